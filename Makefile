@@ -1,0 +1,81 @@
+# `make demo` and `make test` need only Python 3.10+ and make; everything else goes into .venv.
+# All paths are relative, so a clone may live anywhere, spaces included.
+
+PYTHON ?= python3
+ARGS ?=
+
+# Named after the clone's place and the interpreter: a copied clone would otherwise run the code of
+# the one it was copied from, and another PYTHON would be ignored.
+STAMP := .venv/installed-$(shell printf '%s %s' "$(PYTHON)" "$$(pwd -P)" | cksum | cut -d ' ' -f 1)
+
+define ASK
+python -I -S -c '
+import sys; sys.path.append("generated")
+from step_names import *
+print(get_config_class_name("XGBoostTraining"))
+print(get_canonical_name_from_file_name("model_evaluation_xgb"))
+print(len(get_all_step_names()), "steps")'
+endef
+export ASK
+
+# Shows a command as it would be typed, then runs it.
+run = @printf '\n$$ %s\n' '$(1)' && $(1)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types floors registry frozen pages bench docs format clean
+
+help: ## List what make can do here.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+
+demo: export PATH := .venv/bin:$(PATH)
+demo: $(STAMP) ## Check, explain and freeze this repository's registry, then import the result without Stepwell.
+	$(call run,stepwell check)
+	$(call run,stepwell explain XGBoostTraining.config_class --workspace alice)
+	$(call run,stepwell freeze)
+	@printf '\n$$ %s\n' "$$ASK" && eval "$$ASK"
+
+test: $(STAMP) ## Run the whole suite; ARGS='-k yaml' passes arguments to pytest.
+	@.venv/bin/python -m pytest $(ARGS)
+
+check: lint types floors registry frozen pages ## Run every check that is not a test.
+
+lint: $(STAMP) ## Ruff: rules and format.
+	.venv/bin/python -m ruff check .
+	.venv/bin/python -m ruff format --check .
+
+types: $(STAMP) ## Mypy, strict.
+	.venv/bin/python -m mypy
+
+floors: $(STAMP) ## Imports only go down (.importlinter).
+	.venv/bin/lint-imports
+
+registry: $(STAMP) ## This repository's own definitions.
+	.venv/bin/python -m stepwell check
+
+frozen: $(STAMP) ## Generated modules are what their sources give.
+	.venv/bin/python -m stepwell freeze --check
+
+pages: $(STAMP) ## Generated pages of docs/reference are what the source gives.
+	.venv/bin/python docs/generate.py --check
+
+bench: $(STAMP) ## Measure, and write docs/benchmarks.md.
+	@.venv/bin/python tests/benchmarks/run.py
+
+docs: $(STAMP) ## Write the generated pages of docs/reference.
+	@.venv/bin/python docs/generate.py
+
+format: $(STAMP) ## Rewrite the sources as `make lint` wants them.
+	.venv/bin/python -m ruff check --fix .
+	.venv/bin/python -m ruff format .
+
+clean: ## Remove .venv and every cache.
+	rm -rf .venv build dist .benchmarks .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp goes before the installation starts, so an interrupted one begins anew from an empty .venv.
+$(STAMP): pyproject.toml
+	@"$(PYTHON)" -c 'import sys; sys.version_info >= (3, 10) or sys.exit("Stepwell needs Python 3.10 or later; name one: make PYTHON=python3.11 ...")'
+	@if [ -e $@ ]; then rm $@; else echo 'Making .venv, once' && "$(PYTHON)" -m venv --clear .venv; fi
+	@echo 'Installing into .venv'
+	@.venv/bin/python -m pip install --quiet --no-input --disable-pip-version-check --editable '.[dev]'
+	@touch $@

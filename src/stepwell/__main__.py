@@ -1,0 +1,23 @@
+"""The command ``stepwell``, also as ``python -m stepwell``."""
+
+from __future__ import annotations
+
+import sys
+
+from stepwell.version import __version__
+
+__all__ = ["main"]
+
+
+def main() -> int:
+    """Run the command line and give the exit code."""
+    if sys.argv[1:] == ["--version"]:  # the most frequent question needs none of the machinery
+        sys.stdout.write(f"stepwell {__version__}\n")
+        return 0
+    from stepwell.cli import run
+
+    return run(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""One file through the first half of the house: read, held against its schema, held against the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Final, NamedTuple, final
+
+from stepwell import refusals, rules, schema
+from stepwell.diagnostics import Diagnostic, Severity, Span
+from stepwell.documents import read
+from stepwell.layers import Layer, Source
+from stepwell.layout import Listed
+from stepwell.model import KINDS, Definition, Workspace, define_workspace
+from stepwell.project import Project
+from stepwell.rules import FileScope, Ignore, WorkspaceScope
+
+__all__ = ["CheckedFile", "check_definition", "check_workspace_file", "hide", "is_served"]
+
+
+@final
+class CheckedFile(NamedTuple):
+    """What one definition file came to.
+
+    Args:
+        listed: which file.
+        name: the name that it gives, as far as one can be read.
+        place: where it gives it; told only where the file is left out.
+        source: its document; ``None`` when it cannot be read or does not fit its schema.
+        definition: its record; ``None`` for an override, and where an error keeps it out.
+        diagnostics: what was found.
+        ignores: its ignore comments.
+        used: those of them that hid something.
+    """
+
+    listed: Listed
+    name: str | None
+    place: Span | None
+    source: Source | None
+    definition: Definition | None
+    diagnostics: tuple[Diagnostic, ...] = ()
+    ignores: tuple[Ignore, ...] = ()
+    used: tuple[Ignore, ...] = ()
+
+
+_NO_IGNORES: Final[tuple[Ignore, ...]] = ()
+
+
+def check_definition(project: Project, listed: Listed, today: date) -> CheckedFile:
+    """Read and check one definition file.
+
+    Args:
+        project: the project that it belongs to.
+        listed: the file.
+        today: the date to hold deprecations against.
+    """
+    path, layer, workspace, kind_name = listed
+    document = read(project.root, path)
+    if isinstance(document, Diagnostic):
+        return CheckedFile(listed, None, document.span or Span(path), None, None, (document,))
+    kind = KINDS[kind_name]
+    data = document.data
+    form = f"{kind.noun}-override" if layer is Layer.OVERRIDE else kind.noun
+    if not schema.fits(form, data, flat=document.flat):
+        name = data.get("name")
+        found = tuple(refusals.explain(form, kind.noun, data, lambda _: document))
+        place = document.key_span(("name",))
+        return CheckedFile(listed, name if isinstance(name, str) else None, place, None, None, found)
+    source = Source(layer, workspace, document)
+    definition = None if layer is Layer.OVERRIDE else kind.define(data, (source,))
+    ignores = rules.ignores_in(document)
+    scope = FileScope(source, kind, definition, project.settings, today)
+    found = tuple(rules.run(rules.FILE_RULES, scope, project.settings.severities))
+    used = _NO_IGNORES
+    if ignores:
+        found, used = hide(found, ignores)
+    if found and not is_served(found):
+        left_out_at = document.value_span(("name",))
+        return CheckedFile(listed, data["name"], left_out_at, None, None, found, ignores, used)
+    return CheckedFile(listed, data["name"], None, source, definition, found, ignores, used)
+
+
+def check_workspace_file(
+    project: Project, workspace_id: str, path: str
+) -> tuple[Workspace, tuple[Diagnostic, ...]]:
+    """Read and check the ``workspace.yaml`` of one workspace; with errors its defaults serve.
+
+    Args:
+        project: the project.
+        workspace_id: the name of the workspace's folder.
+        path: the file, relative to the project.
+    """
+    plain = define_workspace(workspace_id, None)
+    document = read(project.root, path)
+    if isinstance(document, Diagnostic):
+        empty = document.id == "empty-file"  # every field has a default, so an empty file says all
+        return plain, () if empty else (document,)
+    if not schema.fits("workspace", document.data):
+        return plain, tuple(refusals.explain("workspace", "workspace", document.data, lambda _: document))
+    workspace = define_workspace(workspace_id, document)
+    scope = WorkspaceScope(Source(Layer.LOCAL, workspace_id, document), workspace)
+    found = rules.run(rules.WORKSPACE_RULES, scope, project.settings.severities)
+    shown, _ = hide(found, rules.ignores_in(document))
+    return workspace, shown
+
+
+def hide(
+    found: Iterable[Diagnostic], ignores: Iterable[Ignore]
+) -> tuple[tuple[Diagnostic, ...], tuple[Ignore, ...]]:
+    """The findings that no comment hides, and the comments that hid one."""
+    shown: list[Diagnostic] = []
+    used: list[Ignore] = []
+    for diagnostic in found:
+        hiding = [ignore for ignore in ignores if ignore.hides(diagnostic) and diagnostic.id in rules.RULES]
+        used.extend(hiding)
+        if not hiding:
+            shown.append(diagnostic)
+    return tuple(shown), tuple(used)
+
+
+def is_served(found: Iterable[Diagnostic]) -> bool:
+    """Whether a definition with these findings serves: with an error it is left out."""
+    return all(diagnostic.severity is not Severity.ERROR for diagnostic in found)

@@ -1,0 +1,115 @@
+"""``stepwell explain``: where each value of a step comes from."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import click
+
+from stepwell.cli.opening import (
+    Asked,
+    complete_step,
+    format_option,
+    open_view,
+    project_options,
+    step_of,
+    workspace_option,
+)
+from stepwell.documents import thaw
+from stepwell.layers import Origin
+from stepwell.render.visible import columns, visible
+from stepwell.snapshot import Explanation, View
+
+_EXAMPLE = """\b
+Examples:
+  stepwell explain XGBoostTraining
+  stepwell explain XGBoostTraining.config_class --workspace alice
+"""
+
+
+@click.command("explain", epilog=_EXAMPLE, short_help="Explain where each value of a step comes from.")
+@click.argument("step", metavar="STEP[.FIELD]", shell_complete=complete_step)
+@workspace_option("Whose view; the core's when left out.")
+@format_option("text", "json")
+@project_options
+def command(step: str, workspace: str | None, form: str, asked: Asked) -> int:
+    """Explain where the value of a field comes from, and what lost to it.
+
+    Without FIELD, explain every field that has a value.
+    """
+    registry, view = open_view(asked, workspace)
+    name, dot, field = step.partition(".")
+    name = step_of(registry, view, name).name
+    try:
+        explained = (view.explain(name, field),) if dot else view.explain_all(name)
+    except LookupError as error:
+        raise click.UsageError(str(error.args[0])) from None
+    if form == "json":
+        json.dump(_plain(view, explained), sys.stdout, indent=2)
+        sys.stdout.write("\n")
+    else:
+        sys.stdout.writelines(f"{line}\n" for line in _lines(view, explained))
+    return 0
+
+
+def _lines(view: View, explained: tuple[Explanation, ...]) -> list[str]:
+    lines = []
+    for one in explained:
+        rows = [("wins ", one.winner), *(("loses", origin) for origin in one.losers)]
+        shown = [(word, _shown(origin), _from(origin), _where(origin)) for word, origin in rows]
+        widths = [max(columns(row[column]) for row in shown) for column in (1, 2)]
+        lines.append(f"{one.step}.{one.field} in {view.title}")
+        for word, value, given_by, where in shown:
+            value += " " * (widths[0] - columns(value))
+            lines.append(f"  {word}  {value}  {given_by:<{widths[1]}}  {where}".rstrip())
+    return lines
+
+
+def _shown(origin: Origin) -> str:
+    if origin.how == "removed":
+        return "(removed)"
+    if origin.value is None:
+        return "(none)"
+    plain = thaw(origin.value)
+    return visible(plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False))
+
+
+def _from(origin: Origin) -> str:
+    if origin.layer is None:
+        return origin.how
+    return f"{origin.layer.value} of {origin.workspace}" if origin.workspace else origin.layer.value
+
+
+def _where(origin: Origin) -> str:
+    return f"{visible(origin.span.path)}:{origin.span.line}:{origin.span.column}" if origin.span else ""
+
+
+def _plain(view: View, explained: tuple[Explanation, ...]) -> dict[str, Any]:
+    return {
+        "version": 1,
+        "workspace": view.workspace,
+        "step": explained[0].step,
+        "fields": [
+            {
+                "field": one.field,
+                "value": thaw(one.value),
+                "winner": _plain_origin(one.winner),
+                "losers": [_plain_origin(origin) for origin in one.losers],
+            }
+            for one in explained
+        ],
+    }
+
+
+def _plain_origin(origin: Origin) -> dict[str, Any]:
+    return {
+        "value": thaw(origin.value),
+        "how": origin.how,
+        "layer": origin.layer.value if origin.layer else None,
+        "workspace": origin.workspace,
+        "file": origin.span.path if origin.span else None,
+        "line": origin.span.line if origin.span else None,
+        "column": origin.span.column if origin.span else None,
+    }

@@ -1,0 +1,33 @@
+"""``stepwell explain-rule``: the manual page of a finding's id."""
+
+from __future__ import annotations
+
+import click
+
+from stepwell.naming import closest
+from stepwell.rules import FIXED_PAGES, RULES, page_of
+
+_EXAMPLE = """\b
+Examples:
+  stepwell explain-rule
+  stepwell explain-rule shadows-core
+"""
+
+
+@click.command("explain-rule", epilog=_EXAMPLE, short_help="Explain what a finding means.")
+@click.argument("rule_id", metavar="[ID]", required=False)
+def command(rule_id: str | None) -> int:
+    """Explain what a finding means and what to do, or list all ids."""
+    if rule_id is None:
+        for one in sorted((*RULES, *FIXED_PAGES)):
+            severity = RULES[one].severity.value if one in RULES else "error"
+            click.echo(f"{one:<26} {severity:<8} {str(page_of(one)).partition(chr(10))[0]}")
+        return 0
+    page = page_of(rule_id)
+    if page is None:
+        near = closest(rule_id, (*RULES, *FIXED_PAGES))
+        hint = f"did you mean `{near[0]}`?" if near else "`stepwell explain-rule` lists all ids"
+        raise click.UsageError(f"there is no rule `{rule_id}` ({hint})")
+    severity = f"default severity: {RULES[rule_id].severity.value}" if rule_id in RULES else "always an error"
+    click.echo(f"{rule_id} ({severity})\n\n{page}")
+    return 0

@@ -1,0 +1,93 @@
+"""``stepwell list``: the steps of a view, in table order."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+
+import click
+
+from stepwell.cli.opening import Asked, format_option, open_view, project_options, workspace_option
+from stepwell.diagnostics import Severity
+from stepwell.model import StepDefinition
+from stepwell.render.visible import columns, visible
+from stepwell.snapshot import View
+
+_EXAMPLE = """\b
+Examples:
+  stepwell list
+  stepwell list --workspace alice --format json
+"""
+
+
+@click.command("list", epilog=_EXAMPLE)
+@workspace_option("Whose view; the core's when left out.")
+@format_option("table", "json", "yaml")
+@project_options
+def command(workspace: str | None, form: str, asked: Asked) -> int:
+    """List the steps that a view has, in the order of its table."""
+    _, view = open_view(asked, workspace)
+    errors = sum(found.severity is Severity.ERROR for found in view.diagnostics)
+    if errors and not asked.quiet:
+        counted = "1 error" if errors == 1 else f"{errors} errors"
+        click.echo(f"{view.title} has {counted}, and what has one is left out: `stepwell check`", err=True)
+    if form == "table":
+        sys.stdout.writelines(f"{line}\n" for line in _table(view))
+        return 0
+    listing = {"version": 1, "workspace": view.workspace, "steps": [_row(step) for step in view.values()]}
+    if form == "json":
+        json.dump(listing, sys.stdout, indent=2)
+        sys.stdout.write("\n")
+    else:
+        from stepwell.documents.writing import to_yaml
+
+        sys.stdout.write(to_yaml(listing))
+    return 0
+
+
+def _row(step: StepDefinition) -> dict[str, object]:
+    top = step.sources[0]
+    return {
+        "name": step.name,
+        "sagemaker_step_type": step.sagemaker_step_type,
+        "framework": step.framework,
+        "priority": step.priority,
+        "layer": top.layer.value,
+        "file": top.document.path,
+        "description": step.description,
+    }
+
+
+_HEADINGS = ("NAME", "SAGEMAKER TYPE", "FRAMEWORK", "LAYER", "DESCRIPTION")
+
+
+def _table(view: View) -> list[str]:
+    rows = [
+        (
+            step.name,
+            visible(step.sagemaker_step_type or "-"),
+            visible(step.framework or "-"),
+            step.sources[0].layer.value,
+            visible(" ".join(step.description.split())),
+        )
+        for step in view.values()
+    ]
+    widths = [max(columns(row[column]) for row in (_HEADINGS, *rows)) for column in range(4)]
+    lines = []
+    # Only a terminal has an edge to keep from; a pipe gets the whole text.
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    for row in (_HEADINGS, *rows):
+        cells = [cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=False)]
+        line = "  ".join([*cells, row[-1]]).rstrip()
+        lines.append(_cut(line, room) if room else line)
+    return lines
+
+
+def _cut(line: str, room: int) -> str:
+    if columns(line) <= room:
+        return line
+    line = line[: room - 3]
+    while columns(line) > room - 3:
+        line = line[:-1]
+    return f"{line}..."

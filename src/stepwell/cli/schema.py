@@ -1,0 +1,31 @@
+"""``stepwell schema``: the JSON Schemas, for editors and other tools."""
+
+from __future__ import annotations
+
+import click
+
+from stepwell.naming import closest
+from stepwell.schema import schema_names, schema_text
+
+_EXAMPLE = """\b
+Examples:
+  stepwell schema
+  stepwell schema step > step.schema.json
+"""
+
+
+@click.command("schema", epilog=_EXAMPLE)
+@click.argument("kind", required=False)
+def command(kind: str | None) -> int:
+    """Print the JSON Schema of a kind, or list the kinds."""
+    names = schema_names()
+    if kind is None:
+        for name in names:
+            click.echo(name)
+        return 0
+    if kind not in names:
+        near = closest(kind, names)
+        hint = f"did you mean `{near[0]}`?" if near else "`stepwell schema` lists all"
+        raise click.UsageError(f"there is no schema `{kind}` ({hint})")
+    click.echo(schema_text(kind), nl=False)
+    return 0

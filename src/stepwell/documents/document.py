@@ -1,0 +1,164 @@
+"""The Document: one file's text, its plain data, and on demand the span of any value in it."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, final
+
+from stepwell.diagnostics import Span
+
+__all__ = ["Document", "Pointer", "Stretch", "TextMap", "Unreadable", "span_of"]
+
+Pointer = tuple[str | int, ...]
+"""The way from the root of a document to a value: mapping keys and list indexes."""
+
+Stretch = tuple[int, int]
+"""Start and end (exclusive) of a piece of a text, in characters from its beginning."""
+
+
+@final
+class Unreadable(Exception):
+    """A text that a format's reader refuses; ``read_text`` turns it into a Diagnostic.
+
+    Args:
+        id: the rule, e.g. ``duplicate-key``.
+        message: what is wrong, in one line.
+        stretch: where in the text.
+        help: what to do about it.
+        related: other places, each with the words that tie it.
+    """
+
+    def __init__(
+        self,
+        id: str,  # noqa: A002 - the field's name in Diagnostic
+        message: str,
+        stretch: Stretch,
+        help: str | None = None,  # noqa: A002
+        related: tuple[tuple[str, Stretch], ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.id = id
+        self.message = message
+        self.stretch = stretch
+        self.help = help
+        self.related = related
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class TextMap:
+    """Where every key and value of a document stands in its text.
+
+    Args:
+        keys: pointer to the stretch of the key that introduces the value (absent for list items).
+        values: pointer to the stretch of the value.
+    """
+
+    keys: Mapping[Pointer, Stretch]
+    values: Mapping[Pointer, Stretch]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One file as it was read.
+
+    Args:
+        path: relative to the project, with ``/``.
+        text: the decoded text without a byte order mark.
+        data: its plain data, read-only all the way down.
+        locate: finds every key and value in the text; asked only when somebody needs a place.
+        flat: whether no mapping lies inside another value.
+    """
+
+    path: str
+    text: str
+    data: Mapping[str, Any]
+    locate: Callable[[str], TextMap] = field(repr=False, compare=False)
+    flat: bool = False
+
+    def key_span(self, pointer: Pointer) -> Span:
+        """The span of the key that introduces a value; of the value itself for a list item.
+
+        A pointer that leads nowhere gives the span of the nearest thing on its way that exists.
+        """
+        places = self.locate(self.text)
+        while pointer:
+            found = places.keys.get(pointer) or places.values.get(pointer)
+            if found is not None:
+                return span_of(self.path, self.text, found)
+            pointer = pointer[:-1]
+        return self.first_key_span(())
+
+    def value_span(self, pointer: Pointer) -> Span:
+        """The span of a value; of the nearest thing on the way when the pointer leads nowhere."""
+        found = self.locate(self.text).values.get(pointer)
+        return (
+            self.key_span(pointer) if found is None or not pointer else span_of(self.path, self.text, found)
+        )
+
+    def first_key_span(self, pointer: Pointer) -> Span:
+        """The span of the first key inside a mapping: where a missing key is told."""
+        depth = len(pointer)
+        inside = [
+            stretch
+            for key, stretch in self.locate(self.text).keys.items()
+            if len(key) == depth + 1 and key[:depth] == pointer
+        ]
+        if inside:
+            return span_of(self.path, self.text, min(inside))
+        return self.key_span(pointer) if pointer else span_of(self.path, self.text, (0, 0))
+
+    def holds(self, offset: int) -> bool:
+        """Whether a place in the text lies inside a scalar value or a key, so is not a comment."""
+        places = self.locate(self.text)
+        return any(start <= offset < end for start, end in places.keys.values()) or any(
+            start <= offset < end and not isinstance(_at(self.data, pointer), (Mapping, tuple))
+            for pointer, (start, end) in places.values.items()
+        )
+
+
+def _at(data: Any, pointer: Pointer) -> Any:
+    for step in pointer:
+        data = data[step]
+    return data
+
+
+def span_of(path: str, text: str, stretch: Stretch) -> Span:
+    """A stretch of a text in lines and columns.
+
+    Lines end at LF, CRLF or CR (YAML 1.2.2 section 5.4); no other character ends one.
+    """
+    starts = _line_starts(text)
+    start, end = stretch
+    line = bisect_right(starts, start)
+    end_line = bisect_right(starts, max(start, end))
+    begin = starts[line - 1]
+    stop = starts[line] if line < len(starts) else len(text)
+    return Span(
+        path=path,
+        line=line,
+        column=start - begin + 1,
+        end_line=end_line,
+        end_column=max(start, end) - starts[end_line - 1] + 1,
+        text=text[begin:stop].rstrip("\r\n"),
+    )
+
+
+@lru_cache(maxsize=64)
+def _line_starts(text: str) -> tuple[int, ...]:
+    starts = [0]
+    at = 0
+    for piece in text.splitlines(keepends=True) if "\r" in text else ():
+        at += len(piece)
+        if piece.endswith(("\n", "\r")):
+            starts.append(at)
+    if "\r" not in text:
+        at = text.find("\n")
+        while at >= 0:
+            starts.append(at + 1)
+            at = text.find("\n", at + 1)
+    return tuple(starts)

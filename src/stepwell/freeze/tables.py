@@ -1,0 +1,144 @@
+"""Views to the plain tables of the legacy contract, and what a workspace changes in them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Protocol, final
+
+from stepwell.model import HyperparameterDefinition, StepDefinition
+
+__all__ = [
+    "LegacyNaming",
+    "LegacyView",
+    "Row",
+    "WorkspaceChanges",
+    "changes_of",
+    "colliding_names",
+    "hyperparameter_rows",
+    "rows_of",
+    "sources_digest",
+]
+
+Row = dict[str, str]
+
+
+class LegacyView(Protocol):
+    """What freezing reads of a view: its steps in table order, its hyperparameter classes, its digest."""
+
+    @property
+    def digest(self) -> str:
+        """The content digest, in hexadecimal."""
+
+    @property
+    def hyperparameters(self) -> Mapping[str, HyperparameterDefinition]:
+        """The hyperparameter classes by name, in table order."""
+
+    def values(self) -> Collection[StepDefinition]:
+        """The steps, in table order."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class LegacyNaming:
+    """What the legacy file-name lookup strips and expands.
+
+    Args:
+        job_type_suffixes: last parts of a file name that name a job type, not a step.
+        abbreviations: a part of a file name to what it stands for; ``""`` drops the part.
+    """
+
+    job_type_suffixes: tuple[str, ...] = ()
+    abbreviations: Mapping[str, str] = field(default_factory=dict)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class WorkspaceChanges:
+    """How the table of a workspace differs from the core's.
+
+    Args:
+        rows: the rows that are new or differ; ``None`` for a step that the workspace takes away.
+        followers: a name (``""`` for the beginning) to the added or moved name right after it.
+    """
+
+    rows: Mapping[str, Row | None]
+    followers: Mapping[str, str]
+
+
+def rows_of(view: LegacyView) -> dict[str, Row]:
+    """The legacy table of a view: the steps that have a ``sagemaker_step_type``, in table order.
+
+    Raises:
+        ValueError: such a step lacks another field of the table.
+    """
+    return {step.name: _row(step) for step in view.values() if step.sagemaker_step_type is not None}
+
+
+def _row(step: StepDefinition) -> Row:
+    row = {
+        "config_class": step.config_class,
+        "builder_step_name": step.builder_step_name,
+        "spec_type": step.spec_type,
+        "sagemaker_step_type": step.sagemaker_step_type,
+        "description": step.description,
+    }
+    filled = {key: value for key, value in row.items() if value is not None}
+    if len(filled) < len(row):
+        lacking = ", ".join(key for key in row if key not in filled)
+        raise ValueError(f"step {step.name} has a sagemaker_step_type and lacks {lacking}")
+    return filled
+
+
+def hyperparameter_rows(view: LegacyView) -> dict[str, dict[str, str | None]]:
+    """The legacy table of hyperparameter classes, in the order of the view."""
+    return {
+        name: {
+            "class_name": name,
+            "module_path": each.module_path,
+            "model_type": each.model_type,
+            "description": each.description,
+        }
+        for name, each in view.hyperparameters.items()
+    }
+
+
+def changes_of(core: Mapping[str, Row], rows: Mapping[str, Row]) -> WorkspaceChanges:
+    """What a workspace's table changes in the core's, its order included."""
+    changed: dict[str, Row | None] = {name: row for name, row in rows.items() if core.get(name) != row}
+    changed.update((name, None) for name in core if name not in rows)
+    kept = [name for name in rows if name in core]
+    if kept == [name for name in core if name in rows]:
+        return WorkspaceChanges(changed, _followers(rows, frozenset(kept)))
+    return WorkspaceChanges(changed, _followers(rows, frozenset()))
+
+
+def _followers(names: Iterable[str], in_place: frozenset[str]) -> dict[str, str]:
+    followers: dict[str, str] = {}
+    before = ""
+    for name in names:
+        if name not in in_place:
+            followers[before] = name
+        before = name
+    return followers
+
+
+def colliding_names(core: LegacyView, workspaces: Mapping[str, LegacyView]) -> Sequence[str]:
+    """The names of legacy steps that two views define differently, sorted."""
+    first: dict[str, StepDefinition] = {}
+    colliding: set[str] = set()
+    for view in (core, *workspaces.values()):
+        for step in view.values():
+            known = first.setdefault(step.name, step) if step.sagemaker_step_type is not None else step
+            if known is not step and known != step:
+                colliding.add(step.name)
+    return sorted(colliding)
+
+
+def sources_digest(core: LegacyView, workspaces: Mapping[str, LegacyView] | None) -> str:
+    """One hexadecimal digest of every view that a generated file shows."""
+    if workspaces is None:
+        return core.digest
+    lines = [f" {core.digest}\n", *(f"{name} {view.digest}\n" for name, view in sorted(workspaces.items()))]
+    return sha256("".join(lines).encode(errors="backslashreplace")).hexdigest()

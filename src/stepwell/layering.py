@@ -1,0 +1,264 @@
+"""Checked files to tables: the core's, and for each workspace what lies above it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Final, final
+
+from stepwell import refusals, rules, schema
+from stepwell.checking import CheckedFile, hide, is_served
+from stepwell.diagnostics import Diagnostic, Related, Span, in_order
+from stepwell.layers import Layer, Source, given_by
+from stepwell.merge import merge_patch
+from stepwell.model import KINDS, Definition, Kind, StepDefinition, Workspace
+from stepwell.project import Settings
+from stepwell.rules import Ignore, LayerScope, Override, Shadow, ViewScope
+
+__all__ = ["Layered", "layer_core", "layer_workspace"]
+
+Table = Mapping[str, Definition]
+_EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Layered:
+    """The tables of one view.
+
+    Args:
+        tables: kind to the view's own definitions by name, merged with what lies below.
+        left_out: kind to the names that a file of the core gives without being served.
+        diagnostics: what was found in its files and in laying them, in order.
+        used: the ignore comments that hid something of it.
+        by_config_class: configuration class to the steps that have it (of the core only).
+        by_alias: alias to the steps that have it (of the core only).
+    """
+
+    tables: Mapping[str, Table]
+    left_out: Mapping[str, Mapping[str, Span]]
+    diagnostics: tuple[Diagnostic, ...]
+    used: tuple[Ignore, ...]
+    by_config_class: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _EMPTY)
+    by_alias: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _EMPTY)
+
+
+def layer_core(files: Iterable[CheckedFile], settings: Settings) -> Layered:
+    """The core's tables.
+
+    Args:
+        files: the core's files, by path.
+        settings: the project's.
+    """
+    grouped = _by_kind(files)
+    tables: dict[str, Table] = {}
+    left_out: dict[str, Mapping[str, Span]] = {}
+    found = [diagnostic for group in grouped.values() for file in group for diagnostic in file.diagnostics]
+    for folder, kind in KINDS.items():
+        group = grouped.get(folder, ())
+        table, repeated = _unique(group)
+        tables[folder] = MappingProxyType(
+            {name: file.definition for name, file in table.items() if file.definition}
+        )
+        found += rules.run(rules.LAYER_RULES, LayerScope(kind, repeated), settings.severities)
+        left_out[folder] = _left_out(group, tables[folder], repeated)
+        scope = ViewScope(kind, None, _EMPTY, tables[folder], (), (), _EMPTY, _EMPTY, _EMPTY, settings)
+        found += rules.run(rules.VIEW_RULES, scope, settings.severities)
+    shown, used = hide(
+        found, [ignore for group in grouped.values() for file in group for ignore in file.ignores]
+    )
+    by_config_class, by_alias = _index(tables["steps"])
+    return Layered(
+        MappingProxyType(tables), MappingProxyType(left_out), in_order(shown), used, by_config_class, by_alias
+    )
+
+
+def layer_workspace(
+    core: Layered, workspace: Workspace, files: Iterable[CheckedFile], settings: Settings
+) -> Layered:
+    """What a workspace lays over the core.
+
+    Args:
+        core: the core's tables.
+        workspace: whose.
+        files: its files of both layers, by path.
+        settings: the project's.
+    """
+    grouped = _by_kind(files)
+    tables: dict[str, Table] = {}
+    found: list[Diagnostic] = []
+    used: list[Ignore] = []
+    for folder, kind in KINDS.items():
+        group = grouped.get(folder)
+        if group is None:
+            tables[folder] = _EMPTY
+            continue
+        overlay = _Overlay(kind, workspace, core, settings, group)
+        tables[folder] = overlay.lay()
+        found += overlay.found
+        used += overlay.used
+    return Layered(MappingProxyType(tables), _EMPTY, in_order(found), tuple(used))
+
+
+@final
+class _Overlay:
+    """The definitions of one kind that one workspace lays over the core, while they are laid."""
+
+    def __init__(
+        self,
+        kind: Kind,
+        workspace: Workspace,
+        core: Layered,
+        settings: Settings,
+        files: Iterable[CheckedFile],
+    ) -> None:
+        self.found: list[Diagnostic] = []
+        self.used: list[Ignore] = []
+        self._kind = kind
+        self._workspace = workspace
+        self._core = core
+        self._settings = settings
+        self._below = core.tables[kind.folder]
+        self._local = [file for file in files if file.listed.layer is Layer.LOCAL]
+        self._overriding = [file for file in files if file.listed.layer is Layer.OVERRIDE]
+        self._ignores = [ignore for file in files for ignore in file.ignores]
+        self._above: dict[str, Definition] = {}
+        self._left_out: Mapping[str, Span] = _EMPTY
+
+    def lay(self) -> Table:
+        """Local over core, then override over both; what lies above the core, merged."""
+        self._lay_local()
+        overrides = self._lay_overrides()
+        scope = self._scope(overrides=overrides)
+        self._tell(rules.run(rules.OVERRIDE_RULES + rules.VIEW_RULES, scope, self._settings.severities))
+        return MappingProxyType(self._above)
+
+    def _lay_local(self) -> None:
+        table, repeated = self._unique(self._local)
+        self._above = {name: file.definition for name, file in table.items() if file.definition is not None}
+        core_left_out = self._core.left_out[self._kind.folder]
+        self._left_out = {**core_left_out, **_left_out(self._local, self._above, repeated)}
+        self._tell(diagnostic for file in self._local for diagnostic in file.diagnostics)
+        shadows = [
+            Shadow(self._above[name], self._below[name]) for name in self._above if name in self._below
+        ]
+        tolerance = {"shadows-core": rules.BY_TOLERANCE[self._workspace.conflict_tolerance]}
+        for shadow in shadows:
+            scope = self._scope(shadows=(shadow,))
+            told = self._tell(rules.run(rules.SHADOW_RULES, scope, self._settings.severities, tolerance))
+            if not is_served(told):
+                del self._above[shadow.local.name]
+
+    def _lay_overrides(self) -> tuple[Override, ...]:
+        table, _ = self._unique(self._overriding)
+        made: list[Override] = []
+        for file in self._overriding:
+            base = self._base(file.name)
+            self._tell(_naming_base(file.diagnostics, base))
+            if file.source is None or file.name is None or table.get(file.name) is not file:
+                continue
+            override, faults = _override(self._kind, file.name, file.source, base)
+            self._tell(faults)
+            made.append(override)
+        self._above.update((one.name, one.result) for one in made if one.result is not None)
+        return tuple(made)
+
+    def _base(self, name: str | None) -> Definition | None:
+        return None if name is None else self._above.get(name) or self._below.get(name)
+
+    def _unique(
+        self, files: Iterable[CheckedFile]
+    ) -> tuple[dict[str, CheckedFile], Mapping[str, tuple[Source, ...]]]:
+        table, repeated = _unique(files)
+        self._tell(rules.run(rules.LAYER_RULES, LayerScope(self._kind, repeated), self._settings.severities))
+        return table, repeated
+
+    def _tell(self, found: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+        shown, used = hide(found, self._ignores)
+        self.found += shown
+        self.used += used
+        return shown
+
+    def _scope(self, overrides: tuple[Override, ...] = (), shadows: tuple[Shadow, ...] = ()) -> ViewScope:
+        core = self._core
+        return ViewScope(
+            self._kind,
+            self._workspace,
+            self._below,
+            self._above,
+            overrides,
+            shadows,
+            core.by_config_class,
+            core.by_alias,
+            self._left_out,
+            self._settings,
+        )
+
+
+def _override(
+    kind: Kind, name: str, source: Source, base: Definition | None
+) -> tuple[Override, list[Diagnostic]]:
+    if base is None:
+        return Override(source, name, None, None), []
+    merged = merge_patch(base.data, source.document.data)
+    sources = (source, *base.sources)
+    if schema.fits(kind.noun, merged):
+        return Override(source, name, base, kind.define(merged, sources)), []
+    found = refusals.explain(kind.noun, kind.noun, merged, lambda pointer: given_by(sources, pointer))
+    return Override(source, name, base, None), _naming_base(found, base)
+
+
+def _naming_base(found: Iterable[Diagnostic], base: Definition | None) -> list[Diagnostic]:
+    """Findings in an override, each with the file that it overrides."""
+    if base is None:
+        return list(found)
+    overrides = Related("overrides", Span(base.sources[0].document.path))
+    return [replace(diagnostic, related=(*diagnostic.related, overrides)) for diagnostic in found]
+
+
+def _by_kind(files: Iterable[CheckedFile]) -> dict[str, list[CheckedFile]]:
+    grouped: dict[str, list[CheckedFile]] = {}
+    for file in files:
+        grouped.setdefault(file.listed.kind, []).append(file)
+    return grouped
+
+
+def _unique(files: Iterable[CheckedFile]) -> tuple[dict[str, CheckedFile], Mapping[str, tuple[Source, ...]]]:
+    """The served files by name, and the documents of names that several of them give."""
+    table: dict[str, CheckedFile] = {}
+    repeated: dict[str, list[Source]] = {}
+    for file in files:
+        if file.source is None or file.name is None:
+            continue
+        first = table.setdefault(file.name, file)
+        if first is not file and first.source is not None:
+            repeated.setdefault(file.name, [first.source]).append(file.source)
+    for name in repeated:
+        del table[name]
+    return table, {name: tuple(sources) for name, sources in repeated.items()}
+
+
+def _left_out(
+    files: Iterable[CheckedFile], table: Mapping[str, Definition], repeated: Mapping[str, tuple[Source, ...]]
+) -> dict[str, Span]:
+    found = {
+        file.name: file.place
+        for file in files
+        if file.place is not None and file.name is not None and file.name not in table
+    }
+    found.update((name, sources[0].document.value_span(("name",))) for name, sources in repeated.items())
+    return found
+
+
+def _index(steps: Table) -> tuple[Mapping[str, tuple[str, ...]], Mapping[str, tuple[str, ...]]]:
+    by_config_class: dict[str, tuple[str, ...]] = {}
+    by_alias: dict[str, tuple[str, ...]] = {}
+    for name, step in steps.items():
+        if not isinstance(step, StepDefinition):
+            continue
+        if step.config_class is not None:
+            by_config_class[step.config_class] = (*by_config_class.get(step.config_class, ()), name)
+        for alias in step.aliases:
+            by_alias[alias] = (*by_alias.get(alias, ()), name)
+    return by_config_class, by_alias

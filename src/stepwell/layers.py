@@ -1,0 +1,88 @@
+"""Layers, the documents in them, and where in them a value was given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final, NamedTuple, final
+
+from stepwell.diagnostics import Span
+from stepwell.documents import Document, Pointer
+
+__all__ = ["ABSENT", "Layer", "Origin", "Source", "given_by", "step_into"]
+
+
+@final
+class Layer(Enum):
+    """Where a definition stands; a later one lies above an earlier one."""
+
+    CORE = "core"
+    LOCAL = "local"
+    OVERRIDE = "override"
+
+
+@final
+class Source(NamedTuple):
+    """One document in its layer.
+
+    Args:
+        layer: the layer that it belongs to.
+        workspace: the id of the workspace, or ``None`` for core.
+        document: what was read.
+    """
+
+    layer: Layer
+    workspace: str | None
+    document: Document
+
+
+ABSENT: Final = object()
+"""What ``step_into`` gives where there is nothing."""
+
+
+def step_into(value: Any, step: str | int) -> Any:
+    """What lies one step inside read-only data, or ``ABSENT``."""
+    if isinstance(value, Mapping):
+        return value.get(step, ABSENT)
+    if isinstance(value, tuple) and isinstance(step, int) and step < len(value):
+        return value[step]
+    return ABSENT
+
+
+def given_by(sources: tuple[Source, ...], pointer: Pointer) -> Document:
+    """The document that gave, or removed, the value at a pointer.
+
+    Where none speaks of it, that of the nearest thing on its way; in the end the topmost.
+
+    Args:
+        sources: the documents of a definition, topmost first.
+        pointer: the way to the value in the merged data.
+    """
+    for source in sources:
+        value: Any = source.document.data
+        for step in pointer:
+            value = step_into(value, step)
+        if value is not ABSENT:
+            return source.document
+    return given_by(sources, pointer[:-1])
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What gave a field its value, or would have given it.
+
+    Args:
+        value: the value, read-only; ``None`` where the source removes the field.
+        layer: ``core``, ``local``, ``override``, or ``None`` for a default.
+        workspace: the workspace of the layer, ``None`` for core and for defaults.
+        span: the value in its file; ``None`` for a default.
+        how: ``stated``, ``removed``, ``by convention`` or ``schema default``.
+    """
+
+    value: Any
+    layer: Layer | None
+    workspace: str | None
+    span: Span | None
+    how: str

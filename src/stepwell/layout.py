@@ -1,0 +1,252 @@
+"""Where a project's files lie: every definition file with its layer, and what lies where none is read."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, NamedTuple, final
+
+from stepwell.diagnostics import Diagnostic, Severity, Span
+from stepwell.documents import SUFFIXES
+from stepwell.layers import Layer
+from stepwell.model import KINDS, WORKSPACE_ID
+from stepwell.naming import closest
+from stepwell.project import RESERVED_ID, Project
+
+__all__ = ["LAYOUT_IDS", "Layout", "Listed", "lay_out"]
+
+LAYOUT_IDS: Final = (
+    "misplaced-file",
+    "outside-project",
+    "unreadable-file",
+    "folder-named-like-file",
+    "invalid-workspace-id",
+    "two-workspace-files",
+)
+"""Every id that the listing of files can give."""
+
+_MAX_DEPTH: Final = 32
+_WORKSPACE_STEM: Final = "workspace"
+
+
+@final
+class Listed(NamedTuple):
+    """One definition file.
+
+    Args:
+        path: relative to the project, with ``/``.
+        layer: the layer that it belongs to.
+        workspace: the id of its workspace, ``None`` for core.
+        kind: a key of ``KINDS``.
+    """
+
+    path: str
+    layer: Layer
+    workspace: str | None
+    kind: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Every file of a project that says something, sorted by path.
+
+    Args:
+        core: the definition files of the core.
+        workspaces: the definition files of each workspace, by id, ids sorted.
+        settings: the path of ``workspace.yaml`` (or ``.toml``) of each workspace that has one.
+        diagnostics: what cannot be read, or lies where nothing is read.
+    """
+
+    core: tuple[Listed, ...]
+    workspaces: MappingProxyType[str, tuple[Listed, ...]]
+    settings: MappingProxyType[str, str]
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def lay_out(project: Project) -> Layout:
+    """List the files of a project; the order of the file system never shows."""
+    walk = _Walk(project.root)
+    core = walk.layer(project.settings.core, Layer.CORE, None)
+    workspaces: dict[str, tuple[Listed, ...]] = {}
+    settings: dict[str, str] = {}
+    for name in walk.workspace_ids(project.settings.workspaces):
+        workspaces[name], said = walk.workspace(project.settings.workspaces, name)
+        if said is not None:
+            settings[name] = said
+    return Layout(core, MappingProxyType(workspaces), MappingProxyType(settings), tuple(walk.diagnostics))
+
+
+@final
+@dataclass(slots=True)
+class _Walk:
+    """One pass over the folders of a project."""
+
+    root: str
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+
+    def layer(self, base: str, layer: Layer, workspace: str | None) -> tuple[Listed, ...]:
+        """The files of one layer: those in the folders of the kinds."""
+        files: list[Listed] = []
+        for name, is_folder in self.entries(base, optional=True):
+            path = f"{base}/{name}"
+            if is_folder and name in KINDS:
+                files.extend(Listed(found, layer, workspace, name) for found in self._below(path))
+            elif is_folder:
+                near = closest(name, KINDS)
+                for found in self._below(path):
+                    self.misplaced(found, f"did you mean the folder `{near[0]}/`?" if near else _KINDS_HELP)
+            elif _suffix(name) in SUFFIXES:
+                self.misplaced(path, _KINDS_HELP)
+        files.sort()
+        return tuple(files)
+
+    def workspace_ids(self, base: str) -> list[str]:
+        """The folders that are workspaces, by name."""
+        ids: list[str] = []
+        for name, is_folder in self.entries(base, optional=True):
+            if not is_folder:
+                if _suffix(name) in SUFFIXES:
+                    self.misplaced(f"{base}/{name}", "a workspace is a folder here")
+            elif re.fullmatch(WORKSPACE_ID, name) and name != RESERVED_ID:
+                ids.append(name)
+            else:
+                self.invalid_id(f"{base}/{name}", name)
+        return ids
+
+    def workspace(self, base: str, name: str) -> tuple[tuple[Listed, ...], str | None]:
+        """The files of one workspace, and the path of its ``workspace.yaml``."""
+        folder = f"{base}/{name}"
+        files: list[Listed] = []
+        said: list[str] = []
+        for entry, is_folder in self.entries(folder, optional=False):
+            path = f"{folder}/{entry}"
+            if is_folder and entry in _LAYERS:
+                files.extend(self.layer(path, _LAYERS[entry], name))
+            elif is_folder and (entry in KINDS or closest(entry, _LAYERS)):
+                near = closest(entry, _LAYERS)
+                words = (
+                    f"did you mean the folder `{near[0]}/`?"
+                    if near
+                    else "move it into `local/` or `override/`"
+                )
+                for found in self._below(path):
+                    self.misplaced(found, words)
+            elif not is_folder and _suffix(entry) in SUFFIXES and entry.startswith(f"{_WORKSPACE_STEM}."):
+                said.append(path)
+        for second in said[1:]:
+            message = f"`{name}` has two workspace files, and this one is not read"
+            self.diagnostics.append(
+                Diagnostic("two-workspace-files", Severity.ERROR, message, Span(second), "keep one")
+            )
+        return tuple(files), said[0] if said else None
+
+    def entries(self, folder: str, *, optional: bool) -> list[tuple[str, bool]]:
+        """The visible entries of a folder by name, each with whether it is a folder; odd ones are told."""
+        found: list[tuple[str, bool]] = []
+        try:
+            with os.scandir(f"{self.root}/{folder}") as scan:
+                for entry in scan:
+                    name = entry.name
+                    if name[0] == ".":
+                        continue
+                    if not name.isprintable():
+                        self._unreadable(
+                            f"{folder}/{ascii(name)[1:-1]}", "its name holds characters that cannot be shown"
+                        )
+                        continue
+                    if entry.is_symlink() and not self._may_follow(f"{folder}/{name}"):
+                        continue
+                    if entry.is_dir():
+                        found.append((name, True))
+                    elif entry.is_file():
+                        found.append((name, False))
+                    elif _suffix(name) in SUFFIXES:
+                        self._unreadable(f"{folder}/{name}", "this is not a regular file")
+        except FileNotFoundError:
+            if not optional:
+                self._unreadable(folder, "the folder vanished while it was being read")
+        except NotADirectoryError:
+            self._unreadable(folder, "this must be a folder, and it is a file")
+        except OSError as error:
+            self._unreadable(folder, f"the folder cannot be read: {(error.strerror or str(error)).lower()}")
+        found.sort()
+        return found
+
+    def misplaced(self, path: str, help_text: str) -> None:
+        """Tell that a definition file lies where none is read."""
+        message = "this file lies where no definition is read, so nothing in it counts"
+        self.diagnostics.append(
+            Diagnostic("misplaced-file", Severity.WARNING, message, Span(path), help_text)
+        )
+
+    def invalid_id(self, path: str, name: str) -> None:
+        """Tell that a folder's name cannot be a workspace's id."""
+        message = f"`{name}` cannot be the id of a workspace, so the folder is left out"
+        help_text = "use letters, digits, `_` and `-`, beginning with a letter or a digit"
+        if name == RESERVED_ID:
+            help_text = "in `[[freeze]]` this word means every workspace: choose another"
+        self.diagnostics.append(
+            Diagnostic("invalid-workspace-id", Severity.ERROR, message, Span(path), help_text)
+        )
+
+    def _below(self, folder: str) -> Iterator[str]:
+        pending = [folder]
+        while pending:
+            here = pending.pop()
+            if here.count("/") > _MAX_DEPTH:
+                self._unreadable(here, f"folders are nested more than {_MAX_DEPTH} levels deep")
+                continue
+            for name, is_folder in self.entries(here, optional=False):
+                path = f"{here}/{name}"
+                suffix = _suffix(name)
+                if not is_folder:
+                    if suffix in SUFFIXES:
+                        yield path
+                    elif suffix.lower() in SUFFIXES:
+                        self.misplaced(path, f"write the ending in small letters: `{suffix.lower()}`")
+                    continue
+                if suffix in SUFFIXES:
+                    message = "this is a folder, and its name reads like a definition file"
+                    help_text = "rename the folder; the files in it are read"
+                    self.diagnostics.append(
+                        Diagnostic("folder-named-like-file", Severity.WARNING, message, Span(path), help_text)
+                    )
+                pending.append(path)
+
+    def _may_follow(self, path: str) -> bool:
+        """Whether a link stays inside the project, exists, and does not lead back up its own way."""
+        real = os.path.realpath(f"{self.root}/{path}")
+        relevant = _suffix(path) in SUFFIXES or os.path.isdir(real)
+        if real != self.root and not real.startswith(self.root + os.sep):
+            if relevant:
+                message = "this link leads out of the project, so it is not followed"
+                self.diagnostics.append(
+                    Diagnostic(
+                        "outside-project", Severity.ERROR, message, Span(path), "copy the file here instead"
+                    )
+                )
+            return False
+        if not os.path.exists(real):
+            if relevant:
+                self._unreadable(path, "the link leads nowhere")
+            return False
+        if os.path.isdir(real) and f"{os.path.dirname(f'{self.root}/{path}')}/".startswith(f"{real}/"):
+            self._unreadable(path, "the link leads back to a folder that it lies in")
+            return False
+        return True
+
+    def _unreadable(self, path: str, message: str) -> None:
+        self.diagnostics.append(Diagnostic("unreadable-file", Severity.ERROR, message, Span(path)))
+
+
+_LAYERS: Final = MappingProxyType({"local": Layer.LOCAL, "override": Layer.OVERRIDE})
+_KINDS_HELP: Final = f"definitions lie in {' or '.join(f'`{kind}/`' for kind in KINDS)}"
+
+
+def _suffix(name: str) -> str:
+    dot = name.rfind(".")
+    return name[dot:] if dot > 0 else ""

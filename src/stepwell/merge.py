@@ -1,0 +1,86 @@
+"""The order of the layers, and what results where two of them speak of one definition.
+
+This is the only place that knows the order: override, then local, then core.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from stepwell.documents import Pointer
+from stepwell.layers import ABSENT, Origin, Source, step_into
+from stepwell.model import CONVENTIONS
+
+__all__ = ["merge_patch", "origins"]
+
+
+def merge_patch(target: Any, patch: Any) -> Any:
+    """Apply a JSON Merge Patch (RFC 7396 section 2) to read-only data, giving read-only data.
+
+    Args:
+        target: what lies below.
+        patch: what changes; ``None`` as a member removes the field.
+    """
+    if not isinstance(patch, Mapping):
+        return patch
+    result = dict(target) if isinstance(target, Mapping) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        elif isinstance(value, Mapping):
+            result[key] = merge_patch(result.get(key), value)
+        else:
+            result[key] = value
+    return MappingProxyType(result)
+
+
+def origins(
+    name: str, sources: tuple[Source, ...], pointer: Pointer, defaults: Mapping[str, Any]
+) -> tuple[Origin, ...]:
+    """Everything that speaks of a field, the winner first.
+
+    Args:
+        name: the definition's name.
+        sources: its documents, topmost first.
+        pointer: the field, e.g. ``("config_class",)`` or ``("deprecated", "note")``.
+        defaults: what the schema gives to fields that are left out.
+    """
+    told = tuple(_told(sources, pointer))
+    default = _default(name, sources, pointer, defaults)
+    removed = bool(told) and told[0].how == "removed"
+    if removed or not told:
+        return (default, *told)
+    return told if default.how == "not stated" else (*told, default)
+
+
+def _told(sources: tuple[Source, ...], pointer: Pointer) -> Iterator[Origin]:
+    for source in sources:
+        value: Any = source.document.data
+        depth = 0
+        for step in pointer:
+            value = step_into(value, step)
+            depth += 1
+            if value is ABSENT or value is None:
+                break
+        if value is ABSENT:
+            continue
+        here = pointer[:depth]
+        span = source.document.value_span(here)
+        how = "removed" if value is None else "stated"
+        yield Origin(value, source.layer, source.workspace, span, how)
+
+
+def _default(name: str, sources: tuple[Source, ...], pointer: Pointer, defaults: Mapping[str, Any]) -> Origin:
+    field = str(pointer[0])
+    if len(pointer) == 1 and field in CONVENTIONS and _effective(sources, "sagemaker_step_type") is not None:
+        return Origin(name + CONVENTIONS[field], None, None, None, "by convention")
+    if len(pointer) == 1 and field in defaults:
+        value = defaults[field]
+        return Origin(tuple(value) if isinstance(value, list) else value, None, None, None, "schema default")
+    return Origin(None, None, None, None, "not stated")
+
+
+def _effective(sources: tuple[Source, ...], field: str) -> Any:
+    return next((source.document.data[field] for source in sources if field in source.document.data), None)

@@ -1,0 +1,92 @@
+"""Names: the two styles, the file name that follows from a name, and the nearest existing one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Final, final
+
+__all__ = ["DEFAULT_ABBREVIATIONS", "DEFAULT_SUFFIXES", "STYLES", "Naming", "closest", "snake_case"]
+
+DEFAULT_SUFFIXES: Final = ("training", "validation", "testing", "calibration")
+DEFAULT_ABBREVIATIONS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "xgb": "XGBoost",
+        "xgboost": "XGBoost",
+        "pytorch": "PyTorch",
+        "mims": "",
+        "tabular": "Tabular",
+        "preprocess": "Preprocessing",
+    }
+)
+
+STYLES: Final = MappingProxyType(
+    {
+        "PascalCase": re.compile(r"[A-Z][A-Za-z0-9]*"),
+        "snake_case": re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*"),
+        "any": re.compile(r"[\s\S]+"),
+    }
+)
+"""The values of ``[naming] step_name`` and the names that each one allows."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """The ``[naming]`` table of a project.
+
+    Args:
+        step_name: a key of ``STYLES``.
+        job_type_suffixes: last words of a file name that say a job type, not a step.
+        abbreviations: words of a file name and what they stand for in a step's name; also words
+            of a name that stay one word in a file name (``XGBoost`` gives ``xgboost``).
+    """
+
+    step_name: str = "PascalCase"
+    job_type_suffixes: tuple[str, ...] = DEFAULT_SUFFIXES
+    abbreviations: Mapping[str, str] = field(default_factory=lambda: DEFAULT_ABBREVIATIONS)
+
+    def stem(self, name: str) -> str:
+        """The stem of the file that holds a definition."""
+        return snake_case(name, _whole_words(tuple(self.abbreviations.values())))
+
+
+@lru_cache(maxsize=16)
+def _whole_words(expansions: tuple[str, ...]) -> tuple[str, ...]:
+    """Words with capitals inside, longest first."""
+    inner = {word for word in expansions if word and not word[1:].islower()}
+    return tuple(sorted(inner, key=lambda word: (-len(word), word)))
+
+
+def snake_case(name: str, whole_words: tuple[str, ...] = ()) -> str:
+    """The stem of the file that holds a definition: ``XGBoostModelEval`` gives ``xgboost_model_eval``.
+
+    Args:
+        name: the definition's name.
+        whole_words: words that are not taken apart at their capitals.
+    """
+    return "_".join(_words(whole_words).findall(name)).lower()
+
+
+@lru_cache(maxsize=16)
+def _words(whole_words: tuple[str, ...]) -> re.Pattern[str]:
+    whole = "".join(f"{re.escape(word)}(?![a-z])|" for word in whole_words)
+    return re.compile(rf"{whole}[A-Z]+[0-9]*(?![a-z])|[A-Z]?[a-z0-9]+|[A-Z]+|[0-9]+")
+
+
+def closest(word: str, choices: Iterable[str], count: int = 1) -> tuple[str, ...]:
+    """The existing names nearest to a mistyped one, best first; none when nothing is near.
+
+    Args:
+        word: what was written.
+        choices: what exists.
+        count: how many at the most.
+    """
+    from difflib import get_close_matches  # only a mistake pays for it
+
+    reach = max(2, len(word) // 3)
+    near = {choice.lower(): choice for choice in choices if abs(len(choice) - len(word)) <= reach}
+    return tuple(near[found] for found in get_close_matches(word.lower(), near, count, 0.7))

@@ -1,0 +1,226 @@
+"""A project: its folder, and what its ``stepwell.toml`` says."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final, final
+
+from stepwell import refusals, schema
+from stepwell.diagnostics import Diagnostic, Severity
+from stepwell.documents import Document, Pointer, Unreadable, read, read_bytes
+from stepwell.errors import ProjectError
+from stepwell.naming import Naming
+
+__all__ = [
+    "CONFIG_NAME",
+    "RESERVED_ID",
+    "FreezeTarget",
+    "Project",
+    "Settings",
+    "find_project",
+    "open_project",
+]
+
+CONFIG_NAME: Final = "stepwell.toml"
+
+RESERVED_ID: Final = "all"
+"""What stands for every workspace where one is asked for, so that none can be called so."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class FreezeTarget:
+    """One generated module.
+
+    Args:
+        output: relative to the project: a ``.py`` file, or a folder ending in ``/`` for a package.
+        workspace: whose view; empty for the core view, ``all`` for core and every workspace in one.
+        first: the steps that open the table, in this order; the rest follow by name. Where it is left
+            out, the order of the core's module holds.
+    """
+
+    output: str
+    workspace: str = ""
+    first: tuple[str, ...] = ()
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What ``stepwell.toml`` says, defaults filled in.
+
+    Args:
+        core: the folder of the core registry, relative to the project.
+        workspaces: the folder of all workspaces, relative to the project.
+        workspace: the workspace that is active when nothing else says so; empty for none.
+        naming: the naming rules.
+        vocabulary: field name to the words that it allows; an absent field allows any.
+        severities: rule id to ``error``, ``warning``, ``info`` or ``off``, where the project says so.
+        freeze: the generated modules.
+    """
+
+    core: str = "registry.d"
+    workspaces: str = "workspaces"
+    workspace: str = ""
+    naming: Naming = field(default_factory=Naming)
+    vocabulary: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    severities: Mapping[str, str] = field(default_factory=dict)
+    freeze: tuple[FreezeTarget, ...] = ()
+
+    def first(self, workspace: str | None) -> tuple[str, ...]:
+        """The names that open a view's table: as its own frozen module says, or else the core's."""
+        for wanted in (workspace or "", "", "all"):
+            for target in self.freeze:
+                if target.workspace == wanted and target.first:
+                    return target.first
+        return ()
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Project:
+    """One project at one instant.
+
+    Args:
+        root: its folder, absolute, links resolved.
+        settings: what its configuration says.
+        config: the configuration file, ``None`` when it is empty or could not be read.
+        prefix: where Stepwell's table stands in that file.
+        diagnostics: what is wrong with the configuration.
+    """
+
+    root: str
+    settings: Settings
+    config: Document | None
+    prefix: Pointer
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+def find_project(start: str) -> str:
+    """The folder of the project that a folder belongs to, found by walking up.
+
+    Args:
+        start: an absolute path of a folder.
+
+    Raises:
+        ProjectError: when no folder on the way up holds a configuration.
+    """
+    folder = start
+    while True:
+        if os.path.isfile(os.path.join(folder, CONFIG_NAME)) or _table_of_pyproject(folder):
+            return folder
+        above = os.path.dirname(folder)
+        if above == folder:
+            raise ProjectError(
+                f"no Stepwell project here: neither {start} nor any folder above it holds a {CONFIG_NAME} "
+                "(or a pyproject.toml with a [tool.stepwell] table); `stepwell init` makes one"
+            )
+        folder = above
+
+
+def open_project(folder: str) -> Project:
+    """Read the configuration of the project in a folder.
+
+    Args:
+        folder: the project's folder.
+
+    Raises:
+        ProjectError: when there is no folder or it holds no configuration.
+    """
+    if not os.path.isdir(folder):
+        raise ProjectError(f"no such folder: {folder}")
+    root = os.path.realpath(folder)
+    prefix: tuple[str, ...] = ()
+    if os.path.lexists(os.path.join(root, CONFIG_NAME)):
+        name = CONFIG_NAME
+    elif _table_of_pyproject(root):
+        name, prefix = "pyproject.toml", ("tool", "stepwell")
+    else:
+        raise ProjectError(f"no Stepwell project: {folder} holds no {CONFIG_NAME}; `stepwell init` makes one")
+    document = read(root, name)
+    if isinstance(document, Diagnostic):
+        if document.id == "empty-file":
+            return Project(root, Settings(), None, prefix)
+        return Project(root, Settings(), None, prefix, (document,))
+    data: Mapping[str, Any] = document.data
+    for step in prefix:
+        data = data[step]
+    found = _check(document, data, prefix)
+    usable = {key: value for key, value in data.items() if not any(key in bad for _, bad in found)}
+    settings = _settings(usable)
+    return Project(root, settings, document, prefix, tuple(diagnostic for diagnostic, _ in found))
+
+
+def _table_of_pyproject(folder: str) -> bool:
+    content = (
+        read_bytes(folder, "pyproject.toml")
+        if os.path.isfile(os.path.join(folder, "pyproject.toml"))
+        else b""
+    )
+    if isinstance(content, Diagnostic) or b"stepwell" not in content:
+        return False
+    from stepwell.documents import toml
+
+    try:
+        table = toml.load(content.decode("utf-8", "replace")).get("tool", {})
+    except Unreadable:  # somebody else's tool reports a broken pyproject.toml
+        return False
+    return isinstance(table, dict) and isinstance(table.get("stepwell"), dict)
+
+
+def _check(document: Document, data: Mapping[str, Any], prefix: Pointer) -> list[tuple[Diagnostic, set[str]]]:
+    """Findings about the configuration, each with the top-level keys that it makes unusable."""
+    found: list[tuple[Diagnostic, set[str]]] = []
+    if not schema.fits("project", data):
+        bad: set[str] = set()
+        diagnostics = list(
+            refusals.explain("project", "the configuration", data, _remembering(document, bad), prefix)
+        )
+        found.extend((diagnostic, bad) for diagnostic in diagnostics)
+    paths = data.get("paths", {})
+    for key in ("core", "workspaces"):
+        value = paths.get(key) if isinstance(paths, Mapping) else None
+        if isinstance(value, str) and not _stays_inside(value):
+            found.append((_outside(document, (*prefix, "paths", key), value), {"paths"}))
+    targets = data.get("freeze", ())
+    for place, target in enumerate(targets if isinstance(targets, tuple) else ()):
+        output = target.get("output") if isinstance(target, Mapping) else None
+        if isinstance(output, str) and not _stays_inside(output):
+            found.append((_outside(document, (*prefix, "freeze", place, "output"), output), {"freeze"}))
+    return found
+
+
+def _remembering(document: Document, bad: set[str]) -> Any:
+    def whose(pointer: Pointer) -> Document:
+        bad.update(str(step) for step in pointer[:1])
+        return document
+
+    return whose
+
+
+def _stays_inside(path: str) -> bool:
+    parts = path.replace("\\", "/").rstrip("/").split("/")
+    return bool(parts[0]) and ":" not in parts[0] and not {"", ".", ".."} & set(parts)
+
+
+def _outside(document: Document, pointer: Pointer, path: str) -> Diagnostic:
+    message = f"`{path}` is not a plain path inside the project"
+    help_text = "write it relative to the project, without `.` or `..`"
+    return Diagnostic("outside-project", Severity.ERROR, message, document.value_span(pointer), help_text)
+
+
+def _settings(data: Mapping[str, Any]) -> Settings:
+    paths = data.get("paths", {})
+    naming = data.get("naming", {})
+    return Settings(
+        core=paths.get("core", "registry.d").rstrip("/"),
+        workspaces=paths.get("workspaces", "workspaces").rstrip("/"),
+        workspace=data.get("project", {}).get("workspace", ""),
+        naming=Naming(**naming),
+        vocabulary=MappingProxyType(dict(data.get("vocabulary", {}))),
+        severities=MappingProxyType(dict(data.get("rules", {}))),
+        freeze=tuple(FreezeTarget(**target) for target in data.get("freeze", ())),
+    )

@@ -1,0 +1,54 @@
+"""The Report: what a check looked at and found, as every renderer receives it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from stepwell.diagnostics import Diagnostic, Severity
+
+__all__ = ["Report", "RulePage"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class RulePage:
+    """The manual page of one rule.
+
+    Args:
+        id: words that name the rule, e.g. ``unknown-field``.
+        summary: what it finds, in one sentence.
+        markdown: the whole page.
+        default_severity: its severity when no configuration says otherwise; ``None`` when it is off.
+    """
+
+    id: str
+    summary: str
+    markdown: str
+    default_severity: Severity | None = Severity.ERROR
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one check looked at and found.
+
+    Args:
+        diagnostics: the findings, in the order in which they are told.
+        files: how many files were read.
+        steps: how many step definitions they hold.
+        workspaces: how many workspaces were looked at.
+        seconds: how long it took.
+        tool_version: the version of Stepwell that found this.
+    """
+
+    diagnostics: tuple[Diagnostic, ...]
+    files: int
+    steps: int
+    workspaces: int
+    seconds: float
+    tool_version: str
+
+    def count(self, severity: Severity) -> int:
+        """How many findings have this severity."""
+        return sum(found.severity is severity for found in self.diagnostics)

@@ -1,0 +1,157 @@
+"""What a schema cannot say: one module a rule, each with its manual page as its docstring.
+
+The lists below are written out, so that which rules run where can be read here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from stepwell.diagnostics import Diagnostic, Severity
+from stepwell.documents import Document, Pointer
+from stepwell.naming import closest
+from stepwell.project import Project
+from stepwell.rules import (
+    alias_collision,
+    developer_id_mismatch,
+    duplicate_config_class,
+    duplicate_definition,
+    file_name_mismatch,
+    naming_style,
+    not_in_vocabulary,
+    override_changes_name,
+    override_changes_nothing,
+    override_without_base,
+    past_removal,
+    shadows_core,
+    unused_ignore,
+)
+from stepwell.rules.fixed import FIXED_PAGES
+from stepwell.rules.ignores import Ignore, ignores_in
+from stepwell.rules.rule import (
+    FileScope,
+    LayerScope,
+    Override,
+    Rule,
+    Shadow,
+    ViewScope,
+    WorkspaceScope,
+    rule_of,
+)
+from stepwell.rules.shadows_core import BY_TOLERANCE
+
+__all__ = [
+    "BY_TOLERANCE",
+    "FILE_RULES",
+    "FIXED_PAGES",
+    "IGNORE_RULES",
+    "LAYER_RULES",
+    "OVERRIDE_RULES",
+    "RULES",
+    "SHADOW_RULES",
+    "VIEW_RULES",
+    "WORKSPACE_RULES",
+    "FileScope",
+    "Ignore",
+    "LayerScope",
+    "Override",
+    "Rule",
+    "Shadow",
+    "ViewScope",
+    "WorkspaceScope",
+    "check_severities",
+    "ignores_in",
+    "page_of",
+    "run",
+]
+
+FILE_RULES: Final[tuple[Rule[FileScope], ...]] = (
+    rule_of(file_name_mismatch),
+    rule_of(naming_style),
+    rule_of(not_in_vocabulary),
+    rule_of(past_removal),
+)
+WORKSPACE_RULES: Final[tuple[Rule[WorkspaceScope], ...]] = (rule_of(developer_id_mismatch),)
+LAYER_RULES: Final[tuple[Rule[LayerScope], ...]] = (rule_of(duplicate_definition),)
+SHADOW_RULES: Final[tuple[Rule[ViewScope], ...]] = (rule_of(shadows_core),)
+OVERRIDE_RULES: Final[tuple[Rule[ViewScope], ...]] = (
+    rule_of(override_changes_name),
+    rule_of(override_without_base),
+    rule_of(override_changes_nothing),
+)
+VIEW_RULES: Final[tuple[Rule[ViewScope], ...]] = (
+    rule_of(duplicate_config_class),
+    rule_of(alias_collision),
+)
+IGNORE_RULES: Final[tuple[Rule[tuple[Ignore, ...]], ...]] = (rule_of(unused_ignore),)
+
+RULES: Final[Mapping[str, Rule[Any]]] = MappingProxyType(
+    {
+        rule.id: rule
+        for rules in (
+            FILE_RULES,
+            WORKSPACE_RULES,
+            LAYER_RULES,
+            SHADOW_RULES,
+            OVERRIDE_RULES,
+            VIEW_RULES,
+            IGNORE_RULES,
+        )
+        for rule in rules
+    }
+)
+"""Every rule whose severity a project can choose, by id."""
+
+
+def run(
+    rules: tuple[Rule[Any], ...],
+    scope: Any,
+    severities: Mapping[str, str],
+    defaults: Mapping[str, Severity | None] = MappingProxyType({}),
+) -> Iterator[Diagnostic]:
+    """Run rules over what they look at, and stamp their findings.
+
+    Args:
+        rules: which ones.
+        scope: what they look at.
+        severities: what the project says: rule id to ``error``, ``warning``, ``info`` or ``off``.
+        defaults: severities that stand in for a rule's own; ``None`` switches it off.
+    """
+    for rule in rules:
+        said = severities.get(rule.id)
+        if said is None:
+            severity = defaults.get(rule.id, rule.severity)
+        else:
+            severity = None if said == "off" else Severity(said)
+        if severity is None:
+            continue
+        for finding in rule.check(scope):
+            yield Diagnostic(rule.id, severity, finding.message, finding.span, finding.help, finding.related)
+
+
+def page_of(rule_id: str) -> str | None:
+    """The manual page of an id, ``None`` when there is no such id."""
+    rule = RULES.get(rule_id)
+    return rule.page if rule is not None else FIXED_PAGES.get(rule_id)
+
+
+def check_severities(project: Project) -> Iterator[Diagnostic]:
+    """Hold the ids of ``[rules]`` against those that exist and can be changed."""
+    for rule_id in project.settings.severities:
+        if rule_id in RULES or project.config is None:
+            continue
+        pointer = (*project.prefix, "rules", rule_id)
+        yield _unusable(project.config, pointer, rule_id)
+
+
+def _unusable(config: Document, pointer: Pointer, rule_id: str) -> Diagnostic:
+    span = config.key_span(pointer)
+    if rule_id in FIXED_PAGES:
+        message = f"the severity of `{rule_id}` is fixed"
+        help_text = "a file that it is found in cannot be read or understood, so it is always an error"
+        return Diagnostic("fixed-severity", Severity.ERROR, message, span, help_text)
+    near = closest(rule_id, RULES)
+    help_text = f"did you mean `{near[0]}`?" if near else "`stepwell explain-rule` lists all rules"
+    return Diagnostic("unknown-rule", Severity.ERROR, f"there is no rule `{rule_id}`", span, help_text)

@@ -1,0 +1,44 @@
+"""A file is named after the definition in it.
+
+The name of the file is the definition's name in snake_case. Two people who add two steps then
+never touch the same file, and whoever looks for a step knows where it is. Words of
+`[naming] abbreviations` count as one word: `XGBoostTraining` lies in `xgboost_training.yaml`.
+
+Passes:
+
+    # registry.d/steps/model_evaluation.yaml
+    name: ModelEvaluation
+    description: Score a trained model on a held-out set.
+
+Fails:
+
+    # registry.d/steps/evaluation.yaml
+    name: ModelEvaluation
+    description: Score a trained model on a held-out set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from stepwell.diagnostics import Severity
+from stepwell.rules.rule import FileScope, Finding
+
+ID: Final = "file-name-mismatch"
+SEVERITY: Final = Severity.ERROR
+
+
+def check(scope: FileScope) -> Iterator[Finding]:
+    """Compare the stem of the path with the name in it."""
+    document = scope.source.document
+    name: str = scope.data["name"]
+    file = document.path[document.path.rfind("/") + 1 :]
+    stem, _, ending = file.rpartition(".")
+    wanted = scope.settings.naming.stem(name)
+    if stem != wanted:
+        yield Finding(
+            f"a file named `{file}` cannot define `{name}`",
+            document.value_span(("name",)),
+            f"name the file `{wanted}.{ending}`, or correct the name",
+        )

@@ -1,0 +1,57 @@
+"""Comments that hide a finding: ``# stepwell: ignore[rule-id] why``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, final
+
+from stepwell.diagnostics import Diagnostic, Span
+from stepwell.documents import Document, span_of
+
+__all__ = ["Ignore", "ignores_in"]
+
+_COMMENT: Final = re.compile(r"#[ \t]*stepwell:[ \t]*ignore\[([^\]\r\n]*)\]")
+_MARK: Final = "stepwell:"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Ignore:
+    """One rule that one comment hides.
+
+    Args:
+        rule: the id of the rule.
+        line: the line whose findings it hides.
+        span: the comment.
+    """
+
+    rule: str
+    line: int
+    span: Span
+
+    def hides(self, diagnostic: Diagnostic) -> bool:
+        """Whether it speaks of a finding."""
+        span = diagnostic.span
+        return (
+            span is not None
+            and diagnostic.id == self.rule
+            and span.line == self.line
+            and span.path == self.span.path
+        )
+
+
+def ignores_in(document: Document) -> tuple[Ignore, ...]:
+    """Every ignore of a document, in its order."""
+    return tuple(_found(document)) if _MARK in document.text else ()
+
+
+def _found(document: Document) -> Iterator[Ignore]:
+    for comment in _COMMENT.finditer(document.text):
+        if document.holds(comment.start()):
+            continue
+        span = span_of(document.path, document.text, comment.span())
+        alone = not span.text[: span.column - 1].strip()
+        for rule in comment[1].split(","):
+            yield Ignore(rule.strip(), span.line + alone, span)

@@ -1,0 +1,43 @@
+"""Names of steps follow the project's style.
+
+`[naming] step_name` in `stepwell.toml` says which: `PascalCase` (the default), `snake_case`, or
+`any`. Names of hyperparameter classes are Python class names and are not concerned.
+
+Passes:
+
+    # registry.d/steps/data_cleaning.yaml
+    name: DataCleaning
+    description: Drop rows that cannot be used.
+
+Fails:
+
+    # registry.d/steps/data_cleaning.yaml
+    name: data_cleaning
+    description: Drop rows that cannot be used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from stepwell.diagnostics import Severity
+from stepwell.naming import STYLES
+from stepwell.rules.rule import FileScope, Finding
+
+ID: Final = "naming-style"
+SEVERITY: Final = Severity.ERROR
+
+
+def check(scope: FileScope) -> Iterator[Finding]:
+    """Hold the step's name against the style."""
+    name: str = scope.data["name"]
+    style = scope.settings.naming.step_name
+    if scope.kind.noun == "step" and not STYLES[style].fullmatch(name):
+        words = "".join(part[:1].upper() + part[1:] for part in name.split("_"))
+        fitting = words if style == "PascalCase" and STYLES[style].fullmatch(words) else None
+        yield Finding(
+            f"`{name}` is not written in {style}",
+            scope.source.document.value_span(("name",)),
+            f"write `{fitting}`" if fitting else "rename it, or change `[naming] step_name` in stepwell.toml",
+        )

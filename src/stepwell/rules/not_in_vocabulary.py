@@ -1,0 +1,65 @@
+"""Some fields take only words that the project has agreed on.
+
+A list under `[vocabulary]` in `stepwell.toml` closes a vocabulary: `sagemaker_step_types`,
+`frameworks`, `environment_tags` or `compatibility_tags`. A field without a list takes any word.
+
+Passes:
+
+    # stepwell.toml
+    [vocabulary]
+    frameworks = ["pytorch", "xgboost"]
+    # registry.d/steps/tree_training.yaml
+    name: TreeTraining
+    description: Train a tree.
+    framework: xgboost
+
+Fails:
+
+    # stepwell.toml
+    [vocabulary]
+    frameworks = ["pytorch", "xgboost"]
+    # registry.d/steps/tree_training.yaml
+    name: TreeTraining
+    description: Train a tree.
+    framework: xgbost
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from stepwell.diagnostics import Severity
+from stepwell.naming import closest
+from stepwell.rules.rule import FileScope, Finding
+
+ID: Final = "not-in-vocabulary"
+SEVERITY: Final = Severity.ERROR
+
+FIELDS: Final = {
+    "sagemaker_step_types": "sagemaker_step_type",
+    "frameworks": "framework",
+    "environment_tags": "environment_tags",
+    "compatibility_tags": "compatibility_tags",
+}
+"""Each vocabulary, and the field of a step that it closes."""
+
+
+def check(scope: FileScope) -> Iterator[Finding]:
+    """Hold each word of a closed field against its list."""
+    if scope.kind.noun != "step":
+        return
+    for vocabulary, allowed in scope.settings.vocabulary.items():
+        field = FIELDS[vocabulary]
+        stated = scope.data.get(field)
+        for place, word in enumerate(stated) if isinstance(stated, tuple) else ((None, stated),):
+            if word is None or word in allowed:
+                continue
+            near = closest(word, allowed)
+            yield Finding(
+                f"`{word}` is not in the vocabulary of `{field}`",
+                scope.source.document.value_span((field,) if place is None else (field, place)),
+                f"did you mean `{near[0]}`?"
+                if near
+                else f"add it to `[vocabulary] {vocabulary}` in stepwell.toml",
+            )

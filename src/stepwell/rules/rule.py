@@ -1,0 +1,178 @@
+"""What a rule is, and what it is given to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from types import ModuleType
+from typing import Any, Generic, NamedTuple, TypeVar, final
+
+from stepwell.diagnostics import Related, Severity, Span
+from stepwell.layers import Source
+from stepwell.model import Definition, Kind, Workspace
+from stepwell.project import Settings
+
+__all__ = [
+    "FileScope",
+    "Finding",
+    "LayerScope",
+    "Override",
+    "Rule",
+    "Shadow",
+    "ViewScope",
+    "WorkspaceScope",
+    "rule_of",
+]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a rule yields; whoever runs the rule adds its id and its severity.
+
+    Args:
+        message: what is wrong, in one line.
+        span: where.
+        help: what to do about it.
+        related: other places it speaks of.
+    """
+
+    message: str
+    span: Span
+    help: str | None = None
+    related: tuple[Related, ...] = ()
+
+
+@final
+class FileScope(NamedTuple):
+    """One definition file that fits its schema.
+
+    Args:
+        source: the document in its layer.
+        kind: what it defines.
+        definition: the record; ``None`` for an override, which is only part of one.
+        settings: the project's.
+        today: the date on which it is checked.
+    """
+
+    source: Source
+    kind: Kind
+    definition: Definition | None
+    settings: Settings
+    today: date
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """The document's data."""
+        return self.source.document.data
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class WorkspaceScope:
+    """One ``workspace.yaml`` that fits its schema, and the id that its folder says."""
+
+    source: Source
+    workspace: Workspace
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class LayerScope:
+    """All documents of one layer that define one name more than once.
+
+    Args:
+        kind: what they define.
+        repeated: name to its documents, by path.
+    """
+
+    kind: Kind
+    repeated: Mapping[str, tuple[Source, ...]]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Shadow:
+    """A local definition that hides one of the core."""
+
+    local: Definition
+    core: Definition
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Override:
+    """One override and what came of it.
+
+    Args:
+        source: the override's document.
+        name: the definition that it names.
+        base: what lies below; ``None`` when there is nothing, or nothing that serves.
+        result: the merged definition; ``None`` when it could not be made.
+    """
+
+    source: Source
+    name: str
+    base: Definition | None
+    result: Definition | None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ViewScope:
+    """One kind of definition in one view.
+
+    Args:
+        kind: which kind.
+        workspace: whose view; ``None`` for the core.
+        below: the core's definitions by name.
+        above: the view's own definitions by name, merged; the core's for the core view.
+        overrides: the workspace's overrides, by path.
+        shadows: the workspace's definitions that hide one of the core, by name.
+        below_by_config_class: configuration class to the names of the core's steps that have it.
+        below_by_alias: alias to the names of the core's steps that have it.
+        left_out: names that a file gives but that are not served, each with a place in that file.
+        settings: the project's.
+    """
+
+    kind: Kind
+    workspace: Workspace | None
+    below: Mapping[str, Definition]
+    above: Mapping[str, Definition]
+    overrides: tuple[Override, ...]
+    shadows: tuple[Shadow, ...]
+    below_by_config_class: Mapping[str, tuple[str, ...]]
+    below_by_alias: Mapping[str, tuple[str, ...]]
+    left_out: Mapping[str, Span]
+    settings: Settings
+
+    def get(self, name: str) -> Definition | None:
+        """The definition that the view serves under a name."""
+        return self.above.get(name) or self.below.get(name)
+
+
+S = TypeVar("S")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Rule(Generic[S]):
+    """One rule.
+
+    Args:
+        id: words that name it.
+        severity: unless the project says otherwise.
+        page: its manual page.
+        check: gives its findings.
+    """
+
+    id: str
+    severity: Severity
+    page: str
+    check: Callable[[S], Iterator[Finding]]
+
+
+def rule_of(module: ModuleType) -> Rule[Any]:
+    """The rule that a module is: ``ID``, ``SEVERITY``, ``check`` and its docstring."""
+    return Rule(module.ID, module.SEVERITY, (module.__doc__ or "").strip(), module.check)

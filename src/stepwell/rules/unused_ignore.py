@@ -1,0 +1,44 @@
+"""An ignore comment hides something.
+
+`# stepwell: ignore[rule-id] why` at the end of a line, or alone on the line above, hides the
+findings of that rule on that line. A comment that hides nothing is left over from a fault that has
+been mended, or names the wrong rule. What a file cannot be read or understood without (syntax,
+schema) cannot be ignored.
+
+Passes:
+
+    # registry.d/steps/scoring.yaml
+    name: Scoring
+    description: Score a batch.
+    # workspaces/alice/override/steps/scoring.yaml
+    name: Scoring  # stepwell: ignore[override-changes-nothing] pinned until the next release
+    priority: 100
+
+Fails:
+
+    # registry.d/steps/scoring.yaml
+    name: Scoring  # stepwell: ignore[naming-style] we like it
+    description: Score a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from stepwell.diagnostics import Severity
+from stepwell.rules.ignores import Ignore
+from stepwell.rules.rule import Finding
+
+ID: Final = "unused-ignore"
+SEVERITY: Final = Severity.WARNING
+
+
+def check(scope: tuple[Ignore, ...]) -> Iterator[Finding]:
+    """Name each ignore that hid nothing."""
+    for ignore in scope:
+        yield Finding(
+            f"nothing on this line is found by `{ignore.rule}`, so there is nothing to ignore",
+            ignore.span,
+            "remove the comment",
+        )

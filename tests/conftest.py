@@ -1,0 +1,94 @@
+"""What any test may ask for: a project, the command as users run it, a copy of this repository."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+NOT_SOURCES = (".git", ".venv", ".*_cache", ".hypothesis", ".benchmarks", "__pycache__")
+SETTINGS_OF_THE_USER = (
+    "STEPWELL_",
+    "CURSUS_",
+    "PYTHON",
+    "COLUMNS",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "CLICOLOR",
+)
+
+# A shared machine is slow at times, which says nothing about the code.
+settings.register_profile("stepwell", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("stepwell-ci", settings.get_profile("stepwell"), derandomize=True)
+settings.load_profile("stepwell-ci" if os.environ.get("CI") else "stepwell")
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a command ended and what it wrote, byte for byte (decoded as UTF-8)."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+Project = Callable[[Mapping[str, str | bytes]], Path]
+RunStepwell = Callable[..., Ran]
+
+
+@pytest.fixture(scope="session")
+def environment() -> Mapping[str, str]:
+    """The environment of this process without anything that changes what Stepwell answers."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(SETTINGS_OF_THE_USER)}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A function that writes a project: paths with ``/`` to contents, beside an empty ``stepwell.toml``."""
+
+    def write(files: Mapping[str, str | bytes]) -> Path:
+        root = tmp_path / "project"
+        for path, content in {"stepwell.toml": "", **files}.items():
+            file = root / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content.encode() if isinstance(content, str) else content)
+        return root
+
+    return write
+
+
+@pytest.fixture
+def run_stepwell(environment: Mapping[str, str]) -> RunStepwell:
+    """A function that runs the command in a folder, in a process of its own, with no user settings."""
+
+    def run(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> Ran:
+        done = subprocess.run(
+            [sys.executable, "-m", "stepwell", *arguments],
+            cwd=cwd,
+            env={**environment, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=120,
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def copy_repository() -> Callable[[Path], Path]:
+    """A function that copies this repository, without what git ignores, to a folder that does not exist."""
+
+    def copy(to: Path) -> Path:
+        return shutil.copytree(REPOSITORY, to, symlinks=True, ignore=shutil.ignore_patterns(*NOT_SOURCES))
+
+    return copy

@@ -1,0 +1,323 @@
+"""The frozen modules keep the contract of the registry that they stand in for.
+
+The obligations themselves are in ``legacy/``; here they run over every implementation. A further
+implementation is one more entry of ``IMPLEMENTATIONS`` (and of the ``outcomes`` fixture, if it is no
+frozen text).
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+
+from stepwell.freeze import LegacyNaming, generate
+from stepwell.model import HyperparameterDefinition, StepDefinition
+
+HERE = Path(__file__).parent / "legacy"
+REPOSITORY = Path(__file__).parents[2]
+NAMING = LegacyNaming(
+    ("training", "validation", "testing", "calibration"),
+    {
+        "xgb": "XGBoost",
+        "xgboost": "XGBoost",
+        "pytorch": "PyTorch",
+        "mims": "",
+        "tabular": "Tabular",
+        "preprocess": "Preprocessing",
+    },
+)
+CORE_STEPS = """
+    Base Base BasePipelineConfig StepBuilderBase
+    Processing Processing ProcessingStepConfigBase
+    CradleDataLoading CradleDataLoading CradleDataLoadConfig
+    TabularPreprocessing Processing
+    RiskTableMapping Processing
+    CurrencyConversion Processing
+    PyTorchTraining Training
+    XGBoostTraining Training
+    DummyTraining Processing
+    XGBoostModelEval Processing
+    PyTorchModel CreateModel
+    XGBoostModel CreateModel
+    ModelCalibration Processing
+    Package Processing
+    Registration MimsModelRegistrationProcessing
+    Payload Processing
+    HyperparameterPrep Lambda
+    BatchTransform Transform BatchTransformStepConfig
+"""
+HYPERPARAMETERS = {
+    "ModelHyperparameters": ("base", None),
+    "XGBoostHyperparameters": ("xgboost", "xgboost"),
+    "BSMModelHyperparameters": ("bsm", "pytorch"),
+}
+HOSTILE = [
+    """both "quotes" and 'quotes'""",
+    '"',
+    "'",
+    '"""',
+    "'''\\",
+    "back\\slash \\N{BULLET} \\u0041 \\",
+    "line\nbreak\r\nand\rlone\ttab\0nul",
+    '{{ x }} {% raw %} {# # #} ${x} {x!r} %s", "y": __import__("os")',
+    "separators \u2028 \u2029 \x85 \x0c",
+    "emoji \U0001f600 caf\xe9 \u202e bidi \ufeff",
+    "lone \ud800 surrogate",
+    "",
+    "long " * 40,
+]
+
+
+@dataclass
+class TableView:
+    steps: list[StepDefinition]
+    digest: str = "c0" * 32
+    hyperparameters: dict[str, HyperparameterDefinition] = field(default_factory=dict)
+
+    def values(self) -> list[StepDefinition]:
+        return self.steps
+
+    def but(self, *changed: StepDefinition, after: str | None = None, without: str = "") -> TableView:
+        """This view with some steps replaced, or added right after another (at the front by default)."""
+        replaced = {step.name: step for step in changed}
+        steps = [replaced.pop(step.name, step) for step in self.steps if step.name != without]
+        at = 0 if after is None else 1 + [step.name for step in steps].index(after)
+        return replace(self, steps=[*steps[:at], *replaced.values(), *steps[at:]], digest="a1" * 32)
+
+
+def step(
+    name: str,
+    kind: str | None,
+    config: str | None = None,
+    builder: str | None = None,
+    about: str | None = None,
+) -> StepDefinition:
+    stated = {
+        "name": name,
+        "sagemaker_step_type": kind,
+        "description": f"What {name} does." if about is None else about,
+        "config_class": config,
+        "builder_step_name": builder,
+    }
+    return StepDefinition(
+        MappingProxyType({key: value for key, value in stated.items() if value is not None})
+    )
+
+
+def core_view() -> TableView:
+    steps = [step(*line.split()) for line in CORE_STEPS.strip().splitlines()]
+    classes = {
+        name: HyperparameterDefinition(
+            MappingProxyType(
+                {
+                    "name": name,
+                    "module_path": f"src.pipeline_steps.hyperparameters_{module}",
+                    "description": f"About {name}.",
+                    **({"model_type": model} if model else {}),
+                }
+            )
+        )
+        for name, (module, model) in HYPERPARAMETERS.items()
+    }
+    return TableView([*steps[:5], step("NotInTheLegacyTable", None), *steps[5:]], hyperparameters=classes)
+
+
+def workspace_views() -> dict[str, TableView]:
+    core = core_view()
+    enhanced = step(
+        "XGBoostTraining", "Training", "EnhancedXGBoostTrainingConfig", "EnhancedXGBoostTrainingStepBuilder"
+    )
+    return {
+        "alice": core.but(enhanced, step("FinancialDataPreprocessing", "Processing"), after="DummyTraining"),
+        "bob": core.but(
+            step("ModelEvaluation", "Processing", about="Bob's."),
+            step("ModelEvaluationAgain", "Processing"),
+            after="BatchTransform",
+        ),
+        "carol": core.but(
+            step("ModelEvaluation", "Processing", about="Carol's."),
+            step("Package", "Processing", about="Carol's own."),
+        ),
+        "dora": core,
+        "erin": replace(core.but(step("New", "Tuning"), without="Payload"), steps=core.steps[:2:-1]),
+        "finn": core.but(step("Package", None)),
+    }
+
+
+def rows(view: TableView) -> dict[str, dict[str, str | None]]:
+    fields = ("config_class", "builder_step_name", "spec_type", "sagemaker_step_type", "description")
+    legacy = [each for each in view.values() if each.sagemaker_step_type is not None]
+    return {each.name: {name: getattr(each, name) for name in fields} for each in legacy}
+
+
+def write(folder: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode("ascii"))
+
+
+def freeze(output: str, workspaces: dict[str, TableView] | None = None) -> dict[str, str]:
+    return generate(output, core_view(), workspaces, NAMING, "stepwell freeze", "1.2.3")
+
+
+def bare(*arguments: str) -> str:
+    """What a bare interpreter prints: no site-packages, no environment, nothing of ours."""
+    command = [sys.executable, "-I", "-S", "-B", "-W", "error", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout
+
+
+def probe(folder: Path, module: str, contract: str, expected: object) -> dict[str, str]:
+    told = folder / "expected.json"
+    told.write_text(json.dumps(expected), encoding="utf-8")
+    outcome: dict[str, str] = json.loads(
+        bare(str(HERE / "probe.py"), str(folder), module, contract, str(told))
+    )
+    return outcome
+
+
+def obligations(contract: str, expected: dict[str, object]) -> list[str]:
+    sys.path.insert(0, str(HERE))
+    try:
+        module = importlib.import_module(contract)
+    finally:
+        sys.path.remove(str(HERE))
+    return [each.__name__ for each in module.obligations(expected)]
+
+
+FROZEN = {"core": rows(core_view())}
+FROZEN_WITH_WORKSPACES = {
+    "core": rows(core_view()),
+    "workspaces": {name: rows(view) for name, view in workspace_views().items()},
+}
+IMPLEMENTATIONS = {"frozen": FROZEN, "frozen with workspaces": FROZEN_WITH_WORKSPACES}
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
+    told = {}
+    for implementation, expected in IMPLEMENTATIONS.items():
+        folder = tmp_path_factory.mktemp("frozen")
+        write(folder, freeze("step_names.py", workspace_views() if "workspaces" in expected else None))
+        told[implementation] = probe(folder, "step_names", "step_names_contract", expected)
+    return told
+
+
+@pytest.mark.parametrize(
+    ("implementation", "obligation"),
+    [
+        (implementation, obligation)
+        for implementation, expected in IMPLEMENTATIONS.items()
+        for obligation in obligations("step_names_contract", expected)
+    ],
+)
+def test_step_names(outcomes: dict[str, dict[str, str]], implementation: str, obligation: str) -> None:
+    assert outcomes[implementation][obligation] == "held", outcomes[implementation][obligation]
+
+
+@pytest.mark.parametrize("workspaces", [None, workspace_views()], ids=["frozen", "with workspaces"])
+def test_package(tmp_path: Path, workspaces: dict[str, TableView] | None) -> None:
+    files = freeze("legacy/registry/", workspaces)
+    assert sorted(files) == [
+        "legacy/registry/__init__.py",
+        "legacy/registry/exceptions.py",
+        "legacy/registry/hyperparameter_registry.py",
+        "legacy/registry/py.typed",
+        "legacy/registry/step_names.py",
+        "legacy/registry/step_names.pyi",
+    ]
+    write(tmp_path, files)
+    expected = {
+        "has_workspaces": workspaces is not None,
+        "hyperparameters": {
+            name: {
+                "class_name": name,
+                "module_path": f"src.pipeline_steps.hyperparameters_{module}",
+                "model_type": model,
+                "description": f"About {name}.",
+            }
+            for name, (module, model) in HYPERPARAMETERS.items()
+        },
+    }
+    outcome = probe(tmp_path, "legacy.registry", "package_contract", expected)
+    assert outcome == dict.fromkeys(obligations("package_contract", expected), "held")
+
+
+@pytest.mark.parametrize("workspaces", [None, workspace_views()], ids=["frozen", "with workspaces"])
+def test_linters_and_type_checkers_pass_the_generated_files(
+    tmp_path: Path, workspaces: dict[str, TableView] | None
+) -> None:
+    write(tmp_path, freeze("registry/", workspaces))
+    write(tmp_path, {"alone.py": freeze("alone.py", workspaces)["alone.py"]})
+    for config in (["--isolated"], ["--config", str(REPOSITORY / "pyproject.toml")]):
+        for command in (["check"], ["format", "--check"]):
+            run_tool("ruff", *command, *config, "--no-cache", str(tmp_path), says="")
+    run_tool("mypy", "--strict", "registry", "alone.py", cwd=tmp_path, says="Success: no issues found")
+    run_tool("mypy.stubtest", "registry.step_names", cwd=tmp_path, says="Success: no issues found")
+
+
+@pytest.mark.parametrize("workspaces", [None, workspace_views()], ids=["frozen", "with workspaces"])
+def test_the_type_checker_of_an_importer_finds_a_typo(
+    tmp_path: Path, workspaces: dict[str, TableView] | None
+) -> None:
+    write(tmp_path, freeze("step_names.py", workspaces))
+    importer = (
+        "import step_names as names\n"
+        "from step_names import STEP_NAMES, get_config_class_name\n"
+        "\n"
+        'get_config_class_name("XGBoostTraining")\n'
+        'get_config_class_name("XGBoostTrainin")\n'
+        "asked = input()\n"
+        "if names.validate_step_name(asked):\n"
+        "    get_config_class_name(asked)\n"
+        "for name in names.get_all_step_names():\n"
+        "    get_config_class_name(name)\n"
+        "STEP_NAMES[asked]['config_class'].upper()\n"
+        'get_config_class_name(names.get_canonical_name_from_file_name("x"))\n'
+        'names.get_spec_step_type_with_job_type("Packag", "training")\n'
+    )
+    write(tmp_path, {"importer.py": importer})
+    told = run_tool("mypy", "--strict", "--no-pretty", "importer.py", cwd=tmp_path, fails=True)
+    found = [line.partition(" has incompatible")[0] for line in told.splitlines()]
+    assert found[:-1] == [
+        'importer.py:5: error: Argument 1 to "get_config_class_name"',
+        'importer.py:13: error: Argument 1 to "get_spec_step_type_with_job_type"',
+    ]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_hostile_text_comes_back_as_it_was(tmp_path: Path, text: str) -> None:
+    core = core_view().but(step("Hostile", "Processing", text, text, text))
+    workspace = {text or "w": core_view().but(step("Odd" + text, "Processing", about=text))}
+    write(
+        tmp_path,
+        generate("step_names.py", core, workspace, LegacyNaming((text,), {text: text}), text or "x", text),
+    )
+    script = (
+        "import json, sys; sys.path.insert(0, sys.argv[1]); import step_names as names\n"
+        "(workspace,) = names.list_available_workspaces()\n"
+        "odd = names.get_all_step_names(workspace)[0]\n"
+        "print(json.dumps([names.STEP_NAMES['Hostile'], workspace, odd,"
+        " names.get_step_description(odd, workspace)]))"
+    )
+    row, workspace_id, odd, description = json.loads(bare("-c", script, str(tmp_path)))
+    assert [row["config_class"], row["builder_step_name"], row["description"]] == [text] * 3
+    assert (workspace_id, odd, description) == (text or "w", "Odd" + text, text)
+    run_tool("ruff", "check", "--isolated", "--no-cache", str(tmp_path), says="")
+    run_tool("ruff", "format", "--check", "--isolated", "--no-cache", str(tmp_path), says="")
+
+
+def run_tool(tool: str, *arguments: str, cwd: Path | None = None, says: str = "", fails: bool = False) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", tool, *arguments], check=False, capture_output=True, encoding="utf-8", cwd=cwd
+    )
+    assert (done.returncode != 0) is fails, done.stdout + done.stderr
+    assert says in done.stdout
+    return done.stdout

@@ -1,0 +1,224 @@
+"""The schemas are good for editors: described, with examples, and with errors that people can read."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from jsonschema import Draft202012Validator
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+CONTRACTS = ("step", "hyperparameter", "workspace", "project")
+OVERRIDES = {"step-override": "step", "hyperparameter-override": "hyperparameter"}
+SCHEMAS = {
+    name: json.loads((REPOSITORY / "schemas" / f"{name}.schema.json").read_text(encoding="utf-8"))
+    for name in (*CONTRACTS, *OVERRIDES)
+}
+
+IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]*$(?!\n)"
+DOTTED = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$(?!\n)"
+INK = r"[^\u0000-\u0020\u007F-\u00A0\u2028\u2029]"
+LINE = rf"^{INK}([^\u0000-\u001F\u007F-\u009F\u2028\u2029]*{INK})?$(?!\n)"
+WORKSPACE_ID = r"^[A-Za-z0-9][A-Za-z0-9_-]*$(?!\n)"
+WORKSPACE_ID_OR_EMPTY = r"^([A-Za-z0-9][A-Za-z0-9_-]*)?$(?!\n)"
+WORD = r"^[A-Za-z0-9_]+$(?!\n)"
+WORD_OR_EMPTY = r"^[A-Za-z0-9_]*$(?!\n)"
+DATE = r"^[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$(?!\n)"
+
+PATTERNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    IDENTIFIER: (
+        ("A", "_a1", "XGBoostTraining"),
+        ("", "1a", "a-b", "a b", "a.b", "é", "\u0410", "a\u0663", "a\n", "\na"),
+    ),
+    DOTTED: (("a", "src.steps._b1"), ("", ".", "a.", ".a", "a..b", "a.1", "a b", "a.é", "a.b\n", "a\n.b")),
+    INK: (
+        ("a", " a ", "a\nb", '"""', "{{ }}", "\\", "é", "\u3000", "😀", "a\u2028"),
+        ("", " ", "\n", "\t \r\n", "\u00a0"),
+    ),
+    LINE: (
+        ("a", "a b", "a-b>=1.0", "é", "😀", "'\"\\", "a\u00a0b"),
+        (
+            "",
+            " ",
+            " a",
+            "a ",
+            "a\n",
+            "\na",
+            "a\nb",
+            "a\tb",
+            "a\u2028b",
+            "a\u0085b",
+            "a\x00",
+            "a\x7f",
+            "\u00a0a",
+        ),
+    ),
+    WORKSPACE_ID: (("a", "9", "a-b_c"), ("", "-a", "_a", "..", "a/b", "a.b", "é", "\u0663", "a\n")),
+    WORKSPACE_ID_OR_EMPTY: (("", "a", "all"), ("-a", "..", "a/b", "\u0663", "\n", "a\n")),
+    WORD: (("a", "_", "1a"), ("", "a-b", "a b", "é", "\u0663", "a\n")),
+    WORD_OR_EMPTY: (("", "XGBoost", "a_1"), ("a-b", " ", "é", "\u0663", "\n", "a\n")),
+    DATE: (
+        ("2027-06-30", "1999-12-31"),
+        (
+            "2027-6-30",
+            "2027-13-01",
+            "2027-00-01",
+            "2027-06-32",
+            "0999-01-01",
+            "\u0662027-06-30",
+            "2027-06-30\n",
+            "27-06-30",
+        ),
+    ),
+}
+
+
+def accepted(schema: dict[str, Any], data: Any) -> tuple[bool, bool]:
+    """What the reference validator and the fast validator say, in this order."""
+    return Draft202012Validator(schema).is_valid(data), jsonschema_rs.Draft202012Validator(schema).is_valid(
+        data
+    )
+
+
+def subschemas(schema: dict[str, Any], place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every subschema that a document's value can meet, with where it stands."""
+    yield place, schema
+    for key, below in schema.get("properties", {}).items():
+        yield from subschemas(below, f"{place}.{key}")
+    for key, below in schema.get("patternProperties", {}).items():
+        yield from subschemas(below, f"{place}.<{key}>")
+    for keyword in ("items", "additionalProperties"):
+        if isinstance(schema.get(keyword), dict):
+            yield from subschemas(schema[keyword], f"{place}.{keyword}")
+
+
+EVERY = [
+    pytest.param(below, id=f"{name}{place}")
+    for name, schema in SCHEMAS.items()
+    for place, below in subschemas(schema)
+]
+EVERY_OF_CONTRACTS = [param for param in EVERY if "-override" not in str(param.id)]
+EVERY_PROPERTY = [
+    pytest.param(field, id=f"{name}{place}.{key}")
+    for name, schema in SCHEMAS.items()
+    for place, below in subschemas(schema)
+    for key, field in below.get("properties", {}).items()
+]
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_a_schema_is_valid_and_names_itself(name: str) -> None:
+    schema = SCHEMAS[name]
+    Draft202012Validator.check_schema(schema)
+    jsonschema_rs.meta.validate(schema)
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert schema["$id"] == f"https://stepwell.dev/schemas/1/{name}.schema.json"
+    assert schema["title"].startswith("Stepwell ")
+    assert schema["examples"]
+
+
+@pytest.mark.parametrize("schema", EVERY)
+def test_everything_is_described_in_whole_sentences(schema: dict[str, Any]) -> None:
+    assert schema["description"][0].isupper()
+    assert schema["description"][-1] in ".:`"
+
+
+@pytest.mark.parametrize("field", EVERY_PROPERTY)
+def test_a_field_has_no_title_and_shows_what_it_may_hold(field: dict[str, Any]) -> None:
+    assert "title" not in field
+    assert field.keys() & {"examples", "default", "enum", "const"}
+
+
+@pytest.mark.parametrize("schema", EVERY)
+def test_examples_and_defaults_are_what_the_schema_asks_for(schema: dict[str, Any]) -> None:
+    shown = [*schema.get("examples", ()), *([schema["default"]] if "default" in schema else ())]
+    assert [value for value in shown if accepted(schema, value) != (True, True)] == []
+
+
+@pytest.mark.parametrize("schema", EVERY_OF_CONTRACTS)
+def test_only_keywords_whose_errors_can_be_read(schema: dict[str, Any]) -> None:
+    unreadable = {
+        "oneOf",
+        "anyOf",
+        "allOf",
+        "not",
+        "if",
+        "then",
+        "else",
+        "format",
+        "$ref",
+        "dependentSchemas",
+    }
+    assert not schema.keys() & unreadable
+    if "type" in schema:  # only an `x-` key may hold anything
+        assert isinstance(schema["type"], str)
+        assert schema["type"] != "null"
+    else:
+        assert schema.keys() == {"description"}
+    if schema.get("type") == "object":
+        assert "additionalProperties" in schema
+
+
+def test_every_pattern_is_one_of_the_table() -> None:
+    used = {
+        below["pattern"]
+        for schema in SCHEMAS.values()
+        for _, below in subschemas(schema)
+        if "pattern" in below
+    }
+    assert used == set(PATTERNS)
+    free = {
+        key
+        for schema in SCHEMAS.values()
+        for _, below in subschemas(schema)
+        for key in below.get("patternProperties", {})
+    }
+    assert free == {"^x-"}
+
+
+@pytest.mark.parametrize("schema", EVERY)
+def test_a_pattern_has_a_length_and_words_for_people(schema: dict[str, Any]) -> None:
+    if "pattern" in schema:
+        assert schema["patternErrorMessage"].startswith("must ")
+        assert schema["maxLength"] <= 1024
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_a_pattern_means_the_same_to_both_validators(pattern: str) -> None:
+    assert not re.search(r"\\[dDwWsSbBpPAZz]", pattern)
+    fits, does_not = PATTERNS[pattern]
+    schema = {"pattern": pattern}
+    assert [text for text in fits if accepted(schema, text) != (True, True)] == []
+    assert [text for text in does_not if accepted(schema, text) != (False, False)] == []
+
+
+@pytest.mark.parametrize(("name", "patched"), OVERRIDES.items())
+def test_an_override_has_the_fields_of_what_it_patches_and_null_where_one_can_go(
+    name: str, patched: str
+) -> None:
+    def removable(field: dict[str, Any]) -> dict[str, Any]:
+        field = {key: value for key, value in field.items() if key != "default"}
+        field["type"] = [field["type"], "null"]
+        if "enum" in field:
+            field["enum"] = [*field["enum"], None]
+        if "properties" in field:
+            field["properties"] = {key: removable(below) for key, below in field["properties"].items()}
+        return field
+
+    base = copy.deepcopy(SCHEMAS[patched])
+    override = SCHEMAS[name]
+    kept = {"$schema", *base["required"]}
+    expected = {key: field if key in kept else removable(field) for key, field in base["properties"].items()}
+    assert list(override["properties"]) == list(expected)
+    for key in expected.keys() - {"$schema", "name"}:
+        assert override["properties"][key] == expected[key]
+    assert override["required"] == ["name"]
+    assert override["additionalProperties"] is False
+    assert override["patternProperties"] == base["patternProperties"]
+    assert override["description"].startswith("Editor's schema of an override")
