@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final, final
@@ -16,7 +16,7 @@ from stepwell.model import KINDS, Definition, Kind, StepDefinition, Workspace
 from stepwell.project import Settings
 from stepwell.rules import Ignore, LayerScope, Override, Shadow, ViewScope
 
-__all__ = ["Layered", "layer_core", "layer_workspace"]
+__all__ = ["Layered", "Replaced", "concerned", "layer_core", "layer_workspace", "relayer_core"]
 
 Table = Mapping[str, Definition]
 _EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
@@ -34,6 +34,7 @@ class Layered:
         used: the ignore comments that hid something of it.
         by_config_class: configuration class to the steps that have it (of the core only).
         by_alias: alias to the steps that have it (of the core only).
+        words: names, aliases and configuration classes of its definitions (of a workspace only).
     """
 
     tables: Mapping[str, Table]
@@ -42,6 +43,7 @@ class Layered:
     used: tuple[Ignore, ...]
     by_config_class: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _EMPTY)
     by_alias: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _EMPTY)
+    words: frozenset[str] = frozenset()
 
 
 def layer_core(files: Iterable[CheckedFile], settings: Settings) -> Layered:
@@ -98,7 +100,85 @@ def layer_workspace(
         tables[folder] = overlay.lay()
         found += overlay.found
         used += overlay.used
-    return Layered(MappingProxyType(tables), _EMPTY, in_order(found), tuple(used))
+    words = frozenset(word for table in tables.values() for one in table.values() for word in _words(one))
+    return Layered(MappingProxyType(tables), _EMPTY, in_order(found), tuple(used), words=words)
+
+
+Replaced = tuple[CheckedFile | None, CheckedFile | None]
+"""One file before and after a change; ``None`` where there is none."""
+
+
+def relayer_core(before: Layered, replaced: Iterable[Replaced], settings: Settings) -> Layered | None:
+    """The core's tables after some files changed, if all is well; ``None`` when it takes a whole look.
+
+    Args:
+        before: the tables before.
+        replaced: the core's files that changed.
+        settings: the project's.
+    """
+    gone = [old for old, _ in replaced if old is not None]
+    come = [new for _, new in replaced if new is not None]
+    if before.diagnostics or before.used or any(file.diagnostics or file.ignores for file in (*gone, *come)):
+        return None
+    tables = {folder: table.copy() for folder, table in before.tables.items()}  # type: ignore[attr-defined]
+    for file in gone:
+        del tables[file.listed.kind][file.name]
+    fresh: dict[str, dict[str, Definition]] = {folder: {} for folder in KINDS}
+    for file in come:
+        table = tables[file.listed.kind]
+        if file.name is None or file.definition is None or file.name in table:
+            return None
+        table[file.name] = fresh[file.listed.kind][file.name] = file.definition
+    by_config_class, by_alias = _index_again(before, gone, come)
+    for folder, kind in KINDS.items():
+        scope = ViewScope(
+            kind, None, tables[folder], fresh[folder], (), (), by_config_class, by_alias, _EMPTY, settings
+        )
+        if any(True for _ in rules.run(rules.VIEW_RULES, scope, settings.severities)):
+            return None
+    frozen = {folder: MappingProxyType(table) for folder, table in tables.items()}
+    return Layered(MappingProxyType(frozen), before.left_out, (), (), by_config_class, by_alias)
+
+
+def _index_again(
+    before: Layered, gone: Iterable[CheckedFile], come: Iterable[CheckedFile]
+) -> tuple[Mapping[str, tuple[str, ...]], Mapping[str, tuple[str, ...]]]:
+    by_config_class, by_alias = dict(before.by_config_class), dict(before.by_alias)
+    for files, keep in ((gone, False), (come, True)):
+        for file in files:
+            step = file.definition
+            if not isinstance(step, StepDefinition):
+                continue
+            classes = () if step.config_class is None else (step.config_class,)
+            for index, words in ((by_config_class, classes), (by_alias, step.aliases)):
+                for word in words:
+                    others = tuple(name for name in index.get(word, ()) if name != step.name)
+                    index[word] = (*others, step.name) if keep else others
+    return by_config_class, by_alias
+
+
+def concerned(before: Layered, now: Layered) -> Callable[[Layered], bool]:
+    """Whether a workspace's tables may come out differently over other tables of the core."""
+    if now is before:
+        return lambda _: False
+    words: set[str] = set()
+    for folder, table in now.tables.items():
+        old = before.tables[folder]
+        differing = [name for name, one in table.items() if old.get(name) is not one]
+        differing += [name for name in old if name not in table]
+        for name in differing:
+            words.add(name)
+            words.update(*(_words(one) for one in (old.get(name), table.get(name)) if one is not None))
+    return lambda layered: bool(layered.diagnostics) or not words.isdisjoint(layered.words)
+
+
+def _words(definition: Definition) -> Iterator[str]:
+    """What another definition could collide with."""
+    yield definition.name
+    if isinstance(definition, StepDefinition):
+        yield from definition.aliases
+        if definition.config_class is not None:
+            yield definition.config_class
 
 
 @final

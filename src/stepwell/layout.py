@@ -16,7 +16,7 @@ from stepwell.model import KINDS, WORKSPACE_ID
 from stepwell.naming import closest
 from stepwell.project import RESERVED_ID, Project
 
-__all__ = ["LAYOUT_IDS", "Layout", "Listed", "lay_out"]
+__all__ = ["LAYOUT_IDS", "Layout", "Listed", "lay_out", "list_core", "list_workspace"]
 
 LAYOUT_IDS: Final = (
     "misplaced-file",
@@ -78,6 +78,36 @@ def lay_out(project: Project) -> Layout:
         if said is not None:
             settings[name] = said
     return Layout(core, MappingProxyType(workspaces), MappingProxyType(settings), tuple(walk.diagnostics))
+
+
+def list_core(project: Project, before: Layout) -> Layout:
+    """The same files, with those of the core listed again."""
+    walk = _Walk(project.root)
+    core = walk.layer(project.settings.core, Layer.CORE, None)
+    kept = _outside(before, project.settings.core)
+    return Layout(core, before.workspaces, before.settings, (*kept, *walk.diagnostics))
+
+
+def list_workspace(project: Project, before: Layout, workspace_id: str) -> Layout:
+    """The same files, with those of one workspace listed again."""
+    walk = _Walk(project.root)
+    files, said = walk.workspace(project.settings.workspaces, workspace_id)
+    kept = _outside(before, f"{project.settings.workspaces}/{workspace_id}")
+    settings = {one: path for one, path in before.settings.items() if one != workspace_id}
+    if said is not None:
+        settings[workspace_id] = said
+    workspaces = {**before.workspaces, workspace_id: files}
+    return Layout(
+        before.core, MappingProxyType(workspaces), MappingProxyType(settings), (*kept, *walk.diagnostics)
+    )
+
+
+def _outside(layout: Layout, folder: str) -> list[Diagnostic]:
+    return [
+        found
+        for found in layout.diagnostics
+        if found.span is None or not f"{found.span.path}/".startswith(f"{folder}/")
+    ]
 
 
 @final

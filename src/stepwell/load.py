@@ -20,12 +20,31 @@ from stepwell.layering import Layered, layer_core, layer_workspace
 from stepwell.layout import Layout, Listed, lay_out
 from stepwell.model import Workspace, define_workspace
 from stepwell.project import Project
+from stepwell.rules import Ignore
 from stepwell.snapshot import LayeredTable, Snapshot, View
 
-__all__ = ["Loaded", "Progress", "load"]
+__all__ = ["Loaded", "Overlay", "Progress", "assemble", "collector_paused", "lay_overlay", "load"]
+
+NOTHING_FOUND: tuple[Diagnostic, ...] = ()
 
 Progress = Callable[[int, int], None]
 """Called while files are read, with how many are done and how many there are."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """One workspace as it was laid.
+
+    Args:
+        workspace: what it says of itself.
+        layered: its tables.
+        diagnostics: what was found in it.
+    """
+
+    workspace: Workspace
+    layered: Layered
+    diagnostics: tuple[Diagnostic, ...]
 
 
 @final
@@ -34,14 +53,29 @@ class Loaded:
     """What one load of a project came to.
 
     Args:
+        project: which project.
+        today: the date that deprecations were held against.
         snapshot: every view; definitions with errors are left out of it.
         diagnostics: everything that was found, in order.
-        files: how many files were read.
+        layout: where its files lie.
+        checked: every definition file by path.
+        core: the core's tables.
+        overlays: every workspace by id.
     """
 
+    project: Project
+    today: date
     snapshot: Snapshot
     diagnostics: tuple[Diagnostic, ...]
-    files: int
+    layout: Layout
+    checked: Mapping[str, CheckedFile]
+    core: Layered
+    overlays: Mapping[str, Overlay]
+
+    @property
+    def files(self) -> int:
+        """How many files were read."""
+        return len(self.checked) + len(self.layout.settings) + (self.project.config is not None)
 
 
 def load(project: Project, today: date, progress: Progress | None = None) -> Loaded:
@@ -52,45 +86,16 @@ def load(project: Project, today: date, progress: Progress | None = None) -> Loa
         today: the date to hold deprecations against.
         progress: told how far the reading is.
     """
-    with _collector_paused():
-        return _load(project, today, progress)
-
-
-def _load(project: Project, today: date, progress: Progress | None) -> Loaded:
-    layout = lay_out(project)
-    files = _check_all(project, layout, today, progress)
-    core_files = [files[listed.path] for listed in layout.core]
-    core = layer_core(core_files, project.settings)
-    stray = _by_workspace(project, layout)
-    about_project = (*project.diagnostics, *rules.check_severities(project), *stray.pop(None, ()))
-    core_view = _view(project, None, core, None, in_order((*about_project, *core.diagnostics)))
-
-    found: list[Iterable[Diagnostic]] = [core_view.diagnostics]
-    used = set(core.used)
-    workspaces: dict[str, Workspace] = {}
-    views: dict[str, View] = {}
-    for workspace_id, listed_files in layout.workspaces.items():
-        workspace, said = _workspace(project, layout, workspace_id)
-        own_files = [files[listed.path] for listed in listed_files]
-        layered = layer_workspace(core, workspace, own_files, project.settings)
-        own = (*said, *stray.pop(workspace_id, ()), *layered.diagnostics)
-        workspaces[workspace_id] = workspace
-        views[workspace_id] = _view(
-            project, workspace_id, layered, core_view, in_order((*core_view.diagnostics, *own))
-        )
-        used.update(layered.used)
-        found.append(own)
-    found += stray.values()
-    found.append(_unused_ignores(project, files.values(), used))
-    return Loaded(
-        Snapshot(core_view, workspaces, views),
-        in_order(diagnostic for group in found for diagnostic in group),
-        len(files) + len(layout.settings) + (project.config is not None),
-    )
+    with collector_paused():
+        layout = lay_out(project)
+        checked = _check_all(project, _all_files(layout), today, progress)
+        core = layer_core([checked[listed.path] for listed in layout.core], project.settings)
+        overlays = {one: lay_overlay(project, layout, one, core, checked) for one in layout.workspaces}
+        return assemble(project, today, layout, checked, core, overlays, None)
 
 
 @contextmanager
-def _collector_paused() -> Iterator[None]:
+def collector_paused() -> Iterator[None]:
     """Spare the garbage collector the walk over records that have no cycles and that all stay."""
     was_on = gc.isenabled()
     gc.disable()
@@ -99,6 +104,100 @@ def _collector_paused() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+def _all_files(layout: Layout) -> Iterator[Listed]:
+    yield from layout.core
+    for files in layout.workspaces.values():
+        yield from files
+
+
+def _check_all(
+    project: Project, files: Iterable[Listed], today: date, progress: Progress | None
+) -> dict[str, CheckedFile]:
+    listed = list(files)
+    checked: dict[str, CheckedFile] = {}
+    for done, file in enumerate(listed):
+        if progress is not None and done % 256 == 0:
+            progress(done, len(listed))
+        checked[file.path] = check_definition(project, file, today)
+    return checked
+
+
+def lay_overlay(
+    project: Project, layout: Layout, one: str, core: Layered, checked: Mapping[str, CheckedFile]
+) -> Overlay:
+    """One workspace, laid over the core.
+
+    Args:
+        project: its project.
+        layout: where the files lie.
+        one: the workspace's id.
+        core: the core's tables.
+        checked: every definition file by path.
+    """
+    path = layout.settings.get(one)
+    if path is None:
+        workspace, said = define_workspace(one, None), NOTHING_FOUND
+    else:
+        workspace, said = check_workspace_file(project, one, path)
+    own_files = [checked[listed.path] for listed in layout.workspaces[one]]
+    layered = layer_workspace(core, workspace, own_files, project.settings)
+    return Overlay(workspace, layered, (*said, *layered.diagnostics))
+
+
+def assemble(
+    project: Project,
+    today: date,
+    layout: Layout,
+    checked: Mapping[str, CheckedFile],
+    core: Layered,
+    overlays: Mapping[str, Overlay],
+    before: Loaded | None,
+) -> Loaded:
+    """The Snapshot of tables that are laid, and all that was found.
+
+    Args:
+        project: which project.
+        today: the date that deprecations were held against.
+        layout: where the files lie.
+        checked: every definition file by path.
+        core: the core's tables.
+        overlays: every workspace by id.
+        before: an earlier load, whose views are kept where nothing in them changed.
+    """
+    stray = _by_workspace(project, layout)
+    about_project = (*project.diagnostics, *rules.check_severities(project), *stray.pop(None, ()))
+    core_found = in_order((*about_project, *core.diagnostics))
+    old_core = before.snapshot.core if before is not None else None
+    if before is not None and core is before.core and core_found == before.snapshot.core.diagnostics:
+        core_view = before.snapshot.core
+    else:
+        core_view = _view(project, None, core, None, core_found)
+    found: list[Iterable[Diagnostic]] = [core_found]
+    used: set[Ignore] = set(core.used)
+    views: dict[str, View] = {}
+    for one, overlay in overlays.items():
+        own = (*stray.pop(one, ()), *overlay.diagnostics)
+        if before is not None and core_view is old_core and before.overlays.get(one) is overlay:
+            views[one] = before.snapshot.view(one)
+        else:
+            views[one] = _view(project, one, overlay.layered, core_view, in_order((*core_found, *own)))
+        used.update(overlay.layered.used)
+        found.append(own)
+    found += stray.values()
+    found.append(_unused_ignores(project, checked.values(), used))
+    workspaces = {one: overlay.workspace for one, overlay in overlays.items()}
+    return Loaded(
+        project,
+        today,
+        Snapshot(core_view, workspaces, views),
+        in_order(diagnostic for group in found for diagnostic in group),
+        layout,
+        checked,
+        core,
+        overlays,
+    )
 
 
 def _by_workspace(project: Project, layout: Layout) -> dict[str | None, list[Diagnostic]]:
@@ -110,29 +209,6 @@ def _by_workspace(project: Project, layout: Layout) -> dict[str | None, list[Dia
         name = path[len(base) :].partition("/")[0] if path.startswith(base) else None
         found.setdefault(name, []).append(diagnostic)
     return found
-
-
-def _check_all(
-    project: Project, layout: Layout, today: date, progress: Progress | None
-) -> Mapping[str, CheckedFile]:
-    listed: list[Listed] = [*layout.core]
-    for files in layout.workspaces.values():
-        listed.extend(files)
-    checked: dict[str, CheckedFile] = {}
-    for done, file in enumerate(listed):
-        if progress is not None and done % 256 == 0:
-            progress(done, len(listed))
-        checked[file.path] = check_definition(project, file, today)
-    return checked
-
-
-def _workspace(
-    project: Project, layout: Layout, workspace_id: str
-) -> tuple[Workspace, tuple[Diagnostic, ...]]:
-    path = layout.settings.get(workspace_id)
-    if path is None:
-        return define_workspace(workspace_id, None), ()
-    return check_workspace_file(project, workspace_id, path)
 
 
 def _view(

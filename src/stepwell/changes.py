@@ -1,0 +1,111 @@
+"""What differs between two Snapshots: names and fields, for the core and for each workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TypeVar, final
+
+from stepwell.model import Definition, HyperparameterDefinition, StepDefinition
+from stepwell.snapshot import LayeredTable, Snapshot, View
+
+D = TypeVar("D", StepDefinition, HyperparameterDefinition)
+
+__all__ = ["Changes", "ViewChanges", "changes_between"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ViewChanges:
+    """What differs between two views of one workspace, steps and hyperparameter classes alike.
+
+    Args:
+        added: names that are new.
+        removed: names that are gone.
+        changed: each name that says something else, with the fields that do.
+    """
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed or self.changed)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What differs between two Snapshots.
+
+    Args:
+        core: in the view with no workspace.
+        workspaces: in the view of each workspace that sees a difference, by id; a workspace that is
+            new or gone is there too.
+    """
+
+    core: ViewChanges
+    workspaces: Mapping[str, ViewChanges]
+
+    def __bool__(self) -> bool:
+        return bool(self.core or self.workspaces)
+
+
+def changes_between(old: Snapshot, new: Snapshot) -> Changes:
+    """Compare two Snapshots; what both share costs nothing."""
+    core = _of_views(old.core, new.core)
+    found: dict[str, ViewChanges] = {}
+    for one in sorted({*old.workspaces, *new.workspaces}):
+        if one not in new.workspaces or one not in old.workspaces:
+            before = old.view(one).keys() if one in old.workspaces else set()
+            after = new.view(one).keys() if one in new.workspaces else set()
+            found[one] = ViewChanges(tuple(sorted(after - before)), tuple(sorted(before - after)))
+            continue
+        seen = _of_views(old.view(one), new.view(one))
+        if seen or old.workspaces[one] != new.workspaces[one]:
+            found[one] = seen
+    return Changes(core, MappingProxyType(found))
+
+
+def _of_views(old: View, new: View) -> ViewChanges:
+    if old is new:
+        return ViewChanges()
+    added: list[str] = []
+    removed: list[str] = []
+    changed: dict[str, tuple[str, ...]] = {}
+    pairs = [*_pairs(old.steps, new.steps), *_pairs(old.hyperparameters, new.hyperparameters)]
+    for name, was, now in pairs:
+        if was is None:
+            added.append(name)
+        elif now is None:
+            removed.append(name)
+        elif fields := differing_fields(was, now):
+            changed[name] = fields
+    return ViewChanges(
+        tuple(sorted(added)), tuple(sorted(removed)), MappingProxyType(dict(sorted(changed.items())))
+    )
+
+
+def differing_fields(was: Definition, now: Definition) -> tuple[str, ...]:
+    """The fields in which two definitions differ, in the schema's order."""
+    return tuple(field for field in was.FIELDS if getattr(was, field) != getattr(now, field))
+
+
+def _pairs(
+    before: LayeredTable[D], after: LayeredTable[D]
+) -> Iterator[tuple[str, Definition | None, Definition | None]]:
+    for name in _suspects(before, after):
+        was, now = before.get(name), after.get(name)
+        if was is not now:
+            yield name, was, now
+
+
+def _suspects(before: LayeredTable[D], after: LayeredTable[D]) -> set[str]:
+    """The names that may differ: every other one is the same object in both tables."""
+    found: set[str] = set()
+    for old, new in ((before.above, after.above), (before.below, after.below)):
+        if old is not new:
+            found.update(name for name, one in new.items() if old.get(name) is not one)
+            found.update(name for name in old if name not in new)
+    return found
