@@ -100,8 +100,10 @@ def check_workspace_file(
     workspace = define_workspace(workspace_id, document)
     scope = WorkspaceScope(Source(Layer.LOCAL, workspace_id, document), workspace)
     found = rules.run(rules.WORKSPACE_RULES, scope, project.settings.severities)
-    shown, _ = hide(found, rules.ignores_in(document))
-    return workspace, shown
+    ignores = rules.ignores_in(document)
+    shown, used = hide(found, ignores)
+    unused = tuple(ignore for ignore in ignores if ignore not in used)
+    return workspace, (*shown, *rules.run(rules.IGNORE_RULES, unused, project.settings.severities))
 
 
 def hide(
@@ -111,7 +113,9 @@ def hide(
     shown: list[Diagnostic] = []
     used: list[Ignore] = []
     for diagnostic in found:
-        hiding = [ignore for ignore in ignores if ignore.hides(diagnostic) and diagnostic.id in rules.RULES]
+        hiding = [
+            ignore for ignore in ignores if ignore.hides(diagnostic) and diagnostic.id in rules.CAN_BE_IGNORED
+        ]
         used.extend(hiding)
         if not hiding:
             shown.append(diagnostic)

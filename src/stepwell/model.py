@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, final
+from typing import Any, ClassVar, Final, NoReturn, final
 
 from stepwell.documents import Document
 from stepwell.layers import Source
@@ -47,6 +47,10 @@ class Deprecation:
     replaced_by: str | None = None
     remove_after: str | None = None
     note: str | None = None
+
+
+def _refuse(record: object, name: str, *_: object) -> NoReturn:
+    raise AttributeError(f"a {type(record).__name__} is immutable: cannot change {name!r}")
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -107,6 +111,8 @@ class StepDefinition(_Record):
     """One step as a view sees it: every field has a value, from a file, by convention or by default."""
 
     __slots__ = ()
+    __setattr__ = _refuse
+    __delattr__ = _refuse
     FIELDS = (
         "name",
         "sagemaker_step_type",
@@ -197,6 +203,8 @@ class HyperparameterDefinition(_Record):
     """One class of hyperparameters: where it lives and which models it is for."""
 
     __slots__ = ()
+    __setattr__ = _refuse
+    __delattr__ = _refuse
     FIELDS = ("name", "module_path", "model_type", "description", "extensions")
 
     @property

@@ -21,7 +21,7 @@ from stepwell.cli.opening import (
 from stepwell.diagnostics import Diagnostic, Severity
 from stepwell.registry import Registry
 from stepwell.render import RENDERERS, Report, RulePage
-from stepwell.rules import FIXED_PAGES, RULES
+from stepwell.rules import FIXED_PAGES, RULES, page_of, severity_of
 from stepwell.version import __version__
 
 _EXAMPLE = """\b
@@ -67,7 +67,9 @@ def command(paths: tuple[str, ...], workspace: str | None, form: str, fail_on: s
         tool_version=__version__,
     )
     if not (asked.quiet and form == "text" and not found):
-        sys.stdout.writelines(RENDERERS[form](report, color=color_wanted(), rules=_pages()))
+        sys.stdout.writelines(
+            RENDERERS[form](report, color=color_wanted(), rules=_pages() if form == "sarif" else {})
+        )
     failing = Severity.ERROR.rank if fail_on == "error" else Severity.WARNING.rank
     return int(any(diagnostic.severity.rank <= failing for diagnostic in found))
 
@@ -104,9 +106,8 @@ def _ways(root: str, full: str) -> set[str]:
 
 
 def _pages() -> dict[str, RulePage]:
-    pages = {rule.id: (rule.page, rule.severity) for rule in RULES.values()}
-    pages.update((rule_id, (page, Severity.ERROR)) for rule_id, page in FIXED_PAGES.items())
+    pages = {rule_id: page_of(rule_id) or "" for rule_id in (*RULES, *FIXED_PAGES)}
     return {
-        rule_id: RulePage(rule_id, page.partition("\n")[0], page, severity)
-        for rule_id, (page, severity) in pages.items()
+        rule_id: RulePage(rule_id, page.partition("\n")[0], page, severity_of(rule_id))
+        for rule_id, page in pages.items()
     }

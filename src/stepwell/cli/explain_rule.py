@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from stepwell.naming import closest
-from stepwell.rules import FIXED_PAGES, RULES, page_of
+from stepwell.rules import FIXED_PAGES, RULES, page_of, severity_of
 
 _EXAMPLE = """\b
 Examples:
@@ -20,14 +20,13 @@ def command(rule_id: str | None) -> int:
     """Explain what a finding means and what to do, or list all ids."""
     if rule_id is None:
         for one in sorted((*RULES, *FIXED_PAGES)):
-            severity = RULES[one].severity.value if one in RULES else "error"
-            click.echo(f"{one:<26} {severity:<8} {str(page_of(one)).partition(chr(10))[0]}")
+            click.echo(f"{one:<26} {severity_of(one).value:<8} {str(page_of(one)).partition(chr(10))[0]}")
         return 0
     page = page_of(rule_id)
     if page is None:
         near = closest(rule_id, (*RULES, *FIXED_PAGES))
         hint = f"did you mean `{near[0]}`?" if near else "`stepwell explain-rule` lists all ids"
         raise click.UsageError(f"there is no rule `{rule_id}` ({hint})")
-    severity = f"default severity: {RULES[rule_id].severity.value}" if rule_id in RULES else "always an error"
-    click.echo(f"{rule_id} ({severity})\n\n{page}")
+    words = "by default" if rule_id in RULES else "always"
+    click.echo(f"{rule_id} ({words} {severity_of(rule_id).value})\n\n{page}")
     return 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from stepwell.naming import closest
@@ -27,5 +29,5 @@ def command(kind: str | None) -> int:
         near = closest(kind, names)
         hint = f"did you mean `{near[0]}`?" if near else "`stepwell schema` lists all"
         raise click.UsageError(f"there is no schema `{kind}` ({hint})")
-    click.echo(schema_text(kind), nl=False)
+    sys.stdout.write(schema_text(kind))  # where stdout is not UTF-8, its escapes are those of JSON
     return 0

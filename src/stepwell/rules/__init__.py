@@ -6,6 +6,7 @@ The lists below are written out, so that which rules run where can be read here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -31,6 +32,7 @@ from stepwell.rules import (
 from stepwell.rules.fixed import FIXED_PAGES
 from stepwell.rules.ignores import Ignore, ignores_in
 from stepwell.rules.rule import (
+    ALWAYS_TOLD,
     FileScope,
     LayerScope,
     Override,
@@ -43,7 +45,9 @@ from stepwell.rules.rule import (
 from stepwell.rules.shadows_core import BY_TOLERANCE
 
 __all__ = [
+    "ALWAYS_TOLD",
     "BY_TOLERANCE",
+    "CAN_BE_IGNORED",
     "FILE_RULES",
     "FIXED_PAGES",
     "IGNORE_RULES",
@@ -65,6 +69,7 @@ __all__ = [
     "ignores_in",
     "page_of",
     "run",
+    "severity_of",
 ]
 
 FILE_RULES: Final[tuple[Rule[FileScope], ...]] = (
@@ -77,6 +82,7 @@ WORKSPACE_RULES: Final[tuple[Rule[WorkspaceScope], ...]] = (rule_of(developer_id
 LAYER_RULES: Final[tuple[Rule[LayerScope], ...]] = (rule_of(duplicate_definition),)
 SHADOW_RULES: Final[tuple[Rule[ViewScope], ...]] = (rule_of(shadows_core),)
 OVERRIDE_RULES: Final[tuple[Rule[ViewScope], ...]] = (
+    replace(rule_of(file_name_mismatch), check=file_name_mismatch.check_overrides),
     rule_of(override_changes_name),
     rule_of(override_without_base),
     rule_of(override_changes_nothing),
@@ -105,6 +111,19 @@ RULES: Final[Mapping[str, Rule[Any]]] = MappingProxyType(
 """Every rule whose severity a project can choose, by id."""
 
 
+CAN_BE_IGNORED: Final = frozenset(RULES) - ALWAYS_TOLD
+"""The ids that a comment may hide."""
+
+_FIXED_WARNINGS: Final = frozenset({"misplaced-file", "folder-named-like-file"})
+
+
+def severity_of(rule_id: str) -> Severity:
+    """The severity of an id where the project says nothing."""
+    if rule_id in RULES:
+        return RULES[rule_id].severity
+    return Severity.WARNING if rule_id in _FIXED_WARNINGS else Severity.ERROR
+
+
 def run(
     rules: tuple[Rule[Any], ...],
     scope: Any,
@@ -125,6 +144,8 @@ def run(
             severity = defaults.get(rule.id, rule.severity)
         else:
             severity = None if said == "off" else Severity(said)
+        if severity is None and rule.id in ALWAYS_TOLD:
+            severity = rule.severity
         if severity is None:
             continue
         for finding in rule.check(scope):
@@ -139,8 +160,9 @@ def page_of(rule_id: str) -> str | None:
 
 def check_severities(project: Project) -> Iterator[Diagnostic]:
     """Hold the ids of ``[rules]`` against those that exist and can be changed."""
-    for rule_id in project.settings.severities:
-        if rule_id in RULES or project.config is None:
+    for rule_id, severity in project.settings.severities.items():
+        silenced = rule_id in ALWAYS_TOLD and severity == "off"
+        if project.config is None or (rule_id in RULES and not silenced):
             continue
         pointer = (*project.prefix, "rules", rule_id)
         yield _unusable(project.config, pointer, rule_id)
@@ -148,9 +170,13 @@ def check_severities(project: Project) -> Iterator[Diagnostic]:
 
 def _unusable(config: Document, pointer: Pointer, rule_id: str) -> Diagnostic:
     span = config.key_span(pointer)
+    if rule_id in ALWAYS_TOLD:
+        message = f"`{rule_id}` cannot be switched off"
+        help_text = "what it finds is not served, so somebody must be told; `info` is the least"
+        return Diagnostic("fixed-severity", Severity.ERROR, message, span, help_text)
     if rule_id in FIXED_PAGES:
         message = f"the severity of `{rule_id}` is fixed"
-        help_text = "a file that it is found in cannot be read or understood, so it is always an error"
+        help_text = "without it a file could be left out and nobody would be told"
         return Diagnostic("fixed-severity", Severity.ERROR, message, span, help_text)
     near = closest(rule_id, RULES)
     help_text = f"did you mean `{near[0]}`?" if near else "`stepwell explain-rule` lists all rules"

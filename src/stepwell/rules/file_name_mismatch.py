@@ -23,19 +23,34 @@ from collections.abc import Iterator
 from typing import Final
 
 from stepwell.diagnostics import Severity
-from stepwell.rules.rule import FileScope, Finding
+from stepwell.documents import Document
+from stepwell.layers import Layer
+from stepwell.project import Settings
+from stepwell.rules import override_changes_name
+from stepwell.rules.rule import FileScope, Finding, ViewScope
 
 ID: Final = "file-name-mismatch"
 SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: FileScope) -> Iterator[Finding]:
-    """Compare the stem of the path with the name in it."""
-    document = scope.source.document
-    name: str = scope.data["name"]
+    """Compare the stem of the path with the name in it, for a whole definition."""
+    if scope.source.layer is not Layer.OVERRIDE:
+        yield from _compare(scope.source.document, scope.settings)
+
+
+def check_overrides(scope: ViewScope) -> Iterator[Finding]:
+    """The same for overrides, but for those that try to rename what their file is named after."""
+    for override in scope.overrides:
+        if override_changes_name.renamed(scope, override) is None:
+            yield from _compare(override.source.document, scope.settings)
+
+
+def _compare(document: Document, settings: Settings) -> Iterator[Finding]:
+    name: str = document.data["name"]
     file = document.path[document.path.rfind("/") + 1 :]
     stem, _, ending = file.rpartition(".")
-    wanted = scope.settings.naming.stem(name)
+    wanted = settings.naming.stem(name)
     if stem != wanted:
         yield Finding(
             f"a file named `{file}` cannot define `{name}`",

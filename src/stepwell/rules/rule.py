@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from types import ModuleType
-from typing import Any, Generic, NamedTuple, TypeVar, final
+from typing import Any, Final, Generic, NamedTuple, TypeVar, final
 
 from stepwell.diagnostics import Related, Severity, Span
 from stepwell.layers import Source
@@ -14,6 +14,7 @@ from stepwell.model import Definition, Kind, Workspace
 from stepwell.project import Settings
 
 __all__ = [
+    "ALWAYS_TOLD",
     "FileScope",
     "Finding",
     "LayerScope",
@@ -151,6 +152,9 @@ class ViewScope:
         """The definition that the view serves under a name."""
         return self.above.get(name) or self.below.get(name)
 
+
+ALWAYS_TOLD: Final = frozenset({"duplicate-definition", "override-without-base", "override-changes-name"})
+"""Rules that can be made milder but not silent: what they find is not served, so somebody must know."""
 
 S = TypeVar("S")
 

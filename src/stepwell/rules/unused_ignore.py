@@ -3,7 +3,7 @@
 `# stepwell: ignore[rule-id] why` at the end of a line, or alone on the line above, hides the
 findings of that rule on that line. A comment that hides nothing is left over from a fault that has
 been mended, or names the wrong rule. What a file cannot be read or understood without (syntax,
-schema) cannot be ignored.
+schema), and what keeps a definition from being served, cannot be ignored.
 
 Passes:
 
@@ -27,8 +27,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from stepwell.diagnostics import Severity
+from stepwell.rules.fixed import FIXED_PAGES
 from stepwell.rules.ignores import Ignore
-from stepwell.rules.rule import Finding
+from stepwell.rules.rule import ALWAYS_TOLD, Finding
 
 ID: Final = "unused-ignore"
 SEVERITY: Final = Severity.WARNING
@@ -37,8 +38,8 @@ SEVERITY: Final = Severity.WARNING
 def check(scope: tuple[Ignore, ...]) -> Iterator[Finding]:
     """Name each ignore that hid nothing."""
     for ignore in scope:
-        yield Finding(
-            f"nothing on this line is found by `{ignore.rule}`, so there is nothing to ignore",
-            ignore.span,
-            "remove the comment",
-        )
+        if ignore.rule in ALWAYS_TOLD or ignore.rule in FIXED_PAGES:
+            yield Finding(f"`{ignore.rule}` cannot be ignored", ignore.span, "mend what it finds")
+            continue
+        message = f"nothing on this line is found by `{ignore.rule}`, so there is nothing to ignore"
+        yield Finding(message, ignore.span, "remove the comment")

@@ -1,0 +1,116 @@
+"""Every id has a page, and what the pages show as passing and failing passes and fails."""
+
+from __future__ import annotations
+
+import ast
+import re
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import stepwell
+from stepwell.rules import FIXED_PAGES, RULES, page_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Project = Callable[[Mapping[str, "str | bytes"]], Path]
+
+SOURCE = Path(__file__).resolve().parents[2] / "src" / "stepwell"
+PAGES = {rule_id: page_of(rule_id) or "" for rule_id in (*RULES, *FIXED_PAGES)}
+EXAMPLE = re.compile(r"^(Passes|Fails):\n\n((?:(?: {4}.*)?\n)+)", re.MULTILINE)
+EXAMPLE_FILE = re.compile(r"^# (\S+\.(?:ya?ml|toml))$", re.MULTILINE)
+
+GIVES_AN_ID = {"Diagnostic": 0, "Unreadable": 0, "_at_key": 0, "_at_value": 0, "_refused": 1}
+"""Functions that make a finding, and which of their arguments is its id."""
+PASSED_ON = {"refused.id", "rule", "rule.id"}
+"""Where such an argument is not written out: the id comes from another of these calls, or from a rule."""
+
+STEP = "name: Scoring\ndescription: Score a batch.\n"
+NOT_WRITABLE: dict[str, tuple[str, bytes]] = {
+    "binary-file": ("registry.d/steps/scoring.yaml", b"name: Scor\0ing\n"),
+    "control-character": ("registry.d/steps/scoring.yaml", b'name: Scoring\ndescription: "\x07"\n'),
+    "not-utf-8": ("registry.d/steps/scoring.yaml", b"name: Scoring\ndescription: caf\xe9\n"),
+    "too-large": ("registry.d/steps/scoring.yaml", STEP.encode() + b"#" * 2**20),
+}
+"""What a page can only tell in words."""
+NO_EXAMPLE = {*NOT_WRITABLE, "unreadable-file", "validators-disagree"}
+
+
+def examples(page: str) -> dict[str, dict[str, str]]:
+    return {kind: files(textwrap.dedent(body)) for kind, body in EXAMPLE.findall(page + "\n")}
+
+
+def files(example: str) -> dict[str, str]:
+    before, *parts = EXAMPLE_FILE.split(example)
+    assert not before.strip(), f"no `# path` line stands before: {before}"
+    return {path: content[1:] for path, content in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def ids_found(root: Path) -> set[str]:
+    return {found.id for found in stepwell.open(root).diagnostics}
+
+
+def ids_in_source() -> set[str]:
+    """Every id that is written in a call that makes a finding."""
+    ids = set()
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if name not in GIVES_AN_ID:
+                continue
+            argument = node.args[GIVES_AN_ID[name]]
+            if isinstance(argument, ast.Constant):
+                ids.add(argument.value)
+            else:
+                assert ast.unparse(argument) in PASSED_ON, f"{path.name}:{node.lineno} {ast.unparse(node)}"
+    return ids
+
+
+def test_every_id_that_the_source_gives_has_a_page_and_no_page_is_left_over() -> None:
+    given = ids_in_source()
+    assert given - set(RULES) == set(FIXED_PAGES)
+    assert {"duplicate-key", "missing-field", "too-large", "misplaced-file", "unknown-rule"} < given
+
+
+def test_an_id_has_one_page() -> None:
+    assert set(RULES) & set(FIXED_PAGES) == set()
+
+
+@pytest.mark.parametrize("rule_id", PAGES)
+def test_a_page_is_a_sentence_then_a_text_then_examples(rule_id: str) -> None:
+    summary, blank, body = PAGES[rule_id].split("\n", 2)
+    assert summary.endswith(".")
+    assert len(summary) <= 100
+    assert blank == ""
+    assert body.strip()
+    written = examples(PAGES[rule_id])
+    assert set(written) >= ({"Fails"} if rule_id not in NO_EXAMPLE else set())
+    if rule_id in RULES:
+        assert set(written) == {"Passes", "Fails"}
+
+
+@pytest.mark.parametrize("rule_id", [name for name in PAGES if "Passes" in examples(PAGES[name])])
+def test_nothing_is_found_in_what_a_page_says_passes(rule_id: str, project: Project) -> None:
+    assert ids_found(project(examples(PAGES[rule_id])["Passes"])) == set()
+
+
+@pytest.mark.parametrize("rule_id", [name for name in PAGES if "Fails" in examples(PAGES[name])])
+def test_what_a_page_says_fails_is_found(rule_id: str, project: Project) -> None:
+    assert ids_found(project(examples(PAGES[rule_id])["Fails"])) == {rule_id}
+
+
+@pytest.mark.parametrize("rule_id", NOT_WRITABLE)
+def test_what_a_page_tells_in_words_is_found(rule_id: str, project: Project) -> None:
+    path, content = NOT_WRITABLE[rule_id]
+    assert ids_found(project({path: content})) == {rule_id}
+
+
+def test_a_link_that_leads_nowhere_is_unreadable(project: Project) -> None:
+    root = project({"registry.d/steps/scoring.yaml": STEP})
+    (root / "registry.d/steps/ranking.yaml").symlink_to("gone.yaml")
+    assert ids_found(root) == {"unreadable-file"}
