@@ -40,4 +40,4 @@ def open(path: str | os.PathLike[str] = ".", *, today: date | None = None) -> Re
     from stepwell.registry import Registry
 
     project = open_project(find_project(os.path.abspath(path)))
-    return Registry(project, today or date.today())  # noqa: DTZ011 - a calendar date as people write it
+    return Registry(project, (lambda: today) if today else date.today)

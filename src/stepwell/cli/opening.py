@@ -127,14 +127,13 @@ def open_registry(asked: Asked) -> Registry:
     """
     project = _find(asked)
     began = time.monotonic()
-    today = date.today()  # noqa: DTZ011 - a calendar date as people write it
     if asked.quiet or not sys.stderr.isatty():
-        registry = Registry(project, today)
+        registry = Registry(project, date.today)
     else:
         from stepwell.cli.progress import Progress
 
         with Progress() as progress:
-            registry = Registry(project, today, progress.tell)
+            registry = Registry(project, date.today, progress.tell)
     if asked.verbose:
         click.echo(f"project: {os.path.join(project.root, configuration_of(project))}", err=True)
         click.echo(f"files read: {registry.files} in {time.monotonic() - began:.2f} s", err=True)
