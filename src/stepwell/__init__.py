@@ -9,20 +9,54 @@ import os
 from datetime import date
 from typing import TYPE_CHECKING
 
-from stepwell.errors import ProjectError, StepwellError, UnknownStep, UnknownWorkspace
+from stepwell.errors import (
+    AmbiguousStep,
+    ProjectError,
+    RegistrationError,
+    StepwellError,
+    StrategyFailed,
+    UnknownStep,
+    UnknownStrategy,
+    UnknownWorkspace,
+)
 from stepwell.version import __version__
 
 if TYPE_CHECKING:
+    from stepwell.context import clear_workspace, current_workspace, set_workspace, workspace
     from stepwell.registry import Registry
 
 __all__ = [
+    "AmbiguousStep",
     "ProjectError",
+    "RegistrationError",
     "StepwellError",
+    "StrategyFailed",
     "UnknownStep",
+    "UnknownStrategy",
     "UnknownWorkspace",
     "__version__",
+    "clear_workspace",
+    "current_workspace",
     "open",
+    "set_workspace",
+    "workspace",
 ]
+
+_CONTEXT = frozenset({"clear_workspace", "current_workspace", "set_workspace", "workspace"})
+
+
+def __getattr__(name: str) -> object:
+    if name not in _CONTEXT:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from stepwell import context  # `import stepwell` alone loads nothing that is not used
+
+    value: object = getattr(context, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def open(path: str | os.PathLike[str] = ".", *, today: date | None = None) -> Registry:  # noqa: A001
@@ -36,8 +70,10 @@ def open(path: str | os.PathLike[str] = ".", *, today: date | None = None) -> Re
         ProjectError: only when there is no project; what is wrong with its files is in
             ``registry.diagnostics``.
     """
+    from stepwell.plugins import find_plugins
     from stepwell.project import find_project, open_project
     from stepwell.registry import Registry
 
     project = open_project(find_project(os.path.abspath(path)))
-    return Registry(project, (lambda: today) if today else date.today)
+    clock = (lambda: today) if today else date.today
+    return Registry(project, clock, environment=os.environ, plugins=find_plugins)

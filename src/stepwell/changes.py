@@ -54,7 +54,8 @@ class Changes:
 
 def changes_between(old: Snapshot, new: Snapshot) -> Changes:
     """Compare two Snapshots; what both share costs nothing."""
-    core = _of_views(old.core, new.core)
+    suspects = _Suspects()
+    core = _of_views(old.core, new.core, suspects)
     found: dict[str, ViewChanges] = {}
     for one in sorted({*old.workspaces, *new.workspaces}):
         if one not in new.workspaces or one not in old.workspaces:
@@ -62,19 +63,22 @@ def changes_between(old: Snapshot, new: Snapshot) -> Changes:
             after = new.view(one).keys() if one in new.workspaces else set()
             found[one] = ViewChanges(tuple(sorted(after - before)), tuple(sorted(before - after)))
             continue
-        seen = _of_views(old.view(one), new.view(one))
+        seen = _of_views(old.view(one), new.view(one), suspects)
         if seen or old.workspaces[one] != new.workspaces[one]:
             found[one] = seen
     return Changes(core, MappingProxyType(found))
 
 
-def _of_views(old: View, new: View) -> ViewChanges:
+def _of_views(old: View, new: View, suspects: _Suspects) -> ViewChanges:
     if old is new:
         return ViewChanges()
     added: list[str] = []
     removed: list[str] = []
     changed: dict[str, tuple[str, ...]] = {}
-    pairs = [*_pairs(old.steps, new.steps), *_pairs(old.hyperparameters, new.hyperparameters)]
+    pairs = [
+        *_pairs(old.steps, new.steps, suspects),
+        *_pairs(old.hyperparameters, new.hyperparameters, suspects),
+    ]
     for name, was, now in pairs:
         if was is None:
             added.append(name)
@@ -93,19 +97,28 @@ def differing_fields(was: Definition, now: Definition) -> tuple[str, ...]:
 
 
 def _pairs(
-    before: LayeredTable[D], after: LayeredTable[D]
+    before: LayeredTable[D], after: LayeredTable[D], suspects: _Suspects
 ) -> Iterator[tuple[str, Definition | None, Definition | None]]:
-    for name in _suspects(before, after):
+    for name in suspects.between(before.above, after.above) | suspects.between(before.below, after.below):
         was, now = before.get(name), after.get(name)
         if was is not now:
             yield name, was, now
 
 
-def _suspects(before: LayeredTable[D], after: LayeredTable[D]) -> set[str]:
-    """The names that may differ: every other one is the same object in both tables."""
-    found: set[str] = set()
-    for old, new in ((before.above, after.above), (before.below, after.below)):
-        if old is not new:
-            found.update(name for name, one in new.items() if old.get(name) is not one)
-            found.update(name for name in old if name not in new)
-    return found
+@final
+class _Suspects:
+    """The names that may differ between two tables; every other one is the same object in both.
+
+    The tables of the core lie below every workspace: they are compared once.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[int, int], frozenset[str]] = {}
+
+    def between(self, old: Mapping[str, Definition], new: Mapping[str, Definition]) -> frozenset[str]:
+        found = self._found.get((id(old), id(new)))
+        if found is None:
+            differing = {name for name, one in new.items() if old.get(name) is not one}
+            found = frozenset(differing.union(name for name in old if name not in new))
+            self._found[id(old), id(new)] = found
+        return found

@@ -8,14 +8,21 @@ from typing import Final, NamedTuple, final
 
 from stepwell import refusals, rules, schema
 from stepwell.diagnostics import Diagnostic, Severity, Span
-from stepwell.documents import read
+from stepwell.documents import Document, read
 from stepwell.layers import Layer, Source
 from stepwell.layout import Listed
 from stepwell.model import KINDS, Definition, Workspace, define_workspace
-from stepwell.project import Project
+from stepwell.project import Project, Settings
 from stepwell.rules import FileScope, Ignore, WorkspaceScope
 
-__all__ = ["CheckedFile", "check_definition", "check_workspace_file", "hide", "is_served"]
+__all__ = [
+    "CheckedFile",
+    "check_definition",
+    "check_document",
+    "check_workspace_file",
+    "hide",
+    "is_served",
+]
 
 
 @final
@@ -44,6 +51,7 @@ class CheckedFile(NamedTuple):
 
 
 _NO_IGNORES: Final[tuple[Ignore, ...]] = ()
+_OF_THE_PROJECT: Final = frozenset({Layer.CORE, Layer.LOCAL, Layer.OVERRIDE})
 
 
 def check_definition(project: Project, listed: Listed, today: date) -> CheckedFile:
@@ -54,8 +62,21 @@ def check_definition(project: Project, listed: Listed, today: date) -> CheckedFi
         listed: the file.
         today: the date to hold deprecations against.
     """
+    return check_document(listed, read(project.root, listed.path), project.settings, today)
+
+
+def check_document(
+    listed: Listed, document: Document | Diagnostic, settings: Settings, today: date
+) -> CheckedFile:
+    """Check what one definition file holds, or what stands for one.
+
+    Args:
+        listed: the file.
+        document: what was read, or why it cannot be.
+        settings: the project's.
+        today: the date to hold deprecations against.
+    """
     path, layer, workspace, kind_name = listed
-    document = read(project.root, path)
     if isinstance(document, Diagnostic):
         return CheckedFile(listed, None, document.span or Span(path), None, None, (document,))
     kind = KINDS[kind_name]
@@ -69,8 +90,9 @@ def check_definition(project: Project, listed: Listed, today: date) -> CheckedFi
     source = Source(layer, workspace, document)
     definition = None if layer is Layer.OVERRIDE else kind.define(data, (source,))
     ignores = rules.ignores_in(document)
-    scope = FileScope(source, kind, definition, project.settings, today)
-    found = tuple(rules.run(rules.FILE_RULES, scope, project.settings.severities))
+    scope = FileScope(source, kind, definition, settings, today)
+    held = rules.FILE_RULES if layer in _OF_THE_PROJECT else rules.CONTENT_RULES
+    found = tuple(rules.run(held, scope, settings.severities))
     used = _NO_IGNORES
     if ignores:
         found, used = hide(found, ignores)

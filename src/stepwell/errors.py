@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import TYPE_CHECKING, final
 
-__all__ = ["ProjectError", "StepwellError", "UnknownStep", "UnknownWorkspace"]
+if TYPE_CHECKING:
+    from stepwell.diagnostics import Diagnostic
+
+__all__ = [
+    "AmbiguousStep",
+    "ProjectError",
+    "RegistrationError",
+    "StepwellError",
+    "StrategyFailed",
+    "UnknownStep",
+    "UnknownStrategy",
+    "UnknownWorkspace",
+]
 
 
 class StepwellError(Exception):
@@ -14,6 +26,29 @@ class StepwellError(Exception):
 @final
 class ProjectError(StepwellError):
     """No project could be found or opened; the message says where it was looked for."""
+
+
+@final
+class RegistrationError(StepwellError, ValueError):
+    """A step cannot be registered.
+
+    Args:
+        name: its name, as far as one can be read.
+        diagnostics: what was found.
+    """
+
+    def __init__(self, name: str | None, diagnostics: tuple[Diagnostic, ...]) -> None:
+        self.name = name
+        self.diagnostics = diagnostics
+        told = [
+            f"  {found.severity.value}[{found.id}]: {found.message}{f' ({found.help})' if found.help else ''}"
+            for found in diagnostics
+        ]
+        shown = f"the step `{name}`" if name else "this step"
+        super().__init__("\n".join([f"{shown} cannot be registered:", *told]))
+
+    def __reduce__(self) -> tuple[type[RegistrationError], tuple[str | None, tuple[Diagnostic, ...]]]:
+        return RegistrationError, (self.name, self.diagnostics)
 
 
 @final
@@ -49,18 +84,85 @@ class UnknownWorkspace(StepwellError, KeyError, ValueError):
     Args:
         workspace: what was asked for.
         suggestions: existing ids close to it, best first.
+        available: every id that there is, told in the words of the old registry; ``None`` for ours.
     """
 
-    def __init__(self, workspace: str, suggestions: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, workspace: str, suggestions: tuple[str, ...] = (), available: tuple[str, ...] | None = None
+    ) -> None:
         self.workspace = workspace
         self.suggestions = suggestions
-        super().__init__(f"unknown workspace: {workspace}{_hint(suggestions)}")
+        self.available = available
+        if available is None:
+            told = f"unknown workspace: {workspace}"
+        else:
+            told = f"Unknown workspace: {workspace}. Available: {list(available)}"
+        super().__init__(f"{told}{_hint(suggestions)}")
 
     def __str__(self) -> str:
         return str(self.args[0])
 
-    def __reduce__(self) -> tuple[type[UnknownWorkspace], tuple[str, tuple[str, ...]]]:
-        return UnknownWorkspace, (self.workspace, self.suggestions)
+    def __reduce__(
+        self,
+    ) -> tuple[type[UnknownWorkspace], tuple[str, tuple[str, ...], tuple[str, ...] | None]]:
+        return UnknownWorkspace, (self.workspace, self.suggestions, self.available)
+
+
+@final
+class AmbiguousStep(StepwellError, ValueError):
+    """Nothing tells several definitions of a name apart, and the mode ``strict`` allows no guess.
+
+    Args:
+        name: what was asked for.
+        candidates: every definition of it, whose it is and where, e.g.
+            ``workspace bob at workspaces/bob/local/steps/scoring.yaml:1``.
+    """
+
+    def __init__(self, name: str, candidates: tuple[str, ...]) -> None:
+        self.name = name
+        self.candidates = candidates
+        super().__init__(f"ambiguous step: {name} is defined by {'; '.join(candidates)}")
+
+    def __reduce__(self) -> tuple[type[AmbiguousStep], tuple[str, tuple[str, ...]]]:
+        return AmbiguousStep, (self.name, self.candidates)
+
+
+@final
+class UnknownStrategy(StepwellError, ValueError):
+    """There is no strategy of resolution of this name, neither here nor in an installed package.
+
+    Args:
+        strategy: what was asked for.
+        suggestions: existing names close to it, best first.
+    """
+
+    def __init__(self, strategy: str, suggestions: tuple[str, ...] = ()) -> None:
+        self.strategy = strategy
+        self.suggestions = suggestions
+        super().__init__(f"unknown strategy: {strategy}{_hint(suggestions)}")
+
+    def __reduce__(self) -> tuple[type[UnknownStrategy], tuple[str, tuple[str, ...]]]:
+        return UnknownStrategy, (self.strategy, self.suggestions)
+
+
+@final
+class StrategyFailed(StepwellError):
+    """A strategy of an installed package cannot be used; what it raised is the cause.
+
+    Args:
+        strategy: its name.
+        package: what gives it, e.g. ``package acme-strategies``.
+        fault: what is wrong, to be read after the two.
+    """
+
+    def __init__(self, strategy: str, package: str, fault: str) -> None:
+        self.strategy = strategy
+        self.package = package
+        self.fault = fault
+        super().__init__(f"strategy {strategy} of {package} {fault}")
+
+    def __reduce__(self) -> tuple[type[StrategyFailed], tuple[str, str, str]]:
+        return StrategyFailed, (self.strategy, self.package, self.fault)
 
 
 def _hint(suggestions: tuple[str, ...]) -> str:

@@ -16,7 +16,7 @@ from stepwell.model import KINDS, Definition, Kind, StepDefinition, Workspace
 from stepwell.project import Settings
 from stepwell.rules import Ignore, LayerScope, Override, Shadow, ViewScope
 
-__all__ = ["Layered", "Replaced", "concerned", "layer_core", "layer_workspace", "relayer_core"]
+__all__ = ["Layered", "Replaced", "concerned", "layer_core", "layer_workspace", "relayer_core", "unique"]
 
 Table = Mapping[str, Definition]
 _EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
@@ -35,6 +35,7 @@ class Layered:
         by_config_class: configuration class to the steps that have it (of the core only).
         by_alias: alias to the steps that have it (of the core only).
         words: names, aliases and configuration classes of its definitions (of a workspace only).
+        covered: kind to the definitions that lie below the core and are hidden by it, by name.
     """
 
     tables: Mapping[str, Table]
@@ -44,6 +45,7 @@ class Layered:
     by_config_class: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _EMPTY)
     by_alias: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _EMPTY)
     words: frozenset[str] = frozenset()
+    covered: Mapping[str, Mapping[str, tuple[Definition, ...]]] = field(default_factory=lambda: _EMPTY)
 
 
 def layer_core(files: Iterable[CheckedFile], settings: Settings) -> Layered:
@@ -59,7 +61,7 @@ def layer_core(files: Iterable[CheckedFile], settings: Settings) -> Layered:
     found = [diagnostic for group in grouped.values() for file in group for diagnostic in file.diagnostics]
     for folder, kind in KINDS.items():
         group = grouped.get(folder, ())
-        table, repeated = _unique(group)
+        table, repeated = unique(group)
         tables[folder] = MappingProxyType(
             {name: file.definition for name, file in table.items() if file.definition}
         )
@@ -120,6 +122,8 @@ def relayer_core(before: Layered, replaced: Iterable[Replaced], settings: Settin
     come = [new for _, new in replaced if new is not None]
     if before.diagnostics or before.used or any(file.diagnostics or file.ignores for file in (*gone, *come)):
         return None
+    if any(file.name in before.covered.get(file.listed.kind, _EMPTY) for file in gone):
+        return None  # what it hid shows again
     tables = {folder: table.copy() for folder, table in before.tables.items()}  # type: ignore[attr-defined]
     for file in gone:
         del tables[file.listed.kind][file.name]
@@ -137,7 +141,15 @@ def relayer_core(before: Layered, replaced: Iterable[Replaced], settings: Settin
         if any(True for _ in rules.run(rules.VIEW_RULES, scope, settings.severities)):
             return None
     frozen = {folder: MappingProxyType(table) for folder, table in tables.items()}
-    return Layered(MappingProxyType(frozen), before.left_out, (), (), by_config_class, by_alias)
+    return Layered(
+        MappingProxyType(frozen),
+        before.left_out,
+        (),
+        (),
+        by_config_class,
+        by_alias,
+        covered=before.covered,
+    )
 
 
 def _index_again(
@@ -157,16 +169,25 @@ def _index_again(
     return by_config_class, by_alias
 
 
-def concerned(before: Layered, now: Layered) -> Callable[[Layered], bool]:
-    """Whether a workspace's tables may come out differently over other tables of the core."""
+def concerned(
+    before: Layered, now: Layered, names: frozenset[str] | None = None
+) -> Callable[[Layered], bool]:
+    """Whether a workspace's tables may come out differently over other tables of the core.
+
+    Args:
+        before: the core's tables before.
+        now: its tables.
+        names: the names that alone may differ, if that is known.
+    """
     if now is before:
         return lambda _: False
     words: set[str] = set()
     for folder, table in now.tables.items():
         old = before.tables[folder]
-        differing = [name for name, one in table.items() if old.get(name) is not one]
-        differing += [name for name in old if name not in table]
-        for name in differing:
+        suspects = old.keys() | table.keys() if names is None else names
+        for name in suspects:
+            if old.get(name) is table.get(name):
+                continue
             words.add(name)
             words.update(*(_words(one) for one in (old.get(name), table.get(name)) if one is not None))
     return lambda layered: bool(layered.diagnostics) or not words.isdisjoint(layered.words)
@@ -250,7 +271,7 @@ class _Overlay:
     def _unique(
         self, files: Iterable[CheckedFile]
     ) -> tuple[dict[str, CheckedFile], Mapping[str, tuple[Source, ...]]]:
-        table, repeated = _unique(files)
+        table, repeated = unique(files)
         self._tell(rules.run(rules.LAYER_RULES, LayerScope(self._kind, repeated), self._settings.severities))
         return table, repeated
 
@@ -304,8 +325,12 @@ def _by_kind(files: Iterable[CheckedFile]) -> dict[str, list[CheckedFile]]:
     return grouped
 
 
-def _unique(files: Iterable[CheckedFile]) -> tuple[dict[str, CheckedFile], Mapping[str, tuple[Source, ...]]]:
-    """The served files by name, and the documents of names that several of them give."""
+def unique(files: Iterable[CheckedFile]) -> tuple[dict[str, CheckedFile], Mapping[str, tuple[Source, ...]]]:
+    """The files with a name of their own by that name, and the documents of names that several give.
+
+    Args:
+        files: of one kind and one layer.
+    """
     table: dict[str, CheckedFile] = {}
     repeated: dict[str, list[Source]] = {}
     for file in files:

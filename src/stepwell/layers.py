@@ -15,11 +15,16 @@ __all__ = ["ABSENT", "Layer", "Origin", "Source", "given_by", "step_into"]
 
 @final
 class Layer(Enum):
-    """Where a definition stands; a later one lies above an earlier one."""
+    """Where a definition stands; a later one lies above an earlier one.
 
+    ``plugin`` is what installed packages bring, ``runtime`` what code registers while it runs.
+    """
+
+    PLUGIN = "plugin"
     CORE = "core"
     LOCAL = "local"
     OVERRIDE = "override"
+    RUNTIME = "runtime"
 
 
 @final
@@ -28,7 +33,7 @@ class Source(NamedTuple):
 
     Args:
         layer: the layer that it belongs to.
-        workspace: the id of the workspace, or ``None`` for core.
+        workspace: the id of the workspace; ``None`` for core, plugins, and what is registered for all.
         document: what was read.
     """
 
@@ -75,8 +80,8 @@ class Origin:
 
     Args:
         value: the value, read-only; ``None`` where the source removes the field.
-        layer: ``core``, ``local``, ``override``, or ``None`` for a default.
-        workspace: the workspace of the layer, ``None`` for core and for defaults.
+        layer: the layer of the source; ``None`` for a default.
+        workspace: the workspace of the layer; ``None`` where it belongs to none, and for defaults.
         span: the value in its file; ``None`` for a default.
         how: ``stated``, ``removed``, ``by convention`` or ``schema default``.
     """

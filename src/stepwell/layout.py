@@ -16,7 +16,7 @@ from stepwell.model import KINDS, WORKSPACE_ID
 from stepwell.naming import closest
 from stepwell.project import RESERVED_ID, Project
 
-__all__ = ["LAYOUT_IDS", "Layout", "Listed", "lay_out", "list_core", "list_workspace"]
+__all__ = ["LAYOUT_IDS", "Layout", "Listed", "lay_out", "list_core", "list_folder", "list_workspace"]
 
 LAYOUT_IDS: Final = (
     "misplaced-file",
@@ -102,6 +102,21 @@ def list_workspace(project: Project, before: Layout, workspace_id: str) -> Layou
     )
 
 
+def list_folder(folder: str) -> tuple[tuple[tuple[str, str], ...], tuple[Diagnostic, ...]]:
+    """The definition files of a folder that belongs to no project, and what cannot be read of it.
+
+    Args:
+        folder: it holds a folder for each kind; whatever else is in it is its own affair.
+
+    Returns:
+        Kind and path of each file, sorted, the path relative to the folder; and the findings.
+    """
+    walk = _Walk(folder)
+    kinds = [kind for kind in KINDS if os.path.isdir(f"{folder}/{kind}")]
+    files = sorted((kind, path) for kind in kinds for path in walk.below(kind))
+    return tuple(files), tuple(walk.diagnostics)
+
+
 def _outside(layout: Layout, folder: str) -> list[Diagnostic]:
     return [
         found
@@ -124,10 +139,10 @@ class _Walk:
         for name, is_folder in self.entries(base, optional=True):
             path = f"{base}/{name}"
             if is_folder and name in KINDS:
-                files.extend(Listed(found, layer, workspace, name) for found in self._below(path))
+                files.extend(Listed(found, layer, workspace, name) for found in self.below(path))
             elif is_folder:
                 near = closest(name, KINDS)
-                for found in self._below(path):
+                for found in self.below(path):
                     self.misplaced(found, f"did you mean the folder `{near[0]}/`?" if near else _KINDS_HELP)
             elif _suffix(name) in SUFFIXES:
                 self.misplaced(path, _KINDS_HELP)
@@ -163,7 +178,7 @@ class _Walk:
                     if near
                     else "move it into `local/` or `override/`"
                 )
-                for found in self._below(path):
+                for found in self.below(path):
                     self.misplaced(found, words)
             elif not is_folder and _suffix(entry) in SUFFIXES and entry.startswith(f"{_WORKSPACE_STEM}."):
                 said.append(path)
@@ -223,7 +238,8 @@ class _Walk:
             Diagnostic("invalid-workspace-id", Severity.ERROR, message, Span(path), help_text)
         )
 
-    def _below(self, folder: str) -> Iterator[str]:
+    def below(self, folder: str) -> Iterator[str]:
+        """The definition files in a folder and in all below it."""
         pending = [folder]
         while pending:
             here = pending.pop()

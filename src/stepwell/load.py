@@ -19,16 +19,32 @@ from stepwell.diagnostics import Diagnostic, in_order
 from stepwell.layering import Layered, layer_core, layer_workspace
 from stepwell.layout import Layout, Listed, lay_out
 from stepwell.model import Workspace, define_workspace
+from stepwell.plugins import Plugin, read_plugins
 from stepwell.project import Project
 from stepwell.rules import Ignore
 from stepwell.snapshot import LayeredTable, Snapshot, View
+from stepwell.underlay import lay_under
 
-__all__ = ["Loaded", "Overlay", "Progress", "assemble", "collector_paused", "lay_overlay", "load"]
+__all__ = [
+    "FindPlugins",
+    "Guests",
+    "Loaded",
+    "Overlay",
+    "Progress",
+    "assemble",
+    "collector_paused",
+    "lay_core",
+    "lay_overlay",
+    "load",
+]
 
 NOTHING_FOUND: tuple[Diagnostic, ...] = ()
 
 Progress = Callable[[int, int], None]
 """Called while files are read, with how many are done and how many there are."""
+
+FindPlugins = Callable[[], tuple[Plugin, ...]]
+"""Finds what installed packages bring."""
 
 
 @final
@@ -49,6 +65,20 @@ class Overlay:
 
 @final
 @dataclass(frozen=True, slots=True)
+class Guests:
+    """What plugins bring.
+
+    Args:
+        files: every definition, by package.
+        diagnostics: what is wrong with a plugin as a whole.
+    """
+
+    files: tuple[CheckedFile, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Loaded:
     """What one load of a project came to.
 
@@ -61,6 +91,7 @@ class Loaded:
         checked: every definition file by path.
         core: the core's tables.
         overlays: every workspace by id.
+        guests: what plugins bring.
     """
 
     project: Project
@@ -71,6 +102,7 @@ class Loaded:
     checked: Mapping[str, CheckedFile]
     core: Layered
     overlays: Mapping[str, Overlay]
+    guests: Guests
 
     @property
     def files(self) -> int:
@@ -78,20 +110,24 @@ class Loaded:
         return len(self.checked) + len(self.layout.settings) + (self.project.config is not None)
 
 
-def load(project: Project, today: date, progress: Progress | None = None) -> Loaded:
+def load(
+    project: Project, today: date, progress: Progress | None = None, plugins: FindPlugins = tuple
+) -> Loaded:
     """Read, check and layer a whole project.
 
     Args:
         project: which one.
         today: the date to hold deprecations against.
         progress: told how far the reading is.
+        plugins: finds what installed packages bring; asked unless the project serves none.
     """
     with collector_paused():
         layout = lay_out(project)
         checked = _check_all(project, _all_files(layout), today, progress)
-        core = layer_core([checked[listed.path] for listed in layout.core], project.settings)
+        guests = Guests(*read_plugins(plugins() if project.settings.plugins else (), project.settings, today))
+        core = lay_core(project, layout, checked, guests)
         overlays = {one: lay_overlay(project, layout, one, core, checked) for one in layout.workspaces}
-        return assemble(project, today, layout, checked, core, overlays, None)
+        return assemble(project, today, layout, checked, core, overlays, guests, None)
 
 
 @contextmanager
@@ -124,6 +160,19 @@ def _check_all(
     return checked
 
 
+def lay_core(project: Project, layout: Layout, checked: Mapping[str, CheckedFile], guests: Guests) -> Layered:
+    """The core, laid over what plugins bring.
+
+    Args:
+        project: its project.
+        layout: where the files lie.
+        checked: every definition file by path.
+        guests: what plugins bring.
+    """
+    files = [checked[listed.path] for listed in layout.core]
+    return lay_under(layer_core(files, project.settings), files, guests.files, project.settings)
+
+
 def lay_overlay(
     project: Project, layout: Layout, one: str, core: Layered, checked: Mapping[str, CheckedFile]
 ) -> Overlay:
@@ -153,6 +202,7 @@ def assemble(
     checked: Mapping[str, CheckedFile],
     core: Layered,
     overlays: Mapping[str, Overlay],
+    guests: Guests,
     before: Loaded | None,
 ) -> Loaded:
     """The Snapshot of tables that are laid, and all that was found.
@@ -164,10 +214,16 @@ def assemble(
         checked: every definition file by path.
         core: the core's tables.
         overlays: every workspace by id.
+        guests: what plugins bring.
         before: an earlier load, whose views are kept where nothing in them changed.
     """
     stray = _by_workspace(project, layout)
-    about_project = (*project.diagnostics, *rules.check_severities(project), *stray.pop(None, ()))
+    about_project = (
+        *project.diagnostics,
+        *guests.diagnostics,
+        *rules.check_severities(project),
+        *stray.pop(None, ()),
+    )
     core_found = in_order((*about_project, *core.diagnostics))
     old_core = before.snapshot.core if before is not None else None
     if before is not None and core is before.core and core_found == before.snapshot.core.diagnostics:
@@ -197,6 +253,7 @@ def assemble(
         checked,
         core,
         overlays,
+        guests,
     )
 
 
@@ -219,9 +276,15 @@ def _view(
     found: tuple[Diagnostic, ...],
 ) -> View:
     tables: Mapping[str, Any] = layered.tables
+    covered: Mapping[str, Any] = layered.covered
     return View(
         workspace_id,
-        LayeredTable(tables["steps"], core.steps if core else None, project.settings.first(workspace_id)),
+        LayeredTable(
+            tables["steps"],
+            core.steps if core else None,
+            project.settings.first(workspace_id),
+            covered.get("steps"),
+        ),
         LayeredTable(tables["hyperparameters"], core.hyperparameters if core else None, ()),
         found,
     )

@@ -1,6 +1,6 @@
 """The order of the layers, and what results where two of them speak of one definition.
 
-This is the only place that knows the order: override, then local, then core.
+This is the only place that knows the order: runtime, override, local, core, plugin.
 """
 
 from __future__ import annotations
@@ -37,7 +37,11 @@ def merge_patch(target: Any, patch: Any) -> Any:
 
 
 def origins(
-    name: str, sources: tuple[Source, ...], pointer: Pointer, defaults: Mapping[str, Any]
+    name: str,
+    sources: tuple[Source, ...],
+    pointer: Pointer,
+    defaults: Mapping[str, Any],
+    hidden: tuple[tuple[Source, ...], ...] = (),
 ) -> tuple[Origin, ...]:
     """Everything that speaks of a field, the winner first.
 
@@ -46,13 +50,15 @@ def origins(
         sources: its documents, topmost first.
         pointer: the field, e.g. ``("config_class",)`` or ``("deprecated", "note")``.
         defaults: what the schema gives to fields that are left out.
+        hidden: the documents of definitions that this one hides whole; they lose whatever they say.
     """
     told = tuple(_told(sources, pointer))
+    covered = tuple(origin for one in hidden for origin in _told(one, pointer))
     default = _default(name, sources, pointer, defaults)
     removed = bool(told) and told[0].how == "removed"
     if removed or not told:
-        return (default, *told)
-    return told if default.how == "not stated" else (*told, default)
+        return (default, *told, *covered)
+    return (*told, *covered) if default.how == "not stated" else (*told, *covered, default)
 
 
 def _told(sources: tuple[Source, ...], pointer: Pointer) -> Iterator[Origin]:

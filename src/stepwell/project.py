@@ -60,6 +60,8 @@ class Settings:
         vocabulary: field name to the words that it allows; an absent field allows any.
         severities: rule id to ``error``, ``warning``, ``info`` or ``off``, where the project says so.
         freeze: the generated modules.
+        poll: seconds between two looks at all files while watching; 0 to wait for events.
+        plugins: whether what installed packages bring is served.
     """
 
     core: str = "registry.d"
@@ -69,6 +71,8 @@ class Settings:
     vocabulary: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     severities: Mapping[str, str] = field(default_factory=dict)
     freeze: tuple[FreezeTarget, ...] = ()
+    poll: float = 0.0
+    plugins: bool = True
 
     def first(self, workspace: str | None) -> tuple[str, ...]:
         """The names that open a view's table: as its own frozen module says, or else the core's."""
@@ -223,4 +227,6 @@ def _settings(data: Mapping[str, Any]) -> Settings:
         vocabulary=MappingProxyType(dict(data.get("vocabulary", {}))),
         severities=MappingProxyType(dict(data.get("rules", {}))),
         freeze=tuple(FreezeTarget(**target) for target in data.get("freeze", ())),
+        poll=data.get("watch", {}).get("poll", 0.0),
+        plugins=data.get("plugins", {}).get("enabled", True),
     )

@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
-from typing import final
+from enum import Enum
+from functools import cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, final
 
+from stepwell.context import active_workspace
 from stepwell.diagnostics import Diagnostic
-from stepwell.load import Progress, load
+from stepwell.load import FindPlugins, Progress, load
 from stepwell.project import Project
 from stepwell.snapshot import Snapshot, View
 from stepwell.store import Event, Store, Subscription
 
+if TYPE_CHECKING:
+    from stepwell.conflicts import Conflict
+    from stepwell.health import Health
+    from stepwell.model import StepDefinition
+    from stepwell.registering import Validator
+    from stepwell.resolution import Choose, Mode, Resolution
+    from stepwell.runtime import Registration
+    from stepwell.watch import Watch, WatchState
+
 __all__ = ["Registry"]
+
+logging.getLogger("stepwell").addHandler(logging.NullHandler())  # silent until somebody listens
+
+_NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
+
+
+class _InEffect(Enum):
+    """Stands for a workspace that the caller does not name; ``None`` names the core."""
+
+    WORKSPACE = "the workspace in effect"
+
+    def __repr__(self) -> str:
+        return f"<{self.value}>"
 
 
 @final
@@ -23,15 +50,27 @@ class Registry:
         project: which project.
         today: gives the date to hold deprecations against.
         progress: told how far the first reading is.
+        environment: the environment variables, which may name the workspace in effect.
+        plugins: finds what installed packages bring; asked once, unless the project serves none.
     """
 
-    __slots__ = ("_store",)
+    __slots__ = ("_environment", "_store", "_watch")
 
-    def __init__(self, project: Project, today: Callable[[], date], progress: Progress | None = None) -> None:
-        self._store = Store(load(project, today(), progress), today)
+    def __init__(
+        self,
+        project: Project,
+        today: Callable[[], date],
+        progress: Progress | None = None,
+        environment: Mapping[str, str] = _NO_ENVIRONMENT,
+        plugins: FindPlugins = tuple,
+    ) -> None:
+        self._environment = environment
+        find = cache(plugins)
+        self._store = Store(load(project, today(), progress, find), today, find)
+        self._watch: Watch | None = None
 
     def __repr__(self) -> str:
-        counted = f"{len(self.view())} core steps, {len(self.workspaces)} workspaces"
+        counted = f"{len(self.snapshot.core)} core steps, {len(self.workspaces)} workspaces"
         return f"<Registry at {self.project.root}: {counted}>"
 
     @property
@@ -68,13 +107,77 @@ class Registry:
         """A hash of everything that is served: equal content gives an equal digest, on any machine."""
         return self._store.snapshot.digest
 
-    def view(self, workspace: str | None = None) -> View:
-        """What a workspace sees: override, then local, then core; the core alone without one.
+    @property
+    def active_workspace(self) -> str | None:
+        """The workspace in effect where a caller names none; ``None`` for the core.
+
+        The context comes first (``stepwell.workspace``), then the environment, then the project's
+        ``[project] workspace``.
+        """
+        return active_workspace(self._environment, self._store.seen.project.settings.workspace)
+
+    def view(self, workspace: str | _InEffect | None = _InEffect.WORKSPACE) -> View:
+        """What a workspace sees: override, then local, then core.
+
+        Args:
+            workspace: its id, or ``None`` for the core alone; the workspace in effect when left out.
 
         Raises:
-            UnknownWorkspace: with suggestions.
+            UnknownWorkspace: with suggestions; never silently the core.
         """
-        return self._store.snapshot.view(workspace)
+        chosen = self.active_workspace if isinstance(workspace, _InEffect) else workspace
+        return self._store.snapshot.view(chosen)
+
+    def resolve(
+        self,
+        name: str,
+        workspace: str | _InEffect | None = _InEffect.WORKSPACE,
+        framework: str | None = None,
+        environment: Iterable[str] = (),
+        mode: Mode = "automatic",
+        strategy: str | None = None,
+        choose: Choose | None = None,
+    ) -> Resolution:
+        """Choose which of several definitions a name stands for, and say why.
+
+        Args:
+            name: a step's name, or an alias.
+            workspace: who asks: what it sees comes first, and what it prefers counts. The workspace in
+                effect when left out, nobody in particular when ``None``.
+            framework: the preferred one.
+            environment: where the step is to run, any of these tags.
+            mode: ``automatic`` breaks a tie by the order of candidates and says so, ``strict`` refuses it,
+                ``interactive`` puts it to ``choose``.
+            strategy: what to choose by first; the workspace's, or else the definitions', when left out.
+            choose: given the candidates that tie, gives one of them.
+
+        Raises:
+            UnknownStep: nobody defines the name; with suggestions.
+            UnknownWorkspace: with suggestions.
+            UnknownStrategy: with suggestions.
+            StrategyFailed: the strategy of an installed package cannot be loaded, or fails.
+            AmbiguousStep: nothing tells some candidates apart, and the mode is strict.
+            ValueError: there is no such mode, ``choose`` is missing, or what it gives is no candidate.
+        """
+        from stepwell.resolution import resolve
+
+        self._store.counts["resolutions"] += 1
+        return resolve(
+            self._store.snapshot,
+            name,
+            workspace=self.active_workspace if isinstance(workspace, _InEffect) else workspace,
+            framework=framework,
+            environment=environment,
+            mode=mode,
+            strategy=strategy,
+            choose=choose,
+        )
+
+    def conflicts(self) -> tuple[Conflict, ...]:
+        """Every name that has more than one definition, with all of them, the core's included; by name."""
+        from stepwell.conflicts import conflicts
+
+        return conflicts(self._store.snapshot)
 
     def reload(self) -> Event | None:
         """Read all files again, and serve what they say if they bring no new error.
@@ -90,3 +193,51 @@ class Registry:
         What it raises is logged, and stops neither the reload nor other subscribers.
         """
         return self._store.subscribe(callback)
+
+    def register(
+        self,
+        definition: StepDefinition | Mapping[str, Any],
+        *,
+        workspace: str | None = None,
+        validator: Validator | None = None,
+        replace: bool = False,
+    ) -> Registration:
+        """Lay a step over all files, for as long as this registry lives or until it is taken back.
+
+        Args:
+            definition: the step, or the fields of its file; it is copied.
+            workspace: who sees it; left out, everybody does.
+            validator: called with the step; what it raises, and every finding it gives, refuses it.
+            replace: whether it may hide a step of its name.
+
+        Raises:
+            RegistrationError: with the findings that a file would have got.
+            UnknownWorkspace: with suggestions.
+        """
+        from stepwell.registering import register
+
+        return register(self._store, definition, workspace, validator, replace)
+
+    def health(self) -> Health:
+        """How it stands with the registry at this instant, and what to do about it."""
+        from stepwell.health import health
+
+        return health(self._store, self.watching)
+
+    def watch(self, poll: float | None = None, *, tell: Callable[[str], object] | None = None) -> Watch:
+        """Follow the files: ``with registry.watch(): ...``, or ``start`` and ``stop`` of the answer.
+
+        Args:
+            poll: seconds between two looks at all files; left out, ``[watch] poll`` of the settings says
+                it, and without that the file system's events are waited for.
+            tell: called once with each reason why there are no events, in words.
+        """
+        from stepwell.watch import Watch
+
+        self._watch = Watch(self._store, poll, tell)
+        return self._watch
+
+    @property
+    def watching(self) -> WatchState | None:
+        """What the latest ``watch`` does at this instant; ``None`` when there was none."""
+        return None if self._watch is None else self._watch.state

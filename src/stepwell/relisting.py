@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
+from bisect import bisect_left
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 from stepwell.documents import SUFFIXES
@@ -25,13 +26,15 @@ class Relisted:
     Args:
         layout: the files as they are now.
         everything: whether any file may differ.
-        core: whether files of the core may differ.
+        whole_core: whether any file of the core may differ.
+        core: the files of the core, of those that there are, that may differ.
         workspaces: the ids of the workspaces whose files may differ, gone ones included.
     """
 
     layout: Layout
     everything: bool
-    core: bool
+    whole_core: bool
+    core: tuple[Listed, ...]
     workspaces: frozenset[str]
 
 
@@ -47,41 +50,79 @@ def relist(project: Project, before: Layout, changed: Iterable[str]) -> Relisted
     in_core: set[str] = set()
     ids: set[str] = set()
     for path in changed:
-        if _within(path, core):
+        if _within(core, path) or _within(base, path):
+            return _everything(project)
+        if path.startswith(f"{core}/"):
             in_core.add(path)
-        elif _within(path, base) and path != base:
+        if path.startswith(f"{base}/"):
             ids.add(path[len(base) + 1 :].partition("/")[0])
-        elif _within(core, path) or _within(base, path):
-            return Relisted(lay_out(project), everything=True, core=True, workspaces=frozenset())
-    layout = _core_again(project, before, in_core) if in_core else before
-    if any(os.path.isdir(f"{project.root}/{base}/{one}") != (one in before.workspaces) for one in ids):
-        return Relisted(lay_out(project), everything=False, core=bool(in_core), workspaces=frozenset(ids))
-    for one in ids & before.workspaces.keys():
+    if any(one not in before.workspaces or not _is_folder(project, one) for one in ids):
+        return _everything(project)
+    again = _core_again(project, before, in_core) if in_core else ()
+    layout = before
+    if again is None:
+        layout = list_core(project, before)
+    elif again:
+        layout = replace(before, core=_with(before.core, again))
+    for one in ids:
         layout = list_workspace(project, layout, one)
-    return Relisted(layout, everything=False, core=bool(in_core), workspaces=frozenset(ids))
+    if again is None:
+        return Relisted(layout, False, True, layout.core, frozenset(ids))
+    return Relisted(layout, False, False, tuple(file for file, there in again if there), frozenset(ids))
 
 
-def _core_again(project: Project, before: Layout, changed: set[str]) -> Layout:
-    """The core listed again: whole, unless every change is that of a plain file among listed ones."""
-    if any(
-        found.span is not None and _within(found.span.path, project.settings.core)
-        for found in before.diagnostics
-    ):
-        return list_core(project, before)
-    listed = {file.path: file for file in before.core}
+def _everything(project: Project) -> Relisted:
+    layout = lay_out(project)
+    return Relisted(layout, True, True, layout.core, frozenset(layout.workspaces))
+
+
+def _core_again(
+    project: Project, before: Layout, changed: set[str]
+) -> tuple[tuple[Listed, bool], ...] | None:
+    """The changed files of the core, each with whether it is there; ``None`` when only a listing can tell.
+
+    It cannot be told from a path alone where links, folders, odd names or findings are in play, or two
+    names that a file system might take for one.
+    """
+    core = project.settings.core
+    if any(found.span is not None and _within(found.span.path, core) for found in before.diagnostics):
+        return None
+    if len({path.casefold() for path in changed}) < len(changed):
+        return None
+    again: list[tuple[Listed, bool]] = []
     for path in changed:
-        kind = path[len(project.settings.core) + 1 :].partition("/")[0]
+        kind = path[len(core) + 1 :].partition("/")[0]
         suffix = path[path.rfind(".") :]
         if kind not in KINDS or suffix not in SUFFIXES or not _is_plain(project.root, path):
-            return list_core(project, before)
-        if os.path.lexists(f"{project.root}/{path}"):
-            listed[path] = Listed(path, Layer.CORE, None, kind)
-        elif listed.pop(path, None) is None and any(_within(one, path) for one in listed):
-            return list_core(project, before)  # it was a folder
-    if listed.keys() == {file.path for file in before.core}:
-        return before
-    core = tuple(sorted(listed.values()))
-    return Layout(core, before.workspaces, before.settings, before.diagnostics)
+            return None
+        file = Listed(path, Layer.CORE, None, kind)
+        there = os.path.lexists(f"{project.root}/{path}")
+        if not there and not _is_listed(before.core, file):
+            return None  # it may have been a folder
+        again.append((file, there))
+    return tuple(again)
+
+
+def _with(files: tuple[Listed, ...], again: Iterable[tuple[Listed, bool]]) -> tuple[Listed, ...]:
+    """The same files, sorted, with those that came and without those that went."""
+    now = list(files)
+    for file, there in again:
+        place = bisect_left(now, file)
+        listed = place < len(now) and now[place] == file
+        if there and not listed:
+            now.insert(place, file)
+        elif listed and not there:
+            del now[place]
+    return files if len(now) == len(files) and tuple(now) == files else tuple(now)
+
+
+def _is_listed(files: tuple[Listed, ...], file: Listed) -> bool:
+    place = bisect_left(files, file)
+    return place < len(files) and files[place] == file
+
+
+def _is_folder(project: Project, workspace: str) -> bool:
+    return os.path.isdir(f"{project.root}/{project.settings.workspaces}/{workspace}")
 
 
 def _is_plain(root: str, path: str) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from stepwell.checking import CheckedFile, check_definition
-from stepwell.layering import Replaced, concerned, layer_core, relayer_core
-from stepwell.load import Loaded, Overlay, assemble, lay_overlay
+from stepwell.layering import Replaced, concerned, relayer_core
+from stepwell.load import Loaded, Overlay, assemble, lay_core, lay_overlay
 from stepwell.relisting import Relisted, relist
 
 __all__ = ["reload"]
@@ -23,13 +23,13 @@ def reload(before: Loaded, changed: Iterable[str]) -> Loaded:
     project, hints = before.project, frozenset(changed)
     relisted = relist(project, before.layout, hints)
     checked, replaced = _check_again(before, relisted, hints)
-    core = before.core
+    core, names = before.core, None
     new_core = [pair for pair in replaced if _in_core(pair)]
     if new_core:
-        core = relayer_core(before.core, new_core, project.settings) or layer_core(
-            [checked[listed.path] for listed in relisted.layout.core], project.settings
-        )
-    touched = concerned(before.core, core)
+        relayered = relayer_core(before.core, new_core, project.settings)
+        core = relayered or lay_core(project, relisted.layout, checked, before.guests)
+        names = _names(new_core) if relayered is not None else None
+    touched = concerned(before.core, core, names)
     overlays: dict[str, Overlay] = {}
     for one in relisted.layout.workspaces:
         old = before.overlays.get(one)
@@ -37,7 +37,12 @@ def reload(before: Loaded, changed: Iterable[str]) -> Loaded:
             overlays[one] = lay_overlay(project, relisted.layout, one, core, checked)
         else:
             overlays[one] = old
-    return assemble(project, before.today, relisted.layout, checked, core, overlays, before)
+    loaded = assemble(project, before.today, relisted.layout, checked, core, overlays, before.guests, before)
+    if names is not None:
+        now, then = loaded.snapshot.core, before.snapshot.core
+        now.steps.differs_in(names, then.steps)
+        now.hyperparameters.differs_in(names, then.hyperparameters)
+    return loaded
 
 
 def _check_again(
@@ -45,7 +50,7 @@ def _check_again(
 ) -> tuple[Mapping[str, CheckedFile], list[Replaced]]:
     """Every file by path, those that may differ read again, and the ones that do differ."""
     layout = relisted.layout
-    affected = list(layout.core) if relisted.core else []
+    affected = list(relisted.core)
     for one in layout.workspaces if relisted.everything else relisted.workspaces:
         affected += layout.workspaces.get(one, ())
     listed = {file.path: file for file in affected}
@@ -59,12 +64,23 @@ def _check_again(
             if old is None or not _same(old, new):
                 checked[path] = new
                 replaced.append((old, new))
-    groups = {*relisted.workspaces, *([None] if relisted.core else [])}
-    for path, gone in before.checked.items():
-        if path not in listed and (relisted.everything or gone.listed.workspace in groups):
-            del checked[path]
-            replaced.append((gone, None))
+    gone = [path for path in _suspects(before, relisted, hints) if path not in listed and path in checked]
+    replaced += [(checked.pop(path), None) for path in gone]
     return checked, replaced
+
+
+def _suspects(before: Loaded, relisted: Relisted, hints: frozenset[str]) -> Iterable[str]:
+    """The files that may be gone."""
+    if relisted.everything:
+        return before.checked
+    own = [listed.path for one in relisted.workspaces for listed in before.layout.workspaces.get(one, ())]
+    if relisted.whole_core:
+        own += [listed.path for listed in before.layout.core]
+    return {*hints, *own}
+
+
+def _names(replaced: Iterable[Replaced]) -> frozenset[str]:
+    return frozenset(file.name for pair in replaced for file in pair if file is not None and file.name)
 
 
 def _in_core(replaced: Replaced) -> bool:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, final
 
+from stepwell.diagnostics import Diagnostic
 from stepwell.model import StepDefinition
 from stepwell.snapshot import LayeredTable, Snapshot, View
 
-__all__ = ["Registered", "with_registered"]
+__all__ = ["Registered", "Registration", "with_one_more", "with_registered"]
 
 
 @final
@@ -21,40 +22,118 @@ class Registered:
     Args:
         definition: the step.
         workspace: who sees it; ``None`` for everybody.
+        diagnostics: what was found in it and is no error.
+        words: its name, aliases and configuration class, which another step could collide with.
     """
 
     definition: StepDefinition
     workspace: str | None
+    diagnostics: tuple[Diagnostic, ...] = ()
+    words: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        step = self.definition
+        words = frozenset((step.name, *step.aliases, *([step.config_class] if step.config_class else ())))
+        object.__setattr__(self, "words", words)
+
+
+@final
+class Registration:
+    """A step that code registered; ``remove`` takes it back, and so does the end of a ``with`` block.
+
+    Args:
+        one: what was registered.
+        take_back: undoes it.
+    """
+
+    __slots__ = ("_one", "_take_back")
+
+    def __init__(self, one: Registered, take_back: Callable[[Registered], None]) -> None:
+        self._one = one
+        self._take_back = take_back
+
+    def __repr__(self) -> str:
+        return f"<Registration of {self.definition.name} for {self.workspace or 'everybody'}>"
+
+    @property
+    def definition(self) -> StepDefinition:
+        """The step as it is served."""
+        return self._one.definition
+
+    @property
+    def workspace(self) -> str | None:
+        """Who sees it; ``None`` for everybody."""
+        return self._one.workspace
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """What was found in it and does not keep it out."""
+        return self._one.diagnostics
+
+    def remove(self) -> None:
+        """Take it back: what lies below is served again. Twice is harmless."""
+        self._take_back(self._one)
+
+    def __enter__(self) -> Registration:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
 
 
 def with_registered(snapshot: Snapshot, registered: tuple[Registered, ...]) -> Snapshot:
     """A Snapshot with registered steps laid over every layer of files.
 
     A later registration lies above an earlier one, and one for a workspace above one for everybody.
-    """
-    if not registered:
-        return snapshot
-    common = {one.definition.name: one.definition for one in registered if one.workspace is None}
-    own: dict[str, dict[str, StepDefinition]] = {}
-    for one in registered:
-        if one.workspace is not None:
-            own.setdefault(one.workspace, {})[one.definition.name] = one.definition
-    core = _laid_over(snapshot.core, common, None) if common else snapshot.core
 
+    Args:
+        snapshot: what the files say.
+        registered: oldest first.
+    """
+    common = tuple(one.definition for one in registered if one.workspace is None)
+    core = _laid_over(snapshot.core, common, None) if common else snapshot.core
+    return _over(snapshot, core, registered) if registered else snapshot
+
+
+def with_one_more(snapshot: Snapshot, registered: tuple[Registered, ...], served: Snapshot) -> Snapshot:
+    """As ``with_registered``, when all but the last of them are served already.
+
+    Args:
+        snapshot: what the files say.
+        registered: oldest first.
+        served: the Snapshot with all of them but the last.
+    """
+    last = registered[-1]
+    core = _laid_over(served.core, (last.definition,), None) if last.workspace is None else served.core
+    return _over(snapshot, core, registered)
+
+
+def _over(snapshot: Snapshot, core: View, registered: tuple[Registered, ...]) -> Snapshot:
     def view(workspace: str) -> View:
         below = snapshot.view(workspace)
-        laid = {**common, **own.get(workspace, {})}
+        laid = [one.definition for one in registered if one.workspace is None]
+        laid += (one.definition for one in registered if one.workspace == workspace)
         return _laid_over(below, laid, core) if laid else below
 
     return Snapshot(core, snapshot.workspaces, _Views(snapshot.workspaces, view))
 
 
-def _laid_over(view: View, laid: Mapping[str, StepDefinition], core: View | None) -> View:
+def _laid_over(view: View, laid: Iterable[StepDefinition], core: View | None) -> View:
+    """A view with definitions laid over it, each over those before it."""
     steps = view.steps
     above: dict[str, StepDefinition] = steps.above.copy()  # type: ignore[attr-defined]
-    above.update(laid)
+    covered: dict[str, tuple[StepDefinition, ...]] = {}
+    for one in laid:
+        name = one.name
+        if name in covered:
+            covered[name] = (above[name], *covered[name])
+        else:
+            covered[name] = (*((steps[name],) if name in steps else ()), *steps.hidden(name))
+        above[name] = one
     under = core.steps if core is not None else None
-    table = LayeredTable(MappingProxyType(above), under, steps.first)
+    table = LayeredTable(
+        MappingProxyType(above), under, steps.first, MappingProxyType({**steps.covered, **covered})
+    )
     return View(view.workspace, table, view.hyperparameters, view.diagnostics)
 
 

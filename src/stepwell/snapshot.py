@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -51,16 +51,24 @@ class LayeredTable(_Frozen, Mapping[str, D], Generic[D]):
         above: the view's own definitions by name.
         under: the table that they lie upon; ``None`` for the core's.
         first: names that open the table, in this order; the rest follow by name.
+        covered: what lies hidden below a definition and is in no other table, topmost first, by name.
     """
 
-    def __init__(self, above: Mapping[str, D], under: LayeredTable[D] | None, first: tuple[str, ...]) -> None:
-        self.__dict__.update(above=above, under=under, first=first)
+    def __init__(
+        self,
+        above: Mapping[str, D],
+        under: LayeredTable[D] | None,
+        first: tuple[str, ...],
+        covered: Mapping[str, tuple[D, ...]] | None = None,
+    ) -> None:
+        self.__dict__.update(above=above, under=under, first=first, covered=covered or MappingProxyType({}))
         self.__dict__["below"] = under.above if under is not None else MappingProxyType({})
 
     above: Mapping[str, D]
     below: Mapping[str, D]
     under: LayeredTable[D] | None
     first: tuple[str, ...]
+    covered: Mapping[str, tuple[D, ...]]
 
     def __getitem__(self, name: str) -> D:
         found = self.above.get(name)
@@ -76,13 +84,46 @@ class LayeredTable(_Frozen, Mapping[str, D], Generic[D]):
         return name in self.above or name in self.below
 
     @cached_property
+    def _ranks(self) -> Mapping[str, int]:
+        return {name: place for place, name in enumerate(self.first)}
+
+    def _place(self, name: str) -> tuple[int, str]:
+        return self._ranks.get(name, len(self._ranks)), name
+
+    @cached_property
+    def aliases(self) -> Mapping[object, tuple[str, ...]]:
+        """The aliases of what the table has above, each with the names of the definitions that have it."""
+        return _by_alias(self.above)
+
+    @cached_property
     def order(self) -> tuple[str, ...]:
         """The names in table order."""
-        rank = {name: place for place, name in enumerate(self.first)}
-        last = len(rank)
-        return tuple(
-            sorted(self.above.keys() | self.below.keys(), key=lambda name: (rank.get(name, last), name))
-        )
+        return tuple(sorted(self.above.keys() | self.below.keys(), key=self._place))
+
+    def aliased(self, alias: object) -> str | None:
+        """The name that an alias stands for: of several the first in table order; ``None`` for a name."""
+        if alias in self:
+            return None
+        names = list(self.aliases.get(alias, ()))
+        if self.under is not None:
+            names += [name for name in self.under.aliases.get(alias, ()) if name not in self.above]
+        return min(names, key=self._place, default=None)
+
+    def hidden(self, name: str) -> tuple[D, ...]:
+        """The definitions of a name that the served one hides whole, topmost first.
+
+        What it was merged with is no part of them.
+        """
+        covered = self.covered.get(name)
+        if covered is not None:
+            return covered
+        if self.under is None:
+            return ()
+        served, below = self.above.get(name), self.below.get(name)
+        further = self.under.hidden(name)
+        if served is None or below is None or served.sources[-1:] == below.sources[-1:]:
+            return further
+        return (below,) + further  # noqa: RUF005 - mypy does not follow the other form
 
     @cached_property
     def content(self) -> int:
@@ -96,6 +137,17 @@ class LayeredTable(_Frozen, Mapping[str, D], Generic[D]):
             return own
         hidden = sum(int(self.below[name].digest, 16) for name in self.above.keys() & self.below.keys())
         return self.under.content - hidden + own
+
+    def differs_in(self, names: Iterable[str], before: LayeredTable[D]) -> None:
+        """Tell a core table that its own definitions are an earlier one's but for some, which spares the sum.
+
+        Args:
+            names: of the definitions that may differ.
+            before: the earlier table.
+        """
+        gone = sum(int(before.above[name].digest, 16) for name in names if name in before.above)
+        come = sum(int(self.above[name].digest, 16) for name in names if name in self.above)
+        self.__dict__["content"] = before.content - gone + come
 
 
 @final
@@ -161,13 +213,13 @@ class View(_Frozen, Mapping[str, StepDefinition]):
         found = self._above.get(name) or self._below.get(name)
         if found is not None:
             return found
-        named = self._names_by_alias.get(name)
+        named = self.steps.aliased(name)
         if named is not None:
             return self.steps[named]
         raise UnknownStep(name, closest(name, self.steps.order, 3), self.title)
 
     def __contains__(self, name: object) -> bool:
-        return name in self.steps or name in self._names_by_alias
+        return name in self.steps or self.steps.aliased(name) is not None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.steps.order)
@@ -203,7 +255,7 @@ class View(_Frozen, Mapping[str, StepDefinition]):
 
     def by_alias(self, alias: str) -> StepDefinition | None:
         """The step that an old name stands for."""
-        named = self._names_by_alias.get(alias)
+        named = self.steps.aliased(alias)
         return None if named is None else self.steps[named]
 
     def by_sagemaker_type(self, sagemaker_step_type: str) -> tuple[StepDefinition, ...]:
@@ -233,7 +285,13 @@ class View(_Frozen, Mapping[str, StepDefinition]):
         """
         definition = self[step]
         pointer = _pointer(field, definition)
-        told = origins(definition.name, definition.sources, pointer, defaults("step"))
+        told = origins(
+            definition.name,
+            definition.sources,
+            pointer,
+            defaults("step"),
+            tuple(one.sources for one in self.steps.hidden(definition.name)),
+        )
         return Explanation(definition.name, field, told[0].value, told[0], told[1:])
 
     def explain_all(self, step: str) -> tuple[Explanation, ...]:
@@ -264,15 +322,6 @@ class View(_Frozen, Mapping[str, StepDefinition]):
             field: {value: tuple(held) for value, held in names.items()} for field, names in found.items()
         }
 
-    @cached_property
-    def _names_by_alias(self) -> Mapping[str, str]:
-        found: dict[str, str] = {}
-        for name in self.steps.order:
-            for alias in self.steps[name].aliases:
-                if alias not in self.steps:
-                    found.setdefault(alias, name)
-        return found
-
 
 @final
 class Snapshot(_Frozen):
@@ -281,12 +330,12 @@ class Snapshot(_Frozen):
     Args:
         core: the view with no workspace.
         workspaces: what each ``workspace.yaml`` says, by id, ids sorted.
-        views: the view of each workspace, by id.
+        views: the view of each workspace, by id; handed over, not copied, since it may make them late.
     """
 
     def __init__(self, core: View, workspaces: Mapping[str, Workspace], views: Mapping[str, View]) -> None:
         self.__dict__.update(
-            core=core, workspaces=MappingProxyType(dict(workspaces)), _views=MappingProxyType(dict(views))
+            core=core, workspaces=MappingProxyType(dict(workspaces)), _views=MappingProxyType(views)
         )
 
     core: View
@@ -306,6 +355,23 @@ class Snapshot(_Frozen):
         except KeyError:
             raise UnknownWorkspace(workspace, closest(workspace, self._views, 3)) from None
 
+    @cached_property
+    def owners(self) -> Mapping[str, tuple[str, ...]]:
+        """For every name that a workspace lays above the core's steps, the workspaces that do; ids sorted."""
+        found: dict[str, list[str]] = {}
+        for workspace in self.workspaces:
+            for name in self._views[workspace].steps.above:
+                if name in found:
+                    found[name].append(workspace)
+                else:
+                    found[name] = [workspace]
+        return {name: tuple(ids) for name, ids in found.items()}
+
+    @cached_property
+    def asked(self) -> dict[str, Any]:
+        """Room for what was made out about single names, which lasts as long as the Snapshot does."""
+        return {}
+
     @property
     def digest(self) -> str:
         """A hash of every view and of what every workspace says of itself."""
@@ -315,6 +381,14 @@ class Snapshot(_Frozen):
                 f"\n{workspace_id} {self._views[workspace_id].digest} {workspace.digest}".encode("ascii")
             )
         return digest.hexdigest()
+
+
+def _by_alias(definitions: Mapping[str, Any]) -> Mapping[object, tuple[str, ...]]:
+    found: dict[object, tuple[str, ...]] = {}
+    for name, definition in definitions.items():
+        for alias in definition.data.get("aliases", ()):
+            found[alias] = (*found.get(alias, ()), name)
+    return found
 
 
 def _fields_of(definition: StepDefinition) -> tuple[str, ...]:

@@ -11,23 +11,33 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import final
 
 from stepwell.changes import Changes, changes_between
-from stepwell.diagnostics import Diagnostic, Severity
-from stepwell.load import Loaded, collector_paused, load
+from stepwell.diagnostics import Diagnostic, Severity, Span
+from stepwell.errors import ProjectError
+from stepwell.load import FindPlugins, Loaded, collector_paused, load
 from stepwell.project import CONFIG_NAME, open_project
 from stepwell.reloading import reload
-from stepwell.runtime import Registered, with_registered
+from stepwell.runtime import Registered, with_one_more, with_registered
 from stepwell.snapshot import Snapshot
 
 __all__ = ["Event", "Store", "Subscription"]
 
 _log = logging.getLogger(__name__)
 
+_GONE = Diagnostic(
+    "unreadable-file",
+    Severity.ERROR,
+    "the project's settings are gone, so nothing of it is read",
+    Span(CONFIG_NAME),
+    "an empty file is enough",
+)
+
 Subscriber = Callable[["Event"], object]
+Prepare = Callable[[Loaded, Snapshot, tuple[Registered, ...]], Registered]
 
 
 @final
@@ -42,6 +52,7 @@ class Event:
         diagnostics: everything that is found in the files as they are now.
         seconds: how long the work took.
         cause: ``reload``, ``register`` or ``remove``.
+        at: when it happened, in seconds since 1970.
     """
 
     accepted: bool
@@ -50,6 +61,7 @@ class Event:
     diagnostics: tuple[Diagnostic, ...]
     seconds: float
     cause: str = "reload"
+    at: float = field(default_factory=time.time)
 
     @property
     def old_digest(self) -> str:
@@ -89,10 +101,13 @@ class Store:
     Args:
         loaded: the first load of the project.
         today: gives the date to hold deprecations against.
+        plugins: finds what installed packages bring.
     """
 
-    def __init__(self, loaded: Loaded, today: Callable[[], date]) -> None:
+    def __init__(self, loaded: Loaded, today: Callable[[], date], plugins: FindPlugins = tuple) -> None:
         self._today = today
+        self._plugins = plugins
+        self._lost = False  # whether there was no project when it was last looked for
         self._seen = loaded  # the files as they were last read, served or not
         self._good = loaded  # the files whose Snapshot is served
         self._registered: tuple[Registered, ...] = ()
@@ -116,6 +131,11 @@ class Store:
         return self._seen
 
     @property
+    def is_current(self) -> bool:
+        """Whether the files that are served are the files as they were last read."""
+        return self._good is self._seen
+
+    @property
     def registered(self) -> tuple[Registered, ...]:
         """What code registered, oldest first."""
         return self._registered
@@ -134,8 +154,10 @@ class Store:
             before, seen = self._seen, self._read(changed)
             self._seen = seen
             old = self._snapshot
-            if _says_the_same(before, seen) and self._good is before:
-                self._good = seen
+            if _says_the_same(before, seen):
+                if self._good is before:  # lines may have moved, which explanations tell
+                    self._good = seen
+                    self._snapshot = with_registered(seen.snapshot, self._registered)
                 return None
             accepted = not _new_errors(self._good, seen)
             new = with_registered(seen.snapshot, self._registered)
@@ -149,28 +171,48 @@ class Store:
             else:
                 self.last_refusal = event
             self._events.append(event)
+            _log.debug(
+                "%s in %.1f ms with %d findings",
+                "served the files anew" if accepted else "refused the files as they are",
+                event.seconds * 1000,
+                len(event.diagnostics),
+            )
         self._deliver()
         return event
 
-    def add(self, one: Registered) -> None:
-        """Lay one more definition over all files."""
-        self._lay((*self._registered, one), "register")
+    def add(self, prepare: Prepare) -> Registered:
+        """Lay one more definition over all files.
+
+        Args:
+            prepare: gives it, from what is served at that moment; while it looks nothing else is
+                written, so that what it finds free stays free. What it raises leaves all as it was.
+        """
+        with self._writing:
+            began = time.perf_counter()
+            one = prepare(self._good, self._snapshot, self._registered)
+            registered = (*self._registered, one)
+            new = with_one_more(self._good.snapshot, registered, self._snapshot)
+            self._lay(registered, new, "register", began)
+            _log.debug("registered %r for %s", one.definition, one.workspace or "everybody")
+        self._deliver()
+        return one
 
     def take_back(self, one: Registered) -> None:
         """Undo ``add``; twice is harmless."""
-        self._lay(tuple(kept for kept in self._registered if kept is not one), "remove")
-
-    def _lay(self, registered: tuple[Registered, ...], cause: str) -> None:
         with self._writing:
-            if registered == self._registered:
+            kept = tuple(other for other in self._registered if other is not one)
+            if len(kept) == len(self._registered):
                 return
             began = time.perf_counter()
-            old, self._registered = self._snapshot, registered
-            self._snapshot = with_registered(self._good.snapshot, registered)
-            seconds = time.perf_counter() - began
-            self.counts["registrations"] += cause == "register"
-            self._events.append(Event(True, old, self._snapshot, self._seen.diagnostics, seconds, cause))
+            self._lay(kept, with_registered(self._good.snapshot, kept), "remove", began)
+            _log.debug("removed %r for %s", one.definition, one.workspace or "everybody")
         self._deliver()
+
+    def _lay(self, registered: tuple[Registered, ...], new: Snapshot, cause: str, began: float) -> None:
+        old, self._registered, self._snapshot = self._snapshot, registered, new
+        self.counts["registrations" if cause == "register" else "removals"] += 1
+        seconds = time.perf_counter() - began
+        self._events.append(Event(True, old, new, self._seen.diagnostics, seconds, cause))
 
     def subscribe(self, callback: Subscriber) -> Subscription:
         """Call a function with every Event from now on, one at a time and in order."""
@@ -186,10 +228,19 @@ class Store:
 
     def _read(self, changed: Iterable[str] | None) -> Loaded:
         hints = None if changed is None else frozenset(changed)
-        if hints is None or hints & {CONFIG_NAME, "pyproject.toml"} or self._today() != self._seen.today:
-            return load(open_project(self._seen.project.root), self._today())
+        whole = hints is None or hints & {CONFIG_NAME, "pyproject.toml"} or self._lost
+        if hints is None or whole or self._today() != self._seen.today:
+            return self._read_all()
         with collector_paused():
             return reload(self._seen, hints)
+
+    def _read_all(self) -> Loaded:
+        self._lost = False
+        try:
+            return load(open_project(self._seen.project.root), self._today(), plugins=self._plugins)
+        except ProjectError:
+            self._lost = True
+            return replace(self._seen, diagnostics=(_GONE,))
 
     def _deliver(self) -> None:
         """Tell the events in their order; whoever is telling already tells the new ones too."""
@@ -205,14 +256,24 @@ class Store:
                 event = self._events.popleft()
                 listening = self._subscriptions
             for subscription in listening:
-                try:
-                    subscription.callback(event)
-                except Exception:
-                    _log.exception("a subscriber failed; the others are told all the same")
+                self._tell(subscription, event)
+
+    def _tell(self, subscription: Subscription, event: Event) -> None:
+        try:
+            subscription.callback(event)
+        except Exception:  # noqa: BLE001 - a subscriber may raise anything; it is logged and counted
+            self.counts["subscriber_failures"] += 1
+            _log.exception("a subscriber failed; the others are told all the same")
 
 
 def _says_the_same(before: Loaded, seen: Loaded) -> bool:
-    return before.diagnostics == seen.diagnostics and before.snapshot.digest == seen.snapshot.digest
+    old, new = before.snapshot, seen.snapshot
+    return (
+        before.diagnostics == seen.diagnostics
+        and old.core.digest == new.core.digest
+        and old.workspaces == new.workspaces
+        and all(old.view(one).digest == new.view(one).digest for one in new.workspaces)
+    )
 
 
 def _new_errors(good: Loaded, seen: Loaded) -> bool:

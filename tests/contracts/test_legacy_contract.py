@@ -1,4 +1,4 @@
-"""The frozen modules keep the contract of the registry that they stand in for.
+"""The frozen modules and the live one keep the contract of the registry that they stand in for.
 
 The obligations themselves are in ``legacy/``; here they run over every implementation. A further
 implementation is one more entry of ``IMPLEMENTATIONS`` (and of the ``outcomes`` fixture, if it is no
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ import pytest
 
 from stepwell.freeze import LegacyNaming, generate
 from stepwell.model import HyperparameterDefinition, StepDefinition
+from stepwell.naming import Naming
 
 HERE = Path(__file__).parent / "legacy"
 REPOSITORY = Path(__file__).parents[2]
@@ -53,6 +55,7 @@ CORE_STEPS = """
     HyperparameterPrep Lambda
     BatchTransform Transform BatchTransformStepConfig
 """
+ERIN_FIRST = ["Registration", "Package", "New", "Base"]
 HYPERPARAMETERS = {
     "ModelHyperparameters": ("base", None),
     "XGBoostHyperparameters": ("xgboost", "xgboost"),
@@ -157,6 +160,16 @@ def rows(view: TableView) -> dict[str, dict[str, str | None]]:
     return {each.name: {name: getattr(each, name) for name in fields} for each in legacy}
 
 
+def class_row(name: str) -> dict[str, str | None]:
+    module, model = HYPERPARAMETERS[name]
+    return {
+        "class_name": name,
+        "module_path": f"src.pipeline_steps.hyperparameters_{module}",
+        "model_type": model,
+        "description": f"About {name}.",
+    }
+
+
 def write(folder: Path, files: dict[str, str]) -> None:
     for name, text in files.items():
         path = folder / name
@@ -183,6 +196,65 @@ def probe(folder: Path, module: str, contract: str, expected: object) -> dict[st
     return outcome
 
 
+def probe_live(folder: Path, module: str, contract: str, expected: object) -> dict[str, str]:
+    """As ``probe``, of ``stepwell.legacy`` over the project in a folder."""
+    told = folder / "expected.json"
+    told.write_text(json.dumps(expected), encoding="utf-8")
+    name = f"stepwell.legacy.{module}".rstrip(".")
+    unset = {key: value for key, value in os.environ.items() if not key.startswith(("STEPWELL_", "CURSUS_"))}
+    done = subprocess.run(
+        [sys.executable, "-B", "-W", "error", HERE / "probe.py", folder, name, contract, told],
+        check=True,
+        capture_output=True,
+        encoding="utf-8",
+        env={**unset, "STEPWELL_PROJECT": str(folder)},
+    )
+    outcome: dict[str, str] = json.loads(done.stdout)
+    return outcome
+
+
+def live_views() -> dict[str, TableView]:
+    """The workspaces as files can state them: none takes a step of the core away, or reorders it."""
+    views = workspace_views()
+    return {**views, "erin": core_view().but(step("New", "Tuning"), step("Payload", None))}
+
+
+def in_project_order(workspace: str, table: dict[str, dict[str, str | None]]) -> dict[str, object]:
+    """A table as the project orders it: what ``first`` names, then the rest by name."""
+    first = ERIN_FIRST if workspace == "erin" else list(FROZEN["core"])
+    names = [name for name in first if name in table]
+    return {name: table[name] for name in [*names, *sorted(set(table) - set(names))]}
+
+
+def write_project(root: Path) -> None:
+    """The core and its workspaces as a project: what a workspace changes is in its ``local`` layer."""
+    targets = [("step_names.py", "", list(FROZEN["core"])), ("erin.py", "erin", ERIN_FIRST)]
+    lines = [
+        line
+        for output, workspace, first in targets
+        for line in (
+            "[[freeze]]",
+            f"output = {json.dumps(output)}",
+            f'workspace = "{workspace}"',
+            f"first = {json.dumps(first)}",
+        )
+    ]
+    files = {"stepwell.toml": "\n".join(['[rules]\nshadows-core = "off"', *lines])}
+    core = core_view()
+    naming = Naming()
+    for each in core.steps:
+        files[f"registry.d/steps/{naming.stem(each.name)}.yaml"] = json.dumps(dict(each.data))
+    for name, each in core.hyperparameters.items():
+        files[f"registry.d/hyperparameters/{naming.stem(name)}.yaml"] = json.dumps(dict(each.data))
+    for workspace, view in live_views().items():
+        files[f"workspaces/{workspace}/workspace.yaml"] = f"developer_id: {workspace}\n"
+        for each in view.steps:
+            if each not in core.steps:
+                stem = naming.stem(each.name)
+                files[f"workspaces/{workspace}/local/steps/{stem}.yaml"] = json.dumps(dict(each.data))
+    write(root, files)
+
+
 def obligations(contract: str, expected: dict[str, object]) -> list[str]:
     sys.path.insert(0, str(HERE))
     try:
@@ -197,7 +269,11 @@ FROZEN_WITH_WORKSPACES = {
     "core": rows(core_view()),
     "workspaces": {name: rows(view) for name, view in workspace_views().items()},
 }
-IMPLEMENTATIONS = {"frozen": FROZEN, "frozen with workspaces": FROZEN_WITH_WORKSPACES}
+LIVE = {
+    "core": rows(core_view()),
+    "workspaces": {name: in_project_order(name, rows(view)) for name, view in live_views().items()},
+}
+IMPLEMENTATIONS = {"frozen": FROZEN, "frozen with workspaces": FROZEN_WITH_WORKSPACES, "live": LIVE}
 
 
 @pytest.fixture(scope="module")
@@ -205,6 +281,10 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, st
     told = {}
     for implementation, expected in IMPLEMENTATIONS.items():
         folder = tmp_path_factory.mktemp("frozen")
+        if implementation == "live":
+            write_project(folder)
+            told[implementation] = probe_live(folder, "step_names", "step_names_contract", expected)
+            continue
         write(folder, freeze("step_names.py", workspace_views() if "workspaces" in expected else None))
         told[implementation] = probe(folder, "step_names", "step_names_contract", expected)
     return told
@@ -236,17 +316,20 @@ def test_package(tmp_path: Path, workspaces: dict[str, TableView] | None) -> Non
     write(tmp_path, files)
     expected = {
         "has_workspaces": workspaces is not None,
-        "hyperparameters": {
-            name: {
-                "class_name": name,
-                "module_path": f"src.pipeline_steps.hyperparameters_{module}",
-                "model_type": model,
-                "description": f"About {name}.",
-            }
-            for name, (module, model) in HYPERPARAMETERS.items()
-        },
+        "hyperparameters": {name: class_row(name) for name in HYPERPARAMETERS},
     }
     outcome = probe(tmp_path, "legacy.registry", "package_contract", expected)
+    assert outcome == dict.fromkeys(obligations("package_contract", expected), "held")
+
+
+def test_live_package(tmp_path: Path) -> None:
+    write_project(tmp_path)
+    expected = {
+        "has_workspaces": True,
+        "own": ["registry", "use"],
+        "hyperparameters": {name: class_row(name) for name in sorted(HYPERPARAMETERS)},
+    }
+    outcome = probe_live(tmp_path, "", "package_contract", expected)
     assert outcome == dict.fromkeys(obligations("package_contract", expected), "held")
 
 

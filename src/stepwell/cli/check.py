@@ -76,7 +76,7 @@ def command(paths: tuple[str, ...], workspace: str | None, form: str, fail_on: s
 
 def _steps(registry: Registry) -> int:
     """How many step definitions serve: the core's, and what each workspace has of its own."""
-    return len(registry.view()) + sum(len(registry.view(one).steps.above) for one in registry.workspaces)
+    return len(registry.view(None)) + sum(len(registry.view(one).steps.above) for one in registry.workspaces)
 
 
 def _in_project(root: str, path: str) -> set[str]:

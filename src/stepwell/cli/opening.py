@@ -19,9 +19,11 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
+from stepwell.context import WORKSPACE_VARIABLES
 from stepwell.diagnostics import Severity
 from stepwell.errors import ProjectError, StepwellError, UnknownStep, UnknownWorkspace
 from stepwell.model import StepDefinition
+from stepwell.plugins import find_plugins
 from stepwell.project import CONFIG_NAME, Project, find_project, open_project
 from stepwell.registry import Registry
 from stepwell.snapshot import View
@@ -41,8 +43,6 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-_WORKSPACE_VARIABLES = ("STEPWELL_WORKSPACE", "CURSUS_WORKSPACE_ID")
 
 
 @final
@@ -101,7 +101,7 @@ def workspace_option(help_text: str, *, from_environment: bool = True) -> Callab
         "-w",
         "--workspace",
         metavar="ID",
-        envvar=list(_WORKSPACE_VARIABLES) if from_environment else None,
+        envvar=list(WORKSPACE_VARIABLES) if from_environment else None,
         shell_complete=_complete_workspace,
         help=help_text,
     )
@@ -128,12 +128,12 @@ def open_registry(asked: Asked) -> Registry:
     project = _find(asked)
     began = time.monotonic()
     if asked.quiet or not sys.stderr.isatty():
-        registry = Registry(project, date.today)
+        registry = Registry(project, date.today, plugins=find_plugins)
     else:
         from stepwell.cli.progress import Progress
 
         with Progress() as progress:
-            registry = Registry(project, date.today, progress.tell)
+            registry = Registry(project, date.today, progress.tell, plugins=find_plugins)
     if asked.verbose:
         click.echo(f"project: {os.path.join(project.root, configuration_of(project))}", err=True)
         click.echo(f"files read: {registry.files} in {time.monotonic() - began:.2f} s", err=True)
@@ -212,7 +212,8 @@ def color_wanted() -> bool:
 def complete_step(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Names of steps for the shell."""
     try:
-        view = _completing(ctx).view(ctx.params.get("workspace") or None)
+        registry, named = _completing(ctx), ctx.params.get("workspace")
+        view = registry.view((registry.project.settings.workspace if named is None else named) or None)
     except StepwellError:
         return []
     return [CompletionItem(name) for name in view if name.startswith(incomplete)]
@@ -249,7 +250,7 @@ def _who_asked(project: Project, workspace: str | None) -> str:
     source = click.get_current_context().get_parameter_source("workspace")
     if source is not ParameterSource.ENVIRONMENT:
         return ""
-    return f", as {next(name for name in _WORKSPACE_VARIABLES if os.environ.get(name))} says"
+    return f", as {next(name for name in WORKSPACE_VARIABLES if os.environ.get(name))} says"
 
 
 def _did_you_mean(near: tuple[str, ...]) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from stepwell.render.report import Report
 
-__all__ = ["VERSION", "render"]
+__all__ = ["VERSION", "finding", "render"]
 
 VERSION = 1
 """The version of the form; it rises with every change that a reader could notice."""
@@ -35,12 +35,13 @@ def render(report: Report, **_unused: object) -> Iterator[str]:
     yield '"diagnostics": ['
     separator = "\n"
     for found in report.diagnostics:
-        yield separator + json.dumps(_diagnostic(found))
+        yield separator + json.dumps(finding(found))
         separator = ",\n"
     yield "\n]}\n" if report.diagnostics else "]}\n"
 
 
-def _diagnostic(found: Diagnostic) -> dict[str, Any]:
+def finding(found: Diagnostic) -> dict[str, Any]:
+    """One finding as plain data."""
     return {
         "id": found.id,
         "severity": found.severity.value,

@@ -26,6 +26,7 @@ from stepwell.rules import (
     override_changes_nothing,
     override_without_base,
     past_removal,
+    plugin_hidden,
     shadows_core,
     unused_ignore,
 )
@@ -34,6 +35,7 @@ from stepwell.rules.ignores import Ignore, ignores_in
 from stepwell.rules.rule import (
     ALWAYS_TOLD,
     FileScope,
+    Hidden,
     LayerScope,
     Override,
     Rule,
@@ -48,16 +50,19 @@ __all__ = [
     "ALWAYS_TOLD",
     "BY_TOLERANCE",
     "CAN_BE_IGNORED",
+    "CONTENT_RULES",
     "FILE_RULES",
     "FIXED_PAGES",
     "IGNORE_RULES",
     "LAYER_RULES",
     "OVERRIDE_RULES",
+    "PLUGIN_RULES",
     "RULES",
     "SHADOW_RULES",
     "VIEW_RULES",
     "WORKSPACE_RULES",
     "FileScope",
+    "Hidden",
     "Ignore",
     "LayerScope",
     "Override",
@@ -78,6 +83,9 @@ FILE_RULES: Final[tuple[Rule[FileScope], ...]] = (
     rule_of(not_in_vocabulary),
     rule_of(past_removal),
 )
+CONTENT_RULES: Final = tuple(rule for rule in FILE_RULES if rule.id != file_name_mismatch.ID)
+"""Those that ask nothing of the file: for what a package brings and for what code registers."""
+
 WORKSPACE_RULES: Final[tuple[Rule[WorkspaceScope], ...]] = (rule_of(developer_id_mismatch),)
 LAYER_RULES: Final[tuple[Rule[LayerScope], ...]] = (rule_of(duplicate_definition),)
 SHADOW_RULES: Final[tuple[Rule[ViewScope], ...]] = (rule_of(shadows_core),)
@@ -91,6 +99,7 @@ VIEW_RULES: Final[tuple[Rule[ViewScope], ...]] = (
     rule_of(duplicate_config_class),
     rule_of(alias_collision),
 )
+PLUGIN_RULES: Final[tuple[Rule[tuple[Hidden, ...]], ...]] = (rule_of(plugin_hidden),)
 IGNORE_RULES: Final[tuple[Rule[tuple[Ignore, ...]], ...]] = (rule_of(unused_ignore),)
 
 RULES: Final[Mapping[str, Rule[Any]]] = MappingProxyType(
@@ -103,6 +112,7 @@ RULES: Final[Mapping[str, Rule[Any]]] = MappingProxyType(
             SHADOW_RULES,
             OVERRIDE_RULES,
             VIEW_RULES,
+            PLUGIN_RULES,
             IGNORE_RULES,
         )
         for rule in rules
@@ -114,7 +124,7 @@ RULES: Final[Mapping[str, Rule[Any]]] = MappingProxyType(
 CAN_BE_IGNORED: Final = frozenset(RULES) - ALWAYS_TOLD
 """The ids that a comment may hide."""
 
-_FIXED_WARNINGS: Final = frozenset({"misplaced-file", "folder-named-like-file"})
+_FIXED_WARNINGS: Final = frozenset({"ambiguous-resolution", "misplaced-file", "folder-named-like-file"})
 
 
 def severity_of(rule_id: str) -> Severity:

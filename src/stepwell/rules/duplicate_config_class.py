@@ -33,12 +33,15 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from stepwell.diagnostics import Related, Severity, Span
-from stepwell.layers import given_by
+from stepwell.layers import Layer, given_by
 from stepwell.model import Definition, StepDefinition
 from stepwell.rules.rule import Finding, ViewScope
 
 ID: Final = "duplicate-config-class"
 SEVERITY: Final = Severity.ERROR
+
+_GUESTS: Final = frozenset({Layer.PLUGIN, Layer.RUNTIME})
+"""Layers that no file of the project gives."""
 
 
 def check(scope: ViewScope) -> Iterator[Finding]:
@@ -54,7 +57,7 @@ def check(scope: ViewScope) -> Iterator[Finding]:
         steps = [*own, *inherited]
         if len(steps) == 1:
             continue
-        steps.sort(key=lambda step: _place(step).path)
+        steps.sort(key=lambda step: (_rank(step, scope), _place(step).path))
         for step in steps[1:]:
             yield Finding(
                 f"`{step.name}` and `{steps[0].name}` have the same configuration class `{config_class}`",
@@ -62,6 +65,11 @@ def check(scope: ViewScope) -> Iterator[Finding]:
                 "give one of them a class of its own: the legacy table keeps one step for each class",
                 (Related(f"`{steps[0].name}` has it in", _place(steps[0])),),
             )
+
+
+def _rank(step: Definition, scope: ViewScope) -> int:
+    """The last of several is told: what no file gives after what a file gives, the view's own at the end."""
+    return 1 + (step.name in scope.above) if step.sources[0].layer in _GUESTS else 0
 
 
 def _owners(definitions: Mapping[str, Definition]) -> dict[str, list[Definition]]:

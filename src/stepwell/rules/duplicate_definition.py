@@ -25,6 +25,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from stepwell.diagnostics import Related, Severity
+from stepwell.layers import Layer, Source
 from stepwell.rules.rule import Finding, LayerScope
 
 ID: Final = "duplicate-definition"
@@ -37,8 +38,17 @@ def check(scope: LayerScope) -> Iterator[Finding]:
         first = Related("first defined in", sources[0].document.value_span(("name",)))
         for source in sources[1:]:
             yield Finding(
-                f"the {scope.kind.noun} `{name}` is defined twice in this layer, so neither is served",
+                _message(scope.kind.noun, name, sources[0], source),
                 source.document.value_span(("name",)),
                 "remove one of the two, or give it another name",
                 (first,),
             )
+
+
+def _message(noun: str, name: str, first: Source, second: Source) -> str:
+    if first.layer is not Layer.PLUGIN:
+        return f"the {noun} `{name}` is defined twice in this layer, so neither is served"
+    one, other = (source.document.path.partition("/")[0].strip("<>") for source in (first, second))
+    if one == other:
+        return f"the package {one} brings the {noun} `{name}` twice, so neither is served"
+    return f"the packages {one} and {other} both bring the {noun} `{name}`, so neither is served"

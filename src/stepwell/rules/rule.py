@@ -17,6 +17,7 @@ __all__ = [
     "ALWAYS_TOLD",
     "FileScope",
     "Finding",
+    "Hidden",
     "LayerScope",
     "Override",
     "Rule",
@@ -99,6 +100,24 @@ class Shadow:
 
     local: Definition
     core: Definition
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """A definition of an installed package that one of the core hides.
+
+    Args:
+        kind: what both define.
+        package: the package.
+        definition: the package's.
+        place: the name of the core's, which may itself be left out.
+    """
+
+    kind: Kind
+    package: str
+    definition: Definition
+    place: Span
 
 
 @final

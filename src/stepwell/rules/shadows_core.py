@@ -30,6 +30,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from stepwell.diagnostics import Related, Severity
+from stepwell.layers import Layer
+from stepwell.model import Definition
 from stepwell.rules.rule import Finding, ViewScope
 
 ID: Final = "shadows-core"
@@ -43,8 +45,12 @@ def check(scope: ViewScope) -> Iterator[Finding]:
     """Name each local definition that hides one of the core."""
     for shadow in scope.shadows:
         yield Finding(
-            f"this local {scope.kind.noun} hides `{shadow.core.name}` of the core",
+            f"this local {scope.kind.noun} hides `{shadow.core.name}` of {_owner(shadow.core)}",
             shadow.local.sources[0].document.value_span(("name",)),
             "write only what differs into `override/`, or set `conflict_tolerance: high` in workspace.yaml",
             (Related("hides", shadow.core.sources[0].document.value_span(("name",))),),
         )
+
+
+def _owner(hidden: Definition) -> str:
+    return "a plugin" if hidden.sources[-1].layer is Layer.PLUGIN else "the core"

@@ -27,7 +27,7 @@ def the_package_exports_its_modules(package, expected):
     of_steps = TABLES + FUNCTIONS + (WORKSPACE_FUNCTIONS if expected["has_workspaces"] else [])
     same(sorted(package.__all__), sorted([*of_steps, *HYPERPARAMETER_NAMES, "RegistryError"]))
     modules = ["exceptions", "hyperparameter_registry", "step_names"]
-    same(public(package), sorted([*package.__all__, *modules]))
+    same(public(package), sorted([*package.__all__, *modules, *expected.get("own", [])]))
     for name in of_steps:
         same(getattr(package, name) is getattr(step_names, name), True)
     for name in HYPERPARAMETER_NAMES:

@@ -1,0 +1,83 @@
+"""What a name may stand for: every definition of it that some view serves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple, final
+
+from stepwell.diagnostics import Span
+from stepwell.layers import Layer
+from stepwell.model import StepDefinition
+from stepwell.snapshot import Snapshot
+
+__all__ = ["Candidate", "all_names", "candidates_of"]
+
+
+@final
+class Candidate(NamedTuple):
+    """One definition that a name may stand for.
+
+    Args:
+        definition: the step as its view serves it.
+        workspace: whose it is; ``None`` for the core's.
+    """
+
+    definition: StepDefinition
+    workspace: str | None
+
+    @property
+    def owner(self) -> str:
+        """Whose it is, in words."""
+        return "the core" if self.workspace is None else f"workspace {self.workspace}"
+
+    @property
+    def layer(self) -> Layer:
+        """The topmost layer that says something of it."""
+        return self.definition.sources[0].layer
+
+    @property
+    def span(self) -> Span:
+        """Its name in the topmost file that says something of it."""
+        return self.definition.sources[0].document.value_span(("name",))
+
+    @property
+    def place(self) -> str:
+        """The file and the line of its name."""
+        span = self.span
+        return f"{span.path}:{span.line}"
+
+
+def candidates_of(snapshot: Snapshot, name: str) -> tuple[Candidate, ...]:
+    """Everything that a name stands for in some view, once each: the core's first, then by workspace.
+
+    As in a view, an alias stands for a step where no step has that name.
+
+    Args:
+        snapshot: what is defined.
+        name: a step's name, or an alias.
+    """
+    known: tuple[Candidate, ...] | None = snapshot.asked.get(name)
+    if known is None:
+        known = tuple(_defined(snapshot, name))
+        if known:
+            snapshot.asked[name] = known
+    return known
+
+
+def _defined(snapshot: Snapshot, name: str) -> Iterator[Candidate]:
+    core = snapshot.core.steps
+    common = core.get(name) or snapshot.core.by_alias(name)
+    if common is not None:
+        yield Candidate(common, None)
+    # Where the core has the name, a view answers something else only for an own step of that name.
+    asked = snapshot.owners.get(name, ()) if name in core else snapshot.workspaces
+    for workspace in asked:
+        view = snapshot.view(workspace)
+        definition = view.steps.above.get(name) or (None if name in core else view.by_alias(name))
+        if definition is not None and definition is not common:
+            yield Candidate(definition, workspace)
+
+
+def all_names(snapshot: Snapshot) -> tuple[str, ...]:
+    """The name of every step that some view serves, once each."""
+    return tuple(dict.fromkeys((*snapshot.core.steps.order, *snapshot.owners)))

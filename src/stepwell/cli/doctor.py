@@ -1,0 +1,121 @@
+"""``stepwell doctor``: how it stands with a project, and what to do."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stepwell.cli.opening import Asked, format_option, open_registry, project_options
+from stepwell.health import Health, LayerHealth, Status
+
+if TYPE_CHECKING:
+    from stepwell.store import Event
+
+_EXAMPLE = """\b
+Examples:
+  stepwell doctor
+  stepwell doctor --format json
+"""
+
+
+@click.command("doctor", epilog=_EXAMPLE, short_help="Tell how it stands with the project, and what to do.")
+@format_option("text", "json")
+@project_options
+def command(form: str, asked: Asked) -> int:
+    """Tell how it stands with the project: every layer, all conflicts, and what to do.
+
+    The exit code is 1 unless all is well.
+    """
+    told = open_registry(asked).health()
+    if form == "json":
+        json.dump(_plain(told), sys.stdout, indent=2)
+        sys.stdout.write("\n")
+    elif not (asked.quiet and told.status is Status.OK):
+        sys.stdout.writelines(f"{line}\n" for line in _lines(told))
+    return int(told.status is not Status.OK)
+
+
+_HEADINGS = ("LAYER", "STEPS", "HYPERPARAMETERS", "ERRORS", "WARNINGS")
+
+
+def _lines(told: Health) -> list[str]:
+    conflicts = _counted(told.conflicts, "conflict") if told.conflicts else "no conflicts"
+    whole = [
+        told.status.value,
+        _counted(told.errors, "error"),
+        _counted(told.warnings, "warning"),
+        conflicts,
+        _counted(told.workspaces, "workspace"),
+    ]
+    rows = [_HEADINGS, *(_row(one) for one in told.layers)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
+    lines = [f"{whole[0]}: {', '.join(whole[1:])}", ""]
+    for first, *numbers in rows:
+        cells = [number.rjust(width) for number, width in zip(numbers, widths[1:], strict=True)]
+        lines.append("  ".join([first.ljust(widths[0]), *cells]))
+    if told.recommendations:
+        lines += ["", *(f"- {sentence}" for sentence in told.recommendations)]
+    return lines
+
+
+def _row(one: LayerHealth) -> tuple[str, ...]:
+    title = f"{one.layer.value} of {one.workspace}" if one.workspace else one.layer.value
+    return (title, str(one.steps), str(one.hyperparameters), str(one.errors), str(one.warnings))
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _plain(told: Health) -> dict[str, Any]:
+    watching = told.watching
+    return {
+        "version": 1,
+        "status": told.status.value,
+        "digest": told.digest,
+        "current": told.current,
+        "workspaces": told.workspaces,
+        "errors": told.errors,
+        "warnings": told.warnings,
+        "conflicts": told.conflicts,
+        "ambiguous": told.ambiguous,
+        "layers": [
+            {
+                "layer": one.layer.value,
+                "workspace": one.workspace,
+                "steps": one.steps,
+                "hyperparameters": one.hyperparameters,
+                "errors": one.errors,
+                "warnings": one.warnings,
+            }
+            for one in told.layers
+        ],
+        "last_reload": _event(told.last_reload),
+        "last_refusal": _event(told.last_refusal),
+        "watching": None
+        if watching is None
+        else {
+            "running": watching.running,
+            "mode": watching.mode,
+            "poll": watching.poll,
+            "reason": watching.reason,
+            "bursts": watching.bursts,
+        },
+        "counters": dict(told.counters),
+        "recommendations": list(told.recommendations),
+    }
+
+
+def _event(event: Event | None) -> dict[str, Any] | None:
+    if event is None:
+        return None
+    return {
+        "at": datetime.fromtimestamp(event.at, timezone.utc).isoformat(timespec="milliseconds"),
+        "seconds": event.seconds,
+        "digest": event.new.digest,
+        "errors": sum(found.severity.value == "error" for found in event.diagnostics),
+    }

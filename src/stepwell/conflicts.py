@@ -1,0 +1,153 @@
+"""The names that have more than one definition, how far these differ, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+from typing import Final, final
+
+from stepwell.candidates import Candidate, candidates_of
+from stepwell.layers import Layer
+from stepwell.model import StepDefinition
+from stepwell.resolution import resolve
+from stepwell.snapshot import Snapshot
+
+__all__ = ["METADATA", "Agreement", "Conflict", "conflicts"]
+
+METADATA: Final = frozenset(
+    {
+        "description",
+        "priority",
+        "environment_tags",
+        "compatibility_tags",
+        "conflict_resolution_strategy",
+        "aliases",
+        "deprecated",
+        "extensions",
+    }
+)
+"""Fields that tell how a step is found, chosen and talked about; the others tell what it is."""
+
+
+@final
+class Agreement(Enum):
+    """How far several definitions of one name agree."""
+
+    IDENTICAL = "identical"
+    COMPATIBLE = "compatible"
+    CONFLICTING = "conflicting"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """One name with more than one definition.
+
+    Args:
+        name: the name.
+        candidates: its definitions, the core's first, then by workspace.
+        hidden: those that no view serves, since another of the same owner lies above them: by code
+            that registered it, or in the core above an installed package.
+        differing: the fields that differ between any two of them all, in their order.
+        ambiguous: whether nothing tells the candidates apart for who asks without a workspace.
+    """
+
+    name: str
+    candidates: tuple[Candidate, ...]
+    hidden: tuple[Candidate, ...]
+    differing: tuple[str, ...]
+    ambiguous: bool
+
+    @property
+    def agreement(self) -> Agreement:
+        """``identical``; ``compatible`` where only ``METADATA`` differs; else ``conflicting``."""
+        if not self.differing:
+            return Agreement.IDENTICAL
+        return Agreement.COMPATIBLE if METADATA.issuperset(self.differing) else Agreement.CONFLICTING
+
+    @property
+    def recommendation(self) -> str:
+        """What to do about it, in a sentence."""
+        if len(self.candidates) == 1:
+            return f"Rename {self.candidates[0].place} if it is not meant to hide what lies below it."
+        return _ADVICE[self.agreement](self)
+
+
+def conflicts(snapshot: Snapshot) -> tuple[Conflict, ...]:
+    """Every name that has more than one definition in the views of a Snapshot, by name.
+
+    Args:
+        snapshot: what is defined.
+    """
+    hidden = _hidden(snapshot)
+    names = {*hidden, *snapshot.owners}
+    found = ((name, candidates_of(snapshot, name), hidden.get(name, ())) for name in sorted(names))
+    return tuple(_conflict(snapshot, *one) for one in found if len(one[1]) + len(one[2]) > 1)
+
+
+def _conflict(
+    snapshot: Snapshot, name: str, candidates: tuple[Candidate, ...], hidden: tuple[Candidate, ...]
+) -> Conflict:
+    first, *others = (one.definition for one in (*candidates, *hidden))
+    differing = tuple(
+        field
+        for field in StepDefinition.FIELDS
+        if any(getattr(other, field) != getattr(first, field) for other in others)
+    )
+    return Conflict(name, candidates, hidden, differing, resolve(snapshot, name).ambiguous)
+
+
+def _hidden(snapshot: Snapshot) -> Mapping[str, tuple[Candidate, ...]]:
+    found: dict[str, tuple[Candidate, ...]] = {}
+    for view in (snapshot.core, *map(snapshot.view, snapshot.workspaces)):
+        for name, definitions in view.steps.covered.items():
+            told = {id(one.definition) for one in (*candidates_of(snapshot, name), *found.get(name, ()))}
+            more = (one for one in definitions if id(one) not in told)
+            found[name] = (
+                *found.get(name, ()),
+                *(Candidate(one, one.sources[0].workspace) for one in more),
+            )
+    return found
+
+
+def _on_identical(conflict: Conflict) -> str:
+    core, *others = conflict.candidates
+    if core.workspace is None:
+        return f"Remove {_listed(one.place for one in others)}: the core says the same."
+    return "Keep one of them, in the core: all say the same."
+
+
+def _on_compatible(conflict: Conflict) -> str:
+    fields = _listed(f"`{'x-' if field == 'extensions' else field}`" for field in conflict.differing)
+    core, *others = conflict.candidates
+    if core.workspace is not None:
+        return f"Put one of them into the core, and let overrides change {fields}."
+    whole = [one.place for one in others if one.layer is Layer.LOCAL]
+    if whole:
+        return f"Make an override that changes only {fields} of {_listed(whole)}."
+    return f"Nothing has to be done: they are one step, and differ only in {fields}."
+
+
+def _on_conflicting(conflict: Conflict) -> str:
+    if conflict.ambiguous:
+        return (
+            "Give one of them a name of its own, or a lower `priority`: "
+            "nothing tells them apart for who asks without a workspace."
+        )
+    return "Give one of them a name of its own if they are different steps; else ask with a workspace."
+
+
+_ADVICE: Final = MappingProxyType(
+    {
+        Agreement.IDENTICAL: _on_identical,
+        Agreement.COMPATIBLE: _on_compatible,
+        Agreement.CONFLICTING: _on_conflicting,
+    }
+)
+
+
+def _listed(words: Iterable[str]) -> str:
+    *most, last = words
+    return f"{', '.join(most)} and {last}" if most else last

@@ -1,0 +1,82 @@
+"""The old guesses of which step a file name means, kept for importers that depend on them.
+
+The frozen modules carry the same steps; the contract suite holds both to the same answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+__all__ = ["canonical_name", "similarity"]
+
+
+def canonical_name(
+    file_name: str, step_names: Collection[str], suffixes: Collection[str], abbreviations: Mapping[str, str]
+) -> str:
+    """The step that a file name means.
+
+    Args:
+        file_name: words joined by ``_``, without a folder or an extension.
+        step_names: the steps in table order, which decides between equally similar ones.
+        suffixes: last words that name a job type, not a step.
+        abbreviations: a word to what it stands for; ``""`` drops it.
+
+    Raises:
+        ValueError: it is empty or means no step.
+    """
+    if not file_name:
+        raise ValueError("File name cannot be empty")
+    words = file_name.split("_")
+    whole = "".join(map(str.capitalize, words))
+    if whole in step_names:
+        return whole
+    tried = [whole, *_variations(words, suffixes, abbreviations)]
+    for variation in tried:
+        if variation in step_names:
+            return variation
+    best, best_similarity = "", 0.0
+    for step_name in step_names:
+        similar = similarity(file_name, step_name)
+        if similar > best_similarity and similar >= 0.8:
+            best, best_similarity = step_name, similar
+    if best:
+        return best
+    raise ValueError(
+        f"Cannot map file name '{file_name}' to canonical name. "
+        f"Tried variations: {list(filter(None, dict.fromkeys(tried)))}. "
+        f"Available canonical names: {sorted(step_names)}"
+    )
+
+
+def similarity(file_name: str, canonical_name: str) -> float:
+    """How well a file name fits a step's name, from 0.0 to 1.0."""
+    wanted = file_name.lower()
+    joined = wanted.replace("_", "")
+    known = canonical_name.lower().replace("_", "")
+    if joined in known:
+        return 1.0 if joined == known else 0.9
+    words = wanted.split("_")
+    found = sum(word in known for word in words)
+    if found * 5 >= len(words) * 4:
+        return 0.85 if found == len(words) else 0.8
+    return found / len(words) * 0.7
+
+
+def _variations(
+    words: Sequence[str], suffixes: Collection[str], abbreviations: Mapping[str, str]
+) -> list[str]:
+    has_job_type = len(words) > 1 and words[-1] in suffixes
+    tried = ["".join(map(str.capitalize, words[:-1]))] if has_job_type else []
+    tried.append(_expand(words, abbreviations))
+    if has_job_type:
+        tried.append(_expand(words[:-1], abbreviations))
+    if len(words) > 2:
+        first, second, last = words[0], words[1], words[-1]
+        compound = {"evaluation": "Eval", **abbreviations}
+        tried.append(_expand([last, first, second], compound))
+        tried.append(_expand([first, second, last], compound))
+    return tried
+
+
+def _expand(words: Sequence[str], abbreviations: Mapping[str, str]) -> str:
+    return "".join(abbreviations.get(word, word.capitalize()) for word in words)

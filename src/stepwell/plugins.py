@@ -1,0 +1,219 @@
+"""Definitions that installed packages bring: found by their entry points, read like files.
+
+A package names a folder of definitions, or a callable that gives mappings, in the entry-point group
+``stepwell.steps``. A folder is found and read without importing anything; a callable is code of the
+package, and is run.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final, final
+
+from stepwell.checking import CheckedFile, check_document
+from stepwell.diagnostics import Diagnostic, Severity
+from stepwell.documents import read
+from stepwell.layers import Layer
+from stepwell.layout import Listed, list_folder
+from stepwell.mappings import check_mapping
+from stepwell.model import KINDS
+from stepwell.project import Settings
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+__all__ = ["GROUP", "Plugin", "find_plugins", "package_of", "read_plugins"]
+
+GROUP: Final = "stepwell.steps"
+"""The entry-point group of definitions."""
+
+_FORM: Final = re.compile(r"(?P<module>\w+(\.\w+)*)\s*(:\s*(?P<attr>\w+(\.\w+)*))?\s*(\[.*\])?")
+"""The value of an entry point (entry points specification, data model)."""
+
+_log = logging.getLogger(__name__)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """What one entry point of an installed package brings.
+
+    Args:
+        package: the name of the distribution.
+        folder: its folder of definitions, absolute; ``None`` where a callable gives them, or nothing does.
+        given: what the callable gave.
+        fault: why there is nothing; empty when all is well.
+    """
+
+    package: str
+    folder: str | None = None
+    given: tuple[Any, ...] = ()
+    fault: str = ""
+
+
+def find_plugins() -> tuple[Plugin, ...]:
+    """What the packages of this environment bring, by package and entry point.
+
+    What a package's code raises is logged with its traceback, and told as the package's fault.
+    """
+    if not _any_names(GROUP):
+        return ()
+    from importlib.metadata import entry_points
+
+    found = sorted(entry_points(group=GROUP), key=lambda one: (_package(one), one.name))
+    return tuple(_found(one) for one in found)
+
+
+def read_plugins(
+    plugins: Iterable[Plugin], settings: Settings, today: date
+) -> tuple[tuple[CheckedFile, ...], tuple[Diagnostic, ...]]:
+    """Read and check what plugins bring.
+
+    Args:
+        plugins: as they were found.
+        settings: the project's, to which they are held.
+        today: the date to hold deprecations against.
+
+    Returns:
+        Each definition, and what is wrong with a plugin as a whole.
+    """
+    checked: list[CheckedFile] = []
+    found: list[Diagnostic] = []
+    for plugin in plugins:
+        shown = f"<{plugin.package}>"
+        if plugin.fault:
+            found.append(_failed(plugin, plugin.fault))
+        elif plugin.folder is not None:
+            files, odd = list_folder(plugin.folder)
+            checked += (_read(plugin.folder, kind, path, shown, settings, today) for kind, path in files)
+            found += (_shown(one, shown) for one in odd)
+            if not files and not odd:
+                folders = " nor ".join(f"`{kind}/`" for kind in KINDS)
+                found.append(_failed(plugin, f"its folder holds no definitions, neither in {folders}"))
+        listed = Listed(shown, Layer.PLUGIN, None, "steps")
+        checked += (check_mapping(one, listed, settings, today) for one in plugin.given)
+    return tuple(checked), tuple(found)
+
+
+def package_of(path: str) -> str:
+    """The package that a path of a plugin's definition names."""
+    return path[1:].partition(">")[0]
+
+
+def _found(point: EntryPoint) -> Plugin:
+    package = _package(point)
+    form = _FORM.fullmatch(point.value)
+    if form is None:
+        return Plugin(package, fault=f"`{point.value}` names neither a folder nor a callable")
+    try:
+        if form["attr"]:
+            given = point.load()()
+            if isinstance(given, (str, bytes, dict)):
+                return Plugin(
+                    package, fault=f"`{point.value}` gives a {type(given).__name__}, not a list of steps"
+                )
+            return Plugin(
+                package, given=tuple(dict(one) if isinstance(one, Mapping) else one for one in given)
+            )
+        folder = _folder(form["module"])
+    except Exception as error:  # noqa: BLE001 - a package's code may raise anything; it is logged and told
+        _log.warning("the plugin %s of %s failed", point.name, package, exc_info=True)
+        return Plugin(package, fault=f"`{point.value}` fails with {type(error).__name__}: {error}")
+    if folder is None:
+        return Plugin(package, fault=f"there is no folder `{point.value}`")
+    _log.debug("the package %s brings the folder %s", package, folder)
+    return Plugin(package, folder)
+
+
+def _folder(module: str) -> str | None:
+    """The folder of a dotted name; only its first part is looked for, which imports nothing."""
+    from importlib.util import find_spec
+
+    first, *rest = module.split(".")
+    spec = find_spec(first)
+    for place in (spec.submodule_search_locations if spec is not None else None) or ():
+        folder = os.path.join(place, *rest)
+        if os.path.isdir(folder):
+            return os.path.realpath(folder)
+    return None
+
+
+def _package(point: EntryPoint) -> str:
+    return point.dist.name if point.dist is not None else point.value
+
+
+def _read(folder: str, kind: str, path: str, shown: str, settings: Settings, today: date) -> CheckedFile:
+    content = read(folder, path)
+    listed = Listed(f"{shown}/{path}", Layer.PLUGIN, None, kind)
+    document = (
+        _shown(content, shown) if isinstance(content, Diagnostic) else replace(content, path=listed.path)
+    )
+    return check_document(listed, document, settings, today)
+
+
+def _shown(found: Diagnostic, shown: str) -> Diagnostic:
+    """A finding about a file of a package, by a path that names the package and no folder of this machine."""
+    related = tuple(
+        replace(one, span=replace(one.span, path=f"{shown}/{one.span.path}")) for one in found.related
+    )
+    span = found.span and replace(found.span, path=f"{shown}/{found.span.path}")
+    return replace(found, span=span, related=related)
+
+
+def _failed(plugin: Plugin, fault: str) -> Diagnostic:
+    return Diagnostic(
+        "plugin-failed",
+        Severity.ERROR,
+        f"the package {plugin.package} brings no steps: {fault}",
+        None,
+        "mend or remove the package, or set `enabled = false` in `[plugins]`",
+    )
+
+
+def _any_names(group: str) -> bool:
+    """Whether any installed package may name an entry-point group.
+
+    ``importlib.metadata`` takes longer to import than a small project to check, and nearly always
+    has nothing to tell; so its files are looked through first. Whatever is not a plain folder of
+    packages is left to it.
+    """
+    if any(_finds_more(finder) for finder in sys.meta_path):
+        return True
+    wanted = f"[{group}]".encode("ascii")
+    return any(wanted in content.replace(b" ", b"") for content in _declarations(sys.path))
+
+
+def _finds_more(finder: Any) -> bool:
+    name = getattr(finder, "__module__", "") or ""
+    return hasattr(finder, "find_distributions") and not name.startswith(("_frozen_importlib", "importlib."))
+
+
+def _declarations(paths: Iterable[str]) -> Iterator[bytes]:
+    """The entry points that packages declare, as they are written; for an archive all that it holds."""
+    for path in dict.fromkeys(paths):
+        try:
+            names = os.listdir(path or os.curdir)
+        except NotADirectoryError:
+            yield f"[{GROUP}]".encode("ascii")  # an archive of packages
+            continue
+        except OSError:
+            continue
+        for name in names:
+            if name.endswith((".dist-info", ".egg-info", ".egg")):
+                yield _content(os.path.join(path, name, "entry_points.txt"))
+                if name.endswith(".egg"):
+                    yield _content(os.path.join(path, name, "EGG-INFO", "entry_points.txt"))
+
+
+def _content(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""

@@ -1,0 +1,205 @@
+"""Registration while code runs: a step is held to what a file is held to, and laid over all files."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from stepwell import rules
+from stepwell.checking import CheckedFile, is_served
+from stepwell.diagnostics import Diagnostic, Related, Severity, Span, in_order
+from stepwell.errors import RegistrationError
+from stepwell.layers import Layer, Source
+from stepwell.layout import Listed
+from stepwell.load import Loaded
+from stepwell.mappings import check_mapping, written_out
+from stepwell.model import KINDS, StepDefinition
+from stepwell.rules import ViewScope
+from stepwell.runtime import Registered, Registration
+from stepwell.snapshot import Snapshot, View
+from stepwell.store import Store
+
+__all__ = ["Validator", "register"]
+
+Validator = Callable[[StepDefinition], "Iterable[Diagnostic | str] | None"]
+"""Looks at a step that is to be registered; what it gives or raises refuses the step."""
+
+SHOWN: Final = "<registered>"
+"""What stands where the path of a file would."""
+
+_log = logging.getLogger(__name__)
+_STEP: Final = KINDS["steps"]
+
+
+def register(
+    store: Store,
+    definition: StepDefinition | Mapping[str, Any],
+    workspace: str | None,
+    validator: Validator | None,
+    replace: bool,
+) -> Registration:
+    """Lay one step over all files.
+
+    The validator is foreign code, so it is called before the store is asked; whether the name is
+    free is asked while nobody else writes.
+
+    Args:
+        store: what it is laid over.
+        definition: the step, or the fields of its file.
+        workspace: who sees it; ``None`` for everybody.
+        validator: what else it is held to.
+        replace: whether it may hide a step of its name.
+
+    Raises:
+        RegistrationError: with everything that was found.
+        UnknownWorkspace: with suggestions.
+    """
+    loaded = store.seen
+    listed = Listed(SHOWN, Layer.RUNTIME, workspace, _STEP.folder)
+    data = definition.data if isinstance(definition, StepDefinition) else definition
+    checked = check_mapping(data, listed, loaded.project.settings, loaded.today)
+    step = checked.definition
+    if not isinstance(step, StepDefinition):
+        raise _error(checked, in_order(checked.diagnostics))
+    validated = tuple(_validated(validator, step)) if validator is not None else ()
+
+    def prepare(good: Loaded, snapshot: Snapshot, registered: tuple[Registered, ...]) -> Registered:
+        snapshot.view(workspace)
+        collisions = _Collisions(good, snapshot, registered, workspace, replace)
+        found = tuple(collisions.of(step))
+        served = step
+        if found:  # once more, now with a text to point into
+            served = _written(step)
+            found = tuple(collisions.of(served))
+        everything = in_order((*checked.diagnostics, *validated, *found))
+        if not is_served(everything):
+            raise _error(checked, everything)
+        return Registered(served, workspace, everything)
+
+    return Registration(store.add(prepare), store.take_back)
+
+
+def _error(checked: CheckedFile, found: tuple[Diagnostic, ...]) -> RegistrationError:
+    refused = RegistrationError(checked.name, found)
+    _log.debug("%s", refused)
+    return refused
+
+
+def _written(step: StepDefinition) -> StepDefinition:
+    (source,) = step.sources
+    document = source.document if source.document.text else written_out(source.document)
+    return StepDefinition(step.data, (Source(source.layer, source.workspace, document),))
+
+
+def _validated(validator: Validator, step: StepDefinition) -> Iterator[Diagnostic]:
+    """What a validator says, whatever it does: only nothing, or nothing in it, is consent."""
+    span = Span(SHOWN)
+    try:
+        said = validator(step)
+        given = [said] if isinstance(said, (str, Diagnostic)) else list(() if said is None else said)
+    except Exception as error:  # noqa: BLE001 - a validator may raise anything; it is logged and told
+        _log.warning("the validator of %r failed", step, exc_info=True)
+        said_so = f"{type(error).__name__}: {error}"
+        yield Diagnostic(
+            "refused-by-validator", Severity.ERROR, f"the validator fails with {said_so}", span, _LOGGED
+        )
+        return
+    for finding in given:
+        message = finding.message if isinstance(finding, Diagnostic) else str(finding)
+        place = (finding.span or span) if isinstance(finding, Diagnostic) else span
+        help_text = finding.help if isinstance(finding, Diagnostic) else None
+        yield Diagnostic("refused-by-validator", Severity.ERROR, message, place, help_text)
+
+
+_LOGGED: Final = "its traceback is in the log of `stepwell.registering`"
+
+
+class _Collisions:
+    """What a step to be registered would meet, in every view that would show it."""
+
+    def __init__(
+        self,
+        good: Loaded,
+        snapshot: Snapshot,
+        registered: tuple[Registered, ...],
+        workspace: str | None,
+        replace: bool,
+    ) -> None:
+        self._good = good
+        self._snapshot = snapshot
+        self._registered = registered
+        self._workspace = workspace
+        self._replace = replace
+        self._met: tuple[Registered, ...] = ()
+
+    def of(self, step: StepDefinition) -> Iterator[Diagnostic]:
+        """Its own name, and the rules of a view."""
+        one_more = Registered(step, self._workspace)
+        told: set[tuple[str, str]] = set()
+        self._met = tuple(one for one in self._registered if not one.words.isdisjoint(one_more.words))
+        for one in self._views(one_more.words):
+            view = self._snapshot.view(one)
+            if step.name in view.steps and not self._replace:
+                yield _taken(step, view)
+                if one is None:
+                    return
+                continue
+            scope = self._scope(one, view, step)
+            for found in rules.run(rules.VIEW_RULES, scope, self._good.project.settings.severities):
+                if (found.id, found.message) not in told:  # what the core has, a workspace has again
+                    told.add((found.id, found.message))
+                    yield found
+
+    def _views(self, words: frozenset[str]) -> Iterator[str | None]:
+        """The core, and every workspace that has something of its own to meet."""
+        if self._workspace is not None:
+            yield self._workspace
+            return
+        yield None
+        met = {one.workspace for one in self._met}
+        for one, overlay in self._good.overlays.items():
+            if one in met or not words.isdisjoint(overlay.layered.words):
+                yield one
+
+    def _scope(self, one: str | None, view: View, step: StepDefinition) -> ViewScope:
+        others = tuple(self._others(one))
+        classes = () if step.config_class is None else (step.config_class,)
+        by_config_class = {
+            word: tuple(
+                name
+                for name in dict.fromkeys((*self._good.core.by_config_class.get(word, ()), *others))
+                if name in view.steps and view.steps[name].config_class == word
+            )
+            for word in classes
+        }
+        by_alias = {
+            word: tuple(
+                name
+                for name in dict.fromkeys((*self._good.core.by_alias.get(word, ()), *others))
+                if name in view.steps and word in view.steps[name].aliases
+            )
+            for word in (step.name, *step.aliases)
+        }
+        workspace = None if one is None else self._snapshot.workspaces[one]
+        settings = self._good.project.settings
+        above = {step.name: step}
+        return ViewScope(_STEP, workspace, view.steps, above, (), (), by_config_class, by_alias, {}, settings)
+
+    def _others(self, workspace: str | None) -> Iterator[str]:
+        """The steps of a view that the core's indexes do not know, or know otherwise."""
+        if workspace is not None and workspace in self._good.overlays:
+            yield from self._good.overlays[workspace].layered.tables[_STEP.folder]
+        yield from (one.definition.name for one in self._met if one.workspace in (None, workspace))
+
+
+def _taken(step: StepDefinition, view: View) -> Diagnostic:
+    there = view.steps[step.name].sources[0].document
+    return Diagnostic(
+        "duplicate-definition",
+        Severity.ERROR,
+        f"{view.title} has a step `{step.name}` already",
+        step.sources[0].document.value_span(("name",)),
+        "give it another name, or say `replace=True` to hide that one",
+        (Related("defined in", there.value_span(("name",))),),
+    )

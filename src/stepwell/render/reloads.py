@@ -1,0 +1,113 @@
+"""What a reload changed, in words and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from stepwell.render.visible import visible, well_formed
+
+if TYPE_CHECKING:
+    from stepwell.changes import Changes, ViewChanges
+    from stepwell.snapshot import Snapshot
+
+__all__ = ["VERSION", "as_data", "duration", "in_words"]
+
+VERSION = 1
+"""The version of the form for programs; it rises with every change that a reader could notice."""
+
+SHOWN = 3
+"""How many names are told one by one; of more only the number is told."""
+
+
+def in_words(changes: Changes, old: Snapshot, new: Snapshot, workspace: str | None = None) -> str:
+    """What changed, as half a sentence; empty when nothing that is asked for did.
+
+    What a workspace sees as the core does is told once.
+
+    Args:
+        changes: what changed.
+        old: the Snapshot before.
+        new: the Snapshot after.
+        workspace: whose view alone is asked for.
+    """
+    told: list[str] = []
+    seen: dict[str, list[str]] = {}
+    core = "; ".join(_verbs(changes.core))
+    if workspace is None and core:
+        told.append(core)
+    for one, view in changes.workspaces.items():
+        if workspace not in (None, one):
+            continue
+        words = "; ".join(_verbs(view))
+        if one not in old.workspaces:
+            words = "new workspace"
+        elif one not in new.workspaces:
+            words = "workspace gone"
+        elif not words:
+            words = "its settings changed"
+        elif workspace is None and words == core:
+            continue
+        seen.setdefault(words, []).append(one)
+    for words, ids in seen.items():
+        if words in ("new workspace", "workspace gone"):
+            told.append(f"{words}{'s' * (len(ids) > 1 and words[0] == 'n')}: {_listed(ids, 'workspace')}")
+        elif workspace is None:
+            told.append(f"for {_listed(ids, 'workspace')}: {words}")
+        else:
+            told.append(words)
+    return "; ".join(told)
+
+
+def as_data(changes: Changes, workspace: str | None = None) -> dict[str, Any]:
+    """What changed, as plain data: the core's view, and each other view that differs.
+
+    Args:
+        changes: what changed.
+        workspace: whose view alone is asked for.
+    """
+    return {
+        "core": _data(changes.core) if workspace is None else None,
+        "workspaces": {
+            one: _data(view) for one, view in changes.workspaces.items() if workspace in (None, one)
+        },
+    }
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it."""
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{max(seconds * 1000, 1):.0f} ms"
+
+
+def _verbs(view: ViewChanges) -> Iterator[str]:
+    if view.added:
+        yield f"added {_listed(view.added, 'definition')}"
+    if view.removed:
+        yield f"removed {_listed(view.removed, 'definition')}"
+    if view.changed:
+        yield f"changed {_changed(view.changed)}"
+
+
+def _changed(changed: Mapping[str, Iterable[str]]) -> str:
+    if len(changed) > SHOWN:
+        return _listed(tuple(changed), "definition")
+    return ", ".join(
+        f"{visible(name)} ({', '.join(map(visible, fields))})" for name, fields in changed.items()
+    )
+
+
+def _listed(names: Iterable[str], noun: str) -> str:
+    listed = list(names)
+    if len(listed) > SHOWN:
+        return f"{len(listed)} {noun}s"
+    return ", ".join(map(visible, listed))
+
+
+def _data(view: ViewChanges) -> dict[str, Any]:
+    return {
+        "added": [well_formed(name) for name in view.added],
+        "removed": [well_formed(name) for name in view.removed],
+        "changed": {
+            well_formed(name): list(map(well_formed, fields)) for name, fields in view.changed.items()
+        },
+    }

@@ -1,0 +1,194 @@
+"""The strategies that tell candidates apart, each by one thing, and those that packages add.
+
+A strategy is a pure function. Ours are in a written-out dict; an installed package adds its own by an
+entry point of the group ``stepwell.strategies``, which is imported when somebody asks for it by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, final
+
+from stepwell.candidates import Candidate
+from stepwell.errors import StrategyFailed, UnknownStrategy
+from stepwell.model import StepDefinition
+from stepwell.naming import closest
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+__all__ = ["GROUP", "STRATEGIES", "Context", "Selection", "Strategy", "strategy_named"]
+
+GROUP: Final = "stepwell.strategies"
+"""The group of entry points by which an installed package adds strategies."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a choice may depend on.
+
+    Args:
+        workspace: who asks; ``None`` for nobody in particular.
+        serves: what the view of that workspace serves under the name, if anything.
+        frameworks: the preferred ones, best first.
+        environment: where the step is to run: any of these tags.
+    """
+
+    workspace: str | None = None
+    serves: StepDefinition | None = None
+    frameworks: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ()
+
+
+@final
+class Selection(NamedTuple):
+    """What a strategy makes of the candidates: with exactly one left, it has decided.
+
+    Args:
+        candidates: those that it selects, in their order; none where it has nothing to go by.
+        reason: why, in words.
+    """
+
+    candidates: tuple[Candidate, ...]
+    reason: str
+
+
+class Strategy(Protocol):
+    """A pure function that tells candidates apart by one thing."""
+
+    def __call__(self, candidates: tuple[Candidate, ...], context: Context, /) -> Selection:
+        """Select some of the candidates, in their order; exactly one is a decision.
+
+        Args:
+            candidates: at least two, the core's first, then by workspace.
+            context: what the choice may depend on.
+        """
+        ...
+
+
+def workspace_priority(candidates: tuple[Candidate, ...], context: Context) -> Selection:
+    """What the asking workspace sees: its own, or else the core's."""
+    if context.workspace is None:
+        return Selection((), "no workspace is asked for")
+    for one in candidates:
+        if one.definition is context.serves:
+            has = "has its own" if one.workspace else "has none of its own and sees the core's"
+            return Selection((one,), f"workspace {context.workspace} {has}")
+    return Selection((), f"workspace {context.workspace} sees none")
+
+
+def framework_match(candidates: tuple[Candidate, ...], context: Context) -> Selection:
+    """The only one with the preferred framework: the best one that any candidate has."""
+    if not context.frameworks:
+        return Selection((), "no framework is asked for")
+    for framework in context.frameworks:
+        found = tuple(one for one in candidates if one.definition.framework == framework)
+        if found:
+            return Selection(found, f"{_so_many(found, candidates)} the framework {framework}")
+    return Selection((), f"none has the framework {' or '.join(context.frameworks)}")
+
+
+def environment_match(candidates: tuple[Candidate, ...], context: Context) -> Selection:
+    """The only one that fits the environment: it has one of its tags, or none at all."""
+    if not context.environment:
+        return Selection((), "no environment is asked for")
+    asked = frozenset(context.environment)
+    found = tuple(one for one in candidates if _fits(one, asked))
+    tags = " or ".join(context.environment)
+    if not found:
+        return Selection((), f"none fits the environment {tags}")
+    verb = "fits" if len(found) == 1 else "fit"
+    return Selection(found, f"{_count(found, candidates)} {verb} the environment {tags}")
+
+
+def priority_based(candidates: tuple[Candidate, ...], _context: Context) -> Selection:
+    """Those with the lowest priority."""
+    priorities = [one.definition.priority for one in candidates]
+    lowest = min(priorities)
+    found = tuple(one for one, held in zip(candidates, priorities, strict=True) if held == lowest)
+    return Selection(found, f"{_so_many(found, candidates)} the lowest priority, {lowest}")
+
+
+STRATEGIES: Final[Mapping[str, Strategy]] = MappingProxyType(
+    {
+        "workspace_priority": workspace_priority,
+        "framework_match": framework_match,
+        "environment_match": environment_match,
+        "priority_based": priority_based,
+    }
+)
+"""The strategies that definitions and workspaces can declare, in the order of the automatic choice."""
+
+
+def strategy_named(name: str) -> Strategy:
+    """A strategy of ours, or of an installed package.
+
+    Raises:
+        UnknownStrategy: when there is none; with suggestions.
+        StrategyFailed: when a package has it and it cannot be loaded.
+    """
+    return STRATEGIES.get(name) or _installed(name)
+
+
+@cache  # what is imported stays imported; a failure is not kept
+def _installed(name: str) -> Strategy:
+    from importlib.metadata import entry_points
+
+    group = entry_points(group=GROUP)
+    found = tuple({point.value: point for point in group if point.name == name}.values())
+    if not found:
+        raise UnknownStrategy(name, closest(name, (*STRATEGIES, *group.names), 3))
+    if len(found) > 1:
+        raise StrategyFailed(name, " and ".join(map(_package, found)), "both give it, so neither is used")
+    point = found[0]
+    try:
+        function = point.load()
+    except Exception as error:
+        raise StrategyFailed(name, _package(point), f"cannot be loaded: {_told(error)}") from error
+    if not callable(function):
+        raise StrategyFailed(name, _package(point), f"`{point.value}` is not a function")
+    return _guarded(name, _package(point), function)
+
+
+def _guarded(name: str, package: str, function: Any) -> Strategy:
+    """A foreign strategy whose mistakes are told as its own."""
+
+    def select(candidates: tuple[Candidate, ...], context: Context, /) -> Selection:
+        try:
+            selected, reason = function(candidates, context)
+            known = tuple(one for one in candidates if one in selected)
+            foreign = len(known) != len(selected)
+        except Exception as error:
+            raise StrategyFailed(name, package, f"failed: {_told(error)}") from error
+        if foreign:
+            raise StrategyFailed(name, package, "selected what is not a candidate")
+        return Selection(known, str(reason))
+
+    return select
+
+
+def _package(point: EntryPoint) -> str:
+    return f"package {point.dist.name}" if point.dist is not None else f"`{point.value}`"
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".rstrip(": ")
+
+
+def _fits(one: Candidate, environment: frozenset[str]) -> bool:
+    tags = one.definition.environment_tags
+    return not tags or not environment.isdisjoint(tags)
+
+
+def _so_many(found: tuple[Candidate, ...], candidates: tuple[Candidate, ...]) -> str:
+    return f"{_count(found, candidates)} {'has' if len(found) == 1 else 'have'}"
+
+
+def _count(found: tuple[Candidate, ...], candidates: tuple[Candidate, ...]) -> str:
+    if len(found) == 1:
+        return f"only that of {found[0].owner}"
+    return f"{len(found)} of {len(candidates)}"

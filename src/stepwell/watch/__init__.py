@@ -1,0 +1,7 @@
+"""Watching a project's files: the file system gives hints, a burst of them ends in one reload."""
+
+from __future__ import annotations
+
+from stepwell.watch.watching import LastBurst, Watch, WatchState
+
+__all__ = ["LastBurst", "Watch", "WatchState"]

@@ -1,0 +1,108 @@
+"""Looking at every file again and again, where the file system tells nothing."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from typing import Final, final
+
+from stepwell.watch.debounce import Burst, Debounce
+from stepwell.watch.folders import CONFIG_NAMES, Watched, entries, is_definition
+
+__all__ = ["Marks", "Polling", "differing", "scan"]
+
+SETTLING: Final = 0.05
+"""Seconds between two looks at files that are changing."""
+
+TRIES: Final = 20
+"""How often files may have changed again before they are read all the same."""
+
+Marks = Mapping[str, tuple[int, ...]]
+"""Each path with what tells that it changed; the change time shows a mended permission, too."""
+
+
+@final
+class Polling:
+    """Looks every so often, and hints at what differs.
+
+    Args:
+        watched: what to look at.
+        debounce: who is told.
+        every: seconds between two looks.
+    """
+
+    def __init__(self, watched: Watched, debounce: Debounce, every: float) -> None:
+        self._watched = watched
+        self._debounce = debounce
+        self._every = every
+        self._ended = threading.Event()
+        self._marks = scan(watched)
+        self._thread = threading.Thread(target=self._run, name="stepwell-poll", daemon=True)
+        self._thread.start()
+
+    def intact(self, _: Burst | None) -> bool:
+        """Whether it still looks: files are found by their paths, whatever was replaced."""
+        return self._thread.is_alive()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._ended.wait(self._every):
+            before, now = self._marks, scan(self._watched)
+            found = differing(before, now)
+            for _ in range(TRIES if found else 0):
+                if self._ended.wait(SETTLING):
+                    return
+                later = scan(self._watched)
+                more = differing(now, later)
+                now = later
+                found |= more
+                if not more:
+                    break
+            self._marks = now
+            if found:
+                self._debounce.hint(found)
+
+
+def scan(watched: Watched) -> Marks:
+    """What a project's files look like now, without reading one."""
+    marks: dict[str, tuple[int, ...]] = {}
+    for name in (*CONFIG_NAMES, *watched.deep):
+        try:
+            seen = os.stat(f"{watched.root}/{name}")
+        except OSError:
+            continue
+        marks[name] = _of_folder(seen) if name in watched.deep else _of_file(seen)
+    for folder in watched.deep:
+        for path, entry in entries(watched, folder):
+            mark = _mark(path, entry)
+            if mark is not None:
+                marks[path] = mark
+    return marks
+
+
+def _mark(path: str, entry: os.DirEntry[str]) -> tuple[int, ...] | None:
+    try:
+        if entry.is_dir():
+            return _of_folder(entry.stat())
+        return _of_file(entry.stat()) if is_definition(path) else None
+    except OSError:
+        return ()
+
+
+def differing(before: Marks, now: Marks) -> set[str]:
+    """The paths that appeared, changed or vanished."""
+    changed = {path for path, mark in now.items() if before.get(path) != mark}
+    return changed | (before.keys() - now.keys())
+
+
+def _of_file(seen: os.stat_result) -> tuple[int, ...]:
+    return seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size, seen.st_ino, seen.st_mode
+
+
+def _of_folder(seen: os.stat_result) -> tuple[int, ...]:
+    return seen.st_ino, seen.st_mode

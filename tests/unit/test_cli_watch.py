@@ -1,0 +1,285 @@
+"""``stepwell watch`` as a user runs it: in a process of its own, some of it in a terminal."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
+CORE = "registry.d/steps/data_cleaning.yaml"
+OWN = "workspaces/alice/override/steps/data_cleaning.yaml"
+GOOD = "name: DataCleaning\nsagemaker_step_type: Processing\ndescription: one\n"
+FILES = {
+    "stepwell.toml": """
+[[freeze]]
+output = "names.py"
+[[freeze]]
+output = "alice.py"
+workspace = "alice"
+""",
+    CORE: GOOD,
+    OWN: "name: DataCleaning\npriority: 5\n",
+    "workspaces/bob/local/steps/own_step.yaml": "name: OwnStep\ndescription: own\n",
+}
+PATIENCE = 30.0
+TIME = re.compile(r"^\d\d:\d\d:\d\d  ", re.MULTILINE)
+DURATION = re.compile(r"in [\d.]+ m?s\b")
+
+
+CALM = """\
+watching 1 step, 2 workspaces: no findings; Ctrl-C ends it
+changed DataCleaning (description) in 0 ms
+refused: 2 errors in 0 ms; what was good before is served
+error[unknown-field]: step has no field `priorty`
+  --> registry.d/steps/data_cleaning.yaml:4:1
+   |
+ 4 | priorty: 1
+   | ^^^^^^^ did you mean `priority`?
+
+error[override-without-base]: the step `DataCleaning` that this overrides \
+is left out because of its own errors
+  --> workspaces/alice/override/steps/data_cleaning.yaml:1:7
+   |
+ 1 | name: DataCleaning
+   |       ^^^^^^^^^^^^
+   |
+   = help: mend that file first
+   = overrides registry.d/steps/data_cleaning.yaml
+
+mended: changed DataCleaning (description) in 0 ms
+for alice: changed DataCleaning (priority) in 0 ms
+stopped watching"""
+
+
+class Running:
+    """A watch in a process of its own."""
+
+    def __init__(self, process: subprocess.Popen[str], root: Path) -> None:
+        self.process = process
+        self.root = root
+        self.lines: list[str] = []
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip("\n"))
+
+    def told(self, words: str) -> str:
+        """Wait for a line that holds words."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            for line in self.lines:
+                if words in line:
+                    return line
+            time.sleep(0.01)
+        raise AssertionError(f"never told: {words}\n" + "\n".join(self.lines))
+
+    def stop(self) -> tuple[int, str, str]:
+        self.process.send_signal(signal.SIGINT)
+        code = self.process.wait(PATIENCE)
+        self._reader.join()
+        assert self.process.stderr is not None
+        return code, "\n".join(self.lines), self.process.stderr.read()
+
+
+@pytest.fixture
+def watching(project: Any, environment: Mapping[str, str]) -> Any:
+    @contextmanager
+    def start(*arguments: str) -> Iterator[Running]:
+        root = project(FILES)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "stepwell", "watch", *arguments],
+            cwd=root,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        running = Running(process, root)
+        try:
+            yield running
+        finally:
+            process.kill()
+            process.wait()
+            running._reader.join()
+            process.stdout.close()
+            process.stderr.close()
+
+    return start
+
+
+def plain(text: str) -> str:
+    return DURATION.sub("in 0 ms", TIME.sub("", text))
+
+
+def test_a_calm_line_for_each_edit_and_the_whole_finding_for_a_refusal(watching: Any) -> None:
+    with watching() as running:
+        assert TIME.match(running.told("Ctrl-C ends it"))
+        file = running.root / CORE
+        file.write_text(GOOD.replace("one", "two"))
+        running.told("changed DataCleaning")
+        file.write_text(GOOD + "priorty: 1\n")
+        running.told("= overrides")
+        file.write_text(GOOD)
+        running.told("mended")
+        (running.root / OWN).unlink()
+        running.told("for alice")
+        assert running.stop() == (0, "\n".join(running.lines), "")
+    assert plain("\n".join(running.lines)) == CALM
+
+
+def test_one_workspace_alone(watching: Any) -> None:
+    with watching("--workspace", "bob") as running:
+        running.told("watching 2 steps of workspace bob: no findings")
+        (running.root / OWN).write_text("name: DataCleaning\npriority: 6\n")
+        (running.root / "workspaces/bob/local/steps/own_step.yaml").unlink()
+        running.told("removed OwnStep in ")
+        _, out, _ = running.stop()
+    assert "alice" not in out
+
+
+def test_json_is_one_object_a_line_as_its_schema_says(watching: Any) -> None:
+    form = Draft202012Validator(json.loads((SCHEMAS / "output-watch.schema.json").read_text()))
+    findings = json.loads((SCHEMAS / "diagnostics.schema.json").read_text())
+    one_finding = Draft202012Validator({"$defs": findings["$defs"], "$ref": "#/$defs/diagnostic"})
+    with watching("--format", "json", "--freeze", "--poll", "0.05") as running:
+        running.told('"start"')
+        running.told("alice.py")
+        (running.root / CORE).write_text(GOOD.replace("one", "two"))
+        running.told('"reload"')
+        (running.root / CORE).write_text("name: [\n")
+        running.told('"refusal"')
+        code, out, err = running.stop()
+    told = [json.loads(line) for line in out.splitlines()]
+    for one in told:
+        form.validate(one)
+        for found in one.get("diagnostics", ()):
+            one_finding.validate(found)
+    assert [one["event"] for one in told] == [
+        "start",
+        *["frozen"] * 2,
+        "reload",
+        *["frozen"] * 2,
+        "refusal",
+        "end",
+    ]
+    reload, refusal = told[3], told[6]
+    assert reload["core"] == {"added": [], "removed": [], "changed": {"DataCleaning": ["description"]}}
+    assert [*reload["workspaces"]] == ["alice", "bob"]
+    assert refusal["old_digest"] == refusal["new_digest"] == reload["new_digest"]
+    assert refusal["diagnostics"][0]["id"] == "invalid-yaml"
+    assert (code, err) == (0, "")
+
+
+def test_frozen_modules_are_rewritten_when_their_view_changed(watching: Any) -> None:
+    with watching("--freeze") as running:
+        running.told("wrote names.py")
+        running.told("wrote alice.py")
+        before = {name: os.stat(running.root / name) for name in ("names.py", "alice.py")}
+        (running.root / OWN).write_text("name: DataCleaning\ndescription: hers\n")
+        running.told("for alice: changed DataCleaning (description, priority)")
+        end = time.monotonic() + PATIENCE
+        while "hers" not in (running.root / "alice.py").read_text():
+            assert time.monotonic() < end
+        code, _, err = running.stop()
+        assert os.stat(running.root / "names.py").st_mtime_ns == before["names.py"].st_mtime_ns
+    assert (code, err) == (0, "")
+
+
+def test_what_cannot_be_frozen_is_told_and_the_watch_goes_on(watching: Any) -> None:
+    with watching("--freeze") as running:
+        running.told("wrote alice.py")
+        (running.root / "names.py").write_text("# mine\n")
+        (running.root / CORE).write_text(GOOD.replace("one", "two"))
+        running.told("changed DataCleaning")
+        end = time.monotonic() + PATIENCE
+        while "two" not in (running.root / "alice.py").read_text():
+            assert time.monotonic() < end
+        code, _, err = running.stop()
+        assert (running.root / "names.py").read_text() == "# mine\n"
+    assert err == "error: names.py was not generated by Stepwell, so it is not overwritten; move it away\n"
+    assert code == 0
+
+
+def test_an_unknown_workspace_is_a_mistake_on_the_command_line(run_stepwell: Any, project: Any) -> None:
+    ran = run_stepwell("watch", "--workspace", "alise", cwd=project(FILES))
+    assert (ran.exit_code, ran.stdout) == (2, "")
+    assert ran.stderr == "error: unknown workspace: alise (did you mean `alice`?)\n"
+
+
+def test_the_reader_of_the_output_goes_away(environment: Mapping[str, str], project: Any) -> None:
+    root = project(FILES)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stepwell", "watch"], cwd=root, env=environment, stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    (root / CORE).write_text(GOOD.replace("one", "two"))
+    assert process.wait(PATIENCE) == 141
+
+
+def test_in_a_terminal_ctrl_c_leaves_no_trace_of_itself(project: Any, environment: Mapping[str, str]) -> None:
+    root = project(FILES)
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stepwell", "watch"],
+        cwd=root,
+        env={**environment, "TERM": "xterm"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        preexec_fn=take_terminal,
+    )
+    os.close(theirs)
+    screen = read_until(ours, "Ctrl-C ends it")
+    (root / CORE).write_text("name: [\n")
+    screen += read_until(ours, "not valid YAML")
+    os.write(ours, b"\x03")
+    screen += read_until(ours, "stopped watching")
+    assert process.wait(PATIENCE) == 0
+    os.close(ours)
+    assert "\x1b[31mrefused: " in screen
+    assert re.search(r"\^C\r\d\d:\d\d:\d\d  stopped watching\r\n", screen)
+
+
+def take_terminal() -> None:
+    import fcntl
+    import termios
+
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def read_until(terminal: int, words: str) -> str:
+    """What the terminal shows until it shows some words and then nothing for a while."""
+    shown = ""
+    end = time.monotonic() + PATIENCE
+    while select.select([terminal], [], [], 0.3)[0] or words not in shown:
+        assert time.monotonic() < end, shown
+        try:
+            shown += os.read(terminal, 65536).decode()
+        except OSError as error:  # the last process that wrote to it is gone
+            if error.errno != errno.EIO or words not in shown:
+                raise
+            break
+    return shown

@@ -1,0 +1,610 @@
+"""A watch keeps a registry right, however files come to change."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from watchdog.observers.api import BaseObserver
+
+import stepwell
+from stepwell.registry import Registry
+from stepwell.store import Event
+from stepwell.watch import debounce, observing, polling, watching
+from stepwell.watch.debounce import Debounce
+from stepwell.watch.mounts import eventless
+
+STEPS = "registry.d/steps"
+ONE = f"{STEPS}/data_cleaning.yaml"
+FILES = {
+    ONE: "name: DataCleaning\ndescription: one\n",
+    f"{STEPS}/group/model_fitting.yaml": "name: ModelFitting\ndescription: fits\npriority: 10\n",
+    "workspaces/alice/local/steps/own_step.yaml": "name: OwnStep\ndescription: own\n",
+    "workspaces/alice/override/steps/model_fitting.yaml": "name: ModelFitting\npriority: 20\n",
+}
+PATIENCE = 20.0
+
+
+def test_the_files_of_these_tests_are_good(project: Any) -> None:
+    assert stepwell.open(project(FILES)).diagnostics == ()
+
+
+class Followed:
+    """A project, its watched registry, and what was told."""
+
+    def __init__(self, root: Path, registry: Registry, events: list[Event]) -> None:
+        self.root = root
+        self.registry = registry
+        self.events = events
+
+    def write(self, path: str, text: str) -> None:
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    def settle(self) -> None:
+        """Wait until the registry says what a fresh load says."""
+        until(lambda: said(self.registry) == said(stepwell.open(self.root)))
+
+    def description(self) -> str | None:
+        return self.registry.view()["DataCleaning"].description
+
+
+def said(registry: Registry) -> Any:
+    seen = registry._store.seen
+    return registry.digest, seen.snapshot.digest, seen.diagnostics
+
+
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.005)
+
+
+@contextmanager
+def followed(root: Path, **how: Any) -> Iterator[Followed]:
+    registry = stepwell.open(root)
+    events: list[Event] = []
+    registry.subscribe(events.append)
+    with registry.watch(**how):
+        until(lambda: registry.watching.bursts)
+        yield Followed(root, registry, events)
+
+
+@pytest.fixture
+def live(project: Any) -> Iterator[Followed]:
+    with followed(project(FILES)) as one:
+        yield one
+
+
+def test_an_edit_in_place_is_told_once_with_what_it_changed(live: Followed) -> None:
+    old = live.registry.digest
+    live.write(ONE, "name: DataCleaning\ndescription: two\n")
+    until(lambda: live.description() == "two")
+    until(lambda: live.events)
+    [event] = live.events
+    assert event.accepted
+    assert (event.old_digest, event.new_digest) == (old, live.registry.digest)
+    assert dict(event.changes.core.changed) == {"DataCleaning": ("description",)}
+    assert dict(event.changes.workspaces["alice"].changed) == {"DataCleaning": ("description",)}
+
+
+def test_a_file_that_is_still_being_written_is_not_read(live: Followed) -> None:
+    with (live.root / ONE).open("w") as file:
+        file.flush()
+        time.sleep(0.15)
+        file.write("name: Data")
+        file.flush()
+        time.sleep(0.15)
+        file.write("Cleaning\ndescription: slow\n")
+    until(lambda: live.description() == "slow")
+    assert [event.accepted for event in live.events] == [True]
+
+
+def test_a_new_file_that_is_still_empty_is_not_read(live: Followed) -> None:
+    with (live.root / STEPS / "new_step.yaml").open("w") as file:
+        time.sleep(0.2)
+        file.write("name: NewStep\ndescription: new\n")
+    until(lambda: "NewStep" in live.registry.view())
+    assert [event.accepted for event in live.events] == [True]
+
+
+def test_a_writer_that_never_closes_is_read_all_the_same(live: Followed) -> None:
+    with (live.root / ONE).open("w") as file:
+        file.write("name: DataCleaning\ndescription: open\n")
+        file.flush()
+        until(lambda: live.description() == "open")
+
+
+def test_write_new_and_rename(live: Followed) -> None:
+    live.write(f"{STEPS}/.data_cleaning.yaml.new", "name: DataCleaning\ndescription: renamed\n")
+    (live.root / STEPS / ".data_cleaning.yaml.new").replace(live.root / ONE)
+    until(lambda: live.description() == "renamed")
+    assert len(live.events) == 1
+
+
+def test_the_backup_dance_of_vim(live: Followed) -> None:
+    file = live.root / ONE
+    (live.root / STEPS / "4913").write_text("")
+    (live.root / STEPS / "4913").unlink()
+    file.rename(f"{file}~")
+    file.write_text("name: DataCleaning\ndescription: danced\n")
+    Path(f"{file}~").unlink()
+    until(lambda: live.description() == "danced")
+    assert [event.accepted for event in live.events] == [True]
+    assert [*live.events[0].changes.core.changed] == ["DataCleaning"]
+
+
+def test_a_checkout_of_500_changed_files_is_one_reload(project: Any, environment: Any) -> None:
+    def git(*arguments: str) -> None:
+        subprocess.run(
+            ["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments],
+            cwd=root,
+            env=environment,
+            check=True,
+            capture_output=True,
+        )
+
+    names = [f"made_step{number:03}" for number in range(500)]
+    root = project(
+        {
+            **FILES,
+            **{f"{STEPS}/{name}.yaml": f"name: MadeStep{name[-3:]}\ndescription: made\n" for name in names},
+        }
+    )
+    git("init", "-q", "-b", "one")
+    git("add", ".")
+    git("commit", "-q", "-m", "one")
+    git("checkout", "-q", "-b", "two")
+    for name in names:
+        (root / STEPS / f"{name}.yaml").write_text(
+            f"name: MadeStep{name[-3:]}\ndescription: made\npriority: 7\n"
+        )
+    git("commit", "-q", "-a", "-m", "two")
+    git("checkout", "-q", "one")
+    with followed(root) as live:
+        git("checkout", "-q", "two")
+        until(lambda: live.registry.view()["MadeStep499"].priority == 7)
+        live.settle()
+        assert len(live.events) == 1
+        assert len(live.events[0].changes.core.changed) == 500
+
+
+def test_a_bad_edit_keeps_what_was_good_and_heals_when_it_is_mended(live: Followed) -> None:
+    good = live.registry.digest
+    live.write(ONE, "name: DataCleaning\ndescription: one\npriorty: 1\n")
+    until(lambda: live.events)
+    assert not live.events[0].accepted
+    assert live.registry.digest == good == live.events[0].new_digest
+    [found] = live.registry.diagnostics
+    assert (found.id, found.span.path, found.span.line) == ("unknown-field", ONE, 3)
+    live.write(ONE, FILES[ONE])
+    until(lambda: len(live.events) == 2)
+    assert live.events[1].accepted
+    assert live.registry.diagnostics == ()
+
+
+def test_an_edit_that_only_moves_lines_tells_nobody_and_moves_the_origin(live: Followed) -> None:
+    live.write(ONE, "# a comment\nname: DataCleaning\ndescription: one\n")
+    until(lambda: live.registry.view().explain("DataCleaning", "description").winner.span.line == 3)
+    assert live.events == []
+
+
+def test_a_folder_moved_out_and_in(live: Followed, tmp_path: Path) -> None:
+    (live.root / STEPS / "group").rename(tmp_path / "aside")
+    until(lambda: "ModelFitting" not in live.registry._store.seen.snapshot.core and live.events)
+    assert not live.events[-1].accepted  # alice overrides it
+    (tmp_path / "aside").rename(live.root / STEPS / "other")
+    live.settle()
+    assert live.registry.diagnostics == ()
+
+
+def test_a_file_moved_out(live: Followed, tmp_path: Path) -> None:
+    (live.root / ONE).rename(tmp_path / "aside.yaml")
+    until(lambda: "DataCleaning" not in live.registry.view())
+
+
+def test_a_folder_deleted_and_remade(live: Followed) -> None:
+    shutil.rmtree(live.root / "registry.d")
+    until(lambda: live.events)
+    for path, text in FILES.items():
+        live.write(path, text)
+    live.settle()
+    live.write(ONE, "name: DataCleaning\ndescription: remade\n")
+    until(lambda: live.description() == "remade")
+
+
+def test_a_new_workspace_and_one_that_is_gone(live: Followed) -> None:
+    live.write("workspaces/bob/local/steps/his_step.yaml", "name: HisStep\ndescription: his\n")
+    until(lambda: "bob" in live.registry.workspaces and "HisStep" in live.registry.view("bob"))
+    shutil.rmtree(live.root / "workspaces" / "alice")
+    until(lambda: live.registry.workspaces == ("bob",))
+    live.settle()
+
+
+def test_the_watched_root_replaced_by_another(live: Followed, tmp_path: Path) -> None:
+    shutil.copytree(live.root, tmp_path / "next")
+    (tmp_path / "next" / ONE).write_text("name: DataCleaning\ndescription: next\n")
+    live.root.rename(tmp_path / "previous")
+    (tmp_path / "next").rename(live.root)
+    until(lambda: live.description() == "next")
+    live.write(ONE, "name: DataCleaning\ndescription: after\n")
+    until(lambda: live.description() == "after")
+
+
+def test_a_project_that_vanishes_and_comes_back(live: Followed, tmp_path: Path) -> None:
+    good = live.registry.digest
+    live.root.rename(tmp_path / "away")
+    until(lambda: live.registry.diagnostics)
+    [found] = live.registry.diagnostics
+    assert found.message == "the project's settings are gone, so nothing of it is read"
+    assert live.registry.digest == good
+    (tmp_path / "away").rename(live.root)
+    live.settle()
+    assert live.registry.diagnostics == ()
+    assert [event.accepted for event in live.events] == [False, True]
+
+
+def test_while_the_settings_are_gone_an_edit_elsewhere_changes_nothing(live: Followed) -> None:
+    (live.root / "stepwell.toml").unlink()
+    until(lambda: live.registry.diagnostics)
+    live.write(ONE, "name: DataCleaning\ndescription: unseen\n")
+    until(lambda: live.registry.watching.bursts >= 3)
+    assert live.description() == "one"
+    live.write("stepwell.toml", "")
+    until(lambda: live.description() == "unseen")
+
+
+def test_a_case_only_rename(live: Followed) -> None:
+    (live.root / ONE).rename(live.root / STEPS / "Data_Cleaning.yaml")
+    until(lambda: live.events)
+    assert [found.id for found in live.registry.diagnostics] == ["file-name-mismatch"]
+    (live.root / STEPS / "Data_Cleaning.yaml").rename(live.root / ONE)
+    live.settle()
+    assert live.registry.diagnostics == ()
+
+
+def test_a_file_that_can_no_longer_be_read(live: Followed) -> None:
+    (live.root / ONE).unlink()
+    (live.root / ONE).symlink_to("nowhere.yaml")
+    until(lambda: [found.id for found in live.registry.diagnostics] == ["unreadable-file"])
+    assert live.description() == "one"
+    (live.root / ONE).unlink()
+    live.write(ONE, FILES[ONE])
+    live.settle()
+    assert live.registry.diagnostics == ()
+
+
+def test_a_change_of_permissions_is_looked_at(live: Followed) -> None:
+    before = live.registry.watching.bursts
+    (live.root / ONE).chmod(0o600)
+    until(lambda: live.registry.watching.bursts == before + 1)
+    assert live.registry.watching.last_burst.paths == 1
+
+
+def test_a_finding_beside_the_workspaces_comes_and_goes(live: Followed) -> None:
+    live.write("workspaces/stray.yaml", "name: Stray\n")
+    until(lambda: [found.id for found in live.registry.diagnostics] == ["misplaced-file"])
+    (live.root / "workspaces" / "stray.yaml").unlink()
+    until(lambda: live.registry.diagnostics == ())
+
+
+def test_new_paths_in_the_settings_are_followed(live: Followed) -> None:
+    live.write("deep/er/steps/data_cleaning.yaml", "name: DataCleaning\ndescription: elsewhere\n")
+    live.write("deep/er/steps/model_fitting.yaml", "name: ModelFitting\ndescription: fits\n")
+    live.write("stepwell.toml", '[paths]\ncore = "deep/er"\n')
+    until(lambda: live.description() == "elsewhere")
+    live.write("deep/er/steps/data_cleaning.yaml", "name: DataCleaning\ndescription: followed\n")
+    until(lambda: live.description() == "followed")
+    shutil.rmtree(live.root / "deep")
+    until(lambda: not live.registry._store.seen.snapshot.core)
+
+
+def test_the_poll_of_the_settings_is_followed(live: Followed) -> None:
+    live.write("stepwell.toml", "[watch]\npoll = 0.05\n")
+    until(lambda: live.registry.watching.mode == "polling")
+    live.write(ONE, "name: DataCleaning\ndescription: polled\n")
+    until(lambda: live.description() == "polled")
+    live.write("stepwell.toml", "")
+    until(lambda: live.registry.watching.mode == "events")
+
+
+@pytest.mark.parametrize("whole_folder", [False, True])
+def test_what_a_link_leads_to_is_followed(project: Any, whole_folder: bool) -> None:
+    root = project(
+        {**FILES, "shared/linked_step.yaml": "name: LinkedStep\ndescription: linked\npriority: 1\n"}
+    )
+    if whole_folder:
+        (root / STEPS / "more").symlink_to(root / "shared")
+    else:
+        (root / STEPS / "linked_step.yaml").symlink_to(root / "shared" / "linked_step.yaml")
+    with followed(root) as live:
+        live.write("shared/linked_step.yaml", "name: LinkedStep\ndescription: linked\npriority: 2\n")
+        until(lambda: live.registry.view()["LinkedStep"].priority == 2)
+
+
+def test_a_link_that_comes_later_is_followed(live: Followed) -> None:
+    live.write("shared/linked_step.yaml", "name: LinkedStep\ndescription: linked\npriority: 1\n")
+    (live.root / STEPS / "more").symlink_to(live.root / "shared")
+    until(lambda: "LinkedStep" in live.registry.view())
+    live.write("shared/linked_step.yaml", "name: LinkedStep\ndescription: linked\npriority: 2\n")
+    until(lambda: live.registry.view()["LinkedStep"].priority == 2)
+    (live.root / STEPS / "more").unlink()
+    live.settle()
+
+
+def test_the_sources_of_a_workspace_start_no_reload(live: Followed) -> None:
+    before = live.registry.watching.bursts
+    live.write("workspaces/alice/src/settings.yaml", "a: 1\n")
+    live.write(f"{STEPS}/notes.txt", "nothing\n")
+    live.write(f"{STEPS}/.hidden.yaml", "nothing: here\n")
+    time.sleep(0.3)
+    assert live.registry.watching.bursts <= before + 1  # the folder `src` itself is new
+
+
+def test_what_changed_before_the_watch_began_is_seen(project: Any) -> None:
+    root = project(FILES)
+    registry = stepwell.open(root)
+    (root / ONE).write_text("name: DataCleaning\ndescription: early\n")
+    with registry.watch():
+        until(lambda: registry.view()["DataCleaning"].description == "early")
+
+
+def test_a_subscriber_that_fails_stops_nobody(live: Followed, caplog: pytest.LogCaptureFixture) -> None:
+    def fail(_: Event) -> None:
+        raise ValueError("not today")
+
+    later: list[Event] = []
+    live.registry.subscribe(fail)
+    live.registry.subscribe(later.append)
+    for text in ("two", "three"):
+        live.write(ONE, f"name: DataCleaning\ndescription: {text}\n")
+        until(lambda text=text: live.description() == text)
+    until(lambda: len(later) == 2)
+    assert "ValueError: not today" in caplog.text
+
+
+def test_a_subscriber_may_stop_the_watch(project: Any) -> None:
+    root = project(FILES)
+    registry = stepwell.open(root)
+    watch = registry.watch()
+    registry.subscribe(lambda _: watch.stop())
+    watch.start()
+    until(lambda: watch.state.bursts)
+    (root / ONE).write_text("name: DataCleaning\ndescription: last\n")
+    until(lambda: not watch.state.running)
+    watch.stop()
+    assert registry.view()["DataCleaning"].description == "last"
+
+
+def test_start_and_stop_twice_and_again(project: Any) -> None:
+    root = project(FILES)
+    registry = stepwell.open(root)
+    assert registry.watching is None
+    watch = registry.watch()
+    watch.stop()
+    for text in ("first", "second"):
+        watch.start()
+        watch.start()
+        assert registry.watching.running
+        (root / ONE).write_text(f"name: DataCleaning\ndescription: {text}\n")
+        until(lambda text=text: registry.view()["DataCleaning"].description == text)
+        watch.stop()
+        watch.stop()
+        assert not registry.watching.running
+    (root / ONE).write_text("name: DataCleaning\ndescription: unseen\n")
+    time.sleep(0.2)
+    assert registry.view()["DataCleaning"].description == "second"
+    assert [one for one in threading.enumerate() if one.name.startswith("stepwell")] == []
+
+
+def test_readers_do_not_wait_for_a_reload(live: Followed, monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, go_on = threading.Event(), threading.Event()
+    read = stepwell.checking.read
+
+    def slowly(*arguments: Any) -> Any:
+        reading.set()
+        assert go_on.wait(PATIENCE)
+        return read(*arguments)
+
+    monkeypatch.setattr("stepwell.checking.read", slowly)
+    live.write(ONE, "name: DataCleaning\ndescription: two\n")
+    assert reading.wait(PATIENCE)
+    began = time.monotonic()
+    assert [live.description() for _ in range(100)] == ["one"] * 100
+    assert time.monotonic() - began < 0.5
+    go_on.set()
+    until(lambda: live.description() == "two")
+
+
+def test_a_reload_that_fails_is_logged_and_the_next_reads_everything(
+    live: Followed, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr("stepwell.store.reload", lambda *_: 1 / 0)
+        live.write(ONE, "name: DataCleaning\ndescription: lost\n")
+        until(lambda: "ZeroDivisionError" in caplog.text)
+    live.write("workspaces/alice/local/steps/own_step.yaml", "name: OwnStep\ndescription: own\npriority: 3\n")
+    until(lambda: live.description() == "lost")
+    live.settle()
+
+
+def test_when_events_were_lost_everything_is_read_again(live: Followed) -> None:
+    logging.getLogger("watchdog.observers.inotify_c").warning("Inotify queue overflowed")
+    until(lambda: live.registry.watching.bursts == 2)
+    assert live.registry.watching.last_burst.paths is None
+
+
+def test_an_observer_that_died_is_replaced(live: Followed) -> None:
+    live.registry._watch._eyes._observer.stop()
+    live.write(ONE, "name: DataCleaning\ndescription: survived\n")
+    until(lambda: live.description() == "survived")
+    live.write(ONE, "name: DataCleaning\ndescription: twice\n")
+    until(lambda: live.description() == "twice")
+
+
+OUT_OF = [
+    (errno.ENOSPC, "the system allows no more watches (fs.inotify.max_user_watches)"),
+    (errno.EMFILE, "the system allows no more observers (fs.inotify.max_user_instances)"),
+    (errno.ENOSYS, "files cannot be watched: function not implemented"),
+]
+
+
+@pytest.mark.parametrize(("number", "words"), OUT_OF)
+def test_out_of_watches_it_says_so_once_and_polls(
+    project: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, number: int, words: str
+) -> None:
+    schedule = BaseObserver.schedule
+
+    def out_of_watches(self: Any, handler: Any, path: Any, **how: Any) -> Any:
+        if path == observing._UNWATCHED:
+            raise OSError(number, os.strerror(number))
+        return schedule(self, handler, path, **how)
+
+    monkeypatch.setattr(BaseObserver, "schedule", out_of_watches)
+    monkeypatch.setattr(watching, "POLL", 0.05)
+    told: list[str] = []
+    with followed(project(FILES), tell=told.append) as live:
+        assert told == [f"{words}; looking at all files every 0.05 s instead"]
+        assert live.registry.watching.mode == "polling"
+        assert live.registry.watching.reason == words
+        live.write(ONE, "name: DataCleaning\ndescription: polled\n")
+        until(lambda: live.description() == "polled")
+        live.write("stepwell.toml", '[paths]\ncore = "elsewhere"\n')
+        until(lambda: not live.registry._store.seen.snapshot.core)
+    assert len(told) == 1
+    assert caplog.text.count(words) == 1
+
+
+def test_a_file_system_without_events_is_polled(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "eventless", lambda _: "files on nfs4 can change without an event")
+    told: list[str] = []
+    with followed(project(FILES), tell=told.append) as live:
+        assert told == ["files on nfs4 can change without an event; looking at all files every 1 s instead"]
+        assert live.registry.watching.poll == 1.0
+
+
+def test_polling_sees_every_kind_of_change(project: Any, tmp_path: Path) -> None:
+    root = project(FILES)
+    with followed(root, poll=0.02) as live, ExitStack() as after:
+        after.callback(live.settle)
+        assert live.registry.watching.mode == "polling"
+        seen = os.stat(root / ONE)
+        live.write(ONE, "name: DataCleaning\ndescription: two\n")
+        os.utime(root / ONE, ns=(seen.st_atime_ns, seen.st_mtime_ns))  # of the same size, too
+        until(lambda: live.description() == "two")
+        live.write(f"{STEPS}/late/new_step.yaml", "name: NewStep\ndescription: new\n")
+        until(lambda: "NewStep" in live.registry.view())
+        (root / STEPS / "late").rename(tmp_path / "late")
+        until(lambda: "NewStep" not in live.registry.view())
+        (tmp_path / "late").rename(root / STEPS / "again")
+        until(lambda: "NewStep" in live.registry.view())
+        root.rename(tmp_path / "away")
+        until(lambda: live.registry.diagnostics)
+        (tmp_path / "away").rename(root)
+
+
+def test_polling_waits_for_files_that_are_still_changing(
+    project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(polling, "SETTLING", 0.2)
+    with followed(project(FILES), poll=0.02) as live:
+        with (live.root / ONE).open("w") as file:
+            for piece in ("name: Data", "Cleaning\n", "description: sl", "ow\n"):
+                time.sleep(0.05)
+                file.write(piece)
+                file.flush()
+        until(lambda: live.description() == "slow")
+        assert [event.accepted for event in live.events] == [True]
+
+
+MOUNTS = """\
+/dev/sda1 / ext4 rw 0 0
+server:/home /home nfs4 rw 0 0
+/dev/sdb1 /home/local ext4 rw 0 0
+me@host: /mnt/my\\040disk fuse.sshfs rw 0 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("folder", "words"),
+    [
+        ("/srv/project", ""),
+        ("/home/ann/project", "files on nfs4 can change without an event"),
+        ("/home", "files on nfs4 can change without an event"),
+        ("/homestead", ""),
+        ("/home/local/project", ""),
+        ("/mnt/my disk/project", "files on fuse.sshfs can change without an event"),
+    ],
+)
+def test_which_file_systems_have_no_events(tmp_path: Path, folder: str, words: str) -> None:
+    (tmp_path / "mounts").write_text(MOUNTS)
+    assert eventless(folder, str(tmp_path / "mounts")) == words
+    assert eventless(folder, str(tmp_path / "missing")) == ""
+
+
+def test_a_burst_is_over_when_hints_stop() -> None:
+    gathered = Debounce()
+    began = time.monotonic()
+    gathered.hint(["a"])
+    gathered.hint(["b"])
+    burst = gathered.next(PATIENCE)
+    assert burst is not None
+    assert burst.paths == {"a", "b"}
+    assert debounce.QUIET <= time.monotonic() - began < debounce.QUIET_AFTER_MANY
+    assert gathered.next(0.01) is None
+
+
+def test_a_burst_waits_for_a_file_that_is_being_written() -> None:
+    gathered = Debounce()
+    gathered.hint(["a"], unfinished=True)
+    threading.Timer(0.1, gathered.hint, [["a"]]).start()
+    began = time.monotonic()
+    assert gathered.next(PATIENCE) is not None
+    assert 0.1 <= time.monotonic() - began < debounce.PATIENCE
+
+
+def test_a_burst_that_does_not_end_is_given_at_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(debounce, "LONGEST", 0.2)
+    gathered = Debounce()
+    stop = threading.Event()
+
+    def hint() -> None:
+        while not stop.wait(0.005):
+            gathered.hint(["a"], unfinished=True)  # which would be waited for longer
+
+    thread = threading.Thread(target=hint)
+    gathered.hint(["a"], unfinished=True)
+    thread.start()
+    began = time.monotonic()
+    assert gathered.next(PATIENCE) is not None
+    assert 0.1 < time.monotonic() - began < PATIENCE
+    stop.set()
+    thread.join()
+
+
+def test_a_burst_in_which_anything_may_have_changed_names_no_path() -> None:
+    gathered = Debounce()
+    gathered.hint(["a"])
+    gathered.hint_all()
+    burst = gathered.next(PATIENCE)
+    assert burst is not None
+    assert burst.paths is None
+
+
+def test_closing_ends_the_wait() -> None:
+    gathered = Debounce()
+    threading.Timer(0.05, gathered.close).start()
+    assert gathered.next(PATIENCE) is None
+    assert gathered.closed
