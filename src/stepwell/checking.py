@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
 from typing import Final, NamedTuple, final
 
@@ -46,13 +46,16 @@ class CheckedFile(NamedTuple):
 _NO_IGNORES: Final[tuple[Ignore, ...]] = ()
 
 
-def check_definition(project: Project, listed: Listed, today: date) -> CheckedFile:
+def check_definition(
+    project: Project, listed: Listed, today: date, file_rules: rules.Active[FileScope]
+) -> CheckedFile:
     """Read and check one definition file.
 
     Args:
         project: the project that it belongs to.
         listed: the file.
         today: the date to hold deprecations against.
+        file_rules: the rules that run on single files.
     """
     path, layer, workspace, kind_name = listed
     document = read(project.root, path)
@@ -70,7 +73,7 @@ def check_definition(project: Project, listed: Listed, today: date) -> CheckedFi
     definition = None if layer is Layer.OVERRIDE else kind.define(data, (source,))
     ignores = rules.ignores_in(document)
     scope = FileScope(source, kind, definition, project.settings, today)
-    found = tuple(rules.run(rules.FILE_RULES, scope, project.settings.severities))
+    found = tuple(rules.run(file_rules, scope))
     used = _NO_IGNORES
     if ignores:
         found, used = hide(found, ignores)
@@ -98,18 +101,21 @@ def check_workspace_file(
     if not schema.fits("workspace", document.data):
         return plain, tuple(refusals.explain("workspace", "workspace", document.data, lambda _: document))
     workspace = define_workspace(workspace_id, document)
+    severities = project.settings.severities
     scope = WorkspaceScope(Source(Layer.LOCAL, workspace_id, document), workspace)
-    found = rules.run(rules.WORKSPACE_RULES, scope, project.settings.severities)
+    found = rules.run(rules.active(rules.WORKSPACE_RULES, severities), scope)
     ignores = rules.ignores_in(document)
     shown, used = hide(found, ignores)
     unused = tuple(ignore for ignore in ignores if ignore not in used)
-    return workspace, (*shown, *rules.run(rules.IGNORE_RULES, unused, project.settings.severities))
+    return workspace, (*shown, *rules.run(rules.active(rules.IGNORE_RULES, severities), unused))
 
 
 def hide(
-    found: Iterable[Diagnostic], ignores: Iterable[Ignore]
+    found: Iterable[Diagnostic], ignores: Collection[Ignore]
 ) -> tuple[tuple[Diagnostic, ...], tuple[Ignore, ...]]:
     """The findings that no comment hides, and the comments that hid one."""
+    if not ignores:
+        return tuple(found), ()
     shown: list[Diagnostic] = []
     used: list[Ignore] = []
     for diagnostic in found:

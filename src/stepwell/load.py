@@ -19,7 +19,8 @@ from stepwell.diagnostics import Diagnostic, in_order
 from stepwell.layering import Layered, layer_core, layer_workspace
 from stepwell.layout import Layout, Listed, lay_out
 from stepwell.model import Workspace, define_workspace
-from stepwell.project import Project
+from stepwell.project import RESERVED_ID, Project
+from stepwell.rules import FreezeScope
 from stepwell.snapshot import LayeredTable, Snapshot, View
 
 __all__ = ["Loaded", "Progress", "load"]
@@ -81,6 +82,7 @@ def _load(project: Project, today: date, progress: Progress | None) -> Loaded:
         used.update(layered.used)
         found.append(own)
     found += stray.values()
+    found.append(_about_freezing(project, core_view, views))
     found.append(_unused_ignores(project, files.values(), used))
     return Loaded(
         Snapshot(core_view, workspaces, views),
@@ -119,10 +121,11 @@ def _check_all(
     for files in layout.workspaces.values():
         listed.extend(files)
     checked: dict[str, CheckedFile] = {}
+    file_rules = rules.active(rules.FILE_RULES, project.settings.severities)
     for done, file in enumerate(listed):
         if progress is not None and done % 256 == 0:
             progress(done, len(listed))
-        checked[file.path] = check_definition(project, file, today)
+        checked[file.path] = check_definition(project, file, today, file_rules)
     return checked
 
 
@@ -151,8 +154,16 @@ def _view(
     )
 
 
+def _about_freezing(project: Project, core: View, views: Mapping[str, View]) -> Iterable[Diagnostic]:
+    if project.config is None or not project.settings.freeze:
+        return ()
+    steps = {**{one: view.steps for one, view in views.items()}, "": core.steps, RESERVED_ID: core.steps}
+    scope = FreezeScope(project.config, project.prefix, project.settings, steps)
+    return rules.run(rules.active(rules.FREEZE_RULES, project.settings.severities), scope)
+
+
 def _unused_ignores(project: Project, files: Iterable[CheckedFile], used: set[Any]) -> Iterable[Diagnostic]:
     unused = tuple(
         ignore for file in files for ignore in file.ignores if ignore not in used and ignore not in file.used
     )
-    return rules.run(rules.IGNORE_RULES, unused, project.settings.severities)
+    return rules.run(rules.active(rules.IGNORE_RULES, project.settings.severities), unused)
