@@ -14,8 +14,10 @@ def main() -> int:
     if sys.argv[1:] == ["--version"]:  # the most frequent question needs none of the machinery
         sys.stdout.write(f"stepwell {__version__}\n")
         return 0
-    from stepwell.cli import run
-
+    try:
+        from stepwell.cli import run
+    except KeyboardInterrupt:  # before there is anybody to tell it properly
+        return 130
     return run(sys.argv[1:])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
 from typing import Final, NamedTuple, final
 
@@ -51,22 +51,28 @@ class CheckedFile(NamedTuple):
 
 
 _NO_IGNORES: Final[tuple[Ignore, ...]] = ()
-_OF_THE_PROJECT: Final = frozenset({Layer.CORE, Layer.LOCAL, Layer.OVERRIDE})
 
 
-def check_definition(project: Project, listed: Listed, today: date) -> CheckedFile:
+def check_definition(
+    project: Project, listed: Listed, today: date, file_rules: rules.Active[FileScope]
+) -> CheckedFile:
     """Read and check one definition file.
 
     Args:
         project: the project that it belongs to.
         listed: the file.
         today: the date to hold deprecations against.
+        file_rules: the rules that run on single files.
     """
-    return check_document(listed, read(project.root, listed.path), project.settings, today)
+    return check_document(listed, read(project.root, listed.path), project.settings, today, file_rules)
 
 
 def check_document(
-    listed: Listed, document: Document | Diagnostic, settings: Settings, today: date
+    listed: Listed,
+    document: Document | Diagnostic,
+    settings: Settings,
+    today: date,
+    file_rules: rules.Active[FileScope],
 ) -> CheckedFile:
     """Check what one definition file holds, or what stands for one.
 
@@ -75,6 +81,7 @@ def check_document(
         document: what was read, or why it cannot be.
         settings: the project's.
         today: the date to hold deprecations against.
+        file_rules: the rules that run on it.
     """
     path, layer, workspace, kind_name = listed
     if isinstance(document, Diagnostic):
@@ -91,8 +98,7 @@ def check_document(
     definition = None if layer is Layer.OVERRIDE else kind.define(data, (source,))
     ignores = rules.ignores_in(document)
     scope = FileScope(source, kind, definition, settings, today)
-    held = rules.FILE_RULES if layer in _OF_THE_PROJECT else rules.CONTENT_RULES
-    found = tuple(rules.run(held, scope, settings.severities))
+    found = tuple(rules.run(file_rules, scope))
     used = _NO_IGNORES
     if ignores:
         found, used = hide(found, ignores)
@@ -120,18 +126,21 @@ def check_workspace_file(
     if not schema.fits("workspace", document.data):
         return plain, tuple(refusals.explain("workspace", "workspace", document.data, lambda _: document))
     workspace = define_workspace(workspace_id, document)
+    severities = project.settings.severities
     scope = WorkspaceScope(Source(Layer.LOCAL, workspace_id, document), workspace)
-    found = rules.run(rules.WORKSPACE_RULES, scope, project.settings.severities)
+    found = rules.run(rules.active(rules.WORKSPACE_RULES, severities), scope)
     ignores = rules.ignores_in(document)
     shown, used = hide(found, ignores)
     unused = tuple(ignore for ignore in ignores if ignore not in used)
-    return workspace, (*shown, *rules.run(rules.IGNORE_RULES, unused, project.settings.severities))
+    return workspace, (*shown, *rules.run(rules.active(rules.IGNORE_RULES, severities), unused))
 
 
 def hide(
-    found: Iterable[Diagnostic], ignores: Iterable[Ignore]
+    found: Iterable[Diagnostic], ignores: Collection[Ignore]
 ) -> tuple[tuple[Diagnostic, ...], tuple[Ignore, ...]]:
     """The findings that no comment hides, and the comments that hid one."""
+    if not ignores:
+        return tuple(found), ()
     shown: list[Diagnostic] = []
     used: list[Ignore] = []
     for diagnostic in found:

@@ -9,12 +9,12 @@ from typing import Any, Final, final
 
 from stepwell import refusals, rules, schema
 from stepwell.checking import CheckedFile, hide, is_served
-from stepwell.diagnostics import Diagnostic, Related, Span, in_order
+from stepwell.diagnostics import Diagnostic, Related, Severity, Span, in_order
 from stepwell.layers import Layer, Source, given_by
 from stepwell.merge import merge_patch
 from stepwell.model import KINDS, Definition, Kind, StepDefinition, Workspace
 from stepwell.project import Settings
-from stepwell.rules import Ignore, LayerScope, Override, Shadow, ViewScope
+from stepwell.rules import Ignore, LayerScope, Override, Rule, Shadow, ViewScope
 
 __all__ = ["Layered", "Replaced", "concerned", "layer_core", "layer_workspace", "relayer_core", "unique"]
 
@@ -59,20 +59,25 @@ def layer_core(files: Iterable[CheckedFile], settings: Settings) -> Layered:
     tables: dict[str, Table] = {}
     left_out: dict[str, Mapping[str, Span]] = {}
     found = [diagnostic for group in grouped.values() for file in group for diagnostic in file.diagnostics]
+    layer_rules = rules.active(rules.LAYER_RULES, settings.severities)
     for folder, kind in KINDS.items():
         group = grouped.get(folder, ())
         table, repeated = unique(group)
         tables[folder] = MappingProxyType(
             {name: file.definition for name, file in table.items() if file.definition}
         )
-        found += rules.run(rules.LAYER_RULES, LayerScope(kind, repeated), settings.severities)
+        found += rules.run(layer_rules, LayerScope(kind, repeated))
         left_out[folder] = _left_out(group, tables[folder], repeated)
-        scope = ViewScope(kind, None, _EMPTY, tables[folder], (), (), _EMPTY, _EMPTY, _EMPTY, settings)
-        found += rules.run(rules.VIEW_RULES, scope, settings.severities)
+    steps = tables["steps"]
+    by_config_class, by_alias = _index(steps)
+    suspects = _suspects(steps, _EMPTY, _EMPTY, _EMPTY)
+    if suspects:
+        none = (_EMPTY, _EMPTY, _EMPTY)
+        scope = ViewScope(KINDS["steps"], None, _EMPTY, steps, suspects, (), (), *none, settings)
+        found += rules.run(rules.active(rules.VIEW_RULES, settings.severities), scope)
     shown, used = hide(
         found, [ignore for group in grouped.values() for file in group for ignore in file.ignores]
     )
-    by_config_class, by_alias = _index(tables["steps"])
     return Layered(
         MappingProxyType(tables), MappingProxyType(left_out), in_order(shown), used, by_config_class, by_alias
     )
@@ -136,9 +141,19 @@ def relayer_core(before: Layered, replaced: Iterable[Replaced], settings: Settin
     by_config_class, by_alias = _index_again(before, gone, come)
     for folder, kind in KINDS.items():
         scope = ViewScope(
-            kind, None, tables[folder], fresh[folder], (), (), by_config_class, by_alias, _EMPTY, settings
+            kind,
+            None,
+            tables[folder],
+            fresh[folder],
+            fresh[folder],
+            (),
+            (),
+            by_config_class,
+            by_alias,
+            _EMPTY,
+            settings,
         )
-        if any(True for _ in rules.run(rules.VIEW_RULES, scope, settings.severities)):
+        if any(True for _ in rules.run(rules.active(rules.VIEW_RULES, settings.severities), scope)):
             return None
     frozen = {folder: MappingProxyType(table) for folder, table in tables.items()}
     return Layered(
@@ -232,7 +247,10 @@ class _Overlay:
         self._lay_local()
         overrides = self._lay_overrides()
         scope = self._scope(overrides=overrides)
-        self._tell(rules.run(rules.OVERRIDE_RULES + rules.VIEW_RULES, scope, self._settings.severities))
+        if overrides:
+            self._run(rules.OVERRIDE_RULES, scope)
+        if scope.suspects:
+            self._run(rules.VIEW_RULES, scope)
         return MappingProxyType(self._above)
 
     def _lay_local(self) -> None:
@@ -247,7 +265,7 @@ class _Overlay:
         tolerance = {"shadows-core": rules.BY_TOLERANCE[self._workspace.conflict_tolerance]}
         for shadow in shadows:
             scope = self._scope(shadows=(shadow,))
-            told = self._tell(rules.run(rules.SHADOW_RULES, scope, self._settings.severities, tolerance))
+            told = self._run(rules.SHADOW_RULES, scope, tolerance)
             if not is_served(told):
                 del self._above[shadow.local.name]
 
@@ -256,7 +274,8 @@ class _Overlay:
         made: list[Override] = []
         for file in self._overriding:
             base = self._base(file.name)
-            self._tell(_naming_base(file.diagnostics, base))
+            if file.diagnostics:
+                self._tell(_naming_base(file.diagnostics, base))
             if file.source is None or file.name is None or table.get(file.name) is not file:
                 continue
             override, faults = _override(self._kind, file.name, file.source, base)
@@ -272,8 +291,14 @@ class _Overlay:
         self, files: Iterable[CheckedFile]
     ) -> tuple[dict[str, CheckedFile], Mapping[str, tuple[Source, ...]]]:
         table, repeated = unique(files)
-        self._tell(rules.run(rules.LAYER_RULES, LayerScope(self._kind, repeated), self._settings.severities))
+        if repeated:
+            self._run(rules.LAYER_RULES, LayerScope(self._kind, repeated))
         return table, repeated
+
+    def _run(
+        self, some: tuple[Rule[Any], ...], scope: Any, defaults: Mapping[str, Severity | None] = _EMPTY
+    ) -> tuple[Diagnostic, ...]:
+        return self._tell(rules.run(rules.active(some, self._settings.severities, defaults), scope))
 
     def _tell(self, found: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
         shown, used = hide(found, self._ignores)
@@ -281,13 +306,18 @@ class _Overlay:
         self.used += used
         return shown
 
+    def _suspects(self) -> Mapping[str, Definition]:
+        return _suspects(self._above, self._below, self._core.by_config_class, self._core.by_alias)
+
     def _scope(self, overrides: tuple[Override, ...] = (), shadows: tuple[Shadow, ...] = ()) -> ViewScope:
         core = self._core
+        suspects = self._suspects() if not shadows else _EMPTY
         return ViewScope(
             self._kind,
             self._workspace,
             self._below,
             self._above,
+            suspects,
             overrides,
             shadows,
             core.by_config_class,
@@ -304,7 +334,8 @@ def _override(
         return Override(source, name, None, None), []
     merged = merge_patch(base.data, source.document.data)
     sources = (source, *base.sources)
-    if schema.fits(kind.noun, merged):
+    flat = all(one.document.flat for one in sources)
+    if schema.fits(kind.noun, merged, flat=flat):
         return Override(source, name, base, kind.define(merged, sources)), []
     found = refusals.explain(kind.noun, kind.noun, merged, lambda pointer: given_by(sources, pointer))
     return Override(source, name, base, None), _naming_base(found, base)
@@ -344,26 +375,60 @@ def unique(files: Iterable[CheckedFile]) -> tuple[dict[str, CheckedFile], Mappin
     return table, {name: tuple(sources) for name, sources in repeated.items()}
 
 
+def _stem(path: str) -> str:
+    return path[path.rfind("/") + 1 : path.rfind(".")]
+
+
 def _left_out(
     files: Iterable[CheckedFile], table: Mapping[str, Definition], repeated: Mapping[str, tuple[Source, ...]]
 ) -> dict[str, Span]:
     found = {
-        file.name: file.place
+        file.name or _stem(file.listed.path): file.place
         for file in files
-        if file.place is not None and file.name is not None and file.name not in table
+        if file.place is not None and file.name not in table
     }
     found.update((name, sources[0].document.value_span(("name",))) for name, sources in repeated.items())
     return found
 
 
-def _index(steps: Table) -> tuple[Mapping[str, tuple[str, ...]], Mapping[str, tuple[str, ...]]]:
+Index = Mapping[str, tuple[str, ...]]
+
+
+def _index(steps: Table) -> tuple[Index, Index]:
+    """The steps by configuration class and by alias."""
     by_config_class: dict[str, tuple[str, ...]] = {}
     by_alias: dict[str, tuple[str, ...]] = {}
     for name, step in steps.items():
         if not isinstance(step, StepDefinition):
             continue
-        if step.config_class is not None:
-            by_config_class[step.config_class] = (*by_config_class.get(step.config_class, ()), name)
+        config_class = step.config_class
+        if config_class is not None:
+            by_config_class[config_class] = (*by_config_class.get(config_class, ()), name)
         for alias in step.aliases:
             by_alias[alias] = (*by_alias.get(alias, ()), name)
     return by_config_class, by_alias
+
+
+def _suspects(
+    own: Table, below: Table, below_by_config_class: Index, below_by_alias: Index
+) -> dict[str, Definition]:
+    """The steps of a view's own that share a class, an alias or a name with another one."""
+    found: set[str] = set()
+    first_with: dict[tuple[str, str], str] = {}
+    for name, step in own.items():
+        if not isinstance(step, StepDefinition):
+            continue
+        alone = (name,)
+        config_class = step.config_class
+        if config_class is not None:
+            other = first_with.setdefault(("class", config_class), name)
+            if other != name or below_by_config_class.get(config_class, alone) != alone:
+                found.update((name, other))
+        for alias in step.aliases:
+            other = first_with.setdefault(("alias", alias), name)
+            is_name = alias in own or alias in below
+            if other != name or is_name or below_by_alias.get(alias, alone) != alone:
+                found.update((name, other))
+        if name in below_by_alias:
+            found.add(name)
+    return {name: own[name] for name in own if name in found} if found else {}

@@ -136,7 +136,7 @@ class _Walk:
     def layer(self, base: str, layer: Layer, workspace: str | None) -> tuple[Listed, ...]:
         """The files of one layer: those in the folders of the kinds."""
         files: list[Listed] = []
-        for name, is_folder in self.entries(base, optional=True):
+        for name, is_folder in self.top(base):
             path = f"{base}/{name}"
             if is_folder and name in KINDS:
                 files.extend(Listed(found, layer, workspace, name) for found in self.below(path))
@@ -144,6 +144,8 @@ class _Walk:
                 near = closest(name, KINDS)
                 for found in self.below(path):
                     self.misplaced(found, f"did you mean the folder `{near[0]}/`?" if near else _KINDS_HELP)
+            elif name in KINDS:
+                self._unreadable(path, _NOT_A_FOLDER)
             elif _suffix(name) in SUFFIXES:
                 self.misplaced(path, _KINDS_HELP)
         files.sort()
@@ -152,7 +154,7 @@ class _Walk:
     def workspace_ids(self, base: str) -> list[str]:
         """The folders that are workspaces, by name."""
         ids: list[str] = []
-        for name, is_folder in self.entries(base, optional=True):
+        for name, is_folder in self.top(base):
             if not is_folder:
                 if _suffix(name) in SUFFIXES:
                     self.misplaced(f"{base}/{name}", "a workspace is a folder here")
@@ -171,6 +173,8 @@ class _Walk:
             path = f"{folder}/{entry}"
             if is_folder and entry in _LAYERS:
                 files.extend(self.layer(path, _LAYERS[entry], name))
+            elif entry in _LAYERS:
+                self._unreadable(path, _NOT_A_FOLDER)
             elif is_folder and (entry in KINDS or closest(entry, _LAYERS)):
                 near = closest(entry, _LAYERS)
                 words = (
@@ -188,6 +192,13 @@ class _Walk:
                 Diagnostic("two-workspace-files", Severity.ERROR, message, Span(second), "keep one")
             )
         return tuple(files), said[0] if said else None
+
+    def top(self, folder: str) -> list[tuple[str, bool]]:
+        """The entries of a folder that the project may do without, if it lies in the project."""
+        full = f"{self.root}/{folder}"
+        if os.path.realpath(full) != full and os.path.lexists(full) and not self._may_follow(folder):
+            return []
+        return self.entries(folder, optional=True)
 
     def entries(self, folder: str, *, optional: bool) -> list[tuple[str, bool]]:
         """The visible entries of a folder by name, each with whether it is a folder; odd ones are told."""
@@ -215,7 +226,7 @@ class _Walk:
             if not optional:
                 self._unreadable(folder, "the folder vanished while it was being read")
         except NotADirectoryError:
-            self._unreadable(folder, "this must be a folder, and it is a file")
+            self._unreadable(folder, _NOT_A_FOLDER)
         except OSError as error:
             self._unreadable(folder, f"the folder cannot be read: {(error.strerror or str(error)).lower()}")
         found.sort()
@@ -289,6 +300,7 @@ class _Walk:
         self.diagnostics.append(Diagnostic("unreadable-file", Severity.ERROR, message, Span(path)))
 
 
+_NOT_A_FOLDER: Final = "this must be a folder, and it is a file"
 _LAYERS: Final = MappingProxyType({"local": Layer.LOCAL, "override": Layer.OVERRIDE})
 _KINDS_HELP: Final = f"definitions lie in {' or '.join(f'`{kind}/`' for kind in KINDS)}"
 

@@ -20,8 +20,8 @@ from stepwell.layering import Layered, layer_core, layer_workspace
 from stepwell.layout import Layout, Listed, lay_out
 from stepwell.model import Workspace, define_workspace
 from stepwell.plugins import Plugin, read_plugins
-from stepwell.project import Project
-from stepwell.rules import Ignore
+from stepwell.project import RESERVED_ID, Project
+from stepwell.rules import FreezeScope, Ignore
 from stepwell.snapshot import LayeredTable, Snapshot, View
 from stepwell.underlay import lay_under
 
@@ -153,10 +153,11 @@ def _check_all(
 ) -> dict[str, CheckedFile]:
     listed = list(files)
     checked: dict[str, CheckedFile] = {}
+    file_rules = rules.active(rules.FILE_RULES, project.settings.severities)
     for done, file in enumerate(listed):
         if progress is not None and done % 256 == 0:
             progress(done, len(listed))
-        checked[file.path] = check_definition(project, file, today)
+        checked[file.path] = check_definition(project, file, today, file_rules)
     return checked
 
 
@@ -242,6 +243,7 @@ def assemble(
         used.update(overlay.layered.used)
         found.append(own)
     found += stray.values()
+    found.append(_about_freezing(project, core_view, views))
     found.append(_unused_ignores(project, checked.values(), used))
     workspaces = {one: overlay.workspace for one, overlay in overlays.items()}
     return Loaded(
@@ -290,8 +292,16 @@ def _view(
     )
 
 
+def _about_freezing(project: Project, core: View, views: Mapping[str, View]) -> Iterable[Diagnostic]:
+    if project.config is None or not project.settings.freeze:
+        return ()
+    steps = {**{one: view.steps for one, view in views.items()}, "": core.steps, RESERVED_ID: core.steps}
+    scope = FreezeScope(project.config, project.prefix, project.settings, steps)
+    return rules.run(rules.active(rules.FREEZE_RULES, project.settings.severities), scope)
+
+
 def _unused_ignores(project: Project, files: Iterable[CheckedFile], used: set[Any]) -> Iterable[Diagnostic]:
     unused = tuple(
         ignore for file in files for ignore in file.ignores if ignore not in used and ignore not in file.used
     )
-    return rules.run(rules.IGNORE_RULES, unused, project.settings.severities)
+    return rules.run(rules.active(rules.IGNORE_RULES, project.settings.severities), unused)

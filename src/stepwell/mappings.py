@@ -8,6 +8,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import Any, Final
 
+from stepwell import rules
 from stepwell.checking import CheckedFile, check_document
 from stepwell.diagnostics import Diagnostic, Severity, Span
 from stepwell.documents import Document, Pointer, read_text, thaw
@@ -50,8 +51,13 @@ def check_mapping(data: Any, listed: Listed, settings: Settings, today: date) ->
         found = Diagnostic(rule, Severity.ERROR, str(refused), span, refused.help)
         return CheckedFile(listed, None, span, None, None, (found,))
     document = Document(listed.path, "", plain, lambda _: _NOWHERE)
-    checked = check_document(listed, document, settings, today)
-    return check_document(listed, written_out(document), settings, today) if checked.diagnostics else checked
+    held = rules.active(rules.CONTENT_RULES, settings.severities)
+    checked = check_document(listed, document, settings, today, held)
+    return (
+        check_document(listed, written_out(document), settings, today, held)
+        if checked.diagnostics
+        else checked
+    )
 
 
 def written_out(document: Document) -> Document:

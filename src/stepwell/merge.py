@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from stepwell.documents import Pointer
 from stepwell.layers import ABSENT, Origin, Source, step_into
 from stepwell.model import CONVENTIONS
 
 __all__ = ["merge_patch", "origins"]
+
+
+_MAPPINGS: Final = (MappingProxyType, dict)
+"""What plain data holds mappings in: asking for these is several times quicker than for a Mapping."""
 
 
 def merge_patch(target: Any, patch: Any) -> Any:
@@ -23,13 +27,13 @@ def merge_patch(target: Any, patch: Any) -> Any:
         target: what lies below.
         patch: what changes; ``None`` as a member removes the field.
     """
-    if not isinstance(patch, Mapping):
+    if not isinstance(patch, _MAPPINGS):
         return patch
-    result = dict(target) if isinstance(target, Mapping) else {}
+    result: dict[str, Any] = target.copy() if isinstance(target, _MAPPINGS) else {}
     for key, value in patch.items():
         if value is None:
             result.pop(key, None)
-        elif isinstance(value, Mapping):
+        elif isinstance(value, _MAPPINGS):
             result[key] = merge_patch(result.get(key), value)
         else:
             result[key] = value

@@ -68,7 +68,7 @@ def snake_case(name: str, whole_words: tuple[str, ...] = ()) -> str:
         name: the definition's name.
         whole_words: words that are not taken apart at their capitals.
     """
-    return "_".join(_words(whole_words).findall(name)).lower()
+    return ("_".join(_words(whole_words).findall(name)) or name).lower()
 
 
 @lru_cache(maxsize=16)
@@ -88,5 +88,9 @@ def closest(word: str, choices: Iterable[str], count: int = 1) -> tuple[str, ...
     from difflib import get_close_matches  # only a mistake pays for it
 
     reach = max(2, len(word) // 3)
-    near = {choice.lower(): choice for choice in choices if abs(len(choice) - len(word)) <= reach}
-    return tuple(near[found] for found in get_close_matches(word.lower(), near, count, 0.7))
+    near: dict[str, list[str]] = {}
+    for choice in choices:
+        if abs(len(choice) - len(word)) <= reach:
+            near.setdefault(choice.lower(), []).append(choice)
+    found = get_close_matches(word.lower(), near, count, 0.7)
+    return tuple(choice for one in found for choice in near[one])[:count]

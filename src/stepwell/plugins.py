@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final, final
 
+from stepwell import rules
 from stepwell.checking import CheckedFile, check_document
 from stepwell.diagnostics import Diagnostic, Severity
 from stepwell.documents import read
@@ -154,7 +155,8 @@ def _read(folder: str, kind: str, path: str, shown: str, settings: Settings, tod
     document = (
         _shown(content, shown) if isinstance(content, Diagnostic) else replace(content, path=listed.path)
     )
-    return check_document(listed, document, settings, today)
+    held = rules.active(rules.CONTENT_RULES, settings.severities)
+    return check_document(listed, document, settings, today, held)
 
 
 def _shown(found: Diagnostic, shown: str) -> Diagnostic:

@@ -146,7 +146,9 @@ class _Collisions:
                     return
                 continue
             scope = self._scope(one, view, step)
-            for found in rules.run(rules.VIEW_RULES, scope, self._good.project.settings.severities):
+            for found in rules.run(
+                rules.active(rules.VIEW_RULES, self._good.project.settings.severities), scope
+            ):
                 if (found.id, found.message) not in told:  # what the core has, a workspace has again
                     told.add((found.id, found.message))
                     yield found
@@ -184,7 +186,9 @@ class _Collisions:
         workspace = None if one is None else self._snapshot.workspaces[one]
         settings = self._good.project.settings
         above = {step.name: step}
-        return ViewScope(_STEP, workspace, view.steps, above, (), (), by_config_class, by_alias, {}, settings)
+        return ViewScope(
+            _STEP, workspace, view.steps, above, above, (), (), by_config_class, by_alias, {}, settings
+        )
 
     def _others(self, workspace: str | None) -> Iterator[str]:
         """The steps of a view that the core's indexes do not know, or know otherwise."""

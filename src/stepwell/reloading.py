@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from stepwell import rules
 from stepwell.checking import CheckedFile, check_definition
 from stepwell.layering import Replaced, concerned, relayer_core
 from stepwell.load import Loaded, Overlay, assemble, lay_core, lay_overlay
@@ -57,10 +58,11 @@ def _check_again(
     folders = tuple(f"{hint}/" for hint in hints if hint not in listed and hint not in before.checked)
     checked = dict(before.checked)
     replaced: list[Replaced] = []
+    file_rules = rules.active(rules.FILE_RULES, before.project.settings.severities)
     for path, file in listed.items():
         old = checked.get(path)
         if old is None or path in hints or path.startswith(folders):
-            new = check_definition(before.project, file, before.today)
+            new = check_definition(before.project, file, before.today, file_rules)
             if old is None or not _same(old, new):
                 checked[path] = new
                 replaced.append((old, new))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-__all__ = ["contents", "defaults", "fields", "fits", "schema_names", "schema_text"]
+__all__ = ["contents", "defaults", "fields", "fields_of", "fits", "schema_names", "schema_text"]
 
 
 def _folder() -> Path:
@@ -55,6 +55,11 @@ def defaults(name: str) -> Mapping[str, Any]:
 def fields(name: str) -> tuple[str, ...]:
     """The fields that a schema knows, in its order, without the editors' ``$schema``."""
     return tuple(key for key in contents(name)["properties"] if key != "$schema")
+
+
+def fields_of(name: str, field: str) -> tuple[str, ...]:
+    """The fields that a schema knows inside one of its fields; none where that is no mapping."""
+    return tuple(contents(name)["properties"][field].get("properties", ()))
 
 
 @cache

@@ -15,7 +15,7 @@ from stepwell.layers import Origin
 from stepwell.merge import origins
 from stepwell.model import HyperparameterDefinition, StepDefinition, Workspace
 from stepwell.naming import closest
-from stepwell.schema import defaults, fields
+from stepwell.schema import defaults, fields, fields_of
 
 __all__ = ["LEGACY_FIELDS", "Explanation", "LayeredTable", "Snapshot", "View"]
 
@@ -216,7 +216,8 @@ class View(_Frozen, Mapping[str, StepDefinition]):
         named = self.steps.aliased(name)
         if named is not None:
             return self.steps[named]
-        raise UnknownStep(name, closest(name, self.steps.order, 3), self.title)
+        near = closest(name, self.steps.order, 3) if isinstance(name, str) else ()
+        raise UnknownStep(name, near, self.title)
 
     def __contains__(self, name: object) -> bool:
         return name in self.steps or self.steps.aliased(name) is not None
@@ -403,10 +404,22 @@ def _leaves(definition: StepDefinition, field: str) -> tuple[str, ...]:
 
 
 def _pointer(field: str, definition: StepDefinition) -> tuple[str, ...]:
+    if field in definition.data:
+        return (field,)
+    head, *rest = field.split(".")
     known = _fields_of(definition)
-    head, _, rest = field.partition(".")
-    if head in known:
-        return (head, *rest.split(".")) if rest else (head,)
-    near = closest(head, known)
+    if head not in known:
+        raise _no_field("a step", head, known)
+    if rest and not head.startswith("x-"):
+        inner = fields_of("step", head)
+        if not inner:
+            raise LookupError(f"`{head}` has no fields")
+        if rest[0] not in inner or len(rest) > 1:
+            raise _no_field(f"`{head}`", ".".join(rest), inner)
+    return (head, *rest)
+
+
+def _no_field(owner: str, field: str, known: tuple[str, ...]) -> LookupError:
+    near = closest(field, known)
     hint = f" (did you mean `{near[0]}`?)" if near else ""
-    raise LookupError(f"a step has no field `{head}`{hint}")
+    return LookupError(f"{owner} has no field `{field}`{hint}")

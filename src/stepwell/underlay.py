@@ -41,7 +41,7 @@ def lay_under(
     by_config_class, by_alias = dict(core.by_config_class), dict(core.by_alias)
     for folder, kind in KINDS.items():
         table, repeated = unique(file for file in guests if file.listed.kind == folder)
-        found += rules.run(rules.LAYER_RULES, LayerScope(kind, repeated), settings.severities)
+        found += rules.run(rules.active(rules.LAYER_RULES, settings.severities), LayerScope(kind, repeated))
         below = {name: file.definition for name, file in table.items() if file.definition is not None}
         hidden = {name: one for name, one in below.items() if _place(core, folder, name) is not None}
         covered[folder] = MappingProxyType({name: (one,) for name, one in hidden.items()})
@@ -51,9 +51,9 @@ def lay_under(
             if name in hidden:
                 continue
             scope = ViewScope(
-                kind, None, served, {name: one}, (), (), by_config_class, by_alias, {}, settings
+                kind, None, served, {name: one}, {name: one}, (), (), by_config_class, by_alias, {}, settings
             )
-            faults = tuple(rules.run(rules.VIEW_RULES, scope, settings.severities))
+            faults = tuple(rules.run(rules.active(rules.VIEW_RULES, settings.severities), scope))
             found += faults
             if is_served(faults):
                 served[name] = one
@@ -87,7 +87,7 @@ def _told_hidden(
         for name, one in hidden.items()
         if (place := _place(core, kind.folder, name)) is not None
     )
-    return rules.run(rules.PLUGIN_RULES, scope, settings.severities)
+    return rules.run(rules.active(rules.PLUGIN_RULES, settings.severities), scope)
 
 
 def _index(

@@ -221,4 +221,4 @@ def test_an_override_has_the_fields_of_what_it_patches_and_null_where_one_can_go
     assert override["required"] == ["name"]
     assert override["additionalProperties"] is False
     assert override["patternProperties"] == base["patternProperties"]
-    assert override["description"].startswith("Editor's schema of an override")
+    assert override["description"].startswith("An override")

@@ -99,7 +99,7 @@ def test_it_carries_what_the_package_reads_and_nothing_else(wheel: Path, source:
     assert schemas == {
         f"stepwell/schemas/{path.name}": path.read_bytes() for path in (source / "schemas").iterdir()
     }
-    assert {"step", "hyperparameters", "workspace", "project"} <= {
+    assert {"step", "hyperparameter", "workspace", "project"} <= {
         name.removeprefix("stepwell/schemas/").removesuffix(".schema.json") for name in schemas
     }
     assert {name for name in names if ".dist-info/" not in name} == package | set(schemas)

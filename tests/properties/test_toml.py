@@ -256,7 +256,7 @@ def test_data_is_what_tomli_reads_with_dates_as_they_are_written(text: str) -> N
 def test_a_number_sign_is_held_by_a_value_exactly_where_it_starts_no_comment(text: str) -> None:
     assume(_accepts(text))
     data = toml.load(text)
-    document = Document("f.toml", "toml", text, freeze_mapping(data))
+    document = Document("f.toml", text, freeze_mapping(data), toml.locate)
     for at, character in enumerate(text):
         if character == "#":
             assert document.holds(at) is not text.startswith(COMMENT, at)

@@ -82,11 +82,11 @@ def _steps(registry: Registry) -> int:
 def _in_project(root: str, path: str) -> set[str]:
     """The ways to a path of the command line, relative to the project."""
     full = os.path.abspath(path)
-    if not os.path.lexists(full):
-        raise click.UsageError(f"there is no file or folder {path}")
+    if not path or not os.path.lexists(full):
+        raise click.UsageError(f"there is no file or folder `{path}`")
     inside = _ways(root, full)
     if not inside:
-        raise click.UsageError(f"{path} is not in the project {root}")
+        raise click.UsageError(f"`{path}` is not in the project {root}")
     return inside
 
 

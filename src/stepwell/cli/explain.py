@@ -15,6 +15,7 @@ from stepwell.cli.opening import (
     open_view,
     project_options,
     step_of,
+    terminal_columns,
     workspace_option,
 )
 from stepwell.documents import thaw
@@ -56,6 +57,7 @@ def command(step: str, workspace: str | None, form: str, asked: Asked) -> int:
 
 def _lines(view: View, explained: tuple[Explanation, ...]) -> list[str]:
     lines = []
+    room = terminal_columns()
     for one in explained:
         rows = [("wins ", one.winner), *(("loses", origin) for origin in one.losers)]
         shown = [(word, _shown(origin), _from(origin), _where(origin)) for word, origin in rows]
@@ -63,7 +65,11 @@ def _lines(view: View, explained: tuple[Explanation, ...]) -> list[str]:
         lines.append(f"{one.step}.{one.field} in {view.title}")
         for word, value, given_by, where in shown:
             value += " " * (widths[0] - columns(value))
-            lines.append(f"  {word}  {value}  {given_by:<{widths[1]}}  {where}".rstrip())
+            line = f"  {word}  {value}  {given_by:<{widths[1]}}"
+            if where and room and columns(line) + 2 + columns(where) > room:
+                lines += [line.rstrip(), f"         {where}"]
+            else:
+                lines.append(f"{line}  {where}".rstrip())
     return lines
 
 

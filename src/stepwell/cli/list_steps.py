@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 
 import click
 
-from stepwell.cli.opening import Asked, format_option, open_view, project_options, workspace_option
-from stepwell.diagnostics import Severity
+from stepwell.cli.opening import (
+    Asked,
+    format_option,
+    open_view,
+    project_options,
+    shows_unicode,
+    terminal_columns,
+    workspace_option,
+)
 from stepwell.model import StepDefinition
 from stepwell.render.visible import columns, visible
 from stepwell.snapshot import View
@@ -28,10 +34,6 @@ Examples:
 def command(workspace: str | None, form: str, asked: Asked) -> int:
     """List the steps that a view has, in the order of its table."""
     _, view = open_view(asked, workspace)
-    errors = sum(found.severity is Severity.ERROR for found in view.diagnostics)
-    if errors and not asked.quiet:
-        counted = "1 error" if errors == 1 else f"{errors} errors"
-        click.echo(f"{view.title} has {counted}, and what has one is left out: `stepwell check`", err=True)
     if form == "table":
         sys.stdout.writelines(f"{line}\n" for line in _table(view))
         return 0
@@ -42,7 +44,7 @@ def command(workspace: str | None, form: str, asked: Asked) -> int:
     else:
         from stepwell.documents.writing import to_yaml
 
-        sys.stdout.write(to_yaml(listing))
+        sys.stdout.write(to_yaml(listing, ascii_only=not shows_unicode()))
     return 0
 
 
@@ -58,6 +60,9 @@ def _row(step: StepDefinition) -> dict[str, object]:
         "description": step.description,
     }
 
+
+_FEWEST = 20
+"""Columns below which a description says nothing, so that a narrow terminal shows none."""
 
 _HEADINGS = ("NAME", "SAGEMAKER TYPE", "FRAMEWORK", "LAYER", "DESCRIPTION")
 
@@ -75,11 +80,11 @@ def _table(view: View) -> list[str]:
     ]
     widths = [max(columns(row[column]) for row in (_HEADINGS, *rows)) for column in range(4)]
     lines = []
-    # Only a terminal has an edge to keep from; a pipe gets the whole text.
-    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    room = terminal_columns()
+    described = not room or room - sum(widths) - 2 * len(widths) >= _FEWEST
     for row in (_HEADINGS, *rows):
         cells = [cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=False)]
-        line = "  ".join([*cells, row[-1]]).rstrip()
+        line = "  ".join([*cells, row[-1]] if described else cells).rstrip()
         lines.append(_cut(line, room) if room else line)
     return lines
 

@@ -6,6 +6,7 @@ This is where the environment, the clock and the working directory are read.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -37,7 +38,9 @@ __all__ = [
     "open_registry",
     "open_view",
     "project_options",
+    "shows_unicode",
     "step_of",
+    "terminal_columns",
     "view_of",
     "workspace_option",
 ]
@@ -81,7 +84,7 @@ def project_options(command: Callable[..., int]) -> Callable[..., int]:
         click.option(
             "--project",
             metavar="DIR",
-            type=click.Path(),
+            type=click.Path(file_okay=False),
             envvar="STEPWELL_PROJECT",
             help="The project's folder, instead of looking for it from here up.",
         ),
@@ -143,6 +146,8 @@ def open_registry(asked: Asked) -> Registry:
 def open_view(asked: Asked, workspace: str | None) -> tuple[Registry, View]:
     """The view that is asked for: by the option, the environment, or else the project's settings.
 
+    That something is left out of it is told on stderr.
+
     Args:
         asked: what the shared options say.
         workspace: what ``--workspace`` or the environment says; empty for the core.
@@ -156,6 +161,10 @@ def open_view(asked: Asked, workspace: str | None) -> tuple[Registry, View]:
     view = view_of(registry, registry.project.settings.workspace if workspace is None else workspace, who)
     if asked.verbose:
         click.echo(f"view: {view.title}{who}", err=True)
+    errors = sum(found.severity is Severity.ERROR for found in view.diagnostics)
+    if errors and not asked.quiet:
+        counted = "1 error" if errors == 1 else f"{errors} errors"
+        click.echo(f"{view.title} has {counted}, and what has one is left out: `stepwell check`", err=True)
     return registry, view
 
 
@@ -192,8 +201,6 @@ def step_of(registry: Registry, view: View, name: str) -> StepDefinition:
             hint = f"`--workspace {elsewhere[0]}` has it"
         elif error.suggestions:
             hint = _did_you_mean(error.suggestions)
-        elif any(found.severity is Severity.ERROR for found in view.diagnostics):
-            hint = "a definition with errors is left out, and `stepwell check` tells them"
         else:
             hint = "`stepwell list` shows all"
         raise click.UsageError(f"there is no step `{name}` in {view.title} ({hint})") from None
@@ -204,9 +211,19 @@ def configuration_of(project: Project) -> str:
     return "pyproject.toml" if project.prefix else CONFIG_NAME
 
 
+def shows_unicode() -> bool:
+    """Whether the output carries every character; where it does not, YAML says them by escapes."""
+    return (sys.stdout.encoding or "ascii").lower().replace("-", "").startswith("utf")
+
+
 def color_wanted() -> bool:
     """Whether to colour: on a terminal, unless ``NO_COLOR`` is set (no-color.org)."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def terminal_columns() -> int:
+    """How wide the terminal is that stdout is; 0 for a pipe or a file, which has no edge to keep from."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
 
 
 def complete_step(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -13,6 +13,7 @@ from stepwell.cli.opening import (
     format_option,
     open_view,
     project_options,
+    shows_unicode,
     step_of,
     workspace_option,
 )
@@ -41,7 +42,7 @@ def command(step: str, workspace: str | None, form: str, asked: Asked) -> int:
     else:
         from stepwell.documents.writing import to_yaml
 
-        sys.stdout.write(to_yaml(record))
+        sys.stdout.write(to_yaml(record, ascii_only=not shows_unicode()))
     return 0
 
 

@@ -114,11 +114,27 @@ class Document:
 
     def holds(self, offset: int) -> bool:
         """Whether a place in the text lies inside a scalar value or a key, so is not a comment."""
-        places = self.locate(self.text)
-        return any(start <= offset < end for start, end in places.keys.values()) or any(
-            start <= offset < end and not isinstance(_at(self.data, pointer), (Mapping, tuple))
-            for pointer, (start, end) in places.values.items()
-        )
+        starts, leaves = _leaves(self.text, self.locate)
+        place = bisect_right(starts, offset) - 1
+        if place < 0:
+            return False
+        (_, end), pointer = leaves[place]
+        if offset >= end:
+            return False
+        return pointer is None or not isinstance(_at(self.data, pointer), (Mapping, tuple))
+
+
+@lru_cache(maxsize=64)
+def _leaves(
+    text: str, locate: Callable[[str], TextMap]
+) -> tuple[list[int], list[tuple[Stretch, Pointer | None]]]:
+    """Every key, and every value that holds no other, in the order of the text; and where each starts."""
+    places = locate(text)
+    holding = {pointer[:-1] for pointer in (*places.keys, *places.values) if pointer}
+    found: list[tuple[Stretch, Pointer | None]] = [(stretch, None) for stretch in places.keys.values()]
+    found += [(stretch, pointer) for pointer, stretch in places.values.items() if pointer not in holding]
+    found.sort(key=lambda leaf: leaf[0])
+    return [stretch[0] for stretch, _ in found], found
 
 
 def _at(data: Any, pointer: Pointer) -> Any:
@@ -144,8 +160,14 @@ def span_of(path: str, text: str, stretch: Stretch) -> Span:
         column=start - begin + 1,
         end_line=end_line,
         end_column=max(start, end) - starts[end_line - 1] + 1,
-        text=text[begin:stop].rstrip("\r\n"),
+        text=_line_text(text, begin, stop),
     )
+
+
+@lru_cache(maxsize=256)
+def _line_text(text: str, begin: int, stop: int) -> str:
+    """One line; the findings of a line share it, however long it is."""
+    return text[begin:stop].rstrip("\r\n")
 
 
 @lru_cache(maxsize=64)

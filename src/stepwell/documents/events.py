@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, final
 
+from yaml.error import MarkedYAMLError
+from yaml.events import ScalarEvent
 from yaml.parser import Parser
 from yaml.reader import Reader
 from yaml.scanner import Scanner
@@ -26,6 +28,21 @@ class _PurePython(Reader, Scanner, Parser):
         Scanner.__init__(self)
         Parser.__init__(self)
 
+    def get_checked_event(self) -> Any:
+        """The next event, refusing the escapes that libyaml refuses: what they say is no character."""
+        try:
+            event: Any = self.get_event()  # type: ignore[no-untyped-call]
+        except ValueError:
+            raise self._no_character(self.get_mark()) from None
+        if isinstance(event, ScalarEvent) and any("\ud800" <= one <= "\udfff" for one in event.value):
+            raise self._no_character(event.start_mark)
+        return event
+
+    def _no_character(self, mark: Any) -> MarkedYAMLError:
+        return MarkedYAMLError(
+            "while parsing a quoted scalar", None, "found invalid Unicode character escape code", mark
+        )
+
 
 def libyaml_version() -> str | None:
     """Which libyaml reads; ``None`` where none does and the same events come more slowly."""
@@ -39,6 +56,7 @@ def libyaml_version() -> str | None:
 
 def next_event_of(text: str) -> Callable[[], Any]:
     """A function that gives one event of a text after another, each with its marks."""
-    parser: Any = _PurePython(text) if CParser is None else CParser(text)
-    following: Callable[[], Any] = parser.get_event
+    if CParser is None:
+        return _PurePython(text).get_checked_event
+    following: Callable[[], Any] = CParser(text).get_event
     return following

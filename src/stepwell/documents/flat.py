@@ -20,9 +20,10 @@ __all__ = ["load"]
 
 _RUN: Final = r"[^\x00-\x1f\x7f#:]"
 _ITEM: Final = r"[A-Za-z_][A-Za-z0-9_.-]*"
+_KEY_TEXT: Final = r"[A-Za-z_$][A-Za-z0-9_$-]{0,127}"
 _LINE: Final = re.compile(
     rf"""
-    ([A-Za-z_$][A-Za-z0-9_$-]*):                           # 1  key
+    ({_KEY_TEXT}):                                         # 1  key
     (?:
       [ ]+(?:
         ([A-Za-z_/]{_RUN}*(?::(?![ ]|\Z){_RUN}*)*)         # 2  plain text
@@ -37,7 +38,7 @@ _LINE: Final = re.compile(
     """,
     re.VERBOSE,
 ).fullmatch
-_A_KEY: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*").fullmatch
+_A_KEY: Final = re.compile(_KEY_TEXT).fullmatch
 _WORD: Final = re.compile(_ITEM).findall
 _KEY, _PLAIN, _INTEGER, _FLOW, _INDENT, _LISTED = 1, 2, 3, 6, 7, 8
 _NOT_TEXT: Final = frozenset(WORDS)

@@ -39,11 +39,17 @@ def _text(dumper: _Dumper, value: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _text)
 
 
-def to_yaml(data: Any) -> str:
-    """One YAML document.
+def to_yaml(data: Any, *, ascii_only: bool = False) -> str:
+    """One YAML document; what would not print is escaped.
 
     Args:
         data: plain data of ``dict``, ``list`` and scalars.
+        ascii_only: whether to escape everything beyond ASCII.
     """
-    text: str = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    text = _dump(data, allow_unicode=not ascii_only)
+    return text if text.replace("\n", "").isprintable() else _dump(data, allow_unicode=False)
+
+
+def _dump(data: Any, *, allow_unicode: bool) -> str:
+    text: str = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=allow_unicode, width=100)
     return text

@@ -30,6 +30,9 @@ MAX_DEPTH: Final = 64
 MAX_EXPANDED: Final = 2_000
 """Values that all aliases of a document may stand for together."""
 
+MAX_EXPANDED_CHARACTERS: Final = 100_000
+"""Characters of keys and scalars that they may stand for together."""
+
 _BREAKS_OF_YAML_1_1: Final = "\x85\u2028\u2029"
 
 
@@ -62,9 +65,12 @@ class _Reader:
     def __init__(self, text: str, places: TextMap | None) -> None:
         self._text = text
         self._places = places
-        self._anchors: dict[str, tuple[Any, int]] = {}
+        self._anchors: dict[str, tuple[Any, int, int]] = {}
         self._expanded = 0
+        self._expanded_characters = 0
         self._values = 0
+        self._characters = 0
+        self._end_of_last = 0
         shown, self._restore = _without_old_breaks(text)
         self._event: Callable[[], Any] = next_event_of(shown)
 
@@ -110,7 +116,7 @@ class _Reader:
                 (start, start + len(written)),
                 "leave the tag out; quote the value if it must stay text",
             )
-        began = self._values
+        began, began_characters = self._values, self._characters
         value: Any
         if type(event) is ScalarEvent:
             value = self._scalar(event)
@@ -120,14 +126,18 @@ class _Reader:
                 message = f"nested more than {MAX_DEPTH} levels deep"
                 raise Unreadable("too-deeply-nested", message, _stretch(event))
             if event.anchor is not None:
-                self._anchors[event.anchor] = (_OPEN, 0)
+                self._anchors[event.anchor] = (_OPEN, 0, 0)
             build = self._mapping if type(event) is MappingStartEvent else self._sequence
             value, end = build(pointer, depth)
+            if not event.flow_style:  # libyaml ends a block where the next one begins
+                end = max(self._end_of_last, event.start_mark.index)
         if event.anchor is not None:
-            self._anchors[event.anchor] = (value, self._values - began + 1)
+            size = self._values - began + 1
+            self._anchors[event.anchor] = (value, size, self._characters - began_characters)
         if self._places is not None:
             start = event.start_mark.index
-            self._places.values[pointer] = (start, max(start, _trimmed(self._text, start, end)))  # type: ignore[index]
+            self._end_of_last = start + len(self._text[start:end].rstrip())
+            self._places.values[pointer] = (start, self._end_of_last)  # type: ignore[index]
         return value
 
     def _mapping(self, pointer: Pointer, depth: int) -> tuple[dict[str, Any], int]:
@@ -173,6 +183,7 @@ class _Reader:
 
     def _scalar(self, event: Any) -> scalars.Scalar:
         token = self._restore(event.value)
+        self._characters += len(token)
         if not event.implicit[0]:
             return token
         try:
@@ -186,7 +197,7 @@ class _Reader:
             ) from None
 
     def _alias(self, event: Any, pointer: Pointer) -> Any:
-        value, size = self._anchors.get(event.anchor, (_MISSING, 0))
+        value, size, characters = self._anchors.get(event.anchor, (_MISSING, 0, 0))
         if value is _MISSING:
             raise Unreadable(
                 "undefined-alias", f"no anchor `&{event.anchor}` stands before this alias", _stretch(event)
@@ -197,6 +208,15 @@ class _Reader:
             )
         self._expanded += size
         self._values += size
+        self._expanded_characters += characters
+        self._characters += characters
+        if self._expanded_characters > MAX_EXPANDED_CHARACTERS:
+            raise Unreadable(
+                "alias-budget",
+                f"the aliases of this file stand for more than {MAX_EXPANDED_CHARACTERS} characters",
+                _stretch(event),
+                "write the values out, or repeat less",
+            )
         if self._expanded > MAX_EXPANDED:
             raise Unreadable(
                 "alias-budget",
@@ -206,6 +226,7 @@ class _Reader:
             )
         if self._places is not None:
             self._places.values[pointer] = _stretch(event)  # type: ignore[index]
+            self._end_of_last = _end(event)
         return value
 
 
@@ -233,14 +254,6 @@ def _end(event: Any) -> int:
 
 def _size(event: Any) -> int:
     return int(event.end_mark.index - event.start_mark.index)
-
-
-def _trimmed(text: str, start: int, end: int) -> int:
-    """The end of a block value without the line breaks and comments that libyaml counts in."""
-    piece = text[start:end].rstrip()
-    while "\n" in piece and piece.rsplit("\n", 1)[1].lstrip().startswith("#") and text[start] not in "|>\"'":
-        piece = piece.rsplit("\n", 1)[0].rstrip()
-    return start + len(piece)
 
 
 def _short(token: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from stepwell.diagnostics import Diagnostic, Severity
 from stepwell.documents import Document, Pointer
@@ -20,6 +20,7 @@ from stepwell.rules import (
     duplicate_config_class,
     duplicate_definition,
     file_name_mismatch,
+    freeze_target,
     naming_style,
     not_in_vocabulary,
     override_changes_name,
@@ -35,6 +36,7 @@ from stepwell.rules.ignores import Ignore, ignores_in
 from stepwell.rules.rule import (
     ALWAYS_TOLD,
     FileScope,
+    FreezeScope,
     Hidden,
     LayerScope,
     Override,
@@ -53,6 +55,7 @@ __all__ = [
     "CONTENT_RULES",
     "FILE_RULES",
     "FIXED_PAGES",
+    "FREEZE_RULES",
     "IGNORE_RULES",
     "LAYER_RULES",
     "OVERRIDE_RULES",
@@ -61,7 +64,9 @@ __all__ = [
     "SHADOW_RULES",
     "VIEW_RULES",
     "WORKSPACE_RULES",
+    "Active",
     "FileScope",
+    "FreezeScope",
     "Hidden",
     "Ignore",
     "LayerScope",
@@ -70,12 +75,15 @@ __all__ = [
     "Shadow",
     "ViewScope",
     "WorkspaceScope",
+    "active",
     "check_severities",
     "ignores_in",
     "page_of",
     "run",
     "severity_of",
 ]
+
+S = TypeVar("S")
 
 FILE_RULES: Final[tuple[Rule[FileScope], ...]] = (
     rule_of(file_name_mismatch),
@@ -100,6 +108,7 @@ VIEW_RULES: Final[tuple[Rule[ViewScope], ...]] = (
     rule_of(alias_collision),
 )
 PLUGIN_RULES: Final[tuple[Rule[tuple[Hidden, ...]], ...]] = (rule_of(plugin_hidden),)
+FREEZE_RULES: Final[tuple[Rule[FreezeScope], ...]] = (rule_of(freeze_target),)
 IGNORE_RULES: Final[tuple[Rule[tuple[Ignore, ...]], ...]] = (rule_of(unused_ignore),)
 
 RULES: Final[Mapping[str, Rule[Any]]] = MappingProxyType(
@@ -113,6 +122,7 @@ RULES: Final[Mapping[str, Rule[Any]]] = MappingProxyType(
             OVERRIDE_RULES,
             VIEW_RULES,
             PLUGIN_RULES,
+            FREEZE_RULES,
             IGNORE_RULES,
         )
         for rule in rules
@@ -134,30 +144,43 @@ def severity_of(rule_id: str) -> Severity:
     return Severity.WARNING if rule_id in _FIXED_WARNINGS else Severity.ERROR
 
 
-def run(
-    rules: tuple[Rule[Any], ...],
-    scope: Any,
+Active = tuple[tuple[Rule[S], Severity], ...]
+"""Rules that run, each with the severity of what it finds."""
+
+
+def active(
+    rules: tuple[Rule[S], ...],
     severities: Mapping[str, str],
     defaults: Mapping[str, Severity | None] = MappingProxyType({}),
-) -> Iterator[Diagnostic]:
-    """Run rules over what they look at, and stamp their findings.
+) -> Active[S]:
+    """The rules that a project lets run.
 
     Args:
-        rules: which ones.
-        scope: what they look at.
+        rules: which ones could.
         severities: what the project says: rule id to ``error``, ``warning``, ``info`` or ``off``.
         defaults: severities that stand in for a rule's own; ``None`` switches it off.
     """
+    found: list[tuple[Rule[S], Severity]] = []
     for rule in rules:
         said = severities.get(rule.id)
-        if said is None:
-            severity = defaults.get(rule.id, rule.severity)
-        else:
+        severity = defaults.get(rule.id, rule.severity)
+        if said is not None:
             severity = None if said == "off" else Severity(said)
         if severity is None and rule.id in ALWAYS_TOLD:
             severity = rule.severity
-        if severity is None:
-            continue
+        if severity is not None:
+            found.append((rule, severity))
+    return tuple(found)
+
+
+def run(rules: Active[S], scope: S) -> Iterator[Diagnostic]:
+    """Run rules over what they look at, and stamp their findings.
+
+    Args:
+        rules: which ones, with their severities.
+        scope: what they look at.
+    """
+    for rule, severity in rules:
         for finding in rule.check(scope):
             yield Diagnostic(rule.id, severity, finding.message, finding.span, finding.help, finding.related)
 

@@ -40,17 +40,21 @@ def check(scope: ViewScope) -> Iterator[Finding]:
     if scope.kind.noun != "step":
         return
     owners: dict[str, Definition] = {}
-    for step in scope.above.values():
+    for step in scope.suspects.values():
         for alias in step.aliases if isinstance(step, StepDefinition) else ():
             named = scope.get(alias)
             other = named or owners.get(alias) or _inherited(scope, alias)
             if other is not None:
                 is_name = "is also the name of a step" if named else f"is also an alias of `{other.name}`"
                 message = f"the alias `{alias}` of `{step.name}` {is_name}"
-                related = Related("the other is" if named else f"`{other.name}` has it in", _name(other))
+                related = (
+                    Related("the other is", _name(other))
+                    if named
+                    else Related(f"`{other.name}` has it in", _alias(other, alias))
+                )
                 yield Finding(message, _alias(step, alias), "remove the alias", (related,))
             owners.setdefault(alias, step)
-    for name, step in scope.above.items():
+    for name, step in scope.suspects.items():
         other = None if name in scope.below else _inherited(scope, name)
         if other is not None:
             message = f"`{name}` is also an alias of `{other.name}`"

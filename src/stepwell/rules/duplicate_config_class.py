@@ -33,7 +33,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from stepwell.diagnostics import Related, Severity, Span
-from stepwell.layers import Layer, given_by
+from stepwell.layers import Layer
 from stepwell.model import Definition, StepDefinition
 from stepwell.rules.rule import Finding, ViewScope
 
@@ -48,7 +48,7 @@ def check(scope: ViewScope) -> Iterator[Finding]:
     """Find the classes of the view's own steps that another step of the view has too."""
     if scope.kind.noun != "step":
         return
-    for config_class, own in _owners(scope.above).items():
+    for config_class, own in _owners(scope.suspects).items():
         inherited = (
             scope.below[name]
             for name in scope.below_by_config_class.get(config_class, ())
@@ -81,6 +81,7 @@ def _owners(definitions: Mapping[str, Definition]) -> dict[str, list[Definition]
 
 
 def _place(step: Definition) -> Span:
-    field = ("config_class",)
-    document = given_by(step.sources, field)
-    return document.value_span(field if "config_class" in document.data else ("name",))
+    for source in step.sources:
+        if "config_class" in source.document.data:
+            return source.document.value_span(("config_class",))
+    return step.sources[-1].document.value_span(("name",))  # by convention, from the name

@@ -28,7 +28,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from stepwell.diagnostics import Related, Severity
-from stepwell.rules.rule import Finding, ViewScope
+from stepwell.model import StepDefinition
+from stepwell.rules.rule import Finding, Override, ViewScope
 
 ID: Final = "override-changes-nothing"
 SEVERITY: Final = Severity.WARNING
@@ -37,7 +38,7 @@ SEVERITY: Final = Severity.WARNING
 def check(scope: ViewScope) -> Iterator[Finding]:
     """Compare each merged definition with the one below it."""
     for override in scope.overrides:
-        if override.base is not None and override.result == override.base:
+        if override.base is not None and _is_the_same(override):
             below = override.base.sources[0].document
             yield Finding(
                 f"this override of `{override.name}` changes nothing",
@@ -45,3 +46,15 @@ def check(scope: ViewScope) -> Iterator[Finding]:
                 "delete the file, or state what should differ",
                 (Related("overrides", below.value_span(("name",))),),
             )
+
+
+def _is_the_same(override: Override) -> bool:
+    result, base = override.result, override.base
+    stated = override.source.document.data
+    if any(
+        getattr(result, field, None) != getattr(base, field, None)
+        for field in stated
+        if field in StepDefinition.FIELDS
+    ):
+        return False  # one field that it states and that differs settles nearly every override
+    return result == base

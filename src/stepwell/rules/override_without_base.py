@@ -40,11 +40,12 @@ SEVERITY: Final = Severity.ERROR
 def check(scope: ViewScope) -> Iterator[Finding]:
     """Find the overrides with nothing below them."""
     noun = scope.kind.noun
+    stem_of = scope.settings.naming.stem
     for override in scope.overrides:
         if override.base is not None or override_changes_name.renamed(scope, override) is not None:
             continue
         span = override.source.document.value_span(("name",))
-        broken = scope.left_out.get(override.name)
+        broken = scope.left_out.get(override.name) or scope.left_out.get(stem_of(override.name))
         if broken is not None:
             message = (
                 f"the {noun} `{override.name}` that this overrides is left out because of its own errors"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from types import ModuleType
 from typing import Any, Final, Generic, NamedTuple, TypeVar, final
 
 from stepwell.diagnostics import Related, Severity, Span
+from stepwell.documents import Document, Pointer
 from stepwell.layers import Source
 from stepwell.model import Definition, Kind, Workspace
 from stepwell.project import Settings
@@ -17,6 +18,7 @@ __all__ = [
     "ALWAYS_TOLD",
     "FileScope",
     "Finding",
+    "FreezeScope",
     "Hidden",
     "LayerScope",
     "Override",
@@ -148,11 +150,13 @@ class ViewScope:
         workspace: whose view; ``None`` for the core.
         below: the core's definitions by name.
         above: the view's own definitions by name, merged; the core's for the core view.
+        suspects: those of the view's own that may collide with another of the view.
         overrides: the workspace's overrides, by path.
         shadows: the workspace's definitions that hide one of the core, by name.
         below_by_config_class: configuration class to the names of the core's steps that have it.
         below_by_alias: alias to the names of the core's steps that have it.
-        left_out: names that a file gives but that are not served, each with a place in that file.
+        left_out: names that a file gives but that are not served, each with a place in that file; where no
+            name can be read, the stem of the file stands for it.
         settings: the project's.
     """
 
@@ -160,6 +164,7 @@ class ViewScope:
     workspace: Workspace | None
     below: Mapping[str, Definition]
     above: Mapping[str, Definition]
+    suspects: Mapping[str, Definition]
     overrides: tuple[Override, ...]
     shadows: tuple[Shadow, ...]
     below_by_config_class: Mapping[str, tuple[str, ...]]
@@ -176,6 +181,24 @@ ALWAYS_TOLD: Final = frozenset({"duplicate-definition", "override-without-base",
 """Rules that can be made milder but not silent: what they find is not served, so somebody must know."""
 
 S = TypeVar("S")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class FreezeScope:
+    """The ``[[freeze]]`` tables of a project.
+
+    Args:
+        config: the configuration that they stand in.
+        prefix: where Stepwell's table stands in it.
+        settings: the project's.
+        steps: the names of every view's steps by workspace; the core's under ``""`` and ``all``.
+    """
+
+    config: Document
+    prefix: Pointer
+    settings: Settings
+    steps: Mapping[str, Collection[str]]
 
 
 @final

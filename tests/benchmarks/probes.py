@@ -1,0 +1,223 @@
+"""What runs in a fresh process: ``probes.py NAME ARGUMENT...`` writes its answer as JSON."""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+def load_stepwell(root: str) -> dict[str, Any]:
+    """``stepwell.open``: what it accepts and refuses."""
+    import stepwell
+    from stepwell.diagnostics import Severity
+
+    registry = stepwell.open(root)
+    found = registry.diagnostics
+    refused = {each.span.path for each in found if each.span and each.severity is Severity.ERROR}
+    configuration = 1
+    return {
+        "accepted": registry.files - configuration - len(refused),
+        "refused": sorted(refused),
+        "steps": len(registry.view()),
+    }
+
+
+def load_naive(root: str) -> dict[str, Any]:
+    """The naive way: what it accepts and refuses."""
+    import peers
+
+    registry = peers.naive_load(root)
+    core = f"{root}/registry.d/"
+    return {
+        "accepted": len(registry.accepted),
+        "refused": sorted(registry.refused),
+        "steps": sum(path.startswith(core) for path in registry.accepted),
+    }
+
+
+def peak_stepwell(root: str) -> int:
+    """Peak memory of a process that opens a project and keeps it, in bytes."""
+    import stepwell
+
+    registry = stepwell.open(root)
+    return _peak(registry)
+
+
+def peak_naive(root: str) -> int:
+    """The same for the naive way."""
+    import peers
+
+    registry = peers.naive_load(root)
+    return _peak(registry)
+
+
+def _peak(kept: object) -> int:
+    # Linux tells the peak of this very program; ru_maxrss also counts what its parent held before.
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return peak if kept is not None else 0
+
+
+def per_file(way: str, root: str, count: str) -> float:
+    """CPU seconds that one way of reading or validating takes for one core file."""
+    found = sorted(Path(root, "registry.d").rglob("*.yaml"))
+    texts = [path.read_text(encoding="utf-8") for path in found[:: max(1, len(found) // int(count))]]
+    read, given = WAYS[way](texts)
+    gc.collect()
+    gc.disable()
+    kept = []
+    started = time.process_time()
+    for each in given:
+        kept.append(read(each))  # noqa: PERF401 - the loop is what is measured
+    took = time.process_time() - started
+    if any(answer is None or answer is False for answer in kept):
+        raise RuntimeError(f"{way} refused a file")
+    return took / len(given)
+
+
+def _flat(texts: list[str]) -> tuple[Callable[[Any], Any], list[Any]]:
+    from stepwell.documents import flat
+
+    return flat.load, texts
+
+
+def _events(texts: list[str]) -> tuple[Callable[[Any], Any], list[Any]]:
+    from stepwell.documents import yaml
+
+    return yaml.load, texts
+
+
+def _loader(texts: list[str]) -> tuple[Callable[[Any], Any], list[Any]]:
+    import yaml
+
+    return lambda text: yaml.load(text, Loader=yaml.CSafeLoader), texts
+
+
+def _schema_and_data(texts: list[str]) -> tuple[Any, list[Any]]:
+    import peers
+
+    read, _ = _loader(texts)
+    schema = json.loads((peers.SCHEMAS / "step.schema.json").read_text(encoding="utf-8"))
+    return schema, [read(text) for text in texts]
+
+
+def _jsonschema_rs(texts: list[str]) -> tuple[Callable[[Any], Any], list[Any]]:
+    import jsonschema_rs
+
+    schema, given = _schema_and_data(texts)
+    return jsonschema_rs.Draft202012Validator(schema).is_valid, given
+
+
+def _jsonschema(texts: list[str]) -> tuple[Callable[[Any], Any], list[Any]]:
+    import jsonschema
+
+    schema, given = _schema_and_data(texts)
+    return jsonschema.Draft202012Validator(schema).is_valid, given
+
+
+WAYS: Final[Mapping[str, Any]] = {
+    "flat": _flat,
+    "events": _events,
+    "CSafeLoader": _loader,
+    "jsonschema-rs": _jsonschema_rs,
+    "jsonschema": _jsonschema,
+}
+
+
+def build_views(root: str, rounds: str) -> dict[str, list[float]]:
+    """CPU seconds for the views of all workspaces, by turns: ours and two ways of copying."""
+    import peers
+    import views
+
+    inputs = views.Inputs.of(root)
+    core, overlays = inputs.plain()
+    views.compare(inputs.views(), peers.copy_tables(core, overlays))
+    laid = inputs.core_tables()
+    return views.timed(
+        int(rounds),
+        {
+            "stepwell": inputs.views,
+            "tables": lambda: peers.copy_tables(core, overlays),
+            "rows": lambda: peers.copy_rows(core, overlays),
+            "stepwell_over_core": lambda: inputs.views_over(laid),
+        },
+    )
+
+
+def merge_views(root: str, rounds: str) -> dict[str, list[float]]:
+    """CPU seconds for the views of all workspaces, by turns: ours and OmegaConf's."""
+    import views
+    from omegaconf import OmegaConf
+
+    inputs = views.Inputs.of(root)
+    plain_core, plain_overlays = inputs.plain()
+    core = OmegaConf.create(views.by_name(plain_core))
+    overlays = [
+        (OmegaConf.create(views.by_name(each.local)), OmegaConf.create(views.by_name(each.override)))
+        for each in plain_overlays
+    ]
+
+    def merge() -> list[Any]:
+        return [OmegaConf.merge(core, local, override) for local, override in overlays]
+
+    merged: list[Any] = [OmegaConf.to_container(table) for table in merge()]
+    views.compare(inputs.views(), merged)
+    return views.timed(int(rounds), {"stepwell": inputs.views, "omegaconf": merge})
+
+
+def look_ups(root: str, rounds: str, repeat: str) -> dict[str, list[float]]:
+    """Seconds for one look-up by name, by turns: in both kinds of view and in a dict."""
+    import random
+    import timeit
+
+    import stepwell
+
+    registry = stepwell.open(root)
+    core, workspace = registry.view(), registry.view(registry.workspaces[0])
+    names = list(core)
+    random.Random(1).shuffle(names)  # noqa: S311 - nothing here is a secret
+    names = names[:1000]
+    tables = {"core": core, "workspace": workspace, "dict": dict(core)}
+    timers = {
+        key: timeit.Timer(
+            "for name in names: table[name]",
+            globals={"names": names, "table": table},
+            timer=time.process_time,
+        )
+        for key, table in tables.items()
+    }
+    took: dict[str, list[float]] = {key: [] for key in timers}
+    for _ in range(int(rounds)):
+        for key, timer in timers.items():
+            took[key].append(timer.timeit(int(repeat)) / int(repeat) / len(names))
+    return took
+
+
+PROBES: Final = (
+    load_stepwell,
+    load_naive,
+    peak_stepwell,
+    peak_naive,
+    per_file,
+    build_views,
+    merge_views,
+    look_ups,
+)
+
+if __name__ == "__main__":
+    asked, *arguments = sys.argv[1:]
+    chosen: Any = next(each for each in PROBES if each.__name__ == asked)
+    sys.stdout.write(json.dumps(chosen(*arguments)))

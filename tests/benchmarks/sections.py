@@ -1,0 +1,249 @@
+"""What is measured: each function gives the rows of one part of the table."""
+
+from __future__ import annotations
+
+import importlib.util
+import py_compile
+import runpy
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import table
+from generating import Size, flat_step, generate, nested_step, write_project
+from measuring import Measured, Pairs, interleaved, paired, probe, run_fresh
+from peers import SCHEMAS, bare_module
+from table import Row
+
+__all__ = ["FULL", "QUICK", "SECTIONS", "Plan"]
+
+SEED: Final = 20_241
+LOAD_TARGET: Final = 5.0
+VIEWS_TARGET: Final = 3.0
+IMPORT_TARGET: Final = 1.1
+TABLES: Final = ("STEP_NAMES", "CONFIG_STEP_REGISTRY", "BUILDER_STEP_NAMES", "SPEC_STEP_TYPES")
+
+STEPWELL: Final = str(Path(sys.executable).with_name("stepwell"))
+NOTHING: Final = (sys.executable, "-c", "pass")
+IMPORT: Final = """\
+import sys, time
+sys.path.insert(0, sys.argv[1])
+started = time.process_time_ns()
+import step_names
+sys.stdout.write(str(time.process_time_ns() - started))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much is measured.
+
+    Args:
+        size: the project of most measurements.
+        nested: the project whose definitions are not flat.
+        merged: the project that OmegaConf merges.
+        frozen: core steps of each frozen module; the middle one is also the small project of the
+            measurement of memory.
+        sample: files for the figures of one file.
+        checked: files for check-jsonschema.
+        rounds: pairs of whole loads.
+        short_rounds: pairs of everything that is quick.
+    """
+
+    size: Size
+    nested: Size
+    merged: Size
+    frozen: tuple[int, int, int]
+    sample: int
+    checked: int
+    rounds: int
+    short_rounds: int
+
+
+FULL: Final = Plan(
+    size=Size(steps=10_000, folders=120, workspaces=100, local=50, hiding=2, override=20),
+    nested=Size(steps=2_000, folders=120),
+    merged=Size(steps=500, folders=60, workspaces=2, local=50, hiding=0, override=20),
+    frozen=(20, 1_000, 10_000),
+    sample=2_000,
+    checked=200,
+    rounds=7,
+    short_rounds=21,
+)
+QUICK: Final = Plan(
+    size=Size(steps=240, folders=12, workspaces=3, local=6, hiding=1, override=4),
+    nested=Size(steps=40, folders=12),
+    merged=Size(steps=20, folders=4, workspaces=2, local=5, hiding=0, override=4),
+    frozen=(5, 20, 40),
+    sample=40,
+    checked=4,
+    rounds=1,
+    short_rounds=1,
+)
+
+
+def cold_load(plan: Plan, folder: Path) -> Iterator[Row]:
+    """A whole load in a fresh process."""
+    root = folder / "project"
+    generate(root, plan.size, SEED, flat_step)
+    _hold_refusals_equal(folder / "refused")
+    files = plan.size.files
+    pairs = _loads(plan.rounds, root, files)
+    cpu, wall = paired(pairs, lambda measured: measured.cpu), paired(pairs, lambda measured: measured.wall)
+    each = Pairs(tuple(one / files for one in cpu.ours), tuple(one / files for one in cpu.theirs))
+    naive = "CSafeLoader + jsonschema"
+    yield table.faster(f"cold load of {files:,} files, CPU", cpu, naive, LOAD_TARGET)
+    yield table.faster(f"cold load of {files:,} files, wall", wall, naive, LOAD_TARGET)
+    yield table.faster("the same, CPU of one file", each, naive)
+    nested = folder / "nested"
+    generate(nested, plan.nested, SEED, nested_step)
+    pairs = _loads(plan.rounds, nested, plan.nested.files)
+    label = f"cold load of {plan.nested.files:,} files, none of them flat, CPU"
+    yield table.faster(label, paired(pairs, lambda measured: measured.cpu), naive)
+    if importlib.util.find_spec("check_jsonschema"):
+        yield _check_jsonschema(plan, folder / "checked")
+
+
+def _loads(rounds: int, root: Path, files: int) -> list[tuple[Measured, Measured]]:
+    answers = interleaved(rounds, partial(probe, "load_stepwell", root), partial(probe, "load_naive", root))
+    for (_, ours), (_, theirs) in answers:
+        if ours != theirs or ours["accepted"] != files:
+            raise RuntimeError(f"the two ways differ on {files} files: {ours} and {theirs}")
+    return [(ours, theirs) for (ours, _), (theirs, _) in answers]
+
+
+def _hold_refusals_equal(root: Path) -> None:
+    folder = "registry.d/steps"
+    refused = {
+        f"{folder}/unknown_field.yaml": "name: UnknownField\ndescription: One.\nbulider_step_name: One\n",
+        f"{folder}/wrong_type.yaml": "name: WrongType\ndescription: Two.\npriority: high\n",
+        f"{folder}/missing_field.yaml": "name: MissingField\n",
+        f"{folder}/broken_text.yaml": "name: BrokenText\ndescription: [Four\n",
+    }
+    write_project(root, {**refused, f"{folder}/sound.yaml": "name: Sound\ndescription: Five.\n"})
+    expected = {"accepted": 1, "refused": sorted(refused), "steps": 1}
+    for way in ("load_stepwell", "load_naive"):
+        _, answer = probe(way, root)
+        if answer != expected:
+            raise RuntimeError(f"{way} gives {answer} instead of {expected}")
+
+
+def _check_jsonschema(plan: Plan, root: Path) -> Row:
+    generate(root, Size(plan.checked, folders=min(plan.checked, 20)), SEED, flat_step)
+    files = [str(path) for path in sorted((root / "registry.d").rglob("*.yaml"))]
+    schema = str(SCHEMAS / "step.schema.json")
+    other = [sys.executable, "-m", "check_jsonschema", "--schemafile", schema, *files]
+    command = partial(run_fresh, [STEPWELL, "check"], cwd=root)
+    pairs = interleaved(plan.rounds, command, partial(run_fresh, other, cwd=root))
+    cpu = paired(pairs, lambda measured: measured.cpu)
+    return table.faster(f"`stepwell check` of {plan.checked} steps, CPU", cpu, "check-jsonschema")
+
+
+def one_file(plan: Plan, folder: Path) -> Iterator[Row]:
+    """Reading and validating one file."""
+
+    def seconds(way: str) -> float:
+        _, answer = probe("per_file", way, folder / "project", plan.sample)
+        return float(answer)
+
+    for label, ours, theirs in (
+        ("reading a flat file", "flat", "CSafeLoader"),
+        ("reading any other file, from events", "events", "CSafeLoader"),
+        ("validating: jsonschema-rs", "jsonschema-rs", "jsonschema"),
+    ):
+        pairs = interleaved(plan.rounds, partial(seconds, ours), partial(seconds, theirs))
+        yield table.faster(f"{label}, CPU", paired(pairs), theirs)
+
+
+def views(plan: Plan, folder: Path) -> Iterator[Row]:
+    """The views of all workspaces."""
+    _, took = probe("build_views", folder / "project", plan.rounds)
+    count = plan.size.workspaces
+
+    def pairs(ours: str, theirs: str) -> Pairs:
+        return Pairs(tuple(took[ours]), tuple(took[theirs]))
+
+    shared, own = "copying dicts", "copying dicts and their rows"
+    yield table.within(f"building all {count} views", pairs("stepwell", "tables"), shared, VIEWS_TARGET)
+    yield table.within(f"building all {count} views", pairs("stepwell", "rows"), own)
+    label = f"the same {count} over a core that is laid"
+    yield table.within(label, pairs("stepwell_over_core", "tables"), shared)
+    merged = folder / "merged"
+    generate(merged, plan.merged, SEED, flat_step)
+    _, took = probe("merge_views", merged, max(1, plan.rounds // 2))
+    label = f"building {plan.merged.workspaces} views over {plan.merged.steps} steps"
+    yield table.faster(label, pairs("stepwell", "omegaconf"), "OmegaConf.merge")
+
+
+def frozen_import(plan: Plan, folder: Path) -> Iterator[Row]:
+    """The import of a frozen module."""
+    for steps in plan.frozen:
+        root = folder / f"frozen{steps}"
+        generate(root, Size(steps, folders=min(steps, 120)), SEED, flat_step)
+        run_fresh([STEPWELL, "freeze"], cwd=root)
+        frozen, bare = root / "step_names.py", root / "bare" / "step_names.py"
+        _write_bare(frozen, bare)
+        _ = [py_compile.compile(str(path), doraise=True) for path in (frozen, bare)]
+        pairs = interleaved(plan.short_rounds, _importing(frozen), _importing(bare))
+        statement = paired(pairs, lambda measured: int(measured.output) / 1e9)
+        process = paired(pairs, lambda measured: measured.cpu)
+        label = f"import of the frozen module, {steps:,} steps"
+        yield table.within(f"{label}, the statement", statement, "bare literals", IMPORT_TARGET)
+        yield table.within(f"{label}, the process", process, "bare literals", IMPORT_TARGET)
+
+
+def _write_bare(frozen: Path, bare: Path) -> None:
+    module = runpy.run_path(str(frozen))
+    tables: Mapping[str, Any] = {name: module[name] for name in TABLES}
+    bare.parent.mkdir()
+    bare.write_text(bare_module(tables), encoding="utf-8")
+    if {name: runpy.run_path(str(bare))[name] for name in TABLES} != tables:
+        raise RuntimeError("the bare module does not hold the same tables")
+
+
+def _importing(module: Path) -> Callable[[], Measured]:
+    return partial(run_fresh, [sys.executable, "-I", "-S", "-c", IMPORT, str(module.parent)])
+
+
+def look_up(plan: Plan, folder: Path) -> Iterator[Row]:
+    """One look-up by name."""
+    _, took = probe("look_ups", folder / "project", plan.short_rounds, 20)
+    for label, key in (("the core", "core"), ("a workspace", "workspace")):
+        pairs = Pairs(tuple(took[key]), tuple(took["dict"]))
+        yield table.within(f"`view[name]`, {label}", pairs, "`dict[name]`")
+
+
+def commands(plan: Plan, folder: Path) -> Iterator[Row]:  # noqa: ARG001 - this one looks at the repository
+    """The command's own start."""
+    for arguments in (("--version",), ("check",)):
+        command = partial(run_fresh, [STEPWELL, *arguments], cwd=SCHEMAS.parent)
+        pairs = interleaved(plan.short_rounds, command, partial(run_fresh, NOTHING))
+        label = f"`stepwell {arguments[0]}`" + (" of this repository" if arguments == ("check",) else "")
+        yield table.within(f"{label}, CPU", paired(pairs, lambda one: one.cpu), "`python -c pass`")
+        yield table.within(f"{label}, wall", paired(pairs, lambda one: one.wall), "`python -c pass`")
+
+
+def memory(plan: Plan, folder: Path) -> Iterator[Row]:
+    """Peak memory, from differences between projects of different sizes."""
+    full, core_only, small = folder / "project", folder / "core-only", folder / f"frozen{plan.frozen[1]}"
+    generate(core_only, replace(plan.size, workspaces=0), SEED, flat_step)
+    peaks = {way: [_peak(way, root) for root in (full, core_only, small)] for way in ("stepwell", "naive")}
+    thousands = (plan.size.steps - plan.frozen[1]) / 1000
+    per_thousand = {way: (core - less) / thousands for way, (_, core, less) in peaks.items()}
+    per_workspace = {way: (whole - core) / plan.size.workspaces for way, (whole, core, _) in peaks.items()}
+    naive = "CSafeLoader + jsonschema"
+    files = f"{plan.size.local} local, {plan.size.override} override files"
+    yield table.amount("peak memory of 1,000 steps", per_thousand["stepwell"], naive, per_thousand["naive"])
+    label = f"peak memory of a workspace ({files})"
+    yield table.amount(label, per_workspace["stepwell"], naive, per_workspace["naive"])
+
+
+def _peak(way: str, root: Path) -> float:
+    _, answer = probe(f"peak_{way}", root)
+    return float(answer)
+
+
+SECTIONS: Final = (cold_load, one_file, views, frozen_import, look_up, commands, memory)

@@ -1,0 +1,106 @@
+"""One row a measurement, its figures in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from measuring import Pairs
+
+__all__ = ["Row", "amount", "faster", "line", "table", "within"]
+
+HEADINGS: Final = ("measured", "Stepwell", "beside", "takes", "ratio", "target", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One measurement, in words.
+
+    Args:
+        measured: what.
+        ours: Stepwell's median.
+        beside: the other way.
+        theirs: its median.
+        ratio: the median of the ratios of all pairs, with the smallest and the largest.
+        target: what is promised.
+        verdict: ``met``, ``not met``, or nothing where nothing is promised.
+    """
+
+    measured: str
+    ours: str
+    beside: str = ""
+    theirs: str = ""
+    ratio: str = ""
+    target: str = ""
+    verdict: str = ""
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The cells, in the order of the headings."""
+        return (
+            self.measured, self.ours, self.beside, self.theirs, self.ratio, self.target, self.verdict
+        )  # fmt: skip
+
+
+def faster(measured: str, pairs: Pairs, beside: str, at_least: float | None = None) -> Row:
+    """Stepwell beside something slower, perhaps with a factor that it must reach."""
+    ratio, spread = _spread(pairs.ratios)
+    target = f"at least {at_least:g}x" if at_least else ""
+    verdict = ("met" if ratio >= at_least else "not met") if at_least else ""
+    return _row(measured, pairs, beside, f"{_factor(ratio)}x as fast ({spread})", target, verdict)
+
+
+def within(measured: str, pairs: Pairs, beside: str, at_most: float | None = None) -> Row:
+    """Stepwell beside something that does less, perhaps with a factor that it must keep to."""
+    ratio, spread = _spread([1 / ratio for ratio in pairs.ratios])
+    target = f"at most {at_most:g}x" if at_most else ""
+    verdict = ("met" if ratio <= at_most else "not met") if at_most else ""
+    return _row(measured, pairs, beside, f"{_factor(ratio)}x the time ({spread})", target, verdict)
+
+
+def amount(measured: str, ours: float, beside: str, theirs: float) -> Row:
+    """Two amounts of memory in bytes, side by side."""
+    ratio = f"{_factor(ours / theirs)}x as much" if theirs > 0 else ""
+    return Row(measured, _bytes_as_text(ours), beside, _bytes_as_text(theirs), ratio)
+
+
+def _row(measured: str, pairs: Pairs, other: str, ratio: str, target: str, verdict: str) -> Row:
+    ours, theirs = map(_seconds_as_text, pairs.middle)
+    return Row(measured, ours, other, theirs, ratio, target, verdict)
+
+
+def _spread(ratios: Iterable[float]) -> tuple[float, str]:
+    ordered = sorted(ratios)
+    half = len(ordered) // 2
+    middle = ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+    return middle, f"{_factor(ordered[0])} to {_factor(ordered[-1])}"
+
+
+def _factor(ratio: float) -> str:
+    return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.0f}"
+
+
+def _seconds_as_text(seconds: float) -> str:
+    """A duration with three figures in the unit that fits it."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if seconds >= size:
+            return (
+                f"{seconds / size:.3g} {unit}" if seconds < 999.5 * size else f"{seconds / size:.0f} {unit}"
+            )
+    return f"{seconds * 1e9:.3g} ns"
+
+
+def _bytes_as_text(amount: float) -> str:
+    """An amount of memory in KiB, or MiB where it is more than one."""
+    return f"{amount / 1024:.0f} KiB" if amount < 1024 * 1024 else f"{amount / 1024 / 1024:.2f} MiB"
+
+
+def line(cells: Iterable[str]) -> str:
+    """One line of a Markdown table."""
+    return f"| {' | '.join(cells)} |\n"
+
+
+def table(rows: Iterable[Row]) -> str:
+    """The rows as a Markdown table."""
+    return "".join(map(line, (HEADINGS, ("---",) * len(HEADINGS), *(row.cells for row in rows))))

@@ -1,0 +1,105 @@
+"""`make bench` measures everything that its page promises; nothing here depends on how fast it is."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+FIGURE = re.compile(r"-?\d+(?:\.\d+)? (?:s|ms|µs|ns|KiB|MiB)")
+RATIO = re.compile(r"\d+(?:\.\d+)?x as fast \(.+ to .+\)|\d+(?:\.\d+)?x the time \(.+ to .+\)")
+
+MEASURED = (
+    ("cold load of 273 files, CPU", "CSafeLoader + jsonschema", "at least 5x"),
+    ("cold load of 273 files, wall", "CSafeLoader + jsonschema", "at least 5x"),
+    ("the same, CPU of one file", "CSafeLoader + jsonschema", ""),
+    ("cold load of 40 files, none of them flat, CPU", "CSafeLoader + jsonschema", ""),
+    *(
+        [("`stepwell check` of 4 steps, CPU", "check-jsonschema", "")]
+        if importlib.util.find_spec("check_jsonschema")
+        else []
+    ),
+    ("reading a flat file, CPU", "CSafeLoader", ""),
+    ("reading any other file, from events, CPU", "CSafeLoader", ""),
+    ("validating: jsonschema-rs, CPU", "jsonschema", ""),
+    ("building all 3 views", "copying dicts", "at most 3x"),
+    ("building all 3 views", "copying dicts and their rows", ""),
+    ("the same 3 over a core that is laid", "copying dicts", ""),
+    ("building 2 views over 20 steps", "OmegaConf.merge", ""),
+    ("import of the frozen module, 5 steps, the statement", "bare literals", "at most 1.1x"),
+    ("import of the frozen module, 5 steps, the process", "bare literals", "at most 1.1x"),
+    ("import of the frozen module, 20 steps, the statement", "bare literals", "at most 1.1x"),
+    ("import of the frozen module, 20 steps, the process", "bare literals", "at most 1.1x"),
+    ("import of the frozen module, 40 steps, the statement", "bare literals", "at most 1.1x"),
+    ("import of the frozen module, 40 steps, the process", "bare literals", "at most 1.1x"),
+    ("`view[name]`, the core", "`dict[name]`", ""),
+    ("`view[name]`, a workspace", "`dict[name]`", ""),
+    ("`stepwell --version`, CPU", "`python -c pass`", ""),
+    ("`stepwell --version`, wall", "`python -c pass`", ""),
+    ("`stepwell check` of this repository, CPU", "`python -c pass`", ""),
+    ("`stepwell check` of this repository, wall", "`python -c pass`", ""),
+    ("peak memory of 1,000 steps", "CSafeLoader + jsonschema", ""),
+    ("peak memory of a workspace (6 local, 4 override files)", "CSafeLoader + jsonschema", ""),
+)
+
+
+@pytest.fixture(scope="module")
+def ran(
+    tmp_path_factory: pytest.TempPathFactory, environment: Mapping[str, str]
+) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """A folder in which a quick run was made, and how it ended."""
+    folder = tmp_path_factory.mktemp("benchmarks")
+    scratch = folder / "scratch"
+    scratch.mkdir()
+    done = subprocess.run(
+        [sys.executable, REPOSITORY / "tests/benchmarks/run.py", "--quick", "--output", folder / "page.md"],
+        cwd=folder,
+        env={**environment, "TMPDIR": str(scratch)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=300,
+        check=False,
+    )
+    return folder, done
+
+
+def test_every_row_has_its_figures(ran: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    _, done = ran
+    assert (done.returncode, done.stdout.count("\n")) == (0, len(MEASURED) + 2), done.stderr
+    found = []
+    for line in done.stdout.splitlines()[2:]:
+        measured, ours, beside, theirs, ratio, target, verdict = (
+            cell.strip() for cell in line.strip().removeprefix("|").removesuffix("|").split("|")
+        )
+        found.append((measured, beside, target))
+        assert FIGURE.fullmatch(ours), line
+        assert FIGURE.fullmatch(theirs), line
+        assert measured.startswith("peak memory") or RATIO.fullmatch(ratio), line
+        assert verdict == "", line
+    assert tuple(found) == MEASURED
+
+
+def test_the_page_shows_the_table_and_the_machine_without_its_paths(
+    ran: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    folder, done = ran
+    page = (folder / "page.md").read_text(encoding="utf-8")
+    assert page.startswith("# Benchmarks\n\n`make bench` measures everything on this page in one run")
+    assert f"\n\n{done.stdout}\nThis was a quick run on small projects: no target is judged.\n" in page
+    python = ".".join(map(str, sys.version_info[:3]))
+    assert re.search(rf"^- .+, \d+ cores, .+\n- CPython {re.escape(python)}$", page, re.MULTILINE)
+    for path in (REPOSITORY, folder, Path(sys.prefix)):
+        assert str(path) not in page
+
+
+def test_nothing_but_the_page_is_left_behind(ran: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    folder, _ = ran
+    assert sorted(path.name for path in folder.rglob("*")) == ["page.md", "scratch"]

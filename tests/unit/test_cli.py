@@ -1,0 +1,533 @@
+"""The command as a whole: its version and help, where it looks for a project, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from stepwell.cli import COMMANDS, run
+from stepwell.version import __version__
+
+if TYPE_CHECKING:
+    from tests.conftest import Project, RunStepwell
+
+SCORING = {
+    "stepwell.toml": '[[freeze]]\noutput = "generated/step_names.py"\n',
+    "registry.d/steps/scoring.yaml": (
+        "name: Scoring\nsagemaker_step_type: Processing\ndescription: Score a batch.\n"
+    ),
+    "workspaces/alice/override/steps/scoring.yaml": "name: Scoring\npriority: 50\n",
+}
+READING = ["check", "list", "show Scoring", "explain Scoring.priority", "freeze --output -"]
+"""Every command that reads a project, as it is typed."""
+
+Drive = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def drive(environment: Mapping[str, str]) -> Drive:
+    """A function that runs Python code with an argument list, as the command would be run."""
+
+    def run_it(code: str, *arguments: str, cwd: Path, **options: Any) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            cwd=cwd,
+            env={**environment, **options.pop("env", {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=120,
+            check=False,
+            **options,
+        )
+        return subprocess.CompletedProcess(
+            done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
+        )
+
+    return run_it
+
+
+# --- version and help
+
+
+def test_the_version_is_one_line(run_stepwell: RunStepwell, tmp_path: Path) -> None:
+    ran = run_stepwell("--version", cwd=tmp_path)
+    assert (ran.exit_code, ran.stdout, ran.stderr) == (0, f"stepwell {__version__}\n", "")
+
+
+@pytest.mark.parametrize("arguments", [("--version", "--verbose"), ("-v", "--version")])
+def test_the_version_tells_more_when_asked(
+    run_stepwell: RunStepwell, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    ran = run_stepwell(*arguments, cwd=tmp_path)
+    assert re.fullmatch(
+        rf"stepwell {re.escape(__version__)}\n"
+        r"YAML reader: (libyaml [0-9.]+|PyYAML's own parser \(.*\))\n"
+        r"Python [0-9.a-z+]+\npyyaml \S+\njsonschema \S+\njsonschema-rs \S+\ntomli \S+\n",
+        ran.stdout,
+    )
+    assert (ran.exit_code, ran.stderr) == (0, "")
+
+
+def test_the_version_says_when_libyaml_is_missing(drive: Drive, tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.modules['yaml._yaml'] = None\n"
+        "from stepwell.cli import run\n"
+        "sys.exit(run(['--version', '--verbose']))"
+    )
+    ran = drive(code, cwd=tmp_path)
+    assert ran.stdout.splitlines()[1] == (
+        "YAML reader: PyYAML's own parser (this PyYAML was built without libyaml, so reading is slower)"
+    )
+
+
+def test_help_lists_every_command_with_a_whole_sentence(run_stepwell: RunStepwell, tmp_path: Path) -> None:
+    ran = run_stepwell("--help", cwd=tmp_path)
+    assert (ran.exit_code, ran.stderr) == (0, "")
+    listed = ran.stdout.partition("Commands:\n")[2].partition("\n\n")[0]
+    told = dict(re.fullmatch(r"  (\S+) +(.*)", line).groups() for line in listed.splitlines())  # type: ignore[union-attr]
+    assert list(told) == list(COMMANDS)
+    assert [words for words in told.values() if not words.endswith(".") or words.endswith("..")] == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_each_command_has_help_with_examples_of_itself(
+    run_stepwell: RunStepwell, tmp_path: Path, name: str, flag: str
+) -> None:
+    ran = run_stepwell(name, flag, cwd=tmp_path)
+    assert (ran.exit_code, ran.stderr) == (0, "")
+    assert ran.stdout.startswith(f"Usage: stepwell {name} ")
+    examples = ran.stdout.partition("Examples:\n")[2].splitlines()
+    assert len(examples) >= 2
+    assert [line for line in examples if not line.startswith(f"    stepwell {name}")] == []
+
+
+def test_without_a_command_the_help_goes_to_stderr(run_stepwell: RunStepwell, tmp_path: Path) -> None:
+    ran = run_stepwell(cwd=tmp_path)
+    assert (ran.exit_code, ran.stdout) == (2, "")
+    assert ran.stderr.startswith("Usage: stepwell [OPTIONS] COMMAND [ARGS]...\n")
+
+
+# --- mistakes on the command line: one line on stderr, exit code 2
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("chek", "there is no command `chek` (did you mean `check`?)"),
+        ("frobnicate", "there is no command `frobnicate` (`stepwell --help` lists them)"),
+        ("--frob", "No such option '--frob'."),
+        *[(f"{one} --frob", "No such option '--frob'.") for one in COMMANDS],
+        ("show", "Missing argument 'STEP'."),
+        ("explain", "Missing argument 'STEP[.FIELD]'."),
+        ("list extra", "Got unexpected extra argument (extra)"),
+        ("show Scoring extra", "Got unexpected extra argument (extra)"),
+        ("explain Scoring extra", "Got unexpected extra argument (extra)"),
+        ("freeze extra", "Got unexpected extra argument (extra)"),
+        ("schema step extra", "Got unexpected extra argument (extra)"),
+        ("explain-rule shadows-core extra", "Got unexpected extra argument (extra)"),
+        ("init new extra", "Got unexpected extra argument (extra)"),
+        *[(f"{one} --project", "Option '--project' requires an argument.") for one in READING],
+        *[(f"{one} --workspace", "Option '--workspace' requires an argument.") for one in READING],
+        *[(f"{one} -w", "Option '-w' requires an argument.") for one in READING],
+        *[(f"{one} --quiet=yes", "Option '--quiet' does not take a value.") for one in READING],
+        *[(f"{one} --verbose=yes", "Option '--verbose' does not take a value.") for one in READING],
+        ("check --fail-on", "Option '--fail-on' requires an argument."),
+        ("check --fail-on info", "Invalid value for '--fail-on': 'info' is not one of 'error', 'warning'."),
+        (
+            "check --format xml",
+            (
+                "Invalid value for '--format': 'xml' is not one of "
+                "'text', 'concise', 'json', 'github', 'sarif', 'junit'."
+            ),
+        ),
+        (
+            "list --format text",
+            "Invalid value for '--format': 'text' is not one of 'table', 'json', 'yaml'.",
+        ),
+        (
+            "show Scoring --format table",
+            "Invalid value for '--format': 'table' is not one of 'yaml', 'json'.",
+        ),
+        (
+            "explain Scoring --format yaml",
+            "Invalid value for '--format': 'yaml' is not one of 'text', 'json'.",
+        ),
+        ("freeze --output", "Option '--output' requires an argument."),
+        ("freeze --check=yes", "Option '--check' does not take a value."),
+        *[
+            (f"{one} -w alcie", "unknown workspace: alcie (did you mean `alice`?)")
+            for one in ("check", "list", "show Scoring", "explain Scoring", "freeze --output -", "freeze")
+        ],
+        ("list -w zed", "unknown workspace: zed (the project has alice)"),
+        ("list -w ../alice", "unknown workspace: ../alice (the project has alice)"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_one_line(
+    project: Project,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    environment: Mapping[str, str],
+    line: str,
+    message: str,
+) -> None:
+    for name in os.environ.keys() - environment.keys():
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(project(SCORING))
+    exit_code = run(line.split())  # in this process: there are many, and each is refused early
+    assert (exit_code, *capsys.readouterr()) == (2, "", f"error: {message}\n")
+
+
+# --- which project
+
+
+@pytest.mark.parametrize("line", READING)
+def test_a_command_works_from_any_folder_of_a_project(
+    project: Project, run_stepwell: RunStepwell, line: str
+) -> None:
+    root = project(SCORING)
+    at_the_top = run_stepwell(*line.split(), cwd=root)
+    deep = run_stepwell(*line.split(), cwd=root / "workspaces" / "alice" / "override" / "steps")
+    assert at_the_top.exit_code == 0
+    assert re.sub(r"0\.\d\d s", "", deep.stdout) == re.sub(r"0\.\d\d s", "", at_the_top.stdout)
+    assert deep.stderr == at_the_top.stderr == ""
+
+
+@pytest.mark.parametrize("line", READING)
+def test_a_project_is_named_by_option_or_environment(
+    project: Project, run_stepwell: RunStepwell, tmp_path: Path, line: str
+) -> None:
+    root = project(SCORING)
+    by_option = run_stepwell(*line.split(), "--project", str(root), cwd=tmp_path)
+    relative = run_stepwell(*line.split(), "--project", "project", cwd=tmp_path)
+    by_environment = run_stepwell(*line.split(), cwd=tmp_path, env={"STEPWELL_PROJECT": str(root)})
+    option_wins = run_stepwell(
+        *line.split(), "--project", str(root), cwd=tmp_path, env={"STEPWELL_PROJECT": "/nowhere"}
+    )
+    for ran in (by_option, relative, by_environment, option_wins):
+        assert (ran.exit_code, ran.stderr) == (0, "")
+        assert ran.stdout != ""
+
+
+@pytest.mark.parametrize("line", READING)
+def test_no_project_is_one_line(run_stepwell: RunStepwell, tmp_path: Path, line: str) -> None:
+    ran = run_stepwell(*line.split(), cwd=tmp_path)
+    assert (ran.exit_code, ran.stdout) == (2, "")
+    assert ran.stderr == (
+        f"error: no Stepwell project here: neither {tmp_path} nor any folder above it holds a stepwell.toml "
+        "(or a pyproject.toml with a [tool.stepwell] table); `stepwell init` makes one\n"
+    )
+
+
+def test_a_named_project_must_be_one(project: Project, run_stepwell: RunStepwell) -> None:
+    root = project(SCORING)
+    missing = run_stepwell("list", "--project", "nowhere", cwd=root)
+    assert (missing.exit_code, missing.stderr) == (2, "error: no such folder: nowhere\n")
+    file = run_stepwell("list", "--project", "stepwell.toml", cwd=root)
+    assert file.exit_code == 2
+    assert file.stderr == "error: Invalid value for '--project': Directory 'stepwell.toml' is a file.\n"
+    inner = run_stepwell("list", "--project", "registry.d", cwd=root)
+    assert inner.exit_code == 2
+    assert inner.stderr == (
+        "error: no Stepwell project: registry.d holds no stepwell.toml; `stepwell init` makes one\n"
+    )
+
+
+def test_a_working_directory_that_is_gone_is_one_line(drive: Drive, tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from stepwell.cli import run\n"
+        "os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')\n"
+        "sys.exit(run(['list']))"
+    )
+    ran = drive(code, cwd=tmp_path)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr == "error: the working directory is gone; go to a folder that exists\n"
+
+
+@pytest.mark.parametrize("line", READING)
+def test_a_path_with_spaces_and_letters_beyond_ascii(
+    run_stepwell: RunStepwell, tmp_path: Path, line: str
+) -> None:
+    root = tmp_path / "mes étapes 名前 %s {x}"
+    for path, text in SCORING.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text, encoding="utf-8")
+    ran = run_stepwell(*line.split(), "--project", str(root), cwd=root)
+    assert (ran.exit_code, ran.stderr) == (0, "")
+
+
+# --- quiet and verbose
+
+
+@pytest.mark.parametrize("line", READING)
+def test_verbose_says_on_stderr_which_project_is_read(
+    project: Project, run_stepwell: RunStepwell, line: str
+) -> None:
+    root = project(SCORING)
+    plain = run_stepwell(*line.split(), cwd=root)
+    verbose = run_stepwell(*line.split(), "-v", cwd=root)
+    told = verbose.stderr.splitlines()
+    assert told[0] == f"project: {root}/stepwell.toml"
+    assert re.fullmatch(r"files read: 3 in \d+\.\d\d s", told[1])
+    assert told[2:] == (["view: the core"] if line.split()[0] in {"list", "show", "explain"} else [])
+    assert re.sub(r"0\.\d\d s", "", verbose.stdout) == re.sub(r"0\.\d\d s", "", plain.stdout)
+    assert verbose.exit_code == plain.exit_code == 0
+
+
+@pytest.mark.parametrize("line", [one for one in READING if one != "check"])
+def test_quiet_leaves_the_answer_as_it_is(project: Project, run_stepwell: RunStepwell, line: str) -> None:
+    root = project(SCORING)
+    assert run_stepwell(*line.split(), "-q", cwd=root) == run_stepwell(*line.split(), cwd=root)
+
+
+# --- whose view
+
+
+SHOWING = ["list", "show Scoring", "explain Scoring.priority"]
+
+
+@pytest.mark.parametrize("line", SHOWING)
+@pytest.mark.parametrize("variable", ["STEPWELL_WORKSPACE", "CURSUS_WORKSPACE_ID"])
+def test_the_environment_names_the_workspace(
+    project: Project, run_stepwell: RunStepwell, line: str, variable: str
+) -> None:
+    root = project(SCORING)
+    by_option = run_stepwell(*line.split(), "--workspace", "alice", cwd=root)
+    assert run_stepwell(*line.split(), cwd=root, env={variable: "alice"}) == by_option
+    assert by_option.stdout != run_stepwell(*line.split(), cwd=root).stdout
+    told = run_stepwell(*line.split(), "-v", cwd=root, env={variable: "alice"}).stderr.splitlines()[2]
+    assert told == f"view: workspace alice, as {variable} says"
+
+
+@pytest.mark.parametrize("line", SHOWING)
+def test_the_option_wins_over_the_environment_and_that_over_the_settings(
+    project: Project, run_stepwell: RunStepwell, line: str
+) -> None:
+    root = project({**SCORING, "stepwell.toml": '[project]\nworkspace = "alice"\n'})
+    alice = run_stepwell(*line.split(), "-w", "alice", cwd=root)
+    core = run_stepwell(*line.split(), "-w", "", cwd=root)
+    assert core.stdout != alice.stdout
+    assert run_stepwell(*line.split(), cwd=root) == alice
+    assert run_stepwell(*line.split(), "-w", "", cwd=root, env={"STEPWELL_WORKSPACE": "alice"}) == core
+    assert run_stepwell(*line.split(), "-w", "alice", cwd=root, env={"STEPWELL_WORKSPACE": "zed"}) == alice
+
+
+@pytest.mark.parametrize(
+    ("env", "settings", "message"),
+    [
+        (
+            {"CURSUS_WORKSPACE_ID": "alcie"},
+            "",
+            "unknown workspace: alcie, as CURSUS_WORKSPACE_ID says (did you mean `alice`?)",
+        ),
+        (
+            {},
+            '[project]\nworkspace = "zed"\n',
+            "unknown workspace: zed, as stepwell.toml says (the project has alice)",
+        ),
+    ],
+)
+def test_an_unknown_workspace_tells_who_named_it(
+    project: Project, run_stepwell: RunStepwell, env: Mapping[str, str], settings: str, message: str
+) -> None:
+    root = project({**SCORING, "stepwell.toml": settings})
+    ran = run_stepwell("list", cwd=root, env=env)
+    assert (ran.exit_code, ran.stdout, ran.stderr) == (2, "", f"error: {message}\n")
+
+
+@pytest.mark.parametrize("line", ["check --format concise", "freeze --output -"])
+def test_the_environment_does_not_decide_what_is_checked_or_written(
+    project: Project, run_stepwell: RunStepwell, line: str
+) -> None:
+    root = project(SCORING)
+    ran = run_stepwell(*line.split(), cwd=root, env={"STEPWELL_WORKSPACE": "zed"})
+    assert ran == run_stepwell(*line.split(), cwd=root)
+
+
+# --- how it ends
+
+
+def many_steps() -> dict[str, str]:
+    files = {}
+    for number in range(1500):
+        text = f"name: Step{number}\ndescription: {'Score a batch of rows. ' * 4}\n"
+        files[f"registry.d/steps/step{number}.yaml"] = text
+    return files
+
+
+@pytest.mark.parametrize(
+    "arguments", [("list",), ("list", "--format", "json"), ("check", "--format", "json")]
+)
+def test_a_reader_that_goes_away_ends_it_quietly(
+    project: Project, environment: Mapping[str, str], arguments: tuple[str, ...]
+) -> None:
+    files = many_steps()
+    if arguments[0] == "check":
+        files = {path: text.replace("name", "nmae") for path, text in files.items()}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stepwell", *arguments],
+        cwd=project(files),
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    with process.stdout, process.stderr:
+        process.stdout.readline()
+        process.stdout.close()
+        stderr = process.stderr.read()
+        assert (process.wait(timeout=60), stderr) == (141, b"")
+
+
+def test_an_interrupt_while_reading_is_one_word(project: Project, drive: Drive) -> None:
+    code = (
+        "import signal, sys; import stepwell.load; from stepwell.cli import run\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "stepwell.load.check_definition = lambda *_: signal.raise_signal(signal.SIGINT)\n"
+        "sys.exit(run(['check']))"
+    )
+    ran = drive(code, cwd=project(SCORING))
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "\ninterrupted\n")
+
+
+def test_an_interrupt_from_the_keyboard_ends_the_process(
+    project: Project, environment: Mapping[str, str]
+) -> None:
+    root = project(SCORING)
+    os.mkfifo(root / "hold")
+    code = (
+        "import signal, sys; import stepwell.load; from stepwell.cli import run\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "stepwell.load.check_definition = lambda *_: open('hold').read()\n"
+        "sys.exit(run(['list']))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=root,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with (root / "hold").open("w"):  # opens when the process waits at the other end
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stdout, stderr) == (130, b"", b"\ninterrupted\n")
+
+
+def test_a_bug_is_told_with_its_log(drive: Drive, project: Project, tmp_path: Path) -> None:
+    code = (
+        "import sys; import stepwell.load; from stepwell.cli import run\n"
+        "stepwell.load.check_definition = lambda *_: {}['é']\n"
+        "sys.exit(run(['list']))"
+    )
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    ran = drive(code, cwd=project(SCORING), env={"TMPDIR": str(logs)})
+    (log,) = logs.iterdir()
+    assert (ran.returncode, ran.stdout) == (3, "")
+    assert ran.stderr == (
+        f"this is a bug in Stepwell: KeyError: 'é'\nplease report it; the log is in {log}\n"
+    )
+    text = log.read_text(encoding="utf-8")
+    assert text.startswith(f"stepwell {__version__}, Python {sys.version}\n")
+    assert "Traceback (most recent call last):\n" in text
+    assert text.endswith("KeyError: 'é'\n")
+
+
+def test_a_bug_where_no_log_can_be_written_shows_the_traceback(drive: Drive, project: Project) -> None:
+    code = (
+        "import sys, tempfile; import stepwell.load; from stepwell.cli import run\n"
+        "def full(*_, **__): raise OSError(28, 'No space left on device')\n"
+        "tempfile.NamedTemporaryFile = full\n"
+        "stepwell.load.check_definition = lambda *_: {}['x']\n"
+        "sys.exit(run(['list']))"
+    )
+    ran = drive(code, cwd=project(SCORING))
+    assert ran.returncode == 3
+    assert ran.stderr.startswith(
+        "this is a bug in Stepwell: KeyError: 'x'\n"
+        "please report it; no log could be written, so here it is:\nTraceback (most recent call last):\n"
+    )
+
+
+@pytest.mark.parametrize("line", ["list", "list --format json", "show Scoring", "schema step", "check"])
+def test_a_full_disk_behind_stdout_is_one_line(
+    project: Project, environment: Mapping[str, str], line: str
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "stepwell", *line.split()],
+            cwd=project(SCORING),
+            env=environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert (ran.returncode, ran.stderr) == (2, b"error: No space left on device\n")
+
+
+@pytest.mark.parametrize("redirection", [">&-", "2>&-", ">&- 2>&-", "<&-"])
+def test_closed_streams_change_no_exit_code(
+    project: Project, environment: Mapping[str, str], redirection: str
+) -> None:
+    ran = subprocess.run(
+        ["/bin/sh", "-c", f'"$0" -m stepwell check {redirection}', sys.executable],
+        cwd=project({**SCORING, "registry.d/steps/empty.yaml": ""}),
+        env=environment,
+        capture_output=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (1, b"")
+
+
+def test_a_console_without_unicode_shows_escapes(project: Project, run_stepwell: RunStepwell) -> None:
+    root = project(
+        {
+            "registry.d/steps/scoring.yaml": "name: Scoring\ndescription: Évalue 名前 😀.\n",
+            "registry.d/steps/étape.yaml": "nmae: Étape\n",
+        }
+    )
+    for line, code, shown in (
+        ("list", 0, "Scoring  -               -          core   \\xc9value \\u540d\\u524d \\U0001f600.\n"),
+        ("explain Scoring.description", 0, "wins   \\xc9value \\u540d\\u524d \\U0001f600.  core  "),
+        ("check", 1, "  --> registry.d/steps/\\xe9tape.yaml:1:1\n"),
+    ):
+        ran = run_stepwell(*line.split(), cwd=root, env={"PYTHONIOENCODING": "ascii"})
+        assert ran.exit_code == code
+        assert ran.stdout.isascii()
+        assert shown in ran.stdout
+
+
+# --- the modules that a run needs
+
+
+def modules_after(drive: Drive, cwd: Path, code: str) -> set[str]:
+    ran = drive(f"import sys\n{code}\nsys.stderr.write(' '.join(sys.modules))", cwd=cwd)
+    assert ran.returncode == 0
+    return {name.partition(".")[0] for name in ran.stderr.split()}
+
+
+def test_the_version_imports_none_of_what_reads_and_checks(drive: Drive, tmp_path: Path) -> None:
+    code = "sys.argv = ['stepwell', '--version']\nfrom stepwell.__main__ import main\nmain()"
+    imported = modules_after(drive, tmp_path, code)
+    heavy = {"yaml", "click", "jsonschema", "jsonschema_rs", "tomli", "jinja2", "rich", "watchdog"}
+    assert imported & heavy == set()
+
+
+@pytest.mark.parametrize("line", ["check", "list", "show Scoring", "explain Scoring"])
+def test_a_clean_run_on_plain_files_imports_no_slow_package(
+    drive: Drive, project: Project, line: str
+) -> None:
+    code = f"from stepwell.cli import run\nassert run({line.split()!r}) == 0"
+    imported = modules_after(drive, project(SCORING), code)
+    slow = {"jsonschema", "referencing", "jinja2", "watchdog", "rich"}
+    assert imported & slow == set()

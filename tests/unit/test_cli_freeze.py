@@ -1,0 +1,535 @@
+"""``stepwell freeze``: written whole or not at all, never over what is not its own, and compared."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.conftest import Project, RunStepwell
+
+CONFIG = '[[freeze]]\noutput = "generated/step_names.py"\n'
+SCORING = "registry.d/steps/scoring.yaml"
+MODULE = "generated/step_names.py"
+FILES = {
+    "stepwell.toml": CONFIG,
+    SCORING: "name: Scoring\nsagemaker_step_type: Processing\ndescription: Score a batch.\n",
+    "workspaces/alice/override/steps/scoring.yaml": "name: Scoring\nconfig_class: FastConfig\n",
+    "workspaces/bob/local/steps/tuning.yaml": (
+        "name: Tuning\nsagemaker_step_type: Tuning\ndescription: Tune it.\n"
+    ),
+}
+PACKAGE = ["__init__.py", "exceptions.py", "hyperparameter_registry.py", "py.typed", "step_names.py"]
+PACKAGE_FILES = [*PACKAGE, "step_names.pyi"]
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def answer_of(module: Path, expression: str) -> str:
+    """What a frozen module says in an interpreter without anything else."""
+    code = f"import runpy; print(runpy.run_path({str(module)!r})[{expression}])"
+    return subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+
+
+# --- written
+
+
+def test_the_modules_of_the_settings_are_written_once(project: Project, run_stepwell: RunStepwell) -> None:
+    root = project(FILES)
+    first = run_stepwell("freeze", cwd=root)
+    assert (first.exit_code, first.stdout) == (0, "")
+    assert first.stderr == "wrote generated/step_names.py\nwrote generated/step_names.pyi\n"
+    written = files_in(root)
+    again = run_stepwell("freeze", cwd=root / "workspaces" / "alice")
+    assert again.stderr == "unchanged: generated/step_names.py\nunchanged: generated/step_names.pyi\n"
+    assert (again.exit_code, again.stdout) == (0, "")
+    assert files_in(root) == written
+    assert answer_of(root / MODULE, "'STEP_NAMES'") == (
+        "{'Scoring': {'config_class': 'ScoringConfig', 'builder_step_name': 'ScoringStepBuilder', "
+        "'spec_type': 'Scoring', 'sagemaker_step_type': 'Processing', 'description': 'Score a batch.'}}\n"
+    )
+    assert (root / MODULE).read_bytes().count(b"stepwell freeze\n") == 1
+
+
+def test_an_unchanged_file_is_not_touched(project: Project, run_stepwell: RunStepwell) -> None:
+    root = project(FILES)
+    run_stepwell("freeze", cwd=root)
+    os.utime(root / MODULE, (1, 1))
+    run_stepwell("freeze", cwd=root)
+    assert (root / MODULE).stat().st_mtime == 1
+
+
+def test_quiet_writes_without_a_word(project: Project, run_stepwell: RunStepwell) -> None:
+    root = project(FILES)
+    ran = run_stepwell("freeze", "--quiet", cwd=root)
+    assert (ran.exit_code, ran.stdout, ran.stderr) == (0, "", "")
+    assert (root / MODULE).is_file()
+    ran = run_stepwell("freeze", "--check", "-q", cwd=root)
+    assert (ran.exit_code, ran.stdout, ran.stderr) == (0, "", "")
+
+
+def test_every_table_of_the_settings_is_written(project: Project, run_stepwell: RunStepwell) -> None:
+    tables = (
+        f'{CONFIG}[[freeze]]\noutput = "generated/registry/"\nworkspace = "all"\n'
+        '[[freeze]]\noutput = "generated/alice.py"\nworkspace = "alice"\n'
+    )
+    root = project({**FILES, "stepwell.toml": tables})
+    ran = run_stepwell("freeze", cwd=root)
+    assert ran.exit_code == 0
+    assert sorted(files_in(root / "generated")) == sorted(
+        [
+            "step_names.py",
+            "step_names.pyi",
+            "alice.py",
+            "alice.pyi",
+            *(f"registry/{f}" for f in PACKAGE_FILES),
+        ]
+    )
+    assert "FastConfig" in answer_of(root / "generated" / "alice.py", "'STEP_NAMES'")
+    only = run_stepwell("freeze", "--workspace", "alice", cwd=root)
+    assert only.stderr == "unchanged: generated/alice.py\nunchanged: generated/alice.pyi\n"
+    every = run_stepwell("freeze", "-w", "all", cwd=root)
+    assert every.stderr == "".join(f"unchanged: generated/registry/{name}\n" for name in PACKAGE_FILES)
+
+
+def test_a_project_in_pyproject_is_frozen_the_same(project: Project, run_stepwell: RunStepwell) -> None:
+    root = project(
+        {**FILES, "pyproject.toml": '[[tool.stepwell.freeze]]\noutput = "generated/step_names.py"\n'}
+    )
+    with_own_file = run_stepwell("freeze", cwd=root)
+    (root / "stepwell.toml").unlink()
+    ran = run_stepwell("freeze", cwd=root)
+    assert with_own_file.exit_code == ran.exit_code == 0
+    assert ran.stderr == "unchanged: generated/step_names.py\nunchanged: generated/step_names.pyi\n"
+
+
+# --- --output and --workspace
+
+
+def test_an_output_of_the_command_line_is_relative_to_where_one_is(
+    project: Project, run_stepwell: RunStepwell
+) -> None:
+    root = project(FILES)
+    (root / "legacy code").mkdir()
+    ran = run_stepwell("freeze", "--output", "names.py", cwd=root / "legacy code")
+    assert ran.stderr == "wrote legacy code/names.py\nwrote legacy code/names.pyi\n"
+    head = (root / "legacy code" / "names.py").read_text(encoding="utf-8").splitlines()[:6]
+    assert any("stepwell freeze --output 'legacy code/names.py'" in line for line in head)
+    up = run_stepwell("freeze", "--output", "../up.py", cwd=root / "legacy code")
+    assert up.stderr == "wrote up.py\nwrote up.pyi\n"
+    full = run_stepwell("freeze", "--output", str(root / "full.py"), cwd=root)
+    assert full.stderr == "wrote full.py\nwrote full.pyi\n"
+
+
+def test_an_output_of_the_settings_gives_the_same_bytes_when_it_is_named(
+    project: Project, run_stepwell: RunStepwell
+) -> None:
+    config = f'{CONFIG}first = ["Tuning", "Scoring"]\n'
+    root = project({**FILES, "stepwell.toml": config})
+    run_stepwell("freeze", cwd=root)
+    ran = run_stepwell("freeze", "--output", MODULE, cwd=root)
+    assert ran.stderr == "unchanged: generated/step_names.py\nunchanged: generated/step_names.pyi\n"
+
+
+def test_a_package(project: Project, run_stepwell: RunStepwell) -> None:
+    root = project(FILES)
+    ran = run_stepwell("freeze", "--output", "legacy/registry/", "--workspace", "all", cwd=root)
+    assert (ran.exit_code, ran.stdout) == (0, "")
+    assert ran.stderr == "".join(f"wrote legacy/registry/{name}\n" for name in PACKAGE_FILES)
+    code = (
+        f"import sys; sys.path.append({str(root / 'legacy')!r}); import registry\n"
+        "print(registry.get_config_class_name('Scoring'),"
+        " registry.get_config_class_name('Scoring', workspace_id='alice'),"
+        " registry.get_all_step_names(workspace_id='bob'))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True
+    )
+    assert told.stdout == "ScoringConfig FastConfig ['Scoring', 'Tuning']\n"
+
+
+@pytest.mark.parametrize("workspace", ["", "alice", "all"])
+def test_standard_output_gets_the_module_and_no_file_is_written(
+    project: Project, run_stepwell: RunStepwell, workspace: str
+) -> None:
+    root = project(FILES)
+    before = files_in(root)
+    ran = run_stepwell("freeze", "--output", "-", "-w", workspace, cwd=root)
+    assert (ran.exit_code, ran.stderr) == (0, "")
+    assert files_in(root) == before
+    (root / "out.py").write_text(ran.stdout, encoding="utf-8")
+    assert ("FastConfig" in answer_of(root / "out.py", "'CONFIG_STEP_REGISTRY'")) is (workspace == "alice")
+    assert ("workspace_context" in ran.stdout) is (workspace == "all")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--output", "names"), "--output names: a module ends in .py and a package folder in /"),
+        (("--output", "names.txt"), "--output names.txt: a module ends in .py and a package folder in /"),
+        (("--output", ""), "--output : a module ends in .py and a package folder in /"),
+        (
+            ("--output", "../names.py"),
+            "--output ../names.py is not in the project {root}; use - and redirect",
+        ),
+        (("--output", "../"), "--output ../ is not in the project {root}; use - and redirect"),
+        (
+            ("--output", "/names.py"),
+            "--output /names.py is not in the project {root}; use - and redirect",
+        ),
+        (("--output", "./"), "--output ./ is the project's own folder; name one in it"),
+        (("--output", "-", "--check"), "--check compares files, and --output - names none"),
+        (("--workspace", "alcie"), "unknown workspace: alcie (did you mean `alice`?)"),
+        (("--workspace", "zed", "--output", "-"), "unknown workspace: zed (the project has alice, bob)"),
+        (
+            ("--workspace", "alice"),
+            "stepwell.toml has no [[freeze]] table for workspace `alice`; add one, or say --output PATH",
+        ),
+        (
+            ("--workspace", "all", "--check"),
+            "stepwell.toml has no [[freeze]] table for workspace `all`; add one, or say --output PATH",
+        ),
+    ],
+)
+def test_a_wrong_argument_is_one_line_and_nothing_is_written(
+    project: Project, run_stepwell: RunStepwell, arguments: tuple[str, ...], message: str
+) -> None:
+    root = project(FILES)
+    before = files_in(root.parent)
+    ran = run_stepwell("freeze", *arguments, cwd=root)
+    assert (ran.exit_code, ran.stdout) == (2, "")
+    assert ran.stderr == f"error: {message.format(root=root)}\n"
+    assert files_in(root.parent) == before
+
+
+def test_without_a_table_the_settings_are_named(project: Project, run_stepwell: RunStepwell) -> None:
+    root = project({**FILES, "stepwell.toml": ""})
+    ran = run_stepwell("freeze", cwd=root)
+    assert (ran.exit_code, ran.stdout) == (2, "")
+    assert ran.stderr == "error: stepwell.toml has no [[freeze]] table; add one, or say --output PATH\n"
+    (root / "stepwell.toml").unlink()
+    (root / "pyproject.toml").write_text("[tool.stepwell]\n")
+    ran = run_stepwell("freeze", cwd=root)
+    assert ran.exit_code == 2
+    assert ran.stderr == (
+        "error: pyproject.toml has no [[tool.stepwell.freeze]] table; add one, or say --output PATH\n"
+    )
+
+
+def test_a_table_for_an_unknown_workspace_is_one_line(project: Project, run_stepwell: RunStepwell) -> None:
+    root = project({**FILES, "stepwell.toml": f'{CONFIG}[[freeze]]\noutput = "a.py"\nworkspace = "alcie"\n'})
+    ran = run_stepwell("freeze", cwd=root)
+    assert (ran.exit_code, ran.stdout) == (2, "")
+    assert ran.stderr == ("error: unknown workspace: alcie, as stepwell.toml says (did you mean `alice`?)\n")
+    assert not (root / MODULE).exists()
+
+
+# --- refused
+
+
+BROKEN_CORE = {SCORING: "name: Scoring\nsagemaker_step_type: Processing\n"}
+BROKEN_ALICE = {"workspaces/alice/override/steps/scoring.yaml": "name: Scoring\npriority: 2000\nx: 1\n"}
+
+
+@pytest.mark.parametrize("checking", [(), ("--check",)])
+@pytest.mark.parametrize(
+    ("broken", "arguments", "told"),
+    [
+        (
+            BROKEN_CORE,
+            (),
+            (
+                "error: the core has 1 error, so generated/step_names.py is not frozen\n"
+                "  first: step must have a field `description` (registry.d/steps/scoring.yaml:1:1)\n"
+            ),
+        ),
+        (
+            BROKEN_ALICE,
+            ("-w", "alice", "--output", "a.py"),
+            (
+                "error: workspace alice has 2 errors, so a.py is not frozen\n"
+                "  first: `priority` must be at most 1000, and this is 2000 "
+                "(workspaces/alice/override/steps/scoring.yaml:2:11)\n"
+            ),
+        ),
+        (
+            BROKEN_ALICE,
+            ("-w", "all", "--output", "a/"),
+            (
+                "error: the registry has 2 errors, so a/ is not frozen\n"
+                "  first: `priority` must be at most 1000, and this is 2000 "
+                "(workspaces/alice/override/steps/scoring.yaml:2:11)\n"
+            ),
+        ),
+    ],
+)
+def test_a_view_with_errors_is_not_frozen(
+    project: Project,
+    run_stepwell: RunStepwell,
+    broken: Mapping[str, str],
+    arguments: tuple[str, ...],
+    told: str,
+    checking: tuple[str, ...],
+) -> None:
+    root = project(FILES)
+    run_stepwell("freeze", cwd=root)
+    root = project(broken)
+    (root / "stepwell.toml").write_text(CONFIG)
+    before = files_in(root)
+    ran = run_stepwell("freeze", *arguments, *checking, cwd=root)
+    assert (ran.exit_code, ran.stdout) == (1, "")
+    assert ran.stderr == f"{told}  `stepwell check` shows all of them\n"
+    assert files_in(root) == before
+
+
+def test_errors_of_one_workspace_do_not_stop_another(project: Project, run_stepwell: RunStepwell) -> None:
+    root = project({**FILES, **BROKEN_ALICE})
+    assert run_stepwell("freeze", cwd=root).exit_code == 0
+    assert run_stepwell("freeze", "-w", "bob", "--output", "bob.py", cwd=root).exit_code == 0
+    to_stdout = run_stepwell("freeze", "-w", "alice", "--output", "-", cwd=root)
+    assert (to_stdout.exit_code, to_stdout.stdout) == (1, "")
+    assert to_stdout.stderr.startswith("error: workspace alice has 2 errors, so nothing is frozen\n")
+
+
+def test_a_warning_stops_nothing(project: Project, run_stepwell: RunStepwell) -> None:
+    same = {"workspaces/alice/override/steps/scoring.yaml": "name: Scoring\npriority: 100\n"}
+    root = project({**FILES, **same})
+    assert run_stepwell("freeze", "-w", "alice", "--output", "alice.py", cwd=root).exit_code == 0
+
+
+@pytest.mark.parametrize("config", ["[[freeze]]\noutput = 1\n", "[[freeze]]\n", "[[freeze]\n"])
+def test_broken_settings_are_not_taken_for_empty_ones(
+    project: Project, run_stepwell: RunStepwell, config: str
+) -> None:
+    ran = run_stepwell("freeze", cwd=project({**FILES, "stepwell.toml": config}))
+    assert (ran.exit_code, ran.stdout) == (1, "")
+    assert ran.stderr.startswith("error: stepwell.toml has 1 error, so nothing is frozen\n  first: ")
+    assert ran.stderr.endswith("\n  `stepwell check` shows all of them\n")
+
+
+@pytest.mark.parametrize("name", ["step_names.py", "step_names.pyi"])
+def test_a_hand_written_file_stays_and_nothing_beside_it_is_written(
+    project: Project, run_stepwell: RunStepwell, name: str
+) -> None:
+    root = project({**FILES, f"generated/{name}": "STEP_NAMES = {}  # mine\n"})
+    before = files_in(root)
+    ran = run_stepwell("freeze", cwd=root)
+    assert (ran.exit_code, ran.stdout) == (2, "")
+    assert ran.stderr == (
+        f"error: generated/{name} was not generated by Stepwell, so it is not overwritten; move it away\n"
+    )
+    assert files_in(root) == before
+
+
+def test_a_hand_written_file_of_a_package_stops_the_whole_package(
+    project: Project, run_stepwell: RunStepwell
+) -> None:
+    root = project({**FILES, "legacy/step_names.py": "mine = 1\n"})
+    before = files_in(root)
+    ran = run_stepwell("freeze", "--output", "legacy/", cwd=root)
+    assert ran.exit_code == 2
+    assert ran.stderr == (
+        "error: legacy/step_names.py was not generated by Stepwell, so it is not overwritten; move it away\n"
+    )
+    assert files_in(root) == before
+
+
+def test_an_empty_file_and_a_stale_one_are_overwritten(project: Project, run_stepwell: RunStepwell) -> None:
+    root = project({**FILES, MODULE: "\n"})
+    assert run_stepwell("freeze", cwd=root).exit_code == 0
+    fresh = (root / MODULE).read_bytes()
+    (root / MODULE).write_bytes(fresh.replace(b"Score a batch.", b"Score a stream."))
+    ran = run_stepwell("freeze", cwd=root)
+    assert ran.stderr == "wrote generated/step_names.py\nunchanged: generated/step_names.pyi\n"
+    assert (root / MODULE).read_bytes() == fresh
+
+
+# --- --check
+
+
+def test_check_of_a_missing_file_shows_it_whole(project: Project, run_stepwell: RunStepwell) -> None:
+    root = project(FILES)
+    before = files_in(root)
+    ran = run_stepwell("freeze", "--check", cwd=root)
+    assert ran.exit_code == 1
+    assert ran.stdout.startswith("--- /dev/null\n+++ b/generated/step_names.py\n@@ -0,0 +1,")
+    assert "--- /dev/null\n+++ b/generated/step_names.pyi\n" in ran.stdout
+    assert ran.stderr == (
+        "2 frozen files differ from what the definitions give; `stepwell freeze` writes them\n"
+    )
+    assert files_in(root) == before
+
+
+def test_check_of_a_stale_file_shows_the_difference(project: Project, run_stepwell: RunStepwell) -> None:
+    root = project(FILES)
+    run_stepwell("freeze", cwd=root)
+    (root / SCORING).write_text(FILES[SCORING].replace("batch", "stream"))
+    before = files_in(root)
+    ran = run_stepwell("freeze", "--check", cwd=root)
+    assert ran.exit_code == 1
+    assert ran.stdout.startswith("--- a/generated/step_names.py\n+++ b/generated/step_names.py\n@@ ")
+    assert (
+        '\n-        "description": "Score a batch.",\n+        "description": "Score a stream.",\n'
+        in ran.stdout
+    )
+    assert "frozen file" in ran.stderr
+    assert files_in(root) == before
+
+
+def test_the_difference_is_one_that_patch_applies(project: Project, run_stepwell: RunStepwell) -> None:
+    root = project(FILES)
+    run_stepwell("freeze", cwd=root)
+    (root / SCORING).write_text(FILES[SCORING].replace("batch", "stream"))
+    (root / "generated" / "step_names.pyi").unlink()
+    difference = run_stepwell("freeze", "--check", cwd=root).stdout
+    subprocess.run(["git", "apply", "-"], cwd=root, input=difference.encode(), check=True)
+    ran = run_stepwell("freeze", "--check", cwd=root)
+    assert (ran.exit_code, ran.stdout, ran.stderr) == (0, "", "the frozen files are up to date\n")
+
+
+@pytest.mark.parametrize("change", [b"\r\n", b"", b"\xff"])
+def test_check_sees_line_ends_missing_ends_and_bytes_that_are_no_text(
+    project: Project, run_stepwell: RunStepwell, change: bytes
+) -> None:
+    root = project(FILES)
+    run_stepwell("freeze", cwd=root)
+    fresh = (root / MODULE).read_bytes()
+    (root / MODULE).write_bytes(fresh.replace(b"\n", b"\r\n") if change == b"\r\n" else fresh[:-1] + change)
+    ran = run_stepwell("freeze", "--check", cwd=root)
+    assert ran.exit_code == 1
+    assert ran.stdout.startswith("--- a/generated/step_names.py\n+++ b/generated/step_names.py\n@@ ")
+    assert ran.stderr == (
+        "1 frozen file differs from what the definitions give; `stepwell freeze` writes them\n"
+    )
+
+
+def test_check_of_a_hand_written_file_is_a_difference(project: Project, run_stepwell: RunStepwell) -> None:
+    root = project({**FILES, MODULE: "mine = 1\n"})
+    ran = run_stepwell("freeze", "--check", cwd=root)
+    assert ran.exit_code == 1
+    assert "\n-mine = 1\n" in ran.stdout
+
+
+# --- what the file system does
+
+
+def test_a_link_out_of_the_project_is_not_written_through(
+    project: Project, run_stepwell: RunStepwell
+) -> None:
+    root = project(FILES)
+    outside = root.parent / "outside"
+    outside.mkdir()
+    (root / "generated").symlink_to(outside)
+    ran = run_stepwell("freeze", cwd=root)
+    assert (ran.exit_code, ran.stdout) == (2, "")
+    assert ran.stderr == (
+        "error: generated/step_names.py leads out of the project through a link, so nothing is written\n"
+    )
+    assert list(outside.iterdir()) == []
+    by_option = run_stepwell("freeze", "--output", "generated/x.py", cwd=root)
+    assert by_option.stderr == (
+        f"error: --output generated/x.py is not in the project {root}; use - and redirect\n"
+    )
+
+
+def test_a_link_inside_the_project_stays_a_link(project: Project, run_stepwell: RunStepwell) -> None:
+    root = project(FILES)
+    (root / "real").mkdir()
+    (root / "generated").symlink_to("real")
+    (root / "real" / "step_names.py").symlink_to("target.py")
+    assert run_stepwell("freeze", cwd=root).exit_code == 0
+    assert (root / "real" / "step_names.py").is_symlink()
+    assert "Scoring" in (root / "real" / "target.py").read_text(encoding="utf-8")
+    assert run_stepwell("freeze", "--check", cwd=root).exit_code == 0
+
+
+@pytest.mark.parametrize("checking", [(), ("--check",)])
+def test_a_folder_where_the_module_belongs_is_one_line(
+    project: Project, run_stepwell: RunStepwell, checking: tuple[str, ...]
+) -> None:
+    root = project({**FILES, f"{MODULE}/keep": ""})
+    ran = run_stepwell("freeze", *checking, cwd=root)
+    assert (ran.exit_code, ran.stdout) == (2, "")
+    assert ran.stderr == "error: generated/step_names.py cannot be read: is a directory\n"
+
+
+def test_a_file_where_the_folder_belongs_is_one_line(project: Project, run_stepwell: RunStepwell) -> None:
+    ran = run_stepwell("freeze", cwd=project({**FILES, "generated": "mine"}))
+    assert (ran.exit_code, ran.stdout) == (2, "")
+    assert ran.stderr == "error: generated/step_names.py cannot be read: not a directory\n"
+
+
+FAULTS = {
+    "a full disk": ("os.fsync", 28, "no space left on device"),
+    "a folder that is read-only": ("pathlib.Path.open", 13, "permission denied"),
+    "a file system that is read-only": ("pathlib.Path.replace", 30, "read-only file system"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_of_the_disk_leaves_the_old_file_and_nothing_else(
+    project: Project, run_stepwell: RunStepwell, environment: Mapping[str, str], name: str
+) -> None:
+    root = project(FILES)
+    run_stepwell("freeze", cwd=root)
+    (root / SCORING).write_text(FILES[SCORING].replace("batch", "stream"))
+    before = files_in(root)
+    function, number, words = FAULTS[name]
+    code = (
+        "import os, pathlib, sys; from stepwell.cli import run\n"
+        f"real = {function}\n"
+        "def fault(*args, **options):\n"
+        f"    if {function!r} == 'pathlib.Path.open' and 'x' not in ''.join(map(str, args[1:])):\n"
+        "        return real(*args, **options)\n"
+        f"    raise OSError({number}, os.strerror({number}))\n"
+        f"{function} = fault\n"
+        "sys.exit(run(['freeze']))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, env=environment, capture_output=True, check=False
+    )
+    assert (ran.returncode, ran.stdout) == (2, b"")
+    assert ran.stderr.decode() == f"error: generated/step_names.py cannot be written: {words}\n"
+    assert files_in(root) == before
+
+
+def test_an_interrupt_while_writing_leaves_the_old_file_and_nothing_else(
+    project: Project, run_stepwell: RunStepwell, environment: Mapping[str, str]
+) -> None:
+    root = project(FILES)
+    run_stepwell("freeze", cwd=root)
+    (root / SCORING).write_text(FILES[SCORING].replace("batch", "stream"))
+    before = files_in(root)
+    code = (
+        "import os, signal, sys; from stepwell.cli import run\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "os.fsync = lambda _: signal.raise_signal(signal.SIGINT)\n"
+        "sys.exit(run(['freeze']))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, env=environment, capture_output=True, check=False
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, b"", b"\ninterrupted\n")
+    assert files_in(root) == before
+
+
+def test_names_with_spaces_and_letters_beyond_ascii(project: Project, run_stepwell: RunStepwell) -> None:
+    config = '[[freeze]]\noutput = "généré ici/é.py"\n'
+    root = project({**FILES, "stepwell.toml": config})
+    ran = run_stepwell("freeze", cwd=root)
+    assert (ran.exit_code, ran.stderr) == (0, "wrote généré ici/é.py\nwrote généré ici/é.pyi\n")
+    assert run_stepwell("freeze", "--check", cwd=root).exit_code == 0

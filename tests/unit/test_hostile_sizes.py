@@ -1,0 +1,74 @@
+"""A file within the size limit costs what it is worth, whatever it is made of."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+import stepwell
+from stepwell.diagnostics import Diagnostic
+from stepwell.documents import Document, read, read_text
+from stepwell.layout import lay_out
+from stepwell.project import open_project
+from stepwell.rules import ignores_in
+
+Project = Callable[[Mapping[str, "str | bytes"]], Path]
+STEP = "name: Scoring\ndescription: Score a batch.\n"
+
+
+def test_aliases_cannot_multiply_a_long_text() -> None:
+    text = f"{STEP}x-a: &a {'a' * 300_000}\nx-b: [{', '.join(['*a'] * 1500)}]\n"
+    got = read_text("a.yaml", text.encode())
+    assert isinstance(got, Diagnostic)
+    assert got.id == "alias-budget"
+
+
+def test_aliases_of_short_texts_are_within_the_budget() -> None:
+    text = f"{STEP}x-a: &a on one line\nx-b: [{', '.join(['*a'] * 1500)}]\n"
+    assert isinstance(read_text("a.yaml", text.encode()), Document)
+
+
+def test_the_findings_of_one_line_share_its_text(project: Project) -> None:
+    items = ", ".join(str(number) for number in range(500))
+    registry = stepwell.open(project({"registry.d/steps/scoring.yaml": f"{STEP}aliases: [{items}]\n"}))
+    texts = [found.span.text for found in registry.diagnostics if found.span is not None]
+    assert len(texts) == 500
+    assert len({id(text) for text in texts}) == 1
+
+
+def test_ignore_comments_cost_no_more_each_when_there_are_many() -> None:
+    assert _seconds(4000) < 24 * _seconds(500)  # eight times as many
+
+
+def _seconds(comments: int) -> float:
+    lines = "".join(f"x-{number}: v # stepwell: ignore[a]\n" for number in range(comments))
+    taken = []
+    for attempt in range(3):  # another text each time, so that nothing is remembered
+        document = read_text("a.yaml", f"{STEP}{lines}x-attempt: {attempt}\n".encode())
+        assert isinstance(document, Document)
+        began = time.perf_counter()
+        assert len(ignores_in(document)) == comments
+        taken.append(time.perf_counter() - began)
+    return min(taken)
+
+
+@pytest.mark.parametrize("instead", ["nothing", "a folder"])
+def test_a_file_that_vanishes_after_it_was_listed_is_told(instead: str, project: Project) -> None:
+    root = project({"registry.d/steps/scoring.yaml": STEP, "registry.d/steps/ranking.yaml": STEP})
+    opened = open_project(str(root))
+    path = "registry.d/steps/scoring.yaml"
+    assert path in [listed.path for listed in lay_out(opened).core]
+    (root / path).unlink()
+    if instead == "a folder":
+        (root / path).mkdir()
+    got = read(opened.root, path)
+    assert isinstance(got, Diagnostic)
+    assert got.id == "unreadable-file"
+    assert got.message == (
+        "the file vanished while it was being read, or its link is broken"
+        if instead == "nothing"
+        else "this is not a regular file"
+    )
