@@ -163,7 +163,7 @@ class Editing(RuleBasedStateMachine):
 
     @rule()
     def replace_the_project(self) -> None:
-        shutil.copytree(self.root, self.folder / "next")
+        shutil.copytree(self.root, self.folder / "next", symlinks=True)
         self.root.rename(self.folder / "previous")
         (self.folder / "next").rename(self.root)
         shutil.rmtree(self.folder / "previous")

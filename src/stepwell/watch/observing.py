@@ -105,10 +105,11 @@ class Observing:
 
     def stop(self) -> None:
         """Watch no more."""
-        self._trouble.end()
+        self._trouble.ignore = True  # what watchdog says of its own end
         if self._observer.is_alive():
             self._observer.stop()
             self._observer.join()
+        self._trouble.end()
 
     def _look(
         self, path: str, told: Callable[[events.FileSystemEvent], None], *, recursive: bool = False
@@ -185,9 +186,12 @@ class _Trouble(logging.Handler):
     def __init__(self, tell: Callable[[], None]) -> None:
         super().__init__(logging.WARNING)
         self._tell = tell
+        self.ignore = False
         logging.getLogger("watchdog").addHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
+        if self.ignore:
+            return
         logging.getLogger(__name__).warning("the observer: %s; everything is read again", record.getMessage())
         self._tell()
 
