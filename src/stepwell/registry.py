@@ -161,7 +161,7 @@ class Registry:
         """
         from stepwell.resolution import resolve
 
-        self._store.counts["resolutions"] += 1
+        self._store.count("resolutions")
         return resolve(
             self._store.snapshot,
             name,

@@ -117,6 +117,7 @@ class Store:
         self._events: deque[Event] = deque()
         self._delivering = False
         self.counts: Counter[str] = Counter()
+        self._counting = threading.Lock()
         self.last_reload: Event | None = None
         self.last_refusal: Event | None = None
 
@@ -214,6 +215,11 @@ class Store:
         seconds = time.perf_counter() - began
         self._events.append(Event(True, old, new, self._seen.diagnostics, seconds, cause))
 
+    def count(self, what: str) -> None:
+        """Count one thing that happened; not for look-ups, which are counted nowhere."""
+        with self._counting:
+            self.counts[what] += 1
+
     def subscribe(self, callback: Subscriber) -> Subscription:
         """Call a function with every Event from now on, one at a time and in order."""
         subscription = Subscription(self, callback)
@@ -262,7 +268,7 @@ class Store:
         try:
             subscription.callback(event)
         except Exception:  # noqa: BLE001 - a subscriber may raise anything; it is logged and counted
-            self.counts["subscriber_failures"] += 1
+            self.count("subscriber_failures")
             _log.exception("a subscriber failed; the others are told all the same")
 
 

@@ -1,49 +1,30 @@
-"""Save to visible: how long after an edit is saved a reader sees it, with 10,000 steps and 100 workspaces.
+"""What a running registry takes, in a process of its own: ``live.py PROJECT EDITS`` prints JSON, in seconds.
 
-``python tests/benchmarks/live.py`` prints what it measures; the debounce is part of it.
+The project is edited, so it must be one that nothing else measures afterwards.
 """
 
 from __future__ import annotations
 
+import json
 import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import stepwell
+import stepwell.legacy
+from stepwell.freeze import LegacyNaming, generate
+from stepwell.registry import Registry
 
-STEPS, WORKSPACES, EDITS = 10_000, 100, 300
 PATIENCE = 10.0
+SWITCHES = 1_000
 
 
-def write_project(root: Path) -> None:
-    (root / "stepwell.toml").write_text("")
-    for number in range(STEPS):
-        write(core_file(root, number), f"MadeStep{number:05}", 100)
-    for number in range(WORKSPACES):
-        folder = root / f"workspaces/dev{number:03}"
-        write(folder / f"local/steps/own_step{number:03}.yaml", f"OwnStep{number:03}", 100)
-        file = folder / f"override/steps/made_step{number:05}.yaml"
-        file.parent.mkdir(parents=True)
-        file.write_text(f"name: MadeStep{number:05}\nenvironment_tags: [gpu]\n")
-
-
-def core_file(root: Path, number: int) -> Path:
-    return root / f"registry.d/steps/group{number % 50:02}/made_step{number:05}.yaml"
-
-
-def write(file: Path, name: str, priority: int) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(
-        f"name: {name}\nsagemaker_step_type: Processing\n"
-        f"description: A step that was made.\npriority: {priority}\n"
-    )
-
-
-def measure(root: Path) -> dict[str, float]:
-    """Milliseconds of each figure."""
-    write_project(root)
+def main() -> int:
+    """Measure everything and print it."""
+    root, edits = Path(sys.argv[1]).resolve(), int(sys.argv[2])
     began = time.perf_counter()
     registry = stepwell.open(root)
     whole = [time.perf_counter() - began]
@@ -51,38 +32,104 @@ def measure(root: Path) -> dict[str, float]:
         began = time.perf_counter()
         registry.reload()
         whole.append(time.perf_counter() - began)
-    took: list[float] = []
+    took = {"load": statistics.median(whole)}
+    took |= _edited(registry, root, edits)
+    took |= _asked(registry, edits)
+    sys.stdout.write(json.dumps(took))
+    return 0
+
+
+def _edited(registry: Registry, root: Path, edits: int) -> dict[str, float]:
+    """Saves by turns in the core and in a workspace, each until a reader sees it; none may be missed."""
+    core = [registry.view(None)[name] for name in list(registry.view(None))[:edits]]
+    own = [(one, next(iter(registry.view(one).steps.above))) for one in registry.workspaces]
+    seen: list[float] = []
     work: list[float] = []
     registry.subscribe(lambda event: work.append(event.seconds))
     with registry.watch():
         while not registry.watching.bursts:
             time.sleep(0.01)
-        for edit in range(EDITS):
-            in_core = edit % 2 == 0
-            number = edit * 7 % (STEPS if in_core else WORKSPACES)
-            name = f"MadeStep{number:05}" if in_core else f"OwnStep{number:03}"
-            own = root / f"workspaces/dev{number:03}/local/steps/own_step{number:03}.yaml"
+        for edit in range(edits):
+            one, name = (None, core[edit % len(core)].name) if edit % 2 else own[edit % len(own)]
+            document = registry.view(one)[name].sources[0].document
+            lines = [line for line in document.text.splitlines() if not line.startswith("priority:")]
             began = time.perf_counter()
-            write(core_file(root, number) if in_core else own, name, edit)
-            workspace = None if in_core else f"dev{number:03}"
-            while registry.view(workspace)[name].priority != edit:
+            (root / document.path).write_text("\n".join([*lines, f"priority: {edit + 1}", ""]))
+            while registry.view(one)[name].priority != edit + 1:
                 if time.perf_counter() - began > PATIENCE:
-                    sys.exit(f"edit {edit} was missed")
+                    raise RuntimeError(f"edit {edit} was missed")
                 time.sleep(0.001)
-            took.append(time.perf_counter() - began)
-    took.sort()
-    load, one = statistics.median(whole), statistics.median(work)
+            seen.append(time.perf_counter() - began)
+    seen.sort()
     return {
-        "full load": load * 1000,
-        "save to visible, p50": took[len(took) // 2] * 1000,
-        "save to visible, p99": took[len(took) * 99 // 100] * 1000,
-        "save to visible, longest": took[-1] * 1000,
-        "reload's own work, median": one * 1000,
-        "full load over reload": load / one,
+        "p50": seen[len(seen) // 2],
+        "p99": seen[len(seen) * 99 // 100],
+        "longest": seen[-1],
+        "reload": statistics.median(work),
     }
 
 
-if __name__ == "__main__":
+def _asked(registry: Registry, rounds: int) -> dict[str, float]:
+    names = list(registry.view(None))
+    mapping = {"description": "A step of the benchmark.", "sagemaker_step_type": "Processing"}
+    made: list[float] = []
+    for number in range(rounds):
+        began = time.perf_counter()
+        registration = registry.register({"name": f"Registered{number}", **mapping})
+        made.append(time.perf_counter() - began)
+        registration.remove()
+    registry.resolve(names[0], workspace=None)
+    resolved = [
+        _once(lambda name=name: registry.resolve(name, workspace=None)) for name in names[: rounds * 10]
+    ]
+    stepwell.legacy.use(registry)
+    from stepwell.legacy import step_names as live
+
+    frozen = _frozen(registry)
+    name = names[len(names) // 2]
+    by_turns = [
+        (_many(live.get_config_class_name, name), _many(frozen.get_config_class_name, name)) for _ in range(9)
+    ]
+    first, second = registry.workspaces[0], registry.workspaces[-1]
+
+    def switch() -> None:
+        for number in range(SWITCHES):
+            with stepwell.workspace(first if number % 2 else second):
+                live.get_config_class_name(name)
+
+    switch()
+    return {
+        "register": statistics.median(made),
+        "resolve": statistics.median(resolved),
+        "live": min(one for one, _ in by_turns),
+        "frozen": min(one for _, one in by_turns),
+        "switches": statistics.median(_once(switch) for _ in range(9)),
+    }
+
+
+def _frozen(registry: Registry):
+    texts = generate("step_names.py", registry.view(None), None, LegacyNaming(), "stepwell freeze", "0")
     with tempfile.TemporaryDirectory() as folder:
-        for what, figure in measure(Path(folder).resolve()).items():
-            sys.stdout.write(f"{what:28} {figure:10.1f}\n")
+        (Path(folder) / "frozen_step_names.py").write_text(texts["step_names.py"], encoding="utf-8")
+        sys.path.insert(0, folder)
+        import frozen_step_names  # type: ignore[import-not-found]
+
+        sys.path.remove(folder)
+        return frozen_step_names
+
+
+def _once(call: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+def _many(call: Callable[[str], object], name: str) -> float:
+    began = time.perf_counter()
+    for _ in range(20_000):
+        call(name)
+    return (time.perf_counter() - began) / 20_000
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -8,7 +8,7 @@ from typing import Final
 
 from measuring import Pairs
 
-__all__ = ["Row", "amount", "faster", "line", "table", "within"]
+__all__ = ["Row", "amount", "faster", "limit", "line", "table", "within"]
 
 HEADINGS: Final = ("measured", "Stepwell", "beside", "takes", "ratio", "target", "")
 
@@ -57,6 +57,13 @@ def within(measured: str, pairs: Pairs, beside: str, at_most: float | None = Non
     target = f"at most {at_most:g}x" if at_most else ""
     verdict = ("met" if ratio <= at_most else "not met") if at_most else ""
     return _row(measured, pairs, beside, f"{_factor(ratio)}x the time ({spread})", target, verdict)
+
+
+def limit(measured: str, seconds: float, at_most: float | None = None) -> Row:
+    """A time that stands for itself, perhaps with a limit that it must keep to."""
+    target = f"at most {_seconds_as_text(at_most)}" if at_most else ""
+    verdict = ("met" if seconds <= at_most else "not met") if at_most else ""
+    return Row(measured, _seconds_as_text(seconds), target=target, verdict=verdict)
 
 
 def amount(measured: str, ours: float, beside: str, theirs: float) -> Row:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from stepwell.legacy.tables import Tables
     from stepwell.naming import Naming
     from stepwell.project import Project
+    from stepwell.plugins import find_plugins
     from stepwell.registry import Registry
 
 __all__ = [
@@ -186,6 +187,7 @@ def _open_live(project: Project) -> Source:
 
     from stepwell.diagnostics import Severity
     from stepwell.legacy.live import Live
+    from stepwell.plugins import find_plugins
     from stepwell.registry import Registry
 
     for found in project.diagnostics:
@@ -195,7 +197,7 @@ def _open_live(project: Project) -> Source:
     core = project.settings.core
     if not os.path.isdir(os.path.join(project.root, core)):
         raise ProjectError(f"the core of {project.root} is not there: {core} is no folder")
-    opened = Registry(project, date.today)
+    opened = Registry(project, date.today, plugins=find_plugins)
     errors = sum(found.severity is Severity.ERROR for found in opened.diagnostics)
     if errors:
         counted, them = ("1 error", "it") if errors == 1 else (f"{errors} errors", "them")
