@@ -56,12 +56,7 @@ def candidates_of(snapshot: Snapshot, name: str) -> tuple[Candidate, ...]:
         snapshot: what is defined.
         name: a step's name, or an alias.
     """
-    known: tuple[Candidate, ...] | None = snapshot.asked.get(name)
-    if known is None:
-        known = tuple(_defined(snapshot, name))
-        if known:
-            snapshot.asked[name] = known
-    return known
+    return snapshot.recall(name, lambda: tuple(_defined(snapshot, name)))
 
 
 def _defined(snapshot: Snapshot, name: str) -> Iterator[Candidate]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeVar, final
 
+from stepwell.layered_table import LayeredTable
 from stepwell.model import Definition, HyperparameterDefinition, StepDefinition
-from stepwell.snapshot import LayeredTable, Snapshot, View
+from stepwell.snapshot import Snapshot, View
 
 D = TypeVar("D", StepDefinition, HyperparameterDefinition)
 

@@ -7,7 +7,7 @@ collect what was found.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -16,13 +16,14 @@ from typing import Any, final
 from stepwell import rules
 from stepwell.checking import CheckedFile, check_definition, check_workspace_file
 from stepwell.diagnostics import Diagnostic, in_order
+from stepwell.layered_table import LayeredTable
 from stepwell.layering import Layered, layer_core, layer_workspace
 from stepwell.layout import Layout, Listed, lay_out
 from stepwell.model import Workspace, define_workspace
 from stepwell.plugins import Plugin, read_plugins
 from stepwell.project import RESERVED_ID, Project
 from stepwell.rules import FreezeScope, Ignore
-from stepwell.snapshot import LayeredTable, Snapshot, View
+from stepwell.snapshot import Snapshot, View
 from stepwell.underlay import lay_under
 
 __all__ = [
@@ -243,7 +244,7 @@ def assemble(
         used.update(overlay.layered.used)
         found.append(own)
     found += stray.values()
-    found.append(_about_freezing(project, core_view, views))
+    found.append(_about_freezing(project, core_view, views, core.left_out["steps"]))
     found.append(_unused_ignores(project, checked.values(), used))
     workspaces = {one: overlay.workspace for one, overlay in overlays.items()}
     return Loaded(
@@ -292,10 +293,14 @@ def _view(
     )
 
 
-def _about_freezing(project: Project, core: View, views: Mapping[str, View]) -> Iterable[Diagnostic]:
+def _about_freezing(
+    project: Project, core: View, views: Mapping[str, View], left_out: Collection[str]
+) -> Iterable[Diagnostic]:
     if project.config is None or not project.settings.freeze:
         return ()
-    steps = {**{one: view.steps for one, view in views.items()}, "": core.steps, RESERVED_ID: core.steps}
+    # A step that is left out has its own finding; that its place in the table is empty is none more.
+    seen = {**views, "": core, RESERVED_ID: core}
+    steps = {one: view.steps.keys() | left_out for one, view in seen.items()} if left_out else seen
     scope = FreezeScope(project.config, project.prefix, project.settings, steps)
     return rules.run(rules.active(rules.FREEZE_RULES, project.settings.severities), scope)
 

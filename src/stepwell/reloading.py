@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from stepwell import rules
 from stepwell.checking import CheckedFile, check_definition
-from stepwell.layering import Replaced, concerned, relayer_core
 from stepwell.load import Loaded, Overlay, assemble, lay_core, lay_overlay
+from stepwell.relayering import Replaced, concerned, relayer_core
 from stepwell.relisting import Relisted, relist
 
 __all__ = ["reload"]

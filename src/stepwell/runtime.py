@@ -8,8 +8,9 @@ from types import MappingProxyType
 from typing import Any, final
 
 from stepwell.diagnostics import Diagnostic
+from stepwell.layered_table import LayeredTable
 from stepwell.model import StepDefinition
-from stepwell.snapshot import LayeredTable, Snapshot, View
+from stepwell.snapshot import Snapshot, View
 
 __all__ = ["Registered", "Registration", "with_one_more", "with_registered"]
 

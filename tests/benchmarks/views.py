@@ -13,8 +13,9 @@ from peers import Overlay
 
 import stepwell
 import stepwell.load
+from stepwell.layered_table import LayeredTable
 from stepwell.layering import Layered, layer_core, layer_workspace
-from stepwell.snapshot import LayeredTable, View
+from stepwell.snapshot import View
 
 __all__ = ["Inputs", "by_name", "compare", "timed"]
 

@@ -13,10 +13,11 @@ from stepwell.conflicts import Agreement, conflicts
 from stepwell.documents import read_text
 from stepwell.documents.document import Document
 from stepwell.errors import AmbiguousStep
+from stepwell.layered_table import LayeredTable
 from stepwell.layers import Layer, Source
 from stepwell.model import StepDefinition, Workspace
 from stepwell.resolution import AUTOMATIC, resolve
-from stepwell.snapshot import LayeredTable, Snapshot, View
+from stepwell.snapshot import Snapshot, View
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

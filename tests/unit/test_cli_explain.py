@@ -222,7 +222,7 @@ def test_the_schema_refuses_what_the_form_never_holds() -> None:
         {**good, "fields": [{**field, "more": 1}]},
         {**good, "fields": [{**field, "winner": {**origin, "how": "guessed"}}]},
         {**good, "fields": [{**field, "winner": {**origin, "line": 0}}]},
-        {**good, "fields": [{**field, "losers": [{**origin, "layer": "plugin"}]}]},
+        {**good, "fields": [{**field, "losers": [{**origin, "layer": "nowhere"}]}]},
         {**good, "fields": [{**field, "losers": [{"value": 1}]}]},
     ):
         assert faults(bad) != []

@@ -128,7 +128,7 @@ def test_the_schema_refuses_what_the_form_never_holds() -> None:
         {**good, "workspace": 1},
         {**good, "more": 1},
         {"version": 1, "workspace": None},
-        {**good, "steps": [{**row, "layer": "plugin"}]},
+        {**good, "steps": [{**row, "layer": "nowhere"}]},
         {**good, "steps": [{**row, "priority": 1001}]},
         {**good, "steps": [{key: value for key, value in row.items() if key != "file"}]},
         {**good, "steps": [{**row, "more": 1}]},

@@ -29,7 +29,7 @@ Examples:
 @format_option("text", "json")
 @project_options
 def command(exit_code: bool, form: str, asked: Asked) -> int:
-    """List the names that have more than one definition, and what to do about each.
+    """List the names that have more than one definition.
 
     Definitions are identical, compatible (they differ only in what tells how a step is found, chosen and
     talked about, such as its description or priority) or conflicting. The exit code is 0, or with

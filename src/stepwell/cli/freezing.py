@@ -32,8 +32,8 @@ def tell_errors(registry: Registry, targets: tuple[FreezeTarget, ...]) -> bool:
         else:
             view = registry.view(target.workspace or None)
             found, title = view.diagnostics, view.title
-        what = "nothing" if target.output == "-" else target.output
-        if _tell(found, title, f"{what} is not frozen"):
+        consequence = "nothing is frozen" if target.output == "-" else f"{target.output} is not frozen"
+        if _tell(found, title, consequence):
             return True
     return False
 

@@ -54,7 +54,7 @@ Examples:
 )
 @project_options
 def command(freezing: bool, workspace: str | None, form: str, poll: float | None, asked: Asked) -> int:
-    """Follow the project's files, and tell what every edit changed.
+    """Follow the project's files and tell what changed.
 
     An edit that brings an error is refused: what was good before is served until it is mended.
     Ctrl-C ends the watch, with exit code 0.

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from stepwell.legacy.tables import Tables
     from stepwell.naming import Naming
     from stepwell.project import Project
-    from stepwell.plugins import find_plugins
     from stepwell.registry import Registry
 
 __all__ = [
