@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple, final
 
 from stepwell.diagnostics import Span
@@ -59,18 +58,20 @@ def candidates_of(snapshot: Snapshot, name: str) -> tuple[Candidate, ...]:
     return snapshot.recall(name, lambda: tuple(_defined(snapshot, name)))
 
 
-def _defined(snapshot: Snapshot, name: str) -> Iterator[Candidate]:
+def _defined(snapshot: Snapshot, name: str) -> list[Candidate]:
     core = snapshot.core.steps
     common = core.get(name) or snapshot.core.by_alias(name)
-    if common is not None:
-        yield Candidate(common, None)
+    found = {} if common is None else {id(common): Candidate(common, None)}
     # Where the core has the name, a view answers something else only for an own step of that name.
     asked = snapshot.owners.get(name, ()) if name in core else snapshot.workspaces
     for workspace in asked:
         view = snapshot.view(workspace)
         definition = view.steps.above.get(name) or (None if name in core else view.by_alias(name))
-        if definition is not None and definition is not common:
-            yield Candidate(definition, workspace)
+        if definition is not None:
+            # An alias may lead a view to a step of the core that it hides nothing of: the core's it stays.
+            owner = workspace if definition.name in view.steps.above else None
+            found.setdefault(id(definition), Candidate(definition, owner))
+    return sorted(found.values(), key=lambda one: one.workspace is not None)
 
 
 def all_names(snapshot: Snapshot) -> tuple[str, ...]:

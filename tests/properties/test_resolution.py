@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stepwell.conflicts import Agreement, conflicts
@@ -130,7 +130,21 @@ def test_an_answer_does_not_depend_on_when_or_in_what_order_it_is_asked_for(cont
     assert [one.name for one in conflicts(forward)] == [one.name for one in conflicts(backward)]
 
 
+TWO_CORE_STEPS_OF_ONE_ALIAS = {
+    "": {
+        "Ranking": {},
+        "Scoring": {"aliases": ["OldScoring"]},
+        "Sorting": {"framework": "pytorch", "aliases": ["OldScoring"]},
+    },
+    "alice": {"Scoring": {}},
+    "bob": {},
+    "carol": {"Scoring": {}},
+}
+NOTHING_ASKED = {"workspace": None, "framework": None, "environment": (), "strategy": None}
+
+
 @given(contents, contexts, st.sampled_from(WORKSPACES))
+@example(TWO_CORE_STEPS_OF_ONE_ALIAS, NOTHING_ASKED, "alice")
 def test_a_workspace_changes_no_answer_for_another_that_sees_the_name(content, context, stranger) -> None:
     snapshot = snapshot_of(content)
     without = snapshot_of({one: table for one, table in content.items() if one != stranger})
