@@ -67,9 +67,10 @@ The machine:
 - **`view[name]`**: 1,000 names in random order in a loop, which is counted on both sides.
 - **Views over the core**: copying dicts begins with a table of the core's rows that is there already, so the
   row with the target begins with the core's tables laid. The rows below it count the core's table too.
-- **Live**: one process watches the large project while files of the core and of workspaces are saved by turns,
-  and looks every millisecond whether a reader sees the edit; the debounce is part of the time. `register` is for
-  everybody, `resolve` asks for names of the core in turn, and each look-up of a live name follows the context.
+- **Live**: one process watches the large project while files of the core and of workspaces are saved by
+  turns, and looks every millisecond whether a reader sees the edit; the debounce is part of the time.
+  `register` is for everybody, `resolve` asks for names of the core in turn, and each look-up of a live name
+  follows the context.
 - **Memory**: the differences between the peaks of fresh processes that open and keep a project: with
   {size.steps:,} and with {small:,} core steps, with all workspaces and with none.
 """
