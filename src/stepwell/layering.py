@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final, final
 
@@ -23,7 +24,7 @@ _EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Layered:
     """The tables of one view.
 
@@ -34,7 +35,6 @@ class Layered:
         used: the ignore comments that hid something of it.
         by_config_class: configuration class to the steps that have it (of the core only).
         by_alias: alias to the steps that have it (of the core only).
-        words: names, aliases and configuration classes of its definitions (of a workspace only).
         covered: kind to the definitions that lie below the core and are hidden by it, by name.
     """
 
@@ -44,8 +44,14 @@ class Layered:
     used: tuple[Ignore, ...]
     by_config_class: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _EMPTY)
     by_alias: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _EMPTY)
-    words: frozenset[str] = frozenset()
     covered: Mapping[str, Mapping[str, tuple[Definition, ...]]] = field(default_factory=lambda: _EMPTY)
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Names, aliases and configuration classes of its definitions; only a reload asks for them."""
+        return frozenset(
+            word for table in self.tables.values() for one in table.values() for word in words_of(one)
+        )
 
 
 def layer_core(files: Iterable[CheckedFile], settings: Settings) -> Layered:
@@ -107,8 +113,7 @@ def layer_workspace(
         tables[folder] = overlay.lay()
         found += overlay.found
         used += overlay.used
-    words = frozenset(word for table in tables.values() for one in table.values() for word in words_of(one))
-    return Layered(MappingProxyType(tables), _EMPTY, in_order(found), tuple(used), words=words)
+    return Layered(MappingProxyType(tables), _EMPTY, in_order(found), tuple(used))
 
 
 def words_of(definition: Definition) -> Iterator[str]:

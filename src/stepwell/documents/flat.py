@@ -57,26 +57,37 @@ def load(text: str) -> dict[str, Any] | None:
     # What prints is text to YAML too; of the rest, some characters break lines and some are forbidden.
     if not text.isascii() and not text.replace("\n", "").isprintable():
         return None
+    lines = text.removeprefix("---\n").split("\n")
+    entries = [*map(_remembered if max(map(len, lines)) <= _LONG else _read, lines)]
+    if None in entries:
+        return None
+    data: dict[str, Any] = dict(entries)  # type: ignore[arg-type]
+    without_key = entries.count(_NOTHING)
+    if without_key:
+        del data[""]
+    if len(data) + without_key == len(entries) and _OPENS_LIST not in data.values():
+        return data or None
+    return _with_lists(entries)  # type: ignore[arg-type]
+
+
+def _with_lists(entries: list[_Entry]) -> dict[str, Any] | None:
+    """The data of entries among which a key is repeated, or opens a block list."""
     data: dict[str, Any] = {}
     items: list[str] | None = None
     indentation = None
     lists: list[str] = []
-    for line in text.removeprefix("---\n").split("\n"):
-        if not line:
-            continue
-        entry = _read(line) if len(line) > _LONG else _remembered(line)
-        if entry is None:
-            return None
-        key, value = entry
+    for key, value in entries:
         if key:
             if key in data:
                 return None
             items = None
             if value is _OPENS_LIST:
-                value = items = []
+                items = []
                 indentation = None
                 lists.append(key)
-            data[key] = value
+                data[key] = items
+            else:
+                data[key] = value
         elif value is not None:
             if items is None or indentation not in (None, value[0]):
                 return None
@@ -86,10 +97,12 @@ def load(text: str) -> dict[str, Any] | None:
         if not data[key]:
             return None
         data[key] = tuple(data[key])
-    return data or None
+    return data
 
 
 def _read(line: str) -> _Entry | None:
+    if not line:
+        return _NOTHING
     key, _, value = line.partition(": ")
     if value.isidentifier() and _is_key(key):  # a name, as most values that are new in a file are
         return None if value in _NOT_TEXT else (key, value)
@@ -123,4 +136,4 @@ def _is_key(key: str) -> bool:
     return key not in _NOT_TEXT and _A_KEY(key) is not None
 
 
-_remembered = lru_cache(maxsize=4096)(_read)
+_remembered = lru_cache(maxsize=16384)(_read)
