@@ -8,12 +8,13 @@ from typing import Final, NamedTuple, final
 
 from stepwell import refusals, rules, schema
 from stepwell.diagnostics import Diagnostic, Severity, Span
-from stepwell.documents import Document, read
+from stepwell.documents import Document
 from stepwell.layers import Layer, Source
 from stepwell.layout import Listed
 from stepwell.model import KINDS, Definition, Workspace, define_workspace
 from stepwell.project import Project, Settings
 from stepwell.rules import FileScope, Ignore, WorkspaceScope
+from stepwell.trees import read_document
 
 __all__ = [
     "CheckedFile",
@@ -64,7 +65,7 @@ def check_definition(
         today: the date to hold deprecations against.
         file_rules: the rules that run on single files.
     """
-    return check_document(listed, read(project.root, listed.path), project.settings, today, file_rules)
+    return check_document(listed, read_document(project.tree, listed.path), project.settings, today, file_rules)
 
 
 def check_document(
@@ -119,7 +120,7 @@ def check_workspace_file(
         path: the file, relative to the project.
     """
     plain = define_workspace(workspace_id, None)
-    document = read(project.root, path)
+    document = read_document(project.tree, path)
     if isinstance(document, Diagnostic):
         empty = document.id == "empty-file"  # every field has a default, so an empty file says all
         return plain, () if empty else (document,)

@@ -15,6 +15,7 @@ from stepwell.layers import Layer
 from stepwell.model import KINDS, WORKSPACE_ID
 from stepwell.naming import closest
 from stepwell.project import RESERVED_ID, Project
+from stepwell.trees import EntryKind, Folder, Tree
 
 __all__ = ["LAYOUT_IDS", "Layout", "Listed", "lay_out", "list_core", "list_folder", "list_workspace"]
 
@@ -69,7 +70,7 @@ class Layout:
 
 def lay_out(project: Project) -> Layout:
     """List the files of a project; the order of the file system never shows."""
-    walk = _Walk(project.root)
+    walk = _Walk(project.tree)
     core = walk.layer(project.settings.core, Layer.CORE, None)
     workspaces: dict[str, tuple[Listed, ...]] = {}
     settings: dict[str, str] = {}
@@ -82,7 +83,7 @@ def lay_out(project: Project) -> Layout:
 
 def list_core(project: Project, before: Layout) -> Layout:
     """The same files, with those of the core listed again."""
-    walk = _Walk(project.root)
+    walk = _Walk(project.tree)
     core = walk.layer(project.settings.core, Layer.CORE, None)
     kept = _outside(before, project.settings.core)
     return Layout(core, before.workspaces, before.settings, (*kept, *walk.diagnostics))
@@ -90,7 +91,7 @@ def list_core(project: Project, before: Layout) -> Layout:
 
 def list_workspace(project: Project, before: Layout, workspace_id: str) -> Layout:
     """The same files, with those of one workspace listed again."""
-    walk = _Walk(project.root)
+    walk = _Walk(project.tree)
     files, said = walk.workspace(project.settings.workspaces, workspace_id)
     kept = _outside(before, f"{project.settings.workspaces}/{workspace_id}")
     settings = {one: path for one, path in before.settings.items() if one != workspace_id}
@@ -111,7 +112,7 @@ def list_folder(folder: str) -> tuple[tuple[tuple[str, str], ...], tuple[Diagnos
     Returns:
         Kind and path of each file, sorted, the path relative to the folder; and the findings.
     """
-    walk = _Walk(folder)
+    walk = _Walk(Folder(folder))
     kinds = [kind for kind in KINDS if os.path.isdir(f"{folder}/{kind}")]
     files = sorted((kind, path) for kind in kinds for path in walk.below(kind))
     return tuple(files), tuple(walk.diagnostics)
@@ -130,7 +131,7 @@ def _outside(layout: Layout, folder: str) -> list[Diagnostic]:
 class _Walk:
     """One pass over the folders of a project."""
 
-    root: str
+    tree: Tree
     diagnostics: list[Diagnostic] = field(default_factory=list)
 
     def layer(self, base: str, layer: Layer, workspace: str | None) -> tuple[Listed, ...]:
@@ -195,8 +196,8 @@ class _Walk:
 
     def top(self, folder: str) -> list[tuple[str, bool]]:
         """The entries of a folder that the project may do without, if it lies in the project."""
-        full = f"{self.root}/{folder}"
-        if os.path.realpath(full) != full and os.path.lexists(full) and not self._may_follow(folder):
+        target = self.tree.follow(folder)
+        if target.path != folder and not self._may_follow(folder):
             return []
         return self.entries(folder, optional=True)
 
@@ -204,24 +205,22 @@ class _Walk:
         """The visible entries of a folder by name, each with whether it is a folder; odd ones are told."""
         found: list[tuple[str, bool]] = []
         try:
-            with os.scandir(f"{self.root}/{folder}") as scan:
-                for entry in scan:
-                    name = entry.name
-                    if name[0] == ".":
-                        continue
-                    if not name.isprintable():
-                        self._unreadable(
-                            f"{folder}/{ascii(name)[1:-1]}", "its name holds characters that cannot be shown"
-                        )
-                        continue
-                    if entry.is_symlink() and not self._may_follow(f"{folder}/{name}"):
-                        continue
-                    if entry.is_dir():
-                        found.append((name, True))
-                    elif entry.is_file():
-                        found.append((name, False))
-                    elif _suffix(name) in SUFFIXES:
-                        self._unreadable(f"{folder}/{name}", "this is not a regular file")
+            for name, kind, is_link in self.tree.scan(folder):
+                if name[0] == ".":
+                    continue
+                if not name.isprintable():
+                    self._unreadable(
+                        f"{folder}/{ascii(name)[1:-1]}", "its name holds characters that cannot be shown"
+                    )
+                    continue
+                if is_link and not self._may_follow(f"{folder}/{name}"):
+                    continue
+                if kind is EntryKind.FOLDER:
+                    found.append((name, True))
+                elif kind is EntryKind.FILE:
+                    found.append((name, False))
+                elif _suffix(name) in SUFFIXES:
+                    self._unreadable(f"{folder}/{name}", "this is not a regular file")
         except FileNotFoundError:
             if not optional:
                 self._unreadable(folder, "the folder vanished while it was being read")
@@ -276,9 +275,9 @@ class _Walk:
 
     def _may_follow(self, path: str) -> bool:
         """Whether a link stays inside the project, exists, and does not lead back up its own way."""
-        real = os.path.realpath(f"{self.root}/{path}")
-        relevant = _suffix(path) in SUFFIXES or os.path.isdir(real)
-        if real != self.root and not real.startswith(self.root + os.sep):
+        target = self.tree.follow(path)
+        relevant = _suffix(path) in SUFFIXES or target.kind is EntryKind.FOLDER
+        if target.path is None:
             if relevant:
                 message = "this link leads out of the project, so it is not followed"
                 self.diagnostics.append(
@@ -287,11 +286,13 @@ class _Walk:
                     )
                 )
             return False
-        if not os.path.exists(real):
+        if target.kind is None:
             if relevant:
                 self._unreadable(path, "the link leads nowhere")
             return False
-        if os.path.isdir(real) and f"{os.path.dirname(f'{self.root}/{path}')}/".startswith(f"{real}/"):
+        above = f"/{path}"[: path.rfind("/") + 1]
+        way_up = f"/{target.path}" if target.path else ""
+        if target.kind is EntryKind.FOLDER and f"{above}/".startswith(f"{way_up}/"):
             self._unreadable(path, "the link leads back to a folder that it lies in")
             return False
         return True

@@ -10,9 +10,10 @@ from typing import Any, Final, final
 
 from stepwell import refusals, schema
 from stepwell.diagnostics import Diagnostic, Severity
-from stepwell.documents import Document, Pointer, Unreadable, read, read_bytes
+from stepwell.documents import Document, Pointer, Unreadable
 from stepwell.errors import ProjectError
 from stepwell.naming import Naming
+from stepwell.trees import EntryKind, Folder, Tree, read_document
 
 __all__ = [
     "CONFIG_NAME",
@@ -22,6 +23,7 @@ __all__ = [
     "Settings",
     "find_project",
     "open_project",
+    "read_project",
 ]
 
 CONFIG_NAME: Final = "stepwell.toml"
@@ -93,6 +95,7 @@ class Project:
         settings: what its configuration says.
         config: the configuration file, ``None`` when it is empty or could not be read.
         prefix: where Stepwell's table stands in that file.
+        tree: where its files are read.
         diagnostics: what is wrong with the configuration.
     """
 
@@ -100,6 +103,7 @@ class Project:
     settings: Settings
     config: Document | None
     prefix: Pointer
+    tree: Tree
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
@@ -114,7 +118,7 @@ def find_project(start: str) -> str:
     """
     folder = start
     while True:
-        if os.path.isfile(os.path.join(folder, CONFIG_NAME)) or _table_of_pyproject(folder):
+        if os.path.isfile(os.path.join(folder, CONFIG_NAME)) or _has_table(Folder(folder)):
             return folder
         above = os.path.dirname(folder)
         if above == folder:
@@ -137,33 +141,44 @@ def open_project(folder: str) -> Project:
     if not os.path.isdir(folder):
         raise ProjectError(f"no such folder: {folder}")
     root = os.path.realpath(folder)
+    project = read_project(root, Folder(root))
+    if project is None:
+        raise ProjectError(f"no Stepwell project: {folder} holds no {CONFIG_NAME}; `stepwell init` makes one")
+    return project
+
+
+def read_project(root: str, tree: Tree) -> Project | None:
+    """Read the configuration of the project in a tree; ``None`` when it holds none.
+
+    Args:
+        root: the project's folder on disk, absolute, links resolved.
+        tree: where its files are read: that folder, or another state of it.
+    """
     prefix: tuple[str, ...] = ()
-    if os.path.lexists(os.path.join(root, CONFIG_NAME)):
-        name = CONFIG_NAME
-    elif _table_of_pyproject(root):
+    if tree.follow(CONFIG_NAME).kind is not None or any(one.name == CONFIG_NAME for one in tree.scan("")):
+        name = CONFIG_NAME  # a link that leads nowhere is told, not passed over
+    elif _has_table(tree):
         name, prefix = "pyproject.toml", ("tool", "stepwell")
     else:
-        raise ProjectError(f"no Stepwell project: {folder} holds no {CONFIG_NAME}; `stepwell init` makes one")
-    document = read(root, name)
+        return None
+    document = read_document(tree, name)
     if isinstance(document, Diagnostic):
         if document.id == "empty-file":
-            return Project(root, Settings(), None, prefix)
-        return Project(root, Settings(), None, prefix, (document,))
+            return Project(root, Settings(), None, prefix, tree)
+        return Project(root, Settings(), None, prefix, tree, (document,))
     data: Mapping[str, Any] = document.data
     for step in prefix:
         data = data[step]
     found = _check(document, data, prefix)
     usable = {key: value for key, value in data.items() if not any(key in bad for _, bad in found)}
     settings = _settings(usable)
-    return Project(root, settings, document, prefix, tuple(diagnostic for diagnostic, _ in found))
+    return Project(root, settings, document, prefix, tree, tuple(diagnostic for diagnostic, _ in found))
 
 
-def _table_of_pyproject(folder: str) -> bool:
-    content = (
-        read_bytes(folder, "pyproject.toml")
-        if os.path.isfile(os.path.join(folder, "pyproject.toml"))
-        else b""
-    )
+def _has_table(tree: Tree) -> bool:
+    """Whether the ``pyproject.toml`` of a tree holds a table of ours."""
+    there = tree.follow("pyproject.toml").kind is EntryKind.FILE
+    content = tree.read("pyproject.toml") if there else b""
     if isinstance(content, Diagnostic) or b"stepwell" not in content:
         return False
     from stepwell.documents import toml

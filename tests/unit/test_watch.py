@@ -411,14 +411,14 @@ def test_start_and_stop_twice_and_again(project: Any) -> None:
 
 def test_readers_do_not_wait_for_a_reload(live: Followed, monkeypatch: pytest.MonkeyPatch) -> None:
     reading, go_on = threading.Event(), threading.Event()
-    read = stepwell.checking.read
+    read = stepwell.checking.read_document
 
     def slowly(*arguments: Any) -> Any:
         reading.set()
         assert go_on.wait(PATIENCE)
         return read(*arguments)
 
-    monkeypatch.setattr("stepwell.checking.read", slowly)
+    monkeypatch.setattr("stepwell.checking.read_document", slowly)
     live.write(ONE, "name: DataCleaning\ndescription: two\n")
     assert reading.wait(PATIENCE)
     began = time.monotonic()
