@@ -11,6 +11,7 @@ __all__ = [
     "AmbiguousStep",
     "ProjectError",
     "RegistrationError",
+    "RevisionError",
     "StepwellError",
     "StrategyFailed",
     "UnknownStep",
@@ -26,6 +27,11 @@ class StepwellError(Exception):
 @final
 class ProjectError(StepwellError):
     """No project could be found or opened; the message says where it was looked for."""
+
+
+@final
+class RevisionError(StepwellError):
+    """A state of the project in git cannot be found; the message says why, and what to do."""
 
 
 @final

@@ -29,6 +29,7 @@ from stepwell.underlay import lay_under
 __all__ = [
     "FindPlugins",
     "Guests",
+    "Known",
     "Loaded",
     "Overlay",
     "Progress",
@@ -46,6 +47,9 @@ Progress = Callable[[int, int], None]
 
 FindPlugins = Callable[[], tuple[Plugin, ...]]
 """Finds what installed packages bring."""
+
+Known = Callable[[Listed], CheckedFile | None]
+"""What a file came to in another load under the same settings; ``None`` where it must be read."""
 
 
 @final
@@ -112,7 +116,11 @@ class Loaded:
 
 
 def load(
-    project: Project, today: date, progress: Progress | None = None, plugins: FindPlugins = tuple
+    project: Project,
+    today: date,
+    progress: Progress | None = None,
+    plugins: FindPlugins = tuple,
+    known: Known = lambda _: None,
 ) -> Loaded:
     """Read, check and layer a whole project.
 
@@ -121,10 +129,11 @@ def load(
         today: the date to hold deprecations against.
         progress: told how far the reading is.
         plugins: finds what installed packages bring; asked unless the project serves none.
+        known: gives what need not be read again.
     """
     with collector_paused():
         layout = lay_out(project)
-        checked = _check_all(project, _all_files(layout), today, progress)
+        checked = _check_all(project, _all_files(layout), today, progress, known)
         guests = Guests(*read_plugins(plugins() if project.settings.plugins else (), project.settings, today))
         core = lay_core(project, layout, checked, guests)
         overlays = {one: lay_overlay(project, layout, one, core, checked) for one in layout.workspaces}
@@ -150,15 +159,17 @@ def _all_files(layout: Layout) -> Iterator[Listed]:
 
 
 def _check_all(
-    project: Project, files: Iterable[Listed], today: date, progress: Progress | None
+    project: Project, files: Iterable[Listed], today: date, progress: Progress | None, known: Known
 ) -> dict[str, CheckedFile]:
     listed = list(files)
-    checked: dict[str, CheckedFile] = {}
+    checked = {file.path: same for file in listed if (same := known(file)) is not None}
+    project.tree.expect(file.path for file in listed if file.path not in checked)
     file_rules = rules.active(rules.FILE_RULES, project.settings.severities)
     for done, file in enumerate(listed):
         if progress is not None and done % 256 == 0:
             progress(done, len(listed))
-        checked[file.path] = check_definition(project, file, today, file_rules)
+        if file.path not in checked:
+            checked[file.path] = check_definition(project, file, today, file_rules)
     return checked
 
 

@@ -13,7 +13,7 @@ from stepwell.documents import Pointer
 from stepwell.layers import ABSENT, Origin, Source, step_into
 from stepwell.model import CONVENTIONS
 
-__all__ = ["merge_patch", "origins"]
+__all__ = ["merge_patch", "origins", "patch_between"]
 
 
 _MAPPINGS: Final = (MappingProxyType, dict)
@@ -38,6 +38,25 @@ def merge_patch(target: Any, patch: Any) -> Any:
         else:
             result[key] = value
     return MappingProxyType(result)
+
+
+def patch_between(target: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """The smallest JSON Merge Patch (RFC 7396) that makes one mapping of another.
+
+    Args:
+        target: what lies below.
+        wanted: what applying the patch to it must give; it holds no ``None``.
+    """
+    patch: dict[str, Any] = {key: None for key in target if key not in wanted}
+    for key, value in wanted.items():
+        below = target.get(key, ABSENT)
+        if isinstance(value, _MAPPINGS) and isinstance(below, _MAPPINGS):
+            inner = patch_between(below, value)
+            if inner:
+                patch[key] = inner
+        elif type(below) is not type(value) or below != value:
+            patch[key] = value
+    return patch
 
 
 def origins(

@@ -26,7 +26,7 @@ import stepwell
 from stepwell import legacy
 from stepwell.freeze import LegacyNaming, generate
 from stepwell.legacy import hyperparameter_registry, step_names
-from stepwell.legacy.file_names import canonical_name
+from stepwell.file_names import canonical_name
 from stepwell.legacy.step_names import (
     BUILDER_STEP_NAMES,
     CONFIG_STEP_REGISTRY,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from stepwell.documents.document import Document, Pointer, Unreadable, span_of
 from stepwell.documents.frozen import freeze, thaw
-from stepwell.documents.reading import MAX_BYTES, SUFFIXES, read, read_bytes, read_text
+from stepwell.documents.reading import MAX_BYTES, SUFFIXES, read, read_bytes, read_text, too_large
 
 __all__ = [
     "MAX_BYTES",
@@ -21,4 +21,5 @@ __all__ = [
     "read_text",
     "span_of",
     "thaw",
+    "too_large",
 ]

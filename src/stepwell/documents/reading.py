@@ -15,7 +15,7 @@ from stepwell.documents import flat
 from stepwell.documents.document import Document, TextMap, Unreadable, span_of
 from stepwell.documents.frozen import freeze_mapping
 
-__all__ = ["MAX_BYTES", "SUFFIXES", "read", "read_bytes", "read_text"]
+__all__ = ["MAX_BYTES", "SUFFIXES", "read", "read_bytes", "read_text", "too_large"]
 
 MAX_BYTES: Final = 1024 * 1024
 SUFFIXES: Final = {".yaml": "yaml", ".yml": "yaml", ".toml": "toml"}
@@ -53,13 +53,13 @@ def read_bytes(root: str, path: str) -> bytes | Diagnostic:
         if not stat.S_ISREG(found.st_mode):
             return _refused(path, "unreadable-file", "this is not a regular file", None)
         if found.st_size > MAX_BYTES:
-            return _too_large(path)
+            return too_large(path)
         content = os.read(handle, found.st_size + 1)
         if len(content) != found.st_size:  # it grew or shrank, or the system gave less than asked
             while more := os.read(handle, 65536):
                 content += more
                 if len(content) > MAX_BYTES:
-                    return _too_large(path)
+                    return too_large(path)
     except OSError as error:
         return _cannot_read(path, error)
     finally:
@@ -75,7 +75,7 @@ def read_text(path: str, content: bytes) -> Document | Diagnostic:
         content: the file's bytes.
     """
     if len(content) > MAX_BYTES:
-        return _too_large(path)
+        return too_large(path)
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -149,7 +149,8 @@ def _cannot_read(path: str, error: OSError) -> Diagnostic:
     )
 
 
-def _too_large(path: str) -> Diagnostic:
+def too_large(path: str) -> Diagnostic:
+    """The finding that a file is not read for its size."""
     return _refused(
         path,
         "too-large",

@@ -12,8 +12,8 @@ from typing import Final, Protocol
 
 from stepwell.context import ACTIVE, clear_workspace, set_workspace, workspace
 from stepwell.errors import UnknownStep
-from stepwell.legacy.file_names import canonical_name
-from stepwell.legacy.file_names import similarity as _calculate_name_similarity  # noqa: F401
+from stepwell.file_names import canonical_name
+from stepwell.file_names import similarity as _calculate_name_similarity  # noqa: F401
 from stepwell.legacy.opening import FIRST, SECOND, SERVING, STORED, served, tables_in, workspace_in_effect
 from stepwell.legacy.read_only import live_table
 from stepwell.naming import closest

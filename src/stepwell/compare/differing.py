@@ -1,0 +1,251 @@
+"""What differs between two states: definitions and their fields, view by view."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final
+
+from stepwell.changes import ViewChanges, changes_between, differing_fields
+from stepwell.compare.comparison import (
+    DefinitionChange,
+    FieldChange,
+    HiddenChange,
+    Reordering,
+    ViewComparison,
+    What,
+)
+from stepwell.diagnostics import Span
+from stepwell.layers import Layer, Origin
+from stepwell.merge import origins
+from stepwell.model import Definition, StepDefinition
+from stepwell.schema import defaults
+from stepwell.snapshot import Snapshot, View
+
+__all__ = ["views_that_differ"]
+
+
+def views_that_differ(old: Snapshot, new: Snapshot) -> tuple[ViewComparison, ...]:
+    """Compare two Snapshots: the core first, then every workspace whose view differs, by id.
+
+    Args:
+        old: the older one.
+        new: the newer one.
+    """
+    changes = changes_between(old, new)
+    core = _of_view(old.core, new.core, changes.core)
+    found = [core]
+    for one, seen in changes.workspaces.items():
+        if one not in old.workspaces or one not in new.workspaces:
+            found.append(_of_new_or_gone(old, new, one))
+        elif view := _of_workspace(old.view(one), new.view(one), seen, core):
+            found.append(view)
+    missed = [one for one in new.workspaces if one in old.workspaces and one not in changes.workspaces]
+    hidden = _hidden_only(old, new, core, missed)
+    return (core, *sorted([*found[1:], *hidden], key=lambda view: view.workspace or ""))
+
+
+def _of_view(old: View, new: View, seen: ViewChanges) -> ViewComparison:
+    changes = [*_of_kind("step", old.steps, new.steps, seen)]
+    changes += _of_kind("hyperparameter", old.hyperparameters, new.hyperparameters, seen)
+    return ViewComparison(new.workspace, _in_order(changes), reordering=_reordering(old, new))
+
+
+def _of_new_or_gone(old: Snapshot, new: Snapshot, one: str) -> ViewComparison:
+    """A workspace that only one state has: what it lays over the core came or went."""
+    is_new = one in new.workspaces
+    view = (new if is_new else old).view(one)
+    tables = (("step", view.steps.above), ("hyperparameter", view.hyperparameters.above))
+    make = _added if is_new else _removed
+    changes = [make(noun, definition) for noun, table in tables for definition in table.values()]
+    return ViewComparison(one, _in_order(changes), is_new=is_new, is_gone=not is_new)
+
+
+def _of_workspace(old: View, new: View, seen: ViewChanges, core: ViewComparison) -> ViewComparison | None:
+    """What a workspace sees differently, apart from what it merely inherits."""
+    own = _of_view(old, new, seen)
+    inherited = {_key(change): change for change in core.changes}
+    changes = tuple(change for change in own.changes if not _same(change, inherited.get(_key(change))))
+    reordering = None if own.reordering == core.reordering else own.reordering
+    found = ViewComparison(
+        new.workspace, changes, len(own.changes) - len(changes), _hidden(old, new, core), reordering
+    )
+    return found if found else None
+
+
+def _hidden_only(
+    old: Snapshot, new: Snapshot, core: ViewComparison, workspaces: Iterable[str]
+) -> Iterator[ViewComparison]:
+    """The workspaces whose view stays as it is because it hides what changed in the core."""
+    for one in workspaces if core.changes else ():
+        hidden = _hidden(old.view(one), new.view(one), core)
+        if hidden:
+            yield ViewComparison(one, (), hidden=hidden)
+
+
+def _hidden(old: View, new: View, core: ViewComparison) -> tuple[HiddenChange, ...]:
+    """The fields that changed in the core, and that the workspace says itself before and after."""
+    found: list[HiddenChange] = []
+    for change in core.changes:
+        was, now = _own(old, change.noun, change.name), _own(new, change.noun, change.name)
+        if change.what is not What.CHANGED or was is None or now is None:
+            continue
+        for field in change.fields:
+            if getattr(was, field.field, None) != getattr(now, field.field, None):
+                continue
+            origin = _origin(now, field.field)
+            if origin.layer in _OWN_LAYERS:
+                found.append(HiddenChange(change.noun, change.name, field.field, field, origin))
+            elif now.sources[-1].layer is not Layer.CORE:
+                by = Origin(now.name, now.sources[-1].layer, new.workspace, _place(now), "stated")
+                found.append(HiddenChange(change.noun, change.name, field.field, field, by))
+    return tuple(found)
+
+
+_OWN_LAYERS: Final = (Layer.LOCAL, Layer.OVERRIDE, Layer.RUNTIME)
+
+
+def _own(view: View, noun: str, name: str) -> Definition | None:
+    """What a workspace itself says of a name."""
+    return (view.steps if noun == "step" else view.hyperparameters).above.get(name)
+
+
+def _of_kind(
+    noun: str, old: Mapping[str, Definition], new: Mapping[str, Definition], seen: ViewChanges
+) -> Iterator[DefinitionChange]:
+    gone = {name: old[name] for name in seen.removed if name in old and name not in new}
+    came = {name: new[name] for name in seen.added if name in new and name not in old}
+    for was, now, because in list(_renamed(gone, came)):
+        del gone[was.name]
+        came.pop(now.name, None)
+        fields = tuple(_fields(was, now))
+        yield DefinitionChange(
+            What.RENAMED, noun, now.name, fields, was.name, because, _place(was), _place(now)
+        )
+    yield from (_removed(noun, was) for was in gone.values())
+    yield from (_added(noun, now) for now in came.values())
+    for name in seen.changed:
+        was_one, now_one = old.get(name), new.get(name)
+        if was_one is not None and now_one is not None and was_one != now_one:
+            fields = tuple(_fields(was_one, now_one))
+            yield DefinitionChange(
+                What.CHANGED, noun, name, fields, old_place=_place(was_one), new_place=_place(now_one)
+            )
+
+
+def _renamed(
+    gone: Mapping[str, Definition], came: Mapping[str, Definition]
+) -> Iterator[tuple[Definition, Definition, str]]:
+    """What went and came under another name: an alias says so, or what the old one was replaced by."""
+    taken: set[str] = set()
+    by_alias = {
+        alias: step for step in came.values() if isinstance(step, StepDefinition) for alias in step.aliases
+    }
+    for name, was in gone.items():
+        now: Definition | None = by_alias.get(name)
+        because = "alias"
+        if now is None and isinstance(was, StepDefinition) and was.deprecated is not None:
+            now, because = came.get(was.deprecated.replaced_by or ""), "replaced_by"
+        if now is not None and now.name not in taken:
+            taken.add(now.name)
+            yield was, now, because
+
+
+def _added(noun: str, now: Definition) -> DefinitionChange:
+    return DefinitionChange(What.ADDED, noun, now.name, _stated(None, now), new_place=_place(now))
+
+
+def _removed(noun: str, was: Definition) -> DefinitionChange:
+    return DefinitionChange(What.REMOVED, noun, was.name, _stated(was, None), old_place=_place(was))
+
+
+def _stated(was: Definition | None, now: Definition | None) -> tuple[FieldChange, ...]:
+    """Every field that the one definition there is states."""
+    one = was or now
+    data: Mapping[str, Any] = one.data if one is not None else MappingProxyType({})
+    return tuple(
+        FieldChange(
+            field,
+            None if was is None else data[field],
+            None if now is None else data[field],
+            None if was is None else _origin(was, field),
+            None if now is None else _origin(now, field),
+        )
+        for field in data
+        if field != "name"
+    )
+
+
+def _fields(was: Definition, now: Definition) -> Iterator[FieldChange]:
+    for name in differing_fields(was, now):
+        if name == "name":
+            continue
+        if name != "extensions":
+            yield FieldChange(
+                name, getattr(was, name), getattr(now, name), _origin(was, name), _origin(now, name)
+            )
+            continue
+        for key in sorted(was.extensions.keys() | now.extensions.keys()):
+            old, new = was.extensions.get(key), now.extensions.get(key)
+            if old != new:
+                yield FieldChange(key, old, new, _origin(was, key), _origin(now, key))
+
+
+def _origin(definition: Definition, field: str) -> Origin:
+    noun = "step" if isinstance(definition, StepDefinition) else "hyperparameter"
+    return origins(definition.name, definition.sources, (field,), defaults(noun))[0]
+
+
+def _place(definition: Definition) -> Span:
+    return definition.sources[0].document.value_span(("name",))
+
+
+def _key(change: DefinitionChange) -> tuple[str, str]:
+    return change.noun, change.name
+
+
+def _same(one: DefinitionChange, other: DefinitionChange | None) -> bool:
+    """Whether a change of a workspace's view is the core's own."""
+    if other is None or one.what is not other.what or one.old_name != other.old_name:
+        return False
+    return [(field.field, field.old, field.new) for field in one.fields] == [
+        (field.field, field.old, field.new) for field in other.fields
+    ]
+
+
+def _in_order(changes: Iterable[DefinitionChange]) -> tuple[DefinitionChange, ...]:
+    return tuple(sorted(changes, key=lambda change: (change.noun == "hyperparameter", change.name)))
+
+
+def _reordering(old: View, new: View) -> Reordering | None:
+    """Which steps stand elsewhere among those that stayed in the legacy table."""
+    if old.steps.order == new.steps.order:
+        return None
+    places = {name: place for place, name in enumerate(_legacy(old)) if name in new.steps}
+    stayed = [name for name in _legacy(new) if name in places]
+    kept = _longest_run([places[name] for name in stayed])
+    moved = tuple(name for at, name in enumerate(stayed) if at not in kept)
+    return Reordering(moved) if moved else None
+
+
+def _legacy(view: View) -> Iterator[str]:
+    return (name for name, step in view.steps.items() if step.sagemaker_step_type is not None)
+
+
+def _longest_run(places: Sequence[int]) -> frozenset[int]:
+    """The indexes of a longest increasing subsequence (patience sorting, Fredman 1975)."""
+    tails: list[int] = []
+    ends: list[int] = []
+    links: list[int] = []
+    for at, place in enumerate(places):
+        length = bisect_left(tails, place)
+        links.append(ends[length - 1] if length else -1)
+        tails[length : length + 1] = [place]
+        ends[length : length + 1] = [at]
+    kept: set[int] = set()
+    at = ends[-1] if ends else -1
+    while at >= 0:
+        kept.add(at)
+        at = links[at]
+    return frozenset(kept)

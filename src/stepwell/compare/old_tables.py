@@ -1,0 +1,177 @@
+"""A state from before the move to definitions: the tables of its Python registry, as layers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import date
+from types import MappingProxyType
+from typing import Any, Final
+
+from stepwell.checking import CheckedFile, check_document
+from stepwell.diagnostics import Diagnostic
+from stepwell.documents import Document
+from stepwell.errors import ProjectError
+from stepwell.layers import Layer
+from stepwell.layout import Layout, Listed
+from stepwell.load import Guests, Loaded, assemble, lay_core, lay_overlay
+from stepwell.merge import patch_between
+from stepwell.project import FreezeTarget, Project, Settings
+from stepwell.python_tables import HYPERPARAMETERS, PythonTables, Row, read_tables
+from stepwell.trees import EntryKind, Tree
+
+__all__ = ["find_tables", "load_tables"]
+
+_MODULES: Final = ("step_names.py", "hyperparameter_registry.py", "workspace_registry.py")
+_PASSED_OVER: Final = frozenset({"__pycache__", "node_modules", "site-packages"})
+_MAX_DEPTH: Final = 32
+
+
+def find_tables(tree: Tree) -> tuple[str, ...]:
+    """The modules of an old registry in a tree, by path: one of the core, and one for each workspace.
+
+    Args:
+        tree: the state's files.
+
+    Raises:
+        ProjectError: several modules could be the core's, so that somebody must say which.
+    """
+    found = sorted(_walk(tree))
+    for module in _MODULES[:2]:
+        same = [path for path in found if path.rpartition("/")[2] == module]
+        if len(same) > 1:
+            shown = ", ".join(same[:5])
+            raise ProjectError(f"{len(same)} files could be the old table ({shown}): name one as REV:PATH")
+    return tuple(found)
+
+
+def _walk(tree: Tree) -> Iterator[str]:
+    pending = [""]
+    while pending:
+        folder = pending.pop()
+        try:
+            entries = list(tree.scan(folder))
+        except OSError:  # a folder that cannot be read holds no table that could be read
+            continue
+        if any(entry.name == "pyvenv.cfg" for entry in entries):
+            continue
+        for name, kind, is_link in entries:
+            path = f"{folder}/{name}" if folder else name
+            if name.startswith(".") or is_link:
+                continue
+            if kind is EntryKind.FILE and name in _MODULES:
+                yield path
+            elif kind is EntryKind.FOLDER and name not in _PASSED_OVER and path.count("/") < _MAX_DEPTH:
+                pending.append(path)
+
+
+def load_tables(
+    root: str, tree: Tree, settings: Settings, paths: tuple[str, ...], today: date
+) -> tuple[Loaded, tuple[Diagnostic, ...]]:
+    """What the modules of an old registry come to, layered as definitions are.
+
+    Args:
+        root: the project's folder on disk.
+        tree: the state's files.
+        settings: its settings, as far as it has any.
+        paths: its modules.
+        today: the date to hold deprecations against.
+
+    Returns:
+        What was loaded, and what of the modules could not be taken over.
+    """
+    tree.expect(paths)
+    lost: list[Diagnostic] = []
+    core: dict[str, CheckedFile] = {}
+    overlays: dict[str, PythonTables] = {}
+    first: list[str] = []
+    lenient = _lenient(settings)
+    for path in paths:
+        read = _read(tree, path)
+        if isinstance(read, Diagnostic):
+            lost.append(read)
+            continue
+        lost += read.diagnostics
+        if "LOCAL_STEPS" in read.tables or "STEP_OVERRIDES" in read.tables:
+            overlays[_workspace_of(read, overlays)] = read
+        for table, kind in (("STEP_NAMES", "steps"), (HYPERPARAMETERS, "hyperparameters")):
+            for row in _rows(read, table, lost):
+                listed = Listed(f"{path}#{kind}/{row.name}", Layer.CORE, None, kind)
+                core[listed.path] = check_document(listed, row.document, lenient, today, ())
+                first += [row.name] if kind == "steps" else []
+    lenient = replace(lenient, freeze=_ordered(settings, tuple(first)))
+    project = Project(root, lenient, None, (), tree)
+    return _layered(project, core, overlays, today, lost), tuple(lost)
+
+
+def _layered(
+    project: Project,
+    core: Mapping[str, CheckedFile],
+    overlays: Mapping[str, PythonTables],
+    today: date,
+    lost: list[Diagnostic],
+) -> Loaded:
+    checked = dict(core)
+    files = tuple(file.listed for file in core.values())
+    below = {file.name: file.definition.data for file in core.values() if file.definition is not None}
+    by_workspace: dict[str, tuple[Listed, ...]] = {}
+    for one, read in sorted(overlays.items()):
+        own: list[Listed] = []
+        local = {row.name: row.document.data for row in _rows(read, "LOCAL_STEPS", lost)}
+        for table, layer in (("LOCAL_STEPS", Layer.LOCAL), ("STEP_OVERRIDES", Layer.OVERRIDE)):
+            for row in read.tables[table].rows if table in read.tables else ():
+                listed = Listed(f"{read.path}#{table}/{row.name}", layer, one, "steps")
+                document = row.document
+                if layer is Layer.OVERRIDE:
+                    document = _patch(document, local.get(row.name, below.get(row.name)))
+                checked[listed.path] = check_document(listed, document, project.settings, today, ())
+                own.append(listed)
+        by_workspace[one] = tuple(own)
+    layout = Layout(files, MappingProxyType(by_workspace), MappingProxyType({}), ())
+    guests = Guests()
+    core_layered = lay_core(project, layout, checked, guests)
+    laid = {one: lay_overlay(project, layout, one, core_layered, checked) for one in by_workspace}
+    return assemble(project, today, layout, checked, core_layered, laid, guests, None)
+
+
+def _read(tree: Tree, path: str) -> PythonTables | Diagnostic:
+    content = tree.read(path)
+    return content if isinstance(content, Diagnostic) else read_tables(path, content)
+
+
+def _rows(read: PythonTables, table: str, lost: list[Diagnostic]) -> Iterator[Row]:
+    for row in read.tables[table].rows if table in read.tables else ():
+        lost += row.dropped
+        yield row
+
+
+def _patch(document: Document, base: Mapping[str, Any] | None) -> Document:
+    """A whole row as a merge patch: it drops every optional field of what it replaced."""
+    if base is None:
+        return document
+    patch = {"name": document.data["name"], **patch_between(base, document.data)}
+    return replace(document, data=MappingProxyType(patch))
+
+
+def _workspace_of(read: PythonTables, taken: Mapping[str, object]) -> str:
+    """The workspace that a module says it is, or that the folders above it are called after."""
+    said = read.metadata.data.get("developer_id") if read.metadata is not None else None
+    if isinstance(said, str) and said and said not in taken:
+        return said
+    parts = os.path.dirname(read.path).split("/")
+    passed_over = {"", "src", "registry"}
+    named = [part for part in parts if part not in passed_over and not part.endswith("_dev")]
+    name = named[-1] if named else "workspace"
+    return name if name not in taken else read.path
+
+
+def _lenient(settings: Settings) -> Settings:
+    """The old registry had no rules: what it held is compared, whatever is said of it now."""
+    return replace(settings, severities=MappingProxyType({"shadows-core": "warning"}))
+
+
+def _ordered(settings: Settings, first: tuple[str, ...]) -> tuple[FreezeTarget, ...]:
+    """The tables as they stood: in the order of the Python source."""
+    targets = settings.freeze or (FreezeTarget("step_names.py"),)
+    return tuple(replace(target, first=first) for target in targets)

@@ -1,0 +1,148 @@
+"""One state of a registry: a folder, a revision or a packed snapshot, of definitions or of old tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final, Protocol, final, runtime_checkable
+
+from stepwell.checking import CheckedFile
+from stepwell.compare.old_tables import find_tables, load_tables
+from stepwell.compare.schema_files import schemas_in
+from stepwell.diagnostics import Diagnostic, Severity
+from stepwell.errors import ProjectError
+from stepwell.layout import Listed
+from stepwell.load import FindPlugins, Known, Loaded, Progress, load
+from stepwell.project import CONFIG_NAME, Project, Settings, read_project
+from stepwell.trees import EntryKind, Tree
+
+__all__ = ["State", "read_state"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class State:
+    """One state of a registry.
+
+    Args:
+        title: how it was asked for, e.g. ``main (3f2a9c1)`` or ``the working tree``.
+        loaded: what it came to.
+        schemas: the JSON Schemas that lie in the project, by path.
+        tables: the Python files that it is made of; none for definitions.
+        lost: what could not be taken over from them.
+    """
+
+    title: str
+    loaded: Loaded
+    schemas: Mapping[str, Any]
+    tables: tuple[str, ...] = ()
+    lost: tuple[Diagnostic, ...] = ()
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """What keeps definitions out of it."""
+        return tuple(
+            found for found in (*self.loaded.diagnostics, *self.lost) if found.severity is Severity.ERROR
+        )
+
+
+@runtime_checkable
+class _Identified(Protocol):
+    """A tree that tells what a file holds without reading it."""
+
+    def id_of(self, path: str) -> str | None:
+        """The id of what a file holds."""
+
+    def id_for(self, content: bytes) -> str:
+        """The id that it gives to bytes."""
+
+
+def read_state(
+    title: str,
+    root: str,
+    tree: Tree,
+    today: date,
+    *,
+    like: State | None = None,
+    tables: tuple[str, ...] = (),
+    progress: Progress | None = None,
+    plugins: FindPlugins = tuple,
+) -> State:
+    """Read one state of a project, sharing with another one what both have.
+
+    Args:
+        title: the state in words.
+        root: the project's folder on disk, absolute.
+        tree: where the state's files are read.
+        today: the date to hold deprecations against.
+        like: a state that was read before.
+        tables: the Python files to read instead of definitions, relative to the tree.
+        progress: told how far the reading is.
+        plugins: finds what installed packages bring.
+
+    Raises:
+        ProjectError: when the state holds neither a configuration nor an old table.
+    """
+    project = read_project(root, tree)
+    if tables or not _has_definitions(project, tree):
+        found = tables or find_tables(tree)
+        if found:
+            settings = project.settings if project is not None else Settings()
+            return _of_tables(title, root, tree, settings, found, today)
+    if project is None:
+        raise ProjectError(
+            f"{title} holds neither a {CONFIG_NAME} (or a pyproject.toml with a [tool.stepwell] table) "
+            "nor a step_names.py"
+        )
+    known: Known = _nothing_known if like is None else _known(project, like, today)
+    loaded = load(project, today, progress, plugins, known)
+    return State(title, loaded, schemas_in(tree))
+
+
+def _has_definitions(project: Project | None, tree: Tree) -> bool:
+    """Whether there is a project whose core is there: one that only configures Stepwell has none yet."""
+    return project is not None and tree.follow(project.settings.core).kind is EntryKind.FOLDER
+
+
+def _of_tables(
+    title: str, root: str, tree: Tree, settings: Settings, paths: tuple[str, ...], today: date
+) -> State:
+    loaded, lost = load_tables(root, tree, settings, paths, today)
+    return State(title, loaded, schemas_in(tree), paths, lost)
+
+
+def _nothing_known(_: Listed) -> CheckedFile | None:
+    return None
+
+
+def _known(project: Project, like: State, today: date) -> Known:
+    """What another state has read already, as far as both mean the same by it."""
+    before = like.loaded
+    other = before.project
+    if like.tables or today != before.today or not _alike(project.settings, other.settings):
+        return _nothing_known
+    tree, its = project.tree, other.tree
+    if not isinstance(tree, _Identified):
+        return _nothing_known
+
+    def known(listed: Listed) -> CheckedFile | None:
+        old = before.checked.get(listed.path)
+        if old is None or old.source is None or old.listed != listed:
+            return None
+        here = tree.id_of(listed.path)
+        if isinstance(its, _Identified):
+            there = its.id_of(listed.path)
+        else:
+            there = tree.id_for(old.source.document.text.encode("utf-8"))
+        return old if here is not None and here == there else None
+
+    return known
+
+
+_READ_WITH: Final = ("naming", "vocabulary", "severities")
+
+
+def _alike(one: Settings, other: Settings) -> bool:
+    """Whether both settings judge a single file alike."""
+    return all(getattr(one, name) == getattr(other, name) for name in _READ_WITH)

@@ -1,0 +1,128 @@
+"""What came before what: the default branch, merge bases, and the commits that touched some paths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, final
+
+from stepwell.errors import RevisionError
+from stepwell.git.repository import Repository
+
+__all__ = ["Commit", "base_revision", "default_branch", "merge_base", "parents_of", "touching"]
+
+_USUAL: Final = ("origin/main", "origin/master", "upstream/main", "upstream/master", "main", "master")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One commit as a log tells it.
+
+    Args:
+        id: its full id.
+        parents: the full ids of its parents; the first is what it was made on.
+        author: the author's name.
+        date: the author's date, ISO 8601 with its offset.
+        subject: the first line of its message.
+    """
+
+    id: str
+    parents: tuple[str, ...]
+    author: str
+    date: str
+    subject: str
+
+    @property
+    def short(self) -> str:
+        """Its id as people write it."""
+        return self.id[:10]
+
+
+def default_branch(repository: Repository) -> str:
+    """The branch that changes are proposed to.
+
+    Args:
+        repository: which one.
+
+    Raises:
+        RevisionError: when none can be told.
+    """
+    head = repository.ask("symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD")
+    names = frozenset(repository.names())
+    configured = repository.ask("config", "--get", "init.defaultBranch") or ""
+    for name in (head, *_USUAL[:4], configured, *_USUAL[4:]):
+        if name and name in names:
+            return name
+    raise RevisionError("no default branch is known here: name the revision to compare with, e.g. HEAD~1")
+
+
+def merge_base(repository: Repository, one: str, other: str) -> str:
+    """The full id of the best common ancestor of two revisions.
+
+    Args:
+        repository: which one.
+        one: a revision.
+        other: a revision.
+
+    Raises:
+        RevisionError: when there is no such revision, or they have no ancestor in common here.
+    """
+    found = repository.ask("merge-base", repository.commit(one), repository.commit(other))
+    if found:
+        return found
+    hint = "name the revision to compare with"
+    if repository.shallow:
+        hint = "this clone is shallow: fetch its history (`git fetch --unshallow`, `fetch-depth: 0` in CI)"
+    raise RevisionError(f"{one} and {other} have no common ancestor here; {hint}")
+
+
+def base_revision(repository: Repository) -> str:
+    """What a change is compared with unless somebody says otherwise.
+
+    That is the merge base of ``HEAD`` and the default branch.
+
+    Args:
+        repository: which one.
+
+    Raises:
+        RevisionError: when it cannot be told, or nothing is committed yet.
+    """
+    return merge_base(repository, default_branch(repository), "HEAD")
+
+
+def parents_of(repository: Repository, commit: str) -> tuple[str, ...]:
+    """The full ids of a commit's parents that are in this clone.
+
+    Args:
+        repository: which one.
+        commit: its full id.
+    """
+    listed = repository.ask("rev-list", "--parents", "--max-count=1", commit) or commit
+    return tuple(listed.split()[1:])
+
+
+def touching(repository: Repository, start: str, globs: Iterable[str]) -> tuple[Commit, ...]:
+    """The commits that changed some paths, newest first, as ``git log -- PATH`` simplifies history.
+
+    Args:
+        repository: which one.
+        start: the commit to walk back from.
+        globs: paths relative to the folder of the repository, in git's ``glob`` form (gitglossary(7)).
+    """
+    words = [f":(top,glob){_literal(repository.prefix)}{glob}" for glob in globs]
+    form = "%H%x00%P%x00%an%x00%aI%x00%s"
+    listed = repository.ask(
+        "rev-list", "--topo-order", f"--format={form}", "--no-commit-header", start, "--", *words
+    )
+    found: list[Commit] = []
+    for line in (listed or "").split("\n"):
+        if line:
+            one, parents, author, date, subject = line.split("\0")
+            found.append(Commit(one, tuple(parents.split()), author, date, subject))
+    return tuple(found)
+
+
+def _literal(path: str) -> str:
+    """A path in which nothing stands for anything else."""
+    return "".join(f"\\{letter}" if letter in "*?[\\" else letter for letter in path)
