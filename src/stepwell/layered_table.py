@@ -128,6 +128,8 @@ class LayeredTable(Immutable, Mapping[str, D], Generic[D]):
             names: of the definitions that may differ.
             before: the earlier table.
         """
+        if "content" not in before.__dict__:
+            return  # nobody has asked for it, and working it out now would cost more than it spares
         gone = sum(int(before.above[name].digest, 16) for name in names if name in before.above)
         come = sum(int(self.above[name].digest, 16) for name in names if name in self.above)
         self.__dict__["content"] = before.content - gone + come

@@ -34,6 +34,7 @@ __all__ = [
     "Overlay",
     "Progress",
     "assemble",
+    "check_all",
     "collector_paused",
     "lay_core",
     "lay_overlay",
@@ -133,7 +134,7 @@ def load(
     """
     with collector_paused():
         layout = lay_out(project)
-        checked = _check_all(project, _all_files(layout), today, progress, known)
+        checked = check_all(project, layout, today, progress, known)
         guests = Guests(*read_plugins(plugins() if project.settings.plugins else (), project.settings, today))
         core = lay_core(project, layout, checked, guests)
         overlays = {one: lay_overlay(project, layout, one, core, checked) for one in layout.workspaces}
@@ -158,10 +159,19 @@ def _all_files(layout: Layout) -> Iterator[Listed]:
         yield from files
 
 
-def _check_all(
-    project: Project, files: Iterable[Listed], today: date, progress: Progress | None, known: Known
+def check_all(
+    project: Project, layout: Layout, today: date, progress: Progress | None, known: Known
 ) -> dict[str, CheckedFile]:
-    listed = list(files)
+    """Read and check every definition file, by path.
+
+    Args:
+        project: the project.
+        layout: where its files lie.
+        today: the date to hold deprecations against.
+        progress: told how far the reading is.
+        known: gives what need not be read again.
+    """
+    listed = list(_all_files(layout))
     checked = {file.path: same for file in listed if (same := known(file)) is not None}
     project.tree.expect(file.path for file in listed if file.path not in checked)
     file_rules = rules.active(rules.FILE_RULES, project.settings.severities)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from stepwell import rules
 from stepwell.checking import CheckedFile, check_definition
-from stepwell.load import Loaded, Overlay, assemble, lay_core, lay_overlay
+from stepwell.layout import Layout, lay_out
+from stepwell.load import Known, Loaded, Overlay, assemble, check_all, collector_paused, lay_core, lay_overlay
+from stepwell.project import Project
 from stepwell.relayering import Replaced, concerned, relayer_core
 from stepwell.relisting import Relisted, relist
 
-__all__ = ["reload"]
+__all__ = ["load_like", "reload"]
 
 
 def reload(before: Loaded, changed: Iterable[str]) -> Loaded:
@@ -24,21 +26,61 @@ def reload(before: Loaded, changed: Iterable[str]) -> Loaded:
     project, hints = before.project, frozenset(changed)
     relisted = relist(project, before.layout, hints)
     checked, replaced = _check_again(before, relisted, hints)
+    touched = None if relisted.everything else relisted.workspaces
+    return _lay_again(before, project, relisted.layout, checked, replaced, touched)
+
+
+def load_like(before: Loaded, project: Project, known: Known) -> Loaded:
+    """Read another state of a project, sharing with an earlier load whatever both have.
+
+    Args:
+        before: an earlier load, under the same settings and on the same day.
+        project: the other state.
+        known: gives what need not be read again: files of the earlier load.
+    """
+    with collector_paused():
+        layout = lay_out(project)
+        checked = check_all(project, layout, before.today, None, known)
+        theirs = before.checked
+        replaced = [(theirs.get(path), new) for path, new in checked.items() if theirs.get(path) is not new]
+        replaced += [(old, None) for path, old in theirs.items() if path not in checked]
+        workspaces = {file.listed.workspace for pair in replaced for file in pair if file is not None}
+        return _lay_again(before, project, layout, checked, replaced, workspaces)
+
+
+def _lay_again(
+    before: Loaded,
+    project: Project,
+    layout: Layout,
+    checked: Mapping[str, CheckedFile],
+    replaced: list[Replaced],
+    workspaces: Collection[str | None] | None,
+) -> Loaded:
+    """Lay what differs.
+
+    Args:
+        before: an earlier load.
+        project: the project.
+        layout: where its files lie.
+        checked: every definition file by path.
+        replaced: the files that differ.
+        workspaces: the ids of the workspaces whose files may differ; ``None`` for all of them.
+    """
     core, names = before.core, None
     new_core = [pair for pair in replaced if _in_core(pair)]
     if new_core:
         relayered = relayer_core(before.core, new_core, project.settings)
-        core = relayered or lay_core(project, relisted.layout, checked, before.guests)
+        core = relayered or lay_core(project, layout, checked, before.guests)
         names = _names(new_core) if relayered is not None else None
     touched = concerned(before.core, core, names)
     overlays: dict[str, Overlay] = {}
-    for one in relisted.layout.workspaces:
+    for one in layout.workspaces:
         old = before.overlays.get(one)
-        if old is None or relisted.everything or one in relisted.workspaces or touched(old.layered):
-            overlays[one] = lay_overlay(project, relisted.layout, one, core, checked)
+        if old is None or workspaces is None or one in workspaces or touched(old.layered):
+            overlays[one] = lay_overlay(project, layout, one, core, checked)
         else:
             overlays[one] = old
-    loaded = assemble(project, before.today, relisted.layout, checked, core, overlays, before.guests, before)
+    loaded = assemble(project, before.today, layout, checked, core, overlays, before.guests, before)
     if names is not None:
         now, then = loaded.snapshot.core, before.snapshot.core
         now.steps.differs_in(names, then.steps)

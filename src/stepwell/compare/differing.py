@@ -220,8 +220,8 @@ def _in_order(changes: Iterable[DefinitionChange]) -> tuple[DefinitionChange, ..
 
 def _reordering(old: View, new: View) -> Reordering | None:
     """Which steps stand elsewhere among those that stayed in the legacy table."""
-    if old.steps.order == new.steps.order:
-        return None
+    if old.steps.first == new.steps.first:
+        return None  # the rest stands by name, so nothing that stayed has moved
     places = {name: place for place, name in enumerate(_legacy(old)) if name in new.steps}
     stayed = [name for name in _legacy(new) if name in places]
     kept = _longest_run([places[name] for name in stayed])

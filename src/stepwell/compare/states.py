@@ -15,6 +15,7 @@ from stepwell.errors import ProjectError
 from stepwell.layout import Listed
 from stepwell.load import FindPlugins, Known, Loaded, Progress, load
 from stepwell.project import CONFIG_NAME, Project, Settings, read_project
+from stepwell.reloading import load_like
 from stepwell.trees import EntryKind, Tree
 
 __all__ = ["State", "read_state"]
@@ -96,7 +97,10 @@ def read_state(
             "nor a step_names.py"
         )
     known: Known = _nothing_known if like is None else _known(project, like, today)
-    loaded = load(project, today, progress, plugins, known)
+    if like is not None and known is not _nothing_known and project.settings == like.loaded.project.settings:
+        loaded = load_like(like.loaded, project, known)
+    else:
+        loaded = load(project, today, progress, plugins, known)
     return State(title, loaded, schemas_in(tree))
 
 
@@ -125,16 +129,18 @@ def _known(project: Project, like: State, today: date) -> Known:
     tree, its = project.tree, other.tree
     if not isinstance(tree, _Identified):
         return _nothing_known
+    id_of, id_for = tree.id_of, tree.id_for
+    id_there = its.id_of if isinstance(its, _Identified) else None
 
     def known(listed: Listed) -> CheckedFile | None:
         old = before.checked.get(listed.path)
         if old is None or old.source is None or old.listed != listed:
             return None
-        here = tree.id_of(listed.path)
-        if isinstance(its, _Identified):
-            there = its.id_of(listed.path)
+        here = id_of(listed.path)
+        if id_there is not None:
+            there = id_there(listed.path)
         else:
-            there = tree.id_for(old.source.document.text.encode("utf-8"))
+            there = id_for(old.source.document.text.encode("utf-8"))
         return old if here is not None and here == there else None
 
     return known

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -67,16 +67,17 @@ class Repository:
             raise RevisionError(f"git cannot list the tree {tree}: {_reason(answer)}")
         return answer.stdout
 
-    def contents(self, ids: Iterable[str]) -> dict[str, bytes]:
-        """What objects hold, by their ids; those that are not in this clone are left out.
+    def contents(self, ids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Objects, each by its id, in the order asked for; those that are not in this clone are left out.
+
+        Git goes on reading while whoever asks works on what has come.
 
         Args:
             ids: full object ids.
         """
         wanted = list(dict.fromkeys(ids))
-        found: dict[str, bytes] = {}
         if not wanted:
-            return found
+            return
         with tempfile.TemporaryFile() as questions:  # a pipe could fill up while both sides write
             questions.write("".join(f"{one}\n" for one in wanted).encode("ascii"))
             questions.seek(0)
@@ -91,13 +92,12 @@ class Repository:
                 answers = process.stdout
                 while answers is not None and (head := answers.readline()):
                     one, _, rest = head.decode("ascii", "replace").rstrip("\n").partition(" ")
-                    kind, _, size = rest.partition(" ")
-                    if kind == "missing" or not size.isdigit():
-                        continue
-                    content = answers.read(int(size) + 1)
-                    if len(content) == int(size) + 1:
-                        found[one] = content[:-1]
-        return found
+                    _, _, size = rest.partition(" ")
+                    if size.isdigit():
+                        content = answers.read(int(size) + 1)
+                        if len(content) <= int(size):  # git was ended before it was done
+                            return
+                        yield one, content[:-1]
 
     def commit(self, revision: str) -> str:
         """The full id of the commit that a revision names.

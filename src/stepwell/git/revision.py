@@ -55,6 +55,7 @@ class Revision:
     _names: dict[str, list[str]]
     _listed: set[str]
     _contents: dict[str, bytes]
+    _coming: list[Iterator[tuple[str, bytes]]]
 
     def read(self, path: str) -> bytes | Diagnostic:
         """The bytes of a file of at most ``MAX_BYTES``, or the finding that says why not."""
@@ -95,9 +96,8 @@ class Revision:
 
     def follow(self, path: str) -> Target:
         """What a path stands for, links followed inside the revision only."""
-        self._list_way(path)
-        found = self._objects.get(path)
-        if found is not None and found.mode != _LINK:  # only a way without links leads to an entry
+        found = self._plain(path)
+        if found is not None:
             return Target(path, self._kind(path))
         way: list[str] = []
         pending = path.split("/")[::-1]
@@ -130,21 +130,21 @@ class Revision:
         return Target(there, self._kind(there) if way else EntryKind.FOLDER)
 
     def expect(self, paths: Iterable[str]) -> None:
-        """Fetch files with one process, instead of one each."""
+        """Have git read files while others are worked on, with one process instead of one each."""
         wanted: dict[int, tuple[Repository, list[str]]] = {}
         for path in paths:
-            target = self.follow(path)
-            found = self._objects.get(target.path or "")
+            found = self._plain(path) or self._objects.get(self.follow(path).path or "")
             if found is not None and found.size <= MAX_BYTES and found.id not in self._contents:
                 wanted.setdefault(id(found.place), (found.place, []))[1].append(found.id)
-        for place, ids in wanted.values():
-            self._contents.update(place.contents(ids))
+        self._coming.extend(place.contents(ids) for place, ids in wanted.values())
 
     def id_of(self, path: str) -> str | None:
         """The id of what a file holds: equal ids are equal bytes."""
-        target = self.follow(path)
-        found = self._objects.get(target.path) if target.path is not None else None
-        return found.id if found is not None and target.kind is EntryKind.FILE else None
+        found = self._plain(path)
+        if found is None:
+            target = self.follow(path)
+            found = self._objects.get(target.path) if target.kind is EntryKind.FILE and target.path else None
+        return found.id if found is not None else None
 
     def id_for(self, content: bytes) -> str:
         """The id that git gives to bytes."""
@@ -159,10 +159,23 @@ class Revision:
             self._list_way(f"{top}/")
         return (path for path, found in self._objects.items() if found.mode not in (_FOLDER, _SUBMODULE))
 
+    def _plain(self, path: str) -> _Object | None:
+        """The entry at a path that no link lies on: only such a way leads to one as it is written."""
+        found = self._objects.get(path)
+        if found is None or found.mode != _FILE:
+            self._list_way(path)
+            found = self._objects.get(path)
+        return found if found is not None and found.mode != _LINK else None
+
     def _content(self, found: _Object) -> bytes | None:
-        if found.id not in self._contents:
-            self._contents.update(found.place.contents([found.id]))
-        return self._contents.get(found.id)
+        if found.id in self._contents:
+            return self._contents[found.id]
+        for coming in (*self._coming, found.place.contents([found.id])):
+            for one, content in coming:
+                self._contents[one] = content
+                if one == found.id:
+                    return content
+        return None
 
     def _kind(self, path: str) -> EntryKind:
         mode = self._objects[path].mode
@@ -179,7 +192,7 @@ class Revision:
         found = self._objects.get(top)
         if found is None:
             return
-        if top not in self._listed and found.mode == _FOLDER and rest is not None:
+        if top not in self._listed and found.mode == _FOLDER:
             self._listed.add(top)
             self._add(top, found.place, found.id)
         while rest:
@@ -235,9 +248,10 @@ def open_revision(repository: Repository, revision: str) -> Revision:
     objects: dict[str, _Object] = {}
     if tree:
         objects = dict(_parse(repository.list_tree(tree, deep=False), repository))
-    return Revision(repository, commit, title, objects, {"": list(objects)}, set(), {})
+    return Revision(repository, commit, title, objects, {"": list(objects)}, set(), {}, [])
 
 
+_FILE: Final = "100644"
 _FOLDER: Final = "040000"
 _LINK: Final = "120000"
 _SUBMODULE: Final = "160000"
