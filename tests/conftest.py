@@ -45,9 +45,10 @@ RunStepwell = Callable[..., Ran]
 
 
 @pytest.fixture(scope="session")
-def environment() -> Mapping[str, str]:
-    """The environment of this process without anything that changes what Stepwell answers."""
-    return {key: value for key, value in os.environ.items() if not key.startswith(SETTINGS_OF_THE_USER)}
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    """The environment of this process, without anything that changes an answer or is the user's."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(SETTINGS_OF_THE_USER)}
+    return {**kept, "XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache"))}
 
 
 @pytest.fixture

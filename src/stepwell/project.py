@@ -20,6 +20,7 @@ __all__ = [
     "RESERVED_ID",
     "FreezeTarget",
     "Project",
+    "References",
     "Settings",
     "find_project",
     "open_project",
@@ -51,6 +52,23 @@ class FreezeTarget:
 
 @final
 @dataclass(frozen=True, slots=True)
+class References:
+    """The ``[references]`` table: where the classes that definitions name are looked for.
+
+    Args:
+        source: folders of Python sources, relative to the project.
+        builder_base: the class that every builder derives from, by its name or dotted with its module;
+            empty to ask nothing of them.
+        external: patterns of names that lie in other packages and are not looked for.
+    """
+
+    source: tuple[str, ...] = ("src",)
+    builder_base: str = ""
+    external: tuple[str, ...] = ()
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What ``stepwell.toml`` says, defaults filled in.
 
@@ -64,6 +82,7 @@ class Settings:
         freeze: the generated modules.
         poll: seconds between two looks at all files while watching; 0 to wait for events.
         plugins: whether what installed packages bring is served.
+        references: where named classes are looked for; ``None`` where the project does not say.
     """
 
     core: str = "registry.d"
@@ -75,6 +94,7 @@ class Settings:
     freeze: tuple[FreezeTarget, ...] = ()
     poll: float = 0.0
     plugins: bool = True
+    references: References | None = None
 
     def first(self, workspace: str | None) -> tuple[str, ...]:
         """The names that open a view's table: as its own frozen module says, or else the core's."""
@@ -204,12 +224,23 @@ def _check(document: Document, data: Mapping[str, Any], prefix: Pointer) -> list
         value = paths.get(key) if isinstance(paths, Mapping) else None
         if isinstance(value, str) and not _stays_inside(value):
             found.append((_outside(document, (*prefix, "paths", key), value), {"paths"}))
+    sources = _inside(data, ("references", "source"))
+    for place, value in enumerate(sources if isinstance(sources, tuple) else ()):
+        if isinstance(value, str) and not _stays_inside(value):
+            pointer = (*prefix, "references", "source", place)
+            found.append((_outside(document, pointer, value), {"references"}))
     targets = data.get("freeze", ())
     for place, target in enumerate(targets if isinstance(targets, tuple) else ()):
         output = target.get("output") if isinstance(target, Mapping) else None
         if isinstance(output, str) and not _stays_inside(output):
             found.append((_outside(document, (*prefix, "freeze", place, "output"), output), {"freeze"}))
     return found
+
+
+def _inside(data: Any, pointer: tuple[str, ...]) -> Any:
+    for step in pointer:
+        data = data.get(step) if isinstance(data, Mapping) else None
+    return data
 
 
 def _remembering(document: Document, bad: set[str]) -> Any:
@@ -244,4 +275,12 @@ def _settings(data: Mapping[str, Any]) -> Settings:
         freeze=tuple(FreezeTarget(**target) for target in data.get("freeze", ())),
         poll=data.get("watch", {}).get("poll", 0.0),
         plugins=data.get("plugins", {}).get("enabled", True),
+        references=_references(data["references"]) if "references" in data else None,
     )
+
+
+def _references(table: Mapping[str, Any]) -> References:
+    said = dict(table)
+    if "source" in said:
+        said["source"] = tuple(dict.fromkeys(folder.rstrip("/") for folder in said["source"]))
+    return References(**said)

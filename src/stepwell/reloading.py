@@ -42,8 +42,11 @@ def load_like(before: Loaded, project: Project, known: Known) -> Loaded:
         layout = lay_out(project)
         checked = check_all(project, layout, before.today, None, known)
         theirs = before.checked
-        replaced = [(theirs.get(path), new) for path, new in checked.items() if theirs.get(path) is not new]
-        replaced += [(old, None) for path, old in theirs.items() if path not in checked]
+        gone: list[Replaced] = [(old, None) for path, old in theirs.items() if path not in checked]
+        came: list[Replaced] = [
+            (theirs.get(path), new) for path, new in checked.items() if theirs.get(path) is not new
+        ]
+        replaced = gone + came
         workspaces = {file.listed.workspace for pair in replaced for file in pair if file is not None}
         return _lay_again(before, project, layout, checked, replaced, workspaces)
 

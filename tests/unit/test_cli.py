@@ -125,7 +125,7 @@ def test_without_a_command_the_help_goes_to_stderr(run_stepwell: RunStepwell, tm
         ("chek", "there is no command `chek` (did you mean `check`?)"),
         ("frobnicate", "there is no command `frobnicate` (`stepwell --help` lists them)"),
         ("--frob", "No such option '--frob'."),
-        *[(f"{one} --frob", "No such option '--frob'.") for one in COMMANDS],
+        *[(f"{one} --xyzzy", "No such option '--xyzzy'.") for one in COMMANDS],
         ("show", "Missing argument 'STEP'."),
         ("explain", "Missing argument 'STEP[.FIELD]'."),
         ("list extra", "Got unexpected extra argument (extra)"),

@@ -24,9 +24,9 @@ from hypothesis import strategies as st
 
 import stepwell
 from stepwell import legacy
+from stepwell.file_names import canonical_name
 from stepwell.freeze import LegacyNaming, generate
 from stepwell.legacy import hyperparameter_registry, step_names
-from stepwell.file_names import canonical_name
 from stepwell.legacy.step_names import (
     BUILDER_STEP_NAMES,
     CONFIG_STEP_REGISTRY,

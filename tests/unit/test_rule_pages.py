@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 import stepwell
+from stepwell.references import check_references, source_folders
 from stepwell.rules import FIXED_PAGES, RULES, page_of
+from stepwell.sources import index_sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,11 +23,20 @@ if TYPE_CHECKING:
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "stepwell"
 PAGES = {rule_id: page_of(rule_id) or "" for rule_id in (*RULES, *FIXED_PAGES)}
 EXAMPLE = re.compile(r"^(Passes|Fails):\n\n((?:(?: {4}.*)?\n)+)", re.MULTILINE)
-EXAMPLE_FILE = re.compile(r"^# (\S+\.(?:ya?ml|toml))$", re.MULTILINE)
+EXAMPLE_FILE = re.compile(r"^# (\S+\.(?:ya?ml|toml|py))$", re.MULTILINE)
 
-GIVES_AN_ID = {"Diagnostic": 0, "Unreadable": 0, "_at_key": 0, "_at_value": 0, "_refused": 1}
+GIVES_AN_ID = {
+    "Diagnostic": 0,
+    "Unreadable": 0,
+    "_at_key": 0,
+    "_at_value": 0,
+    "_refused": 1,
+    "_remark_on": 0,
+    "fail": 0,
+    "note": 0,
+}
 """Functions that make a finding, and which of their arguments is its id."""
-PASSED_ON = {"refused.id", "rule", "rule.id"}
+PASSED_ON = {"refused.id", "rule", "rule.id", "text.id"}
 """Where such an argument is not written out: the id comes from another of these calls, or from a rule."""
 
 STEP = "name: Scoring\ndescription: Score a batch.\n"
@@ -36,7 +47,31 @@ NOT_WRITABLE: dict[str, tuple[str, bytes]] = {
     "too-large": ("registry.d/steps/scoring.yaml", STEP.encode() + b"#" * 2**20),
 }
 """What a page can only tell in words."""
-NO_FILE_SHOWS_IT = {"ambiguous-resolution", "plugin-failed", "plugin-hidden", "refused-by-validator"}
+TOLD_BY_AN_IMPORT = {
+    "changed-at-run-time",
+    "exists-as-toml",
+    "invalid-json",
+    "invalid-python",
+    "kept-as-own",
+    "not-a-row",
+    "not-literal",
+    "not-proved",
+    "nothing-to-import",
+    "order-not-written",
+    "override-becomes-local",
+    "renamed-workspace",
+    "repeated-key",
+    "replaced-entry",
+    "sources-differ",
+    "unknown-table",
+}
+NO_FILE_SHOWS_IT = {
+    "ambiguous-resolution",
+    "plugin-failed",
+    "plugin-hidden",
+    "refused-by-validator",
+    *TOLD_BY_AN_IMPORT,
+}
 NO_EXAMPLE = {*NOT_WRITABLE, *NO_FILE_SHOWS_IT, "unreadable-file", "validators-disagree"}
 
 
@@ -51,7 +86,13 @@ def files(example: str) -> dict[str, str]:
 
 
 def ids_found(root: Path) -> set[str]:
-    return {found.id for found in stepwell.open(root).diagnostics}
+    registry = stepwell.open(root)
+    found = registry.diagnostics
+    if registry.project.settings.references is not None:
+        folders = source_folders(registry.project, registry.workspaces)
+        index = index_sources(registry.project.root, folders)
+        found = (*found, *check_references(registry.project, registry.snapshot, index))
+    return {one.id for one in found}
 
 
 def ids_in_source() -> set[str]:

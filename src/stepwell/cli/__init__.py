@@ -29,12 +29,14 @@ COMMANDS: Final = MappingProxyType(
         "explain": "explain",
         "resolve": "resolve",
         "conflicts": "conflicts",
+        "impact": "impact",
         "freeze": "freeze",
         "watch": "watch",
         "doctor": "doctor",
         "schema": "schema",
         "explain-rule": "explain_rule",
         "init": "init",
+        "import": "import_registry",
     }
 )
 """Every command and its module."""

@@ -18,7 +18,7 @@ from stepwell.cli.opening import (
     view_of,
     workspace_option,
 )
-from stepwell.diagnostics import Diagnostic, Severity
+from stepwell.diagnostics import Diagnostic, Severity, in_order
 from stepwell.registry import Registry
 from stepwell.render import RENDERERS, Report, RulePage
 from stepwell.rules import FIXED_PAGES, RULES, page_of, severity_of
@@ -29,6 +29,7 @@ Examples:
   stepwell check
   stepwell check registry.d/steps/training/xgboost_training.yaml
   stepwell check --workspace alice --format github
+  stepwell check --references
 """
 
 
@@ -43,8 +44,21 @@ Examples:
     show_default=True,
     help="The least severity that makes the exit code 1.",
 )
+@click.option(
+    "--references/--no-references",
+    default=None,
+    help="Look for the classes that definitions name in Python sources, without running any.  "
+    "[default: where the configuration has a table `[references]`]",
+)
 @project_options
-def command(paths: tuple[str, ...], workspace: str | None, form: str, fail_on: str, asked: Asked) -> int:
+def command(
+    paths: tuple[str, ...],
+    workspace: str | None,
+    form: str,
+    fail_on: str,
+    references: bool | None,
+    asked: Asked,
+) -> int:
     """Check the project's definitions, overlays and configuration.
 
     With PATHs, tell only what concerns those files and folders: what is found in them, and what
@@ -54,6 +68,10 @@ def command(paths: tuple[str, ...], workspace: str | None, form: str, fail_on: s
     registry = open_registry(asked)
     view = view_of(registry, workspace)
     found = registry.diagnostics if not workspace else view.diagnostics
+    if references or (references is None and registry.project.settings.references is not None):
+        from stepwell.cli.sources import check_sources
+
+        found = in_order((*found, *check_sources(registry, view.workspace, asked)))
     if paths:
         root = registry.project.root
         wanted = {way for path in paths for way in _in_project(root, path)}

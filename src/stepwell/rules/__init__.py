@@ -16,11 +16,15 @@ from stepwell.naming import closest
 from stepwell.project import Project
 from stepwell.rules import (
     alias_collision,
+    builder_base,
     developer_id_mismatch,
+    duplicate_class,
     duplicate_config_class,
     duplicate_definition,
     file_name_mismatch,
     freeze_target,
+    missing_class,
+    missing_module,
     naming_style,
     not_in_vocabulary,
     override_changes_name,
@@ -29,6 +33,7 @@ from stepwell.rules import (
     past_removal,
     plugin_hidden,
     shadows_core,
+    unparsable_source,
     unused_ignore,
 )
 from stepwell.rules.fixed import FIXED_PAGES
@@ -36,10 +41,13 @@ from stepwell.rules.ignores import Ignore, ignores_in
 from stepwell.rules.rule import (
     ALWAYS_TOLD,
     FileScope,
+    Finding,
     FreezeScope,
     Hidden,
     LayerScope,
     Override,
+    Reference,
+    ReferenceScope,
     Rule,
     Shadow,
     ViewScope,
@@ -60,6 +68,8 @@ __all__ = [
     "LAYER_RULES",
     "OVERRIDE_RULES",
     "PLUGIN_RULES",
+    "REFERENCE_IGNORE_RULES",
+    "REFERENCE_RULES",
     "RULES",
     "SHADOW_RULES",
     "VIEW_RULES",
@@ -71,6 +81,8 @@ __all__ = [
     "Ignore",
     "LayerScope",
     "Override",
+    "Reference",
+    "ReferenceScope",
     "Rule",
     "Shadow",
     "ViewScope",
@@ -109,7 +121,33 @@ VIEW_RULES: Final[tuple[Rule[ViewScope], ...]] = (
 )
 PLUGIN_RULES: Final[tuple[Rule[tuple[Hidden, ...]], ...]] = (rule_of(plugin_hidden),)
 FREEZE_RULES: Final[tuple[Rule[FreezeScope], ...]] = (rule_of(freeze_target),)
-IGNORE_RULES: Final[tuple[Rule[tuple[Ignore, ...]], ...]] = (rule_of(unused_ignore),)
+REFERENCE_RULES: Final[tuple[Rule[ReferenceScope], ...]] = (
+    rule_of(missing_class),
+    rule_of(missing_module),
+    rule_of(duplicate_class),
+    rule_of(builder_base),
+    rule_of(unparsable_source),
+)
+"""Those that look into Python sources; they run when a check asks for references."""
+
+
+def _unused_whatever_is_asked(scope: tuple[Ignore, ...]) -> Iterator[Finding]:
+    """Leave the ignores of references to the check that looks for them: only it knows what they hide."""
+    return unused_ignore.check(tuple(one for one in scope if one.rule not in _ABOUT_REFERENCES))
+
+
+def _unused_for_references(scope: tuple[Ignore, ...]) -> Iterator[Finding]:
+    return unused_ignore.check(tuple(one for one in scope if one.rule in _ABOUT_REFERENCES))
+
+
+_ABOUT_REFERENCES: Final = frozenset(rule.id for rule in REFERENCE_RULES)
+
+IGNORE_RULES: Final[tuple[Rule[tuple[Ignore, ...]], ...]] = (
+    replace(rule_of(unused_ignore), check=_unused_whatever_is_asked),
+)
+REFERENCE_IGNORE_RULES: Final[tuple[Rule[tuple[Ignore, ...]], ...]] = (
+    replace(rule_of(unused_ignore), check=_unused_for_references),
+)
 
 RULES: Final[Mapping[str, Rule[Any]]] = MappingProxyType(
     {
@@ -123,6 +161,7 @@ RULES: Final[Mapping[str, Rule[Any]]] = MappingProxyType(
             VIEW_RULES,
             PLUGIN_RULES,
             FREEZE_RULES,
+            REFERENCE_RULES,
             IGNORE_RULES,
         )
         for rule in rules
@@ -134,7 +173,9 @@ RULES: Final[Mapping[str, Rule[Any]]] = MappingProxyType(
 CAN_BE_IGNORED: Final = frozenset(RULES) - ALWAYS_TOLD
 """The ids that a comment may hide."""
 
-_FIXED_WARNINGS: Final = frozenset({"ambiguous-resolution", "misplaced-file", "folder-named-like-file"})
+_FIXED_WARNINGS: Final = frozenset(
+    {"ambiguous-resolution", "misplaced-file", "folder-named-like-file", "repeated-key"}
+)
 
 
 def severity_of(rule_id: str) -> Severity:

@@ -6,13 +6,16 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from types import ModuleType
-from typing import Any, Final, Generic, NamedTuple, TypeVar, final
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar, final
 
 from stepwell.diagnostics import Related, Severity, Span
 from stepwell.documents import Document, Pointer
 from stepwell.layers import Source
 from stepwell.model import Definition, Kind, Workspace
-from stepwell.project import Settings
+from stepwell.project import References, Settings
+
+if TYPE_CHECKING:
+    from stepwell.sources import SourceFile, SourceView
 
 __all__ = [
     "ALWAYS_TOLD",
@@ -22,6 +25,8 @@ __all__ = [
     "Hidden",
     "LayerScope",
     "Override",
+    "Reference",
+    "ReferenceScope",
     "Rule",
     "Shadow",
     "ViewScope",
@@ -199,6 +204,54 @@ class FreezeScope:
     prefix: Pointer
     settings: Settings
     steps: Mapping[str, Collection[str]]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A class or a module of Python sources that a definition names.
+
+    Args:
+        definition: the definition, as the view serves it.
+        field: the field that names it.
+        name: the name.
+        span: the value of the field, or what the convention follows from.
+        stated: whether the field is written; otherwise the name is conventional.
+    """
+
+    definition: Definition
+    field: str
+    name: str
+    span: Span
+    stated: bool
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ReferenceScope:
+    """What a view's own definitions name, and the sources that the view sees.
+
+    Args:
+        view: the view in words.
+        references: what is named, but for what its definitions inherit from the core.
+        sees: the sources.
+        elsewhere: the sources of other workspaces, by id.
+        failures: the view's own files that cannot be parsed.
+        references_table: what the project says of references.
+        root: the project's folder.
+    """
+
+    view: str
+    references: tuple[Reference, ...]
+    sees: SourceView
+    elsewhere: Mapping[str, SourceView]
+    failures: tuple[SourceFile, ...]
+    references_table: References
+    root: str
+
+    def named(self, *fields: str) -> Iterator[Reference]:
+        """The references of some fields."""
+        return (one for one in self.references if one.field in fields)
 
 
 @final

@@ -1,0 +1,147 @@
+"""JSON tables of the old fields, and where in their text everything stands."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from types import MappingProxyType
+from typing import Any, Final
+
+from stepwell.diagnostics import Diagnostic, Severity, Span
+from stepwell.documents import Document, Pointer, freeze, span_of
+from stepwell.documents.document import Stretch, TextMap
+
+__all__ = ["read_json", "tables_in"]
+
+_MAX_DEPTH: Final = 64
+_SPACE: Final = re.compile(r"[ \t\r\n]*")
+_STRING: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_SCALAR: Final = re.compile(r"[^\s,\]}]+")
+_WRAPPERS: Final = ("steps", "STEP_NAMES", "step_names")
+
+
+class _Unusable(Exception):
+    """What JSON may hold and a definition may not."""
+
+    def __init__(self, message: str, at: int = 0) -> None:
+        super().__init__(message)
+        self.at = at
+
+
+def read_json(path: str, content: bytes) -> Document | Diagnostic:
+    """Read a JSON file (RFC 8259) as a Document; a list stands under the key ``""``.
+
+    Args:
+        path: the file, as findings name it.
+        content: its bytes.
+    """
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        message = f"byte 0x{content[error.start]:02X} is not UTF-8"
+        return Diagnostic("not-utf-8", Severity.ERROR, message, Span(path), "save the file as UTF-8")
+    try:
+        data = json.loads(text, parse_constant=_refuse_constant)
+        places = _locate(text)
+        json.dumps(data, ensure_ascii=False).encode()
+    except json.JSONDecodeError as error:
+        span = span_of(path, text, (error.pos, min(error.pos + 1, len(text))))
+        message = f"not valid JSON: {error.msg[:1].lower()}{error.msg[1:]}"
+        return Diagnostic("invalid-json", Severity.ERROR, message, span, "mend the file, or leave it out")
+    except UnicodeEncodeError:
+        message = "the file holds half of a surrogate pair"
+        return Diagnostic("invalid-json", Severity.ERROR, message, Span(path), "write whole characters")
+    except RecursionError:
+        message = f"values are nested more than {_MAX_DEPTH} levels deep"
+        return Diagnostic("too-deeply-nested", Severity.ERROR, message, Span(path), "flatten the data")
+    except _Unusable as refused:
+        span = span_of(path, text, (refused.at, refused.at))
+        return Diagnostic(
+            "invalid-json", Severity.ERROR, str(refused), span, "mend the file, or leave it out"
+        )
+    except ValueError as error:  # a number of thousands of digits
+        return Diagnostic("invalid-json", Severity.ERROR, f"not usable JSON: {error}", Span(path))
+    whole = data if isinstance(data, dict) else {"": data}
+    return Document(path, text, freeze(whole), lambda _: places)
+
+
+def tables_in(document: Document) -> Iterator[tuple[str, Any, Pointer]]:
+    """Each row of a JSON table: its name, its fields, and the way to them."""
+    data: Any = document.data
+    base: Pointer = ()
+    for wrapper in _WRAPPERS:
+        inner = data.get(wrapper)
+        if isinstance(inner, (MappingProxyType, tuple)) and not _is_row(inner):
+            data, base = inner, (wrapper,)
+            break
+    if not base and isinstance(data.get(""), tuple) and len(data) == 1:
+        data, base = data[""], ("",)
+    if isinstance(data, tuple):
+        for place, row in enumerate(data):
+            name = row.get("name") if isinstance(row, MappingProxyType) else None
+            yield name if isinstance(name, str) else "", row, (*base, place)
+        return
+    for name, row in data.items():
+        yield name, row, (*base, name)
+
+
+def _is_row(value: Any) -> bool:
+    return (
+        isinstance(value, MappingProxyType)
+        and "description" in value
+        and isinstance(value["description"], str)
+    )
+
+
+def _refuse_constant(word: str) -> None:
+    raise _Unusable(f"`{word}` is no number that JSON knows")
+
+
+def _locate(text: str) -> TextMap:
+    """Where every key and value stands in a text that is valid JSON."""
+    places = TextMap({}, {})
+    _value(text, _SPACE.match(text, 0).end(), (), places)  # type: ignore[union-attr]
+    return places
+
+
+def _value(text: str, at: int, pointer: Pointer, places: TextMap) -> int:
+    if len(pointer) > _MAX_DEPTH:
+        raise RecursionError
+    if text[at] == '"':
+        end = _STRING.match(text, at).end()  # type: ignore[union-attr]
+    elif text[at] in "{[":
+        end = _members(text, at, pointer, places)
+    else:
+        end = _SCALAR.match(text, at).end()  # type: ignore[union-attr]
+    _note(places.values, pointer if pointer or text[at] == "{" else ("",), (at, end))
+    return end
+
+
+def _members(text: str, at: int, pointer: Pointer, places: TextMap) -> int:
+    is_mapping, count = text[at] == "{", 0
+    outer: Pointer = pointer if pointer or is_mapping else ("",)
+    at = _after_space(text, at + 1)
+    while text[at] not in "}]":
+        step: str | int = count
+        if is_mapping:
+            end = _STRING.match(text, at).end()  # type: ignore[union-attr]
+            step = str(json.loads(text[at:end]))
+            if (*outer, step) in places.keys:
+                raise _Unusable(f"key `{step}` is written twice", at)
+            _note(places.keys, (*outer, step), (at, end))
+            at = _after_space(text, _after_space(text, end) + 1)
+        at = _after_space(text, _value(text, at, (*outer, step), places))
+        if text[at] == ",":
+            at = _after_space(text, at + 1)
+        count += 1
+    return at + 1
+
+
+def _after_space(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    return found.end() if found else at
+
+
+def _note(into: Any, pointer: Pointer, stretch: Stretch) -> None:
+    into[pointer] = stretch

@@ -1,0 +1,190 @@
+"""An import from its sources to its plan and its proof: the whole flow on one page.
+
+gather the sources ▸ read the project as it is ▸ plan a file for each entry ▸ load and check the project
+as it would be ▸ leave out what is refused, and again ▸ compare its tables with the input.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Final, final
+
+from stepwell import refusals
+from stepwell.diagnostics import Diagnostic, Severity, Span, in_order
+from stepwell.documents import Document, read_text
+from stepwell.errors import ProjectError
+from stepwell.importing.configuration import first_of, new_configuration, with_order
+from stepwell.importing.entries import EntryKey, Gathered
+from stepwell.importing.planning import Draft, PlannedFile, Status, draft
+from stepwell.importing.proof import TableProof, prove
+from stepwell.importing.staged import Staged
+from stepwell.layers import Layer
+from stepwell.load import FindPlugins, Loaded, load
+from stepwell.model import KINDS
+from stepwell.project import CONFIG_NAME, Project, read_project
+from stepwell.schema import fits
+from stepwell.trees import Folder, Tree
+
+__all__ = ["Import", "prepare"]
+
+_CARRIED: Final = (Status.NEW, Status.OVERWRITES, Status.EDITED)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Import:
+    """What an import would do.
+
+    Args:
+        root: the project's folder.
+        gathered: what the sources hold.
+        files: every file of the plan, the configuration last.
+        proof: each table of the input, compared.
+        diagnostics: what cannot be carried and what the checks find, at its place in the sources.
+    """
+
+    root: str
+    gathered: Gathered
+    files: tuple[PlannedFile, ...]
+    proof: tuple[TableProof, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def writes(self) -> tuple[PlannedFile, ...]:
+        """The files that change."""
+        return tuple(file for file in self.files if file.status in _CARRIED)
+
+    @property
+    def overwrites(self) -> tuple[PlannedFile, ...]:
+        """The files that hold something else now."""
+        return tuple(file for file in self.files if file.status is Status.OVERWRITES)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all is carried, and proved."""
+        errors = any(found.severity is Severity.ERROR for found in self.diagnostics)
+        return not errors and all(table.holds for table in self.proof)
+
+
+def prepare(root: str, gathered: Gathered, today: date, plugins: FindPlugins = tuple) -> Import:
+    """Plan an import and prove it; nothing is written.
+
+    Args:
+        root: the project's folder, absolute, links resolved; it need not hold a project yet.
+        gathered: what the sources hold.
+        today: the date to hold deprecations against.
+        plugins: finds what installed packages bring.
+
+    Raises:
+        ProjectError: the project's configuration cannot be used.
+    """
+    tree = Folder(root)
+    there = read_project(root, tree) if os.path.isdir(root) else None
+    if there is not None and any(found.severity is Severity.ERROR for found in there.diagnostics):
+        raise ProjectError("the project's configuration has errors, so nothing is imported: `stepwell check`")
+    now = there or _project(root, Staged(tree, {CONFIG_NAME: new_configuration(()).encode()}))
+    loaded = load(now, today, plugins=plugins)
+    found: list[Diagnostic] = list(gathered.diagnostics)
+    left_out = set(_refused_by_schema(gathered, found))
+    described = {
+        one: document for one, document in gathered.metadata.items() if fits("workspace", document.data)
+    }
+    for one in gathered.metadata.keys() - described.keys():
+        found += _explained("workspace", "workspace", gathered.metadata[one])
+    gathered = replace(gathered, metadata=described)
+    while True:
+        drafted = draft(tree, loaded, gathered, left_out)
+        configuration, odd = _configuration(there, gathered, left_out | drafted.refused)
+        files = [*drafted.files.values(), *configuration]
+        laid = {file.path: file.text.encode() for file in files if file.status in _CARRIED}
+        base = {} if there is not None or configuration else {CONFIG_NAME: new_configuration(()).encode()}
+        after = load(_project(root, Staged(tree, {**base, **laid})), today, plugins=plugins)
+        told = list(_told_in_sources(drafted, after))
+        newly = {key for key, one in told if key is not None and one.severity is Severity.ERROR}
+        found += [one for key, one in told if not newly or (key in newly and one.severity is Severity.ERROR)]
+        if not newly:
+            break
+        left_out |= newly
+    left_out |= drafted.refused
+    proof = prove(gathered, after.snapshot, left_out)
+    found += (*drafted.found, *odd, *(one for table in proof for one in table.differences))
+    return Import(root, gathered, tuple(files), proof, in_order(found))
+
+
+def _project(root: str, tree: Tree) -> Project:
+    project = read_project(root, tree)
+    if project is None:
+        raise ProjectError(f"no Stepwell project: {root} holds no {CONFIG_NAME}")
+    return project
+
+
+def _refused_by_schema(gathered: Gathered, found: list[Diagnostic]) -> Iterator[EntryKey]:
+    """The entries that no definition can hold, told at their places in the sources."""
+    for entry in gathered.entries:
+        noun = KINDS[entry.kind].noun
+        document = entry.document
+        form = f"{noun}-override" if entry.layer is Layer.OVERRIDE else noun
+        if not fits(form, document.data):
+            found += _explained(form, noun, document)
+            yield entry.key
+
+
+def _explained(form: str, noun: str, document: Document) -> Iterator[Diagnostic]:
+    yield from refusals.explain(form, noun, document.data, lambda _: document)
+
+
+def _configuration(
+    project: Project | None, gathered: Gathered, left_out: set[EntryKey]
+) -> tuple[list[PlannedFile], list[Diagnostic]]:
+    """The configuration with the order of the old table, last of all files."""
+    rows = {entry.name: entry for entry in gathered.entries if entry.key[:2] == ("steps", Layer.CORE)}
+    order = [
+        name
+        for name in gathered.order
+        if name in rows and rows[name].key not in left_out and rows[name].row.get("sagemaker_step_type")
+    ]
+    if project is None:
+        return [PlannedFile(CONFIG_NAME, new_configuration(order), Status.NEW)], []
+    first = first_of(project, order)
+    held = project.settings.first(None)
+    if not order or first == held:
+        return [], []
+    text = with_order(project, first)
+    if isinstance(text, Diagnostic):
+        return [], [text]
+    path = (
+        project.config.path
+        if project.config is not None
+        else "pyproject.toml"
+        if project.prefix
+        else CONFIG_NAME
+    )
+    return [PlannedFile(path, text, Status.EDITED if first[: len(held)] == held else Status.OVERWRITES)], []
+
+
+def _told_in_sources(drafted: Draft, after: Loaded) -> Iterator[tuple[EntryKey | None, Diagnostic]]:
+    """What the check finds in planned files, told where in the sources it comes from."""
+    for one in after.diagnostics:
+        file = drafted.files.get(one.span.path) if one.span is not None else None
+        if file is not None and one.span is not None and file.status is not Status.UNCHANGED:
+            yield drafted.keys.get(file.path), replace(one, span=_moved(one.span, file))
+
+
+def _moved(span: Span, file: PlannedFile) -> Span:
+    read = read_text(file.path, file.text.encode())
+    if isinstance(read, Diagnostic) or file.source is None:
+        return span
+    places = read.locate(read.text)
+    for pointer in places.values:
+        if pointer and (read.value_span(pointer).line, read.value_span(pointer).column) == (
+            span.line,
+            span.column,
+        ):
+            return file.source.value_span(pointer)
+    for pointer in places.keys:
+        if (read.key_span(pointer).line, read.key_span(pointer).column) == (span.line, span.column):
+            return file.source.key_span(pointer)
+    return file.source.key_span(("name",))

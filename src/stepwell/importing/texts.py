@@ -1,0 +1,66 @@
+"""The text of a definition's file: its fields in the order of the schema, comments where they belong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from stepwell import schema
+from stepwell.diagnostics import Diagnostic
+from stepwell.documents import freeze, read_text, thaw
+from stepwell.documents.writing import to_yaml
+from stepwell.python_tables import Remark
+
+__all__ = ["file_text", "in_schema_order"]
+
+_WIDTH: Final = 100
+_NOTHING: Final[Mapping[str, str]] = {}
+
+
+def in_schema_order(form: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields in the order in which the schema names them; those of the team's own last.
+
+    Args:
+        form: the schema's name.
+        data: the fields.
+    """
+    known = [key for key in schema.fields(form) if key in data]
+    return {key: data[key] for key in (*known, *(key for key in data if key not in known))}
+
+
+def file_text(
+    data: Mapping[str, Any],
+    remarks: Sequence[Remark] = (),
+    verbatim: Mapping[str, str] = _NOTHING,
+    schema_path: str = "",
+) -> str | Diagnostic:
+    """The text of a YAML file with these fields, or why no file can hold them.
+
+    Args:
+        data: the fields, in order.
+        remarks: comments, each above the field that it names, or above all.
+        verbatim: fields whose YAML is written already; used where it says the same.
+        schema_path: where the schema lies, seen from the file; empty where editors cannot see it.
+    """
+    head = f"# yaml-language-server: $schema={schema_path}\n" if schema_path else ""
+    for written, told in ((verbatim, remarks), (_NOTHING, remarks), (_NOTHING, ())):
+        text = head + "".join(_pieces(data, told, written))
+        read = read_text("definition.yaml", text.encode())
+        if not isinstance(read, Diagnostic) and read.data == freeze(thaw(data)):
+            return text
+    return read if isinstance(read, Diagnostic) else text
+
+
+def _pieces(data: Mapping[str, Any], remarks: Sequence[Remark], verbatim: Mapping[str, str]) -> Iterator[str]:
+    yield from (_comment(remark.text) for remark in remarks if remark.field not in data)
+    for key, value in data.items():
+        yield from (_comment(remark.text) for remark in remarks if remark.field == key)
+        yield verbatim.get(key) or to_yaml({key: thaw(value)})
+
+
+def _comment(text: str) -> str:
+    shown = "".join(
+        one if one.isprintable() or one == "\t" else one.encode("unicode_escape").decode("ascii")
+        for one in text
+    )
+    return f"# {shown}\n"

@@ -1,0 +1,732 @@
+"""``stepwell import``: old registries in, proved, and nothing half done."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from stepwell.importing.writing import STAGING
+
+if TYPE_CHECKING:
+    from tests.conftest import RunStepwell
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SCHEMA = json.loads((REPOSITORY / "schemas" / "output-import.schema.json").read_text(encoding="utf-8"))
+
+OLD = '''\
+"""The old table."""
+
+STEP_NAMES = {
+    # Special case
+    "Base": {
+        "config_class": "BasePipelineConfig",  # not BaseConfig
+        "builder_step_name": "StepBuilderBase",
+        "spec_type": "Base",
+        "sagemaker_step_type": "Base",
+        "description": "Hold what every step shares.",
+    },
+    "XGBoostTraining": {
+        "config_class": "XGBoostTrainingConfig",
+        "builder_step_name": "XGBoostTrainingStepBuilder",
+        "spec_type": "XGBoostTraining",
+        "sagemaker_step_type": "Training",
+        "description": "Train a model: tabular data.",
+    },
+    "Alpha": {
+        "config_class": "AlphaConfig",
+        "builder_step_name": "AlphaStepBuilder",
+        "spec_type": "Alpha",
+        "sagemaker_step_type": "Processing",
+        "description": "Come last.",
+    },
+}
+
+CONFIG_STEP_REGISTRY = {info["config_class"]: name for name, info in STEP_NAMES.items()}
+'''
+BASE = """\
+# Special case
+name: Base
+sagemaker_step_type: Base
+description: Hold what every step shares.
+# not BaseConfig
+config_class: BasePipelineConfig
+builder_step_name: StepBuilderBase
+"""
+XGBOOST = """\
+name: XGBoostTraining
+sagemaker_step_type: Training
+description: 'Train a model: tabular data.'
+"""
+CONFIG = """\
+schema_version = 1
+
+[[freeze]]
+output = "generated/step_names.py"
+first = ["Base", "XGBoostTraining", "Alpha"]
+"""
+PATHS = [
+    "registry.d/steps/alpha.yaml",
+    "registry.d/steps/base.yaml",
+    "registry.d/steps/xgboost_training.yaml",
+    "stepwell.toml",
+]
+
+
+def row(name: str, **fields: str | None) -> dict[str, str | None]:
+    return {
+        "config_class": f"{name}Config",
+        "builder_step_name": f"{name}StepBuilder",
+        "spec_type": name,
+        "sagemaker_step_type": "Processing",
+        "description": "Do it.",
+        **fields,
+    }
+
+
+def write(folder: Path, files: Mapping[str, str]) -> Path:
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
+    return folder
+
+
+def files_in(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8")
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def answer(ran: Any) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(ran.stdout)
+    assert list(Draft202012Validator(SCHEMA).iter_errors(told)) == []
+    return told
+
+
+def places(told: Mapping[str, Any]) -> list[tuple[str, int, int]]:
+    return [(one["id"], one["span"]["line"], one["span"]["column"]) for one in told["diagnostics"]]
+
+
+def test_the_schema_and_its_examples_are_good() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+    for example in SCHEMA["examples"]:
+        Draft202012Validator(SCHEMA).validate(example)
+
+
+def test_a_table_becomes_a_project(run_stepwell: RunStepwell, tmp_path: Path) -> None:
+    write(tmp_path, {"old.py": OLD})
+    ran = run_stepwell("import", "old.py", "--into", "new", cwd=tmp_path)
+    assert (ran.exit_code, ran.stderr) == (0, "")
+    assert ran.stdout == (
+        "read old.py: STEP_NAMES with 3 rows\nproved: 3 rows equal, in the same order\nwrote 4 files\n"
+    )
+    written = files_in(tmp_path / "new")
+    assert sorted(written) == PATHS
+    assert written["registry.d/steps/base.yaml"] == BASE
+    assert written["registry.d/steps/xgboost_training.yaml"] == XGBOOST
+    assert written["stepwell.toml"] == CONFIG
+    assert run_stepwell("check", cwd=tmp_path / "new").exit_code == 0
+
+
+def test_what_is_frozen_afterwards_is_the_old_table(run_stepwell: RunStepwell, tmp_path: Path) -> None:
+    write(tmp_path, {"old.py": OLD})
+    run_stepwell("import", "old.py", cwd=tmp_path)
+    run_stepwell("freeze", cwd=tmp_path)
+    tables = []
+    for module in (tmp_path / "old.py", tmp_path / "generated/step_names.py"):
+        names: dict[str, Any] = {}
+        exec(module.read_text(encoding="utf-8"), names)  # noqa: S102 - the test's own text
+        tables.append(list(names["STEP_NAMES"].items()))
+    assert tables[0] == tables[1]
+
+
+def test_a_dry_run_shows_the_plan_and_writes_nothing(run_stepwell: RunStepwell, tmp_path: Path) -> None:
+    write(tmp_path, {"old.py": OLD})
+    ran = run_stepwell("import", "old.py", "--dry-run", "-v", "--into", "new", cwd=tmp_path)
+    assert ran.exit_code == 0
+    assert "new        registry.d/steps/base.yaml\n    # Special case\n    name: Base\n" in ran.stdout
+    assert ran.stdout.endswith("proved: 3 rows equal, in the same order\nnothing was written\n")
+    assert list(files_in(tmp_path)) == ["old.py"]
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_second_import_changes_nothing(run_stepwell: RunStepwell, tmp_path: Path) -> None:
+    write(tmp_path, {"old.py": OLD})
+    run_stepwell("import", "old.py", cwd=tmp_path)
+    before = files_in(tmp_path)
+    ran = run_stepwell("import", "old.py", cwd=tmp_path)
+    assert (ran.exit_code, ran.stdout.splitlines()[-1]) == (0, "wrote 0 files, 3 unchanged")
+    assert files_in(tmp_path) == before
+
+
+def test_nothing_is_overwritten_without_force(run_stepwell: RunStepwell, tmp_path: Path) -> None:
+    mine = {
+        "stepwell.toml": "",
+        "registry.d/steps/deep/base.yaml": "name: Base\ndescription: Mine.\nframework: pandas\n",
+    }
+    write(tmp_path, {"old.py": OLD, **mine})
+    before = files_in(tmp_path)
+    ran = run_stepwell("import", "old.py", cwd=tmp_path)
+    assert ran.exit_code == 1
+    assert "would overwrite registry.d/steps/deep/base.yaml\n" in ran.stdout
+    assert ran.stdout.endswith("nothing was written; --force overwrites these files\n")
+    assert files_in(tmp_path) == before
+    ran = run_stepwell("import", "old.py", "--force", cwd=tmp_path)
+    assert ran.exit_code == 0
+    written = files_in(tmp_path)
+    assert "framework: pandas\n" in written["registry.d/steps/deep/base.yaml"]
+    assert "description: Hold what every step shares.\n" in written["registry.d/steps/deep/base.yaml"]
+    assert "registry.d/steps/base.yaml" not in written
+
+
+def test_a_step_that_says_the_same_keeps_its_file_whatever_else_it_says(
+    run_stepwell: RunStepwell, tmp_path: Path
+) -> None:
+    mine = BASE.replace("# Special case", "# mine") + "framework: pandas\naliases: [Root]\n"
+    write(tmp_path, {"old.py": OLD, "stepwell.toml": "", "registry.d/steps/deep/base.yaml": mine})
+    ran = run_stepwell("import", "old.py", cwd=tmp_path)
+    assert (ran.exit_code, ran.stdout.splitlines()[-1]) == (0, "wrote 3 files, 1 unchanged")
+    assert files_in(tmp_path)["registry.d/steps/deep/base.yaml"] == mine
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", CONFIG),
+        (
+            '# mine\n[paths]  # here\ncore = "registry.d"\n',
+            '# mine\n[paths]  # here\ncore = "registry.d"\n\n' + CONFIG.partition("\n\n")[2],
+        ),
+        (
+            '[[freeze]]  # one\noutput = "a.py"  # two\n\n# three\n[rules]\n',
+            (
+                '[[freeze]]  # one\noutput = "a.py"  # two\nfirst = ["Base", "XGBoostTraining", "Alpha"]\n\n'
+                "# three\n[rules]\n"
+            ),
+        ),
+        (
+            '[[freeze]]\noutput = "a.py"\nfirst = []  # none\n',
+            '[[freeze]]\noutput = "a.py"\nfirst = ["Base", "XGBoostTraining", "Alpha"]  # none\n',
+        ),
+        (
+            '[[freeze]]\noutput = "b.py"\nworkspace = "all"\n',
+            '[[freeze]]\noutput = "b.py"\nfirst = ["Base", "XGBoostTraining", "Alpha"]\nworkspace = "all"\n',
+        ),
+    ],
+)
+def test_the_order_is_written_and_the_rest_of_the_configuration_stays(
+    run_stepwell: RunStepwell, tmp_path: Path, before: str, after: str
+) -> None:
+    write(tmp_path, {"old.py": OLD, "stepwell.toml": before})
+    ran = run_stepwell("import", "old.py", cwd=tmp_path)
+    assert (ran.exit_code, ran.stderr) == (0, "")
+    assert files_in(tmp_path)["stepwell.toml"] == after
+
+
+def test_a_table_in_pyproject_gains_the_order(run_stepwell: RunStepwell, tmp_path: Path) -> None:
+    write(tmp_path, {"old.py": OLD, "pyproject.toml": "# mine\n[tool.stepwell]\nschema_version = 1\n"})
+    assert run_stepwell("import", "old.py", cwd=tmp_path).exit_code == 0
+    assert files_in(tmp_path)["pyproject.toml"] == (
+        "# mine\n[tool.stepwell]\nschema_version = 1\n\n[[tool.stepwell.freeze]]\n"
+        'output = "generated/step_names.py"\nfirst = ["Base", "XGBoostTraining", "Alpha"]\n'
+    )
+
+
+def test_a_configuration_that_cannot_be_edited_says_what_to_write(
+    run_stepwell: RunStepwell, tmp_path: Path
+) -> None:
+    config = 'freeze = [{output = "a.py"}]\n'
+    write(tmp_path, {"old.py": OLD, "stepwell.toml": config})
+    told = answer(run_stepwell("import", "old.py", "--format", "json", cwd=tmp_path))
+    assert files_in(tmp_path)["stepwell.toml"] == config
+    (found,) = told["diagnostics"]
+    assert found["id"] == "order-not-written"
+    assert found["help"] == (
+        'write `first = ["Base", "XGBoostTraining", "Alpha"]` into its `[[freeze]]` table'
+    )
+    assert (told["whole"], told["proof"][0]["in_order"]) == (False, False)
+
+
+def test_another_order_is_only_replaced_by_force(run_stepwell: RunStepwell, tmp_path: Path) -> None:
+    config = '[[freeze]]\noutput = "a.py"\nfirst = ["Alpha", "Mine"]\n'
+    mine = "name: Mine\nsagemaker_step_type: Processing\ndescription: Mine.\n"
+    write(tmp_path, {"old.py": OLD, "stepwell.toml": config, "registry.d/steps/mine.yaml": mine})
+    ran = run_stepwell("import", "old.py", cwd=tmp_path)
+    assert (ran.exit_code, "would overwrite stepwell.toml\n" in ran.stdout) == (1, True)
+    ran = run_stepwell("import", "old.py", "--force", cwd=tmp_path)
+    assert ran.exit_code == 0
+    assert "proved: 3 rows equal, in the same order (the project has 1 row more)\n" in ran.stdout
+    assert files_in(tmp_path)["stepwell.toml"] == (
+        '[[freeze]]\noutput = "a.py"\nfirst = ["Base", "XGBoostTraining", "Alpha", "Mine"]\n'
+    )
+
+
+def test_what_cannot_be_carried_is_told_with_its_place_and_the_rest_is_written(
+    run_stepwell: RunStepwell, tmp_path: Path
+) -> None:
+    broken = OLD.replace('"spec_type": "XGBoostTraining"', '"spec_type": make("x")').replace(
+        '"description": "Come last.",', ""
+    )
+    write(tmp_path, {"old.py": broken})
+    ran = run_stepwell("import", "old.py", "--format", "json", cwd=tmp_path)
+    told = answer(ran)
+    assert ran.exit_code == 1
+    assert places(told) == [
+        ("not-proved", 12, 5),
+        ("not-literal", 15, 22),
+        ("missing-field", 19, 5),
+        ("not-proved", 19, 5),
+    ]
+    assert next(one["message"] for one in told["diagnostics"]) == (
+        "`spec_type` of `XGBoostTraining` is not in the source, and 'XGBoostTraining' in the new table"
+    )
+    assert (told["written"], told["whole"], told["proof"][0]["equal"]) == (True, False, 1)
+    assert sorted(files_in(tmp_path)) == ["old.py", *PATHS[1:]]
+
+
+def test_a_finding_of_the_check_is_told_where_in_the_source_it_comes_from(
+    run_stepwell: RunStepwell, tmp_path: Path
+) -> None:
+    config = '[vocabulary]\nsagemaker_step_types = ["Base", "Training"]\n'
+    write(tmp_path, {"old.py": OLD, "stepwell.toml": config})
+    told = answer(run_stepwell("import", "old.py", "--format", "json", cwd=tmp_path))
+    assert places(told) == [("not-proved", 19, 5), ("not-in-vocabulary", 23, 32)]
+    assert {one["span"]["path"] for one in told["diagnostics"]} == {"old.py"}
+
+
+def test_a_workspace_registry_becomes_a_workspace(run_stepwell: RunStepwell, tmp_path: Path) -> None:
+    own = {
+        "LOCAL_STEPS": {"Mine": row("Mine", framework="pandas")},
+        "STEP_OVERRIDES": {
+            "Alpha": row("Alpha", config_class="FastConfig", description="Come last."),
+            "Base": {
+                **row("Base", spec_type="Base", sagemaker_step_type="Base"),
+                "builder_step_name": "StepBuilderBase",
+                "config_class": "BaseConfig",
+                "description": "Hold what every step shares.",
+            },
+            "XGBoostTraining": row(
+                "XGBoostTraining", sagemaker_step_type="Training", description="Train a model: tabular data."
+            ),
+            "New": row("New"),
+        },
+        "WORKSPACE_METADATA": {"developer_id": "alice", "version": "1.0", "maintainer": "Alice"},
+    }
+    text = "".join(f"{name} = {table!r}\n" for name, table in own.items())
+    write(tmp_path, {"old.py": OLD, "alice.py": text})
+    ran = run_stepwell("import", "old.py", "alice.py", cwd=tmp_path)
+    assert ran.exit_code == 0, ran.stdout
+    assert "proved: 3 rows equal, in the same order\n" in ran.stdout
+    assert "proved: 5 rows equal, what workspace alice changes\n" in ran.stdout
+    written = {path: text for path, text in files_in(tmp_path).items() if path.startswith("workspaces/")}
+    assert written == {
+        "workspaces/alice/workspace.yaml": 'developer_id: alice\nversion: "1.0"\nx-maintainer: Alice\n',
+        "workspaces/alice/local/steps/mine.yaml": (
+            "name: Mine\nsagemaker_step_type: Processing\ndescription: Do it.\nframework: pandas\n"
+        ),
+        "workspaces/alice/local/steps/new.yaml": (
+            "name: New\nsagemaker_step_type: Processing\ndescription: Do it.\n"
+        ),
+        "workspaces/alice/override/steps/alpha.yaml": "name: Alpha\nconfig_class: FastConfig\n",
+        "workspaces/alice/override/steps/base.yaml": "name: Base\nconfig_class: BaseConfig\n",
+    }
+    assert "the override of `XGBoostTraining` is equal to what it overrides" in ran.stdout
+    assert "`New` overrides no step that exists, so it becomes a local step" in ran.stdout
+
+
+def test_a_field_that_an_old_override_dropped_is_removed_by_null(
+    run_stepwell: RunStepwell, tmp_path: Path
+) -> None:
+    core = (
+        "name: Alpha\nsagemaker_step_type: Processing\ndescription: Do it.\nframework: pandas\npriority: 5\n"
+    )
+    table = {"Alpha": row("Alpha", framework="numpy"), "Beta": row("Beta")}
+    beta = core.replace("Alpha", "Beta")
+    text = f"STEP_OVERRIDES = {table!r}\n"
+    files = {"stepwell.toml": "", "registry.d/steps/alpha.yaml": core, "registry.d/steps/beta.yaml": beta}
+    write(tmp_path, {**files, "over.py": text})
+    ran = run_stepwell("import", "over.py", "--workspace", "bob", cwd=tmp_path)
+    assert (ran.exit_code, ran.stdout.splitlines()[-2]) == (
+        0,
+        "proved: 2 rows equal, what workspace bob changes",
+    )
+    overrides = tmp_path / "workspaces/bob/override/steps"
+    assert (overrides / "alpha.yaml").read_text() == "name: Alpha\nframework: numpy\npriority: null\n"
+    assert (overrides / "beta.yaml").read_text() == "name: Beta\nframework: null\npriority: null\n"
+
+
+def test_a_workspace_that_nobody_names_is_asked_for(run_stepwell: RunStepwell, tmp_path: Path) -> None:
+    write(tmp_path, {"over.py": "LOCAL_STEPS = {}\n"})
+    ran = run_stepwell("import", "over.py", cwd=tmp_path)
+    assert (ran.exit_code, ran.stderr) == (
+        2,
+        "error: over.py does not say whose workspace it is; say --workspace ID\n",
+    )
+    write(tmp_path, {"over.py": 'WORKSPACE_METADATA = {"developer_id": "../x"}\n'})
+    ran = run_stepwell("import", "over.py", cwd=tmp_path)
+    assert (ran.exit_code, "(`../x` is no id of one)" in ran.stderr) == (2, True)
+
+
+def test_a_workspace_cannot_be_called_like_all_of_them(run_stepwell: RunStepwell, tmp_path: Path) -> None:
+    write(tmp_path, {"over.py": "LOCAL_STEPS = {}\n"})
+    ran = run_stepwell("import", "over.py", "--workspace", "all", cwd=tmp_path)
+    assert (ran.exit_code, "(`all` is no id of one)" in ran.stderr) == (2, True)
+
+
+def test_words_of_a_workspace_that_do_not_fit_are_told_and_not_written(
+    run_stepwell: RunStepwell, tmp_path: Path
+) -> None:
+    table = {"Mine": row("Mine")}
+    text = f"LOCAL_STEPS = {table!r}\nWORKSPACE_METADATA = {{'developer_id': 'alice', 'version': 1.0}}\n"
+    write(tmp_path, {"alice.py": text})
+    ran = run_stepwell("import", "alice.py", "--format", "json", cwd=tmp_path)
+    told = answer(ran)
+    assert (ran.exit_code, places(told)) == (1, [("wrong-type", 2, 59)])
+    assert [file["path"] for file in told["files"]] == [
+        "workspaces/alice/local/steps/mine.yaml",
+        "stepwell.toml",
+    ]
+
+
+def test_a_second_table_is_appended_to_the_order_that_is_there(
+    run_stepwell: RunStepwell, tmp_path: Path
+) -> None:
+    more = f"STEP_NAMES = { ({'Zeta': row('Zeta'), 'Eta': row('Eta')})!r}\n"
+    write(tmp_path, {"old.py": OLD, "more.py": more})
+    run_stepwell("import", "old.py", cwd=tmp_path)
+    ran = run_stepwell("import", "more.py", cwd=tmp_path)
+    assert (ran.exit_code, ran.stdout.splitlines()[1]) == (
+        0,
+        "proved: 2 rows equal, in the same order (the project has 3 rows more)",
+    )
+    assert (
+        'first = ["Base", "XGBoostTraining", "Alpha", "Zeta", "Eta"]\n' in files_in(tmp_path)["stepwell.toml"]
+    )
+
+
+def test_a_table_of_hyperparameters(run_stepwell: RunStepwell, tmp_path: Path) -> None:
+    table = {
+        "Net": {"class_name": "Net", "module_path": "a.b", "model_type": "pytorch", "description": "N."},
+        "Any": {"class_name": "Any", "module_path": "a.c", "model_type": None, "description": "A."},
+    }
+    write(tmp_path, {"old.py": f"HYPERPARAMETER_REGISTRY = {table!r}\n"})
+    ran = run_stepwell("import", "old.py", cwd=tmp_path)
+    assert (ran.exit_code, ran.stdout.splitlines()[1]) == (
+        0,
+        "proved: 2 rows equal, the table of hyperparameters",
+    )
+    folder = tmp_path / "registry.d/hyperparameters"
+    assert (
+        folder / "net.yaml"
+    ).read_text() == "name: Net\nmodule_path: a.b\nmodel_type: pytorch\ndescription: N.\n"
+    assert (folder / "any.yaml").read_text() == "name: Any\nmodule_path: a.c\ndescription: A.\n"
+
+
+INTERFACE = """\
+# about it
+step_type: Alpha
+node_type: internal
+registry:
+  sagemaker_step_type: Processing
+  requires: sdk  # hard
+  config_class: AlphaStepConfig  # odd, and
+                                 # explained
+  description: "Do: it"
+contract:
+  inputs: {}  # none
+  text: |
+    a
+      b
+"""
+
+
+def test_an_interface_is_carried_whole_with_its_comments(run_stepwell: RunStepwell, tmp_path: Path) -> None:
+    write(tmp_path, {"in/alpha.step.yaml": INTERFACE, "in/README.md": "", "in/.hidden.step.yaml": "["})
+    ran = run_stepwell("import", "in", "--into", "new", cwd=tmp_path)
+    assert (ran.exit_code, ran.stdout) == (
+        0,
+        (
+            "read in/alpha.step.yaml: an interface\n"
+            "skipped in/README.md: not a kind of file that is imported\n"
+            "proved: 1 row equal\n"
+            "wrote 2 files\n"
+        ),
+    )
+    assert (
+        files_in(tmp_path / "new")["registry.d/steps/alpha.yaml"]
+        == """\
+# about it
+name: Alpha
+sagemaker_step_type: Processing
+description: 'Do: it'
+# odd, and
+# explained
+config_class: AlphaStepConfig
+x-interface:
+  node_type: internal
+  registry:
+    requires: sdk  # hard
+  contract:
+    inputs: {}  # none
+    text: |
+      a
+        b
+"""
+    )
+
+
+def test_an_interface_and_the_table_are_put_together(run_stepwell: RunStepwell, tmp_path: Path) -> None:
+    text = INTERFACE.replace("AlphaStepConfig", "OtherConfig")
+    write(tmp_path, {"old.py": OLD, "alpha.step.yaml": text})
+    told = answer(run_stepwell("import", "old.py", "alpha.step.yaml", "--format", "json", cwd=tmp_path))
+    differing = [(one["message"], one["span"]["line"]) for one in told["diagnostics"]]
+    assert differing == [
+        ("`config_class` of `Alpha` differs between two sources, and the first one is taken", 7),
+        ("`description` of `Alpha` differs between two sources, and the first one is taken", 9),
+    ]
+    written = files_in(tmp_path)["registry.d/steps/alpha.yaml"]
+    assert written.startswith(
+        "name: Alpha\nsagemaker_step_type: Processing\ndescription: Come last.\nx-interface:\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"Beta": row("Beta"), "Alpha": row("Alpha")},
+        {"steps": {"Beta": row("Beta"), "Alpha": row("Alpha")}},
+        [{"name": "Beta", **row("Beta")}, {"name": "Alpha", **row("Alpha")}],
+        {"version": 1, "steps": [{"name": "Beta", **row("Beta")}, {"name": "Alpha", **row("Alpha")}]},
+    ],
+)
+def test_a_table_in_json(run_stepwell: RunStepwell, tmp_path: Path, document: Any) -> None:
+    write(tmp_path, {"old.json": json.dumps(document)})
+    ran = run_stepwell("import", "old.json", cwd=tmp_path)
+    assert (ran.exit_code, ran.stdout) == (
+        0,
+        "read old.json: 2 rows\nproved: 2 rows equal, in the same order\nwrote 3 files\n",
+    )
+    assert 'first = ["Beta", "Alpha"]' in files_in(tmp_path)["stepwell.toml"]
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "place"),
+    [
+        ('{"A": {"description": "a",}}', "invalid-json", (1, 27)),
+        ('{"A": {"description": "a"},\n "A": {}}', "invalid-json", (2, 2)),
+        ('{"A": {"description": NaN}}', "invalid-json", (1, 1)),
+        ('{"A": {"description": "\\ud800"}}', "invalid-json", (1, 1)),
+        ("[" * 100_000, "too-deeply-nested", (1, 1)),
+        ('{"A": {"description": 5, "sagemaker_step_type": "Base"}}', "wrong-type", (1, 23)),
+    ],
+)
+def test_json_that_cannot_be_used_is_told_with_its_place(
+    run_stepwell: RunStepwell, tmp_path: Path, text: str, rule: str, place: tuple[int, int]
+) -> None:
+    write(tmp_path, {"old.json": text})
+    ran = run_stepwell("import", "old.json", "--dry-run", "--format", "json", cwd=tmp_path)
+    assert ran.exit_code == 1
+    assert (rule, *place) in places(answer(ran))
+
+
+def test_names_that_are_paths_never_leave_the_project(run_stepwell: RunStepwell, tmp_path: Path) -> None:
+    write(tmp_path, {"old.json": json.dumps({"../../evil": row("X"), "..": row("Y"), "A": row("A")})})
+    ran = run_stepwell("import", "old.json", "--into", "a/b/new", cwd=tmp_path)
+    assert ran.exit_code == 1
+    assert sorted(files_in(tmp_path)) == [
+        "a/b/new/registry.d/steps/a.yaml",
+        "a/b/new/stepwell.toml",
+        "old.json",
+    ]
+
+
+def test_two_names_of_one_stem_get_a_file_each(run_stepwell: RunStepwell, tmp_path: Path) -> None:
+    write(tmp_path, {"old.json": json.dumps({"HTTPGet": row("HTTPGet"), "HttpGet": row("HttpGet")})})
+    ran = run_stepwell("import", "old.json", cwd=tmp_path)
+    assert (ran.exit_code, ran.stdout.splitlines()[1]) == (0, "proved: 2 rows equal, in the same order")
+
+
+def test_a_link_out_of_the_project_is_not_followed(run_stepwell: RunStepwell, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    write(tmp_path, {"old.py": OLD, "outside/keep": "", "new/stepwell.toml": '[paths]\ncore = "core"\n'})
+    (tmp_path / "new/core").symlink_to(outside)
+    ran = run_stepwell("import", "old.py", "--into", "new", cwd=tmp_path)
+    assert ran.exit_code == 2
+    assert "leads out of the project through a link, so nothing is written" in ran.stderr
+    assert list(files_in(outside)) == ["keep"]
+
+
+def test_terminal_escapes_of_a_source_are_shown_and_not_obeyed(
+    run_stepwell: RunStepwell, tmp_path: Path
+) -> None:
+    write(tmp_path, {"old.py": OLD.replace('"Alpha": {', '"Al\x1b[31mpha": {')})
+    ran = run_stepwell("import", "old.py", "--dry-run", cwd=tmp_path)
+    assert ran.exit_code == 1
+    assert "\x1b" not in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("nowhere.py",), "error: there is no file or folder `nowhere.py`\n"),
+        (
+            ("old.py", "--into", "old.py"),
+            "error: Invalid value for '--into': Directory 'old.py' is a file.\n",
+        ),
+        ((), "error: Missing argument 'SOURCE...'.\n"),
+    ],
+)
+def test_a_wrong_use(
+    run_stepwell: RunStepwell, tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    write(tmp_path, {"old.py": OLD})
+    ran = run_stepwell("import", *arguments, cwd=tmp_path)
+    assert (ran.exit_code, ran.stderr) == (2, message)
+
+
+def test_a_file_without_a_table_is_told(run_stepwell: RunStepwell, tmp_path: Path) -> None:
+    write(tmp_path, {"old.py": "import os\n"})
+    ran = run_stepwell("import", "old.py", "--dry-run", "--format", "json", cwd=tmp_path)
+    assert (ran.exit_code, places(answer(ran))) == (1, [("nothing-to-import", 1, 1)])
+
+
+KILLED = """
+import os, signal, sys
+from stepwell.importing import writing
+
+left, by = int(sys.argv[1]), sys.argv[2]
+sys.argv[:3] = ["stepwell"]
+def counted(function):
+    def call(*arguments, **named):
+        global left
+        if left == 0:
+            left -= 1
+            if by == "ENOSPC":
+                raise OSError(28, "No space left on device")
+            os.kill(os.getpid(), getattr(signal, by))
+        left -= 1
+        return function(*arguments, **named)
+    return call
+for name in ("mkdir", "replace", "fsync", "makedirs", "unlink"):
+    setattr(writing.os, name, counted(getattr(os, name)))
+writing.shutil.rmtree = counted(writing.shutil.rmtree)
+from stepwell.__main__ import main
+sys.exit(main())
+"""
+
+
+def stopped(folder: Path, environment: Mapping[str, str], after: int, by: str) -> int:
+    """Run an import that gets a signal at one of its calls of the system; how it ends."""
+    arguments = [sys.executable, "-c", KILLED, str(after), by, "import", "old.py", "--force", "--into", "new"]
+    done = subprocess.run(
+        arguments, cwd=folder, env=environment, capture_output=True, timeout=120, check=False
+    )
+    return done.returncode
+
+
+def test_an_import_that_is_killed_at_any_point_is_finished_or_cleared_away_by_the_next(
+    run_stepwell: RunStepwell, environment: Mapping[str, str], tmp_path: Path
+) -> None:
+    mine = {"new/stepwell.toml": "", "new/registry.d/steps/base.yaml": "name: Base\ndescription: Mine.\n"}
+    ends = set()
+    for after in range(40):
+        folder = write(tmp_path / str(after), {"old.py": OLD, **mine})
+        before = files_in(folder / "new")
+        if stopped(folder, environment, after, "SIGKILL") == 0:
+            break
+        halfway = files_in(folder / "new")
+        shown = {path: text for path, text in halfway.items() if not path.startswith(STAGING)}
+        if f"{STAGING}/journal.json" not in halfway and "stepwell.toml" in before:
+            assert shown == before or sorted(shown) == PATHS
+        ran = run_stepwell("import", "old.py", "--force", "--into", "new", cwd=folder)
+        assert ran.exit_code == 0, ran.stdout
+        ends.add(ran.stdout.splitlines()[0].partition(":")[0])
+        written = files_in(folder / "new")
+        assert sorted(written) == PATHS
+        assert written["stepwell.toml"] == CONFIG
+        assert written["registry.d/steps/base.yaml"] == BASE
+    else:
+        pytest.fail("the import never came to its end")
+    assert after > 10
+    assert ends == {
+        "read old.py",
+        "cleared away what an import left that was killed",
+        "finished an import that was killed",
+    }
+
+
+def test_an_import_that_is_interrupted_leaves_the_project_as_it_was(
+    environment: Mapping[str, str], tmp_path: Path
+) -> None:
+    mine = {"new/stepwell.toml": "", "new/registry.d/steps/base.yaml": "name: Base\ndescription: Mine.\n"}
+    interrupted = 0
+    for after in range(40):
+        folder = write(tmp_path / str(after), {"old.py": OLD, **mine})
+        before = files_in(folder / "new")
+        ended = stopped(folder, environment, after, "SIGINT")
+        if ended == 0:
+            break
+        assert ended == 130
+        interrupted += 1
+        now = files_in(folder / "new")
+        assert now == before or sorted(path for path in now if not path.startswith(STAGING)) == PATHS
+    assert interrupted > 10
+
+
+def test_what_somebody_changed_after_a_killed_import_is_not_overwritten(
+    run_stepwell: RunStepwell, environment: Mapping[str, str], tmp_path: Path
+) -> None:
+    write(tmp_path, {"old.py": OLD, "new/stepwell.toml": ""})
+    for after in range(40):
+        stopped(tmp_path, environment, after, "SIGKILL")
+        if (tmp_path / "new" / STAGING / "journal.json").exists():
+            break
+        run_stepwell("import", "README", "--into", "new", cwd=tmp_path)
+        for path in (tmp_path / "new").glob(f"{STAGING}/*"):
+            path.unlink()
+        if (tmp_path / "new" / STAGING).exists():
+            (tmp_path / "new" / STAGING).rmdir()
+    (tmp_path / "new/stepwell.toml").write_text("# mine\n")
+    ran = run_stepwell("import", "old.py", "--into", "new", "--dry-run", cwd=tmp_path)
+    assert ran.stdout.startswith("an import was killed here; the next one without --dry-run finishes or")
+    run_stepwell("import", "old.py", "--into", "new", cwd=tmp_path)
+    assert (tmp_path / "new/stepwell.toml").read_text().startswith("# mine\n")
+    assert not (tmp_path / "new" / STAGING).exists()
+
+
+def test_two_imports_at_once_do_not_meet(run_stepwell: RunStepwell, tmp_path: Path) -> None:
+    fcntl = pytest.importorskip("fcntl", reason="this system has no such locks")
+    write(tmp_path, {"old.py": OLD, f"new/{STAGING}/lock": ""})
+    with (tmp_path / "new" / STAGING / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        ran = run_stepwell("import", "old.py", "--into", "new", cwd=tmp_path)
+    assert (ran.exit_code, ran.stderr) == (
+        2,
+        "error: another import writes to this project; wait until it is done\n",
+    )
+
+
+def test_an_import_that_cannot_write_leaves_the_project_as_it_was(
+    environment: Mapping[str, str], tmp_path: Path
+) -> None:
+    mine = {"new/stepwell.toml": "", "new/registry.d/steps/base.yaml": "name: Base\ndescription: Mine.\n"}
+    refused = 0
+    for after in range(18):
+        folder = write(tmp_path / str(after), {"old.py": OLD, **mine})
+        before = files_in(folder / "new")
+        ended = stopped(folder, environment, after, "ENOSPC")
+        now = files_in(folder / "new")
+        if ended == 0:
+            assert sorted(path for path in now if not path.startswith(STAGING)) == PATHS
+        else:
+            assert (ended, now) == (2, before)
+            refused += 1
+    assert refused > 8
