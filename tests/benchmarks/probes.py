@@ -206,6 +206,24 @@ def look_ups(root: str, rounds: str, repeat: str) -> dict[str, list[float]]:
     return took
 
 
+def index_sources(root: str, cache: str) -> int:
+    """The index of all Python files below a folder, kept between processes where a folder is named for it."""
+    from stepwell.sources import index_sources
+
+    index = index_sources(root, ["sources"], None if cache == "-" else cache)
+    return len(index.files)
+
+
+def parse_sources(root: str) -> int:
+    """``ast.parse`` of the same files, one after the other."""
+    import ast
+
+    paths = sorted(Path(root).rglob("*.py"))
+    for path in paths:
+        ast.parse(path.read_bytes())
+    return len(paths)
+
+
 PROBES: Final = (
     load_stepwell,
     load_naive,
@@ -215,6 +233,8 @@ PROBES: Final = (
     build_views,
     merge_views,
     look_ups,
+    index_sources,
+    parse_sources,
 )
 
 if __name__ == "__main__":

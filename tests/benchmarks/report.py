@@ -67,6 +67,14 @@ The machine:
 - **`view[name]`**: 1,000 names in random order in a loop, which is counted on both sides.
 - **Views over the core**: copying dicts begins with a table of the core's rows that is there already, so the
   row with the target begins with the core's tables laid. The rows below it count the core's table too.
+- **Two revisions**: the core steps of the project alone, in a repository of two commits whose objects are
+  packed. The second edits, adds, removes and renames files. The command reads both revisions from git's
+  objects, in a process of its own, and writes the comparison as JSON; *one load* opens the folder in a
+  process of its own.
+- **Index of Python files**: {plan.sources:,} generated files of about 200 lines, a fresh process each.
+  *Nothing kept* lists, reads and parses every file, gathers classes, names and imports, and writes what the
+  next process finds. *Nothing changed* is that next process. `ast.parse` reads and parses each file, and
+  keeps nothing.
 - **Live**: one process watches the large project while files of the core and of workspaces are saved by
   turns, and looks every millisecond whether a reader sees the edit; the debounce is part of the time.
   `register` is for everybody, `resolve` asks for names of the core in turn, and each look-up of a live name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,18 +13,22 @@ from typing import TYPE_CHECKING, Final
 
 import table
 from generating import Size, flat_step, generate
-from measuring import interleaved, paired, probe, run_fresh
+from measuring import Measured, interleaved, paired, probe, run_fresh
+from python_sources import write_sources
 from table import Row
 
 if TYPE_CHECKING:
     from sections import Plan
 
-__all__ = ["review"]
+__all__ = ["references", "review"]
 
 SEED: Final = 20_244
 DIFF_TARGET: Final = 1.5
+INDEX_TARGET: Final = 1.5
+WARM_TARGET: Final = 10.0
 STEPWELL: Final = str(Path(sys.executable).with_name("stepwell"))
-AUTHOR: Final = ("-c", "user.name=bench", "-c", "user.email=bench@example.org", "-c", "commit.gpgsign=false")
+SETTINGS: Final = ("user.name=bench", "user.email=bench@example.org", "commit.gpgsign=false", "gc.auto=0")
+"""No other packing of objects runs beside the one that is asked for."""
 
 
 def review(plan: Plan, folder: Path) -> Iterator[Row]:
@@ -40,12 +45,41 @@ def review(plan: Plan, folder: Path) -> Iterator[Row]:
     yield table.within(f"{label}, CPU", paired(pairs, lambda one: one.cpu), "one load")
 
 
+def references(plan: Plan, folder: Path) -> Iterator[Row]:
+    """The index of Python sources in a fresh process: with nothing kept, and with what the last one kept."""
+    root, kept = folder / "indexed", folder / "kept"
+    write_sources(root / "sources", plan.sources, SEED)
+
+    def cold() -> Measured:
+        shutil.rmtree(kept, ignore_errors=True)
+        return _counted(plan, probe("index_sources", root, kept))
+
+    def parse() -> Measured:
+        return _counted(plan, probe("parse_sources", root))
+
+    def warm() -> Measured:
+        return _counted(plan, probe("index_sources", root, kept))
+
+    label, beside = f"index of {plan.sources:,} Python files", "`ast.parse` of each"
+    pairs = paired(interleaved(plan.rounds, cold, parse), lambda one: one.cpu)
+    yield table.within(f"{label}, nothing kept, CPU", pairs, beside, INDEX_TARGET)
+    pairs = paired(interleaved(plan.rounds, warm, parse), lambda one: one.cpu)
+    yield table.faster(f"{label}, nothing changed, CPU", pairs, beside, WARM_TARGET)
+
+
+def _counted(plan: Plan, probed: tuple[Measured, int]) -> Measured:
+    measured, files = probed
+    if files != plan.sources:
+        raise RuntimeError(f"{files} files were read instead of {plan.sources}")
+    return measured
+
+
 def _two_revisions(root: Path, steps: int) -> int:
     """A registry in git with two commits; in the second, files are edited, added, removed and renamed."""
     generate(root, Size(steps, folders=min(steps, 120)), SEED, flat_step)
     _git(root, "init", "--quiet", "--initial-branch=main")
     _git(root, "add", "--all")
-    _git(root, *AUTHOR, "commit", "--quiet", "--message", "One")
+    _git(root, "commit", "--quiet", "--message", "One")
     files = sorted((root / "registry.d" / "steps").rglob("*.yaml"))
     chosen = files[:: max(1, len(files) // 20)][:20]
     edited, replaced = chosen[:14], chosen[14:]
@@ -61,10 +95,11 @@ def _two_revisions(root: Path, steps: int) -> int:
             new = re.sub(r"(?m)^name: (\w+)$", rf"name: \g<1>Again{number}", text)
             path.with_name(f"{path.stem}_again{number}.yaml").write_text(new, encoding="utf-8")
     _git(root, "add", "--all")
-    _git(root, *AUTHOR, "commit", "--quiet", "--message", "Two")
+    _git(root, "commit", "--quiet", "--message", "Two")
     _git(root, "gc", "--quiet")
     return len(chosen)
 
 
 def _git(root: Path, *words: str) -> None:
-    subprocess.run(["git", "-C", str(root), *words], check=True, capture_output=True)
+    settings = [word for setting in SETTINGS for word in ("-c", setting)]
+    subprocess.run(["git", *settings, "-C", str(root), *words], check=True, capture_output=True)

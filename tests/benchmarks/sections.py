@@ -17,6 +17,7 @@ import table
 from generating import Size, flat_step, generate, nested_step, write_project
 from measuring import Measured, Pairs, interleaved, paired, probe, run_fresh
 from peers import SCHEMAS, bare_module
+from review import references, review
 from table import Row
 
 __all__ = ["FULL", "QUICK", "SECTIONS", "Plan"]
@@ -53,6 +54,7 @@ class Plan:
         rounds: pairs of whole loads.
         short_rounds: pairs of everything that is quick.
         edits: files that are saved while a registry is watched.
+        sources: Python files that are indexed.
     """
 
     size: Size
@@ -64,6 +66,7 @@ class Plan:
     rounds: int
     short_rounds: int
     edits: int
+    sources: int
 
 
 FULL: Final = Plan(
@@ -76,6 +79,7 @@ FULL: Final = Plan(
     rounds=7,
     short_rounds=21,
     edits=300,
+    sources=1_000,
 )
 QUICK: Final = Plan(
     size=Size(steps=240, folders=12, workspaces=3, local=6, hiding=1, override=4),
@@ -87,6 +91,7 @@ QUICK: Final = Plan(
     rounds=1,
     short_rounds=1,
     edits=6,
+    sources=20,
 )
 
 
@@ -270,4 +275,15 @@ def live(plan: Plan, folder: Path) -> Iterator[Row]:
     yield table.limit("1,000 switches of the workspace, a look-up each", took["switches"], 0.010)
 
 
-SECTIONS: Final = (cold_load, one_file, views, frozen_import, look_up, commands, memory, live)
+SECTIONS: Final = (
+    cold_load,
+    one_file,
+    views,
+    frozen_import,
+    look_up,
+    commands,
+    memory,
+    review,
+    references,
+    live,
+)

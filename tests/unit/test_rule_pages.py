@@ -36,7 +36,7 @@ GIVES_AN_ID = {
     "note": 0,
 }
 """Functions that make a finding, and which of their arguments is its id."""
-PASSED_ON = {"refused.id", "rule", "rule.id", "text.id"}
+PASSED_ON = {"refused.id", "rule", "rule.id", "text.id", "effect.id"}
 """Where such an argument is not written out: the id comes from another of these calls, or from a rule."""
 
 STEP = "name: Scoring\ndescription: Score a batch.\n"
@@ -70,6 +70,7 @@ NO_FILE_SHOWS_IT = {
     "plugin-failed",
     "plugin-hidden",
     "refused-by-validator",
+    "stale-acceptance",
     *TOLD_BY_AN_IMPORT,
 }
 NO_EXAMPLE = {*NOT_WRITABLE, *NO_FILE_SHOWS_IT, "unreadable-file", "validators-disagree"}

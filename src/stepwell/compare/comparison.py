@@ -179,7 +179,8 @@ class Acceptance:
     Args:
         effect: the key of the effect that it accepts.
         reason: why the team can live with it.
-        until: the date or revision from which it holds no longer; ``None`` for always.
+        until: the last day on which it holds, or the revision from which it holds no longer; ``None`` for
+            always.
         span: the entry's place.
     """
 

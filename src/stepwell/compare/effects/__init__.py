@@ -1,8 +1,23 @@
-"""What changes mean to those who depend on the registry: one module a consumer."""
+"""What changes mean to those who depend on the registry: a few modules a consumer.
+
+Importers: ``modules``, ``importers``, ``classes``, ``by_file_name``, ``guesses``. Overlays: ``overlays``.
+Pipelines: ``pipelines``, ``choices``. Editors: ``editors``, ``strictness``.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from stepwell.compare.comparison import Effect, ViewComparison
+from stepwell.compare.effects.by_file_name import all_known, effects_on_file_names
+from stepwell.compare.effects.choices import effects_on_choices
+from stepwell.compare.effects.classes import Owners
+from stepwell.compare.effects.editors import effects_on_editors
+from stepwell.compare.effects.importers import effects_on_tables
+from stepwell.compare.effects.modules import effects_on_modules, frozen_views
+from stepwell.compare.effects.overlays import effects_on_overlay, effects_on_workspaces
+from stepwell.compare.effects.pipelines import effects_on_first, effects_on_references
+from stepwell.compare.effects.touched import touched_views
 from stepwell.compare.states import State
 
 __all__ = ["effects_of"]
@@ -11,9 +26,41 @@ __all__ = ["effects_of"]
 def effects_of(old: State, new: State, views: tuple[ViewComparison, ...]) -> tuple[Effect, ...]:
     """The effects of a change on every consumer, what matters most first.
 
+    What reaches a workspace from the core as it is, is told once, with the core.
+
     Args:
         old: the older state.
         new: the newer one.
         views: what differs between them.
     """
-    return ()
+    found = [*_told_once(_on_views(old, new, views))]
+    found += effects_on_modules(old, new)
+    found += effects_on_workspaces(old, views)
+    found += effects_on_editors(old, new)
+    return tuple(sorted(found, key=lambda effect: effect.sort_key))
+
+
+def _on_views(old: State, new: State, views: tuple[ViewComparison, ...]) -> Iterator[Effect]:
+    seen = touched_views(old, new, views)
+    frozen = frozen_views(old, new)
+    owners, known = Owners(), all_known(old, new)
+    for one, touched in seen.items():
+        if one in frozen:
+            yield from effects_on_tables(touched, owners, has_classes=frozen[one])
+            yield from effects_on_file_names(touched, old, new, known)
+        yield from effects_on_references(touched, is_frozen=one in frozen)
+        yield from effects_on_overlay(touched, new)
+    yield from effects_on_first(old, new, seen)
+    yield from effects_on_choices(old, new, seen)
+
+
+def _told_once(effects: Iterable[Effect]) -> Iterator[Effect]:
+    """Every effect but those of workspaces that are the core's own; the core's come first."""
+    of_core: set[tuple[object, ...]] = set()
+    for effect in effects:
+        told = (effect.consumer, effect.level, effect.id, effect.subject, effect.reason)
+        if effect.workspace is None:
+            of_core.add(told)
+        elif told in of_core:
+            continue
+        yield effect

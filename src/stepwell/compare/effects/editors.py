@@ -1,0 +1,228 @@
+"""Effects on who edits definitions: what the settings and the schemas of a project refuse now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from stepwell.compare.comparison import Consumer, Effect, Level
+from stepwell.compare.effects.strictness import Difference, differences
+from stepwell.compare.effects.touched import place_of
+from stepwell.compare.states import State
+from stepwell.diagnostics import Diagnostic, Severity, Span
+from stepwell.documents import Document, Pointer
+from stepwell.layers import Layer
+from stepwell.model import KINDS, StepDefinition
+from stepwell.naming import STYLES
+from stepwell.rules import RULES
+from stepwell.rules.not_in_vocabulary import FIELDS
+
+__all__ = ["effects_on_editors"]
+
+_LEVELS: Final[Mapping[str, int]] = {"off": 0, "info": 1, "warning": 2, "error": 3}
+
+
+def effects_on_editors(old: State, new: State) -> Iterator[Effect]:
+    """What people may no longer write, and what they wrote and may no longer keep.
+
+    Breaking is what the older state holds and the newer one refuses; what nobody has written is risky.
+
+    Args:
+        old: the older state.
+        new: the newer one.
+    """
+    if not (old.tables or new.tables):  # the old registry had neither words nor rules
+        yield from _vocabulary(old, new)
+        yield from _naming(old, new)
+        yield from _severities(old, new)
+    yield from _schemas(old, new)
+
+
+def _vocabulary(old: State, new: State) -> Iterator[Effect]:
+    before, after = old.loaded.project.settings.vocabulary, new.loaded.project.settings.vocabulary
+    refuses = _severity(new, "not-in-vocabulary") == "error"
+    for name, field in FIELDS.items():
+        was, now = before.get(name), after.get(name)
+        if was == now:
+            continue
+        place_was, place_now = _said(old, "vocabulary", name), _said(new, "vocabulary", name)
+        if now is None:
+            reason = f"`{field}` may be any word"
+            yield _effect(Level.SAFE, "vocabulary-widened", name, reason, place_was)
+        elif was is None:
+            users = [step for step in _steps(old) if set(_words(step, field)) - set(now)]
+            reason = f"`{field}` must be a word of `[vocabulary] {name}` now{_used(users, field)}"
+            level = Level.BREAKING if users and refuses else Level.RISKY
+            yield _effect(level, "vocabulary-closed", name, reason, None, place_now)
+        else:
+            for word in was:
+                if word not in now:
+                    users = [step for step in _steps(old) if word in _words(step, field)]
+                    reason = f"`{word}` is no word of `{field}` any more{_used(users, field)}"
+                    level = Level.BREAKING if users and refuses else Level.RISKY
+                    subject = f"{name}.{word}"
+                    yield _effect(level, "vocabulary-word-left", subject, reason, place_was, place_now)
+            if set(now) - set(was):
+                reason = f"`{field}` may be {_listed(sorted(set(now) - set(was)))} too"
+                yield _effect(Level.SAFE, "vocabulary-widened", name, reason, place_was, place_now)
+
+
+def _naming(old: State, new: State) -> Iterator[Effect]:
+    was, now = old.loaded.project.settings.naming.step_name, new.loaded.project.settings.naming.step_name
+    if was == now:
+        return
+    places = _said(old, "naming", "step_name"), _said(new, "naming", "step_name")
+    if now == "any":
+        yield _effect(Level.SAFE, "naming-widened", "step_name", "steps may be called anything", *places)
+        return
+    users = [step for step in _steps(old) if not STYLES[now].fullmatch(step.name)]
+    refuses = _severity(new, "naming-style") == "error"
+    reason = f"steps must be named in {now}{_used(users, 'name')}"
+    level = Level.BREAKING if users and refuses else Level.RISKY
+    yield _effect(level, "naming-narrowed", "step_name", reason, *places)
+
+
+def _severities(old: State, new: State) -> Iterator[Effect]:
+    for rule in sorted({*old.loaded.project.settings.severities, *new.loaded.project.settings.severities}):
+        if rule not in RULES:
+            continue
+        was, now = _severity(old, rule), _severity(new, rule)
+        places = _said(old, "rules", rule), _said(new, "rules", rule)
+        if now == "error" and was != "error":
+            found = _found(old, new, rule)
+            reason = f"`{rule}` is an error where it was {_called(was)}, and keeps out what it finds"
+            if found is not None and found.span is not None:
+                reason += f"; it finds something at {found.span.path}:{found.span.line}"
+            level = Level.RISKY if found is None else Level.BREAKING
+            yield _effect(level, "rule-raised", rule, reason, *places)
+        elif _LEVELS[now] < _LEVELS[was]:
+            reason = f"`{rule}` is {_called(now)} where it was {_called(was)}"
+            yield _effect(Level.SAFE, "rule-lowered", rule, reason, *places)
+
+
+def _found(old: State, new: State, rule: str) -> Diagnostic | None:
+    """What a rule found before it was an error, or finds now in a file that was there."""
+    for found in old.loaded.diagnostics:
+        if found.id == rule:
+            return found
+    for found in new.loaded.diagnostics:
+        path = found.span.path if found.span is not None else ""
+        if found.id == rule and found.severity is Severity.ERROR and path in old.loaded.checked:
+            return found
+    return None
+
+
+def _schemas(old: State, new: State) -> Iterator[Effect]:
+    for path in sorted(old.schemas.keys() | new.schemas.keys()):
+        if path not in old.schemas:
+            continue  # what was not there was kept by nobody
+        if path not in new.schemas:
+            reason = f"`{path}` is gone, so editors that are told to use it check nothing"
+            yield _effect(Level.RISKY, "schema-gone", path, reason, Span(path))
+            continue
+        try:
+            found = differences(old.schemas[path], new.schemas[path])
+        except RecursionError:
+            reason = f"`{path}` changed and lies too deep to be compared"
+            yield _effect(Level.RISKY, "schema-stricter", path, reason, Span(path), Span(path))
+            continue
+        documents = list(_documents(old, path)) if any(one.is_stricter for one in found) else []
+        for one in found:
+            yield _of_schema(path, one, documents)
+
+
+def _of_schema(path: str, one: Difference, documents: Iterable[tuple[Document, Pointer]]) -> Effect:
+    subject = path + one.pointer
+    if not one.is_stricter:
+        return _effect(Level.SAFE, "schema-wider", subject, one.reason, Span(path), Span(path))
+    refuses = one.refuses
+    for document, prefix in documents if refuses is not None else ():
+        for way, value in one.values_in(_inside(document.data, prefix)):
+            if refuses is not None and refuses(value):
+                place = document.value_span((*prefix, *way))
+                reason = f"{one.reason}, which {place.path}:{place.line} does not keep to"
+                return _effect(Level.BREAKING, "schema-stricter", subject, reason, place, Span(path))
+    reason = f"{one.reason}; nothing that there is breaks it, as far as can be told"
+    return _effect(Level.RISKY, "schema-stricter", subject, reason, Span(path), Span(path))
+
+
+def _documents(state: State, path: str) -> Iterator[tuple[Document, Pointer]]:
+    """What a schema is for, by its file's name: documents, each with the place of what it describes."""
+    loaded = state.loaded
+    name = path.rpartition("/")[2].removesuffix(".schema.json")
+    noun, is_override = name.removesuffix("-override"), name.endswith("-override")
+    if name == "project" and loaded.project.config is not None:
+        yield loaded.project.config, loaded.project.prefix
+    elif name == "workspace":
+        for workspace in loaded.snapshot.workspaces.values():
+            if workspace.document is not None:
+                yield workspace.document, ()
+    for file in loaded.checked.values():
+        mine = KINDS[file.listed.kind].noun == noun and (file.listed.layer is Layer.OVERRIDE) is is_override
+        if mine and file.source is not None and not state.tables:
+            yield file.source.document, ()
+
+
+def _inside(data: Any, prefix: Pointer) -> Any:
+    for step in prefix:
+        data = data[step]
+    return data
+
+
+def _steps(state: State) -> Iterator[StepDefinition]:
+    """Every step that some view of a state serves, apart from what it inherits."""
+    snapshot = state.loaded.snapshot
+    yield from snapshot.core.steps.above.values()
+    for one in snapshot.workspaces:
+        yield from snapshot.view(one).steps.above.values()
+
+
+def _words(step: StepDefinition, field: str) -> tuple[str, ...]:
+    stated = step.data.get(field)
+    return stated if isinstance(stated, tuple) else (stated,) if isinstance(stated, str) else ()
+
+
+def _used(users: list[StepDefinition], field: str) -> str:
+    if not users:
+        return "; nothing that there is breaks it"
+    place = place_of(users[0], field)
+    at = "" if place is None else f" ({place.path}:{place.line})"
+    more = f" and {len(users) - 1} more" if len(users) > 1 else ""
+    verb = "break" if len(users) > 1 else "breaks"
+    return f"; `{users[0].name}`{at}{more} {verb} it"
+
+
+def _severity(state: State, rule: str) -> str:
+    return state.loaded.project.settings.severities.get(rule, RULES[rule].severity.value)
+
+
+def _called(severity: str) -> str:
+    return {"off": "silent", "info": "an info", "error": "an error"}.get(severity, f"a {severity}")
+
+
+def _listed(words: list[str]) -> str:
+    more = f" and {len(words) - 3} more" if len(words) > 3 else ""
+    return ", ".join(f"`{word}`" for word in words[:3]) + more
+
+
+def _said(state: State, table: str, key: str) -> Span | None:
+    project = state.loaded.project
+    if project.config is None:
+        return None
+    pointer = (*project.prefix, table, key)
+    return project.config.key_span(pointer) if _is_said(project.config, pointer) else None
+
+
+def _is_said(config: Document, pointer: Pointer) -> bool:
+    data: Any = config.data
+    for step in pointer:
+        if not isinstance(data, Mapping) or step not in data:
+            return False
+        data = data[step]
+    return True
+
+
+def _effect(
+    level: Level, kind: str, subject: str, reason: str, was: Span | None = None, now: Span | None = None
+) -> Effect:
+    return Effect(Consumer.EDITORS, level, kind, subject, reason, None, was, now)

@@ -1,0 +1,202 @@
+"""Which file names mean another step than before: the old look-up, asked what importers may ask it.
+
+The look-up walks the whole table for every name. Here it walks only the names that hold enough of the
+file name's words, which are found in one text of all names; the answers are the look-up's own.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import accumulate
+from typing import Final, final
+
+from stepwell.file_names import canonical_name, similarity
+from stepwell.naming import Naming
+from stepwell.snapshot import View
+
+__all__ = ["Guesser", "KnownNames", "probes_of"]
+
+MOST_ASKED: Final = 500
+"""Of how many names that came, went or moved the file names are asked; a review reads no more."""
+
+_WHOLE: Final = 0.9
+"""How similar a name is that a file name lies in as a whole; less, and only most of its words do."""
+
+
+@final
+class KnownNames:
+    """The names of steps, and which of them hold a word; the lists are made when they are asked for.
+
+    Args:
+        names: every name that some table has.
+    """
+
+    __slots__ = ("_held", "_names", "_near", "_starts", "_text")
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = tuple(names)
+        lowered = [name.lower().replace("_", "") for name in self._names]
+        self._text = "\n".join(lowered)
+        self._starts = list(accumulate((len(name) + 1 for name in lowered), initial=0))[:-1]
+        self._held: dict[str, frozenset[str]] = {}
+        self._near: dict[str, Collection[str]] = {}
+
+    def near(self, file_name: str) -> Collection[str]:
+        """The names that hold at least four fifths of a file name's words, in no order.
+
+        Args:
+            file_name: words joined by ``_``.
+        """
+        known = self._near.get(file_name)
+        if known is None:
+            known = self._near[file_name] = self._work_out(file_name.lower().split("_"))
+        return known
+
+    def _work_out(self, words: list[str]) -> Collection[str]:
+        may_lack = len(words) - -(-len(words) * 4 // 5)
+        said = [word for word in words if word]
+        if len(said) <= may_lack:
+            return self._names
+        holding = [self._having(word) for word in said]
+        if not may_lack:
+            return frozenset.intersection(*sorted(holding, key=len))
+        some = frozenset().union(*sorted(holding, key=len)[: may_lack + 1])
+        enough = len(said) - may_lack
+        return [name for name in some if sum(name in names for names in holding) >= enough]
+
+    def _having(self, word: str) -> frozenset[str]:
+        held = self._held.get(word)
+        if held is None:
+            held = self._held[word] = frozenset(self._find(word))
+        return held
+
+    def _find(self, word: str) -> Iterator[str]:
+        if "\n" in word:
+            return
+        find, starts = self._text.find, self._starts
+        at = find(word)
+        while at >= 0:
+            place = bisect_right(starts, at)
+            yield self._names[place - 1]
+            at = find(word, starts[place]) if place < len(starts) else -1
+
+
+@final
+class _Table(Collection[str]):
+    """A legacy table as the look-up asks it: all names are in it, and only some are walked.
+
+    Args:
+        view: whose table.
+        walked: the names to walk, in no order.
+    """
+
+    __slots__ = ("_above", "_below", "_names")
+
+    def __init__(self, view: View, walked: Iterable[str] = ()) -> None:
+        self._above, self._below = view.steps.above, view.steps.below
+        own = [name for name in walked if name in self]
+        first = view.steps.first if len(own) > 1 else ()
+        if first:
+            ranks = {name: place for place, name in enumerate(first)}
+            own.sort(key=lambda name: (ranks.get(name, len(ranks)), name))
+        else:
+            own.sort()
+        self._names = own
+
+    def __contains__(self, name: object) -> bool:
+        if not isinstance(name, str):
+            return False
+        step = self._above.get(name) or self._below.get(name)  # quicker than to ask the view's table
+        return step is not None and step.data.get("sagemaker_step_type") is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+@final
+class Guesser:
+    """The look-up by file name in one view.
+
+    Args:
+        view: whose table.
+        naming: the project's ``[naming]``.
+        known: names, all of the table's among them.
+    """
+
+    __slots__ = ("_known", "_naming", "_unwalked", "_view")
+
+    def __init__(self, view: View, naming: Naming, known: KnownNames) -> None:
+        self._view = view
+        self._naming = naming
+        self._known = known
+        self._unwalked = _Table(view)
+
+    def exactly(self, file_name: str) -> str | None:
+        """The step that a file name spells; ``None`` where the look-up must guess."""
+        return self._ask(file_name, self._unwalked)
+
+    def meant(self, file_name: str) -> str | None:
+        """The step that a file name means; ``None`` where it means none."""
+        return self.exactly(file_name) or self.guessed(file_name)
+
+    def guessed(self, file_name: str) -> str | None:
+        """The step that fits a file name best, as the look-up answers where the name spells none."""
+        return self._ask(file_name, _Table(self._view, self._known.near(file_name)))
+
+    def is_sure(self, file_name: str) -> bool:
+        """Whether a file name spells its step, or lies whole in the name of that one alone."""
+        if self.exactly(file_name) is not None:
+            return True
+        fits = [similarity(file_name, name) for name in _Table(self._view, self._known.near(file_name))]
+        best = max(fits, default=0.0)
+        return best >= _WHOLE and fits.count(best) == 1
+
+    def _ask(self, file_name: str, table: _Table) -> str | None:
+        naming = self._naming
+        try:
+            return canonical_name(file_name, table, naming.job_type_suffixes, naming.abbreviations)
+        except ValueError:
+            return None
+
+
+def probes_of(names: Sequence[str], naming: Naming) -> tuple[str, ...]:
+    """File names that importers may use for some steps, sorted.
+
+    For each step: its own, shortened and turned about, each with every job type; and its single words.
+
+    Args:
+        names: the steps.
+        naming: the project's ``[naming]``.
+    """
+    found: set[str] = set()
+    for name in names[:MOST_ASKED]:
+        whole = {name.lower(), *_shortened(naming.stem(name), naming)}
+        whole |= {form.removesuffix("eval") + "evaluation" for form in whole if form.endswith("_eval")}
+        whole |= {_turned(form) for form in whole}
+        found |= whole
+        found.update(f"{form}_{suffix}" for form in whole for suffix in naming.job_type_suffixes)
+        words = naming.stem(name).split("_")
+        found.update(words)
+        found.update("_".join(words[:length]) for length in range(2, len(words)))
+    return tuple(sorted(found - {""}))
+
+
+def _shortened(stem: str, naming: Naming) -> Iterator[str]:
+    yield stem
+    for short, long in naming.abbreviations.items():
+        padded = f"_{stem}_"
+        spelled = f"_{naming.stem(long)}_" if long else ""
+        if spelled and spelled in padded:
+            yield padded.replace(spelled, f"_{short}_", 1).strip("_")
+        elif not long:
+            yield f"{short}_{stem}"
+
+
+def _turned(file_name: str) -> str:
+    """A file name whose first word stands last, as the look-up turns three words back."""
+    first, _, rest = file_name.partition("_")
+    return f"{rest}_{first}" if "_" in rest else file_name

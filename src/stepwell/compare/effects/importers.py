@@ -1,0 +1,197 @@
+"""Effects on importers of the legacy tables: what a frozen module gives them, view by view."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from stepwell.compare.comparison import Consumer, Effect, Level
+from stepwell.compare.effects.classes import Owners
+from stepwell.compare.effects.touched import Touched, called, place_of
+from stepwell.diagnostics import Span
+from stepwell.model import StepDefinition
+from stepwell.snapshot import View
+
+__all__ = ["effects_on_tables", "row_of"]
+
+Say = Callable[..., Effect]
+
+
+def effects_on_tables(touched: Touched, owners: Owners, *, has_classes: bool) -> Iterator[Effect]:
+    """What a change of one view means to importers of its tables.
+
+    Args:
+        touched: the view.
+        owners: the steps by their classes.
+        has_classes: whether importers find hyperparameter classes beside the steps.
+    """
+    say = _saying(touched.workspace)
+    rows = [(name, row_of(touched.old, name), row_of(touched.new, name)) for name in touched.steps]
+    for name, was, now in rows:
+        if was is None and now is not None:
+            reason = f"`{name}` is new in the table; nobody can depend on it yet"
+            yield say(Level.SAFE, "name-joined-table", name, reason, None, place_of(now))
+        elif was is not None and now is None:
+            yield _left(touched, owners, name, was, say)
+        elif was is not None and now is not None:
+            yield from _changed(touched, owners, was, now, say)
+    yield from _unmapped(touched, owners, rows, say)
+    if touched.moved:
+        yield _reordered(touched, say)
+    yield from _hyperparameters(touched, has_classes, say)
+
+
+def row_of(view: View, name: str) -> StepDefinition | None:
+    """The step of a name that is in a view's legacy table."""
+    step = view.steps.get(name)
+    return step if step is not None and step.sagemaker_step_type is not None else None
+
+
+def _saying(workspace: str | None) -> Say:
+    def say(
+        level: Level, kind: str, subject: str, reason: str, was: Span | None = None, now: Span | None = None
+    ) -> Effect:
+        return Effect(Consumer.IMPORTERS, level, kind, subject, reason, workspace, was, now)
+
+    return say
+
+
+def _left(touched: Touched, owners: Owners, name: str, was: StepDefinition, say: Say) -> Effect:
+    """One effect for all that goes with a name: its row, and its class's way back to it."""
+    now = touched.new.steps.get(name)
+    renamed = touched.renamed.get(name)
+    answers = touched.new.by_alias(name)
+    place = place_of(now) if now is not None else renamed.new_place if renamed is not None else None
+    error = touched.left_out.get(name)
+    if error is not None and now is None:
+        reason = (
+            f"`{name}` is left out because of an error in its file, so importers cannot ask a table for it"
+        )
+        place = error
+    elif now is not None:
+        reason = f"`{name}` has no `sagemaker_step_type` any more, which every step of the table has"
+    elif answers is not None and renamed is not None:
+        reason = (
+            f"`{name}` is called `{answers.name}` now; as an alias the old name answers in views and in "
+            "`stepwell resolve`, and in no table, frozen or of `stepwell.legacy`"
+        )
+    elif renamed is not None:
+        reason = (
+            f"`{renamed.name}` replaces `{name}`, which no table and no look-up knows any more, "
+            "since it is no alias"
+        )
+    elif answers is not None:
+        reason = f"`{name}` is only an alias of `{answers.name}` now, and a table knows no aliases"
+    else:
+        reason = f"`{name}` is gone, so importers that ask a table for it fail"
+    config_class = was.config_class
+    if config_class is not None and owners.of(touched.old, "config_class", config_class) == name:
+        owner = owners.of(touched.new, "config_class", config_class)
+        leads = f"leads to `{owner}`" if owner is not None else "leads to no step"
+        reason += f"; its `{config_class}` {leads}"
+    return say(Level.BREAKING, "name-left-table", name, reason, place_of(was), place)
+
+
+def _changed(
+    touched: Touched, owners: Owners, was: StepDefinition, now: StepDefinition, say: Say
+) -> Iterator[Effect]:
+    name = was.name
+    if was.builder_step_name != now.builder_step_name:
+        reason = (
+            f"`{name}` is built by {called(now.builder_step_name)} where it was built by "
+            f"{called(was.builder_step_name)}, so importers need the other class"
+        )
+        field = "builder_step_name"
+        places = place_of(was, field), place_of(now, field)
+        yield say(Level.RISKY, "builder-changed", name, reason, *places)
+    if was.spec_type != now.spec_type and was.spec_type is not None:
+        leads = owners.of(touched.new, "spec_type", was.spec_type)
+        lost = owners.of(touched.old, "spec_type", was.spec_type) == name
+        if not lost:
+            how = f"leads to {called(leads)} as before"
+        elif leads is None:
+            how = "leads to no step any more"
+        else:
+            how = f"leads to `{leads}` now"
+        reason = f"the specification type `{was.spec_type}` {how}: `{name}` has {called(now.spec_type)}"
+        places = place_of(was, "spec_type"), place_of(now, "spec_type")
+        yield say(Level.BREAKING if lost else Level.RISKY, "spec-type-changed", name, reason, *places)
+    if was.sagemaker_step_type != now.sagemaker_step_type:
+        reason = (
+            f"`{name}` is a {called(now.sagemaker_step_type)} step where it was a "
+            f"{called(was.sagemaker_step_type)} step, so whoever goes by the type builds something else"
+        )
+        field = "sagemaker_step_type"
+        places = place_of(was, field), place_of(now, field)
+        yield say(Level.BREAKING, "sagemaker-type-changed", name, reason, *places)
+    if was.description != now.description:
+        reason = f"`{name}` is described in other words"
+        places = place_of(was, "description"), place_of(now, "description")
+        yield say(Level.SAFE, "description-changed", name, reason, *places)
+
+
+def _unmapped(
+    touched: Touched,
+    owners: Owners,
+    rows: Sequence[tuple[str, StepDefinition | None, StepDefinition | None]],
+    say: Say,
+) -> Iterator[Effect]:
+    """The classes that led to a step which stayed in the table, and lead elsewhere now or nowhere."""
+    classes = {
+        one.config_class: None
+        for _, was, now in rows
+        for one in (was, now)
+        if one is not None and (was is None or now is None or was.config_class != now.config_class)
+    }
+    for config_class in classes:
+        if config_class is None:
+            continue
+        before = owners.of(touched.old, "config_class", config_class)
+        after = owners.of(touched.new, "config_class", config_class)
+        if before is None or before == after or row_of(touched.new, before) is None:
+            continue
+        step, other = row_of(touched.new, before), row_of(touched.new, after or "")
+        if step is not None and step.config_class != config_class:
+            why = f"`{before}` has {called(step.config_class)} now"
+        else:
+            why = f"`{after}` takes it from `{before}`"
+        leads = "leads to no step any more" if after is None else f"leads to `{after}` and not to `{before}`"
+        places = (
+            place_of(row_of(touched.old, before), "config_class"),
+            place_of(other or step, "config_class"),
+        )
+        reason = f"`{config_class}` {leads}: {why}"
+        yield say(Level.BREAKING, "config-class-unmapped", config_class, reason, *places)
+
+
+def _reordered(touched: Touched, say: Say) -> Effect:
+    moved = touched.moved
+    shown = ", ".join(f"`{name}`" for name in moved[:3])
+    if len(moved) > 3:
+        shown += f" and {len(moved) - 3} more"
+    verb = "stands" if len(moved) == 1 else "stand"
+    reason = (
+        f"{shown} {verb} elsewhere in the table, whose order decides where several steps fit, "
+        "and in which they are listed"
+    )
+    place = place_of(touched.new.steps.get(moved[0]))
+    return say(Level.RISKY, "table-reordered", "STEP_NAMES", reason, None, place)
+
+
+def _hyperparameters(touched: Touched, has_classes: bool, say: Say) -> Iterator[Effect]:
+    lost = Level.BREAKING if has_classes else Level.RISKY
+    fails = "importers that ask a table for it fail"
+    if not has_classes:
+        fails = "look-ups in `stepwell.legacy` fail; no frozen module holds it"
+    for name in touched.hyperparameters:
+        was, now = touched.old.hyperparameters.get(name), touched.new.hyperparameters.get(name)
+        if was is not None and now is None:
+            reason = f"the hyperparameter class `{name}` is gone, so {fails}"
+            yield say(lost, "hyperparameter-left", name, reason, place_of(was))
+        elif was is not None and now is not None:
+            for field in ("module_path", "model_type"):
+                before, after = getattr(was, field), getattr(now, field)
+                if before == after:
+                    continue
+                reason = f"the `{field}` of `{name}` is {called(after)} where it was {called(before)}"
+                places = place_of(was, field), place_of(now, field)
+                yield say(Level.RISKY, "hyperparameter-changed", f"{name}.{field}", reason, *places)

@@ -1,0 +1,160 @@
+"""Effects on workspaces: what changed below their overrides, and what their own steps hide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from stepwell.compare.comparison import Consumer, Effect, HiddenChange, Level, ViewComparison
+from stepwell.compare.effects.touched import Touched, called, place_of, said_at
+from stepwell.compare.states import State
+from stepwell.diagnostics import Span
+from stepwell.layers import Layer
+from stepwell.model import Definition
+from stepwell.project import RESERVED_ID
+from stepwell.snapshot import View
+
+__all__ = ["effects_on_overlay", "effects_on_workspaces"]
+
+
+def effects_on_workspaces(old: State, views: tuple[ViewComparison, ...]) -> Iterator[Effect]:
+    """What became of whole workspaces, and what the core changed below them.
+
+    Args:
+        old: the older state.
+        views: what differs between them.
+    """
+    for view in views:
+        if view.workspace is None:
+            continue
+        if view.is_gone:
+            yield _gone(old, view.workspace)
+        yield from _base_changed(view)
+
+
+def effects_on_overlay(touched: Touched, new: State) -> Iterator[Effect]:
+    """What a change of the core means to the overrides and the own steps of one workspace.
+
+    Args:
+        touched: its view.
+        new: the newer state.
+    """
+    if touched.workspace is None:
+        return
+    kinds = (
+        ("step", touched.steps, touched.old.steps, touched.new.steps),
+        ("hyperparameter class", touched.hyperparameters, touched.old.hyperparameters,
+         touched.new.hyperparameters),
+    )  # fmt: skip
+    for noun, names, before, after in kinds:
+        for name in names:
+            was, now = before.above.get(name), after.above.get(name)
+            hid, hides = _hides(was, before.below.get(name)), _hides(now, after.below.get(name))
+            if hides and not hid:
+                yield _shadow_appeared(touched.workspace, noun, name, now, after.below[name])
+            elif hid and not hides:
+                yield _shadow_gone(touched.workspace, noun, name, was, now, after.below.get(name))
+    yield from _base_gone(touched, new)
+
+
+def _gone(old: State, one: str) -> Effect:
+    frozen = {target.workspace for target in old.loaded.project.settings.freeze}
+    reason = f"workspace {one} is gone, so whoever asks for its view is refused"
+    if frozen & {one, RESERVED_ID}:
+        reason += ", and no frozen module holds it"
+    document = old.loaded.snapshot.workspaces[one].document
+    place = None if document is None else document.first_key_span(())
+    return Effect(Consumer.OVERLAYS, Level.BREAKING, "workspace-gone", one, reason, one, place)
+
+
+def _base_changed(view: ViewComparison) -> Iterator[Effect]:
+    one = view.workspace
+    copies: dict[str, HiddenChange] = {}
+    for hidden in view.hidden:
+        if hidden.hidden_by.layer is not Layer.OVERRIDE:
+            copies.setdefault(hidden.name, hidden)
+            continue
+        change = hidden.change
+        at = said_at(change.new_origin.span if change.new_origin is not None else None)
+        reason = (
+            f"the core changed `{hidden.field}` of `{hidden.name}` from {called(change.old)} to "
+            f"{called(change.new)}{at}; {one} overrides it and does not see that"
+        )
+        was = change.old_origin.span if change.old_origin is not None else None
+        yield Effect(
+            Consumer.OVERLAYS,
+            Level.RISKY,
+            "base-changed",
+            f"{hidden.name}.{hidden.field}",
+            reason,
+            one,
+            was,
+            hidden.hidden_by.span,
+        )
+    for name, hidden in copies.items():
+        reason = f"{one} has its own `{name}` and sees nothing of what the core changed in its one"
+        place = hidden.hidden_by.span
+        yield Effect(Consumer.OVERLAYS, Level.SAFE, "hidden-changed", name, reason, one, None, place)
+
+
+def _hides(own: Definition | None, below: Definition | None) -> bool:
+    """Whether a definition of a workspace is one of its own, and the core has one of its name."""
+    return own is not None and below is not None and own.sources[-1].layer is Layer.LOCAL
+
+
+def _shadow_appeared(
+    one: str, noun: str, name: str, own: Definition | None, below: Definition | None
+) -> Effect:
+    reason = f"{one}'s own {noun} `{name}` hides the core's{said_at(place_of(below))}"
+    place = None if own is None else own.sources[-1].document.value_span(("name",))
+    return Effect(Consumer.OVERLAYS, Level.RISKY, "shadow-appeared", name, reason, one, None, place)
+
+
+def _shadow_gone(
+    one: str, noun: str, name: str, was: Definition | None, now: Definition | None, below: Definition | None
+) -> Effect:
+    place: Span | None = None if was is None else was.sources[-1].document.value_span(("name",))
+    if below is None:
+        reason = f"{one}'s own {noun} `{name}` hides nothing any more: the core's is gone"
+        return Effect(Consumer.OVERLAYS, Level.SAFE, "shadow-gone", name, reason, one, place, place_of(now))
+    reason = f"{one} sees the core's {noun} `{name}` where it had its own"
+    return Effect(
+        Consumer.OVERLAYS, Level.RISKY, "shadow-gone", name, reason, one, place, place_of(now or below)
+    )
+
+
+def _base_gone(touched: Touched, new: State) -> Iterator[Effect]:
+    """The overrides that are still there and patch nothing any more."""
+    one = touched.workspace or ""
+    checked = new.loaded.checked
+    for listed in new.loaded.layout.workspaces.get(one, ()):
+        file = checked.get(listed.path) if listed.layer is Layer.OVERRIDE else None
+        if file is None or file.name is None:
+            continue
+        was = _served(touched.old, listed.kind, file.name)
+        if was is None or was.sources[0].layer is not Layer.OVERRIDE or was.sources[0].workspace != one:
+            continue
+        if _served(touched.new, listed.kind, file.name) is not None:
+            continue
+        renamed = touched.renamed.get(file.name) if listed.kind == "steps" else None
+        reason = f"{one} overrides `{file.name}`, which is gone, so the override changes nothing"
+        if renamed is not None:
+            reason = (
+                f"{one} overrides `{file.name}`, which is called `{renamed.name}` now: "
+                "an override names its base by its name, never by an alias"
+            )
+        here = file.source.document.value_span(("name",)) if file.source is not None else Span(listed.path)
+        base = was.sources[-1].document.value_span(("name",))
+        yield Effect(
+            Consumer.OVERLAYS,
+            Level.BREAKING,
+            "base-gone",
+            file.name,
+            reason,
+            one,
+            base,
+            here,
+        )
+
+
+def _served(view: View, kind: str, name: str) -> Definition | None:
+    return view.steps.get(name) if kind == "steps" else view.hyperparameters.get(name)

@@ -1,0 +1,189 @@
+"""Keywords of JSON Schema that bound a single value: its type, its choices, its size, its form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from stepwell.compare.effects.schema_pairs import Difference, Pair, Refuses, as_text
+
+__all__ = ["bounds", "form_of"]
+
+
+def bounds(pair: Pair) -> Iterator[Difference]:
+    """What two schemas say of the value itself.
+
+    Args:
+        pair: both.
+    """
+    yield from _types(pair)
+    yield from _listed(pair)
+    yield from _limits(pair)
+    yield from _patterns(pair)
+
+
+def _types(pair: Pair) -> Iterator[Difference]:
+    old, new = _kinds(pair.old.get("type")), _kinds(pair.new.get("type"))
+    lost, won = _covered(old) - _covered(new), _covered(new) - _covered(old)
+    if lost:
+        words = " or ".join(sorted(new)) or "nothing"
+        yield pair.stricter("type", f"must be {words}", lambda value: not _is_any(value, new))
+    elif won:
+        yield pair.wider("type", "may be of more types")
+
+
+_TYPES: Final = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
+
+
+def _kinds(said: Any) -> frozenset[str]:
+    if isinstance(said, str):
+        return frozenset({said})
+    return frozenset(one for one in said if isinstance(one, str)) if isinstance(said, list) else _TYPES
+
+
+def _covered(kinds: frozenset[str]) -> frozenset[str]:
+    return kinds | {"integer"} if "number" in kinds else kinds
+
+
+def _is_any(value: Any, kinds: frozenset[str]) -> bool:
+    return any(_IS[kind](value) for kind in kinds if kind in _IS)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+_IS: Final[Mapping[str, Refuses]] = {
+    "array": lambda value: isinstance(value, (list, tuple)),
+    "boolean": lambda value: isinstance(value, bool),
+    "integer": lambda value: _is_number(value) and value == value // 1,
+    "null": lambda value: value is None,
+    "number": _is_number,
+    "object": lambda value: isinstance(value, Mapping),
+    "string": lambda value: isinstance(value, str),
+}
+
+
+def _listed(pair: Pair) -> Iterator[Difference]:
+    """``enum`` and ``const``, which is an enumeration of one."""
+    for keyword in ("enum", "const"):
+        old, new = _choices(pair.old, keyword), _choices(pair.new, keyword)
+        if new is None:
+            if old is not None:
+                yield pair.wider(keyword, "may be anything of its type")
+            continue
+        lost = None if old is None else sorted(old - new)
+        if lost is None or lost:
+            reason = f"must be {_some(new)}" if lost is None else f"may not be {_some(lost)} any more"
+            yield pair.stricter(keyword, reason, _not_among(new))
+        elif old is not None and new - old:
+            yield pair.wider(keyword, f"may be {_some(new - old)} too")
+
+
+def _not_among(choices: frozenset[str]) -> Refuses:
+    return lambda value: as_text(value) not in choices
+
+
+def _some(texts: Iterable[str]) -> str:
+    ordered = sorted(texts)
+    more = f" and {len(ordered) - 5} more" if len(ordered) > 5 else ""
+    return (", ".join(ordered[:5]) + more) or "nothing"
+
+
+def _choices(schema: Mapping[str, Any], keyword: str) -> frozenset[str] | None:
+    if keyword not in schema:
+        return None
+    said = schema[keyword]
+    many = said if keyword == "enum" and isinstance(said, list) else [said]
+    return frozenset(map(as_text, many))
+
+
+_LIMITS: Final[Mapping[str, tuple[str, Any]]] = {
+    "minimum": ("must be at least {}", (int, float)),
+    "exclusiveMinimum": ("must be more than {}", (int, float)),
+    "maximum": ("must be at most {}", (int, float)),
+    "exclusiveMaximum": ("must be less than {}", (int, float)),
+    "minLength": ("must have at least {} characters", str),
+    "maxLength": ("must have at most {} characters", str),
+    "minItems": ("must have at least {} items", (list, tuple)),
+    "maxItems": ("must have at most {} items", (list, tuple)),
+    "minProperties": ("must have at least {} fields", Mapping),
+    "maxProperties": ("must have at most {} fields", Mapping),
+}
+"""Each bound in words, and what it bounds."""
+
+
+def _limits(pair: Pair) -> Iterator[Difference]:
+    for keyword, (words, _) in _LIMITS.items():
+        old, new = pair.old.get(keyword), pair.new.get(keyword)
+        if old == new or not (new is None or _is_number(new)):
+            continue
+        if new is None:
+            yield pair.wider(keyword, f"needs not keep to {old} any more")
+        elif not _is_number(old) or (new > old) is _is_lower(keyword):
+            yield pair.stricter(keyword, words.format(new), _outside(keyword, new))
+        else:
+            yield pair.wider(keyword, f"{words.format(new)}, where it was {old}")
+
+
+def _is_lower(keyword: str) -> bool:
+    return keyword.startswith(("min", "exclusiveMin"))
+
+
+def _outside(keyword: str, bound: float) -> Refuses:
+    kind, sign = _LIMITS[keyword][1], 1 if _is_lower(keyword) else -1
+
+    def refuses(value: Any) -> bool:
+        if not isinstance(value, kind) or isinstance(value, bool):
+            return False
+        above = ((value if _is_number(value) else len(value)) - bound) * sign
+        return above <= 0 if keyword.startswith("exclusive") else above < 0
+
+    return refuses
+
+
+def _patterns(pair: Pair) -> Iterator[Difference]:
+    old, new = pair.old.get("pattern"), pair.new.get("pattern")
+    if old != new:
+        if not isinstance(new, str):
+            yield pair.wider("pattern", "may have any form")
+        else:
+            yield pair.stricter("pattern", f"must have the form {new}", _unlike(new))
+    was, now = pair.old.get("uniqueItems") is True, pair.new.get("uniqueItems") is True
+    if now and not was:
+        yield pair.stricter("uniqueItems", "must not repeat an item", _repeats)
+    elif was and not now:
+        yield pair.wider("uniqueItems", "may repeat items")
+
+
+def _unlike(pattern: str) -> Refuses | None:
+    form = form_of(pattern)
+    if form is None:
+        return None
+    return lambda value: isinstance(value, str) and form.search(value[:_LONGEST]) is None
+
+
+_LONGEST: Final = 1024
+
+
+def form_of(pattern: str) -> re.Pattern[str] | None:
+    """A pattern that Python has, and that no text takes a lifetime to be held against; else ``None``.
+
+    Args:
+        pattern: as a schema says it.
+    """
+    if _REPEATED_GROUP.search(pattern) or len(_REPEATING.findall(pattern)) > 4:
+        return None
+    try:
+        return re.compile(pattern)
+    except (re.error, RecursionError, OverflowError):
+        return None
+
+
+_REPEATED_GROUP: Final = re.compile(r"\)[*+{]")
+_REPEATING: Final = re.compile(r"[*+{]")
+
+
+def _repeats(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and len(set(map(as_text, value))) < len(value)

@@ -1,0 +1,129 @@
+"""What a comparison says of each view, gathered for those who look at whom it concerns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import final
+
+from stepwell.compare.comparison import DefinitionChange, ViewComparison, What
+from stepwell.compare.states import State
+from stepwell.diagnostics import Span
+from stepwell.layers import given_by
+from stepwell.model import Definition
+from stepwell.snapshot import View
+
+__all__ = ["Touched", "called", "place_of", "said_at", "touched_views"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """One view that both states have, and what may differ in it, inherited from the core or not.
+
+    Args:
+        workspace: whose view; ``None`` for the core's.
+        old: the older one.
+        new: the newer one.
+        steps: the names of steps that may differ, sorted; of a renamed one both names.
+        hyperparameters: the same of hyperparameter classes.
+        renamed: the old name of a step to the change that renamed it.
+        moved: steps that stand elsewhere in the table.
+        left_out: names of steps that files of the newer state give, but for whose errors they are not served;
+            each with the place of the name.
+    """
+
+    workspace: str | None
+    old: View
+    new: View
+    steps: tuple[str, ...]
+    hyperparameters: tuple[str, ...]
+    renamed: Mapping[str, DefinitionChange]
+    moved: tuple[str, ...]
+    left_out: Mapping[str, Span]
+
+    @property
+    def title(self) -> str:
+        """The view in words."""
+        return self.new.title
+
+
+def touched_views(old: State, new: State, views: tuple[ViewComparison, ...]) -> Mapping[str | None, Touched]:
+    """Every view that both states have, the core's first, then by workspace.
+
+    Args:
+        old: the older state.
+        new: the newer one.
+        views: what differs between them.
+    """
+    before, after = old.loaded.snapshot, new.loaded.snapshot
+    compared = {view.workspace: view for view in views}
+    core = compared[None]
+    found: dict[str | None, Touched] = {}
+    for one in (None, *(one for one in after.workspaces if one in before.workspaces)):
+        own = compared.get(one, core)
+        changes = core.changes if own is core else (*core.changes, *own.changes)
+        reordering = own.reordering or core.reordering
+        old_view, new_view = before.view(one), after.view(one)
+        moved = reordering is not None and old_view.steps.first != new_view.steps.first
+        found[one] = Touched(
+            one,
+            old_view,
+            new_view,
+            _names("step", changes),
+            _names("hyperparameter", changes),
+            _renamed(changes),
+            reordering.moved if moved and reordering is not None else (),
+            _left_out(new, one),
+        )
+    return MappingProxyType(found)
+
+
+def _left_out(state: State, workspace: str | None) -> Mapping[str, Span]:
+    of_core = state.loaded.core.left_out.get("steps", {})
+    if workspace is None or workspace not in state.loaded.overlays:
+        return of_core
+    return {**of_core, **state.loaded.overlays[workspace].layered.left_out.get("steps", {})}
+
+
+def _names(noun: str, changes: tuple[DefinitionChange, ...]) -> tuple[str, ...]:
+    own = [change for change in changes if change.noun == noun]
+    return tuple(sorted({change.name for change in own} | {one.old_name for one in own if one.old_name}))
+
+
+def _renamed(changes: tuple[DefinitionChange, ...]) -> Mapping[str, DefinitionChange]:
+    return MappingProxyType(
+        {
+            change.old_name: change
+            for change in changes
+            if change.what is What.RENAMED and change.noun == "step" and change.old_name is not None
+        }
+    )
+
+
+def place_of(definition: Definition | None, field: str = "name") -> Span | None:
+    """Where a definition says a field, or its name where it does not say the field.
+
+    Args:
+        definition: which one; ``None`` where there is none.
+        field: the field.
+    """
+    if definition is None or not definition.sources:
+        return None
+    said = field if field in definition.data else "name"
+    return given_by(definition.sources, (said,)).value_span((said,))
+
+
+def said_at(span: Span | None) -> str:
+    """A place in the middle of a sentence: ``, at FILE:LINE``; nothing where there is none."""
+    return "" if span is None else f", at {span.path}:{span.line}"
+
+
+def called(value: object) -> str:
+    """A value in the middle of a sentence."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, tuple):
+        return ", ".join(map(called, value)) or "an empty list"
+    return f"`{value}`"

@@ -1,0 +1,775 @@
+"""Whom a change concerns, how much, and why: every kind of effect, in the words that people read."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from stepwell.compare import compare, read_state
+from stepwell.naming import Naming
+from stepwell.trees import Folder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stepwell.diagnostics import Span
+
+TODAY = date(2026, 11, 24)
+Files = dict[str, str]
+
+
+def core(name: str, *more: str, kind: str | None = "Training") -> Files:
+    return at("registry.d/steps", name, *more, kind=kind)
+
+
+def local(name: str, *more: str, kind: str | None = "Training") -> Files:
+    return at("workspaces/alice/local/steps", name, *more, kind=kind)
+
+
+def at(folder: str, name: str, *more: str, kind: str | None = "Training") -> Files:
+    lines = [
+        f"name: {name}",
+        "description: Do it.",
+        *([f"sagemaker_step_type: {kind}"] if kind else []),
+        *more,
+    ]
+    return {f"{folder}/{Naming().stem(name)}.yaml": "\n".join(lines) + "\n"}
+
+
+def override(name: str, *more: str) -> Files:
+    path = f"workspaces/alice/override/steps/{Naming().stem(name)}.yaml"
+    return {path: "\n".join([f"name: {name}", *more]) + "\n"}
+
+
+def settings(*lines: str) -> Files:
+    return {"stepwell.toml": "\n".join(lines) + "\n"}
+
+
+def schema(said: object) -> Files:
+    return {"schemas/step.schema.json": json.dumps(said)}
+
+
+def hyperparameters(name: str, module: str) -> Files:
+    text = f"name: {name}\ndescription: Tune it.\nmodule_path: {module}\n"
+    return {f"registry.d/hyperparameters/{name.lower()}.yaml": text}
+
+
+def effects(root: Path, old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    states = []
+    for title, files in (("old", old), ("new", new)):
+        folder = root / title
+        for path, text in {"stepwell.toml": "", **files}.items():
+            file = folder / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        states.append(read_state(title, str(folder.resolve()), Folder(str(folder.resolve())), TODAY))
+    found = compare(states[0], states[1], lambda _: None).effects
+    return [
+        f"{one.level.value} {one.consumer.value} {one.key} "
+        f"[{place(one.old_place)} > {place(one.new_place)}] {one.reason}"
+        for one in found
+    ]
+
+
+def place(span: Span | None) -> str:
+    return "-" if span is None else f"{span.path.rpartition('/')[2]}:{span.line}"
+
+
+CASES: dict[str, tuple[Files, Files, list[str]]] = {
+    "a step is gone": (
+        {**core("Scoring"), **core("Rating")},
+        core("Rating"),
+        [
+            (
+                "breaking importers name-left-table:Scoring [scoring.yaml:1 > -] `Scoring` is gone, so "
+                "importers that ask a table for it fail; its `ScoringConfig` leads to no step"
+            ),
+        ],
+    ),
+    "a step is renamed and keeps its alias": (
+        core("Scoring"),
+        core("Grading", "aliases: [Scoring]"),
+        [
+            (
+                "breaking importers name-left-table:Scoring [scoring.yaml:1 > grading.yaml:1] `Scoring` "
+                "is called `Grading` now; as an alias the old name answers in views and in `stepwell "
+                "resolve`, and in no table, frozen or of `stepwell.legacy`; its `ScoringConfig` leads to "
+                "no step"
+            ),
+            (
+                "safe importers name-joined-table:Grading [- > grading.yaml:1] `Grading` is new in the "
+                "table; nobody can depend on it yet"
+            ),
+        ],
+    ),
+    "a step is replaced without an alias": (
+        core("Scoring", "deprecated: {replaced_by: Grading}"),
+        core("Grading"),
+        [
+            (
+                "breaking importers name-left-table:Scoring [scoring.yaml:1 > grading.yaml:1] `Grading` "
+                "replaces `Scoring`, which no table and no look-up knows any more, since it is no alias; "
+                "its `ScoringConfig` leads to no step"
+            ),
+            (
+                "safe importers name-joined-table:Grading [- > grading.yaml:1] `Grading` is new in the "
+                "table; nobody can depend on it yet"
+            ),
+        ],
+    ),
+    "a step loses its type": (
+        core("Scoring"),
+        core("Scoring", kind=None),
+        [
+            (
+                "breaking importers name-left-table:Scoring [scoring.yaml:1 > scoring.yaml:1] `Scoring` "
+                "has no `sagemaker_step_type` any more, which every step of the table has; its "
+                "`ScoringConfig` leads to no step"
+            ),
+        ],
+    ),
+    "a step becomes an alias of another": (
+        {**core("Scoring"), **core("Rating")},
+        core("Rating", "aliases: [Scoring]"),
+        [
+            (
+                "breaking importers name-left-table:Scoring [scoring.yaml:1 > -] `Scoring` is only an "
+                "alias of `Rating` now, and a table knows no aliases; its `ScoringConfig` leads to no "
+                "step"
+            ),
+        ],
+    ),
+    "a step has an error": (
+        core("Scoring"),
+        core("Scoring", "priority: high"),
+        [
+            (
+                "breaking importers name-left-table:Scoring [scoring.yaml:1 > scoring.yaml:1] `Scoring` "
+                "is left out because of an error in its file, so importers cannot ask a table for it; its"
+                " `ScoringConfig` leads to no step"
+            ),
+        ],
+    ),
+    "a configuration class is another": (
+        core("Scoring"),
+        core("Scoring", "config_class: Other"),
+        [
+            (
+                "breaking importers config-class-unmapped:ScoringConfig [scoring.yaml:1 > scoring.yaml:4]"
+                " `ScoringConfig` leads to no step any more: `Scoring` has `Other` now"
+            ),
+        ],
+    ),
+    "a builder is another": (
+        core("Scoring"),
+        core("Scoring", "builder_step_name: Other"),
+        [
+            (
+                "risky importers builder-changed:Scoring [scoring.yaml:1 > scoring.yaml:4] `Scoring` is "
+                "built by `Other` where it was built by `ScoringStepBuilder`, so importers need the other"
+                " class"
+            ),
+        ],
+    ),
+    "a specification type is another": (
+        core("Scoring"),
+        core("Scoring", "spec_type: Other"),
+        [
+            (
+                "breaking importers spec-type-changed:Scoring [scoring.yaml:1 > scoring.yaml:4] the "
+                "specification type `Scoring` leads to no step any more: `Scoring` has `Other`"
+            ),
+        ],
+    ),
+    "a type of step is another": (
+        core("Scoring"),
+        core("Scoring", kind="Processing"),
+        [
+            (
+                "breaking importers sagemaker-type-changed:Scoring [scoring.yaml:3 > scoring.yaml:3] "
+                "`Scoring` is a `Processing` step where it was a `Training` step, so whoever goes by the "
+                "type builds something else"
+            ),
+        ],
+    ),
+    "a description is another": (
+        core("Scoring", kind="Training"),
+        {p: t.replace("Do it", "Do that") for p, t in core("Scoring").items()},
+        [
+            (
+                "safe importers description-changed:Scoring [scoring.yaml:2 > scoring.yaml:2] `Scoring` "
+                "is described in other words"
+            ),
+        ],
+    ),
+    "a field that nobody depends on": (
+        core("Scoring", "priority: 1"),
+        core("Scoring", "priority: 2", "x-team: fraud"),
+        [],
+    ),
+    "the table is in another order": (
+        {
+            **settings("[[freeze]]", 'output = "a.py"', 'first = ["Scoring"]'),
+            **core("Rating"),
+            **core("Scoring"),
+        },
+        {
+            **settings("[[freeze]]", 'output = "a.py"', 'first = ["Rating"]'),
+            **core("Rating"),
+            **core("Scoring"),
+        },
+        [
+            (
+                "risky importers table-reordered:STEP_NAMES [- > rating.yaml:1] `Rating` stands elsewhere"
+                " in the table, whose order decides where several steps fit, and in which they are listed"
+            ),
+        ],
+    ),
+    "a file name means another step": (
+        core("RiskScoring"),
+        {**core("RiskScoring"), **core("Risk")},
+        [
+            (
+                "breaking importers file-name-resolves-differently:risk [risk_scoring.yaml:1 > "
+                "risk.yaml:1] the file name `risk` means `Risk` where the look-up found `RiskScoring`"
+            ),
+            (
+                "safe importers name-joined-table:Risk [- > risk.yaml:1] `Risk` is new in the table; "
+                "nobody can depend on it yet"
+            ),
+        ],
+    ),
+    "a file name has no better step": (
+        {**core("RiskScoring"), **core("RiskTraining")},
+        {**core("RiskScoring"), **core("RiskTraining"), **core("RiskAssessing")},
+        [
+            (
+                "breaking importers file-name-resolves-differently:mims_risk_assessing_training "
+                "[risk_training.yaml:1 > risk_assessing.yaml:1] the file name "
+                "`mims_risk_assessing_training` means `RiskAssessing` where the look-up found "
+                "`RiskTraining`"
+            ),
+            (
+                "risky importers file-name-resolves-differently:risk [risk_scoring.yaml:1 > "
+                "risk_assessing.yaml:1] the file name `risk` means `RiskAssessing` where the look-up "
+                "found `RiskScoring`, which was a guess: others fitted as well, or not all words did"
+            ),
+            (
+                "safe importers name-joined-table:RiskAssessing [- > risk_assessing.yaml:1] "
+                "`RiskAssessing` is new in the table; nobody can depend on it yet"
+            ),
+        ],
+    ),
+    "file names are read otherwise": (
+        {**settings("[naming]", 'job_type_suffixes = ["daily"]'), **core("Scoring")},
+        core("Scoring"),
+        [
+            (
+                "breaking importers file-name-resolves-differently:scoring_daily [scoring.yaml:1 > "
+                "scoring.yaml:1] the file name `scoring_daily` means no step where the look-up found "
+                "`Scoring`"
+            ),
+        ],
+    ),
+    "a hyperparameter class is gone": (
+        hyperparameters("Tuned", "a.b"),
+        {},
+        [
+            (
+                "breaking importers hyperparameter-left:Tuned [tuned.yaml:1 > -] the hyperparameter class"
+                " `Tuned` is gone, so importers that ask a table for it fail"
+            ),
+        ],
+    ),
+    "a hyperparameter class is elsewhere": (
+        hyperparameters("Tuned", "a.b"),
+        hyperparameters("Tuned", "a.c"),
+        [
+            (
+                "risky importers hyperparameter-changed:Tuned.module_path [tuned.yaml:3 > tuned.yaml:3] "
+                "the `module_path` of `Tuned` is `a.c` where it was `a.b`"
+            ),
+        ],
+    ),
+    "a module with no hyperparameters": (
+        {**settings("[[freeze]]", 'output = "a.py"'), **hyperparameters("Tuned", "a.b")},
+        settings("[[freeze]]", 'output = "a.py"'),
+        [
+            (
+                "risky importers hyperparameter-left:Tuned [tuned.yaml:1 > -] the hyperparameter class "
+                "`Tuned` is gone, so look-ups in `stepwell.legacy` fail; no frozen module holds it"
+            ),
+        ],
+    ),
+    "a module is frozen no more": (
+        settings("[[freeze]]", 'output = "a.py"'),
+        settings("[[freeze]]", 'output = "b.py"'),
+        [
+            (
+                "breaking importers frozen-module-gone:a.py [stepwell.toml:2 > -] `a.py` is frozen no "
+                "more: it stays as it is, or goes, and follows no change"
+            ),
+        ],
+    ),
+    "a module holds every workspace too": (
+        {**settings("[[freeze]]", 'output = "a.py"'), **core("Scoring")},
+        {**settings("[[freeze]]", 'output = "a.py"', 'workspace = "all"'), **core("Scoring")},
+        [
+            (
+                "safe importers frozen-view-changed:a.py [stepwell.toml:1 > stepwell.toml:3] `a.py` holds"
+                " the view of the core and every workspace where it held that of the core, which keeps "
+                "every row"
+            ),
+        ],
+    ),
+    "a module holds the core alone": (
+        settings("[[freeze]]", 'output = "a.py"', 'workspace = "all"'),
+        settings("[[freeze]]", 'output = "a.py"'),
+        [
+            (
+                "breaking importers frozen-view-changed:a.py [stepwell.toml:3 > stepwell.toml:1] `a.py` "
+                "holds the view of the core where it held that of the core and every workspace, so it "
+                "takes no workspace any more"
+            ),
+        ],
+    ),
+    "a step of a frozen workspace is gone": (
+        {
+            **settings("[[freeze]]", 'output = "a.py"', 'workspace = "all"'),
+            **core("Scoring"),
+            **local("Own"),
+            **override("Scoring", "priority: 1"),
+        },
+        {
+            **settings("[[freeze]]", 'output = "a.py"', 'workspace = "all"'),
+            **core("Scoring"),
+            **override("Scoring", "priority: 1"),
+        },
+        [
+            (
+                "breaking importers alice/name-left-table:Own [own.yaml:1 > -] `Own` is gone, so "
+                "importers that ask a table for it fail; its `OwnConfig` leads to no step"
+            ),
+        ],
+    ),
+    "only a workspace is frozen": (
+        {
+            **settings("[[freeze]]", 'output = "a.py"', 'workspace = "alice"'),
+            **core("Scoring"),
+            **local("Own"),
+        },
+        {**settings("[[freeze]]", 'output = "a.py"', 'workspace = "alice"'), **local("Own")},
+        [
+            (
+                "breaking importers alice/name-left-table:Scoring [scoring.yaml:1 > -] `Scoring` is gone,"
+                " so importers that ask a table for it fail; its `ScoringConfig` leads to no step"
+            ),
+            (
+                "breaking pipelines step-gone:Scoring [scoring.yaml:1 > -] `Scoring` is gone, so look-ups"
+                " by that name fail"
+            ),
+        ],
+    ),
+    "a base changes below an override": (
+        {**core("Scoring", "priority: 1", "framework: a"), **override("Scoring", "priority: 5")},
+        {**core("Scoring", "priority: 2", "framework: b"), **override("Scoring", "priority: 5")},
+        [
+            (
+                "risky overlays alice/base-changed:Scoring.priority [scoring.yaml:4 > scoring.yaml:2] the"
+                " core changed `priority` of `Scoring` from `1` to `2`, at "
+                "registry.d/steps/scoring.yaml:4; alice overrides it and does not see that"
+            ),
+        ],
+    ),
+    "the core changes what a workspace has its own of": (
+        {**core("Scoring", "priority: 1"), **local("Scoring")},
+        {**core("Scoring", "priority: 2"), **local("Scoring")},
+        [
+            (
+                "safe overlays alice/hidden-changed:Scoring [- > scoring.yaml:1] alice has its own "
+                "`Scoring` and sees nothing of what the core changed in its one"
+            ),
+        ],
+    ),
+    "a base is gone": (
+        {**core("Scoring"), **override("Scoring", "priority: 5")},
+        override("Scoring", "priority: 5"),
+        [
+            (
+                "breaking importers name-left-table:Scoring [scoring.yaml:1 > -] `Scoring` is gone, so "
+                "importers that ask a table for it fail; its `ScoringConfig` leads to no step"
+            ),
+            (
+                "breaking overlays alice/base-gone:Scoring [scoring.yaml:1 > scoring.yaml:1] alice "
+                "overrides `Scoring`, which is gone, so the override changes nothing"
+            ),
+        ],
+    ),
+    "a base is renamed": (
+        {**core("Scoring"), **override("Scoring", "priority: 5")},
+        {**core("Grading", "aliases: [Scoring]"), **override("Scoring", "priority: 5")},
+        [
+            (
+                "breaking importers name-left-table:Scoring [scoring.yaml:1 > grading.yaml:1] `Scoring` "
+                "is called `Grading` now; as an alias the old name answers in views and in `stepwell "
+                "resolve`, and in no table, frozen or of `stepwell.legacy`; its `ScoringConfig` leads to "
+                "no step"
+            ),
+            (
+                "breaking overlays alice/base-gone:Scoring [scoring.yaml:1 > scoring.yaml:1] alice "
+                "overrides `Scoring`, which is called `Grading` now: an override names its base by its "
+                "name, never by an alias"
+            ),
+            (
+                "safe importers name-joined-table:Grading [- > grading.yaml:1] `Grading` is new in the "
+                "table; nobody can depend on it yet"
+            ),
+        ],
+    ),
+    "a base is gone with its override": (
+        {
+            **core("Scoring"),
+            **core("Rating"),
+            **override("Scoring", "priority: 5"),
+            **override("Rating", "priority: 5"),
+        },
+        {**core("Rating"), **override("Rating", "priority: 5")},
+        [
+            (
+                "breaking importers name-left-table:Scoring [scoring.yaml:1 > -] `Scoring` is gone, so "
+                "importers that ask a table for it fail; its `ScoringConfig` leads to no step"
+            ),
+        ],
+    ),
+    "the core gets a step that a workspace has": (
+        local("Scoring"),
+        {**core("Scoring"), **local("Scoring")},
+        [
+            (
+                "risky overlays alice/shadow-appeared:Scoring [- > scoring.yaml:1] alice's own step "
+                "`Scoring` hides the core's, at registry.d/steps/scoring.yaml:1"
+            ),
+            (
+                "safe importers name-joined-table:Scoring [- > scoring.yaml:1] `Scoring` is new in the "
+                "table; nobody can depend on it yet"
+            ),
+        ],
+    ),
+    "a workspace gives up its own step": (
+        {**core("Scoring"), **local("Scoring", "priority: 5"), **local("Rating")},
+        {**core("Scoring"), **local("Rating")},
+        [
+            (
+                "risky overlays alice/shadow-gone:Scoring [scoring.yaml:1 > scoring.yaml:1] alice sees "
+                "the core's step `Scoring` where it had its own"
+            ),
+        ],
+    ),
+    "the core gives up a step that a workspace has": (
+        {**core("Scoring"), **local("Scoring")},
+        local("Scoring"),
+        [
+            (
+                "breaking importers name-left-table:Scoring [scoring.yaml:1 > -] `Scoring` is gone, so "
+                "importers that ask a table for it fail; its `ScoringConfig` leads to no step"
+            ),
+            (
+                "safe overlays alice/shadow-gone:Scoring [scoring.yaml:1 > scoring.yaml:1] alice's own "
+                "step `Scoring` hides nothing any more: the core's is gone"
+            ),
+        ],
+    ),
+    "a workspace is gone": (
+        local("Scoring"),
+        {},
+        [
+            (
+                "breaking overlays alice/workspace-gone:alice [- > -] workspace alice is gone, so whoever"
+                " asks for its view is refused"
+            ),
+        ],
+    ),
+    "a step outside of all tables is gone": (
+        core("Scoring", kind=None),
+        {},
+        [
+            (
+                "breaking pipelines step-gone:Scoring [scoring.yaml:1 > -] `Scoring` is gone, so look-ups"
+                " by that name fail"
+            ),
+        ],
+    ),
+    "an alias is gone": (
+        core("Scoring", "aliases: [Old]"),
+        core("Scoring"),
+        [
+            (
+                "breaking pipelines alias-gone:Old [scoring.yaml:4 > scoring.yaml:1] `Old` is no alias of"
+                " `Scoring` any more, so look-ups by it fail"
+            ),
+        ],
+    ),
+    "an alias means another": (
+        {**core("Scoring", "aliases: [Old]"), **core("Rating")},
+        {**core("Scoring"), **core("Rating", "aliases: [Old]")},
+        [
+            (
+                "breaking pipelines alias-means-another:Old [scoring.yaml:4 > rating.yaml:4] `Old` means "
+                "`Rating` where it was an alias of `Scoring`"
+            ),
+        ],
+    ),
+    "an alias moves with its step": (
+        core("Scoring", "aliases: [Old]", kind=None),
+        core("Grading", "aliases: [Old, Scoring]", kind=None),
+        [],
+    ),
+    "a replacement is gone": (
+        {**core("Scoring"), **core("Rating", "deprecated: {replaced_by: Scoring}")},
+        core("Rating", "deprecated: {replaced_by: Scoring}"),
+        [
+            (
+                "breaking importers name-left-table:Scoring [scoring.yaml:1 > -] `Scoring` is gone, so "
+                "importers that ask a table for it fail; its `ScoringConfig` leads to no step"
+            ),
+            (
+                "risky pipelines replacement-gone:Rating [scoring.yaml:1 > rating.yaml:4] `Rating` sends "
+                "its users to `Scoring`, which is gone"
+            ),
+        ],
+    ),
+    "a place of the table has no step": (
+        {**settings("[[freeze]]", 'output = "a.py"', 'first = ["Scoring"]'), **core("Scoring")},
+        settings("[[freeze]]", 'output = "a.py"', 'first = ["Scoring"]'),
+        [
+            (
+                "breaking importers name-left-table:Scoring [scoring.yaml:1 > -] `Scoring` is gone, so "
+                "importers that ask a table for it fail; its `ScoringConfig` leads to no step"
+            ),
+            (
+                "risky pipelines first-gone:a.py#Scoring [scoring.yaml:1 > stepwell.toml:3] `a.py` gives "
+                "`Scoring` a fixed place in the table, and there is no such step: the rest of the table "
+                "moves up, and `freeze-target` finds it"
+            ),
+        ],
+    ),
+    "another definition is chosen": (
+        {**core("Scoring", "priority: 1"), **local("Scoring", "priority: 2")},
+        {**core("Scoring", "priority: 3"), **local("Scoring", "priority: 2")},
+        [
+            (
+                "risky pipelines resolution-changed:Scoring [scoring.yaml:1 > scoring.yaml:1] where "
+                "nothing else is asked for, `Scoring` is that of workspace alice where it was that of the"
+                " core: only that of workspace alice has the lowest priority, 2"
+            ),
+            (
+                "safe overlays alice/hidden-changed:Scoring [- > scoring.yaml:4] alice has its own "
+                "`Scoring` and sees nothing of what the core changed in its one"
+            ),
+        ],
+    ),
+    "a word that is used is gone": (
+        {**settings("[vocabulary]", 'frameworks = ["a", "b"]'), **core("Scoring", "framework: b")},
+        {**settings("[vocabulary]", 'frameworks = ["a", "c"]'), **core("Scoring", "framework: a")},
+        [
+            (
+                "breaking editors vocabulary-word-left:frameworks.b [stepwell.toml:2 > stepwell.toml:2] "
+                "`b` is no word of `framework` any more; `Scoring` (registry.d/steps/scoring.yaml:4) "
+                "breaks it"
+            ),
+            (
+                "safe editors vocabulary-widened:frameworks [stepwell.toml:2 > stepwell.toml:2] "
+                "`framework` may be `c` too"
+            ),
+        ],
+    ),
+    "a word that nobody uses is gone": (
+        settings("[vocabulary]", 'frameworks = ["a", "b"]'),
+        settings("[vocabulary]", 'frameworks = ["a"]'),
+        [
+            (
+                "risky editors vocabulary-word-left:frameworks.b [stepwell.toml:2 > stepwell.toml:2] `b` "
+                "is no word of `framework` any more; nothing that there is breaks it"
+            ),
+        ],
+    ),
+    "a vocabulary is closed": (
+        core("Scoring", "framework: b"),
+        {**settings("[vocabulary]", 'frameworks = ["a"]'), **core("Scoring")},
+        [
+            (
+                "breaking editors vocabulary-closed:frameworks [- > stepwell.toml:2] `framework` must be "
+                "a word of `[vocabulary] frameworks` now; `Scoring` (registry.d/steps/scoring.yaml:4) "
+                "breaks it"
+            ),
+        ],
+    ),
+    "a vocabulary is opened": (
+        settings("[vocabulary]", 'frameworks = ["a"]'),
+        {},
+        [
+            ("safe editors vocabulary-widened:frameworks [stepwell.toml:2 > -] `framework` may be any word"),
+        ],
+    ),
+    "names must be written otherwise": (
+        core("Scoring"),
+        {**settings("[naming]", 'step_name = "snake_case"'), **core("scoring")},
+        [
+            (
+                "breaking editors naming-narrowed:step_name [- > stepwell.toml:2] steps must be named in "
+                "snake_case; `Scoring` (registry.d/steps/scoring.yaml:1) breaks it"
+            ),
+            (
+                "breaking importers file-name-resolves-differently:scoring [scoring.yaml:1 > "
+                "scoring.yaml:1] the file name `scoring` means `scoring` where the look-up found "
+                "`Scoring`"
+            ),
+            (
+                "breaking importers name-left-table:Scoring [scoring.yaml:1 > -] `Scoring` is gone, so "
+                "importers that ask a table for it fail; its `ScoringConfig` leads to no step"
+            ),
+            (
+                "safe importers name-joined-table:scoring [- > scoring.yaml:1] `scoring` is new in the "
+                "table; nobody can depend on it yet"
+            ),
+        ],
+    ),
+    "names may be written in any way": (
+        {},
+        settings("[naming]", 'step_name = "any"'),
+        [
+            "safe editors naming-widened:step_name [- > stepwell.toml:2] steps may be called anything",
+        ],
+    ),
+    "a rule is an error now": (
+        {**core("Scoring"), **local("Scoring")},
+        {**settings("[rules]", 'shadows-core = "error"'), **core("Scoring"), **local("Rating")},
+        [
+            (
+                "breaking editors rule-raised:shadows-core [- > stepwell.toml:2] `shadows-core` is an "
+                "error where it was a warning, and keeps out what it finds; it finds something at "
+                "workspaces/alice/local/steps/scoring.yaml:1"
+            ),
+        ],
+    ),
+    "a rule is no error any more": (
+        {},
+        settings("[rules]", 'naming-style = "off"'),
+        [
+            (
+                "safe editors rule-lowered:naming-style [- > stepwell.toml:2] `naming-style` is silent "
+                "where it was an error"
+            ),
+        ],
+    ),
+    "a schema refuses what is there": (
+        {**schema({}), **core("Scoring", "priority: 9")},
+        {**schema({"properties": {"priority": {"maximum": 5}}}), **core("Scoring", "priority: 9")},
+        [
+            (
+                "breaking editors schema-stricter:schemas/step.schema.json#/properties/priority/maximum "
+                "[scoring.yaml:4 > step.schema.json:1] must be at most 5, which "
+                "registry.d/steps/scoring.yaml:4 does not keep to"
+            ),
+        ],
+    ),
+    "a schema refuses what nobody wrote": (
+        {**schema({}), **core("Scoring", "priority: 9")},
+        {**schema({"properties": {"priority": {"maximum": 10}}}), **core("Scoring", "priority: 9")},
+        [
+            (
+                "risky editors schema-stricter:schemas/step.schema.json#/properties/priority/maximum "
+                "[step.schema.json:1 > step.schema.json:1] must be at most 10; nothing that there is "
+                "breaks it, as far as can be told"
+            ),
+        ],
+    ),
+    "a schema takes more": (
+        schema({"required": ["a"]}),
+        schema({}),
+        [
+            (
+                "safe editors schema-wider:schemas/step.schema.json#/required/a [step.schema.json:1 > "
+                "step.schema.json:1] may go without the field `a`"
+            ),
+        ],
+    ),
+    "a schema is gone": (
+        schema({}),
+        {},
+        [
+            (
+                "risky editors schema-gone:schemas/step.schema.json [step.schema.json:1 > -] "
+                "`schemas/step.schema.json` is gone, so editors that are told to use it check nothing"
+            ),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("what", CASES)
+def test_a_change_means_what_is_told(what: str, tmp_path: Path) -> None:
+    old, new, expected = CASES[what]
+    assert effects(tmp_path, old, new) == expected
+
+
+@pytest.mark.parametrize("what", CASES)
+def test_no_change_means_nothing(what: str, tmp_path: Path) -> None:
+    for place, state in enumerate(CASES[what][:2]):
+        assert effects(tmp_path / str(place), state, state) == []
+
+
+def test_what_a_workspace_inherits_is_told_once(tmp_path: Path) -> None:
+    frozen = settings("[[freeze]]", 'output = "a.py"', 'workspace = "all"')
+    overlay = local("Own")
+    assert effects(tmp_path, {**frozen, **overlay, **core("Scoring")}, {**frozen, **overlay}) == [
+        (
+            "breaking importers name-left-table:Scoring [scoring.yaml:1 > -] `Scoring` is gone, so importers "
+            "that ask a table for it fail; its `ScoringConfig` leads to no step"
+        )
+    ]
+
+
+def test_a_class_that_another_step_takes_leads_to_that_one(tmp_path: Path) -> None:
+    rules = settings("[rules]", 'duplicate-config-class = "off"')
+    taken = core("Zoning", "config_class: ScoringConfig")
+    found = effects(tmp_path, {**rules, **core("Scoring")}, {**rules, **core("Scoring"), **taken})
+    assert found[0] == (
+        "breaking importers config-class-unmapped:ScoringConfig [scoring.yaml:1 > zoning.yaml:4] "
+        "`ScoringConfig` leads to `Zoning` and not to `Scoring`: `Zoning` takes it from `Scoring`"
+    )
+
+
+def test_an_old_python_table_has_importers_and_neither_words_nor_rules(tmp_path: Path) -> None:
+    row = {
+        "config_class": "ScoringConfig",
+        "builder_step_name": "ScoringStepBuilder",
+        "spec_type": "Scoring",
+        "sagemaker_step_type": "Training",
+        "description": "Do it.",
+    }
+    old = tmp_path / "old"
+    old.mkdir()
+    (old / "step_names.py").write_text(f"STEP_NAMES = {{'Scoring': {row!r}}}\n")
+    new = tmp_path / "new"
+    for path, text in {**settings("[vocabulary]", 'frameworks = ["a"]'), **core("Rating")}.items():
+        (new / path).parent.mkdir(parents=True, exist_ok=True)
+        (new / path).write_text(text)
+    states = [read_state(one.name, str(one), Folder(str(one)), TODAY) for one in (old, new)]
+    found = compare(states[0], states[1], lambda _: None).effects
+    assert [(one.key, place(one.old_place)) for one in found] == [
+        ("name-left-table:Scoring", "step_names.py:1"),
+        ("name-joined-table:Rating", "-"),
+    ]
+
+
+def test_a_schema_too_deep_to_compare_raises_nothing(tmp_path: Path) -> None:
+    deep = '{"items": ' * 900 + "{}" + "}" * 900
+    deeper = deep.replace("{}", '{"type": "string"}')
+    files = ({"schemas/step.schema.json": text} for text in (deep, deeper))
+    (found,) = effects(tmp_path, *files)
+    assert found.startswith("risky editors schema-stricter:schemas/step.schema.json")

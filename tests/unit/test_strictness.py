@@ -1,0 +1,187 @@
+"""Where a schema refuses what an older one took: keyword by keyword, and what keeps to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from stepwell.compare.effects.strictness import differences
+
+
+def told(old: Any, new: Any) -> list[str]:
+    return [
+        f"{'stricter' if one.is_stricter else 'wider'} {one.pointer}: {one.reason}"
+        for one in differences(old, new)
+    ]
+
+
+STRICTER: dict[str, tuple[Any, Any, str]] = {
+    "a type is taken away": ({"type": ["string", "null"]}, {"type": "string"}, "#/type: must be string"),
+    "any type becomes one": ({}, {"type": "object"}, "#/type: must be object"),
+    "numbers become whole": ({"type": "number"}, {"type": "integer"}, "#/type: must be integer"),
+    "a choice is taken away": ({"enum": ["a", "b"]}, {"enum": ["a"]}, '#/enum: may not be "b" any more'),
+    "anything becomes a choice": ({}, {"enum": ["a", 1]}, '#/enum: must be "a", 1'),
+    "true is not 1": ({"const": True}, {"const": 1}, "#/const: may not be true any more"),
+    "a larger minimum": ({"minimum": 1}, {"minimum": 2}, "#/minimum: must be at least 2"),
+    "a first maximum": ({}, {"maximum": 2}, "#/maximum: must be at most 2"),
+    "an excluded bound": ({}, {"exclusiveMaximum": 2}, "#/exclusiveMaximum: must be less than 2"),
+    "shorter texts": ({"maxLength": 9}, {"maxLength": 8}, "#/maxLength: must have at most 8 characters"),
+    "more items": ({"minItems": 0}, {"minItems": 1}, "#/minItems: must have at least 1 items"),
+    "another form": ({"pattern": "a"}, {"pattern": "b"}, "#/pattern: must have the form b"),
+    "no item twice": ({}, {"uniqueItems": True}, "#/uniqueItems: must not repeat an item"),
+    "a new required field": (
+        {"required": ["a"]},
+        {"required": ["a", "b"]},
+        "#/required/b: must have a field `b`",
+    ),
+    "a field that is gone": (
+        {"properties": {"a": {}}, "additionalProperties": False},
+        {"properties": {}, "additionalProperties": False},
+        "#/properties/a: has no field `a` any more",
+    ),
+    "no other fields": (
+        {"properties": {"a": {}}},
+        {"properties": {"a": {}}, "additionalProperties": False},
+        "#/additionalProperties: takes no other fields",
+    ),
+    "a field with a meaning": (
+        {},
+        {"properties": {"a": {"type": "string"}}},
+        "#/properties/a/type: must be string",
+    ),
+    "deep inside": (
+        {"properties": {"a": {"items": {"properties": {"b/c": {"maximum": 5}}}}}},
+        {"properties": {"a": {"items": {"properties": {"b/c": {"maximum": 4}}}}}},
+        "#/properties/a/items/properties/b~1c/maximum: must be at most 4",
+    ),
+    "other fields": (
+        {"additionalProperties": {"enum": ["a", "b"]}},
+        {"additionalProperties": {"enum": ["a"]}},
+        '#/additionalProperties/enum: may not be "b" any more',
+    ),
+    "a definition": (
+        {"$defs": {"a": {"maximum": 5}}},
+        {"$defs": {"a": {"maximum": 4}}},
+        "#/$defs/a/maximum: must be at most 4",
+    ),
+    "inside an alternative": (
+        {"anyOf": [{"type": "string"}, {"maximum": 5}]},
+        {"anyOf": [{"type": "string"}, {"maximum": 4}]},
+        "#/anyOf/1/maximum: must be at most 4",
+    ),
+    "an alternative is gone": (
+        {"anyOf": [{"type": "string"}, {"type": "null"}]},
+        {"anyOf": [{"type": "string"}]},
+        "#/anyOf: must fit other alternatives than before",
+    ),
+    "one more condition": (
+        {"allOf": [{}]},
+        {"allOf": [{}, {"type": "string"}]},
+        "#/allOf: must fit other alternatives than before",
+    ),
+    "another reference": ({"$ref": "#/$defs/a"}, {"$ref": "#/$defs/b"}, "#/$ref: `$ref` asks something else"),
+    "nothing": ({}, False, "#/not: takes nothing any more"),
+}
+
+
+@pytest.mark.parametrize("what", STRICTER)
+def test_less_is_taken_and_the_other_way_round_more(what: str) -> None:
+    old, new, expected = STRICTER[what]
+    assert told(old, new) == [f"stricter {expected}"]
+    back = differences(new, old)
+    swaps = {"true is not 1", "another form", "another reference"}
+    assert [one.is_stricter for one in back] == [what in swaps]
+
+
+@pytest.mark.parametrize("what", STRICTER)
+def test_nothing_differs_from_itself(what: str) -> None:
+    assert [differences(one, one) for one in STRICTER[what][:2]] == [(), ()]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"description": "a", "title": "b", "default": 1, "examples": []}, {"description": "c"}),
+        ({"additionalProperties": True}, {}),
+        ({"required": []}, {}),
+        ({"type": "integer"}, {"type": ["integer"]}),
+        ({"items": {}}, {"items": True}),
+        (
+            {"anyOf": [{"type": "string"}, {"type": "null"}]},
+            {"anyOf": [{"type": "null"}, {"type": "string"}]},
+        ),
+    ],
+)
+def test_other_words_for_the_same_are_no_difference(old: Any, new: Any) -> None:
+    assert differences(old, new) == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "document", "refused"),
+    [
+        ({}, {"required": ["a"]}, {"b": 1}, [()]),
+        ({}, {"required": ["a"]}, {"a": 1}, []),
+        ({}, {"properties": {"a": {"maximum": 3}}}, {"a": 4}, [("a",)]),
+        ({}, {"properties": {"a": {"maximum": 3}}}, {"a": 3}, []),
+        ({}, {"properties": {"a": {"exclusiveMinimum": 3}}}, {"a": 3}, [("a",)]),
+        ({}, {"properties": {"a": {"maximum": 3}}}, {"a": True}, []),
+        ({}, {"properties": {"a": {"items": {"enum": ["x"]}}}}, {"a": ("x", "y")}, [("a", 1)]),
+        ({}, {"properties": {"a": {"prefixItems": [{}, {"type": "string"}]}}}, {"a": ("x", 1)}, [("a", 1)]),
+        ({}, {"additionalProperties": {"type": "string"}}, {"a": "x", "b": 1}, [("b",)]),
+        ({}, {"properties": {"a": {"uniqueItems": True}}}, {"a": (1, 1)}, [("a",)]),
+        ({}, {"properties": {"a": {"uniqueItems": True}}}, {"a": (1, True)}, []),
+        ({}, {"properties": {"a": {"pattern": "^[a-z]+$"}}}, {"a": "A"}, [("a",)]),
+        ({}, {"properties": {"a": {"type": "integer"}}}, {"a": 1.0}, []),
+        ({}, {"properties": {"a": {"type": "integer"}}}, {"a": True}, [("a",)]),
+        (
+            {},
+            {"properties": {"a": {}}, "patternProperties": {"^x-": {}}, "additionalProperties": False},
+            {"a": 1, "x-b": 1},
+            [],
+        ),
+    ],
+)
+def test_what_a_document_does_not_keep_to_is_found_at_its_place(
+    old: Any, new: Any, document: Any, refused: list[tuple[str | int, ...]]
+) -> None:
+    found = [
+        way
+        for one in differences(old, new)
+        for way, value in one.values_in(document)
+        if one.refuses is not None and one.refuses(value)
+    ]
+    assert found == refused
+
+
+@pytest.mark.parametrize("pattern", ["(a+)+$", "[", "a" * 70 + "(?<n>a)", "(a|b)*c"])
+def test_a_form_that_cannot_be_held_against_a_text_is_told_and_not_tried(pattern: str) -> None:
+    (found,) = differences({}, {"properties": {"a": {"pattern": pattern}}})
+    assert found.is_stricter
+    assert found.refuses is None
+    assert list(found.values_in({"a": "a" * 50})) == []
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": 1, "enum": 2, "required": "a", "properties": [], "items": 3, "anyOf": {}, "minimum": "x"},
+        {"properties": {"a": 1, "b": None}, "patternProperties": {"[": 1}, "$defs": []},
+        [],
+        None,
+    ],
+)
+def test_what_is_no_schema_at_all_raises_nothing(schema: Any) -> None:
+    whole = {"type": "string", "properties": {"a": {}}, "required": ["b"], "minimum": 2, "anyOf": [{}]}
+    assert all(
+        one.pointer.startswith("#") for one in (*differences(schema, whole), *differences(whole, schema))
+    )
+
+
+def test_depth_is_no_trouble() -> None:
+    old: dict[str, Any] = {"maximum": 2}
+    new: dict[str, Any] = {"maximum": 1}
+    for _ in range(300):
+        old, new = {"properties": {"a": old}}, {"properties": {"a": new}}
+    (found,) = differences(old, new)
+    assert found.pointer == "#" + "/properties/a" * 300 + "/maximum"
