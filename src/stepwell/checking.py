@@ -65,7 +65,9 @@ def check_definition(
         today: the date to hold deprecations against.
         file_rules: the rules that run on single files.
     """
-    return check_document(listed, read_document(project.tree, listed.path), project.settings, today, file_rules)
+    return check_document(
+        listed, read_document(project.tree, listed.path), project.settings, today, file_rules
+    )
 
 
 def check_document(
