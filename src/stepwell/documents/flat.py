@@ -55,6 +55,7 @@ _MANY: Final = 4096
 _OPENS_LIST: Final = object()
 _OUTSIDE: Final = object()
 _NOTHING: Final = ("", None)
+_REFUSED: Final = ("", _OUTSIDE)
 
 _Entry = tuple[str, Any]
 """A key and its value; for a list item no key, but its indentation and its word."""
@@ -102,7 +103,7 @@ class _Remembered(dict[str, _Entry]):
     """Lines and what they say; a line that is not there is read when it is asked for."""
 
     def __missing__(self, line: str) -> _Entry:
-        entry = _read(line) or ("", _OUTSIDE)
+        entry = _read(line) or _REFUSED
         if len(line) <= _LONG:
             if len(self) >= _MANY:
                 self.clear()
@@ -114,8 +115,17 @@ _entry_of: Final = _Remembered().__getitem__
 
 
 def _read(line: str) -> _Entry | None:
-    key, blank, value = line.partition(": ")
-    if blank and _is_key(key):
+    key, _, value = line.partition(": ")
+    if value and _is_key(key):
+        # A name or a sentence, as most values that are new in a file are; ``_VALUE`` takes these and more.
+        if value.isidentifier() or (
+            value[0] in _LETTERS
+            and "#" not in value
+            and ":" not in value
+            and value.isprintable()
+            and value[-1] != " "
+        ):
+            return None if value in _NOT_TEXT else (key, value)
         return _stated(key, value)
     if line[-1:] == ":" and _is_key(line[:-1]):
         return line[:-1], _OPENS_LIST
@@ -131,8 +141,6 @@ def _read(line: str) -> _Entry | None:
 
 
 def _stated(key: str, value: str) -> _Entry | None:
-    if value.isidentifier() or _is_sentence(value):  # as most values that are new in a file are
-        return None if value in _NOT_TEXT else (key, value)
     found = _VALUE(value)
     if found is None:
         return None
@@ -147,17 +155,6 @@ def _stated(key: str, value: str) -> _Entry | None:
         words = tuple(_WORD(value))
         return (key, words) if _NOT_TEXT.isdisjoint(words) else None
     return key, value
-
-
-def _is_sentence(value: str) -> bool:
-    """Whether the first branch of ``_VALUE`` surely takes all of it; what else it takes, it is asked for."""
-    return (
-        value[:1] in _LETTERS
-        and "#" not in value
-        and ":" not in value
-        and value[-1:] != " "
-        and value.isprintable()
-    )
 
 
 @lru_cache(maxsize=256)

@@ -24,7 +24,6 @@ from typing import Final
 
 from stepwell.diagnostics import Severity
 from stepwell.documents import Document
-from stepwell.layers import Layer
 from stepwell.project import Settings
 from stepwell.rules import override_changes_name
 from stepwell.rules.rule import FileScope, Finding, ViewScope
@@ -35,8 +34,8 @@ SEVERITY: Final = Severity.ERROR
 
 def check(scope: FileScope) -> Iterable[Finding]:
     """Compare the stem of the path with the name in it, for a whole definition."""
-    source = scope.source
-    return () if source.layer is Layer.OVERRIDE else _compare(source.document, scope.settings)
+    is_override = scope.definition is None
+    return () if is_override else _compare(scope.source.document, scope.settings)
 
 
 def check_overrides(scope: ViewScope) -> Iterator[Finding]:
