@@ -65,7 +65,9 @@ def check_definition(
         today: the date to hold deprecations against.
         file_rules: the rules that run on single files.
     """
-    return check_document(listed, read_document(project.tree, listed.path), project.settings, today, file_rules)
+    return check_document(
+        listed, read_document(project.tree, listed.path), project.settings, today, file_rules
+    )
 
 
 def check_document(
@@ -89,14 +91,15 @@ def check_document(
         return CheckedFile(listed, None, document.span or Span(path), None, None, (document,))
     kind = KINDS[kind_name]
     data = document.data
-    form = f"{kind.noun}-override" if layer is Layer.OVERRIDE else kind.noun
+    is_override = layer is Layer.OVERRIDE
+    form = f"{kind.noun}-override" if is_override else kind.noun
     if not schema.fits(form, data, flat=document.flat):
         name = data.get("name")
         found = tuple(refusals.explain(form, kind.noun, data, lambda _: document))
         place = document.key_span(("name",))
         return CheckedFile(listed, name if isinstance(name, str) else None, place, None, None, found)
     source = Source(layer, workspace, document)
-    definition = None if layer is Layer.OVERRIDE else kind.define(data, (source,))
+    definition = None if is_override else kind.define(data, (source,))
     ignores = rules.ignores_in(document)
     scope = FileScope(source, kind, definition, settings, today)
     found = tuple(rules.run(file_rules, scope))

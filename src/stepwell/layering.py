@@ -10,6 +10,7 @@ from typing import Any, Final, final
 
 from stepwell import refusals, rules, schema
 from stepwell.checking import CheckedFile, hide, is_served
+from stepwell.collisions import index, suspects, suspects_of_core
 from stepwell.diagnostics import Diagnostic, Related, Severity, Span, in_order
 from stepwell.layers import Layer, Source, given_by
 from stepwell.merge import merge_patch
@@ -75,11 +76,11 @@ def layer_core(files: Iterable[CheckedFile], settings: Settings) -> Layered:
         found += rules.run(layer_rules, LayerScope(kind, repeated))
         left_out[folder] = _left_out(group, tables[folder], repeated)
     steps = tables["steps"]
-    by_config_class, by_alias = _index(steps)
-    suspects = _suspects(steps, _EMPTY, _EMPTY, _EMPTY)
-    if suspects:
+    by_config_class, by_alias = index(steps)
+    colliding = suspects_of_core(steps, by_config_class, by_alias)
+    if colliding:
         none = (_EMPTY, _EMPTY, _EMPTY)
-        scope = ViewScope(KINDS["steps"], None, _EMPTY, steps, suspects, (), (), *none, settings)
+        scope = ViewScope(KINDS["steps"], None, _EMPTY, steps, colliding, (), (), *none, settings)
         found += rules.run(rules.active(rules.VIEW_RULES, settings.severities), scope)
     shown, used = hide(
         found, [ignore for group in grouped.values() for file in group for ignore in file.ignores]
@@ -215,7 +216,7 @@ class _Overlay:
         return shown
 
     def _suspects(self) -> Mapping[str, Definition]:
-        return _suspects(self._above, self._below, self._core.by_config_class, self._core.by_alias)
+        return suspects(self._above, self._below, self._core.by_config_class, self._core.by_alias)
 
     def _scope(self, overrides: tuple[Override, ...] = (), shadows: tuple[Shadow, ...] = ()) -> ViewScope:
         core = self._core
@@ -297,46 +298,3 @@ def _left_out(
     }
     found.update((name, sources[0].document.value_span(("name",))) for name, sources in repeated.items())
     return found
-
-
-Index = Mapping[str, tuple[str, ...]]
-
-
-def _index(steps: Table) -> tuple[Index, Index]:
-    """The steps by configuration class and by alias."""
-    by_config_class: dict[str, tuple[str, ...]] = {}
-    by_alias: dict[str, tuple[str, ...]] = {}
-    for name, step in steps.items():
-        if not isinstance(step, StepDefinition):
-            continue
-        config_class = step.config_class
-        if config_class is not None:
-            by_config_class[config_class] = (*by_config_class.get(config_class, ()), name)
-        for alias in step.aliases:
-            by_alias[alias] = (*by_alias.get(alias, ()), name)
-    return by_config_class, by_alias
-
-
-def _suspects(
-    own: Table, below: Table, below_by_config_class: Index, below_by_alias: Index
-) -> dict[str, Definition]:
-    """The steps of a view's own that share a class, an alias or a name with another one."""
-    found: set[str] = set()
-    first_with: dict[tuple[str, str], str] = {}
-    for name, step in own.items():
-        if not isinstance(step, StepDefinition):
-            continue
-        alone = (name,)
-        config_class = step.config_class
-        if config_class is not None:
-            other = first_with.setdefault(("class", config_class), name)
-            if other != name or below_by_config_class.get(config_class, alone) != alone:
-                found.update((name, other))
-        for alias in step.aliases:
-            other = first_with.setdefault(("alias", alias), name)
-            is_name = alias in own or alias in below
-            if other != name or is_name or below_by_alias.get(alias, alone) != alone:
-                found.update((name, other))
-        if name in below_by_alias:
-            found.add(name)
-    return {name: own[name] for name in own if name in found} if found else {}

@@ -204,6 +204,7 @@ class _Walk:
     def entries(self, folder: str, *, optional: bool) -> list[tuple[str, bool]]:
         """The visible entries of a folder by name, each with whether it is a folder; odd ones are told."""
         found: list[tuple[str, bool]] = []
+        regular, directory = EntryKind.FILE, EntryKind.FOLDER
         try:
             for name, kind, is_link in self.tree.scan(folder):
                 if name[0] == ".":
@@ -215,10 +216,10 @@ class _Walk:
                     continue
                 if is_link and not self._may_follow(f"{folder}/{name}"):
                     continue
-                if kind is EntryKind.FOLDER:
-                    found.append((name, True))
-                elif kind is EntryKind.FILE:
+                if kind is regular:
                     found.append((name, False))
+                elif kind is directory:
+                    found.append((name, True))
                 elif _suffix(name) in SUFFIXES:
                     self._unreadable(f"{folder}/{name}", "this is not a regular file")
         except FileNotFoundError:

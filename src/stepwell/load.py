@@ -138,7 +138,9 @@ def load(
         guests = Guests(*read_plugins(plugins() if project.settings.plugins else (), project.settings, today))
         core = lay_core(project, layout, checked, guests)
         overlays = {one: lay_overlay(project, layout, one, core, checked) for one in layout.workspaces}
-        return assemble(project, today, layout, checked, core, overlays, guests, None)
+        loaded = assemble(project, today, layout, checked, core, overlays, guests, None)
+        _call_all_objects_old()
+        return loaded
 
 
 @contextmanager
@@ -151,6 +153,17 @@ def collector_paused() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+def _call_all_objects_old() -> None:
+    """Move them to the oldest generation, as a collection would that finds nothing to free.
+
+    Otherwise the next collection, of what is young, walks over everything that a whole load has made.
+    Where the program keeps frozen objects of its own, they must stay so, and nothing is moved.
+    """
+    if gc.get_freeze_count() == 0:
+        gc.freeze()
+        gc.unfreeze()
 
 
 def _all_files(layout: Layout) -> Iterator[Listed]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
@@ -49,14 +49,19 @@ class Naming:
     job_type_suffixes: tuple[str, ...] = DEFAULT_SUFFIXES
     abbreviations: Mapping[str, str] = field(default_factory=lambda: DEFAULT_ABBREVIATIONS)
 
+    _whole_words: tuple[str, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Every file asks for a stem, and the words are the same for all.
+        object.__setattr__(self, "_whole_words", _with_capitals_inside(self.abbreviations.values()))
+
     def stem(self, name: str) -> str:
         """The stem of the file that holds a definition."""
-        return snake_case(name, _whole_words(tuple(self.abbreviations.values())))
+        return snake_case(name, self._whole_words)
 
 
-@lru_cache(maxsize=16)
-def _whole_words(expansions: tuple[str, ...]) -> tuple[str, ...]:
-    """Words with capitals inside, longest first."""
+def _with_capitals_inside(expansions: Iterable[str]) -> tuple[str, ...]:
+    """Those words that have them, longest first."""
     inner = {word for word in expansions if word and not word[1:].islower()}
     return tuple(sorted(inner, key=lambda word: (-len(word), word)))
 
@@ -68,13 +73,15 @@ def snake_case(name: str, whole_words: tuple[str, ...] = ()) -> str:
         name: the definition's name.
         whole_words: words that are not taken apart at their capitals.
     """
-    return ("_".join(_words(whole_words).findall(name)) or name).lower()
+    return ("_".join(_words(whole_words)(name)) or name).lower()
 
 
 @lru_cache(maxsize=16)
-def _words(whole_words: tuple[str, ...]) -> re.Pattern[str]:
+def _words(whole_words: tuple[str, ...]) -> Callable[[str], list[str]]:
     whole = "".join(f"{re.escape(word)}(?![a-z])|" for word in whole_words)
-    return re.compile(rf"{whole}[A-Z]+[0-9]*(?![a-z])|[A-Z]?[a-z0-9]+|[A-Z]+|[0-9]+")
+    # The first branch only spares most words the second, which cannot fit them; the third fits them too.
+    rest = r"[A-Z][a-z][a-z0-9]*|[A-Z]+[0-9]*(?![a-z])|[A-Z]?[a-z0-9]+|[A-Z]+|[0-9]+"
+    return re.compile(f"{whole}{rest}").findall
 
 
 def closest(word: str, choices: Iterable[str], count: int = 1) -> tuple[str, ...]:

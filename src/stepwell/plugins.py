@@ -153,7 +153,7 @@ def _read(folder: str, kind: str, path: str, shown: str, settings: Settings, tod
     content = read(folder, path)
     listed = Listed(f"{shown}/{path}", Layer.PLUGIN, None, kind)
     document = (
-        _shown(content, shown) if isinstance(content, Diagnostic) else replace(content, path=listed.path)
+        _shown(content, shown) if isinstance(content, Diagnostic) else content._replace(path=listed.path)
     )
     held = rules.active(rules.CONTENT_RULES, settings.severities)
     return check_document(listed, document, settings, today, held)

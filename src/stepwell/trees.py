@@ -92,9 +92,13 @@ class Folder:
 
     def scan(self, folder: str) -> Iterator[Entry]:
         """The entries of a folder, in any order."""
+        regular = EntryKind.FILE
         with os.scandir(f"{self.root}/{folder}") as entries:
             for entry in entries:
-                yield Entry(entry.name, _kind_of(entry), entry.is_symlink())
+                if entry.is_symlink():
+                    yield Entry(entry.name, _kind_at(entry.path), True)
+                else:
+                    yield Entry(entry.name, regular if entry.is_file() else _kind_of(entry), False)
 
     def follow(self, path: str) -> Target:
         """What a path stands for; of what lies outside only its kind is told."""
@@ -116,11 +120,7 @@ def read_document(tree: Tree, path: str) -> Document | Diagnostic:
     return content if isinstance(content, Diagnostic) else read_text(path, content)
 
 
-def _kind_of(entry: os.DirEntry[str]) -> EntryKind | None:
-    if entry.is_symlink():
-        return _kind_at(entry.path)
-    if entry.is_file():
-        return EntryKind.FILE
+def _kind_of(entry: os.DirEntry[str]) -> EntryKind:
     return EntryKind.FOLDER if entry.is_dir() else EntryKind.OTHER
 
 

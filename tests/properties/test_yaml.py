@@ -189,6 +189,12 @@ def typed(value: Any) -> Any:
 @example("k" * 1024 + ": y\n")
 @example("k" * 1023 + ": y\n")
 @example("a: " + "é" * 3000 + "\n")
+@example("- a")
+@example("a: b c \n")
+@example("a: b\tc\n")
+@example("a: b\x7fc d\n")
+@example("a: é ü\n")
+@example("".join(f"k{number}: v{number}\n" for number in range(5000)))
 def test_the_flat_reader_gives_what_the_event_reader_gives(text: str) -> None:
     plain = flat.load(text)
     if plain is not None:

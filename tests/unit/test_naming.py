@@ -27,6 +27,8 @@ STEMS = {
     "Step1": "step1",
     "Step1B": "step1_b",
     "Step12Go": "step12_go",
+    "Ab1c2D": "ab1c2_d",
+    "A1b": "a_1b",
     "A": "a",
     "AB": "ab",
     "ABc": "a_bc",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, final
+from typing import Any, NamedTuple, final
 
 from stepwell.diagnostics import Span
 
@@ -62,8 +62,7 @@ class TextMap:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """One file as it was read.
 
     Args:
@@ -77,7 +76,7 @@ class Document:
     path: str
     text: str
     data: Mapping[str, Any]
-    locate: Callable[[str], TextMap] = field(repr=False, compare=False)
+    locate: Callable[[str], TextMap]
     flat: bool = False
 
     def key_span(self, pointer: Pointer) -> Span:

@@ -83,7 +83,7 @@ def read_text(path: str, content: bytes) -> Document | Diagnostic:
     form = SUFFIXES[path[path.rfind(".") :]]
     plain = flat.load(text) if form == "yaml" else None
     if plain is not None:
-        return Document(path, text, MappingProxyType(plain), _locate_yaml, flat=True)
+        return Document(path, text, MappingProxyType(plain), _locate_yaml, True)
     text = text.removeprefix("\ufeff")
     try:
         return Document(path, text, freeze_mapping(_load(form, text)), _LOCATE[form])

@@ -19,12 +19,11 @@ Fails:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from stepwell.diagnostics import Severity
 from stepwell.documents import Document
-from stepwell.layers import Layer
 from stepwell.project import Settings
 from stepwell.rules import override_changes_name
 from stepwell.rules.rule import FileScope, Finding, ViewScope
@@ -33,10 +32,10 @@ ID: Final = "file-name-mismatch"
 SEVERITY: Final = Severity.ERROR
 
 
-def check(scope: FileScope) -> Iterator[Finding]:
+def check(scope: FileScope) -> Iterable[Finding]:
     """Compare the stem of the path with the name in it, for a whole definition."""
-    if scope.source.layer is not Layer.OVERRIDE:
-        yield from _compare(scope.source.document, scope.settings)
+    is_override = scope.definition is None
+    return () if is_override else _compare(scope.source.document, scope.settings)
 
 
 def check_overrides(scope: ViewScope) -> Iterator[Finding]:
@@ -46,14 +45,17 @@ def check_overrides(scope: ViewScope) -> Iterator[Finding]:
             yield from _compare(override.source.document, scope.settings)
 
 
-def _compare(document: Document, settings: Settings) -> Iterator[Finding]:
+def _compare(document: Document, settings: Settings) -> tuple[Finding, ...]:
     name: str = document.data["name"]
-    file = document.path[document.path.rfind("/") + 1 :]
-    stem, _, ending = file.rpartition(".")
+    path = document.path
     wanted = settings.naming.stem(name)
-    if stem != wanted:
-        yield Finding(
+    if path[path.rfind("/") + 1 : path.rfind(".")] == wanted:
+        return ()
+    file = path[path.rfind("/") + 1 :]
+    return (
+        Finding(
             f"a file named `{file}` cannot define `{name}`",
             document.value_span(("name",)),
-            f"name the file `{wanted}.{ending}`, or correct the name",
-        )
+            f"name the file `{wanted}.{file.rpartition('.')[2]}`, or correct the name",
+        ),
+    )

@@ -18,7 +18,7 @@ Fails:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Final
 
 from stepwell.diagnostics import Severity
@@ -29,15 +29,19 @@ ID: Final = "naming-style"
 SEVERITY: Final = Severity.ERROR
 
 
-def check(scope: FileScope) -> Iterator[Finding]:
+def check(scope: FileScope) -> Iterable[Finding]:
     """Hold the step's name against the style."""
-    name: str = scope.data["name"]
+    document = scope.source.document
+    name: str = document.data["name"]
     style = scope.settings.naming.step_name
-    if scope.kind.noun == "step" and not STYLES[style].fullmatch(name):
-        words = "".join(part[:1].upper() + part[1:] for part in name.split("_"))
-        fitting = words if style == "PascalCase" and STYLES[style].fullmatch(words) else None
-        yield Finding(
+    if STYLES[style].fullmatch(name) or scope.kind.noun != "step":
+        return ()
+    words = "".join(part[:1].upper() + part[1:] for part in name.split("_"))
+    fitting = words if style == "PascalCase" and STYLES[style].fullmatch(words) else None
+    return (
+        Finding(
             f"`{name}` is not written in {style}",
-            scope.source.document.value_span(("name",)),
+            document.value_span(("name",)),
             f"write `{fitting}`" if fitting else "rename it, or change `[naming] step_name` in stepwell.toml",
-        )
+        ),
+    )

@@ -26,10 +26,11 @@ Fails:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from stepwell.diagnostics import Severity
+from stepwell.documents import Document
 from stepwell.naming import closest
 from stepwell.rules.rule import FileScope, Finding
 
@@ -45,21 +46,30 @@ FIELDS: Final = {
 """Each vocabulary, and the field of a step that it closes."""
 
 
-def check(scope: FileScope) -> Iterator[Finding]:
+def check(scope: FileScope) -> Iterable[Finding]:
     """Hold each word of a closed field against its list."""
     if scope.kind.noun != "step":
-        return
+        return ()
+    data = scope.source.document.data
+    found: tuple[Finding, ...] = ()
     for vocabulary, allowed in scope.settings.vocabulary.items():
-        field = FIELDS[vocabulary]
-        stated = scope.data.get(field)
-        for place, word in enumerate(stated) if isinstance(stated, tuple) else ((None, stated),):
-            if word is None or word in allowed:
-                continue
-            near = closest(word, allowed)
-            yield Finding(
-                f"`{word}` is not in the vocabulary of `{field}`",
-                scope.source.document.value_span((field,) if place is None else (field, place)),
-                f"did you mean `{near[0]}`?"
-                if near
-                else f"add it to `[vocabulary] {vocabulary}` in stepwell.toml",
-            )
+        stated = data.get(FIELDS[vocabulary])
+        if stated is not None and stated not in allowed:  # a list is in none, so its words are looked at
+            found += tuple(_compare(scope.source.document, vocabulary, stated, allowed))
+    return found
+
+
+def _compare(
+    document: Document, vocabulary: str, stated: str | tuple[str, ...], allowed: tuple[str, ...]
+) -> Iterator[Finding]:
+    field = FIELDS[vocabulary]
+    add = f"add it to `[vocabulary] {vocabulary}` in stepwell.toml"
+    for place, word in enumerate(stated) if isinstance(stated, tuple) else ((None, stated),):
+        if word is None or word in allowed:
+            continue
+        near = closest(word, allowed)
+        yield Finding(
+            f"`{word}` is not in the vocabulary of `{field}`",
+            document.value_span((field,) if place is None else (field, place)),
+            f"did you mean `{near[0]}`?" if near else add,
+        )

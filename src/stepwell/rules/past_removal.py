@@ -20,7 +20,7 @@ Fails:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Final
 
@@ -31,12 +31,14 @@ ID: Final = "past-removal"
 SEVERITY: Final = Severity.WARNING
 
 
-def check(scope: FileScope) -> Iterator[Finding]:
+def check(scope: FileScope) -> Iterable[Finding]:
     """Compare the date with today."""
-    deprecated = scope.data.get("deprecated")
+    deprecated = scope.source.document.data.get("deprecated")
     stated = deprecated.get("remove_after") if deprecated else None
-    if stated is None:
-        return
+    return () if stated is None else _compare(scope, stated)
+
+
+def _compare(scope: FileScope, stated: str) -> Iterator[Finding]:
     span = scope.source.document.value_span(("deprecated", "remove_after"))
     try:
         last = date.fromisoformat(stated)

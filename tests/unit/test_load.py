@@ -1,0 +1,49 @@
+"""What a load leaves as it found it."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+import stepwell
+
+Project = Callable[[Mapping[str, "str | bytes"]], Path]
+FILES = {
+    "stepwell.toml": "",
+    "registry.d/steps/scoring.yaml": "name: Scoring\ndescription: Score a batch.\n",
+}
+
+
+@pytest.fixture(autouse=True)
+def collector() -> Iterator[None]:
+    was_on = gc.isenabled()
+    yield
+    gc.unfreeze()
+    (gc.enable if was_on else gc.disable)()
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_the_collector_is_on_after_a_load_if_it_was_before(project: Project, on: bool) -> None:
+    root = project(FILES)
+    (gc.enable if on else gc.disable)()
+    stepwell.open(root)
+    assert gc.isenabled() == on
+
+
+def test_a_load_freezes_nothing_and_what_it_made_is_no_longer_young(project: Project) -> None:
+    root = project(FILES)
+    gc.disable()
+    registry = stepwell.open(root)
+    assert gc.get_freeze_count() == 0
+    assert any(one is registry.snapshot for one in gc.get_objects(2))
+
+
+def test_what_the_program_has_frozen_stays_frozen(project: Project) -> None:
+    root = project(FILES)
+    gc.freeze()
+    frozen = gc.get_freeze_count()
+    stepwell.open(root)
+    assert gc.get_freeze_count() > frozen * 0.99  # a few of them may be gone, but they are not let go
