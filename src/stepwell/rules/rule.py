@@ -249,7 +249,7 @@ class ReferenceScope:
     references_table: References
     root: str
 
-    def named(self, *fields: str) -> Iterator[Reference]:
+    def named(self, *fields: str) -> Iterable[Reference]:
         """The references of some fields."""
         return (one for one in self.references if one.field in fields)
 
