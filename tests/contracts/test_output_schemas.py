@@ -1,0 +1,193 @@
+"""What programs read is what its published schema says: each ``--format json``, and each SARIF log."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import jsonschema_rs
+import pytest
+from jsonschema import Draft202012Validator
+
+from stepwell import cli
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Project = Callable[[Mapping[str, str | bytes]], Path]
+    RunStepwell = Callable[..., Any]
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+CASES = [
+    pytest.param(folder / "project", id=folder.name)
+    for folder in sorted((REPOSITORY / "tests" / "cases").iterdir())
+    if (folder / "project").is_dir() and not (folder / "make.json").exists()
+]
+
+STEP = "registry.d/steps/data_cleaning.yaml"
+FILES: Mapping[str, str] = {
+    "stepwell.toml": '[[freeze]]\noutput = "step_names.py"\n',
+    STEP: (
+        "name: DataCleaning\nsagemaker_step_type: Processing\ndescription: Clean the data.\n"
+        "framework: pandas\naliases: [Cleaning]\nx-team: {name: fraud, since: 2026}\n"
+    ),
+    "registry.d/hyperparameters/tree_hyperparameters.yaml": (
+        "name: TreeHyperparameters\nmodule_path: src.tree\ndescription: Of a tree.\n"
+    ),
+    "workspaces/alice/override/steps/data_cleaning.yaml": "name: DataCleaning\nframework: null\n",
+    "workspaces/bob/local/steps/data_cleaning.yaml": (
+        "name: DataCleaning\nsagemaker_step_type: Processing\ndescription: His own.\npriority: 5\n"
+    ),
+    "src/cleaning.py": 'class DataCleaningConfig:\n    step = "DataCleaning"\n',
+    "old/step_names.py": (
+        "STEP_NAMES = {\n"
+        '    "Scoring": {\n'
+        '        "config_class": "ScoringConfig",\n'
+        '        "builder_step_name": "ScoringStepBuilder",\n'
+        '        "spec_type": "Scoring",\n'
+        '        "sagemaker_step_type": "Processing",\n'
+        '        "description": "Score a batch.",\n'
+        "    },\n"
+        "}\n"
+    ),
+}
+BROKEN = "registry.d/steps/broken.yaml"
+
+# Command → its schema, and the command lines that are tried with `--format json` and how each ends.
+ANSWERS: Mapping[str, tuple[str, Mapping[tuple[str, ...], int]]] = {
+    "check": (
+        "diagnostics",
+        {(): 0, ("--workspace", "alice"): 0, (BROKEN,): 0, ("--references",): 1, ("--since", "HEAD"): 0},
+    ),
+    "list": ("output-list", {(): 0, ("--workspace", "bob"): 0}),
+    "show": (
+        "output-show",
+        {("DataCleaning",): 0, ("Cleaning", "--workspace", "alice"): 0, ("DataCleaning", "--at", "HEAD"): 0},
+    ),
+    "explain": (
+        "output-explain",
+        {("DataCleaning",): 0, ("DataCleaning.framework", "--workspace", "alice"): 0},
+    ),
+    "resolve": ("output-resolve", {("DataCleaning",): 0, ("DataCleaning", "--workspace", "bob"): 0}),
+    "conflicts": ("output-conflicts", {(): 0}),
+    "impact": ("output-impact", {("DataCleaning",): 0, ("DataCleaning", "--workspace", "bob"): 0}),
+    "diff": ("output-diff", {("HEAD",): 0, ("old/step_names.py", "HEAD", "--exit-code"): 1}),
+    "log": ("output-log", {("DataCleaning",): 0, ("DataCleaning", "--workspace", "bob"): 0}),
+    "doctor": ("output-doctor", {(): 0}),
+    "import": ("output-import", {("old/step_names.py", "--dry-run"): 0, ("old/step_names.py",): 0}),
+}
+WITHOUT_VERSION = {"show"}  # its answer is the definition itself, as a file could say it
+STREAMS = {"watch": "tests/unit/test_cli_watch.py"}
+"""Commands that answer until they are stopped, and the tests that hold their lines to their schema."""
+
+
+def schema(name: str) -> dict[str, Any]:
+    contents: dict[str, Any] = json.loads(
+        (REPOSITORY / "schemas" / f"{name}.schema.json").read_text(encoding="utf-8")
+    )
+    return contents
+
+
+def commit(root: Path) -> None:
+    """Make a project a git repository with one commit, and change it after that."""
+    git = ["git", "-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-C", str(root)]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    for words in ("init --quiet", "add --all", "commit --quiet --message base"):
+        subprocess.run([*git, *words.split()], env=environment, capture_output=True, check=True)
+    (root / STEP).write_text(FILES[STEP].replace("pandas", "numpy"), encoding="utf-8")
+
+
+def offered() -> Iterator[str]:
+    """The commands with ``--format json``."""
+    for name, module in cli.COMMANDS.items():
+        command = import_module(f"stepwell.cli.{module}").command
+        for parameter in command.params:
+            choices = parameter.type.choices if isinstance(parameter.type, click.Choice) else ()
+            if "--format" in parameter.opts and "json" in choices:
+                yield name
+
+
+def test_every_command_that_answers_json_is_held_to_a_schema_here() -> None:
+    assert sorted(offered()) == sorted([*ANSWERS, *STREAMS])
+
+
+def test_every_schema_of_an_output_belongs_to_a_command() -> None:
+    published = {path.name.partition(".")[0] for path in (REPOSITORY / "schemas").glob("output-*.json")}
+    used = {name for name, _ in ANSWERS.values()} - {"diagnostics"}
+    assert published == used | {f"output-{command}" for command in STREAMS}
+
+
+@pytest.mark.parametrize("command", STREAMS)
+def test_the_lines_of_a_stream_are_held_to_its_schema_elsewhere(command: str) -> None:
+    assert f"output-{command}.schema.json" in (REPOSITORY / STREAMS[command]).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "exit_code"),
+    [
+        pytest.param(command, arguments, exit_code, id=" ".join((command, *arguments)))
+        for command, (_, tried) in ANSWERS.items()
+        for arguments, exit_code in tried.items()
+    ],
+)
+def test_an_answer_is_as_its_schema_says(
+    project: Project, run_stepwell: RunStepwell, command: str, arguments: tuple[str, ...], exit_code: int
+) -> None:
+    files = dict(FILES)
+    if BROKEN in arguments:
+        files[BROKEN], exit_code = "name: [\x1b[31m\n", 1
+    root = project(files)
+    commit(root)
+    ran = run_stepwell(command, *arguments, "--format", "json", cwd=root)
+    assert ran.exit_code == exit_code, ran.stderr
+    described = schema(ANSWERS[command][0])
+    Draft202012Validator.check_schema(described)
+    answer = json.loads(ran.stdout)
+    assert [error.message for error in Draft202012Validator(described).iter_errors(answer)] == []
+    assert answer.get("version") == (None if command in WITHOUT_VERSION else 1)
+    assert not Draft202012Validator(described).is_valid({**answer, "version": 2})
+    assert not Draft202012Validator(described).is_valid({**answer, "something": "else"})
+
+
+@pytest.fixture(scope="module")
+def sarif() -> Any:
+    path = REPOSITORY / "tests" / "contracts" / "schemas" / "sarif-2.1.0.schema.json"
+    return jsonschema_rs.validator_for(json.loads(path.read_text(encoding="utf-8")))
+
+
+@pytest.fixture(scope="module")
+def diagnostics() -> Any:
+    return jsonschema_rs.validator_for(schema("diagnostics"))
+
+
+@pytest.mark.parametrize(
+    "golden", sorted((REPOSITORY / "tests" / "golden").rglob("*.sarif")), ids=lambda path: path.stem
+)
+def test_a_stored_log_is_as_the_published_schema_says(sarif: Any, golden: Path) -> None:
+    log = json.loads(golden.read_text(encoding="utf-8"))
+    assert [error.message for error in sarif.iter_errors(log)] == []
+    del log["runs"][0]["tool"]
+    assert not sarif.is_valid(log)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_told_of_a_case_is_as_the_schemas_say(
+    sarif: Any, diagnostics: Any, case: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = shutil.copytree(case, tmp_path / "project", symlinks=True)
+    if not (case.parent / "no-stepwell-toml").exists():
+        (root / "stepwell.toml").touch()
+    told = {}
+    for form, validator in (("sarif", sarif), ("json", diagnostics)):
+        assert cli.run(["check", "--project", str(root), "--format", form]) in (0, 1)
+        told[form] = json.loads(capsys.readouterr().out)
+        assert [error.message for error in validator.iter_errors(told[form])] == []
+    results = told["sarif"]["runs"][0]["results"]
+    assert [result["ruleId"] for result in results] == [found["id"] for found in told["json"]["diagnostics"]]
