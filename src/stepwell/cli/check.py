@@ -30,6 +30,7 @@ Examples:
   stepwell check registry.d/steps/training/xgboost_training.yaml
   stepwell check --workspace alice --format github
   stepwell check --references
+  stepwell check --since main
 """
 
 
@@ -50,6 +51,11 @@ Examples:
     help="Look for the classes that definitions name in Python sources, without running any.  "
     "[default: where the configuration has a table `[references]`]",
 )
+@click.option(
+    "--since",
+    metavar="REV",
+    help="Only what came since a change left REV: what is not found at the merge base of REV and HEAD.",
+)
 @project_options
 def command(
     paths: tuple[str, ...],
@@ -57,25 +63,41 @@ def command(
     form: str,
     fail_on: str,
     references: bool | None,
+    since: str | None,
     asked: Asked,
 ) -> int:
     """Check the project's definitions, overlays and configuration.
 
     With PATHs, tell only what concerns those files and folders: what is found in them, and what
     is found elsewhere because of them.
+
+    With --since, tell only what a change brought about, wherever it is found. A finding is older where the
+    commit at which the change began has one of the same rule, message and file, be it on another line or
+    under another name of the file. What is not committed counts as part of the change.
     """
     began = time.monotonic()
     registry = open_registry(asked)
     view = view_of(registry, workspace)
     found = registry.diagnostics if not workspace else view.diagnostics
-    if references or (references is None and registry.project.settings.references is not None):
+    if references is None:
+        references = registry.project.settings.references is not None
+    if references:
         from stepwell.cli.sources import check_sources
 
         found = in_order((*found, *check_sources(registry, view.workspace, asked)))
+    older: tuple[Diagnostic, ...] = ()
+    title = ""
+    if since is not None:
+        from stepwell.cli.since import part_by_age
+
+        (found, older), title = part_by_age(
+            registry, found, view.workspace, since, asked, references=references
+        )
     if paths:
         root = registry.project.root
         wanted = {way for path in paths for way in _in_project(root, path)}
         found = tuple(diagnostic for diagnostic in found if _concerns(root, diagnostic, wanted))
+        older = tuple(diagnostic for diagnostic in older if _concerns(root, diagnostic, wanted))
     report = Report(
         diagnostics=found,
         files=registry.files,
@@ -88,6 +110,11 @@ def command(
         sys.stdout.writelines(
             RENDERERS[form](report, color=color_wanted(), rules=_pages() if form == "sarif" else {})
         )
+    if older and not asked.quiet:
+        from stepwell.cli.since import left_out
+
+        sys.stdout.flush()  # so that the two streams are read in this order
+        click.echo(left_out(len(older), title), err=form != "text")
     failing = Severity.ERROR.rank if fail_on == "error" else Severity.WARNING.rank
     return int(any(diagnostic.severity.rank <= failing for diagnostic in found))
 

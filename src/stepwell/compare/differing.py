@@ -23,7 +23,7 @@ from stepwell.model import Definition, StepDefinition
 from stepwell.schema import defaults
 from stepwell.snapshot import Snapshot, View
 
-__all__ = ["views_that_differ"]
+__all__ = ["field_changes", "place_of_name", "stated_fields", "views_that_differ"]
 
 
 def views_that_differ(old: Snapshot, new: Snapshot) -> tuple[ViewComparison, ...]:
@@ -98,7 +98,7 @@ def _hidden(old: View, new: View, core: ViewComparison) -> tuple[HiddenChange, .
             if origin.layer in _OWN_LAYERS:
                 found.append(HiddenChange(change.noun, change.name, field.field, field, origin))
             elif now.sources[-1].layer is not Layer.CORE:
-                by = Origin(now.name, now.sources[-1].layer, new.workspace, _place(now), "stated")
+                by = Origin(now.name, now.sources[-1].layer, new.workspace, place_of_name(now), "stated")
                 found.append(HiddenChange(change.noun, change.name, field.field, field, by))
     return tuple(found)
 
@@ -119,18 +119,23 @@ def _of_kind(
     for was, now, because in list(_renamed(gone, came)):
         del gone[was.name]
         came.pop(now.name, None)
-        fields = tuple(_fields(was, now))
+        fields = tuple(field_changes(was, now))
         yield DefinitionChange(
-            What.RENAMED, noun, now.name, fields, was.name, because, _place(was), _place(now)
+            What.RENAMED, noun, now.name, fields, was.name, because, place_of_name(was), place_of_name(now)
         )
     yield from (_removed(noun, was) for was in gone.values())
     yield from (_added(noun, now) for now in came.values())
     for name in seen.changed:
         was_one, now_one = old.get(name), new.get(name)
         if was_one is not None and now_one is not None and was_one != now_one:
-            fields = tuple(_fields(was_one, now_one))
+            fields = tuple(field_changes(was_one, now_one))
             yield DefinitionChange(
-                What.CHANGED, noun, name, fields, old_place=_place(was_one), new_place=_place(now_one)
+                What.CHANGED,
+                noun,
+                name,
+                fields,
+                old_place=place_of_name(was_one),
+                new_place=place_of_name(now_one),
             )
 
 
@@ -153,15 +158,24 @@ def _renamed(
 
 
 def _added(noun: str, now: Definition) -> DefinitionChange:
-    return DefinitionChange(What.ADDED, noun, now.name, _stated(None, now), new_place=_place(now))
+    return DefinitionChange(
+        What.ADDED, noun, now.name, stated_fields(None, now), new_place=place_of_name(now)
+    )
 
 
 def _removed(noun: str, was: Definition) -> DefinitionChange:
-    return DefinitionChange(What.REMOVED, noun, was.name, _stated(was, None), old_place=_place(was))
+    return DefinitionChange(
+        What.REMOVED, noun, was.name, stated_fields(was, None), old_place=place_of_name(was)
+    )
 
 
-def _stated(was: Definition | None, now: Definition | None) -> tuple[FieldChange, ...]:
-    """Every field that the one definition there is states."""
+def stated_fields(was: Definition | None, now: Definition | None) -> tuple[FieldChange, ...]:
+    """Every field that the one definition there is states, as coming or going.
+
+    Args:
+        was: the definition that went; ``None`` where one came.
+        now: the definition that came; ``None`` where one went.
+    """
     one = was or now
     data: Mapping[str, Any] = one.data if one is not None else MappingProxyType({})
     return tuple(
@@ -177,7 +191,13 @@ def _stated(was: Definition | None, now: Definition | None) -> tuple[FieldChange
     )
 
 
-def _fields(was: Definition, now: Definition) -> Iterator[FieldChange]:
+def field_changes(was: Definition, now: Definition) -> Iterator[FieldChange]:
+    """What differs between two definitions, apart from their names, in the schema's order.
+
+    Args:
+        was: the older one.
+        now: the newer one.
+    """
     for name in differing_fields(was, now):
         if name == "name":
             continue
@@ -197,7 +217,8 @@ def _origin(definition: Definition, field: str) -> Origin:
     return origins(definition.name, definition.sources, (field,), defaults(noun))[0]
 
 
-def _place(definition: Definition) -> Span:
+def place_of_name(definition: Definition) -> Span:
+    """The name of a definition in its topmost file."""
     return definition.sources[0].document.value_span(("name",))
 
 

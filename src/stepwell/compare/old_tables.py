@@ -19,6 +19,7 @@ from stepwell.load import Guests, Loaded, assemble, lay_core, lay_overlay
 from stepwell.merge import patch_between
 from stepwell.project import FreezeTarget, Project, Settings
 from stepwell.python_tables import HYPERPARAMETERS, PythonTables, Row, read_tables
+from stepwell.rules import RULES
 from stepwell.trees import EntryKind, Tree
 
 __all__ = ["find_tables", "load_tables"]
@@ -26,6 +27,8 @@ __all__ = ["find_tables", "load_tables"]
 _MODULES: Final = ("step_names.py", "hyperparameter_registry.py", "workspace_registry.py")
 _PASSED_OVER: Final = frozenset({"__pycache__", "node_modules", "site-packages"})
 _MAX_DEPTH: Final = 32
+_NOT_ASKED: Final = RULES.keys() - {"duplicate-definition", "override-without-base"}
+"""Rules that an old table is not held to: the others tell what of it is not compared."""
 
 
 def find_tables(tree: Tree) -> tuple[str, ...]:
@@ -37,13 +40,22 @@ def find_tables(tree: Tree) -> tuple[str, ...]:
     Raises:
         ProjectError: several modules could be the core's, so that somebody must say which.
     """
-    found = sorted(_walk(tree))
+    found = sorted(path for path in _walk(tree) if _holds_tables(tree, path))
     for module in _MODULES[:2]:
         same = [path for path in found if path.rpartition("/")[2] == module]
         if len(same) > 1:
             shown = ", ".join(same[:5])
-            raise ProjectError(f"{len(same)} files could be the old table ({shown}): name one as REV:PATH")
+            raise ProjectError(
+                f"{len(same)} files could be the old table ({shown}): "
+                "name the file itself, or REV:PATH in a revision"
+            )
     return tuple(found)
+
+
+def _holds_tables(tree: Tree, path: str) -> bool:
+    """Whether a module holds a table, or cannot be read, which is told when it is."""
+    read = _read(tree, path)
+    return isinstance(read, Diagnostic) or bool(read.tables or read.diagnostics)
 
 
 def _walk(tree: Tree) -> Iterator[str]:
@@ -118,9 +130,10 @@ def _layered(
     by_workspace: dict[str, tuple[Listed, ...]] = {}
     for one, read in sorted(overlays.items()):
         own: list[Listed] = []
-        local = {row.name: row.document.data for row in _rows(read, "LOCAL_STEPS", lost)}
+        local_rows = read.tables["LOCAL_STEPS"].rows if "LOCAL_STEPS" in read.tables else ()
+        local = {row.name: row.document.data for row in local_rows}
         for table, layer in (("LOCAL_STEPS", Layer.LOCAL), ("STEP_OVERRIDES", Layer.OVERRIDE)):
-            for row in read.tables[table].rows if table in read.tables else ():
+            for row in _rows(read, table, lost):
                 listed = Listed(f"{read.path}#{table}/{row.name}", layer, one, "steps")
                 document = row.document
                 if layer is Layer.OVERRIDE:
@@ -151,7 +164,7 @@ def _patch(document: Document, base: Mapping[str, Any] | None) -> Document:
     if base is None:
         return document
     patch = {"name": document.data["name"], **patch_between(base, document.data)}
-    return replace(document, data=MappingProxyType(patch))
+    return document._replace(data=MappingProxyType(patch))
 
 
 def _workspace_of(read: PythonTables, taken: Mapping[str, object]) -> str:
@@ -168,7 +181,7 @@ def _workspace_of(read: PythonTables, taken: Mapping[str, object]) -> str:
 
 def _lenient(settings: Settings) -> Settings:
     """The old registry had no rules: what it held is compared, whatever is said of it now."""
-    return replace(settings, severities=MappingProxyType({"shadows-core": "warning"}))
+    return replace(settings, severities=MappingProxyType(dict.fromkeys(_NOT_ASKED, "off")))
 
 
 def _ordered(settings: Settings, first: tuple[str, ...]) -> tuple[FreezeTarget, ...]:

@@ -16,7 +16,7 @@ from stepwell.layout import Listed
 from stepwell.load import FindPlugins, Known, Loaded, Progress, load
 from stepwell.project import CONFIG_NAME, Project, Settings, read_project
 from stepwell.reloading import load_like
-from stepwell.trees import EntryKind, Tree
+from stepwell.trees import Tree
 
 __all__ = ["State", "read_state"]
 
@@ -105,8 +105,11 @@ def read_state(
 
 
 def _has_definitions(project: Project | None, tree: Tree) -> bool:
-    """Whether there is a project whose core is there: one that only configures Stepwell has none yet."""
-    return project is not None and tree.follow(project.settings.core).kind is EntryKind.FOLDER
+    """Whether there is a project whose core is there: one that only configures Stepwell has none yet.
+
+    What is there and is no folder, such as a submodule whose commit is missing, is told by who lists it.
+    """
+    return project is not None and tree.follow(project.settings.core).kind is not None
 
 
 def _of_tables(

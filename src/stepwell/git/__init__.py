@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
-from stepwell.git.history import Commit, base_revision, default_branch, merge_base, parents_of, touching
+from stepwell.git.history import (
+    Commit,
+    Gone,
+    base_revision,
+    default_branch,
+    gone_between,
+    gone_from,
+    is_ancestor,
+    is_cut_off,
+    literal,
+    merge_base,
+    oldest_touching,
+    parents_of,
+    touching,
+)
 from stepwell.git.repository import Repository, open_repository
-from stepwell.git.revision import Revision, open_revision
+from stepwell.git.revision import Revision, open_part, open_revision
 
 __all__ = [
     "Commit",
+    "Gone",
     "Repository",
     "Revision",
     "base_revision",
     "default_branch",
+    "gone_between",
+    "gone_from",
+    "is_ancestor",
+    "is_cut_off",
+    "literal",
     "merge_base",
+    "oldest_touching",
+    "open_part",
     "open_repository",
     "open_revision",
     "parents_of",

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, final
+from typing import Final, NamedTuple, final
 
 from stepwell.errors import RevisionError
 from stepwell.git.repository import Repository
 
-__all__ = ["Commit", "base_revision", "default_branch", "merge_base", "parents_of", "touching"]
+__all__ = [
+    "Commit",
+    "Gone",
+    "base_revision",
+    "default_branch",
+    "gone_between",
+    "gone_from",
+    "is_ancestor",
+    "is_cut_off",
+    "literal",
+    "merge_base",
+    "oldest_touching",
+    "parents_of",
+    "pathspecs",
+    "touching",
+]
 
 _USUAL: Final = ("origin/main", "origin/master", "upstream/main", "upstream/master", "main", "master")
 
@@ -37,6 +52,19 @@ class Commit:
     def short(self) -> str:
         """Its id as people write it."""
         return self.id[:10]
+
+
+@final
+class Gone(NamedTuple):
+    """One file that is no longer at its path.
+
+    Args:
+        path: where it was, relative to the folder of the repository.
+        now: where git finds it again under another path; ``None`` where it does not.
+    """
+
+    path: str
+    now: str | None
 
 
 def default_branch(repository: Repository) -> str:
@@ -110,10 +138,16 @@ def touching(repository: Repository, start: str, globs: Iterable[str]) -> tuple[
         start: the commit to walk back from.
         globs: paths relative to the folder of the repository, in git's ``glob`` form (gitglossary(7)).
     """
-    words = [f":(top,glob){_literal(repository.prefix)}{glob}" for glob in globs]
     form = "%H%x00%P%x00%an%x00%aI%x00%s"
     listed = repository.ask(
-        "rev-list", "--topo-order", f"--format={form}", "--no-commit-header", start, "--", *words
+        "rev-list",
+        "--topo-order",
+        "--encoding=UTF-8",
+        f"--format={form}",
+        "--no-commit-header",
+        start,
+        "--",
+        *pathspecs(repository, globs),
     )
     found: list[Commit] = []
     for line in (listed or "").split("\n"):
@@ -123,6 +157,84 @@ def touching(repository: Repository, start: str, globs: Iterable[str]) -> tuple[
     return tuple(found)
 
 
-def _literal(path: str) -> str:
-    """A path in which nothing stands for anything else."""
+def oldest_touching(repository: Repository, start: str, globs: Iterable[str]) -> str | None:
+    """The full id of the commit at which the history of some paths begins, if it has one.
+
+    Args:
+        repository: which one.
+        start: the commit to walk back from.
+        globs: as for ``touching``.
+    """
+    listed = repository.ask("rev-list", "--topo-order", start, "--", *pathspecs(repository, globs))
+    return listed.rpartition("\n")[2] if listed else None
+
+
+def is_ancestor(repository: Repository, commit: str, of: str) -> bool:
+    """Whether one commit came before another.
+
+    Args:
+        repository: which one.
+        commit: a full id.
+        of: the full id of the other.
+    """
+    return commit != of and repository.ask("merge-base", "--is-ancestor", commit, of) is not None
+
+
+def is_cut_off(repository: Repository, commit: Commit) -> bool:
+    """Whether a commit has parents that a shallow clone leaves out.
+
+    Args:
+        repository: which one.
+        commit: the commit, as it was listed there.
+    """
+    if not repository.shallow or commit.parents:
+        return False
+    head, _, _ = (repository.ask("cat-file", "commit", commit.id) or "").partition("\n\n")
+    return "\nparent " in head
+
+
+def gone_between(repository: Repository, old: str, new: str) -> tuple[Gone, ...]:
+    """The files of one commit that another one has not, or under another path.
+
+    Args:
+        repository: which one.
+        old: the full id of the older commit.
+        new: the full id of the newer one.
+    """
+    return _gone(repository.ask("diff-tree", "-r", *_FINDING_GONE, old, new))
+
+
+def gone_from(repository: Repository, old: str) -> tuple[Gone, ...]:
+    """The files of a commit that the index has not, or under another path, or that are deleted on disk.
+
+    Args:
+        repository: which one.
+        old: the full id of the commit.
+    """
+    staged = _gone(repository.ask("diff-index", "--cached", *_FINDING_GONE, old))
+    deleted = repository.ask("ls-files", "--deleted", "-z") or ""
+    known = {one.path for one in staged}
+    return (*staged, *(Gone(path, None) for path in deleted.split("\0") if path and path not in known))
+
+
+_FINDING_GONE: Final = ("--name-status", "-z", "--relative", "-M", "-l1000", "--diff-filter=DR")
+
+
+def _gone(listed: str | None) -> tuple[Gone, ...]:
+    words = iter((listed or "").split("\0"))
+    return tuple(Gone(next(words), next(words) if status[0] == "R" else None) for status in words if status)
+
+
+def pathspecs(repository: Repository, globs: Iterable[str]) -> list[str]:
+    """What stands for some paths on git's command line.
+
+    Args:
+        repository: which one.
+        globs: paths relative to its folder, in git's ``glob`` form.
+    """
+    return [f":(top,glob){literal(repository.prefix)}{glob}" for glob in globs]
+
+
+def literal(path: str) -> str:
+    """A path in which nothing stands for anything else, in git's ``glob`` form."""
     return "".join(f"\\{letter}" if letter in "*?[\\" else letter for letter in path)

@@ -67,6 +67,22 @@ class Repository:
             raise RevisionError(f"git cannot list the tree {tree}: {_reason(answer)}")
         return answer.stdout
 
+    def list_paths(self, commit: str, paths: Iterable[str]) -> bytes:
+        """The entries of a commit at some paths, as ``git ls-tree -z -l`` writes them.
+
+        Args:
+            commit: its full id.
+            paths: relative to the top of the working tree; of a folder its own entry.
+
+        Raises:
+            RevisionError: when the commit is not there.
+        """
+        words = ("ls-tree", "-l", "-z", "--full-tree", commit, "--", *paths)
+        answer = _run(self.folder, self.environment, *words)
+        if answer.returncode:
+            raise RevisionError(f"git cannot list the tree of {commit}: {_reason(answer)}")
+        return answer.stdout
+
     def contents(self, ids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """Objects, each by its id, in the order asked for; those that are not in this clone are left out.
 

@@ -11,10 +11,11 @@ from typing import Final, NamedTuple, final
 from stepwell.diagnostics import Diagnostic, Severity, Span
 from stepwell.documents import MAX_BYTES, too_large
 from stepwell.errors import RevisionError
+from stepwell.git.history import pathspecs
 from stepwell.git.repository import Repository
 from stepwell.trees import Entry, EntryKind, Target
 
-__all__ = ["Revision", "open_revision"]
+__all__ = ["Revision", "open_part", "open_revision"]
 
 _MAX_LINKS: Final = 40
 """As many links on one way as Linux follows (path_resolution(7))."""
@@ -159,6 +160,22 @@ class Revision:
             self._list_way(f"{top}/")
         return (path for path, found in self._objects.items() if found.mode not in (_FOLDER, _SUBMODULE))
 
+    def ids(self) -> tuple[tuple[str, str], ...]:
+        """What is listed of the project so far, each path with the id of what it holds."""
+        return tuple(sorted((path, found.id) for path, found in self._objects.items()))
+
+    def submodule_on(self, path: str) -> str | None:
+        """The submodule that a way leads into, if it does."""
+        return self._first_on(path, _SUBMODULE)
+
+    def link_on(self, path: str) -> str | None:
+        """The first link on a way, if there is one."""
+        return self._first_on(path, _LINK)
+
+    def _first_on(self, path: str, mode: str) -> str | None:
+        ways = (path[:at] for at, letter in enumerate(f"{path}/") if letter == "/")
+        return next((way for way in ways if way in self._objects and self._objects[way].mode == mode), None)
+
     def _plain(self, path: str) -> _Object | None:
         """The entry at a path that no link lies on: only such a way leads to one as it is written."""
         found = self._objects.get(path)
@@ -249,6 +266,54 @@ def open_revision(repository: Repository, revision: str) -> Revision:
     if tree:
         objects = dict(_parse(repository.list_tree(tree, deep=False), repository))
     return Revision(repository, commit, title, objects, {"": list(objects)}, set(), {}, [])
+
+
+def open_part(repository: Repository, commit: str, paths: Iterable[str], globs: Iterable[str]) -> Revision:
+    """A commit of which only some files are seen, so that reading it costs what these cost.
+
+    Args:
+        repository: opened for the project's folder.
+        commit: a full id.
+        paths: files, or folders that are there whether or not a file in them is seen.
+        globs: further files, in git's ``glob`` form.
+
+    Raises:
+        RevisionError: when git does not list the commit.
+    """
+    nothing = hashlib.new(repository.object_format, b"tree 0\0", usedforsecurity=False).hexdigest()
+    words = ("-r", "-z", "--name-only", "--relative", "--no-renames", nothing, commit, "--")
+    wanted = pathspecs(repository, globs)  # without any, git would name all files
+    named = repository.ask("diff-tree", *words, *wanted) if wanted else None
+    seen = {*paths, *(path for path in (named or "").split("\0") if path)}
+    objects: dict[str, _Object] = {}
+    names: dict[str, list[str]] = {"": []}
+    for path, found in _entries(repository, commit, seen):
+        parts = path.split("/")
+        for count in range(1, len(parts) + 1):
+            here = "/".join(parts[:count])
+            if here not in objects:
+                objects[here] = found if here == path else _Object(_FOLDER, "", 0, repository)
+                names.setdefault("/".join(parts[: count - 1]), []).append(parts[count - 1])
+                if objects[here].mode == _FOLDER:
+                    names.setdefault(here, [])
+    tops = {path for path in objects if "/" not in path}
+    return Revision(repository, commit, commit[:10], objects, names, tops, {}, [])
+
+
+def _entries(repository: Repository, commit: str, paths: set[str]) -> Iterator[tuple[str, _Object]]:
+    """What a commit holds at some paths; of those that lead into another repository its own entry."""
+    within = {path[:at] for path in paths for at, letter in enumerate(path) if letter == "/"}
+    asked = sorted(paths - within)  # of a folder and what is in it, git would list all that lies between
+    prefix = repository.prefix
+    listed = repository.list_paths(commit, [f"{prefix}{path}" for path in asked]) if asked else b""
+    found = {path[len(prefix) :]: one for path, one in _parse(listed, repository)}
+    yield from found.items()
+    for way in sorted({path.partition("/")[0] for path in asked if path not in found and "/" in path}):
+        if not any(path.startswith(f"{way}/") for path in found):
+            yield from (
+                (path[len(prefix) :], one)
+                for path, one in _parse(repository.list_paths(commit, [f"{prefix}{way}"]), repository)
+            )
 
 
 _FILE: Final = "100644"

@@ -9,12 +9,13 @@ from typing import Final, NamedTuple, final
 
 from stepwell.sources.outline import Failure, Stamp
 
-__all__ = ["MAX_BYTES", "ListedSource", "list_sources", "read_source"]
+__all__ = ["LEFT_OUT", "MAX_BYTES", "ListedSource", "list_sources", "read_source"]
 
 MAX_BYTES: Final = 4 * 1024 * 1024
 
 _MAX_DEPTH: Final = 64
-_LEFT_OUT: Final = frozenset({"__pycache__", "node_modules", "site-packages", "dist-packages"})
+LEFT_OUT: Final = frozenset({"__pycache__", "node_modules", "site-packages", "dist-packages"})
+"""Folders that hold no sources of the project's own."""
 _OPEN_FLAGS: Final = (
     os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 )
@@ -86,7 +87,7 @@ def _scan(
                     found = entry.stat()
                     if stat.S_ISREG(found.st_mode):
                         files.append(ListedSource(path, real, _stamp(found)))
-                elif name not in _LEFT_OUT and entry.is_dir():
+                elif name not in LEFT_OUT and entry.is_dir():
                     folders.append((path, real))
     except OSError:  # it vanished or cannot be read: there is nothing in it for us
         return

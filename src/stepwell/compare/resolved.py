@@ -1,0 +1,66 @@
+"""The views of a state as plain data: every field of every definition, and where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from stepwell.documents import thaw
+from stepwell.layers import Origin
+from stepwell.merge import origins
+from stepwell.model import Definition
+from stepwell.schema import defaults, fields
+from stepwell.snapshot import Snapshot, View
+
+__all__ = ["resolved_views"]
+
+
+def resolved_views(snapshot: Snapshot) -> Iterator[dict[str, Any]]:
+    """The core's view, then each workspace's by id, which holds what it sees otherwise than the core.
+
+    Args:
+        snapshot: the state.
+    """
+    for one in (None, *snapshot.workspaces):
+        yield _view(snapshot.view(one))
+
+
+def _view(view: View) -> dict[str, Any]:
+    steps = [view.steps[name] for name in view.steps.order if name in view.steps.above]
+    classes = [one for _, one in sorted(view.hyperparameters.above.items())]
+    return {
+        "workspace": view.workspace,
+        "digest": view.digest,
+        "first": [name for name in view.steps.first if name in view.steps],
+        "steps": [_definition("step", one) for one in steps],
+        "hyperparameters": [_definition("hyperparameter", one) for one in classes],
+    }
+
+
+def _definition(noun: str, definition: Definition) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    for field in (*fields(noun), *sorted(definition.extensions)):
+        value = _value(definition, field)
+        if value is not None:
+            origin = origins(definition.name, definition.sources, (field,), defaults(noun))[0]
+            told[field] = {"value": value, "from": _origin(origin)}
+    return {"name": definition.name, "digest": definition.digest, "fields": told}
+
+
+def _value(definition: Definition, field: str) -> Any:
+    """A field as a file could state it; ``None`` where it has no value."""
+    if field == "deprecated" or field not in definition.FIELDS:
+        return thaw(definition.data.get(field))
+    return thaw(getattr(definition, field))
+
+
+def _origin(origin: Origin) -> Mapping[str, Any]:
+    span = origin.span
+    return {
+        "how": origin.how,
+        "layer": None if origin.layer is None else origin.layer.value,
+        "workspace": origin.workspace,
+        "path": None if span is None else span.path,
+        "line": None if span is None else span.line,
+        "column": None if span is None else span.column,
+    }

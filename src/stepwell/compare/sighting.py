@@ -1,0 +1,193 @@
+"""One step in one state of a project, found without reading what is not its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from types import MappingProxyType
+from typing import Final, final
+
+from stepwell.compare.old_tables import find_tables, load_tables
+from stepwell.diagnostics import Diagnostic, Severity, in_order
+from stepwell.documents import SUFFIXES
+from stepwell.errors import ProjectError
+from stepwell.git import literal
+from stepwell.load import Loaded, load
+from stepwell.model import StepDefinition
+from stepwell.project import CONFIG_NAME, Project, Settings, read_project
+from stepwell.snapshot import View
+from stepwell.trees import Entry, EntryKind, Target, Tree
+
+__all__ = ["Narrowed", "Sighting", "Sought", "look"]
+
+_KIND: Final = "steps"
+_LAYERS: Final = ("local", "override")
+_TABLES: Final = ("**/step_names.py", "**/pyvenv.cfg")
+_OVERLAYS: Final = "**/workspace_registry.py"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """Which files may say something about a step.
+
+    Args:
+        stems: what a definition file of it is called, without the ending.
+        workspace: whose view; ``None`` for the core.
+        places: where definitions lie: the core's folder and that of all workspaces, one pair for each
+            configuration that the project has had.
+        configurations: the configuration files that it has had.
+        tables: whether the modules of an old Python registry count.
+    """
+
+    stems: frozenset[str]
+    workspace: str | None
+    places: frozenset[tuple[str, str]]
+    configurations: frozenset[str]
+    tables: bool = False
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The configuration, and the folders that are there whether or not a file in them counts."""
+        return (CONFIG_NAME, "pyproject.toml", *sorted(core for core, _ in self.places))
+
+    @property
+    def globs(self) -> tuple[str, ...]:
+        """The files, in git's ``glob`` form."""
+        found = [literal(path) for path in sorted(self.configurations)]
+        for folder in self._folders():
+            found += [
+                f"{literal(folder)}/{_KIND}/**/{literal(stem)}{suffix}"
+                for stem in sorted(self.stems)
+                for suffix in SUFFIXES
+            ]
+        if self.workspace is not None:
+            for _, workspaces in sorted(self.places):
+                own = literal(f"{workspaces}/{self.workspace}")
+                found += [f"{own}/workspace{suffix}" for suffix in SUFFIXES]
+        if self.tables:
+            found += [*_TABLES, *((_OVERLAYS,) if self.workspace is not None else ())]
+        return tuple(found)
+
+    @property
+    def cores(self) -> tuple[str, ...]:
+        """All that lies in the core, in git's ``glob`` form."""
+        return tuple(f"{literal(core)}/**" for core, _ in sorted(self.places))
+
+    def holds_definitions(self, path: str) -> bool:
+        """Whether a path is that of a definition of a step, whatever it is called."""
+        suffix = path[path.rfind(".") :]
+        return suffix in SUFFIXES and any(path.startswith(f"{one}/{_KIND}/") for one in self._folders())
+
+    def shows(self, folder: str, entry: Entry) -> bool:
+        """Whether an entry of a folder may say something about the step."""
+        for core, workspaces in self.places:
+            if folder == core:
+                return entry.name == _KIND
+            if folder == workspaces:
+                return entry.name == self.workspace
+            inside = f"{folder}/".startswith(f"{core}/") or self._in_layer(folder, workspaces)
+            if inside and entry.kind is not EntryKind.FOLDER:
+                stem, _, suffix = entry.name.rpartition(".")
+                return f".{suffix}" in SUFFIXES and stem in self.stems
+        return True
+
+    def _in_layer(self, folder: str, workspaces: str) -> bool:
+        return any(f"{folder}/".startswith(f"{workspaces}/{self.workspace}/{one}/") for one in _LAYERS)
+
+    def _folders(self) -> Iterator[str]:
+        for core, workspaces in sorted(self.places):
+            yield core
+            if self.workspace is not None:
+                yield from (f"{workspaces}/{self.workspace}/{layer}" for layer in _LAYERS)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Narrowed:
+    """A tree of which only the files are seen that may say something about a step.
+
+    Args:
+        tree: the whole.
+        sought: which files.
+    """
+
+    tree: Tree
+    sought: Sought
+
+    def read(self, path: str) -> bytes | Diagnostic:
+        """The bytes of a file, or the finding that says why not."""
+        return self.tree.read(path)
+
+    def scan(self, folder: str) -> Iterator[Entry]:
+        """The entries of a folder that are seen, in any order."""
+        return (entry for entry in self.tree.scan(folder) if self.sought.shows(folder, entry))
+
+    def follow(self, path: str) -> Target:
+        """What a path stands for."""
+        return self.tree.follow(path)
+
+    def expect(self, paths: Iterable[str]) -> None:
+        """Be told which files are read next."""
+        self.tree.expect(paths)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What one state of a project says of a few steps.
+
+    Args:
+        steps: the steps that the view serves, by name.
+        unread: what keeps some of them, or a part of them, out of it.
+        project: the project there; ``None`` where there is none yet.
+        has_core: whether definitions are served; without any, the old tables are.
+    """
+
+    steps: Mapping[str, StepDefinition]
+    unread: tuple[Diagnostic, ...]
+    project: Project | None
+    has_core: bool
+
+
+def look(root: str, tree: Tree, workspace: str | None, today: date) -> Sighting:
+    """What a tree says of the steps whose files are seen in it.
+
+    Args:
+        root: the project's folder on disk, absolute.
+        tree: the state's files, narrowed.
+        workspace: whose view; that of the core where the state has no such workspace.
+        today: the date to hold deprecations against.
+    """
+    project = read_project(root, tree)
+    if project is not None and tree.follow(project.settings.core).kind is EntryKind.FOLDER:
+        loaded = load(project, today)
+        return Sighting(_view(loaded, workspace).steps, _unread(project, loaded), project, True)
+    try:
+        tables = find_tables(tree)
+    except ProjectError as error:
+        refused = Diagnostic("unreadable-file", Severity.ERROR, str(error))
+        return Sighting(MappingProxyType({}), (refused,), project, False)
+    if not tables:
+        return Sighting(MappingProxyType({}), (), project, False)
+    settings = project.settings if project is not None else Settings()
+    loaded, lost = load_tables(root, tree, settings, tables, today)
+    # Of a table that is read, the rows that are refused are other steps' affair.
+    unread = () if loaded.checked else tuple(one for one in lost if one.severity is Severity.ERROR)
+    return Sighting(_view(loaded, workspace).steps, unread, project, False)
+
+
+def _view(loaded: Loaded, workspace: str | None) -> View:
+    known = workspace if workspace in loaded.snapshot.workspaces else None
+    return loaded.snapshot.view(known)
+
+
+def _unread(project: Project, loaded: Loaded) -> tuple[Diagnostic, ...]:
+    """The errors in definition files; those of the configuration keep no definition out."""
+    configuration = "pyproject.toml" if project.prefix else CONFIG_NAME
+    return in_order(
+        one
+        for one in loaded.diagnostics
+        if one.severity is Severity.ERROR and one.span is not None and one.span.path != configuration
+    )

@@ -1,0 +1,370 @@
+"""The history of one step: every commit that changed what a view serves of it, through its renames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Final, final
+
+from stepwell.compare.comparison import DefinitionChange, FieldChange, What
+from stepwell.compare.differing import field_changes, place_of_name, stated_fields
+from stepwell.compare.renaming import predecessor, stem_of, stems_of
+from stepwell.compare.sighting import Sighting, Sought
+from stepwell.compare.sightings import Sightings
+from stepwell.diagnostics import Diagnostic
+from stepwell.errors import RevisionError
+from stepwell.git import (
+    Commit,
+    Repository,
+    gone_between,
+    gone_from,
+    is_ancestor,
+    is_cut_off,
+    oldest_touching,
+    open_part,
+    parents_of,
+    touching,
+)
+from stepwell.model import StepDefinition
+from stepwell.project import CONFIG_NAME, Project
+from stepwell.trees import Tree
+
+__all__ = ["Trace", "Traced", "trace"]
+
+Progress = Callable[[int, int], None]
+"""Called while commits are looked at, with how many are done and how many there are."""
+
+_MANY: Final = 300
+"""So many files that went in one commit are looked into; a move of a whole registry is no rename."""
+
+_NOT_COMMITTED: Final = ""
+"""Stands for the working tree where commits are named."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """One entry of a step's history.
+
+    Args:
+        commit: the commit; ``None`` for what is not committed.
+        change: what it did to the step; ``None`` where it only left it unreadable.
+        unread: what could not be read there.
+    """
+
+    commit: Commit | None
+    change: DefinitionChange | None
+    unread: tuple[Diagnostic, ...] = ()
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The history of one step.
+
+    Args:
+        names: what it is and was called, the newest name first.
+        entries: what changed it, newest first.
+        is_known: whether any state that was looked at has it.
+        is_served: whether the newest state has it.
+        has_more: whether there may be older entries than were asked for.
+        cut_off: the commit at which a shallow clone ends.
+    """
+
+    names: tuple[str, ...]
+    entries: tuple[Traced, ...]
+    is_known: bool
+    is_served: bool
+    has_more: bool = False
+    cut_off: str | None = None
+
+
+def trace(
+    repository: Repository,
+    project: Project,
+    name: str,
+    workspace: str | None,
+    start: str | None,
+    today: date,
+    *,
+    working: Tree | None = None,
+    stems: tuple[str, ...] = (),
+    limit: int | None = None,
+    progress: Progress | None = None,
+) -> Trace:
+    """Walk back through the commits that changed what a view serves of a step.
+
+    Git is asked only for the commits that touch files called after the step, and of each only these files
+    are read. What another file does to the step, such as a clash of aliases, is therefore not seen, and
+    neither is what plugins bring.
+
+    Args:
+        repository: opened for the project's folder.
+        project: the project as it is now.
+        name: the step's name.
+        workspace: whose view; ``None`` for the core's.
+        start: the full id of the commit to walk back from; ``None`` where nothing is committed yet.
+        today: the date to hold deprecations against.
+        working: the project's folder, where what is not committed counts too.
+        stems: what its files are called besides its name.
+        limit: how many commits to tell at the most.
+        progress: told how far the walk is.
+
+    Raises:
+        RevisionError: the core lies in a submodule, or the step is reached through a link.
+    """
+    settings = project.settings
+    sought = Sought(
+        frozenset({settings.naming.stem(name), *stems}),
+        workspace,
+        frozenset({(settings.core, settings.workspaces)}),
+        frozenset({_configuration(project)}),
+    )
+    walk = _Walk(repository, project, today, working, start, sought, name, limit)
+    return walk.run(progress)
+
+
+@final
+class _Walk:
+    """One walk; what it learns on its way makes it begin again with a wider search."""
+
+    def __init__(
+        self,
+        repository: Repository,
+        project: Project,
+        today: date,
+        working: Tree | None,
+        start: str | None,
+        sought: Sought,
+        name: str,
+        limit: int | None,
+    ) -> None:
+        self.repository = repository
+        self.project = project
+        self.working = working
+        self.start = start
+        self.sought = sought
+        self.limit = limit
+        self.chain = [name]
+        self.begins: dict[str, tuple[str, str]] = {}
+        self.is_known = False
+        self.cut_off: str | None = None
+        self.sightings = Sightings(repository, project, today)
+
+    def run(self, progress: Progress | None) -> Trace:
+        """The whole history, as far as it is asked for."""
+        self._refuse_what_is_not_followed()
+        while True:
+            before = self.sought, tuple(self.chain)
+            entries, has_more = self._pass(progress)
+            if before == (self.sought, tuple(self.chain)):
+                return Trace(
+                    tuple(self.chain), entries, self.is_known, self.is_served(), has_more, self.cut_off
+                )
+
+    def _refuse_what_is_not_followed(self) -> None:
+        core = self.project.settings.core
+        if self.start is not None:
+            part = open_part(self.repository, self.start, self.sought.paths, ())
+            within = part.submodule_on(core)
+            if within is not None:
+                raise RevisionError(
+                    f"`{within}` is a submodule: its history is its own, and is not followed; "
+                    f"`git -C {within} log` tells it"
+                )
+        if self.working is None:
+            return
+        step = self.pick(self.sightings.in_working_tree(self.sought), _NOT_COMMITTED)
+        for source in step.sources if step is not None else ():
+            path = source.document.path
+            there = self.working.follow(path).path
+            if there is not None and there != path and not path.endswith(".py"):
+                raise RevisionError(
+                    f"{path} is reached through a link, and links are not followed: "
+                    f"`git log -- {there}` tells the history of the file"
+                )
+
+    def is_served(self) -> bool:
+        """Whether the newest state has the step."""
+        if self.working is not None:
+            return self.chain[0] in self.sightings.in_working_tree(self.sought).steps
+        return self.start is not None and self.chain[0] in self.at(self.start).steps
+
+    def _pass(self, progress: Progress | None) -> tuple[tuple[Traced, ...], bool]:
+        before = self.sought, len(self.chain)
+        entries: list[Traced] = []
+        if self.working is not None:
+            parents = () if self.start is None else (self.start,)
+            seen = self.sightings.in_working_tree(self.sought)
+            self._learn(seen.project)
+            self._add(entries, None, seen, parents)
+        told = len(entries)
+        for commit in self._commits(progress):
+            if self.limit is not None and len(entries) - told >= self.limit:
+                return tuple(entries), True
+            self._add(entries, commit, self.at(commit.id), commit.parents)
+            if before != (self.sought, len(self.chain)):
+                break
+        return tuple(entries), False
+
+    def _commits(self, progress: Progress | None) -> Iterator[Commit]:
+        """The commits to look at, newest first; at last those from before there were definitions."""
+        if self.start is None:
+            return
+        if not self.sought.tables and not self.at(self.start).has_core:
+            self.sought = replace(self.sought, tables=True)
+            return
+        listed = touching(self.repository, self.start, self.sought.globs)
+        for done, commit in enumerate(listed):
+            if progress is not None and done % 16 == 0:
+                progress(done, len(listed))
+            yield commit
+        if self.sought.tables:
+            return
+        began = oldest_touching(self.repository, self.start, self.sought.cores)
+        if began is None or not parents_of(self.repository, began):
+            return
+        seen = {commit.id for commit in listed}
+        older = replace(self.sought, tables=True)
+        yield from (
+            commit
+            for commit in touching(self.repository, began, (*older.globs, *older.cores))
+            if commit.id not in seen
+        )
+
+    def _add(
+        self, entries: list[Traced], commit: Commit | None, now: Sighting, parents: tuple[str, ...]
+    ) -> None:
+        """Tell what a commit did to the step, if it did anything."""
+        here = _NOT_COMMITTED if commit is None else commit.id
+        step = self.pick(now, here)
+        if commit is not None and is_cut_off(self.repository, commit):
+            self.cut_off = commit.id
+            return
+        if step is None and now.unread:
+            entries.append(Traced(commit, None, now.unread))
+            return
+        befores = [self._readable(parent) for parent in parents]
+        was = [one for _, _, one in befores]
+        if step is not None and not any(was):
+            for parent, _, _ in befores:
+                self._rename(step, here, parent)
+        told = {found for _, seen, _ in befores for found in seen.unread}
+        unread = tuple(found for found in now.unread if found not in told)
+        change = self._change(was, step)
+        if change is not None or unread:
+            entries.append(Traced(commit, change, unread))
+
+    def _change(
+        self, was: list[StepDefinition | None], now: StepDefinition | None
+    ) -> DefinitionChange | None:
+        """What differs from every parent: of a merge, what it did itself."""
+        there = [one for one in was if one is not None]
+        if now is None:
+            if not there or len(there) < len(was):
+                return None
+            old = there[0]
+            return DefinitionChange(
+                What.REMOVED, "step", old.name, stated_fields(old, None), old_place=place_of_name(old)
+            )
+        if not there:
+            return DefinitionChange(
+                What.ADDED, "step", now.name, stated_fields(None, now), new_place=place_of_name(now)
+            )
+        each = [{field.field: field for field in field_changes(old, now)} for old in there]
+        fields: tuple[FieldChange, ...] = tuple(
+            field for name, field in each[0].items() if all(name in others for others in each[1:])
+        )
+        old = there[0]
+        is_renamed = all(one.name != now.name for one in there)
+        if not fields and not is_renamed:
+            return None
+        places = place_of_name(old), place_of_name(now)
+        if not is_renamed:
+            return DefinitionChange(
+                What.CHANGED, "step", now.name, fields, old_place=places[0], new_place=places[1]
+            )
+        _, because = self.begins.get(now.name, ("", "alias"))
+        return DefinitionChange(What.RENAMED, "step", now.name, fields, old.name, because, *places)
+
+    def at(self, commit: str) -> Sighting:
+        """What a commit says of the step."""
+        while True:
+            seen = self.sightings.at(commit, self.sought)
+            if not self._learn(seen.project):
+                return seen
+
+    def pick(self, seen: Sighting, commit: str) -> StepDefinition | None:
+        """The step in a state: under the newest of its names that it may have had by then."""
+        names = [name for name in self.chain if name in seen.steps]
+        for name in names:
+            begin = self.begins.get(name)
+            if len(names) == 1 or begin is None or not self._came_before(commit, begin[0]):
+                self.is_known = True
+                return seen.steps[name]
+        return None
+
+    def _readable(self, commit: str) -> tuple[str, Sighting, StepDefinition | None]:
+        """The state before a commit, or the nearest one before it in which the step could be read."""
+        told = self.at(commit)
+        seen, step = told, self.pick(told, commit)
+        while step is None and seen.unread:
+            older = touching(self.repository, commit, self.sought.globs)
+            if not older or not older[0].parents:
+                break
+            commit = older[0].parents[0]
+            seen = self.at(commit)
+            step = self.pick(seen, commit)
+        return commit, told, step
+
+    def _came_before(self, commit: str, begin: str) -> bool:
+        if _NOT_COMMITTED in (commit, begin):
+            return begin == _NOT_COMMITTED != commit
+        return is_ancestor(self.repository, commit, begin)
+
+    def _learn(self, project: Project | None) -> bool:
+        """Widen the search to where an older configuration lay, and kept definitions."""
+        if project is None:
+            return False
+        place = project.settings.core, project.settings.workspaces
+        wider = replace(
+            self.sought,
+            places=self.sought.places | {place},
+            configurations=self.sought.configurations | {_configuration(project)},
+        )
+        learned = wider != self.sought
+        self.sought = wider
+        return learned
+
+    def _rename(self, step: StepDefinition, commit: str, parent: str) -> None:
+        """Follow a step to the name that it had in a parent, if something says that it is the same."""
+        in_working_tree = commit == _NOT_COMMITTED
+        gone = (
+            gone_from(self.repository, parent)
+            if in_working_tree
+            else gone_between(self.repository, parent, commit)
+        )
+        own = {source.document.path for source in step.sources}
+        relevant = [one for one in gone if self.sought.holds_definitions(one.path)]
+        relevant = sorted(relevant, key=lambda one: one.now not in own)[:_MANY]
+        naming = self.project.settings.naming
+        stems = frozenset(
+            {*(naming.stem(alias) for alias in step.aliases), *(stem_of(one.path) for one in relevant)}
+        )
+        sought = replace(self.sought, stems=stems)
+        old = self.sightings.at(parent, sought).steps
+        new = (
+            self.sightings.in_working_tree(sought) if in_working_tree else self.sightings.at(commit, sought)
+        ).steps
+        left = {name: old[name] for name in old if name not in new and name not in self.chain}
+        found = predecessor(step, left, relevant)
+        if found is not None:
+            was, because = found
+            self.begins[step.name] = commit, because
+            self.chain.insert(self.chain.index(step.name) + 1, was.name)
+            self.sought = replace(self.sought, stems=self.sought.stems | stems_of(was, naming))
+
+
+def _configuration(project: Project) -> str:
+    return "pyproject.toml" if project.prefix else CONFIG_NAME

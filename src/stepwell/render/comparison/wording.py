@@ -1,0 +1,179 @@
+"""What all forms of a comparison say alike: the headline, values, places."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from stepwell.compare.comparison import Level
+from stepwell.model import Deprecation
+from stepwell.render.visible import visible, well_formed
+
+if TYPE_CHECKING:
+    from stepwell.compare.comparison import (
+        Comparison,
+        DefinitionChange,
+        FieldChange,
+        HiddenChange,
+        ViewComparison,
+    )
+    from stepwell.diagnostics import Span
+    from stepwell.layers import Origin
+
+__all__ = [
+    "ROOM",
+    "counted",
+    "counts",
+    "cut",
+    "headline",
+    "hidden_by",
+    "origin_in_words",
+    "place",
+    "places",
+    "plain",
+    "told",
+    "told_pair",
+    "view_title",
+]
+
+ROOM: Final = 80
+"""Characters of a value that are shown."""
+
+_LEAD: Final = 20
+"""Characters that are shown before the first one that differs, where a value is cut."""
+
+_CUT: Final = "..."
+_NOUNS: Final = {
+    "step": ("step", "steps"),
+    "hyperparameter": ("hyperparameter class", "hyperparameter classes"),
+}
+
+
+def headline(comparison: Comparison) -> str:
+    """The verdict, how many effects there are of each level, and how much differs."""
+    number = counts(comparison)
+    errors = len(comparison.old_diagnostics) + len(comparison.new_diagnostics)
+    left_out = f"{counted(errors, 'error')} left something out" if errors else ""
+    if not comparison and not comparison.effects:
+        return f"no differences; {left_out}" if errors else "no differences"
+    effects = ", ".join(f"{count} {word}" for word, count in number.items() if count)
+    parts = (effects, _extent(comparison), left_out)
+    return f"{comparison.verdict.value}: {'; '.join(part for part in parts if part)}"
+
+
+def counts(comparison: Comparison) -> dict[str, int]:
+    """How many effects stand of each level, and how many are accepted."""
+    standing = [effect.level for effect in comparison.effects if effect.acceptance is None]
+    number = {level.value: standing.count(level) for level in Level}
+    return {**number, "accepted": len(comparison.effects) - len(standing)}
+
+
+def counted(count: int, noun: str) -> str:
+    """A number and what it counts."""
+    one, several = _NOUNS.get(noun, (noun, f"{noun}s"))
+    return f"{count} {one if count == 1 else several}"
+
+
+def _extent(comparison: Comparison) -> str:
+    """How many definitions differ in the core, and how many workspaces see something else."""
+    core = next((view for view in comparison.views if view.workspace is None), None)
+    parts: list[str] = []
+    if core:
+        nouns = [change.noun for change in core.changes]
+        number = [counted(nouns.count(noun), noun) for noun in _NOUNS if noun in nouns]
+        parts.append(f"{' and '.join(number) or 'the order'} changed in the core")
+    others = sum(view.workspace is not None and bool(view) for view in comparison.views)
+    if others:
+        parts.append(f"{counted(others, 'workspace')} differ{'s' if others == 1 else ''}")
+    return ", ".join(parts)
+
+
+def view_title(view: ViewComparison) -> str:
+    """A view and how much differs in it, as a heading."""
+    title = "The core" if view.workspace is None else f"Workspace {visible(view.workspace)}"
+    if view.is_new or view.is_gone:
+        title += " is new" if view.is_new else " is gone"
+    parts: list[str] = []
+    if view.changes:
+        parts.append(counted(len(view.changes), "definition" if view.is_new or view.is_gone else "change"))
+    if view.inherited:
+        parts.append(f"{view.inherited} more inherited from the core")
+    if view.hidden:
+        parts.append(f"{counted(len(view.hidden), 'change')} of the core hidden")
+    if view.reordering is not None:
+        parts.append("another order")
+    return f"{title}: {', '.join(parts)}" if parts else title
+
+
+def plain(value: Any) -> Any:
+    """A value as plain data that JSON can say: no lone surrogates, a deprecation as the mapping it is."""
+    if isinstance(value, str):
+        return well_formed(value)
+    if isinstance(value, Deprecation):
+        said = {name: getattr(value, name) for name in value.__slots__}
+        return {name: plain(one) for name, one in said.items() if one is not None}
+    if isinstance(value, Mapping):
+        return {well_formed(key): plain(one) for key, one in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [plain(one) for one in value]
+    return value
+
+
+def told(value: Any, room: int = ROOM) -> str:
+    """A value as people read it: as JSON, on one line, nothing in it hidden, cut where it is long."""
+    return cut(_whole(value), room)
+
+
+def told_pair(old: Any, new: Any, room: int = ROOM) -> tuple[str, str]:
+    """Two values as ``told``, both cut so that the place where they begin to differ is seen."""
+    one, other = _whole(old), _whole(new)
+    start = 0
+    if max(len(one), len(other)) > room:
+        pairs = enumerate(zip(one, other, strict=False))
+        same = next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
+        start = max(0, min(same - _LEAD, max(len(one), len(other)) - room + len(_CUT)))
+    if start <= len(_CUT):
+        return cut(one, room), cut(other, room)
+    return cut(_CUT + one[start:], room), cut(_CUT + other[start:], room)
+
+
+def cut(text: str, room: int = ROOM) -> str:
+    """A text of at most so many characters."""
+    return text if len(text) <= room else text[: room - len(_CUT)] + _CUT
+
+
+def _whole(value: Any) -> str:
+    if value is None:
+        return "none"
+    return visible(json.dumps(plain(value), ensure_ascii=False))
+
+
+def place(span: Span) -> str:
+    """A place as people look it up."""
+    return f"{visible(span.path)}:{span.line}"
+
+
+def places(change: DefinitionChange | FieldChange) -> tuple[str, str]:
+    """Where something was said before and where now, in words; empty where it was not."""
+    from stepwell.compare.comparison import FieldChange
+
+    if isinstance(change, FieldChange):
+        return origin_in_words(change.old_origin), origin_in_words(change.new_origin)
+    old, new = change.old_place, change.new_place
+    return place(old) if old is not None else "", place(new) if new is not None else ""
+
+
+def origin_in_words(origin: Origin | None) -> str:
+    """Where a value comes from: a place, or what gives it where no file does; empty for nothing."""
+    if origin is None:
+        return ""
+    return origin.how if origin.span is None else place(origin.span)
+
+
+def hidden_by(hidden: HiddenChange) -> str:
+    """What keeps a change of the core from a workspace."""
+    by = hidden.hidden_by
+    layer = by.layer.value if by.layer is not None else "definition"
+    words = f"hidden by {layer} of {visible(by.workspace or 'the core')}"
+    return words if by.span is None else f"{words}, {place(by.span)}"

@@ -1,0 +1,1 @@
+from registry.step_names import STEP_NAMES

@@ -1,0 +1,1 @@
+from stepwell.legacy.step_names import *

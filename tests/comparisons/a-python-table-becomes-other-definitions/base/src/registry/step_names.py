@@ -1,0 +1,25 @@
+from typing import Dict
+
+STEP_NAMES: Dict[str, Dict[str, str]] = {
+    "Scoring": {
+        "config_class": "ScoringConfig",
+        "builder_step_name": "ScoringStepBuilder",
+        "spec_type": "Scoring",
+        "sagemaker_step_type": "Processing",
+        "description": "Do Scoring.",
+    },
+    "Cleaning": {
+        "config_class": "CleaningConfig",
+        "builder_step_name": "CleaningStepBuilder",
+        "spec_type": "Cleaning",
+        "sagemaker_step_type": "Processing",
+        "description": "Do Cleaning.",
+    },
+    "Gone": {
+        "config_class": "GoneConfig",
+        "builder_step_name": "GoneStepBuilder",
+        "spec_type": "Gone",
+        "sagemaker_step_type": "Processing",
+        "description": "Do Gone.",
+    },
+}
