@@ -318,11 +318,11 @@ def _view(
         workspace_id,
         LayeredTable(
             tables["steps"],
-            core.steps if core else None,
+            core.steps if core is not None else None,
             project.settings.first(workspace_id),
             covered.get("steps"),
         ),
-        LayeredTable(tables["hyperparameters"], core.hyperparameters if core else None, ()),
+        LayeredTable(tables["hyperparameters"], core.hyperparameters if core is not None else None, ()),
         found,
     )
 

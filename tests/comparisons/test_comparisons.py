@@ -28,7 +28,7 @@ from stepwell.render.comparison import COMPARISON_RENDERERS
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-CASES = sorted(path.name for path in HERE.iterdir() if path.is_dir() and path.name != "__pycache__")
+CASES = sorted(path.name for path in HERE.iterdir() if path.is_dir() and path.name[0] not in "._")
 UPDATE = os.environ.get("STEPWELL_UPDATE_CASES") == "1"
 SUFFIXES = {"text": "txt", "markdown": "md", "json": "json"}
 SCHEMA = json.loads((ROOT / "schemas" / "output-diff.schema.json").read_text(encoding="utf-8"))

@@ -249,7 +249,6 @@ def test_a_submodule_is_read_where_its_commit_is(root: Path, tmp_path: Path, pre
             next(revision.scan("registry.d"))
 
 
-@pytest.mark.xfail(raises=RevisionError, reason="trees are listed with sizes that a partial clone lacks")
 def test_an_object_that_a_partial_clone_lacks_is_told(root: Path, tmp_path: Path) -> None:
     write(root, {"a.yaml": "a", "b.yaml": "b"})
     commit(root)

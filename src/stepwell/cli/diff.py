@@ -17,7 +17,8 @@ from stepwell.cli.opening import (
     shows_unicode,
     workspace_option,
 )
-from stepwell.cli.states import Here, read_both
+from stepwell.cli.reading import read_both
+from stepwell.cli.states import Here
 from stepwell.compare import Comparison, State, compare
 from stepwell.compare.comparison import Level
 from stepwell.naming import closest

@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 
 from stepwell.cli.opening import Asked, project_options
-from stepwell.cli.states import Here, read_one
+from stepwell.cli.reading import read_one
+from stepwell.cli.states import Here
 
 _EXAMPLE = """\b
 Examples:

@@ -12,8 +12,6 @@ from typing import Final, final
 import click
 
 from stepwell.cli.opening import Asked
-from stepwell.cli.sources import with_progress
-from stepwell.compare import State, read_state
 from stepwell.compare.accepted import day_of
 from stepwell.compare.packed import MAX_SNAPSHOT_BYTES, unpack
 from stepwell.diagnostics import Diagnostic
@@ -27,12 +25,11 @@ from stepwell.git import (
     open_repository,
     open_revision,
 )
-from stepwell.plugins import find_plugins
 from stepwell.project import find_project
 from stepwell.python_tables import TABLES, read_tables
 from stepwell.trees import EntryKind, Folder, Tree
 
-__all__ = ["Here", "Place", "read_both", "read_one"]
+__all__ = ["Here", "Place"]
 
 _RANGE: Final = re.compile(
     r"(?P<old>(?:[^:{]|\{[^}]*\})*?)(?P<dots>\.\.\.?)(?P<new>.*)",
@@ -250,52 +247,6 @@ class Here:
             f"`{word}` is no state of a registry: name a revision, a folder, a snapshot (.json) "
             "or a Python table (.py)"
         )
-
-
-def read_one(place: Place, today: date, asked: Asked, like: State | None = None) -> State:
-    """Read a state.
-
-    Args:
-        place: where.
-        today: the date to hold deprecations against.
-        asked: how loud.
-        like: a state that was read before, with which it shares what both have.
-
-    Raises:
-        ProjectError: when the state holds no registry.
-    """
-    return with_progress(
-        asked,
-        lambda tell: read_state(
-            place.title,
-            place.root,
-            place.tree,
-            today,
-            like=like,
-            tables=place.tables,
-            progress=tell,
-            plugins=find_plugins,
-        ),
-    )
-
-
-def read_both(old: Place, new: Place, today: date, asked: Asked) -> tuple[State, State]:
-    """Read two states; a folder before what tells without being read what its files hold.
-
-    Args:
-        old: the older one.
-        new: the newer one.
-        today: the date to hold deprecations against.
-        asked: how loud.
-
-    Raises:
-        ProjectError: when one of them holds no registry.
-    """
-    if isinstance(old.tree, Folder) and not isinstance(new.tree, Folder):
-        first = read_one(old, today, asked)
-        return first, read_one(new, today, asked, first)
-    last = read_one(new, today, asked)
-    return read_one(old, today, asked, last), last
 
 
 def _looks_like_path(word: str) -> bool:

@@ -17,6 +17,7 @@ from stepwell.compare.comparison import (
     What,
 )
 from stepwell.diagnostics import Span
+from stepwell.layered_table import LayeredTable
 from stepwell.layers import Layer, Origin
 from stepwell.merge import origins
 from stepwell.model import Definition, StepDefinition
@@ -85,21 +86,27 @@ def _hidden_only(
 
 
 def _hidden(old: View, new: View, core: ViewComparison) -> tuple[HiddenChange, ...]:
-    """The fields that changed in the core, and that the workspace says itself before and after."""
+    """What changed in the core, and what the workspace serves as before since it says it itself."""
     found: list[HiddenChange] = []
     for change in core.changes:
-        was, now = _own(old, change.noun, change.name), _own(new, change.noun, change.name)
-        if change.what is not What.CHANGED or was is None or now is None:
+        name = change.old_name or change.name
+        was, now = _table(old, change.noun).get(name), _own(new, change.noun, name)
+        if was is None or now is None or change.what is What.ADDED:
+            continue
+        whole = Origin(now.name, now.sources[-1].layer, new.workspace, place_of_name(now), "stated")
+        if change.what is not What.CHANGED:
+            below = Origin(name, Layer.CORE, None, change.old_place, "stated")
+            gone = FieldChange("", name, None, below, None)
+            found.append(HiddenChange(change.noun, name, "", gone, whole))
             continue
         for field in change.fields:
-            if getattr(was, field.field, None) != getattr(now, field.field, None):
+            if _value(was, field.field) != _value(now, field.field):
                 continue
             origin = _origin(now, field.field)
             if origin.layer in _OWN_LAYERS:
-                found.append(HiddenChange(change.noun, change.name, field.field, field, origin))
+                found.append(HiddenChange(change.noun, name, field.field, field, origin))
             elif now.sources[-1].layer is not Layer.CORE:
-                by = Origin(now.name, now.sources[-1].layer, new.workspace, place_of_name(now), "stated")
-                found.append(HiddenChange(change.noun, change.name, field.field, field, by))
+                found.append(HiddenChange(change.noun, name, field.field, field, whole))
     return tuple(found)
 
 
@@ -108,7 +115,15 @@ _OWN_LAYERS: Final = (Layer.LOCAL, Layer.OVERRIDE, Layer.RUNTIME)
 
 def _own(view: View, noun: str, name: str) -> Definition | None:
     """What a workspace itself says of a name."""
-    return (view.steps if noun == "step" else view.hyperparameters).above.get(name)
+    return _table(view, noun).above.get(name)
+
+
+def _value(definition: Definition, field: str) -> Any:
+    return definition.extensions.get(field) if field.startswith("x-") else getattr(definition, field)
+
+
+def _table(view: View, noun: str) -> LayeredTable[Any]:
+    return view.steps if noun == "step" else view.hyperparameters
 
 
 def _of_kind(

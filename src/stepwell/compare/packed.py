@@ -147,28 +147,28 @@ def unpack(name: str, content: bytes) -> PackedState:
     try:
         data = json.loads(content)
     except (ValueError, RecursionError):  # not JSON, not Unicode, or nested without end
-        raise _refused(name, "it is not JSON") from None
+        raise _unusable(name, "it is not JSON") from None
     kind = data.get("$schema") if isinstance(data, dict) else None
     if not isinstance(kind, str) or not kind.endswith("/snapshot.schema.json"):
-        raise _refused(name, "it is JSON of another kind; `stepwell snapshot` writes one")
+        raise _unusable(name, "it is JSON of another kind; `stepwell snapshot` writes one")
     if data.get("version") != VERSION:
         shown = ascii(data.get("version"))[:20]
-        raise _refused(name, f"its version is {shown}, and this Stepwell reads version {VERSION}")
+        raise _unusable(name, f"its version is {shown}, and this Stepwell reads version {VERSION}")
     try:
         fits = schema.fits("snapshot", {**data, "views": []})
     except (ValueError, RecursionError):  # nested more deeply than the validator goes
         fits = False
     if not fits or not isinstance(data.get("views"), list):
-        raise _refused(name, "it is not as `stepwell schema snapshot` says")
+        raise _unusable(name, "it is not as `stepwell schema snapshot` says")
     files = {path: _from_data(name, path, value) for path, value in data["files"].items()}
     tree = Packed(files, _folders(name, files, data["folders"]))
     missing = [path for path in data["tables"] if path not in files]
     if missing:
-        raise _refused(name, f"it names the table {missing[0]!a} and does not hold it")
+        raise _unusable(name, f"it names the table {missing[0]!a} and does not hold it")
     return PackedState(data["title"], tree, tuple(data["tables"]))
 
 
-def _refused(name: str, reason: str) -> ProjectError:
+def _unusable(name: str, reason: str) -> ProjectError:
     return ProjectError(f"{name} is no snapshot that can be read: {reason}")
 
 
@@ -214,12 +214,12 @@ def _from_data(name: str, path: str, value: Any) -> bytes | Diagnostic:
         try:
             return value.encode("utf-8")
         except UnicodeEncodeError:
-            raise _refused(name, f"the text of {path!a} is not Unicode") from None
+            raise _unusable(name, f"the text of {path!a} is not Unicode") from None
     if "base64" in value:
         try:
             return base64.b64decode(value["base64"], validate=True)
         except ValueError:
-            raise _refused(name, f"the bytes of {path!a} are not base64") from None
+            raise _unusable(name, f"the bytes of {path!a} are not base64") from None
     told = value["unread"]
     return Diagnostic(told["id"], Severity.ERROR, told["message"], Span(path), told["help"])
 
@@ -235,14 +235,14 @@ def _folders(
     ):
         parts = path.split("/")
         if len(path) > _MAX_PATH or len(parts) > _MAX_DEPTH or "\0" in path or {"", ".", ".."} & {*parts}:
-            raise _refused(name, f"{path[:80]!a} is not a plain path inside a project")
+            raise _unusable(name, f"{path[:80]!a} is not a plain path inside a project")
         above = ""
         for at, part in enumerate(parts):
             last = at == len(parts) - 1
             here = f"{above}/{part}" if above else part
             entry = kind if last else EntryKind.FOLDER
             if found[above].setdefault(part, entry) is not entry:
-                raise _refused(name, f"{here[:80]!a} is a file and a folder in it")
+                raise _unusable(name, f"{here[:80]!a} is a file and a folder in it")
             if entry is EntryKind.FOLDER:
                 found.setdefault(here, {})
             above = here

@@ -52,7 +52,7 @@ class Repository:
         return None if answer.returncode else answer.stdout.decode("utf-8", "surrogateescape").rstrip("\n")
 
     def list_tree(self, tree: str, *, deep: bool) -> bytes:
-        """The entries of a tree as ``git ls-tree -z -l`` writes them.
+        """The entries of a tree as ``git ls-tree -z`` writes them.
 
         Args:
             tree: its object id.
@@ -62,13 +62,13 @@ class Repository:
             RevisionError: when the object is not there.
         """
         depth = ("-r", "-t") if deep else ()
-        answer = _run(self.folder, self.environment, "ls-tree", *depth, "-l", "-z", "--full-tree", tree)
+        answer = _run(self.folder, self.environment, "ls-tree", *depth, "-z", "--full-tree", tree)
         if answer.returncode:
             raise RevisionError(f"git cannot list the tree {tree}: {_reason(answer)}")
         return answer.stdout
 
     def list_paths(self, commit: str, paths: Iterable[str]) -> bytes:
-        """The entries of a commit at some paths, as ``git ls-tree -z -l`` writes them.
+        """The entries of a commit at some paths, as ``git ls-tree -z`` writes them.
 
         Args:
             commit: its full id.
@@ -77,19 +77,20 @@ class Repository:
         Raises:
             RevisionError: when the commit is not there.
         """
-        words = ("ls-tree", "-l", "-z", "--full-tree", commit, "--", *paths)
+        words = ("ls-tree", "-z", "--full-tree", commit, "--", *paths)
         answer = _run(self.folder, self.environment, *words)
         if answer.returncode:
             raise RevisionError(f"git cannot list the tree of {commit}: {_reason(answer)}")
         return answer.stdout
 
-    def contents(self, ids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    def contents(self, ids: Iterable[str], at_most: int) -> Iterator[tuple[str, bytes]]:
         """Objects, each by its id, in the order asked for; those that are not in this clone are left out.
 
         Git goes on reading while whoever asks works on what has come.
 
         Args:
             ids: full object ids.
+            at_most: how many bytes of an object to give; what is beyond them is passed over.
         """
         wanted = list(dict.fromkeys(ids))
         if not wanted:
@@ -110,10 +111,14 @@ class Repository:
                     one, _, rest = head.decode("ascii", "replace").rstrip("\n").partition(" ")
                     _, _, size = rest.partition(" ")
                     if size.isdigit():
-                        content = answers.read(int(size) + 1)
-                        if len(content) <= int(size):  # git was ended before it was done
+                        wanted_bytes = min(int(size), at_most)
+                        content = answers.read(wanted_bytes)
+                        beyond = int(size) + 1 - wanted_bytes
+                        while beyond and (passed_over := answers.read(min(beyond, 65_536))):
+                            beyond -= len(passed_over)
+                        if beyond:  # git was ended before it was done
                             return
-                        yield one, content[:-1]
+                        yield one, content
 
     def commit(self, revision: str) -> str:
         """The full id of the commit that a revision names.

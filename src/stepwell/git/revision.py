@@ -28,13 +28,11 @@ class _Object(NamedTuple):
     Args:
         mode: as git writes it: ``040000`` a folder, ``120000`` a link, ``160000`` a submodule.
         id: the object's id.
-        size: in bytes; 0 for what has none.
         place: the repository that holds it: that of a submodule for what lies in one.
     """
 
     mode: str
     id: str
-    size: int
     place: Repository
 
 
@@ -64,12 +62,10 @@ class Revision:
         found = self._objects.get(target.path) if target.path is not None else None
         if found is None or target.kind is not EntryKind.FILE:
             return _unreadable(path, "this is not a regular file")
-        if found.size > MAX_BYTES:
-            return too_large(path)
         content = self._content(found)
         if content is None:
             return _unreadable(path, "git has no object for it in this clone", _PARTIAL)
-        return content
+        return too_large(path) if len(content) > MAX_BYTES else content
 
     def scan(self, folder: str) -> Iterator[Entry]:
         """The entries of a folder.
@@ -135,9 +131,9 @@ class Revision:
         wanted: dict[int, tuple[Repository, list[str]]] = {}
         for path in paths:
             found = self._plain(path) or self._objects.get(self.follow(path).path or "")
-            if found is not None and found.size <= MAX_BYTES and found.id not in self._contents:
+            if found is not None and found.id not in self._contents:
                 wanted.setdefault(id(found.place), (found.place, []))[1].append(found.id)
-        self._coming.extend(place.contents(ids) for place, ids in wanted.values())
+        self._coming.extend(place.contents(ids, MAX_BYTES + 1) for place, ids in wanted.values())
 
     def id_of(self, path: str) -> str | None:
         """The id of what a file holds: equal ids are equal bytes."""
@@ -187,7 +183,7 @@ class Revision:
     def _content(self, found: _Object) -> bytes | None:
         if found.id in self._contents:
             return self._contents[found.id]
-        for coming in (*self._coming, found.place.contents([found.id])):
+        for coming in (*self._coming, found.place.contents([found.id], MAX_BYTES + 1)):
             for one, content in coming:
                 self._contents[one] = content
                 if one == found.id:
@@ -292,7 +288,7 @@ def open_part(repository: Repository, commit: str, paths: Iterable[str], globs: 
         for count in range(1, len(parts) + 1):
             here = "/".join(parts[:count])
             if here not in objects:
-                objects[here] = found if here == path else _Object(_FOLDER, "", 0, repository)
+                objects[here] = found if here == path else _Object(_FOLDER, "", repository)
                 names.setdefault("/".join(parts[: count - 1]), []).append(parts[count - 1])
                 if objects[here].mode == _FOLDER:
                     names.setdefault(here, [])
@@ -327,8 +323,8 @@ def _parse(listing: bytes, place: Repository) -> Iterator[tuple[str, _Object]]:
     for line in listing.decode("utf-8", "surrogateescape").split("\0"):
         if line:
             about, _, path = line.partition("\t")
-            mode, _, one, size = about.split()
-            yield path, _Object(mode, one, int(size) if size.isdigit() else 0, place)
+            mode, _, one = about.split()
+            yield path, _Object(mode, one, place)
 
 
 def _unreadable(path: str, message: str, help_text: str | None = None) -> Diagnostic:

@@ -70,6 +70,8 @@ def _base_changed(view: ViewComparison) -> Iterator[Effect]:
     one = view.workspace
     copies: dict[str, HiddenChange] = {}
     for hidden in view.hidden:
+        if not hidden.field:  # what went in the core is told to those who import it
+            continue
         if hidden.hidden_by.layer is not Layer.OVERRIDE:
             copies.setdefault(hidden.name, hidden)
             continue
