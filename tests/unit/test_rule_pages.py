@@ -67,6 +67,7 @@ TOLD_BY_AN_IMPORT = {
 }
 NO_FILE_SHOWS_IT = {
     "ambiguous-resolution",
+    "left-out",
     "plugin-failed",
     "plugin-hidden",
     "refused-by-validator",

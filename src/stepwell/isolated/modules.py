@@ -83,7 +83,7 @@ class Modules:
                 if record.stale and not self._is_busy(full):
                     continue  # it grew old while it was being imported
                 if importer is not None:
-                    self.note(importer, record)
+                    self.keep(importer, record)
                 record.held |= held
                 return module, record
 
@@ -104,7 +104,7 @@ class Modules:
         """What the import statements of a module call."""
         return Imports(self, record)
 
-    def note(self, importer: Record, needed: Record) -> None:
+    def keep(self, importer: Record, needed: Record) -> None:
         """Remember that a module got another one."""
         with self._writing:
             importer.needs.add(needed)

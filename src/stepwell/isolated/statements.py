@@ -179,7 +179,7 @@ class Imports:
             return self._modules.current(name, self._record)
         except BaseException:
             for one in () if attempt is None else attempt.fallen[fallen:]:
-                self._modules.note(self._record, one)  # mended, it would be got: whoever tried must try again
+                self._modules.keep(self._record, one)  # mended, it would be got: whoever tried must try again
             raise
 
     def _fill(self, module: ModuleType, asked: str, names: Sequence[str]) -> None:

@@ -174,7 +174,7 @@ CAN_BE_IGNORED: Final = frozenset(RULES) - ALWAYS_TOLD
 """The ids that a comment may hide."""
 
 _FIXED_WARNINGS: Final = frozenset(
-    {"ambiguous-resolution", "misplaced-file", "folder-named-like-file", "repeated-key"}
+    {"ambiguous-resolution", "misplaced-file", "folder-named-like-file", "left-out", "repeated-key"}
 )
 
 
