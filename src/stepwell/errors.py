@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AmbiguousStep",
+    "ComponentError",
     "ProjectError",
     "RegistrationError",
     "RevisionError",
@@ -55,6 +56,70 @@ class RegistrationError(StepwellError, ValueError):
 
     def __reduce__(self) -> tuple[type[RegistrationError], tuple[str | None, tuple[Diagnostic, ...]]]:
         return RegistrationError, (self.name, self.diagnostics)
+
+
+@final
+class ComponentError(StepwellError, ImportError):
+    """A class, a function or a module of a step cannot be loaded; what the user's code raised is the cause.
+
+    Args:
+        component: what was wanted: a name in a file, or the file where all of it was wanted.
+        workspace: for whom; ``None`` for the core.
+        path: the file that failed, which may be one that was imported on the way, relative to the project.
+        line: of that file, from 1.
+        fault: what is wrong, in words, or the exception's type and message.
+        file: the file that was to be loaded, relative to the project.
+        looked_for: the module or name that is missing; empty where another thing is wrong.
+        looked_in: the places where a module was looked for, in their order.
+        suggestions: existing names close to it, best first.
+        imported_at: the lines that led there, as ``path:line``, outermost first.
+    """
+
+    def __init__(
+        self,
+        component: str,
+        workspace: str | None,
+        path: str,
+        line: int,
+        fault: str,
+        file: str = "",
+        looked_for: str = "",
+        looked_in: tuple[str, ...] = (),
+        suggestions: tuple[str, ...] = (),
+        imported_at: tuple[str, ...] = (),
+    ) -> None:
+        self.component = component
+        self.workspace = workspace
+        self.line = line
+        self.fault = fault
+        self.file = file or path
+        self.looked_for = looked_for
+        self.looked_in = looked_in
+        self.suggestions = suggestions
+        self.imported_at = imported_at
+        wanted = f"`{component}`" if component == self.file else f"`{component}` of {self.file}"
+        whose = "the core" if workspace is None else f"workspace {workspace}"
+        told = [f"cannot load {wanted} for {whose}: {fault}{_hint(suggestions)}", f"  --> {path}:{line}"]
+        if imported_at:
+            told.append(f"  imported at {', '.join(imported_at)}")
+        if looked_in:
+            told.append(f"  looked for `{looked_for}` in {', '.join(looked_in)}")
+        super().__init__("\n".join(told))
+        self.path: str = path
+
+    def __reduce__(self) -> tuple[type[ComponentError], tuple[object, ...]]:
+        return ComponentError, (
+            self.component,
+            self.workspace,
+            self.path,
+            self.line,
+            self.fault,
+            self.file,
+            self.looked_for,
+            self.looked_in,
+            self.suggestions,
+            self.imported_at,
+        )
 
 
 @final

@@ -24,12 +24,14 @@ __all__ = ["run"]
 COMMANDS: Final = MappingProxyType(
     {
         "check": "check",
+        "align": "align",
         "list": "list_steps",
         "show": "show",
         "explain": "explain",
         "resolve": "resolve",
         "conflicts": "conflicts",
         "impact": "impact",
+        "components": "components",
         "freeze": "freeze",
         "watch": "watch",
         "doctor": "doctor",
@@ -37,6 +39,8 @@ COMMANDS: Final = MappingProxyType(
         "explain-rule": "explain_rule",
         "init": "init",
         "import": "import_registry",
+        "workspace": "workspace",
+        "new": "new_step",
     }
 )
 """Every command and its module."""

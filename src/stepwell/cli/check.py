@@ -30,6 +30,7 @@ Examples:
   stepwell check registry.d/steps/training/xgboost_training.yaml
   stepwell check --workspace alice --format github
   stepwell check --references
+  stepwell check --alignment
 """
 
 
@@ -50,6 +51,11 @@ Examples:
     help="Look for the classes that definitions name in Python sources, without running any.  "
     "[default: where the configuration has a table `[references]`]",
 )
+@click.option(
+    "--alignment/--no-alignment",
+    default=False,
+    help="Hold interfaces against scripts, other steps, builders and configurations, as `align` does.",
+)
 @project_options
 def command(
     paths: tuple[str, ...],
@@ -57,6 +63,7 @@ def command(
     form: str,
     fail_on: str,
     references: bool | None,
+    alignment: bool,
     asked: Asked,
 ) -> int:
     """Check the project's definitions, overlays and configuration.
@@ -72,6 +79,10 @@ def command(
         from stepwell.cli.sources import check_sources
 
         found = in_order((*found, *check_sources(registry, view.workspace, asked)))
+    if alignment:
+        from stepwell.cli.align import check_alignment
+
+        found = in_order((*found, *check_alignment(registry, view.workspace, asked)))
     if paths:
         root = registry.project.root
         wanted = {way for path in paths for way in _in_project(root, path)}

@@ -1,0 +1,12 @@
+"""Loading classes and functions out of workspaces, each in an import world of its own.
+
+A module of a workspace imports its own files first, then the core's sources, then the environment.
+Nothing of the process changes for it but one finder in ``sys.meta_path``; see the decision on import
+worlds (docs/decisions/0014-import-worlds.md).
+"""
+
+from __future__ import annotations
+
+from stepwell.isolated.worlds import World, Worlds
+
+__all__ = ["World", "Worlds"]
