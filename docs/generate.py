@@ -94,7 +94,17 @@ def command_blocks() -> Iterator[str]:
     for name in COMMANDS:
         command = _stepwell.get_command(group, name)
         if command is not None:
-            yield block(command, click.Context(command, group, info_name=name), f"stepwell {name}")
+            context = click.Context(command, group, info_name=name)
+            yield block(command, context, f"stepwell {name}")
+            yield from inner_blocks(command, context, f"stepwell {name}")
+
+
+def inner_blocks(command: click.Command, context: click.Context, title: str) -> Iterator[str]:
+    """The commands of a group, where a command is one."""
+    for name in command.list_commands(context) if isinstance(command, click.Group) else ():
+        inner = command.get_command(context, name)
+        if inner is not None:
+            yield block(inner, click.Context(inner, context, info_name=name), f"{title} {name}")
 
 
 def block(command: click.Command, context: click.Context, title: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from stepwell.errors import (
     AmbiguousStep,
+    ComponentError,
     ProjectError,
     RegistrationError,
     StepwellError,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AmbiguousStep",
+    "ComponentError",
     "ProjectError",
     "RegistrationError",
     "StepwellError",

@@ -10,6 +10,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, final
 
 from stepwell.checking import CheckedFile
+from stepwell.component import Component, ComponentState
+from stepwell.components import own_components
 from stepwell.diagnostics import Diagnostic, Severity
 from stepwell.layers import Layer
 from stepwell.load import Loaded
@@ -89,6 +91,8 @@ class Health:
         watching: what the watch does; ``None`` when there is none.
         counters: how often things happened since the registry was opened.
         recommendations: what to do, in sentences, the most important first.
+        lost_components: how many components are declared and not there, or could be in several places;
+            ``None`` where nobody looked into the sources.
     """
 
     status: Status
@@ -105,14 +109,16 @@ class Health:
     watching: WatchState | None
     counters: Mapping[str, int]
     recommendations: tuple[str, ...]
+    lost_components: int | None = None
 
 
-def health(store: Store, watching: WatchState | None = None) -> Health:
+def health(store: Store, watching: WatchState | None = None, *, components: bool = False) -> Health:
     """How it stands with a registry at this instant.
 
     Args:
         store: what holds it.
         watching: what its watch does.
+        components: whether to look for the parts of steps in the sources, too.
     """
     from stepwell.conflicts import conflicts
 
@@ -120,9 +126,11 @@ def health(store: Store, watching: WatchState | None = None) -> Health:
     met = conflicts(snapshot)
     counters = {name: store.counts[name] for name in COUNTERS}
     found = Counter(diagnostic.severity for diagnostic in seen.diagnostics)
-    advice = _Advice(seen, snapshot, registered, store.is_current, met, watching, counters)
+    lost = _lost_components(snapshot) if components else ()
+    advice = _Advice(seen, snapshot, registered, store.is_current, met, watching, counters, lost)
+    status = _status(seen, snapshot, store.is_current)
     return Health(
-        status=_status(seen, snapshot, store.is_current),
+        status=Status.DEGRADED if lost and status is Status.OK else status,
         digest=snapshot.digest,
         current=store.is_current,
         workspaces=len(snapshot.workspaces),
@@ -136,6 +144,17 @@ def health(store: Store, watching: WatchState | None = None) -> Health:
         watching=watching,
         counters=MappingProxyType(counters),
         recommendations=tuple(advice.sentences()),
+        lost_components=len(lost) if components else None,
+    )
+
+
+def _lost_components(snapshot: Snapshot) -> tuple[tuple[str | None, str, Component], ...]:
+    """The workspace, step and part of every component that is declared and gone, or ambiguous."""
+    return tuple(
+        (view.workspace, step.name, one)
+        for view in (snapshot.core, *map(snapshot.view, snapshot.workspaces))
+        for step, one in own_components(snapshot, view)
+        if one.candidates or (one.state is ComponentState.MISSING and one.declared_at is not None)
     )
 
 
@@ -217,12 +236,14 @@ class _Advice:
     conflicts: tuple[Conflict, ...]
     watching: WatchState | None
     counters: Mapping[str, int]
+    lost: tuple[tuple[str | None, str, Component], ...]
 
     def sentences(self) -> Iterator[str]:
         yield from self._on_files()
         yield from self._on_plugins()
         yield from self._on_registered()
         yield from self._on_conflicts()
+        yield from self._on_components()
         yield from self._on_the_rest()
 
     def _on_files(self) -> Iterator[str]:
@@ -270,6 +291,15 @@ class _Advice:
             yield (
                 f"Give the definitions of {_some(ambiguous)} different priorities: without a workspace "
                 "nothing tells them apart, and `stepwell conflicts` shows them."
+            )
+
+    def _on_components(self) -> Iterator[str]:
+        if self.lost:
+            workspace, step, one = self.lost[0]
+            shown = f" --workspace {workspace}" if workspace else ""
+            yield (
+                f"Mend {_counted(len(self.lost), 'component')} that cannot be loaded, such as the {one.kind} "
+                f"of `{step}`: `stepwell components --missing{shown}` tells why."
             )
 
     def _on_the_rest(self) -> Iterator[str]:

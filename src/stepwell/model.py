@@ -67,6 +67,8 @@ class _Record:
     _digest: str = field(default="", init=False)
 
     FIELDS: ClassVar[tuple[str, ...]] = ()
+    LATER: ClassVar[frozenset[str]] = frozenset()
+    """Fields that came later: they count in the digest only where they are stated, so that others stay."""
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
@@ -101,7 +103,10 @@ class _Record:
     def digest(self) -> str:
         """A hash of all that it says, whatever its files look like."""
         if not self._digest:  # computed once, when first asked for
-            digest = _digest_of(type(self).__name__, [getattr(self, name) for name in self.FIELDS])
+            said: list[Any] = [getattr(self, name) for name in self.FIELDS if name not in self.LATER]
+            later = sorted(name for name in self.LATER if getattr(self, name) is not None)
+            said += ([name, getattr(self, name)] for name in later)
+            digest = _digest_of(type(self).__name__, said)
             object.__setattr__(self, "_digest", digest)
         return self._digest
 
@@ -127,8 +132,12 @@ class StepDefinition(_Record):
         "conflict_resolution_strategy",
         "aliases",
         "deprecated",
+        "components",
+        "interface",
+        "examples",
         "extensions",
     )
+    LATER = frozenset({"components", "interface", "examples"})
 
     @property
     def sagemaker_step_type(self) -> str | None:
@@ -189,6 +198,21 @@ class StepDefinition(_Record):
         """That it should no longer be used, and what to use."""
         stated = self.data.get("deprecated")
         return None if stated is None else Deprecation(**stated)
+
+    @property
+    def components(self) -> Mapping[str, str] | None:
+        """Where its parts are declared to lie, by kind; ``View.components`` finds the rest."""
+        return self.data.get("components")
+
+    @property
+    def interface(self) -> Mapping[str, Any] | None:
+        """What goes in, what comes out and what its script needs, as the schema names it."""
+        return self.data.get("interface")
+
+    @property
+    def examples(self) -> tuple[Mapping[str, Any], ...] | None:
+        """Configurations that it can be built with: keyword arguments of its configuration class."""
+        return self.data.get("examples")
 
     def _stated_or_conventional(self, name: str) -> str | None:
         data = self.data

@@ -50,12 +50,14 @@ class Plugin:
         folder: its folder of definitions, absolute; ``None`` where a callable gives them, or nothing does.
         given: what the callable gave.
         fault: why there is nothing; empty when all is well.
+        module: the first part of the dotted name that it names, whose sources hold its components.
     """
 
     package: str
     folder: str | None = None
     given: tuple[Any, ...] = ()
     fault: str = ""
+    module: str = ""
 
 
 def find_plugins() -> tuple[Plugin, ...]:
@@ -120,7 +122,9 @@ def _found(point: EntryPoint) -> Plugin:
                     package, fault=f"`{point.value}` gives a {type(given).__name__}, not a list of steps"
                 )
             return Plugin(
-                package, given=tuple(dict(one) if isinstance(one, Mapping) else one for one in given)
+                package,
+                given=tuple(dict(one) if isinstance(one, Mapping) else one for one in given),
+                module=form["module"].partition(".")[0],
             )
         folder = _folder(form["module"])
     except Exception as error:  # noqa: BLE001 - a package's code may raise anything; it is logged and told
@@ -129,7 +133,7 @@ def _found(point: EntryPoint) -> Plugin:
     if folder is None:
         return Plugin(package, fault=f"there is no folder `{point.value}`")
     _log.debug("the package %s brings the folder %s", package, folder)
-    return Plugin(package, folder)
+    return Plugin(package, folder, module=form["module"].partition(".")[0])
 
 
 def _folder(module: str) -> str | None:

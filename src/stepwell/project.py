@@ -18,6 +18,8 @@ from stepwell.trees import EntryKind, Folder, Tree, read_document
 __all__ = [
     "CONFIG_NAME",
     "RESERVED_ID",
+    "Alignment",
+    "Components",
     "FreezeTarget",
     "Project",
     "References",
@@ -69,6 +71,33 @@ class References:
 
 @final
 @dataclass(frozen=True, slots=True)
+class Components:
+    """The ``[components]`` table: where the core's classes and scripts lie.
+
+    Args:
+        source: folders of Python sources, relative to the project, in the order of search; ``None`` for
+            those of ``[references]``.
+    """
+
+    source: tuple[str, ...] | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """The ``[alignment]`` table: what the alignment of interfaces takes for granted.
+
+    Args:
+        generic_sources: words for sources that stand for any step of a kind.
+        builder_methods: type of step to the methods that its builder must have; ``all`` for every type.
+    """
+
+    generic_sources: tuple[str, ...] = ()
+    builder_methods: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What ``stepwell.toml`` says, defaults filled in.
 
@@ -83,6 +112,10 @@ class Settings:
         poll: seconds between two looks at all files while watching; 0 to wait for events.
         plugins: whether what installed packages bring is served.
         references: where named classes are looked for; ``None`` where the project does not say.
+        components: where the core's classes and scripts lie.
+        templates: the folder of the team's own templates of workspaces, relative to the project; empty
+            for none.
+        alignment: what the alignment of interfaces takes for granted.
     """
 
     core: str = "registry.d"
@@ -95,6 +128,16 @@ class Settings:
     poll: float = 0.0
     plugins: bool = True
     references: References | None = None
+    components: Components = field(default_factory=Components)
+    templates: str = ""
+    alignment: Alignment = field(default_factory=Alignment)
+
+    @property
+    def component_folders(self) -> tuple[str, ...]:
+        """The folders of the core's Python sources, in the order of search."""
+        if self.components.source is not None:
+            return self.components.source
+        return (self.references or References()).source
 
     def first(self, workspace: str | None) -> tuple[str, ...]:
         """The names that open a view's table: as its own frozen module says, or else the core's."""
@@ -224,11 +267,15 @@ def _check(document: Document, data: Mapping[str, Any], prefix: Pointer) -> list
         value = paths.get(key) if isinstance(paths, Mapping) else None
         if isinstance(value, str) and not _stays_inside(value):
             found.append((_outside(document, (*prefix, "paths", key), value), {"paths"}))
-    sources = _inside(data, ("references", "source"))
-    for place, value in enumerate(sources if isinstance(sources, tuple) else ()):
-        if isinstance(value, str) and not _stays_inside(value):
-            pointer = (*prefix, "references", "source", place)
-            found.append((_outside(document, pointer, value), {"references"}))
+    templates = _inside(data, ("templates", "path"))
+    if isinstance(templates, str) and not _stays_inside(templates):
+        found.append((_outside(document, (*prefix, "templates", "path"), templates), {"templates"}))
+    for table in ("references", "components"):
+        sources = _inside(data, (table, "source"))
+        for place, value in enumerate(sources if isinstance(sources, tuple) else ()):
+            if isinstance(value, str) and not _stays_inside(value):
+                pointer = (*prefix, table, "source", place)
+                found.append((_outside(document, pointer, value), {table}))
     targets = data.get("freeze", ())
     for place, target in enumerate(targets if isinstance(targets, tuple) else ()):
         output = target.get("output") if isinstance(target, Mapping) else None
@@ -275,12 +322,15 @@ def _settings(data: Mapping[str, Any]) -> Settings:
         freeze=tuple(FreezeTarget(**target) for target in data.get("freeze", ())),
         poll=data.get("watch", {}).get("poll", 0.0),
         plugins=data.get("plugins", {}).get("enabled", True),
-        references=_references(data["references"]) if "references" in data else None,
+        references=References(**_with_folders(data["references"])) if "references" in data else None,
+        components=Components(**_with_folders(data.get("components", {}))),
+        templates=data.get("templates", {}).get("path", "").rstrip("/"),
+        alignment=Alignment(**data.get("alignment", {})),
     )
 
 
-def _references(table: Mapping[str, Any]) -> References:
+def _with_folders(table: Mapping[str, Any]) -> dict[str, Any]:
     said = dict(table)
     if "source" in said:
         said["source"] = tuple(dict.fromkeys(folder.rstrip("/") for folder in said["source"]))
-    return References(**said)
+    return said

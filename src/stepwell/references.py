@@ -7,6 +7,7 @@ from typing import Final
 
 from stepwell import rules
 from stepwell.checking import hide
+from stepwell.components import own_components, own_folder, source_folders
 from stepwell.diagnostics import Diagnostic, Span, in_order
 from stepwell.documents import Document
 from stepwell.layers import Layer
@@ -23,17 +24,6 @@ _NOT_IN_FILES: Final = frozenset({Layer.PLUGIN, Layer.RUNTIME})
 """Layers whose definitions name classes that lie in installed packages."""
 
 
-def source_folders(project: Project, workspaces: Iterable[str]) -> tuple[str, ...]:
-    """The folders to index: those of the configuration, and the ``src/`` of each workspace.
-
-    Args:
-        project: the project.
-        workspaces: the ids of its workspaces.
-    """
-    table = project.settings.references or References()
-    return (*table.source, *(_own_folder(project, one) for one in workspaces))
-
-
 def check_references(
     project: Project, snapshot: Snapshot, index: SourceIndex, workspace: str | None = None
 ) -> tuple[Diagnostic, ...]:
@@ -48,7 +38,7 @@ def check_references(
     table = project.settings.references or References()
     active = rules.active(rules.REFERENCE_RULES, project.settings.severities)
     core = SourceView(index, table.source)
-    own = {one: SourceView(index, (_own_folder(project, one),)) for one in snapshot.workspaces}
+    own = {one: SourceView(index, (own_folder(project, one),)) for one in snapshot.workspaces}
     failures = [file for file in index.files.values() if file.failure is not None]
     views = [snapshot.core, *(snapshot.view(one) for one in own if workspace in (None, one))]
     found: list[Diagnostic] = []
@@ -58,7 +48,8 @@ def check_references(
         sees = core if one is None else SourceView(index, (*own[one].folders, *table.source))
         failed = _of_view(failures, core, None if one is None else own[one])
         references = tuple(_named_in(view, snapshot.core))
-        scope = ReferenceScope(view.title, references, sees, elsewhere, failed, table, project.root)
+        parts = tuple(own_components(snapshot, view))
+        scope = ReferenceScope(view.title, references, sees, elsewhere, failed, table, project.root, parts)
         found += rules.run(active, scope)
     ignores = tuple(_ignores(views))
     shown, used = hide(found, ignores)
@@ -67,10 +58,6 @@ def check_references(
         judged = rules.active(rules.REFERENCE_IGNORE_RULES, project.settings.severities)
         shown = (*shown, *rules.run(judged, unused))
     return in_order(shown)
-
-
-def _own_folder(project: Project, workspace: str) -> str:
-    return f"{project.settings.workspaces}/{workspace}/src"
 
 
 def _of_view(failures: list[SourceFile], core: SourceView, own: SourceView | None) -> tuple[SourceFile, ...]:

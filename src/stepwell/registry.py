@@ -6,10 +6,11 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from enum import Enum
-from functools import cache
+from functools import cache as once
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, final
 
+from stepwell.components import SourceCode
 from stepwell.context import active_workspace
 from stepwell.diagnostics import Diagnostic
 from stepwell.load import FindPlugins, Progress, load
@@ -52,6 +53,7 @@ class Registry:
         progress: told how far the first reading is.
         environment: the environment variables, which may name the workspace in effect.
         plugins: finds what installed packages bring; asked once, unless the project serves none.
+        cache: a folder of the user in which what Python files define is kept; ``None`` to keep nothing.
     """
 
     __slots__ = ("_environment", "_store", "_watch")
@@ -63,10 +65,13 @@ class Registry:
         progress: Progress | None = None,
         environment: Mapping[str, str] = _NO_ENVIRONMENT,
         plugins: FindPlugins = tuple,
+        cache: str | None = None,
     ) -> None:
         self._environment = environment
-        find = cache(plugins)
-        self._store = Store(load(project, today(), progress, find), today, find)
+        find = once(plugins)
+        loaded = load(project, today(), progress, find)
+        code = SourceCode(project, loaded.layout.workspaces, find, cache)
+        self._store = Store(loaded, today, find, code)
         self._watch: Watch | None = None
 
     def __repr__(self) -> str:
@@ -91,6 +96,14 @@ class Registry:
     def files(self) -> int:
         """How many files were read."""
         return self._store.seen.files
+
+    @property
+    def code(self) -> SourceCode:
+        """The project's Python sources at this instant, in which the parts of its steps lie."""
+        code = self._store.snapshot.core.code
+        if not isinstance(code, SourceCode):
+            raise TypeError("the registry's own views have its sources")
+        return code
 
     @property
     def snapshot(self) -> Snapshot:
@@ -218,11 +231,15 @@ class Registry:
 
         return register(self._store, definition, workspace, validator, replace)
 
-    def health(self) -> Health:
-        """How it stands with the registry at this instant, and what to do about it."""
+    def health(self, *, components: bool = False) -> Health:
+        """How it stands with the registry at this instant, and what to do about it.
+
+        Args:
+            components: whether to look for the parts of steps in the sources, too, which reads them.
+        """
         from stepwell.health import health
 
-        return health(self._store, self.watching)
+        return health(self._store, self.watching, components=components)
 
     def watch(self, poll: float | None = None, *, tell: Callable[[str], object] | None = None) -> Watch:
         """Follow the files: ``with registry.watch(): ...``, or ``start`` and ``stop`` of the answer.

@@ -135,7 +135,7 @@ def _laid_over(view: View, laid: Iterable[StepDefinition], core: View | None) ->
     table = LayeredTable(
         MappingProxyType(above), under, steps.first, MappingProxyType({**steps.covered, **covered})
     )
-    return View(view.workspace, table, view.hyperparameters, view.diagnostics)
+    return View(view.workspace, table, view.hyperparameters, view.diagnostics, view.code)
 
 
 @final

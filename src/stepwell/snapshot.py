@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Final, TypeVar, final
+from typing import Any, Final, Protocol, TypeVar, final
 
+from stepwell.component import COMPONENT_KINDS, Component
 from stepwell.diagnostics import Diagnostic
-from stepwell.errors import UnknownStep, UnknownWorkspace
+from stepwell.errors import ComponentError, UnknownStep, UnknownWorkspace
 from stepwell.layered_table import Immutable, LayeredTable
 from stepwell.layers import Origin
 from stepwell.merge import origins
@@ -18,7 +19,7 @@ from stepwell.model import HyperparameterDefinition, StepDefinition, Workspace
 from stepwell.naming import closest
 from stepwell.schema import defaults, fields, fields_of
 
-__all__ = ["LEGACY_FIELDS", "Explanation", "LayeredTable", "Snapshot", "View"]
+__all__ = ["LEGACY_FIELDS", "Code", "Explanation", "LayeredTable", "Snapshot", "View"]
 
 T = TypeVar("T")
 
@@ -52,6 +53,28 @@ class Explanation:
     losers: tuple[Origin, ...]
 
 
+class Code(Protocol):
+    """The Python sources of a project at one instant, as the views of a Snapshot ask for them."""
+
+    def components(self, workspace: str | None, step: StepDefinition) -> Mapping[str, Component]:
+        """Where every part of a step is, by kind.
+
+        Args:
+            workspace: who sees it; ``None`` for the core.
+            step: as that view serves it.
+        """
+
+    def load(self, workspace: str | None, step: StepDefinition, component: Component) -> Any:
+        """Import a part of a step.
+
+        Raises:
+            ComponentError: it is not there, or its import fails.
+        """
+
+    def has_own(self, workspace: str) -> bool:
+        """Whether a workspace has any sources of its own."""
+
+
 @final
 class View(Immutable, Mapping[str, StepDefinition]):
     """What one workspace sees: its steps by name in table order, and its hyperparameter classes.
@@ -61,6 +84,7 @@ class View(Immutable, Mapping[str, StepDefinition]):
         steps: the steps.
         hyperparameters: the hyperparameter classes by name.
         diagnostics: what was found in the files that this view is made of.
+        code: the sources in which the parts of its steps lie; ``None`` for a view that was read without.
     """
 
     def __init__(
@@ -69,12 +93,14 @@ class View(Immutable, Mapping[str, StepDefinition]):
         steps: LayeredTable[StepDefinition],
         hyperparameters: LayeredTable[HyperparameterDefinition],
         diagnostics: tuple[Diagnostic, ...] = (),
+        code: Code | None = None,
     ) -> None:
         self.__dict__.update(
             workspace=workspace,
             steps=steps,
             hyperparameters=hyperparameters,
             diagnostics=diagnostics,
+            code=code,
             _above=steps.above,
             _below=steps.below,
         )
@@ -83,6 +109,7 @@ class View(Immutable, Mapping[str, StepDefinition]):
     steps: LayeredTable[StepDefinition]
     hyperparameters: LayeredTable[HyperparameterDefinition]
     diagnostics: tuple[Diagnostic, ...]
+    code: Code | None
     _above: Mapping[str, StepDefinition]
     _below: Mapping[str, StepDefinition]
 
@@ -188,6 +215,77 @@ class View(Immutable, Mapping[str, StepDefinition]):
         explained = (self.explain(definition.name, path) for path in paths)
         return tuple(one for one in explained if one.winner.how != "not stated")
 
+    def components(self, step: str) -> Mapping[str, Component]:
+        """Where every part of a step is: its builder, configuration class, contract and so on, by kind.
+
+        No Python is run.
+
+        Args:
+            step: a step's name or alias.
+
+        Raises:
+            UnknownStep: when the view has no such step.
+            ComponentError: when the view was read without the project's sources.
+        """
+        found = self._components.get(step)
+        if found is not None:
+            return found
+        definition = self[step]
+        if self.code is None:
+            raise self._without_code(definition)
+        return self._components.setdefault(step, self.code.components(self.workspace, definition))
+
+    def load(self, step: str, kind: str) -> Any:
+        """Import a part of a step in the workspace's own world, and give the class or function.
+
+        What was loaded once stays what it is here, whatever is edited later; a script without a name
+        is given as its module.
+
+        Args:
+            step: a step's name or alias.
+            kind: ``builder``, ``config``, ``contract``, ``spec``, ``script`` or ``hyperparameters``.
+
+        Raises:
+            UnknownStep: when the view has no such step.
+            LookupError: when there is no such kind.
+            ComponentError: when the part is not there or could be several, or its import fails.
+        """
+        try:
+            return self._parts[step, kind]
+        except KeyError:
+            pass
+        if kind not in COMPONENT_KINDS:
+            near = closest(kind, COMPONENT_KINDS)
+            hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(COMPONENT_KINDS)}"
+            raise LookupError(f"there is no kind of component `{kind}` ({hint})")
+        component = self.components(step)[kind]
+        definition = self[step]
+        if self.code is None:
+            raise self._without_code(definition)
+        return self._parts.setdefault((step, kind), self.code.load(self.workspace, definition, component))
+
+    def with_code(self, code: Code) -> View:
+        """The same view over other sources; itself if they are its own."""
+        if self.code is code:
+            return self
+        other = View.__new__(View)
+        kept = {key: value for key, value in self.__dict__.items() if key not in _OF_CODE}
+        other.__dict__.update(kept, code=code)
+        return other
+
+    @cached_property
+    def _components(self) -> dict[str, Mapping[str, Component]]:
+        return {}
+
+    @cached_property
+    def _parts(self) -> dict[tuple[str, str], Any]:
+        return {}
+
+    def _without_code(self, step: StepDefinition) -> ComponentError:
+        path = step.sources[0].document.path if step.sources else step.name
+        fault = f"the view of {self.title} was read without the project's sources"
+        return ComponentError(step.name, self.workspace, path, 1, fault)
+
     def _first_by(self, field: str, value: str) -> StepDefinition | None:
         names = self._index[field].get(value)
         return self.steps[names[0]] if names else None
@@ -238,6 +336,14 @@ class Snapshot(Immutable):
         except KeyError:
             raise UnknownWorkspace(workspace, closest(workspace, self._views, 3)) from None
 
+    def with_code(self, code: Code) -> Snapshot:
+        """The same definitions over other sources; views that have these already stay what they are."""
+        views = {one: self._views[one].with_code(code) for one in self.workspaces}
+        core = self.core.with_code(code)
+        if core is self.core and all(views[one] is self._views[one] for one in views):
+            return self
+        return Snapshot(core, self.workspaces, views)
+
     @cached_property
     def owners(self) -> Mapping[str, tuple[str, ...]]:
         """For every name that a workspace lays above the core's steps, the workspaces that do; ids sorted."""
@@ -277,6 +383,10 @@ class Snapshot(Immutable):
                 f"\n{workspace_id} {self._views[workspace_id].digest} {workspace.digest}".encode("ascii")
             )
         return digest.hexdigest()
+
+
+_OF_CODE: Final = frozenset({"code", "_components", "_parts"})
+"""What a view knows from its sources."""
 
 
 def _fields_of(definition: StepDefinition) -> tuple[str, ...]:

@@ -13,18 +13,18 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import final
+from typing import Protocol, final
 
 from stepwell.changes import Changes, changes_between
 from stepwell.diagnostics import Diagnostic, Severity, Span
 from stepwell.errors import ProjectError
 from stepwell.load import FindPlugins, Loaded, collector_paused, load
-from stepwell.project import CONFIG_NAME, open_project
+from stepwell.project import CONFIG_NAME, Project, open_project
 from stepwell.reloading import reload
 from stepwell.runtime import Registered, with_one_more, with_registered
-from stepwell.snapshot import Snapshot
+from stepwell.snapshot import Code, Snapshot
 
-__all__ = ["Event", "Store", "Subscription"]
+__all__ = ["Event", "RenewedCode", "Store", "Subscription"]
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +40,15 @@ Subscriber = Callable[["Event"], object]
 Prepare = Callable[[Loaded, Snapshot, tuple[Registered, ...]], Registered]
 
 
+class RenewedCode(Code, Protocol):
+    """Sources that are renewed with the Snapshot."""
+
+    def renew(
+        self, changed: Iterable[str] | None, project: Project, workspaces: Iterable[str]
+    ) -> RenewedCode:
+        """The sources after a change; themselves where nothing differs."""
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -51,7 +60,7 @@ class Event:
         new: the Snapshot that was made, served or not.
         diagnostics: everything that is found in the files as they are now.
         seconds: how long the work took.
-        cause: ``reload``, ``register`` or ``remove``.
+        cause: ``reload``, ``register`` or ``remove``; ``code`` where only Python sources changed.
         at: when it happened, in seconds since 1970.
     """
 
@@ -102,9 +111,18 @@ class Store:
         loaded: the first load of the project.
         today: gives the date to hold deprecations against.
         plugins: finds what installed packages bring.
+        code: the project's Python sources; without them no view knows where the parts of its steps are.
     """
 
-    def __init__(self, loaded: Loaded, today: Callable[[], date], plugins: FindPlugins = tuple) -> None:
+    def __init__(
+        self,
+        loaded: Loaded,
+        today: Callable[[], date],
+        plugins: FindPlugins = tuple,
+        code: RenewedCode | None = None,
+    ) -> None:
+        loaded = _with_code(loaded, code)
+        self._code = code
         self._today = today
         self._plugins = plugins
         self._lost = False  # whether there was no project when it was last looked for
@@ -152,20 +170,26 @@ class Store:
         """
         with self._writing:
             began = time.perf_counter()
-            before, seen = self._seen, self._read(changed)
+            hints = None if changed is None else frozenset(changed)
+            before, seen = self._seen, self._read(hints)
+            has_new_code = self._renew_code(hints, seen)
+            seen = _with_code(seen, self._code)
             self._seen = seen
             old = self._snapshot
-            if _says_the_same(before, seen):
-                if self._good is before:  # lines may have moved, which explanations tell
-                    self._good = seen
-                    self._snapshot = with_registered(seen.snapshot, self._registered)
-                return None
-            accepted = not _new_errors(self._good, seen)
-            new = with_registered(seen.snapshot, self._registered)
-            if accepted:
+            same = _says_the_same(before, seen)
+            takes_it = self._good is before if same else not _new_errors(self._good, seen)
+            if takes_it:  # also where it says the same: lines may have moved, which explanations tell
                 self._good = seen
-                self._snapshot = new
-            event = Event(accepted, old, new, seen.diagnostics, time.perf_counter() - began)
+            elif has_new_code:
+                self._good = _with_code(self._good, self._code)
+            if takes_it or has_new_code:
+                self._snapshot = with_registered(self._good.snapshot, self._registered)
+            if same and not has_new_code:
+                return None
+            accepted = same or takes_it
+            new = self._snapshot if accepted else with_registered(seen.snapshot, self._registered)
+            cause = "code" if same else "reload"
+            event = Event(accepted, old, new, seen.diagnostics, time.perf_counter() - began, cause)
             self.counts["reloads" if accepted else "refusals"] += 1
             if accepted:
                 self.last_reload = event
@@ -232,8 +256,16 @@ class Store:
         with self._writing:
             self._subscriptions = tuple(one for one in self._subscriptions if one is not subscription)
 
-    def _read(self, changed: Iterable[str] | None) -> Loaded:
-        hints = None if changed is None else frozenset(changed)
+    def _renew_code(self, hints: frozenset[str] | None, seen: Loaded) -> bool:
+        """Whether the Python sources are other ones now, for anybody who asked for something in them."""
+        before = self._code
+        if before is not None:
+            self._code = before.renew(hints, seen.project, seen.layout.workspaces)
+        return self._code is not before
+
+    def _read(self, hints: frozenset[str] | None) -> Loaded:
+        if hints and all(path.endswith(".py") for path in hints) and not self._lost:
+            return self._seen
         whole = hints is None or hints & {CONFIG_NAME, "pyproject.toml"} or self._lost
         if hints is None or whole or self._today() != self._seen.today:
             return self._read_all()
@@ -270,6 +302,13 @@ class Store:
         except Exception:  # noqa: BLE001 - a subscriber may raise anything; it is logged and counted
             self.count("subscriber_failures")
             _log.exception("a subscriber failed; the others are told all the same")
+
+
+def _with_code(loaded: Loaded, code: Code | None) -> Loaded:
+    if code is None:
+        return loaded
+    snapshot = loaded.snapshot.with_code(code)
+    return loaded if snapshot is loaded.snapshot else replace(loaded, snapshot=snapshot)
 
 
 def _says_the_same(before: Loaded, seen: Loaded) -> bool:

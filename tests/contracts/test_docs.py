@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = [
     str(page.relative_to(REPOSITORY).as_posix())
-    for pattern in ("README.md", "docs/tutorial.md", "docs/how-to/*.md", "docs/reference/*.md")
+    for pattern in ("README.md", "docs/tutorial*.md", "docs/how-to/*.md", "docs/reference/*.md")
     for page in sorted(REPOSITORY.glob(pattern))
 ]
 

@@ -326,7 +326,14 @@ def test_live_package(tmp_path: Path) -> None:
     write_project(tmp_path)
     expected = {
         "has_workspaces": True,
-        "own": ["registry", "use"],
+        "own": ["builder_registry", "registry", "use"],
+        "builders": [
+            "StepBuilderRegistry",
+            "get_global_registry",
+            "list_global_step_types",
+            "register_builder",
+            "register_global_builder",
+        ],
         "hyperparameters": {name: class_row(name) for name in sorted(HYPERPARAMETERS)},
     }
     outcome = probe_live(tmp_path, "", "package_contract", expected)

@@ -31,7 +31,23 @@ WORD = r"^[A-Za-z0-9_]+$(?!\n)"
 WORD_OR_EMPTY = r"^[A-Za-z0-9_]*$(?!\n)"
 DATE = r"^[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$(?!\n)"
 
+PYTHON_FILE = (
+    r"^(?![/ ])(?!(.*/)?\.{0,2}/)[^\u0000-\u001F\u007F-\u009F\u2028\u2029:\\]*"
+    r"[^\u0000-\u001F\u007F-\u009F\u2028\u2029:\\/]\.py"
+)
+NAME_IN_A_FILE = PYTHON_FILE + r":[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$(?!\n)"
+FILE_PERHAPS_A_NAME = PYTHON_FILE + r"(:[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*)?$(?!\n)"
+NOT_INSIDE = ("/a.py:B", "./a.py:B", "../a.py:B", "a/../b.py:C", "a//b.py:C", "C:/a.py:B", "a\\b.py:C")
+
 PATTERNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    NAME_IN_A_FILE: (
+        ("a.py:B", "a/b.py:B.C", "..a/b.py:C", "é ü/b.py:C"),
+        (*NOT_INSIDE, "a.py", "a.py:", "a.txt:B", "a.py:B\n", ".py:A", "a/.py:A", " a.py:A", "a\x00.py:B"),
+    ),
+    FILE_PERHAPS_A_NAME: (
+        ("a.py", "a/b.py", "a/b.py:main"),
+        (*NOT_INSIDE, "../a.py", "a", "a.py:", "a.txt", "a.py\n", ".py"),
+    ),
     IDENTIFIER: (
         ("A", "_a1", "XGBoostTraining"),
         ("", "1a", "a-b", "a b", "a.b", "é", "\u0410", "a\u0663", "a\n", "\na"),
@@ -209,6 +225,8 @@ def test_an_override_has_the_fields_of_what_it_patches_and_null_where_one_can_go
             field["enum"] = [*field["enum"], None]
         if "properties" in field:
             field["properties"] = {key: removable(below) for key, below in field["properties"].items()}
+        if isinstance(field.get("additionalProperties"), dict):
+            field["additionalProperties"] = removable(field["additionalProperties"])
         return field
 
     base = copy.deepcopy(SCHEMAS[patched])

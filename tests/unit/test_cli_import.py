@@ -470,15 +470,14 @@ description: 'Do: it'
 # odd, and
 # explained
 config_class: AlphaStepConfig
-x-interface:
+# none
+interface:
   node_type: internal
+  inputs: {}
+  x-text: "a\\n  b\\n"
+x-interface:
   registry:
     requires: sdk  # hard
-  contract:
-    inputs: {}  # none
-    text: |
-      a
-        b
 """
     )
 
@@ -494,7 +493,7 @@ def test_an_interface_and_the_table_are_put_together(run_stepwell: RunStepwell, 
     ]
     written = files_in(tmp_path)["registry.d/steps/alpha.yaml"]
     assert written.startswith(
-        "name: Alpha\nsagemaker_step_type: Processing\ndescription: Come last.\nx-interface:\n"
+        "name: Alpha\nsagemaker_step_type: Processing\ndescription: Come last.\n# none\ninterface:\n"
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import stepwell
+from stepwell.alignment import align, every_finding
 from stepwell.references import check_references, source_folders
 from stepwell.rules import FIXED_PAGES, RULES, page_of
 from stepwell.sources import index_sources
@@ -94,6 +95,10 @@ def ids_found(root: Path) -> set[str]:
         folders = source_folders(registry.project, registry.workspaces)
         index = index_sources(registry.project.root, folders)
         found = (*found, *check_references(registry.project, registry.snapshot, index))
+    if any(step.interface is not None for step in registry.view().values()):
+        views = (registry.view(), *map(registry.view, registry.workspaces))
+        aligned = align(registry.project, registry.snapshot, registry.code.index(), views)
+        found = (*found, *every_finding(registry.project, aligned, judge_ignores=True))
     return {one.id for one in found}
 
 

@@ -24,6 +24,7 @@ __all__ = ["run"]
 COMMANDS: Final = MappingProxyType(
     {
         "check": "check",
+        "align": "align",
         "list": "list_steps",
         "show": "show",
         "explain": "explain",
@@ -33,6 +34,7 @@ COMMANDS: Final = MappingProxyType(
         "snapshot": "snapshot",
         "impact": "impact",
         "log": "log",
+        "components": "components",
         "freeze": "freeze",
         "watch": "watch",
         "doctor": "doctor",
@@ -40,6 +42,8 @@ COMMANDS: Final = MappingProxyType(
         "explain-rule": "explain_rule",
         "init": "init",
         "import": "import_registry",
+        "workspace": "workspace",
+        "new": "new_step",
     }
 )
 """Every command and its module."""

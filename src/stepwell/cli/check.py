@@ -31,6 +31,7 @@ Examples:
   stepwell check --workspace alice --format github
   stepwell check --references
   stepwell check --since main
+  stepwell check --alignment
 """
 
 
@@ -56,6 +57,11 @@ Examples:
     metavar="REV",
     help="Only what came since a change left REV: what is not found at the merge base of REV and HEAD.",
 )
+@click.option(
+    "--alignment/--no-alignment",
+    default=False,
+    help="Hold interfaces against scripts, other steps, builders and configurations, as `align` does.",
+)
 @project_options
 def command(
     paths: tuple[str, ...],
@@ -64,6 +70,7 @@ def command(
     fail_on: str,
     references: bool | None,
     since: str | None,
+    alignment: bool,
     asked: Asked,
 ) -> int:
     """Check the project's definitions, overlays and configuration.
@@ -85,6 +92,14 @@ def command(
         from stepwell.cli.sources import check_sources
 
         found = in_order((*found, *check_sources(registry, view.workspace, asked)))
+    if alignment and since is not None:
+        raise click.UsageError(
+            "--alignment looks at the files as they are, so it cannot be limited by --since"
+        )
+    if alignment:
+        from stepwell.cli.align import check_alignment
+
+        found = in_order((*found, *check_alignment(registry, view.workspace, asked)))
     older: tuple[Diagnostic, ...] = ()
     title = ""
     if since is not None:

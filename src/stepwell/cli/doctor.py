@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stepwell.cli.opening import Asked, format_option, open_registry, project_options
+from stepwell.cli.sources import with_progress
 from stepwell.health import Health, LayerHealth, Status
 
 if TYPE_CHECKING:
@@ -26,11 +27,13 @@ Examples:
 @format_option("text", "json")
 @project_options
 def command(form: str, asked: Asked) -> int:
-    """Tell how it stands with the project: every layer, all conflicts, and what to do.
+    """Tell how it stands with the project: every layer, all conflicts, components, and what to do.
 
     The exit code is 1 unless all is well.
     """
-    told = open_registry(asked).health()
+    registry = open_registry(asked)
+    with_progress(asked, registry.code.index)
+    told = registry.health(components=True)
     if form == "json":
         json.dump(_plain(told), sys.stdout, indent=2)
         sys.stdout.write("\n")
@@ -106,6 +109,7 @@ def _plain(told: Health) -> dict[str, Any]:
             "bursts": watching.bursts,
         },
         "counters": dict(told.counters),
+        "lost_components": told.lost_components,
         "recommendations": list(told.recommendations),
     }
 

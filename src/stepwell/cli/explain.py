@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from stepwell.cli.components import component_lines, plain_component
 from stepwell.cli.opening import (
     Asked,
     complete_step,
@@ -18,6 +19,8 @@ from stepwell.cli.opening import (
     terminal_columns,
     workspace_option,
 )
+from stepwell.cli.sources import with_progress
+from stepwell.component import Component
 from stepwell.documents import thaw
 from stepwell.layers import Origin
 from stepwell.render.visible import columns, visible
@@ -38,7 +41,7 @@ Examples:
 def command(step: str, workspace: str | None, form: str, asked: Asked) -> int:
     """Explain where the value of a field comes from, and what lost to it.
 
-    Without FIELD, explain every field that has a value.
+    Without FIELD, explain every field that has a value, and tell where the Python parts of the step are.
     """
     registry, view = open_view(asked, workspace)
     name, dot, field = step.partition(".")
@@ -47,11 +50,22 @@ def command(step: str, workspace: str | None, form: str, asked: Asked) -> int:
         explained = (view.explain(name, field),) if dot else view.explain_all(name)
     except LookupError as error:
         raise click.UsageError(str(error.args[0])) from None
+    parts: tuple[Component, ...] = ()
+    if not dot:
+        with_progress(asked, registry.code.index)
+        parts = tuple(view.components(name).values())
     if form == "json":
-        json.dump(_plain(view, explained), sys.stdout, indent=2)
+        told = _plain(view, explained)
+        if not dot:
+            told["components"] = [plain_component(one) for one in parts]
+        json.dump(told, sys.stdout, indent=2)
         sys.stdout.write("\n")
     else:
         sys.stdout.writelines(f"{line}\n" for line in _lines(view, explained))
+        known = [one for one in parts if one.place is not None or one.candidates or one.declared_at]
+        if known:
+            sys.stdout.write(f"{name}: components in {view.title}\n")
+            sys.stdout.writelines(f"{line}\n" for line in component_lines(known))
     return 0
 
 

@@ -31,6 +31,7 @@ from stepwell.snapshot import View
 
 __all__ = [
     "Asked",
+    "cache_folder",
     "color_wanted",
     "complete_step",
     "configuration_of",
@@ -131,12 +132,14 @@ def open_registry(asked: Asked) -> Registry:
     project = _find(asked)
     began = time.monotonic()
     if asked.quiet or not sys.stderr.isatty():
-        registry = Registry(project, date.today, plugins=find_plugins)
+        registry = Registry(project, date.today, plugins=find_plugins, cache=cache_folder())
     else:
         from stepwell.cli.progress import Progress
 
         with Progress() as progress:
-            registry = Registry(project, date.today, progress.tell, plugins=find_plugins)
+            registry = Registry(
+                project, date.today, progress.tell, plugins=find_plugins, cache=cache_folder()
+            )
     if asked.verbose:
         click.echo(f"project: {os.path.join(project.root, configuration_of(project))}", err=True)
         click.echo(f"files read: {registry.files} in {time.monotonic() - began:.2f} s", err=True)
@@ -209,6 +212,14 @@ def step_of(registry: Registry, view: View, name: str) -> StepDefinition:
 def configuration_of(project: Project) -> str:
     """The name of the file that holds a project's settings."""
     return "pyproject.toml" if project.prefix else CONFIG_NAME
+
+
+def cache_folder() -> str | None:
+    """Where this user keeps what can be made again (XDG Base Directory Specification), if anywhere."""
+    said = os.environ.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(said):  # the specification: a relative path is to be ignored
+        said = os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.join(said, "stepwell") if os.path.isabs(said) else None
 
 
 def shows_unicode() -> bool:

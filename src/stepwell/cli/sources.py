@@ -1,8 +1,7 @@
-"""What the commands that look into Python sources share: where the index is kept, and its progress."""
+"""What the commands that look into Python sources share: the check of them, and its progress."""
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -27,20 +26,17 @@ def check_sources(registry: Registry, workspace: str | None, asked: Asked) -> tu
         workspace: whose view; without one the core and all of them.
         asked: how loud.
     """
-    from stepwell.references import check_references, source_folders
-    from stepwell.sources import index_sources
+    from stepwell.references import check_references
 
-    project = registry.project
-    folders = source_folders(project, registry.workspaces)
     began = time.monotonic()
-    index = with_progress(asked, lambda tell: index_sources(project.root, folders, _cache_folder(), tell))
+    index = with_progress(asked, registry.code.index)
     if asked.verbose:
         took = time.monotonic() - began
         click.echo(
             f"indexed {len(index.files)} Python files, {index.parsed} of them parsed, in {took:.2f} s",
             err=True,
         )
-    return check_references(project, registry.snapshot, index, workspace)
+    return check_references(registry.project, registry.snapshot, index, workspace)
 
 
 def with_progress(asked: Asked, work: Callable[[Callable[[int, int], None] | None], T]) -> T:
@@ -56,11 +52,3 @@ def with_progress(asked: Asked, work: Callable[[Callable[[int, int], None] | Non
 
     with Progress() as progress:
         return work(progress.tell)
-
-
-def _cache_folder() -> str | None:
-    """Where this user keeps what can be made again (XDG Base Directory Specification), if anywhere."""
-    said = os.environ.get("XDG_CACHE_HOME", "")
-    if not os.path.isabs(said):  # the specification: a relative path is to be ignored
-        said = os.path.join(os.path.expanduser("~"), ".cache")
-    return os.path.join(said, "stepwell") if os.path.isabs(said) else None

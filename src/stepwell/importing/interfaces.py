@@ -10,15 +10,17 @@ from typing import Any, Final
 from stepwell.diagnostics import Diagnostic
 from stepwell.documents import Document, Pointer
 from stepwell.documents.document import TextMap
+from stepwell.importing.contracts import TAKEN, interface_of
 from stepwell.importing.entries import LEGACY_FIELDS, Entry, fail, in_full
 from stepwell.layers import Layer
 from stepwell.python_tables import Remark
 
-__all__ = ["SUFFIXES", "UNKNOWN", "interface_entry", "is_interface"]
+__all__ = ["INTERFACE", "SUFFIXES", "UNKNOWN", "interface_entry", "is_interface"]
 
 SUFFIXES: Final = (".step.yaml", ".step.yml")
+INTERFACE: Final = "interface"
 UNKNOWN: Final = "x-interface"
-"""The field that holds what an interface file says beyond the registry."""
+"""The field that holds what an interface file says beyond the registry and the interface."""
 
 _COMMENT: Final = re.compile(r"(?:^|(?<=[ \t]))#")
 
@@ -45,10 +47,14 @@ def interface_entry(document: Document) -> Entry | Diagnostic:
     stated = {key: registry[key] for key in LEGACY_FIELDS if registry.get(key) is not None}
     taken = {"name": name, **stated}
     rest = {key: value for key, value in registry.items() if key not in LEGACY_FIELDS or key not in taken}
-    beyond = {key: value for key, value in data.items() if key not in {"step_type", "registry"}}
-    if rest:
-        beyond = {key: rest if key == "registry" else data[key] for key in data if key != "step_type"}
-    fields: dict[str, Any] = {**taken, UNKNOWN: MappingProxyType(beyond)} if beyond else taken
+    interface = interface_of(data)
+    elsewhere = {"step_type", *(() if rest else ("registry",)), *(TAKEN if interface is not None else ())}
+    beyond = {key: rest if key == "registry" else data[key] for key in data if key not in elsewhere}
+    fields: dict[str, Any] = {**taken}
+    if interface is not None:
+        fields[INTERFACE] = interface
+    if beyond:
+        fields[UNKNOWN] = MappingProxyType(beyond)
     places = document.locate(document.text)
     origin: dict[str, Pointer] = {"name": ("step_type",), **{key: ("registry", key) for key in stated}}
     own = TextMap(
@@ -59,6 +65,10 @@ def interface_entry(document: Document) -> Entry | Diagnostic:
     lines = _Lines(document)
     remarks = [Remark(text) for text in lines.comments(("step_type",))]
     remarks += [Remark(text, key) for key in stated for text in lines.comments(("registry", key))]
+    if interface is not None:
+        remarks += [
+            Remark(text, INTERFACE) for key in data if key in TAKEN for text in lines.comments((key,))
+        ]
     verbatim = {UNKNOWN: lines.written(beyond, frozenset(rest))} if beyond else {}
     return Entry("steps", Layer.CORE, None, source, in_full(taken), tuple(remarks), verbatim)
 

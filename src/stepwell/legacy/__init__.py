@@ -6,6 +6,13 @@ or of the working directory upward. ``use`` gives another, ``registry`` is the o
 
 from __future__ import annotations
 
+from stepwell.legacy.builder_registry import (
+    StepBuilderRegistry,
+    get_global_registry,
+    list_global_step_types,
+    register_builder,
+    register_global_builder,
+)
 from stepwell.legacy.exceptions import RegistryError
 from stepwell.legacy.hyperparameter_registry import (
     HYPERPARAMETER_REGISTRY,
@@ -61,6 +68,7 @@ __all__ = [
     "SPEC_STEP_TYPES",
     "STEP_NAMES",
     "RegistryError",
+    "StepBuilderRegistry",
     "clear_workspace_context",
     "get_all_hyperparameter_classes",
     "get_all_hyperparameter_info",
@@ -71,6 +79,7 @@ __all__ = [
     "get_canonical_name_from_file_name",
     "get_config_class_name",
     "get_config_step_registry",
+    "get_global_registry",
     "get_hyperparameter_class_by_model_type",
     "get_module_path",
     "get_sagemaker_step_type",
@@ -89,6 +98,9 @@ __all__ = [
     "has_workspace_conflicts",
     "list_all_step_info",
     "list_available_workspaces",
+    "list_global_step_types",
+    "register_builder",
+    "register_global_builder",
     "set_workspace_context",
     "validate_file_name",
     "validate_hyperparameter_class",
@@ -100,4 +112,5 @@ __all__ = [
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "exceptions", "hyperparameter_registry", "registry", "step_names", "use"])
+    modules = ["builder_registry", "exceptions", "hyperparameter_registry", "step_names"]
+    return sorted([*__all__, *modules, "registry", "use"])

@@ -16,26 +16,47 @@ from stepwell.naming import closest
 from stepwell.project import Project
 from stepwell.rules import (
     alias_collision,
+    ambiguous_component,
     builder_base,
     developer_id_mismatch,
     duplicate_class,
     duplicate_config_class,
     duplicate_definition,
+    duplicate_output_alias,
     file_name_mismatch,
     freeze_target,
+    invalid_requirement,
+    missing_argument,
+    missing_builder_method,
     missing_class,
+    missing_component,
+    missing_config_attribute,
+    missing_entry_point,
     missing_module,
     naming_style,
+    no_compatible_source,
+    no_main,
+    node_type_mismatch,
     not_in_vocabulary,
+    optional_environment,
     override_changes_name,
     override_changes_nothing,
     override_without_base,
     past_removal,
     plugin_hidden,
+    property_path_mismatch,
     shadows_core,
+    source_type_mismatch,
+    undeclared_argument,
+    undeclared_environment,
+    undeclared_path,
+    unknown_source,
     unparsable_source,
+    unused_environment,
     unused_ignore,
+    unused_path,
 )
+from stepwell.rules.alignment_scope import AlignmentScope
 from stepwell.rules.fixed import FIXED_PAGES
 from stepwell.rules.ignores import Ignore, ignores_in
 from stepwell.rules.rule import (
@@ -57,6 +78,8 @@ from stepwell.rules.rule import (
 from stepwell.rules.shadows_core import BY_TOLERANCE
 
 __all__ = [
+    "ALIGNMENT_IGNORE_RULES",
+    "ALIGNMENT_RULES",
     "ALWAYS_TOLD",
     "BY_TOLERANCE",
     "CAN_BE_IGNORED",
@@ -75,6 +98,7 @@ __all__ = [
     "VIEW_RULES",
     "WORKSPACE_RULES",
     "Active",
+    "AlignmentScope",
     "FileScope",
     "FreezeScope",
     "Hidden",
@@ -126,21 +150,61 @@ REFERENCE_RULES: Final[tuple[Rule[ReferenceScope], ...]] = (
     rule_of(missing_module),
     rule_of(duplicate_class),
     rule_of(builder_base),
+    rule_of(missing_component),
+    rule_of(ambiguous_component),
     rule_of(unparsable_source),
 )
 """Those that look into Python sources; they run when a check asks for references."""
 
+ALIGNMENT_RULES: Final[Mapping[int, tuple[Rule[AlignmentScope], ...]]] = MappingProxyType(
+    {
+        1: (
+            rule_of(undeclared_environment),
+            rule_of(unused_environment),
+            rule_of(optional_environment),
+            rule_of(undeclared_argument),
+            rule_of(missing_argument),
+            rule_of(undeclared_path),
+            rule_of(unused_path),
+            rule_of(missing_entry_point),
+            rule_of(no_main),
+        ),
+        2: (
+            rule_of(duplicate_output_alias),
+            rule_of(property_path_mismatch),
+            rule_of(node_type_mismatch),
+            rule_of(invalid_requirement),
+        ),
+        3: (
+            rule_of(no_compatible_source),
+            rule_of(unknown_source),
+            rule_of(source_type_mismatch),
+        ),
+        4: (
+            rule_of(missing_config_attribute),
+            rule_of(missing_builder_method),
+        ),
+    }
+)
+"""Those that hold interfaces against scripts, steps, builders and configurations, by level."""
+
 
 def _unused_whatever_is_asked(scope: tuple[Ignore, ...]) -> Iterator[Finding]:
-    """Leave the ignores of references to the check that looks for them: only it knows what they hide."""
-    return unused_ignore.check(tuple(one for one in scope if one.rule not in _ABOUT_REFERENCES))
+    """Leave the ignores of other checks to these: only they know what they hide."""
+    others = _ABOUT_REFERENCES | _ABOUT_ALIGNMENT
+    return unused_ignore.check(tuple(one for one in scope if one.rule not in others))
 
 
 def _unused_for_references(scope: tuple[Ignore, ...]) -> Iterator[Finding]:
     return unused_ignore.check(tuple(one for one in scope if one.rule in _ABOUT_REFERENCES))
 
 
+def _unused_for_alignment(scope: tuple[Ignore, ...]) -> Iterator[Finding]:
+    return unused_ignore.check(tuple(one for one in scope if one.rule in _ABOUT_ALIGNMENT))
+
+
 _ABOUT_REFERENCES: Final = frozenset(rule.id for rule in REFERENCE_RULES)
+_ABOUT_ALIGNMENT: Final = frozenset(rule.id for level in ALIGNMENT_RULES.values() for rule in level)
 
 IGNORE_RULES: Final[tuple[Rule[tuple[Ignore, ...]], ...]] = (
     replace(rule_of(unused_ignore), check=_unused_whatever_is_asked),
@@ -148,24 +212,25 @@ IGNORE_RULES: Final[tuple[Rule[tuple[Ignore, ...]], ...]] = (
 REFERENCE_IGNORE_RULES: Final[tuple[Rule[tuple[Ignore, ...]], ...]] = (
     replace(rule_of(unused_ignore), check=_unused_for_references),
 )
+ALIGNMENT_IGNORE_RULES: Final[tuple[Rule[tuple[Ignore, ...]], ...]] = (
+    replace(rule_of(unused_ignore), check=_unused_for_alignment),
+)
 
+_EVERY: Final[tuple[tuple[Rule[Any], ...], ...]] = (
+    FILE_RULES,
+    WORKSPACE_RULES,
+    LAYER_RULES,
+    SHADOW_RULES,
+    OVERRIDE_RULES,
+    VIEW_RULES,
+    PLUGIN_RULES,
+    FREEZE_RULES,
+    REFERENCE_RULES,
+    *ALIGNMENT_RULES.values(),
+    IGNORE_RULES,
+)
 RULES: Final[Mapping[str, Rule[Any]]] = MappingProxyType(
-    {
-        rule.id: rule
-        for rules in (
-            FILE_RULES,
-            WORKSPACE_RULES,
-            LAYER_RULES,
-            SHADOW_RULES,
-            OVERRIDE_RULES,
-            VIEW_RULES,
-            PLUGIN_RULES,
-            FREEZE_RULES,
-            REFERENCE_RULES,
-            IGNORE_RULES,
-        )
-        for rule in rules
-    }
+    {rule.id: rule for rules in _EVERY for rule in rules}
 )
 """Every rule whose severity a project can choose, by id."""
 

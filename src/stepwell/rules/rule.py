@@ -8,10 +8,11 @@ from datetime import date
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar, final
 
+from stepwell.component import Component
 from stepwell.diagnostics import Related, Severity, Span
 from stepwell.documents import Document, Pointer
 from stepwell.layers import Source
-from stepwell.model import Definition, Kind, Workspace
+from stepwell.model import Definition, Kind, StepDefinition, Workspace
 from stepwell.project import References, Settings
 
 if TYPE_CHECKING:
@@ -239,6 +240,7 @@ class ReferenceScope:
         failures: the view's own files that cannot be parsed.
         references_table: what the project says of references.
         root: the project's folder.
+        components: the parts of the view's steps, but for what is the same in the core's view.
     """
 
     view: str
@@ -248,6 +250,7 @@ class ReferenceScope:
     failures: tuple[SourceFile, ...]
     references_table: References
     root: str
+    components: tuple[tuple[StepDefinition, Component], ...] = ()
 
     def named(self, *fields: str) -> Iterable[Reference]:
         """The references of some fields."""

@@ -1,22 +1,25 @@
-"""What of a project is worth looking at: its folders, the way to them, and the links in them."""
+"""What of a project is worth looking at: its folders of definitions and of Python, and the links in them."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, final
 
 from stepwell.documents import SUFFIXES
 from stepwell.project import CONFIG_NAME, Project
 
-__all__ = ["CONFIG_NAMES", "Watched", "entries", "is_definition", "links_below", "watched"]
+__all__ = ["CONFIG_NAMES", "Watched", "entries", "links_below", "watched"]
 
 CONFIG_NAMES: Final = (CONFIG_NAME, "pyproject.toml")
 
-_NOT_OURS: Final = "src"
-"""The folder of a workspace in which nothing is read, and which may be large."""
+_CODE: Final = "src"
+"""The folder of a workspace in which Python is read, and no definition."""
+
+_NOT_OURS: Final = frozenset({"__pycache__", "node_modules", "site-packages", "dist-packages"})
+"""Folders that tools write, in which nothing is read."""
 
 
 @final
@@ -28,7 +31,8 @@ class Watched:
         root: the project's folder.
         core: the folder of the core, relative to the project.
         workspaces: the folder of all workspaces.
-        deep: those folders, each looked at with all below it; neither lies in another.
+        sources: the folders of the core's Python sources.
+        deep: those folders, each looked at with all below it; none lies in another.
         way: the folders that lead to them, relative to the project, the project's own (empty) first.
         links: each link in them to what it leads to, an absolute path in the project.
     """
@@ -36,6 +40,7 @@ class Watched:
     root: str
     core: str
     workspaces: str
+    sources: tuple[str, ...]
     deep: tuple[str, ...]
     way: tuple[str, ...]
     links: Mapping[str, str]
@@ -46,29 +51,41 @@ class Watched:
             if path == folder:
                 return True
             if path.startswith(f"{folder}/"):
-                below = path[len(folder) + 1 :]
-                return not (below.startswith(".") or "/." in below or self._is_source(path))
+                parts = path[len(folder) + 1 :].split("/")
+                return not any(part.startswith(".") or part in _NOT_OURS for part in parts)
         return False
 
-    def _is_source(self, path: str) -> bool:
+    def is_read(self, path: str) -> bool:
+        """Whether a file of this name is read, or told that its name keeps it from being read."""
+        suffix = path[path.rfind(".") :].lower()
+        if suffix == ".py":
+            return path.startswith(tuple(f"{one}/" for one in self.sources)) or self._is_code(path)
+        if suffix not in SUFFIXES or self._is_code(path):
+            return False
+        return path.startswith((f"{self.core}/", f"{self.workspaces}/"))
+
+    def _is_code(self, path: str) -> bool:
         if not path.startswith(f"{self.workspaces}/"):
             return False
         parts = path[len(self.workspaces) + 1 :].split("/", 2)
-        return len(parts) > 1 and parts[1] == _NOT_OURS
+        return len(parts) > 1 and parts[1] == _CODE
 
 
 def watched(project: Project) -> Watched:
     """What of a project is looked at now."""
     core, workspaces = project.settings.core, project.settings.workspaces
-    both = {core, workspaces}
+    sources = project.settings.component_folders
+    every = {core, workspaces, *sources}
     deep = tuple(
-        sorted(one for one in both if not any(one.startswith(f"{other}/") for other in both if other != one))
+        sorted(
+            one for one in every if not any(one.startswith(f"{other}/") for other in every if other != one)
+        )
     )
     way = {""}
     for folder in deep:
         parts = folder.split("/")[:-1]
         way.update("/".join(parts[: place + 1]) for place in range(len(parts)))
-    bare = Watched(project.root, core, workspaces, deep, tuple(sorted(way)), MappingProxyType({}))
+    bare = Watched(project.root, core, workspaces, sources, deep, tuple(sorted(way)), MappingProxyType({}))
     links: dict[str, str] = {}
     for folder in (*way, *deep):
         if folder and os.path.islink(f"{project.root}/{folder}"):
@@ -78,7 +95,7 @@ def watched(project: Project) -> Watched:
             links.update(_link(project.root, name))
     for folder in deep:
         links.update(links_below(bare, folder))
-    return Watched(project.root, core, workspaces, deep, bare.way, MappingProxyType(links))
+    return replace(bare, links=MappingProxyType(links))
 
 
 def links_below(watched: Watched, folder: str) -> dict[str, str]:
@@ -110,11 +127,6 @@ def entries(watched: Watched, folder: str) -> Iterator[tuple[str, os.DirEntry[st
             yield path, entry
             if _leads_on(watched.root, here, entry):
                 pending.append(path)
-
-
-def is_definition(path: str) -> bool:
-    """Whether a file of this name is read, or told that its name keeps it from being read."""
-    return path[path.rfind(".") :].lower() in SUFFIXES
 
 
 def _leads_on(root: str, here: str, entry: os.DirEntry[str]) -> bool:

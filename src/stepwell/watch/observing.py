@@ -16,7 +16,7 @@ from watchdog.observers import Observer
 from watchdog.utils import BaseThread
 
 from stepwell.watch.debounce import Burst, Debounce
-from stepwell.watch.folders import CONFIG_NAMES, Watched, is_definition, links_below
+from stepwell.watch.folders import CONFIG_NAMES, Watched, links_below
 
 __all__ = ["Observing"]
 
@@ -138,7 +138,7 @@ class Observing:
             return True
         if not self._watched.matters(path):
             return False
-        if event.is_directory or is_definition(path) or path in self._watched.links:
+        if event.is_directory or self._watched.is_read(path) or path in self._watched.links:
             return True
         return os.path.islink(f"{self._watched.root}/{path}")
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final, final
 
 from stepwell.watch.debounce import Burst, Debounce
-from stepwell.watch.folders import CONFIG_NAMES, Watched, entries, is_definition
+from stepwell.watch.folders import CONFIG_NAMES, Watched, entries
 
 __all__ = ["Marks", "Polling", "differing", "scan"]
 
@@ -79,17 +79,17 @@ def scan(watched: Watched) -> Marks:
         marks[name] = _of_folder(seen) if name in watched.deep else _of_file(seen)
     for folder in watched.deep:
         for path, entry in entries(watched, folder):
-            mark = _mark(path, entry)
+            mark = _mark(watched, path, entry)
             if mark is not None:
                 marks[path] = mark
     return marks
 
 
-def _mark(path: str, entry: os.DirEntry[str]) -> tuple[int, ...] | None:
+def _mark(watched: Watched, path: str, entry: os.DirEntry[str]) -> tuple[int, ...] | None:
     try:
         if entry.is_dir():
             return _of_folder(entry.stat())
-        return _of_file(entry.stat()) if is_definition(path) else None
+        return _of_file(entry.stat()) if watched.is_read(path) else None
     except OSError:
         return ()
 

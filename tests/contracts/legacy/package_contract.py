@@ -25,7 +25,8 @@ def the_package_exports_its_modules(package, expected):
     hyperparameters = importlib.import_module(f"{package.__name__}.hyperparameter_registry")
     exceptions = importlib.import_module(f"{package.__name__}.exceptions")
     of_steps = TABLES + FUNCTIONS + (WORKSPACE_FUNCTIONS if expected["has_workspaces"] else [])
-    same(sorted(package.__all__), sorted([*of_steps, *HYPERPARAMETER_NAMES, "RegistryError"]))
+    builders = expected.get("builders", [])
+    same(sorted(package.__all__), sorted([*of_steps, *HYPERPARAMETER_NAMES, *builders, "RegistryError"]))
     modules = ["exceptions", "hyperparameter_registry", "step_names"]
     same(public(package), sorted([*package.__all__, *modules, *expected.get("own", [])]))
     for name in of_steps:

@@ -1,0 +1,95 @@
+"""Python files that are looked into, each parsed once."""
+
+from __future__ import annotations
+
+import ast
+from typing import final
+
+from stepwell.diagnostics import Span
+from stepwell.documents import span_of
+from stepwell.sources.listing import read_source
+from stepwell.sources.outline import Failure
+from stepwell.sources.outlining import parse, warnings_kept_in
+
+__all__ = ["Parsed", "Reader"]
+
+
+@final
+class Parsed:
+    """One file as its syntax tree.
+
+    Args:
+        path: relative to the project.
+        content: its bytes.
+        tree: what they say.
+    """
+
+    __slots__ = ("_content", "_lines", "nodes", "path", "tree")
+
+    def __init__(self, path: str, content: bytes, tree: ast.Module) -> None:
+        self.path = path
+        self.tree = tree
+        self.nodes: tuple[ast.AST, ...] = tuple(ast.walk(tree))
+        self._content = content
+        self._lines: list[bytes] | None = None
+
+    def span(self, node: ast.expr | ast.stmt) -> Span:
+        """Where an expression stands: its first line, from its first character to its last on that line."""
+        end = node.end_col_offset if node.end_lineno == node.lineno else None
+        return self._stretch(node.lineno, node.col_offset, end)
+
+    def name_span(self, node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> Span:
+        """The name in the statement that defines it."""
+        line = self._line(node.lineno)
+        start = line.find(node.name.encode(), node.col_offset)
+        start = node.col_offset if start < 0 else start
+        return self._stretch(node.lineno, start, start + len(node.name.encode()))
+
+    def _stretch(self, number: int, start: int, end: int | None) -> Span:
+        line = self._line(number)
+        text = line.decode("utf-8", "replace")
+        first = len(line[:start].decode("utf-8", "replace"))
+        last = len(text) if end is None else len(line[:end].decode("utf-8", "replace"))
+        one_line = span_of(self.path, text, (first, last))
+        return Span(self.path, number, one_line.column, number, one_line.end_column, one_line.text)
+
+    def _line(self, number: int) -> bytes:
+        if self._lines is None:
+            plain = self._content.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+            self._lines = plain.split(b"\n")
+        return self._lines[number - 1] if number <= len(self._lines) else b""
+
+
+@final
+class Reader:
+    """Reads the files of a project, each once.
+
+    Args:
+        root: the project's folder.
+    """
+
+    __slots__ = ("_known", "root")
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self._known: dict[str, Parsed | Failure] = {}
+
+    def parsed(self, path: str) -> Parsed | Failure:
+        """One file, or why it cannot be looked into.
+
+        Args:
+            path: relative to the project.
+        """
+        found = self._known.get(path)
+        if found is None:
+            found = self._read(path)
+            self._known[path] = found
+        return found
+
+    def _read(self, path: str) -> Parsed | Failure:
+        content, _ = read_source(self.root, path)
+        if isinstance(content, Failure):
+            return content
+        with warnings_kept_in():
+            tree = parse(content)
+        return tree if isinstance(tree, Failure) else Parsed(path, content, tree)

@@ -1,0 +1,162 @@
+"""Texts and paths of a Python file, as far as they can be told without running it."""
+
+from __future__ import annotations
+
+import ast
+import posixpath
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple, final
+
+__all__ = ["Known", "Names", "constants_of", "known"]
+
+_MAX_DEPTH: Final = 40
+_JOINING: Final = frozenset({"os.path.join", "posixpath.join"})
+_WRAPPING: Final = frozenset(
+    {"str", "os.fspath", "os.path.abspath", "os.path.normpath", "os.path.realpath", "os.path.expanduser"}
+)
+_PATHS: Final = frozenset({"pathlib.Path", "pathlib.PurePath", "pathlib.PosixPath", "pathlib.PurePosixPath"})
+
+
+@final
+class Known(NamedTuple):
+    """What is known of a text.
+
+    Args:
+        text: its beginning.
+        whole: whether that is all of it.
+    """
+
+    text: str
+    whole: bool
+
+
+@final
+class Names:
+    """What the names of a file stand for: imports, and assignments of one name to another.
+
+    Args:
+        tree: the file.
+    """
+
+    __slots__ = ("_imported",)
+
+    def __init__(self, nodes: Iterable[ast.AST]) -> None:
+        self._imported: dict[str, str] = {}
+        for node in nodes:
+            if isinstance(node, ast.Import):
+                for one in node.names:
+                    first = one.name.partition(".")[0]
+                    self._imported[one.asname or first] = one.name if one.asname else first
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                for one in node.names:
+                    self._imported[one.asname or one.name] = f"{node.module}.{one.name}"
+
+    def alias(self, name: str, stands_for: str) -> None:
+        """Let a name stand for what another does."""
+        self._imported.setdefault(name, stands_for)
+
+    def full(self, expression: ast.expr) -> str:
+        """The dotted name of an expression with imports followed; empty for any other expression."""
+        parts: list[str] = []
+        while isinstance(expression, ast.Attribute):
+            if len(parts) > _MAX_DEPTH:
+                return ""
+            parts.append(expression.attr)
+            expression = expression.value
+        if not isinstance(expression, ast.Name):
+            return ""
+        parts.append(self._imported.get(expression.id, expression.id))
+        return ".".join(reversed(parts))
+
+
+def constants_of(nodes: Iterable[ast.AST]) -> Mapping[str, ast.expr]:
+    """The names that are assigned once in a file, with what they are assigned."""
+    found: dict[str, ast.expr] = {}
+    again: set[str] = set()
+    for node in nodes:
+        targets: list[ast.expr] = []
+        value: ast.expr | None = None
+        if isinstance(node, ast.Assign):
+            targets, value = node.targets, node.value
+        elif isinstance(node, ast.AnnAssign):
+            targets, value = [node.target], node.value
+        elif isinstance(node, (ast.AugAssign, ast.For, ast.AsyncFor)):
+            targets = [node.target]
+        elif isinstance(node, ast.arg):
+            again.add(node.arg)
+        for target in targets:
+            for one in target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]:
+                if isinstance(one, ast.Name):
+                    if one.id in found or value is None or one is not target:
+                        again.add(one.id)
+                    else:
+                        found[one.id] = value
+    return {name: value for name, value in found.items() if name not in again}
+
+
+def known(
+    expression: ast.expr, names: Names, constants: Mapping[str, ast.expr], depth: int = 0
+) -> Known | None:
+    """What is known of the text or path that an expression gives; ``None`` for nothing.
+
+    Args:
+        expression: the expression.
+        names: what names stand for.
+        constants: what names are assigned.
+        depth: how many expressions it lies in.
+    """
+    if isinstance(expression, ast.Constant):
+        return Known(expression.value, whole=True) if isinstance(expression.value, str) else None
+    if depth > _MAX_DEPTH:
+        return None
+    if isinstance(expression, ast.Name):
+        value = constants.get(expression.id)
+        return None if value is None else known(value, names, constants, depth + 1)
+    if isinstance(expression, ast.JoinedStr):
+        return _joined(expression, names, constants, depth)
+    if isinstance(expression, ast.BinOp) and isinstance(expression.op, (ast.Add, ast.Div)):
+        slash = "/" if isinstance(expression.op, ast.Div) else ""
+        return _chain([expression.left, expression.right], slash, names, constants, depth)
+    if isinstance(expression, ast.Call) and not expression.keywords:
+        function = names.full(expression.func)
+        if function in _JOINING or function in _PATHS:
+            return _chain(expression.args, "/", names, constants, depth)
+        if function in _WRAPPING and len(expression.args) == 1:
+            return known(expression.args[0], names, constants, depth + 1)
+        if isinstance(expression.func, ast.Attribute) and expression.func.attr == "joinpath":
+            return _chain([expression.func.value, *expression.args], "/", names, constants, depth)
+    return None
+
+
+def _chain(
+    parts: list[ast.expr], between: str, names: Names, constants: Mapping[str, ast.expr], depth: int
+) -> Known | None:
+    text, first = "", True
+    for part in parts:
+        one = known(part, names, constants, depth + 1)
+        if one is None:
+            return None if first else Known(text, whole=False)
+        if between:
+            text = posixpath.join(text, one.text)
+        else:
+            text += one.text
+        if not one.whole:
+            return Known(text, whole=False)
+        first = False
+    return None if first else Known(text, whole=True)
+
+
+def _joined(
+    expression: ast.JoinedStr, names: Names, constants: Mapping[str, ast.expr], depth: int
+) -> Known | None:
+    text = ""
+    for part in expression.values:
+        plain = isinstance(part, ast.FormattedValue) and part.conversion == -1 and part.format_spec is None
+        inner = part.value if isinstance(part, ast.FormattedValue) and plain else part
+        one = known(inner, names, constants, depth + 1)
+        if one is None:
+            return Known(text, whole=False) if text else None
+        text += one.text
+        if not one.whole:
+            return Known(text, whole=False)
+    return Known(text, whole=True)

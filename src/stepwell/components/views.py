@@ -1,0 +1,37 @@
+"""The components of a view that it does not merely inherit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from stepwell.component import Component
+from stepwell.model import StepDefinition
+from stepwell.snapshot import Snapshot, View
+
+__all__ = ["own_components"]
+
+_NONE: Final[Mapping[str, Component]] = MappingProxyType({})
+
+
+def own_components(snapshot: Snapshot, view: View) -> Iterator[tuple[StepDefinition, Component]]:
+    """The parts of a view's steps, but for those that the core's view has just so.
+
+    What a workspace inherits can differ only where it has sources of its own. A view that was read
+    without sources has no parts.
+
+    Args:
+        snapshot: what the view is one of.
+        view: which one.
+    """
+    if view.code is None:
+        return
+    core = snapshot.core
+    has_own = view.workspace is not None and view.code.has_own(view.workspace)
+    for name in view.steps if has_own else view.steps.above:
+        step = view.steps[name]
+        below = core.components(name) if view is not core and name in core.steps else _NONE
+        for kind, component in view.components(name).items():
+            if below.get(kind) != component:
+                yield step, component

@@ -1,0 +1,177 @@
+"""Which steps of one workspace would work in another, and what they would miss there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, final
+
+from stepwell.layers import Layer
+from stepwell.model import StepDefinition, Workspace
+from stepwell.project import Project, References
+from stepwell.snapshot import Snapshot, View
+from stepwell.sources import SourceIndex, SourceView
+
+__all__ = ["Lack", "Portable", "compare_workspaces"]
+
+_CLASSES: Final = {"config_class": "configuration class", "builder_step_name": "builder"}
+_NOT_FIELDS: Final = frozenset({"name"})
+_FILES: Final = "components"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """One thing that keeps a step from working in the other workspace, or makes it another there.
+
+    Args:
+        kind: ``class``, ``file``, ``base``, ``field``, ``name`` or ``framework``.
+        what: the class, file, step, field or word.
+        words: the same as a sentence.
+        hinders: whether the step cannot work without it; else it only differs.
+    """
+
+    kind: str
+    what: str
+    words: str
+    hinders: bool
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Portable:
+    """How one step would fare.
+
+    Args:
+        step: its name.
+        layer: where its workspace has it: ``local`` or ``override``, or that of the core.
+        lacks: what it would miss.
+    """
+
+    step: str
+    layer: str
+    lacks: tuple[Lack, ...]
+
+    @property
+    def works(self) -> bool:
+        """Whether nothing hinders it."""
+        return not any(one.hinders for one in self.lacks)
+
+
+def compare_workspaces(
+    project: Project,
+    snapshot: Snapshot,
+    index: SourceIndex,
+    one: str,
+    other: str,
+    steps: Collection[str] = (),
+) -> tuple[Portable, ...]:
+    """How the steps of one workspace would fare in another, in the order of its table.
+
+    Args:
+        project: the project.
+        snapshot: its definitions.
+        index: its sources, of the folders that ``references.source_folders`` gives.
+        one: whose steps.
+        other: where to.
+        steps: which of them; without any, all that the workspace itself defines or changes.
+    """
+    comparing = _Comparing(project, snapshot.view(one), snapshot.view(other), index, snapshot.workspaces)
+    wanted = [
+        name for name in comparing.here if (name in steps if steps else name in comparing.here.steps.above)
+    ]
+    return tuple(comparing.of(comparing.here[name]) for name in wanted)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Comparing:
+    """Two workspaces.
+
+    Args:
+        project: their project.
+        here: the view that has the steps.
+        there: the view that would get them.
+        index: the sources of both.
+        workspaces: what each workspace says of itself.
+    """
+
+    project: Project
+    here: View
+    there: View
+    index: SourceIndex
+    workspaces: Mapping[str, Workspace]
+
+    def of(self, step: StepDefinition) -> Portable:
+        """How one step would fare."""
+        return Portable(step.name, step.sources[0].layer.value, tuple(self._lacks(step)))
+
+    def _lacks(self, step: StepDefinition) -> Iterator[Lack]:
+        yield from self._classes(step)
+        yield from self._files(step)
+        existing = self.there.steps.get(step.name)
+        layers = [source.layer for source in step.sources]
+        if layers == [Layer.OVERRIDE] or (existing is None and layers[-1] is Layer.CORE):
+            words = f"{self.there.title} has no step `{step.name}` that could be overridden"
+            yield Lack("base", step.name, words, hinders=True)
+        own = existing is not None and existing.sources[0].workspace == self.there.workspace
+        if existing is not None and own:
+            yield from self._differing(step, existing)
+        elif existing is None and self.there.steps.aliased(step.name) is not None:
+            owner = self.there.steps.aliased(step.name)
+            words = f"`{step.name}` is an alias of `{owner}` in {self.there.title}"
+            yield Lack("name", step.name, words, hinders=True)
+        preferred = self.workspaces[self.there.workspace or ""].preferred_frameworks
+        if step.framework is not None and preferred and step.framework not in preferred:
+            words = (
+                f"it is written for `{step.framework}`, and {self.there.title} prefers {_shown(preferred)}"
+            )
+            yield Lack("framework", step.framework, words, hinders=False)
+        for alias in step.aliases:
+            if alias in self.there.steps and alias != step.name:
+                words = f"its alias `{alias}` is the name of a step in {self.there.title}"
+                yield Lack("name", alias, words, hinders=True)
+
+    def _classes(self, step: StepDefinition) -> Iterator[Lack]:
+        own, theirs = self._sees(self.here), self._sees(self.there)
+        for field, noun in _CLASSES.items():
+            name = getattr(step, field)
+            if name is None or not own.classes(name) or theirs.classes(name):
+                continue
+            place = own.classes(name)[0].file.path
+            words = f"the {noun} `{name}` is in {place}, which {self.there.title} does not see"
+            yield Lack("class", name, words, hinders=True)
+
+    def _files(self, step: StepDefinition) -> Iterator[Lack]:
+        """The files that the step declares, where it brings them from its workspace's folder."""
+        declared = step.data.get(_FILES) or {}
+        source = next((one for one in step.sources if _FILES in one.document.data), None)
+        if source is None or source.workspace is None:
+            return
+        folder = f"{self.project.settings.workspaces}/{self.there.workspace}"
+        for part, stated in declared.items():
+            path = str(stated).partition(":")[0]
+            if self.project.tree.follow(f"{folder}/{path}").kind is None:
+                words = f"its {part} is declared as `{path}`, and {folder}/ has no such file"
+                yield Lack("file", path, words, hinders=True)
+
+    def _differing(self, step: StepDefinition, existing: StepDefinition) -> Iterator[Lack]:
+        for field in StepDefinition.FIELDS:
+            if field in _NOT_FIELDS:
+                continue
+            mine, other = getattr(step, field), getattr(existing, field)
+            if mine != other:
+                words = f"`{field}` is {_shown(mine)} here, and {_shown(other)} in {self.there.title}"
+                yield Lack("field", field, words, hinders=False)
+
+    def _sees(self, view: View) -> SourceView:
+        core = (self.project.settings.references or References()).source
+        return SourceView(self.index, (f"{self.project.settings.workspaces}/{view.workspace}/src", *core))
+
+
+def _shown(value: object) -> str:
+    if value is None or value == ():
+        return "not stated"
+    if isinstance(value, tuple):
+        return ", ".join(f"`{one}`" for one in value)
+    return f"`{value}`" if isinstance(value, (str, int)) else "another"

@@ -1,0 +1,25 @@
+"""New workspaces and new definitions: planned, checked by Stepwell's own flow, and only then written."""
+
+from __future__ import annotations
+
+from stepwell.scaffolding.copying import copy_files
+from stepwell.scaffolding.listing import Template, find_templates
+from stepwell.scaffolding.planning import Plan, plan
+from stepwell.scaffolding.rendering import render
+from stepwell.scaffolding.stepping import NotWritten, plan_step
+from stepwell.scaffolding.values import values_for
+from stepwell.scaffolding.writing import create, remove
+
+__all__ = [
+    "NotWritten",
+    "Plan",
+    "Template",
+    "copy_files",
+    "create",
+    "find_templates",
+    "plan",
+    "plan_step",
+    "remove",
+    "render",
+    "values_for",
+]

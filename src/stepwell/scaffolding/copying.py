@@ -1,0 +1,97 @@
+"""The files of a workspace, taken over by a new one."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple, final
+
+from stepwell.diagnostics import Diagnostic
+from stepwell.documents import Document
+from stepwell.documents.writing import to_yaml
+from stepwell.model import Workspace
+from stepwell.project import Project
+from stepwell.trees import EntryKind
+
+__all__ = ["Copied", "copy_files"]
+
+_LEFT_OUT: Final = frozenset({"__pycache__", "node_modules"})
+_MAX_DEPTH: Final = 64
+
+
+@final
+class Copied(NamedTuple):
+    """What a new workspace takes over.
+
+    Args:
+        files: the bytes of each file, by its path in the workspace.
+        skipped: what is not taken over, and why.
+        mentions: the files that still name the workspace that was copied.
+    """
+
+    files: Mapping[str, bytes]
+    skipped: tuple[tuple[str, str], ...]
+    mentions: tuple[str, ...]
+
+
+def copy_files(project: Project, source: Workspace, workspace: str) -> Copied:
+    """The files of a workspace as a new one has them: the same, but for whose they are.
+
+    Args:
+        project: the project.
+        source: the workspace to copy.
+        workspace: the id of the new one.
+    """
+    base = f"{project.settings.workspaces}/{source.id}"
+    files: dict[str, bytes] = {}
+    skipped: list[tuple[str, str]] = []
+    pending = [base]
+    while pending:
+        here = pending.pop()
+        try:
+            entries = sorted(project.tree.scan(here))
+        except OSError as error:
+            skipped.append((here, (error.strerror or str(error)).lower()))
+            continue
+        for name, kind, is_link in entries:
+            path = f"{here}/{name}"
+            if name in _LEFT_OUT or name[0] == "." or name.endswith(".pyc"):
+                continue
+            if is_link:
+                skipped.append((path, "it is a link"))
+            elif kind is EntryKind.FOLDER and path.count("/") <= _MAX_DEPTH:
+                pending.append(path)
+            elif kind is EntryKind.FILE:
+                content = project.tree.read(path)
+                if isinstance(content, Diagnostic):
+                    skipped.append((path, content.message))
+                else:
+                    files[path[len(base) + 1 :]] = content
+            else:
+                skipped.append((path, "it is no regular file"))
+    document = source.document
+    if document is None:
+        files["workspace.yaml"] = f"developer_id: {_written(workspace)}\n".encode()
+    else:
+        files[document.path[len(base) + 1 :]] = _renamed(document, workspace).encode()
+    word = re.compile(rf"(?<![A-Za-z0-9_-]){re.escape(source.id)}(?![A-Za-z0-9_-])".encode("ascii"))
+    mentions = tuple(path for path, content in sorted(files.items()) if word.search(content))
+    return Copied(MappingProxyType(dict(sorted(files.items()))), tuple(skipped), mentions)
+
+
+def _renamed(document: Document, workspace: str) -> str:
+    """The text of a workspace's file with another id in it, all else as it is written."""
+    toml = document.path.endswith(".toml")
+    written = json.dumps(workspace) if toml else _written(workspace)
+    if "developer_id" not in document.data:
+        line = f"developer_id = {written}\n" if toml else f"developer_id: {written}\n"
+        return line + document.text
+    start, end = document.locate(document.text).values[("developer_id",)]
+    return document.text[:start] + written + document.text[end:]
+
+
+def _written(workspace: str) -> str:
+    """An id as YAML; one that reads like a number is quoted."""
+    return to_yaml({"x": workspace}).removeprefix("x: ").rstrip("\n")

@@ -1,0 +1,165 @@
+"""One new definition of a step: its fields, its place and its text."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, final
+
+from stepwell.diagnostics import Diagnostic
+from stepwell.documents import read_text, thaw
+from stepwell.importing.texts import file_text, in_schema_order
+from stepwell.layers import Layer
+from stepwell.model import StepDefinition
+from stepwell.naming import closest
+from stepwell.project import Project
+from stepwell.schema import contents, fields
+from stepwell.snapshot import View
+from stepwell.trees import EntryKind
+
+__all__ = ["NewStep", "NotWritten", "plan_step"]
+
+_NOT_COPIED: Final = frozenset({"name", "aliases", "deprecated"})
+_OF_ITS_FOLDER: Final = "components"
+"""A field whose paths are relative to the layer, so that another layer cannot take it over."""
+
+
+@final
+class NotWritten(Exception):
+    """A definition cannot be written; the message says why, and what to do."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class NewStep:
+    """A definition that is not written yet.
+
+    Args:
+        path: its file, relative to the project.
+        text: what it holds.
+    """
+
+    path: str
+    text: str
+
+
+def plan_step(
+    project: Project, view: View, name: str, like: StepDefinition | None, said: Iterable[str]
+) -> NewStep:
+    """The file of a new step, for the core or for a workspace's local layer.
+
+    Args:
+        project: the project.
+        view: who gets it.
+        name: the step's name.
+        like: the step whose stated fields it takes over.
+        said: more fields, each ``field=value``; one without a value is left out.
+
+    Raises:
+        NotWritten: the name or the file is taken, or a field cannot be so.
+    """
+    _refuse_taken(view, name)
+    data: dict[str, Any] = {"name": name}
+    if like is not None:
+        same_folder = like.sources[0].workspace == view.workspace
+        data.update(
+            (key, thaw(value))
+            for key, value in like.data.items()
+            if key not in _NOT_COPIED and (key != _OF_ITS_FOLDER or same_folder)
+        )
+    for one in said:
+        _set(data, one)
+    data.setdefault("description", f"What {name} does, in one sentence.")
+    path = _path(project, view, name, like)
+    target = project.tree.follow(path)
+    if target.path is None or target.path != path:
+        raise NotWritten(f"{path} leads elsewhere through a link, so nothing is written")
+    if target.kind is not None or os.path.lexists(f"{project.root}/{path}"):
+        raise NotWritten(f"{path} exists already, and nothing was written")
+    text = file_text(in_schema_order("step", data), schema_path=_schema(project, path))
+    if isinstance(text, Diagnostic):
+        raise NotWritten(f"no file can hold `{name}`: {text.message}")
+    return NewStep(path, text)
+
+
+def _refuse_taken(view: View, name: str) -> None:
+    if name in view.steps:
+        source = view.steps[name].sources[0]
+        where = "the core" if source.layer is Layer.CORE else f"the {source.layer.value} layer"
+        hint = "; to change it for a workspace, write an override" if source.layer is Layer.CORE else ""
+        raise NotWritten(f"there is a step `{name}` already, in {where} ({source.document.path}){hint}")
+    if name in view:
+        raise NotWritten(f"`{name}` is an alias of the step `{view[name].name}` already")
+
+
+def _path(project: Project, view: View, name: str, like: StepDefinition | None) -> str:
+    settings = project.settings
+    layer = settings.core if view.workspace is None else f"{settings.workspaces}/{view.workspace}/local"
+    folder = f"{layer}/steps"
+    if like is not None:
+        beside = posixpath.dirname(like.sources[-1].document.path)
+        if beside.startswith(f"{folder}/"):
+            folder = beside
+    return f"{folder}/{settings.naming.stem(name)}.yaml"
+
+
+def _schema(project: Project, path: str) -> str:
+    schema = "schemas/step.schema.json"
+    if project.tree.follow(schema).kind is not EntryKind.FILE:
+        return ""
+    return posixpath.relpath(schema, posixpath.dirname(path))
+
+
+def _set(data: dict[str, Any], said: str) -> None:
+    field, equals, text = said.partition("=")
+    if not equals:
+        raise NotWritten(f"`{said}` says no value: write `{said}=...`, or `{said}=` to leave the field out")
+    whole, _, inner = field.partition(".")
+    if whole == "name":
+        raise NotWritten("the name is the command's first word, and no field to set")
+    properties = contents("step")["properties"]
+    if whole[:2] == "x-" and not inner:
+        data[field] = _read(field, text)
+        return
+    if whole not in fields("step"):
+        raise NotWritten(f"a step has no field `{whole}` ({_near(whole, fields('step'))})")
+    form = properties[whole]
+    holder, key = data, whole
+    if inner:
+        known = form.get("properties", {})
+        if inner not in known:
+            raise NotWritten(f"`{whole}` has no field `{inner}` ({_near(inner, known)})")
+        form, key = known[inner], inner
+        holder = data.setdefault(whole, {})
+    if not text:
+        holder.pop(key, None)
+        if inner and not holder:
+            data.pop(whole)
+    else:
+        holder[key] = _value(field, form, text)
+
+
+def _value(field: str, form: Mapping[str, Any], text: str) -> Any:
+    kind = form.get("type")
+    if kind == "string":
+        return text
+    if kind == "array" and not text.startswith("["):
+        return [one for word in text.split(",") if (one := word.strip())]
+    return _read(field, text)
+
+
+def _read(field: str, text: str) -> Any:
+    """A value as YAML reads it."""
+    document = read_text("value.yaml", f"value: {text}\n".encode("utf-8", "backslashreplace"))
+    if isinstance(document, Diagnostic) or document.data.keys() != {"value"}:
+        why = f": {document.message}" if isinstance(document, Diagnostic) else ""
+        raise NotWritten(f"the value of `{field}` cannot be read as YAML{why}")
+    return thaw(document.data["value"])
+
+
+def _near(word: str, known: Iterable[str]) -> str:
+    every = tuple(known)
+    near = closest(word, every)
+    return f"did you mean `{near[0]}`?" if near else f"fields are {', '.join(every)}"

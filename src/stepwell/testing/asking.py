@@ -1,0 +1,134 @@
+"""What the options of a run ask for: the project, the views, and the ids of single tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final, final
+
+import pytest
+
+from stepwell.errors import ProjectError, UnknownWorkspace
+from stepwell.naming import closest
+from stepwell.project import RESERVED_ID, open_project
+from stepwell.registry import Registry
+from stepwell.snapshot import View
+
+__all__ = ["CORE", "Asked", "ask", "did_you_mean"]
+
+CORE: Final = "core"
+"""What the core's view is called in options and ids."""
+
+_MOST: Final = 8
+"""How many names a message tells."""
+
+
+@final
+class Asked:
+    """A project, and what of it is to be tested.
+
+    Args:
+        registry: the project's.
+        labels: the views, each as ids call it; the first is what the fixture shows.
+        ids: the ids of single tests, without their first part; none for all.
+    """
+
+    __slots__ = ("ids", "labels", "registry")
+
+    def __init__(self, registry: Registry, labels: tuple[str, ...], ids: tuple[tuple[str, ...], ...]) -> None:
+        self.registry = registry
+        self.labels = labels
+        self.ids = ids
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """The views, in the order of ``labels``."""
+        return tuple(self.view(one) for one in self.labels)
+
+    def view(self, label: str) -> View:
+        """The view that a label or a workspace's id names.
+
+        Raises:
+            UsageError: there is no such workspace; with suggestions.
+        """
+        return _view(self.registry, label)
+
+    def wants(self, *parts: str) -> bool:
+        """Whether a node with these parts of its id is asked for, or lies above one that is."""
+        return not self.ids or any(
+            all(one == other for one, other in zip(parts, wanted, strict=False)) for wanted in self.ids
+        )
+
+
+def ask(
+    rootdir: Path, started_in: Path, project: str | None, workspace: str | None, ids: Iterable[str]
+) -> Asked:
+    """Open the project that a run asks for.
+
+    Args:
+        rootdir: pytest's root folder.
+        started_in: the folder that relative paths of options start from.
+        project: what ``--stepwell-project`` says.
+        workspace: what ``--stepwell-workspace`` says.
+        ids: the ids of single tests; they begin with ``stepwell``, or a path that ends in it.
+
+    Raises:
+        UsageError: there is no such project or workspace; with suggestions.
+    """
+    import stepwell
+
+    folder = str(rootdir) if project is None else os.path.join(started_in, project)
+    try:
+        if project is not None:
+            open_project(folder)  # that very folder, not one above it
+        registry = stepwell.open(folder)
+    except ProjectError as error:
+        hint = "" if project is not None else "; --stepwell-project DIR says where it is"
+        raise pytest.UsageError(f"{error}{hint}") from None
+    parts = tuple(tuple(one.split("::")[1:]) for one in ids)
+    wanted = tuple(one for one in parts if one and one[0])
+    named = dict.fromkeys(one[0] for one in wanted) if wanted and len(wanted) == len(parts) else None
+    if named is not None and workspace is None:
+        labels: Sequence[str] = [label(_view(registry, one)) for one in named]
+    else:
+        labels = _labels(registry, workspace)
+    return Asked(registry, tuple(labels), wanted if named is not None else ())
+
+
+def label(view: View) -> str:
+    """What a view is called in ids."""
+    if view.workspace is None:
+        return CORE
+    return view.workspace if view.workspace != CORE else f"workspace {CORE}"
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """The end of a message about a word that names nothing: what may be meant, or what there is."""
+    there = list(choices)
+    near = closest(word, there, 3)
+    if near:
+        return f"did you mean {' or '.join(f'`{one}`' for one in near)}?"
+    shown = ", ".join(f"`{one}`" for one in there[:_MOST])
+    return f"there are {shown}{' and others' if len(there) > _MOST else ''}" if there else "there are none"
+
+
+def _labels(registry: Registry, workspace: str | None) -> list[str]:
+    if workspace == RESERVED_ID:
+        return [CORE, *(label(registry.view(one)) for one in registry.workspaces)]
+    if workspace is not None:
+        return [label(_view(registry, workspace or CORE))]
+    try:
+        return [label(registry.view())]
+    except UnknownWorkspace as error:
+        raise pytest.UsageError(f"{error}; the environment or the project's settings name it") from None
+
+
+def _view(registry: Registry, name: str) -> View:
+    if name == CORE:
+        return registry.view(None)
+    try:
+        return registry.view(name.removeprefix("workspace "))
+    except UnknownWorkspace:
+        hint = did_you_mean(name, (CORE, *registry.workspaces, RESERVED_ID))
+        raise pytest.UsageError(f"unknown workspace: {name} ({hint})") from None

@@ -1,0 +1,82 @@
+"""What a check that fails says, and how much of a traceback is the user's."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Final, final
+
+from stepwell.diagnostics import Diagnostic, Span
+from stepwell.errors import ComponentError
+from stepwell.render.text import block
+from stepwell.render.visible import visible
+
+__all__ = ["CheckFailed", "Problem", "cannot_load", "findings", "without_our_frames"]
+
+_OURS: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
+
+
+@final
+class CheckFailed(Exception):
+    """A check fails; where the user's code raised something, that is the cause.
+
+    Args:
+        text: what the user is told.
+        path: the file that it is about, relative to the project.
+        line: of that file, from 1.
+    """
+
+    def __init__(self, text: str, path: str, line: int) -> None:
+        self.text = text
+        self.path = path
+        self.line = line
+        super().__init__(text)
+
+
+@final
+class Problem:
+    """Something that is wrong with what was loaded, at a place of the definition.
+
+    Args:
+        message: what is wrong, in one line, without a full stop.
+        span: where the definition says otherwise.
+        help: what to do about it.
+    """
+
+    __slots__ = ("help", "message", "span")
+
+    def __init__(self, message: str, span: Span, help: str = "") -> None:  # noqa: A002 - as a Diagnostic's
+        self.message = message
+        self.span = span
+        self.help = help
+
+    def __str__(self) -> str:
+        said = [visible(self.message), f"  --> {visible(self.span.path)}:{self.span.line}:{self.span.column}"]
+        return "\n".join((*said, *((f"  = help: {visible(self.help)}",) if self.help else ())))
+
+
+def findings(found: Iterable[Diagnostic]) -> str:
+    """Findings as ``stepwell check`` shows them."""
+    return "\n\n".join(block(one, color=False) for one in found)
+
+
+def cannot_load(error: ComponentError) -> CheckFailed:
+    """The failure for a component that cannot be loaded; what the user's code raised is to be its cause.
+
+    Args:
+        error: what loading it raised.
+    """
+    told = "\n".join(visible(line) for line in str(error).split("\n"))
+    cause = error.__cause__
+    if isinstance(cause, SyntaxError) and cause.text:  # it has no frame that would show the line
+        told += f"\n  {cause.lineno} | {visible(cause.text.strip())}"
+    return CheckFailed(told, error.path, error.line)
+
+
+def without_our_frames(error: BaseException) -> bool:
+    """Cut this package's frames off an exception's traceback, and tell whether any are left."""
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_frame.f_code.co_filename.startswith(_OURS):
+        traceback = traceback.tb_next
+    error.__traceback__ = traceback
+    return traceback is not None

@@ -1,0 +1,139 @@
+"""The tree that pytest shows: the project, its views, their steps, and a test for each check of a step."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any, final
+
+import pytest
+
+from stepwell.testing.asking import Asked, did_you_mean
+from stepwell.testing.checks import Check, Subject, checks_of, subjects_of
+from stepwell.testing.failing import CheckFailed, without_our_frames
+
+__all__ = ["CheckItem", "ProjectNode", "StepNode", "ViewNode", "collect_steps"]
+
+
+def collect_steps(session: pytest.Session, asked: Asked) -> list[pytest.Item]:
+    """The tests that are asked for, collected as pytest collects all others.
+
+    Args:
+        session: the session of pytest.
+        asked: what is asked for.
+
+    Raises:
+        UsageError: an id names nothing; with suggestions.
+    """
+    top: ProjectNode = ProjectNode.from_parent(session, name="stepwell", nodeid="stepwell", asked=asked)
+    items = list(session.genitems(top))
+    found = [tuple(item.nodeid.split("::")[1:]) for item in items]
+    for wanted in asked.ids:
+        if not any(one[: len(wanted)] == wanted for one in found):
+            raise pytest.UsageError(_not_found(asked, wanted))
+    return items
+
+
+@final
+class ProjectNode(pytest.Collector):
+    """The project."""
+
+    def __init__(self, *, asked: Asked, **of_pytest: Any) -> None:
+        super().__init__(**of_pytest)
+        self.asked = asked
+
+    def collect(self) -> Iterator[ViewNode]:
+        """Give a node for each view."""
+        for label in self.asked.labels:
+            if self.asked.wants(label):
+                yield ViewNode.from_parent(self, name=label, asked=self.asked)
+
+
+@final
+class ViewNode(pytest.Collector):
+    """What one workspace sees, or the core."""
+
+    def __init__(self, *, asked: Asked, **of_pytest: Any) -> None:
+        super().__init__(**of_pytest)
+        self.asked = asked
+
+    def collect(self) -> Iterator[StepNode]:
+        """Give a node for each step, and for each file with findings that gives no step."""
+        for subject in subjects_of(self.asked.registry, self.asked.view(self.name)):
+            if self.asked.wants(self.name, subject.name):
+                yield StepNode.from_parent(self, name=subject.name, asked=self.asked, subject=subject)
+
+
+@final
+class StepNode(pytest.Collector):
+    """One step of a view."""
+
+    def __init__(self, *, asked: Asked, subject: Subject, **of_pytest: Any) -> None:
+        super().__init__(**of_pytest)
+        self.asked = asked
+        self.subject = subject
+
+    def collect(self) -> Iterator[CheckItem]:
+        """Give a test for each check."""
+        view = self.parent.name if self.parent is not None else ""
+        for check in checks_of(self.subject):
+            if self.asked.wants(view, self.name, check.name):
+                item: CheckItem = CheckItem.from_parent(
+                    self, name=check.name, check=check, subject=self.subject
+                )
+                if check.skipped:
+                    item.add_marker(pytest.mark.skip(reason=check.skipped))
+                yield item
+
+
+@final
+class CheckItem(pytest.Item):
+    """One check of one step."""
+
+    def __init__(self, *, check: Check, subject: Subject, **of_pytest: Any) -> None:
+        super().__init__(**of_pytest)
+        self.check = check
+        self.subject = subject
+
+    def runtest(self) -> None:
+        """Do the check, and keep what it says though it passes."""
+        told = self.check.run()
+        if told:
+            self.add_report_section("call", "stepwell", told)
+
+    def reportinfo(self) -> tuple[os.PathLike[str] | str, int | None, str]:
+        """Where the step is defined, and what the check is called in a headline."""
+        view = self.parent.parent.name if self.parent is not None and self.parent.parent is not None else ""
+        path, line = self.subject.place
+        return os.path.join(self.subject.root, path), line - 1, f"{view}, {self.subject.name}: {self.name}"
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:  # type: ignore[override]
+        """Show what the user is told, and of the user's code its own traceback."""
+        error = excinfo.value
+        if not isinstance(error, CheckFailed):
+            return super().repr_failure(excinfo)
+        cause = error.__cause__
+        shown: Any
+        if cause is not None and without_our_frames(cause):
+            shown = super().repr_failure(pytest.ExceptionInfo.from_exception(cause))
+            shown.addsection("stepwell", error.text)
+            return shown
+        shown = excinfo.getrepr(style="value")
+        if shown.reprcrash is not None:
+            shown.reprcrash.path = os.path.join(self.subject.root, error.path)
+            shown.reprcrash.lineno = error.line
+            shown.reprcrash.message = error.text.partition("\n")[0]
+        return shown
+
+
+def _not_found(asked: Asked, wanted: tuple[str, ...]) -> str:
+    """A message for an id that names nothing: up to which part it is known, and what may be meant."""
+    view, *rest = wanted
+    shown = "::".join(("stepwell", *wanted))
+    if not rest:
+        return f"not found: {shown} (there is no step in this view)"
+    subjects = {one.name: one for one in subjects_of(asked.registry, asked.view(view))}
+    if rest[0] not in subjects:
+        return f"not found: {shown} ({did_you_mean(rest[0], subjects)})"
+    names = (check.name for check in checks_of(subjects[rest[0]]))
+    return f"not found: {shown} ({did_you_mean('::'.join(rest[1:]), names)})"

@@ -1,0 +1,122 @@
+"""The plugin as pytest meets it: options, markers, fixtures, and where the collection begins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from stepwell.registry import Registry
+    from stepwell.snapshot import View
+    from stepwell.testing.asking import Asked
+
+__all__ = ["stepwell_registry", "stepwell_workspace"]
+
+_ASKED = pytest.StashKey["Asked"]()
+_IDS = pytest.StashKey["list[str]"]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options."""
+    group = parser.getgroup("stepwell", "steps of a Stepwell project")
+    group.addoption(
+        "--stepwell",
+        action="store_true",
+        help="collect a test for every step of the project and everything that can be checked of it",
+    )
+    group.addoption(
+        "--stepwell-workspace",
+        metavar="ID",
+        help="whose steps: a workspace, `core`, or `all` for the core and every workspace "
+        "(default: the workspace in effect)",
+    )
+    group.addoption(
+        "--stepwell-project",
+        metavar="DIR",
+        help="the project's folder (default: the one that pytest's root folder belongs to)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker, and take the ids of steps out of the arguments: they are no files."""
+    config.addinivalue_line(
+        "markers",
+        "stepwell_workspace(id): the workspace that the fixture `stepwell_workspace` shows; "
+        "`core` or None for the core",
+    )
+    ids = [one for one in config.args if _names_steps(config, one)]
+    config.stash[_IDS] = ids
+    if ids:
+        config.args[:] = [one for one in config.args if one not in ids]
+    if _is_on(config) and not config.option.help:
+        _asked(config)  # so that a wrong option is told at once, and once
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
+    """Add the tests of steps before others choose among all tests."""
+    if _is_on(session.config):
+        from stepwell.testing.nodes import collect_steps
+
+        items += collect_steps(session, _asked(session.config))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that uses ``stepwell_workspace`` once for each view, where all are asked for."""
+    if "stepwell_workspace" not in metafunc.fixturenames:
+        return
+    marked = metafunc.definition.get_closest_marker("stepwell_workspace") is not None
+    if not marked and metafunc.config.getoption("stepwell_workspace") == "all":
+        titles = _asked(metafunc.config).labels
+        metafunc.parametrize("stepwell_workspace", titles, indirect=True)
+
+
+@pytest.fixture(scope="session")
+def stepwell_registry(pytestconfig: pytest.Config) -> Registry:
+    """The registry of the project: of ``--stepwell-project``, or that pytest's root folder belongs to."""
+    return _asked(pytestconfig).registry
+
+
+@pytest.fixture
+def stepwell_workspace(request: pytest.FixtureRequest) -> View:
+    """What a workspace sees: the one of the marker, or else of ``--stepwell-workspace``."""
+    asked = _asked(request.config)
+    named: Any = getattr(request, "param", None)
+    marker = request.node.get_closest_marker("stepwell_workspace")
+    if marker is not None:
+        if len(marker.args) != 1 or marker.kwargs or not isinstance(marker.args[0], (str, type(None))):
+            raise pytest.UsageError('the marker is used as @pytest.mark.stepwell_workspace("alice")')
+        named = marker.args[0] or "core"
+    return asked.view(named) if named is not None else asked.views[0]
+
+
+def _is_on(config: pytest.Config) -> bool:
+    return bool(config.getoption("stepwell") or config.stash[_IDS])
+
+
+def _names_steps(config: pytest.Config, argument: str) -> bool:
+    """Whether an argument is the id of a step's test, or ``stepwell`` for all where no path is called so."""
+    first, colons, _ = argument.partition("::")
+    if first == "stepwell":
+        return bool(colons) or not (config.invocation_params.dir / first).exists()
+    # pytest shows ids relative to where it was started
+    inside = bool(colons) and first.endswith("/stepwell")
+    return inside and (config.invocation_params.dir / first).resolve() == config.rootpath / "stepwell"
+
+
+def _asked(config: pytest.Config) -> Asked:
+    """What is asked for; opened when first needed."""
+    known = config.stash.get(_ASKED, None)
+    if known is None:
+        from stepwell.testing.asking import ask
+
+        known = ask(
+            config.rootpath,
+            config.invocation_params.dir,
+            config.getoption("stepwell_project"),
+            config.getoption("stepwell_workspace"),
+            config.stash[_IDS],
+        )
+        config.stash[_ASKED] = known
+    return known

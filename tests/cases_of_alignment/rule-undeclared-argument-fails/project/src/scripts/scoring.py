@@ -1,0 +1,7 @@
+import argparse
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--job_type")
+    parser.add_argument("--verbose")

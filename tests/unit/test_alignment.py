@@ -1,0 +1,286 @@
+"""``stepwell align`` and ``check --alignment``: interfaces held against code that nobody runs."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from jsonschema import Draft202012Validator
+
+import stepwell
+from stepwell.alignment import align, every_finding
+
+if TYPE_CHECKING:
+    from tests.conftest import Project, RunStepwell
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+STEP = "registry.d/steps/scoring.yaml"
+SCRIPT = "src/scripts/scoring.py"
+HEAD = "name: Scoring\nsagemaker_step_type: Processing\ndescription: Score a batch.\n"
+INTERFACE = f"{HEAD}interface:\n  entry_point: scoring.py\n"
+
+
+def found(root: Path) -> list[tuple[str, int, str, tuple[str, ...]]]:
+    """Id, line of the definition, message and the related places of every finding."""
+    registry = stepwell.open(root)
+    assert registry.diagnostics == ()
+    views = (registry.view(), *map(registry.view, registry.workspaces))
+    aligned = align(registry.project, registry.snapshot, registry.code.index(), views)
+    return [
+        (
+            one.id,
+            one.span.line if one.span else 0,
+            one.message,
+            tuple(f"{other.span.path}:{other.span.line}:{other.span.column}" for other in one.related),
+        )
+        for one in every_finding(registry.project, aligned, judge_ignores=True)
+    ]
+
+
+def ids(root: Path) -> list[str]:
+    return [one[0] for one in found(root)]
+
+
+def script(body: str, before: str = "import os\n") -> str:
+    return f"{before}\n\ndef main() -> None:\n    {body}\n"
+
+
+def test_a_finding_has_both_lines(project: Project, run_stepwell: RunStepwell) -> None:
+    root = project({STEP: INTERFACE, SCRIPT: script('print(os.environ["LABEL"])')})
+    ran = run_stepwell("align", cwd=root)
+    assert ran.exit_code == 1
+    assert ran.stdout.startswith(
+        "error[undeclared-environment]: the script of `Scoring` reads the environment variable `LABEL`, which "  # noqa: E501
+        "the interface does not declare\n"
+        "  --> registry.d/steps/scoring.yaml:4:1\n"
+    )
+    assert "src/scripts/scoring.py:5:22" in ran.stdout
+    again = run_stepwell("check", "--alignment", "--format", "concise", cwd=root)
+    assert again.exit_code == 1
+    assert again.stdout.startswith("registry.d/steps/scoring.yaml:4:1: error[undeclared-environment] ")
+    assert run_stepwell("check", cwd=root).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "body"),
+    [
+        ("import os\n", 'os.environ["LABEL"]'),
+        ("import os as system\n", 'system.environ.get("LABEL")'),
+        ("from os import environ\n", 'environ["LABEL"]'),
+        ("from os import environ as variables\n", '"LABEL" in variables'),
+        ("from os import getenv\n", 'getenv("LABEL", "")'),
+        ("import os\nVARIABLES = os.environ\n", 'VARIABLES["LABEL"]'),
+        ('import os\nNAME = "LAB" + "EL"\n', "os.environ[NAME]"),
+    ],
+)
+def test_every_way_to_read_a_variable_is_seen(project: Project, before: str, body: str) -> None:
+    assert ids(project({STEP: INTERFACE, SCRIPT: script(body, before)})) == ["undeclared-environment"]
+
+
+def test_a_variable_of_a_mapping_that_main_is_given_is_seen(project: Project) -> None:
+    text = 'def main(environ_vars: dict[str, str]) -> None:\n    print(environ_vars.get("LABEL", ""))\n'
+    assert ids(project({STEP: INTERFACE, SCRIPT: text})) == ["undeclared-environment"]
+
+
+@pytest.mark.parametrize("name", ["SM_MODEL", "AWS_REGION", "PATH"])
+def test_what_the_platform_sets_needs_no_declaration(project: Project, name: str) -> None:
+    assert ids(project({STEP: INTERFACE, SCRIPT: script(f'os.environ["{name}"]')})) == []
+
+
+def test_a_variable_that_is_set_is_not_read(project: Project) -> None:
+    assert ids(project({STEP: INTERFACE, SCRIPT: script('os.environ["LABEL"] = "1"')})) == []
+
+
+def test_where_names_are_put_together_no_variable_is_called_unused(project: Project) -> None:
+    step = f"{INTERFACE}  env: {{required: [LABEL]}}\n"
+    assert ids(project({STEP: step, SCRIPT: script('os.environ["LA" + input()]')})) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "body"),
+    [
+        ("import os\n", 'print(os.path.join("/opt/ml/processing/input", "rows"))'),
+        ("from os.path import join\n", 'print(join("/opt/ml/processing/input", "rows"))'),
+        ("from pathlib import Path\n", 'print(Path("/opt/ml/processing") / "input" / "rows")'),
+        ('ROOT = "/opt/ml/processing/input"\n', 'print(f"{ROOT}/rows")'),
+    ],
+)
+def test_every_way_to_name_a_path_is_seen(project: Project, before: str, body: str) -> None:
+    told = found(project({STEP: INTERFACE, SCRIPT: script(body, before)}))
+    assert {one[0] for one in told} == {"undeclared-path"}
+    assert any("`/opt/ml/processing/input/rows`" in one[2] for one in told)
+
+
+def test_writing_into_an_input_is_told(project: Project) -> None:
+    step = f"{INTERFACE}  inputs:\n    DATA: {{path: /opt/ml/processing/input}}\n"
+    told = found(project({STEP: step, SCRIPT: script('open("/opt/ml/processing/input/rows", "w")')}))
+    assert [(one[0], one[1]) for one in told] == [("undeclared-path", 4)]
+    assert "writes `/opt/ml/processing/input/rows`, which the interface declares as no output" in told[0][2]
+
+
+def test_flags_with_dashes_and_underscores_are_one(project: Project) -> None:
+    step = f"{INTERFACE}  job_arguments:\n  - {{flag: --job_type, source: job_type}}\n"
+    text = script('argparse.ArgumentParser().add_argument("-j", "--job-type")', "import argparse\n")
+    assert ids(project({STEP: step, SCRIPT: text})) == []
+    assert ids(project({STEP: step, SCRIPT: script("pass")})) == ["missing-argument"]
+
+
+def test_click_options_are_arguments(project: Project) -> None:
+    text = 'import click\n\n\n@click.option("--rows")\ndef main(rows: str) -> None:\n    print(rows)\n'
+    assert ids(project({STEP: INTERFACE, SCRIPT: text})) == ["undeclared-argument"]
+
+
+@pytest.mark.parametrize("text", ["def main(:\n", "x = " + "(" * 300 + ")" * 300 + "\n", "\0"])
+def test_a_script_that_cannot_be_parsed_is_told_at_the_entry_point(project: Project, text: str) -> None:
+    told = found(project({STEP: INTERFACE, SCRIPT: text}))
+    assert [(one[0], one[1]) for one in told] == [("missing-entry-point", 5)]
+
+
+def test_hostile_texts_in_a_script_are_survived(project: Project) -> None:
+    deep = " + ".join(['"a"'] * 500)
+    text = f"\ufeffA = A\r\nB = A + B\r\n\r\ndef main():\r\n    open({deep})\r\n    print(B)\r\n"
+    assert ids(project({STEP: INTERFACE, SCRIPT: text})) == []
+
+
+def test_a_job_type_an_alias_and_a_generic_word_are_sources(project: Project) -> None:
+    names = "[Loading-Training, Loading_testing, OldLoading, AnyLoad]"
+    files = {
+        "stepwell.toml": '[alignment]\ngeneric_sources = ["AnyLoad"]\n'
+        '[naming]\njob_type_suffixes = ["training", "testing"]\n',
+        STEP: f"{HEAD}interface:\n  inputs:\n    DATA: {{compatible_sources: {names}}}\n",
+        "registry.d/steps/loading.yaml": "name: Loading\ndescription: Load.\naliases: [OldLoading]\n",
+    }
+    assert ids(project(files)) == []
+
+
+def test_a_required_input_without_any_known_source_is_an_error(project: Project) -> None:
+    step = f"{HEAD}interface:\n  inputs:\n    DATA: {{compatible_sources: [Scorng]}}\n"
+    told = found(project({STEP: step}))
+    assert [one[0] for one in told] == ["no-compatible-source", "unknown-source"]
+    assert [one[1] for one in told] == [6, 6]
+
+
+def test_attributes_of_bases_in_other_files_and_of_pydantic_count(project: Project) -> None:
+    files = {
+        STEP: HEAD,
+        "src/bases.py": "from pydantic import BaseModel\n\n\nclass Shared(BaseModel):\n    region: str = ''\n",  # noqa: E501
+        "src/scoring.py": "from bases import Shared\n\n\nclass ScoringConfig(Shared):\n    rows: int = 1\n\n\n"  # noqa: E501
+        "class ScoringStepBuilder:\n    def make(self):\n        return self.config.region, "
+        "self.config.rows, self.config.model_dump(), self.config.colums\n",
+    }
+    told = found(project(files))
+    assert [(one[0], one[1]) for one in told] == [("missing-config-attribute", 1)]
+    assert told[0][3] == ("src/scoring.py:10:80", "src/scoring.py:4:7")
+
+
+def test_a_base_out_of_sight_makes_nothing_missing(project: Project) -> None:
+    text = (
+        "from elsewhere import Base\n\n\nclass ScoringConfig(Base):\n    pass\n\n\n"
+        "class ScoringStepBuilder(Base):\n    def make(self):\n        return self.config.anything\n"
+    )
+    toml = "[alignment.builder_methods]\nall = ['create_step']\n"
+    assert ids(project({"stepwell.toml": toml, STEP: HEAD, "src/scoring.py": text})) == []
+
+
+def test_methods_are_asked_for_by_type(project: Project) -> None:
+    toml = "[alignment.builder_methods]\nall = ['create_step']\nProcessing = ['make_processor']\nTraining = ['fit']\n"  # noqa: E501
+    text = "class ScoringConfig:\n    pass\n\n\nclass ScoringStepBuilder:\n    def create_step(self): ...\n"
+    told = found(project({"stepwell.toml": toml, STEP: HEAD, "src/scoring.py": text}))
+    assert [one[2] for one in told] == [
+        "the builder `ScoringStepBuilder` of `Scoring` has no method `make_processor`"
+    ]
+
+
+def test_a_comment_hides_a_finding_and_one_that_hides_nothing_is_told(project: Project) -> None:
+    hidden = INTERFACE.replace("interface:", "interface:  # stepwell: ignore[undeclared-environment] by hand")
+    root = project({STEP: hidden, SCRIPT: script('os.environ["LABEL"]')})
+    assert ids(root) == []
+    (root / SCRIPT).write_text(script("pass"))
+    assert ids(root) == ["unused-ignore"]
+
+
+def test_an_override_patches_one_input_and_removes_another(project: Project) -> None:
+    root = project(
+        {
+            STEP: f"{HEAD}interface:\n  inputs:\n    A: {{path: /opt/ml/a}}\n    B: {{path: /opt/ml/b}}\n",
+            "workspaces/alice/override/steps/scoring.yaml": "name: Scoring\ninterface:\n  inputs:\n"
+            "    A: {required: false}\n    B: null\n",
+        }
+    )
+    registry = stepwell.open(root)
+    assert registry.diagnostics == ()
+    interface = registry.view("alice")["Scoring"].interface
+    assert interface is not None
+    assert dict(interface["inputs"]) == {"A": {"path": "/opt/ml/a", "required": False}}
+    assert registry.view()["Scoring"].digest != registry.view("alice")["Scoring"].digest
+
+
+def test_json_fits_its_schema_and_counts_views_and_levels(
+    project: Project, run_stepwell: RunStepwell
+) -> None:
+    root = project({STEP: INTERFACE, SCRIPT: script('os.environ["LABEL"]')})
+    told = json.loads(run_stepwell("align", "--format", "json", cwd=root).stdout)
+    schema = json.loads((REPOSITORY / "schemas/output-align.schema.json").read_text(encoding="utf-8"))
+    Draft202012Validator(schema).validate(told)
+    for example in schema["examples"]:
+        Draft202012Validator(schema).validate(example)
+    assert told["summary"] == {"steps": 1, "aligned": 0, "errors": 1, "warnings": 0}
+    assert [one["level"] for one in told["steps"][0]["levels"]] == [1, 2, 3, 4]
+    fewer = json.loads(run_stepwell("align", "--level", "2,3", "--format", "json", cwd=root).stdout)
+    assert fewer["summary"] == {"steps": 1, "aligned": 1, "errors": 0, "warnings": 0}
+
+
+def test_the_page_shows_hostile_texts_as_texts(project: Project, run_stepwell: RunStepwell) -> None:
+    root = project({STEP: INTERFACE, SCRIPT: script('os.environ["<script>alert(1)</script>"]')})
+    ran = run_stepwell("align", "--format", "html", "-o", "out/report.html", cwd=root)
+    assert (ran.exit_code, ran.stdout, ran.stderr) == (1, "", "wrote out/report.html\n")
+    page = (root / "out/report.html").read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--level", "5"), "error: there is no level `5` (levels are 1, 2, 3, 4)\n"),
+        (("Scorng",), "error: there is no step `Scorng` in the core (did you mean `Scoring`?)\n"),
+    ],
+)
+def test_a_wrong_word_ends_with_two(
+    project: Project, run_stepwell: RunStepwell, arguments: tuple[str, ...], told: str
+) -> None:
+    ran = run_stepwell("align", *arguments, cwd=project({STEP: HEAD}))
+    assert (ran.exit_code, ran.stdout, ran.stderr) == (2, "", told)
+
+
+def test_the_interfaces_of_this_repository_agree_with_its_scripts() -> None:
+    registry = stepwell.open(REPOSITORY)
+    views = (registry.view(), *map(registry.view, registry.workspaces))
+    aligned = align(registry.project, registry.snapshot, registry.code.index(), views)
+    assert every_finding(registry.project, aligned, judge_ignores=True) == ()
+    assert {one.script for one in aligned if one.script} == {
+        "workspaces/alice/src/scripts/tabular_preprocessing.py",
+        "workspaces/bob/src/scripts/model_evaluation.py",
+        "workspaces/carol/src/scripts/package.py",
+    }
+
+
+def test_the_example_scripts_run(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "a.csv").write_text("x,label\n" + "".join(f"{number},1\n" for number in range(10)))
+    of_alice = runpy.run_path(str(REPOSITORY / "workspaces/alice/src/scripts/tabular_preprocessing.py"))
+    written = of_alice["main"]({"DATA": str(data)}, {"processed_data": str(tmp_path / "out")}, {}, "training")
+    assert sum(written.values()) == 10
+    assert (tmp_path / "out/train/data.csv").read_text().startswith("x,label\n0,1\n")
+    (data / "a.csv").write_text("score,label\n0.9,1\n0.2,1\n")
+    of_bob = runpy.run_path(str(REPOSITORY / "workspaces/bob/src/scripts/model_evaluation.py"))
+    metrics = of_bob["main"]({"predictions": str(data)}, {"metrics": str(tmp_path / "m")}, {})
+    assert metrics == {"rows": 2.0, "accuracy": 0.5}
+    of_carol = runpy.run_path(str(REPOSITORY / "workspaces/carol/src/scripts/package.py"))
+    packed = of_carol["main"]({"model_input": str(data)}, {"packaged_model": str(tmp_path / "p")})
+    assert packed == ["a.csv"]
+    assert (tmp_path / "p/model.tar.gz").stat().st_size > 0
