@@ -96,6 +96,7 @@ def test_it_carries_what_the_package_reads_and_nothing_else(wheel: Path, source:
     }
     assert "stepwell/py.typed" in names
     assert any(name.startswith("stepwell/freeze/templates/") for name in names)
+    assert any(name.startswith("stepwell/scaffolding/templates/") for name in names)
     assert schemas == {
         f"stepwell/schemas/{path.name}": path.read_bytes() for path in (source / "schemas").iterdir()
     }

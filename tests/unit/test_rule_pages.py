@@ -68,11 +68,14 @@ TOLD_BY_AN_IMPORT = {
 }
 NO_FILE_SHOWS_IT = {
     "ambiguous-resolution",
+    "broken-template",
+    "leaves-workspace",
     "left-out",
     "plugin-failed",
     "plugin-hidden",
     "refused-by-validator",
     "stale-acceptance",
+    "workspace-structure",
     *TOLD_BY_AN_IMPORT,
 }
 NO_EXAMPLE = {*NOT_WRITABLE, *NO_FILE_SHOWS_IT, "unreadable-file", "validators-disagree"}

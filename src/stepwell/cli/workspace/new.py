@@ -125,14 +125,14 @@ def command(
     files, broken = _files(registry, workspace, template, copy_from, description or "", framework or "")
     folder = f"{registry.project.settings.workspaces}/{workspace}"
     if broken:
-        return _refused(broken, folder)
+        return _not_made(broken, folder)
     from stepwell.scaffolding import plan
 
     laid = {f"{folder}/{path}": content for path, content in files.items()}
     today = date.today()  # noqa: DTZ011 - a date as people see it
     planned = plan(registry.project, registry.diagnostics, laid, today, find_plugins, workspace)
     if not planned.is_sound:
-        return _refused(planned.diagnostics, folder)
+        return _not_made(planned.diagnostics, folder)
     written = _write(registry.project, folder, planned, there=there)
     if not asked.quiet:
         sys.stdout.writelines(f"{line}\n" for line in tell(planned.diagnostics))
@@ -255,7 +255,7 @@ def _refuse_words(registry: Registry, description: str, framework: str) -> None:
         )
 
 
-def _refused(found: tuple[Diagnostic, ...], folder: str) -> int:
+def _not_made(found: tuple[Diagnostic, ...], folder: str) -> int:
     sys.stdout.writelines(f"{line}\n" for line in tell(found))
     sys.stdout.write(f"{folder} is not made, and nothing was written\n")
     return 1
