@@ -35,7 +35,7 @@ class Names:
     """What the names of a file stand for: imports, and assignments of one name to another.
 
     Args:
-        tree: the file.
+        nodes: every node of the file.
     """
 
     __slots__ = ("_imported",)

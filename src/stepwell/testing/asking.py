@@ -15,10 +15,13 @@ from stepwell.project import RESERVED_ID, open_project
 from stepwell.registry import Registry
 from stepwell.snapshot import View
 
-__all__ = ["CORE", "Asked", "ask", "did_you_mean"]
+__all__ = ["CORE", "Asked", "ask", "did_you_mean", "find_view"]
 
 CORE: Final = "core"
 """What the core's view is called in options and ids."""
+
+_SPELT_OUT: Final = "workspace "
+"""What precedes the id of a workspace that is itself called ``core``."""
 
 _MOST: Final = 8
 """How many names a message tells."""
@@ -30,7 +33,7 @@ class Asked:
 
     Args:
         registry: the project's.
-        labels: the views, each as ids call it; the first is what the fixture shows.
+        labels: the views, each as ids call it.
         ids: the ids of single tests, without their first part; none for all.
     """
 
@@ -41,18 +44,9 @@ class Asked:
         self.labels = labels
         self.ids = ids
 
-    @property
-    def views(self) -> tuple[View, ...]:
-        """The views, in the order of ``labels``."""
-        return tuple(self.view(one) for one in self.labels)
-
     def view(self, label: str) -> View:
-        """The view that a label or a workspace's id names.
-
-        Raises:
-            UsageError: there is no such workspace; with suggestions.
-        """
-        return _view(self.registry, label)
+        """The view that a label names."""
+        return find_view(self.registry, label)
 
     def wants(self, *parts: str) -> bool:
         """Whether a node with these parts of its id is asked for, or lies above one that is."""
@@ -90,17 +84,10 @@ def ask(
     wanted = tuple(one for one in parts if one and one[0])
     named = dict.fromkeys(one[0] for one in wanted) if wanted and len(wanted) == len(parts) else None
     if named is not None and workspace is None:
-        labels: Sequence[str] = [label(_view(registry, one)) for one in named]
+        labels: Sequence[str] = [_label(find_view(registry, one)) for one in named]
     else:
         labels = _labels(registry, workspace)
     return Asked(registry, tuple(labels), wanted if named is not None else ())
-
-
-def label(view: View) -> str:
-    """What a view is called in ids."""
-    if view.workspace is None:
-        return CORE
-    return view.workspace if view.workspace != CORE else f"workspace {CORE}"
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
@@ -113,22 +100,38 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     return f"there are {shown}{' and others' if len(there) > _MOST else ''}" if there else "there are none"
 
 
-def _labels(registry: Registry, workspace: str | None) -> list[str]:
-    if workspace == RESERVED_ID:
-        return [CORE, *(label(registry.view(one)) for one in registry.workspaces)]
-    if workspace is not None:
-        return [label(_view(registry, workspace or CORE))]
-    try:
-        return [label(registry.view())]
-    except UnknownWorkspace as error:
-        raise pytest.UsageError(f"{error}; the environment or the project's settings name it") from None
+def find_view(registry: Registry, name: str | None) -> View:
+    """The view that a word of the user names.
 
+    Args:
+        registry: of which project.
+        name: a workspace's id or label; ``core`` or nothing for the core, ``None`` for the one in effect.
 
-def _view(registry: Registry, name: str) -> View:
-    if name == CORE:
+    Raises:
+        UsageError: there is no such workspace; with suggestions.
+    """
+    if name in (CORE, ""):
         return registry.view(None)
+    if name is None:
+        try:
+            return registry.view()
+        except UnknownWorkspace as error:
+            raise pytest.UsageError(f"{error}; the environment or the project's settings name it") from None
     try:
-        return registry.view(name.removeprefix("workspace "))
+        return registry.view(name.removeprefix(_SPELT_OUT))
     except UnknownWorkspace:
         hint = did_you_mean(name, (CORE, *registry.workspaces, RESERVED_ID))
         raise pytest.UsageError(f"unknown workspace: {name} ({hint})") from None
+
+
+def _labels(registry: Registry, workspace: str | None) -> list[str]:
+    if workspace == RESERVED_ID:
+        return [CORE, *(_label(registry.view(one)) for one in registry.workspaces)]
+    return [_label(find_view(registry, workspace))]
+
+
+def _label(view: View) -> str:
+    """What a view is called in ids."""
+    if view.workspace is None:
+        return CORE
+    return view.workspace if view.workspace != CORE else f"{_SPELT_OUT}{CORE}"

@@ -235,16 +235,16 @@ def _not_built(step: StepDefinition, config: Component, builder: Component) -> s
 def _builds(subject: Subject, step: StepDefinition) -> str:
     try:
         build_examples(subject.view, step)
-    except ComponentError as error:
-        raise cannot_load(error) from error.__cause__
+    except ComponentError as error:  # the test of loading shows the traceback
+        raise cannot_load(error) from None
     return ""
 
 
 def _conforms(subject: Subject, step: StepDefinition) -> str:
     try:
         problems = list(nonconforming(subject.view, step, subject.registry.project.settings.alignment))
-    except ComponentError as error:
-        raise cannot_load(error) from error.__cause__
+    except ComponentError as error:  # the test of loading shows the traceback
+        raise cannot_load(error) from None
     if problems:
         place: Span = problems[0].span
         raise CheckFailed("\n\n".join(map(str, problems)), place.path, place.line)

@@ -112,11 +112,14 @@ class CheckItem(pytest.Item):
         error = excinfo.value
         if not isinstance(error, CheckFailed):
             return super().repr_failure(excinfo)
+        style = self.config.getoption("tbstyle")
         cause = error.__cause__
         shown: Any
         if cause is not None and without_our_frames(cause):
-            shown = super().repr_failure(pytest.ExceptionInfo.from_exception(cause))
-            shown.addsection("stepwell", error.text)
+            info = pytest.ExceptionInfo.from_exception(cause)
+            shown = super().repr_failure(info, style="long" if style == "auto" else style)
+            if style != "line":
+                shown.addsection("stepwell", error.text)
             return shown
         shown = excinfo.getrepr(style="value")
         if shown.reprcrash is not None:

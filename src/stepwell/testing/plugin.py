@@ -68,31 +68,39 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     marked = metafunc.definition.get_closest_marker("stepwell_workspace") is not None
     if not marked and metafunc.config.getoption("stepwell_workspace") == "all":
-        titles = _asked(metafunc.config).labels
-        metafunc.parametrize("stepwell_workspace", titles, indirect=True)
+        metafunc.parametrize("stepwell_workspace", _asked(metafunc.config).labels, indirect=True)
 
 
 @pytest.fixture(scope="session")
 def stepwell_registry(pytestconfig: pytest.Config) -> Registry:
     """The registry of the project: of ``--stepwell-project``, or that pytest's root folder belongs to."""
-    return _asked(pytestconfig).registry
+    try:
+        return _asked(pytestconfig).registry
+    except pytest.UsageError as error:
+        wrong = str(error)
+    pytest.fail(wrong, pytrace=False)  # outside, so that nothing is told of another exception
 
 
 @pytest.fixture
-def stepwell_workspace(request: pytest.FixtureRequest) -> View:
+def stepwell_workspace(request: pytest.FixtureRequest, stepwell_registry: Registry) -> View:
     """What a workspace sees: the one of the marker, or else of ``--stepwell-workspace``."""
-    asked = _asked(request.config)
-    named: Any = getattr(request, "param", None)
+    from stepwell.testing.asking import find_view
+
+    named: Any = getattr(request, "param", request.config.getoption("stepwell_workspace"))
     marker = request.node.get_closest_marker("stepwell_workspace")
     if marker is not None:
         if len(marker.args) != 1 or marker.kwargs or not isinstance(marker.args[0], (str, type(None))):
-            raise pytest.UsageError('the marker is used as @pytest.mark.stepwell_workspace("alice")')
-        named = marker.args[0] or "core"
-    return asked.view(named) if named is not None else asked.views[0]
+            pytest.fail('the marker is used as @pytest.mark.stepwell_workspace("alice")', pytrace=False)
+        named = marker.args[0] or ""
+    try:
+        return find_view(stepwell_registry, named)
+    except pytest.UsageError as error:
+        wrong = str(error)
+    pytest.fail(wrong, pytrace=False)
 
 
 def _is_on(config: pytest.Config) -> bool:
-    return bool(config.getoption("stepwell") or config.stash[_IDS])
+    return bool(config.getoption("stepwell") or config.stash.get(_IDS, None))
 
 
 def _names_steps(config: pytest.Config, argument: str) -> bool:
@@ -111,12 +119,13 @@ def _asked(config: pytest.Config) -> Asked:
     if known is None:
         from stepwell.testing.asking import ask
 
+        ids: list[str] = config.stash[_IDS]
         known = ask(
             config.rootpath,
             config.invocation_params.dir,
             config.getoption("stepwell_project"),
             config.getoption("stepwell_workspace"),
-            config.stash[_IDS],
+            ids,
         )
         config.stash[_ASKED] = known
     return known
