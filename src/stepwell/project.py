@@ -93,7 +93,7 @@ class Alignment:
     """
 
     generic_sources: tuple[str, ...] = ()
-    builder_methods: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    builder_methods: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @final

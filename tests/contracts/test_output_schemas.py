@@ -81,6 +81,12 @@ ANSWERS: Mapping[str, tuple[str, Mapping[tuple[str, ...], int]]] = {
     "diff": ("output-diff", {("HEAD",): 0, ("old/step_names.py", "HEAD", "--exit-code"): 1}),
     "log": ("output-log", {("DataCleaning",): 0, ("DataCleaning", "--workspace", "bob"): 0}),
     "doctor": ("output-doctor", {(): 0}),
+    "components": ("output-components", {(): 0, ("DataCleaning", "--workspace", "bob"): 0}),
+    "align": ("output-align", {(): 0, ("DataCleaning", "--level", "2"): 0}),
+    "workspace list": ("output-workspace-list", {(): 0}),
+    "workspace show": ("output-workspace-show", {("alice",): 0}),
+    "workspace check": ("output-workspace-check", {(): 0, ("bob",): 0}),
+    "workspace compare": ("output-workspace-compare", {("bob", "alice"): 0}),
     "import": ("output-import", {("old/step_names.py", "--dry-run"): 0, ("old/step_names.py",): 0}),
 }
 WITHOUT_VERSION = {"show"}  # its answer is the definition itself, as a file could say it
@@ -108,10 +114,16 @@ def offered() -> Iterator[str]:
     """The commands with ``--format json``."""
     for name, module in cli.COMMANDS.items():
         command = import_module(f"stepwell.cli.{module}").command
-        for parameter in command.params:
-            choices = parameter.type.choices if isinstance(parameter.type, click.Choice) else ()
-            if "--format" in parameter.opts and "json" in choices:
-                yield name
+        if isinstance(command, click.Group):
+            below = [command.get_command(click.Context(command), one) for one in command.list_commands(None)]
+            every = [(f"{name} {one.name}", one) for one in below]
+        else:
+            every = [(name, command)]
+        for full_name, one in every:
+            for parameter in one.params:
+                choices = parameter.type.choices if isinstance(parameter.type, click.Choice) else ()
+                if "--format" in parameter.opts and "json" in choices:
+                    yield full_name
 
 
 def test_every_command_that_answers_json_is_held_to_a_schema_here() -> None:
@@ -145,7 +157,7 @@ def test_an_answer_is_as_its_schema_says(
         files[BROKEN], exit_code = "name: [\x1b[31m\n", 1
     root = project(files)
     commit(root)
-    ran = run_stepwell(command, *arguments, "--format", "json", cwd=root)
+    ran = run_stepwell(*command.split(), *arguments, "--format", "json", cwd=root)
     assert ran.exit_code == exit_code, ran.stderr
     described = schema(ANSWERS[command][0])
     Draft202012Validator.check_schema(described)
