@@ -69,7 +69,8 @@ exec '{python}' "$@"
 """
 
 GH = """\
-#!{python}
+#!/bin/sh
+"exec" "{python}" "$0" "$@"  # for a shell; to Python a text. A `#!` line holds no blank in a path.
 # The part of `gh api` that the scripts use, over the comments of one file.
 import json, os, re, sys
 
