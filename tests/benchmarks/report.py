@@ -75,6 +75,11 @@ The machine:
   *Nothing kept* lists, reads and parses every file, gathers classes, names and imports, and writes what the
   next process finds. *Nothing changed* is that next process. `ast.parse` reads and parses each file, and
   keeps nothing.
+- **One changed**: a line is added to one file, and the index is made right again; beside it each file is
+  parsed, in the same process.
+- **Alignment**: {plan.aligned} generated steps, each with an interface, a script of 45 lines, a builder and a
+  configuration class, all four levels, in one process. The index is there before, as after any check;
+  each round reads and parses every script and class again.
 - **Live**: one process watches the large project while files of the core and of workspaces are saved by
   turns, and looks every millisecond whether a reader sees the edit; the debounce is part of the time.
   `register` is for everybody, `resolve` asks for names of the core in turn, and each look-up of a live name

@@ -1,7 +1,8 @@
-"""What a review takes: the comparison of two revisions, and the index of Python sources."""
+"""What a review takes: two revisions compared, Python sources indexed, code held against interfaces."""
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -9,23 +10,26 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import table
+from code_of_steps import write_steps
 from generating import Size, flat_step, generate
-from measuring import Measured, interleaved, paired, probe, run_fresh
+from measuring import Measured, Pairs, interleaved, paired, probe, run_fresh
 from python_sources import write_sources
 from table import Row
 
 if TYPE_CHECKING:
     from sections import Plan
 
-__all__ = ["references", "review"]
+__all__ = ["code", "references", "review"]
 
 SEED: Final = 20_244
 DIFF_TARGET: Final = 1.5
 INDEX_TARGET: Final = 1.5
 WARM_TARGET: Final = 10.0
+CHANGED_TARGET: Final = 10.0
+ALIGNMENT_TARGET: Final = 3.0
 STEPWELL: Final = str(Path(sys.executable).with_name("stepwell"))
 SETTINGS: Final = ("user.name=bench", "user.email=bench@example.org", "commit.gpgsign=false", "gc.auto=0")
 """No other packing of objects runs beside the one that is asked for."""
@@ -65,6 +69,23 @@ def references(plan: Plan, folder: Path) -> Iterator[Row]:
     yield table.within(f"{label}, nothing kept, CPU", pairs, beside, INDEX_TARGET)
     pairs = paired(interleaved(plan.rounds, warm, parse), lambda one: one.cpu)
     yield table.faster(f"{label}, nothing changed, CPU", pairs, beside, WARM_TARGET)
+
+
+def code(plan: Plan, folder: Path) -> Iterator[Row]:
+    """The code of steps: found, loaded, and held against their interfaces; it edits the indexed sources."""
+    root = folder / "coded"
+    write_steps(root, plan.aligned)
+    script = str(Path(__file__).with_name("code_of_steps.py"))
+    answer = run_fresh([sys.executable, script, str(root), str(folder / "indexed"), str(plan.rounds)])
+    took: dict[str, Any] = json.loads(answer.output)
+    changed = Pairs(tuple(took["changed"]), tuple(took["whole"]))
+    label = f"index of {plan.sources:,} Python files, one changed, CPU"
+    yield table.faster(label, changed, "`ast.parse` of each", CHANGED_TARGET)
+    yield table.limit("`view.components(name)`", took["components"], 0.000_020)
+    yield table.limit("`view.load(name, kind)`, loaded before", took["load"], 0.000_002)
+    label = f"alignment of {plan.aligned} steps, CPU"
+    aligned = Pairs(tuple(took["aligned"]), tuple(took["plain"]))
+    yield table.within(label, aligned, "`ast.parse` of their sources", ALIGNMENT_TARGET)
 
 
 def _counted(plan: Plan, probed: tuple[Measured, int]) -> Measured:

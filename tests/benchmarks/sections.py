@@ -17,7 +17,7 @@ import table
 from generating import Size, flat_step, generate, nested_step, write_project
 from measuring import Measured, Pairs, interleaved, paired, probe, run_fresh
 from peers import SCHEMAS, bare_module
-from review import references, review
+from review import code, references, review
 from table import Row
 
 __all__ = ["FULL", "QUICK", "SECTIONS", "Plan"]
@@ -55,6 +55,7 @@ class Plan:
         short_rounds: pairs of everything that is quick.
         edits: files that are saved while a registry is watched.
         sources: Python files that are indexed.
+        aligned: steps whose code is found, loaded and aligned.
     """
 
     size: Size
@@ -67,6 +68,7 @@ class Plan:
     short_rounds: int
     edits: int
     sources: int
+    aligned: int
 
 
 FULL: Final = Plan(
@@ -80,6 +82,7 @@ FULL: Final = Plan(
     short_rounds=21,
     edits=300,
     sources=1_000,
+    aligned=100,
 )
 QUICK: Final = Plan(
     size=Size(steps=240, folders=12, workspaces=3, local=6, hiding=1, override=4),
@@ -92,6 +95,7 @@ QUICK: Final = Plan(
     short_rounds=1,
     edits=6,
     sources=20,
+    aligned=4,
 )
 
 
@@ -285,5 +289,6 @@ SECTIONS: Final = (
     memory,
     review,
     references,
+    code,
     live,
 )

@@ -176,14 +176,14 @@ CONFLICTS = f"""\
 ModelEvaluation: conflicting, ambiguous
   bob    local  {BOB}:2
   carol  local  {CAROL}:2
-  differing: description, framework
+  differing: description, framework, interface
   Give one of them a name of its own, or a lower `priority`: nothing tells them apart for who asks without \
 a workspace.
 
 Package: conflicting, ambiguous
   core   core   registry.d/steps/deployment/package.yaml:2
   carol  local  workspaces/carol/local/steps/package.yaml:2
-  differing: description, framework
+  differing: description, framework, interface
   Give one of them a name of its own, or a lower `priority`: nothing tells them apart for who asks without \
 a workspace.
 

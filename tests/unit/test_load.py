@@ -38,7 +38,7 @@ def test_a_load_freezes_nothing_and_what_it_made_is_no_longer_young(project: Pro
     gc.disable()
     registry = stepwell.open(root)
     assert gc.get_freeze_count() == 0
-    assert any(one is registry.snapshot for one in gc.get_objects(2))
+    assert any(one is registry.view().steps for one in gc.get_objects(2))
 
 
 def test_what_the_program_has_frozen_stays_frozen(project: Project) -> None:

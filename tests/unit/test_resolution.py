@@ -425,6 +425,9 @@ def test_every_field_is_metadata_or_not() -> None:
         "config_class",
         "builder_step_name",
         "spec_type",
+        "components",
+        "interface",
+        "examples",
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple, final
 
 from stepwell.alignment.inheriting import Outside, bases_of
-from stepwell.alignment.reading import Parsed, Reader
+from stepwell.alignment.reading import Parsed, Reader, every_node
 from stepwell.component import CodePlace
 from stepwell.diagnostics import Span
 from stepwell.layers import Layer
@@ -155,7 +155,7 @@ def _attributes(family: _Family) -> frozenset[str] | None:
 
 def _allows_more(node: ast.ClassDef) -> bool:
     """Whether a pydantic model takes fields that it does not name."""
-    for below in ast.walk(node):
+    for below in every_node(node):
         if isinstance(below, ast.keyword) and below.arg == "extra":
             return isinstance(below.value, ast.Constant) and below.value.value == "allow"
         if (
@@ -182,7 +182,7 @@ def _defined(node: ast.ClassDef) -> Iterator[str]:
 
 
 def _set_on_self(node: ast.ClassDef) -> Iterator[str]:
-    for below in ast.walk(node):
+    for below in every_node(node):
         if not isinstance(below, ast.Attribute) or not isinstance(below.ctx, ast.Store):
             continue
         if isinstance(below.value, ast.Name) and below.value.id == "self":
@@ -197,7 +197,7 @@ def _reads(one: _Class) -> Mapping[str, Span]:
             continue
         every = (*statement.args.posonlyargs, *statement.args.args, *statement.args.kwonlyargs)
         given = any(word.arg == "config" for word in every)
-        for node in ast.walk(statement):
+        for node in every_node(statement):
             if not isinstance(node, ast.Attribute) or not isinstance(node.ctx, ast.Load):
                 continue
             owner = node.value

@@ -7,7 +7,7 @@ import posixpath
 from collections.abc import Iterator
 from typing import Final, final
 
-from stepwell.alignment.reading import Parsed
+from stepwell.alignment.reading import Parsed, every_node
 from stepwell.alignment.texts import Known, Names, constants_of, known
 from stepwell.rules.alignment_scope import ArgumentUse, EnvironmentUse, PathUse, ScriptFacts
 
@@ -162,7 +162,7 @@ class _Script:
         if found is None or not _is_in_container(found):
             return
         if not isinstance(expression, ast.Name):
-            for below in ast.walk(expression):
+            for below in every_node(expression):
                 self._seen.add(id(below))
         path = posixpath.normpath(found.text if found.whole else found.text.rpartition("/")[0] or "/")
         if not found.whole and not found.text.endswith("/") and isinstance(expression, (ast.BinOp, ast.Call)):
@@ -184,7 +184,7 @@ class _Script:
 
 
 def _names_in(expression: ast.expr) -> Iterator[str]:
-    for node in ast.walk(expression):
+    for node in every_node(expression):
         if isinstance(node, ast.Name):
             yield node.id
 

@@ -107,7 +107,12 @@ class Observing:
         """Watch no more."""
         self._trouble.ignore = True  # what watchdog says of its own end
         if self._observer.is_alive():
-            self._observer.stop()
+            try:
+                self._observer.stop()
+            except KeyError:  # watchdog 7 loses count of a folder that went and came, and leaves out the rest
+                for emitter in tuple(self._observer.emitters):
+                    with suppress(KeyError):
+                        emitter.stop()
             self._observer.join()
         self._trouble.end()
 
