@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, final
 
@@ -15,7 +15,7 @@ from stepwell.project import RESERVED_ID, open_project
 from stepwell.registry import Registry
 from stepwell.snapshot import View
 
-__all__ = ["CORE", "Asked", "ask", "did_you_mean", "find_view"]
+__all__ = ["CORE", "Asked", "ask", "did_you_mean", "every_label", "find_view"]
 
 CORE: Final = "core"
 """What the core's view is called in options and ids."""
@@ -82,12 +82,16 @@ def ask(
         raise pytest.UsageError(f"{error}{hint}") from None
     parts = tuple(tuple(one.split("::")[1:]) for one in ids)
     wanted = tuple(one for one in parts if one and one[0])
-    named = dict.fromkeys(one[0] for one in wanted) if wanted and len(wanted) == len(parts) else None
-    if named is not None and workspace is None:
-        labels: Sequence[str] = [_label(find_view(registry, one)) for one in named]
-    else:
-        labels = _labels(registry, workspace)
-    return Asked(registry, tuple(labels), wanted if named is not None else ())
+    labels = every_label(registry) if workspace == RESERVED_ID else (_label(find_view(registry, workspace)),)
+    if len(wanted) < len(parts) or not wanted:
+        return Asked(registry, labels, ())
+    named = dict.fromkeys(_label(find_view(registry, one[0])) for one in wanted)
+    return Asked(registry, tuple(named), wanted)
+
+
+def every_label(registry: Registry) -> tuple[str, ...]:
+    """What the core's view and those of all workspaces are called in ids."""
+    return CORE, *(_label(registry.view(one)) for one in registry.workspaces)
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
@@ -122,12 +126,6 @@ def find_view(registry: Registry, name: str | None) -> View:
     except UnknownWorkspace:
         hint = did_you_mean(name, (CORE, *registry.workspaces, RESERVED_ID))
         raise pytest.UsageError(f"unknown workspace: {name} ({hint})") from None
-
-
-def _labels(registry: Registry, workspace: str | None) -> list[str]:
-    if workspace == RESERVED_ID:
-        return [CORE, *(_label(registry.view(one)) for one in registry.workspaces)]
-    return [_label(find_view(registry, workspace))]
 
 
 def _label(view: View) -> str:

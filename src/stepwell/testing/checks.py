@@ -125,16 +125,17 @@ def checks_of(subject: Subject) -> Iterator[Check]:
     yield Check(
         "builds", partial(_builds, subject, step), _not_built(step, parts["config"], parts["builder"])
     )
-    lacking = any(parts[kind].is_there for kind in ("builder", "config", "contract", "spec"))
+    has_code = any(parts[kind].is_there for kind in ("builder", "config", "contract", "spec"))
     yield Check(
         "conforms",
         partial(_conforms, subject, step),
-        "" if lacking else "no part of the step is found that could be held against its definition",
+        "" if has_code else "no part of the step is found that could be held against its definition",
     )
     if any(source.layer in _NOT_IN_FILES for source in step.sources):
         return
     for level in LEVELS:
-        if step.interface is not None if level != 4 else parts["builder"].is_there:
+        has_matter = parts["builder"].is_there if level == 4 else step.interface is not None
+        if has_matter:
             yield Check(f"alignment-{level}", partial(_aligned, subject, level))
 
 

@@ -12,7 +12,7 @@ from stepwell.testing.asking import Asked, did_you_mean
 from stepwell.testing.checks import Check, Subject, checks_of, subjects_of
 from stepwell.testing.failing import CheckFailed, without_our_frames
 
-__all__ = ["CheckItem", "ProjectNode", "StepNode", "ViewNode", "collect_steps"]
+__all__ = ["CheckItem", "ProjectNode", "StepNode", "ViewNode", "check_ids", "collect_steps"]
 
 
 def collect_steps(session: pytest.Session, asked: Asked) -> list[pytest.Item]:
@@ -21,17 +21,33 @@ def collect_steps(session: pytest.Session, asked: Asked) -> list[pytest.Item]:
     Args:
         session: the session of pytest.
         asked: what is asked for.
+    """
+    top: ProjectNode = ProjectNode.from_parent(session, name="stepwell", nodeid="stepwell", asked=asked)
+    return list(session.genitems(top))
+
+
+def check_ids(asked: Asked) -> None:
+    """Hold the ids that are asked for against the steps and checks that there are.
+
+    Args:
+        asked: what is asked for.
 
     Raises:
         UsageError: an id names nothing; with suggestions.
     """
-    top: ProjectNode = ProjectNode.from_parent(session, name="stepwell", nodeid="stepwell", asked=asked)
-    items = list(session.genitems(top))
-    found = [tuple(item.nodeid.split("::")[1:]) for item in items]
-    for wanted in asked.ids:
-        if not any(one[: len(wanted)] == wanted for one in found):
-            raise pytest.UsageError(_not_found(asked, wanted))
-    return items
+    known: dict[str, dict[str, Subject]] = {}
+    for label, *rest in asked.ids:
+        if label not in known:
+            known[label] = {one.name: one for one in subjects_of(asked.registry, asked.view(label))}
+        if not rest:
+            continue
+        name, *checks = rest
+        there: list[str] = [*known[label]]
+        if name in known[label] and checks:
+            name, there = "::".join(checks), [one.name for one in checks_of(known[label][name])]
+        if name not in there:
+            shown = "::".join(("stepwell", label, *rest))
+            raise pytest.UsageError(f"not found: {shown} ({did_you_mean(name, there)})")
 
 
 @final
@@ -121,22 +137,9 @@ class CheckItem(pytest.Item):
             if style != "line":
                 shown.addsection("stepwell", error.text)
             return shown
-        shown = excinfo.getrepr(style="value")
+        shown = excinfo.getrepr(style="value", chain=False)
         if shown.reprcrash is not None:
             shown.reprcrash.path = os.path.join(self.subject.root, error.path)
             shown.reprcrash.lineno = error.line
             shown.reprcrash.message = error.text.partition("\n")[0]
         return shown
-
-
-def _not_found(asked: Asked, wanted: tuple[str, ...]) -> str:
-    """A message for an id that names nothing: up to which part it is known, and what may be meant."""
-    view, *rest = wanted
-    shown = "::".join(("stepwell", *wanted))
-    if not rest:
-        return f"not found: {shown} (there is no step in this view)"
-    subjects = {one.name: one for one in subjects_of(asked.registry, asked.view(view))}
-    if rest[0] not in subjects:
-        return f"not found: {shown} ({did_you_mean(rest[0], subjects)})"
-    names = (check.name for check in checks_of(subjects[rest[0]]))
-    return f"not found: {shown} ({did_you_mean('::'.join(rest[1:]), names)})"

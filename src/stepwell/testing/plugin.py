@@ -49,8 +49,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_IDS] = ids
     if ids:
         config.args[:] = [one for one in config.args if one not in ids]
-    if _is_on(config) and not config.option.help:
-        _asked(config)  # so that a wrong option is told at once, and once
+    if _is_on(config) and not config.option.help and not hasattr(config, "workerinput"):
+        asked = _asked(config)  # so that a wrong option is told at once, and once
+        if ids:
+            from stepwell.testing.nodes import check_ids
+
+            check_ids(asked)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -68,7 +72,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     marked = metafunc.definition.get_closest_marker("stepwell_workspace") is not None
     if not marked and metafunc.config.getoption("stepwell_workspace") == "all":
-        metafunc.parametrize("stepwell_workspace", _asked(metafunc.config).labels, indirect=True)
+        from stepwell.testing.asking import every_label
+
+        labels = every_label(_asked(metafunc.config).registry)
+        metafunc.parametrize("stepwell_workspace", labels, indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -92,6 +99,8 @@ def stepwell_workspace(request: pytest.FixtureRequest, stepwell_registry: Regist
         if len(marker.args) != 1 or marker.kwargs or not isinstance(marker.args[0], (str, type(None))):
             pytest.fail('the marker is used as @pytest.mark.stepwell_workspace("alice")', pytrace=False)
         named = marker.args[0] or ""
+    elif named == "all":
+        pytest.fail("`all` names no one view: let the test take the fixture as an argument", pytrace=False)
     try:
         return find_view(stepwell_registry, named)
     except pytest.UsageError as error:
