@@ -37,33 +37,10 @@ from stepwell.diagnostics import Severity, Span
 from stepwell.naming import closest
 from stepwell.rules.alignment_scope import AlignmentScope, related
 from stepwell.rules.rule import Finding
+from stepwell.rules.sagemaker_properties import PROPERTIES
 
 ID: Final = "property-path-mismatch"
 SEVERITY: Final = Severity.ERROR
-
-PROPERTIES: Final = {
-    "Processing": ("ProcessingOutputConfig", "ProcessingJobName", "ProcessingJobArn", "ProcessingInputs"),
-    "Training": (
-        "ModelArtifacts",
-        "OutputDataConfig",
-        "TrainingJobName",
-        "TrainingJobArn",
-        "FinalMetricDataList",
-        "CheckpointConfig",
-        "TensorBoardOutputConfig",
-    ),
-    "Transform": ("TransformOutput", "TransformJobName", "TransformJobArn", "ModelName"),
-    "CreateModel": ("ModelName", "ModelArn", "PrimaryContainer", "Containers"),
-    "RegisterModel": ("ModelPackageArn", "ModelPackageGroupName", "ModelPackageName", "ModelPackageVersion"),
-    "Tuning": (
-        "BestTrainingJob",
-        "OverallBestTrainingJob",
-        "TrainingJobSummaries",
-        "HyperParameterTuningJobName",
-    ),
-    "Lambda": ("Outputs",),
-}
-"""What the properties of each type of step begin with (SageMaker API reference, the Describe actions)."""
 
 _FORM: Final = re.compile(
     r"properties(\.[A-Za-z_][A-Za-z0-9_]*(\[('[^']*'|\"[^\"]*\"|[0-9]+)\])*)+\Z", re.ASCII
@@ -97,7 +74,7 @@ def _fault(path: str, step_type: str | None, outputs: Collection[str]) -> tuple[
     known = PROPERTIES.get(step_type or "", ())
     if known and first is not None and first[1] not in known:
         near = closest(first[1], known)
-        hint = f"did you mean `{near[0]}`?" if near else f"it begins with one of {', '.join(known)}"
+        hint = f"did you mean `{near[0]}`?" if near else f"it begins with {' or '.join(known[:2])}, say"
         return f"begins with `{first[1]}`, which a step of the type {step_type} does not have", hint
     of = _OUTPUT.match(path)
     if step_type == "Processing" and of is not None and of[2] not in outputs:
