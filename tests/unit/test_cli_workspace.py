@@ -456,6 +456,8 @@ def talk(
         stdout=its,
         stderr=its,
         start_new_session=True,
+        # whoever runs the tests in the background may have told them to ignore it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     os.close(its)
     heard, waiting = b"", list(answers)
