@@ -13,7 +13,6 @@ import click
 
 from stepwell.cli.opening import Asked
 from stepwell.compare.accepted import day_of
-from stepwell.compare.packed import MAX_SNAPSHOT_BYTES, unpack
 from stepwell.diagnostics import Diagnostic
 from stepwell.errors import ProjectError, RevisionError
 from stepwell.git import (
@@ -26,7 +25,6 @@ from stepwell.git import (
     open_revision,
 )
 from stepwell.project import find_project
-from stepwell.python_tables import TABLES, read_tables
 from stepwell.trees import EntryKind, Folder, Tree
 
 __all__ = ["Here", "Place"]
@@ -235,6 +233,8 @@ class Here:
         if os.path.isdir(full):
             return Place(word, full, Folder(full), name=os.path.basename(full) or "a folder")
         if os.path.isfile(full) and word.endswith(".json"):
+            from stepwell.compare.packed import unpack
+
             packed = unpack(word, _content(full))
             title = f"{word} ({packed.title})"
             return Place(title, os.path.dirname(full), packed.tree, packed.tables, name=packed.title)
@@ -260,6 +260,8 @@ def _looks_like_path(word: str) -> bool:
 
 
 def _content(full: str) -> bytes:
+    from stepwell.compare.packed import MAX_SNAPSHOT_BYTES
+
     with open(full, "rb") as file:
         content = file.read(MAX_SNAPSHOT_BYTES + 1)
     if len(content) > MAX_SNAPSHOT_BYTES:
@@ -271,6 +273,8 @@ def _content(full: str) -> bytes:
 
 def _refuse_without_table(word: str, tree: Tree, path: str) -> None:
     """Refuse a file that is no Python module of an old registry."""
+    from stepwell.python_tables import TABLES, read_tables  # few words name a file of one
+
     content = tree.read(path)
     read = content if isinstance(content, Diagnostic) else read_tables(path, content)
     if isinstance(read, Diagnostic):

@@ -8,7 +8,6 @@ from datetime import date
 from typing import Any, Final, Protocol, final, runtime_checkable
 
 from stepwell.checking import CheckedFile
-from stepwell.compare.old_tables import find_tables, load_tables
 from stepwell.compare.schema_files import schemas_in
 from stepwell.diagnostics import Diagnostic, Severity
 from stepwell.errors import ProjectError
@@ -87,6 +86,8 @@ def read_state(
     """
     project = read_project(root, tree)
     if tables or not _has_definitions(project, tree):
+        from stepwell.compare.old_tables import find_tables  # few states are from before the move
+
         found = tables or find_tables(tree)
         if found:
             settings = project.settings if project is not None else Settings()
@@ -115,6 +116,8 @@ def _has_definitions(project: Project | None, tree: Tree) -> bool:
 def _of_tables(
     title: str, root: str, tree: Tree, settings: Settings, paths: tuple[str, ...], today: date
 ) -> State:
+    from stepwell.compare.old_tables import load_tables
+
     loaded, lost = load_tables(root, tree, settings, paths, today)
     return State(title, loaded, schemas_in(tree), paths, lost)
 

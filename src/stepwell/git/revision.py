@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, final
 
@@ -257,10 +258,10 @@ def open_revision(repository: Repository, revision: str) -> Revision:
     commit = repository.commit(revision)
     short = (repository.ask("rev-parse", "--short", commit) or commit)[:40]
     title = short if commit.startswith(revision) else f"{revision} ({short})"
-    tree = repository.ask("rev-parse", "--verify", "--quiet", f"{commit}:{repository.prefix.rstrip('/')}")
     objects: dict[str, _Object] = {}
-    if tree:
-        objects = dict(_parse(repository.list_tree(tree, deep=False), repository))
+    with suppress(RevisionError):  # the project's folder came later
+        listed = repository.list_tree(f"{commit}:{repository.prefix.rstrip('/')}", deep=False)
+        objects = dict(_parse(listed, repository))
     return Revision(repository, commit, title, objects, {"": list(objects)}, set(), {}, [])
 
 

@@ -61,7 +61,11 @@ class KnownNames:
         holding = [self._having(word) for word in said]
         if not may_lack:
             return frozenset.intersection(*sorted(holding, key=len))
-        some = frozenset().union(*sorted(holding, key=len)[: may_lack + 1])
+        holding.sort(key=len)
+        if may_lack == 1:  # those that hold all words but the first, all but the second, and so on
+            others = (holding[:left_out] + holding[left_out + 1 :] for left_out in range(len(holding)))
+            return frozenset().union(*(frozenset.intersection(*each) for each in others))
+        some = frozenset().union(*holding[: may_lack + 1])
         enough = len(said) - may_lack
         return [name for name in some if sum(name in names for names in holding) >= enough]
 
@@ -87,16 +91,17 @@ class _Table(Collection[str]):
     """A legacy table as the look-up asks it: all names are in it, and only some are walked.
 
     Args:
-        view: whose table.
-        walked: the names to walk, in no order.
+        first: the names that open the table.
+        every: all its names.
+        walked: the names to walk, in no order; what the table does not have is passed over.
     """
 
-    __slots__ = ("_above", "_below", "_names")
+    __slots__ = ("_every", "_names")
 
-    def __init__(self, view: View, walked: Iterable[str] = ()) -> None:
-        self._above, self._below = view.steps.above, view.steps.below
-        own = [name for name in walked if name in self]
-        first = view.steps.first if len(own) > 1 else ()
+    def __init__(self, first: tuple[str, ...], every: frozenset[str], walked: Collection[str] = ()) -> None:
+        self._every = every
+        own = list(every.intersection(walked))
+        first = first if len(own) > 1 else ()
         if first:
             ranks = {name: place for place, name in enumerate(first)}
             own.sort(key=lambda name: (ranks.get(name, len(ranks)), name))
@@ -105,10 +110,7 @@ class _Table(Collection[str]):
         self._names = own
 
     def __contains__(self, name: object) -> bool:
-        if not isinstance(name, str):
-            return False
-        step = self._above.get(name) or self._below.get(name)  # quicker than to ask the view's table
-        return step is not None and step.data.get("sagemaker_step_type") is not None
+        return name in self._every
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -127,13 +129,22 @@ class Guesser:
         known: names, all of the table's among them.
     """
 
-    __slots__ = ("_known", "_naming", "_unwalked", "_view")
+    __slots__ = ("_every", "_first", "_known", "_naming", "_unwalked")
 
     def __init__(self, view: View, naming: Naming, known: KnownNames) -> None:
-        self._view = view
+        steps = view.steps
+        above, below = steps.above, steps.below
+        every = [name for name, step in above.items() if step.data.get("sagemaker_step_type") is not None]
+        every += [
+            name
+            for name, step in below.items()
+            if name not in above and step.data.get("sagemaker_step_type") is not None
+        ]
+        self._every = frozenset(every)
+        self._first = steps.first
         self._naming = naming
         self._known = known
-        self._unwalked = _Table(view)
+        self._unwalked = _Table(self._first, self._every)
 
     def exactly(self, file_name: str) -> str | None:
         """The step that a file name spells; ``None`` where the look-up must guess."""
@@ -145,15 +156,18 @@ class Guesser:
 
     def guessed(self, file_name: str) -> str | None:
         """The step that fits a file name best, as the look-up answers where the name spells none."""
-        return self._ask(file_name, _Table(self._view, self._known.near(file_name)))
+        return self._ask(file_name, self._near(file_name))
 
     def is_sure(self, file_name: str) -> bool:
         """Whether a file name spells its step, or lies whole in the name of that one alone."""
         if self.exactly(file_name) is not None:
             return True
-        fits = [similarity(file_name, name) for name in _Table(self._view, self._known.near(file_name))]
+        fits = [similarity(file_name, name) for name in self._near(file_name)]
         best = max(fits, default=0.0)
         return best >= _WHOLE and fits.count(best) == 1
+
+    def _near(self, file_name: str) -> _Table:
+        return _Table(self._first, self._every, self._known.near(file_name))
 
     def _ask(self, file_name: str, table: _Table) -> str | None:
         naming = self._naming
