@@ -35,7 +35,7 @@ demo: $(STAMP) ## Check, explain and freeze this repository's registry, then imp
 	@printf '\n$$ %s\n' "$$ASK" && eval "$$ASK"
 
 test: $(STAMP) ## Run the whole suite; ARGS='-k yaml' passes arguments to pytest.
-	@.venv/bin/python -m pytest $(ARGS)
+	@.venv/bin/python -m pytest --numprocesses=auto --maxprocesses=4 $(ARGS)
 
 check: lint types floors registry frozen pages ## Run every check that is not a test.
 
