@@ -460,12 +460,14 @@ def talk(
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     os.close(its)
-    heard, waiting = b"", list(answers)
+    heard, waiting, interrupted = b"", list(answers), False
     ends = time.monotonic() + 60
     while time.monotonic() < ends:
-        if not select.select([mine], [], [], 0.2)[0]:
+        if not select.select([mine], [], [], 3 if interrupted else 0.2)[0]:
             if process.poll() is not None:
                 break
+            if interrupted:  # whoever is not heard presses the keys again
+                os.killpg(process.pid, signal.SIGINT)
             continue
         try:
             more = os.read(mine, 4096)
@@ -476,6 +478,7 @@ def talk(
             answer = waiting.pop(0)
             if answer == "^C":
                 os.killpg(process.pid, signal.SIGINT)
+                interrupted = True
             else:
                 os.write(mine, answer.encode() + b"\n")
             heard += b"\0"
