@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from types import MappingProxyType
-from typing import TypeVar, final
+from typing import Any, final
 
 from stepwell.layered_table import LayeredTable
-from stepwell.model import Definition, HyperparameterDefinition, StepDefinition
+from stepwell.model import KINDS, Definition
 from stepwell.snapshot import Snapshot, View
-
-D = TypeVar("D", StepDefinition, HyperparameterDefinition)
 
 __all__ = ["Changes", "ViewChanges", "changes_between"]
 
@@ -76,11 +75,8 @@ def _of_views(old: View, new: View, suspects: _Suspects) -> ViewChanges:
     added: list[str] = []
     removed: list[str] = []
     changed: dict[str, tuple[str, ...]] = {}
-    pairs = [
-        *_pairs(old.steps, new.steps, suspects),
-        *_pairs(old.hyperparameters, new.hyperparameters, suspects),
-    ]
-    for name, was, now in pairs:
+    pairs = (_pairs(old.tables[folder], new.tables[folder], suspects) for folder in KINDS)
+    for name, was, now in chain.from_iterable(pairs):
         if was is None:
             added.append(name)
         elif now is None:
@@ -98,7 +94,7 @@ def differing_fields(was: Definition, now: Definition) -> tuple[str, ...]:
 
 
 def _pairs(
-    before: LayeredTable[D], after: LayeredTable[D], suspects: _Suspects
+    before: LayeredTable[Any], after: LayeredTable[Any], suspects: _Suspects
 ) -> Iterator[tuple[str, Definition | None, Definition | None]]:
     for name in suspects.between(before.above, after.above) | suspects.between(before.below, after.below):
         was, now = before.get(name), after.get(name)

@@ -15,6 +15,7 @@ from stepwell.components import own_components
 from stepwell.diagnostics import Diagnostic, Severity
 from stepwell.layers import Layer
 from stepwell.load import Loaded
+from stepwell.model import KINDS
 from stepwell.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class LayerHealth:
         workspace: whose; ``None`` for the layers that everybody sees.
         steps: how many steps it gives, those that a higher layer hides included.
         hyperparameters: the same of hyperparameter classes.
+        providers: the same of providers.
+        pipelines: the same of pipelines.
         errors: how many errors are found in it.
         warnings: how many warnings.
     """
@@ -67,6 +70,8 @@ class LayerHealth:
     workspace: str | None
     steps: int
     hyperparameters: int
+    providers: int
+    pipelines: int
     errors: int
     warnings: int
 
@@ -192,10 +197,9 @@ def _layers(seen: Loaded, registered: tuple[Registered, ...]) -> Iterator[LayerH
         yield LayerHealth(
             layer,
             workspace,
-            given[layer, workspace, "steps"],
-            given[layer, workspace, "hyperparameters"],
-            wrong[layer, workspace, Severity.ERROR],
-            wrong[layer, workspace, Severity.WARNING],
+            **{folder: given[layer, workspace, folder] for folder in KINDS},
+            errors=wrong[layer, workspace, Severity.ERROR],
+            warnings=wrong[layer, workspace, Severity.WARNING],
         )
 
 

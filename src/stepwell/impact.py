@@ -152,7 +152,7 @@ def _sources(snapshot: Snapshot) -> Iterator[Source]:
     """The documents of every view, once each."""
     seen: set[int] = set()
     for view in (snapshot.core, *(snapshot.view(one) for one in snapshot.workspaces)):
-        for table in (view.steps, view.hyperparameters):
+        for table in view.tables.values():
             hidden = (one for name in table.above for one in table.hidden(name))
             for definition in (*table.above.values(), *hidden):
                 for source in definition.sources:

@@ -7,11 +7,11 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Generic, NoReturn, TypeVar, final
 
-from stepwell.model import HyperparameterDefinition, StepDefinition
+from stepwell.model import HyperparameterDefinition, PipelineDefinition, ProviderDefinition, StepDefinition
 
 __all__ = ["Immutable", "LayeredTable"]
 
-D = TypeVar("D", StepDefinition, HyperparameterDefinition)
+D = TypeVar("D", StepDefinition, HyperparameterDefinition, ProviderDefinition, PipelineDefinition)
 
 
 class Immutable:

@@ -304,7 +304,8 @@ class _Walk:
 
 _NOT_A_FOLDER: Final = "this must be a folder, and it is a file"
 _LAYERS: Final = MappingProxyType({"local": Layer.LOCAL, "override": Layer.OVERRIDE})
-_KINDS_HELP: Final = f"definitions lie in {' or '.join(f'`{kind}/`' for kind in KINDS)}"
+_FOLDERS: Final = [f"`{kind}/`" for kind in KINDS]
+_KINDS_HELP: Final = f"definitions lie in {', '.join(_FOLDERS[:-1])} or {_FOLDERS[-1]}"
 
 
 def _suffix(name: str) -> str:

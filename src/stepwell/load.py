@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 from typing import Any, final
 
 from stepwell import rules
@@ -19,7 +20,7 @@ from stepwell.diagnostics import Diagnostic, in_order
 from stepwell.layered_table import LayeredTable
 from stepwell.layering import Layered, layer_core, layer_workspace
 from stepwell.layout import Layout, Listed, lay_out
-from stepwell.model import Workspace, define_workspace
+from stepwell.model import KINDS, Workspace, define_workspace
 from stepwell.plugins import Plugin, read_plugins
 from stepwell.project import RESERVED_ID, Project
 from stepwell.rules import FreezeScope, Ignore
@@ -312,19 +313,14 @@ def _view(
     core: View | None,
     found: tuple[Diagnostic, ...],
 ) -> View:
-    tables: Mapping[str, Any] = layered.tables
-    covered: Mapping[str, Any] = layered.covered
-    return View(
-        workspace_id,
-        LayeredTable(
-            tables["steps"],
-            core.steps if core is not None else None,
-            project.settings.first(workspace_id),
-            covered.get("steps"),
-        ),
-        LayeredTable(tables["hyperparameters"], core.hyperparameters if core is not None else None, ()),
-        found,
-    )
+    first = project.settings.first(workspace_id)
+    tables: dict[str, LayeredTable[Any]] = {}
+    for folder in KINDS:
+        above: Any = layered.tables[folder]
+        covered: Any = layered.covered.get(folder)
+        under = core.tables[folder] if core is not None else None
+        tables[folder] = LayeredTable(above, under, first if folder == "steps" else (), covered)
+    return View(workspace_id, MappingProxyType(tables), found)
 
 
 def _about_freezing(

@@ -86,8 +86,8 @@ def _lay_again(
     loaded = assemble(project, before.today, layout, checked, core, overlays, before.guests, before)
     if names is not None:
         now, then = loaded.snapshot.core, before.snapshot.core
-        now.steps.differs_in(names, then.steps)
-        now.hyperparameters.differs_in(names, then.hyperparameters)
+        for folder, table in now.tables.items():
+            table.differs_in(names, then.tables[folder])
     return loaded
 
 

@@ -135,7 +135,8 @@ def _laid_over(view: View, laid: Iterable[StepDefinition], core: View | None) ->
     table = LayeredTable(
         MappingProxyType(above), under, steps.first, MappingProxyType({**steps.covered, **covered})
     )
-    return View(view.workspace, table, view.hyperparameters, view.diagnostics, view.code)
+    tables = MappingProxyType({**view.tables, "steps": table})
+    return View(view.workspace, tables, view.diagnostics, view.code)
 
 
 @final

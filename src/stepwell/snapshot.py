@@ -15,7 +15,14 @@ from stepwell.errors import ComponentError, UnknownStep, UnknownWorkspace
 from stepwell.layered_table import Immutable, LayeredTable
 from stepwell.layers import Origin
 from stepwell.merge import origins
-from stepwell.model import HyperparameterDefinition, StepDefinition, Workspace
+from stepwell.model import (
+    KINDS,
+    HyperparameterDefinition,
+    PipelineDefinition,
+    ProviderDefinition,
+    StepDefinition,
+    Workspace,
+)
 from stepwell.naming import closest
 from stepwell.schema import defaults, fields, fields_of
 
@@ -77,12 +84,11 @@ class Code(Protocol):
 
 @final
 class View(Immutable, Mapping[str, StepDefinition]):
-    """What one workspace sees: its steps by name in table order, and its hyperparameter classes.
+    """What one workspace sees: its steps by name in table order, and a table of every other kind.
 
     Args:
         workspace: the workspace's id, ``None`` for the core view.
-        steps: the steps.
-        hyperparameters: the hyperparameter classes by name.
+        tables: the definitions of every kind, by a key of ``KINDS``.
         diagnostics: what was found in the files that this view is made of.
         code: the sources in which the parts of its steps lie; ``None`` for a view that was read without.
     """
@@ -90,15 +96,15 @@ class View(Immutable, Mapping[str, StepDefinition]):
     def __init__(
         self,
         workspace: str | None,
-        steps: LayeredTable[StepDefinition],
-        hyperparameters: LayeredTable[HyperparameterDefinition],
+        tables: Mapping[str, LayeredTable[Any]],
         diagnostics: tuple[Diagnostic, ...] = (),
         code: Code | None = None,
     ) -> None:
+        steps = tables["steps"]
         self.__dict__.update(
             workspace=workspace,
+            tables=tables,
             steps=steps,
-            hyperparameters=hyperparameters,
             diagnostics=diagnostics,
             code=code,
             _above=steps.above,
@@ -106,8 +112,8 @@ class View(Immutable, Mapping[str, StepDefinition]):
         )
 
     workspace: str | None
+    tables: Mapping[str, LayeredTable[Any]]
     steps: LayeredTable[StepDefinition]
-    hyperparameters: LayeredTable[HyperparameterDefinition]
     diagnostics: tuple[Diagnostic, ...]
     code: Code | None
     _above: Mapping[str, StepDefinition]
@@ -141,6 +147,21 @@ class View(Immutable, Mapping[str, StepDefinition]):
         return f"<View of {self.title}: {len(self)} steps>"
 
     @property
+    def hyperparameters(self) -> LayeredTable[HyperparameterDefinition]:
+        """The hyperparameter classes by name."""
+        return self.tables["hyperparameters"]
+
+    @property
+    def providers(self) -> LayeredTable[ProviderDefinition]:
+        """The providers by name."""
+        return self.tables["providers"]
+
+    @property
+    def pipelines(self) -> LayeredTable[PipelineDefinition]:
+        """The pipelines by name."""
+        return self.tables["pipelines"]
+
+    @property
     def title(self) -> str:
         """The view in words."""
         return "the core" if self.workspace is None else f"workspace {self.workspace}"
@@ -149,6 +170,9 @@ class View(Immutable, Mapping[str, StepDefinition]):
     def digest(self) -> str:
         """A hash of every definition: equal content gives an equal digest, on any machine."""
         content = f"{self.steps.content:x}/{self.hyperparameters.content:x}"
+        for later in _LATER_KINDS:  # they count only where there are any, so that other digests stay
+            if self.tables[later]:
+                content += f"/{later} {self.tables[later].content:x}"
         return hashlib.blake2b(content.encode("ascii"), digest_size=16).hexdigest()
 
     def by_config_class(self, config_class: str) -> StepDefinition | None:
@@ -384,6 +408,9 @@ class Snapshot(Immutable):
             )
         return digest.hexdigest()
 
+
+_LATER_KINDS: Final = tuple(KINDS)[2:]
+"""The kinds that came after digests were first written into frozen modules."""
 
 _OF_CODE: Final = frozenset({"code", "_components", "_parts"})
 """What a view knows from its sources."""

@@ -73,10 +73,10 @@ def _row(file: Any) -> dict[str, Any]:
 
 
 def _view(workspace: str | None, layered: Layered, core: View | None) -> View:
-    tables: Mapping[str, Any] = layered.tables
-    steps = LayeredTable(tables["steps"], core.steps if core else None, ())
-    classes = LayeredTable(tables["hyperparameters"], core.hyperparameters if core else None, ())
-    return View(workspace, steps, classes, layered.diagnostics)
+    tables: dict[str, LayeredTable[Any]] = {}
+    for kind, above in layered.tables.items():
+        tables[kind] = LayeredTable(above, core.tables[kind] if core else None, ())
+    return View(workspace, tables, layered.diagnostics)
 
 
 def by_name(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

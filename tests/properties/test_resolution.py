@@ -68,13 +68,9 @@ def snapshot_of(content: Mapping[str, Mapping[str, Mapping[str, object]]]) -> Sn
             }
         )
 
-    nothing: LayeredTable[object] = LayeredTable(MappingProxyType({}), None, ())  # type: ignore[type-var]
-    core = View(None, LayeredTable(table(""), None, ()), nothing)  # type: ignore[arg-type]
+    core = View(None, {"steps": LayeredTable(table(""), None, ())})
     ids = [one for one in WORKSPACES if one in content]
-    views = {
-        one: View(one, LayeredTable(table(one), core.steps, ()), nothing)  # type: ignore[arg-type]
-        for one in ids
-    }
+    views = {one: View(one, {"steps": LayeredTable(table(one), core.steps, ())}) for one in ids}
     return Snapshot(core, {one: Workspace(one) for one in ids}, views)
 
 

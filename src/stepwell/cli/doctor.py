@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import click
 from stepwell.cli.opening import Asked, format_option, open_registry, project_options
 from stepwell.cli.sources import with_progress
 from stepwell.health import Health, LayerHealth, Status
+from stepwell.model import KINDS
 
 if TYPE_CHECKING:
     from stepwell.store import Event
@@ -42,7 +44,8 @@ def command(form: str, asked: Asked) -> int:
     return int(told.status is not Status.OK)
 
 
-_HEADINGS = ("LAYER", "STEPS", "HYPERPARAMETERS", "ERRORS", "WARNINGS")
+_ALWAYS = ("steps", "hyperparameters")
+"""The kinds whose numbers are told although there are none."""
 
 
 def _lines(told: Health) -> list[str]:
@@ -54,8 +57,10 @@ def _lines(told: Health) -> list[str]:
         conflicts,
         _counted(told.workspaces, "workspace"),
     ]
-    rows = [_HEADINGS, *(_row(one) for one in told.layers)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
+    kinds = [kind for kind in KINDS if kind in _ALWAYS or any(getattr(one, kind) for one in told.layers)]
+    rows = [("LAYER", *(kind.upper() for kind in kinds), "ERRORS", "WARNINGS")]
+    rows += (_row(one, kinds) for one in told.layers)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [f"{whole[0]}: {', '.join(whole[1:])}", ""]
     for first, *numbers in rows:
         cells = [number.rjust(width) for number, width in zip(numbers, widths[1:], strict=True)]
@@ -65,9 +70,10 @@ def _lines(told: Health) -> list[str]:
     return lines
 
 
-def _row(one: LayerHealth) -> tuple[str, ...]:
+def _row(one: LayerHealth, kinds: Iterable[str]) -> tuple[str, ...]:
     title = f"{one.layer.value} of {one.workspace}" if one.workspace else one.layer.value
-    return (title, str(one.steps), str(one.hyperparameters), str(one.errors), str(one.warnings))
+    numbers = (*(getattr(one, kind) for kind in kinds), one.errors, one.warnings)
+    return (title, *map(str, numbers))
 
 
 def _counted(count: int, noun: str) -> str:
@@ -90,8 +96,7 @@ def _plain(told: Health) -> dict[str, Any]:
             {
                 "layer": one.layer.value,
                 "workspace": one.workspace,
-                "steps": one.steps,
-                "hyperparameters": one.hyperparameters,
+                **{kind: getattr(one, kind) for kind in KINDS},
                 "errors": one.errors,
                 "warnings": one.warnings,
             }

@@ -20,7 +20,7 @@ from stepwell.diagnostics import Span
 from stepwell.layered_table import LayeredTable
 from stepwell.layers import Layer, Origin
 from stepwell.merge import origins
-from stepwell.model import Definition, StepDefinition
+from stepwell.model import KIND_OF_NOUN, KINDS, Definition, StepDefinition, kind_of
 from stepwell.schema import defaults
 from stepwell.snapshot import Snapshot, View
 
@@ -48,8 +48,11 @@ def views_that_differ(old: Snapshot, new: Snapshot) -> tuple[ViewComparison, ...
 
 
 def _of_view(old: View, new: View, seen: ViewChanges) -> ViewComparison:
-    changes = [*_of_kind("step", old.steps, new.steps, seen)]
-    changes += _of_kind("hyperparameter", old.hyperparameters, new.hyperparameters, seen)
+    changes = [
+        change
+        for folder, kind in KINDS.items()
+        for change in _of_kind(kind.noun, old.tables[folder], new.tables[folder], seen)
+    ]
     return ViewComparison(new.workspace, _in_order(changes), reordering=_reordering(old, new))
 
 
@@ -57,9 +60,12 @@ def _of_new_or_gone(old: Snapshot, new: Snapshot, one: str) -> ViewComparison:
     """A workspace that only one state has: what it lays over the core came or went."""
     is_new = one in new.workspaces
     view = (new if is_new else old).view(one)
-    tables = (("step", view.steps.above), ("hyperparameter", view.hyperparameters.above))
     make = _added if is_new else _removed
-    changes = [make(noun, definition) for noun, table in tables for definition in table.values()]
+    changes = [
+        make(kind.noun, definition)
+        for folder, kind in KINDS.items()
+        for definition in view.tables[folder].above.values()
+    ]
     return ViewComparison(one, _in_order(changes), is_new=is_new, is_gone=not is_new)
 
 
@@ -123,7 +129,7 @@ def _value(definition: Definition, field: str) -> Any:
 
 
 def _table(view: View, noun: str) -> LayeredTable[Any]:
-    return view.steps if noun == "step" else view.hyperparameters
+    return view.tables[KIND_OF_NOUN[noun].folder]
 
 
 def _of_kind(
@@ -228,8 +234,8 @@ def field_changes(was: Definition, now: Definition) -> Iterator[FieldChange]:
 
 
 def _origin(definition: Definition, field: str) -> Origin:
-    noun = "step" if isinstance(definition, StepDefinition) else "hyperparameter"
-    return origins(definition.name, definition.sources, (field,), defaults(noun))[0]
+    stated = defaults(kind_of(definition).noun)
+    return origins(definition.name, definition.sources, (field,), stated)[0]
 
 
 def place_of_name(definition: Definition) -> Span:
@@ -251,7 +257,8 @@ def _same(one: DefinitionChange, other: DefinitionChange | None) -> bool:
 
 
 def _in_order(changes: Iterable[DefinitionChange]) -> tuple[DefinitionChange, ...]:
-    return tuple(sorted(changes, key=lambda change: (change.noun == "hyperparameter", change.name)))
+    order = list(KIND_OF_NOUN)
+    return tuple(sorted(changes, key=lambda change: (order.index(change.noun), change.name)))
 
 
 def _reordering(old: View, new: View) -> Reordering | None:

@@ -8,7 +8,7 @@ from typing import Any
 from stepwell.documents import thaw
 from stepwell.layers import Origin
 from stepwell.merge import origins
-from stepwell.model import Definition
+from stepwell.model import KINDS, Definition
 from stepwell.schema import defaults, fields
 from stepwell.snapshot import Snapshot, View
 
@@ -27,14 +27,17 @@ def resolved_views(snapshot: Snapshot) -> Iterator[dict[str, Any]]:
 
 def _view(view: View) -> dict[str, Any]:
     steps = [view.steps[name] for name in view.steps.order if name in view.steps.above]
-    classes = [one for _, one in sorted(view.hyperparameters.above.items())]
-    return {
+    told = {
         "workspace": view.workspace,
         "digest": view.digest,
         "first": [name for name in view.steps.first if name in view.steps],
         "steps": [_definition("step", one) for one in steps],
-        "hyperparameters": [_definition("hyperparameter", one) for one in classes],
     }
+    for folder, kind in KINDS.items():
+        if folder not in told:
+            above = sorted(view.tables[folder].above.items())
+            told[folder] = [_definition(kind.noun, one) for _, one in above]
+    return told
 
 
 def _definition(noun: str, definition: Definition) -> dict[str, Any]:

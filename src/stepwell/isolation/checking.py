@@ -58,7 +58,7 @@ def _documents(snapshot: Snapshot, workspace: str) -> Iterator[Document]:
     stated = snapshot.workspaces[workspace].document
     if stated is not None:
         yield stated
-    for table in (view.steps, view.hyperparameters):
+    for table in view.tables.values():
         hidden = (one for name in table.above for one in table.hidden(name))
         for definition in (*table.above.values(), *hidden):
             for source in definition.sources:

@@ -13,6 +13,7 @@ from stepwell.cli.opening import Asked, format_option, open_registry, project_op
 from stepwell.cli.workspace.sharing import complete_id, counted, findings_of, names_of, refuse_unknown
 from stepwell.documents import thaw
 from stepwell.layers import Layer
+from stepwell.model import KINDS
 from stepwell.registry import Registry
 from stepwell.render.jsonform import finding
 from stepwell.render.visible import visible, well_formed
@@ -33,6 +34,9 @@ _SETTINGS = (
     "environment_preferences",
     "conflict_tolerance",
 )
+_OTHER_KINDS = tuple(KINDS)[1:]
+"""Every kind but steps, of which more is told."""
+
 _CODE = ("src/builders", "src/configs", "src/contracts", "src/scripts", "src/specs", "tests")
 
 
@@ -68,7 +72,7 @@ def _plain(registry: Registry, workspace: str) -> dict[str, Any]:
         "adds": [_place(view, name, Layer.LOCAL) for name in own if not _hides(registry, view, name)],
         "hides": [_place(view, name, Layer.LOCAL) for name in own if _hides(registry, view, name)],
         "overrides": [_place(view, name, Layer.OVERRIDE) for name in overridden],
-        "hyperparameters": sorted(view.hyperparameters.above),
+        **{folder: sorted(view.tables[folder].above) for folder in _OTHER_KINDS},
         "code": [
             {"folder": f"{folder}/{name}", "files": count}
             for name in _CODE
@@ -114,10 +118,11 @@ def _lines(registry: Registry, told: dict[str, Any]) -> Iterator[str]:
             for one in told[title]:
                 fields = f" ({', '.join(map(visible, one['fields']))})" if title == "overrides" else ""
                 yield f"  {one['step']}  {visible(one['file'])}{fields}"
-    if told["hyperparameters"]:
-        yield ""
-        yield "Hyperparameter classes"
-        yield from (f"  {name}" for name in told["hyperparameters"])
+    for folder in _OTHER_KINDS:
+        if told[folder]:
+            yield ""
+            yield KINDS[folder].titles.capitalize()
+            yield from (f"  {name}" for name in told[folder])
     if told["code"]:
         yield ""
         yield "Code"

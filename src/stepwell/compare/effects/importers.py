@@ -182,7 +182,7 @@ def _hyperparameters(touched: Touched, has_classes: bool, say: Say) -> Iterator[
     fails = "importers that ask a table for it fail"
     if not has_classes:
         fails = "look-ups in `stepwell.legacy` fail; no frozen module holds it"
-    for name in touched.hyperparameters:
+    for name in touched.names["hyperparameters"]:
         was, now = touched.old.hyperparameters.get(name), touched.new.hyperparameters.get(name)
         if was is not None and now is None:
             reason = f"the hyperparameter class `{name}` is gone, so {fails}"

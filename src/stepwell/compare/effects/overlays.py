@@ -9,7 +9,7 @@ from stepwell.compare.effects.touched import Touched, called, place_of, said_at
 from stepwell.compare.states import State
 from stepwell.diagnostics import Span
 from stepwell.layers import Layer
-from stepwell.model import Definition
+from stepwell.model import KINDS, Definition
 from stepwell.project import RESERVED_ID
 from stepwell.snapshot import View
 
@@ -40,13 +40,10 @@ def effects_on_overlay(touched: Touched, new: State) -> Iterator[Effect]:
     """
     if touched.workspace is None:
         return
-    kinds = (
-        ("step", touched.steps, touched.old.steps, touched.new.steps),
-        ("hyperparameter class", touched.hyperparameters, touched.old.hyperparameters,
-         touched.new.hyperparameters),
-    )  # fmt: skip
-    for noun, names, before, after in kinds:
-        for name in names:
+    for folder, kind in KINDS.items():
+        noun = kind.title
+        before, after = touched.old.tables[folder], touched.new.tables[folder]
+        for name in touched.names[folder]:
             was, now = before.above.get(name), after.above.get(name)
             hid, hides = _hides(was, before.below.get(name)), _hides(now, after.below.get(name))
             if hides and not hid:
@@ -159,4 +156,4 @@ def _base_gone(touched: Touched, new: State) -> Iterator[Effect]:
 
 
 def _served(view: View, kind: str, name: str) -> Definition | None:
-    return view.steps.get(name) if kind == "steps" else view.hyperparameters.get(name)
+    return view.tables[kind].get(name)

@@ -11,7 +11,7 @@ from stepwell.compare.comparison import DefinitionChange, ViewComparison, What
 from stepwell.compare.states import State
 from stepwell.diagnostics import Span
 from stepwell.layers import given_by
-from stepwell.model import Definition
+from stepwell.model import KINDS, Definition
 from stepwell.snapshot import View
 
 __all__ = ["Touched", "called", "place_of", "said_at", "touched_views"]
@@ -26,8 +26,8 @@ class Touched:
         workspace: whose view; ``None`` for the core's.
         old: the older one.
         new: the newer one.
-        steps: the names of steps that may differ, sorted; of a renamed one both names.
-        hyperparameters: the same of hyperparameter classes.
+        names: of every kind, by a key of ``KINDS``, the names of what may differ, sorted; of a renamed
+            definition both names.
         renamed: the old name of a step to the change that renamed it.
         moved: steps that stand elsewhere in the table.
         left_out: names of steps that files of the newer state give, but for whose errors they are not served;
@@ -37,11 +37,15 @@ class Touched:
     workspace: str | None
     old: View
     new: View
-    steps: tuple[str, ...]
-    hyperparameters: tuple[str, ...]
+    names: Mapping[str, tuple[str, ...]]
     renamed: Mapping[str, DefinitionChange]
     moved: tuple[str, ...]
     left_out: Mapping[str, Span]
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The names of steps that may differ."""
+        return self.names["steps"]
 
     @property
     def title(self) -> str:
@@ -71,8 +75,7 @@ def touched_views(old: State, new: State, views: tuple[ViewComparison, ...]) -> 
             one,
             old_view,
             new_view,
-            _names("step", changes),
-            _names("hyperparameter", changes),
+            MappingProxyType({folder: _names(kind.noun, changes) for folder, kind in KINDS.items()}),
             _renamed(changes),
             reordering.moved if moved and reordering is not None else (),
             _left_out(new, one),

@@ -8,6 +8,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 from stepwell.compare.comparison import Level, What
+from stepwell.model import KIND_OF_NOUN
 from stepwell.render.comparison.wording import (
     counted,
     cut,
@@ -142,7 +143,7 @@ def _items(view: ViewComparison) -> Iterator[str]:
 
 def _item(change: DefinitionChange) -> str:
     name = _shown(change.name)
-    noun = "" if change.noun == "step" else " (hyperparameter class)"
+    noun = "" if change.noun == "step" else f" ({KIND_OF_NOUN[change.noun].title})"
     if change.what is What.RENAMED:
         head = f"renamed: {_shown(change.old_name or '')} → {name} ({change.because}){noun}"
     else:

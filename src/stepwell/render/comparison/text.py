@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from stepwell.compare.comparison import Level, What
+from stepwell.model import KIND_OF_NOUN
 from stepwell.render.comparison.wording import (
     counted,
     headline,
@@ -130,7 +131,7 @@ def _view(view: ViewComparison, paint: Paint, *, verbose: bool) -> Iterator[str]
 
 def _change(change: DefinitionChange, paint: Paint, *, verbose: bool) -> Iterator[str]:
     sign, tint = _SIGNS[change.what]
-    noun = "" if change.noun == "step" else " (hyperparameter class)"
+    noun = "" if change.noun == "step" else f" ({KIND_OF_NOUN[change.noun].title})"
     name = visible(change.name)
     if change.what is What.RENAMED:
         head = f"{visible(change.old_name or '')} {paint(sign, tint)} {name} ({change.because})"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from stepwell.compare.comparison import Level
-from stepwell.model import Deprecation
+from stepwell.model import KINDS, Deprecation
 from stepwell.render.visible import visible, well_formed
 
 if TYPE_CHECKING:
@@ -44,10 +44,7 @@ _LEAD: Final = 20
 """Characters that are shown before the first one that differs, where a value is cut."""
 
 _CUT: Final = "..."
-_NOUNS: Final = {
-    "step": ("step", "steps"),
-    "hyperparameter": ("hyperparameter class", "hyperparameter classes"),
-}
+_NOUNS: Final = {kind.noun: (kind.title, kind.titles) for kind in KINDS.values()}
 
 
 def headline(comparison: Comparison) -> str:

@@ -1,0 +1,27 @@
+"""The records that everything above speaks of: frozen, without any input or output."""
+
+from __future__ import annotations
+
+from stepwell.model.hyperparameter import HyperparameterDefinition
+from stepwell.model.kinds import KIND_OF_NOUN, KINDS, Definition, Kind, kind_of
+from stepwell.model.pipeline import PipelineDefinition
+from stepwell.model.provider import ProviderDefinition
+from stepwell.model.step import CONVENTIONS, Deprecation, StepDefinition
+from stepwell.model.workspace import WORKSPACE_ID, Workspace, define_workspace
+
+__all__ = [
+    "CONVENTIONS",
+    "KINDS",
+    "KIND_OF_NOUN",
+    "WORKSPACE_ID",
+    "Definition",
+    "Deprecation",
+    "HyperparameterDefinition",
+    "Kind",
+    "PipelineDefinition",
+    "ProviderDefinition",
+    "StepDefinition",
+    "Workspace",
+    "define_workspace",
+    "kind_of",
+]
