@@ -17,6 +17,7 @@ from stepwell.git.history import (
     parents_of,
     touching,
 )
+from stepwell.git.index_lock import is_changing_files
 from stepwell.git.repository import Repository, open_repository
 from stepwell.git.revision import Revision, open_part, open_revision
 
@@ -30,6 +31,7 @@ __all__ = [
     "gone_between",
     "gone_from",
     "is_ancestor",
+    "is_changing_files",
     "is_cut_off",
     "literal",
     "merge_base",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, final
 
+from stepwell.git import is_changing_files
 from stepwell.store import Store
 from stepwell.watch.debounce import Burst, Debounce
 from stepwell.watch.folders import CONFIG_NAMES, Watched, watched
@@ -90,7 +92,7 @@ class Watch:
         self._tell = tell
         self._told: set[str] = set()
         self._changing = threading.Lock()
-        self._debounce = Debounce()
+        self._debounce = Debounce(self._is_changing)
         self._eyes: _Eyes | None = None
         self._watched: Watched | None = None
         self._thread: threading.Thread | None = None
@@ -120,7 +122,7 @@ class Watch:
         with self._changing:
             if self.state.running:
                 return
-            self._debounce = Debounce()
+            self._debounce = Debounce(self._is_changing)
             self._look()
             self._thread = threading.Thread(target=self._run, name="stepwell-watch", daemon=True)
             self._thread.start()
@@ -180,7 +182,7 @@ class Watch:
         if self._poll is None:
             self._poll = POLL
             self._say(f"{self._reason}; looking at all files every {POLL:g} s instead")
-        self._eyes = Polling(self._watched, self._debounce, self._poll)
+        self._eyes = Polling(self._watched, self._debounce, self._poll, self._is_changing)
 
     def _say(self, message: str) -> None:
         if message in self._told:
@@ -189,6 +191,12 @@ class Watch:
         _log.warning("%s", message)
         if self._tell is not None:
             self._tell(message)
+
+    def _is_changing(self, paths: frozenset[str] = frozenset()) -> bool:
+        """Whether git is in the middle of a checkout, in the project's repository or one that lies in it."""
+        root = self._store.seen.project.root
+        folders = dict.fromkeys(os.path.dirname(path) for path in paths)
+        return is_changing_files([root, *(os.path.join(root, one) for one in folders)], time.time())
 
     def _reload(self, paths: frozenset[str] | None) -> None:
         began = time.monotonic()
