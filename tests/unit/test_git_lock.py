@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stepwell.git import is_changing_files
+from stepwell.git import index_times
 from stepwell.git.index_lock import FRESH, JUST
 
 NOW = 1_700_000_000.0
@@ -57,7 +57,7 @@ def hold(lock: Path, age: float = 1.0) -> None:
 
 
 def changing(*folders: Path) -> bool:
-    return is_changing_files([str(folder) for folder in folders], NOW)
+    return index_times(str(folder) for folder in folders).is_changing(NOW)
 
 
 def test_the_lock_of_the_repository_that_a_folder_lies_in(repository: Path) -> None:
@@ -86,6 +86,9 @@ def test_what_a_checkout_wrote_last_may_not_have_been_heard_of_yet(repository: P
     assert changing(repository)
     hold(repository / ".git" / "index", JUST * 2)
     assert not changing(repository)
+    assert index_times([str(repository / "deep")]).changed_since(NOW - JUST * 3)
+    assert not index_times([str(repository / "deep")]).changed_since(NOW - JUST)
+    assert not index_times([str(repository.parent)]).changed_since(0.0)
 
 
 def test_a_linked_worktree_has_a_lock_of_its_own(repository: Path, git: Git, tmp_path: Path) -> None:

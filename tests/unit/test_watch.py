@@ -745,6 +745,29 @@ def test_half_a_checkout_is_never_read(project: Any, environment: Any, how: dict
         assert live.registry.watching.last_burst.paths == 1
 
 
+def test_a_checkout_is_read_whole_although_a_hint_is_on_its_way(
+    project: Any, environment: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hint = Debounce.hint
+    late = f"{STEPS}/group/model_fitting.yaml"
+
+    def all_but_one(self: Debounce, paths: Any, **how: Any) -> None:
+        if rest := [path for path in paths if not path.startswith(f"{STEPS}/group")]:
+            hint(self, rest, **how)
+
+    monkeypatch.setattr(Debounce, "hint", all_but_one)
+    root = project(FILES)
+    subprocess.run(["git", "init", "-q", "."], cwd=root, env=environment, check=True)
+    with followed(root) as live:
+        (root / ".git" / "index.lock").write_text("")
+        (root / late).unlink()  # as git replaces a file
+        live.write(late, "name: ModelFitting\ndescription: late\npriority: 10\n")
+        live.write(ONE, "name: DataCleaning\ndescription: two\n")
+        (root / ".git" / "index.lock").replace(root / ".git" / "index")
+        until(lambda: live.events)
+        assert [*live.events[0].changes.core.changed] == ["DataCleaning", "ModelFitting"]
+
+
 def test_a_lock_that_a_crashed_git_left_delays_no_edit(
     project: Any, environment: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,12 +1,13 @@
-"""Whether git is in the middle of changing files, told by the lock it holds meanwhile."""
+"""When git last changed files, told by its index and by the lock that it holds meanwhile."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, final
 
-__all__ = ["FRESH", "is_changing_files"]
+__all__ = ["FRESH", "JUST", "IndexTimes", "index_times"]
 
 FRESH: Final = 10.0
 """Seconds after which a lock is that of a git that crashed, or of a commit whose message is being written."""
@@ -20,38 +21,62 @@ _LOCK: Final = "index.lock"
 _INDEX: Final = "index"
 
 
-def is_changing_files(folders: Iterable[str], now: float) -> bool:
-    """Whether git holds the index of a repository that a folder lies in, or did just now, as for a checkout.
+@final
+@dataclass(frozen=True, slots=True)
+class IndexTimes:
+    """The times of every index of some repositories, in seconds since the epoch.
 
-    No process is started: a look is two of ``stat`` for each folder on the way up.
+    Args:
+        locks: since when each lock is held.
+        indexes: when each index was written.
+    """
+
+    locks: tuple[float, ...]
+    indexes: tuple[float, ...]
+
+    def is_changing(self, now: float) -> bool:
+        """Whether git is in the middle of a checkout, or was just now."""
+        return any(abs(now - one) < FRESH for one in self.locks) or any(
+            abs(now - one) < JUST for one in self.indexes
+        )
+
+    def changed_since(self, then: float) -> bool:
+        """Whether git wrote an index after a time."""
+        return any(one > then for one in self.indexes)
+
+
+def index_times(folders: Iterable[str]) -> IndexTimes:
+    """The times of the indexes of all repositories that some folders lie in.
+
+    No process is started: a look is two calls of ``stat`` for each folder on the way up.
 
     Args:
         folders: absolute; they need not exist.
-        now: seconds since the epoch, as the file system's clock tells them.
     """
     seen: set[str] = set()
+    locks: list[float] = []
+    indexes: list[float] = []
     for folder in folders:
         here = folder
         while here not in seen:
             seen.add(here)
-            if _is_fresh(os.path.join(here, ".git"), now):
-                return True
+            place = os.path.join(here, ".git")
+            for name, times in ((_LOCK, locks), (_INDEX, indexes)):
+                time = _written(place, name)
+                if time is not None:
+                    times.append(time)
             here = os.path.dirname(here)
-    return False
+    return IndexTimes(tuple(locks), tuple(indexes))
 
 
-def _is_fresh(place: str, now: float) -> bool:
-    for file, age in ((_LOCK, FRESH), (_INDEX, JUST)):
-        try:
-            written = os.stat(os.path.join(place, file)).st_mtime
-        except NotADirectoryError:  # a linked worktree or a submodule: a file names the folder
-            elsewhere = _named_in(place)
-            return elsewhere is not None and _is_fresh(elsewhere, now)
-        except OSError:
-            continue
-        if abs(now - written) < age:
-            return True
-    return False
+def _written(place: str, name: str) -> float | None:
+    try:
+        return os.stat(os.path.join(place, name)).st_mtime
+    except NotADirectoryError:  # a linked worktree or a submodule: a file names the folder
+        elsewhere = _named_in(place)
+        return None if elsewhere is None else _written(elsewhere, name)
+    except OSError:
+        return None
 
 
 def _named_in(file: str) -> str | None:

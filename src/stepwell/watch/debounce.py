@@ -36,9 +36,11 @@ class Burst:
 
     Args:
         paths: files and folders, relative to the project; ``None`` when anything may have changed.
+        seconds: how long it lasted.
     """
 
     paths: frozenset[str] | None
+    seconds: float
 
 
 @final
@@ -134,7 +136,8 @@ class Debounce:
         return min(first + LONGEST, self._last + (PATIENCE if self._unfinished else quiet))
 
     def _take(self) -> Burst:
-        burst = Burst(None if self._everything else frozenset(self._paths))
+        paths = None if self._everything else frozenset(self._paths)
+        burst = Burst(paths, time.monotonic() - self._begun)
         self._paths.clear()
         self._unfinished.clear()
         self._everything, self._first = False, None

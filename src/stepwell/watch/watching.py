@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, final
 
-from stepwell.git import is_changing_files
+from stepwell.git import IndexTimes, index_times
 from stepwell.store import Store
 from stepwell.watch.debounce import Burst, Debounce
-from stepwell.watch.folders import CONFIG_NAMES, Watched, watched
+from stepwell.watch.folders import CONFIG_NAMES, Watched, folders_changed_since, watched
 from stepwell.watch.mounts import eventless
 from stepwell.watch.observing import Observing
 from stepwell.watch.polling import Polling
@@ -28,6 +28,9 @@ CHECK: Final = 1.0
 
 POLL: Final = 1.0
 """Seconds between two looks at the files where there are no events and nobody said how often."""
+
+LATE: Final = 5.0
+"""Seconds that a hint may be on its way when there is much to do."""
 
 
 @final
@@ -153,7 +156,7 @@ class Watch:
             self._look()
             self._reload(None)
         elif burst is not None:
-            self._reload(None if self._failed else burst.paths)
+            self._reload(None if self._failed else self._of_checkout(burst))
             if burst.paths is None or burst.paths.intersection(CONFIG_NAMES):
                 self._follow_settings()
 
@@ -194,9 +197,21 @@ class Watch:
 
     def _is_changing(self, paths: frozenset[str] = frozenset()) -> bool:
         """Whether git is in the middle of a checkout, in the project's repository or one that lies in it."""
+        return self._index_times(paths).is_changing(time.time())
+
+    def _index_times(self, paths: frozenset[str]) -> IndexTimes:
         root = self._store.seen.project.root
         folders = dict.fromkeys(os.path.dirname(path) for path in paths)
-        return is_changing_files([root, *(os.path.join(root, one) for one in folders)], time.time())
+        return index_times([root, *(os.path.join(root, one) for one in folders)])
+
+    def _of_checkout(self, burst: Burst) -> frozenset[str] | None:
+        """What a burst names, and where a checkout is over of which hints may still be on their way."""
+        if burst.paths is None or self._watched is None:
+            return None
+        then = time.time() - burst.seconds - LATE
+        if not self._index_times(burst.paths).changed_since(then):
+            return burst.paths
+        return burst.paths.union(folders_changed_since(self._watched, then))
 
     def _reload(self, paths: frozenset[str] | None) -> None:
         began = time.monotonic()
