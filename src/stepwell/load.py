@@ -187,7 +187,8 @@ def check_all(
     """
     listed = list(_all_files(layout))
     checked = {file.path: same for file in listed if (same := known(file)) is not None}
-    project.tree.expect(file.path for file in listed if file.path not in checked)
+    own = [file.path for file in listed if file.path not in checked]
+    project.tree.expect((*own, *layout.settings.values()))
     file_rules = rules.active(rules.FILE_RULES, project.settings.severities)
     for done, file in enumerate(listed):
         if progress is not None and done % 256 == 0:
