@@ -128,6 +128,92 @@ def test_flags_with_dashes_and_underscores_are_one(project: Project) -> None:
     assert ids(project({STEP: step, SCRIPT: script("pass")})) == ["missing-argument"]
 
 
+@pytest.mark.parametrize(
+    ("before", "body"),
+    [
+        ("import sys\n", "print(sys.argv[1])"),
+        ("from sys import argv as words\n", "print(words)"),
+        ("from common import make_parser\n", "asked = make_parser().parse_args()"),
+        ("from common import parser\n", "asked = parser.parse_args()"),
+        (
+            "import argparse\nfrom common import more\n",
+            "argparse.ArgumentParser(parents=[more]).parse_args()",
+        ),
+        (
+            "import argparse\nfrom common import add\nparser = argparse.ArgumentParser()\n",
+            "add(parser)\n    parser.parse_args()",
+        ),
+        ("import typer\n", "typer.run(print)"),
+    ],
+    ids=[
+        "sys.argv",
+        "argv",
+        "parser made elsewhere",
+        "parser from elsewhere",
+        "parents",
+        "handed on",
+        "typer",
+    ],
+)
+def test_where_arguments_are_taken_by_other_code_none_is_called_missing(
+    project: Project, before: str, body: str
+) -> None:
+    step = f"{INTERFACE}  arguments: {{job_type: {{required: true}}}}\n"
+    assert ids(project({STEP: step, SCRIPT: script(body, before)})) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "body"),
+    [
+        ("import argparse\n", "argparse.ArgumentParser().parse_args()"),
+        (
+            "import argparse, sys\n",
+            "p = argparse.ArgumentParser()\n    p.add_argument('--x_y')\n    p.parse_args(sys.argv[1:])",
+        ),
+        (
+            "import argparse\ndef add(parser):\n    parser.add_argument('--x_y')\n",
+            "p = argparse.ArgumentParser()\n    add(p)\n    p.parse_args()",
+        ),
+    ],
+    ids=["none", "sys.argv parsed here", "handed to a function here"],
+)
+def test_where_all_arguments_are_seen_one_is_called_missing(project: Project, before: str, body: str) -> None:
+    step = f"{INTERFACE}  arguments: {{job_type: {{}}, x_y: {{}}}}\n"
+    assert "missing-argument" in ids(project({STEP: step, SCRIPT: script(body, before)}))
+
+
+@pytest.mark.parametrize(
+    ("before", "body"),
+    [
+        ("import os\n", "print(dict(os.environ))"),
+        ("import os\n", "print({**os.environ})"),
+        ("import os\n", "print([name for name in os.environ])"),
+        ("from os import environ\n", "print(environ.copy())"),
+        ("import os\nALL = os.environ\n", "print(ALL)"),
+        ("from pydantic_settings import BaseSettings\n", "print(BaseSettings())"),
+    ],
+)
+def test_where_the_whole_environment_is_read_no_variable_is_called_unused(
+    project: Project, before: str, body: str
+) -> None:
+    step = f"{INTERFACE}  env: {{required: [LABEL]}}\n"
+    assert ids(project({STEP: step, SCRIPT: script(body, before)})) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "body"),
+    [
+        ("import os\n", 'os.environ["X"] = "1"'),
+        ("import os\n", 'os.environ.update({"X": "1"})'),
+        ("import os\nALL = os.environ\n", 'ALL["X"] = "1"'),
+        ("import os\ndef run(env):\n    env['PATH']\n", "run(os.environ)"),
+    ],
+)
+def test_where_all_variables_are_seen_one_is_called_unused(project: Project, before: str, body: str) -> None:
+    step = f"{INTERFACE}  env: {{required: [LABEL]}}\n"
+    assert ids(project({STEP: step, SCRIPT: script(body, before)})) == ["unused-environment"]
+
+
 def test_click_options_are_arguments(project: Project) -> None:
     text = 'import click\n\n\n@click.option("--rows")\ndef main(rows: str) -> None:\n    print(rows)\n'
     assert ids(project({STEP: INTERFACE, SCRIPT: text})) == ["undeclared-argument"]
@@ -183,6 +269,114 @@ def test_a_base_out_of_sight_makes_nothing_missing(project: Project) -> None:
     )
     toml = "[alignment.builder_methods]\nall = ['create_step']\n"
     assert ids(project({"stepwell.toml": toml, STEP: HEAD, "src/scoring.py": text})) == []
+
+
+CODE = """\
+{before}
+
+{decorator}
+class ScoringConfig{base}:
+    known: int = 1
+    {held}
+
+
+class Above:
+    def __init__(self, config):
+        self.config = config
+
+    def above(self):
+        return self.config.known
+
+
+class ScoringStepBuilder(Above):
+    {reads}
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        ({"reads": "def go(self): return self.config.lost"}, ["lost"]),
+        ({"reads": "def go(self, config): return config.lost"}, ["lost"]),
+        ({"reads": "def go(self):\n        short = self.config\n        return short.lost"}, ["lost"]),
+        ({"reads": "def go(self):\n        it = self.config\n        it = {}\n        return it.keys"}, []),
+        ({"reads": "def go(self): return hasattr(self.config, 'lost') and self.config.lost"}, []),
+        ({"reads": "def go(self): return getattr(self.config, 'lost', 1)"}, []),
+        (
+            {"reads": "def go(self):\n        try: self.config.lost\n        except AttributeError: pass"},
+            [],
+        ),
+        (
+            {"reads": "def go(self):\n        try: self.config.lost\n        except KeyError: pass"},
+            ["lost"],
+        ),
+        ({"reads": "def go(self): return self.config.__dict__, self.config.__class__"}, []),
+        ({"held": "def __init__(self, **given): self.__dict__.update(given)"}, []),
+        ({"held": "def __init__(self, given): setattr(self, given, 1)"}, []),
+        ({"decorator": "@made_elsewhere", "before": "from there import made_elsewhere"}, []),
+        ({"decorator": "@dataclass(frozen=True)", "before": "from dataclasses import dataclass"}, ["lost"]),
+        ({"held": "__slots__ = ('lost', 'b')"}, []),
+        ({"held": "__slots__ = ('a', 'b')"}, ["lost"]),
+        (
+            {
+                "before": "from typing import NamedTuple",
+                "base": "(NamedTuple)",
+                "reads": "def go(self): return self.config._asdict(), self.config.lost",
+            },
+            ["lost"],
+        ),
+        (
+            {
+                "before": "from pydantic import BaseModel",
+                "base": "(BaseModel)",
+                "reads": "def go(self): return self.config.model_post_init, self.config.lost",
+            },
+            ["lost"],
+        ),
+    ],
+)
+def test_only_an_attribute_that_is_read_and_never_there_is_missing(
+    project: Project, said: dict[str, str], read: list[str]
+) -> None:
+    plain = {"before": "", "decorator": "", "base": "", "held": "", "reads": "def go(self): self.config.lost"}
+    root = project({STEP: HEAD, "src/scoring.py": CODE.format(**{**plain, **said})})
+    told = found(root)
+    assert [one[0] for one in told] == ["missing-config-attribute"] * len(read)
+    assert all(f"reads `{name}` from" in one[2] for name, one in zip(read, told, strict=True))
+
+
+def test_what_an_inherited_method_reads_counts_unless_it_is_overridden(project: Project) -> None:
+    above = "class Above:\n    def above(self):\n        return self.config.of_above\n"
+    builder = "from above import Above\n\nclass ScoringConfig: ...\n\nclass ScoringStepBuilder(Above):\n"
+    root = project({STEP: HEAD, "src/above.py": above, "src/scoring.py": f"{builder}    ...\n"})
+    assert [(one[0], one[3]) for one in found(root)] == [
+        ("missing-config-attribute", ("src/above.py:3:16", "src/scoring.py:3:7"))
+    ]
+    (root / "src/scoring.py").write_text(f"{builder}    def above(self): ...\n", encoding="utf-8")
+    assert ids(root) == []
+
+
+def test_a_builder_without_the_declared_base_is_told_once_by_both_checks(
+    project: Project, run_stepwell: RunStepwell
+) -> None:
+    code = "class Base: ...\nclass ScoringConfig: ...\nclass ScoringStepBuilder: ...\n"
+    asked = '[references]\nbuilder_base = "Base"\n'
+    root = project({"stepwell.toml": asked, STEP: HEAD, "src/scoring.py": code})
+    said = "the builder `ScoringStepBuilder`, by convention that of `Scoring`, does not derive from `Base`"
+    assert [one[:3] for one in found(root)] == [("builder-base", 1, said)]
+    both = run_stepwell("check", "--references", "--alignment", "--format", "concise", cwd=root)
+    assert both.stdout == f"registry.d/steps/scoring.yaml:1:7: error[builder-base] {said}\n"
+    (root / STEP).write_text(
+        f"{HEAD}components:\n  # stepwell: ignore[builder-base] it is a double\n"
+        "  builder: src/scoring.py:ScoringStepBuilder\n",
+        encoding="utf-8",
+    )
+    for options in (("--references",), ("--alignment",), ("--references", "--alignment")):
+        assert run_stepwell("check", *options, "--format", "concise", cwd=root).stdout == ""
+    external = f'{asked}external = ["*StepBuilder"]\n'
+    (root / "stepwell.toml").write_text(external, encoding="utf-8")
+    (root / STEP).write_text(HEAD, encoding="utf-8")
+    assert ids(root) == []
 
 
 def test_methods_are_asked_for_by_type(project: Project) -> None:

@@ -158,7 +158,8 @@ class _Aligning:
             if place is not None:
                 from stepwell.alignment.builders import builder_facts
 
-                builder = builder_facts(self._reader, sees, place, parts["config"].place)
+                table = self._project.settings.references
+                builder = builder_facts(self._reader, sees, place, parts["config"].place, table)
         scope = AlignmentScope(
             view.title, step, script, sources, near, builder, self._project.settings.alignment
         )

@@ -46,7 +46,7 @@ class _Finder:
         with self._writing:
             self._opened[root] = folders
             if self not in sys.meta_path:
-                sys.meta_path.insert(0, self)  # type: ignore[arg-type]  # what has `find_spec` serves
+                sys.meta_path.insert(0, self)
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None

@@ -58,7 +58,7 @@ class Files:
 
     @cached_property
     def unread(self) -> tuple[SourceFile, ...]:
-        """The files of which nobody knows what they define, because they cannot be parsed or are too large."""
+        """The files that cannot be parsed or read, so that nobody knows what they define."""
         return tuple(file for file in self.index.files.values() if file.outline is None)
 
 
