@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import runpy
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -433,7 +434,63 @@ def test_the_page_shows_hostile_texts_as_texts(project: Project, run_stepwell: R
     assert (ran.exit_code, ran.stdout, ran.stderr) == (1, "", "wrote out/report.html\n")
     page = (root / "out/report.html").read_text(encoding="utf-8")
     assert "<script" not in page
-    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "<code>&lt;script&gt;alert(1)&lt;/script&gt;</code>" in page
+
+
+class Page(HTMLParser):
+    """What a page links to and holds, and the tags that nobody closed."""
+
+    VOID = frozenset({"meta", "br"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.links: set[str] = set()
+        self.ids: list[str] = []
+        self.cells: list[list[str]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        said = dict(attrs)
+        self.links |= {str(said["href"])} if "href" in said else set()
+        self.ids += [str(said["id"])] if "id" in said else []
+        self.cells += [[]] if tag == "tr" else []
+        if tag in ("th", "td"):
+            self.cells[-1].append("")
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "th" in self.open or "td" in self.open:
+            self.cells[-1][-1] += data
+
+
+def test_the_page_says_in_words_how_each_step_stands(project: Project, run_stepwell: RunStepwell) -> None:
+    code = "class ScoringConfig: ...\nclass ScoringStepBuilder:\n    def go(self): self.config.lost\n"
+    files = {
+        STEP: HEAD,
+        "src/scoring.py": code,
+        "registry.d/steps/plain.yaml": "name: Plain\ndescription: Nothing.\n",
+        "workspaces/alice/local/steps/mine.yaml": "name: Mine\ndescription: Mine.\ninterface:\n"
+        "  node_type: internal\n  inputs: {A: {}, B: {compatible_sources: [No, Nor]}}\n",
+    }
+    root = project(files)
+    text = run_stepwell("align", "--format", "html", cwd=root).stdout
+    page = Page(text)
+    assert page.open == []
+    assert page.cells[1:3] == [["core", "2", "1 (50 %)"], ["alice", "1", "0 (0 %)"]]
+    assert page.cells[4:] == [
+        ["Plain", "core", "nothing to hold it against", "none", "none", "none", "none", "none"],
+        ["Scoring", "core", "not aligned", "none", "none", "none", "1 error", "none"],
+        ["Mine", "alice", "not aligned", "none", "1 warning", "1 error, 2 warnings", "none", "none"],
+    ]
+    assert sorted(page.links) == sorted(f"#{one}" for one in page.ids) == ["#-Scoring", "#alice-Mine"]
+    assert "<p>1 of 3 steps is aligned: 2 errors, 3 warnings.</p>" in text
+    fewer = Page(run_stepwell("align", "--level", "2", "--format", "html", cwd=root).stdout)
+    assert fewer.cells[3] == ["Step", "View", "Result", "Level 2", "Script"]
 
 
 @pytest.mark.parametrize(
