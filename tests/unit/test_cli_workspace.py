@@ -297,6 +297,17 @@ def test_an_interrupt_leaves_nothing(project: Project, environment: Mapping[str,
     assert state(root) == before
 
 
+def test_a_process_that_is_asked_to_end_leaves_nothing(
+    project: Project, environment: Mapping[str, str]
+) -> None:
+    root = project(FILES)
+    before = state(root)
+    ended = AT_THE_FOURTH.format("OSError()").replace("raise OSError()", "os.kill(os.getpid(), 15)")
+    ran = in_process(environment, root, ended, "workspace", "new", "dana")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (143, "", "")
+    assert state(root) == before
+
+
 def test_whoever_takes_the_place_meanwhile_keeps_it(project: Project, environment: Mapping[str, str]) -> None:
     root = project(FILES)
     taken = (
@@ -418,9 +429,12 @@ def test_templates_lie_inside_the_project(project: Project, run_stepwell: RunSte
 def test_a_copy_is_the_same_but_for_whose_it_is(project: Project, run_stepwell: RunStepwell) -> None:
     root = project({**FILES, "workspaces/alice/src/data.bin": b"\x00\xff", "workspaces/alice/.hidden": "x"})
     (root / "workspaces/alice/link").symlink_to("README.md")
+    (root / "workspaces/alice/notes.md").write_text("of alice\n", encoding="utf-8")
     ran = run_stepwell("workspace", "new", "dana", "--copy-from", "alice", cwd=root)
     assert ran.exit_code == 0
-    assert ran.stderr == "left out workspaces/alice/link: it is a link\n"
+    assert ran.stderr == (
+        "left out workspaces/alice/link: it is a link\nworkspaces/dana/notes.md still speaks of alice\n"
+    )
     there = state(root / "workspaces/dana")
     assert there["workspace.yaml"] == b"developer_id: dana\nversion: 1.0.0\npreferred_frameworks: [numpy]\n"
     assert there["src/data.bin"] == b"\x00\xff"
