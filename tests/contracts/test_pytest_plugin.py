@@ -525,7 +525,9 @@ def test_the_project_that_one_stands_in_comes_before_that_of_the_root_folder(
     project: Project, run_pytest: Pytest
 ) -> None:
     inner = {f"inner/{path}": text for path, text in GOOD.items()}
-    root = project({**inner, "pytest.ini": "[pytest]\n", "inner/stepwell.toml": "", "inner/src/deep/x.py": ""})
+    root = project(
+        {**inner, "pytest.ini": "[pytest]\n", "inner/stepwell.toml": "", "inner/src/deep/x.py": ""}
+    )
     for folder in ("inner", "inner/src/deep"):
         ran = run_pytest("stepwell", "-q", cwd=root / folder)
         assert (ran.exit_code, "7 passed" in ran.stdout) == (0, True), ran.stdout + ran.stderr

@@ -88,15 +88,19 @@ def test_a_variable_of_a_mapping_that_main_is_given_is_seen(project: Project) ->
 
 def test_the_entry_point_says_which_script_is_meant(project: Project) -> None:
     other = f"{INTERFACE.replace('scoring.py', 'batch/other.py')}"
-    root = project({STEP: other, SCRIPT: script('os.environ["A"]'), "src/scripts/batch/other.py": script("1")})
+    root = project(
+        {STEP: other, SCRIPT: script('os.environ["A"]'), "src/scripts/batch/other.py": script("1")}
+    )
     assert ids(root) == []
     (root / STEP).write_text(f"{other}components: {{script: src/scripts/scoring.py}}\n", encoding="utf-8")
     assert [one[:3] for one in found(root)] == [
         (
             "missing-entry-point",
             5,
-            "the entry point `batch/other.py` of `Scoring` is not there: `components.script` declares "
-            "src/scripts/scoring.py",
+            (
+                "the entry point `batch/other.py` of `Scoring` is not there: `components.script` declares "
+                "src/scripts/scoring.py"
+            ),
         )
     ]
 
