@@ -618,6 +618,21 @@ def test_an_unknown_workspace_is_told_with_the_nearest(
             6,
             "`workspaces.bob.src.builders` is code of workspace bob",
         ),
+        (
+            "rows = open('workspaces/bob/rows.csv').read()\n",
+            1,
+            13,
+            "this opens `workspaces/bob/rows.csv` of workspace bob",
+        ),
+        (
+            (
+                "from pathlib import Path\nROWS = Path(__file__).parents[3] / 'bob'\n"
+                "for one in (ROWS / 'rows').glob('*.csv'): print(one)\n"
+            ),
+            3,
+            13,
+            "this opens `workspaces/bob/rows` of workspace bob",
+        ),
         ("from workspaces import bob\n", 1, 6, "`workspaces.bob` is code of workspace bob"),
         ("import bob.src.builders.deep\n", 1, 8, "`bob.src.builders.deep` is code of workspace bob"),
         (
@@ -704,6 +719,7 @@ def test_code_that_leads_into_another_workspace_is_an_error_where_it_stands(
         "import workspaces.alice.src.configs\nfrom pipeline.base import Base\n",
         "import sys\nfrom pathlib import Path\nsys.path.insert(0, str(Path(__file__).parents[1]))\n",
         "import sys\nsys.path.append('/opt/ml/code')\nsys.path.append(input())\nsys.path[:] = []\n",
+        "import sys\nopen('rows.csv')\nopen('/opt/ml/x', 'w')\nopen(sys.argv[1])\nsys.stdin.open()\n",
         "# import workspaces.bob\n'''sys.path.append('workspaces/bob')'''\n",
         "import sys\na = a + a\nsys.path.append(a)\n",
         "def broken(:\n  sys.path.append('workspaces/bob')\n",
