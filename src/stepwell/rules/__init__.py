@@ -183,6 +183,7 @@ ALIGNMENT_RULES: Final[Mapping[int, tuple[Rule[AlignmentScope], ...]]] = Mapping
         4: (
             rule_of(missing_config_attribute),
             rule_of(missing_builder_method),
+            replace(rule_of(builder_base), check=builder_base.check_step),
         ),
     }
 )

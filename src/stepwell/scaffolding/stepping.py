@@ -125,20 +125,34 @@ def _set(data: dict[str, Any], said: str) -> None:
         return
     if whole not in fields("step"):
         raise NotWritten(f"a step has no field `{whole}` ({_near(whole, fields('step'))})")
-    form = properties[whole]
-    holder, key = data, whole
-    if inner:
-        known = form.get("properties", {})
-        if inner not in known:
-            raise NotWritten(f"`{whole}` has no field `{inner}` ({_near(inner, known)})")
-        form, key = known[inner], inner
-        holder = data.setdefault(whole, {})
-    if not text:
-        holder.pop(key, None)
-        if inner and not holder:
-            data.pop(whole)
-    else:
-        holder[key] = _value(field, form, text)
+    holders, form, key = [data], properties[whole], whole
+    for place, part in enumerate(inner.split(".") if inner else (), 1):
+        form = _form_below(form, field.split(".")[:place], part)
+        below = holders[-1].get(key)
+        if not isinstance(below, dict):
+            below = holders[-1][key] = {}
+        holders.append(below)
+        key = part
+    if text:
+        holders[-1][key] = _value(field, form, text)
+        return
+    holders[-1].pop(key, None)
+    for holder, part in reversed(list(zip(holders, field.split("."), strict=False))):
+        if holder.get(part) == {}:  # nothing is left in it
+            del holder[part]
+
+
+def _form_below(form: Mapping[str, Any], above: list[str], part: str) -> Mapping[str, Any]:
+    """What the schema says of a field in a mapping."""
+    known: Mapping[str, Any] = form.get("properties", {})
+    if part in known:
+        found: Mapping[str, Any] = known[part]
+        return found
+    free = form.get("additionalProperties")
+    if not isinstance(free, dict) or not part:
+        shown = ".".join(above)
+        raise NotWritten(f"`{shown}` has no field `{part}` ({_near(part, known)})")
+    return free
 
 
 def _value(field: str, form: Mapping[str, Any], text: str) -> Any:
