@@ -61,7 +61,7 @@ def parameters_of(step: StepDefinition) -> Parameters | None:
     if stated is None:
         return None
     schema = expanded(stated)
-    return Parameters(MappingProxyType(schema), compiled(schema))
+    return Parameters(MappingProxyType(schema), compiled(schema).fits)
 
 
 def check_parameters(
