@@ -15,7 +15,7 @@ from stepwell.layers import Layer, Source
 from stepwell.model import StepDefinition
 from stepwell.naming import closest
 
-__all__ = ["implementation_of"]
+__all__ = ["implementation_of", "place_in_module"]
 
 _FILE: Final = re.compile(r"\.py:")
 
@@ -32,7 +32,7 @@ def implementation_of(step: StepDefinition, declaring: Declaring) -> Component:
     if source is None or value is None:
         return Component(IMPLEMENTATION, ComponentState.NONE)
     span = source.document.value_span((IMPLEMENTATION,))
-    found = declaring.follow(source, value) if _FILE.search(value) else _in_module(value)
+    found = declaring.follow(source, value) if _FILE.search(value) else place_in_module(value)
     if found.place is None:
         return Component(
             IMPLEMENTATION, ComponentState.MISSING, None, value, span, fault=found.fault, help=found.help
@@ -47,8 +47,12 @@ def _stating(sources: tuple[Source, ...]) -> Source | None:
     return None
 
 
-def _in_module(value: str) -> Declared:
-    """A name in an installed module; only the first part is looked for, which imports nothing."""
+def place_in_module(value: str) -> Declared:
+    """Where a name in an installed module is; only the first part is looked for, which imports nothing.
+
+    Args:
+        value: as it is written, ``package.module:Name``.
+    """
     from importlib.util import find_spec
 
     module, _, name = value.partition(":")
