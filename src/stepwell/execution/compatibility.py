@@ -1,4 +1,4 @@
-"""What is still run by old code, and what this version of the interface does not suit; nothing is imported."""
+"""What old code still runs, and what this version of the interface does not suit; nothing is imported."""
 
 from __future__ import annotations
 
