@@ -19,16 +19,27 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "DIALECT",
+    "SHORT_FORM",
     "Compiled",
+    "InvalidSchema",
     "compiled",
     "contents",
     "defaults",
+    "expanded",
     "fields",
     "fields_of",
     "fits",
+    "is_open",
     "schema_names",
     "schema_text",
 ]
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+"""The dialect of every schema, ours and a step's."""
+
+SHORT_FORM: Final = ("required_fields", "optional_fields")
+"""What a step's ``parameters`` may say in place of a JSON Schema."""
 
 _NO_LINE_BREAK: Final = r"$(?!\\n)"
 """How the end of a text is written in the patterns, in JSON."""
@@ -75,6 +86,44 @@ def fields_of(name: str, field: str) -> tuple[str, ...]:
     return tuple(contents(name)["properties"][field].get("properties", ()))
 
 
+def is_open(name: str, field: str) -> bool:
+    """Whether a schema lets a field hold keys that it does not know."""
+    return contents(name)["properties"][field].get("additionalProperties") is True
+
+
+@final
+class InvalidSchema(ValueError):
+    """A schema that a user wrote is none.
+
+    Args:
+        message: what is wrong, in words.
+        pointer: where in the schema.
+    """
+
+    def __init__(self, message: str, pointer: tuple[str | int, ...] = ()) -> None:
+        super().__init__(message)
+        self.pointer = pointer
+
+
+def expanded(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON Schema that a step's ``parameters`` stand for, as changeable data.
+
+    Args:
+        parameters: as they are stated, a JSON Schema or its short form.
+    """
+    stated: dict[str, Any] = thaw(parameters)
+    if stated.keys().isdisjoint(SHORT_FORM):
+        return stated
+    required = stated.get("required_fields") or []
+    names = (*required, *(stated.get("optional_fields") or ()))
+    return {
+        "type": "object",
+        "properties": {name: {} for name in names},
+        "required": required,
+        "additionalProperties": False,
+    }
+
+
 @cache
 def _decide(name: str) -> Callable[[Any], bool]:
     import jsonschema_rs
@@ -110,7 +159,7 @@ class Compiled:
         text: the schema as JSON.
 
     Raises:
-        ValueError: it is no schema; the message says why.
+        InvalidSchema: it is none, or refers to what lies outside it.
     """
 
     __slots__ = ("_validator",)
@@ -118,10 +167,17 @@ class Compiled:
     def __init__(self, text: str) -> None:
         import jsonschema_rs
 
+        stated = json.loads(text)
+        if isinstance(stated, dict) and stated.get("$schema", DIALECT) != DIALECT:
+            raise InvalidSchema(f"its dialect must be {DIALECT}", ("$schema",))
         try:
-            self._validator = jsonschema_rs.Draft202012Validator(json.loads(text), retriever=_refuse_to_fetch)
+            self._validator = jsonschema_rs.Draft202012Validator(stated, retriever=_refuse_to_fetch)
         except jsonschema_rs.ValidationError as error:
-            raise ValueError(error.message) from None
+            place = tuple(error.instance_path)
+            reference = _outside(stated)
+            if reference is not None and not place:
+                raise InvalidSchema("it refers to what lies outside it", reference) from None
+            raise InvalidSchema(error.message.partition("\n")[0], place) from None
 
     def fits(self, data: Any) -> bool:
         """Whether plain data fits."""
@@ -140,7 +196,7 @@ def compiled(schema: Mapping[str, Any] | bool) -> Compiled:
     """A JSON Schema that somebody wrote, ready to decide; the same schema is compiled once.
 
     Raises:
-        ValueError: it is no schema; the message says why.
+        InvalidSchema: it is none, or refers to what lies outside it.
     """
     return _compiled(json.dumps(thaw(schema), sort_keys=True))
 
@@ -152,3 +208,18 @@ def _compiled(text: str) -> Compiled:
 
 def _refuse_to_fetch(uri: str) -> Any:
     raise ValueError(f"a schema may only refer to itself, not to {uri}")
+
+
+def _outside(schema: Any, place: tuple[str | int, ...] = ()) -> tuple[str | int, ...] | None:
+    """Where the first reference stands that does not begin with `#`."""
+    items = schema.items() if isinstance(schema, dict) else enumerate(schema)
+    for key, value in items:
+        here = (*place, key)
+        if key == "$ref" and isinstance(value, str):
+            if not value.startswith("#"):
+                return here
+        elif isinstance(value, (dict, list)):
+            found = _outside(value, here)
+            if found is not None:
+                return found
+    return None
