@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import sys
 import threading
 import time
@@ -587,6 +588,7 @@ def test_a_workspace_has_its_own_providers_and_shares_the_limits_of_those_it_inh
     assert providers.named("Ada", workspace="alice").provider is not core
 
 
+OWN = "name: Ada\npriority: 7\nlimits: {concurrency: 1}\n"
 MINE = """
 from stepwell.provider import Chunk, Response
 from helpers import GREETING

@@ -35,6 +35,7 @@ COMMANDS: Final = MappingProxyType(
         "impact": "impact",
         "log": "log",
         "components": "components",
+        "providers": "providers",
         "freeze": "freeze",
         "watch": "watch",
         "doctor": "doctor",
