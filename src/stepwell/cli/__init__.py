@@ -36,6 +36,7 @@ COMMANDS: Final = MappingProxyType(
         "log": "log",
         "components": "components",
         "compat": "compat",
+        "providers": "providers",
         "freeze": "freeze",
         "watch": "watch",
         "doctor": "doctor",

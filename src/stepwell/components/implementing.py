@@ -9,8 +9,8 @@ from importlib.machinery import ModuleSpec, all_suffixes
 from typing import Final
 
 from stepwell.component import IMPLEMENTATION, CodePlace, Component, ComponentState
-from stepwell.components.declaring import Declared, Declaring
-from stepwell.components.files import outline_file, place_of_name, top_names
+from stepwell.components.declaring import Declared, Declaring, place_named
+from stepwell.components.files import in_project, outline_file, place_of_name, top_names
 from stepwell.layers import Layer, Source
 from stepwell.model import StepDefinition
 from stepwell.naming import closest
@@ -32,7 +32,10 @@ def implementation_of(step: StepDefinition, declaring: Declaring) -> Component:
     if source is None or value is None:
         return Component(IMPLEMENTATION, ComponentState.NONE)
     span = source.document.value_span((IMPLEMENTATION,))
-    found = declaring.follow(source, value) if _FILE.search(value) else place_in_module(value)
+    if _FILE.search(value):
+        found = declaring.follow(source, value)
+    else:
+        found = _in_sources(source, value, declaring) or place_in_module(value)
     if found.place is None:
         return Component(
             IMPLEMENTATION, ComponentState.MISSING, None, value, span, fault=found.fault, help=found.help
@@ -44,6 +47,24 @@ def _stating(sources: tuple[Source, ...]) -> Source | None:
     for source in sources:
         if IMPLEMENTATION in source.document.data:
             return source if source.document.data[IMPLEMENTATION] is not None else None
+    return None
+
+
+def _in_sources(source: Source, value: str, declaring: Declaring) -> Declared | None:
+    """The name in a module of the sources of the layer that states it, or of the core's."""
+    if source.layer is Layer.PLUGIN:
+        return None
+    module, _, name = value.partition(":")
+    settings, root = declaring.project.settings, declaring.project.root
+    own = () if source.workspace is None else (f"{settings.workspaces}/{source.workspace}/src",)
+    for folder in (*own, *settings.component_folders):
+        stem = f"{folder}/{module.replace('.', '/')}"
+        for full in (f"{stem}.py", f"{stem}/__init__.py"):
+            real = in_project(root, full)
+            if real is not None:
+                layer, workspace = (Layer.LOCAL, source.workspace) if folder in own else (Layer.CORE, None)
+                place = CodePlace(full, name, 1, 1, layer, workspace)
+                return place_named(declaring.outline(full, real), root, place)
     return None
 
 

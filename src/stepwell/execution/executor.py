@@ -200,7 +200,7 @@ class Executor:
     def unsubscribe(self, subscriber: Subscriber) -> None:
         """Call a function no more; twice is harmless."""
         with self._renewing:
-            kept = tuple(one for one in self._events.subscribers if one is not subscriber)
+            kept = tuple(one for one in self._events.subscribers if one != subscriber)
             self._events.subscribers = kept
 
     def close(self) -> None:

@@ -27,9 +27,9 @@ GROUP: Final = "stepwell.providers"
 
 IMPLEMENTATIONS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "openai_compatible": "stepwell.providers.openai_compatible:OpenAICompatible",
-        "anthropic": "stepwell.providers.anthropic:Anthropic",
-        "gemini": "stepwell.providers.gemini:Gemini",
+        "openai_compatible": "stepwell.providers.openai_compatible:openai_compatible",
+        "anthropic": "stepwell.providers.anthropic:anthropic",
+        "gemini": "stepwell.providers.gemini:gemini",
         "command": "stepwell.providers.command:Command",
         "replay": "stepwell.providers.replay:Replay",
         "echo": "stepwell.providers.echo:Echo",
@@ -99,7 +99,8 @@ def implementation_of(registry: Registry, definition: ProviderDefinition) -> Cal
             raise CannotBeMade(f"`{named}` is a path in a package: name it as `package.module:Name`")
         found = registry.code.worlds().world_of(workspace).load(path, name)
     except ComponentError as error:
-        raise CannotBeMade(str(error)) from error
+        near = f" (did you mean `{error.suggestions[0]}`?)" if error.suggestions else ""
+        raise CannotBeMade(f"{error.path}:{error.line}: {error.fault}{near}") from error
     except (ImportError, AttributeError) as error:
         raise CannotBeMade(f"`{named}` cannot be loaded: {error}") from error
     return _callable(named, found)

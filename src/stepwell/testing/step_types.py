@@ -76,7 +76,7 @@ def _faults(implementation: Any, parameters: dict[str, Any], context: RunContext
                 list(pool.map(lambda _: _once(call, parameters, context), range(_AT_ONCE)))
     except _DoesNotEnd:
         yield "it goes on when it is cancelled: let `asyncio.CancelledError` through"
-    except (Exception, SystemExit) as error:  # the step may raise anything, and that is told
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the step may raise anything, and that is told
         yield f"it fails with parameters that it should accept: {_told(error)}"
     if parameters != before:
         yield "it changes the parameters that it is given"
