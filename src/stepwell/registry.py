@@ -8,7 +8,7 @@ from datetime import date
 from enum import Enum
 from functools import cache as once
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, TypeVar, final
 
 from stepwell.components import SourceCode
 from stepwell.context import active_workspace
@@ -27,14 +27,16 @@ if TYPE_CHECKING:
     from stepwell.runtime import Registration
     from stepwell.watch import Watch, WatchState
 
-__all__ = ["Registry"]
+__all__ = ["InEffect", "Registry"]
+
+T = TypeVar("T")
 
 logging.getLogger("stepwell").addHandler(logging.NullHandler())  # silent until somebody listens
 
 _NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
 
 
-class _InEffect(Enum):
+class InEffect(Enum):
     """Stands for a workspace that the caller does not name; ``None`` names the core."""
 
     WORKSPACE = "the workspace in effect"
@@ -129,7 +131,7 @@ class Registry:
         """
         return active_workspace(self._environment, self._store.seen.project.settings.workspace)
 
-    def view(self, workspace: str | _InEffect | None = _InEffect.WORKSPACE) -> View:
+    def view(self, workspace: str | InEffect | None = InEffect.WORKSPACE) -> View:
         """What a workspace sees: override, then local, then core.
 
         Args:
@@ -138,13 +140,13 @@ class Registry:
         Raises:
             UnknownWorkspace: with suggestions; never silently the core.
         """
-        chosen = self.active_workspace if isinstance(workspace, _InEffect) else workspace
+        chosen = self.active_workspace if isinstance(workspace, InEffect) else workspace
         return self._store.snapshot.view(chosen)
 
     def resolve(
         self,
         name: str,
-        workspace: str | _InEffect | None = _InEffect.WORKSPACE,
+        workspace: str | InEffect | None = InEffect.WORKSPACE,
         framework: str | None = None,
         environment: Iterable[str] = (),
         mode: Mode = "automatic",
@@ -178,7 +180,7 @@ class Registry:
         return resolve(
             self._store.snapshot,
             name,
-            workspace=self.active_workspace if isinstance(workspace, _InEffect) else workspace,
+            workspace=self.active_workspace if isinstance(workspace, InEffect) else workspace,
             framework=framework,
             environment=environment,
             mode=mode,
@@ -209,27 +211,70 @@ class Registry:
 
     def register(
         self,
-        definition: StepDefinition | Mapping[str, Any],
+        definition: StepDefinition | Mapping[str, Any] | str,
+        implementation: Any = None,
         *,
         workspace: str | None = None,
         validator: Validator | None = None,
         replace: bool = False,
+        metadata: Mapping[str, Any] = MappingProxyType({}),
     ) -> Registration:
         """Lay a step over all files, for as long as this registry lives or until it is taken back.
 
         Args:
-            definition: the step, or the fields of its file; it is copied.
+            definition: the step, or the fields of its file, which are copied; or its name alone, where what
+                runs it is given.
+            implementation: what runs it, a ``StepType`` or a function of the same form; left out, what its
+                definition names.
             workspace: who sees it; left out, everybody does.
             validator: called with the step; what it raises, and every finding it gives, refuses it.
             replace: whether it may hide a step of its name.
+            metadata: further fields of a step that is given by its name, the short form of its parameters
+                among them.
 
         Raises:
-            RegistrationError: with the findings that a file would have got.
+            RegistrationError: with the findings that a file would have got, and why the implementation
+                does not fit.
             UnknownWorkspace: with suggestions.
         """
         from stepwell.registering import register
 
-        return register(self._store, definition, workspace, validator, replace)
+        return register(self._store, definition, workspace, validator, replace, implementation, metadata)
+
+    def step_type(
+        self,
+        name: str,
+        *,
+        workspace: str | None = None,
+        validator: Validator | None = None,
+        replace: bool = False,
+        metadata: Mapping[str, Any] = MappingProxyType({}),
+    ) -> Callable[[T], T]:
+        """Register the function or class that follows as what runs a step: ``@registry.step_type("shout")``.
+
+        Args:
+            name: the step's name.
+            workspace: who sees it; left out, everybody does.
+            validator: called with the step; what it raises, and every finding it gives, refuses it.
+            replace: whether it may hide a step of its name.
+            metadata: further fields of the step.
+
+        Raises:
+            RegistrationError: as ``register``, where the function or class stands.
+        """
+
+        def registered(implementation: T) -> T:
+            self.register(
+                name,
+                implementation,
+                workspace=workspace,
+                validator=validator,
+                replace=replace,
+                metadata=metadata,
+            )
+            return implementation
+
+        return registered
 
     def health(self, *, components: bool = False) -> Health:
         """How it stands with the registry at this instant, and what to do about it.

@@ -25,13 +25,16 @@ from stepwell.rules import (
     duplicate_output_alias,
     file_name_mismatch,
     freeze_target,
+    invalid_parameters_schema,
     invalid_requirement,
+    invalid_version_range,
     missing_argument,
     missing_builder_method,
     missing_class,
     missing_component,
     missing_config_attribute,
     missing_entry_point,
+    missing_implementation,
     missing_module,
     naming_style,
     no_compatible_source,
@@ -126,6 +129,8 @@ FILE_RULES: Final[tuple[Rule[FileScope], ...]] = (
     rule_of(naming_style),
     rule_of(not_in_vocabulary),
     rule_of(past_removal),
+    rule_of(invalid_parameters_schema),
+    rule_of(invalid_version_range),
 )
 CONTENT_RULES: Final = tuple(rule for rule in FILE_RULES if rule.id != file_name_mismatch.ID)
 """Those that ask nothing of the file: for what a package brings and for what code registers."""
@@ -138,6 +143,7 @@ OVERRIDE_RULES: Final[tuple[Rule[ViewScope], ...]] = (
     rule_of(override_changes_name),
     rule_of(override_without_base),
     rule_of(override_changes_nothing),
+    replace(rule_of(invalid_parameters_schema), check=invalid_parameters_schema.check_overrides),
 )
 VIEW_RULES: Final[tuple[Rule[ViewScope], ...]] = (
     rule_of(duplicate_config_class),
@@ -151,6 +157,7 @@ REFERENCE_RULES: Final[tuple[Rule[ReferenceScope], ...]] = (
     rule_of(duplicate_class),
     rule_of(builder_base),
     rule_of(missing_component),
+    rule_of(missing_implementation),
     rule_of(ambiguous_component),
     rule_of(unparsable_source),
 )
