@@ -183,7 +183,8 @@ def test_pipelines_are_made_in_code(project: Project) -> None:
     pipeline = (
         Pipeline("Made", "By hand.", parameters={"eta": 0.1})
         .add_step("load", "Loading", job_type="training")
-        .add_step("fit", registry.view()["Fitting"], config={"eta": "${eta}"}, inputs={"input_path": "load.rows"})
+        .add_step("fit", registry.view()["Fitting"], config={"eta": "${eta}"})
+        .connect("load.rows", "fit.input_path")
     )
     assert pipeline.to_yaml() == (
         "name: Made\ndescription: By hand.\nparameters:\n  eta: 0.1\nsteps:\n"
