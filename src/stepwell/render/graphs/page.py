@@ -21,6 +21,7 @@ figure{margin:0 0 2rem;overflow-x:auto;border:1px solid #d8dee6;border-radius:10
 figure svg{display:block;margin:auto;max-width:none}
 table{border-collapse:collapse;width:100%}th{font-size:.85em;color:#49566a}
 th,td{text-align:left;padding:.35rem .7rem;border-bottom:1px solid #e3e8ee;vertical-align:top}
+td{overflow-wrap:anywhere}
 h2{font-size:1.1rem;margin:1.6rem 0 .5rem}"""
 
 

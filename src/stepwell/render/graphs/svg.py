@@ -21,7 +21,7 @@ _GAP_X: Final = 26
 _GAP_Y: Final = 58
 _MARGIN: Final = 24
 _TOP: Final = 92
-_CHARS: Final = 26
+_CHARS: Final = 23
 """Characters of a name that fit into a box."""
 _NOTHING: Final[Mapping[str, Colour]] = MappingProxyType({})
 
@@ -103,7 +103,7 @@ def _box(node: Node, colour: Colour, x: float, y: float, *, whose: str | None, i
         f'stroke-width="{2.2 if is_longest else 1.3}"{dashes}/>'
         f'<rect x="0" y="8" width="4" height="{_HEIGHT - 16}" rx="2" fill="{colour.dark}"/>'
         f'<text class="id" x="16" y="21">{escape(_cut(visible(node.id), _CHARS))}</text>'
-        f'<text class="step" x="16" y="38">{escape(_cut(visible(word), _CHARS + 5))}</text></g>'
+        f'<text class="step" x="16" y="38">{escape(_cut(visible(word), _CHARS + 7))}</text></g>'
     )
 
 
