@@ -105,7 +105,7 @@ def said(state: State) -> Any:
 ALPHA = TEXTS[0]
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @example(
     {"registry.d/steps/alpha_step.yaml": ALPHA},
     {"registry.d/steps/beta_step.yaml/alpha_step.yaml": ALPHA},

@@ -44,10 +44,12 @@ class Revision:
 
     def read(self, path: str) -> bytes | Diagnostic:
         """The bytes of a file of at most ``MAX_BYTES``, or the finding that says why not."""
-        target = self.follow(path)
-        found = self.inventory.objects.get(target.path) if target.path is not None else None
-        if found is None or target.kind is not EntryKind.FILE:
-            return _unreadable(path, "this is not a regular file")
+        found = self._plain(path)
+        if found is None or found.mode != FILE:
+            target = self.follow(path)
+            found = self.inventory.objects.get(target.path) if target.path is not None else None
+            if found is None or target.kind is not EntryKind.FILE:
+                return _unreadable(path, "this is not a regular file")
         content = self._content(found)
         if content is None:
             return _unreadable(path, "git has no object for it in this clone", _PARTIAL)
@@ -70,9 +72,13 @@ class Revision:
                 "it is a submodule, and its commit is not here (git submodule update --init)",
                 folder,
             )
+        objects, start = self.inventory.objects, f"{target.path}/" if target.path else ""
         for name in self.inventory.names.get(target.path, ()):
-            path = f"{target.path}/{name}" if target.path else name
-            if self.inventory.objects[path].mode == LINK:
+            path = start + name
+            mode = objects[path].mode
+            if mode == FILE:
+                yield Entry(name, EntryKind.FILE, False)
+            elif mode == LINK:
                 yield Entry(name, self.follow(path).kind, True)
             else:
                 yield Entry(name, self._kind(path), False)
@@ -207,12 +213,14 @@ class Revision:
     def _content(self, found: Object) -> bytes | None:
         if found.id in self._contents:
             return self._contents[found.id]
-        for coming in (*self._coming, found.place.contents([found.id], MAX_BYTES + 1)):
+        for coming in self._coming:
             for one, content in coming:
                 self._contents[one] = content
                 if one == found.id:
                     return content
-        return None
+        for one, content in found.place.contents([found.id], MAX_BYTES + 1):
+            self._contents[one] = content
+        return self._contents.get(found.id)
 
     def _kind(self, path: str) -> EntryKind:
         mode = self.inventory.objects[path].mode
