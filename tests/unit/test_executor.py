@@ -138,7 +138,7 @@ FILES: dict[str, str | bytes] = {
     "registry.d/steps/bare.yaml": step("Bare"),
     "registry.d/steps/later.yaml": step("Later", "total", since='"9.0"'),
     "workspaces/alice/override/steps/where.yaml": "name: Where\npriority: 3\n",
-    "workspaces/alice/local/steps/own.yaml": "name: Own\ndescription: Hers.\nimplementation: src/own.py:own\n",
+    "workspaces/alice/local/steps/own.yaml": "name: Own\ndescription: Hers\nimplementation: src/own.py:own\n",
     "workspaces/alice/src/own.py": "def own(parameters, context):\n    return 'alice'\n",
     "workspaces/bob/local/steps/own.yaml": "name: Own\ndescription: His.\nimplementation: own:own\n",
     "workspaces/bob/src/own.py": "def own(parameters, context):\n    return 'bob'\n",

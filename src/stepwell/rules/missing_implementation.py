@@ -3,8 +3,8 @@
 `implementation` names a Python file inside the project and a name in it, `path/to/file.py:Name`, or a
 module and a name in it, `package.module:Name`. In a workspace's layers the path is relative to the
 workspace's folder, in the core to the project; a module is looked for in the workspace's `src/`, then in the
-folders of `[components] source`, then among what is installed. Files are parsed, and no Python is run. Whether
-what is there can run a step is known when it is loaded; `stepwell.testing.check_step_type` tells.
+folders of `[components] source`, then among what is installed. Files are parsed, and no Python is run.
+Whether what is there can run a step is known when it is loaded; `stepwell.testing.check_step_type` tells.
 
 Passes:
 
