@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from stepwell.documents import thaw
 
@@ -18,7 +18,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-__all__ = ["contents", "defaults", "fields", "fields_of", "fits", "schema_names", "schema_text"]
+__all__ = [
+    "Compiled",
+    "compiled",
+    "contents",
+    "defaults",
+    "fields",
+    "fields_of",
+    "fits",
+    "schema_names",
+    "schema_text",
+]
 
 _NO_LINE_BREAK: Final = r"$(?!\\n)"
 """How the end of a text is written in the patterns, in JSON."""
@@ -90,3 +100,55 @@ def _copy(data: Any) -> dict[str, Any]:
     """A read-only mapping's own copy: many times quicker than ``dict`` of it."""
     copy: dict[str, Any] = data.copy()
     return copy
+
+
+@final
+class Compiled:
+    """A JSON Schema (draft 2020-12) that somebody wrote, ready to decide; it fetches nothing.
+
+    Args:
+        text: the schema as JSON.
+
+    Raises:
+        ValueError: it is no schema; the message says why.
+    """
+
+    __slots__ = ("_validator",)
+
+    def __init__(self, text: str) -> None:
+        import jsonschema_rs
+
+        try:
+            self._validator = jsonschema_rs.Draft202012Validator(json.loads(text), retriever=_refuse_to_fetch)
+        except jsonschema_rs.ValidationError as error:
+            raise ValueError(error.message) from None
+
+    def fits(self, data: Any) -> bool:
+        """Whether plain data fits."""
+        return self._validator.is_valid(data)
+
+    def faults(self, data: Any) -> tuple[str, ...]:
+        """Why data does not fit, each in one line with the place in the data."""
+        found = (
+            ("".join(f"[{json.dumps(step)}]" for step in error.instance_path), error.message)
+            for error in self._validator.iter_errors(data)
+        )
+        return tuple(f"{place}: {message}" if place else message for place, message in found)
+
+
+def compiled(schema: Mapping[str, Any] | bool) -> Compiled:
+    """A JSON Schema that somebody wrote, ready to decide; the same schema is compiled once.
+
+    Raises:
+        ValueError: it is no schema; the message says why.
+    """
+    return _compiled(json.dumps(thaw(schema), sort_keys=True))
+
+
+@lru_cache(maxsize=256)
+def _compiled(text: str) -> Compiled:
+    return Compiled(text)
+
+
+def _refuse_to_fetch(uri: str) -> Any:
+    raise ValueError(f"a schema may only refer to itself, not to {uri}")

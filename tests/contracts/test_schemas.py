@@ -14,8 +14,12 @@ import pytest
 from jsonschema import Draft202012Validator
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-CONTRACTS = ("step", "hyperparameter", "workspace", "project")
-OVERRIDES = {"step-override": "step", "hyperparameter-override": "hyperparameter"}
+CONTRACTS = ("step", "hyperparameter", "provider", "workspace", "project")
+OVERRIDES = {
+    "step-override": "step",
+    "hyperparameter-override": "hyperparameter",
+    "provider-override": "provider",
+}
 SCHEMAS = {
     name: json.loads((REPOSITORY / "schemas" / f"{name}.schema.json").read_text(encoding="utf-8"))
     for name in (*CONTRACTS, *OVERRIDES)
@@ -39,6 +43,12 @@ NAME_IN_A_FILE = PYTHON_FILE + r":[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]
 FILE_PERHAPS_A_NAME = PYTHON_FILE + r"(:[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*)?$(?!\n)"
 NOT_INSIDE = ("/a.py:B", "./a.py:B", "../a.py:B", "a/../b.py:C", "a//b.py:C", "C:/a.py:B", "a\\b.py:C")
 
+NAME = r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*"
+IMPLEMENTATION = rf"^([a-z][a-z0-9_]*|{NAME}:{NAME}|{PYTHON_FILE[1:]}:{NAME})$(?!\n)"
+REFERENCE = (
+    r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:(?!(.*/)?\.\.(/|$))[^\u0000-\u001F\u007F-\u009F\u2028\u2029]+)$(?!\n)"
+)
+
 PATTERNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     NAME_IN_A_FILE: (
         ("a.py:B", "a/b.py:B.C", "..a/b.py:C", "é ü/b.py:C"),
@@ -47,6 +57,25 @@ PATTERNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     FILE_PERHAPS_A_NAME: (
         ("a.py", "a/b.py", "a/b.py:main"),
         (*NOT_INSIDE, "../a.py", "a", "a.py:", "a.txt", "a.py\n", ".py"),
+    ),
+    IMPLEMENTATION: (
+        ("echo", "openai_compatible", "a.b:C", "a.b:C.d", "a/b.py:C", "a b/c.py:D"),
+        ("Echo", "echo:", "a.b", "a-b", "../a.py:B", "/a.py:B", "a/b.py", "echo\n", "a.b:C\n", ""),
+    ),
+    REFERENCE: (
+        ("env:A", "env:_a1", "file:/run/secrets/key", "file:keys/a b", "file:a..b"),
+        (
+            "A",
+            "env:",
+            "env:A-B",
+            "env:A\n",
+            "file:",
+            "file:../a",
+            "file:a/../b",
+            "file:..",
+            "ENV:A",
+            "file:a\n",
+        ),
     ),
     IDENTIFIER: (
         ("A", "_a1", "XGBoostTraining"),
