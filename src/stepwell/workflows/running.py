@@ -24,7 +24,7 @@ from stepwell.workflows.record import RunFolder, Runs, new_record
 from stepwell.workflows.stepping import fault_of, run_step
 from stepwell.workflows.workflow import Workflow
 
-__all__ = ["Asked", "Told", "run_workflow"]
+__all__ = ["Asked", "Running", "Told"]
 
 Told = Callable[[str, str, Mapping[str, Any]], None]
 """Told what happens: ``start``, ``end``, ``skip``, ``fail`` or ``reuse``, the path of the step, and more."""
@@ -66,8 +66,9 @@ class Asked:
     tell: Told = _nobody
 
 
-async def run_workflow(workflow: Workflow, executor: Executor, view: View, asked: Asked) -> dict[str, Any]:
-    """Run a workflow to its end, or to the first step that fails.
+@final
+class Running:
+    """One run of a workflow.
 
     Args:
         workflow: it, checked.
@@ -75,20 +76,10 @@ async def run_workflow(workflow: Workflow, executor: Executor, view: View, asked
         view: whose step types.
         asked: how.
 
-    Returns:
-        The record, as it is on disk.
-
     Raises:
         UnknownRun: there is no such run to go on with.
-        CancelledError: it is interrupted; the record says so.
         OSError: the record cannot be written.
     """
-    return await _Running(workflow, executor, view, asked).run()
-
-
-@final
-class _Running:
-    """One run."""
 
     def __init__(self, workflow: Workflow, executor: Executor, view: View, asked: Asked) -> None:
         self._workflow = workflow
@@ -108,7 +99,23 @@ class _Running:
             variables={**thaw(workflow.variables), **asked.variables},
         )
 
-    async def run(self) -> dict[str, Any]:
+    @property
+    def record(self) -> dict[str, Any]:
+        """The record, as it is on disk."""
+        return dict(self._record)
+
+    @property
+    def folder(self) -> str:
+        """The run's folder, absolute."""
+        return self._folder.path
+
+    async def run(self) -> None:
+        """Run the workflow to its end, or to the first step that fails.
+
+        Raises:
+            CancelledError: it is interrupted; the record says so.
+            OSError: the record cannot be written.
+        """
         record = self._record
         self._write()
         state = "interrupted"
@@ -126,7 +133,6 @@ class _Running:
             record["state"] = state
             record["ended"] = self._asked.now().isoformat(timespec="seconds")
             self._write()
-        return record
 
     async def _steps(self) -> None:
         kept = self._kept()
