@@ -19,7 +19,7 @@ from stepwell.schema import contents
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
-__all__ = ["SCHEMA_IDS", "explain", "explain_by", "faults"]
+__all__ = ["SCHEMA_IDS", "explain", "explain_by"]
 
 SCHEMA_IDS: Final = (
     "unknown-field",
@@ -51,18 +51,7 @@ def explain(
         whose: which document gave the value at a pointer; a merged definition has several.
         prefix: where the data stands in its document.
     """
-    told = False
-    for found in explain_by(contents(name), noun, data, whose, prefix):
-        told = True
-        yield found
-    if not told:
-        yield Diagnostic(
-            "validators-disagree",
-            Severity.ERROR,
-            f"the fast validator refuses this {noun} and the reference validator accepts it",
-            whose(()).first_key_span(prefix),
-            "please report this file; until then it is not served",
-        )
+    yield from explain_by(contents(name), noun, data, whose, prefix)
 
 
 def explain_by(
@@ -72,38 +61,32 @@ def explain_by(
     whose: Callable[[Pointer], Document],
     prefix: Pointer = (),
 ) -> Iterator[Diagnostic]:
-    """Why data does not fit any schema, each finding at its key or value; nothing where it fits.
+    """As ``explain``, by a schema that may be a user's own.
 
     Args:
-        schema: the schema, a valid one.
+        schema: the schema; nothing outside it is referred to.
         noun: what the data is, in a message's words.
-        data: the data.
+        data: the data that was refused.
         whose: which document gave the value at a pointer.
         prefix: where the data stands in its document.
     """
     from jsonschema import Draft202012Validator
 
     seen: set[tuple[Pointer, str]] = set()
-    for error in Draft202012Validator(thaw(schema)).iter_errors(thaw(data)):
+    for error in Draft202012Validator(schema).iter_errors(thaw(data)):
         for found in _Explained(error, noun, whose, prefix).findings():
             key = (tuple(error.absolute_path), found.message)
             if key not in seen:
                 seen.add(key)
                 yield found
-
-
-def faults(schema: Mapping[str, Any], data: Any) -> Iterator[str]:
-    """Why data does not fit any schema, in the reference validator's words; nothing where it fits.
-
-    Args:
-        schema: the schema, a valid one.
-        data: the data.
-    """
-    from jsonschema import Draft202012Validator
-
-    for error in Draft202012Validator(thaw(schema)).iter_errors(thaw(data)):
-        place = _dotted(tuple(error.absolute_path))
-        yield f"`{place}`: {error.message}" if place else error.message
+    if not seen:
+        yield Diagnostic(
+            "validators-disagree",
+            Severity.ERROR,
+            f"the fast validator refuses this {noun} and the reference validator accepts it",
+            whose(()).first_key_span(prefix),
+            "please report this file; until then it is not served",
+        )
 
 
 @final

@@ -25,7 +25,9 @@ from stepwell.rules import (
     duplicate_output_alias,
     file_name_mismatch,
     freeze_target,
+    invalid_parameters_schema,
     invalid_requirement,
+    invalid_version_range,
     missing_argument,
     missing_builder_method,
     missing_class,
@@ -126,6 +128,8 @@ FILE_RULES: Final[tuple[Rule[FileScope], ...]] = (
     rule_of(naming_style),
     rule_of(not_in_vocabulary),
     rule_of(past_removal),
+    rule_of(invalid_parameters_schema),
+    rule_of(invalid_version_range),
 )
 CONTENT_RULES: Final = tuple(rule for rule in FILE_RULES if rule.id != file_name_mismatch.ID)
 """Those that ask nothing of the file: for what a package brings and for what code registers."""
@@ -138,6 +142,7 @@ OVERRIDE_RULES: Final[tuple[Rule[ViewScope], ...]] = (
     rule_of(override_changes_name),
     rule_of(override_without_base),
     rule_of(override_changes_nothing),
+    replace(rule_of(invalid_parameters_schema), check=invalid_parameters_schema.check_overrides),
 )
 VIEW_RULES: Final[tuple[Rule[ViewScope], ...]] = (
     rule_of(duplicate_config_class),
