@@ -7,13 +7,12 @@ the names below are for them.
 
 from __future__ import annotations
 
-from stepwell.refusals import faults
 from stepwell.workflows.expressions import BadExpression, evaluate, render
 from stepwell.workflows.flow import Flow, Setting, StepFailed, Turn, seen
 from stepwell.workflows.given import data_from
 from stepwell.workflows.inside import OutsideFolder, inside, read_inside
 from stepwell.workflows.prompts import Prompt, compose, shortened
-from stepwell.workflows.stepping import applies, nested, run_steps, text_of
+from stepwell.workflows.stepping import applies, faults, nested, run_steps, text_of
 
 __all__ = [
     "BadExpression",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, final
 
 from stepwell import refusals, rules, schema
 from stepwell.checking import hide
 from stepwell.diagnostics import Checked, Diagnostic, Severity, Span, in_order
-from stepwell.documents import Document, Pointer, read
+from stepwell.documents import Document, Pointer, read, thaw
 from stepwell.model import StepDefinition
 from stepwell.naming import closest
 from stepwell.snapshot import View
@@ -82,7 +82,8 @@ def type_of(view: View, name: str) -> StepDefinition | None:
 
 def parameters_of(definition: StepDefinition) -> Mapping[str, Any]:
     """The schema of a step type's parameters; one that allows anything where it says nothing."""
-    return definition.parameters or {"type": "object"}
+    stated = definition.parameters
+    return {"type": "object"} if stated is None else schema.expanded(stated)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +157,9 @@ class _Check:
         general, parameters = parted(step, described)
         noun = f"step `{step['name']}`" if isinstance(step.get("name"), str) else "step"
         whole = {**step, **filled(parameters, described, self._defaults)}
-        found = list(refusals.explain_by(whole_schema(described), noun, whole, lambda _: self._document, here))
+        found = list(_explained(whole_schema(described), noun, whole, lambda _: self._document, here))
         yield from found
-        for key in ("condition", "output_to_file"):
+        for key in ("condition", "output_to_file", "output_schema"):
             if key in general:
                 yield from self._general(key, general[key], (*here, key), scope)
         for one in held(described, parameters, here):
@@ -167,6 +168,12 @@ class _Check:
     def _general(self, key: str, value: Any, pointer: Pointer, scope: _Scope) -> Iterator[Diagnostic]:
         if key == "condition":
             yield from self._condition(value, pointer, scope)
+        elif key == "output_schema" and isinstance(value, Mapping):
+            try:
+                schema.compiled(value)
+            except schema.InvalidSchema as error:
+                hint = "an `output_schema` is a JSON Schema (draft 2020-12) that refers to nothing outside itself"
+                yield self._error("invalid-output-schema", f"`output_schema` is no schema: {error}", (*pointer, *error.pointer), hint)
         elif isinstance(value, str):
             yield from self._text(value, pointer, scope)
             yield from self._path(value, pointer, reads=False)
@@ -201,7 +208,7 @@ class _Check:
             return
         item = {"$defs": schema.contents("workflow")["$defs"], "$ref": "#/$defs/step"}
         for place, step in enumerate(steps):
-            yield from refusals.explain_by(item, "step", step, lambda _: self._document, (*pointer, place))
+            yield from _explained(item, "step", step, lambda _: self._document, (*pointer, place))
         yield from self._steps(pointer, steps, scope.inner(steps))
         scope.before.update(_names(steps))
 
@@ -214,7 +221,7 @@ class _Check:
         part_schema = schema.contents("workflow")["$defs"]["prompt_part"]
         for place, part in enumerate(prompt):
             here = (*pointer, place)
-            yield from refusals.explain_by(part_schema, "this part of a prompt", part, lambda _: self._document, here)
+            yield from _explained(part_schema, "this part of a prompt", part, lambda _: self._document, here)
             if isinstance(part, Mapping):
                 yield from self._part(part, here, scope)
 
@@ -305,7 +312,7 @@ class _Check:
             yield self._error("unusable-path", str(error), pointer, hint)
 
     def _unknown_type(self, kind: str, pointer: Pointer) -> Diagnostic:
-        known = [*self._view, *(alias for step in self._view.values() for alias in step.aliases)]
+        known = [*(alias for step in self._view.values() for alias in step.aliases), *self._view]
         near = closest(kind, known)
         if kind in _PACK:
             hint = "install the package that brings it: `python -m pip install stepwell-ai-steps`"
@@ -326,6 +333,13 @@ class _Check:
     def _error(self, rule: str, message: str, pointer: Pointer, hint: str | None, *, key: bool = False) -> Diagnostic:
         span = self._document.key_span(pointer) if key else self._document.value_span(pointer)
         return Diagnostic(rule, Severity.ERROR, message, span, hint)
+
+
+def _explained(
+    wanted: Mapping[str, Any], noun: str, data: Any, whose: Callable[[Pointer], Document], prefix: Pointer
+) -> Iterator[Diagnostic]:
+    if not schema.compiled(wanted).fits(thaw(data)):
+        yield from refusals.explain_by(wanted, noun, thaw(data), whose, prefix)
 
 
 def _names(steps: Any) -> Iterator[str]:

@@ -11,7 +11,7 @@ from stepwell.errors import NoProvider, StepwellError, UnknownProvider
 from stepwell.naming import snake_case
 from stepwell.provider import Provider, Setup
 from stepwell.providers import ProviderRegistry
-from stepwell.providers.making import IMPLEMENTATIONS, CannotBeMade, implementation_named, make
+from stepwell.providers.making import IMPLEMENTATIONS, CannotBeMade, implementation_by_name, make
 from stepwell.snapshot import View
 
 __all__ = ["Chosen", "Fitting", "One", "UnusableProvider", "provider_named"]
@@ -120,7 +120,7 @@ def provider_named(
         elif text != _WITHOUT_SETTINGS:
             raise UnusableProvider(_unknown(text, providers, view))
         made = Setup(kind, settings=settings, folder=folder, environment=environment)
-        return make(implementation_named(kind), made)
+        return make(implementation_by_name(kind), made)
     except (CannotBeMade, NoProvider, UnknownProvider, ValueError) as error:
         raise UnusableProvider(f"the provider `{text}` cannot be used: {error}") from None
 

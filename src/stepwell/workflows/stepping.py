@@ -9,14 +9,14 @@ from typing import Any, Final
 
 from stepwell.documents import thaw
 from stepwell.errors import StepwellError
-from stepwell.refusals import faults
+from stepwell.schema import InvalidSchema, compiled
 from stepwell.step_type import RunContext
 from stepwell.workflows.expressions import BadExpression, as_text, holds, render
 from stepwell.workflows.flow import Flow, Run, StepFailed
 from stepwell.workflows.holding import filled, parted, rendered
 from stepwell.workflows.inside import OutsideFolder
 
-__all__ = ["applies", "fault_of", "nested", "run_step", "run_steps", "text_of"]
+__all__ = ["applies", "fault_of", "faults", "nested", "run_step", "run_steps", "text_of"]
 
 _NOTHING: Final[Mapping[str, Any]] = {}
 
@@ -108,6 +108,19 @@ def fault_of(error: BaseException | None) -> str:
     return str(getattr(error, "message", error))
 
 
+def faults(schema: Mapping[str, Any], data: Any) -> tuple[str, ...]:
+    """Why data does not fit a schema, each in one line; nothing where it fits.
+
+    Args:
+        schema: a JSON Schema.
+        data: plain data, read-only or not.
+    """
+    try:
+        return compiled(schema).faults(thaw(data))
+    except InvalidSchema as error:
+        return (f"the schema is none: {error}",)
+
+
 def applies(condition: Any, names: Mapping[str, Any]) -> bool:
     """Whether a condition is true.
 
@@ -165,9 +178,9 @@ async def _answer(
     wanted = general.get("output_schema")
     if wanted is not None:
         data = value.get("data", value) if isinstance(value, Mapping) else value
-        found = next(faults(thaw(wanted), thaw(data)), None)
-        if found is not None:
-            raise StepFailed(here.path, f"its answer does not fit `output_schema`: {found}")
+        found = faults(wanted, data)
+        if found:
+            raise StepFailed(here.path, f"its answer does not fit `output_schema`: {found[0]}")
     return value
 
 

@@ -54,7 +54,11 @@ async def ask(
     """
     request = request_of(prompt, options, schema, turns)
     retries = options.get("retry_config") or {}
-    response = await persist(lambda: complete(context, request), retries, retries.get("retry_on", ()))
+
+    async def once() -> Response:
+        return await complete(context, request)
+
+    response = await persist(once, retries, retries.get("retry_on", ()))
     return answer_of(response, context, options)
 
 

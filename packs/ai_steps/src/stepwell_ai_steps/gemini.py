@@ -43,7 +43,7 @@ async def ask_instructor(parameters: Mapping[str, Any], context: RunContext) -> 
             answer, fault = {}, error.message
         else:
             answer.setdefault("data", json_in(answer["text"]))
-            fault = next(faults(schema, answer["data"]), "")
+            fault = next(iter(faults(schema, answer["data"])), "")
         if not fault:
             return answer
         if left <= 0:
