@@ -16,16 +16,14 @@ from typing import Any, Final, final
 
 from jinja2 import Undefined, meta, nodes
 from jinja2.exceptions import SecurityError, TemplateError, UndefinedError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from stepwell.errors import StepwellError
+from stepwell.workflows.sandbox import ENVIRONMENT, FUNCTIONS
 
 __all__ = ["BadExpression", "Piece", "evaluate", "holds", "names_in", "pieces", "render", "steps_in"]
 
 MAX_RESULT: Final = 1024 * 1024
 """The longest text that an expression may give, in characters."""
-
-_NUMBERS: Final = (int, float)
 
 
 class BadExpression(StepwellError, ValueError):
@@ -68,90 +66,6 @@ class Piece:
     written: str
 
 
-class _Missing(Undefined):
-    """What is not there; only ``is defined`` and ``default`` may ask it, and ``exists``."""
-
-    __slots__ = ()
-
-
-class _Sandbox(ImmutableSandboxedEnvironment):
-    """Jinja's sandbox, narrowed to plain data."""
-
-    intercepted_binops = frozenset(["**", "*", "%", "+"])
-
-    def getattr(self, obj: Any, attribute: str) -> Any:
-        return self.getitem(obj, attribute)
-
-    def getitem(self, obj: Any, argument: Any) -> Any:
-        if isinstance(obj, Undefined):
-            raise UndefinedError(f"has no value where `{argument}` is looked up")
-        try:
-            if isinstance(obj, Mapping):
-                return obj[argument]
-            if isinstance(obj, (list, tuple, str)) and isinstance(argument, (int, slice)):
-                return obj[argument]
-        except (LookupError, TypeError):
-            pass
-        if argument == "result" and not isinstance(obj, Mapping):
-            return obj  # an answer that is no mapping is its own result
-        return self.undefined(obj=obj, name=argument)
-
-    def is_safe_callable(self, obj: Any) -> bool:
-        return any(obj is one for one in _FUNCTIONS.values())
-
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        if operator == "**":
-            raise SecurityError("uses `**`, which is not allowed")
-        numbers = isinstance(left, _NUMBERS) and isinstance(right, _NUMBERS)
-        if operator != "+" and not numbers:
-            raise SecurityError(f"uses `{operator}` on something else than numbers")
-        if operator == "+" and not numbers and type(left) is not type(right):
-            raise SecurityError("adds a number and something else; `~` joins text")
-        return super().call_binop(context, operator, left, right)
-
-
-def _length(value: Any) -> int:
-    return len(value)
-
-
-def _total(value: Any) -> Any:
-    return sum(value)
-
-
-def _average(value: Any) -> float:
-    return sum(value) / len(value) if value else 0.0
-
-
-_FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
-    "length": _length,
-    "count": _length,
-    "sum": _total,
-    "average": _average,
-    "min": lambda *values: min(values[0] if len(values) == 1 else values),
-    "max": lambda *values: max(values[0] if len(values) == 1 else values),
-}
-"""What may be called, as the old workflow files call it."""
-
-_FILTERS: Final = (
-    "abs first float int join last length list lower max min reject reverse round select selectattr "
-    "rejectattr map sort string sum title tojson trim unique upper default d count capitalize"
-).split()
-
-_TESTS: Final = "defined undefined none number string mapping sequence true false boolean in eq ne lt gt le ge".split()
-
-
-def _sandbox() -> _Sandbox:
-    environment = _Sandbox(undefined=_Missing, autoescape=False)
-    environment.globals = dict(_FUNCTIONS)
-    filters = environment.filters
-    environment.filters = {name: filters[name] for name in _FILTERS if name in filters}
-    environment.filters["tojson"] = lambda value: json.dumps(value, ensure_ascii=False)
-    tests = environment.tests
-    environment.tests = {name: tests[name] for name in _TESTS if name in tests}
-    return environment
-
-
-_ENVIRONMENT: Final = _sandbox()
 _PREVIOUS: Final = re.compile(r"previous_response:\s*([A-Za-z_][\w-]*)((?:\.\w+|\[\d+\])*)")
 _CONTAINS: Final = re.compile(r"(?P<whole>.+?)\s+contains\s+(?P<part>.+)", re.DOTALL)
 
@@ -247,7 +161,7 @@ def names_in(expression: str) -> frozenset[str]:
     Raises:
         BadExpression: it cannot be read.
     """
-    return frozenset(meta.find_undeclared_variables(_tree(expression))) - frozenset(_FUNCTIONS)
+    return frozenset(meta.find_undeclared_variables(_tree(expression))) - frozenset(FUNCTIONS)
 
 
 def steps_in(expression: str) -> frozenset[str]:
@@ -257,14 +171,18 @@ def steps_in(expression: str) -> frozenset[str]:
         BadExpression: it cannot be read.
     """
     found: set[str] = set()
-    for node in _tree(expression).find_all((nodes.Getattr, nodes.Getitem)):
-        if not (isinstance(node.node, nodes.Name) and node.node.name == "steps"):
-            continue
-        if isinstance(node, nodes.Getattr):
-            found.add(node.attr)
-        elif isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
-            found.add(node.arg.value)
+    tree = _tree(expression)
+    for by_dot in tree.find_all(nodes.Getattr):
+        if _is_steps(by_dot.node):
+            found.add(by_dot.attr)
+    for by_key in tree.find_all(nodes.Getitem):
+        if _is_steps(by_key.node) and isinstance(by_key.arg, nodes.Const):
+            found.add(str(by_key.arg.value))
     return frozenset(found)
+
+
+def _is_steps(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.Name) and node.name == "steps"
 
 
 def _value(expression: str, names: Mapping[str, Any]) -> Any:
@@ -311,7 +229,7 @@ def _translated(expression: str) -> str:
 def _tree(expression: str) -> nodes.Template:
     source = _translated(expression)
     try:
-        tree = _ENVIRONMENT.parse("{{" + source + "}}")
+        tree = ENVIRONMENT.parse("{{" + source + "}}")
     except TemplateError as error:
         raise BadExpression(expression, f"cannot be read: {error}") from None
     except RecursionError:
@@ -326,7 +244,7 @@ def _tree(expression: str) -> nodes.Template:
 def _compiled(expression: str) -> Callable[..., Any]:
     _tree(expression)
     try:
-        return _ENVIRONMENT.compile_expression(_translated(expression), undefined_to_none=False)
+        return ENVIRONMENT.compile_expression(_translated(expression), undefined_to_none=False)
     except TemplateError as error:
         raise BadExpression(expression, f"cannot be read: {error}") from None
 

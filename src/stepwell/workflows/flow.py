@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final, Literal, final
 
@@ -69,50 +69,92 @@ class Setting:
     max_depth: int = 10
 
 
-class _Shared:
+@final
+class Shared:
     """The changing part of a run, behind one lock: steps may run in threads."""
 
     __slots__ = ("counted", "lock", "sessions", "variables")
 
-    def __init__(self, variables: Mapping[str, Any], sessions: Mapping[str, Sequence[Turn]]) -> None:
+    def __init__(
+        self,
+        variables: Mapping[str, Any],
+        sessions: Mapping[str, Sequence[Turn]],
+        counted: list[int] | None = None,
+    ) -> None:
         self.lock = threading.Lock()
         self.variables = dict(variables)
         self.sessions = {name: list(turns) for name, turns in sessions.items()}
-        self.counted = [0]  # one list for a run and the workflows inside it
+        self.counted = [0] if counted is None else counted  # one list for a run and the workflows inside it
 
 
 @final
+@dataclass(slots=True, eq=False)
+class Frame:
+    """The answers and variables of one place in a run.
+
+    Args:
+        results: the answers, by step.
+        local: the variables that only this place sees.
+        outer: what is around it; ``None`` for nothing.
+        latest: the step that answered last; empty for none.
+    """
+
+    results: dict[str, Any] = field(default_factory=dict)
+    local: dict[str, Any] = field(default_factory=dict)
+    outer: Frame | None = None
+    latest: str = ""
+
+    def chain(self) -> Iterator[Frame]:
+        """It, and what is around it, from the inside out."""
+        frame: Frame | None = self
+        while frame is not None:
+            yield frame
+            frame = frame.outer
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Flow(Mapping[str, Any]):
     """The answers of earlier steps by name, as steps see them, and all else that they share.
 
     A step finds it in its ``RunContext.values`` by ``Flow.of``.
 
     Args:
-        results: answers that there are already.
         setting: what the run is given.
-        variables: variables that are set already.
-        sessions: conversations so far, by name.
+        frame: the answers here and around.
+        shared: what all of the run shares.
+        loop: what ``loop`` is in expressions.
+        path: where this is: the steps around it, and the step.
+        step: the name of the step that sees it; empty between steps.
+        depth: how many workflows are around it.
     """
 
-    __slots__ = ("_latest", "_local", "_outer", "_results", "_shared", "depth", "loop", "path", "setting", "step")
+    setting: Setting
+    frame: Frame
+    shared: Shared
+    loop: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    path: str = ""
+    step: str = ""
+    depth: int = 0
 
-    def __init__(
-        self,
-        results: Mapping[str, Any] = _NOTHING,
+    @staticmethod
+    def begin(
         setting: Setting | None = None,
+        results: Mapping[str, Any] = _NOTHING,
         variables: Mapping[str, Any] = _NOTHING,
         sessions: Mapping[str, Sequence[Turn]] = _NOTHING,
-    ) -> None:
-        self._results = dict(results)
-        self._local: dict[str, Any] = {}
-        self._latest = next(reversed(self._results), "")
-        self._outer: Flow | None = None
-        self._shared = _Shared(variables, sessions)
-        self.setting = setting or Setting()
-        self.loop: Mapping[str, Any] = _NOTHING
-        self.path = ""
-        self.step = ""
-        self.depth = 0
+    ) -> Flow:
+        """A flow at its beginning.
+
+        Args:
+            setting: what the run is given.
+            results: answers that there are already.
+            variables: variables that are set already.
+            sessions: conversations so far, by name.
+        """
+        answers = dict(results)
+        frame = Frame(answers, latest=next(reversed(answers), ""))
+        return Flow(setting or Setting(), frame, Shared(variables, sessions))
 
     @staticmethod
     def of(values: Mapping[str, Any]) -> Flow:
@@ -122,23 +164,21 @@ class Flow(Mapping[str, Any]):
             values: ``RunContext.values``.
         """
         found = values.get(_FLOW)
-        return found if isinstance(found, Flow) else Flow(values)
+        return found if isinstance(found, Flow) else Flow.begin(results=values)
 
     def given(self) -> Mapping[str, Any]:
         """What a step of the flow is given as ``RunContext.values``: the answers, and the flow itself."""
         return MappingProxyType({**self, _FLOW: self})
 
     def __getitem__(self, name: str) -> Any:
-        flow: Flow | None = self
-        while flow is not None:
-            if name in flow._results:
-                return flow._results[name]
-            flow = flow._outer
+        for frame in self.frame.chain():
+            if name in frame.results:
+                return frame.results[name]
         raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:
-        seen: dict[str, None] = dict.fromkeys(self._outer) if self._outer is not None else {}
-        return iter({**seen, **dict.fromkeys(self._results)})
+        frames = reversed(list(self.frame.chain()))
+        return iter(dict.fromkeys(name for frame in frames for name in frame.results))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -148,11 +188,7 @@ class Flow(Mapping[str, Any]):
 
     def at(self, step: str) -> Flow:
         """The same flow as one of its steps sees it, which knows its name."""
-        flow = self._like()
-        flow._results, flow._outer, flow._local = self._results, self._outer, self._local
-        flow._latest = self._latest
-        flow.step, flow.path = step, f"{self.path}{step}"
-        return flow
+        return replace(self, step=step, path=f"{self.path}{step}")
 
     def inner(self, mark: str, loop: Mapping[str, Any] | None = None) -> Flow:
         """A flow inside this one: it sees the answers here, and keeps its own.
@@ -161,12 +197,10 @@ class Flow(Mapping[str, Any]):
             mark: what its path is told by after the step that makes it, e.g. ``[2]``.
             loop: what ``loop`` is in its expressions; the one around it is ``loop.parent``.
         """
-        flow = self._like()
-        flow._outer = self
-        flow.path = f"{self.path}{mark}."
+        around = self.loop
         if loop is not None:
-            flow.loop = {**loop, "parent": self.loop} if self.loop else dict(loop)
-        return flow
+            around = {**loop, "parent": self.loop} if self.loop else dict(loop)
+        return replace(self, frame=Frame(outer=self.frame), path=f"{self.path}{mark}.", loop=around)
 
     def apart(self, inputs: Mapping[str, Any], inherits: bool) -> Flow:
         """A flow for a workflow inside this one, with variables of its own.
@@ -175,24 +209,25 @@ class Flow(Mapping[str, Any]):
             inputs: its variables.
             inherits: whether it sees the answers and variables here besides.
         """
-        flow = self._like()
-        flow._outer = self if inherits else None
-        flow._shared = _Shared({**(self.variables if inherits else _NOTHING), **inputs}, _NOTHING)
-        flow._shared.counted = self._shared.counted
-        flow.path = f"{self.path}."
-        flow.depth = self.depth + 1
-        flow.loop = _NOTHING
-        return flow
+        variables = {**(self.variables if inherits else _NOTHING), **inputs}
+        return replace(
+            self,
+            frame=Frame(outer=self.frame if inherits else None),
+            shared=Shared(variables, _NOTHING, self.shared.counted),
+            path=f"{self.path}.",
+            loop=_NOTHING,
+            depth=self.depth + 1,
+        )
 
     def absorb(self, inner: Flow) -> None:
         """Keep the answers of a flow inside this one as one's own."""
-        self._results.update(inner._results)
-        self._latest = inner._latest or self._latest
+        self.frame.results.update(inner.frame.results)
+        self.frame.latest = inner.frame.latest or self.frame.latest
 
     def put(self, name: str, value: Any) -> None:
         """Leave an answer for later steps."""
-        self._results[name] = value
-        self._latest = name
+        self.frame.results[name] = value
+        self.frame.latest = name
 
     def set(self, name: str, value: Any, scope: Literal["run", "loop"] = "run") -> None:
         """Set a variable.
@@ -202,49 +237,44 @@ class Flow(Mapping[str, Any]):
             value: plain data.
             scope: whether all of the run sees it, or only this turn of the loop.
         """
-        with self._shared.lock:
-            (self._shared.variables if scope == "run" else self._local)[name] = value
+        with self.shared.lock:
+            (self.shared.variables if scope == "run" else self.frame.local)[name] = value
 
     @property
     def variables(self) -> Mapping[str, Any]:
         """The variables as they are now."""
-        with self._shared.lock:
-            told = dict(self._shared.variables)
-        chain: list[Flow] = []
-        flow: Flow | None = self
-        while flow is not None:
-            chain.append(flow)
-            flow = flow._outer
-        for one in reversed(chain):
-            told.update(one._local)
+        with self.shared.lock:
+            told = dict(self.shared.variables)
+        for frame in reversed(list(self.frame.chain())):
+            told.update(frame.local)
         return told
 
     @property
     def own(self) -> Mapping[str, Any]:
         """The answers of this flow alone, without those around it."""
-        return dict(self._results)
+        return dict(self.frame.results)
 
     @property
     def sessions(self) -> Mapping[str, tuple[Turn, ...]]:
         """The conversations so far."""
-        with self._shared.lock:
-            return {name: tuple(turns) for name, turns in self._shared.sessions.items()}
+        with self.shared.lock:
+            return {name: tuple(turns) for name, turns in self.shared.sessions.items()}
 
     def turns(self, session: str) -> tuple[Turn, ...]:
         """One conversation so far; empty where there is none."""
-        with self._shared.lock:
-            return tuple(self._shared.sessions.get(session, ()))
+        with self.shared.lock:
+            return tuple(self.shared.sessions.get(session, ()))
 
     def say(self, session: str, *turns: Turn) -> None:
         """Go on with a conversation."""
-        with self._shared.lock:
-            self._shared.sessions.setdefault(session, []).extend(turns)
+        with self.shared.lock:
+            self.shared.sessions.setdefault(session, []).extend(turns)
 
     def restore(self, variables: Mapping[str, Any], sessions: Mapping[str, Sequence[Turn]]) -> None:
         """Go back to variables and conversations as they were, for a run that goes on."""
-        with self._shared.lock:
-            self._shared.variables = dict(variables)
-            self._shared.sessions = {name: list(turns) for name, turns in sessions.items()}
+        with self.shared.lock:
+            self.shared.variables = dict(variables)
+            self.shared.sessions = {name: list(turns) for name, turns in sessions.items()}
 
     def count(self) -> None:
         """Count one more step.
@@ -252,9 +282,9 @@ class Flow(Mapping[str, Any]):
         Raises:
             StepFailed: there are more than the run allows.
         """
-        with self._shared.lock:
-            self._shared.counted[0] += 1
-            many = self._shared.counted[0] > self.setting.max_steps
+        with self.shared.lock:
+            self.shared.counted[0] += 1
+            many = self.shared.counted[0] > self.setting.max_steps
         if many:
             raise StepFailed(self.path, f"the run has more than {self.setting.max_steps} steps")
 
@@ -262,19 +292,15 @@ class Flow(Mapping[str, Any]):
         """What an expression may speak of."""
         answers = {name: seen(self[name]) for name in self}
         variables = self.variables
-        latest = self._latest or (self._outer._latest if self._outer is not None else "")
+        latest = next((frame.latest for frame in self.frame.chain() if frame.latest), "")
         told: dict[str, Any] = {**variables, **answers, **self.setting.facts}
-        told.update(steps=answers, variables=variables, state=variables, vars=variables, step={"name": self.step})
+        told.update(
+            steps=answers, variables=variables, state=variables, vars=variables, step={"name": self.step}
+        )
         told["previous_response"] = answers.get(latest, "")
         if self.loop:
             told["loop"] = self.loop
         return told
-
-    def _like(self) -> Flow:
-        flow = Flow(setting=self.setting)
-        flow._shared = self._shared
-        flow.loop, flow.path, flow.step, flow.depth = self.loop, self.path, self.step, self.depth
-        return flow
 
 
 def seen(answer: Any) -> Any:

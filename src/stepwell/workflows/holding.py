@@ -5,7 +5,9 @@ A schema of parameters says with ``x-holds`` what a value is beyond its form:
 - ``prompt``: a text, or a list of the parts of one;
 - ``steps``: steps that the step runs itself, as a loop does;
 - ``workflow``: a whole workflow, without the file around it;
-- ``expression``: an expression that the step evaluates itself;
+- ``expression``: an expression that the step evaluates itself, perhaps many times;
+- ``formula``: the same, over data whose fields nobody knows before;
+- ``variables``: variables that the step sets, each with its value;
 - ``source``: where data comes from: an expression, or the name of a step with the way into its answer;
 - ``file``: a path inside the workflow's folder;
 - ``name``: the name under which the step leaves its answer besides;
@@ -26,7 +28,9 @@ from stepwell.workflows.expressions import render
 
 __all__ = ["EVERY_STEP", "Held", "filled", "held", "parted", "rendered", "whole_schema"]
 
-_AS_IT_IS: Final = frozenset({"prompt", "steps", "workflow", "expression", "source", "name", "data"})
+_AS_IT_IS: Final = frozenset(
+    {"prompt", "steps", "workflow", "expression", "formula", "source", "name", "data"}
+)
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
@@ -79,7 +83,9 @@ def held(schema: Mapping[str, Any], data: Any, pointer: Pointer = ()) -> Iterato
     kind = schema.get("x-holds")
     if kind is not None:
         yield Held(kind, pointer, data)
-    elif isinstance(data, str):
+    if kind not in (None, "variables"):
+        return
+    if isinstance(data, str):
         yield Held("text", pointer, data)
     elif isinstance(data, Mapping):
         for key, item in data.items():
@@ -102,7 +108,10 @@ def rendered(schema: Mapping[str, Any], data: Any, names: Mapping[str, Any]) -> 
     """
     if isinstance(data, Mapping):
         stays = schema.get("x-holds") in _AS_IT_IS
-        return {key: _thawed(item) if stays else rendered(_inside(schema, key), item, names) for key, item in data.items()}
+        return {
+            key: _thawed(item) if stays else rendered(_inside(schema, key), item, names)
+            for key, item in data.items()
+        }
     if schema.get("x-holds") in _AS_IT_IS:
         return _thawed(data)
     if isinstance(data, str):
@@ -129,7 +138,9 @@ def parted(step: Mapping[str, Any], schema: Mapping[str, Any]) -> tuple[dict[str
     }
 
 
-def filled(parameters: Mapping[str, Any], schema: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+def filled(
+    parameters: Mapping[str, Any], schema: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> dict[str, Any]:
     """Parameters with the workflow's defaults where a step says nothing.
 
     Args:

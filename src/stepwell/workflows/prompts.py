@@ -119,7 +119,9 @@ def _previous(part: Mapping[str, Any], flow: Flow) -> str:
     way = part.get("extract")
     if way is None:
         return text_of(answer, pretty=True)
-    value = evaluate(f"answer.{way}" if not way.startswith("[") else f"answer{way}", {"answer": _opened(answer)})
+    value = evaluate(
+        f"answer.{way}" if not way.startswith("[") else f"answer{way}", {"answer": _opened(answer)}
+    )
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
 
 

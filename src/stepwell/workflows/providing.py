@@ -1,4 +1,4 @@
-"""Which provider a run asks: one that is named for all of its steps, or whichever each step's needs choose."""
+"""Which provider a run asks: one that is named for all of its steps, or the one that fits each."""
 
 from __future__ import annotations
 

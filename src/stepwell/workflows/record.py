@@ -218,9 +218,7 @@ class Runs:
             return []
 
 
-def new_record(
-    run: str, workflow: Mapping[str, Any], provider: str | None, started: str
-) -> dict[str, Any]:
+def new_record(run: str, workflow: Mapping[str, Any], provider: str | None, started: str) -> dict[str, Any]:
     """The record of a run that begins.
 
     Args:

@@ -20,7 +20,7 @@ from stepwell.snapshot import View
 from stepwell.workflows.checking import check_document, type_of
 from stepwell.workflows.flow import Flow, Setting, StepFailed
 from stepwell.workflows.inside import inside
-from stepwell.workflows.record import RunFolder, Runs, new_record
+from stepwell.workflows.record import Runs, new_record
 from stepwell.workflows.stepping import fault_of, run_step
 from stepwell.workflows.workflow import Workflow
 
@@ -94,10 +94,8 @@ class Running:
         self._last: StepResult | None = None
         self._failed: dict[str, str] = {}
         self._record = self._new_record()
-        self._flow = Flow(
-            setting=self._setting(),
-            variables={**thaw(workflow.variables), **asked.variables},
-        )
+        variables = {**thaw(workflow.variables), **asked.variables}
+        self._flow = Flow.begin(self._setting(), variables=variables)
 
     @property
     def record(self) -> dict[str, Any]:
@@ -169,10 +167,14 @@ class Running:
                     row["fault"] = self._failed[name]
         finally:
             row["seconds"] = round(time.monotonic() - began, 3)
-            if self._last is not None:
-                row["provider"] = self._last.provider
-                row["attempts"] = len(self._last.attempts)
+            self._note(row)
             self._write()
+
+    def _note(self, row: dict[str, Any]) -> None:
+        """Note how the step that ran last was run."""
+        if self._last is not None:
+            row["provider"] = self._last.provider
+            row["attempts"] = len(self._last.attempts)
 
     def _reuse(self, row: dict[str, Any], name: str) -> None:
         if row["state"] == "finished":
@@ -209,16 +211,19 @@ class Running:
 
     def _write(self) -> None:
         record = self._record
-        if hasattr(self, "_flow"):
-            record["variables"] = dict(self._flow.variables)
-            record["sessions"] = {name: list(turns) for name, turns in self._flow.sessions.items()}
+        record["variables"] = dict(self._flow.variables)
+        record["sessions"] = {name: list(turns) for name, turns in self._flow.sessions.items()}
         record["outputs"] = sorted(self._folder.outputs)
         self._folder.write(record)
 
     def _setting(self) -> Setting:
         stated = self._workflow.stated
         now = self._asked.now()
-        about = {key: thaw(stated[key]) for key in ("name", "description", "version", "variables", "environment") if key in stated}
+        about = {
+            key: thaw(stated[key])
+            for key in ("name", "description", "version", "variables", "environment")
+            if key in stated
+        }
         return Setting(
             facts={
                 "workflow": about,

@@ -110,7 +110,9 @@ def prompt_of(parameters: Mapping[str, Any], context: RunContext, key: str = "pr
     return compose(parameters.get(key, ""), Flow.of(context.values), context.folder)
 
 
-def conversation(prompt: Prompt, options: Mapping[str, Any], context: RunContext) -> tuple[str, tuple[Turn, ...]]:
+def conversation(
+    prompt: Prompt, options: Mapping[str, Any], context: RunContext
+) -> tuple[str, tuple[Turn, ...]]:
     """The conversation that a prompt goes on with: its name, and what was said so far.
 
     Args:

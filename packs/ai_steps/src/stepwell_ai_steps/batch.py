@@ -55,7 +55,9 @@ async def _ask_all(
         name = str(task.get("id") or task.get("task_id") or place + 1)
         async with gate:
             try:
-                answer = await _ask_one(task, context, {**options, **(task.get("claude_options") or {})}, shared)
+                answer = await _ask_one(
+                    task, context, {**options, **(task.get("claude_options") or {})}, shared
+                )
             except StepwellError as error:
                 return {"id": name, "success": False, "error": str(error)}
             return {"id": name, "success": True, **answer}

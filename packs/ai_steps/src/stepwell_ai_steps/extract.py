@@ -105,7 +105,8 @@ def sections(raw: str) -> dict[str, str]:
     starts = [("", 0, 0)]
     for place, token in enumerate(tokens):
         if token.type == "heading_open" and token.level == 0 and token.map is not None:
-            starts.append((_plain(tokens[place + 1]), *token.map))
+            first, after = token.map
+            starts.append((_plain(tokens[place + 1]), first, after))
     ends = [start for _, start, _ in starts[1:]] + [len(lines)]
     told = {
         title: "\n".join(lines[after:end]).strip()

@@ -84,9 +84,9 @@ def _validate(folder: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     results = []
     for one in parameters.get("files", ()):
         asked = {"path": one} if isinstance(one, str) else one
-        faults = list(_faults(inside(folder, asked["path"]), asked))
-        results.append({"path": asked["path"], "valid": not faults, "faults": faults})
-    failed = [f"`{one['path']}` {one['faults'][0]}" for one in results if not one["valid"]]
+        fault = next(_faults(inside(folder, asked["path"]), asked), "")
+        results.append({"path": asked["path"], "valid": not fault, "fault": fault})
+    failed = [f"`{one['path']}` {one['fault']}" for one in results if one["fault"]]
     if failed:
         raise FileFault("; ".join(failed))
     return {"results": results, "count": len(results)}
@@ -116,7 +116,9 @@ def _list(folder: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     _refuse_way_out(pattern)
     recursive = parameters.get("recursive", False)
     way = os.path.join(glob.escape(start), "**" if recursive and "**" not in pattern else "", pattern)
-    files = sorted({_shown(folder, one) for one in glob.iglob(way, recursive=True) if _is_inside(folder, one)})
+    files = sorted(
+        {_shown(folder, one) for one in glob.iglob(way, recursive=True) if _is_inside(folder, one)}
+    )
     if len(files) > _MOST:
         raise FileFault(f"there are more than {_MOST} files")
     return {"path": parameters.get("path", "."), "files": files, "count": len(files)}
@@ -258,7 +260,9 @@ def _refuse_links(folder: str, source: str) -> None:
     for root, folders, files in os.walk(source):
         for name in (*folders, *files):
             if not _is_inside(folder, os.path.join(root, name)):
-                raise FileFault(f"`{_shown(folder, os.path.join(root, name))}` is a link that leads out of the folder")
+                raise FileFault(
+                    f"`{_shown(folder, os.path.join(root, name))}` is a link that leads out of the folder"
+                )
 
 
 def _is_inside(folder: str, path: str) -> bool:

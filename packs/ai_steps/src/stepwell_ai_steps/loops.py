@@ -37,7 +37,12 @@ async def for_each(parameters: Mapping[str, Any], context: RunContext) -> Any:
     async def turn(index: int) -> dict[str, Any]:
         async with gate:
             if stop.is_set():
-                return {"index": index, "item": items[index], "success": False, "error": "not run: an earlier one failed"}
+                return {
+                    "index": index,
+                    "item": items[index],
+                    "success": False,
+                    "error": "not run: an earlier one failed",
+                }
             try:
                 await run_steps(parameters["steps"], inner[index], nested(context))
             except StepwellError as error:
@@ -46,9 +51,11 @@ async def for_each(parameters: Mapping[str, Any], context: RunContext) -> Any:
                 return {"index": index, "item": items[index], "success": False, "error": str(error)}
             return {"index": index, "item": items[index], "success": True, "results": inner[index].own}
 
-    done = await _all([turn(index) for index in range(len(items))]) if parameters.get("parallel") else [
-        await turn(index) for index in range(len(items))
-    ]
+    done = (
+        await _all([turn(index) for index in range(len(items))])
+        if parameters.get("parallel")
+        else [await turn(index) for index in range(len(items))]
+    )
     for one in inner:
         flow.absorb(one)
     failed = [one for one in done if not one["success"]]

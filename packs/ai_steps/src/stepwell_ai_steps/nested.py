@@ -57,7 +57,9 @@ def _kept(parameters: Mapping[str, Any], inner: Flow) -> dict[str, Any]:
         return dict(inner.own)
     kept: dict[str, Any] = {}
     for one in wanted:
-        way, name = (one, one.rpartition(".")[2]) if isinstance(one, str) else (one["path"], one.get("as", ""))
+        way, name = (
+            (one, one.rpartition(".")[2]) if isinstance(one, str) else (one["path"], one.get("as", ""))
+        )
         answers = {step: seen(answer) for step, answer in inner.own.items()}
         kept[name or way.rpartition(".")[2]] = evaluate(way, {**inner.variables, **answers, "steps": answers})
     return kept

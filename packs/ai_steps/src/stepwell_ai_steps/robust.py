@@ -45,7 +45,10 @@ async def ask_robustly(parameters: Mapping[str, Any], context: RunContext) -> An
 
 
 async def _degrade(_: Prompt, __: Mapping[str, Any], ___: RunContext, error: ProviderError, ____: str) -> Any:
-    return {"text": f"There is no answer: {error.failure.value}. The workflow went on without it.", "degraded": True}
+    return {
+        "text": f"There is no answer: {error.failure.value}. The workflow went on without it.",
+        "degraded": True,
+    }
 
 
 async def _recall(
@@ -70,10 +73,13 @@ async def _simplify(
     return {**answer_of(response, context, plain), "simplified": True}
 
 
-async def _warn(_: Prompt, __: Mapping[str, Any], context: RunContext, error: ProviderError, ____: str) -> Any:
+async def _warn(
+    _: Prompt, __: Mapping[str, Any], context: RunContext, error: ProviderError, ____: str
+) -> Any:
     step = Flow.of(context.values).step or context.definition.name
+    text = f"The step `{step}` could not be answered ({error.failure.value}). Somebody has to look at it."
     return {
-        "text": f"The step `{step}` could not be answered ({error.failure.value}). Somebody has to look at it.",
+        "text": text,
         "emergency": True,
         "requires_attention": True,
     }

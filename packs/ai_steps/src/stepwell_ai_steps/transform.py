@@ -1,4 +1,4 @@
-"""``data_transform``: lists of mappings filtered, mapped, joined, grouped, sorted and summed; nothing is executed."""
+"""``data_transform``: lists filtered, mapped, joined, grouped, sorted and summed; nothing is executed."""
 
 from __future__ import annotations
 
@@ -20,16 +20,20 @@ async def transform(parameters: Mapping[str, Any], context: RunContext) -> Any:
     flow = Flow.of(context.values)
     data = data_from(parameters["input_source"], flow)
     for place, one in enumerate(parameters["operations"]):
-        try:
-            data = OPERATIONS[one["operation"]](data, one, flow)
-        except StepwellError as error:
-            raise StepFailed(flow.path, f"operation {place + 1}, {one['operation']}: {error}") from None
-        except TypeError:
-            fault = "it cannot be done with values of these kinds"
-            raise StepFailed(flow.path, f"operation {place + 1}, {one['operation']}: {fault}") from None
+        data = _done(place, data, one, flow)
     if "output_field" in parameters:
         flow.set(parameters["output_field"], data)
     return {"data": data}
+
+
+def _done(place: int, data: Any, one: Mapping[str, Any], flow: Flow) -> Any:
+    try:
+        return OPERATIONS[one["operation"]](data, one, flow)
+    except StepwellError as error:
+        fault = str(error)
+    except TypeError:
+        fault = "it cannot be done with values of these kinds"
+    raise StepFailed(flow.path, f"operation {place + 1}, {one['operation']}: {fault}")
 
 
 def _filter(data: Any, one: Mapping[str, Any], flow: Flow) -> Any:

@@ -49,7 +49,9 @@ _SHOWN = 60
     multiple=True,
     help="A variable of the workflow; a value that is JSON is read as such.",
 )
-@click.option("--resume", metavar="RUN", help="Go on with a run where it failed or stopped; `last` for the last.")
+@click.option(
+    "--resume", metavar="RUN", help="Go on with a run where it failed or stopped; `last` for the last."
+)
 @folder_option
 @workspace_option("Whose step types and providers; the core's when left out.")
 @format_option("text", "json")
@@ -167,7 +169,9 @@ def _variables(settings: tuple[str, ...], workflow: Workflow) -> dict[str, Any]:
         known = workflow.variables
         if known and name not in known:
             near = closest(name, known)
-            hint = f"did you mean `{near[0]}`?" if near else f"it has {', '.join(f'`{key}`' for key in known)}"
+            hint = (
+                f"did you mean `{near[0]}`?" if near else f"it has {', '.join(f'`{key}`' for key in known)}"
+            )
             raise click.UsageError(f"the workflow has no variable `{name}` ({hint})")
         try:
             told[name] = json.loads(value)
@@ -181,12 +185,17 @@ def _tell(record: Mapping[str, Any], path: str, root: str, seconds: float, optio
     widths = [max((columns(row[at]) for row in rows), default=0) for at in range(2)]
     for name, state, said in rows:
         if not options.quiet or state.startswith("failed"):
-            cells = (name + " " * (widths[0] - columns(name)), state + " " * (widths[1] - columns(state)), said)
+            cells = (
+                name + " " * (widths[0] - columns(name)),
+                state + " " * (widths[1] - columns(state)),
+                said,
+            )
             sys.stdout.write(f"{'  '.join(cells)}".rstrip() + "\n")
     if record.get("fault"):
         sys.stdout.write(f"{visible(record['fault'])}\n")
     shown = os.path.relpath(path, root).replace(os.sep, "/")
-    sys.stdout.write(f"Run {record['run']} of `{visible(record['workflow']['name'])}` {record['state']} in {seconds:.2f} s: {shown}\n")
+    title = f"Run {record['run']} of `{visible(record['workflow']['name'])}`"
+    sys.stdout.write(f"{title} {record['state']} in {seconds:.2f} s: {shown}\n")
     if record["state"] in ("failed", "interrupted") and not options.quiet:
         sys.stdout.write(f"Go on with `--resume {record['run']}`.\n")
 
