@@ -62,25 +62,6 @@ PATTERNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("a.py", "a/b.py", "a/b.py:main"),
         (*NOT_INSIDE, "../a.py", "a", "a.py:", "a.txt", "a.py\n", ".py"),
     ),
-    IMPLEMENTATION: (
-        ("echo", "openai_compatible", "a.b:C", "a.b:C.d", "a/b.py:C", "a b/c.py:D"),
-        ("Echo", "echo:", "a.b", "a-b", "../a.py:B", "/a.py:B", "a/b.py", "echo\n", "a.b:C\n", ""),
-    ),
-    REFERENCE: (
-        ("env:A", "env:_a1", "file:/run/secrets/key", "file:keys/a b", "file:a..b"),
-        (
-            "A",
-            "env:",
-            "env:A-B",
-            "env:A\n",
-            "file:",
-            "file:../a",
-            "file:a/../b",
-            "file:..",
-            "ENV:A",
-            "file:a\n",
-        ),
-    ),
     NAME_IN_A_MODULE: (
         ("a:B", "a.b:C.d"),
         ("a", "a:", ":B", "a/b.py:C", "a b:C", "a:B:C", "a.:B", "1a:B", "é:B", "a:B\n"),
@@ -103,6 +84,25 @@ PATTERNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     KIND_OF_FAILURE: (
         ("timeout", "provider", "error", "ConnectionError", "E1"),
         ("", "Timeout error", "errors", "a", "_E", "a.E", "É", "timeout\n"),
+    ),
+    IMPLEMENTATION: (
+        ("echo", "openai_compatible", "a.b:C", "a.b:C.d", "a/b.py:C", "a b/c.py:D"),
+        ("Echo", "echo:", "a.b", "a-b", "../a.py:B", "/a.py:B", "a/b.py", "echo\n", "a.b:C\n", ""),
+    ),
+    REFERENCE: (
+        ("env:A", "env:_a1", "file:/run/secrets/key", "file:keys/a b", "file:a..b"),
+        (
+            "A",
+            "env:",
+            "env:A-B",
+            "env:A\n",
+            "file:",
+            "file:../a",
+            "file:a/../b",
+            "file:..",
+            "ENV:A",
+            "file:a\n",
+        ),
     ),
     IDENTIFIER: (
         ("A", "_a1", "XGBoostTraining"),

@@ -272,6 +272,7 @@ class Executor:
             self._threads,
             None,
             depth,
+            generation.snapshot,
         )
         run.nested = partial(self._nested, generation, run)
         return run
