@@ -184,12 +184,12 @@ class Compiled:
         return self._validator.is_valid(data)
 
     def faults(self, data: Any) -> tuple[str, ...]:
-        """Why data does not fit, each in one line with the place in the data."""
+        """Why data does not fit, each in one line with the place in the data, by place."""
         found = (
             ("".join(f"[{json.dumps(step)}]" for step in error.instance_path), error.message)
             for error in self._validator.iter_errors(data)
         )
-        return tuple(f"{place}: {message}" if place else message for place, message in found)
+        return tuple(f"{place}: {message}" if place else message for place, message in sorted(found))
 
 
 def compiled(schema: Mapping[str, Any] | bool) -> Compiled:

@@ -17,6 +17,7 @@ __all__ = [
     "answered",
     "asked_schema",
     "model_of",
+    "needed_model",
     "pieces",
     "plain_request",
     "streamed",
@@ -71,6 +72,19 @@ async def within_each(name: str, seconds: float, pieces: AsyncIterator[T]) -> As
 def model_of(request: Request, models: tuple[str, ...]) -> str | None:
     """The model to ask: the request's, or else the usual one."""
     return request.model or (models[0] if models else None)
+
+
+def needed_model(name: str, request: Request, models: tuple[str, ...]) -> str:
+    """The model to ask, where there has to be one.
+
+    Raises:
+        ProviderError: none is named.
+    """
+    model = model_of(request, models)
+    if model is None:
+        fault = "no model is named, neither in the request nor in the provider's `models`"
+        raise ProviderError(name, Failure.INVALID_REQUEST, fault)
+    return model
 
 
 def asked_schema(name: str, request: Request) -> Compiled | None:

@@ -27,9 +27,9 @@ GROUP: Final = "stepwell.providers"
 
 IMPLEMENTATIONS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "openai_compatible": "stepwell.providers.openai_compatible:OpenAICompatible",
-        "anthropic": "stepwell.providers.anthropic:Anthropic",
-        "gemini": "stepwell.providers.gemini:Gemini",
+        "openai_compatible": "stepwell.providers.openai_compatible:openai_compatible",
+        "anthropic": "stepwell.providers.anthropic:anthropic",
+        "gemini": "stepwell.providers.gemini:gemini",
         "command": "stepwell.providers.command:Command",
         "replay": "stepwell.providers.replay:Replay",
         "echo": "stepwell.providers.echo:Echo",
