@@ -120,7 +120,7 @@ class _Check:
             here = (*pointer, place)
             name = step.get("name")
             if isinstance(name, str) and name in seen:
-                yield self._refer.error(
+                yield self._refer.finding_at(
                     "duplicate-step",
                     f"the workflow has two steps `{name}`",
                     (*here, "name"),
@@ -164,7 +164,7 @@ class _Check:
                 schema.compiled(value)
             except schema.InvalidSchema as error:
                 hint = "it is a JSON Schema (draft 2020-12) that refers to nothing outside itself"
-                yield self._refer.error(
+                yield self._refer.finding_at(
                     "invalid-output-schema",
                     f"`output_schema` is no schema: {error}",
                     (*pointer, *error.pointer),
@@ -252,7 +252,7 @@ class _Check:
             hint = f"did you mean `{near[0]}`?"
         else:
             hint = "`stepwell list` shows the steps of the registry"
-        return self._refer.error(
+        return self._refer.finding_at(
             "unknown-step-type", f"there is no step type `{kind}` in {self._view.title}", pointer, hint
         )
 

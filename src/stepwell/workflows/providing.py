@@ -1,9 +1,9 @@
-"""Which provider a run asks: one that is named for all of its steps, or the one that fits each."""
+"""The one provider that a run asks for all of its steps, where somebody names it."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, final
 
@@ -14,7 +14,7 @@ from stepwell.providers import ProviderRegistry
 from stepwell.providers.making import IMPLEMENTATIONS, CannotBeMade, implementation_by_name, make
 from stepwell.snapshot import View
 
-__all__ = ["Chosen", "Fitting", "One", "UnusableProvider", "provider_named"]
+__all__ = ["Chosen", "One", "UnusableProvider", "provider_named"]
 
 _WITHOUT_SETTINGS: Final = "echo"
 _WITH_ONE: Final[Mapping[str, str]] = {"replay": "file", "command": "argv"}
@@ -41,31 +41,6 @@ class Chosen:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Fitting:
-    """Chooses for each step among the providers of a view that can do what it requires.
-
-    Args:
-        providers: all of them.
-        workspace: whose view; ``None`` for the core.
-    """
-
-    providers: ProviderRegistry
-    workspace: str | None
-
-    def select(
-        self, requires: Collection[str], *, exclude: Collection[str] = (), session: str = ""
-    ) -> Chosen:
-        """The provider for the next attempt.
-
-        Raises:
-            NoProvider: none fits.
-        """
-        found = self.providers.select(requires, exclude=exclude, session=session, workspace=self.workspace)
-        return Chosen(found.provider, found.reason)
-
-
-@final
-@dataclass(frozen=True, slots=True)
 class One:
     """Gives the same provider for every step, whatever it requires.
 
@@ -76,14 +51,14 @@ class One:
     provider: Provider
 
     def select(
-        self, requires: Collection[str], *, exclude: Collection[str] = (), session: str = ""
+        self, requires: Iterable[str], *, exclude: Mapping[str, str], session: str, view: View | None
     ) -> Chosen:
         """The provider for the next attempt.
 
         Raises:
             NoProvider: it has failed already.
         """
-        del requires, session
+        del requires, session, view
         if self.provider.name in exclude:
             raise NoProvider("this run", f"`{self.provider.name}` was asked for by name, and failed")
         return Chosen(self.provider, "it was asked for by name")

@@ -66,7 +66,7 @@ class Referring:
                 if word not in ("and", "or", "not"):
                     near = closest(word, ("and", "or", "not"))
                     hint = f"did you mean `{near[0]}`?" if near else "a condition is `and`, `or` or `not`"
-                    yield self.error(
+                    yield self.finding_at(
                         "unknown-field", f"a condition has no `{word}`", (*pointer, word), hint, key=True
                     )
                 elif isinstance(under, tuple):
@@ -80,7 +80,7 @@ class Referring:
         try:
             names_in(bare(value))
         except BadExpression as error:
-            yield self.error("bad-expression", str(error), pointer, _SYNTAX)
+            yield self.finding_at("bad-expression", str(error), pointer, _SYNTAX)
 
     def source(self, value: str, pointer: Pointer, scope: Scope) -> Iterator[Diagnostic]:
         if "{{" in value:
@@ -143,7 +143,7 @@ class Referring:
                 inside(self._folder, path)
         except (OutsideFolder, OSError) as error:
             hint = "paths are relative to the workflow's folder, or the one of `--folder`, and stay inside it"
-            yield self.error("unusable-path", str(error), pointer, hint)
+            yield self.finding_at("unusable-path", str(error), pointer, hint)
 
     def span_in(self, pointer: Pointer, written: str) -> Span:
         """Where a piece of a text stands; the whole text where it does not stand as it is."""
@@ -153,7 +153,7 @@ class Referring:
             return span
         return Span(span.path, span.line, at + 1, span.line, at + 1 + len(written), span.text)
 
-    def error(
+    def finding_at(
         self, rule: str, message: str, pointer: Pointer, hint: str | None, *, key: bool = False
     ) -> Diagnostic:
         span = self._document.key_span(pointer) if key else self._document.value_span(pointer)

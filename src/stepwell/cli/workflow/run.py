@@ -109,7 +109,7 @@ def _run(
     """
     from stepwell.execution import Executor
     from stepwell.providers import ProviderRegistry
-    from stepwell.workflows.providing import Fitting, One, UnusableProvider, provider_named
+    from stepwell.workflows.providing import One, UnusableProvider, provider_named
     from stepwell.workflows.record import Runs, UnknownRun
     from stepwell.workflows.running import Asked, Running
 
@@ -123,7 +123,7 @@ def _run(
         )
     except UnusableProvider as error:
         raise click.UsageError(str(error)) from None
-    chooser = Fitting(providers, opened.view.workspace) if named is None else One(named)
+    chooser = providers if named is None else One(named)
     progress = _Progress(len(workflow.steps), shown=not options.quiet and sys.stderr.isatty())
     now = datetime.now().astimezone()
     asked = Asked(
