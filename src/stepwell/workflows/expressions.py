@@ -16,11 +16,15 @@ from typing import Any, Final, final
 
 from jinja2 import Undefined, meta, nodes
 from jinja2.exceptions import SecurityError, TemplateError, UndefinedError
+from jinja2.parser import Parser
 
 from stepwell.errors import StepwellError
 from stepwell.workflows.sandbox import ENVIRONMENT, FUNCTIONS
 
 __all__ = ["BadExpression", "Piece", "evaluate", "holds", "names_in", "pieces", "render", "steps_in"]
+
+MAX_EXPRESSION: Final = 2000
+"""The longest expression, in characters: what it gives is bounded by what it says."""
 
 MAX_RESULT: Final = 1024 * 1024
 """The longest text that an expression may give, in characters."""
@@ -228,15 +232,19 @@ def _translated(expression: str) -> str:
 @lru_cache(maxsize=1024)
 def _tree(expression: str) -> nodes.Template:
     source = _translated(expression)
+    if len(source) > MAX_EXPRESSION:
+        raise BadExpression(f"{expression[:40]}...", f"has more than {MAX_EXPRESSION} characters")
     try:
-        tree = ENVIRONMENT.parse("{{" + source + "}}")
+        parser = Parser(ENVIRONMENT, source, state="variable")  # as ``compile_expression`` reads it
+        found = parser.parse_expression()
     except TemplateError as error:
-        raise BadExpression(expression, f"cannot be read: {error}") from None
+        raise BadExpression(expression, f"cannot be read: {error.message}") from None
     except RecursionError:
         raise BadExpression(expression, "is nested too deeply") from None
-    body = tree.body[0] if len(tree.body) == 1 else None
-    if not isinstance(body, nodes.Output) or len(body.nodes) != 1:
-        raise BadExpression(expression, "is not one expression")
+    if not parser.stream.eos:
+        raise BadExpression(expression, f"cannot be read: it ends before `{parser.stream.current.value}`")
+    tree = nodes.Template([nodes.Output([found], lineno=1)], lineno=1)
+    tree.set_environment(ENVIRONMENT)
     return tree
 
 
@@ -246,7 +254,7 @@ def _compiled(expression: str) -> Callable[..., Any]:
     try:
         return ENVIRONMENT.compile_expression(_translated(expression), undefined_to_none=False)
     except TemplateError as error:
-        raise BadExpression(expression, f"cannot be read: {error}") from None
+        raise BadExpression(expression, f"cannot be read: {error.message}") from None
 
 
 def _closing(text: str, at: int) -> int:

@@ -146,7 +146,7 @@ def applies(condition: Any, names: Mapping[str, Any]) -> bool:
 
 
 def text_of(answer: Any, *, pretty: bool = False) -> str:
-    """An answer as text: its ``text`` where it has one, and else JSON.
+    """An answer as text: its ``text`` where it has one, and else its ``data``, or all of it, as JSON.
 
     Args:
         answer: as a step left it.
@@ -156,6 +156,8 @@ def text_of(answer: Any, *, pretty: bool = False) -> str:
         return answer
     if isinstance(answer, Mapping) and isinstance(answer.get("text"), str) and answer["text"]:
         return str(answer["text"])
+    if isinstance(answer, Mapping) and answer.get("data") is not None:
+        answer = answer["data"]
     return json.dumps(thaw(answer), ensure_ascii=False, indent=2 if pretty else None, default=str)
 
 
