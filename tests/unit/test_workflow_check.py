@@ -30,7 +30,8 @@ def found(folder: Path, text: str) -> tuple[Diagnostic, ...]:
 
 def told(folder: Path, steps: str) -> list[str]:
     """What is found in a workflow of some steps, each in one line; its first step is on line 4."""
-    text = f"workflow:\n  variables: {{topic: pumps}}\n  steps:\n{textwrap.indent(steps, '    ')}\n  name: flow\n"
+    head = "workflow:\n  variables: {topic: pumps}\n  steps:\n"
+    text = f"{head}{textwrap.indent(steps, '    ')}\n  name: flow\n"
     return [
         f"{one.span.line}:{one.span.column} {one.severity.value}[{one.id}] {one.message} ({one.help})"
         for one in found(folder, text)
@@ -41,7 +42,11 @@ def told(folder: Path, steps: str) -> list[str]:
 @pytest.mark.parametrize(
     ("steps", "findings"),
     [
-        pytest.param("- {name: a, type: claude, prompt: Hi}", [], id="nothing is wrong"),
+        pytest.param(
+            "- {name: a, type: claude, prompt: Hi}",
+            [],
+            id="nothing is wrong",
+        ),
         pytest.param(
             "- {name: a, type: Claude, prompt: Hi, x-note: mine, role: brain, timeout_seconds: 3}",
             [],
@@ -53,7 +58,7 @@ def told(folder: Path, steps: str) -> list[str]:
                 (
                     "5:13 error[unknown-step-type] there is no step type `claud` in the core "
                     "(did you mean `claude`?)"
-                )
+                ),
             ],
             id="a type that is not there",
         ),
@@ -67,28 +72,38 @@ def told(folder: Path, steps: str) -> list[str]:
         ),
         pytest.param(
             "- name: a\n  type: claude\n  prompt: Hi\n  condtion: x",
-            ["7:7 error[unknown-field] step `a` has no field `condtion` (did you mean `condition`?)"],
+            [
+                "7:7 error[unknown-field] step `a` has no field `condtion` (did you mean `condition`?)",
+            ],
             id="a word for any step, mistyped",
         ),
         pytest.param(
-            '- name: a\n  type: claude\n  prompt: Hi\n  claude_options:\n    max_turns: "3"\n    vebose: true',
+            '- name: a\n  type: claude\n  prompt: Hi\n  claude_options:\n    max_turns: "3"\n'
+            "    vebose: true",
             [
                 (
-                    "8:20 error[wrong-type] `claude_options.max_turns` must be a whole number, and this is text "
-                    "(write it without quotes: 3)"
+                    "8:20 error[wrong-type] `claude_options.max_turns` must be a whole number, "
+                    "and this is text (write it without quotes: 3)"
                 ),
-                "9:9 error[unknown-field] `claude_options` has no field `vebose` (did you mean `verbose`?)",
+                ("9:9 error[unknown-field] `claude_options` has no field `vebose` (did you mean `verbose`?)"),
             ],
             id="parameters inside parameters",
         ),
         pytest.param(
             "- name: a\n  type: claude_batch\n  tasks:\n    - {id: x, prompt: Hi}\n    - {id: y, promt: Hi}",
-            ["8:19 error[unknown-field] `tasks[1]` has no field `promt` (did you mean `prompt`?)"],
+            [
+                "8:19 error[unknown-field] `tasks[1]` has no field `promt` (did you mean `prompt`?)",
+            ],
             id="parameters inside a list",
         ),
         pytest.param(
             "- name: a\n  type: claude_smart\n  preset: produktion\n  prompt: Hi",
-            ["6:15 error[not-in-vocabulary] `preset` cannot be `produktion` (did you mean `production`?)"],
+            [
+                (
+                    "6:15 error[not-in-vocabulary] `preset` cannot be `produktion` (did you "
+                    "mean `production`?)"
+                ),
+            ],
             id="a word of a closed list",
         ),
         pytest.param(
@@ -101,8 +116,8 @@ def told(folder: Path, steps: str) -> list[str]:
                     "(add a line `path: …`)"
                 ),
                 (
-                    "10:12 error[missing-field] this part of a prompt must have a field `content` "
-                    "(add a line `content: …`)"
+                    "10:12 error[missing-field] this part of a prompt must have a field "
+                    "`content` (add a line `content: …`)"
                 ),
                 (
                     "10:26 error[unknown-field] this part of a prompt has no field `contnt` "
@@ -112,8 +127,7 @@ def told(folder: Path, steps: str) -> list[str]:
             id="parts of a prompt",
         ),
         pytest.param(
-            "- {name: first, type: claude, prompt: Hi}\n"
-            "- name: second\n  type: claude\n  prompt:\n"
+            "- {name: first, type: claude, prompt: Hi}\n- name: second\n  type: claude\n  prompt:\n"
             "    - {type: previous_response, step: frist}\n"
             "    - {type: previous_response, step: third}\n"
             "    - {type: static, content: 'And {{ steps.nowhere.text }}'}\n"
@@ -121,7 +135,10 @@ def told(folder: Path, steps: str) -> list[str]:
             [
                 "8:43 error[unknown-reference] there is no earlier step `frist` (did you mean `first`?)",
                 "9:43 error[unknown-reference] the step `third` runs only after this one (move it up)",
-                "10:40 error[unknown-reference] there is no earlier step `nowhere` (earlier steps are `first`)",
+                (
+                    "10:40 error[unknown-reference] there is no earlier step `nowhere` "
+                    "(earlier steps are `first`)"
+                ),
             ],
             id="answers of other steps",
         ),
@@ -129,16 +146,17 @@ def told(folder: Path, steps: str) -> list[str]:
             "- {name: a, type: claude, prompt: 'Hi {{ topik }} {{ a b }}', condition: 'x =='}",
             [
                 (
-                    "4:43 warning[unknown-reference] `topik` is neither an earlier step nor a variable of the "
-                    "workflow (did you mean `topic`?)"
+                    "4:43 warning[unknown-reference] `topik` is neither an earlier step nor a "
+                    "variable of the workflow (did you mean `topic`?)"
                 ),
                 (
-                    "4:55 warning[bad-expression] `a b` cannot be read: it ends before `b` "
-                    "(it stays in the prompt as it is written)"
+                    "4:55 warning[bad-expression] `a b` cannot be read: it ends before `b` (it "
+                    "stays in the prompt as it is written)"
                 ),
                 (
-                    "4:79 error[bad-expression] `x ==` cannot be read: unexpected 'end of template' "
-                    "(an expression is as in `steps.first.text`, `length(items) > 2` or `a == 'b' and not c`)"
+                    "4:79 error[bad-expression] `x ==` cannot be read: unexpected 'end of "
+                    "template' (an expression is as in `steps.first.text`, `length(items) > 2` "
+                    "or `a == 'b' and not c`)"
                 ),
             ],
             id="expressions",
@@ -146,17 +164,23 @@ def told(folder: Path, steps: str) -> list[str]:
         pytest.param(
             "- {name: a, type: test_echo, condition: {adn: [topic], not: topic, or: [topic, '2 2']}}",
             [
-                "4:46 error[unknown-field] a condition has no `adn` (a condition is `and`, `or` or `not`)",
+                ("4:46 error[unknown-field] a condition has no `adn` (a condition is `and`, `or` or `not`)"),
                 (
-                    "4:85 error[bad-expression] `2 2` cannot be read: it ends before `2` "
-                    "(an expression is as in `steps.first.text`, `length(items) > 2` or `a == 'b' and not c`)"
+                    "4:85 error[bad-expression] `2 2` cannot be read: it ends before `2` (an "
+                    "expression is as in `steps.first.text`, `length(items) > 2` or `a == 'b' "
+                    "and not c`)"
                 ),
             ],
             id="conditions made of conditions",
         ),
         pytest.param(
             "- {name: a, type: test_echo}\n- {name: a, type: test_echo}",
-            ["5:14 error[duplicate-step] the workflow has two steps `a` (give each step a name of its own)"],
+            [
+                (
+                    "5:14 error[duplicate-step] the workflow has two steps `a` (give each step "
+                    "a name of its own)"
+                ),
+            ],
             id="two steps of one name",
         ),
         pytest.param(
@@ -165,16 +189,18 @@ def told(folder: Path, steps: str) -> list[str]:
             "    - {type: file, path: '{{ topic }}.md'}",
             [
                 (
-                    "6:23 error[unusable-path] `../a.txt` leads out of the folder (paths are relative to the "
-                    "workflow's folder, or the one of `--folder`, and stay inside it)"
+                    "6:23 error[unusable-path] `../a.txt` leads out of the folder (paths are "
+                    "relative to the workflow's folder, or the one of `--folder`, and stay "
+                    "inside it)"
                 ),
                 (
-                    "8:30 error[unusable-path] `/etc/passwd` is absolute, and must be relative to the folder "
-                    "(paths are relative to the workflow's folder, or the one of `--folder`, and stay inside it)"
+                    "8:30 error[unusable-path] `/etc/passwd` is absolute, and must be relative "
+                    "to the folder (paths are relative to the workflow's folder, or the one of "
+                    "`--folder`, and stay inside it)"
                 ),
                 (
-                    "9:30 error[unusable-path] `gone.md` does not exist (paths are relative to the workflow's "
-                    "folder, or the one of `--folder`, and stay inside it)"
+                    "9:30 error[unusable-path] `gone.md` does not exist (paths are relative to "
+                    "the workflow's folder, or the one of `--folder`, and stay inside it)"
                 ),
             ],
             id="paths",
@@ -184,12 +210,14 @@ def told(folder: Path, steps: str) -> list[str]:
             "  destination: /tmp/",
             [
                 (
-                    "7:24 error[unusable-path] `../no.txt` leads out of the folder (paths are relative to the "
-                    "workflow's folder, or the one of `--folder`, and stay inside it)"
+                    "7:24 error[unusable-path] `../no.txt` leads out of the folder (paths are "
+                    "relative to the workflow's folder, or the one of `--folder`, and stay "
+                    "inside it)"
                 ),
                 (
-                    "8:20 error[unusable-path] `/tmp/` is absolute, and must be relative to the folder "
-                    "(paths are relative to the workflow's folder, or the one of `--folder`, and stay inside it)"
+                    "8:20 error[unusable-path] `/tmp/` is absolute, and must be relative to "
+                    "the folder (paths are relative to the workflow's folder, or the one of "
+                    "`--folder`, and stay inside it)"
                 ),
             ],
             id="paths of file operations",
@@ -198,20 +226,22 @@ def told(folder: Path, steps: str) -> list[str]:
             "- name: a\n  type: test_echo\n  output_schema: {type: objekt}",
             [
                 (
-                    '6:29 error[invalid-output-schema] `output_schema` is no schema: "objekt" is not valid '
-                    "under any of the schemas listed in the 'anyOf' keyword (it is a JSON Schema (draft 2020-12) "
-                    "that refers to nothing outside itself)"
-                )
+                    "6:29 error[invalid-output-schema] `output_schema` is no schema: "
+                    "\"objekt\" is not valid under any of the schemas listed in the 'anyOf' "
+                    "keyword (it is a JSON Schema (draft 2020-12) that refers to nothing "
+                    "outside itself)"
+                ),
             ],
             id="an output schema that is none",
         ),
         pytest.param(
-            "- name: loop\n  type: while_loop\n  condition: not steps.test.ok\n  max_iterations: 9999\n"
-            "  steps:\n    - {name: mend, type: claude, prompt: [{type: previous_response, step: test}]}\n"
+            "- name: loop\n  type: while_loop\n  condition: not steps.test.ok\n"
+            "  max_iterations: 9999\n  steps:\n"
+            "    - {name: mend, type: claude, prompt: [{type: previous_response, step: test}]}\n"
             "    - {name: test, type: gemin, prompt: Hi}\n    - {type: claude, prompt: Hi}\n"
             "- {name: after, type: claude, prompt: '{{ steps.mend.text }}'}",
             [
-                "7:23 error[out-of-range] `max_iterations` must be at most 1000, and this is 9999 (None)",
+                ("7:23 error[out-of-range] `max_iterations` must be at most 1000, and this is 9999 (None)"),
                 (
                     "10:30 error[unknown-step-type] there is no step type `gemin` in the core "
                     "(did you mean `gemini`?)"
@@ -225,21 +255,22 @@ def told(folder: Path, steps: str) -> list[str]:
             "- {name: use, type: test_echo, value: '{{ count }} {{ variables.anything }} {{ loop.x }}'}",
             [
                 (
-                    "4:59 warning[unknown-reference] `nowhere` is neither an earlier step nor a variable of the "
-                    "workflow (set it in `variables`, or with `--set`)"
-                )
+                    "4:59 warning[unknown-reference] `nowhere` is neither an earlier step nor "
+                    "a variable of the workflow (set it in `variables`, or with `--set`)"
+                ),
             ],
             id="variables that a step sets",
         ),
         pytest.param(
-            "- {name: rows, type: test_echo}\n"
-            "- name: sum\n  type: data_transform\n  input_source: previous_response:rwos.items\n"
-            "  operations:\n    - {operation: filter, condition: status == 'x' and}\n    - {operation: somr}",
+            "- {name: rows, type: test_echo}\n- name: sum\n  type: data_transform\n"
+            "  input_source: previous_response:rwos.items\n  operations:\n"
+            "    - {operation: filter, condition: status == 'x' and}\n    - {operation: somr}",
             [
                 "7:21 error[unknown-reference] there is no earlier step `rwos` (did you mean `rows`?)",
                 (
-                    "9:42 error[bad-expression] `status == 'x' and` cannot be read: unexpected 'end of template' "
-                    "(an expression is as in `steps.first.text`, `length(items) > 2` or `a == 'b' and not c`)"
+                    "9:42 error[bad-expression] `status == 'x' and` cannot be read: unexpected "
+                    "'end of template' (an expression is as in `steps.first.text`, "
+                    "`length(items) > 2` or `a == 'b' and not c`)"
                 ),
                 (
                     "10:23 error[not-in-vocabulary] `operations[1].operation` cannot be `somr` "
@@ -278,15 +309,14 @@ def test_a_finding_stands_where_it_belongs(tmp_path: Path, steps: str, findings:
 
 def test_a_whole_file_is_read_and_told_as_any_other(tmp_path: Path) -> None:
     assert [one.id for one in found(tmp_path, "workflow:\n  name: a\n  name: b\n")] == ["duplicate-key"]
-    assert [
-        (one.id, one.message) for one in found(tmp_path, "workflow: {name: a, steps: []}\nworkflw: 1\n")
-    ] == [
+    without = "workflow: {name: a, steps: []}\nworkflw: 1\n"
+    assert [(one.id, one.message) for one in found(tmp_path, without)] == [
         ("wrong-form", "`workflow.steps` must have at least 1 item, and this has 0"),
         ("unknown-field", "workflow has no field `workflw`"),
     ]
     assert [one.message for one in found(tmp_path, "steps: []\n")] == [
-        "workflow has no field `steps`",
         "workflow must have a field `workflow`",
+        "workflow has no field `steps`",
     ]
     defaults = "workflow: {name: a, defaults: {claude_preset: chatt}, steps: [{name: x, type: test_echo}]}\n"
     assert [(one.message, one.help) for one in found(tmp_path, defaults)] == [
@@ -317,8 +347,8 @@ def test_a_file_part_that_is_a_link_out_of_the_folder_is_told(tmp_path: Path) ->
     (folder / "link.txt").symlink_to(secret)
     assert told(folder, "- {name: a, type: claude, prompt: [{type: file, path: link.txt}]}") == [
         (
-            "4:59 error[unusable-path] `link.txt` leads out of the folder through a link (paths are relative to the "
-            "workflow's folder, or the one of `--folder`, and stay inside it)"
+            "4:59 error[unusable-path] `link.txt` leads out of the folder through a link (paths are relative "
+            "to the workflow's folder, or the one of `--folder`, and stay inside it)"
         )
     ]
 
@@ -341,9 +371,9 @@ def test_the_examples_of_the_pack_are_right(capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.parametrize(
     ("form", "line"),
     [
-        ("concise", "flow.yaml:3:37: error[unknown-field] step `a` has no field `promt`"),
-        ("github", "::error file=flow.yaml,line=3,col=37,endLine=3,endColumn=42,title=unknown-field::"),
-        ("text", "  --> flow.yaml:3:37"),
+        ("concise", "flow.yaml:3:35: error[unknown-field] step `a` has no field `promt`"),
+        ("github", "::error file=flow.yaml,line=3,endLine=3,col=35,endColumn=40,title=unknown-field::"),
+        ("text", "  --> flow.yaml:3:35"),
     ],
 )
 def test_every_form_tells_the_place(
@@ -362,9 +392,9 @@ def test_a_warning_fails_where_it_is_asked_to(project: Project, capsys: pytest.C
     root = project({"f.yaml": "workflow: {name: f, steps: [{name: a, type: claude, prompt: '{{ b }}'}]}\n"})
     asked = ["workflow", "check", str(root / "f.yaml"), "--project", str(root), "--format", "json"]
     assert cli.run(asked) == 0
+    summary: dict[str, Any] = json.loads(capsys.readouterr().out)["summary"]
+    assert (summary["files"], summary["steps"], summary["warnings"]) == (1, 1, 1)
     assert cli.run([*asked, "--fail-on", "warning"]) == 1
-    answer: dict[str, Any] = json.loads(capsys.readouterr().out.partition("}\n{")[0] + "}")
-    assert (answer["files"], answer["steps"]) == (1, 1)
 
 
 @pytest.mark.parametrize(
