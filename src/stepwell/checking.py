@@ -125,14 +125,12 @@ def _literal_secrets(document: Document) -> Iterator[Diagnostic]:
         span = document.value_span(way) if is_value else document.key_span(way)
         inside = way[:-1] if isinstance(way[-1], int) or not is_value else way
         where = ".".join(str(step) for step in inside)
-        yield Diagnostic(
-            "literal-secret",
-            Severity.ERROR,
-            f"`{where}` holds a secret" if where else "a key of this provider is a secret",
-            span,
-            "take it out, treat it as known to others, and write where the new one is found: "
-            "`env:NAME` or `file:PATH` in `secrets`",
-        )
+        message = f"`{where}` holds a secret" if where else "a key of this provider is a secret"
+        advice = "take it out, treat it as known to others, and write in `secrets` where a new one is found"
+        if way[0] == "secrets" and is_value:
+            message = f"`{where}` is not where a secret is found, so it may be one"
+            advice = "write `env:NAME` or `file:PATH`; what stood here is known to all who read this file"
+        yield Diagnostic("literal-secret", Severity.ERROR, message, span, advice)
 
 
 def _check(

@@ -73,7 +73,8 @@ def register(
         named = name_of(implementation)
         data = data if named is None else {**data, "implementation": named}
     settings = loaded.project.settings
-    if implementation is not None and isinstance(data, Mapping) and "sagemaker_step_type" not in data:
+    runs = implementation is not None or isinstance(definition, str)
+    if runs and isinstance(data, Mapping) and "sagemaker_step_type" not in data:
         settings = _with_any_name(settings)  # as for a file that names its implementation
     checked = check_mapping(data, listed, settings, loaded.today)
     step = checked.definition

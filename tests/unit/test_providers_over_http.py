@@ -492,8 +492,10 @@ def test_a_sign_of_life_is_the_list_of_models(service: str, server: ModelServer)
         ({"base_url": "https://x?a=b"}, "the setting `base_url` must hold no user, query or fragment"),
         (
             {"base_url": "http://models.example.com"},
-            "it would send its secret unencrypted: use https, or set `plain_http: true` "
-            "where the network is trusted",
+            (
+                "it would send its secret unencrypted: use https, or set `plain_http: true` "
+                "where the network is trusted"
+            ),
         ),
         ({"base_ulr": "https://x"}, "it has no setting `base_ulr` (did you mean `base_url`?)"),
         ({"timeout": 0}, "the setting `timeout` must be seconds, above zero"),

@@ -99,7 +99,8 @@ def implementation_of(registry: Registry, definition: ProviderDefinition) -> Cal
             raise CannotBeMade(f"`{named}` is a path in a package: name it as `package.module:Name`")
         found = registry.code.worlds().world_of(workspace).load(path, name)
     except ComponentError as error:
-        raise CannotBeMade(str(error)) from error
+        near = f" (did you mean `{error.suggestions[0]}`?)" if error.suggestions else ""
+        raise CannotBeMade(f"{error.path}:{error.line}: {error.fault}{near}") from error
     except (ImportError, AttributeError) as error:
         raise CannotBeMade(f"`{named}` cannot be loaded: {error}") from error
     return _callable(named, found)

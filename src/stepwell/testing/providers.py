@@ -245,7 +245,7 @@ class Faulty:
         self.most_under_way = max(self.most_under_way, self.under_way)
         try:
             await asyncio.sleep(self._seconds)
-            if self._burst and number % (self._burst + self._burst_length) >= self._burst:
+            if self._burst and (number - 1) % (self._burst + self._burst_length) >= self._burst:
                 raise ProviderError(self.name, Failure.RATE_LIMITED, "too much is asked", self._retry_after)
             if drawn < self._errors:
                 raise ProviderError(self.name, Failure.UNAVAILABLE, "it fails on purpose")
