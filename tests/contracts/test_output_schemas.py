@@ -45,6 +45,9 @@ FILES: Mapping[str, str] = {
     "workspaces/bob/local/steps/data_cleaning.yaml": (
         "name: DataCleaning\nsagemaker_step_type: Processing\ndescription: His own.\npriority: 5\n"
     ),
+    "registry.d/providers/echo.yaml": (
+        "name: Echo\ndescription: Echoes.\nimplementation: echo\nsecrets: {key: env:ECHO_KEY}\n"
+    ),
     "src/cleaning.py": 'class DataCleaningConfig:\n    step = "DataCleaning"\n',
     "old/step_names.py": (
         "STEP_NAMES = {\n"
@@ -83,6 +86,7 @@ ANSWERS: Mapping[str, tuple[str, Mapping[tuple[str, ...], int]]] = {
     "log": ("output-log", {("DataCleaning",): 0, ("DataCleaning", "--workspace", "bob"): 0}),
     "doctor": ("output-doctor", {(): 0}),
     "components": ("output-components", {(): 0, ("DataCleaning", "--workspace", "bob"): 0}),
+    "providers": ("output-providers", {(): 0, ("Echo",): 0, ("--health", "--workspace", "bob"): 0}),
     "align": ("output-align", {(): 0, ("DataCleaning", "--level", "2"): 0}),
     "workspace list": ("output-workspace-list", {(): 0}),
     "workspace show": ("output-workspace-show", {("alice",): 0}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from dataclasses import replace
 from typing import Any, Final, Literal, TypeVar
 
@@ -43,7 +43,7 @@ async def within(name: str, seconds: float, work: Awaitable[T]) -> T:
     raise ProviderError(name, Failure.TIMEOUT, f"no answer within {seconds:g} s")
 
 
-async def within_each(name: str, seconds: float, pieces: AsyncIterator[T]) -> AsyncIterator[T]:
+async def within_each(name: str, seconds: float, pieces: AsyncIterator[T]) -> AsyncGenerator[T, None]:
     """The pieces of an answer, if all of it takes no longer than a time.
 
     Raises:

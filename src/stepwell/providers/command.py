@@ -9,7 +9,8 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing
 from typing import Final, final
 
 from stepwell.documents import thaw
@@ -55,8 +56,10 @@ class Command:
 
     async def stream(self, request: Request) -> AsyncIterator[Chunk]:
         """Run the program, and give what it writes as it comes."""
-        async for chunk in within_each(self.name, request.timeout or self._timeout, self._chunks(request)):
-            yield chunk
+        seconds = request.timeout or self._timeout
+        async with aclosing(within_each(self.name, seconds, self._chunks(request))) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     async def probe(self) -> None:
         """Look whether there is such a program; nothing is run."""
@@ -67,17 +70,14 @@ class Command:
 
     async def _whole(self, request: Request) -> Response:
         response: Response | None = None
-        pieces = self._chunks(request)
-        try:
-            async for chunk in pieces:
+        async with aclosing(self._chunks(request)) as chunks:
+            async for chunk in chunks:
                 response = chunk.response
-        finally:
-            await pieces.aclose()  # type: ignore[attr-defined]
         if response is None:
             raise ProviderError(self.name, Failure.MALFORMED, "the program's answer has no end")
         return response
 
-    async def _chunks(self, request: Request) -> AsyncIterator[Chunk]:
+    async def _chunks(self, request: Request) -> AsyncGenerator[Chunk, None]:
         asked_schema(self.name, request)
         prompt = self._stdin(request)
         process = await self._started(request)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn, Protocol, TypeVar, final
 
@@ -95,10 +96,10 @@ class Conversing:
 
     async def stream(self, request: Request) -> AsyncIterator[Chunk]:
         """Answer piece by piece."""
-        async for chunk in within_each(
-            self.name, request.timeout or self._web.timeout, self._streamed(request)
-        ):
-            yield chunk
+        seconds = request.timeout or self._web.timeout
+        async with aclosing(within_each(self.name, seconds, self._streamed(request))) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     async def probe(self) -> None:
         """Ask for the list of models, which costs nothing; a service that has none has answered as well."""
@@ -120,12 +121,11 @@ class Conversing:
         self._take(lambda: self._dialect.read(request, answer, reading))
         return self._ended(request, reading)
 
-    async def _streamed(self, request: Request) -> AsyncIterator[Chunk]:
+    async def _streamed(self, request: Request) -> AsyncGenerator[Chunk, None]:
         asked_schema(self.name, request)
         path, body = self._dialect.target(request, streaming=True)
         reading = Reading()
-        events = self._web.events(path, body, self._dialect.headers)
-        try:
+        async with aclosing(self._web.events(path, body, self._dialect.headers)) as events:
             async for name, data in events:
                 if data == "[DONE]":
                     break
@@ -133,8 +133,6 @@ class Conversing:
                 if piece:
                     reading.text += piece
                     yield Chunk(piece)
-        finally:
-            await events.aclose()  # type: ignore[attr-defined]
         if reading.finish is None:
             raise self._malformed("the answer breaks off")
         yield Chunk("", self._ended(request, reading))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, Final, TypeVar, final
 
@@ -91,13 +92,15 @@ class Guarded:
         error: ProviderError | None = None
         is_whole = False
         try:
-            async for chunk in self._without_secrets(
-                within_each(self.name, left, self._provider.stream(timed))
+            async with (
+                aclosing(within_each(self.name, left, self._provider.stream(timed))) as chunks,
+                aclosing(self._without_secrets(chunks)) as covered,
             ):
-                is_whole = chunk.response is not None
-                yield chunk
+                async for chunk in covered:
+                    is_whole = chunk.response is not None
+                    yield chunk
         except (asyncio.CancelledError, GeneratorExit):
-            self.state.settle(began, None, gave_up=True)
+            self.state.settle(began, None, gave_up=not is_whole)
             raise
         except Exception as raised:  # noqa: BLE001 - an implementation may raise anything; it is logged
             error = self._told(raised)
@@ -150,7 +153,7 @@ class Guarded:
             return response
         return replace(response, text=_over(response.text, known), data=_over_all(response.data, known))
 
-    async def _without_secrets(self, chunks: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
+    async def _without_secrets(self, chunks: AsyncIterator[Chunk]) -> AsyncGenerator[Chunk, None]:
         known = self._secrets.known()
         if not known:
             async for chunk in chunks:

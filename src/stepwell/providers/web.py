@@ -8,7 +8,7 @@ import json
 import re
 import ssl
 import weakref
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import lru_cache
 from ipaddress import ip_address
@@ -101,7 +101,7 @@ class Web:
 
     async def events(
         self, path: str, body: Mapping[str, Any], headers: Mapping[str, str]
-    ) -> AsyncIterator[tuple[str, str]]:
+    ) -> AsyncGenerator[tuple[str, str], None]:
         """Send JSON, and give the events that are answered: their names and data.
 
         Source: HTML Living Standard, section 9.2.6 (interpreting an event stream).
