@@ -16,9 +16,9 @@ from stepwell.workflows.holding import Held, filled, held, parted, whole_schema
 from stepwell.workflows.referring import Referring, Scope, names_of
 from stepwell.workflows.workflow import Workflow
 
-__all__ = ["check_document", "check_workflow", "parameters_of", "type_of"]
+__all__ = ["OLD_TYPES", "check_document", "check_workflow", "parameters_of", "type_of"]
 
-_PACK: Final = frozenset(
+OLD_TYPES: Final = frozenset(
     [
         "claude",
         "gemini",
@@ -246,7 +246,7 @@ class _Check:
     def _unknown_type(self, kind: str, pointer: Pointer) -> Diagnostic:
         known = [*(alias for step in self._view.values() for alias in step.aliases), *self._view]
         near = closest(kind, known)
-        if kind in _PACK:
+        if kind in OLD_TYPES:
             hint = "install the package that brings it: `python -m pip install stepwell-ai-steps`"
         elif near:
             hint = f"did you mean `{near[0]}`?"

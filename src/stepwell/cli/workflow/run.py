@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import secrets
 import sys
 import time
 from collections.abc import Mapping
@@ -130,7 +129,7 @@ def _run(
         folder=opened.folder,
         shown=opened.shown,
         runs=Runs(opened.registry.project.root),
-        name=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+        name=f"{now:%Y%m%d-%H%M%S-%f}",  # so that names sort as runs began
         now=lambda: datetime.now().astimezone(),
         variables=variables,
         provider=provider,
