@@ -13,7 +13,10 @@ from typing import Any, Final
 
 from stepwell.diagnostics import Diagnostic, Span
 
-__all__ = ["covered", "covered_span", "literal_secrets", "without_secrets"]
+__all__ = ["SHORTEST", "covered", "covered_span", "literal_secrets", "without_secrets"]
+
+SHORTEST: Final = 4
+"""Characters of a secret that is looked for in other texts; a shorter one would be seen everywhere."""
 
 Pointer = tuple[str | int, ...]
 
@@ -64,7 +67,8 @@ def without_secrets(text: str, known: Iterable[str] = ()) -> str:
         text: any text.
         known: secrets that may be in it, besides those that their form gives away.
     """
-    for secret in sorted(filter(None, known), key=len, reverse=True):
+    telling = (one for one in known if len(one) >= SHORTEST)
+    for secret in sorted(telling, key=len, reverse=True):
         text = text.replace(secret, "*" * len(secret))
     return _FORMS.sub(lambda found: "*" * len(found[0]), text)
 
@@ -81,9 +85,9 @@ def covered(found: Diagnostic, data: Mapping[str, Any] | None) -> Diagnostic:
     def clean(text: str) -> str:
         for secret in known:  # a message shows a value's first part only where it is long
             for length in (len(secret), 57, 40):
-                if 4 <= length <= len(secret):
+                if SHORTEST <= length <= len(secret):
                     text = text.replace(secret[:length], "*" * length)
-            text = text if len(secret) >= 4 else _quoted(text, secret)
+            text = text if len(secret) >= SHORTEST else _quoted(text, secret)
         return without_secrets(text)
 
     def clean_span(span: Span) -> Span:

@@ -578,7 +578,7 @@ def test_a_workspace_has_its_own_providers_and_shares_the_limits_of_those_it_inh
         }
     )
     providers = providers_of(root)
-    assert providers.select(workspace="alice").definition.limits.concurrency == 1
+    assert providers.select(workspace="alice").definition.quota.concurrency == 1
     assert providers.select(workspace="alice").definition.priority == 7
     assert providers.select(workspace="bob", exclude=["Ada"]).name == "Own"
     with pytest.raises(UnknownProvider):

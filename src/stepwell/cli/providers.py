@@ -138,15 +138,15 @@ def _table(view: View, names: tuple[str, ...]) -> list[str]:
 
 def _row(one: ProviderDefinition) -> tuple[str, ...]:
     limits = [
-        f"{one.limits.concurrency} at once" if one.limits.concurrency else "",
-        f"{one.limits.requests_per_minute} a minute" if one.limits.requests_per_minute else "",
+        f"{one.quota.concurrency} at once" if one.quota.concurrency else "",
+        f"{one.quota.requests_per_minute} a minute" if one.quota.requests_per_minute else "",
     ]
     return (
         one.name,
         visible(one.implementation),
         str(one.priority),
         " ".join(one.capabilities) or "-",
-        visible(" ".join(model.name for model in one.models)) or "-",
+        visible(" ".join(model.name for model in one.known_models)) or "-",
         ", ".join(filter(None, limits)) or "-",
     )
 
@@ -215,12 +215,12 @@ def _plain_provider(one: ProviderDefinition) -> dict[str, Any]:
         "description": one.description,
         "implementation": one.implementation,
         "capabilities": list(one.capabilities),
-        "models": [{"name": model.name, "cost": _plain_cost(model.cost)} for model in one.models],
+        "models": [{"name": model.name, "cost": _plain_cost(model.cost)} for model in one.known_models],
         "priority": one.priority,
-        "cost": _plain_cost(one.cost),
+        "cost": _plain_cost(one.price),
         "limits": {
-            "concurrency": one.limits.concurrency,
-            "requests_per_minute": one.limits.requests_per_minute,
+            "concurrency": one.quota.concurrency,
+            "requests_per_minute": one.quota.requests_per_minute,
         },
         "settings": thaw(one.settings),
         "secrets": dict(one.secrets),

@@ -106,12 +106,10 @@ class ProviderDefinition(Record):
         return words
 
     @property
-    def models(self) -> tuple[Model, ...]:
-        """The models that it answers with, the usual one first."""
+    def models(self) -> tuple[Mapping[str, Any], ...]:
+        """The models that it answers with, the usual one first, as they are stated."""
         stated: tuple[Mapping[str, Any], ...] = self.data.get("models", ())
-        return tuple(
-            Model(one["name"], Cost(**one["cost"]) if "cost" in one else self.cost) for one in stated
-        )
+        return stated
 
     @property
     def priority(self) -> int:
@@ -119,19 +117,22 @@ class ProviderDefinition(Record):
         return int(self.data.get("priority", 100))
 
     @property
-    def cost(self) -> Cost:
-        """What 1,000 tokens cost."""
-        return Cost(**self.data.get("cost", _NOTHING))
+    def cost(self) -> Mapping[str, float]:
+        """What 1,000 tokens cost, as it is stated."""
+        stated: Mapping[str, float] = self.data.get("cost", _NOTHING)
+        return stated
 
     @property
-    def limits(self) -> Limits:
-        """How much may be asked of it."""
-        return Limits(**self.data.get("limits", _NOTHING))
+    def limits(self) -> Mapping[str, int]:
+        """How much may be asked of it, as it is stated."""
+        stated: Mapping[str, int] = self.data.get("limits", _NOTHING)
+        return stated
 
     @property
-    def health(self) -> HealthLimits:
-        """When it counts as unwell."""
-        return HealthLimits(**self.data.get("health", _NOTHING))
+    def health(self) -> Mapping[str, Any]:
+        """When it counts as unwell, as it is stated."""
+        stated: Mapping[str, Any] = self.data.get("health", _NOTHING)
+        return stated
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -144,3 +145,25 @@ class ProviderDefinition(Record):
         """Where its secrets are found: ``env:NAME`` or ``file:PATH``, by the implementation's names."""
         references: Mapping[str, str] = self.data.get("secrets", _NOTHING)
         return references
+
+    @property
+    def known_models(self) -> tuple[Model, ...]:
+        """Its models, each with what it costs."""
+        return tuple(
+            Model(one["name"], Cost(**one["cost"]) if "cost" in one else self.price) for one in self.models
+        )
+
+    @property
+    def price(self) -> Cost:
+        """What 1,000 tokens cost."""
+        return Cost(**self.cost)
+
+    @property
+    def quota(self) -> Limits:
+        """How much may be asked of it."""
+        return Limits(**self.limits)
+
+    @property
+    def health_limits(self) -> HealthLimits:
+        """When it counts as unwell, with what holds where nothing is stated."""
+        return HealthLimits(**self.health)

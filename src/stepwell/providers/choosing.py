@@ -58,8 +58,8 @@ class ProviderCandidate:
         Args:
             model: of which model; the usual one's where none is named.
         """
-        models = self.definition.models
-        named = next((one.cost for one in models if model in (None, one.name)), self.definition.cost)
+        models = self.definition.known_models
+        named = next((one.cost for one in models if model in (None, one.name)), self.definition.price)
         return _together(named)
 
 

@@ -9,7 +9,7 @@ from typing import Final, NoReturn, final
 
 from stepwell.naming import closest
 from stepwell.provider import Failure, ProviderError
-from stepwell.secrecy import without_secrets
+from stepwell.secrecy import SHORTEST, without_secrets
 
 __all__ = ["Secrets"]
 
@@ -66,14 +66,17 @@ class Secrets:
         return without_secrets(text, self.known())
 
     def known(self) -> tuple[str, ...]:
-        """Every secret that can be found at this instant, the longest first."""
+        """Every secret that can be found at this instant, the longest first.
+
+        One of fewer than four characters is not told, since it would be seen everywhere.
+        """
         known: list[str] = []
         for name in self._references:
             try:
                 found = self.get(name)
             except ProviderError:
                 continue
-            if found:
+            if found and len(found) >= SHORTEST:
                 known.append(found)
         return tuple(sorted(known, key=len, reverse=True))
 

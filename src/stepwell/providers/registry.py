@@ -311,7 +311,8 @@ class ProviderRegistry:
             due = [
                 one.name
                 for one in _in_order(view)
-                if one.health.probe and now - probed.get(one.name, -math.inf) >= one.health.interval
+                if one.health_limits.probe
+                and now - probed.get(one.name, -math.inf) >= one.health_limits.interval
             ]
             probed.update(dict.fromkeys(due, now))
             if due:
@@ -330,8 +331,8 @@ class ProviderRegistry:
 
     def _until_next(self, view: View, probed: Mapping[str, float]) -> float:
         now = self._clock()
-        watched = [one for one in _in_order(view) if one.health.probe]
-        left = (probed.get(one.name, now) + one.health.interval - now for one in watched)
+        watched = [one for one in _in_order(view) if one.health_limits.probe]
+        left = (probed.get(one.name, now) + one.health_limits.interval - now for one in watched)
         return max(0.01, min((*left, 1.0)))  # at most a second: a reload may bring another interval
 
     async def _probe(self, definition: ProviderDefinition, view: View) -> StepwellError | None:
@@ -340,7 +341,7 @@ class ProviderRegistry:
         except CannotBeMade as refusal:
             return _unusable(view, definition.name, str(refusal))
         try:
-            await guarded.probe(definition.health.timeout)
+            await guarded.probe(definition.health_limits.timeout)
         except ProviderError as error:
             return error
         return None
@@ -386,7 +387,7 @@ def _unfit(
         return f"it lacks {' and '.join(f'`{word}`' for word in missing)}"
     if definition.name in exclude:
         return exclude[definition.name] if isinstance(exclude, Mapping) else "it was excluded"
-    if model is not None and definition.models and all(one.name != model for one in definition.models):
+    if model is not None and definition.models and all(one["name"] != model for one in definition.models):
         return f"it has no model `{model}`"
     return ""
 

@@ -68,7 +68,7 @@ class Roster:
             secrets = Secrets(definition.name, definition.secrets, self._environment, root)
             setup = Setup(
                 definition.name,
-                tuple(one.name for one in definition.models),
+                tuple(one.name for one in definition.known_models),
                 definition.settings,
                 tuple(definition.secrets),
                 secrets.get,

@@ -98,7 +98,7 @@ class ProviderState:
 
     def keep_to(self, definition: ProviderDefinition) -> None:
         """Take over the limits of a definition; what is known of the provider stays."""
-        health, limits = definition.health, definition.limits
+        health, limits = definition.health_limits, definition.quota
         with self._lock:
             self._breaker.fail_max = health.failures
             self._breaker.reset_timeout = self._recovery = health.recovery
