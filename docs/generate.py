@@ -1,4 +1,4 @@
-"""The pages of the reference that follow from the source: rules, commands, schemas, and the pack's steps.
+"""The pages of the reference that follow from the source: rules, commands, schemas, steps of the pack.
 
 ``python docs/generate.py`` writes them; with ``--check`` it compares them with those in the folder.
 """
@@ -179,8 +179,8 @@ def pack_page() -> str:
         "has a `name` and a `type` besides, and [what any step may say](schemas.md#workflow).\n",
         "`field.inner` is a field of a mapping, `field[]` an item of a list.",
         "A field in **bold** must be there. A prompt is a text, or a list of",
-        "[parts](../how-to/workflows.md#prompts). The fields of `claude_options` are the same in every type that",
-        "has them, and told once.",
+        "[parts](../how-to/workflows.md#prompts). The fields of `claude_options` are the same in every type",
+        "that has them, and told once.",
     ]
     options: dict[str, Any] = {}
     for path in sorted(PACK.glob("*.yaml")):
