@@ -175,8 +175,8 @@ def pack_page() -> str:
     lines = [
         MADE_BY.format("packs/ai_steps"),
         "# The step types of stepwell-ai-steps\n",
-        "What [workflows](../how-to/workflows.md) can say of each type, from the pack's definitions. Every step",
-        "has a `name` and a `type` besides, and [what any step may say](schemas.md#workflow).\n",
+        "What [workflows](../how-to/workflows.md) can say of each type, from the pack's definitions. Every",
+        "step has a `name` and a `type` besides, and [what any step may say](schemas.md#workflow).\n",
         "`field.inner` is a field of a mapping, `field[]` an item of a list.",
         "A field in **bold** must be there. A prompt is a text, or a list of",
         "[parts](../how-to/workflows.md#prompts). The fields of `claude_options` are the same in every type",
