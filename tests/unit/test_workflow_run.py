@@ -144,7 +144,7 @@ def test_variables_are_set_as_json_or_text(run: Callable[..., Any]) -> None:
         (["--set", "novalue"], "`--set novalue` says no value: write NAME=VALUE"),
         (["--set", "b=1"], "the workflow has no variable `b` (it has `count`)"),
         (["--set", "coutn=1"], "the workflow has no variable `coutn` (did you mean `count`?)"),
-        (["--resume", "last"], "there is no run `last` to go on with: there are no runs"),
+        (["--resume", "last"], "there is no run `last` to go on with: there are no runs of `f`"),
         (["--workspace", "nobody"], "unknown workspace: nobody"),
         (["--folder", "nowhere"], "Directory 'nowhere' does not exist"),
     ],
@@ -210,6 +210,11 @@ def test_a_run_that_is_not_there_is_told_with_the_nearest(run: Callable[..., Any
     code, _, error = run("", "--provider", "echo", "--resume", record["run"][:-1] + "_")
     assert code == 2
     assert f"did you mean `{record['run']}`?" in error
+    other = "workflow: {name: other, steps: [{name: x, type: test_echo}]}\n"
+    code, _, error = run(other, "--provider", "echo", "--resume", record["run"])
+    assert (code, "it is a run of `greeting`" in error) == (2, True)
+    code, _, error = run("", "--provider", "echo", "--resume", "last")
+    assert (code, "there are no runs of `other`" in error) == (2, True)
 
 
 def test_a_step_that_may_fail_lets_the_others_go_on(run: Callable[..., Any]) -> None:

@@ -161,25 +161,31 @@ class Runs:
             return RunFolder(path)
         raise UnknownRun(name, "there are too many runs of this name")
 
-    def find(self, name: str) -> tuple[RunFolder, dict[str, Any]]:
+    def find(self, name: str, workflow: str) -> tuple[RunFolder, dict[str, Any]]:
         """A run that is there, and its record.
 
         Args:
-            name: what it is called; ``last`` for the one that began last.
+            name: what it is called; ``last`` for the one of the workflow that began last.
+            workflow: the name of the workflow.
 
         Raises:
-            UnknownRun: there is none, or its record cannot be read.
+            UnknownRun: there is none, it is one of another workflow, or its record cannot be read.
         """
         there = self._names()
-        if name == "last" and there:
-            name = there[-1]
+        if name == "last":
+            name = next((found for found, _ in self._earlier(workflow)), name)
+            if name == "last":
+                raise UnknownRun(name, f"there are no runs of `{workflow}`")
         if name not in there:
             near = closest(name, there)
             hint = f"did you mean `{near[0]}`?" if near else f"runs are in {FOLDER}/runs"
-            raise UnknownRun(name, hint if there else "there are no runs")
+            raise UnknownRun(name, hint if there else f"there are no runs of `{workflow}`")
         record = _read(os.path.join(self.folder, name, "record.json"))
         if not isinstance(record, dict) or record.get("version") != _VERSION:
             raise UnknownRun(name, "its record cannot be read")
+        other = record.get("workflow", {}).get("name")
+        if other != workflow:
+            raise UnknownRun(name, f"it is a run of `{other}`")
         return RunFolder(os.path.join(self.folder, name)), record
 
     def recall(self, workflow: str, kind: str, key: str) -> Any:

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, Final, final
 
 from stepwell.diagnostics import Diagnostic, Severity
-from stepwell.documents import read, thaw
+from stepwell.documents import SUFFIXES, read, thaw
 from stepwell.execution import Context, Executor, StepResult
 from stepwell.schema import expanded
 from stepwell.snapshot import View
@@ -88,7 +88,7 @@ class Running:
         self._asked = asked
         self._earlier: dict[str, Any] | None = None
         if asked.resume is not None:
-            self._folder, self._earlier = asked.runs.find(asked.resume)
+            self._folder, self._earlier = asked.runs.find(asked.resume, workflow.name)
         else:
             self._folder = asked.runs.begin(asked.name)
         self._last: StepResult | None = None
@@ -260,6 +260,8 @@ class Running:
     def _load(self, path: str) -> Mapping[str, Any]:
         """A workflow file inside the folder, for a workflow inside this one."""
         inside(self._asked.folder, path)
+        if not path.endswith(tuple(SUFFIXES)):
+            raise StepFailed("", f"`{path}` is no workflow file: its name must end in {', '.join(SUFFIXES)}")
         document = read(self._asked.folder, path)
         found: tuple[Diagnostic, ...]
         if isinstance(document, Diagnostic):

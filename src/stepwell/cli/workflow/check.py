@@ -10,6 +10,7 @@ import click
 from stepwell.cli.opening import Asked, color_wanted, format_option, project_options, workspace_option
 from stepwell.cli.workflow.sharing import folder_option, open_workflow
 from stepwell.diagnostics import Severity, in_order
+from stepwell.registry import Registry
 from stepwell.render import RENDERERS, Report, RulePage
 from stepwell.render.text import block
 from stepwell.rules import FIXED_PAGES, RULES, page_of, severity_of
@@ -44,7 +45,8 @@ def command(
     Nothing is run, and no Python is imported.
     """
     began = time.monotonic()
-    opened = [open_workflow(file, folder, workspace, asked) for file in files]
+    known: dict[str, Registry] = {}
+    opened = [open_workflow(file, folder, workspace, asked, known) for file in files]
     report = Report(
         diagnostics=in_order(one for each in opened for one in each.checked.diagnostics),
         files=len(opened),

@@ -72,7 +72,7 @@ def command(
     workflow's own where there is no project. With --resume, steps that are finished are not run again,
     up to the first one that was changed. The exit code is 1 when a step fails.
     """
-    opened = open_workflow(file, folder, workspace, asked)
+    opened = open_workflow(file, folder, workspace, asked, {})
     workflow = opened.checked.value
     if workflow is None or (opened.checked.diagnostics and not asked.quiet):
         for one in opened.checked.diagnostics:

@@ -55,7 +55,9 @@ def folder_option(command: F) -> F:
     )(command)
 
 
-def open_workflow(file: str, folder: str | None, workspace: str | None, asked: Asked) -> Opened:
+def open_workflow(
+    file: str, folder: str | None, workspace: str | None, asked: Asked, known: dict[str, Registry]
+) -> Opened:
     """Read and check a workflow file.
 
     The project is the one that is asked for, that of the working directory, or that of the file's folder;
@@ -66,6 +68,7 @@ def open_workflow(file: str, folder: str | None, workspace: str | None, asked: A
         folder: the folder for its paths; ``None`` for the one that it is in.
         workspace: whose view; ``None`` for the project's own choice.
         asked: what the shared options say.
+        known: the registries that are open already, by the folder of the file; another is added.
 
     Raises:
         UsageError: there is no such file, or no such workspace.
@@ -76,7 +79,7 @@ def open_workflow(file: str, folder: str | None, workspace: str | None, asked: A
     if not full.endswith((".yaml", ".yml", ".toml")):
         raise click.UsageError(f"`{file}` is no workflow file: its name must end in .yaml, .yml or .toml")
     own = os.path.dirname(full)
-    registry = _registry(own, asked)
+    registry = known.get("") or known.get(own) or _registry(own, asked, known)
     named = registry.project.settings.workspace if workspace is None else workspace
     view = view_of(registry, named)
     root = registry.project.root
@@ -87,13 +90,16 @@ def open_workflow(file: str, folder: str | None, workspace: str | None, asked: A
     return Opened(registry, view, check_workflow(root, shown, view, inside), inside, shown)
 
 
-def _registry(own: str, asked: Asked) -> Registry:
+def _registry(own: str, asked: Asked, known: dict[str, Registry]) -> Registry:
     try:
-        return open_registry(asked)
+        known[""] = open_registry(asked)  # of one project, whichever the file
     except ProjectError:
         if asked.project is not None:
             raise
+    else:
+        return known[""]
     try:
-        return open_registry(Asked(find_project(own), asked.quiet, asked.verbose))
+        known[own] = open_registry(Asked(find_project(own), asked.quiet, asked.verbose))
     except ProjectError:
-        return registry_of(Project(own, Settings(), None, (), Folder(own)), asked)
+        known[own] = registry_of(Project(own, Settings(), None, (), Folder(own)), asked)
+    return known[own]
