@@ -19,6 +19,7 @@ from tests.ai_steps import EXAMPLES, PLUGIN, REPOSITORY, site
 
 from stepwell import cli
 from stepwell.cli import opening
+from stepwell.cli.workflow.run import Progress
 
 SCHEMA = json.loads((REPOSITORY / "schemas" / "output-workflow-run.schema.json").read_text(encoding="utf-8"))
 GREETING = "workflow: {name: greeting, steps: [{name: hello, type: claude, prompt: 'Hello, {{ who }}!'}]}\n"
@@ -362,4 +363,86 @@ def test_a_run_that_is_stopped_goes_on(
         "first   finished before  done",
         "second  finished         Hi",
         "third   finished         Hi",
+    ]
+
+
+OWN_TYPE = """\
+name: Shout
+description: Say something loudly, perhaps after other steps.
+aliases: [shout]
+implementation: src/shouting.py:shout
+parameters:
+  type: object
+  required: [said]
+  additionalProperties: false
+  properties:
+    said: {type: [string, array], x-holds: prompt}
+    before: {type: array, x-holds: steps}
+    times: {type: integer, x-default: shout_times}
+    note: {type: string}
+"""
+OWN_CODE = """\
+from stepwell.workflows import Flow, compose, nested, run_steps
+
+async def shout(parameters, context):
+    flow = Flow.of(context.values)
+    await run_steps(parameters.get("before", ()), flow.inner(""), nested(context))
+    said = compose(parameters["said"], flow, context.folder).text
+    return {"text": said.upper() * parameters.get("times", 1), "note": parameters.get("note")}
+"""
+
+
+def test_a_type_of_ones_own_has_prompts_steps_and_expressions(
+    tmp_path: Path, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "find_plugins", tuple)
+    for path, text in {
+        "stepwell.toml": "",
+        "registry.d/steps/shout.yaml": OWN_TYPE,
+        "src/shouting.py": OWN_CODE,
+        "hello.txt": "hello {NAME}",
+    }.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text, encoding="utf-8")
+    workflow = """\
+workflow:
+  name: loud
+  variables: {name: ada}
+  steps:
+    - name: outer
+      type: Shout
+      note: "for {{ name }}"
+      before:
+        - {name: inner, type: shout, said: "{{ name }}"}
+      said: [{type: file, path: hello.txt, variables: {NAME: "{{ name }}"}}]
+    - {name: after, type: shout, said: "{{ steps.outer.note }}", times: 2}
+"""
+    code, record, told = run(workflow)
+    assert (code, told) == (0, "")
+    assert answers(record)["outer"] == {"text": "HELLO ADA", "note": "for ada"}
+    assert answers(record)["after"]["text"] == "FOR ADAFOR ADA"
+    code, _, told = run(workflow.replace("type: shout, said:", "type: shout, siad:"))
+    assert code == 1
+    assert "error[unknown-field]: step `inner` has no field `siad`" in told
+
+
+def test_progress_is_one_line_for_each_step(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress(3, shown=True)
+    for word, path, more in (
+        ("reuse", "a", {}),
+        ("start", "b", {}),
+        ("start", "b[0].c", {}),
+        ("end", "b[0].c", {}),
+        ("fail", "b", {"fault": "no\x1bway"}),
+        ("skip", "d", {}),
+    ):
+        progress.tell(word, path, more)
+    Progress(3, shown=False).tell("start", "a", {})
+    assert capsys.readouterr().err.splitlines() == [
+        "[1/3] a was done before",
+        "[2/3] b runs",
+        "[2/3] b[0].c runs",
+        "[2/3] b[0].c is done",
+        "[2/3] b fails: no\\x1bway",
+        "[3/3] d is skipped",
     ]

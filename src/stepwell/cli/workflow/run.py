@@ -29,6 +29,8 @@ Examples:
   stepwell workflow run review.yaml --resume last
 """
 
+__all__ = ["Progress"]
+
 _SHOWN = 60
 """Columns of an answer that are shown."""
 
@@ -123,7 +125,7 @@ def _run(
     except UnusableProvider as error:
         raise click.UsageError(str(error)) from None
     chooser = providers if named is None else One(named)
-    progress = _Progress(len(workflow.steps), shown=not options.quiet and sys.stderr.isatty())
+    progress = Progress(len(workflow.steps), shown=not options.quiet and sys.stderr.isatty())
     now = datetime.now().astimezone()
     asked = Asked(
         folder=opened.folder,
@@ -217,7 +219,7 @@ def _said(row: Mapping[str, Any], path: str) -> str:
 
 
 @final
-class _Progress:
+class Progress:
     """One line on stderr for each step, where that is a terminal."""
 
     def __init__(self, steps: int, *, shown: bool) -> None:
