@@ -67,6 +67,7 @@ FILES: Mapping[str, str] = {
         "}\n"
     ),
 }
+FILES = {**FILES, "flow.yaml": "workflow:\n  name: flow\n  steps: [{name: one, type: DataCleaning}]\n"}
 BROKEN = "registry.d/steps/broken.yaml"
 
 # Command → its schema, and the command lines that are tried with `--format json` and how each ends.
@@ -102,6 +103,8 @@ ANSWERS: Mapping[str, tuple[str, Mapping[tuple[str, ...], int]]] = {
     "pipeline show": ("output-pipeline-show", {("CleaningTwice", "--set", "rows=3"): 0}),
     "pipeline check": ("output-pipeline-check", {(): 0, ("CleaningTwice",): 0}),
     "pipeline wire": ("output-pipeline-wire", {("CleaningTwice",): 0}),
+    "workflow check": ("diagnostics", {("flow.yaml",): 0}),
+    "workflow run": ("output-workflow-run", {("flow.yaml",): 1}),  # its step has no code
     "import": ("output-import", {("old/step_names.py", "--dry-run"): 0, ("old/step_names.py",): 0}),
 }
 WITHOUT_VERSION = {"show"}  # its answer is the definition itself, as a file could say it

@@ -36,6 +36,7 @@ GIVES_AN_ID = {
     "_refused": 1,
     "_remark_on": 0,
     "fail": 0,
+    "finding_at": 0,
     "note": 0,
 }
 """Functions that make a finding, and which of their arguments is its id."""
@@ -68,6 +69,14 @@ TOLD_BY_AN_IMPORT = {
     "sources-differ",
     "unknown-table",
 }
+TOLD_OF_A_WORKFLOW = {
+    "bad-expression",
+    "duplicate-step",
+    "invalid-output-schema",
+    "unknown-reference",
+    "unknown-step-type",
+    "unusable-path",
+}
 NO_FILE_SHOWS_IT = {
     "ambiguous-resolution",
     "broken-template",
@@ -80,6 +89,7 @@ NO_FILE_SHOWS_IT = {
     "unfit-implementation",
     "workspace-structure",
     *TOLD_BY_AN_IMPORT,
+    *TOLD_OF_A_WORKFLOW,
 }
 NO_EXAMPLE = {*NOT_WRITABLE, *NO_FILE_SHOWS_IT, "unreadable-file", "validators-disagree"}
 

@@ -46,6 +46,7 @@ COMMANDS: Final = MappingProxyType(
         "import": "import_registry",
         "workspace": "workspace",
         "pipeline": "pipeline",
+        "workflow": "workflow",
         "new": "new_step",
     }
 )

@@ -40,6 +40,7 @@ __all__ = [
     "open_registry",
     "open_view",
     "project_options",
+    "registry_of",
     "shows_unicode",
     "step_of",
     "terminal_columns",
@@ -132,7 +133,16 @@ def open_registry(asked: Asked) -> Registry:
     Raises:
         ProjectError: when there is no project.
     """
-    project = _find(asked)
+    return registry_of(_find(asked), asked)
+
+
+def registry_of(project: Project, asked: Asked) -> Registry:
+    """The registry of a project, with progress on a terminal when it takes long.
+
+    Args:
+        project: which project.
+        asked: what the shared options say.
+    """
     began = time.monotonic()
     if asked.quiet or not sys.stderr.isatty():
         registry = Registry(project, date.today, plugins=find_plugins, cache=cache_folder())

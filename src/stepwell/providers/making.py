@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from stepwell.registry import Registry
 
-__all__ = ["GROUP", "IMPLEMENTATIONS", "CannotBeMade", "implementation_of", "make"]
+__all__ = ["GROUP", "IMPLEMENTATIONS", "CannotBeMade", "implementation_by_name", "implementation_of", "make"]
 
 GROUP: Final = "stepwell.providers"
 """The group of entry points by which an installed package adds implementations."""
@@ -84,7 +84,7 @@ def implementation_of(registry: Registry, definition: ProviderDefinition) -> Cal
     """
     named = definition.implementation
     if ":" not in named:
-        return _callable(named, _by_name(named))
+        return _callable(named, implementation_by_name(named))
     source = _stated_in(definition)
     workspace = None if source is None else source.workspace
     place, _, name = named.partition(":")
@@ -106,7 +106,12 @@ def implementation_of(registry: Registry, definition: ProviderDefinition) -> Cal
     return _callable(named, found)
 
 
-def _by_name(name: str) -> Any:
+def implementation_by_name(name: str) -> Any:
+    """An implementation by its name: one of ours, or one that an installed package gives.
+
+    Raises:
+        CannotBeMade: there is none, or its import fails.
+    """
     ours = IMPLEMENTATIONS.get(name)
     if ours is not None:
         module, _, attribute = ours.partition(":")

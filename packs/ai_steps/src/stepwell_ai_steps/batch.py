@@ -1,0 +1,100 @@
+"""``claude_batch`` and ``parallel_claude``: many questions, some at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from stepwell.errors import StepwellError
+from stepwell.step_type import RunContext
+from stepwell.workflows import Flow, Prompt, applies, compose, read_inside
+from stepwell_ai_steps.asking import ask
+from stepwell_ai_steps.presets import with_preset
+
+__all__ = ["ask_batch", "ask_parallel"]
+
+
+async def ask_batch(parameters: Mapping[str, Any], context: RunContext) -> Any:
+    """Ask every task's question after the prompt that they share."""
+    config = parameters.get("batch_config") or {}
+    common = with_preset(parameters.get("preset"), parameters.get("claude_options"))
+    limit = config.get("timeout_per_task")
+    tasks = await _ask_all(
+        parameters["tasks"],
+        context,
+        common if limit is None else {**common, "timeout_ms": limit},
+        parameters.get("prompt", ""),
+        config.get("max_parallel", 3),
+    )
+    text = ""
+    if config.get("consolidate_results", True):
+        text = "\n\n".join(f"## {one['id']}\n\n{one.get('text') or one['error']}" for one in tasks)
+    return _told(tasks, text)
+
+
+async def ask_parallel(parameters: Mapping[str, Any], context: RunContext) -> Any:
+    """Ask every task's question with options of its own."""
+    options = dict(parameters.get("claude_options") or {})
+    names = Flow.of(context.values).names()
+    wanted = [one for one in parameters["parallel_tasks"] if applies(one.get("condition", True), names)]
+    tasks = await _ask_all(wanted, context, options, "", parameters.get("max_parallel", 10))
+    return _told(tasks, "\n\n".join(f"## {one['id']}\n\n{one.get('text') or one['error']}" for one in tasks))
+
+
+async def _ask_all(
+    tasks: Sequence[Mapping[str, Any]],
+    context: RunContext,
+    options: Mapping[str, Any],
+    shared: Any,
+    at_once: int,
+) -> list[dict[str, Any]]:
+    gate = asyncio.Semaphore(at_once)
+
+    async def one(place: int, task: Mapping[str, Any]) -> dict[str, Any]:
+        name = str(task.get("id") or task.get("task_id") or place + 1)
+        async with gate:
+            try:
+                answer = await _ask_one(
+                    task, context, {**options, **(task.get("claude_options") or {})}, shared
+                )
+            except StepwellError as error:
+                return {"id": name, "success": False, "error": str(error)}
+            return {"id": name, "success": True, **answer}
+
+    running = [asyncio.ensure_future(one(place, task)) for place, task in enumerate(tasks)]
+    try:
+        return list(await asyncio.gather(*running))
+    finally:
+        for left in running:
+            left.cancel()
+
+
+async def _ask_one(
+    task: Mapping[str, Any], context: RunContext, options: Mapping[str, Any], shared: Any
+) -> dict[str, Any]:
+    flow = Flow.of(context.values)
+    said = [compose(one, flow, context.folder) for one in (shared, task.get("prompt", "")) if one]
+    texts = [one.text for one in said]
+    if "file" in task and context.folder is not None:
+        texts.append(read_inside(context.folder, task["file"]))
+    answer = await ask(context, Prompt("\n".join(texts)), options)
+    if "output_to_file" in task and flow.setting.keep is not None:
+        flow.setting.keep(task["output_to_file"], answer["text"])
+    return answer
+
+
+def _told(tasks: list[dict[str, Any]], text: str) -> dict[str, Any]:
+    failed = [one["id"] for one in tasks if not one["success"]]
+    if tasks and len(failed) == len(tasks):
+        raise BatchFailed(f"every task failed; the first with: {tasks[0]['error']}")
+    return {
+        "text": text,
+        "tasks": {one["id"]: {key: value for key, value in one.items() if key != "id"} for one in tasks},
+        "completed": len(tasks) - len(failed),
+        "failed": failed,
+    }
+
+
+class BatchFailed(StepwellError):
+    """Not one task of a batch has an answer."""

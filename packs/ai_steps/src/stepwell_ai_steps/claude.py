@@ -1,0 +1,43 @@
+"""``claude`` and ``claude_smart``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from stepwell.step_type import RunContext
+from stepwell.workflows import Flow
+from stepwell_ai_steps.asking import ask, conversation, prompt_of
+from stepwell_ai_steps.presets import FOR_MODE, with_preset
+
+__all__ = ["ask_claude", "ask_smart"]
+
+
+async def ask_claude(parameters: Mapping[str, Any], context: RunContext) -> Any:
+    """Ask Claude; in the conversation that the prompt or the options name, if they do."""
+    return await _ask(parameters, context, parameters.get("preset"))
+
+
+async def ask_smart(parameters: Mapping[str, Any], context: RunContext) -> Any:
+    """Ask Claude with the options of a preset, which the workflow's environment may choose."""
+    flow = Flow.of(context.values)
+    preset = parameters.get("preset")
+    if preset is None and parameters.get("environment_aware", True):
+        workflow = flow.setting.facts.get("workflow", {})
+        preset = FOR_MODE.get(workflow.get("environment", {}).get("mode", ""))
+    preset = preset or "development"
+    return {**await _ask(parameters, context, preset), "preset": preset}
+
+
+async def _ask(parameters: Mapping[str, Any], context: RunContext, preset: str | None) -> dict[str, Any]:
+    options = with_preset(preset, parameters.get("claude_options"))
+    prompt = prompt_of(parameters, context)
+    session, turns = conversation(prompt, options, context)
+    answer = await ask(context, prompt, options, turns=turns)
+    if session:
+        Flow.of(context.values).say(
+            session,
+            {"role": "user", "content": prompt.text},
+            {"role": "assistant", "content": answer["text"]},
+        )
+    return answer

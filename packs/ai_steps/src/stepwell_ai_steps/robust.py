@@ -1,0 +1,97 @@
+"""``claude_robust``: asks again, and answers otherwise when there is no answer."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from stepwell.provider import ProviderError
+from stepwell.step_type import RunContext
+from stepwell.workflows import Flow, Prompt, shortened
+from stepwell_ai_steps.asking import answer_of, complete, persist, prompt_of, request_of
+from stepwell_ai_steps.presets import with_preset
+
+__all__ = ["FALLBACKS", "ask_robustly"]
+
+_LENGTH: Final = 500
+"""The most characters of a simplified prompt."""
+
+
+async def ask_robustly(parameters: Mapping[str, Any], context: RunContext) -> Any:
+    """Ask; again as the retry configuration says; and then do what it falls back to."""
+    config = {"max_retries": 3, **(parameters.get("retry_config") or {})}
+    options = with_preset(parameters.get("preset", "production"), parameters.get("claude_options"))
+    prompt = prompt_of(parameters, context)
+    request = request_of(prompt, options)
+    key = hashlib.sha256(prompt.text.encode()).hexdigest()
+    attempts = 0
+
+    async def once() -> Any:
+        nonlocal attempts
+        attempts += 1
+        return await complete(context, request)
+
+    conditions = config.get("retry_conditions", ("timeout", "rate_limit", "temporary_error"))
+    try:
+        response = await persist(once, config, conditions)
+    except ProviderError as error:
+        fallback = config.get("fallback_action", "graceful_degradation")
+        answer = await FALLBACKS[fallback](prompt, options, context, error, key)
+        return {**answer, "fallback": fallback, "fault": error.message, "attempts": attempts}
+    answer = answer_of(response, context, options)
+    return {**answer, "attempts": attempts, "prompt_digest": key}
+
+
+async def _degrade(_: Prompt, __: Mapping[str, Any], ___: RunContext, error: ProviderError, ____: str) -> Any:
+    return {
+        "text": f"There is no answer: {error.failure.value}. The workflow went on without it.",
+        "degraded": True,
+    }
+
+
+async def _recall(
+    prompt: Prompt, options: Mapping[str, Any], context: RunContext, error: ProviderError, key: str
+) -> Any:
+    flow = Flow.of(context.values)
+    kept = flow.setting.recall("answer", key)
+    if kept is None:
+        return await _degrade(prompt, options, context, error, key)
+    return {"text": kept.get("text", ""), "cached": True}
+
+
+async def _simplify(
+    prompt: Prompt, options: Mapping[str, Any], context: RunContext, error: ProviderError, key: str
+) -> Any:
+    simple = Prompt(f"Answer briefly and simply:\n{shortened(prompt.text, _LENGTH)}")
+    plain = {name: options[name] for name in ("model", "timeout_ms") if name in options}
+    try:
+        response = await complete(context, request_of(simple, plain))
+    except ProviderError:
+        return await _degrade(prompt, options, context, error, key)
+    return {**answer_of(response, context, plain), "simplified": True}
+
+
+async def _warn(
+    _: Prompt, __: Mapping[str, Any], context: RunContext, error: ProviderError, ____: str
+) -> Any:
+    step = Flow.of(context.values).step or context.definition.name
+    text = f"The step `{step}` could not be answered ({error.failure.value}). Somebody has to look at it."
+    return {
+        "text": text,
+        "emergency": True,
+        "requires_attention": True,
+    }
+
+
+FALLBACKS: Final[Mapping[str, Callable[..., Awaitable[Any]]]] = MappingProxyType(
+    {
+        "graceful_degradation": _degrade,
+        "cached_response": _recall,
+        "use_cached_response": _recall,
+        "simplified_prompt": _simplify,
+        "emergency_response": _warn,
+    }
+)
+"""What answers when nothing else does, by the name that a workflow gives it."""

@@ -1,0 +1,42 @@
+"""``claude_session``: a conversation that goes on over several steps, and over runs where it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from stepwell.step_type import RunContext
+from stepwell.workflows import Flow, Turn
+from stepwell_ai_steps.asking import ask, prompt_of
+from stepwell_ai_steps.presets import with_preset
+
+__all__ = ["ask_in_session"]
+
+
+async def ask_in_session(parameters: Mapping[str, Any], context: RunContext) -> Any:
+    """Ask in a conversation, with all that was said in it before."""
+    config = parameters["session_config"]
+    flow = Flow.of(context.values)
+    prompt = prompt_of(parameters, context)
+    name = str(prompt.session or config.get("session_name") or context.session or flow.step)
+    earlier = _earlier(flow, name, config)
+    limit = config.get("max_turns")
+    sent = earlier if limit is None else earlier[-2 * limit :]
+    options = with_preset(parameters.get("preset"), parameters.get("claude_options"))
+    answer = await ask(context, prompt, options, turns=sent)
+    said: tuple[Turn, ...] = (
+        {"role": "user", "content": prompt.text},
+        {"role": "assistant", "content": answer["text"]},
+    )
+    flow.say(name, *said)
+    return {**answer, "session": name, "turns": len(flow.turns(name)) // 2}
+
+
+def _earlier(flow: Flow, name: str, config: Mapping[str, Any]) -> tuple[Turn, ...]:
+    """What was said so far: in this run, or in an earlier one that kept it."""
+    turns = flow.turns(name)
+    if not turns and config.get("persist", True) and config.get("continue_on_restart", False):
+        kept = flow.setting.recall("session", name) or ()
+        flow.say(name, *kept)
+        return flow.turns(name)
+    return turns

@@ -1,0 +1,25 @@
+"""``set_variable`` and ``test_echo``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from stepwell.step_type import RunContext
+from stepwell.workflows import Flow
+
+__all__ = ["echo", "set_variables"]
+
+
+async def set_variables(parameters: Mapping[str, Any], context: RunContext) -> Any:
+    """Set variables; the answer holds them."""
+    flow = Flow.of(context.values)
+    scope = parameters.get("scope", "global")
+    for name, value in parameters["variables"].items():
+        flow.set(name, value, "loop" if scope in ("loop", "local") else "run")
+    return {"variables": dict(parameters["variables"]), "scope": scope}
+
+
+async def echo(parameters: Mapping[str, Any], _: RunContext) -> Any:
+    """Answer with the value that is given."""
+    return parameters.get("value", "default_echo")

@@ -1,0 +1,239 @@
+"""``stepwell workflow run``: a workflow file from its first step to its last, with a record of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, final
+
+import click
+
+from stepwell.cli.opening import Asked as Options
+from stepwell.cli.opening import color_wanted, format_option, project_options, workspace_option
+from stepwell.cli.workflow.sharing import Opened, folder_option, open_workflow
+from stepwell.naming import closest
+from stepwell.render.text import block
+from stepwell.render.visible import columns, visible
+from stepwell.workflows.workflow import Workflow
+
+_EXAMPLE = """\b
+Examples:
+  stepwell workflow run review.yaml
+  stepwell workflow run review.yaml --provider echo --set topic="the new pump"
+  stepwell workflow run review.yaml --provider 'command:my-model --quiet'
+  stepwell workflow run review.yaml --resume last
+"""
+
+__all__ = ["Progress"]
+
+_SHOWN = 60
+"""Columns of an answer that are shown."""
+
+
+@click.command("run", epilog=_EXAMPLE, short_help="Run a workflow file.")
+@click.argument("file", type=click.Path())
+@click.option(
+    "--provider",
+    metavar="NAME",
+    help="Ask this provider, whatever the steps require: one of the project, `echo`, `replay:FILE` or "
+    "`command:PROGRAM`.  [default: for each step the one that fits]",
+)
+@click.option(
+    "--set",
+    "settings",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="A variable of the workflow; a value that is JSON is read as such.",
+)
+@click.option(
+    "--resume", metavar="RUN", help="Go on with a run where it failed or stopped; `last` for the last."
+)
+@folder_option
+@workspace_option("Whose step types and providers; the core's when left out.")
+@format_option("text", "json")
+@project_options
+def command(
+    file: str,
+    provider: str | None,
+    settings: tuple[str, ...],
+    resume: str | None,
+    folder: str | None,
+    workspace: str | None,
+    form: str,
+    asked: Options,
+) -> int:
+    """Run the steps of a workflow file, one after the other.
+
+    The file is checked first, and nothing is run when it has an error. A record of the run, the answers
+    and the files that steps keep are written to `.stepwell/runs/` in the project's folder, or in the
+    workflow's own where there is no project. With --resume, steps that are finished are not run again,
+    up to the first one that was changed. The exit code is 1 when a step fails.
+    """
+    opened = open_workflow(file, folder, workspace, asked, {})
+    workflow = opened.checked.value
+    if workflow is None or (opened.checked.diagnostics and not asked.quiet):
+        for one in opened.checked.diagnostics:
+            click.echo(f"{block(one, color=color_wanted())}\n", err=True)
+    if workflow is None:
+        return 1
+    variables = _variables(settings, workflow)
+    began = time.monotonic()
+    record, path, error = _run(opened, workflow, provider, resume, variables, asked)
+    if form == "json":
+        json.dump({**record, "folder": path}, sys.stdout, indent=2, ensure_ascii=False)
+        sys.stdout.write("\n")
+    else:
+        _tell(record, path, opened.registry.project.root, time.monotonic() - began, asked)
+    if error is not None:
+        sys.stdout.flush()
+        raise error
+    return int(record["state"] != "finished")
+
+
+def _run(
+    opened: Opened,
+    workflow: Workflow,
+    provider: str | None,
+    resume: str | None,
+    variables: Mapping[str, Any],
+    options: Options,
+) -> tuple[dict[str, Any], str, KeyboardInterrupt | None]:
+    """Run the workflow.
+
+    Returns:
+        The record, the folder that it is in, and the interrupt that ended it, if one did.
+    """
+    from stepwell.execution import Executor
+    from stepwell.providers import ProviderRegistry
+    from stepwell.workflows.providing import One, UnusableProvider, provider_named
+    from stepwell.workflows.record import Runs, UnknownRun
+    from stepwell.workflows.running import Asked, Running
+
+    environment = dict(os.environ)
+    providers = ProviderRegistry(opened.registry, environment)
+    try:
+        named = (
+            None
+            if provider is None
+            else provider_named(provider, providers, opened.view, opened.folder, environment)
+        )
+    except UnusableProvider as error:
+        raise click.UsageError(str(error)) from None
+    chooser = providers if named is None else One(named)
+    progress = Progress(len(workflow.steps), shown=not options.quiet and sys.stderr.isatty())
+    now = datetime.now().astimezone()
+    asked = Asked(
+        folder=opened.folder,
+        shown=opened.shown,
+        runs=Runs(opened.registry.project.root),
+        name=f"{now:%Y%m%d-%H%M%S-%f}",  # so that names sort as runs began
+        now=lambda: datetime.now().astimezone(),
+        variables=variables,
+        provider=provider,
+        resume=resume,
+        workspace=opened.view.workspace,
+        tell=progress.tell,
+    )
+    with Executor(opened.registry, chooser) as executor:
+        try:
+            running = Running(workflow, executor, opened.view, asked)
+        except UnknownRun as error:
+            raise click.UsageError(str(error)) from None
+
+        async def whole() -> None:
+            try:
+                await running.run()
+            finally:
+                await providers.close()
+                if named is not None:
+                    await named.close()
+
+        interrupt: KeyboardInterrupt | None = None
+        try:
+            asyncio.run(whole())
+        except KeyboardInterrupt as error:
+            interrupt = error
+    return running.record, running.folder, interrupt
+
+
+def _variables(settings: tuple[str, ...], workflow: Workflow) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    for one in settings:
+        name, equals, value = one.partition("=")
+        if not equals or not name.strip():
+            raise click.UsageError(f"`--set {one}` says no value: write NAME=VALUE")
+        known = workflow.variables
+        if known and name not in known:
+            near = closest(name, known)
+            hint = (
+                f"did you mean `{near[0]}`?" if near else f"it has {', '.join(f'`{key}`' for key in known)}"
+            )
+            raise click.UsageError(f"the workflow has no variable `{name}` ({hint})")
+        try:
+            told[name] = json.loads(value)
+        except ValueError:
+            told[name] = value
+    return told
+
+
+def _tell(record: Mapping[str, Any], path: str, root: str, seconds: float, options: Options) -> None:
+    rows = [(visible(one["name"]), _state(one), _said(one, path)) for one in record["steps"]]
+    widths = [max((columns(row[at]) for row in rows), default=0) for at in range(2)]
+    for name, state, said in rows:
+        if not options.quiet or state.startswith("failed"):
+            cells = (
+                name + " " * (widths[0] - columns(name)),
+                state + " " * (widths[1] - columns(state)),
+                said,
+            )
+            sys.stdout.write(f"{'  '.join(cells)}".rstrip() + "\n")
+    if record.get("fault"):
+        sys.stdout.write(f"{visible(record['fault'])}\n")
+    shown = os.path.relpath(path, root).replace(os.sep, "/")
+    title = f"Run {record['run']} of `{visible(record['workflow']['name'])}`"
+    sys.stdout.write(f"{title} {record['state']} in {seconds:.2f} s: {shown}\n")
+    if record["state"] in ("failed", "interrupted") and not options.quiet:
+        sys.stdout.write(f"Go on with `--resume {record['run']}`.\n")
+
+
+def _state(row: Mapping[str, Any]) -> str:
+    return f"{row['state']} before" if row.get("reused") else str(row["state"])
+
+
+def _said(row: Mapping[str, Any], path: str) -> str:
+    """The beginning of an answer, on one line."""
+    from stepwell.workflows import text_of
+
+    if row.get("fault"):
+        return visible(row["fault"])
+    if not row.get("result"):
+        return ""
+    with open(os.path.join(path, row["result"]), encoding="utf-8") as file:
+        said = " ".join(text_of(json.load(file)["answer"]).split())
+    return visible(said if len(said) <= _SHOWN else f"{said[: _SHOWN - 3]}...")
+
+
+@final
+class Progress:
+    """One line on stderr for each step, where that is a terminal."""
+
+    def __init__(self, steps: int, *, shown: bool) -> None:
+        self._steps = steps
+        self._shown = shown
+        self._done = 0
+
+    def tell(self, word: str, path: str, more: Mapping[str, Any]) -> None:
+        """Told by the run what happens."""
+        if not self._shown:
+            return
+        if "." not in path and word in ("start", "skip", "reuse"):
+            self._done += 1
+        place = f"[{min(self._done, self._steps)}/{self._steps}]"
+        words = {"start": "runs", "end": "is done", "skip": "is skipped", "reuse": "was done before"}
+        said = f"fails: {more['fault']}" if word == "fail" else words[word]
+        click.echo(visible(f"{place} {path} {said}"), err=True)

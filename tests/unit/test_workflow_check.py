@@ -1,0 +1,430 @@
+"""A workflow file is held against the schemas of its step types, each finding at its line and column."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.ai_steps import EXAMPLES, PLUGIN, registry_of
+
+from stepwell import cli
+from stepwell.cli import opening
+from stepwell.diagnostics import Diagnostic
+from stepwell.workflows.checking import check_workflow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Project = Callable[[Mapping[str, "str | bytes"]], Path]
+
+VIEW = registry_of(EXAMPLES).view(None)
+
+
+def found(folder: Path, text: str) -> tuple[Diagnostic, ...]:
+    (folder / "flow.yaml").write_text(textwrap.dedent(text), encoding="utf-8")
+    return check_workflow(str(folder), "flow.yaml", VIEW, str(folder)).diagnostics
+
+
+def told(folder: Path, steps: str) -> list[str]:
+    """What is found in a workflow of some steps, each in one line; its first step is on line 4."""
+    head = "workflow:\n  variables: {topic: pumps}\n  steps:\n"
+    text = f"{head}{textwrap.indent(steps, '    ')}\n  name: flow\n"
+    return [
+        f"{one.span.line}:{one.span.column} {one.severity.value}[{one.id}] {one.message} ({one.help})"
+        for one in found(folder, text)
+        if one.span is not None
+    ]
+
+
+@pytest.mark.parametrize(
+    ("steps", "findings"),
+    [
+        pytest.param(
+            "- {name: a, type: claude, prompt: Hi}",
+            [],
+            id="nothing is wrong",
+        ),
+        pytest.param(
+            "- {name: a, type: Claude, prompt: Hi, x-note: mine, role: brain, timeout_seconds: 3}",
+            [],
+            id="what every step may say, and what is one's own",
+        ),
+        pytest.param(
+            "- name: a\n  type: claud\n  prompt: Hi",
+            [
+                (
+                    "5:13 error[unknown-step-type] there is no step type `claud` in the core "
+                    "(did you mean `claude`?)"
+                ),
+            ],
+            id="a type that is not there",
+        ),
+        pytest.param(
+            "- name: a\n  type: claude\n  promt: Hi",
+            [
+                "4:7 error[missing-field] step `a` must have a field `prompt` (add a line `prompt: …`)",
+                "6:7 error[unknown-field] step `a` has no field `promt` (did you mean `prompt`?)",
+            ],
+            id="a parameter that is not there",
+        ),
+        pytest.param(
+            "- name: a\n  type: claude\n  prompt: Hi\n  condtion: x",
+            [
+                "7:7 error[unknown-field] step `a` has no field `condtion` (did you mean `condition`?)",
+            ],
+            id="a word for any step, mistyped",
+        ),
+        pytest.param(
+            '- name: a\n  type: claude\n  prompt: Hi\n  claude_options:\n    max_turns: "3"\n'
+            "    vebose: true",
+            [
+                (
+                    "8:20 error[wrong-type] `claude_options.max_turns` must be a whole number, "
+                    "and this is text (write it without quotes: 3)"
+                ),
+                ("9:9 error[unknown-field] `claude_options` has no field `vebose` (did you mean `verbose`?)"),
+            ],
+            id="parameters inside parameters",
+        ),
+        pytest.param(
+            "- name: a\n  type: claude_batch\n  tasks:\n    - {id: x, prompt: Hi}\n    - {id: y, promt: Hi}",
+            [
+                "8:19 error[unknown-field] `tasks[1]` has no field `promt` (did you mean `prompt`?)",
+            ],
+            id="parameters inside a list",
+        ),
+        pytest.param(
+            "- name: a\n  type: claude_smart\n  preset: produktion\n  prompt: Hi",
+            [
+                (
+                    "6:15 error[not-in-vocabulary] `preset` cannot be `produktion` (did you "
+                    "mean `production`?)"
+                ),
+            ],
+            id="a word of a closed list",
+        ),
+        pytest.param(
+            "- name: a\n  type: claude\n  prompt:\n    - type: sttic\n      content: Hi\n"
+            "    - type: file\n    - {type: static, contnt: Hi}",
+            [
+                "7:17 error[not-in-vocabulary] `type` cannot be `sttic` (did you mean `static`?)",
+                (
+                    "9:11 error[missing-field] this part of a prompt must have a field `path` "
+                    "(add a line `path: …`)"
+                ),
+                (
+                    "10:12 error[missing-field] this part of a prompt must have a field "
+                    "`content` (add a line `content: …`)"
+                ),
+                (
+                    "10:26 error[unknown-field] this part of a prompt has no field `contnt` "
+                    "(did you mean `content`?)"
+                ),
+            ],
+            id="parts of a prompt",
+        ),
+        pytest.param(
+            "- {name: first, type: claude, prompt: Hi}\n- name: second\n  type: claude\n  prompt:\n"
+            "    - {type: previous_response, step: frist}\n"
+            "    - {type: previous_response, step: third}\n"
+            "    - {type: static, content: 'And {{ steps.nowhere.text }}'}\n"
+            "- {name: third, type: claude, prompt: Hi}",
+            [
+                "8:43 error[unknown-reference] there is no earlier step `frist` (did you mean `first`?)",
+                "9:43 error[unknown-reference] the step `third` runs only after this one (move it up)",
+                (
+                    "10:40 error[unknown-reference] there is no earlier step `nowhere` "
+                    "(earlier steps are `first`)"
+                ),
+            ],
+            id="answers of other steps",
+        ),
+        pytest.param(
+            "- {name: a, type: claude, prompt: 'Hi {{ topik }} {{ a b }}', condition: 'x =='}",
+            [
+                (
+                    "4:43 warning[unknown-reference] `topik` is neither an earlier step nor a "
+                    "variable of the workflow (did you mean `topic`?)"
+                ),
+                (
+                    "4:55 warning[bad-expression] `a b` cannot be read: it ends before `b` (it "
+                    "stays in the prompt as it is written)"
+                ),
+                (
+                    "4:79 error[bad-expression] `x ==` cannot be read: unexpected 'end of "
+                    "template' (an expression is as in `steps.first.text`, `length(items) > 2` "
+                    "or `a == 'b' and not c`)"
+                ),
+            ],
+            id="expressions",
+        ),
+        pytest.param(
+            "- {name: a, type: test_echo, condition: {adn: [topic], not: topic, or: [topic, '2 2']}}",
+            [
+                ("4:46 error[unknown-field] a condition has no `adn` (a condition is `and`, `or` or `not`)"),
+                (
+                    "4:85 error[bad-expression] `2 2` cannot be read: it ends before `2` (an "
+                    "expression is as in `steps.first.text`, `length(items) > 2` or `a == 'b' "
+                    "and not c`)"
+                ),
+            ],
+            id="conditions made of conditions",
+        ),
+        pytest.param(
+            "- {name: a, type: test_echo}\n- {name: a, type: test_echo}",
+            [
+                (
+                    "5:14 error[duplicate-step] the workflow has two steps `a` (give each step "
+                    "a name of its own)"
+                ),
+            ],
+            id="two steps of one name",
+        ),
+        pytest.param(
+            "- name: a\n  type: claude\n  output_to_file: ../a.txt\n  prompt:\n"
+            "    - {type: file, path: /etc/passwd}\n    - {type: file, path: gone.md}\n"
+            "    - {type: file, path: '{{ topic }}.md'}",
+            [
+                (
+                    "6:23 error[unusable-path] `../a.txt` leads out of the folder (paths are "
+                    "relative to the workflow's folder, or the one of `--folder`, and stay "
+                    "inside it)"
+                ),
+                (
+                    "8:30 error[unusable-path] `/etc/passwd` is absolute, and must be relative "
+                    "to the folder (paths are relative to the workflow's folder, or the one of "
+                    "`--folder`, and stay inside it)"
+                ),
+                (
+                    "9:30 error[unusable-path] `gone.md` does not exist (paths are relative to "
+                    "the workflow's folder, or the one of `--folder`, and stay inside it)"
+                ),
+            ],
+            id="paths",
+        ),
+        pytest.param(
+            "- name: a\n  type: file_ops\n  operation: copy\n  source: [ok.txt, ../no.txt]\n"
+            "  destination: /tmp/",
+            [
+                (
+                    "7:24 error[unusable-path] `../no.txt` leads out of the folder (paths are "
+                    "relative to the workflow's folder, or the one of `--folder`, and stay "
+                    "inside it)"
+                ),
+                (
+                    "8:20 error[unusable-path] `/tmp/` is absolute, and must be relative to "
+                    "the folder (paths are relative to the workflow's folder, or the one of "
+                    "`--folder`, and stay inside it)"
+                ),
+            ],
+            id="paths of file operations",
+        ),
+        pytest.param(
+            "- name: a\n  type: test_echo\n  output_schema: {type: objekt}",
+            [
+                (
+                    "6:29 error[invalid-output-schema] `output_schema` is no schema: "
+                    "\"objekt\" is not valid under any of the schemas listed in the 'anyOf' "
+                    "keyword (it is a JSON Schema (draft 2020-12) that refers to nothing "
+                    "outside itself)"
+                ),
+            ],
+            id="an output schema that is none",
+        ),
+        pytest.param(
+            "- name: loop\n  type: while_loop\n  condition: not steps.test.ok\n"
+            "  max_iterations: 9999\n  steps:\n"
+            "    - {name: mend, type: claude, prompt: [{type: previous_response, step: test}]}\n"
+            "    - {name: test, type: gemin, prompt: Hi}\n    - {type: claude, prompt: Hi}\n"
+            "- {name: after, type: claude, prompt: '{{ steps.mend.text }}'}",
+            [
+                ("7:23 error[out-of-range] `max_iterations` must be at most 1000, and this is 9999 (None)"),
+                (
+                    "10:30 error[unknown-step-type] there is no step type `gemin` in the core "
+                    "(did you mean `gemini`?)"
+                ),
+                "11:12 error[missing-field] step must have a field `name` (add a line `name: …`)",
+            ],
+            id="steps inside a loop see each other, and later ones see them",
+        ),
+        pytest.param(
+            "- {name: set, type: set_variable, variables: {count: '{{ nowhere }}'}}\n"
+            "- {name: use, type: test_echo, value: '{{ count }} {{ variables.anything }} {{ loop.x }}'}",
+            [
+                (
+                    "4:59 warning[unknown-reference] `nowhere` is neither an earlier step nor "
+                    "a variable of the workflow (set it in `variables`, or with `--set`)"
+                ),
+            ],
+            id="variables that a step sets",
+        ),
+        pytest.param(
+            "- {name: rows, type: test_echo}\n- name: sum\n  type: data_transform\n"
+            "  input_source: previous_response:rwos.items\n  operations:\n"
+            "    - {operation: filter, condition: status == 'x' and}\n    - {operation: somr}",
+            [
+                "7:21 error[unknown-reference] there is no earlier step `rwos` (did you mean `rows`?)",
+                (
+                    "9:42 error[bad-expression] `status == 'x' and` cannot be read: unexpected "
+                    "'end of template' (an expression is as in `steps.first.text`, "
+                    "`length(items) > 2` or `a == 'b' and not c`)"
+                ),
+                (
+                    "10:23 error[not-in-vocabulary] `operations[1].operation` cannot be `somr` "
+                    "(did you mean `sort`?)"
+                ),
+            ],
+            id="data",
+        ),
+        pytest.param(
+            "- name: in\n  type: pipeline\n  pipeline:\n    name: inner\n    steps:\n"
+            "      - {name: x, type: claude, promt: Hi}",
+            [
+                "9:14 error[missing-field] step `x` must have a field `prompt` (add a line `prompt: …`)",
+                "9:37 error[unknown-field] step `x` has no field `promt` (did you mean `prompt`?)",
+            ],
+            id="a workflow inside a step",
+        ),
+        pytest.param(
+            "- {name: a, type: claude, promt: Hi, prompt: Hi}  # stepwell: ignore[unknown-step-type] no\n"
+            "- {name: b, type: nothing}  # stepwell: ignore[unknown-step-type] comes later",
+            [
+                "4:31 error[unknown-field] step `a` has no field `promt` (did you mean `prompt`?)",
+                (
+                    "5:23 error[unknown-step-type] there is no step type `nothing` in the core "
+                    "(`stepwell list` shows the steps of the registry)"
+                ),
+            ],
+            id="an error is not hidden by a comment",
+        ),
+    ],
+)
+def test_a_finding_stands_where_it_belongs(tmp_path: Path, steps: str, findings: list[str]) -> None:
+    (tmp_path / "ok.txt").touch()
+    assert told(tmp_path, steps) == findings
+
+
+def test_a_whole_file_is_read_and_told_as_any_other(tmp_path: Path) -> None:
+    assert [one.id for one in found(tmp_path, "workflow:\n  name: a\n  name: b\n")] == ["duplicate-key"]
+    without = "workflow: {name: a, steps: []}\nworkflw: 1\n"
+    assert [(one.id, one.message) for one in found(tmp_path, without)] == [
+        ("wrong-form", "`workflow.steps` must have at least 1 item, and this has 0"),
+        ("unknown-field", "workflow has no field `workflw`"),
+    ]
+    assert [one.message for one in found(tmp_path, "steps: []\n")] == [
+        "workflow must have a field `workflow`",
+        "workflow has no field `steps`",
+    ]
+    defaults = "workflow: {name: a, defaults: {claude_preset: chatt}, steps: [{name: x, type: test_echo}]}\n"
+    assert [(one.message, one.help) for one in found(tmp_path, defaults)] == [
+        ("`workflow.defaults.claude_preset` cannot be `chatt`", "did you mean `chat`?")
+    ]
+
+
+def test_a_default_is_held_to_the_type_that_it_reaches(tmp_path: Path) -> None:
+    text = """\
+        workflow:
+          name: a
+          defaults: {claude_options: {max_turns: none}}
+          steps:
+            - {name: x, type: claude, prompt: Hi}
+            - {name: y, type: test_echo}
+        """
+    (one,) = found(tmp_path, text)
+    assert one.message == "`claude_options.max_turns` must be a whole number, and this is text"
+    assert one.span is not None
+    assert (one.span.line, one.span.column) == (5, 7)
+
+
+def test_a_file_part_that_is_a_link_out_of_the_folder_is_told(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("s3cret", encoding="utf-8")
+    folder = tmp_path / "flows"
+    folder.mkdir()
+    (folder / "link.txt").symlink_to(secret)
+    assert told(folder, "- {name: a, type: claude, prompt: [{type: file, path: link.txt}]}") == [
+        (
+            "4:59 error[unusable-path] `link.txt` leads out of the folder through a link (paths are relative "
+            "to the workflow's folder, or the one of `--folder`, and stay inside it)"
+        )
+    ]
+
+
+@pytest.fixture
+def with_pack(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pack is there, as if it were installed."""
+    monkeypatch.setattr(opening, "find_plugins", lambda: (PLUGIN,))
+
+
+@pytest.mark.usefixtures("with_pack")
+def test_the_examples_of_the_pack_are_right(capsys: pytest.CaptureFixture[str]) -> None:
+    files = [str(path) for path in sorted(EXAMPLES.glob("*.yaml"))]
+    assert len(files) == 3
+    assert cli.run(["workflow", "check", *files]) == 0
+    assert capsys.readouterr().out.startswith("Checked 3 workflows: no findings in ")
+
+
+@pytest.mark.usefixtures("with_pack")
+@pytest.mark.parametrize(
+    ("form", "line"),
+    [
+        ("concise", "flow.yaml:3:35: error[unknown-field] step `a` has no field `promt`"),
+        ("github", "::error file=flow.yaml,line=3,endLine=3,col=35,endColumn=40,title=unknown-field::"),
+        ("text", "  --> flow.yaml:3:35"),
+    ],
+)
+def test_every_form_tells_the_place(
+    project: Project, capsys: pytest.CaptureFixture[str], form: str, line: str
+) -> None:
+    text = "workflow:\n  name: f\n  steps: [{name: a, type: claude, promt: Hi, prompt: Hi}]\n"
+    root = project({"flow.yaml": text})
+    file = str(root / "flow.yaml")
+    assert cli.run(["workflow", "check", file, "--project", str(root), "--format", form]) == 1
+    told = capsys.readouterr().out.splitlines()
+    assert any(one.startswith(line) for one in told), told
+
+
+@pytest.mark.usefixtures("with_pack")
+def test_a_warning_fails_where_it_is_asked_to(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    root = project({"f.yaml": "workflow: {name: f, steps: [{name: a, type: claude, prompt: '{{ b }}'}]}\n"})
+    asked = ["workflow", "check", str(root / "f.yaml"), "--project", str(root), "--format", "json"]
+    assert cli.run(asked) == 0
+    summary: dict[str, Any] = json.loads(capsys.readouterr().out)["summary"]
+    assert (summary["files"], summary["steps"], summary["warnings"]) == (1, 1, 1)
+    assert cli.run([*asked, "--fail-on", "warning"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("gone.yaml", "there is no file `gone.yaml`"),
+        ("notes.txt", "`notes.txt` is no workflow file: its name must end in .yaml, .yml or .toml"),
+    ],
+)
+def test_what_is_no_file_is_a_mistake_of_the_command_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    message: str,
+) -> None:
+    (tmp_path / "notes.txt").touch()
+    monkeypatch.chdir(tmp_path)
+    assert cli.run(["workflow", "check", name]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_without_the_pack_its_types_say_where_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor is there a project: the workflow's own folder stands for one."""
+    monkeypatch.setattr(opening, "find_plugins", tuple)
+    (tmp_path / "f.yaml").write_text("workflow: {name: f, steps: [{name: a, type: claude, prompt: Hi}]}\n")
+    monkeypatch.chdir(tmp_path)
+    assert cli.run(["workflow", "check", "f.yaml"]) == 1
+    assert "install the package that brings it: `python -m pip install stepwell-ai-steps`" in (
+        capsys.readouterr().out
+    )

@@ -1,0 +1,448 @@
+"""``stepwell workflow run``: answers, records, going on after a failure or an interrupt, and secrets."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from tests.ai_steps import EXAMPLES, PLUGIN, REPOSITORY, site
+
+from stepwell import cli
+from stepwell.cli import opening
+from stepwell.cli.workflow.run import Progress
+
+SCHEMA = json.loads((REPOSITORY / "schemas" / "output-workflow-run.schema.json").read_text(encoding="utf-8"))
+GREETING = "workflow: {name: greeting, steps: [{name: hello, type: claude, prompt: 'Hello, {{ who }}!'}]}\n"
+
+
+@pytest.fixture
+def run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, Any, str]]:
+    """A function that runs a workflow in this process, in a folder of its own that is no project.
+
+    It gives the exit code, what was written as JSON or as text, and what was told on stderr.
+    """
+    monkeypatch.setattr(opening, "find_plugins", lambda: (PLUGIN,))
+    monkeypatch.chdir(tmp_path)
+
+    def run_it(text: str, *arguments: str, form: str = "json") -> tuple[int, Any, str]:
+        if text:
+            (tmp_path / "flow.yaml").write_text(text, encoding="utf-8")
+        code = cli.run(["workflow", "run", "flow.yaml", *arguments, "--format", form])
+        told = capsys.readouterr()
+        return code, json.loads(told.out) if form == "json" and told.out else told.out, told.err
+
+    return run_it
+
+
+def answers(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The answers of a run, by step."""
+    folder = Path(record["folder"])
+    kept = (
+        json.loads((folder / one["result"]).read_text("utf-8")) for one in record["steps"] if "result" in one
+    )
+    return {one["step"]: one["answer"] for one in kept}
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder, with what it holds."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("name", ["questions", "orders", "greeting"])
+@pytest.mark.parametrize("provider", ["echo", "command:cat"])
+def test_the_examples_run_whole_without_a_network(
+    tmp_path: Path, run: Callable[..., Any], name: str, provider: str
+) -> None:
+    shutil.copytree(EXAMPLES, tmp_path, dirs_exist_ok=True)
+    text = (EXAMPLES / f"{name}.yaml").read_text(encoding="utf-8")
+    if provider != "echo":  # `cat` gives no data that fits a schema
+        text = text.replace("type: gemini_instructor", "type: test_echo  #").replace(
+            "{{ steps.score.score }}", "3"
+        )
+        text = text.replace('      prompt: "Score the draft."\n      schema:', "      value:")
+    code, record, told = run(text, "--provider", provider)
+    assert (code, told) == (0, "")
+    assert list(Draft202012Validator(SCHEMA).iter_errors(record)) == []
+    assert {one["state"] for one in record["steps"]} <= {"finished", "skipped"}
+    on_disk = json.loads(Path(record["folder"], "record.json").read_text(encoding="utf-8"))
+    assert {**on_disk, "folder": record["folder"]} == record
+    if name == "questions":
+        given = answers(record)
+        assert given["outline"]["text"] == "Outline a page about hydraulic pumps."
+        assert given["history"]["text"].startswith("user: And what comes next?\nassistant: ")
+        assert record["outputs"] == ["outputs/draft.md", "outputs/opinions/long.txt"]
+        assert [turn["content"] for turn in record["sessions"]["lesson"]][::2] == [
+            "Teach me hydraulic pumps.",
+            "And what comes next?",
+        ]
+    if name == "orders":
+        assert record["variables"]["tries"] == 3
+        assert answers(record)["greet"] == {"success": True, "data": {"greeting": "Hello, ada!"}}
+        assert record["outputs"] == ["outputs/letters/1.txt", "outputs/letters/3.txt"]
+        assert [one["state"] for one in record["steps"]][-1] == "skipped"
+
+
+def test_what_is_replayed_is_what_was_recorded(tmp_path: Path, run: Callable[..., Any]) -> None:
+    text = GREETING.replace("{{ who }}", "world")
+    provider = (
+        "name: {0}\ndescription: For tests.\nimplementation: {1}\ncapabilities: [claude]\nsettings: {2}\n"
+    )
+    folder = tmp_path / "registry.d" / "providers"
+    folder.mkdir(parents=True)
+    shouting = "{argv: [tr, a-z, A-Z]}"
+    (folder / "shout.yaml").write_text(provider.format("Shout", "command", shouting))
+    recording = "{file: kept.jsonl, mode: record, provider: Shout}"
+    (folder / "recorder.yaml").write_text(provider.format("Recorder", "replay", recording))
+    code, recorded, _ = run(text, "--provider", "recorder")
+    assert code == 0
+    (folder / "shout.yaml").unlink()
+    code, replayed, _ = run(text, "--provider", "replay:kept.jsonl")
+    assert code == 0
+    told = [answers(one)["hello"]["text"] for one in (recorded, replayed)]
+    assert told == ["HELLO, WORLD!", "HELLO, WORLD!"]
+    code, failed, _ = run(text.replace("world", "you"), "--provider", "replay:kept.jsonl")
+    assert code == 1
+    assert "kept.jsonl holds no answer to this request" in failed["fault"]
+
+
+def test_a_run_is_told_in_words(tmp_path: Path, run: Callable[..., Any]) -> None:
+    code, told, _ = run(GREETING, "--provider", "echo", "--set", "who=you", form="text")
+    (name,) = os.listdir(tmp_path / ".stepwell" / "runs")
+    *lines, last = told.splitlines()
+    assert code == 0
+    assert lines == ["hello  finished  Hello, you!"]
+    assert last.startswith(f"Run {name} of `greeting` finished in ")
+    assert last.endswith(f" s: .stepwell/runs/{name}")
+
+
+def test_variables_are_set_as_json_or_text(run: Callable[..., Any]) -> None:
+    steps = "[{name: x, type: test_echo, value: '{{ a }}'}]"
+    text = f"workflow: {{name: f, variables: {{a: 1, b: 2}}, steps: {steps}}}\n"
+    code, record, _ = run(text, "--provider", "echo", "--set", "a=[1, 2]", "--set", "b=no json")
+    assert (code, record["variables"], answers(record)["x"]) == (0, {"a": [1, 2], "b": "no json"}, [1, 2])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--provider", "Gemnii"], "there is no provider `Gemnii` in the core (did you mean `Gemini`?)"),
+        (["--provider", "command"], "the provider `command` needs a definition, or write `command:PROGRAM`"),
+        (["--provider", "command:"], "the provider `command:` cannot be used: "),
+        (["--set", "novalue"], "`--set novalue` says no value: write NAME=VALUE"),
+        (["--set", "b=1"], "the workflow has no variable `b` (it has `count`)"),
+        (["--set", "coutn=1"], "the workflow has no variable `coutn` (did you mean `count`?)"),
+        (["--resume", "last"], "there is no run `last` to go on with: there are no runs of `f`"),
+        (["--workspace", "nobody"], "unknown workspace: nobody"),
+        (["--folder", "nowhere"], "Directory 'nowhere' does not exist"),
+    ],
+)
+def test_a_mistake_on_the_command_line_runs_nothing(
+    tmp_path: Path, run: Callable[..., Any], arguments: list[str], message: str
+) -> None:
+    text = "workflow: {name: f, variables: {count: 1}, steps: [{name: x, type: test_echo}]}\n"
+    code, told, error = run(text, *arguments)
+    assert (code, told) == (2, "")
+    assert message in error
+    assert not (tmp_path / ".stepwell").exists()
+
+
+def test_a_workflow_with_an_error_is_not_run(tmp_path: Path, run: Callable[..., Any]) -> None:
+    code, told, error = run(GREETING.replace("prompt", "promt"), "--provider", "echo")
+    assert (code, told) == (1, "")
+    assert "error[unknown-field]: step `hello` has no field `promt`" in error
+    assert not (tmp_path / ".stepwell").exists()
+
+
+FAILS_ONCE = """\
+workflow:
+  name: flow
+  variables: {tries: 0}
+  steps:
+    - {name: first, type: set_variable, variables: {tries: "{{ tries + 1 }}"}}
+    - {name: talk, type: claude_session, session_config: {session_name: s}, prompt: Hello}
+    - {name: second, type: file_ops, operation: validate, files: [ready.txt]}
+    - {name: third, type: test_echo, value: "{{ tries }} and {{ steps.talk.text }}"}
+"""
+
+
+def test_a_failed_run_goes_on_where_it_failed(tmp_path: Path, run: Callable[..., Any]) -> None:
+    code, failed, _ = run(FAILS_ONCE, "--provider", "echo")
+    assert (code, failed["state"], failed["fault"]) == (
+        1,
+        "failed",
+        "step `second`: `ready.txt` does not exist",
+    )
+    assert [one["state"] for one in failed["steps"]] == ["finished", "finished", "failed"]
+    (tmp_path / "ready.txt").touch()
+    code, record, _ = run("", "--provider", "echo", "--resume", "last")
+    assert (code, record["state"], record["run"], record["resumed"]) == (0, "finished", failed["run"], 1)
+    assert [one.get("reused", False) for one in record["steps"]] == [True, True, False, False]
+    assert answers(record)["third"] == "1 and Hello"
+    assert record["sessions"] == failed["sessions"]
+    assert list(Draft202012Validator(SCHEMA).iter_errors(record)) == []
+    assert len(list((tmp_path / ".stepwell" / "runs").iterdir())) == 1
+
+
+def test_a_changed_step_is_run_again_with_all_after_it(tmp_path: Path, run: Callable[..., Any]) -> None:
+    run(FAILS_ONCE, "--provider", "echo")
+    (tmp_path / "ready.txt").touch()
+    code, record, _ = run(FAILS_ONCE.replace("Hello}", "Bye}"), "--provider", "echo", "--resume", "last")
+    assert code == 0
+    assert [one.get("reused", False) for one in record["steps"]] == [True, False, False, False]
+    assert answers(record)["third"] == "1 and Bye"
+
+
+def test_a_run_that_is_not_there_is_told_with_the_nearest(run: Callable[..., Any]) -> None:
+    _, record, _ = run(GREETING.replace("{{ who }}", "x"), "--provider", "echo")
+    code, _, error = run("", "--provider", "echo", "--resume", record["run"][:-1] + "_")
+    assert code == 2
+    assert f"did you mean `{record['run']}`?" in error
+    other = "workflow: {name: other, steps: [{name: x, type: test_echo}]}\n"
+    code, _, error = run(other, "--provider", "echo", "--resume", record["run"])
+    assert (code, "it is a run of `greeting`" in error) == (2, True)
+    code, _, error = run("", "--provider", "echo", "--resume", "last")
+    assert (code, "there are no runs of `other`" in error) == (2, True)
+
+
+def test_a_step_that_may_fail_lets_the_others_go_on(run: Callable[..., Any]) -> None:
+    text = """\
+workflow:
+  name: flow
+  steps:
+    - {name: a, type: file_ops, operation: delete, path: gone.txt, continue_on_error: true}
+    - {name: b, type: test_echo, value: "{{ steps.a.success }}: {{ steps.a.error }}"}
+    - {name: c, type: test_echo, value: {n: x}, output_schema: {properties: {n: {type: integer}}}}
+"""
+    code, record, _ = run(text, "--provider", "echo")
+    assert code == 1
+    assert [one["state"] for one in record["steps"]] == ["failed", "finished", "failed"]
+    assert answers(record)["b"] == "false: `gone.txt` does not exist"
+    assert record["fault"] == (
+        'step `c`: its answer does not fit `output_schema`: ["n"]: "x" is not of type "integer"'
+    )
+
+
+def test_a_step_and_a_workflow_end_in_time(run: Callable[..., Any]) -> None:
+    slow = "workflow: {name: f, LIMIT steps: [{name: a, type: claude, prompt: x STEP}]}\n"
+    one = slow.replace("LIMIT", "").replace(" STEP", ", timeout_seconds: 0.2")
+    code, record, _ = run(one, "--provider", "command:sleep 30")
+    assert (code, record["fault"]) == (1, "step `a`: it took longer than 0.2 s")
+    whole = slow.replace("LIMIT", "resource_limits: {max_execution_time_s: 0.2},").replace(" STEP", "")
+    code, record, _ = run(whole, "--provider", "command:sleep 30")
+    assert (code, record["fault"]) == (1, "the workflow took longer than 0.2 s")
+
+
+def test_nothing_outside_the_run_is_touched(tmp_path: Path, run: Callable[..., Any]) -> None:
+    (tmp_path / "a.txt").write_text("mine", encoding="utf-8")
+    (tmp_path / "link").symlink_to(tmp_path)
+    text = """\
+workflow:
+  name: flow
+  variables: {where: "../../../../a.txt"}
+  steps:
+    - {name: a, type: test_echo, value: theirs, output_to_file: a.txt}
+    - {name: b, type: test_echo, value: theirs, output_to_file: "{{ where }}", continue_on_error: true}
+    - {name: c, type: claude, prompt: [{type: file, path: "{{ where }}"}], continue_on_error: true}
+"""
+    before = files(tmp_path)
+    code, record, _ = run(text, "--provider", "echo")
+    assert code == 0
+    after = {path: content for path, content in files(tmp_path).items() if not path.startswith(".stepwell/")}
+    assert after == {**before, "flow.yaml": text.encode()}
+    assert Path(record["folder"], "outputs", "a.txt").read_text(encoding="utf-8") == "theirs"
+    assert [one.get("fault") for one in record["steps"]] == [
+        None,
+        "`../../../../a.txt` leads out of the folder",
+        "a part of its prompt cannot be had: `../../../../a.txt` leads out of the folder",
+    ]
+    assert (tmp_path / ".stepwell" / ".gitignore").read_text() == "*\n"
+    assert Path(record["folder"]).stat().st_mode & 0o077 == 0
+
+
+def test_no_secret_is_in_the_record(
+    tmp_path: Path, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = "sk-ant-" + "a1B2" * 8
+    monkeypatch.setenv("MODEL_KEY", secret)
+    folder = tmp_path / "registry.d" / "providers"
+    folder.mkdir(parents=True)
+    (folder / "leaky.yaml").write_text(
+        "name: Leaky\ndescription: Tells its key.\nimplementation: command\ncapabilities: [claude]\n"
+        "settings: {argv: [sh, -c, 'echo key $API_KEY; echo $API_KEY >&2']}\n"
+        "secrets: {API_KEY: env:MODEL_KEY}\n"
+    )
+    text = GREETING.replace("{{ who }}", "x").replace("}]", ", output_to_file: a.txt}]")
+    code, record, told = run(text, "--provider", "leaky")
+    assert code == 0
+    assert secret not in json.dumps(record) + told
+    for path, content in files(tmp_path / ".stepwell").items():
+        assert secret.encode() not in content, path
+
+
+def test_a_cached_answer_is_that_of_an_earlier_run(run: Callable[..., Any]) -> None:
+    retry = "{max_retries: 0, fallback_action: cached_response}"
+    step = f"{{name: a, type: claude_robust, prompt: Hi, retry_config: {retry}}}"
+    text = f"workflow: {{name: f, steps: [{step}]}}\n"
+    code, record, _ = run(text, "--provider", "command:false")
+    assert (code, answers(record)["a"]["degraded"]) == (0, True)
+    run(text, "--provider", "echo")
+    code, record, _ = run(text, "--provider", "command:false")
+    assert (code, answers(record)["a"]["text"], answers(record)["a"]["cached"]) == (0, "Hi", True)
+
+
+def test_a_conversation_goes_on_in_a_later_run(run: Callable[..., Any]) -> None:
+    config = "{session_name: s, continue_on_restart: true}"
+    step = f"{{name: a, type: claude_session, prompt: Hi, session_config: {config}}}"
+    text = f"workflow: {{name: f, steps: [{step}]}}\n"
+    turns = [answers(run(text, "--provider", "echo")[1])["a"]["turns"] for _ in range(3)]
+    assert turns == [1, 2, 3]
+
+
+WAITS = """\
+workflow:
+  name: flow
+  steps:
+    - {name: first, type: test_echo, value: done}
+    - {name: second, type: claude, prompt: Hi}
+    - {name: third, type: test_echo, value: "{{ steps.second.text }}"}
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "exit_code", "state"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGKILL, -9, "running")]
+)
+def test_a_run_that_is_stopped_goes_on(
+    tmp_path: Path, environment: Mapping[str, str], number: signal.Signals, exit_code: int, state: str
+) -> None:
+    (tmp_path / "flow.yaml").write_text(WAITS, encoding="utf-8")
+    waiting = tmp_path / "waiting"
+    program = f"sh -c 'touch {waiting}; exec sleep 60'"
+    command = [sys.executable, "-m", "stepwell", "workflow", "run", "flow.yaml", "--provider"]
+    where = {**environment, "PYTHONPATH": str(site(tmp_path / "site"))}
+    with subprocess.Popen(
+        [*command, f"command:{program}"],
+        cwd=tmp_path,
+        env=where,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as running:
+        ends = time.monotonic() + 60
+        while not waiting.exists() and time.monotonic() < ends and running.poll() is None:
+            time.sleep(0.02)
+        assert waiting.exists(), running.communicate(timeout=10)
+        running.send_signal(number)
+        told, _ = running.communicate(timeout=60)
+    assert running.returncode == exit_code, told.decode()
+    (record,) = (tmp_path / ".stepwell" / "runs").glob("*/record.json")
+    assert json.loads(record.read_text(encoding="utf-8"))["state"] == state
+    done = subprocess.run(
+        [*command, "echo", "--resume", "last"],
+        cwd=tmp_path,
+        env=where,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[:3] == [
+        "first   finished before  done",
+        "second  finished         Hi",
+        "third   finished         Hi",
+    ]
+
+
+OWN_TYPE = """\
+name: Shout
+description: Say something loudly, perhaps after other steps.
+aliases: [shout]
+implementation: src/shouting.py:shout
+parameters:
+  type: object
+  required: [said]
+  additionalProperties: false
+  properties:
+    said: {type: [string, array], x-holds: prompt}
+    before: {type: array, x-holds: steps}
+    times: {type: integer, x-default: shout_times}
+    note: {type: string}
+"""
+OWN_CODE = """\
+from stepwell.workflows import Flow, compose, nested, run_steps
+
+async def shout(parameters, context):
+    flow = Flow.of(context.values)
+    await run_steps(parameters.get("before", ()), flow.inner(""), nested(context))
+    said = compose(parameters["said"], flow, context.folder).text
+    return {"text": said.upper() * parameters.get("times", 1), "note": parameters.get("note")}
+"""
+
+
+def test_a_type_of_ones_own_has_prompts_steps_and_expressions(
+    tmp_path: Path, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "find_plugins", tuple)
+    for path, text in {
+        "stepwell.toml": "",
+        "registry.d/steps/shout.yaml": OWN_TYPE,
+        "src/shouting.py": OWN_CODE,
+        "hello.txt": "hello {NAME}",
+    }.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text, encoding="utf-8")
+    workflow = """\
+workflow:
+  name: loud
+  variables: {name: ada}
+  steps:
+    - name: outer
+      type: Shout
+      note: "for {{ name }}"
+      before:
+        - {name: inner, type: shout, said: "{{ name }}"}
+      said: [{type: file, path: hello.txt, variables: {NAME: "{{ name }}"}}]
+    - {name: after, type: shout, said: "{{ steps.outer.note }}", times: 2}
+"""
+    code, record, told = run(workflow)
+    assert (code, told) == (0, "")
+    assert answers(record)["outer"] == {"text": "HELLO ADA", "note": "for ada"}
+    assert answers(record)["after"]["text"] == "FOR ADAFOR ADA"
+    code, _, told = run(workflow.replace("type: shout, said:", "type: shout, siad:"))
+    assert code == 1
+    assert "error[unknown-field]: step `inner` has no field `siad`" in told
+
+
+def test_progress_is_one_line_for_each_step(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress(3, shown=True)
+    for word, path, more in (
+        ("reuse", "a", {}),
+        ("start", "b", {}),
+        ("start", "b[0].c", {}),
+        ("end", "b[0].c", {}),
+        ("fail", "b", {"fault": "no\x1bway"}),
+        ("skip", "d", {}),
+    ):
+        progress.tell(word, path, more)
+    Progress(3, shown=False).tell("start", "a", {})
+    assert capsys.readouterr().err.splitlines() == [
+        "[1/3] a was done before",
+        "[2/3] b runs",
+        "[2/3] b[0].c runs",
+        "[2/3] b[0].c is done",
+        "[2/3] b fails: no\\x1bway",
+        "[3/3] d is skipped",
+    ]
