@@ -51,7 +51,10 @@ _SHOWN = 10
 @click.option("--dry-run", is_flag=True, help="Show the plan and the proof, and write nothing.")
 @click.option("--force", is_flag=True, help="Overwrite files that hold something else.")
 @click.option(
-    "-w", "--workspace", metavar="ID", help="Whose LOCAL_STEPS and STEP_OVERRIDES, else their developer_id; who gets pipelines, else the core."
+    "-w",
+    "--workspace",
+    metavar="ID",
+    help="Whose LOCAL_STEPS and STEP_OVERRIDES, else their developer_id; who gets pipelines.",
 )
 @click.option(
     "--into",
