@@ -801,7 +801,8 @@ GIVES = "interface: {outputs: {scores: {type: processing_output}}}"
             {**core("Scoring", GIVES.replace("scores", "points")), **core("Rating"), **PIPELINE},
             (
                 BROKEN + "unknown-output [nightly.yaml:1 > nightly.yaml:5] the "
-                "pipeline `Nightly`: `score` has no output `scores`: the step `Scoring` gives none of that name"
+                "pipeline `Nightly`: `score` has no output `scores`: the step `Scoring` gives none of that "
+                "name"
             ),
         ),
         (
@@ -823,8 +824,8 @@ GIVES = "interface: {outputs: {scores: {type: processing_output}}}"
             "the pipeline is gone",
             {**core("Scoring", GIVES), **core("Rating")},
             (
-                "breaking pipelines pipeline-gone:Nightly [nightly.yaml:1 > -] the pipeline `Nightly` is gone, "
-                "so whoever runs or extends it by that name fails"
+                "breaking pipelines pipeline-gone:Nightly [nightly.yaml:1 > -] the pipeline `Nightly` is "
+                "gone, so whoever runs or extends it by that name fails"
             ),
         ),
     ],
