@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from stepwell.graph.nodes import Edge, Node
 from stepwell.model import StepDefinition
+from stepwell.shown import in_notebook
 
 if TYPE_CHECKING:
     from stepwell.graph.linking import Among, Sees
@@ -39,6 +40,7 @@ class Pipeline:
     nodes: Mapping[str, Node] = field(default_factory=lambda: MappingProxyType({}))
     workspace: str | None = None
     extensions: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    _levels: tuple[tuple[str, ...], ...] | None = field(default=None, init=False, compare=False, repr=False)
 
     @classmethod
     def from_view(cls, view: Sees, name: str, among: Among | None = None) -> Pipeline:
@@ -59,6 +61,14 @@ class Pipeline:
         from stepwell.graph.linking import Among, definition_of, link
 
         return link(view, definition_of(view, name), among or Among()).pipeline
+
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, Any]:
+        return in_notebook(self, include, exclude)
+
+    def _repr_html_(self) -> str:
+        return str(in_notebook(self)["text/html"])
 
     @property
     def edges(self) -> Iterator[Edge]:
@@ -81,7 +91,9 @@ class Pipeline:
         """
         from stepwell.graph.ordering import levels_of
 
-        return levels_of(self)
+        if self._levels is None:  # worked out once, when first asked for
+            object.__setattr__(self, "_levels", levels_of(self))
+        return self._levels or ()
 
     @property
     def order(self) -> tuple[str, ...]:

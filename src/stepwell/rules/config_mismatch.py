@@ -43,14 +43,14 @@ from typing import Any, Final
 
 from stepwell import refusals
 from stepwell.diagnostics import Severity
-from stepwell.documents import Document, Pointer
+from stepwell.documents import Document, Pointer, thaw
 from stepwell.documents.document import TextMap
 from stepwell.graph import Node, Stated
 from stepwell.graph.filling import fill, parameters_in
 from stepwell.model import StepDefinition
 from stepwell.rules.pipeline_scope import PipelineScope
 from stepwell.rules.rule import Finding
-from stepwell.schema import InvalidSchema, compiled, expanded
+from stepwell.schema import Compiled, InvalidSchema, compiled, expanded
 
 ID: Final = "config-mismatch"
 SEVERITY: Final = Severity.ERROR
@@ -73,8 +73,8 @@ def check(scope: PipelineScope) -> Iterator[Finding]:
             config = {key: one for key, one in config.items() if key not in open_keys}
             required = [key for key in schema.get("required", ()) if key not in open_keys]
             schema = {**schema, "required": required}
-            decide = compiled(schema).fits
-        if decide(dict(config)):
+            decide = compiled(schema)
+        if decide.fits(thaw(config)):
             continue
         yield from _explained(scope, node, schema, config)
 
@@ -122,11 +122,11 @@ def _alone(stated: Stated) -> Document:
 
 
 @lru_cache(maxsize=4096)
-def _schema_of(step: StepDefinition) -> tuple[Mapping[str, Any], Callable[[Any], bool]] | None:
+def _schema_of(step: StepDefinition) -> tuple[Mapping[str, Any], Compiled] | None:
     if step.parameters is None:
         return None
     try:
         schema = expanded(step.parameters)
-        return MappingProxyType(schema), compiled(schema).fits
+        return MappingProxyType(schema), compiled(schema)
     except InvalidSchema:
         return None
