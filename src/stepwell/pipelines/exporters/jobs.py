@@ -1,0 +1,289 @@
+"""What each step of a pipeline is started with, as its interface and its configuration say it.
+
+Exporters write a job in the words of one system or another; what is in it is worked out here, once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from types import MappingProxyType
+from typing import Any, Final, final
+
+from stepwell.diagnostics import Checked, Diagnostic, Severity
+from stepwell.model import StepDefinition
+from stepwell.pipelines.graph import Node, OutputOf, Pipeline
+from stepwell.pipelines.parameters import parameter_of
+
+__all__ = ["Input", "Job", "Output", "Parameter", "Text", "cannot", "jobs_of", "written"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A value that a run sets: a parameter of the pipeline.
+
+    Args:
+        name: which one.
+    """
+
+    name: str
+
+
+Text = str | Parameter
+"""What stands on a command line or in the environment: a text that is known, or one that a run sets."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One input of a job.
+
+    Args:
+        name: its name in the interface.
+        path: where the container finds it; ``None`` for what is no file.
+        channels: the folders below the path that are handed over one by one; none for the whole.
+        required: whether the step cannot run without it.
+        source: the output that feeds it; ``None`` for what comes from outside the pipeline.
+    """
+
+    name: str
+    path: str | None
+    channels: tuple[str, ...]
+    required: bool
+    source: OutputOf | None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One output of a job.
+
+    Args:
+        name: its name in the interface.
+        path: where the container leaves it; ``None`` for what is no file.
+        property_path: the property of a SageMaker step that leads to it; empty where none is stated.
+    """
+
+    name: str
+    path: str | None
+    property_path: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One step of a pipeline, ready to be written down.
+
+    Args:
+        node: the step as the pipeline names it.
+        definition: the step as its view serves it.
+        arguments: each flag of its script with its value, in the order in which they are handed over.
+        environment: each variable that the configuration sets, by name.
+        inputs: what it takes, by name.
+        outputs: what it gives, by name.
+    """
+
+    node: Node
+    definition: StepDefinition
+    arguments: tuple[tuple[str, Text], ...]
+    environment: Mapping[str, Text]
+    inputs: Mapping[str, Input]
+    outputs: Mapping[str, Output]
+
+    @property
+    def id(self) -> str:
+        """What the pipeline calls it."""
+        return self.node.id
+
+    @property
+    def entry_point(self) -> str | None:
+        """The script that the container starts."""
+        return (self.definition.interface or _NOTHING).get("entry_point")
+
+    def setting(self, *names: str) -> Any:
+        """What it runs on: the configuration says it, or else ``compute`` in the interface.
+
+        Args:
+            names: what the setting is called, the first one that is stated counts.
+
+        Returns:
+            The value, a ``Parameter`` where a run sets it; ``None`` where nobody says it.
+        """
+        compute = (self.definition.interface or _NOTHING).get("compute") or _NOTHING
+        for said in (self.node.config, compute):
+            for name in names:
+                if said.get(name) is not None:
+                    found = parameter_of(said[name])
+                    return said[name] if found is None else Parameter(found)
+        return None
+
+
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+def jobs_of(pipeline: Pipeline) -> Checked[tuple[Job, ...]]:
+    """What every step of a pipeline is started with, each after those that it needs.
+
+    Args:
+        pipeline: a graph whose inputs are connected.
+
+    Returns:
+        The jobs, and an error for everything because of which there is none, or not a whole one.
+    """
+    found: list[Diagnostic] = []
+    order = _order(pipeline, found)
+    jobs = tuple(job for one in order if (job := _job(pipeline, pipeline.nodes[one], found)) is not None)
+    return Checked(jobs, tuple(found))
+
+
+def written(value: Any) -> str:
+    """A value as a command line or the environment has it: text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(_plain(value), ensure_ascii=False)
+
+
+def cannot(node: Node, why: str, help_text: str | None = None) -> Diagnostic:
+    """That a step cannot be exported, at the line that names it.
+
+    Args:
+        node: the step.
+        why: what is the matter, in words that follow the step's id.
+        help_text: what to do about it.
+    """
+    return Diagnostic("cannot-export", Severity.ERROR, f"`{node.id}` {why}", node.place, help_text)
+
+
+def _order(pipeline: Pipeline, found: list[Diagnostic]) -> tuple[str, ...]:
+    """The ids, each after what it needs and otherwise as stated."""
+    nodes = pipeline.nodes
+    for node in nodes.values():
+        for needed in node.needs:
+            if needed not in nodes:
+                found.append(cannot(node, f"needs `{needed}`, which the pipeline does not have"))
+    place = {one: number for number, one in enumerate(nodes)}
+    sorter = TopologicalSorter({one: [n for n in nodes[one].needs if n in nodes] for one in nodes})
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        first = nodes[error.args[1][0]]
+        shown = " -> ".join(reversed(error.args[1]))
+        found.append(cannot(first, f"needs itself: {shown}", "`stepwell pipeline check` tells every edge"))
+        return ()
+    order: list[str] = []
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready(), key=place.__getitem__)
+        order += ready
+        sorter.done(*ready)
+    return tuple(order)
+
+
+def _job(pipeline: Pipeline, node: Node, found: list[Diagnostic]) -> Job | None:
+    definition = node.definition
+    if definition is None:
+        found.append(cannot(node, f"is a `{node.step}`, and there is no such step"))
+        return None
+    interface = definition.interface
+    if interface is None:
+        help_text = "say in its `interface` what goes in, what comes out and what its script needs"
+        found.append(cannot(node, f"is a `{definition.name}`, which has no interface", help_text))
+        return None
+    inputs = {
+        name: Input(
+            name,
+            one.get("path"),
+            tuple(one.get("channels", ())),
+            one.get("required", True),
+            node.inputs.get(name),
+        )
+        for name, one in interface.get("inputs", {}).items()
+    }
+    outputs = {
+        name: Output(name, one.get("path"), one.get("property_path", ""))
+        for name, one in interface.get("outputs", {}).items()
+    }
+    for name, source in node.inputs.items():
+        if name not in inputs:
+            found.append(cannot(node, f"connects `{name}`, and `{definition.name}` has no such input"))
+        given = pipeline.nodes.get(source.node)
+        gives = given and given.definition and given.definition.interface
+        if gives and source.output not in gives.get("outputs", {}):
+            found.append(cannot(node, f"reads `{source}`, and `{source.node}` has no such output"))
+    return Job(
+        node,
+        definition,
+        tuple(_arguments(pipeline, node, interface, found)),
+        MappingProxyType(dict(_environment(pipeline, node, interface, found))),
+        MappingProxyType(inputs),
+        MappingProxyType(outputs),
+    )
+
+
+def _arguments(
+    pipeline: Pipeline, node: Node, interface: Mapping[str, Any], found: list[Diagnostic]
+) -> Iterator[tuple[str, Text]]:
+    """The flags and their values: those that the job hands over first, then the others."""
+    told: set[str] = set()
+    for one in interface.get("job_arguments", ()):
+        flag = one.get("flag")
+        value = _configured(pipeline, node, (one.get("source") or str(flag).lstrip("-"),), found)
+        if flag and value is not None:
+            told.add(flag)
+            yield flag, value
+    for name, one in interface.get("arguments", {}).items():
+        flag = one.get("flag") or (name if name.startswith("-") else f"--{name}")
+        if flag in told:
+            continue
+        source = one.get("source") or name.lstrip("-")
+        value = _configured(pipeline, node, (source, source.replace("-", "_")), found)
+        if value is not None:
+            yield flag, value
+        elif one.get("required", False) and one.get("default") is None:
+            help_text = f"`config` has no `{source}`" + (
+                f", and no job type is named as in `{node.step}:training`" if source == "job_type" else ""
+            )
+            found.append(cannot(node, f"needs a value for the argument `{flag}`", help_text))
+
+
+def _environment(
+    pipeline: Pipeline, node: Node, interface: Mapping[str, Any], found: list[Diagnostic]
+) -> Iterator[tuple[str, Text]]:
+    said = interface.get("env", _NOTHING)
+    required = said.get("required", ())
+    for name in dict.fromkeys((*required, *said.get("optional", {}))):
+        value = _configured(pipeline, node, (name, name.lower()), found)
+        if value is not None:
+            yield name, value
+        elif name in required:
+            found.append(
+                cannot(node, f"needs the environment variable `{name}`", f"`config` has no `{name.lower()}`")
+            )
+
+
+def _configured(
+    pipeline: Pipeline, node: Node, names: tuple[str, ...], found: list[Diagnostic]
+) -> Text | None:
+    """What the configuration says under the first of some names; ``None`` where it says nothing."""
+    for name in names:
+        if name == "job_type" and node.job_type is not None:
+            return node.job_type
+        value = node.config.get(name)
+        if value is not None:
+            parameter = parameter_of(value)
+            if parameter is None:
+                return written(value)
+            if parameter not in pipeline.parameters:
+                found.append(
+                    cannot(node, f"asks for the parameter `{parameter}`, which the pipeline does not have")
+                )
+            return Parameter(parameter)
+    return None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    return value
