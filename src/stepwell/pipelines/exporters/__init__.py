@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Final, Protocol
 
 from stepwell.diagnostics import Checked
-from stepwell.pipelines.graph import Pipeline
+from stepwell.graph import Pipeline
 
 __all__ = ["EXPORTERS", "GROUP", "Exporter", "exporter_names", "find_exporter"]
 

@@ -11,16 +11,17 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, final
 
-from stepwell.diagnostics import Checked, Diagnostic
+from stepwell.diagnostics import Checked, Diagnostic, Severity
 from stepwell.documents.writing import to_yaml
+from stepwell.graph import OutputOf, Pipeline
 from stepwell.naming import snake_case
 from stepwell.pipelines.exporters.jobs import Job, Parameter, Text, cannot, jobs_of, written
-from stepwell.pipelines.graph import Pipeline
 
 __all__ = ["export"]
 
 _CODE: Final = "/opt/ml/code"
 _OPENS: Final = "{{"
+_WHY: Final = "Argo takes `{{` for an expression of its own"
 _PREFIX: Final = 57  # a name has 63 characters at most (RFC 1123), and Argo adds five to the prefix
 _NOT_DASHED: Final = re.compile(r"[^A-Za-z0-9]+")
 _ARTIFACT: Final = re.compile(r"[-A-Za-z0-9_]{1,63}")
@@ -60,7 +61,10 @@ class _Workflow:
         for name, default in pipeline.parameters.items():
             self._asked[name] = {"name": name}
             if default is not None:
-                self._asked[name]["value"] = written(default)
+                self._asked[name]["value"] = value = written(default)
+                if _OPENS in value:
+                    why = f"the parameter `{name}` has the default `{_short(value)}`, and {_WHY}"
+                    found.append(Diagnostic("cannot-export", Severity.ERROR, why))
 
     def written(self) -> Checked[str]:
         """The whole of it."""
@@ -100,7 +104,7 @@ class _Workflow:
                 "from": f"{{{{tasks.{self._tasks[one.source.node]}.outputs.artifacts.{one.source.output}}}}}",
             }
             for one in job.inputs.values()
-            if one.source is not None and one.source.node in self._tasks
+            if isinstance(one.source, OutputOf) and one.source.node in self._tasks
         ]
         if handed:
             task["arguments"] = {"artifacts": handed}
@@ -121,7 +125,8 @@ class _Workflow:
         script = job.entry_point
         if script is None:
             help_text = "a container needs an `entry_point` in the step's interface"
-            self._found.append(cannot(job.node, "runs no script, and Argo has nothing else to run", help_text))
+            why = "runs no script, and Argo has nothing else to run"
+            self._found.append(cannot(job.node, why, help_text))
             return template
         code = self._ask("code-folder", "The folder of the scripts in the images.", _CODE)
         arguments = [part for flag, value in job.arguments for part in (flag, value)]
@@ -147,13 +152,14 @@ class _Workflow:
                 continue
             name = self._artifact(job, one.name)
             artifact: dict[str, Any] = {"name": name, "path": self._text(job, one.path)}
-            if one.source is None:
-                said = f"Where `{one.name}` of `{job.id}` lies in the artifact repository."
-                artifact["s3"] = {"key": self._ask(f"input-{self._tasks[job.id]}-{name}", said)}
+            if isinstance(one.source, Parameter):
+                artifact["s3"] = {"key": self._text(job, one.source)}
+            elif one.source is None:
+                self._found.append(cannot(job.node, f"needs the input `{one.name}`, and nothing feeds it"))
             yield artifact
 
     def _outputs(self, job: Job) -> Iterator[dict[str, Any]]:
-        read = {str(one.source) for other in self._jobs for one in other.inputs.values() if one.source}
+        read = {str(one.source) for other in self._jobs for one in other.inputs.values()}
         for one in job.outputs.values():
             if one.path is not None:
                 yield {"name": self._artifact(job, one.name), "path": self._text(job, one.path)}
@@ -186,10 +192,13 @@ class _Workflow:
         if isinstance(text, Parameter):
             return f"{{{{workflow.parameters.{text.name}}}}}"
         if _OPENS in text:
-            shown = text if len(text) <= 40 else f"{text[:40]}..."
-            why = f"has the text `{shown}`, and Argo takes `{{{{` for an expression of its own"
-            self._found.append(cannot(job.node, why, "Argo cannot write it plainly; leave it out"))
+            why = f"has the text `{_short(text)}`, and {_WHY}"
+            self._found.append(cannot(job.node, why, "Argo has no way to write it plainly; leave it out"))
         return text
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:40]}..."
 
 
 def _dashed(name: str) -> str:

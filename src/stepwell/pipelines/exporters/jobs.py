@@ -8,16 +8,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from graphlib import CycleError, TopologicalSorter
 from types import MappingProxyType
 from typing import Any, Final, final
 
 from stepwell.diagnostics import Checked, Diagnostic, Severity
+from stepwell.errors import PipelineError
+from stepwell.graph import Node, OutputOf, Pipeline
+from stepwell.graph.filling import parameter_named
 from stepwell.model import StepDefinition
-from stepwell.pipelines.graph import Node, OutputOf, Pipeline
-from stepwell.pipelines.parameters import parameter_of
 
-__all__ = ["Input", "Job", "Output", "Parameter", "Text", "cannot", "jobs_of", "written"]
+__all__ = ["Input", "Job", "Output", "Parameter", "Text", "cannot", "jobs_of", "texts_of", "written"]
 
 
 @final
@@ -43,17 +43,19 @@ class Input:
 
     Args:
         name: its name in the interface.
+        type: what kind of thing it is; empty where the interface does not say.
         path: where the container finds it; ``None`` for what is no file.
         channels: the folders below the path that are handed over one by one; none for the whole.
         required: whether the step cannot run without it.
-        source: the output that feeds it; ``None`` for what comes from outside the pipeline.
+        source: the output that feeds it, or the parameter that says where it lies; ``None`` for neither.
     """
 
     name: str
+    type: str
     path: str | None
     channels: tuple[str, ...]
     required: bool
-    source: OutputOf | None
+    source: OutputOf | Parameter | None
 
 
 @final
@@ -116,8 +118,8 @@ class Job:
         for said in (self.node.config, compute):
             for name in names:
                 if said.get(name) is not None:
-                    found = parameter_of(said[name])
-                    return said[name] if found is None else Parameter(found)
+                    parameter = parameter_named(said[name])
+                    return _plain(said[name]) if parameter is None else Parameter(parameter)
         return None
 
 
@@ -133,8 +135,18 @@ def jobs_of(pipeline: Pipeline) -> Checked[tuple[Job, ...]]:
     Returns:
         The jobs, and an error for everything because of which there is none, or not a whole one.
     """
-    found: list[Diagnostic] = []
-    order = _order(pipeline, found)
+    found = [
+        cannot(node, f"needs `{needed}`, which the pipeline does not have")
+        for node in pipeline.nodes.values()
+        for needed in node.needs
+        if needed not in pipeline.nodes
+    ]
+    try:
+        order = pipeline.order
+    except PipelineError as error:
+        place = next(iter(pipeline.nodes.values())).place
+        found.append(Diagnostic("cannot-export", Severity.ERROR, str(error), place))
+        return Checked((), tuple(found))
     jobs = tuple(job for one in order if (job := _job(pipeline, pipeline.nodes[one], found)) is not None)
     return Checked(jobs, tuple(found))
 
@@ -155,28 +167,13 @@ def cannot(node: Node, why: str, help_text: str | None = None) -> Diagnostic:
     return Diagnostic("cannot-export", Severity.ERROR, f"`{node.id}` {why}", node.place, help_text)
 
 
-def _order(pipeline: Pipeline, found: list[Diagnostic]) -> tuple[str, ...]:
-    """The ids, each after what it needs and otherwise as stated."""
-    nodes = pipeline.nodes
-    for node in nodes.values():
-        for needed in node.needs:
-            if needed not in nodes:
-                found.append(cannot(node, f"needs `{needed}`, which the pipeline does not have"))
-    place = {one: number for number, one in enumerate(nodes)}
-    sorter = TopologicalSorter({one: [n for n in nodes[one].needs if n in nodes] for one in nodes})
-    try:
-        sorter.prepare()
-    except CycleError as error:
-        first = nodes[error.args[1][0]]
-        shown = " -> ".join(reversed(error.args[1]))
-        found.append(cannot(first, f"needs itself: {shown}", "`stepwell pipeline check` tells every edge"))
-        return ()
-    order: list[str] = []
-    while sorter.is_active():
-        ready = sorted(sorter.get_ready(), key=place.__getitem__)
-        order += ready
-        sorter.done(*ready)
-    return tuple(order)
+def texts_of(said: Mapping[str, Any]) -> dict[str, Text]:
+    """A mapping of a configuration, each value as a text.
+
+    Args:
+        said: the mapping.
+    """
+    return {name: _text(value) for name, value in said.items()}
 
 
 def _job(pipeline: Pipeline, node: Node, found: list[Diagnostic]) -> Job | None:
@@ -189,13 +186,15 @@ def _job(pipeline: Pipeline, node: Node, found: list[Diagnostic]) -> Job | None:
         help_text = "say in its `interface` what goes in, what comes out and what its script needs"
         found.append(cannot(node, f"is a `{definition.name}`, which has no interface", help_text))
         return None
+    sources = {name: _named(pipeline, node, one, found) for name, one in node.inputs.items()}
     inputs = {
         name: Input(
             name,
+            one.get("type", ""),
             one.get("path"),
             tuple(one.get("channels", ())),
             one.get("required", True),
-            node.inputs.get(name),
+            Parameter(node.given[name]) if name in node.given else sources.get(name),
         )
         for name, one in interface.get("inputs", {}).items()
     }
@@ -203,13 +202,13 @@ def _job(pipeline: Pipeline, node: Node, found: list[Diagnostic]) -> Job | None:
         name: Output(name, one.get("path"), one.get("property_path", ""))
         for name, one in interface.get("outputs", {}).items()
     }
-    for name, source in node.inputs.items():
-        if name not in inputs:
-            found.append(cannot(node, f"connects `{name}`, and `{definition.name}` has no such input"))
-        given = pipeline.nodes.get(source.node)
-        gives = given and given.definition and given.definition.interface
-        if gives and source.output not in gives.get("outputs", {}):
-            found.append(cannot(node, f"reads `{source}`, and `{source.node}` has no such output"))
+    found += (
+        cannot(node, f"connects `{name}`, and `{definition.name}` has no such input")
+        for name in (*node.inputs, *node.given)
+        if name not in inputs
+    )
+    for parameter in node.given.values():
+        _ask(pipeline, node, parameter, found)
     return Job(
         node,
         definition,
@@ -218,6 +217,22 @@ def _job(pipeline: Pipeline, node: Node, found: list[Diagnostic]) -> Job | None:
         MappingProxyType(inputs),
         MappingProxyType(outputs),
     )
+
+
+def _named(pipeline: Pipeline, node: Node, source: OutputOf, found: list[Diagnostic]) -> OutputOf:
+    """An output by its own name, also where it is asked for by an alias."""
+    giver = pipeline.nodes.get(source.node)
+    interface = giver and giver.definition and giver.definition.interface
+    if not interface:
+        return source  # told already
+    outputs = interface.get("outputs", {})
+    for name, one in outputs.items():
+        if source.output == name or (
+            source.output not in outputs and source.output in one.get("aliases", ())
+        ):
+            return OutputOf(source.node, name)
+    found.append(cannot(node, f"reads `{source}`, and `{source.node}` has no such output"))
+    return source
 
 
 def _arguments(
@@ -270,15 +285,21 @@ def _configured(
             return node.job_type
         value = node.config.get(name)
         if value is not None:
-            parameter = parameter_of(value)
-            if parameter is None:
-                return written(value)
-            if parameter not in pipeline.parameters:
-                found.append(
-                    cannot(node, f"asks for the parameter `{parameter}`, which the pipeline does not have")
-                )
-            return Parameter(parameter)
+            text = _text(value)
+            if isinstance(text, Parameter):
+                _ask(pipeline, node, text.name, found)
+            return text
     return None
+
+
+def _text(value: Any) -> Text:
+    parameter = parameter_named(value)
+    return written(value) if parameter is None else Parameter(parameter)
+
+
+def _ask(pipeline: Pipeline, node: Node, name: str, found: list[Diagnostic]) -> None:
+    if name not in pipeline.parameters:
+        found.append(cannot(node, f"asks for the parameter `{name}`, which the pipeline does not have"))
 
 
 def _plain(value: Any) -> Any:

@@ -139,7 +139,7 @@ def _channels(job: Job, one: Input, uri: Any, wording: Wording) -> Iterator[dict
 
 
 def _hyperparameters(job: Job, wording: Wording) -> dict[str, Any]:
-    """What the algorithm is given; with a script, values are JSON and say where the script is (script mode)."""
+    """What the algorithm is given; with a script they are JSON, and say where it is (script mode)."""
     said = job.node.config.get("hyperparameters")
     plain = texts_of(said) if isinstance(said, Mapping) else {}
     if job.entry_point is None:

@@ -6,8 +6,8 @@ import re
 from typing import Any, Final, final
 
 from stepwell.diagnostics import Diagnostic
+from stepwell.graph import OutputOf, Pipeline
 from stepwell.pipelines.exporters.jobs import Input, Job, Parameter, Text, cannot, written
-from stepwell.pipelines.graph import OutputOf, Pipeline
 
 __all__ = ["Wording", "join"]
 
