@@ -1,0 +1,24 @@
+"""A pipeline as a graph of steps: its values, how a definition becomes one, and in which order it runs.
+
+Nothing is read, run or written here. ``stepwell.pipelines`` is where Python code finds all of it.
+"""
+
+from __future__ import annotations
+
+from stepwell.graph.linking import Among, Linked, Sees, link
+from stepwell.graph.ordering import cycles_in, levels_of
+from stepwell.graph.values import Edge, Node, OutputOf, Pipeline, Stated
+
+__all__ = [
+    "Among",
+    "Edge",
+    "Linked",
+    "Node",
+    "OutputOf",
+    "Pipeline",
+    "Sees",
+    "Stated",
+    "cycles_in",
+    "levels_of",
+    "link",
+]

@@ -1,0 +1,71 @@
+"""In which order the nodes of a pipeline can run, and where they need each other in a circle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from graphlib import CycleError, TopologicalSorter
+
+from stepwell.errors import PipelineError
+from stepwell.graph.values import Pipeline
+
+__all__ = ["cycles_in", "levels_of"]
+
+_MOST = 20
+"""Cycles that are told of one pipeline: who breaks these sees the next."""
+
+
+def levels_of(pipeline: Pipeline) -> tuple[tuple[str, ...], ...]:
+    """The nodes in groups: those of one need only nodes of earlier ones; nodes that are not there count not.
+
+    Args:
+        pipeline: the graph.
+
+    Raises:
+        PipelineError: they need each other in a circle.
+    """
+    rank = {one: place for place, one in enumerate(pipeline.nodes)}
+    sorter = TopologicalSorter(_needed(pipeline))
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        shown = " → ".join(f"`{one}`" for one in error.args[1])
+        raise PipelineError(f"the steps of `{pipeline.name}` need each other in a circle: {shown}") from None
+    levels: list[tuple[str, ...]] = []
+    while sorter.is_active():
+        ready = sorter.get_ready()
+        levels.append(tuple(sorted(ready, key=rank.__getitem__)))
+        sorter.done(*ready)
+    return tuple(levels)
+
+
+def cycles_in(pipeline: Pipeline) -> tuple[tuple[str, ...], ...]:
+    """Circles of nodes that need each other, each begun at the node that is stated first; no two share one.
+
+    Args:
+        pipeline: the graph.
+
+    Returns:
+        Each circle in the direction in which things are handed over, without its first node again.
+    """
+    needed = {one: list(wanted) for one, wanted in _needed(pipeline).items()}
+    rank = {one: place for place, one in enumerate(pipeline.nodes)}
+    found: list[tuple[str, ...]] = []
+    while len(found) < _MOST:
+        sorter = TopologicalSorter(needed)
+        try:
+            sorter.prepare()
+        except CycleError as error:
+            circle = list(error.args[1][:-1])
+            start = circle.index(min(circle, key=rank.__getitem__))
+            found.append((*circle[start:], *circle[:start]))
+            for one in circle:
+                del needed[one]
+            needed = {one: [each for each in wanted if each in needed] for one, wanted in needed.items()}
+        else:
+            break
+    return tuple(found)
+
+
+def _needed(pipeline: Pipeline) -> Mapping[str, tuple[str, ...]]:
+    nodes = pipeline.nodes
+    return {one: tuple(each for each in node.needs if each in nodes) for one, node in nodes.items()}

@@ -1,0 +1,225 @@
+"""The values: frozen, whether they come from a file or were made in code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, final
+
+from stepwell.diagnostics import Span
+from stepwell.documents import Document, Pointer
+from stepwell.model import StepDefinition
+
+if TYPE_CHECKING:
+    from stepwell.graph.linking import Among, Sees
+
+__all__ = ["Edge", "Node", "OutputOf", "Pipeline", "Stated"]
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class OutputOf:
+    """An output of another node, as an input names it: ``node.output``."""
+
+    node: str
+    output: str
+
+    def __str__(self) -> str:
+        return f"{self.node}.{self.output}"
+
+
+@final
+class Edge(NamedTuple):
+    """That one node must be done before another.
+
+    Args:
+        source: the earlier node.
+        target: the later one.
+        output: the output that is handed over; ``None`` for an edge of ``depends_on``.
+        input: the input that takes it.
+    """
+
+    source: str
+    target: str
+    output: str | None = None
+    input: str | None = None
+
+
+@final
+class Stated(NamedTuple):
+    """A place in a document that says something of a node."""
+
+    document: Document
+    pointer: Pointer
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One step of a pipeline.
+
+    Args:
+        id: what the pipeline calls it, once.
+        step: the step's name, or an alias of it.
+        workspace: whose view the step is taken from, where it is named as ``workspace:Name``; ``None`` for
+            the pipeline's own view.
+        job_type: the variant, where it is named as ``Name:job_type``.
+        definition: the step as that view serves it; ``None`` where there is none.
+        config: the configuration, which the step's ``parameters`` describe; a value ``${name}`` stands for
+            a parameter of the pipeline (``Pipeline.config_of``).
+        inputs: the step's inputs by name, each with the output that feeds it.
+        given: the step's inputs that a parameter of the pipeline feeds: input to parameter.
+        depends_on: the nodes that must be done before, beside those that feed it.
+        extensions: the keys that begin with ``x-``, which are the team's own.
+        stated: where files say something of it, topmost first; none for one that was made in code.
+    """
+
+    id: str
+    step: str
+    workspace: str | None = None
+    job_type: str | None = None
+    definition: StepDefinition | None = None
+    config: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    inputs: Mapping[str, OutputOf] = field(default_factory=lambda: _NOTHING)
+    depends_on: tuple[str, ...] = ()
+    given: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    extensions: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    stated: tuple[Stated, ...] = field(default=(), compare=False, repr=False)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The nodes that must be done before this one, each once, in the order in which they are named."""
+        return tuple(dict.fromkeys((*(one.node for one in self.inputs.values()), *self.depends_on)))
+
+    @property
+    def place(self) -> Span | None:
+        """Where its file names the step; ``None`` for one that was made in code."""
+        return self.where("step")
+
+    def where(self, *inner: str | int, key: bool = False) -> Span | None:
+        """Where the topmost file that says something of a part of it says it.
+
+        Args:
+            inner: the way to the part, e.g. ``"inputs", "data"``; of one that nobody states, the nearest
+                thing on its way.
+            key: whether to give the key's place and not the value's.
+        """
+        if not self.stated:
+            return None
+        for depth in range(len(inner), -1, -1):
+            for document, pointer in self.stated:
+                whole = (*pointer, *inner[:depth])
+                if depth == 0:
+                    return document.value_span((*whole, "id"))
+                if _has(document.data, whole):
+                    return document.key_span(whole) if key else document.value_span(whole)
+        raise AssertionError("the loop ends at depth 0")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A graph of steps.
+
+    Args:
+        name: what it is called.
+        description: what it is for.
+        parameters: the values that a run may set, by name, each with its default; ``None`` where a run must
+            set one.
+        nodes: the steps by id, in the order in which they are stated.
+        workspace: whose view it is; ``None`` for the core.
+        extensions: the fields that begin with ``x-``, which are the team's own.
+    """
+
+    name: str
+    description: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    nodes: Mapping[str, Node] = field(default_factory=lambda: MappingProxyType({}))
+    workspace: str | None = None
+    extensions: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+
+    @classmethod
+    def from_view(cls, view: Sees, name: str, among: Among | None = None) -> Pipeline:
+        """The graph of a pipeline of a view, with all that it extends.
+
+        What is wrong with it is told by ``stepwell check``; here a step that nobody has is a node without
+        a definition, and of two nodes of one id the first counts.
+
+        Args:
+            view: whose pipeline, and whose steps.
+            name: the pipeline.
+            among: every view and the project's job types, for steps that are named as ``workspace:Name``;
+                ``Registry.among`` gives it.
+
+        Raises:
+            UnknownPipeline: with suggestions.
+        """
+        from stepwell.graph.linking import Among, definition_of, link
+
+        return link(view, definition_of(view, name), among or Among()).pipeline
+
+    @property
+    def edges(self) -> Iterator[Edge]:
+        """Every edge, in the order of the later nodes; also those from nodes that are not there."""
+        for node in self.nodes.values():
+            fed = set()
+            for name, one in node.inputs.items():
+                fed.add(one.node)
+                yield Edge(one.node, node.id, one.output, name)
+            for needed in node.depends_on:
+                if needed not in fed:
+                    yield Edge(needed, node.id)
+
+    @property
+    def levels(self) -> tuple[tuple[str, ...], ...]:
+        """The nodes in groups: those of one need only nodes of earlier ones, so they may run at once.
+
+        Raises:
+            PipelineError: they need each other in a circle.
+        """
+        from stepwell.graph.ordering import levels_of
+
+        return levels_of(self)
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The nodes in an order in which they can run, always the same: by level, then as they are stated.
+
+        Raises:
+            PipelineError: they need each other in a circle.
+        """
+        return tuple(one for level in self.levels for one in level)
+
+    def config_of(self, node: str, values: Mapping[str, Any] = _NOTHING) -> Mapping[str, Any]:
+        """The configuration of a node with parameters filled in.
+
+        Args:
+            node: its id.
+            values: the parameters that a run sets; the others have their defaults.
+        """
+        from stepwell.graph.filling import fill
+
+        filled: Mapping[str, Any] = fill(self.nodes[node].config, {**self.parameters, **values})
+        return filled
+
+    def changed(self, change: Callable[[dict[str, Node]], None]) -> Pipeline:
+        """A pipeline whose nodes are what a function makes of a copy of these."""
+        from dataclasses import replace
+
+        nodes = dict(self.nodes)
+        change(nodes)
+        return replace(self, nodes=MappingProxyType(nodes))
+
+
+def _has(data: Any, pointer: Pointer) -> bool:
+    for step in pointer:
+        if isinstance(data, Mapping):
+            if step not in data:
+                return False
+        elif not isinstance(data, tuple) or not isinstance(step, int) or step >= len(data):
+            return False
+        data = data[step]
+    return True
