@@ -167,7 +167,7 @@ def _call(names, function, job):  # type: ignore[no-untyped-def]  # noqa: ANN001
 def _tell(error):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Print what the script raised, without the lines of this file."""
     place = error.__traceback__
-    while place is not None and place.tb_frame.f_code.co_filename == __file__:
+    while place is not None and place.tb_frame.f_code.co_filename == _start.__code__.co_filename:
         place = place.tb_next
     sys.excepthook(type(error), error.with_traceback(place), place)
 

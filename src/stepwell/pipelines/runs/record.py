@@ -6,7 +6,6 @@ after the last step that it recorded, and others read while one writes.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import secrets
@@ -219,6 +218,8 @@ class Record:
         Raises:
             RunBusy: another one is.
         """
+        import fcntl  # not everywhere; what only reads a record needs none
+
         os.makedirs(self.folder_of(run), exist_ok=True)
         with open(os.path.join(self.folder_of(run), "lock"), "a", encoding="utf-8") as lock:
             try:
