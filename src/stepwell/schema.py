@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 from stepwell.documents import thaw
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
-__all__ = ["contents", "defaults", "fields", "fields_of", "fits", "schema_names", "schema_text"]
+__all__ = ["contents", "defaults", "fields", "fields_of", "fits", "misfit", "schema_names", "schema_text"]
 
 _NO_LINE_BREAK: Final = r"$(?!\\n)"
 """How the end of a text is written in the patterns, in JSON."""
@@ -84,6 +84,27 @@ def fits(name: str, data: Mapping[str, Any], *, flat: bool = False) -> bool:
         flat: whether no mapping lies inside another value, which saves a copy.
     """
     return _decide(name)(_copy(data) if flat else thaw(data))
+
+
+def misfit(schema: str, value: Any) -> str:
+    """How a value does not fit a schema of the user's, in one sentence; empty when it fits.
+
+    Args:
+        schema: its JSON text.
+        value: plain data.
+    """
+    error = next(_errors(schema)(value), None)
+    if error is None:
+        return ""
+    place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.instance_path)
+    return f"`{place.lstrip('.')}`: {error.message}" if place else str(error.message)
+
+
+@cache
+def _errors(schema: str) -> Callable[[Any], Iterator[Any]]:
+    import jsonschema_rs
+
+    return jsonschema_rs.Draft202012Validator(json.loads(schema)).iter_errors
 
 
 def _copy(data: Any) -> dict[str, Any]:

@@ -49,6 +49,8 @@ NAME_IN_A_FILE = PYTHON_FILE + r":[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]
 FILE_PERHAPS_A_NAME = PYTHON_FILE + r"(:[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*)?$(?!\n)"
 NOT_INSIDE = ("/a.py:B", "./a.py:B", "../a.py:B", "a/../b.py:C", "a//b.py:C", "C:/a.py:B", "a\\b.py:C")
 
+FILE_PATTERN = r"^[^/\u0000-\u0020\u007F-\u00A0\u2028\u2029]+$(?!\n)"
+
 PATTERNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     NAME_IN_A_FILE: (
         ("a.py:B", "a/b.py:B.C", "..a/b.py:C", "é ü/b.py:C"),
@@ -57,6 +59,10 @@ PATTERNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     FILE_PERHAPS_A_NAME: (
         ("a.py", "a/b.py", "a/b.py:main"),
         (*NOT_INSIDE, "../a.py", "a", "a.py:", "a.txt", "a.py\n", ".py"),
+    ),
+    FILE_PATTERN: (
+        ("a.csv", "*.csv", "part-*", "é"),
+        ("", "a/b", "a b", "a\n", "a\u00a0"),
     ),
     IDENTIFIER: (
         ("A", "_a1", "XGBoostTraining"),

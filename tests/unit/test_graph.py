@@ -38,7 +38,7 @@ parameters: {eta: 0.1, rows: null}
 steps:
   - id: load
     step: Loading:training
-    config: {limit: 10, where: {day: 1, hour: 2}}
+    config: {limit: 10, uri: "${rows}", where: {day: 1, hour: 2}}
   - id: fit
     step: Fitting
     config: {eta: "${eta}"}
@@ -116,7 +116,7 @@ steps:
     assert list(pipeline.nodes) == ["load", "fit", "again"]
     load = pipeline.nodes["load"]
     assert (load.step, load.job_type) == ("Loading", "training")
-    assert thaw(load.config) == {"where": {"day": 7, "hour": 2}}
+    assert thaw(load.config) == {"uri": "${rows}", "where": {"day": 7, "hour": 2}}
     weekly_path, nightly_path = "registry.d/pipelines/weekly.yaml", "registry.d/pipelines/nightly.yaml"
     asked = [("config", "where", "day"), ("config", "where", "hour"), ("step",), ()]
     places = [load.where(*one) for one in asked]
@@ -143,7 +143,7 @@ steps:
     mine = registry.pipeline("Nightly", workspace="alice")
     assert (mine.workspace, list(mine.nodes)) == ("alice", ["load"])
     assert thaw(mine.parameters) == {"eta": 0.1, "rows": "s3://mine"}
-    assert thaw(mine.nodes["load"].config) == {"limit": 5, "where": {"day": 1, "hour": 2}}
+    assert thaw(mine.nodes["load"].config) == {"limit": 5, "uri": "${rows}", "where": {"day": 1, "hour": 2}}
     assert list(registry.pipeline("Nightly", workspace=None).nodes) == ["load", "fit"]
 
 

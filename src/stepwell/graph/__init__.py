@@ -5,6 +5,7 @@ Nothing is read, run or written here. ``stepwell.pipelines`` is where Python cod
 
 from __future__ import annotations
 
+from stepwell.graph.crossing import crossing, workspace_of
 from stepwell.graph.linking import Among, Linked, Sees, link
 from stepwell.graph.ordering import cycles_in, levels_of
 from stepwell.graph.values import Edge, Node, OutputOf, Pipeline, Stated
@@ -18,7 +19,9 @@ __all__ = [
     "Pipeline",
     "Sees",
     "Stated",
+    "crossing",
     "cycles_in",
     "levels_of",
     "link",
+    "workspace_of",
 ]
