@@ -50,10 +50,32 @@ class Edge(NamedTuple):
 
 @final
 class Stated(NamedTuple):
-    """A place in a document that says something of a node."""
+    """A place in a document that says something of a node.
+
+    Args:
+        document: which one.
+        pointer: the way to the entry of ``steps``.
+    """
 
     document: Document
     pointer: Pointer
+
+    def has(self, *inner: str | int) -> bool:
+        """Whether it says something of a part of the node."""
+        data: Any = self.document.data
+        for step in (*self.pointer, *inner):
+            if isinstance(data, Mapping):
+                if step not in data:
+                    return False
+            elif not isinstance(data, tuple) or not isinstance(step, int) or step >= len(data):
+                return False
+            data = data[step]
+        return True
+
+    def span(self, *inner: str | int, key: bool = False) -> Span:
+        """Where it says it, or the nearest thing on the way."""
+        whole = (*self.pointer, *inner)
+        return self.document.key_span(whole) if key else self.document.value_span(whole)
 
 
 @final
@@ -109,14 +131,11 @@ class Node:
         """
         if not self.stated:
             return None
-        for depth in range(len(inner), -1, -1):
-            for document, pointer in self.stated:
-                whole = (*pointer, *inner[:depth])
-                if depth == 0:
-                    return document.value_span((*whole, "id"))
-                if _has(document.data, whole):
-                    return document.key_span(whole) if key else document.value_span(whole)
-        raise AssertionError("the loop ends at depth 0")
+        for depth in range(len(inner), 0, -1):
+            for one in self.stated:
+                if one.has(*inner[:depth]):
+                    return one.span(*inner[:depth], key=key)
+        return self.stated[0].span("id")
 
 
 @final
@@ -212,14 +231,3 @@ class Pipeline:
         nodes = dict(self.nodes)
         change(nodes)
         return replace(self, nodes=MappingProxyType(nodes))
-
-
-def _has(data: Any, pointer: Pointer) -> bool:
-    for step in pointer:
-        if isinstance(data, Mapping):
-            if step not in data:
-                return False
-        elif not isinstance(data, tuple) or not isinstance(step, int) or step >= len(data):
-            return False
-        data = data[step]
-    return True
