@@ -198,9 +198,8 @@ def test_a_value_that_argo_would_read_as_an_expression_is_refused() -> None:
     evil = "{{=sprig.env('X')}}"
     found = find_exporter("argo")(small({"label": evil}, parameters={"data": evil, "depth": 6})).diagnostics
     assert [one.message for one in found] == [
-        "the parameter `data` has the default `{{=sprig.env('X')}}`, and Argo takes `{{` for an "
-        + "expression of its own",
-        "`pre_pare` has the text `{{=sprig.env('X')}}`, and Argo takes `{{` for an expression of its own",
+        f"the parameter `data` has the default `{evil}`, and Argo takes `{{{{` for an expression of its own",
+        f"`pre_pare` has the text `{evil}`, and Argo takes `{{{{` for an expression of its own",
     ]
 
 

@@ -19,6 +19,7 @@ from stepwell.pipelines.exporters import find_exporter
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "sagemaker"
 GOLDENS = sorted(path.stem for path in GOLDEN.glob("*.json"))
+CHANNEL = "/opt/ml/input/data/CHANNEL"
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/steps:1"
 ROLE = "arn:aws:iam::123456789012:role/pipelines"
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:prepare"
@@ -293,8 +294,7 @@ def test_what_sagemaker_has_no_words_for_is_told() -> None:
         "`wait` is a `Waiting` of the type `Tuning`, which has no form in a pipeline definition"
     ]
     assert refusals(node("fit", elsewhere, WHERE, given={"data": "rows"})) == [
-        "`fit` takes `data` at `/opt/ml/code/x`, and a training job finds its inputs at "
-        + "`/opt/ml/input/data/CHANNEL`"
+        f"`fit` takes `data` at `/opt/ml/code/x`, and a training job finds its inputs at `{CHANNEL}`"
     ]
     told = node("fit", TOLD, WHERE, inputs={"hyperparameters": "give.out"})
     assert refusals(node("give", vague, WHERE), told) == [
@@ -312,5 +312,5 @@ def test_what_sagemaker_has_no_words_for_is_told() -> None:
     ]
     assert refusals(node("train", TRAIN, WHERE, given={"input_path": "lines"})) == [
         "`train` asks for the parameter `lines`, which the pipeline does not have",
-        "`train` needs the environment variable `NOISY`",
+        "`train` needs a value for the environment variable `NOISY`",
     ]

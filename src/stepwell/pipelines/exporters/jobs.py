@@ -6,16 +6,18 @@ Exporters write a job in the words of one system or another; what is in it is wo
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, final
 
 from stepwell.diagnostics import Checked, Diagnostic, Severity
+from stepwell.documents import thaw
 from stepwell.errors import PipelineError
 from stepwell.graph import Node, OutputOf, Pipeline
-from stepwell.graph.filling import parameter_named
+from stepwell.graph.filling import parameter_named, parameters_in
 from stepwell.model import StepDefinition
+from stepwell.pipelines.runs.settings import arguments_of, environment_of, missing_settings
 
 __all__ = ["Input", "Job", "Output", "Parameter", "Text", "cannot", "jobs_of", "texts_of", "written"]
 
@@ -119,7 +121,7 @@ class Job:
             for name in names:
                 if said.get(name) is not None:
                     parameter = parameter_named(said[name])
-                    return _plain(said[name]) if parameter is None else Parameter(parameter)
+                    return thaw(said[name]) if parameter is None else Parameter(parameter)
         return None
 
 
@@ -153,7 +155,7 @@ def jobs_of(pipeline: Pipeline) -> Checked[tuple[Job, ...]]:
 
 def written(value: Any) -> str:
     """A value as a command line or the environment has it: text as it is, anything else as JSON."""
-    return value if isinstance(value, str) else json.dumps(_plain(value), ensure_ascii=False)
+    return value if isinstance(value, str) else json.dumps(thaw(value), ensure_ascii=False)
 
 
 def cannot(node: Node, why: str, help_text: str | None = None) -> Diagnostic:
@@ -209,11 +211,19 @@ def _job(pipeline: Pipeline, node: Node, found: list[Diagnostic]) -> Job | None:
     )
     for parameter in node.given.values():
         _ask(pipeline, node, parameter, found)
+    config = dict(node.config) if node.job_type is None else {**node.config, "job_type": node.job_type}
+    found += (
+        cannot(node, f"needs a value for {what}", f"add `{key}` to its `config`")
+        for what, key in missing_settings(interface, config)
+    )
+    for _, parameter in parameters_in(node.config):
+        _ask(pipeline, node, parameter, found)
+    words = arguments_of(interface, config)
     return Job(
         node,
         definition,
-        tuple(_arguments(pipeline, node, interface, found)),
-        MappingProxyType(dict(_environment(pipeline, node, interface, found))),
+        tuple((flag, _text(value)) for flag, value in zip(words[::2], words[1::2], strict=True)),
+        MappingProxyType(texts_of(environment_of(interface, config))),
         MappingProxyType(inputs),
         MappingProxyType(outputs),
     )
@@ -235,63 +245,6 @@ def _named(pipeline: Pipeline, node: Node, source: OutputOf, found: list[Diagnos
     return source
 
 
-def _arguments(
-    pipeline: Pipeline, node: Node, interface: Mapping[str, Any], found: list[Diagnostic]
-) -> Iterator[tuple[str, Text]]:
-    """The flags and their values: those that the job hands over first, then the others."""
-    told: set[str] = set()
-    for one in interface.get("job_arguments", ()):
-        flag = one.get("flag")
-        value = _configured(pipeline, node, (one.get("source") or str(flag).lstrip("-"),), found)
-        if flag and value is not None:
-            told.add(flag)
-            yield flag, value
-    for name, one in interface.get("arguments", {}).items():
-        flag = one.get("flag") or (name if name.startswith("-") else f"--{name}")
-        if flag in told:
-            continue
-        source = one.get("source") or name.lstrip("-")
-        value = _configured(pipeline, node, (source, source.replace("-", "_")), found)
-        if value is not None:
-            yield flag, value
-        elif one.get("required", False) and one.get("default") is None:
-            help_text = f"`config` has no `{source}`" + (
-                f", and no job type is named as in `{node.step}:training`" if source == "job_type" else ""
-            )
-            found.append(cannot(node, f"needs a value for the argument `{flag}`", help_text))
-
-
-def _environment(
-    pipeline: Pipeline, node: Node, interface: Mapping[str, Any], found: list[Diagnostic]
-) -> Iterator[tuple[str, Text]]:
-    said = interface.get("env", _NOTHING)
-    required = said.get("required", ())
-    for name in dict.fromkeys((*required, *said.get("optional", {}))):
-        value = _configured(pipeline, node, (name, name.lower()), found)
-        if value is not None:
-            yield name, value
-        elif name in required:
-            found.append(
-                cannot(node, f"needs the environment variable `{name}`", f"`config` has no `{name.lower()}`")
-            )
-
-
-def _configured(
-    pipeline: Pipeline, node: Node, names: tuple[str, ...], found: list[Diagnostic]
-) -> Text | None:
-    """What the configuration says under the first of some names; ``None`` where it says nothing."""
-    for name in names:
-        if name == "job_type" and node.job_type is not None:
-            return node.job_type
-        value = node.config.get(name)
-        if value is not None:
-            text = _text(value)
-            if isinstance(text, Parameter):
-                _ask(pipeline, node, text.name, found)
-            return text
-    return None
-
-
 def _text(value: Any) -> Text:
     parameter = parameter_named(value)
     return written(value) if parameter is None else Parameter(parameter)
@@ -300,11 +253,3 @@ def _text(value: Any) -> Text:
 def _ask(pipeline: Pipeline, node: Node, name: str, found: list[Diagnostic]) -> None:
     if name not in pipeline.parameters:
         found.append(cannot(node, f"asks for the parameter `{name}`, which the pipeline does not have"))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(one) for one in value]
-    return value
