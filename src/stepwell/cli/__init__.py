@@ -43,6 +43,7 @@ COMMANDS: Final = MappingProxyType(
         "init": "init",
         "import": "import_registry",
         "workspace": "workspace",
+        "pipeline": "pipeline",
         "new": "new_step",
     }
 )

@@ -309,7 +309,7 @@ class _Planning:
     @staticmethod
     def _declared(definition: StepDefinition, *pointer: str) -> tuple[Related, ...]:
         span = stated_at(definition, *pointer)
-        return () if span is None else (Related("is declared at", span),)
+        return () if span is None else (Related("it is declared at", span),)
 
     def _tell(self, node: Node | None, message: str, help_text: str | None = None, *inner: str) -> None:
         span = None if node is None else node.where(*inner) if inner else node.place
