@@ -15,6 +15,7 @@ COMMANDS: Final = MappingProxyType(
         "run": "run",
         "test": "test",
         "compare": "compare",
+        "export": "export",
     }
 )
 """Every command about pipelines, and its module."""

@@ -8,6 +8,7 @@ command is the same for every task, and what differs reaches it by the environme
 from __future__ import annotations
 
 import keyword
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
@@ -66,9 +67,10 @@ def export(pipeline: Pipeline) -> Checked[str]:
 
 def _command(pipeline: Pipeline) -> Iterator[str]:
     """What every task runs."""
-    words = ['stepwell pipeline run "$STEPWELL_PIPELINE" --only "$STEPWELL_STEP"']
-    if pipeline.workspace is not None:
-        words.append('--workspace "$STEPWELL_WORKSPACE"')
+    words = [
+        'stepwell pipeline run "$STEPWELL_PIPELINE" --only "$STEPWELL_STEP"',
+        '--workspace "$STEPWELL_WORKSPACE"',
+    ]
     words += (f'--set "{name}=${_VARIABLE}{name}"' for name in pipeline.parameters)
     yield "RUN = ("
     for word in words[:-1]:
@@ -88,7 +90,7 @@ def _dag(pipeline: Pipeline) -> Iterator[str]:
         for name, default in pipeline.parameters.items():
             yield f"        {_literal(name)}: Param("
             if default is not None:
-                yield f"            {_value(thaw(default))},"
+                yield f"            {_value(thaw(default), ' ' * 12)},"
             yield f"            type={_literal(_type(default))},"
             yield "        ),"
         yield "    },"
@@ -97,9 +99,11 @@ def _dag(pipeline: Pipeline) -> Iterator[str]:
 
 
 def _task(pipeline: Pipeline, job: Job, name: str) -> Iterator[str]:
-    environment = {"STEPWELL_PIPELINE": pipeline.name, "STEPWELL_STEP": job.id}
-    if pipeline.workspace is not None:
-        environment["STEPWELL_WORKSPACE"] = pipeline.workspace
+    environment = {
+        "STEPWELL_PIPELINE": pipeline.name,
+        "STEPWELL_STEP": job.id,
+        "STEPWELL_WORKSPACE": pipeline.workspace or "",
+    }
     for parameter in pipeline.parameters:
         environment[f"{_VARIABLE}{parameter}"] = f"{{{{ params.{parameter} | tojson }}}}"
     yield f"    {name} = BashOperator("
@@ -124,15 +128,20 @@ def _type(default: Any) -> str:
     return "string" if default is None else "array"
 
 
-def _value(value: Any) -> str:
-    """Plain data as a literal of Python, on one line."""
+def _value(value: Any, indent: str) -> str:
+    """Plain data as a literal of Python, each part of it in a line of its own."""
     if isinstance(value, str):
         return _literal(value)
-    if isinstance(value, dict):
-        return f"{{{', '.join(f'{_literal(key)}: {_value(one)}' for key, one in value.items())}}}"
-    if isinstance(value, list):
-        return f"[{', '.join(map(_value, value))}]"
-    return repr(value)
+    inner = f"{indent}    "
+    if isinstance(value, dict) and value:
+        lines = [f"{inner}{_literal(key)}: {_value(one, inner)},\n" for key, one in value.items()]
+        return f"{{\n{''.join(lines)}{indent}}}"
+    if isinstance(value, list) and value:
+        lines = [f"{inner}{_value(one, inner)},\n" for one in value]
+        return f"[\n{''.join(lines)}{indent}]"
+    if isinstance(value, float) and not math.isfinite(value):
+        return f'float("{value}")'
+    return repr(value).replace("e+", "e")
 
 
 def _literal(text: str) -> str:
