@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepwell.model import StepDefinition
@@ -132,6 +132,7 @@ def calls(text: str) -> list[str]:
     return [node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call)]  # type: ignore[attr-defined]
 
 
+@settings(max_examples=30)
 @given(st.text(max_size=60), st.recursive(st.none() | st.booleans() | st.text(max_size=20), st.lists))
 def test_a_text_is_a_literal_whatever_it_holds(text: str, default: Any) -> None:
     made = exported(pipeline("Any", text, {"a": text, "b": [default]}))

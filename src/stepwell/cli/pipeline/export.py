@@ -40,8 +40,8 @@ def _complete_exporter(_: click.Context, __: click.Parameter, incomplete: str) -
     metavar="SYSTEM",
     required=True,
     shell_complete=_complete_exporter,
-    help="For which system: `sagemaker` (a pipeline definition), `airflow` (a DAG file), `argo` (a workflow), "
-    "or one of an installed package.",
+    help="For which system: `sagemaker` (a pipeline definition), `airflow` (a DAG file), `argo` (a "
+    "workflow), or one of an installed package.",
 )
 @workspace_option("Whose view; the core's when left out.")
 @click.option(
@@ -49,9 +49,7 @@ def _complete_exporter(_: click.Context, __: click.Parameter, incomplete: str) -
 )
 @click.option("--force", is_flag=True, help="Overwrite a file that holds something else.")
 @project_options
-def command(
-    name: str, to: str, workspace: str | None, output: str | None, force: bool, asked: Asked
-) -> int:
+def command(name: str, to: str, workspace: str | None, output: str | None, force: bool, asked: Asked) -> int:
     """Write the pipeline NAME for another system, from the interfaces of its steps, their configurations
     and its parameters.
 
@@ -59,7 +57,7 @@ def command(
     written when a step has no form in that system; the exit code is 1 then.
     """
     exporter = _exporter(to)
-    registry, pipeline = open_pipeline(asked, workspace, name)
+    _, pipeline = open_pipeline(asked, workspace, name)
     given = exporter(pipeline)
     if given.diagnostics:
         click.echo("\n".join(tell(given.diagnostics)), err=True)
