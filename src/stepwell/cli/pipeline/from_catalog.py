@@ -8,50 +8,55 @@ from datetime import date
 import click
 from click.shell_completion import CompletionItem
 
-from stepwell.cli.opening import Asked, open_registry, view_of
+from stepwell.cli.pipeline.asking import complete_pipeline
 from stepwell.cli.workspace.sharing import tell
-from stepwell.diagnostics import Severity
-from stepwell.errors import ProjectError
 from stepwell.plugins import find_plugins
+from stepwell.registry import Registry
 from stepwell.render.visible import visible
+from stepwell.snapshot import View
 
-__all__ = ["complete_catalog", "write_from_catalog"]
+__all__ = ["complete_from", "is_in_catalog", "write_from_catalog"]
 
 
-def complete_catalog(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Names of the catalog's pipelines for the shell."""
+def complete_from(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of the view's pipelines and of the catalog's, for the shell."""
     from stepwell.scaffolding import open_catalog
 
-    names = open_catalog(date.today).view(None).pipelines
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    here = complete_pipeline(ctx, parameter, incomplete)
+    known = {one.value for one in here}
+    theirs = (name for name in open_catalog(date.today).view(None).pipelines if name not in known)
+    return [*here, *(CompletionItem(name) for name in theirs if name.startswith(incomplete))]
 
 
-def write_from_catalog(asked: Asked, name: str, source: str, workspace: str | None) -> int:
+def is_in_catalog(name: str) -> bool:
+    """Whether the catalog has a pipeline of this name."""
+    from stepwell.scaffolding import open_catalog
+
+    return name in open_catalog(date.today).view(None).pipelines
+
+
+def write_from_catalog(registry: Registry, view: View, name: str, source: str, *, quiet: bool) -> int:
     """Copy a pipeline of the catalog, its steps and their scripts into the project.
 
     A step that the project has itself is kept. All is checked first, and nothing is overwritten.
 
     Args:
-        asked: what the shared options say.
+        registry: of the project.
+        view: who gets it.
         name: what the pipeline is to be called.
         source: what the catalog calls it.
-        workspace: who gets it; empty or ``None`` for the core.
+        quiet: leave out what is not asked for.
 
     Returns:
         The exit code: 1 when the checks find an error.
 
     Raises:
-        UsageError: there is no such pipeline, or a name or a file is taken.
-        ProjectError: the project's configuration has errors.
+        UsageError: a name or a file is taken.
     """
     from stepwell.importing import Busy, write_whole
     from stepwell.scaffolding import NotWritten, copy_pipeline, open_catalog, plan
 
-    registry = open_registry(asked)
     project = registry.project
-    if any(found.severity is Severity.ERROR for found in project.diagnostics):
-        raise ProjectError("the project's configuration has errors, so nothing is written: `stepwell check`")
-    view = view_of(registry, workspace)
     try:
         copied = copy_pipeline(open_catalog(date.today), registry, view.workspace, source, name)
     except NotWritten as error:
@@ -72,10 +77,10 @@ def write_from_catalog(asked: Asked, name: str, source: str, workspace: str | No
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise click.ClickException(f"the pipeline cannot be written: {reason}; nothing was") from None
-    if not asked.quiet:
+    if not quiet:
         sys.stdout.writelines(f"kept: {one}, which the project has itself\n" for one in copied.kept)
     sys.stdout.writelines(f"wrote {visible(path)}\n" for path in copied.files)
-    if not asked.quiet:
+    if not quiet:
         whose = f" --workspace {view.workspace}" if view.workspace is not None else ""
         sys.stdout.write(f"next: stepwell pipeline run {name}{whose}\n")
     return 0
