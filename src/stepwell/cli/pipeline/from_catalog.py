@@ -10,6 +10,7 @@ from click.shell_completion import CompletionItem
 
 from stepwell.cli.pipeline.asking import complete_pipeline
 from stepwell.cli.workspace.sharing import tell
+from stepwell.naming import closest
 from stepwell.plugins import find_plugins
 from stepwell.registry import Registry
 from stepwell.render.visible import visible
@@ -28,11 +29,25 @@ def complete_from(ctx: click.Context, parameter: click.Parameter, incomplete: st
     return [*here, *(CompletionItem(name) for name in theirs if name.startswith(incomplete))]
 
 
-def is_in_catalog(name: str) -> bool:
-    """Whether the catalog has a pipeline of this name."""
+def is_in_catalog(registry: Registry, name: str) -> bool:
+    """Whether the catalog has a pipeline of this name.
+
+    Args:
+        registry: of the project, which may have one of nearly this name itself.
+        name: the pipeline, which the view has not.
+
+    Raises:
+        UsageError: nobody has it, and the catalog has one of nearly this name.
+    """
     from stepwell.scaffolding import open_catalog
 
-    return name in open_catalog(date.today).view(None).pipelines
+    pipelines = open_catalog(date.today).view(None).pipelines
+    views = [registry.view(one) for one in (None, *registry.workspaces)]
+    own = tuple(one for view in views for one in view.pipelines)
+    near = closest(name, pipelines)
+    if name not in (*pipelines, *own) and near and not closest(name, own):
+        raise click.UsageError(f"there is no pipeline `{visible(name)}` (did you mean `{near[0]}`?)")
+    return name in pipelines
 
 
 def write_from_catalog(registry: Registry, view: View, name: str, source: str, *, quiet: bool) -> int:

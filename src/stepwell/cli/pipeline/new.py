@@ -59,7 +59,7 @@ def command(name: str, like: str | None, steps: tuple[str, ...], workspace: str 
     if any(found.severity is Severity.ERROR for found in project.diagnostics):
         raise ProjectError("the project's configuration has errors, so nothing is written: `stepwell check`")
     view = view_of(registry, workspace)
-    if like is not None and like not in view.pipelines and is_in_catalog(like):
+    if like is not None and like not in view.pipelines and is_in_catalog(registry, like):
         if steps:
             raise click.UsageError("--step cannot be given with a pipeline of the catalog: it has its steps")
         return write_from_catalog(registry, view, name, like, quiet=asked.quiet)
