@@ -1,4 +1,4 @@
-"""From a pipeline to what a run of it does: for each step its script, its settings and where its inputs come from.
+"""From a pipeline to what a run of it does: each step's script, its settings and what feeds its inputs.
 
 Nothing is run here; what stands in the way of a run is told, each thing with its place.
 """
@@ -166,7 +166,9 @@ class _Planning:
         for name in self._parameters:
             if name not in pipeline.parameters:
                 there = ", ".join(pipeline.parameters) or "none"
-                self._tell(None, f"`{pipeline.name}` has no parameter `{name}`", f"its parameters are {there}")
+                self._tell(
+                    None, f"`{pipeline.name}` has no parameter `{name}`", f"its parameters are {there}"
+                )
         for name, value in pipeline.parameters.items():
             if value is None and name not in self._parameters:
                 self._tell(None, f"the parameter `{name}` has no value", f"set it: `--set {name}=...`")
@@ -235,9 +237,7 @@ class _Planning:
             resources_of(interface),
         )
 
-    def _feeds(
-        self, node: Node, definition: StepDefinition, interface: Mapping[str, Any]
-    ) -> Iterator[Feed]:
+    def _feeds(self, node: Node, definition: StepDefinition, interface: Mapping[str, Any]) -> Iterator[Feed]:
         inputs: Mapping[str, Mapping[str, Any]] = interface.get("inputs") or _NOTHING
         for name in (*node.inputs, *node.given):
             if name not in inputs:
@@ -258,7 +258,9 @@ class _Planning:
                 if os.path.lexists(source[0]):
                     yield Feed(_fed(port, source[0]), None, kind)
                 else:
-                    self._tell_at(source[1], f"there is nothing at `{source[0]}`, which is to feed `{node.id}.{name}`")
+                    self._tell_at(
+                        source[1], f"there is nothing at `{source[0]}`, which is to feed `{node.id}.{name}`"
+                    )
             elif not said.get("required", True):
                 continue
             elif self._make_up:

@@ -1,4 +1,4 @@
-"""The folder that stands for a step's container: what is put in before its script runs, and what is taken out."""
+"""The folder that stands for a step's container: what is put in before its script runs, and taken out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stepwell.pipelines.runs.task import Held, Port, Task
 __all__ = ["CONTAINER", "Refused", "Sandbox", "is_file_path"]
 
 CONTAINER: Final = "/opt/ml"
-"""The folder of a container that is the platform's; the paths of an interface lie below it, or on their own."""
+"""The folder of a container that is the platform's; most paths of an interface lie below it."""
 
 _OF_THE_PLATFORM: Final = {
     "SM_MODEL_DIR": "/opt/ml/model",
@@ -148,7 +148,8 @@ class Sandbox:
                     self._task.objects, port.name, self.inside(port.path), move=not shared
                 )
             except Unholdable as error:
-                raise Refused("output", port.name, f"its output `{port.name}` cannot be kept: {error}") from None
+                fault = f"its output `{port.name}` cannot be kept: {error}"
+                raise Refused("output", port.name, fault) from None
         return tuple(found[port.name] for port in ports)
 
     def size(self) -> int:

@@ -171,7 +171,7 @@ class Scripts:
             here = folder
             for part in ("", *parts):
                 here = os.path.join(here, part) if part else here
-                for candidate in (os.path.join(here, "__init__.py"), f"{here}.py"):
-                    if (part or level) and os.path.isfile(candidate):
-                        found.append(candidate)
+                if part or level:
+                    every = (os.path.join(here, "__init__.py"), f"{here}.py")
+                    found += [one for one in every if os.path.isfile(one)]
         return found

@@ -1,4 +1,4 @@
-"""Runs of pipelines for people and programs: lines, data, a page, and a table that lives while one goes on."""
+"""Runs of pipelines for people and programs: lines, data, a page, and a table while one goes on."""
 
 from __future__ import annotations
 
