@@ -92,7 +92,7 @@ class Dask:
             threads_per_worker=self._jobs if shared else 1,
             resources=dict(self._given) if shared else None,
             processes=True,
-            dashboard_address=None,
+            dashboard_address=":0",
             local_directory=scratch,
             memory_limit=0,
             silence_logs=logging.CRITICAL,
