@@ -9,10 +9,13 @@ from typing import Final, final
 from stepwell.diagnostics import Span
 from stepwell.layers import Layer
 
-__all__ = ["COMPONENT_KINDS", "CodePlace", "Component", "ComponentState"]
+__all__ = ["COMPONENT_KINDS", "IMPLEMENTATION", "CodePlace", "Component", "ComponentState"]
 
 COMPONENT_KINDS: Final = ("builder", "config", "contract", "spec", "script", "hyperparameters")
 """Every kind of component, in the order in which they are told."""
+
+IMPLEMENTATION: Final = "implementation"
+"""What runs a step: a part like these, which a step states in a field of its own."""
 
 
 @final
@@ -65,7 +68,7 @@ class Component:
     """One part of a step in one view.
 
     Args:
-        kind: one of ``COMPONENT_KINDS``.
+        kind: one of ``COMPONENT_KINDS``, or ``IMPLEMENTATION``.
         state: what is known of it.
         place: where it is; ``None`` unless it is declared or found.
         wanted: what was looked for: a class, or the end of a file's path; empty where nothing names it.

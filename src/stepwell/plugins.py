@@ -2,7 +2,8 @@
 
 A package names a folder of definitions, or a callable that gives mappings, in the entry-point group
 ``stepwell.steps``. A folder is found and read without importing anything; a callable is code of the
-package, and is run.
+package, and is run. In the group ``stepwell.step_types`` it names what runs a step, by the step's name;
+that is imported when the step is run.
 """
 
 from __future__ import annotations
@@ -29,10 +30,13 @@ from stepwell.project import Settings
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-__all__ = ["GROUP", "Plugin", "find_plugins", "package_of", "read_plugins"]
+__all__ = ["GROUP", "GROUP_OF_TYPES", "Plugin", "find_plugins", "package_of", "read_plugins"]
 
 GROUP: Final = "stepwell.steps"
 """The entry-point group of definitions."""
+
+GROUP_OF_TYPES: Final = "stepwell.step_types"
+"""The entry-point group of what runs steps, each by the name of the step."""
 
 _FORM: Final = re.compile(r"(?P<module>\w+(\.\w+)*)\s*(:\s*(?P<attr>\w+(\.\w+)*))?\s*(\[.*\])?")
 """The value of an entry point (entry points specification, data model)."""
@@ -65,12 +69,13 @@ def find_plugins() -> tuple[Plugin, ...]:
 
     What a package's code raises is logged with its traceback, and told as the package's fault.
     """
-    if not _any_names(GROUP):
+    if not _any_names(GROUP, GROUP_OF_TYPES):
         return ()
     from importlib.metadata import entry_points
 
     found = sorted(entry_points(group=GROUP), key=lambda one: (_package(one), one.name))
-    return tuple(_found(one) for one in found)
+    types = sorted(entry_points(group=GROUP_OF_TYPES), key=lambda one: (_package(one), one.name))
+    return (*(_found(one) for one in found), *(_type_of_steps(one) for one in types))
 
 
 def read_plugins(
@@ -136,6 +141,19 @@ def _found(point: EntryPoint) -> Plugin:
     return Plugin(package, folder, module=form["module"].partition(".")[0])
 
 
+def _type_of_steps(point: EntryPoint) -> Plugin:
+    """The definition that an implementation stands for: its name, and where it is."""
+    package, form = _package(point), _FORM.fullmatch(point.value)
+    if form is None or not form["attr"]:
+        return Plugin(package, fault=f"`{point.value}` names no implementation of a step")
+    step = {
+        "name": point.name,
+        "description": f"The step type {point.name} of the package {package}.",
+        "implementation": f"{form['module']}:{form['attr']}",
+    }
+    return Plugin(package, given=(step,), module=form["module"].partition(".")[0])
+
+
 def _folder(module: str) -> str | None:
     """The folder of a dotted name; only its first part is looked for, which imports nothing."""
     from importlib.util import find_spec
@@ -182,8 +200,8 @@ def _failed(plugin: Plugin, fault: str) -> Diagnostic:
     )
 
 
-def _any_names(group: str) -> bool:
-    """Whether any installed package may name an entry-point group.
+def _any_names(*groups: str) -> bool:
+    """Whether any installed package may name one of some entry-point groups.
 
     ``importlib.metadata`` takes longer to import than a small project to check, and nearly always
     has nothing to tell; so its files are looked through first. Whatever is not a plain folder of
@@ -191,8 +209,9 @@ def _any_names(group: str) -> bool:
     """
     if any(_finds_more(finder) for finder in sys.meta_path):
         return True
-    wanted = f"[{group}]".encode("ascii")
-    return any(wanted in content.replace(b" ", b"") for content in _declarations(sys.path))
+    wanted = tuple(f"[{group}]".encode("ascii") for group in groups)
+    declared = (content.replace(b" ", b"") for content in _declarations(sys.path))
+    return any(one in content for content in declared for one in wanted)
 
 
 def _finds_more(finder: Any) -> bool:

@@ -116,6 +116,7 @@ class Settings:
         templates: the folder of the team's own templates of workspaces, relative to the project; empty
             for none.
         alignment: what the alignment of interfaces takes for granted.
+        fallbacks: the code that still runs steps which the registry does not have, by the step's name.
     """
 
     core: str = "registry.d"
@@ -131,6 +132,7 @@ class Settings:
     components: Components = field(default_factory=Components)
     templates: str = ""
     alignment: Alignment = field(default_factory=Alignment)
+    fallbacks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def component_folders(self) -> tuple[str, ...]:
@@ -326,6 +328,7 @@ def _settings(data: Mapping[str, Any]) -> Settings:
         components=Components(**_with_folders(data.get("components", {}))),
         templates=data.get("templates", {}).get("path", "").rstrip("/"),
         alignment=Alignment(**data.get("alignment", {})),
+        fallbacks=MappingProxyType(dict(data.get("execution", {}).get("fallbacks", {}))),
     )
 
 

@@ -19,7 +19,7 @@ from stepwell.schema import contents
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
-__all__ = ["SCHEMA_IDS", "explain"]
+__all__ = ["SCHEMA_IDS", "explain", "explain_by"]
 
 SCHEMA_IDS: Final = (
     "unknown-field",
@@ -51,10 +51,29 @@ def explain(
         whose: which document gave the value at a pointer; a merged definition has several.
         prefix: where the data stands in its document.
     """
+    yield from explain_by(contents(name), noun, data, whose, prefix)
+
+
+def explain_by(
+    schema: Mapping[str, Any],
+    noun: str,
+    data: Any,
+    whose: Callable[[Pointer], Document],
+    prefix: Pointer = (),
+) -> Iterator[Diagnostic]:
+    """As ``explain``, by a schema that may be a user's own.
+
+    Args:
+        schema: the schema; nothing outside it is referred to.
+        noun: what the data is, in a message's words.
+        data: the data that was refused.
+        whose: which document gave the value at a pointer.
+        prefix: where the data stands in its document.
+    """
     from jsonschema import Draft202012Validator
 
     seen: set[tuple[Pointer, str]] = set()
-    for error in Draft202012Validator(contents(name)).iter_errors(thaw(data)):
+    for error in Draft202012Validator(schema).iter_errors(thaw(data)):
         for found in _Explained(error, noun, whose, prefix).findings():
             key = (tuple(error.absolute_path), found.message)
             if key not in seen:

@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from stepwell.runtime import Registration
     from stepwell.watch import Watch, WatchState
 
-__all__ = ["Registry"]
+__all__ = ["InEffect", "Registry"]
 
 logging.getLogger("stepwell").addHandler(logging.NullHandler())  # silent until somebody listens
 
 _NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
 
 
-class _InEffect(Enum):
+class InEffect(Enum):
     """Stands for a workspace that the caller does not name; ``None`` names the core."""
 
     WORKSPACE = "the workspace in effect"
@@ -130,7 +130,7 @@ class Registry:
         """
         return active_workspace(self._environment, self._store.seen.project.settings.workspace)
 
-    def view(self, workspace: str | _InEffect | None = _InEffect.WORKSPACE) -> View:
+    def view(self, workspace: str | InEffect | None = InEffect.WORKSPACE) -> View:
         """What a workspace sees: override, then local, then core.
 
         Args:
@@ -139,13 +139,13 @@ class Registry:
         Raises:
             UnknownWorkspace: with suggestions; never silently the core.
         """
-        chosen = self.active_workspace if isinstance(workspace, _InEffect) else workspace
+        chosen = self.active_workspace if isinstance(workspace, InEffect) else workspace
         return self._store.snapshot.view(chosen)
 
     def resolve(
         self,
         name: str,
-        workspace: str | _InEffect | None = _InEffect.WORKSPACE,
+        workspace: str | InEffect | None = InEffect.WORKSPACE,
         framework: str | None = None,
         environment: Iterable[str] = (),
         mode: Mode = "automatic",
@@ -179,7 +179,7 @@ class Registry:
         return resolve(
             self._store.snapshot,
             name,
-            workspace=self.active_workspace if isinstance(workspace, _InEffect) else workspace,
+            workspace=self.active_workspace if isinstance(workspace, InEffect) else workspace,
             framework=framework,
             environment=environment,
             mode=mode,
@@ -187,7 +187,7 @@ class Registry:
             choose=choose,
         )
 
-    def pipeline(self, name: str, *, workspace: str | _InEffect | None = _InEffect.WORKSPACE) -> Pipeline:
+    def pipeline(self, name: str, *, workspace: str | InEffect | None = InEffect.WORKSPACE) -> Pipeline:
         """The graph of a pipeline, with all that it extends and the steps of other workspaces that it names.
 
         Args:

@@ -24,12 +24,14 @@ class Registered:
         definition: the step.
         workspace: who sees it; ``None`` for everybody.
         diagnostics: what was found in it and is no error.
+        implementation: what runs it, where code gave that too; ``None`` where only its definition says it.
         words: its name, aliases and configuration class, which another step could collide with.
     """
 
     definition: StepDefinition
     workspace: str | None
     diagnostics: tuple[Diagnostic, ...] = ()
+    implementation: Any = None
     words: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -91,7 +93,7 @@ def with_registered(snapshot: Snapshot, registered: tuple[Registered, ...]) -> S
         snapshot: what the files say.
         registered: oldest first.
     """
-    common = tuple(one.definition for one in registered if one.workspace is None)
+    common = tuple(one for one in registered if one.workspace is None)
     core = _laid_over(snapshot.core, common, None) if common else snapshot.core
     return _over(snapshot, core, registered) if registered else snapshot
 
@@ -105,27 +107,33 @@ def with_one_more(snapshot: Snapshot, registered: tuple[Registered, ...], served
         served: the Snapshot with all of them but the last.
     """
     last = registered[-1]
-    core = _laid_over(served.core, (last.definition,), None) if last.workspace is None else served.core
+    core = _laid_over(served.core, (last,), None) if last.workspace is None else served.core
     return _over(snapshot, core, registered)
 
 
 def _over(snapshot: Snapshot, core: View, registered: tuple[Registered, ...]) -> Snapshot:
     def view(workspace: str) -> View:
         below = snapshot.view(workspace)
-        laid = [one.definition for one in registered if one.workspace is None]
-        laid += (one.definition for one in registered if one.workspace == workspace)
+        laid = [one for one in registered if one.workspace is None]
+        laid += (one for one in registered if one.workspace == workspace)
         return _laid_over(below, laid, core) if laid else below
 
     return Snapshot(core, snapshot.workspaces, _Views(snapshot.workspaces, view))
 
 
-def _laid_over(view: View, laid: Iterable[StepDefinition], core: View | None) -> View:
-    """A view with definitions laid over it, each over those before it."""
+def _laid_over(view: View, laid: Iterable[Registered], core: View | None) -> View:
+    """A view with what was registered laid over it, each over those before it."""
     steps = view.steps
     above: dict[str, StepDefinition] = steps.above.copy()  # type: ignore[attr-defined]
     covered: dict[str, tuple[StepDefinition, ...]] = {}
-    for one in laid:
+    implementations = dict(view.implementations)
+    for registered in laid:
+        one = registered.definition
         name = one.name
+        if registered.implementation is not None:
+            implementations[name] = registered.implementation
+        elif name in implementations:
+            del implementations[name]
         if name in covered:
             covered[name] = (above[name], *covered[name])
         else:
@@ -136,7 +144,7 @@ def _laid_over(view: View, laid: Iterable[StepDefinition], core: View | None) ->
         MappingProxyType(above), under, steps.first, MappingProxyType({**steps.covered, **covered})
     )
     tables = MappingProxyType({**view.tables, "steps": table})
-    return View(view.workspace, tables, view.diagnostics, view.code)
+    return View(view.workspace, tables, view.diagnostics, view.code, MappingProxyType(implementations))
 
 
 @final

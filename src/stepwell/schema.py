@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn, final
 
 from stepwell.documents import thaw
 
@@ -18,7 +18,31 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
+<<<<<<< HEAD
 __all__ = ["contents", "defaults", "fields", "fields_of", "fits", "misfit", "schema_names", "schema_text"]
+=======
+__all__ = [
+    "DIALECT",
+    "SHORT_FORM",
+    "InvalidSchema",
+    "compiled",
+    "contents",
+    "defaults",
+    "expanded",
+    "fields",
+    "fields_of",
+    "fits",
+    "is_open",
+    "schema_names",
+    "schema_text",
+]
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+"""The dialect of every schema, ours and a step's."""
+
+SHORT_FORM: Final = ("required_fields", "optional_fields")
+"""What a step's ``parameters`` may say in place of a JSON Schema."""
+>>>>>>> h-f
 
 _NO_LINE_BREAK: Final = r"$(?!\\n)"
 """How the end of a text is written in the patterns, in JSON."""
@@ -63,6 +87,88 @@ def fields(name: str) -> tuple[str, ...]:
 def fields_of(name: str, field: str) -> tuple[str, ...]:
     """The fields that a schema knows inside one of its fields; none where that is no mapping."""
     return tuple(contents(name)["properties"][field].get("properties", ()))
+
+
+def is_open(name: str, field: str) -> bool:
+    """Whether a schema lets a field hold keys that it does not know."""
+    return contents(name)["properties"][field].get("additionalProperties") is True
+
+
+@final
+class InvalidSchema(ValueError):
+    """A schema that a user wrote is none.
+
+    Args:
+        message: what is wrong, in words.
+        pointer: where in the schema.
+    """
+
+    def __init__(self, message: str, pointer: tuple[str | int, ...] = ()) -> None:
+        super().__init__(message)
+        self.pointer = pointer
+
+
+def expanded(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON Schema that a step's ``parameters`` stand for, as changeable data.
+
+    Args:
+        parameters: as they are stated, a JSON Schema or its short form.
+    """
+    stated: dict[str, Any] = thaw(parameters)
+    if stated.keys().isdisjoint(SHORT_FORM):
+        return stated
+    required = stated.get("required_fields") or []
+    names = (*required, *(stated.get("optional_fields") or ()))
+    return {
+        "type": "object",
+        "properties": {name: {} for name in names},
+        "required": required,
+        "additionalProperties": False,
+    }
+
+
+def compiled(schema: Mapping[str, Any]) -> Callable[[Any], bool]:
+    """What decides whether plain data fits a schema that a user wrote; nothing is fetched for it.
+
+    Args:
+        schema: plain data, read-only or not.
+
+    Raises:
+        InvalidSchema: it is none, or needs what lies outside it.
+    """
+    import jsonschema_rs
+
+    stated: dict[str, Any] = thaw(schema)
+    dialect = stated.get("$schema", DIALECT)
+    if dialect != DIALECT:
+        raise InvalidSchema(f"its dialect must be {DIALECT}", ("$schema",))
+    try:
+        return jsonschema_rs.Draft202012Validator(stated, retriever=_fetch_nothing).is_valid
+    except jsonschema_rs.ValidationError as error:
+        place = tuple(error.instance_path)
+        reference = _outside(stated)
+        if reference is not None and not place:
+            raise InvalidSchema("it refers to what lies outside it", reference) from None
+        raise InvalidSchema(error.message.partition("\n")[0], place) from None
+
+
+def _fetch_nothing(uri: str) -> NoReturn:
+    raise LookupError(f"{uri} lies outside the schema")
+
+
+def _outside(schema: Any, place: tuple[str | int, ...] = ()) -> tuple[str | int, ...] | None:
+    """Where the first reference stands that does not begin with `#`."""
+    items = schema.items() if isinstance(schema, dict) else enumerate(schema)
+    for key, value in items:
+        here = (*place, key)
+        if key == "$ref" and isinstance(value, str):
+            if not value.startswith("#"):
+                return here
+        elif isinstance(value, (dict, list)):
+            found = _outside(value, here)
+            if found is not None:
+                return found
+    return None
 
 
 @cache

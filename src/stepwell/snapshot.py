@@ -9,7 +9,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final, Protocol, TypeVar, final
 
-from stepwell.component import COMPONENT_KINDS, Component
+from stepwell.component import COMPONENT_KINDS, IMPLEMENTATION, Component
 from stepwell.diagnostics import Diagnostic
 from stepwell.errors import ComponentError, UnknownStep, UnknownWorkspace
 from stepwell.layered_table import Immutable, LayeredTable
@@ -24,7 +24,7 @@ from stepwell.model import (
     Workspace,
 )
 from stepwell.naming import closest
-from stepwell.schema import defaults, fields, fields_of
+from stepwell.schema import defaults, fields, fields_of, is_open
 
 __all__ = ["LEGACY_FIELDS", "Code", "Explanation", "LayeredTable", "Snapshot", "View"]
 
@@ -78,6 +78,13 @@ class Code(Protocol):
             ComponentError: it is not there, or its import fails.
         """
 
+    def implementation(self, step: StepDefinition) -> Component:
+        """Where what runs a step is.
+
+        Args:
+            step: as a view serves it.
+        """
+
     def has_own(self, workspace: str) -> bool:
         """Whether a workspace has any sources of its own."""
 
@@ -91,6 +98,7 @@ class View(Immutable, Mapping[str, StepDefinition]):
         tables: the definitions of every kind, by a key of ``KINDS``.
         diagnostics: what was found in the files that this view is made of.
         code: the sources in which the parts of its steps lie; ``None`` for a view that was read without.
+        implementations: what runs steps that code registered, by the step's name.
     """
 
     def __init__(
@@ -99,6 +107,7 @@ class View(Immutable, Mapping[str, StepDefinition]):
         tables: Mapping[str, LayeredTable[Any]],
         diagnostics: tuple[Diagnostic, ...] = (),
         code: Code | None = None,
+        implementations: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         steps = tables["steps"]
         self.__dict__.update(
@@ -107,6 +116,7 @@ class View(Immutable, Mapping[str, StepDefinition]):
             steps=steps,
             diagnostics=diagnostics,
             code=code,
+            implementations=implementations,
             _above=steps.above,
             _below=steps.below,
         )
@@ -116,6 +126,7 @@ class View(Immutable, Mapping[str, StepDefinition]):
     steps: LayeredTable[StepDefinition]
     diagnostics: tuple[Diagnostic, ...]
     code: Code | None
+    implementations: Mapping[str, Any]
     _above: Mapping[str, StepDefinition]
     _below: Mapping[str, StepDefinition]
 
@@ -259,6 +270,21 @@ class View(Immutable, Mapping[str, StepDefinition]):
             raise self._without_code(definition)
         return self._components.setdefault(step, self.code.components(self.workspace, definition))
 
+    def implementation(self, step: str) -> Component:
+        """Where what runs a step is, as its definition says; no Python is run.
+
+        Args:
+            step: a step's name or alias.
+
+        Raises:
+            UnknownStep: when the view has no such step.
+            ComponentError: when the view was read without the project's sources.
+        """
+        definition = self[step]
+        if self.code is None:
+            raise self._without_code(definition)
+        return self.code.implementation(definition)
+
     def load(self, step: str, kind: str) -> Any:
         """Import a part of a step in the workspace's own world, and give the class or function.
 
@@ -267,7 +293,8 @@ class View(Immutable, Mapping[str, StepDefinition]):
 
         Args:
             step: a step's name or alias.
-            kind: ``builder``, ``config``, ``contract``, ``spec``, ``script`` or ``hyperparameters``.
+            kind: ``builder``, ``config``, ``contract``, ``spec``, ``script`` or ``hyperparameters``; or
+                ``implementation``, what runs the step.
 
         Raises:
             UnknownStep: when the view has no such step.
@@ -278,12 +305,18 @@ class View(Immutable, Mapping[str, StepDefinition]):
             return self._parts[step, kind]
         except KeyError:
             pass
-        if kind not in COMPONENT_KINDS:
-            near = closest(kind, COMPONENT_KINDS)
+        definition = self[step]
+        if kind == IMPLEMENTATION:
+            registered = self.implementations.get(definition.name)
+            if registered is not None:
+                return registered
+            component = self.implementation(step)
+        elif kind in COMPONENT_KINDS:
+            component = self.components(step)[kind]
+        else:
+            near = closest(kind, (*COMPONENT_KINDS, IMPLEMENTATION))
             hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(COMPONENT_KINDS)}"
             raise LookupError(f"there is no kind of component `{kind}` ({hint})")
-        component = self.components(step)[kind]
-        definition = self[step]
         if self.code is None:
             raise self._without_code(definition)
         return self._parts.setdefault((step, kind), self.code.load(self.workspace, definition, component))
@@ -434,7 +467,7 @@ def _pointer(field: str, definition: StepDefinition) -> tuple[str, ...]:
     known = _fields_of(definition)
     if head not in known:
         raise _no_field("a step", head, known)
-    if rest and not head.startswith("x-"):
+    if rest and not head.startswith("x-") and not is_open("step", head):
         inner = fields_of("step", head)
         if not inner:
             raise LookupError(f"`{head}` has no fields")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import inspect
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Protocol, final, runtime_checkable
+from typing import Any, Final, Protocol, final, runtime_checkable
 
 from stepwell.model import StepDefinition
 from stepwell.provider import Provider
 
-__all__ = ["RunContext", "StepType", "Validating"]
+__all__ = ["INTERFACE", "RunContext", "StepType", "Validating", "faults_of", "is_async", "runner_of"]
+
+INTERFACE: Final = "1.0"
+"""The version of what stands here; ``since`` and ``compatible_with`` of a step speak of it (PEP 440)."""
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -30,8 +34,11 @@ class RunContext:
         session: names a conversation that goes on over several steps; empty for none.
         folder: an absolute path below which the step may read and write; ``None`` where it has no files.
         run: runs another step in the same run, as ``await run(step, parameters, values)``, and gives its
-            result; ``None`` where steps cannot be nested.
+            ``StepResult``, whether it succeeds or not; ``None`` where steps cannot be nested.
         tell: called with a name and plain data that belong in the record of the run.
+        stopped: whether nobody waits for this attempt any more, since it took too long or was cancelled. A
+            coroutine is cancelled then; a thread cannot be, so code that works long in one asks this.
+        depth: how many runs this one is nested in.
     """
 
     definition: StepDefinition
@@ -44,15 +51,19 @@ class RunContext:
     folder: str | None = None
     run: Callable[[str, Mapping[str, Any], Mapping[str, Any]], Awaitable[Any]] | None = None
     tell: Callable[[str, Mapping[str, Any]], None] = lambda *_: None
+    stopped: Callable[[], bool] = lambda: False
+    depth: int = 0
 
 
 @runtime_checkable
 class StepType(Protocol):
     """What runs a step: an object with ``execute``, or a plain function of the same form.
 
-    ``execute`` may be a coroutine function; one that is not runs in a thread. A class is made once for
-    each Snapshot, without arguments. Optional besides: ``validate(parameters)``, which gives what is wrong
-    with parameters beyond their schema, and ``describe()``, which says in one sentence what is run.
+    ``execute`` may be a coroutine function; one that is not never runs in the thread of an event loop. A
+    class is made once, without arguments, and again only when its definition or its source has changed; so
+    its ``execute`` may be called by several threads or tasks at once. Optional besides:
+    ``validate(parameters)``, which gives what is wrong with parameters beyond their schema, and
+    ``describe()``, which says in one sentence what is run.
     """
 
     def execute(self, parameters: Mapping[str, Any], context: RunContext) -> Any:
@@ -73,3 +84,76 @@ class Validating(Protocol):
 
     def validate(self, parameters: Mapping[str, Any]) -> list[str]:
         """What is wrong with parameters, each in one sentence; nothing when all is well."""
+
+
+def faults_of(implementation: object) -> tuple[str, ...]:
+    """Why something cannot run a step, each in one sentence; nothing when it can. It is not called.
+
+    Args:
+        implementation: a function, a class, or an object with ``execute``.
+    """
+    return tuple(_faults(implementation))
+
+
+def runner_of(implementation: Any) -> tuple[Any, Callable[[Mapping[str, Any], RunContext], Any]]:
+    """The object that runs a step, made if it is a class, and what of it is called.
+
+    Args:
+        implementation: has no ``faults_of``.
+    """
+    one: Any = implementation() if inspect.isclass(implementation) else implementation
+    execute: Any = getattr(one, "execute", None)
+    return one, execute if callable(execute) else one
+
+
+def is_async(call: Any) -> bool:
+    """Whether calling something gives a coroutine, as far as can be told without doing so."""
+    called = call if inspect.isroutine(call) else getattr(call, "__call__", call)  # noqa: B004 - an object's
+    return inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(called)
+
+
+def _faults(implementation: Any) -> Iterator[str]:
+    if inspect.isclass(implementation):
+        execute = getattr(implementation, "execute", None)
+        if not callable(execute):
+            yield f"the class {implementation.__name__} has no method `execute`"
+            return
+        needed = _needed(implementation, 0)
+        if needed:
+            yield f"the class {implementation.__name__} cannot be made without arguments: {needed}"
+        static = inspect.getattr_static(implementation, "execute")
+        bound = isinstance(static, (staticmethod, classmethod))
+        yield from _faults_of_call(execute, 2 if bound else 3)
+        return
+    execute = getattr(implementation, "execute", None)
+    if not callable(execute) and not callable(implementation):
+        yield f"{_article(implementation)} is neither callable nor has a method `execute`"
+        return
+    yield from _faults_of_call(execute if callable(execute) else implementation, 2)
+
+
+def _faults_of_call(call: Any, given: int) -> Iterator[str]:
+    name = getattr(call, "__name__", type(call).__name__)
+    if inspect.isgeneratorfunction(call) or inspect.isasyncgenfunction(call):
+        yield f"`{name}` gives many values, not a result"
+    wrong = _needed(call, given)
+    if wrong:
+        yield f"`{name}` cannot be called with (parameters, context): {wrong}"
+
+
+def _needed(call: Any, given: int) -> str:
+    """Why something cannot be called with so many arguments by place; empty where it can, or nobody knows."""
+    try:
+        signature = inspect.signature(call)
+    except (TypeError, ValueError):  # written in C without saying what it takes
+        return ""
+    try:
+        signature.bind(*[None] * given)
+    except TypeError as error:
+        return str(error)
+    return ""
+
+
+def _article(value: object) -> str:
+    noun = type(value).__name__
+    return f"an {noun}" if noun[:1].lower() in "aeiou" else f"a {noun}"

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.running import CONFIGURATION, SUMS, output, plan, run, single, states
 
 from stepwell.pipelines.engines import ENGINES, Dask, Engine, EngineError, Local, engine_named
 from stepwell.pipelines.runs import Limits, Options, Record, RunRecord, State, run_plan
-from tests.running import CONFIGURATION, SUMS, output, plan, run, single, states
 
 if TYPE_CHECKING:
     Project = Callable[[Mapping[str, str | bytes]], Path]
@@ -93,7 +93,9 @@ def test_it_tries_again(project: Project, engine: Engine, tmp_path: Path) -> Non
 
 
 def test_it_ends_a_step_that_takes_too_long(project: Project, engine: Engine) -> None:
-    step = run(project(single("import time\ntime.sleep(600)\n")), "Only", engine, limits=Limits(0.3)).step("it")
+    step = run(project(single("import time\ntime.sleep(600)\n")), "Only", engine, limits=Limits(0.3)).step(
+        "it"
+    )
     assert (step.kind, step.fault) == ("timeout", "its script was ended after 0.3 s, the limit")
 
 
@@ -204,7 +206,11 @@ def test_engines_give_equal_outputs_for_any_graph(
     root = tmp_path_factory.mktemp("any")
     files = single(STEP, f"  inputs:\n{TWO}{OUT}  env: {{required: [NAME]}}\n")
     del files["registry.d/pipelines/only.yaml"]
-    for path, text in {**files, "stepwell.toml": CONFIGURATION, "registry.d/pipelines/any.yaml": graph}.items():
+    for path, text in {
+        **files,
+        "stepwell.toml": CONFIGURATION,
+        "registry.d/pipelines/any.yaml": graph,
+    }.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text)
     made = [run(root, "Any", one, cache=False) for one in engines.values()]

@@ -47,6 +47,10 @@ PYTHON_FILE = (
 )
 NAME_IN_A_FILE = PYTHON_FILE + r":[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$(?!\n)"
 FILE_PERHAPS_A_NAME = PYTHON_FILE + r"(:[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*)?$(?!\n)"
+A_DOTTED_NAME = r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*"
+NAME_IN_A_MODULE = rf"^{A_DOTTED_NAME}:{A_DOTTED_NAME}$(?!\n)"
+NAME_IN_A_FILE_OR_MODULE = rf"^({PYTHON_FILE[1:]}|{A_DOTTED_NAME}):{A_DOTTED_NAME}$(?!\n)"
+KIND_OF_FAILURE = r"^(timeout|provider|error|[A-Z][A-Za-z0-9_]*)$(?!\n)"
 NOT_INSIDE = ("/a.py:B", "./a.py:B", "../a.py:B", "a/../b.py:C", "a//b.py:C", "C:/a.py:B", "a\\b.py:C")
 
 FILE_PATTERN = r"^[^/\u0000-\u0020\u007F-\u00A0\u2028\u2029]+$(?!\n)"
@@ -63,6 +67,29 @@ PATTERNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     FILE_PATTERN: (
         ("a.csv", "*.csv", "part-*", "é"),
         ("", "a/b", "a b", "a\n", "a\u00a0"),
+    ),
+    NAME_IN_A_MODULE: (
+        ("a:B", "a.b:C.d"),
+        ("a", "a:", ":B", "a/b.py:C", "a b:C", "a:B:C", "a.:B", "1a:B", "é:B", "a:B\n"),
+    ),
+    NAME_IN_A_FILE_OR_MODULE: (
+        ("a.py:B", "a/b.py:B.C", "é ü/b.py:C", "a:B", "a.b:C.d"),
+        (
+            *NOT_INSIDE[:5],
+            NOT_INSIDE[6],
+            "a.py",
+            "a:",
+            ":B",
+            "a/b:C",
+            "a-b:C",
+            "a.txt/b:C",
+            "a.py:B\n",
+            " a:B",
+        ),
+    ),
+    KIND_OF_FAILURE: (
+        ("timeout", "provider", "error", "ConnectionError", "E1"),
+        ("", "Timeout error", "errors", "a", "_E", "a.E", "É", "timeout\n"),
     ),
     IDENTIFIER: (
         ("A", "_a1", "XGBoostTraining"),

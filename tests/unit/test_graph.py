@@ -176,3 +176,61 @@ steps:
     with pytest.raises(PipelineError) as raised:
         pipeline.order  # noqa: B018 - what is asked for is worked out
     assert str(raised.value).startswith("the steps of `Ring` need each other in a circle: `")
+
+
+def test_pipelines_are_made_in_code(project: Project) -> None:
+    registry = stepwell.open(project(FILES))
+    pipeline = (
+        Pipeline("Made", "By hand.", parameters={"eta": 0.1})
+        .add_step("load", "Loading", job_type="training")
+        .add_step("fit", registry.view()["Fitting"], config={"eta": "${eta}"})
+        .connect("load.rows", "fit.input_path")
+    )
+    assert pipeline.to_yaml() == (
+        "name: Made\ndescription: By hand.\nparameters:\n  eta: 0.1\nsteps:\n"
+        "  - id: load\n    step: Loading:training\n"
+        "  - id: fit\n    step: Fitting\n    config:\n      eta: ${eta}\n"
+        "    inputs:\n      input_path: load.rows\n"
+    )
+    again = Pipeline.from_yaml(pipeline.to_yaml(), registry.view())
+    assert again.nodes["load"].definition == registry.view()["Loading"]
+    apart = pipeline.disconnect("load", "fit")
+    assert list(apart.edges) == []
+    assert list(apart.connect("load", "fit").edges) == [Edge("load", "fit")]
+    assert list(apart.remove_step("load").nodes) == ["fit"]
+    assert list(pipeline.edges) == [Edge("load", "fit", "rows", "input_path")], "nothing changed in it"
+    assert pipeline.clone("Copy").nodes is pipeline.nodes
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda one: one.add_step("a", "X"), "`P` has a step `a`; remove it first"),
+        (lambda one: one.add_step("c", "X", depends_on=["d"]), "`P` has no step `d`"),
+        (lambda one: one.remove_step("a"), "`a` is needed by `b`; disconnect or remove these first"),
+        (lambda one: one.remove_step("bb"), "`P` has no step `bb`"),
+        (
+            lambda one: one.connect("a.x", "b"),
+            "`a.x` and `b` do not go together: name an output and an input, or neither",
+        ),
+        (lambda one: one.disconnect("b", "a"), "`a` does not need `b`"),
+        (
+            lambda one: one.merge(Pipeline("Q").add_step("a", "Y"), "PQ"),
+            "`P` and `Q` cannot be one: both have a step `a`, which differ in `step`",
+        ),
+        (lambda one: one.split({"A": ["a"]}), "the step `b` is in no part"),
+        (lambda one: one.split({"A": ["a"], "B": ["b"]}), "`b` of `B` needs `a`, which is in another part"),
+        (lambda _: Pipeline.from_json("{"), "the text is no JSON: "),
+        (
+            lambda _: Pipeline.from_yaml("name: A\nsteps:\n  - {id: a, stpe: B}\n"),
+            "the text is no pipeline: line 3: `steps[0]` has no field `stpe`",
+        ),
+    ],
+)
+def test_what_cannot_be_done_with_a_pipeline_says_why(
+    change: Callable[[Pipeline], object], message: str
+) -> None:
+    pipeline = Pipeline("P").add_step("a", "X").add_step("b", "X", depends_on=["a"])
+    with pytest.raises(PipelineError) as raised:
+        change(pipeline)
+    assert str(raised.value).startswith(message)

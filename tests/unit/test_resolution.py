@@ -428,6 +428,14 @@ def test_every_field_is_metadata_or_not() -> None:
         "components",
         "interface",
         "examples",
+        "implementation",
+        "parameters",
+        "capabilities",
+        "requires",
+        "timeout",
+        "retry",
+        "since",
+        "compatible_with",
     }
 
 

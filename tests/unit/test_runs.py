@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.running import MAKE, SUMS, TOTAL, output, plan, run, single, states
 
 from stepwell.errors import PipelineError
 from stepwell.pipelines.runs import Choice, Limits, Record, State
 from stepwell.pipelines.runs.comparing import compare_runs
 from stepwell.pipelines.runs.record import RunBusy, UnknownRun
-from tests.running import MAKE, SUMS, TOTAL, output, plan, run, single, states
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -224,8 +224,16 @@ MISFITS = {
         '{"n": 2}',
         "t.json: `n`: 2 is greater than the maximum of 1",
     ),
-    "{format: jsonl, columns: {n: number}}": ("t.jsonl", '{"n": 1}\n{}\n', "t.jsonl:2: there is no field `n`"),
-    "{format: text, files: 'notes*', min_rows: 2}": ("notes.md", "one\n", "it has 1 row, and must have at least 2"),
+    "{format: jsonl, columns: {n: number}}": (
+        "t.jsonl",
+        '{"n": 1}\n{}\n',
+        "t.jsonl:2: there is no field `n`",
+    ),
+    "{format: text, files: 'notes*', min_rows: 2}": (
+        "notes.md",
+        "one\n",
+        "it has 1 row, and must have at least 2",
+    ),
 }
 
 
@@ -318,7 +326,9 @@ def test_an_output_inside_another_is_in_both(project: Project) -> None:
         "open('/opt/ml/processing/output/o', 'w').write('o')\n"
     )
     made = run(project(single(script, OUT + "    inner: {path: /opt/ml/processing/output/inner}\n")), "Only")
-    assert made.step("it").fault == "its script exited with 1: FileExistsError: [Errno 17] File exists: " + repr(
+    assert made.step(
+        "it"
+    ).fault == "its script exited with 1: FileExistsError: [Errno 17] File exists: " + repr(
         f"{made.folder}/steps/it/1/sandbox/opt/ml/processing/output/inner"
     )
     script = script.replace("os.makedirs('/opt/ml/processing/output/inner')\n", "\n")
@@ -400,7 +410,11 @@ def test_a_run_that_failed_goes_on_where_it_failed(project: Project) -> None:
     assert [len(one.attempts) for one in again.steps] == [1, 2]
     with pytest.raises(UnknownRun, match=f"there is no run r2 .the latest are {first.id}"):
         run(root, "Sums", resume="r2")
-    with Record(str(root)) as record, record.holding(first.id), pytest.raises(RunBusy, match="still going on"):
+    with (
+        Record(str(root)) as record,
+        record.holding(first.id),
+        pytest.raises(RunBusy, match="still going on"),
+    ):
         run(root, "Sums", resume=first.id)
 
 

@@ -96,6 +96,18 @@ class SourceCode:
         found = {kind: self._component(kind, step, declaring, tiers) for kind in COMPONENT_KINDS}
         return MappingProxyType(found)
 
+    def implementation(self, step: StepDefinition) -> Component:
+        """Where what runs a step is, as its definition says; no Python is run.
+
+        Args:
+            step: as a view serves it.
+        """
+        from stepwell.components.declaring import Declaring
+        from stepwell.components.implementing import implementation_of
+
+        plugins = () if all(one.layer is not Layer.PLUGIN for one in step.sources) else self._of_packages()
+        return implementation_of(step, Declaring(self._project, self._outline, plugins))
+
     def load(self, workspace: str | None, step: StepDefinition, component: Component) -> Any:
         """Import a part of a step, in the workspace's own world.
 

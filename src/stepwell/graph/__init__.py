@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from stepwell.graph.crossing import crossing, workspace_of
 from stepwell.graph.linking import Among, Linked, Sees, link
+from stepwell.graph.nodes import Edge, Node, OutputOf, Stated
 from stepwell.graph.ordering import cycles_in, levels_of
-from stepwell.graph.values import Edge, Node, OutputOf, Pipeline, Stated
+from stepwell.graph.values import Pipeline
 
 __all__ = [
     "Among",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from stepwell.graph.values import Edge, Node, Pipeline
+from stepwell.graph.nodes import Edge, Node
+from stepwell.graph.values import Pipeline
 
 __all__ = ["crossing", "workspace_of"]
 

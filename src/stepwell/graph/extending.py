@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 from stepwell.diagnostics import Span
 from stepwell.documents import Document
-from stepwell.graph.values import Stated
+from stepwell.graph.nodes import Stated
 from stepwell.layers import Source, given_by
 from stepwell.model import PipelineDefinition
 from stepwell.patching import merge_patch

@@ -9,7 +9,8 @@ from typing import Any, Final, NamedTuple, Protocol, final
 
 from stepwell.errors import UnknownPipeline
 from stepwell.graph.extending import Flat, flatten
-from stepwell.graph.values import Node, OutputOf, Pipeline, Stated
+from stepwell.graph.nodes import Node, OutputOf, Stated
+from stepwell.graph.values import Pipeline
 from stepwell.graph.words import Reading, fed_by, read_step
 from stepwell.model import PipelineDefinition, StepDefinition
 from stepwell.naming import DEFAULT_SUFFIXES, closest

@@ -1,122 +1,21 @@
-"""The values: frozen, whether they come from a file or were made in code."""
+"""The value that a pipeline is: frozen, whether it comes from a file or was made in code."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, final
+from typing import TYPE_CHECKING, Any, final
 
-from stepwell.diagnostics import Span
-from stepwell.documents import Document, Pointer
+from stepwell.graph.nodes import Edge, Node
 from stepwell.model import StepDefinition
 
 if TYPE_CHECKING:
     from stepwell.graph.linking import Among, Sees
 
-__all__ = ["Edge", "Node", "OutputOf", "Pipeline", "Stated"]
+__all__ = ["Pipeline"]
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class OutputOf:
-    """An output of another node, as an input names it: ``node.output``."""
-
-    node: str
-    output: str
-
-    def __str__(self) -> str:
-        return f"{self.node}.{self.output}"
-
-
-@final
-class Edge(NamedTuple):
-    """That one node must be done before another.
-
-    Args:
-        source: the earlier node.
-        target: the later one.
-        output: the output that is handed over; ``None`` for an edge of ``depends_on``.
-        input: the input that takes it.
-    """
-
-    source: str
-    target: str
-    output: str | None = None
-    input: str | None = None
-
-
-@final
-class Stated(NamedTuple):
-    """A place in a document that says something of a node."""
-
-    document: Document
-    pointer: Pointer
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One step of a pipeline.
-
-    Args:
-        id: what the pipeline calls it, once.
-        step: the step's name, or an alias of it.
-        workspace: whose view the step is taken from, where it is named as ``workspace:Name``; ``None`` for
-            the pipeline's own view.
-        job_type: the variant, where it is named as ``Name:job_type``.
-        definition: the step as that view serves it; ``None`` where there is none.
-        config: the configuration, which the step's ``parameters`` describe; a value ``${name}`` stands for
-            a parameter of the pipeline (``Pipeline.config_of``).
-        inputs: the step's inputs by name, each with the output that feeds it.
-        given: the step's inputs that a parameter of the pipeline feeds: input to parameter.
-        depends_on: the nodes that must be done before, beside those that feed it.
-        extensions: the keys that begin with ``x-``, which are the team's own.
-        stated: where files say something of it, topmost first; none for one that was made in code.
-    """
-
-    id: str
-    step: str
-    workspace: str | None = None
-    job_type: str | None = None
-    definition: StepDefinition | None = None
-    config: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
-    inputs: Mapping[str, OutputOf] = field(default_factory=lambda: _NOTHING)
-    depends_on: tuple[str, ...] = ()
-    given: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
-    extensions: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
-    stated: tuple[Stated, ...] = field(default=(), compare=False, repr=False)
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """The nodes that must be done before this one, each once, in the order in which they are named."""
-        return tuple(dict.fromkeys((*(one.node for one in self.inputs.values()), *self.depends_on)))
-
-    @property
-    def place(self) -> Span | None:
-        """Where its file names the step; ``None`` for one that was made in code."""
-        return self.where("step")
-
-    def where(self, *inner: str | int, key: bool = False) -> Span | None:
-        """Where the topmost file that says something of a part of it says it.
-
-        Args:
-            inner: the way to the part, e.g. ``"inputs", "data"``; of one that nobody states, the nearest
-                thing on its way.
-            key: whether to give the key's place and not the value's.
-        """
-        if not self.stated:
-            return None
-        for depth in range(len(inner), -1, -1):
-            for document, pointer in self.stated:
-                whole = (*pointer, *inner[:depth])
-                if depth == 0:
-                    return document.value_span((*whole, "id"))
-                if _has(document.data, whole):
-                    return document.key_span(whole) if key else document.value_span(whole)
-        raise AssertionError("the loop ends at depth 0")
 
 
 @final
@@ -205,21 +104,148 @@ class Pipeline:
         filled: Mapping[str, Any] = fill(self.nodes[node].config, {**self.parameters, **values})
         return filled
 
-    def changed(self, change: Callable[[dict[str, Node]], None]) -> Pipeline:
-        """A pipeline whose nodes are what a function makes of a copy of these."""
-        from dataclasses import replace
+    def add_step(
+        self,
+        id: str,  # noqa: A002 - the field's name
+        step: str | StepDefinition,
+        *,
+        workspace: str | None = None,
+        job_type: str | None = None,
+        config: Mapping[str, Any] = _NOTHING,
+        inputs: Mapping[str, str] = _NOTHING,
+        depends_on: Iterable[str] = (),
+    ) -> Pipeline:
+        """The same with one more step at the end.
 
-        nodes = dict(self.nodes)
-        change(nodes)
-        return replace(self, nodes=MappingProxyType(nodes))
+        Args:
+            id: what the pipeline calls it.
+            step: the step's name, or the step itself.
+            workspace: whose view the step is taken from, where that is not the pipeline's own.
+            job_type: the variant.
+            config: its configuration; it is copied.
+            inputs: its inputs by name, each with ``step_id.output`` or ``${parameter}``.
+            depends_on: the steps that must be done before, besides those that feed it.
 
+        Raises:
+            PipelineError: there is a step of that id, or none that is named.
+        """
+        from stepwell.graph.editing import with_step
 
-def _has(data: Any, pointer: Pointer) -> bool:
-    for step in pointer:
-        if isinstance(data, Mapping):
-            if step not in data:
-                return False
-        elif not isinstance(data, tuple) or not isinstance(step, int) or step >= len(data):
-            return False
-        data = data[step]
-    return True
+        return with_step(
+            self,
+            id,
+            step,
+            workspace=workspace,
+            job_type=job_type,
+            config=config,
+            inputs=inputs,
+            depends_on=depends_on,
+        )
+
+    def remove_step(self, id: str) -> Pipeline:  # noqa: A002 - the field's name
+        """The same without one step.
+
+        Raises:
+            PipelineError: there is none of that id, or another step needs it.
+        """
+        from stepwell.graph.editing import without_step
+
+        return without_step(self, id)
+
+    def connect(self, source: str, target: str) -> Pipeline:
+        """The same with ``source`` (``step_id.output``) feeding ``target`` (``step_id.input``).
+
+        With two ids alone, the second step depends on the first.
+
+        Raises:
+            PipelineError: there is no such step, or only one of the two names a part.
+        """
+        from stepwell.graph.editing import with_connection
+
+        return with_connection(self, source, target)
+
+    def disconnect(self, source: str, target: str) -> Pipeline:
+        """The same with nothing of one step going to another.
+
+        Raises:
+            PipelineError: there is no such step, or the second does not need the first.
+        """
+        from stepwell.graph.editing import without_connection
+
+        return without_connection(self, source, target)
+
+    def clone(self, name: str, description: str | None = None) -> Pipeline:
+        """The same under another name, with the same description where none is given."""
+        return replace(self, name=name, description=self.description if description is None else description)
+
+    def merge(self, other: Pipeline, name: str, description: str = "") -> Pipeline:
+        """One pipeline of this and another; a step that both have alike is in it once.
+
+        Raises:
+            PipelineError: a step or a parameter of one name differs, or they are of two views.
+        """
+        from stepwell.graph.joining import merge
+
+        return merge(self, other, name, description or f"{self.name} and {other.name}.")
+
+    def split(self, parts: Mapping[str, Collection[str]]) -> tuple[Pipeline, ...]:
+        """Several pipelines of this one, each with the parameters that its steps use.
+
+        Args:
+            parts: the name of each part to the ids of its steps; a step may be in several.
+
+        Raises:
+            PipelineError: a step is in no part, or needs one that is not in its own part.
+        """
+        from stepwell.graph.joining import split
+
+        return split(self, parts)
+
+    def to_yaml(self, among: Among | None = None) -> str:
+        """The YAML of its file; ``from_yaml`` gives the same again.
+
+        Args:
+            among: what decides how the words of its steps are read.
+        """
+        from stepwell.graph.linking import Among
+        from stepwell.graph.writing import to_yaml
+
+        return to_yaml(self, among or Among())
+
+    def to_json(self, among: Among | None = None) -> str:
+        """The same as JSON.
+
+        Raises:
+            ValueError: a value has no form in JSON.
+        """
+        from stepwell.graph.linking import Among
+        from stepwell.graph.writing import to_json
+
+        return to_json(self, among or Among())
+
+    @classmethod
+    def from_yaml(cls, text: str, view: Sees | None = None, among: Among | None = None) -> Pipeline:
+        """The pipeline of a YAML text.
+
+        Args:
+            text: the text, as the file of a pipeline has it; ``description`` may be left out.
+            view: whose steps it names; without one no step has a definition.
+            among: what else it may name.
+
+        Raises:
+            PipelineError: the text is no pipeline; the message has every finding with its line.
+        """
+        from stepwell.graph.writing import from_yaml
+
+        return from_yaml(text, view, among)
+
+    @classmethod
+    def from_json(cls, text: str, view: Sees | None = None, among: Among | None = None) -> Pipeline:
+        """The pipeline of a JSON text.
+
+        Raises:
+            PipelineError: the text is no pipeline.
+        """
+        from stepwell.graph.writing import from_json
+
+        return from_json(text, view, among)

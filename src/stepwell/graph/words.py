@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import NamedTuple, final
 
 from stepwell.graph.filling import parameter_named
-from stepwell.graph.values import OutputOf
+from stepwell.graph.nodes import OutputOf
 
 __all__ = ["Reading", "fed_by", "read_step", "written_step"]
 

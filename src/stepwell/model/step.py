@@ -52,9 +52,31 @@ class StepDefinition(Record):
         "components",
         "interface",
         "examples",
+        "implementation",
+        "parameters",
+        "capabilities",
+        "requires",
+        "timeout",
+        "retry",
+        "since",
+        "compatible_with",
         "extensions",
     )
-    LATER = frozenset({"components", "interface", "examples"})
+    LATER = frozenset(
+        {
+            "components",
+            "interface",
+            "examples",
+            "implementation",
+            "parameters",
+            "capabilities",
+            "requires",
+            "timeout",
+            "retry",
+            "since",
+            "compatible_with",
+        }
+    )
 
     @property
     def sagemaker_step_type(self) -> str | None:
@@ -130,6 +152,46 @@ class StepDefinition(Record):
     def examples(self) -> tuple[Mapping[str, Any], ...] | None:
         """Configurations that it can be built with: keyword arguments of its configuration class."""
         return self.data.get("examples")
+
+    @property
+    def implementation(self) -> str | None:
+        """What runs it, ``package.module:Name`` or ``path/to/file.py:Name``; ``View.load`` imports it."""
+        return self.data.get("implementation")
+
+    @property
+    def parameters(self) -> Mapping[str, Any] | None:
+        """What it may be configured with, as it is stated; ``schema.expanded`` gives the JSON Schema."""
+        return self.data.get("parameters")
+
+    @property
+    def capabilities(self) -> tuple[str, ...] | None:
+        """What it can do; ``None`` where it does not say."""
+        return self.data.get("capabilities")
+
+    @property
+    def requires(self) -> tuple[str, ...] | None:
+        """The capabilities that its provider must have; ``None`` or none where it needs no provider."""
+        return self.data.get("requires")
+
+    @property
+    def timeout(self) -> float | None:
+        """How long one attempt may take, in seconds; ``None`` for as long as it takes."""
+        return self.data.get("timeout")
+
+    @property
+    def retry(self) -> Mapping[str, Any] | None:
+        """What is done when an attempt fails, as the schema names it; ``None`` where it does not say."""
+        return self.data.get("retry")
+
+    @property
+    def since(self) -> str | None:
+        """The first version of the interface of step types that can run it."""
+        return self.data.get("since")
+
+    @property
+    def compatible_with(self) -> str | None:
+        """The versions of the interface of step types that it was made for (PEP 440)."""
+        return self.data.get("compatible_with")
 
     def _stated_or_conventional(self, name: str) -> str | None:
         data = self.data

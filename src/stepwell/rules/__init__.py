@@ -19,6 +19,7 @@ from stepwell.rules import (
     ambiguous_component,
     ambiguous_step,
     builder_base,
+    config_mismatch,
     cross_workspace,
     dangling_reference,
     developer_id_mismatch,
@@ -31,7 +32,9 @@ from stepwell.rules import (
     file_name_mismatch,
     freeze_target,
     input_type_mismatch,
+    invalid_parameters_schema,
     invalid_requirement,
+    invalid_version_range,
     missing_argument,
     missing_builder_method,
     missing_class,
@@ -145,6 +148,8 @@ FILE_RULES: Final[tuple[Rule[FileScope], ...]] = (
     rule_of(naming_style),
     rule_of(not_in_vocabulary),
     rule_of(past_removal),
+    rule_of(invalid_parameters_schema),
+    rule_of(invalid_version_range),
 )
 CONTENT_RULES: Final = tuple(rule for rule in FILE_RULES if rule.id != file_name_mismatch.ID)
 """Those that ask nothing of the file: for what a package brings and for what code registers."""
@@ -157,6 +162,7 @@ OVERRIDE_RULES: Final[tuple[Rule[ViewScope], ...]] = (
     rule_of(override_changes_name),
     rule_of(override_without_base),
     rule_of(override_changes_nothing),
+    replace(rule_of(invalid_parameters_schema), check=invalid_parameters_schema.check_overrides),
 )
 VIEW_RULES: Final[tuple[Rule[ViewScope], ...]] = (
     rule_of(duplicate_config_class),
@@ -177,6 +183,7 @@ PIPELINE_RULES: Final[tuple[Rule[PipelineScope], ...]] = (
     rule_of(unknown_output),
     rule_of(missing_input),
     rule_of(input_type_mismatch),
+    rule_of(config_mismatch),
     rule_of(unknown_parameter),
     rule_of(unused_parameter),
     rule_of(cross_workspace),

@@ -1,7 +1,8 @@
 """Some fields take only words that the project has agreed on.
 
 A list under `[vocabulary]` in `stepwell.toml` closes a vocabulary: `sagemaker_step_types`,
-`frameworks`, `environment_tags` or `compatibility_tags`. A field without a list takes any word.
+`frameworks`, `environment_tags`, `compatibility_tags` or `capabilities`, which closes `requires` too. A
+field without a list takes any word.
 
 Passes:
 
@@ -38,12 +39,13 @@ ID: Final = "not-in-vocabulary"
 SEVERITY: Final = Severity.ERROR
 
 FIELDS: Final = {
-    "sagemaker_step_types": "sagemaker_step_type",
-    "frameworks": "framework",
-    "environment_tags": "environment_tags",
-    "compatibility_tags": "compatibility_tags",
+    "sagemaker_step_types": ("sagemaker_step_type",),
+    "frameworks": ("framework",),
+    "environment_tags": ("environment_tags",),
+    "compatibility_tags": ("compatibility_tags",),
+    "capabilities": ("capabilities", "requires"),
 }
-"""Each vocabulary, and the field of a step that it closes."""
+"""Each vocabulary, and the fields of a step that it closes."""
 
 
 def check(scope: FileScope) -> Iterable[Finding]:
@@ -53,16 +55,20 @@ def check(scope: FileScope) -> Iterable[Finding]:
     data = scope.source.document.data
     found: tuple[Finding, ...] = ()
     for vocabulary, allowed in scope.settings.vocabulary.items():
-        stated = data.get(FIELDS[vocabulary])
-        if stated is not None and stated not in allowed:  # a list is in none, so its words are looked at
-            found += tuple(_compare(scope.source.document, vocabulary, stated, allowed))
+        for field in FIELDS[vocabulary]:
+            stated = data.get(field)
+            if stated is not None and stated not in allowed:  # a list is in none, so its words are looked at
+                found += tuple(_compare(scope.source.document, vocabulary, field, stated, allowed))
     return found
 
 
 def _compare(
-    document: Document, vocabulary: str, stated: str | tuple[str, ...], allowed: tuple[str, ...]
+    document: Document,
+    vocabulary: str,
+    field: str,
+    stated: str | tuple[str, ...],
+    allowed: tuple[str, ...],
 ) -> Iterator[Finding]:
-    field = FIELDS[vocabulary]
     add = f"add it to `[vocabulary] {vocabulary}` in stepwell.toml"
     for place, word in enumerate(stated) if isinstance(stated, tuple) else ((None, stated),):
         if word is None or word in allowed:

@@ -82,6 +82,14 @@ class PipelineScope:
         document = given_by(step.sources, ("interface", *pointer))
         return (Related(message, document.key_span(("interface", *pointer))),)
 
+    def related_parameters(self, node: Node) -> tuple[Related, ...]:
+        """Where the step of a node says what configuration it takes."""
+        sources = node.definition.sources if node.definition is not None else ()
+        if not sources:
+            return ()
+        place = given_by(sources, ("parameters",)).key_span(("parameters",))
+        return (Related("what the step asks for is here", place),)
+
 
 def part_of(node: Node, name: str) -> Mapping[str, Any] | None:
     """``inputs`` or ``outputs`` of a node's step; ``None`` where nobody says what they are."""

@@ -12,18 +12,24 @@ __all__ = ["COMMANDS", "command"]
 
 COMMANDS: Final = MappingProxyType(
     {
+        "list": "list_pipelines",
+        "show": "show",
+        "check": "check",
+        "wire": "wire",
+        "graph": "graph",
         "run": "run",
         "test": "test",
         "compare": "compare",
+        "new": "new",
     }
 )
 """Every command about pipelines, and its module."""
 
 _EXAMPLE = """\b
 Examples:
-  stepwell pipeline run TrainAndEvaluate
-  stepwell pipeline test TrainAndEvaluate --step train
-  stepwell pipeline compare TrainAndEvaluate
+  stepwell pipeline list
+  stepwell pipeline check TrainAndEvaluate
+  stepwell pipeline graph TrainAndEvaluate --format svg -o train.svg
 """
 
 
@@ -59,11 +65,11 @@ class _Commands(click.Group):
     invoke_without_command=True,
     subcommand_metavar="COMMAND [ARGS]...",
     epilog=_EXAMPLE,
-    short_help="Run, test and compare pipelines.",
+    short_help="List, show, check, wire, draw and make pipelines.",
 )
 @click.pass_context
 def command(ctx: click.Context) -> int:
-    """Run, test and compare pipelines, which are graphs of steps."""
+    """Work with pipelines: graphs of steps, one in a file."""
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help(), err=True)
         return 2

@@ -9,9 +9,9 @@ from typing import Any, Final
 import click
 
 from stepwell.cli.opening import Asked, format_option, project_options, workspace_option
+from stepwell.cli.pipeline.asking import complete_pipeline
 from stepwell.cli.pipeline.running import (
     Said,
-    complete_pipeline,
     engine_options,
     exit_code_of,
     has_errors,

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, final
 
 import click
-from click.shell_completion import CompletionItem
 
 from stepwell.cli.opening import Asked, color_wanted, open_registry, view_of
+from stepwell.cli.pipeline.asking import linked_of
 from stepwell.diagnostics import Diagnostic, Severity
-from stepwell.errors import StepwellError
 from stepwell.registry import Registry
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Said",
-    "complete_pipeline",
     "engine_options",
     "exit_code_of",
     "make_run",
@@ -155,27 +153,16 @@ def engine_options(command: F) -> Callable[..., Any]:
     return done
 
 
-def complete_pipeline(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Names of pipelines for the shell."""
-    try:
-        registry = open_registry(Asked(ctx.params.get("project"), quiet=True, verbose=False))
-        view = registry.view(ctx.params.get("workspace") or registry.project.settings.workspace or None)
-    except StepwellError:
-        return []
-    return [CompletionItem(name) for name in view.pipelines if name.startswith(incomplete)]
-
-
 def open_pipeline(asked: Asked, workspace: str | None, name: str) -> tuple[Registry, Pipeline]:
     """A pipeline of the view that is asked for.
 
     Raises:
         ProjectError: when there is no project.
-        UsageError: when it has no such workspace.
-        UnknownPipeline: when the view has no such pipeline; with suggestions.
+        UsageError: when it has no such workspace, or the view no such pipeline.
     """
     registry = open_registry(asked)
     view = view_of(registry, registry.project.settings.workspace if workspace is None else workspace)
-    return registry, registry.pipeline(name, workspace=view.workspace)
+    return registry, linked_of(registry, view, name).pipeline
 
 
 def plan_of(

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stepwell.cli.opening import Asked, format_option, project_options, view_of, workspace_option
+from stepwell.cli.pipeline.asking import complete_pipeline
 from stepwell.cli.pipeline.running import (
     Said,
-    complete_pipeline,
     engine_options,
     exit_code_of,
     has_errors,

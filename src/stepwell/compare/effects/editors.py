@@ -41,7 +41,8 @@ def effects_on_editors(old: State, new: State) -> Iterator[Effect]:
 def _vocabulary(old: State, new: State) -> Iterator[Effect]:
     before, after = old.loaded.project.settings.vocabulary, new.loaded.project.settings.vocabulary
     refuses = _severity(new, "not-in-vocabulary") == "error"
-    for name, field in FIELDS.items():
+    for name, fields in FIELDS.items():
+        field = "` or `".join(fields)
         was, now = before.get(name), after.get(name)
         if was == now:
             continue
@@ -50,15 +51,15 @@ def _vocabulary(old: State, new: State) -> Iterator[Effect]:
             reason = f"`{field}` may be any word"
             yield _effect(Level.SAFE, "vocabulary-widened", name, reason, place_was)
         elif was is None:
-            users = [step for step in _steps(old) if set(_words(step, field)) - set(now)]
-            reason = f"`{field}` must be a word of `[vocabulary] {name}` now{_used(users, field)}"
+            users = [step for step in _steps(old) if set(_words(step, fields)) - set(now)]
+            reason = f"`{field}` must be a word of `[vocabulary] {name}` now{_used(users, *fields)}"
             level = Level.BREAKING if users and refuses else Level.RISKY
             yield _effect(level, "vocabulary-closed", name, reason, None, place_now)
         else:
             for word in was:
                 if word not in now:
-                    users = [step for step in _steps(old) if word in _words(step, field)]
-                    reason = f"`{word}` is no word of `{field}` any more{_used(users, field)}"
+                    users = [step for step in _steps(old) if word in _words(step, fields)]
+                    reason = f"`{word}` is no word of `{field}` any more{_used(users, *fields)}"
                     level = Level.BREAKING if users and refuses else Level.RISKY
                     subject = f"{name}.{word}"
                     yield _effect(level, "vocabulary-word-left", subject, reason, place_was, place_now)
@@ -177,15 +178,17 @@ def _steps(state: State) -> Iterator[StepDefinition]:
         yield from snapshot.view(one).steps.above.values()
 
 
-def _words(step: StepDefinition, field: str) -> tuple[str, ...]:
-    stated = step.data.get(field)
-    return stated if isinstance(stated, tuple) else (stated,) if isinstance(stated, str) else ()
+def _words(step: StepDefinition, fields: Iterable[str]) -> Iterator[str]:
+    for field in fields:
+        stated = step.data.get(field)
+        yield from stated if isinstance(stated, tuple) else (stated,) if isinstance(stated, str) else ()
 
 
-def _used(users: list[StepDefinition], field: str) -> str:
+def _used(users: list[StepDefinition], *fields: str) -> str:
     if not users:
         return "; nothing that there is breaks it"
-    place = place_of(users[0], field)
+    stated = [field for field in fields if field in users[0].data]
+    place = place_of(users[0], (stated or fields)[0])
     at = "" if place is None else f" ({place.path}:{place.line})"
     more = f" and {len(users) - 1} more" if len(users) > 1 else ""
     verb = "break" if len(users) > 1 else "breaks"

@@ -10,11 +10,10 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Final, final
+from typing import TYPE_CHECKING, Final, final
 from urllib.parse import quote
 
 from stepwell.errors import PipelineError
-from stepwell.pipelines.engines.engine import Engine, Session
 from stepwell.pipelines.runs.holding import Unholdable, digest_of, place_of
 from stepwell.pipelines.runs.keys import key_of
 from stepwell.pipelines.runs.performing import read_outcomes
@@ -22,6 +21,9 @@ from stepwell.pipelines.runs.planning import Feed, Plan, PlannedStep, stated_at
 from stepwell.pipelines.runs.record import Record
 from stepwell.pipelines.runs.recorded import RunRecord, StepRecord
 from stepwell.pipelines.runs.task import Held, Limits, Outcome, Port, State, Task
+
+if TYPE_CHECKING:
+    from stepwell.pipelines.engines.engine import Engine, Session
 
 __all__ = ["Choice", "Options", "Tell", "run_plan"]
 

@@ -1,0 +1,40 @@
+"""What the executor asks of whoever chooses providers: the smallest thing that will do."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Protocol
+
+from stepwell.provider import Provider
+
+__all__ = ["Choice", "Providers"]
+
+
+class Choice(Protocol):
+    """A provider that was chosen for one attempt."""
+
+    @property
+    def provider(self) -> Provider:
+        """The provider; it keeps its own limits and notes its own failures."""
+
+    @property
+    def reason(self) -> str:
+        """Why it, in words."""
+
+
+class Providers(Protocol):
+    """Chooses a provider; ``providers.ProviderRegistry`` is one."""
+
+    def select(
+        self, requires: Collection[str], *, exclude: Collection[str] = (), session: str = ""
+    ) -> Choice:
+        """The provider for the next attempt.
+
+        Args:
+            requires: the capabilities that it must have.
+            exclude: the names of those that have failed already.
+            session: a conversation that should stay with one; empty for none.
+
+        Raises:
+            StepwellError: none fits; the message says why.
+        """

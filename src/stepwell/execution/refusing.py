@@ -1,0 +1,45 @@
+"""Why a step is not run with some parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from stepwell.diagnostics import Diagnostic
+from stepwell.execution.parameters import check_parameters
+from stepwell.execution.preparing import Ready
+from stepwell.execution.results import Fault, StepError
+
+__all__ = ["refusal_of"]
+
+
+def refusal_of(ready: Ready, step: str, parameters: Mapping[str, Any]) -> StepError | None:
+    """Why a step may not be run with some parameters; ``None`` where it may.
+
+    Args:
+        ready: the step.
+        step: what it was asked for as.
+        parameters: what it would be run with.
+    """
+    if ready.parameters is None and ready.validate is None:
+        return None
+    found: tuple[Diagnostic, ...] = ()
+    said: list[str] = []
+    cause: BaseException | None = None
+    try:
+        if ready.parameters is not None and not ready.parameters.fit(parameters):
+            found = check_parameters(ready.definition, parameters)
+            said = [f"{one.message}{f' ({one.help})' if one.help else ''}" for one in found]
+    except (TypeError, ValueError, AttributeError) as error:
+        said, cause = [f"they are no plain data: {error}"], error
+    if not said and ready.validate is not None:
+        try:
+            answer = ready.validate(parameters)
+            said = [answer] if isinstance(answer, str) else [str(one) for one in answer or ()]
+        except Exception as error:  # noqa: BLE001 - a step's code may raise anything, and that refuses
+            said, cause = [f"`validate` fails with {type(error).__name__}: {error}"], error
+    if not said:
+        return None
+    refused = StepError(step, Fault.INVALID_PARAMETERS, "; ".join(said), ready.place, 0, found)
+    refused.__cause__ = cause
+    return refused

@@ -1,0 +1,106 @@
+"""Threads for steps that are no coroutines: nobody can end one, so none is ever waited for at the end.
+
+``concurrent.futures`` joins its threads when Python exits, and keeps a place for each that hangs. Here they
+are daemons, and one that is given up holds no place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import queue
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, TypeVar, final
+
+__all__ = ["Threads"]
+
+T = TypeVar("T")
+
+_IDLE_SECONDS: Final = 10.0
+"""How long a thread waits for more to do."""
+
+
+class _Call(NamedTuple):
+    work: Callable[[], Any]
+    context: contextvars.Context
+    loop: asyncio.AbstractEventLoop
+    answer: asyncio.Future[Any]
+
+
+@final
+class Threads:
+    """Runs functions in threads, so many at once for each event loop.
+
+    Args:
+        at_once: how many.
+    """
+
+    __slots__ = ("_at_once", "_idle", "_places")
+
+    def __init__(self, at_once: int) -> None:
+        self._at_once = at_once
+        self._idle: deque[_Worker] = deque()
+        self._places: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = (
+            weakref.WeakKeyDictionary()
+        )
+
+    def place(self) -> asyncio.Semaphore:
+        """What a call waits for before it starts, and holds until it ends or is given up."""
+        loop = asyncio.get_running_loop()
+        found = self._places.get(loop)
+        return found if found is not None else self._places.setdefault(loop, asyncio.Semaphore(self._at_once))
+
+    def start(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        """Call a function in a thread, in the context variables of the caller.
+
+        Args:
+            work: raises nothing.
+
+        Returns:
+            What it gives; cancelling that gives the thread up, which works on and is heard no more.
+        """
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+        call = _Call(work, contextvars.copy_context(), loop, answer)
+        try:
+            worker = self._idle.pop()
+        except IndexError:
+            worker = _Worker(self._idle)
+            worker.start()
+        worker.calls.put(call)
+        return answer
+
+
+@final
+class _Worker(threading.Thread):
+    """One thread, busy or waiting to be."""
+
+    def __init__(self, idle: deque[_Worker]) -> None:
+        super().__init__(name="stepwell step", daemon=True)
+        self.calls: queue.SimpleQueue[_Call] = queue.SimpleQueue()
+        self._idle = idle
+
+    def run(self) -> None:
+        while True:
+            try:
+                call = self.calls.get(timeout=_IDLE_SECONDS)
+            except queue.Empty:
+                try:
+                    self._idle.remove(self)
+                except ValueError:  # somebody has just taken it, and is about to give it a call
+                    continue
+                return
+            given = call.context.run(call.work)
+            self._idle.append(self)
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
+                call.loop.call_soon_threadsafe(_settle, call.answer, given)
+            del call, given  # nothing is kept while it waits
+
+
+def _settle(answer: asyncio.Future[Any], given: Any) -> None:
+    if not answer.done():
+        answer.set_result(given)
