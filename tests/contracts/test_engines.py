@@ -248,5 +248,5 @@ def test_a_worker_that_is_lost_costs_only_the_step_that_it_had(project: Project,
 def test_an_engine_that_cannot_be_used_is_told() -> None:
     with pytest.raises(EngineError, match=r"there is no engine `spark` \(there are local, dask"):
         engine_named("spark")
-    with pytest.raises(EngineError, match="no worker of Dask answers at tcp://127.0.0.1:9"):
+    with pytest.raises(EngineError, match=r"no worker of Dask answers at tcp://127\.0\.0\.1:9"):
         Dask("tcp://127.0.0.1:9", seconds=0.2).start()

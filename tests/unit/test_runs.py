@@ -119,7 +119,7 @@ FAULTS: dict[str, tuple[str, str, Limits, str, str]] = {
         "its script used more than 1 MiB of disk, the limit",
     ),
     "many files fill its disk": (
-        'for number in range(30):\n    open(f"/opt/ml/processing/output/{number}", "wb").write(b"x" * 100_000)\n',
+        'for n in range(30):\n    open(f"/opt/ml/processing/output/{n}", "wb").write(b"x" * 100_000)\n',
         OUT,
         Limits(disk=2**20),
         "disk",
@@ -144,17 +144,21 @@ FAULTS: dict[str, tuple[str, str, Limits, str, str]] = {
         "",
         Limits(),
         "exit",
-        "its script exited with 1: PermissionError: [Errno 1] a path of the container that is put together at "
-        "run time cannot be led into the sandbox: take it from an argument, a variable or a literal: "
-        "'/opt/ml/model/x'",
+        (
+            "its script exited with 1: PermissionError: [Errno 1] a path of the container that is put "
+            "together at run time cannot be led into the sandbox: take it from an argument, a variable or a "
+            "literal: '/opt/ml/model/x'"
+        ),
     ),
     "nobody gives what `main` takes": (
         "def main(input_paths, model):\n    pass\n",
         "",
         Limits(),
         "exit",
-        "its script exited with 1: `main` takes `model`, which is none of input_paths, output_paths, "
-        "environ_vars and job_args, and no argument of the interface",
+        (
+            "its script exited with 1: `main` takes `model`, which is none of input_paths, output_paths, "
+            "environ_vars and job_args, and no argument of the interface"
+        ),
     ),
 }
 
@@ -272,11 +276,11 @@ def test_a_script_has_what_is_declared_and_nothing_else(
     environment.pop("LC_CTYPE", None)  # Python's own (PEP 538)
     assert environment == {
         "FLAGS": "[1, true]",
-        "HOME": f"{sandbox}/tmp",
+        "HOME": f"{sandbox}/home",
         "LABEL": "y",
         "LANG": "C.UTF-8",
         "PATH": os.defpath,
-        "TMPDIR": f"{sandbox}/tmp",
+        "TMPDIR": f"{sandbox}/home",
     }
 
 
@@ -348,7 +352,8 @@ def test_a_log_is_kept_within_bounds(project: Project) -> None:
 
 
 def test_a_step_is_tried_again_as_often_as_is_said(project: Project, tmp_path: Path) -> None:
-    script = f"import os\nos.mkdir({str(tmp_path / 'first')!r}) if not os.path.exists({str(tmp_path / 'first')!r}) else exit(0)\nraise OSError('not yet')\n"
+    mark = str(tmp_path / "first")
+    script = f"import os\nos.path.exists({mark!r}) and exit(0)\nos.mkdir({mark!r})\nraise OSError('not yet')\n"
     made = run(project(single(script)), "Only", retries=2)
     assert [one.state for one in made.step("it").attempts] == [State.FAILED, State.DONE]
     assert made.state is State.DONE
@@ -512,7 +517,8 @@ steps:
         (
             "missing-data",
             "nothing feeds the input `rows` of `total`",
-            "name data for it in data_manifest.yaml, connect it to an output, or make data up with `--made-up`",
+            "name data for it in data_manifest.yaml, connect it to an output, or make data up with "
+            "`--made-up`",
             ("registry.d/pipelines/sums.yaml", 6, 10),
         ),
         (

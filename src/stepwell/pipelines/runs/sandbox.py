@@ -79,7 +79,7 @@ class Sandbox:
             OSError: it cannot be copied.
         """
         os.makedirs(self.folder + CONTAINER)
-        os.mkdir(os.path.join(self.folder, "tmp"))
+        os.mkdir(os.path.join(self.folder, "home"))
         for port in self._task.inputs:
             if port.path and port.source:
                 self._feed(port)
@@ -92,7 +92,7 @@ class Sandbox:
         """The environment of the script: the task's, led inside, and what a container sets itself."""
         given = {name: self.inside(value) for name, value in self._task.environment}
         paths = [port.path for port in (*self._task.inputs, *self._task.outputs) if port.path]
-        home = os.path.join(self.folder, "tmp")
+        home = os.path.join(self.folder, "home")
         given |= {"HOME": home, "TMPDIR": home, "LANG": "C.UTF-8"}
         for name, path in _OF_THE_PLATFORM.items():
             if any(_lies_in(one, path) for one in paths):
