@@ -285,6 +285,7 @@ class _Driving:
             self._stop,
             step.script.path,
             step.script.function,
+            step.compiled,
             step.script.folders,
             step.arguments,
             tuple({**self._options.machine, **step.environment}.items()),
@@ -296,11 +297,11 @@ class _Driving:
 
     def _submit(self, flight: _Flight, session: Session) -> None:
         task = flight.task
+        session.submit(task)
+        self._flying[task.token] = flight
         self._record.start_attempt(self._run, task.node, task.token, task.key, flight.inputs)
         self._states[task.node] = State.RUNNING
-        self._flying[task.token] = flight
         self._tell(task.node, State.RUNNING, "")
-        session.submit(task)
 
     def _take(self, outcome: Outcome, session: Session) -> None:
         """Record how an attempt ended, and make another or go on."""

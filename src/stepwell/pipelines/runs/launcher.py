@@ -35,13 +35,14 @@ def _start(job: "dict[str, Any]") -> None:
     _guard([one for one, _ in prefixes], job["sandbox"])
     sys.argv = [job["script"], *job["arguments"]]
     sys.path[:0] = job["folders"]
-    with open(job["script"], "rb") as file:
-        source = file.read()
+    code = job["code"]
+    if code is None:
+        with open(job["script"], "rb") as file:
+            code = compile(file.read(), job["script"], "exec", dont_inherit=True)
     module = type(sys)("__main__")
     module.__file__ = job["script"]
     module.__dict__["__builtins__"] = __builtins__
     sys.modules["__main__"] = module
-    code = compile(source, job["script"], "exec", dont_inherit=True)
     starts = "__name__" in code.co_names and "__main__" in code.co_consts
     if job["function"]:
         module.__name__ = "script"  # what it does when it is started is not what is wanted

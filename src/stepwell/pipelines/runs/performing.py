@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import cache
+from importlib.util import MAGIC_NUMBER
 from types import CodeType
 from typing import Any, Final, final
 
@@ -147,8 +148,10 @@ class _Attempt:
         task, sandbox = self._task, self._sandbox
         path = os.path.join(self._folder, "job")
         arguments = [sandbox.inside(one) for one in task.arguments]
+        same = task.compiled[:4] == MAGIC_NUMBER
         job = {
             "script": task.script,
+            "code": marshal.loads(task.compiled[4:]) if same else None,  # noqa: S302 - as planning made it
             "function": task.function,
             "folders": list(task.folders),
             "arguments": arguments,

@@ -64,6 +64,7 @@ class PlannedStep:
         needs: the nodes that come before.
         script: what is run.
         code: the digest of the script and of what it imports beside it.
+        compiled: the script as ``Scripts.compiled`` gives it.
         arguments: of its command line.
         environment: the declared variables that have a value.
         inputs: what feeds each input that is fed.
@@ -77,6 +78,7 @@ class PlannedStep:
     needs: tuple[str, ...]
     script: Script
     code: str
+    compiled: bytes
     arguments: tuple[str, ...]
     environment: Mapping[str, str]
     inputs: tuple[Feed, ...]
@@ -211,7 +213,7 @@ class _Planning:
             self._tell(node, f"`{node.id}` cannot be run: {script[0]}", script[1])
             return None
         try:
-            code = self._scripts.digest(script)
+            code, compiled = self._scripts.digest(script), self._scripts.compiled(script)
         except OSError as error:
             self._tell(node, f"`{node.id}` cannot be run: {error.filename}: {error.strerror}")
             return None
@@ -230,6 +232,7 @@ class _Planning:
             tuple(one for one in node.needs if one in self._pipeline.nodes),
             script,
             code,
+            compiled,
             arguments_of(interface, config),
             MappingProxyType(environment_of(interface, config)),
             feeds,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import marshal
 import os
+from importlib.util import MAGIC_NUMBER
 from typing import NamedTuple, final
 
 from stepwell.components import own_folder
@@ -94,6 +96,23 @@ class Scripts:
         total.update(found[script.path])
         total.update(script.function.encode())
         return total.hexdigest()
+
+    def compiled(self, script: Script) -> bytes:
+        """A script as ``marshal`` writes its code, behind the number of the interpreter's byte code.
+
+        Empty where it does not compile: its own process tells why. That process is spared the compiler, which
+        costs a tenth of its start; and what runs is what the digest is of, whatever is edited meanwhile.
+
+        Args:
+            script: which one.
+        """
+        content, _ = self._imports(script.path)
+        try:
+            with warnings_kept_in():
+                code = compile(content, script.path, "exec", dont_inherit=True)
+        except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
+            return b""
+        return MAGIC_NUMBER + marshal.dumps(code)
 
     def _script(self, path: str, function: str, workspace: str) -> Script:
         full = os.path.join(self._root, path)
