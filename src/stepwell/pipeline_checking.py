@@ -12,14 +12,15 @@ from typing import Any, Final, NamedTuple, final
 
 from stepwell import rules
 from stepwell.checking import hide
-from stepwell.diagnostics import Diagnostic
-from stepwell.graph import Among, Linked, link
+from stepwell.component import Component
+from stepwell.diagnostics import Diagnostic, in_order
+from stepwell.graph import Among, Linked, link, workspace_of
 from stepwell.model import PipelineDefinition, StepDefinition
 from stepwell.project import Settings
-from stepwell.rules import PIPELINE_RULES, Ignore, PipelineScope
+from stepwell.rules import PIPELINE_CODE_RULES, PIPELINE_RULES, Ignore, PipelineScope
 from stepwell.snapshot import View
 
-__all__ = ["NOTHING_CHECKED", "CheckedPipelines", "check_pipelines"]
+__all__ = ["NOTHING_CHECKED", "CheckedPipelines", "check_pipelines", "findings_in"]
 
 _NONE: Final[Mapping[Any, Any]] = MappingProxyType({})
 
@@ -114,6 +115,26 @@ def check_pipelines(
         if workspace is None:
             of_core = frozenset(here)
     return CheckedPipelines(found, frozenset(used), clean)
+
+
+def findings_in(
+    settings: Settings, linked: Linked, views: Mapping[str | None, View]
+) -> tuple[Diagnostic, ...]:
+    """Everything that is wrong with one pipeline, the parts of its steps too, in order.
+
+    Args:
+        settings: the project's.
+        linked: the pipeline.
+        views: every view by workspace, read with its sources; the core's under ``None``.
+    """
+    components: dict[str, Mapping[str, Component]] = {}
+    for one, node in linked.pipeline.nodes.items():
+        if node.definition is not None:
+            seen = views[workspace_of(linked.pipeline, node)]
+            components[one] = seen.components(node.definition.name)
+    active = rules.active((*PIPELINE_RULES, *PIPELINE_CODE_RULES), settings.severities)
+    shown, _ = hide(rules.run(active, PipelineScope(linked, components)), _ignores(linked))
+    return in_order(shown)
 
 
 def _told_of(view: View, found: Diagnostic) -> Diagnostic:

@@ -45,6 +45,12 @@ FILES: Mapping[str, str] = {
     "workspaces/bob/local/steps/data_cleaning.yaml": (
         "name: DataCleaning\nsagemaker_step_type: Processing\ndescription: His own.\npriority: 5\n"
     ),
+    "registry.d/pipelines/cleaning_twice.yaml": (
+        "name: CleaningTwice\ndescription: Clean, and clean again.\nparameters: {rows: null}\n"
+        "steps:\n  - {id: first, step: DataCleaning, config: {rows: '${rows}'}}\n"
+        "  - {id: second, step: 'bob:DataCleaning', depends_on: [first]}\n"
+        "  - {id: third, step: DataCleaning, depends_on: [first]}\n"
+    ),
     "src/cleaning.py": 'class DataCleaningConfig:\n    step = "DataCleaning"\n',
     "old/step_names.py": (
         "STEP_NAMES = {\n"
@@ -87,6 +93,10 @@ ANSWERS: Mapping[str, tuple[str, Mapping[tuple[str, ...], int]]] = {
     "workspace show": ("output-workspace-show", {("alice",): 0}),
     "workspace check": ("output-workspace-check", {(): 0, ("bob",): 0}),
     "workspace compare": ("output-workspace-compare", {("bob", "alice"): 0}),
+    "pipeline list": ("output-pipeline-list", {(): 0, ("--workspace", "bob"): 0}),
+    "pipeline show": ("output-pipeline-show", {("CleaningTwice", "--set", "rows=3"): 0}),
+    "pipeline check": ("output-pipeline-check", {(): 0, ("CleaningTwice",): 0}),
+    "pipeline wire": ("output-pipeline-wire", {("CleaningTwice",): 0}),
     "import": ("output-import", {("old/step_names.py", "--dry-run"): 0, ("old/step_names.py",): 0}),
 }
 WITHOUT_VERSION = {"show"}  # its answer is the definition itself, as a file could say it

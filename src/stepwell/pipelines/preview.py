@@ -78,7 +78,7 @@ def preview_of(pipeline: Pipeline, values: Mapping[str, Any] = _NOTHING) -> Prev
         for one in ids:
             node = pipeline.nodes[one]
             interface = (node.definition.interface if node.definition is not None else None) or _NOTHING
-            reads = {name: str(fed) for name, fed in node.inputs.items()}
+            reads: dict[str, Any] = {name: str(fed) for name, fed in node.inputs.items()}
             reads.update((name, parameters.get(parameter)) for name, parameter in node.given.items())
             steps.append(
                 PlannedStep(

@@ -58,6 +58,7 @@ from stepwell.rules import (
     property_path_mismatch,
     shadows_core,
     source_type_mismatch,
+    unavailable_component,
     undeclared_argument,
     undeclared_environment,
     undeclared_path,
@@ -110,6 +111,7 @@ __all__ = [
     "IGNORE_RULES",
     "LAYER_RULES",
     "OVERRIDE_RULES",
+    "PIPELINE_CODE_RULES",
     "PIPELINE_RULES",
     "PLUGIN_RULES",
     "REFERENCE_IGNORE_RULES",
@@ -188,6 +190,9 @@ PIPELINE_RULES: Final[tuple[Rule[PipelineScope], ...]] = (
     rule_of(unused_parameter),
     rule_of(cross_workspace),
 )
+PIPELINE_CODE_RULES: Final[tuple[Rule[PipelineScope], ...]] = (rule_of(unavailable_component),)
+"""Those that look into sources; they run when `stepwell pipeline check` asks for them."""
+
 FREEZE_RULES: Final[tuple[Rule[FreezeScope], ...]] = (rule_of(freeze_target),)
 REFERENCE_RULES: Final[tuple[Rule[ReferenceScope], ...]] = (
     rule_of(missing_class),
@@ -235,7 +240,7 @@ ALIGNMENT_RULES: Final[Mapping[int, tuple[Rule[AlignmentScope], ...]]] = Mapping
 
 def _unused_whatever_is_asked(scope: tuple[Ignore, ...]) -> Iterator[Finding]:
     """Leave the ignores of other checks to these: only they know what they hide."""
-    others = _ABOUT_REFERENCES | _ABOUT_ALIGNMENT
+    others = _ABOUT_REFERENCES | _ABOUT_ALIGNMENT | {rule.id for rule in PIPELINE_CODE_RULES}
     return unused_ignore.check(tuple(one for one in scope if one.rule not in others))
 
 
@@ -269,6 +274,7 @@ _EVERY: Final[tuple[tuple[Rule[Any], ...], ...]] = (
     VIEW_RULES,
     PLUGIN_RULES,
     PIPELINE_RULES,
+    PIPELINE_CODE_RULES,
     FREEZE_RULES,
     REFERENCE_RULES,
     *ALIGNMENT_RULES.values(),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, final
 
+from stepwell.component import Component
 from stepwell.diagnostics import Related, Span
 from stepwell.graph import Linked, Node, OutputOf, Pipeline
 from stepwell.layers import given_by
@@ -24,9 +25,11 @@ class PipelineScope:
 
     Args:
         linked: the pipeline, and how it came about.
+        components: the parts of the step of each node by kind, by id; empty where no sources were looked at.
     """
 
     linked: Linked
+    components: Mapping[str, Mapping[str, Component]] = field(default_factory=lambda: _NOTHING)
 
     @property
     def pipeline(self) -> Pipeline:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from stepwell.scaffolding.copying import copy_files
 from stepwell.scaffolding.listing import Template, find_templates
+from stepwell.scaffolding.pipelining import plan_pipeline
 from stepwell.scaffolding.planning import Plan, plan
 from stepwell.scaffolding.rendering import render
 from stepwell.scaffolding.stepping import NotWritten, plan_step
@@ -18,6 +19,7 @@ __all__ = [
     "create",
     "find_templates",
     "plan",
+    "plan_pipeline",
     "plan_step",
     "remove",
     "render",

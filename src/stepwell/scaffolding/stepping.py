@@ -19,7 +19,7 @@ from stepwell.schema import contents, fields
 from stepwell.snapshot import View
 from stepwell.trees import EntryKind
 
-__all__ = ["NewStep", "NotWritten", "plan_step"]
+__all__ = ["NewFile", "NotWritten", "plan_step", "schema_near"]
 
 _NOT_COPIED: Final = frozenset({"name", "aliases", "deprecated"})
 _OF_ITS_FOLDER: Final = "components"
@@ -33,7 +33,7 @@ class NotWritten(Exception):
 
 @final
 @dataclass(frozen=True, slots=True)
-class NewStep:
+class NewFile:
     """A definition that is not written yet.
 
     Args:
@@ -47,7 +47,7 @@ class NewStep:
 
 def plan_step(
     project: Project, view: View, name: str, like: StepDefinition | None, said: Iterable[str]
-) -> NewStep:
+) -> NewFile:
     """The file of a new step, for the core or for a workspace's local layer.
 
     Args:
@@ -78,10 +78,10 @@ def plan_step(
         raise NotWritten(f"{path} leads elsewhere through a link, so nothing is written")
     if target.kind is not None or os.path.lexists(f"{project.root}/{path}"):
         raise NotWritten(f"{path} exists already, and nothing was written")
-    text = file_text(in_schema_order("step", data), schema_path=_schema(project, path))
+    text = file_text(in_schema_order("step", data), schema_path=schema_near(project, path, "step"))
     if isinstance(text, Diagnostic):
         raise NotWritten(f"no file can hold `{name}`: {text.message}")
-    return NewStep(path, text)
+    return NewFile(path, text)
 
 
 def _refuse_taken(view: View, name: str) -> None:
@@ -105,8 +105,15 @@ def _path(project: Project, view: View, name: str, like: StepDefinition | None) 
     return f"{folder}/{settings.naming.stem(name)}.yaml"
 
 
-def _schema(project: Project, path: str) -> str:
-    schema = "schemas/step.schema.json"
+def schema_near(project: Project, path: str, noun: str) -> str:
+    """The way from a new file to the project's own copy of its schema; empty where it has none.
+
+    Args:
+        project: the project.
+        path: the file, relative to it.
+        noun: the schema's name.
+    """
+    schema = f"schemas/{noun}.schema.json"
     if project.tree.follow(schema).kind is not EntryKind.FILE:
         return ""
     return posixpath.relpath(schema, posixpath.dirname(path))

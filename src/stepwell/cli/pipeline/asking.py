@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 from click.shell_completion import CompletionItem
 
 from stepwell.cli.opening import Asked, open_registry
+from stepwell.documents import scalars
 from stepwell.errors import StepwellError, UnknownPipeline
-from stepwell.graph import Linked, link
+from stepwell.graph import Linked, Pipeline, link
 from stepwell.graph.linking import definition_of
+from stepwell.naming import closest
 from stepwell.registry import Registry
 from stepwell.snapshot import View
 
-__all__ = ["complete_pipeline", "linked_of"]
+__all__ = ["complete_pipeline", "linked_of", "values_of"]
 
 
 def linked_of(registry: Registry, view: View, name: str) -> Linked:
@@ -43,3 +47,26 @@ def complete_pipeline(ctx: click.Context, _: click.Parameter, incomplete: str) -
     except StepwellError:
         return []
     return [CompletionItem(name) for name in view.pipelines if name.startswith(incomplete)]
+
+
+def values_of(pipeline: Pipeline, said: tuple[str, ...]) -> dict[str, Any]:
+    """The parameters that a command line sets; a value is read as YAML would read it.
+
+    Raises:
+        UsageError: one is not ``PARAMETER=VALUE``, or the pipeline has no such parameter.
+    """
+    values: dict[str, Any] = {}
+    for one in said:
+        name, equals, text = one.partition("=")
+        if not equals or not name:
+            raise click.UsageError(f"--set takes PARAMETER=VALUE, and this is `{one}`")
+        if name not in pipeline.parameters:
+            near = closest(name, pipeline.parameters)
+            listed = ", ".join(f"`{each}`" for each in pipeline.parameters) or "none"
+            hint = f"did you mean `{near[0]}`?" if near else f"its parameters are {listed}"
+            raise click.UsageError(f"`{pipeline.name}` has no parameter `{name}` ({hint})")
+        try:
+            values[name] = scalars.resolve(text)
+        except OverflowError:
+            values[name] = text
+    return values
