@@ -353,7 +353,9 @@ def test_a_log_is_kept_within_bounds(project: Project) -> None:
 
 def test_a_step_is_tried_again_as_often_as_is_said(project: Project, tmp_path: Path) -> None:
     mark = str(tmp_path / "first")
-    script = f"import os\nos.path.exists({mark!r}) and exit(0)\nos.mkdir({mark!r})\nraise OSError('not yet')\n"
+    script = (
+        f"import os\nos.path.exists({mark!r}) and exit(0)\nos.mkdir({mark!r})\nraise OSError('not yet')\n"
+    )
     made = run(project(single(script)), "Only", retries=2)
     assert [one.state for one in made.step("it").attempts] == [State.FAILED, State.DONE]
     assert made.state is State.DONE

@@ -249,9 +249,9 @@ def make_run(
 
 def without_run(found: Iterable[Diagnostic]) -> dict[str, Any]:
     """The answer that tells of no run."""
-    from stepwell.render.runs import plain_finding
+    from stepwell.render.jsonform import finding
 
-    told = [plain_finding(one) for one in found]
+    told = [finding(one) for one in found]
     return {"version": 1, "run": None, "steps": [], "developers": [], "diagnostics": told}
 
 
