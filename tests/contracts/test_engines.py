@@ -45,13 +45,12 @@ def engine(request: pytest.FixtureRequest, engines: Mapping[str, Engine]) -> Eng
 
 def plain(run: RunRecord) -> Any:
     """What a record says, without what differs from run to run."""
-    return [
-        (
-            one.node, one.step, one.state, one.key, one.fault, one.kind, one.help, dict(one.inputs), one.outputs,
-            [(each.number, each.state, each.exit_code, each.fault, each.folder) for each in one.attempts],
-        )
-        for one in run.steps
-    ]  # fmt: skip
+    told = []
+    for one in run.steps:
+        tries = [(each.number, each.state, each.exit_code, each.fault, each.folder) for each in one.attempts]
+        said = (one.node, one.step, one.state, one.key, one.fault, one.kind, one.help)
+        told.append((*said, dict(one.inputs), one.outputs, tries))
+    return told
 
 
 def test_it_is_an_engine_and_says_its_name(engine: Engine) -> None:

@@ -15,9 +15,9 @@ import click
 import jsonschema_rs
 import pytest
 from jsonschema import Draft202012Validator
+from tests.running import CONFIGURATION, SUMS
 
 from stepwell import cli
-from tests.running import CONFIGURATION, SUMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

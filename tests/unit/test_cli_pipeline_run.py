@@ -1,4 +1,4 @@
-"""``stepwell pipeline run``, ``test`` and ``compare``: what is told, how it is asked for, and the page of a run."""
+"""``stepwell pipeline run``, ``test`` and ``compare``: what is told and refused, and the page of a run."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.running import MAKE, SUMS, TOTAL, single
 
 from stepwell import cli
-from tests.running import MAKE, SUMS, TOTAL, single
 
 if TYPE_CHECKING:
     Project = Callable[[Mapping[str, str | bytes]], Path]
@@ -28,7 +28,7 @@ ALICE = {
 
 
 @pytest.fixture
-def ask(capsys: pytest.CaptureFixture[str], project: Project) -> Callable[..., tuple[int, str, str]]:
+def ask(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     """A function that runs a command on a project in this process; times and ids are made equal."""
 
     def ask(root: Path, *words: str) -> tuple[int, str, str]:
@@ -66,7 +66,8 @@ def test_a_failed_run_says_where_to_look(project: Project, ask: Ask) -> None:
     assert out == (
         "make   done TIME\n"
         "total  failed TIME  its input `rows`: rows.csv:1: there is no column `label`: there are a, b\n"
-        "  `total.rows` (registry.d/steps/total.yaml:6:5), fed by `make.rows` (registry.d/steps/make.yaml:6:5)\n"
+        "  `total.rows` (registry.d/steps/total.yaml:6:5), "
+        "fed by `make.rows` (registry.d/steps/make.yaml:6:5)\n"
         "\nRun RUN of Sums on local: 1 done, 1 failed in TIME.\n"
     )
     code, out, _ = ask(project(single("print('so far')\nexit(4)\n")), "run", "Only")

@@ -519,8 +519,10 @@ steps:
         (
             "missing-data",
             "nothing feeds the input `rows` of `total`",
-            "name data for it in data_manifest.yaml, connect it to an output, or make data up with "
-            "`--made-up`",
+            (
+                "name data for it in data_manifest.yaml, connect it to an output, or make data up with "
+                "`--made-up`"
+            ),
             ("registry.d/pipelines/sums.yaml", 6, 10),
         ),
         (
