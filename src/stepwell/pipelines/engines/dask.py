@@ -58,9 +58,8 @@ class Dask:
             EngineError: the extra is not installed, or there is no scheduler or worker.
         """
         try:
-            from importlib import import_module
-
-            dask, distributed = import_module("dask"), import_module("distributed")
+            import dask
+            import distributed
         except ImportError:
             raise EngineError("the engine dask needs more packages: pip install 'stepwell[dask]'") from None
         closing = ExitStack()
@@ -68,7 +67,8 @@ class Dask:
             address = self._scheduler
             if address is None:
                 address = closing.enter_context(self._cluster(dask, distributed, closing))
-            client = distributed.Client(address, timeout=self._seconds, set_as_default=False)
+            connect: Any = distributed.Client
+            client = connect(address, timeout=self._seconds, set_as_default=False)
             closing.callback(client.close)
             client.wait_for_workers(1, timeout=self._seconds)
         except (OSError, TimeoutError, ValueError) as error:

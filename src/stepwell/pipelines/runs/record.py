@@ -70,7 +70,7 @@ class Record:
     """
 
     def __init__(self, root: str) -> None:
-        self.folder = os.path.join(root, FOLDER)
+        self.folder = os.path.join(os.path.abspath(root), FOLDER)  # other processes work elsewhere
         self.objects = os.path.join(self.folder, "objects")
         os.makedirs(os.path.join(self.folder, "runs"), exist_ok=True)
         ignored = os.path.join(self.folder, ".gitignore")
