@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, final
 from stepwell import rules
 from stepwell.checking import hide
 from stepwell.component import Component
-from stepwell.diagnostics import Diagnostic, in_order
+from stepwell.diagnostics import Diagnostic, Span, in_order
 from stepwell.graph import Among, Linked, link, workspace_of
 from stepwell.model import PipelineDefinition, StepDefinition
 from stepwell.project import Settings
@@ -94,7 +94,7 @@ def check_pipelines(
     found: dict[str | None, tuple[Diagnostic, ...]] = {}
     used: set[Ignore] = set()
     clean: dict[tuple[str | None, str], _Clean] = {}
-    of_core: frozenset[Diagnostic] = frozenset()
+    of_core: frozenset[tuple[str, Span | None]] = frozenset()
     for workspace, view in views.items():  # the core's comes first
         here: list[Diagnostic] = []
         for name in view.pipelines:
@@ -109,11 +109,11 @@ def check_pipelines(
             if not shown and not hiding:
                 clean[workspace, name] = _rests_on(view, linked)
             if workspace is not None and definition.sources[0].workspace is None:
-                shown = tuple(_told_of(view, one) for one in shown if one not in of_core)
+                shown = tuple(_told_of(view, one) for one in shown if (one.id, one.span) not in of_core)
             here += shown
         found[workspace] = tuple(here)
         if workspace is None:
-            of_core = frozenset(here)
+            of_core = frozenset((one.id, one.span) for one in here)
     return CheckedPipelines(found, frozenset(used), clean)
 
 

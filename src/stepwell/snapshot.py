@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -25,6 +25,7 @@ from stepwell.model import (
 )
 from stepwell.naming import closest
 from stepwell.schema import defaults, fields, fields_of, is_open
+from stepwell.shown import in_notebook
 
 __all__ = ["LEGACY_FIELDS", "Code", "Explanation", "LayeredTable", "Snapshot", "View"]
 
@@ -156,6 +157,14 @@ class View(Immutable, Mapping[str, StepDefinition]):
 
     def __repr__(self) -> str:
         return f"<View of {self.title}: {len(self)} steps>"
+
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, Any]:
+        return in_notebook(self, include, exclude)
+
+    def _repr_html_(self) -> str:
+        return str(in_notebook(self)["text/html"])
 
     @property
     def hyperparameters(self) -> LayeredTable[HyperparameterDefinition]:

@@ -57,6 +57,7 @@ TOLD_BY_AN_IMPORT = {
     "invalid-python",
     "kept-as-own",
     "not-a-row",
+    "not-carried",
     "not-literal",
     "not-proved",
     "nothing-to-import",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from stepwell.graph.nodes import Edge, Node
 from stepwell.model import StepDefinition
+from stepwell.shown import in_notebook
 
 if TYPE_CHECKING:
     from stepwell.graph.linking import Among, Sees
@@ -59,6 +60,14 @@ class Pipeline:
         from stepwell.graph.linking import Among, definition_of, link
 
         return link(view, definition_of(view, name), among or Among()).pipeline
+
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, Any]:
+        return in_notebook(self, include, exclude)
+
+    def _repr_html_(self) -> str:
+        return str(in_notebook(self)["text/html"])
 
     @property
     def edges(self) -> Iterator[Edge]:
