@@ -133,6 +133,11 @@ def compiled(schema: Mapping[str, Any]) -> Callable[[Any], bool]:
     Raises:
         InvalidSchema: it is none, or needs what lies outside it.
     """
+    decides: Callable[[Any], bool] = _validator(schema).is_valid
+    return decides
+
+
+def _validator(schema: Mapping[str, Any]) -> Any:
     import jsonschema_rs
 
     stated: dict[str, Any] = thaw(schema)
@@ -140,7 +145,7 @@ def compiled(schema: Mapping[str, Any]) -> Callable[[Any], bool]:
     if dialect != DIALECT:
         raise InvalidSchema(f"its dialect must be {DIALECT}", ("$schema",))
     try:
-        return jsonschema_rs.Draft202012Validator(stated, retriever=_fetch_nothing).is_valid
+        return jsonschema_rs.Draft202012Validator(stated, retriever=_fetch_nothing)
     except jsonschema_rs.ValidationError as error:
         place = tuple(error.instance_path)
         reference = _outside(stated)
@@ -196,7 +201,10 @@ def misfit(schema: str, value: Any) -> str:
         schema: its JSON text.
         value: plain data.
     """
-    error = next(_errors(schema)(value), None)
+    try:
+        error = next(_errors(schema)(value), None)
+    except InvalidSchema as invalid:
+        return f"its schema cannot be used: {invalid}"
     if error is None:
         return ""
     place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.instance_path)
@@ -205,9 +213,8 @@ def misfit(schema: str, value: Any) -> str:
 
 @cache
 def _errors(schema: str) -> Callable[[Any], Iterator[Any]]:
-    import jsonschema_rs
-
-    return jsonschema_rs.Draft202012Validator(json.loads(schema)).iter_errors
+    errors: Callable[[Any], Iterator[Any]] = _validator(json.loads(schema)).iter_errors
+    return errors
 
 
 def _copy(data: Any) -> dict[str, Any]:

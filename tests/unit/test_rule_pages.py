@@ -72,8 +72,10 @@ TOLD_BY_AN_IMPORT = {
 NO_FILE_SHOWS_IT = {
     "ambiguous-resolution",
     "broken-template",
+    "cannot-run",
     "leaves-workspace",
     "left-out",
+    "missing-data",
     "plugin-failed",
     "plugin-hidden",
     "refused-by-validator",

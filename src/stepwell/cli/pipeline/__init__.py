@@ -17,11 +17,11 @@ COMMANDS: Final = MappingProxyType(
         "check": "check",
         "wire": "wire",
         "graph": "graph",
-        "new": "new",
         "run": "run",
         "test": "test",
         "compare": "compare",
         "export": "export",
+        "new": "new",
     }
 )
 """Every command about pipelines, and its module."""
@@ -31,7 +31,6 @@ Examples:
   stepwell pipeline list
   stepwell pipeline check TrainAndEvaluate
   stepwell pipeline graph TrainAndEvaluate --format svg -o train.svg
-  stepwell pipeline run TrainAndEvaluate
 """
 
 

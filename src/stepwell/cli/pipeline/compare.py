@@ -8,7 +8,7 @@ import sys
 import click
 
 from stepwell.cli.opening import Asked, format_option, open_registry, project_options
-from stepwell.cli.pipeline.running import complete_pipeline
+from stepwell.cli.pipeline.asking import complete_pipeline
 
 _EXAMPLE = """\b
 Examples:

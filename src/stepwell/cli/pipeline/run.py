@@ -9,9 +9,9 @@ from typing import Any, Final
 import click
 
 from stepwell.cli.opening import Asked, format_option, project_options, workspace_option
+from stepwell.cli.pipeline.asking import complete_pipeline
 from stepwell.cli.pipeline.running import (
     Said,
-    complete_pipeline,
     engine_options,
     exit_code_of,
     has_errors,
@@ -51,7 +51,9 @@ _LAST: Final = "the latest"
     help="Go on with a run that did not come to its end, the latest one when none is named: only what is "
     "not done in it is done. What was set then is set again.",
 )
-@click.option("--from", "start", metavar="STEP", help="Run this step and all that need it, whatever was made before.")
+@click.option(
+    "--from", "start", metavar="STEP", help="Run this step and all that need it, whatever was made before."
+)
 @click.option("--only", metavar="STEP", help="Run this step alone, on what earlier runs gave.")
 @click.option("--made-up", is_flag=True, help="Make up data for inputs that nothing feeds.")
 @engine_options
@@ -93,7 +95,7 @@ def command(
         parameters.update(_parameter(one) for one in settings)
         plan, found = plan_of(registry, pipeline, said, parameters=parameters, make_up=made_up)
         if has_errors(found):
-            tell_findings(found, registry, form, {"version": 1, "run": None, "steps": [], "developers": []})
+            tell_findings(found, registry, form)
             return 1
         run = make_run(plan, record, said, asked, mode="run", resume=resume, start=start, only=only)
     if form == "json":
@@ -101,7 +103,7 @@ def command(
         sys.stdout.write("\n")
     else:
         if found and not asked.quiet:
-            tell_findings(found, registry, form, {})
+            tell_findings(found, registry, form)
         if not (asked.quiet and run.state.is_good):
             sys.stdout.writelines(f"{line}\n" for line in run_lines(run, root))
     if said.report is not None:

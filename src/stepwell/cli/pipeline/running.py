@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, final
 
 import click
-from click.shell_completion import CompletionItem
 
 from stepwell.cli.opening import Asked, color_wanted, open_registry, view_of
+from stepwell.cli.pipeline.asking import linked_of
 from stepwell.diagnostics import Diagnostic, Severity
-from stepwell.errors import StepwellError
 from stepwell.registry import Registry
 
 if TYPE_CHECKING:
@@ -25,13 +24,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Said",
-    "complete_pipeline",
     "engine_options",
     "exit_code_of",
     "make_run",
     "open_pipeline",
     "plan_of",
     "tell_findings",
+    "without_run",
     "write_report",
 ]
 
@@ -78,9 +77,7 @@ def engine_options(command: F) -> Callable[..., Any]:
         **kwargs: Any,
     ) -> Any:
         count = jobs or _cores()
-        said = Said(
-            engine, scheduler, count, resources, retries, timeout, disk, cache, data, report
-        )
+        said = Said(engine, scheduler, count, resources, retries, timeout, disk, cache, data, report)
         return command(*args, said=said, **kwargs)
 
     wrapped: Any = with_said
@@ -112,7 +109,10 @@ def engine_options(command: F) -> Callable[..., Any]:
             help="What the files of one step may take.",
         ),
         click.option(
-            "--timeout", metavar="SECONDS", type=click.FloatRange(0, min_open=True), help="What one attempt may take."
+            "--timeout",
+            metavar="SECONDS",
+            type=click.FloatRange(0, min_open=True),
+            help="What one attempt may take.",
         ),
         click.option(
             "--retries",
@@ -136,10 +136,16 @@ def engine_options(command: F) -> Callable[..., Any]:
             help="How many steps at once.  [default: one for each core]",
         ),
         click.option(
-            "--scheduler", metavar="ADDRESS", help="A scheduler of Dask, e.g. tcp://host:8786, instead of a cluster here."
+            "--scheduler",
+            metavar="ADDRESS",
+            help="A scheduler of Dask, e.g. tcp://host:8786, instead of a cluster here.",
         ),
         click.option(
-            "--engine", metavar="NAME", default="local", show_default=True, help="Where steps run: local, dask, or one of an installed package."
+            "--engine",
+            metavar="NAME",
+            default="local",
+            show_default=True,
+            help="Where steps run: local, dask, or one of an installed package.",
         ),
     ):
         wrapped = option(wrapped)
@@ -147,27 +153,16 @@ def engine_options(command: F) -> Callable[..., Any]:
     return done
 
 
-def complete_pipeline(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Names of pipelines for the shell."""
-    try:
-        registry = open_registry(Asked(ctx.params.get("project"), quiet=True, verbose=False))
-        view = registry.view(ctx.params.get("workspace") or registry.project.settings.workspace or None)
-    except StepwellError:
-        return []
-    return [CompletionItem(name) for name in view.pipelines if name.startswith(incomplete)]
-
-
 def open_pipeline(asked: Asked, workspace: str | None, name: str) -> tuple[Registry, Pipeline]:
     """A pipeline of the view that is asked for.
 
     Raises:
         ProjectError: when there is no project.
-        UsageError: when it has no such workspace.
-        UnknownPipeline: when the view has no such pipeline; with suggestions.
+        UsageError: when it has no such workspace, or the view no such pipeline.
     """
     registry = open_registry(asked)
     view = view_of(registry, registry.project.settings.workspace if workspace is None else workspace)
-    return registry, registry.pipeline(name, workspace=view.workspace)
+    return registry, linked_of(registry, view, name).pipeline
 
 
 def plan_of(
@@ -196,7 +191,7 @@ def plan_of(
     path = MANIFEST if said.data is None else os.path.abspath(said.data)
     manifest = read_manifest(root, path, must_exist=said.data is not None)
     found = list(manifest.diagnostics)
-    found += manifest.value.check(_known(registry, pipeline))
+    found += manifest.value.check(_known(registry))
     plan = make_plan(
         registry,
         pipeline,
@@ -238,9 +233,7 @@ def make_run(
         said.engine, scheduler=said.scheduler, jobs=said.jobs, resources=_amounts(said.resources)
     )
     machine = {name: os.environ[name] for name in _OF_THE_MACHINE if name in os.environ}
-    options = Options(
-        said.retries, Limits(said.timeout, said.disk * 2**20), said.cache, machine
-    )
+    options = Options(said.retries, Limits(said.timeout, said.disk * 2**20), said.cache, machine)
     with _progress(plan, asked) as tell:
         return run_plan(
             plan,
@@ -254,18 +247,33 @@ def make_run(
         )
 
 
-def tell_findings(found: tuple[Diagnostic, ...], registry: Registry, form: str, empty: Mapping[str, Any]) -> None:
-    """Write why there is no run: as text on stdout, or as the answer that a run would give, without one."""
-    from stepwell.render.runs import plain_finding
+def without_run(found: Iterable[Diagnostic]) -> dict[str, Any]:
+    """The answer that tells of no run."""
+    from stepwell.render.jsonform import finding
 
+    told = [finding(one) for one in found]
+    return {"version": 1, "run": None, "steps": [], "developers": [], "diagnostics": told}
+
+
+def tell_findings(found: tuple[Diagnostic, ...], registry: Registry, form: str, **more: Any) -> None:
+    """Write why there is no run: as text on stdout, or as the answer that a run would give, without one.
+
+    Args:
+        found: why.
+        registry: of the project.
+        form: ``text`` or ``json``.
+        more: what else the answer has.
+    """
     if form == "json":
-        json.dump({**empty, "diagnostics": [plain_finding(one) for one in found]}, sys.stdout, indent=2)
+        json.dump({**without_run(found), **more}, sys.stdout, indent=2)
         sys.stdout.write("\n")
         return
     from stepwell.render import RENDERERS, Report
     from stepwell.version import __version__
 
-    report = Report(found, registry.files, len(registry.snapshot.core), len(registry.workspaces), 0.0, __version__)
+    report = Report(
+        found, registry.files, len(registry.snapshot.core), len(registry.workspaces), 0.0, __version__
+    )
     text = "".join(RENDERERS["text"](report, color=color_wanted(), rules={}))
     sys.stdout.write(text.rpartition("\n\n")[0] + "\n")  # the summary is one of a check
 
@@ -290,7 +298,7 @@ def has_errors(found: Iterable[Diagnostic]) -> bool:
     return any(one.severity is Severity.ERROR for one in found)
 
 
-def _known(registry: Registry, pipeline: Pipeline) -> dict[str, tuple[str, ...]]:
+def _known(registry: Registry) -> dict[str, tuple[str, ...]]:
     """Every name that a data manifest may use for a step, with its inputs."""
     found: dict[str, tuple[str, ...]] = {}
     for workspace in (None, *registry.workspaces):

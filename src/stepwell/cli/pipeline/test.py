@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stepwell.cli.opening import Asked, format_option, project_options, view_of, workspace_option
+from stepwell.cli.pipeline.asking import complete_pipeline
 from stepwell.cli.pipeline.running import (
     Said,
-    complete_pipeline,
     engine_options,
     exit_code_of,
     has_errors,
@@ -20,6 +20,7 @@ from stepwell.cli.pipeline.running import (
     open_pipeline,
     plan_of,
     tell_findings,
+    without_run,
     write_report,
 )
 
@@ -57,8 +58,8 @@ def command(
     form: str,
     asked: Asked,
 ) -> int:
-    """Run the pipeline NAME as `stepwell pipeline run` does, on the data of data_manifest.yaml, and where that
-    has none on data made up from the interface: its `content`, or else its `type`.
+    """Run the pipeline NAME as `stepwell pipeline run` does, on the data of data_manifest.yaml, and where
+    that has none on data made up from the interface: its `content`, or else its `type`.
 
     Exit with 1 when a step failed, or when something stands in the way.
     """
@@ -75,11 +76,11 @@ def command(
             pipeline = alone(pipeline, step)
         plan, found = plan_of(registry, pipeline, said, parameters={}, make_up=True)
         if has_errors(found):
-            tell_findings(found, registry, form, {"version": 1, "run": None, "steps": [], "developers": []})
+            tell_findings(found, registry, form, components=None)
             return 1
         run = make_run(plan, record, said, asked, mode="test")
     if form == "json":
-        json.dump(plain_run(run, root, findings=found), sys.stdout, indent=2)
+        json.dump({**plain_run(run, root, findings=found), "components": None}, sys.stdout, indent=2)
         sys.stdout.write("\n")
     elif not (asked.quiet and run.state.is_good):
         sys.stdout.writelines(f"{line}\n" for line in run_lines(run, root))
@@ -103,7 +104,7 @@ def _with_others(
         view_of(registry, one)
     tried = list(_tried(registry, pipeline, record, ids, step, said, asked))
     if form == "json":
-        json.dump({"version": 1, "pipeline": pipeline.name, "components": tried}, sys.stdout, indent=2)
+        json.dump({**without_run(()), "components": tried}, sys.stdout, indent=2)
         sys.stdout.write("\n")
     else:
         from stepwell.render.runs import swap_lines
@@ -129,7 +130,12 @@ def _tried(
         if step is not None and swap.node != step:
             continue
         told: dict[str, Any] = {
-            "step": swap.node, "workspace": swap.workspace, "state": "", "run": None, "failed": None, "fault": None
+            "step": swap.node,
+            "workspace": swap.workspace,
+            "state": "",
+            "run": None,
+            "failed": None,
+            "fault": None,
         }
         if swap.pipeline is None:
             yield {**told, "state": "not there"}

@@ -48,6 +48,6 @@ def engine_named(
             raise EngineError(f"there is no engine `{name}` (there are {there})")
         try:
             make = brought[name].load()
-        except Exception as error:  # noqa: BLE001 - importing somebody else's package runs its code
+        except Exception as error:
             raise EngineError(f"the engine `{name}` cannot be loaded: {error!r}") from error
     return make(scheduler, jobs, resources or {})

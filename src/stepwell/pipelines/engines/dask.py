@@ -1,7 +1,7 @@
 """The engine of the extra ``[dask]``: a scheduler with workers, here or anywhere.
 
-Workers see the project's folder under the same path: what goes over the wire is which step to make, and how it
-ended. So nothing that a worker holds is lost with it, and a finished step is never made again.
+Workers see the project's folder under the same path: what goes over the wire is which step to make, and how
+it ended. So nothing that a worker holds is lost with it, and a finished step is never made again.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class Dask:
     """Each step in a process of its own, which a worker of Dask starts.
 
     Args:
-        scheduler: its address, e.g. ``tcp://host:8786``; ``None`` for a cluster on this machine, which lives
-            as long as the run.
+        scheduler: its address, e.g. ``tcp://host:8786``; ``None`` for a cluster on this machine, which
+            lives as long as the run.
         jobs: how many workers a cluster on this machine has.
-        resources: what a cluster on this machine has of each resource; a scheduler's workers say it themselves.
+        resources: what a cluster on this machine has of each resource; elsewhere the workers say it.
         seconds: how long to wait for a scheduler and its first worker.
     """
 
@@ -67,12 +67,15 @@ class Dask:
             address = self._scheduler
             if address is None:
                 address = closing.enter_context(self._cluster(dask, distributed, closing))
-            client = distributed.Client(address, timeout=self._seconds, set_as_default=False)
+            connect: Any = distributed.Client
+            client = connect(address, timeout=self._seconds, set_as_default=False)
             closing.callback(client.close)
             client.wait_for_workers(1, timeout=self._seconds)
         except (OSError, TimeoutError, ValueError) as error:
             closing.close()
-            raise EngineError(f"no worker of Dask answers at {self._scheduler or 'this machine'}: {error}") from None
+            raise EngineError(
+                f"no worker of Dask answers at {self._scheduler or 'this machine'}: {error}"
+            ) from None
         return _Working(client, closing)
 
     def _cluster(self, dask: Any, distributed: Any, closing: ExitStack) -> Any:
@@ -89,7 +92,7 @@ class Dask:
             threads_per_worker=self._jobs if shared else 1,
             resources=dict(self._given) if shared else None,
             processes=True,
-            dashboard_address=None,
+            dashboard_address=":0",
             local_directory=scratch,
             memory_limit=0,
             silence_logs=logging.CRITICAL,
@@ -171,11 +174,18 @@ def _outcome(task: Task, done: Any) -> Outcome:
         return outcome if isinstance(outcome, Outcome) else _failed(task, now, "it gave no outcome", "engine")
     if done.status != "error":
         return _failed(task, now, "its worker went away", "lost")
-    error = done.exception()
-    if type(error).__name__ in ("KilledWorker", "NoValidWorkerError", "CommClosedError", "FutureCancelledError"):
+    raised = done.exception()
+    if type(raised).__name__ in (
+        "KilledWorker",
+        "NoValidWorkerError",
+        "CommClosedError",
+        "FutureCancelledError",
+    ):
         return _failed(task, now, "its worker went away", "lost")
-    help_text = "every worker needs the same version of Stepwell, and the project's folder under the same path"
-    return _failed(task, now, f"the worker could not make it: {error!r}", "engine", help_text)
+    help_text = (
+        "every worker needs the same version of Stepwell, and the project's folder under the same path"
+    )
+    return _failed(task, now, f"the worker could not make it: {raised!r}", "engine", help_text)
 
 
 def _failed(task: Task, now: float, fault: str, kind: str, help_text: str = "") -> Outcome:

@@ -80,9 +80,7 @@ class _Working:
                 outcome = perform(task)
             except Exception as error:  # noqa: BLE001 - a thread must not end with the run waiting for it
                 fault = f"the attempt could not be made: {error!r}"
-                outcome = Outcome(
-                    task.token, State.FAILED, began, time.time(), fault=fault, kind="engine"
-                )
+                outcome = Outcome(task.token, State.FAILED, began, time.time(), fault=fault, kind="engine")
             with self._changed:
                 for name, amount in task.resources:
                     self._free[name] += amount

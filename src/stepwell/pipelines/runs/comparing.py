@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
-from stepwell.pipelines.runs.record import RunRecord, StepRecord
+from stepwell.pipelines.runs.recorded import RunRecord, StepRecord
 
 __all__ = ["StepDifference", "compare_runs"]
 

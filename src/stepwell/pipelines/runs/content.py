@@ -26,7 +26,7 @@ def check_content(path: str, content: Mapping[str, Any]) -> str:
             describes them; empty for nothing in particular.
     """
     form = content.get("format")
-    wanted = content.get("files") or (f"*{ENDINGS[form]}" if form in ENDINGS else "*")
+    wanted = content.get("files") or f"*{ENDINGS.get(str(form), '')}"
     names = [name for name, _ in walk(path)]
     chosen = [name for name in names if not name or fnmatch.fnmatch(os.path.basename(name), wanted)]
     if content and not chosen:

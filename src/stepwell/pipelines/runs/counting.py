@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-from stepwell.pipelines.runs.record import RunRecord
+from stepwell.pipelines.runs.recorded import RunRecord
 from stepwell.pipelines.runs.task import State
 
 __all__ = ["Developer", "developers_of"]

@@ -1,4 +1,4 @@
-"""A run from its first step to its last: what is due, what an engine is handed, and what is recorded of it."""
+"""A run from its first step to its last: what is due, what an engine is handed, and what is recorded."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Final, final
+from typing import TYPE_CHECKING, Final, final
 from urllib.parse import quote
 
 from stepwell.errors import PipelineError
-from stepwell.pipelines.engines.engine import Engine, Session
 from stepwell.pipelines.runs.holding import Unholdable, digest_of, place_of
 from stepwell.pipelines.runs.keys import key_of
 from stepwell.pipelines.runs.performing import read_outcomes
 from stepwell.pipelines.runs.planning import Feed, Plan, PlannedStep, stated_at
-from stepwell.pipelines.runs.record import Record, RunRecord, StepRecord
+from stepwell.pipelines.runs.record import Record
+from stepwell.pipelines.runs.recorded import RunRecord, StepRecord
 from stepwell.pipelines.runs.task import Held, Limits, Outcome, Port, State, Task
+
+if TYPE_CHECKING:
+    from stepwell.pipelines.engines.engine import Engine, Session
 
 __all__ = ["Choice", "Options", "Tell", "run_plan"]
 
@@ -48,7 +51,7 @@ class Options:
     """
 
     retries: int = 0
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     cache: bool = True
     machine: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({"PATH": os.defpath}))
 
@@ -106,9 +109,7 @@ def run_plan(
         known = {one.node: one for one in before.steps}
         run = resume
     else:
-        run = record.begin(
-            plan.pipeline.name, plan.pipeline.workspace, engine.name, mode, plan.parameters
-        )
+        run = record.begin(plan.pipeline.name, plan.pipeline.workspace, engine.name, mode, plan.parameters)
     with record.holding(run):
         if resume is not None:
             record.resume(run, engine.name)
@@ -201,12 +202,12 @@ class _Driving:
             outcome = session.finished(0.2)
             flight = None if outcome is None else self._flying.pop(outcome.token, None)
             if outcome is not None and flight is not None:
-                state = outcome.state if outcome.state is State.DONE else State.CANCELLED
-                self._settle(flight, outcome, state)
+                done = outcome.state is State.DONE
+                self._settle(flight, outcome, State.DONE if done else State.CANCELLED)
         for flight in self._flying.values():
             self._record.settle(self._run, flight.task.node, State.CANCELLED, key=flight.task.key)
-        for one, state in self._states.items():
-            if state is State.WAITING and one in self._wanted:
+        for one in self._wanted:
+            if self._states[one] is State.WAITING:
                 self._record.settle(self._run, one, State.CANCELLED)
 
     def _begin(self, one: str, session: Session) -> None:
@@ -217,7 +218,9 @@ class _Driving:
             return
         failed = [need for need in step.needs if not self._states[need].is_good]
         if failed:
-            self._end(one, State.SKIPPED, fault=f"`{failed[0]}`, which it needs, {_WHY[self._states[failed[0]]]}")
+            self._end(
+                one, State.SKIPPED, fault=f"`{failed[0]}`, which it needs, {_WHY[self._states[failed[0]]]}"
+            )
             return
         try:
             ports = tuple(self._fed(step, feed) for feed in step.inputs)
@@ -282,6 +285,7 @@ class _Driving:
             self._stop,
             step.script.path,
             step.script.function,
+            step.compiled,
             step.script.folders,
             step.arguments,
             tuple({**self._options.machine, **step.environment}.items()),
@@ -293,11 +297,11 @@ class _Driving:
 
     def _submit(self, flight: _Flight, session: Session) -> None:
         task = flight.task
+        session.submit(task)
+        self._flying[task.token] = flight
         self._record.start_attempt(self._run, task.node, task.token, task.key, flight.inputs)
         self._states[task.node] = State.RUNNING
-        self._flying[task.token] = flight
         self._tell(task.node, State.RUNNING, "")
-        session.submit(task)
 
     def _take(self, outcome: Outcome, session: Session) -> None:
         """Record how an attempt ended, and make another or go on."""
@@ -381,7 +385,9 @@ class _Driving:
         kind = "outputs" if feed is None else "inputs"
         told = [_declared(step, kind, outcome.port)]
         if feed is not None and feed.output is not None:
-            told.append("fed by " + _declared(self._plan.steps[feed.output.node], "outputs", feed.output.output))
+            told.append(
+                "fed by " + _declared(self._plan.steps[feed.output.node], "outputs", feed.output.output)
+            )
         return ", ".join(told)
 
     def _folder_of(self, one: str) -> str:

@@ -1,4 +1,4 @@
-"""What the outputs of a step depend on, as one key: equal keys mean equal outputs, or the step is not repeatable."""
+"""What the outputs of a step depend on, as one key: equal keys mean equal outputs of a repeatable step."""
 
 from __future__ import annotations
 
@@ -29,7 +29,13 @@ def key_of(step: PlannedStep, inputs: Mapping[str, str]) -> str:
         "arguments": step.arguments,
         "environment": dict(step.environment),
         "inputs": [
-            [feed.port.name, feed.port.path, feed.port.channels, feed.port.content, inputs.get(feed.port.name)]
+            [
+                feed.port.name,
+                feed.port.path,
+                feed.port.channels,
+                feed.port.content,
+                inputs.get(feed.port.name),
+            ]
             for feed in step.inputs
         ],
         "outputs": [[port.name, port.path, port.content] for port in step.outputs],
@@ -50,10 +56,10 @@ def _versions(names: tuple[str, ...]) -> dict[str, str]:
         return {}
     from importlib.metadata import PackageNotFoundError, version
 
-    found = {}
-    for name in names:
+    def installed(name: str) -> str:
         try:
-            found[name] = version(name)
+            return version(name)
         except (PackageNotFoundError, ValueError):
-            found[name] = ""
-    return found
+            return ""
+
+    return {name: installed(name) for name in names}

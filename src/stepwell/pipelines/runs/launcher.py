@@ -1,7 +1,8 @@
-"""The first code in the process of a step: it makes the sandbox stand for the container, then runs the script.
+"""The first code in the process of a step: it makes the sandbox stand for the container, and runs the script.
 
-It comes compiled in the file of the job, imports nothing of Stepwell and next to nothing else, so that a step
-costs little more than its own interpreter. A path of the container (``/opt/ml/...``) leads into the sandbox where
+It comes compiled in the file of the job and imports nothing of Stepwell and next to nothing else, so that a
+step costs little more than its own interpreter. A path of the container (``/opt/ml/...``) leads into the
+sandbox where
 
 - an argument or a variable of the environment holds it, since whoever starts this has put it so, or
 - the script, or a module beside it, has it as a literal: the literals are replaced in the compiled code.
@@ -10,6 +11,11 @@ A path that is put together otherwise cannot be led elsewhere; opening it is ref
 """
 
 import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType
+    from typing import Any
 
 __all__: list[str] = []
 
@@ -21,7 +27,7 @@ _OPENING = frozenset(
 )
 
 
-def _start(job):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _start(job: "dict[str, Any]") -> None:
     _die_with_starter(job["lifeline"])
     _limit(job["disk"])
     prefixes = job["prefixes"]
@@ -29,13 +35,14 @@ def _start(job):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     _guard([one for one, _ in prefixes], job["sandbox"])
     sys.argv = [job["script"], *job["arguments"]]
     sys.path[:0] = job["folders"]
-    with open(job["script"], "rb") as file:
-        source = file.read()
+    code = job["code"]
+    if code is None:
+        with open(job["script"], "rb") as file:
+            code = compile(file.read(), job["script"], "exec", dont_inherit=True)
     module = type(sys)("__main__")
     module.__file__ = job["script"]
-    module.__builtins__ = __builtins__
+    module.__dict__["__builtins__"] = __builtins__
     sys.modules["__main__"] = module
-    code = compile(source, job["script"], "exec", dont_inherit=True)
     starts = "__name__" in code.co_names and "__main__" in code.co_consts
     if job["function"]:
         module.__name__ = "script"  # what it does when it is started is not what is wanted
@@ -44,7 +51,7 @@ def _start(job):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
         _call(module.__dict__, job["function"], job)
 
 
-def _die_with_starter(lifeline):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _die_with_starter(lifeline: int) -> None:
     """Have the system kill this process once nobody holds the other end of a pipe."""
     try:
         import fcntl
@@ -69,7 +76,7 @@ def _die_with_starter(lifeline):  # type: ignore[no-untyped-def]  # noqa: ANN001
     os.killpg(0, 9)  # the starter went before the signal was asked for
 
 
-def _limit(disk):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _limit(disk: int) -> None:
     try:
         import resource
     except ImportError:
@@ -79,10 +86,10 @@ def _limit(disk):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
         resource.setrlimit(resource.RLIMIT_FSIZE, (disk, disk))
 
 
-def _led(code, prefixes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _led(code: "CodeType", prefixes: "list[list[str]]") -> "CodeType":
     """Compiled code with every literal path of the container led into the sandbox."""
 
-    def constant(value):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    def constant(value: "Any") -> "Any":
         kind = type(value)
         if kind is str:
             for prefix, place in prefixes:
@@ -98,12 +105,12 @@ def _led(code, prefixes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN20
     return code.replace(co_consts=tuple(map(constant, code.co_consts)))
 
 
-def _lead_imports(folders, prefixes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    loader = sys.modules["_frozen_importlib_external"].SourceFileLoader  # type: ignore[attr-defined]
+def _lead_imports(folders: "list[str]", prefixes: "list[list[str]]") -> None:
+    loader = sys.modules["_frozen_importlib_external"].SourceFileLoader
     get_code = loader.get_code
     ours = tuple(folder + "/" for folder in folders)
 
-    def led_code(self, fullname):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    def led_code(self: "Any", fullname: str) -> "Any":
         code = get_code(self, fullname)
         if code is None or not self.path.startswith(ours) or "/site-packages/" in self.path:
             return code
@@ -112,10 +119,10 @@ def _lead_imports(folders, prefixes):  # type: ignore[no-untyped-def]  # noqa: A
     loader.get_code = led_code
 
 
-def _guard(prefixes, sandbox):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _guard(prefixes: "list[str]", sandbox: str) -> None:
     outside = tuple(prefix + "/" for prefix in prefixes)
 
-    def refuse(event, arguments):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    def refuse(event: str, arguments: "tuple[Any, ...]") -> None:
         if event not in _OPENING:
             return
         path = arguments[0]
@@ -134,7 +141,7 @@ def _guard(prefixes, sandbox):  # type: ignore[no-untyped-def]  # noqa: ANN001, 
     sys.addaudithook(refuse)
 
 
-def _call(names, function, job):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _call(names: "Any", function: str, job: "dict[str, Any]") -> None:
     """Call the function of a script by the names of its parameters."""
     import os
 
@@ -164,7 +171,7 @@ def _call(names, function, job):  # type: ignore[no-untyped-def]  # noqa: ANN001
     names(**{name: given[name] for name in wanted if name in given})
 
 
-def _tell(error):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _tell(error: Exception) -> None:
     """Print what the script raised, without the lines of this file."""
     place = error.__traceback__
     while place is not None and place.tb_frame.f_code.co_filename == _start.__code__.co_filename:

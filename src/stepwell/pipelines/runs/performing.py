@@ -10,13 +10,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import cache
+from importlib.util import MAGIC_NUMBER
 from types import CodeType
 from typing import Any, Final, final
 
 from stepwell.pipelines.runs import supervising
 from stepwell.pipelines.runs.content import check_content
 from stepwell.pipelines.runs.sandbox import Refused, Sandbox
-from stepwell.pipelines.runs.task import Held, Outcome, State, Task
+from stepwell.pipelines.runs.task import Held, Outcome, Port, State, Task
 
 __all__ = ["LOG", "OUTCOME", "perform", "read_outcomes"]
 
@@ -24,7 +25,8 @@ LOG: Final = "log.txt"
 OUTCOME: Final = "outcome.json"
 _LAUNCHER: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launcher.py")
 _START: Final = (
-    "import sys,marshal;f=open(sys.argv[1],'rb');c,job=marshal.load(f);f.close();exec(c,{**globals(),'job':job})"
+    "import sys,marshal;file=open(sys.argv[1],'rb');code,job=marshal.load(file);file.close();"
+    "exec(code,{**globals(),'job':job})"
 )
 _LOOK_AT_DISK: Final = 0.5
 """Seconds between two looks at how large a sandbox is."""
@@ -100,18 +102,14 @@ class _Attempt:
             sandbox.fill()
             for port in task.inputs:
                 if port.content and port.source and port.path:
-                    fault = check_content(sandbox.inside(port.path), json.loads(port.content))
-                    if fault:
-                        raise Refused("input", port.name, f"its input `{port.name}`: {fault}")
+                    _check("input", port, sandbox.inside(port.path))
             ended = self._run()
             if ended is not None:
                 return ended
             sandbox.check_inputs()
             for port in task.outputs:
                 if port.path:
-                    fault = check_content(sandbox.find(port), json.loads(port.content or "{}"))
-                    if fault:
-                        raise Refused("output", port.name, f"its output `{port.name}`: {fault}")
+                    _check("output", port, sandbox.find(port))
             return self._ended(State.DONE, exit_code=0, outputs=sandbox.keep())
         except Refused as error:
             return self._ended(State.FAILED, error.fault, error.kind, port=error.port)
@@ -123,7 +121,7 @@ class _Attempt:
         log = supervising.Log(os.path.join(self._folder, LOG), self._task.limits.log)
         try:
             ended = supervising.supervise(
-                [sys.executable, "-I", "-c", _START, self._job()],
+                [sys.executable, "-I", "-u", "-c", _START, self._job()],
                 self._sandbox.environment(),
                 self._sandbox.folder,
                 log,
@@ -150,8 +148,10 @@ class _Attempt:
         task, sandbox = self._task, self._sandbox
         path = os.path.join(self._folder, "job")
         arguments = [sandbox.inside(one) for one in task.arguments]
+        same = task.compiled[:4] == MAGIC_NUMBER
         job = {
             "script": task.script,
+            "code": marshal.loads(task.compiled[4:]) if same else None,  # noqa: S302 - as planning made it
             "function": task.function,
             "folders": list(task.folders),
             "arguments": arguments,
@@ -220,6 +220,12 @@ class _Attempt:
             exit_code=exit_code,
             outputs=outputs,
         )
+
+
+def _check(kind: str, port: Port, place: str) -> None:
+    fault = check_content(place, json.loads(port.content or "{}"))
+    if fault:
+        raise Refused(kind, port.name, f"its {kind} `{port.name}`: {fault}")
 
 
 @cache

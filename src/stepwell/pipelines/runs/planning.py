@@ -1,4 +1,4 @@
-"""From a pipeline to what a run of it does: for each step its script, its settings and where its inputs come from.
+"""From a pipeline to what a run of it does: each step's script, its settings and what feeds its inputs.
 
 Nothing is run here; what stands in the way of a run is told, each thing with its place.
 """
@@ -64,6 +64,7 @@ class PlannedStep:
         needs: the nodes that come before.
         script: what is run.
         code: the digest of the script and of what it imports beside it.
+        compiled: the script as ``Scripts.compiled`` gives it.
         arguments: of its command line.
         environment: the declared variables that have a value.
         inputs: what feeds each input that is fed.
@@ -77,6 +78,7 @@ class PlannedStep:
     needs: tuple[str, ...]
     script: Script
     code: str
+    compiled: bytes
     arguments: tuple[str, ...]
     environment: Mapping[str, str]
     inputs: tuple[Feed, ...]
@@ -166,7 +168,9 @@ class _Planning:
         for name in self._parameters:
             if name not in pipeline.parameters:
                 there = ", ".join(pipeline.parameters) or "none"
-                self._tell(None, f"`{pipeline.name}` has no parameter `{name}`", f"its parameters are {there}")
+                self._tell(
+                    None, f"`{pipeline.name}` has no parameter `{name}`", f"its parameters are {there}"
+                )
         for name, value in pipeline.parameters.items():
             if value is None and name not in self._parameters:
                 self._tell(None, f"the parameter `{name}` has no value", f"set it: `--set {name}=...`")
@@ -209,7 +213,7 @@ class _Planning:
             self._tell(node, f"`{node.id}` cannot be run: {script[0]}", script[1])
             return None
         try:
-            code = self._scripts.digest(script)
+            code, compiled = self._scripts.digest(script), self._scripts.compiled(script)
         except OSError as error:
             self._tell(node, f"`{node.id}` cannot be run: {error.filename}: {error.strerror}")
             return None
@@ -228,6 +232,7 @@ class _Planning:
             tuple(one for one in node.needs if one in self._pipeline.nodes),
             script,
             code,
+            compiled,
             arguments_of(interface, config),
             MappingProxyType(environment_of(interface, config)),
             feeds,
@@ -235,9 +240,7 @@ class _Planning:
             resources_of(interface),
         )
 
-    def _feeds(
-        self, node: Node, definition: StepDefinition, interface: Mapping[str, Any]
-    ) -> Iterator[Feed]:
+    def _feeds(self, node: Node, definition: StepDefinition, interface: Mapping[str, Any]) -> Iterator[Feed]:
         inputs: Mapping[str, Mapping[str, Any]] = interface.get("inputs") or _NOTHING
         for name in (*node.inputs, *node.given):
             if name not in inputs:
@@ -258,7 +261,9 @@ class _Planning:
                 if os.path.lexists(source[0]):
                     yield Feed(_fed(port, source[0]), None, kind)
                 else:
-                    self._tell_at(source[1], f"there is nothing at `{source[0]}`, which is to feed `{node.id}.{name}`")
+                    self._tell_at(
+                        source[1], f"there is nothing at `{source[0]}`, which is to feed `{node.id}.{name}`"
+                    )
             elif not said.get("required", True):
                 continue
             elif self._make_up:

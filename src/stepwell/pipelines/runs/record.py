@@ -13,15 +13,16 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from types import MappingProxyType
 from typing import Any, Final, final
 
 from stepwell.errors import StepwellError
 from stepwell.pipelines.runs.holding import place_of
+from stepwell.pipelines.runs.recorded import AttemptRecord, RunRecord, StepRecord
 from stepwell.pipelines.runs.task import Held, Outcome, State
 
-__all__ = ["FOLDER", "AttemptRecord", "Record", "RunBusy", "RunRecord", "StepRecord", "UnknownRun"]
+__all__ = ["FOLDER", "Record", "RunBusy", "UnknownRun"]
 
 FOLDER: Final = ".stepwell"
 """The folder of a project in which runs are kept; git ignores it."""
@@ -33,15 +34,15 @@ CREATE TABLE IF NOT EXISTS runs (
 );
 CREATE TABLE IF NOT EXISTS steps (
     run TEXT NOT NULL REFERENCES runs(id), node TEXT NOT NULL, place INTEGER NOT NULL, step TEXT NOT NULL,
-    developer TEXT NOT NULL, needs TEXT NOT NULL, state TEXT NOT NULL, cache_key TEXT, fault TEXT NOT NULL DEFAULT '',
-    kind TEXT NOT NULL DEFAULT '', help TEXT NOT NULL DEFAULT '', began REAL, ended REAL,
-    inputs TEXT NOT NULL DEFAULT '{}', outputs TEXT NOT NULL DEFAULT '[]',
+    developer TEXT NOT NULL, needs TEXT NOT NULL, state TEXT NOT NULL, cache_key TEXT,
+    fault TEXT NOT NULL DEFAULT '', kind TEXT NOT NULL DEFAULT '', help TEXT NOT NULL DEFAULT '',
+    began REAL, ended REAL, inputs TEXT NOT NULL DEFAULT '{}', outputs TEXT NOT NULL DEFAULT '[]',
     PRIMARY KEY (run, node)
 );
 CREATE TABLE IF NOT EXISTS attempts (
     run TEXT NOT NULL, node TEXT NOT NULL, number INTEGER NOT NULL, token TEXT NOT NULL, state TEXT NOT NULL,
-    began REAL NOT NULL, ended REAL, exit_code INTEGER, fault TEXT NOT NULL DEFAULT '', folder TEXT NOT NULL DEFAULT '',
-    worker TEXT NOT NULL DEFAULT '', PRIMARY KEY (run, node, number)
+    began REAL NOT NULL, ended REAL, exit_code INTEGER, fault TEXT NOT NULL DEFAULT '',
+    folder TEXT NOT NULL DEFAULT '', worker TEXT NOT NULL DEFAULT '', PRIMARY KEY (run, node, number)
 );
 CREATE TABLE IF NOT EXISTS cache (
     key TEXT PRIMARY KEY, outputs TEXT NOT NULL, run TEXT NOT NULL, node TEXT NOT NULL, made REAL NOT NULL
@@ -61,119 +62,6 @@ class RunBusy(StepwellError):
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class AttemptRecord:
-    """One attempt at a step, as the record has it.
-
-    Args:
-        number: from 1.
-        state: how it ended, or that it has not.
-        began: seconds since 1970.
-        ended: seconds since 1970; ``None`` while it has not.
-        exit_code: of the script.
-        fault: what went wrong.
-        folder: with its log and its sandbox, relative to the folder of the run; empty where there is none.
-        worker: which process of an engine had it.
-    """
-
-    number: int
-    state: State
-    began: float
-    ended: float | None
-    exit_code: int | None
-    fault: str
-    folder: str
-    worker: str
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class StepRecord:
-    """One step of a run, as the record has it.
-
-    Args:
-        node: its id in the pipeline.
-        step: the step's name.
-        developer: the workspace whose step it is; empty for the core.
-        needs: the nodes that come before.
-        state: how far it is.
-        key: what its outputs depend on; empty while that is not known.
-        fault: what went wrong.
-        kind: the fault in a word.
-        help: what to do about it.
-        began: seconds since 1970, of the first attempt; ``None`` where there was none.
-        ended: of the last.
-        inputs: their digests by name.
-        outputs: what it gave.
-        attempts: in their order.
-    """
-
-    node: str
-    step: str
-    developer: str
-    needs: tuple[str, ...]
-    state: State
-    key: str
-    fault: str
-    kind: str
-    help: str
-    began: float | None
-    ended: float | None
-    inputs: Mapping[str, str]
-    outputs: tuple[Held, ...]
-    attempts: tuple[AttemptRecord, ...]
-
-    @property
-    def seconds(self) -> float:
-        """How long its last attempt took; 0 where none ended."""
-        last = self.attempts[-1] if self.attempts else None
-        return 0.0 if last is None or last.ended is None else max(0.0, last.ended - last.began)
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class RunRecord:
-    """One run, as the record has it.
-
-    Args:
-        id: its name.
-        pipeline: which pipeline.
-        workspace: in whose view; ``None`` for the core.
-        engine: on what.
-        mode: ``run`` or ``test``.
-        parameters: what was set, by name.
-        state: how far it is.
-        began: seconds since 1970.
-        ended: seconds since 1970; ``None`` while it has not.
-        folder: an absolute path, with one folder for each step that was begun.
-        steps: in an order that respects what needs what.
-    """
-
-    id: str
-    pipeline: str
-    workspace: str | None
-    engine: str
-    mode: str
-    parameters: Mapping[str, Any]
-    state: State
-    began: float
-    ended: float | None
-    folder: str
-    steps: tuple[StepRecord, ...]
-
-    def step(self, node: str) -> StepRecord:
-        """One of its steps.
-
-        Raises:
-            KeyError: it has none of that id.
-        """
-        for one in self.steps:
-            if one.node == node:
-                return one
-        raise KeyError(node)
-
-
-@final
 class Record:
     """The runs of a project.
 
@@ -182,7 +70,7 @@ class Record:
     """
 
     def __init__(self, root: str) -> None:
-        self.folder = os.path.join(root, FOLDER)
+        self.folder = os.path.join(os.path.abspath(root), FOLDER)  # other processes work elsewhere
         self.objects = os.path.join(self.folder, "objects")
         os.makedirs(os.path.join(self.folder, "runs"), exist_ok=True)
         ignored = os.path.join(self.folder, ".gitignore")
@@ -265,7 +153,8 @@ class Record:
         for place, (node, step, developer, needs) in enumerate(steps):
             kept.append(node)
             self._base.execute(
-                "INSERT INTO steps (run,node,place,step,developer,needs,state) VALUES (?,?,?,?,?,?,'waiting') "
+                "INSERT INTO steps (run,node,place,step,developer,needs,state) "
+                "VALUES (?,?,?,?,?,?,'waiting') "
                 "ON CONFLICT DO UPDATE SET place=excluded.place, step=excluded.step, "
                 "developer=excluded.developer, needs=excluded.needs",
                 (run, node, place, step, developer, json.dumps(needs)),
@@ -330,7 +219,7 @@ class Record:
         help: str = "",  # noqa: A002 - the field's name in Diagnostic
         outcome: Outcome | None = None,
     ) -> None:
-        """Write what a step of a run came to, the last attempt and what the cache is to know of it at once."""
+        """Write what a step of a run came to, with the last attempt and what the cache is to know of it."""
         plain = json.dumps([asdict(one) for one in outputs])
         now = time.time()
         self._base.execute("BEGIN IMMEDIATE")
@@ -404,12 +293,30 @@ class Record:
                 tuple(json.loads(needs)),
                 State(state),
                 key or "",
-                *rest,
+                fault,
+                kind,
+                help_text,
+                started,
+                stopped,
                 MappingProxyType(json.loads(inputs)),
                 _held(outputs),
                 tuple(attempts.get(node, ())),
             )
-            for node, step, developer, needs, state, key, *rest, inputs, outputs in self._base.execute(
+            for (
+                node,
+                step,
+                developer,
+                needs,
+                state,
+                key,
+                fault,
+                kind,
+                help_text,
+                started,
+                stopped,
+                inputs,
+                outputs,
+            ) in self._base.execute(
                 "SELECT node,step,developer,needs,state,cache_key,fault,kind,help,began,ended,inputs,outputs "
                 "FROM steps WHERE run=? ORDER BY place",
                 (run,),

@@ -1,4 +1,4 @@
-"""The folder that stands for a step's container: what is put in before its script runs, and what is taken out."""
+"""The folder that stands for a step's container: what is put in before its script runs, and taken out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stepwell.pipelines.runs.task import Held, Port, Task
 __all__ = ["CONTAINER", "Refused", "Sandbox", "is_file_path"]
 
 CONTAINER: Final = "/opt/ml"
-"""The folder of a container that is the platform's; the paths of an interface lie below it, or on their own."""
+"""The folder of a container that is the platform's; most paths of an interface lie below it."""
 
 _OF_THE_PLATFORM: Final = {
     "SM_MODEL_DIR": "/opt/ml/model",
@@ -79,7 +79,7 @@ class Sandbox:
             OSError: it cannot be copied.
         """
         os.makedirs(self.folder + CONTAINER)
-        os.mkdir(os.path.join(self.folder, "tmp"))
+        os.mkdir(os.path.join(self.folder, "home"))
         for port in self._task.inputs:
             if port.path and port.source:
                 self._feed(port)
@@ -92,7 +92,7 @@ class Sandbox:
         """The environment of the script: the task's, led inside, and what a container sets itself."""
         given = {name: self.inside(value) for name, value in self._task.environment}
         paths = [port.path for port in (*self._task.inputs, *self._task.outputs) if port.path]
-        home = os.path.join(self.folder, "tmp")
+        home = os.path.join(self.folder, "home")
         given |= {"HOME": home, "TMPDIR": home, "LANG": "C.UTF-8"}
         for name, path in _OF_THE_PLATFORM.items():
             if any(_lies_in(one, path) for one in paths):
@@ -148,7 +148,8 @@ class Sandbox:
                     self._task.objects, port.name, self.inside(port.path), move=not shared
                 )
             except Unholdable as error:
-                raise Refused("output", port.name, f"its output `{port.name}` cannot be kept: {error}") from None
+                fault = f"its output `{port.name}` cannot be kept: {error}"
+                raise Refused("output", port.name, fault) from None
         return tuple(found[port.name] for port in ports)
 
     def size(self) -> int:

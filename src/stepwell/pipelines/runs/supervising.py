@@ -126,7 +126,7 @@ _pipe: list[int] = []
 
 
 def lifeline() -> int:
-    """A descriptor for the process of a script: a pipe that closes when this process goes, however it goes."""
+    """A descriptor for a script's process: a pipe that closes when this process goes, however it goes."""
     with _making:
         if not _pipe:
             _pipe.extend(os.pipe())

@@ -23,7 +23,7 @@ class Swap:
         node: the step's id.
         workspace: whose it is.
         pipeline: the graph; ``None`` where the workspace has no such step.
-        is_same: whether the workspace sees the same definition and the same script, so that nothing is to try.
+        is_same: whether the workspace sees the same definition and script, so that nothing is to try.
     """
 
     node: str

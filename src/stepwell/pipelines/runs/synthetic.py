@@ -27,7 +27,7 @@ def make_up(folder: str, port: Port, kind: str) -> str:
         folder: where to write, absolute.
         port: the input; what its ``content`` says is kept to.
         kind: its ``type`` in the interface, which decides where nothing else does: what names a table
-            becomes a CSV file, hyperparameters a JSON file, anything else a text that says that it is made up.
+            becomes a CSV file, hyperparameters a JSON file, and anything else a text that says what it is.
     """
     chance = random.Random(f"{port.name} {port.path}")  # noqa: S311 - made up, and the same every time
     content: Mapping[str, Any] = json.loads(port.content or "{}")

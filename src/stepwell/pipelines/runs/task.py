@@ -84,6 +84,7 @@ class Task:
         stop: a file; once it is there, the attempt is to end.
         script: the file to run.
         function: the function in it to call; empty to run it as it would be started.
+        compiled: the script as one version of Python compiled it; another one compiles it again.
         folders: where it imports from, in their order.
         arguments: of its command line.
         environment: its whole environment, apart from what the sandbox adds.
@@ -101,6 +102,7 @@ class Task:
     stop: str
     script: str
     function: str = ""
+    compiled: bytes = b""
     folders: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()

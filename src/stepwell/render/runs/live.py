@@ -85,5 +85,7 @@ class Live:
                 Text(visible(self._faults[one]), overflow="ellipsis", no_wrap=True),
             )
         counted = sum(state not in (State.WAITING, State.RUNNING) for state in self._states.values())
-        table.add_row(Text(f"{counted} of {len(self._states)} steps, {seconds(now - self._began)}", style="bold"))
+        table.add_row(
+            Text(f"{counted} of {len(self._states)} steps, {seconds(now - self._began)}", style="bold")
+        )
         return table

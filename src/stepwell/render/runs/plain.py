@@ -6,13 +6,14 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from stepwell.diagnostics import Diagnostic, Span
+from stepwell.diagnostics import Diagnostic
 from stepwell.pipelines.runs import AttemptRecord, RunRecord, StepRecord
 from stepwell.pipelines.runs.comparing import StepDifference
 from stepwell.pipelines.runs.counting import developers_of
 from stepwell.pipelines.runs.performing import LOG
+from stepwell.render.jsonform import finding
 
-__all__ = ["log_of", "plain_comparison", "plain_finding", "plain_run"]
+__all__ = ["log_of", "plain_comparison", "plain_run"]
 
 
 def plain_run(
@@ -52,7 +53,7 @@ def plain_run(
             }
             for one in developers_of(run)
         ],
-        "diagnostics": [plain_finding(one) for one in findings],
+        "diagnostics": [finding(one) for one in findings],
     }
 
 
@@ -79,18 +80,6 @@ def plain_comparison(
             }
             for one in differences
         ],
-    }
-
-
-def plain_finding(one: Diagnostic) -> dict[str, Any]:
-    """One finding as data."""
-    return {
-        "id": one.id,
-        "severity": one.severity.value,
-        "message": one.message,
-        "place": _place(one.span),
-        "help": one.help,
-        "related": [{"message": other.message, "place": _place(other.span)} for other in one.related],
     }
 
 
@@ -148,7 +137,3 @@ def _text(path: str) -> str:
 
 def _relative(path: str, root: str) -> str:
     return os.path.relpath(path, root).replace(os.sep, "/")
-
-
-def _place(span: Span | None) -> dict[str, Any] | None:
-    return None if span is None else {"file": span.path, "line": span.line, "column": span.column}

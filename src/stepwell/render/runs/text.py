@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from stepwell.pipelines.runs import RunRecord, State, StepRecord
@@ -100,7 +100,7 @@ def _more(run: RunRecord, one: StepRecord, root: str) -> Iterator[str]:
         yield f"  log: {visible(os.path.relpath(log, root))}"
 
 
-def _table(rows: list[tuple[str, ...]]) -> Iterator[str]:
+def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
     widths = [max((columns(row[at]) for row in rows), default=0) for at in range(len(rows[0]) if rows else 0)]
     for row in rows:
         cells = (cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=True))
