@@ -54,9 +54,7 @@ CASES = {
         {"rows": 400, "eta": 0.3, "noisy": True, "label": "y", "where": None},
         workspace="alice",
     ),
-    "hostile": pipeline(
-        "Hostile", EVIL, {"a": EVIL, "b": {EVIL: [EVIL, None, 1e300, float("inf")]}, "c": (1, "x")}
-    ),
+    "hostile": pipeline("Hostile", EVIL, {"a": EVIL, "b": {EVIL: [EVIL, None, 1e300]}, "c": (1, "x")}),
 }
 TYPES = {
     "plain": {

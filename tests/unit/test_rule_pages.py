@@ -70,6 +70,7 @@ TOLD_BY_AN_IMPORT = {
     "unknown-table",
 }
 NO_FILE_SHOWS_IT = {
+    "cannot-export",
     "ambiguous-resolution",
     "broken-template",
     "cannot-run",

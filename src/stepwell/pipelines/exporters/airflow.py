@@ -8,7 +8,6 @@ command is the same for every task, and what differs reaches it by the environme
 from __future__ import annotations
 
 import keyword
-import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
@@ -139,8 +138,6 @@ def _value(value: Any, indent: str) -> str:
     if isinstance(value, list) and value:
         lines = [f"{inner}{_value(one, inner)},\n" for one in value]
         return f"[\n{''.join(lines)}{indent}]"
-    if isinstance(value, float) and not math.isfinite(value):
-        return f'float("{value}")'
     return repr(value).replace("e+", "e")
 
 

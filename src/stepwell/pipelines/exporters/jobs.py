@@ -6,6 +6,7 @@ Exporters write a job in the words of one system or another; what is in it is wo
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -143,6 +144,16 @@ def jobs_of(pipeline: Pipeline) -> Checked[tuple[Job, ...]]:
         for needed in node.needs
         if needed not in pipeline.nodes
     ]
+    for name, default in pipeline.parameters.items():
+        if not _is_json(default):
+            why = f"the parameter `{name}` has a default that JSON cannot carry: {thaw(default)}"
+            found.append(Diagnostic("cannot-export", Severity.ERROR, why))
+    found += (
+        cannot(node, f"is configured by `{key}: {thaw(value)}`, which JSON cannot carry")
+        for node in pipeline.nodes.values()
+        for key, value in node.config.items()
+        if not _is_json(value)
+    )
     try:
         order = pipeline.order
     except PipelineError as error:
@@ -243,6 +254,15 @@ def _named(pipeline: Pipeline, node: Node, source: OutputOf, found: list[Diagnos
             return OutputOf(source.node, name)
     found.append(cannot(node, f"reads `{source}`, and `{source.node}` has no such output"))
     return source
+
+
+def _is_json(value: Any) -> bool:
+    """Whether there are only numbers that are finite."""
+    if isinstance(value, Mapping):
+        return all(map(_is_json, value.values()))
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_json, value))
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _text(value: Any) -> Text:

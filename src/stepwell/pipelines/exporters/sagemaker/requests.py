@@ -5,21 +5,27 @@ The defaults are those of the SageMaker SDK for Python, whose own pipelines the 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from stepwell.pipelines.exporters.jobs import Input, Job, Parameter, cannot, texts_of, written
+from stepwell.pipelines.exporters.jobs import Input, Job, cannot, written
+from stepwell.pipelines.exporters.sagemaker.settings import (
+    INSTANCE,
+    environment,
+    fed,
+    image,
+    instance,
+    role,
+    setting,
+)
+from stepwell.pipelines.exporters.sagemaker.training import training
 from stepwell.pipelines.exporters.sagemaker.wording import Wording, join
 
 __all__ = ["request_of"]
 
 _CODE: Final = "/opt/ml/processing/input/code"
-_CHANNELS: Final = "/opt/ml/input/data"
-_A_DAY: Final = 24 * 60 * 60  # seconds
 _VOLUME: Final = 30  # GB
-_INSTANCE: Final = "ml.m5.xlarge"
 
 
 def request_of(job: Job, wording: Wording) -> dict[str, Any] | None:
@@ -46,10 +52,10 @@ def request_of(job: Job, wording: Wording) -> dict[str, Any] | None:
 def _processing(job: Job, wording: Wording) -> dict[str, Any]:
     inputs = [
         _local(one.name, {"S3Uri": uri}, one.path)
-        for one, uri in _fed(job, wording)
+        for one, uri in fed(job, wording)
         if _has_path(job, one, wording)
     ]
-    application: dict[str, Any] = {"ImageUri": _image(job, wording)}
+    application: dict[str, Any] = {"ImageUri": image(job, wording)}
     if job.arguments:
         flat = (part for pair in job.arguments for part in pair)
         application["ContainerArguments"] = [wording.text(one) for one in flat]
@@ -58,14 +64,14 @@ def _processing(job: Job, wording: Wording) -> dict[str, Any]:
         application["ContainerEntrypoint"] = ["python3", f"{_CODE}/{script}"]
         inputs.append(_local("code", {"S3Uri": _code(job, wording)}, _CODE))
     cluster = {
-        "InstanceType": _instance(job, wording, "processing"),
-        "InstanceCount": _setting(job, wording, 1, "instance_count", "processing_instance_count"),
-        "VolumeSizeInGB": _setting(job, wording, _VOLUME, "volume_size", "processing_volume_size"),
+        "InstanceType": instance(job, wording, "processing"),
+        "InstanceCount": setting(job, wording, 1, "instance_count", "processing_instance_count"),
+        "VolumeSizeInGB": setting(job, wording, _VOLUME, "volume_size", "processing_volume_size"),
     }
     request: dict[str, Any] = {
         "ProcessingResources": {"ClusterConfig": cluster},
         "AppSpecification": application,
-        "RoleArn": _role(job, wording),
+        "RoleArn": role(job, wording),
     }
     if inputs:
         request["ProcessingInputs"] = inputs
@@ -85,83 +91,15 @@ def _processing(job: Job, wording: Wording) -> dict[str, Any]:
     if outputs:
         request["ProcessingOutputConfig"] = {"Outputs": outputs}
     if job.environment:
-        request["Environment"] = _environment(job, wording)
-    seconds = _setting(job, wording, None, "max_runtime_seconds")
+        request["Environment"] = environment(job, wording)
+    seconds = setting(job, wording, None, "max_runtime_seconds")
     if seconds is not None:
         request["StoppingCondition"] = {"MaxRuntimeInSeconds": seconds}
     return {"Arguments": request}
 
 
-def _training(job: Job, wording: Wording) -> dict[str, Any]:
-    place = wording.output(job)
-    request: dict[str, Any] = {
-        "AlgorithmSpecification": {"TrainingInputMode": "File", "TrainingImage": _image(job, wording)},
-        "OutputDataConfig": {"S3OutputPath": place},
-        "StoppingCondition": {
-            "MaxRuntimeInSeconds": _setting(job, wording, _A_DAY, "max_runtime_seconds"),
-        },
-        "ResourceConfig": {
-            "InstanceType": _instance(job, wording, "training"),
-            "InstanceCount": _setting(job, wording, 1, "instance_count", "training_instance_count"),
-            "VolumeSizeInGB": _setting(job, wording, _VOLUME, "volume_size", "training_volume_size"),
-        },
-        "RoleArn": _role(job, wording),
-    }
-    channels = [channel for one, uri in _fed(job, wording) for channel in _channels(job, one, uri, wording)]
-    if channels:
-        request["InputDataConfig"] = channels
-    hyperparameters = _hyperparameters(job, wording)
-    if hyperparameters:
-        request["HyperParameters"] = hyperparameters
-    if job.environment:
-        request["Environment"] = _environment(job, wording)
-    request["DebugHookConfig"] = {"S3OutputPath": place, "CollectionConfigurations": []}
-    request["ProfilerConfig"] = {"S3OutputPath": place, "DisableProfiler": False}
-    return {"Arguments": request}
-
-
-def _channels(job: Job, one: Input, uri: Any, wording: Wording) -> Iterator[dict[str, Any]]:
-    """The channels of a training job, each a folder below the one that all of them share."""
-    path = (one.path or "").rstrip("/")
-    inside = path.removeprefix(f"{_CHANNELS}/")
-    if one.channels and path == _CHANNELS:
-        named = {name: join("/", uri, name) for name in one.channels}
-    elif not one.channels and path != inside and "/" not in inside:
-        named = {inside: uri}
-    else:
-        why = f"takes `{one.name}` at `{path}`, and a training job finds its inputs at `{_CHANNELS}/CHANNEL`"
-        help_text = f"state `channels` for a path of `{_CHANNELS}` itself, or a path just below it"
-        wording.found.append(cannot(job.node, why, help_text))
-        return
-    for name, place in named.items():
-        source = {"S3DataType": "S3Prefix", "S3Uri": place, "S3DataDistributionType": "FullyReplicated"}
-        yield {"DataSource": {"S3DataSource": source}, "ChannelName": name}
-
-
-def _hyperparameters(job: Job, wording: Wording) -> dict[str, Any]:
-    """What the algorithm is given; with a script they are JSON, and say where it is (script mode)."""
-    said = job.node.config.get("hyperparameters")
-    plain = texts_of(said) if isinstance(said, Mapping) else {}
-    if job.entry_point is None:
-        return {name: wording.text(value) for name, value in plain.items()}
-    given = {**plain, **{flag.lstrip("-"): value for flag, value in job.arguments}}
-    told: dict[str, Any] = {
-        name: wording.text(value) if isinstance(value, Parameter) else json.dumps(value)
-        for name, value in given.items()
-    }
-    place = job.setting("code_uri")
-    code = wording.ask("training-code") if place is None else wording.setting(place)
-    told["sagemaker_submit_directory"] = json.dumps(code) if isinstance(code, str) else code
-    told["sagemaker_program"] = json.dumps(job.entry_point)
-    told["sagemaker_container_log_level"] = "20"
-    region = job.setting("region")
-    if region is not None:
-        told["sagemaker_region"] = json.dumps(region) if isinstance(region, str) else wording.setting(region)
-    return told
-
-
 def _model(job: Job, wording: Wording) -> dict[str, Any]:
-    request = {"ExecutionRoleArn": _role(job, wording), "PrimaryContainer": _container(job, wording)}
+    request = {"ExecutionRoleArn": role(job, wording), "PrimaryContainer": _container(job, wording)}
     return {"Arguments": request}
 
 
@@ -171,7 +109,7 @@ def _registration(job: Job, wording: Wording) -> dict[str, Any]:
         ("SupportedContentTypes", "content_types", ("text/csv",)),
         ("SupportedResponseMIMETypes", "response_types", ("text/csv",)),
         ("SupportedRealtimeInferenceInstanceTypes", "inference_instances", ()),
-        ("SupportedTransformInstanceTypes", "transform_instances", (_INSTANCE,)),
+        ("SupportedTransformInstanceTypes", "transform_instances", (INSTANCE,)),
     ):
         value = job.setting(names)
         chosen = default if value is None else wording.setting(value)
@@ -184,7 +122,7 @@ def _registration(job: Job, wording: Wording) -> dict[str, Any]:
                 wording.ask("model-package-group") if group is None else wording.setting(group)
             ),
             "InferenceSpecification": inference,
-            "ModelApprovalStatus": _setting(job, wording, "PendingManualApproval", "approval_status"),
+            "ModelApprovalStatus": setting(job, wording, "PendingManualApproval", "approval_status"),
             "SkipModelValidation": "None",
         }
     }
@@ -192,15 +130,15 @@ def _registration(job: Job, wording: Wording) -> dict[str, Any]:
 
 def _container(job: Job, wording: Wording) -> dict[str, Any]:
     """The container of a model: its image, and the artifacts that the step is given."""
-    fed = list(_fed(job, wording))
-    data = [uri for one, uri in fed if one.type == "model_artifacts"] or [uri for _, uri in fed]
+    given = list(fed(job, wording))
+    data = [uri for one, uri in given if one.type == "model_artifacts"] or [uri for _, uri in given]
     if len(data) != 1:
         counted = "none" if not data else "several"
         why = f"makes a model of one input with artifacts, and {counted} could be meant"
         wording.found.append(cannot(job.node, why, "give one input the `type: model_artifacts`"))
     return {
-        "Image": _image(job, wording),
-        "Environment": _environment(job, wording),
+        "Image": image(job, wording),
+        "Environment": environment(job, wording),
         "ModelDataUrl": data[0] if data else "",
     }
 
@@ -208,7 +146,7 @@ def _container(job: Job, wording: Wording) -> dict[str, Any]:
 def _transform(job: Job, wording: Wording) -> dict[str, Any]:
     names: list[Any] = []
     rows: list[Any] = []
-    for one, uri in _fed(job, wording):
+    for one, uri in fed(job, wording):
         (names if one.name == "model_name" else rows).append(uri)
     if len(names) != 1 or len(rows) != 1:
         why = "takes other inputs than a `model_name` and one with the data"
@@ -217,13 +155,13 @@ def _transform(job: Job, wording: Wording) -> dict[str, Any]:
         "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": rows[0] if rows else ""}}
     }
     out: dict[str, Any] = {"S3OutputPath": wording.output(job)}
-    for holder, word, setting in (
+    for holder, word, name in (
         (data, "ContentType", "content_type"),
         (data, "SplitType", "split_type"),
         (out, "Accept", "accept"),
         (out, "AssembleWith", "assemble_with"),
     ):
-        value = job.setting(setting)
+        value = job.setting(name)
         if value is not None:
             holder[word] = wording.setting(value)
     request = {
@@ -231,8 +169,8 @@ def _transform(job: Job, wording: Wording) -> dict[str, Any]:
         "TransformInput": data,
         "TransformOutput": out,
         "TransformResources": {
-            "InstanceType": _instance(job, wording, "transform"),
-            "InstanceCount": _setting(job, wording, 1, "instance_count", "transform_instance_count"),
+            "InstanceType": instance(job, wording, "transform"),
+            "InstanceCount": setting(job, wording, 1, "instance_count", "transform_instance_count"),
         },
     }
     return {"Arguments": request}
@@ -242,19 +180,11 @@ def _lambda(job: Job, wording: Wording) -> dict[str, Any]:
     arn = job.setting("function_arn")
     given = {flag.lstrip("-"): wording.text(value) for flag, value in job.arguments}
     step: dict[str, Any] = {
-        "Arguments": {**{one.name: uri for one, uri in _fed(job, wording)}, **given},
+        "Arguments": {**{one.name: uri for one, uri in fed(job, wording)}, **given},
         "FunctionArn": wording.ask(f"function-of-{job.id}") if arn is None else wording.setting(arn),
         "OutputParameters": [{"OutputName": name, "OutputType": "String"} for name in job.outputs],
     }
     return step
-
-
-def _fed(job: Job, wording: Wording) -> Iterator[tuple[Input, Any]]:
-    """The inputs that something feeds, each with it."""
-    for one in job.inputs.values():
-        uri = wording.fed(job, one)
-        if uri is not None:
-            yield one, uri
 
 
 def _has_path(job: Job, one: Input, wording: Wording) -> bool:
@@ -279,30 +209,6 @@ def _local(name: str, place: Mapping[str, Any], path: str | None) -> dict[str, A
     }
 
 
-def _environment(job: Job, wording: Wording) -> dict[str, Any]:
-    return {name: wording.text(value) for name, value in job.environment.items()}
-
-
-def _setting(job: Job, wording: Wording, default: Any, *names: str) -> Any:
-    value = job.setting(*names)
-    return default if value is None else wording.setting(value)
-
-
-def _instance(job: Job, wording: Wording, kind: str) -> Any:
-    value = job.setting("instance_type", f"{kind}_instance_type")
-    return wording.ask("instance-type", _INSTANCE) if value is None else wording.setting(value)
-
-
-def _image(job: Job, wording: Wording) -> Any:
-    value = job.setting("image_uri")
-    return wording.ask("image-uri") if value is None else wording.setting(value)
-
-
-def _role(job: Job, wording: Wording) -> Any:
-    value = job.setting("role")
-    return wording.ask("role-arn") if value is None else wording.setting(value)
-
-
 def _code(job: Job, wording: Wording) -> Any:
     value = job.setting("code_uri")
     if value is not None:
@@ -314,7 +220,7 @@ _Form = Callable[[Job, Wording], dict[str, Any]]
 _KINDS: Final[Mapping[str, tuple[str, _Form]]] = MappingProxyType(
     {
         "Processing": ("Processing", _processing),
-        "Training": ("Training", _training),
+        "Training": ("Training", training),
         "Transform": ("Transform", _transform),
         "CreateModel": ("Model", _model),
         "RegisterModel": ("RegisterModel", _registration),
