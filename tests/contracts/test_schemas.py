@@ -59,6 +59,7 @@ IMPLEMENTATION = rf"^([a-z][a-z0-9_]*|{NAME}:{NAME}|{PYTHON_FILE[1:]}:{NAME})$(?
 REFERENCE = (
     r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:(?!(.*/)?\.\.(/|$))[^\u0000-\u001F\u007F-\u009F\u2028\u2029]+)$(?!\n)"
 )
+FILE_PATTERN = r"^[^/\u0000-\u0020\u007F-\u00A0\u2028\u2029]+$(?!\n)"
 
 PATTERNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     NAME_IN_A_FILE: (
@@ -68,6 +69,10 @@ PATTERNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     FILE_PERHAPS_A_NAME: (
         ("a.py", "a/b.py", "a/b.py:main"),
         (*NOT_INSIDE, "../a.py", "a", "a.py:", "a.txt", "a.py\n", ".py"),
+    ),
+    FILE_PATTERN: (
+        ("a.csv", "*.csv", "part-*", "é"),
+        ("", "a/b", "a b", "a\n", "a\u00a0"),
     ),
     NAME_IN_A_MODULE: (
         ("a:B", "a.b:C.d"),

@@ -79,10 +79,13 @@ TOLD_OF_A_WORKFLOW = {
     "unusable-path",
 }
 NO_FILE_SHOWS_IT = {
+    "cannot-export",
     "ambiguous-resolution",
     "broken-template",
+    "cannot-run",
     "leaves-workspace",
     "left-out",
+    "missing-data",
     "plugin-failed",
     "plugin-hidden",
     "refused-by-validator",

@@ -17,6 +17,10 @@ COMMANDS: Final = MappingProxyType(
         "check": "check",
         "wire": "wire",
         "graph": "graph",
+        "run": "run",
+        "test": "test",
+        "compare": "compare",
+        "export": "export",
         "new": "new",
     }
 )
