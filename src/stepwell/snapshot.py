@@ -189,11 +189,20 @@ class View(Immutable, Mapping[str, StepDefinition]):
     @property
     def digest(self) -> str:
         """A hash of every definition: equal content gives an equal digest, on any machine."""
-        content = f"{self.steps.content:x}/{self.hyperparameters.content:x}"
+        content = self._tables_content
         for later in _LATER_KINDS:  # they count only where there are any, so that other digests stay
             if self.tables[later]:
                 content += f"/{later} {self.tables[later].content:x}"
         return hashlib.blake2b(content.encode("ascii"), digest_size=16).hexdigest()
+
+    @property
+    def legacy_digest(self) -> str:
+        """A hash of what old importers are given: the steps and the hyperparameter classes."""
+        return hashlib.blake2b(self._tables_content.encode("ascii"), digest_size=16).hexdigest()
+
+    @property
+    def _tables_content(self) -> str:
+        return f"{self.steps.content:x}/{self.hyperparameters.content:x}"
 
     def by_config_class(self, config_class: str) -> StepDefinition | None:
         """The first step with a configuration class, in table order."""
