@@ -18,6 +18,7 @@ from generating import Size, flat_step, generate, nested_step, write_project
 from measuring import Measured, Pairs, interleaved, paired, probe, run_fresh
 from peers import SCHEMAS, bare_module
 from review import code, references, review
+from running import running
 from table import Row
 
 __all__ = ["FULL", "QUICK", "SECTIONS", "Plan"]
@@ -56,6 +57,7 @@ class Plan:
         edits: files that are saved while a registry is watched.
         sources: Python files that are indexed.
         aligned: steps whose code is found, loaded and aligned.
+        types: step types that are found, registered and run.
     """
 
     size: Size
@@ -69,6 +71,7 @@ class Plan:
     edits: int
     sources: int
     aligned: int
+    types: int
 
 
 FULL: Final = Plan(
@@ -83,6 +86,7 @@ FULL: Final = Plan(
     edits=300,
     sources=1_000,
     aligned=100,
+    types=10_000,
 )
 QUICK: Final = Plan(
     size=Size(steps=240, folders=12, workspaces=3, local=6, hiding=1, override=4),
@@ -96,6 +100,7 @@ QUICK: Final = Plan(
     edits=6,
     sources=20,
     aligned=4,
+    types=200,
 )
 
 
@@ -290,5 +295,6 @@ SECTIONS: Final = (
     review,
     references,
     code,
+    running,
     live,
 )

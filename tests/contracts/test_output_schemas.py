@@ -86,6 +86,7 @@ ANSWERS: Mapping[str, tuple[str, Mapping[tuple[str, ...], int]]] = {
     "log": ("output-log", {("DataCleaning",): 0, ("DataCleaning", "--workspace", "bob"): 0}),
     "doctor": ("output-doctor", {(): 0}),
     "components": ("output-components", {(): 0, ("DataCleaning", "--workspace", "bob"): 0}),
+    "compat": ("output-compat", {(): 0, ("--workspace", "bob", "--exit-code"): 0}),
     "providers": ("output-providers", {(): 0, ("Echo",): 0, ("--health", "--workspace", "bob"): 0}),
     "align": ("output-align", {(): 0, ("DataCleaning", "--level", "2"): 0}),
     "workspace list": ("output-workspace-list", {(): 0}),

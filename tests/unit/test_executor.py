@@ -496,6 +496,22 @@ def test_closing_ends_what_runs_and_whoever_waits_has_a_result(registry: Registr
     executor.close()
 
 
+def test_closing_while_others_begin_leaves_nobody_waiting(registry: Registry) -> None:
+    results: list[StepResult] = []
+
+    def run() -> None:
+        results.extend(executor.run("Gather") for _ in range(30))
+
+    executor = Executor(registry, telemetry=False)
+    running = [threading.Thread(target=run) for _ in range(8)]
+    for thread in running:
+        thread.start()
+    while any(thread.is_alive() for thread in running):
+        executor.close()
+    assert len(results) == 240
+    assert {one.error.fault if one.error else None for one in results} <= {None, Fault.CANCELLED}
+
+
 def test_a_coroutine_may_not_wait_for_its_own_loop(registry: Registry, executor: Executor) -> None:
     @registry.step_type("waits_for_itself")
     async def waits(_: Mapping[str, Any], __: Any) -> Any:

@@ -145,6 +145,8 @@ class Executor:
         Raises:
             KeyboardInterrupt: somebody interrupts the program; what ran is cancelled.
             RuntimeError: a coroutine on the executor's own loop calls it, which would wait for itself.
+            CancelledError: of ``concurrent.futures``: the executor was closed meanwhile.
+            ValueError: fewer than one may run.
         """
         return self._loop.wait(self.arun_many(calls, at_once=at_once))
 
