@@ -273,10 +273,10 @@ workflow:
     assert Path(record["folder"]).stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.parametrize("secret", ["sk-ant-" + "a1B2" * 8, 'hunter"2'])
 def test_no_secret_is_in_the_record(
-    tmp_path: Path, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, secret: str
 ) -> None:
-    secret = "sk-ant-" + "a1B2" * 8
     monkeypatch.setenv("MODEL_KEY", secret)
     folder = tmp_path / "registry.d" / "providers"
     folder.mkdir(parents=True)
@@ -285,10 +285,11 @@ def test_no_secret_is_in_the_record(
         "settings: {argv: [sh, -c, 'echo key $API_KEY; echo $API_KEY >&2']}\n"
         "secrets: {API_KEY: env:MODEL_KEY}\n"
     )
-    text = GREETING.replace("{{ who }}", "x").replace("}]", ", output_to_file: a.txt}]")
+    step = "type: claude_session, session_config: {session_name: s}, output_to_file: a.txt"
+    text = GREETING.replace("{{ who }}", "x").replace("type: claude", step)
     code, record, told = run(text, "--provider", "leaky")
-    assert code == 0
-    assert secret not in json.dumps(record) + told
+    assert (code, record["sessions"]["s"][1]["content"]) == (0, f"key {'*' * len(secret)}")
+    assert secret not in json.dumps(record, ensure_ascii=False) + told
     for path, content in files(tmp_path / ".stepwell").items():
         assert secret.encode() not in content, path
 

@@ -100,7 +100,10 @@ class Running:
     @property
     def record(self) -> dict[str, Any]:
         """The record, as it is on disk."""
-        return dict(self._record)
+        told: dict[str, Any] = json.loads(
+            self._folder.clean(json.dumps(self._record, ensure_ascii=False, default=str))
+        )
+        return told
 
     @property
     def folder(self) -> str:

@@ -110,11 +110,12 @@ def _run(
     """
     from stepwell.execution import Executor
     from stepwell.providers import ProviderRegistry
-    from stepwell.workflows.providing import One, UnusableProvider, provider_named
+    from stepwell.workflows.providing import One, UnusableProvider, provider_named, secrets_of
     from stepwell.workflows.record import Runs, UnknownRun
     from stepwell.workflows.running import Asked, Running
 
     environment = dict(os.environ)
+    root = opened.registry.project.root
     providers = ProviderRegistry(opened.registry, environment)
     try:
         named = (
@@ -130,7 +131,7 @@ def _run(
     asked = Asked(
         folder=opened.folder,
         shown=opened.shown,
-        runs=Runs(opened.registry.project.root),
+        runs=Runs(root, secrets_of(opened.view, environment, root)),
         name=f"{now:%Y%m%d-%H%M%S-%f}",  # so that names sort as runs began
         now=lambda: datetime.now().astimezone(),
         variables=variables,
