@@ -311,6 +311,31 @@ def test_a_conversation_goes_on_in_a_later_run(run: Callable[..., Any]) -> None:
     text = f"workflow: {{name: f, steps: [{step}]}}\n"
     turns = [answers(run(text, "--provider", "echo")[1])["a"]["turns"] for _ in range(3)]
     assert turns == [1, 2, 3]
+    options = "{session_id: s, resume_session: true}"
+    text = (
+        f"workflow: {{name: f, steps: [{{name: a, type: claude, prompt: Hi, claude_options: {options}}}]}}\n"
+    )
+    _, record, _ = run(text, "--provider", "echo")
+    assert len(record["sessions"]["s"]) == 8
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("--provider ", ["Anthropic", "Gemini", "echo"]),
+        ("--provider e", ["echo"]),
+        ("--resume ", ["last", "r2", "r1"]),
+    ],
+)
+def test_providers_and_runs_are_offered_to_the_shell(
+    tmp_path: Path, run_stepwell: Callable[..., Any], words: str, offered: list[str]
+) -> None:
+    for name in ("r1", "r2"):
+        (tmp_path / ".stepwell" / "runs" / name).mkdir(parents=True)
+    typed = f"stepwell workflow run flow.yaml {words}"
+    asked = {"_STEPWELL_COMPLETE": "bash_complete", "COMP_WORDS": typed, "COMP_CWORD": "5"}
+    ran = run_stepwell(cwd=tmp_path, env={**asked, "PYTHONPATH": str(site(tmp_path / "site"))})
+    assert ran.stdout.splitlines() == [f"plain,{one}" for one in offered]
 
 
 WAITS = """\

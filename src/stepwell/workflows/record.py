@@ -223,6 +223,10 @@ class Runs:
                     return answer
         return None
 
+    def names(self) -> tuple[str, ...]:
+        """The names of all runs, in the order in which they began."""
+        return tuple(self._names())
+
     def _earlier(self, workflow: str) -> Iterator[tuple[str, dict[str, Any]]]:
         for name in self._names()[: -_EARLIER - 1 : -1]:
             record = _read(os.path.join(self.folder, name, "record.json"))
