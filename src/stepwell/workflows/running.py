@@ -128,6 +128,8 @@ class Running:
             state = "failed"
             record["fault"] = str(error)
         except (asyncio.TimeoutError, TimeoutError):
+            if limit is None:
+                raise
             state = "failed"
             record["fault"] = f"the workflow took longer than {limit:g} s"
         finally:
