@@ -273,10 +273,10 @@ workflow:
     assert Path(record["folder"]).stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.parametrize("secret", ["sk-ant-" + "a1B2" * 8, 'hunter"2'])
 def test_no_secret_is_in_the_record(
-    tmp_path: Path, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, secret: str
 ) -> None:
-    secret = "sk-ant-" + "a1B2" * 8
     monkeypatch.setenv("MODEL_KEY", secret)
     folder = tmp_path / "registry.d" / "providers"
     folder.mkdir(parents=True)
@@ -285,10 +285,11 @@ def test_no_secret_is_in_the_record(
         "settings: {argv: [sh, -c, 'echo key $API_KEY; echo $API_KEY >&2']}\n"
         "secrets: {API_KEY: env:MODEL_KEY}\n"
     )
-    text = GREETING.replace("{{ who }}", "x").replace("}]", ", output_to_file: a.txt}]")
+    step = "type: claude_session, session_config: {session_name: s}, output_to_file: a.txt"
+    text = GREETING.replace("{{ who }}", "x").replace("type: claude", step)
     code, record, told = run(text, "--provider", "leaky")
-    assert code == 0
-    assert secret not in json.dumps(record) + told
+    assert (code, record["sessions"]["s"][1]["content"]) == (0, f"key {'*' * len(secret)}")
+    assert secret not in json.dumps(record, ensure_ascii=False) + told
     for path, content in files(tmp_path / ".stepwell").items():
         assert secret.encode() not in content, path
 
@@ -310,6 +311,31 @@ def test_a_conversation_goes_on_in_a_later_run(run: Callable[..., Any]) -> None:
     text = f"workflow: {{name: f, steps: [{step}]}}\n"
     turns = [answers(run(text, "--provider", "echo")[1])["a"]["turns"] for _ in range(3)]
     assert turns == [1, 2, 3]
+    options = "{session_id: s, resume_session: true}"
+    text = (
+        f"workflow: {{name: f, steps: [{{name: a, type: claude, prompt: Hi, claude_options: {options}}}]}}\n"
+    )
+    _, record, _ = run(text, "--provider", "echo")
+    assert len(record["sessions"]["s"]) == 8
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("--provider ", ["Anthropic", "Gemini", "echo"]),
+        ("--provider e", ["echo"]),
+        ("--resume ", ["last", "r2", "r1"]),
+    ],
+)
+def test_providers_and_runs_are_offered_to_the_shell(
+    tmp_path: Path, run_stepwell: Callable[..., Any], words: str, offered: list[str]
+) -> None:
+    for name in ("r1", "r2"):
+        (tmp_path / ".stepwell" / "runs" / name).mkdir(parents=True)
+    typed = f"stepwell workflow run flow.yaml {words}"
+    asked = {"_STEPWELL_COMPLETE": "bash_complete", "COMP_WORDS": typed, "COMP_CWORD": "5"}
+    ran = run_stepwell(cwd=tmp_path, env={**asked, "PYTHONPATH": str(site(tmp_path / "site"))})
+    assert ran.stdout.splitlines() == [f"plain,{one}" for one in offered]
 
 
 WAITS = """\

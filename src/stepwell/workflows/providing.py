@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, final
 
 from stepwell.errors import NoProvider, StepwellError, UnknownProvider
 from stepwell.naming import snake_case
-from stepwell.provider import Provider, Setup
+from stepwell.provider import Provider, ProviderError, Setup
 from stepwell.providers import ProviderRegistry
 from stepwell.providers.making import IMPLEMENTATIONS, CannotBeMade, implementation_by_name, make
+from stepwell.providers.references import Secrets
 from stepwell.snapshot import View
 
-__all__ = ["Chosen", "One", "UnusableProvider", "provider_named"]
+__all__ = ["Chosen", "One", "UnusableProvider", "provider_named", "secrets_of"]
 
 _WITHOUT_SETTINGS: Final = "echo"
 _WITH_ONE: Final[Mapping[str, str]] = {"replay": "file", "command": "argv"}
@@ -98,6 +100,23 @@ def provider_named(
         return make(implementation_by_name(kind), made)
     except (CannotBeMade, NoProvider, UnknownProvider, ValueError) as error:
         raise UnusableProvider(f"the provider `{text}` cannot be used: {error}") from None
+
+
+def secrets_of(view: View, environment: Mapping[str, str], root: str) -> tuple[str, ...]:
+    """What the secrets of a view's providers are at this moment, as far as they can be had.
+
+    Args:
+        view: whose providers.
+        environment: the environment variables.
+        root: the project's folder, absolute.
+    """
+    found = []
+    for definition in view.providers.values():
+        held = Secrets(definition.name, definition.secrets, environment, root)
+        for name in definition.secrets:
+            with suppress(ProviderError):
+                found.append(held.get(name) or "")
+    return tuple(filter(None, found))
 
 
 def _unknown(text: str, providers: ProviderRegistry, view: View) -> str:

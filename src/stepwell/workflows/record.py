@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -25,6 +25,9 @@ FOLDER: Final = ".stepwell"
 """The folder that runs are kept in, in the project's or the workflow's own."""
 
 _VERSION: Final = 1
+_LEAST: Final = 4
+"""The characters that a secret has at least: shorter ones would be found everywhere."""
+
 _EARLIER: Final = 50
 """How many earlier runs are looked through for an answer or a conversation."""
 
@@ -53,12 +56,15 @@ class RunFolder:
 
     Args:
         path: it, absolute.
+        secrets: texts that are drawn over wherever they would be written.
     """
 
-    __slots__ = ("_path", "outputs")
+    __slots__ = ("_path", "_secrets", "outputs")
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, secrets: Iterable[str] = ()) -> None:
         self._path = path
+        told = [one for one in secrets if len(one) >= _LEAST]
+        self._secrets = (*told, *(json.dumps(one, ensure_ascii=False)[1:-1] for one in told))
         self.outputs: list[str] = []
 
     @property
@@ -115,13 +121,17 @@ class RunFolder:
         outputs = os.path.join(self._path, "outputs")
         os.makedirs(outputs, exist_ok=True)
         target = inside(outputs, path)
-        write_atomically(Path(target), without_secrets(text))
+        write_atomically(Path(target), self.clean(text))
         shown = f"outputs/{os.path.relpath(target, os.path.realpath(outputs))}".replace(os.sep, "/")
         if shown not in self.outputs:
             self.outputs.append(shown)
 
     def _write(self, path: str, text: str) -> None:
-        write_atomically(Path(self._path, path), without_secrets(text))
+        write_atomically(Path(self._path, path), self.clean(text))
+
+    def clean(self, text: str) -> str:
+        """A text without secrets: those that are known, and what has the form of one."""
+        return without_secrets(text, self._secrets)
 
 
 @final
@@ -130,12 +140,14 @@ class Runs:
 
     Args:
         root: the folder that they are kept below, absolute.
+        secrets: texts that are drawn over wherever they would be written.
     """
 
-    __slots__ = ("_root",)
+    __slots__ = ("_root", "_secrets")
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, secrets: Iterable[str] = ()) -> None:
         self._root = root
+        self._secrets = tuple(secrets)
 
     @property
     def folder(self) -> str:
@@ -158,7 +170,7 @@ class Runs:
                 os.mkdir(path, 0o700)
             except FileExistsError:
                 continue
-            return RunFolder(path)
+            return RunFolder(path, self._secrets)
         raise UnknownRun(name, "there are too many runs of this name")
 
     def find(self, name: str, workflow: str) -> tuple[RunFolder, dict[str, Any]]:
@@ -186,7 +198,7 @@ class Runs:
         other = record.get("workflow", {}).get("name")
         if other != workflow:
             raise UnknownRun(name, f"it is a run of `{other}`")
-        return RunFolder(os.path.join(self.folder, name)), record
+        return RunFolder(os.path.join(self.folder, name), self._secrets), record
 
     def recall(self, workflow: str, kind: str, key: str) -> Any:
         """What an earlier run of a workflow left.
@@ -210,6 +222,10 @@ class Runs:
                 if isinstance(answer, dict) and answer.get("prompt_digest") == key:
                     return answer
         return None
+
+    def names(self) -> tuple[str, ...]:
+        """The names of all runs, in the order in which they began."""
+        return tuple(self._names())
 
     def _earlier(self, workflow: str) -> Iterator[tuple[str, dict[str, Any]]]:
         for name in self._names()[: -_EARLIER - 1 : -1]:

@@ -100,7 +100,10 @@ class Running:
     @property
     def record(self) -> dict[str, Any]:
         """The record, as it is on disk."""
-        return dict(self._record)
+        told: dict[str, Any] = json.loads(
+            self._folder.clean(json.dumps(self._record, ensure_ascii=False, default=str))
+        )
+        return told
 
     @property
     def folder(self) -> str:
@@ -125,6 +128,8 @@ class Running:
             state = "failed"
             record["fault"] = str(error)
         except (asyncio.TimeoutError, TimeoutError):
+            if limit is None:
+                raise
             state = "failed"
             record["fault"] = f"the workflow took longer than {limit:g} s"
         finally:

@@ -173,9 +173,12 @@ async def _answer(
     if schema is not None:
         parameters = rendered(schema, filled(parameters, schema, setting.defaults), here.names())
     limit = general.get("timeout_seconds", setting.defaults.get("timeout_seconds"))
+    work = run(str(general["type"]), parameters, here.given())
     try:
-        value = await asyncio.wait_for(run(str(general["type"]), parameters, here.given()), limit)
+        value = await (work if limit is None else asyncio.wait_for(work, limit))
     except (asyncio.TimeoutError, TimeoutError):
+        if limit is None:
+            raise
         raise StepFailed(here.path, f"it took longer than {limit:g} s") from None
     wanted = general.get("output_schema")
     if wanted is not None:

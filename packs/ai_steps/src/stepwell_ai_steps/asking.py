@@ -121,7 +121,10 @@ def conversation(
         context: of the step.
     """
     name = prompt.session or str(options.get("session_id", "")) or context.session
-    return name, Flow.of(context.values).turns(name) if name else ()
+    flow = Flow.of(context.values)
+    if name and options.get("resume_session") and not flow.turns(name):
+        flow.say(name, *(flow.setting.recall("session", name) or ()))
+    return name, flow.turns(name) if name else ()
 
 
 def request_of(

@@ -15,7 +15,13 @@ import click
 
 from stepwell.cli.opening import Asked as Options
 from stepwell.cli.opening import color_wanted, format_option, project_options, workspace_option
-from stepwell.cli.workflow.sharing import Opened, folder_option, open_workflow
+from stepwell.cli.workflow.sharing import (
+    Opened,
+    complete_provider,
+    complete_run,
+    folder_option,
+    open_workflow,
+)
 from stepwell.naming import closest
 from stepwell.render.text import block
 from stepwell.render.visible import columns, visible
@@ -40,6 +46,7 @@ _SHOWN = 60
 @click.option(
     "--provider",
     metavar="NAME",
+    shell_complete=complete_provider,
     help="Ask this provider, whatever the steps require: one of the project, `echo`, `replay:FILE` or "
     "`command:PROGRAM`.  [default: for each step the one that fits]",
 )
@@ -51,7 +58,10 @@ _SHOWN = 60
     help="A variable of the workflow; a value that is JSON is read as such.",
 )
 @click.option(
-    "--resume", metavar="RUN", help="Go on with a run where it failed or stopped; `last` for the last."
+    "--resume",
+    metavar="RUN",
+    shell_complete=complete_run,
+    help="Go on with a run where it failed or stopped; `last` for the last.",
 )
 @folder_option
 @workspace_option("Whose step types and providers; the core's when left out.")
@@ -110,11 +120,12 @@ def _run(
     """
     from stepwell.execution import Executor
     from stepwell.providers import ProviderRegistry
-    from stepwell.workflows.providing import One, UnusableProvider, provider_named
+    from stepwell.workflows.providing import One, UnusableProvider, provider_named, secrets_of
     from stepwell.workflows.record import Runs, UnknownRun
     from stepwell.workflows.running import Asked, Running
 
     environment = dict(os.environ)
+    root = opened.registry.project.root
     providers = ProviderRegistry(opened.registry, environment)
     try:
         named = (
@@ -130,7 +141,7 @@ def _run(
     asked = Asked(
         folder=opened.folder,
         shown=opened.shown,
-        runs=Runs(opened.registry.project.root),
+        runs=Runs(root, secrets_of(opened.view, environment, root)),
         name=f"{now:%Y%m%d-%H%M%S-%f}",  # so that names sort as runs began
         now=lambda: datetime.now().astimezone(),
         variables=variables,

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, final
 
 import click
+from click.shell_completion import CompletionItem
 
 from stepwell.cli.opening import Asked, open_registry, registry_of, view_of
 from stepwell.diagnostics import Checked
-from stepwell.errors import ProjectError
+from stepwell.errors import ProjectError, StepwellError
 from stepwell.project import Project, Settings, find_project
 from stepwell.registry import Registry
 from stepwell.snapshot import View
@@ -19,7 +20,7 @@ from stepwell.trees import Folder
 from stepwell.workflows.checking import check_workflow
 from stepwell.workflows.workflow import Workflow
 
-__all__ = ["Opened", "folder_option", "open_workflow"]
+__all__ = ["Opened", "complete_provider", "complete_run", "folder_option", "open_workflow"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -55,6 +56,22 @@ def folder_option(command: F) -> F:
     )(command)
 
 
+def complete_provider(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of providers for the shell."""
+    registry = _completing(ctx)
+    names = (*registry.view(None).providers, "echo") if registry is not None else ("echo",)
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+def complete_run(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of runs for the shell, the last one first."""
+    from stepwell.workflows.record import Runs
+
+    registry = _completing(ctx)
+    names = () if registry is None else Runs(registry.project.root).names()
+    return [CompletionItem(name) for name in ("last", *names[::-1]) if name.startswith(incomplete)]
+
+
 def open_workflow(
     file: str, folder: str | None, workspace: str | None, asked: Asked, known: dict[str, Registry]
 ) -> Opened:
@@ -88,6 +105,14 @@ def open_workflow(
         root, shown = own, os.path.basename(full)
     inside = os.path.realpath(folder) if folder is not None else own
     return Opened(registry, view, check_workflow(root, shown, view, inside), inside, shown)
+
+
+def _completing(ctx: click.Context) -> Registry | None:
+    own = os.path.realpath(os.path.dirname(ctx.params.get("file") or "") or ".")
+    try:
+        return _registry(own, Asked(ctx.params.get("project"), quiet=True, verbose=False), {})
+    except StepwellError:
+        return None
 
 
 def _registry(own: str, asked: Asked, known: dict[str, Registry]) -> Registry:
