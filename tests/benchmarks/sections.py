@@ -15,9 +15,11 @@ from typing import Any, Final
 
 import table
 from generating import Size, flat_step, generate, nested_step, write_project
+from graphs import graphs
 from measuring import Measured, Pairs, interleaved, paired, probe, run_fresh
 from peers import SCHEMAS, bare_module
 from review import code, references, review
+from running import running
 from table import Row
 
 __all__ = ["FULL", "QUICK", "SECTIONS", "Plan"]
@@ -56,6 +58,9 @@ class Plan:
         edits: files that are saved while a registry is watched.
         sources: Python files that are indexed.
         aligned: steps whose code is found, loaded and aligned.
+        types: step types that are found, registered and run.
+        nodes: steps of the pipeline that is checked and ordered.
+        wired: steps of the pipeline that is wired.
     """
 
     size: Size
@@ -69,6 +74,9 @@ class Plan:
     edits: int
     sources: int
     aligned: int
+    types: int
+    nodes: int
+    wired: int
 
 
 FULL: Final = Plan(
@@ -83,6 +91,9 @@ FULL: Final = Plan(
     edits=300,
     sources=1_000,
     aligned=100,
+    types=10_000,
+    nodes=10_000,
+    wired=500,
 )
 QUICK: Final = Plan(
     size=Size(steps=240, folders=12, workspaces=3, local=6, hiding=1, override=4),
@@ -96,6 +107,9 @@ QUICK: Final = Plan(
     edits=6,
     sources=20,
     aligned=4,
+    types=200,
+    nodes=200,
+    wired=20,
 )
 
 
@@ -290,5 +304,7 @@ SECTIONS: Final = (
     review,
     references,
     code,
+    running,
+    graphs,
     live,
 )

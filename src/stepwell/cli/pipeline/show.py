@@ -100,7 +100,7 @@ def _lines(linked: Linked, analysis: Analysis, preview: Preview) -> Iterator[str
             f"{source or 'core'} → {target or 'core'} {count}"
             for (source, target), count in analysis.crossings.items()
         )
-        yield f"{len(analysis.crossed)} of {_counted(analysis.edges, 'edge')} cross workspaces: {ways}."
+        yield f"Edges across workspaces: {len(analysis.crossed)} of {analysis.edges} ({ways})."
     if preview.unset:
         yield f"A run must set {', '.join(f'`{one}`' for one in preview.unset)}."
     yield from (f"- {visible(one)}" for one in analysis.recommendations)
