@@ -21,6 +21,10 @@ COMMANDS: Final = MappingProxyType(
         "test": "test",
         "compare": "compare",
         "new": "new",
+        "run": "run",
+        "test": "test",
+        "compare": "compare",
+        "export": "export",
     }
 )
 """Every command about pipelines, and its module."""
@@ -30,6 +34,7 @@ Examples:
   stepwell pipeline list
   stepwell pipeline check TrainAndEvaluate
   stepwell pipeline graph TrainAndEvaluate --format svg -o train.svg
+  stepwell pipeline run TrainAndEvaluate
 """
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from stepwell.cli.opening import Asked, open_registry, project_options, view_of, workspace_option
-from stepwell.cli.pipeline.asking import complete_pipeline, linked_of
+from stepwell.cli.pipeline.asking import linked_of
+from stepwell.cli.pipeline.from_catalog import complete_from, is_in_catalog, write_from_catalog
 from stepwell.cli.workspace.sharing import tell
 from stepwell.diagnostics import Severity
 from stepwell.errors import ProjectError
@@ -20,6 +21,7 @@ _EXAMPLE = """\b
 Examples:
   stepwell pipeline new TrainOnly --step TabularPreprocessing:training --step XGBoostTraining
   stepwell pipeline new MyTraining --from TrainAndEvaluate --workspace alice
+  stepwell pipeline new FraudModel --from XGBoostEndToEnd
 """
 
 _LATER = frozenset({"missing-input"})
@@ -32,8 +34,9 @@ _LATER = frozenset({"missing-input"})
     "--from",
     "like",
     metavar="OTHER",
-    shell_complete=complete_pipeline,
-    help="Take over the steps of this pipeline, with all that it extends.",
+    shell_complete=complete_from,
+    help="Take over the steps of this pipeline, with all that it extends; or copy this one of the catalog "
+    "that comes with Stepwell, with the steps and scripts that the project lacks.",
 )
 @click.option(
     "--step",
@@ -56,6 +59,10 @@ def command(name: str, like: str | None, steps: tuple[str, ...], workspace: str 
     if any(found.severity is Severity.ERROR for found in project.diagnostics):
         raise ProjectError("the project's configuration has errors, so nothing is written: `stepwell check`")
     view = view_of(registry, workspace)
+    if like is not None and like not in view.pipelines and is_in_catalog(registry, like):
+        if steps:
+            raise click.UsageError("--step cannot be given with a pipeline of the catalog: it has its steps")
+        return write_from_catalog(registry, view, name, like, quiet=asked.quiet)
     example = linked_of(registry, view, like).pipeline if like is not None else None
     from stepwell.scaffolding import NotWritten, plan, plan_pipeline
 
