@@ -21,9 +21,6 @@ COMMANDS: Final = MappingProxyType(
         "test": "test",
         "compare": "compare",
         "new": "new",
-        "run": "run",
-        "test": "test",
-        "compare": "compare",
         "export": "export",
     }
 )

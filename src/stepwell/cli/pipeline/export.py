@@ -10,7 +10,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from stepwell.cli.opening import Asked, project_options, workspace_option
-from stepwell.cli.pipeline.running import complete_pipeline, open_pipeline
+from stepwell.cli.pipeline.asking import complete_pipeline
+from stepwell.cli.pipeline.running import open_pipeline
 from stepwell.cli.workspace.sharing import tell
 from stepwell.diagnostics import Severity
 from stepwell.naming import closest
