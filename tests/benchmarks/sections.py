@@ -18,6 +18,7 @@ from generating import Size, flat_step, generate, nested_step, write_project
 from measuring import Measured, Pairs, interleaved, paired, probe, run_fresh
 from peers import SCHEMAS, bare_module
 from review import code, references, review
+from runs import runs
 from table import Row
 
 __all__ = ["FULL", "QUICK", "SECTIONS", "Plan"]
@@ -56,6 +57,8 @@ class Plan:
         edits: files that are saved while a registry is watched.
         sources: Python files that are indexed.
         aligned: steps whose code is found, loaded and aligned.
+        ran: steps of a pipeline that is run here.
+        ran_on_dask: steps of one that is run on Dask.
     """
 
     size: Size
@@ -69,6 +72,8 @@ class Plan:
     edits: int
     sources: int
     aligned: int
+    ran: int
+    ran_on_dask: int
 
 
 FULL: Final = Plan(
@@ -83,6 +88,8 @@ FULL: Final = Plan(
     edits=300,
     sources=1_000,
     aligned=100,
+    ran=100,
+    ran_on_dask=1_000,
 )
 QUICK: Final = Plan(
     size=Size(steps=240, folders=12, workspaces=3, local=6, hiding=1, override=4),
@@ -96,6 +103,8 @@ QUICK: Final = Plan(
     edits=6,
     sources=20,
     aligned=4,
+    ran=2,
+    ran_on_dask=2,
 )
 
 
@@ -261,6 +270,11 @@ def _peak(way: str, root: Path) -> float:
     return float(answer)
 
 
+def run_pipelines(plan: Plan, folder: Path) -> Iterator[Row]:
+    """What a step costs beside its script."""
+    yield from runs(folder, plan.ran, plan.ran_on_dask, plan.rounds)
+
+
 def live(plan: Plan, folder: Path) -> Iterator[Row]:
     """A registry that is kept right while it changes; last, since it edits the project."""
     script = str(Path(__file__).with_name("live.py"))
@@ -290,5 +304,6 @@ SECTIONS: Final = (
     review,
     references,
     code,
+    run_pipelines,
     live,
 )
