@@ -22,7 +22,7 @@ def start(script: str) -> int:
 
 
 def measure(name: str, root: str, rounds: int) -> dict[str, list[float]]:
-    """The seconds of each way: of a step on the local engine, of a whole run on Dask; also the processor's."""
+    """The seconds of each way, on the clock and of the processor: of a step here, of a whole run on Dask."""
     registry = stepwell.open(root)
     plan = make_plan(registry, registry.pipeline("Many")).value
     script = next(iter(plan.steps.values())).script.path
@@ -52,12 +52,12 @@ def on_dask(closing: ExitStack, script: str, count: int) -> tuple[Engine, Callab
     import dask
     import distributed
 
+    closing.enter_context(dask.config.set({"temporary-directory": f"{script}.scratch"}))
     cluster = closing.enter_context(
         distributed.LocalCluster(
             n_workers=2,
             threads_per_worker=1,
             dashboard_address=":0",
-            local_directory=f"{script}.scratch",
             memory_limit=0,
             silence_logs=50,
         )
