@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date
 from typing import Final, NamedTuple, final
 
-from stepwell import refusals, rules, schema
+from stepwell import refusals, rules, schema, secrecy
 from stepwell.diagnostics import Diagnostic, Severity, Span
 from stepwell.documents import Document
 from stepwell.layers import Layer, Source
@@ -86,6 +86,60 @@ def check_document(
         today: the date to hold deprecations against.
         file_rules: the rules that run on it.
     """
+    if listed.kind == "providers":
+        return _check_provider(listed, document, settings, today, file_rules)
+    return _check(listed, document, settings, today, file_rules)
+
+
+def _check_provider(
+    listed: Listed,
+    document: Document | Diagnostic,
+    settings: Settings,
+    today: date,
+    file_rules: rules.Active[FileScope],
+) -> CheckedFile:
+    """Check what may have a secret in it: it is refused then, and nothing that is said shows it."""
+    data = None if isinstance(document, Diagnostic) else document.data
+    written = () if isinstance(document, Diagnostic) else tuple(_literal_secrets(document))
+    checked = _check(listed, document, settings, today, file_rules)
+    if not checked.diagnostics and not written:
+        return checked
+    told = {(one.span.line, one.span.column) for one in written if one.span is not None}
+    found = [
+        one
+        for one in checked.diagnostics
+        if one.span is None or (one.span.line, one.span.column) not in told or one.id == "unknown-field"
+    ]
+    place = checked.place
+    if written and not isinstance(document, Diagnostic):
+        checked = checked._replace(source=None, definition=None, ignores=(), used=())
+        place = place or document.key_span(("name",))
+    return checked._replace(
+        place=place and secrecy.covered_span(place),
+        diagnostics=tuple(secrecy.covered(one, data) for one in (*written, *found)),
+    )
+
+
+def _literal_secrets(document: Document) -> Iterator[Diagnostic]:
+    for way, is_value in secrecy.literal_secrets(document.data):
+        span = document.value_span(way) if is_value else document.key_span(way)
+        inside = way[:-1] if isinstance(way[-1], int) or not is_value else way
+        where = ".".join(str(step) for step in inside)
+        message = f"`{where}` holds a secret" if where else "a key of this provider is a secret"
+        advice = "take it out, treat it as known to others, and write in `secrets` where a new one is found"
+        if way[0] == "secrets" and is_value:
+            message = f"`{where}` is not where a secret is found, so it may be one"
+            advice = "write `env:NAME` or `file:PATH`; what stood here is known to all who read this file"
+        yield Diagnostic("literal-secret", Severity.ERROR, message, span, advice)
+
+
+def _check(
+    listed: Listed,
+    document: Document | Diagnostic,
+    settings: Settings,
+    today: date,
+    file_rules: rules.Active[FileScope],
+) -> CheckedFile:
     path, layer, workspace, kind_name = listed
     if isinstance(document, Diagnostic):
         return CheckedFile(listed, None, document.span or Span(path), None, None, (document,))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, final
 
 if TYPE_CHECKING:
@@ -10,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AmbiguousStep",
     "ComponentError",
+    "NoProvider",
     "PipelineError",
     "ProjectError",
     "RegistrationError",
@@ -17,6 +20,7 @@ __all__ = [
     "StepwellError",
     "StrategyFailed",
     "UnknownPipeline",
+    "UnknownProvider",
     "UnknownStep",
     "UnknownStrategy",
     "UnknownWorkspace",
@@ -264,6 +268,59 @@ class StrategyFailed(StepwellError):
 
     def __reduce__(self) -> tuple[type[StrategyFailed], tuple[str, str, str]]:
         return StrategyFailed, (self.strategy, self.package, self.fault)
+
+
+@final
+class NoProvider(StepwellError, LookupError):
+    """No provider of a view can be asked at this instant.
+
+    Args:
+        place: the view in words.
+        fault: why, in one sentence.
+        passed_over: why each of its providers is not asked, by name.
+        retry_after: seconds after which one of them may be; ``None`` where waiting does not help.
+    """
+
+    def __init__(
+        self,
+        place: str,
+        fault: str,
+        passed_over: Mapping[str, str] = MappingProxyType({}),
+        retry_after: float | None = None,
+    ) -> None:
+        self.place = place
+        self.fault = fault
+        self.passed_over: Mapping[str, str] = MappingProxyType(dict(passed_over))
+        self.retry_after = retry_after
+        told = [f"no provider of {place} can be asked: {fault}"]
+        told += (f"  {name}: {why}" for name, why in passed_over.items())
+        super().__init__("\n".join(told))
+
+    def __reduce__(self) -> tuple[type[NoProvider], tuple[str, str, dict[str, str], float | None]]:
+        return NoProvider, (self.place, self.fault, dict(self.passed_over), self.retry_after)
+
+
+@final
+class UnknownProvider(StepwellError, KeyError, ValueError):
+    """A view was asked for a provider that it does not have.
+
+    Args:
+        name: what was asked for.
+        suggestions: existing names close to it, best first.
+        place: the view in words.
+    """
+
+    def __init__(self, name: str, suggestions: tuple[str, ...] = (), place: str = "the core") -> None:
+        self.name = name
+        self.suggestions = suggestions
+        self.place = place
+        super().__init__(f"there is no provider `{name}` in {place}{_hint(suggestions)}")
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+    def __reduce__(self) -> tuple[type[UnknownProvider], tuple[str, tuple[str, ...], str]]:
+        return UnknownProvider, (self.name, self.suggestions, self.place)
 
 
 def _hint(suggestions: tuple[str, ...]) -> str:

@@ -16,14 +16,14 @@ from stepwell.documents.document import TextMap
 from stepwell.layout import Listed
 from stepwell.project import Settings
 
-__all__ = ["check_mapping", "written_out"]
+__all__ = ["check_mapping", "plain_copy", "written_out"]
 
 _NOWHERE: Final = TextMap(MappingProxyType({}), MappingProxyType({}))
 _MAX_DEPTH: Final = 64
 _INTEGERS: Final = range(-(2**63), 2**63)
 
 
-class _NotPlain(Exception):
+class _NotPlain(ValueError):
     """Data that no file could hold."""
 
     def __init__(self, rule: str, message: str, help_text: str) -> None:
@@ -58,6 +58,18 @@ def check_mapping(data: Any, listed: Listed, settings: Settings, today: date) ->
         if checked.diagnostics
         else checked
     )
+
+
+def plain_copy(data: Any) -> Any:
+    """A read-only copy of plain data.
+
+    Args:
+        data: what code gives.
+
+    Raises:
+        ValueError: something in it is no plain data; the message says what and where.
+    """
+    return _copied(data, ())
 
 
 def written_out(document: Document) -> Document:

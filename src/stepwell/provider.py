@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
@@ -10,7 +10,17 @@ from typing import Any, Literal, Protocol, final, runtime_checkable
 
 from stepwell.errors import StepwellError
 
-__all__ = ["Chunk", "Failure", "Message", "Provider", "ProviderError", "Request", "Response", "Usage"]
+__all__ = [
+    "Chunk",
+    "Failure",
+    "Message",
+    "Provider",
+    "ProviderError",
+    "Request",
+    "Response",
+    "Setup",
+    "Usage",
+]
 
 
 @final
@@ -166,3 +176,33 @@ class Provider(Protocol):
 
     async def close(self) -> None:
         """Let go of connections and processes; twice is harmless."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What an implementation is made with: it is called with this alone, and gives a Provider.
+
+    Where a setting is missing or wrong it raises ``ValueError`` with one sentence about it.
+
+    Args:
+        name: the provider's name.
+        models: what it calls its models, the usual one first.
+        settings: the definition's ``settings``.
+        secrets: the names in the definition's ``secrets``.
+        secret: gives a secret by its name in the definition's ``secrets``; ``None`` where none is declared.
+            Ask for it with each request, and never keep it. It raises ``ProviderError`` where the
+            reference leads nowhere.
+        folder: the project's folder, absolute.
+        environment: the environment variables.
+        provider: gives another provider of the same view, by its name.
+    """
+
+    name: str
+    models: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    secrets: tuple[str, ...] = ()
+    secret: Callable[[str], str | None] = field(default=lambda _: None, repr=False)
+    folder: str = ""
+    environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    provider: Callable[[str], Provider] | None = field(default=None, repr=False)

@@ -7,7 +7,7 @@ from typing import Final
 
 from stepwell import rules
 from stepwell.checking import hide
-from stepwell.components import own_components, own_folder, source_folders
+from stepwell.components import own_components, own_folder, own_implementations, source_folders
 from stepwell.diagnostics import Diagnostic, Span, in_order
 from stepwell.documents import Document
 from stepwell.layers import Layer
@@ -49,7 +49,10 @@ def check_references(
         failed = _of_view(failures, core, None if one is None else own[one])
         references = tuple(_named_in(view, snapshot.core))
         parts = tuple(own_components(snapshot, view))
-        scope = ReferenceScope(view.title, references, sees, elsewhere, failed, table, project.root, parts)
+        runs = tuple(own_implementations(snapshot, view))
+        scope = ReferenceScope(
+            view.title, references, sees, elsewhere, failed, table, project.root, parts, runs
+        )
         found += rules.run(active, scope)
     ignores = tuple(_ignores(views))
     shown, used = hide(found, ignores)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from stepwell import rules
@@ -15,10 +17,13 @@ from stepwell.layout import Listed
 from stepwell.load import Loaded
 from stepwell.mappings import check_mapping, written_out
 from stepwell.model import KINDS, StepDefinition
+from stepwell.project import Settings
 from stepwell.rules import ViewScope
 from stepwell.runtime import Registered, Registration
 from stepwell.snapshot import Snapshot, View
-from stepwell.store import Store
+from stepwell.step_fields import fields_of_type, name_of
+from stepwell.step_type import faults_of
+from stepwell.store import Meets, Store
 
 __all__ = ["Validator", "register"]
 
@@ -34,10 +39,12 @@ _STEP: Final = KINDS["steps"]
 
 def register(
     store: Store,
-    definition: StepDefinition | Mapping[str, Any],
+    definition: StepDefinition | Mapping[str, Any] | str,
     workspace: str | None,
     validator: Validator | None,
     replace: bool,
+    implementation: Any = None,
+    metadata: Mapping[str, Any] = MappingProxyType({}),
 ) -> Registration:
     """Lay one step over all files.
 
@@ -46,10 +53,12 @@ def register(
 
     Args:
         store: what it is laid over.
-        definition: the step, or the fields of its file.
+        definition: the step, or the fields of its file, or its name alone.
         workspace: who sees it; ``None`` for everybody.
         validator: what else it is held to.
         replace: whether it may hide a step of its name.
+        implementation: what runs it; ``None`` to leave that to its definition.
+        metadata: further fields, where its name alone is given.
 
     Raises:
         RegistrationError: with everything that was found.
@@ -58,15 +67,25 @@ def register(
     loaded = store.seen
     listed = Listed(SHOWN, Layer.RUNTIME, workspace, _STEP.folder)
     data = definition.data if isinstance(definition, StepDefinition) else definition
-    checked = check_mapping(data, listed, loaded.project.settings, loaded.today)
+    if isinstance(data, str):
+        data = fields_of_type(data, implementation, metadata)
+    if implementation is not None and isinstance(data, Mapping) and "implementation" not in data:
+        named = name_of(implementation)
+        data = data if named is None else {**data, "implementation": named}
+    settings = loaded.project.settings
+    runs = implementation is not None or isinstance(definition, str)
+    if runs and isinstance(data, Mapping) and "sagemaker_step_type" not in data:
+        settings = _with_any_name(settings)  # as for a file that names its implementation
+    checked = check_mapping(data, listed, settings, loaded.today)
     step = checked.definition
-    if not isinstance(step, StepDefinition):
-        raise _error(checked, in_order(checked.diagnostics))
+    unfit = tuple(_unfit(definition, implementation))
+    if unfit or not isinstance(step, StepDefinition):
+        raise _error(checked, in_order((*checked.diagnostics, *unfit)))
     validated = tuple(_validated(validator, step)) if validator is not None else ()
 
-    def prepare(good: Loaded, snapshot: Snapshot, registered: tuple[Registered, ...]) -> Registered:
+    def prepare(good: Loaded, snapshot: Snapshot, meets: Meets) -> Registered:
         snapshot.view(workspace)
-        collisions = _Collisions(good, snapshot, registered, workspace, replace)
+        collisions = _Collisions(good, snapshot, meets, workspace, replace)
         found = tuple(collisions.of(step))
         served = step
         if found:  # once more, now with a text to point into
@@ -75,9 +94,27 @@ def register(
         everything = in_order((*checked.diagnostics, *validated, *found))
         if not is_served(everything):
             raise _error(checked, everything)
-        return Registered(served, workspace, everything)
+        return Registered(served, workspace, everything, implementation)
 
     return Registration(store.add(prepare), store.take_back)
+
+
+def _with_any_name(settings: Settings) -> Settings:
+    """The same settings, under which a step may be called anything."""
+    return dataclasses.replace(settings, naming=dataclasses.replace(settings.naming, step_name="any"))
+
+
+def _unfit(definition: object, implementation: Any) -> Iterator[Diagnostic]:
+    """Why what is given cannot run the step."""
+    if implementation is None and isinstance(definition, str):
+        faults: tuple[str, ...] = ("nothing is given that runs it",)
+    else:
+        faults = () if implementation is None else faults_of(implementation)
+    for fault in faults:
+        yield Diagnostic("unfit-implementation", Severity.ERROR, fault, Span(SHOWN), _FITTING)
+
+
+_FITTING: Final = "a step is run by a function of (parameters, context), or a class with such an `execute`"
 
 
 def _error(checked: CheckedFile, found: tuple[Diagnostic, ...]) -> RegistrationError:
@@ -122,13 +159,13 @@ class _Collisions:
         self,
         good: Loaded,
         snapshot: Snapshot,
-        registered: tuple[Registered, ...],
+        meets: Meets,
         workspace: str | None,
         replace: bool,
     ) -> None:
         self._good = good
         self._snapshot = snapshot
-        self._registered = registered
+        self._meets = meets
         self._workspace = workspace
         self._replace = replace
         self._met: tuple[Registered, ...] = ()
@@ -137,7 +174,7 @@ class _Collisions:
         """Its own name, and the rules of a view."""
         one_more = Registered(step, self._workspace)
         told: set[tuple[str, str]] = set()
-        self._met = tuple(one for one in self._registered if not one.words.isdisjoint(one_more.words))
+        self._met = self._meets(one_more.words)
         for one in self._views(one_more.words):
             view = self._snapshot.view(one)
             if step.name in view.steps and not self._replace:

@@ -8,7 +8,7 @@ from datetime import date
 from enum import Enum
 from functools import cache as once
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, TypeVar, final
 
 from stepwell.components import SourceCode
 from stepwell.context import active_workspace
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from stepwell.watch import Watch, WatchState
 
 __all__ = ["InEffect", "Registry"]
+
+T = TypeVar("T")
 
 logging.getLogger("stepwell").addHandler(logging.NullHandler())  # silent until somebody listens
 
@@ -234,27 +236,70 @@ class Registry:
 
     def register(
         self,
-        definition: StepDefinition | Mapping[str, Any],
+        definition: StepDefinition | Mapping[str, Any] | str,
+        implementation: Any = None,
         *,
         workspace: str | None = None,
         validator: Validator | None = None,
         replace: bool = False,
+        metadata: Mapping[str, Any] = MappingProxyType({}),
     ) -> Registration:
         """Lay a step over all files, for as long as this registry lives or until it is taken back.
 
         Args:
-            definition: the step, or the fields of its file; it is copied.
+            definition: the step, or the fields of its file, which are copied; or its name alone, where what
+                runs it is given.
+            implementation: what runs it, a ``StepType`` or a function of the same form; left out, what its
+                definition names.
             workspace: who sees it; left out, everybody does.
             validator: called with the step; what it raises, and every finding it gives, refuses it.
             replace: whether it may hide a step of its name.
+            metadata: further fields of a step that is given by its name, the short form of its parameters
+                among them.
 
         Raises:
-            RegistrationError: with the findings that a file would have got.
+            RegistrationError: with the findings that a file would have got, and why the implementation
+                does not fit.
             UnknownWorkspace: with suggestions.
         """
         from stepwell.registering import register
 
-        return register(self._store, definition, workspace, validator, replace)
+        return register(self._store, definition, workspace, validator, replace, implementation, metadata)
+
+    def step_type(
+        self,
+        name: str,
+        *,
+        workspace: str | None = None,
+        validator: Validator | None = None,
+        replace: bool = False,
+        metadata: Mapping[str, Any] = MappingProxyType({}),
+    ) -> Callable[[T], T]:
+        """Register the function or class that follows as what runs a step: ``@registry.step_type("shout")``.
+
+        Args:
+            name: the step's name.
+            workspace: who sees it; left out, everybody does.
+            validator: called with the step; what it raises, and every finding it gives, refuses it.
+            replace: whether it may hide a step of its name.
+            metadata: further fields of the step.
+
+        Raises:
+            RegistrationError: as ``register``, where the function or class stands.
+        """
+
+        def registered(implementation: T) -> T:
+            self.register(
+                name,
+                implementation,
+                workspace=workspace,
+                validator=validator,
+                replace=replace,
+                metadata=metadata,
+            )
+            return implementation
+
+        return registered
 
     def health(self, *, components: bool = False) -> Health:
         """How it stands with the registry at this instant, and what to do about it.

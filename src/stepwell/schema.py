@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NoReturn, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from stepwell.documents import thaw
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 
 __all__ = [
     "DIALECT",
     "SHORT_FORM",
+    "Compiled",
     "InvalidSchema",
     "compiled",
     "contents",
@@ -30,7 +31,6 @@ __all__ = [
     "fields_of",
     "fits",
     "is_open",
-    "misfit",
     "schema_names",
     "schema_text",
 ]
@@ -124,55 +124,6 @@ def expanded(parameters: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def compiled(schema: Mapping[str, Any]) -> Callable[[Any], bool]:
-    """What decides whether plain data fits a schema that a user wrote; nothing is fetched for it.
-
-    Args:
-        schema: plain data, read-only or not.
-
-    Raises:
-        InvalidSchema: it is none, or needs what lies outside it.
-    """
-    decides: Callable[[Any], bool] = _validator(schema).is_valid
-    return decides
-
-
-def _validator(schema: Mapping[str, Any]) -> Any:
-    import jsonschema_rs
-
-    stated: dict[str, Any] = thaw(schema)
-    dialect = stated.get("$schema", DIALECT)
-    if dialect != DIALECT:
-        raise InvalidSchema(f"its dialect must be {DIALECT}", ("$schema",))
-    try:
-        return jsonschema_rs.Draft202012Validator(stated, retriever=_fetch_nothing)
-    except jsonschema_rs.ValidationError as error:
-        place = tuple(error.instance_path)
-        reference = _outside(stated)
-        if reference is not None and not place:
-            raise InvalidSchema("it refers to what lies outside it", reference) from None
-        raise InvalidSchema(error.message.partition("\n")[0], place) from None
-
-
-def _fetch_nothing(uri: str) -> NoReturn:
-    raise LookupError(f"{uri} lies outside the schema")
-
-
-def _outside(schema: Any, place: tuple[str | int, ...] = ()) -> tuple[str | int, ...] | None:
-    """Where the first reference stands that does not begin with `#`."""
-    items = schema.items() if isinstance(schema, dict) else enumerate(schema)
-    for key, value in items:
-        here = (*place, key)
-        if key == "$ref" and isinstance(value, str):
-            if not value.startswith("#"):
-                return here
-        elif isinstance(value, (dict, list)):
-            found = _outside(value, here)
-            if found is not None:
-                return found
-    return None
-
-
 @cache
 def _decide(name: str) -> Callable[[Any], bool]:
     import jsonschema_rs
@@ -194,30 +145,81 @@ def fits(name: str, data: Mapping[str, Any], *, flat: bool = False) -> bool:
     return _decide(name)(_copy(data) if flat else thaw(data))
 
 
-def misfit(schema: str, value: Any) -> str:
-    """How a value does not fit a schema of the user's, in one sentence; empty when it fits.
-
-    Args:
-        schema: its JSON text.
-        value: plain data.
-    """
-    try:
-        error = next(_errors(schema)(value), None)
-    except InvalidSchema as invalid:
-        return f"its schema cannot be used: {invalid}"
-    if error is None:
-        return ""
-    place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.instance_path)
-    return f"`{place.lstrip('.')}`: {error.message}" if place else str(error.message)
-
-
-@cache
-def _errors(schema: str) -> Callable[[Any], Iterator[Any]]:
-    errors: Callable[[Any], Iterator[Any]] = _validator(json.loads(schema)).iter_errors
-    return errors
-
-
 def _copy(data: Any) -> dict[str, Any]:
     """A read-only mapping's own copy: many times quicker than ``dict`` of it."""
     copy: dict[str, Any] = data.copy()
     return copy
+
+
+@final
+class Compiled:
+    """A JSON Schema (draft 2020-12) that somebody wrote, ready to decide; it fetches nothing.
+
+    Args:
+        text: the schema as JSON.
+
+    Raises:
+        InvalidSchema: it is none, or refers to what lies outside it.
+    """
+
+    __slots__ = ("_validator",)
+
+    def __init__(self, text: str) -> None:
+        import jsonschema_rs
+
+        stated = json.loads(text)
+        if isinstance(stated, dict) and stated.get("$schema", DIALECT) != DIALECT:
+            raise InvalidSchema(f"its dialect must be {DIALECT}", ("$schema",))
+        try:
+            self._validator = jsonschema_rs.Draft202012Validator(stated, retriever=_refuse_to_fetch)
+        except jsonschema_rs.ValidationError as error:
+            place = tuple(error.instance_path)
+            reference = _outside(stated)
+            if reference is not None and not place:
+                raise InvalidSchema("it refers to what lies outside it", reference) from None
+            raise InvalidSchema(error.message.partition("\n")[0], place) from None
+
+    def fits(self, data: Any) -> bool:
+        """Whether plain data fits."""
+        return self._validator.is_valid(data)
+
+    def faults(self, data: Any) -> tuple[str, ...]:
+        """Why data does not fit, each in one line with the place in the data, by place."""
+        found = (
+            ("".join(f"[{json.dumps(step)}]" for step in error.instance_path), error.message)
+            for error in self._validator.iter_errors(data)
+        )
+        return tuple(f"{place}: {message}" if place else message for place, message in sorted(found))
+
+
+def compiled(schema: Mapping[str, Any] | bool) -> Compiled:
+    """A JSON Schema that somebody wrote, ready to decide; the same schema is compiled once.
+
+    Raises:
+        InvalidSchema: it is none, or refers to what lies outside it.
+    """
+    return _compiled(json.dumps(thaw(schema), sort_keys=True))
+
+
+@lru_cache(maxsize=256)
+def _compiled(text: str) -> Compiled:
+    return Compiled(text)
+
+
+def _refuse_to_fetch(uri: str) -> Any:
+    raise ValueError(f"a schema may only refer to itself, not to {uri}")
+
+
+def _outside(schema: Any, place: tuple[str | int, ...] = ()) -> tuple[str | int, ...] | None:
+    """Where the first reference stands that does not begin with `#`."""
+    items = schema.items() if isinstance(schema, dict) else enumerate(schema)
+    for key, value in items:
+        here = (*place, key)
+        if key == "$ref" and isinstance(value, str):
+            if not value.startswith("#"):
+                return here
+        elif isinstance(value, (dict, list)):
+            found = _outside(value, here)
+            if found is not None:
+                return found
+    return None

@@ -24,7 +24,7 @@ from stepwell.reloading import reload
 from stepwell.runtime import Registered, with_one_more, with_registered
 from stepwell.snapshot import Code, Snapshot
 
-__all__ = ["Event", "RenewedCode", "Store", "Subscription"]
+__all__ = ["Event", "Meets", "RenewedCode", "Store", "Subscription"]
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +37,8 @@ _GONE = Diagnostic(
 )
 
 Subscriber = Callable[["Event"], object]
-Prepare = Callable[[Loaded, Snapshot, tuple[Registered, ...]], Registered]
+Meets = Callable[[frozenset[str]], tuple[Registered, ...]]
+Prepare = Callable[[Loaded, Snapshot, Meets], Registered]
 
 
 class RenewedCode(Code, Protocol):
@@ -129,6 +130,7 @@ class Store:
         self._seen = loaded  # the files as they were last read, served or not
         self._good = loaded  # the files whose Snapshot is served
         self._registered: tuple[Registered, ...] = ()
+        self._by_word: dict[str, tuple[Registered, ...]] = {}  # of the registered, what each could collide in
         self._snapshot = loaded.snapshot
         self._writing = threading.RLock()
         self._subscriptions: tuple[Subscription, ...] = ()
@@ -209,15 +211,18 @@ class Store:
         """Lay one more definition over all files.
 
         Args:
-            prepare: gives it, from what is served at that moment; while it looks nothing else is
-                written, so that what it finds free stays free. What it raises leaves all as it was.
+            prepare: gives it, from what is served at that moment and from what tells which registered
+                definitions have one of some words; while it looks nothing else is written, so that what it
+                finds free stays free. What it raises leaves all as it was.
         """
         with self._writing:
             began = time.perf_counter()
-            one = prepare(self._good, self._snapshot, self._registered)
+            one = prepare(self._good, self._snapshot, self._meeting)
             registered = (*self._registered, one)
             new = with_one_more(self._good.snapshot, registered, self._snapshot)
             self._lay(registered, new, "register", began)
+            for word in one.words:
+                self._by_word[word] = (*self._by_word.get(word, ()), one)
             _log.debug("registered %r for %s", one.definition, one.workspace or "everybody")
         self._deliver()
         return one
@@ -230,8 +235,13 @@ class Store:
                 return
             began = time.perf_counter()
             self._lay(kept, with_registered(self._good.snapshot, kept), "remove", began)
+            for word in one.words:
+                self._by_word[word] = tuple(other for other in self._by_word[word] if other is not one)
             _log.debug("removed %r for %s", one.definition, one.workspace or "everybody")
         self._deliver()
+
+    def _meeting(self, words: frozenset[str]) -> tuple[Registered, ...]:
+        return tuple(dict.fromkeys(one for word in words for one in self._by_word.get(word, ())))
 
     def _lay(self, registered: tuple[Registered, ...], new: Snapshot, cause: str, began: float) -> None:
         old, self._registered, self._snapshot = self._snapshot, registered, new

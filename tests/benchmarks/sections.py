@@ -15,11 +15,14 @@ from typing import Any, Final
 
 import table
 from generating import Size, flat_step, generate, nested_step, write_project
+from graphs import graphs
 from measuring import Measured, Pairs, interleaved, paired, probe, run_fresh
 from peers import SCHEMAS, bare_module
 from review import code, references, review
 from runs import runs
 from table import Row
+
+from running import running
 
 __all__ = ["FULL", "QUICK", "SECTIONS", "Plan"]
 
@@ -59,6 +62,9 @@ class Plan:
         aligned: steps whose code is found, loaded and aligned.
         ran: steps of a pipeline that is run here.
         ran_on_dask: steps of one that is run on Dask.
+        types: step types that are found, registered and run.
+        nodes: steps of the pipeline that is checked and ordered.
+        wired: steps of the pipeline that is wired.
     """
 
     size: Size
@@ -74,6 +80,9 @@ class Plan:
     aligned: int
     ran: int
     ran_on_dask: int
+    types: int
+    nodes: int
+    wired: int
 
 
 FULL: Final = Plan(
@@ -90,6 +99,9 @@ FULL: Final = Plan(
     aligned=100,
     ran=100,
     ran_on_dask=1_000,
+    types=10_000,
+    nodes=10_000,
+    wired=500,
 )
 QUICK: Final = Plan(
     size=Size(steps=240, folders=12, workspaces=3, local=6, hiding=1, override=4),
@@ -105,6 +117,9 @@ QUICK: Final = Plan(
     aligned=4,
     ran=2,
     ran_on_dask=2,
+    types=200,
+    nodes=200,
+    wired=20,
 )
 
 
@@ -305,5 +320,7 @@ SECTIONS: Final = (
     references,
     code,
     run_pipelines,
+    running,
+    graphs,
     live,
 )

@@ -52,6 +52,9 @@ FILES: Mapping[str, str] = {
         "  - {id: second, step: 'bob:DataCleaning', depends_on: [first]}\n"
         "  - {id: third, step: DataCleaning, depends_on: [first]}\n"
     ),
+    "registry.d/providers/echo.yaml": (
+        "name: Echo\ndescription: Echoes.\nimplementation: echo\nsecrets: {key: env:ECHO_KEY}\n"
+    ),
     "src/cleaning.py": 'class DataCleaningConfig:\n    step = "DataCleaning"\n',
     "old/step_names.py": (
         "STEP_NAMES = {\n"
@@ -89,6 +92,8 @@ ANSWERS: Mapping[str, tuple[str, Mapping[tuple[str, ...], int]]] = {
     "log": ("output-log", {("DataCleaning",): 0, ("DataCleaning", "--workspace", "bob"): 0}),
     "doctor": ("output-doctor", {(): 0}),
     "components": ("output-components", {(): 0, ("DataCleaning", "--workspace", "bob"): 0}),
+    "compat": ("output-compat", {(): 0, ("--workspace", "bob", "--exit-code"): 0}),
+    "providers": ("output-providers", {(): 0, ("Echo",): 0, ("--health", "--workspace", "bob"): 0}),
     "align": ("output-align", {(): 0, ("DataCleaning", "--level", "2"): 0}),
     "workspace list": ("output-workspace-list", {(): 0}),
     "workspace show": ("output-workspace-show", {("alice",): 0}),

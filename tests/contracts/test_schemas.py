@@ -14,10 +14,11 @@ import pytest
 from jsonschema import Draft202012Validator
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-CONTRACTS = ("step", "hyperparameter", "workspace", "project", "pipeline")
+CONTRACTS = ("step", "hyperparameter", "provider", "pipeline", "workspace", "project")
 OVERRIDES = {
     "step-override": "step",
     "hyperparameter-override": "hyperparameter",
+    "provider-override": "provider",
     "pipeline-override": "pipeline",
 }
 SCHEMAS = {
@@ -54,6 +55,11 @@ KIND_OF_FAILURE = r"^(timeout|provider|error|[A-Z][A-Za-z0-9_]*)$(?!\n)"
 NOT_INSIDE = ("/a.py:B", "./a.py:B", "../a.py:B", "a/../b.py:C", "a//b.py:C", "C:/a.py:B", "a\\b.py:C")
 
 FILE_PATTERN = r"^[^/\u0000-\u0020\u007F-\u00A0\u2028\u2029]+$(?!\n)"
+NAME = r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*"
+IMPLEMENTATION = rf"^([a-z][a-z0-9_]*|{NAME}:{NAME}|{PYTHON_FILE[1:]}:{NAME})$(?!\n)"
+REFERENCE = (
+    r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:(?!(.*/)?\.\.(/|$))[^\u0000-\u001F\u007F-\u009F\u2028\u2029]+)$(?!\n)"
+)
 
 PATTERNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     NAME_IN_A_FILE: (
@@ -90,6 +96,25 @@ PATTERNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     KIND_OF_FAILURE: (
         ("timeout", "provider", "error", "ConnectionError", "E1"),
         ("", "Timeout error", "errors", "a", "_E", "a.E", "É", "timeout\n"),
+    ),
+    IMPLEMENTATION: (
+        ("echo", "openai_compatible", "a.b:C", "a.b:C.d", "a/b.py:C", "a b/c.py:D"),
+        ("Echo", "echo:", "a.b", "a-b", "../a.py:B", "/a.py:B", "a/b.py", "echo\n", "a.b:C\n", ""),
+    ),
+    REFERENCE: (
+        ("env:A", "env:_a1", "file:/run/secrets/key", "file:keys/a b", "file:a..b"),
+        (
+            "A",
+            "env:",
+            "env:A-B",
+            "env:A\n",
+            "file:",
+            "file:../a",
+            "file:a/../b",
+            "file:..",
+            "ENV:A",
+            "file:a\n",
+        ),
     ),
     IDENTIFIER: (
         ("A", "_a1", "XGBoostTraining"),

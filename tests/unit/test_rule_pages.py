@@ -80,6 +80,7 @@ NO_FILE_SHOWS_IT = {
     "plugin-hidden",
     "refused-by-validator",
     "stale-acceptance",
+    "unfit-implementation",
     "workspace-structure",
     *TOLD_BY_AN_IMPORT,
 }

@@ -35,6 +35,8 @@ COMMANDS: Final = MappingProxyType(
         "impact": "impact",
         "log": "log",
         "components": "components",
+        "compat": "compat",
+        "providers": "providers",
         "freeze": "freeze",
         "watch": "watch",
         "doctor": "doctor",

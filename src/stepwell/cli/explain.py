@@ -26,6 +26,8 @@ from stepwell.layers import Origin
 from stepwell.render.visible import columns, visible
 from stepwell.snapshot import Explanation, View
 
+__all__ = ["explained_lines", "plain_origin"]
+
 _EXAMPLE = """\b
 Examples:
   stepwell explain XGBoostTraining
@@ -61,7 +63,7 @@ def command(step: str, workspace: str | None, form: str, asked: Asked) -> int:
         json.dump(told, sys.stdout, indent=2)
         sys.stdout.write("\n")
     else:
-        sys.stdout.writelines(f"{line}\n" for line in _lines(view, explained))
+        sys.stdout.writelines(f"{line}\n" for line in explained_lines(view, explained))
         known = [one for one in parts if one.place is not None or one.candidates or one.declared_at]
         if known:
             sys.stdout.write(f"{name}: components in {view.title}\n")
@@ -69,7 +71,13 @@ def command(step: str, workspace: str | None, form: str, asked: Asked) -> int:
     return 0
 
 
-def _lines(view: View, explained: tuple[Explanation, ...]) -> list[str]:
+def explained_lines(view: View, explained: tuple[Explanation, ...]) -> list[str]:
+    """The lines that tell where fields come from.
+
+    Args:
+        view: whose.
+        explained: the fields.
+    """
     lines = []
     room = terminal_columns()
     for one in explained:
@@ -115,15 +123,16 @@ def _plain(view: View, explained: tuple[Explanation, ...]) -> dict[str, Any]:
             {
                 "field": one.field,
                 "value": thaw(one.value),
-                "winner": _plain_origin(one.winner),
-                "losers": [_plain_origin(origin) for origin in one.losers],
+                "winner": plain_origin(one.winner),
+                "losers": [plain_origin(origin) for origin in one.losers],
             }
             for one in explained
         ],
     }
 
 
-def _plain_origin(origin: Origin) -> dict[str, Any]:
+def plain_origin(origin: Origin) -> dict[str, Any]:
+    """An origin as data."""
     return {
         "value": thaw(origin.value),
         "how": origin.how,

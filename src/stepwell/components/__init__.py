@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from stepwell.components.code import SourceCode
 from stepwell.components.folders import own_folder, source_folders
-from stepwell.components.views import own_components
+from stepwell.components.implementing import place_in_module
+from stepwell.components.views import own_components, own_implementations
 
-__all__ = ["SourceCode", "own_components", "own_folder", "source_folders"]
+__all__ = [
+    "SourceCode",
+    "own_components",
+    "own_folder",
+    "own_implementations",
+    "place_in_module",
+    "source_folders",
+]

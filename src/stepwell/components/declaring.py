@@ -16,7 +16,7 @@ from stepwell.plugins import package_of
 from stepwell.project import Project
 from stepwell.sources import SourceFile
 
-__all__ = ["Declared", "Declaring", "declarations"]
+__all__ = ["Declared", "Declaring", "declarations", "place_named"]
 
 
 @final
@@ -89,7 +89,7 @@ class Declaring(NamedTuple):
             return Declared(None, refused, "declare a file of its own, or one of the core")
         layer = Layer.CORE if source.workspace is None else Layer.LOCAL
         place = CodePlace(full, name or None, 1, 1, layer, source.workspace)
-        return _named(self.outline(full, real), self.project.root, place)
+        return place_named(self.outline(full, real), self.project.root, place)
 
     def _in_package(self, package: str, path: str, name: str) -> Declared:
         for one in self.installed:
@@ -101,7 +101,7 @@ class Declaring(NamedTuple):
                 module = full.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
                 shown = f"<{package}>/{full}"
                 place = CodePlace(shown, name or None, 1, 1, Layer.PLUGIN, None, module)
-                return _named(file, one.sources.root, place)
+                return place_named(file, one.sources.root, place)
         return Declared(None, f"the package {package} has no file `{path}`", "ask its authors")
 
     def _nowhere(self, full: str, base: str) -> Declared:
@@ -132,8 +132,14 @@ class Declaring(NamedTuple):
         return f"`{path}` belongs to workspace {owner}"
 
 
-def _named(file: SourceFile, root: str, place: CodePlace) -> Declared:
-    """The place of a name, once it is known where in the file it stands."""
+def place_named(file: SourceFile, root: str, place: CodePlace) -> Declared:
+    """The place of a name, once it is known where in the file it stands.
+
+    Args:
+        file: the file.
+        root: the folder that its path is relative to.
+        place: the name in it.
+    """
     if file.outline is None:
         why, line, _ = file.failure or ("it cannot be read", 1, 1)
         return Declared(

@@ -9,13 +9,13 @@ from importlib.machinery import ModuleSpec, all_suffixes
 from typing import Final
 
 from stepwell.component import IMPLEMENTATION, CodePlace, Component, ComponentState
-from stepwell.components.declaring import Declared, Declaring
-from stepwell.components.files import outline_file, place_of_name, top_names
+from stepwell.components.declaring import Declared, Declaring, place_named
+from stepwell.components.files import in_project, outline_file, place_of_name, top_names
 from stepwell.layers import Layer, Source
 from stepwell.model import StepDefinition
 from stepwell.naming import closest
 
-__all__ = ["implementation_of"]
+__all__ = ["implementation_of", "place_in_module"]
 
 _FILE: Final = re.compile(r"\.py:")
 
@@ -32,7 +32,10 @@ def implementation_of(step: StepDefinition, declaring: Declaring) -> Component:
     if source is None or value is None:
         return Component(IMPLEMENTATION, ComponentState.NONE)
     span = source.document.value_span((IMPLEMENTATION,))
-    found = declaring.follow(source, value) if _FILE.search(value) else _in_module(value)
+    if _FILE.search(value):
+        found = declaring.follow(source, value)
+    else:
+        found = _in_sources(source, value, declaring) or place_in_module(value)
     if found.place is None:
         return Component(
             IMPLEMENTATION, ComponentState.MISSING, None, value, span, fault=found.fault, help=found.help
@@ -47,8 +50,30 @@ def _stating(sources: tuple[Source, ...]) -> Source | None:
     return None
 
 
-def _in_module(value: str) -> Declared:
-    """A name in an installed module; only the first part is looked for, which imports nothing."""
+def _in_sources(source: Source, value: str, declaring: Declaring) -> Declared | None:
+    """The name in a module of the sources of the layer that states it, or of the core's."""
+    if source.layer is Layer.PLUGIN:
+        return None
+    module, _, name = value.partition(":")
+    settings, root = declaring.project.settings, declaring.project.root
+    own = () if source.workspace is None else (f"{settings.workspaces}/{source.workspace}/src",)
+    for folder in (*own, *settings.component_folders):
+        stem = f"{folder}/{module.replace('.', '/')}"
+        for full in (f"{stem}.py", f"{stem}/__init__.py"):
+            real = in_project(root, full)
+            if real is not None:
+                layer, workspace = (Layer.LOCAL, source.workspace) if folder in own else (Layer.CORE, None)
+                place = CodePlace(full, name, 1, 1, layer, workspace)
+                return place_named(declaring.outline(full, real), root, place)
+    return None
+
+
+def place_in_module(value: str) -> Declared:
+    """Where a name in an installed module is; only the first part is looked for, which imports nothing.
+
+    Args:
+        value: as it is written, ``package.module:Name``.
+    """
     from importlib.util import find_spec
 
     module, _, name = value.partition(":")

@@ -10,7 +10,7 @@ from stepwell.component import Component
 from stepwell.model import StepDefinition
 from stepwell.snapshot import Snapshot, View
 
-__all__ = ["own_components"]
+__all__ = ["own_components", "own_implementations"]
 
 _NONE: Final[Mapping[str, Component]] = MappingProxyType({})
 
@@ -35,3 +35,24 @@ def own_components(snapshot: Snapshot, view: View) -> Iterator[tuple[StepDefinit
         for kind, component in view.components(name).items():
             if below.get(kind) != component:
                 yield step, component
+
+
+def own_implementations(snapshot: Snapshot, view: View) -> Iterator[tuple[StepDefinition, Component]]:
+    """What runs a view's own steps, but for what they inherit from the core.
+
+    Args:
+        snapshot: what the view is one of.
+        view: which one.
+    """
+    if view.code is None:
+        return
+    below = snapshot.core.steps if view is not snapshot.core else _NO_STEPS
+    for name, step in view.steps.above.items():
+        if step.implementation is not None:
+            component = view.code.implementation(step)
+            core = below.get(name)
+            if core is None or snapshot.core.implementation(name) != component:
+                yield step, component
+
+
+_NO_STEPS: Final[Mapping[str, StepDefinition]] = MappingProxyType({})

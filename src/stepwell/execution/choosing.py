@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from stepwell.provider import Provider
+from stepwell.snapshot import View
 
 __all__ = ["Choice", "Providers"]
 
@@ -26,14 +27,15 @@ class Providers(Protocol):
     """Chooses a provider; ``providers.ProviderRegistry`` is one."""
 
     def select(
-        self, requires: Collection[str], *, exclude: Collection[str] = (), session: str = ""
+        self, requires: Iterable[str], *, exclude: Mapping[str, str], session: str, view: View | None
     ) -> Choice:
         """The provider for the next attempt.
 
         Args:
             requires: the capabilities that it must have.
-            exclude: the names of those that have failed already.
+            exclude: the names of those that have failed already, each with why.
             session: a conversation that should stay with one; empty for none.
+            view: what the run sees; ``None`` where it sees nothing but a fallback.
 
         Raises:
             StepwellError: none fits; the message says why.

@@ -97,14 +97,15 @@ class Executor:
             RuntimeError: a coroutine on the executor's own loop calls it, which would wait for itself.
         """
         began = time.perf_counter()
-        generation = self._generation()
-        if not self._is_plain(generation, step, context):
+        generation, workspace = self._generation(), self._workspace(context)
+        if not _is_plain(generation, workspace, step, context):
             try:
-                return self._loop.wait(self._arun(generation, step, parameters, context, 0, None))
+                asked = replace(context, workspace=workspace)
+                return self._loop.wait(self._arun(generation, step, parameters, asked, 0, None))
             except RunCancelled:
                 closed = StepError(step, Fault.CANCELLED, "the executor was closed")
                 return StepResult(False, None, closed, (), _since(began))
-        run = self._begin(generation, step, parameters, context, 0, None, began)
+        run = self._begin(generation, workspace, step, parameters, context, 0, None, began)
         if isinstance(run, StepResult):
             return run
         outcome: Outcome | None = None
@@ -144,6 +145,8 @@ class Executor:
         Raises:
             KeyboardInterrupt: somebody interrupts the program; what ran is cancelled.
             RuntimeError: a coroutine on the executor's own loop calls it, which would wait for itself.
+            CancelledError: of ``concurrent.futures``: the executor was closed meanwhile.
+            ValueError: fewer than one may run.
         """
         return self._loop.wait(self.arun_many(calls, at_once=at_once))
 
@@ -200,7 +203,7 @@ class Executor:
     def unsubscribe(self, subscriber: Subscriber) -> None:
         """Call a function no more; twice is harmless."""
         with self._renewing:
-            kept = tuple(one for one in self._events.subscribers if one is not subscriber)
+            kept = tuple(one for one in self._events.subscribers if one != subscriber)
             self._events.subscribers = kept
 
     def close(self) -> None:
@@ -223,14 +226,6 @@ class Executor:
                 self._now = Generation(snapshot, self._fallbacks.find, self._now.ready)
             return self._now
 
-    def _is_plain(self, generation: Generation, step: str, context: Context) -> bool:
-        """Whether a run is one call of a function that may be made where the caller is."""
-        try:
-            ready = generation.step(self._workspace(context), step)
-        except StepError:
-            return True  # and its result is why
-        return ready.is_plain and context.timeout is None
-
     def _workspace(self, context: Context) -> str | None:
         said = context.workspace
         return self._registry.active_workspace if isinstance(said, InEffect) else said
@@ -238,6 +233,7 @@ class Executor:
     def _begin(
         self,
         generation: Generation,
+        workspace: str | None,
         step: str,
         parameters: Mapping[str, Any],
         context: Context,
@@ -247,7 +243,6 @@ class Executor:
     ) -> Run | StepResult:
         """A run that may go ahead, or why it may not."""
         number = next(self._numbers)
-        workspace = self._workspace(context)
         if self._events.subscribers:
             self._events.tell(RunStarted(number, step, workspace, parent))
         try:
@@ -272,6 +267,7 @@ class Executor:
             self._threads,
             None,
             depth,
+            generation.snapshot,
         )
         run.nested = partial(self._nested, generation, run)
         return run
@@ -303,7 +299,8 @@ class Executor:
         parent: int | None,
     ) -> StepResult:
         began = time.perf_counter()
-        run = self._begin(generation, step, parameters, context, depth, parent, began)
+        workspace = self._workspace(context)
+        run = self._begin(generation, workspace, step, parameters, context, depth, parent, began)
         if isinstance(run, StepResult):
             return run
         outcome: Outcome | None = None
@@ -349,6 +346,15 @@ class Executor:
                 raise
             return
         self.subscribe(Telemetry())
+
+
+def _is_plain(generation: Generation, workspace: str | None, step: str, context: Context) -> bool:
+    """Whether a run is one call of a function that may be made where the caller is."""
+    try:
+        ready = generation.step(workspace, step)
+    except StepError:
+        return True  # and its result is why
+    return ready.is_plain and context.timeout is None
 
 
 def _cancelled(run: Run) -> StepError:

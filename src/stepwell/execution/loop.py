@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine
-from typing import Any, TypeVar, final
+from concurrent.futures import Future
+from typing import Any, Final, TypeVar, final
 
 __all__ = ["LoopThread"]
 
@@ -16,12 +17,13 @@ T = TypeVar("T")
 class LoopThread:
     """An event loop that starts when it is first needed; its thread is a daemon, and never holds up exit."""
 
-    __slots__ = ("_loop", "_starting", "_thread")
+    __slots__ = ("_loop", "_starting", "_thread", "_waited_for")
 
     def __init__(self) -> None:
         self._starting = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._waited_for: set[Future[Any]] = set()
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the loop, and wait for what it gives.
@@ -33,36 +35,41 @@ class LoopThread:
         if threading.current_thread() is self._thread:
             work.close()
             raise RuntimeError("this would wait for itself: in a coroutine, await `arun` or `arun_many`")
-        future = asyncio.run_coroutine_threadsafe(work, self._running())
+        with self._starting:  # so that `close` cancels whatever was handed over before it
+            future = asyncio.run_coroutine_threadsafe(work, self._running())
+            waited_for = self._waited_for
+            waited_for.add(future)
         try:
             return future.result()
         except BaseException:
             future.cancel()  # an interrupt of the caller ends what it waits for
             raise
+        finally:
+            waited_for.discard(future)
 
     def close(self) -> None:
         """Cancel all that runs, and end the loop and its thread."""
         with self._starting:
             loop, thread = self._loop, self._thread
+            if loop is None or thread is None:
+                return
             self._loop = self._thread = None
-        if loop is None or thread is None:
-            return
-        asyncio.run_coroutine_threadsafe(_cancel_all(), loop)
+            waited_for, self._waited_for = self._waited_for, set()
+            asyncio.run_coroutine_threadsafe(_cancel_all(waited_for), loop)
         if thread is not threading.current_thread():
             thread.join(_PATIENCE)
 
     def _running(self) -> asyncio.AbstractEventLoop:
-        with self._starting:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(
-                    target=_serve, args=(self._loop,), name="stepwell executor", daemon=True
-                )
-                self._thread.start()
-            return self._loop
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            self._thread = threading.Thread(
+                target=_serve, args=(self._loop,), name="stepwell executor", daemon=True
+            )
+            self._thread.start()
+        return self._loop
 
 
-_PATIENCE = 10.0
+_PATIENCE: Final = 10.0
 """Seconds that ``close`` waits for what it cancelled."""
 
 
@@ -74,12 +81,15 @@ def _serve(loop: asyncio.AbstractEventLoop) -> None:
         loop.close()
 
 
-async def _cancel_all() -> None:
+async def _cancel_all(waited_for: set[Future[Any]]) -> None:
+    """Cancel every task, give them time to end, and let nobody wait for one that does not."""
     loop = asyncio.get_running_loop()
     others = asyncio.all_tasks(loop) - {asyncio.current_task()}
     for task in others:
         task.cancel()
     if others:
         await asyncio.wait(others, timeout=_PATIENCE / 2)
+    for future in tuple(waited_for):
+        future.cancel()
     await loop.shutdown_asyncgens()
     loop.call_soon(loop.stop)

@@ -9,9 +9,9 @@ from types import MappingProxyType
 from typing import Any, Final, final
 
 from stepwell.diagnostics import Diagnostic, in_order
-from stepwell.documents import Document, Pointer, freeze, thaw
+from stepwell.documents import Document, Pointer, thaw
 from stepwell.documents.document import TextMap
-from stepwell.mappings import written_out
+from stepwell.mappings import plain_copy, written_out
 from stepwell.model import StepDefinition
 from stepwell.refusals import explain_by
 from stepwell.schema import compiled, expanded
@@ -61,7 +61,7 @@ def parameters_of(step: StepDefinition) -> Parameters | None:
     if stated is None:
         return None
     schema = expanded(stated)
-    return Parameters(MappingProxyType(schema), compiled(schema))
+    return Parameters(MappingProxyType(schema), compiled(schema).fits)
 
 
 def check_parameters(
@@ -87,7 +87,7 @@ def check_parameters(
     if known is None or known.fit(parameters):
         return ()
     if whose is None:
-        made = written_out(Document(_SHOWN, "", freeze(parameters), lambda _: _NOWHERE))
+        made = written_out(Document(_SHOWN, "", plain_copy(parameters), lambda _: _NOWHERE))
         whose = _always(made)
     noun = f"the step `{step.name}`"
     return in_order(explain_by(known.schema, noun, thaw(parameters), whose, prefix))

@@ -31,7 +31,7 @@ def refusal_of(ready: Ready, step: str, parameters: Mapping[str, Any]) -> StepEr
             found = check_parameters(ready.definition, parameters)
             said = [f"{one.message}{f' ({one.help})' if one.help else ''}" for one in found]
     except (TypeError, ValueError, AttributeError) as error:
-        said, cause = [f"they are no plain data: {error}"], error
+        said, cause = [str(error)], error
     if not said and ready.validate is not None:
         try:
             answer = ready.validate(parameters)

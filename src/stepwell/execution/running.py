@@ -10,7 +10,7 @@ from concurrent.futures import CancelledError as RunCancelled
 from dataclasses import dataclass, field
 from typing import Any, Final, final
 
-from stepwell.errors import StepwellError
+from stepwell.errors import NoProvider, StepwellError
 from stepwell.execution.choosing import Providers
 from stepwell.execution.context import Context
 from stepwell.execution.events import (
@@ -23,6 +23,7 @@ from stepwell.execution.preparing import Ready, Retry
 from stepwell.execution.results import Attempt, Fault, StepError
 from stepwell.execution.threads import Threads
 from stepwell.provider import Provider, ProviderError
+from stepwell.snapshot import Snapshot
 from stepwell.step_type import RunContext
 
 __all__ = ["Outcome", "Run"]
@@ -69,6 +70,7 @@ class Run:
         threads: where what is no coroutine runs.
         nested: runs another step in the same run.
         depth: how many runs it is nested in.
+        snapshot: what it keeps to.
         attempts: those that have ended.
     """
 
@@ -82,6 +84,7 @@ class Run:
     threads: Threads
     nested: Any
     depth: int
+    snapshot: Snapshot
     attempts: list[Attempt] = field(default_factory=list)
 
     @property
@@ -149,28 +152,25 @@ class Run:
             wanted = ", ".join(requires)
             said = f"it requires a provider with {wanted}, and the executor has no providers"
             return Outcome(error=self._error(Fault.PROVIDER, said, len(self.attempts)))
-        failed: list[str] = []
+        view = self.snapshot.view(self.ready.workspace)
+        failed: dict[str, str] = {}
         last: Outcome | None = None
         while True:
             try:
-                choice = self.providers.select(requires, exclude=tuple(failed), session=self.context.session)
-            except StepwellError as error:
-                if last is not None:
-                    return last
-                refused = self._error(Fault.PROVIDER, str(error), len(self.attempts))
-                refused.__cause__ = error
-                return Outcome(error=refused)
-            name, reason = choice.provider.name, choice.reason
-            if last is not None and last.error is not None:
-                told = (last.error.message.splitlines() or [""])[0]
-                reason = (
-                    f"{failed[-1]} failed ({told}); {reason}" if reason else f"{failed[-1]} failed ({told})"
+                choice = self.providers.select(
+                    requires, exclude=dict(failed), session=self.context.session, view=view
                 )
+            except StepwellError as error:
+                return last or Outcome(error=self._nobody(error))
+            name, reason = choice.provider.name, choice.reason
+            if failed:
+                before, why = next(reversed(failed.items()))
+                reason = f"{before} failed ({why}); {reason}" if reason else f"{before} failed ({why})"
             self.events.tell(ProviderChosen(self.number, self.asked, name, reason, tuple(failed)))
             last = await self._attempt(choice.provider, reason)
             if last.error is None or not _passes_on(last.error) or name in failed:
                 return last
-            failed.append(name)
+            failed[name] = last.error.message.partition("\n")[0]
 
     async def _attempt(self, provider: Provider | None, reason: str) -> Outcome:
         if self.ready.is_async:
@@ -279,6 +279,15 @@ class Run:
 
     def _error(self, fault: Fault, message: str, attempt: int) -> StepError:
         return StepError(self.asked, fault, message, self.ready.place, attempt)
+
+    def _nobody(self, error: StepwellError) -> StepError:
+        """That no provider fits, and when one may again."""
+        after = error.retry_after if isinstance(error, NoProvider) else None
+        refused = StepError(
+            self.asked, Fault.PROVIDER, str(error), self.ready.place, len(self.attempts), retry_after=after
+        )
+        refused.__cause__ = error
+        return refused
 
     def _itself(self) -> StepError:
         return self._error(Fault.CANCELLED, "the step cancelled itself", len(self.attempts) + 1)

@@ -16,7 +16,6 @@ from stepwell.execution.events import (
     AttemptStarted,
     Event,
     ProviderChosen,
-    RunEnded,
     RunStarted,
 )
 from stepwell.execution.results import StepError
@@ -57,31 +56,27 @@ class Telemetry:
 
     def __call__(self, event: Event) -> None:
         """Tell of one event."""
-        if not (self._given or _somebody_listens()):
-            return
         if isinstance(event, RunStarted):
-            said: dict[str, Any] = {"stepwell.step": event.step, "stepwell.run": event.run}
-            self._begin(("run", event.run), f"step {event.step}", said | _workspace(event.workspace))
-        elif isinstance(event, AttemptStarted):
+            if self._given or _somebody_listens():
+                said: dict[str, Any] = {"stepwell.step": event.step, "stepwell.run": event.run}
+                self._begin(("run", event.run), f"step {event.step}", said | _workspace(event.workspace))
+            return
+        run = self._open.get(("run", event.run))
+        if run is None:
+            return  # nobody listened when it began
+        if isinstance(event, AttemptStarted):
             said = {"stepwell.step": event.step, "stepwell.attempt": event.number}
-            if event.provider is not None:
-                said["stepwell.provider"] = event.provider
+            said |= _provider(event.provider)
             self._begin(("attempt", event.run), f"attempt {event.number} at {event.step}", said)
         elif isinstance(event, ProviderChosen):
-            run = self._open.get(("run", event.run))
-            if run is not None:
-                run.span.add_event(
-                    "provider chosen",
-                    {"stepwell.provider": event.provider, "stepwell.reason": event.reason},
-                )
+            chosen = {"stepwell.provider": event.provider, "stepwell.reason": event.reason}
+            run.span.add_event("provider chosen", chosen)
         elif isinstance(event, AttemptEnded):
             one = event.attempt
             self._end(("attempt", event.run), one.error)
-            told = {"stepwell.step": event.step, **_outcome(one.error)}
-            self._attempts.add(
-                1, told if one.provider is None else told | {"stepwell.provider": one.provider}
-            )
-        elif isinstance(event, RunEnded):
+            told = {"stepwell.step": event.step, **_outcome(one.error), **_provider(one.provider)}
+            self._attempts.add(1, told)
+        else:
             self._end(("run", event.run), event.result.error)
             told = {"stepwell.step": event.step, **_outcome(event.result.error)}
             self._runs.record(event.result.duration, told)
@@ -111,6 +106,10 @@ def _somebody_listens() -> bool:
 
 def _workspace(workspace: str | None) -> dict[str, str]:
     return {} if workspace is None else {"stepwell.workspace": workspace}
+
+
+def _provider(name: str | None) -> dict[str, str]:
+    return {} if name is None else {"stepwell.provider": name}
 
 
 def _outcome(error: StepError | None) -> dict[str, str]:

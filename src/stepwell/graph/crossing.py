@@ -16,10 +16,9 @@ def workspace_of(pipeline: Pipeline, node: Node) -> str | None:
 def crossing(pipeline: Pipeline) -> tuple[tuple[Edge, ...], int]:
     """The edges that cross, one for each pair of nodes, and how many such pairs there are at all."""
     nodes = pipeline.nodes
+    whose = {one: workspace_of(pipeline, node) for one, node in nodes.items()}
     pairs = {(one.source, one.target): one for one in pipeline.edges if one.source in nodes}
-    crossed = tuple(
-        one
-        for one in pairs.values()
-        if workspace_of(pipeline, nodes[one.source]) != workspace_of(pipeline, nodes[one.target])
-    )
+    if len(set(whose.values())) < 2:
+        return (), len(pairs)
+    crossed = tuple(one for one in pairs.values() if whose[one.source] != whose[one.target])
     return crossed, len(pairs)

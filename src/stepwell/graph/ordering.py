@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from stepwell.errors import PipelineError
@@ -47,7 +46,13 @@ def cycles_in(pipeline: Pipeline) -> tuple[tuple[str, ...], ...]:
     Returns:
         Each circle in the direction in which things are handed over, without its first node again.
     """
-    needed = {one: list(wanted) for one, wanted in _needed(pipeline).items()}
+    try:
+        levels = pipeline.levels
+    except PipelineError:
+        levels = ()
+    if levels or not pipeline.nodes:
+        return ()
+    needed = _needed(pipeline)
     rank = {one: place for place, one in enumerate(pipeline.nodes)}
     found: list[tuple[str, ...]] = []
     while len(found) < _MOST:
@@ -66,6 +71,15 @@ def cycles_in(pipeline: Pipeline) -> tuple[tuple[str, ...], ...]:
     return tuple(found)
 
 
-def _needed(pipeline: Pipeline) -> Mapping[str, tuple[str, ...]]:
+def _needed(pipeline: Pipeline) -> dict[str, list[str]]:
+    """What each node needs and is there; one that is needed for several inputs stands there as often."""
     nodes = pipeline.nodes
-    return {one: tuple(each for each in node.needs if each in nodes) for one, node in nodes.items()}
+    needed: dict[str, list[str]] = {}
+    for one, node in nodes.items():
+        wanted = [fed.node for fed in node.inputs.values()] if node.inputs else []
+        if node.depends_on:
+            wanted += node.depends_on
+        needed[one] = wanted
+    if not nodes.keys() >= {each for wanted in needed.values() for each in wanted}:
+        needed = {one: [each for each in wanted if each in nodes] for one, wanted in needed.items()}
+    return needed

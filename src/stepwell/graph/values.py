@@ -40,6 +40,7 @@ class Pipeline:
     nodes: Mapping[str, Node] = field(default_factory=lambda: MappingProxyType({}))
     workspace: str | None = None
     extensions: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    _levels: tuple[tuple[str, ...], ...] | None = field(default=None, init=False, compare=False, repr=False)
 
     @classmethod
     def from_view(cls, view: Sees, name: str, among: Among | None = None) -> Pipeline:
@@ -90,7 +91,9 @@ class Pipeline:
         """
         from stepwell.graph.ordering import levels_of
 
-        return levels_of(self)
+        if self._levels is None:  # worked out once, when first asked for
+            object.__setattr__(self, "_levels", levels_of(self))
+        return self._levels or ()
 
     @property
     def order(self) -> tuple[str, ...]:

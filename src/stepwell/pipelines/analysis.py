@@ -153,10 +153,8 @@ def _recommended(
 ) -> Iterator[str]:
     nodes = pipeline.nodes
     if 2 * crossed > edges:
-        yield (
-            f"{crossed} of {edges} edges cross workspaces: move the steps that several use into the core, or "
-            "into one workspace."
-        )
+        most = f"{crossed} of {edges} edges cross" if edges > 1 else "The only edge crosses"
+        yield f"{most} workspaces: move the steps that several use into the core, or into one workspace."
     if len(nodes) >= _MANY and len(levels) == len(nodes):
         yield "Every step waits for the one before it, so nothing runs at the same time."
     if len(nodes) > 1:

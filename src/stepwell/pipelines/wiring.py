@@ -9,7 +9,6 @@ from typing import Any, Final, NamedTuple, final
 
 from stepwell.alignment.wiring import step_named
 from stepwell.graph import Node, OutputOf, Pipeline
-from stepwell.model import StepDefinition
 from stepwell.project import Settings
 from stepwell.rules.input_type_mismatch import fits
 from stepwell.snapshot import View
@@ -95,6 +94,18 @@ def wired(pipeline: Pipeline, proposals: Iterable[Proposal]) -> Pipeline:
 
 
 @final
+class _Output(NamedTuple):
+    """One output of the pipeline, made ready to be compared."""
+
+    node: Node
+    step: str
+    name: str
+    type: str | None
+    names: frozenset[str]
+    words: frozenset[str]
+
+
+@final
 class _Wiring:
     """The wiring of one pipeline, from the first step to the last."""
 
@@ -102,81 +113,69 @@ class _Wiring:
         self._pipeline = pipeline
         self._views = views
         self._settings = settings
-        self._needs = {one: set(node.needs) for one, node in pipeline.nodes.items()}
-        self._by_step: dict[str, list[Node]] = {}
+        self._needed_by: dict[str, list[str]] = {}
         for node in pipeline.nodes.values():
-            if node.definition is not None:
-                self._by_step.setdefault(node.definition.name, []).append(node)
-        self._static: dict[tuple[int, str, int, str], tuple[float, tuple[str, ...]] | None] = {}
+            for one in node.needs:
+                self._needed_by.setdefault(one, []).append(node.id)
+        self._outputs = [
+            _Output(
+                node,
+                node.definition.name,
+                name,
+                said.get("type"),
+                frozenset((name, *said.get("aliases", ()))),
+                _words(name, said),
+            )
+            for node in pipeline.nodes.values()
+            if node.definition is not None
+            for name, said in _part(node, "outputs").items()
+        ]
+        self._by_step: dict[str, list[_Output]] = {}
+        for output in self._outputs:
+            self._by_step.setdefault(output.step, []).append(output)
+        self._fitting: dict[str | None, list[_Output]] = {}
         self._named: dict[tuple[str | None, str], tuple[str, str | None] | None] = {}
 
     def proposals(self) -> Iterator[Proposal]:
         for node in self._pipeline.nodes.values():
             for name, said in _part(node, "inputs").items():
-                if name in node.inputs or name in node.given or not _says_what(said):
+                if name in node.inputs or name in node.given or not said.get("compatible_sources"):
                     continue
                 yield self._proposal(node, name, said)
 
     def _proposal(self, node: Node, name: str, said: Mapping[str, Any]) -> Proposal:
-        scored = sorted(self._scored(node, name, said), key=lambda one: -one.score)
-        fitting: list[Candidate] = []
-        for one in scored:
-            if one.score < _LEAST or len(fitting) == _SHOWN:
-                break
-            if not self._leads_to(node.id, one.fed.node):
-                fitting.append(one)
-        required = bool(said.get("required", True))
-        if not fitting:
-            return Proposal(node.id, name, required, None, ())
-        clear = len(fitting) == 1 or fitting[0].score - fitting[1].score >= _APART - 1e-9
-        if clear:
-            self._needs[node.id].add(fitting[0].fed.node)
-        return Proposal(node.id, name, required, fitting[0] if clear else None, tuple(fitting))
-
-    def _scored(self, node: Node, name: str, said: Mapping[str, Any]) -> Iterator[Candidate]:
-        words = said.get("compatible_sources", ())
-        wanted, generic = self._sources(node, words)
-        open_to_all = generic or not words
-        for step in self._by_step if open_to_all else wanted:
-            for other in self._by_step.get(step, ()):
-                if other.id == node.id or other.definition is None:
-                    continue
-                for output, given in _part(other, "outputs").items():
-                    static = self._alike(node, name, said, other.definition, output, given)
-                    if static is not None:
-                        yield self._candidate(node, other, output, static, wanted.get(step), bool(words))
-
-    def _candidate(
-        self,
-        node: Node,
-        other: Node,
-        output: str,
-        static: tuple[float, tuple[str, ...]],
-        named: frozenset[str | None] | None,
-        says_sources: bool,
-    ) -> Candidate:
-        score, reasons = static[0], list(static[1])
-        if named is not None:
-            score += 0.3
-            reasons.append(f"`{other.step}` is a compatible source")
-            if other.job_type is not None and other.job_type in named:
-                score += 0.1
-                reasons.append(f"it asks for the job type {other.job_type}")
-            elif other.job_type is not None and None not in named:
-                score -= 0.2
-                reasons.append(f"it asks for another job type than {other.job_type}")
-        elif says_sources:
-            score += 0.1
-            reasons.append("a generic source takes any step")
+        sources, generic = self._sources(node, said["compatible_sources"])
+        comparing = _Comparing(node, name, said, sources)
+        if generic:
+            offered = self._of_fitting_type(said.get("type"))
         else:
-            score += 0.15
-        if other.id in node.needs:
-            score += 0.2
-            reasons.append(f"`{node.id}` needs `{other.id}` already")
-        if node.job_type is not None and node.job_type == other.job_type:
-            score += 0.1
-            reasons.append(f"both are of the job type {node.job_type}")
-        return Candidate(OutputOf(other.id, output), round(max(score, 0.0) / _MOST, 2), tuple(reasons))
+            offered = [one for step in sources for one in self._by_step.get(step, ())]
+        scored = [(comparing.score(one), one) for one in offered if one.node is not node]
+        least = _LEAST * _MOST
+        scored = sorted((one for one in scored if one[0] >= least), key=lambda one: -one[0])
+        after = self._after(node.id)
+        fitting: list[Candidate] = []
+        for score, one in scored:
+            if len(fitting) == _SHOWN:
+                break
+            if one.node.id not in after:
+                fed, reasons = OutputOf(one.node.id, one.name), tuple(comparing.reasons(one))
+                fitting.append(Candidate(fed, round(score / _MOST, 2), reasons))
+        clear = len(fitting) == 1 or (
+            len(fitting) > 1 and fitting[0].score - fitting[1].score >= _APART - 1e-9
+        )
+        if clear:
+            self._needed_by.setdefault(fitting[0].fed.node, []).append(node.id)
+        chosen = fitting[0] if clear else None
+        return Proposal(node.id, name, bool(said.get("required", True)), chosen, tuple(fitting))
+
+    def _of_fitting_type(self, wanted: str | None) -> list[_Output]:
+        found = self._fitting.get(wanted)
+        if found is None:
+            found = self._fitting[wanted] = [
+                one for one in self._outputs if wanted is None or one.type is None or fits(wanted, one.type)
+            ]
+        return found
 
     def _sources(self, node: Node, words: Iterable[str]) -> tuple[dict[str, frozenset[str | None]], bool]:
         """The steps that words name, each with the job types that they ask for; whether one is generic."""
@@ -184,8 +183,7 @@ class _Wiring:
         generic = False
         whose = self._pipeline.workspace if node.workspace is None else node.workspace
         for word in words:
-            if word in self._settings.alignment.generic_sources:
-                generic = True
+            generic = generic or word in self._settings.alignment.generic_sources
             key = (whose, word)
             if key not in self._named:
                 self._named[key] = self._step_named(whose, word)
@@ -204,65 +202,97 @@ class _Wiring:
         known = self._settings.naming.job_type_suffixes
         return step.name, next((one for one in known if word.lower().endswith(one.lower())), None)
 
-    def _alike(
+    def _after(self, start: str) -> set[str]:
+        """A node and all that need it, however far away: what they give cannot feed it."""
+        seen, waiting = {start}, [start]
+        while waiting:
+            fresh = [one for one in self._needed_by.get(waiting.pop(), ()) if one not in seen]
+            seen.update(fresh)
+            waiting += fresh
+        return seen
+
+
+@final
+class _Comparing:
+    """One input, held against outputs."""
+
+    def __init__(
         self,
         node: Node,
         name: str,
         said: Mapping[str, Any],
-        other: StepDefinition,
-        output: str,
-        given: Mapping[str, Any],
-    ) -> tuple[float, tuple[str, ...]] | None:
-        """How alike an input and an output are by themselves; ``None`` where their types do not fit."""
-        key = (id(node.definition), name, id(other), output)
-        if key not in self._static:
-            self._static[key] = _alike(name, said, output, given)
-        return self._static[key]
+        sources: Mapping[str, frozenset[str | None]],
+    ) -> None:
+        self._node = node
+        self._name = name
+        self._type: str | None = said.get("type")
+        self._words = _words(name, said)
+        self._sources = sources
+        self._needs = frozenset(node.needs)
+        self._of_types: dict[str | None, float] = {}
 
-    def _leads_to(self, start: str, end: str) -> bool:
-        """Whether a node is needed by another, however far away, or is it."""
-        seen, waiting = {end}, [end]
-        while waiting:
-            one = waiting.pop()
-            if one == start:
-                return True
-            fresh = [each for each in self._needs.get(one, ()) if each not in seen]
-            seen.update(fresh)
-            waiting += fresh
-        return False
+    def score(self, one: _Output) -> float:
+        """How well an output fits, at most ``_MOST``; 0 where its type does not."""
+        score = self._of_types.get(one.type, -1.0)
+        if score < 0:
+            score = self._of_types[one.type] = self._of_type(one.type)
+        if score == 0:
+            return 0.0
+        if self._name in one.names:
+            score += 0.25
+        shared = self._words & one.words
+        if shared:
+            score += 0.15 * len(shared) / min(len(self._words), len(one.words))
+        named = self._sources.get(one.step)
+        job_type = one.node.job_type
+        if named is None:
+            score += 0.1
+        else:
+            score += 0.3
+            if job_type is not None:
+                score += 0.1 if job_type in named else 0.0 if None in named else -0.2
+        if one.node.id in self._needs:
+            score += 0.2
+        if job_type is not None and job_type == self._node.job_type:
+            score += 0.1
+        return score
 
+    def reasons(self, one: _Output) -> Iterator[str]:
+        """What speaks for an output, or against it."""
+        if self._type is not None and one.type is not None:
+            same = self._type == one.type
+            yield f"`{one.type}` is its type" if same else f"`{one.type}` fits `{self._type}`"
+        if self._name == one.name:
+            yield "the names are equal"
+        elif self._name in one.names:
+            yield f"`{self._name}` is an alias of `{one.name}`"
+        shared = sorted(self._words & one.words)
+        if shared:
+            yield f"both are about {', '.join(shared[:3])}"
+        named, job_type = self._sources.get(one.step), one.node.job_type
+        if named is None:
+            yield "a generic source takes any step"
+        else:
+            yield f"`{one.step}` is a compatible source"
+            if job_type is not None and job_type in named:
+                yield f"it asks for the job type {job_type}"
+            elif job_type is not None and None not in named:
+                yield f"it asks for another job type than {job_type}"
+        if one.node.id in self._needs:
+            yield f"`{self._node.id}` needs `{one.node.id}` already"
+        if job_type is not None and job_type == self._node.job_type:
+            yield f"both are of the job type {job_type}"
 
-def _alike(
-    name: str, said: Mapping[str, Any], output: str, given: Mapping[str, Any]
-) -> tuple[float, tuple[str, ...]] | None:
-    wanted, has = said.get("type"), given.get("type")
-    reasons: list[str] = []
-    score = 0.15
-    if wanted is not None and has is not None:
-        if not fits(wanted, has):
-            return None
-        score = 0.3 if wanted == has else 0.25
-        reasons.append(f"`{has}` is its type" if wanted == has else f"`{has}` fits `{wanted}`")
-    if name == output:
-        score += 0.25
-        reasons.append("the names are equal")
-    elif name in given.get("aliases", ()):
-        score += 0.25
-        reasons.append(f"`{name}` is an alias of `{output}`")
-    shared = sorted(_words(name, said) & _words(output, given))
-    if shared:
-        score += 0.15 * len(shared) / max(1, min(len(_words(name, said)), len(_words(output, given))))
-        reasons.append(f"both are about {', '.join(shared[:3])}")
-    return score, tuple(reasons)
+    def _of_type(self, given: str | None) -> float:
+        if self._type is None or given is None:
+            return 0.15
+        if not fits(self._type, given):
+            return 0.0
+        return 0.3 if given == self._type else 0.25
 
 
 def _words(name: str, said: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(word.lower() for word in (*said.get("semantic_keywords", ()), *name.split("_")) if word)
-
-
-def _says_what(said: Mapping[str, Any]) -> bool:
-    """Whether an input says anything by which an output could be found."""
-    return bool(said.get("compatible_sources"))
 
 
 def _part(node: Node, part: str) -> Mapping[str, Any]:

@@ -41,6 +41,7 @@ from stepwell.rules import (
     missing_component,
     missing_config_attribute,
     missing_entry_point,
+    missing_implementation,
     missing_input,
     missing_module,
     naming_style,
@@ -200,6 +201,7 @@ REFERENCE_RULES: Final[tuple[Rule[ReferenceScope], ...]] = (
     rule_of(duplicate_class),
     rule_of(builder_base),
     rule_of(missing_component),
+    rule_of(missing_implementation),
     rule_of(ambiguous_component),
     rule_of(unparsable_source),
 )

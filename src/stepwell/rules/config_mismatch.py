@@ -43,14 +43,14 @@ from typing import Any, Final
 
 from stepwell import refusals
 from stepwell.diagnostics import Severity
-from stepwell.documents import Document, Pointer
+from stepwell.documents import Document, Pointer, thaw
 from stepwell.documents.document import TextMap
 from stepwell.graph import Node, Stated
 from stepwell.graph.filling import fill, parameters_in
 from stepwell.model import StepDefinition
 from stepwell.rules.pipeline_scope import PipelineScope
 from stepwell.rules.rule import Finding
-from stepwell.schema import InvalidSchema, compiled, expanded
+from stepwell.schema import Compiled, InvalidSchema, compiled, expanded
 
 ID: Final = "config-mismatch"
 SEVERITY: Final = Severity.ERROR
@@ -74,7 +74,7 @@ def check(scope: PipelineScope) -> Iterator[Finding]:
             required = [key for key in schema.get("required", ()) if key not in open_keys]
             schema = {**schema, "required": required}
             decide = compiled(schema)
-        if decide(dict(config)):
+        if decide.fits(thaw(config)):
             continue
         yield from _explained(scope, node, schema, config)
 
@@ -122,7 +122,7 @@ def _alone(stated: Stated) -> Document:
 
 
 @lru_cache(maxsize=4096)
-def _schema_of(step: StepDefinition) -> tuple[Mapping[str, Any], Callable[[Any], bool]] | None:
+def _schema_of(step: StepDefinition) -> tuple[Mapping[str, Any], Compiled] | None:
     if step.parameters is None:
         return None
     try:

@@ -1,7 +1,8 @@
 """Names of steps follow the project's style.
 
 `[naming] step_name` in `stepwell.toml` says which: `PascalCase` (the default), `snake_case`, or
-`any`. Names of hyperparameter classes are Python class names and are not concerned.
+`any`. Names of hyperparameter classes are Python class names and are not concerned. A step that names its
+`implementation` and has no `sagemaker_step_type` may be written in snake_case as well, as workflows name it.
 
 Passes:
 
@@ -36,6 +37,8 @@ def check(scope: FileScope) -> Iterable[Finding]:
     style = scope.settings.naming.step_name
     if STYLES[style].fullmatch(name) or scope.kind.noun != "step":
         return ()
+    if _is_run_by_name(scope) and STYLES["snake_case"].fullmatch(name):
+        return ()
     words = "".join(part[:1].upper() + part[1:] for part in name.split("_"))
     fitting = words if style == "PascalCase" and STYLES[style].fullmatch(words) else None
     return (
@@ -45,3 +48,8 @@ def check(scope: FileScope) -> Iterable[Finding]:
             f"write `{fitting}`" if fitting else "rename it, or change `[naming] step_name` in stepwell.toml",
         ),
     )
+
+
+def _is_run_by_name(scope: FileScope) -> bool:
+    """Whether it is a step that is run here, and no row of the old table."""
+    return "implementation" in scope.data and "sagemaker_step_type" not in scope.data

@@ -241,6 +241,7 @@ class ReferenceScope:
         references_table: what the project says of references.
         root: the project's folder.
         components: the parts of the view's steps, but for what is the same in the core's view.
+        implementations: what runs the view's own steps, but for what they inherit from the core.
     """
 
     view: str
@@ -251,6 +252,7 @@ class ReferenceScope:
     references_table: References
     root: str
     components: tuple[tuple[StepDefinition, Component], ...] = ()
+    implementations: tuple[tuple[StepDefinition, Component], ...] = ()
 
     def named(self, *fields: str) -> Iterable[Reference]:
         """The references of some fields."""

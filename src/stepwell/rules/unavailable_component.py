@@ -1,9 +1,8 @@
 """The code that a step of a pipeline declares is there.
 
 Found by `stepwell pipeline check`, which looks into the sources: a part that the step's `components`
-declare is where they say, none could be in several places, and a step whose `interface` names an
-`entry_point` has a script. No Python is run. `stepwell components STEP` tells where each part is looked
-for.
+declare is where they say, and none could be in several places. No Python is run. `stepwell components STEP`
+tells where each part is looked for.
 
 Passes:
 
@@ -51,27 +50,18 @@ from stepwell.rules.rule import Finding
 
 ID: Final = "unavailable-component"
 SEVERITY: Final = Severity.ERROR
-_ABSENT: Final = frozenset({ComponentState.MISSING, ComponentState.NONE})
 
 
 def check(scope: PipelineScope) -> Iterator[Finding]:
     """Look at the parts of every step whose view was read with its sources."""
     for node in scope.nodes.values():
-        starts = (node.definition.interface or {}).get("entry_point") if node.definition is not None else None
         for component in (scope.components.get(node.id) or {}).values():
             declared = component.declared_at
             if component.state is ComponentState.AMBIGUOUS:
                 words = f"the {component.kind} of `{node.step}` could be in several places"
             elif component.state is ComponentState.MISSING and declared is not None:
                 words = f"the {component.kind} of `{node.step}` is not there: {component.fault}"
-            elif component.kind == "script" and starts and component.state in _ABSENT:
-                words = f"the script `{starts}` of `{node.step}` is not among the sources"
             else:
                 continue
             related = () if declared is None else (Related("it is declared here", declared),)
-            yield Finding(
-                words,
-                scope.at(node, "step"),
-                component.help or "add it, or declare where it is: `components: {script: path/to/file.py}`",
-                related,
-            )
+            yield Finding(words, scope.at(node, "step"), component.help or None, related)

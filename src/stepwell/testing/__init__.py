@@ -3,3 +3,20 @@
 pytest imports ``stepwell.testing.plugin`` in every run of everybody who installed Stepwell, so nothing
 else is imported until it is asked for.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stepwell.testing.step_types import check_step_type
+
+__all__ = ["check_step_type"]
+
+
+def __getattr__(name: str) -> object:
+    if name != "check_step_type":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from stepwell.testing.step_types import check_step_type
+
+    return check_step_type

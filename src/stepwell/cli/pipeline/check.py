@@ -66,7 +66,7 @@ def command(names: tuple[str, ...], workspace: str | None, form: str, asked: Ask
     else:
         for one in every:
             if not asked.quiet or one.severity is Severity.ERROR:
-                sys.stdout.write(block(one, color=color_wanted()) + "\n")
+                sys.stdout.write(block(one, color=color_wanted()).rstrip("\n") + "\n\n")
         if not asked.quiet:
             for each in linked:
                 sys.stdout.write(f"{_about(each)}\n")

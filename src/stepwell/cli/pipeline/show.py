@@ -21,6 +21,7 @@ from stepwell.cli.pipeline.asking import complete_pipeline, linked_of, values_of
 from stepwell.documents import thaw
 from stepwell.errors import PipelineError
 from stepwell.graph import Linked, Node
+from stepwell.graph.writing import plain_of
 from stepwell.pipelines.analysis import Analysis, analyse
 from stepwell.pipelines.preview import Preview, preview_of
 from stepwell.render.visible import columns, visible
@@ -50,8 +51,10 @@ def command(name: str, workspace: str | None, said: tuple[str, ...], form: str, 
     registry, view = open_view(asked, workspace)
     linked = linked_of(registry, view, name)
     if form == "yaml":
-        text = linked.pipeline.to_yaml(linked.among)
-        sys.stdout.write(text if shows_unicode() else text.encode("ascii", "backslashreplace").decode())
+        from stepwell.documents.writing import to_yaml
+
+        data = plain_of(linked.pipeline, linked.among)
+        sys.stdout.write(to_yaml(data, ascii_only=not shows_unicode()))
         return 0
     try:
         analysis = analyse(linked.pipeline)
@@ -100,7 +103,7 @@ def _lines(linked: Linked, analysis: Analysis, preview: Preview) -> Iterator[str
             f"{source or 'core'} → {target or 'core'} {count}"
             for (source, target), count in analysis.crossings.items()
         )
-        yield f"{len(analysis.crossed)} of {_counted(analysis.edges, 'edge')} cross workspaces: {ways}."
+        yield f"Edges across workspaces: {len(analysis.crossed)} of {analysis.edges} ({ways})."
     if preview.unset:
         yield f"A run must set {', '.join(f'`{one}`' for one in preview.unset)}."
     yield from (f"- {visible(one)}" for one in analysis.recommendations)

@@ -1,0 +1,120 @@
+"""What old code still runs, and what this version of the interface does not suit; nothing is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import final
+
+from stepwell.components import place_in_module
+from stepwell.diagnostics import Span
+from stepwell.documents import Document
+from stepwell.documents.writing import to_yaml
+from stepwell.execution.preparing import mismatch, place_of
+from stepwell.project import Project
+from stepwell.snapshot import View
+
+__all__ = ["Compatibility", "Fallback", "Mismatch", "compatibility"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """One fallback that the project declares.
+
+    Args:
+        step: the step's name.
+        code: what serves it, as it is declared.
+        declared_at: the line that declares it.
+        served_by: the file and line of the definition that makes it needless; empty where it is still used.
+        fault: why the code cannot be found from here; empty where it is.
+        file: the file that a migration would write, relative to the project; empty where none is needed.
+        text: what it would write there.
+    """
+
+    step: str
+    code: str
+    declared_at: Span
+    served_by: str = ""
+    fault: str = ""
+    file: str = ""
+    text: str = ""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """A step that this version of the interface of step types does not suit.
+
+    Args:
+        step: the step's name.
+        place: the file and line that define it.
+        reason: why, in words.
+    """
+
+    step: str
+    place: str
+    reason: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Compatibility:
+    """What still has to be done about old code in one view.
+
+    Args:
+        view: the view in words.
+        fallbacks: every fallback that the project declares, by the step's name.
+        mismatches: the steps that do not suit, in table order.
+    """
+
+    view: str
+    fallbacks: tuple[Fallback, ...]
+    mismatches: tuple[Mismatch, ...]
+
+    @property
+    def used(self) -> tuple[Fallback, ...]:
+        """Those that still serve a step."""
+        return tuple(one for one in self.fallbacks if not one.served_by)
+
+
+def compatibility(project: Project, view: View) -> Compatibility:
+    """What still has to be done about old code.
+
+    Args:
+        project: the project, whose settings declare fallbacks.
+        view: whose steps to look at.
+    """
+    fallbacks = tuple(_fallbacks(project, view))
+    return Compatibility(view.title, fallbacks, tuple(_mismatches(view)))
+
+
+def _fallbacks(project: Project, view: View) -> Iterator[Fallback]:
+    config = project.config
+    for name, code in sorted(project.settings.fallbacks.items()):
+        if config is None:  # a setting is stated somewhere
+            continue
+        at = _declared_at(config, project, name)
+        if name in view:
+            yield Fallback(name, code, at, place_of(view[name]))
+            continue
+        file = f"{project.settings.core}/steps/{project.settings.naming.stem(name)}.yaml"
+        yield Fallback(name, code, at, "", place_in_module(code).fault, file, _text(project, name, code))
+
+
+def _declared_at(config: Document, project: Project, name: str) -> Span:
+    return config.value_span((*project.prefix, "execution", "fallbacks", name))
+
+
+def _text(project: Project, name: str, code: str) -> str:
+    up = "../" * (project.settings.core.count("/") + 2)
+    step = {"name": name, "description": f"The step type {name}.", "implementation": code}
+    return f"# yaml-language-server: $schema={up}schemas/step.schema.json\n{to_yaml(step)}"
+
+
+def _mismatches(view: View) -> Iterator[Mismatch]:
+    for name in view:
+        step = view[name]
+        reason = mismatch(step)
+        if reason:
+            yield Mismatch(name, place_of(step), reason)

@@ -1,0 +1,7 @@
+"""Providers: what answers the requests of steps, chosen by what they can do and how they do."""
+
+from __future__ import annotations
+
+from stepwell.providers.registry import Answer, Failover, ProviderRegistry, Selection
+
+__all__ = ["Answer", "Failover", "ProviderRegistry", "Selection"]

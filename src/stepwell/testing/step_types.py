@@ -1,0 +1,136 @@
+"""The contract of a step type, for whoever writes one: everything that the executor relies on."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import inspect
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
+from typing import Any, Final
+
+from stepwell.model import StepDefinition
+from stepwell.provider import Provider
+from stepwell.step_type import RunContext, faults_of, is_async, runner_of
+
+__all__ = ["check_step_type"]
+
+_AT_ONCE: Final = 8
+_PATIENCE: Final = 30.0
+"""Seconds that a step has to answer, or to end once it is cancelled."""
+
+
+def check_step_type(
+    implementation: Any,
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    provider: Provider | None = None,
+    values: Mapping[str, Any] | None = None,
+    folder: str | None = None,
+) -> None:
+    """Hold an implementation against the contract of step types.
+
+    It is run with the parameters several times, one after the other and at once, and cancelled. It must
+    fit, find nothing wrong with them, leave them as they were, and end when it is cancelled.
+
+    Args:
+        implementation: a function, a class or an object with ``execute``.
+        parameters: such as it accepts; nothing when left out.
+        provider: what it is given where it requires one.
+        values: what earlier steps have left.
+        folder: an absolute path below which it may read and write.
+
+    Raises:
+        AssertionError: with everything that it breaks.
+    """
+    faults = list(faults_of(implementation))
+    if not faults:
+        given = dict(parameters or {})
+        context = RunContext(
+            StepDefinition(MappingProxyType({"name": "Checked", "description": "A step that is checked."})),
+            provider=provider,
+            values=MappingProxyType(dict(values or {})),
+            folder=folder,
+        )
+        faults = list(_faults(implementation, given, context))
+    if faults:
+        raise AssertionError("\n".join(["this is no step type:", *(f"  {one}" for one in faults)]))
+
+
+def _faults(implementation: Any, parameters: dict[str, Any], context: RunContext) -> Iterator[str]:
+    try:
+        one, call = runner_of(implementation)
+    except Exception as error:  # noqa: BLE001 - the class may raise anything, and that is told
+        yield f"it cannot be made: {_told(error)}"
+        return
+    yield from _faults_of_answers(one, parameters)
+    before = copy.deepcopy(parameters)
+    try:
+        _once(call, parameters, context)
+        if is_async(call):
+            asyncio.run(_at_once(call, parameters, context))
+            asyncio.run(_cancelled(call, parameters, context))
+        else:
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                list(pool.map(lambda _: _once(call, parameters, context), range(_AT_ONCE)))
+    except _DoesNotEnd:
+        yield "it goes on when it is cancelled: let `asyncio.CancelledError` through"
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the step may raise anything, and that is told
+        yield f"it fails with parameters that it should accept: {_told(error)}"
+    if parameters != before:
+        yield "it changes the parameters that it is given"
+
+
+def _faults_of_answers(one: Any, parameters: dict[str, Any]) -> Iterator[str]:
+    validate, describe = getattr(one, "validate", None), getattr(one, "describe", None)
+    if callable(validate):
+        try:
+            said = validate(parameters)
+        except Exception as error:  # noqa: BLE001 - it may raise anything, and that is told
+            yield f"`validate` fails: {_told(error)}"
+        else:
+            if not isinstance(said, (list, tuple)) or not all(isinstance(item, str) for item in said):
+                yield f"`validate` must give a list of texts, and gives {said!r}"
+            elif said:
+                yield f"`validate` finds fault with the parameters: {'; '.join(said)}"
+    if callable(describe):
+        try:
+            told = describe()
+        except Exception as error:  # noqa: BLE001 - it may raise anything, and that is told
+            yield f"`describe` fails: {_told(error)}"
+        else:
+            if not isinstance(told, str) or not told.strip() or "\n" in told:
+                yield f"`describe` must give one line of text, and gives {told!r}"
+
+
+def _once(call: Any, parameters: Mapping[str, Any], context: RunContext) -> Any:
+    async def finished(awaitable: Any) -> Any:
+        return await asyncio.wait_for(awaitable, _PATIENCE)
+
+    value = call(parameters, context)
+    return asyncio.run(finished(value)) if inspect.isawaitable(value) else value
+
+
+async def _at_once(call: Any, parameters: Mapping[str, Any], context: RunContext) -> None:
+    running = (call(parameters, context) for _ in range(_AT_ONCE))
+    await asyncio.wait_for(asyncio.gather(*running), _PATIENCE)
+
+
+async def _cancelled(call: Any, parameters: Mapping[str, Any], context: RunContext) -> None:
+    task = asyncio.ensure_future(call(parameters, context))
+    await asyncio.sleep(0)
+    task.cancel()
+    done, _ = await asyncio.wait({task}, timeout=_PATIENCE)
+    if not done:
+        raise _DoesNotEnd
+    if not task.cancelled():
+        task.exception()  # it may have ended before
+
+
+class _DoesNotEnd(Exception):
+    """A step goes on after it was cancelled."""
+
+
+def _told(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".removesuffix(": ")
