@@ -31,7 +31,6 @@ __all__ = [
     "fields_of",
     "fits",
     "is_open",
-    "misfit",
     "schema_names",
     "schema_text",
 ]
@@ -146,19 +145,6 @@ def fits(name: str, data: Mapping[str, Any], *, flat: bool = False) -> bool:
     return _decide(name)(_copy(data) if flat else thaw(data))
 
 
-def misfit(schema: str, value: Any) -> str:
-    """How a value does not fit a schema of the user's, in one sentence; empty when it fits.
-
-    Args:
-        schema: its JSON text.
-        value: plain data.
-    """
-    try:
-        return _compiled(schema).first_fault(value)
-    except InvalidSchema as invalid:
-        return f"its schema cannot be used: {invalid}"
-
-
 def _copy(data: Any) -> dict[str, Any]:
     """A read-only mapping's own copy: many times quicker than ``dict`` of it."""
     copy: dict[str, Any] = data.copy()
@@ -196,15 +182,6 @@ class Compiled:
     def fits(self, data: Any) -> bool:
         """Whether plain data fits."""
         return self._validator.is_valid(data)
-
-    def first_fault(self, data: Any) -> str:
-        """Why data does not fit, with the place in the data; empty when it fits."""
-        error = next(iter(self._validator.iter_errors(data)), None)
-        if error is None:
-            return ""
-        steps = (f"[{one}]" if isinstance(one, int) else f".{one}" for one in error.instance_path)
-        place = "".join(steps).lstrip(".")
-        return f"`{place}`: {error.message}" if place else str(error.message)
 
     def faults(self, data: Any) -> tuple[str, ...]:
         """Why data does not fit, each in one line with the place in the data, by place."""

@@ -259,7 +259,8 @@ def test_a_picture_says_everything_and_nothing_breaks_out_of_it() -> None:
         assert "<script" not in text
     assert as_mermaid(pipeline).count('"') % 2 == 0
     assert '\\"' in as_dot(pipeline)
-    assert "\x1b" not in as_text(Pipeline("P").add_step("a", "X", config={}, inputs={"\x1b": "a.b"}))
+    escaped = as_text(Pipeline("P").add_step("a\x1b", "X\x1b", inputs={"\x1b": "a\x1b.b"}))
+    assert "\x1b" not in escaped
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -21,6 +21,7 @@ from stepwell.cli.pipeline.asking import complete_pipeline, linked_of, values_of
 from stepwell.documents import thaw
 from stepwell.errors import PipelineError
 from stepwell.graph import Linked, Node
+from stepwell.graph.writing import plain_of
 from stepwell.pipelines.analysis import Analysis, analyse
 from stepwell.pipelines.preview import Preview, preview_of
 from stepwell.render.visible import columns, visible
@@ -50,8 +51,10 @@ def command(name: str, workspace: str | None, said: tuple[str, ...], form: str, 
     registry, view = open_view(asked, workspace)
     linked = linked_of(registry, view, name)
     if form == "yaml":
-        text = linked.pipeline.to_yaml(linked.among)
-        sys.stdout.write(text if shows_unicode() else text.encode("ascii", "backslashreplace").decode())
+        from stepwell.documents.writing import to_yaml
+
+        data = plain_of(linked.pipeline, linked.among)
+        sys.stdout.write(to_yaml(data, ascii_only=not shows_unicode()))
         return 0
     try:
         analysis = analyse(linked.pipeline)

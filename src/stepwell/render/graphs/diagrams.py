@@ -40,7 +40,8 @@ def _text(pipeline: Pipeline) -> Iterator[str]:
                 continue
             mark = "*" if one in on_way else " "
             whose = f"  ({node.workspace})" if node.workspace is not None else ""
-            yield f"{layer + 1:>3} {mark} {one.ljust(width)}  {step_word(node.step, node.job_type)}{whose}"
+            word = step_word(node.step, node.job_type)
+            yield visible(f"{layer + 1:>3} {mark} {one.ljust(width)}  {word}{whose}")
             for edge in _into(node):
                 fed = f"{edge.source}.{edge.output}" if edge.output is not None else edge.source
                 yield visible(f"          ← {fed}" + (f" as {edge.input}" if edge.input else ""))
