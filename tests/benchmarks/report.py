@@ -80,6 +80,9 @@ The machine:
 - **Alignment**: {plan.aligned} generated steps, each with an interface, a script of 45 lines, a builder and a
   configuration class, all four levels, in one process. The index is there before, as after any check;
   each round reads and parses every script and class again.
+- **Runs**: {plan.ran} steps whose scripts do nothing, one after the other, and {plan.ran_on_dask:,} on a
+  cluster of two workers, with sandboxes, record and cache. Beside them the same scripts are started by
+  `subprocess.run`, on Dask inside `dask.delayed`; nothing else is done there.
 - **Live**: one process watches the large project while files of the core and of workspaces are saved by
   turns, and looks every millisecond whether a reader sees the edit; the debounce is part of the time.
   `register` is for everybody, `resolve` asks for names of the core in turn, and each look-up of a live name

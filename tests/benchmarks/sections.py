@@ -19,8 +19,10 @@ from graphs import graphs
 from measuring import Measured, Pairs, interleaved, paired, probe, run_fresh
 from peers import SCHEMAS, bare_module
 from review import code, references, review
-from running import running
+from runs import runs
 from table import Row
+
+from running import running
 
 __all__ = ["FULL", "QUICK", "SECTIONS", "Plan"]
 
@@ -58,6 +60,8 @@ class Plan:
         edits: files that are saved while a registry is watched.
         sources: Python files that are indexed.
         aligned: steps whose code is found, loaded and aligned.
+        ran: steps of a pipeline that is run here.
+        ran_on_dask: steps of one that is run on Dask.
         types: step types that are found, registered and run.
         nodes: steps of the pipeline that is checked and ordered.
         wired: steps of the pipeline that is wired.
@@ -74,6 +78,8 @@ class Plan:
     edits: int
     sources: int
     aligned: int
+    ran: int
+    ran_on_dask: int
     types: int
     nodes: int
     wired: int
@@ -91,6 +97,8 @@ FULL: Final = Plan(
     edits=300,
     sources=1_000,
     aligned=100,
+    ran=100,
+    ran_on_dask=1_000,
     types=10_000,
     nodes=10_000,
     wired=500,
@@ -107,6 +115,8 @@ QUICK: Final = Plan(
     edits=6,
     sources=20,
     aligned=4,
+    ran=2,
+    ran_on_dask=2,
     types=200,
     nodes=200,
     wired=20,
@@ -275,6 +285,11 @@ def _peak(way: str, root: Path) -> float:
     return float(answer)
 
 
+def run_pipelines(plan: Plan, folder: Path) -> Iterator[Row]:
+    """What a step costs beside its script."""
+    yield from runs(folder, plan.ran, plan.ran_on_dask, plan.rounds)
+
+
 def live(plan: Plan, folder: Path) -> Iterator[Row]:
     """A registry that is kept right while it changes; last, since it edits the project."""
     script = str(Path(__file__).with_name("live.py"))
@@ -304,6 +319,7 @@ SECTIONS: Final = (
     review,
     references,
     code,
+    run_pipelines,
     running,
     graphs,
     live,

@@ -23,17 +23,20 @@ GPU = "  compute: {resources: {gpu: 1}}\n"
 
 
 @pytest.fixture(scope="module")
-def engines() -> Iterator[Mapping[str, Engine]]:
+def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Engine]]:
     """Every engine, with two places and one gpu; what they need goes on through all tests of this module."""
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=1,
-        threads_per_worker=2,
-        resources={"gpu": 1},
-        dashboard_address=":0",
-        memory_limit=0,
-        silence_logs=50,
-    ) as cluster:
+    dask, distributed = pytest.importorskip("dask"), pytest.importorskip("distributed")
+    with (
+        dask.config.set({"temporary-directory": str(tmp_path_factory.mktemp("dask"))}),
+        distributed.LocalCluster(
+            n_workers=1,
+            threads_per_worker=2,
+            resources={"gpu": 1},
+            dashboard_address=":0",
+            memory_limit=0,
+            silence_logs=50,
+        ) as cluster,
+    ):
         yield {"local": Local(2, {"gpu": 1}), "dask": Dask(cluster.scheduler_address)}
 
 

@@ -54,12 +54,12 @@ NAME_IN_A_FILE_OR_MODULE = rf"^({PYTHON_FILE[1:]}|{A_DOTTED_NAME}):{A_DOTTED_NAM
 KIND_OF_FAILURE = r"^(timeout|provider|error|[A-Z][A-Za-z0-9_]*)$(?!\n)"
 NOT_INSIDE = ("/a.py:B", "./a.py:B", "../a.py:B", "a/../b.py:C", "a//b.py:C", "C:/a.py:B", "a\\b.py:C")
 
+FILE_PATTERN = r"^[^/\u0000-\u0020\u007F-\u00A0\u2028\u2029]+$(?!\n)"
 NAME = r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*"
 IMPLEMENTATION = rf"^([a-z][a-z0-9_]*|{NAME}:{NAME}|{PYTHON_FILE[1:]}:{NAME})$(?!\n)"
 REFERENCE = (
     r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:(?!(.*/)?\.\.(/|$))[^\u0000-\u001F\u007F-\u009F\u2028\u2029]+)$(?!\n)"
 )
-FILE_PATTERN = r"^[^/\u0000-\u0020\u007F-\u00A0\u2028\u2029]+$(?!\n)"
 
 PATTERNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     NAME_IN_A_FILE: (

@@ -114,6 +114,53 @@ def test_an_exporter_that_there_is_not(capsys: pytest.CaptureFixture[str]) -> No
     )
 
 
+CONFIGS = """\
+from pydantic import Field
+
+class Base:
+    role: str = "arn:aws:iam::123456789012:role/base"
+    processing_instance_type = "ml.m5.large"
+    volume_size: int = Field(default=64, ge=1)
+
+class ScoringConfig(Base):
+    processing_instance_type: str = Field("ml.c5.xlarge", description="Where it runs.")
+    instance_count: int = 2
+    image_uri: str = made_up()
+    secret: str = "not a setting"
+"""
+BUILDER = """\
+raise RuntimeError("never run")
+
+class ScoringStepBuilder:
+    image_uri = "registry.example.com/scoring:1"
+    instance_count = 9
+"""
+
+
+def test_what_builders_and_configuration_classes_declare_counts_where_no_configuration_does(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "stepwell.toml").write_text('[components]\nsource = ["src"]\n', encoding="utf-8")
+    (here / "src/configs").mkdir(parents=True)
+    (here / "src/configs/scoring.py").write_text(CONFIGS, encoding="utf-8")
+    (here / "src/scoring_builder.py").write_text(BUILDER, encoding="utf-8")
+    said = "config: {instance_count: 3}, inputs"
+    nightly = PIPELINE.replace("inputs", said)
+    (here / "registry.d/pipelines/nightly.yaml").write_text(nightly, encoding="utf-8")
+    code, out, err = ran(capsys, "export", "Nightly", "--to", "sagemaker")
+    assert (code, err) == (0, "")
+    definition = json.loads(out)
+    job = definition["Steps"][0]["Arguments"]
+    assert job["ProcessingResources"]["ClusterConfig"] == {
+        "InstanceType": "ml.c5.xlarge",
+        "InstanceCount": 3,
+        "VolumeSizeInGB": 64,
+    }
+    assert job["RoleArn"] == "arn:aws:iam::123456789012:role/base"
+    assert job["AppSpecification"]["ImageUri"] == "registry.example.com/scoring:1"
+    assert [one["Name"] for one in definition["Parameters"]] == ["rows", "code-prefix", "output-prefix"]
+
+
 def test_a_pipeline_of_the_catalog_is_copied_with_what_the_project_lacks(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

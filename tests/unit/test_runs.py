@@ -226,7 +226,7 @@ MISFITS = {
     "{format: json, schema: {type: object, properties: {n: {maximum: 1}}}}": (
         "t.json",
         '{"n": 2}',
-        "t.json: `n`: 2 is greater than the maximum of 1",
+        't.json: ["n"]: 2 is greater than the maximum of 1',
     ),
     "{format: jsonl, columns: {n: number}}": (
         "t.jsonl",

@@ -20,8 +20,8 @@ COMMANDS: Final = MappingProxyType(
         "run": "run",
         "test": "test",
         "compare": "compare",
-        "export": "export",
         "new": "new",
+        "export": "export",
     }
 )
 """Every command about pipelines, and its module."""
@@ -31,6 +31,7 @@ Examples:
   stepwell pipeline list
   stepwell pipeline check TrainAndEvaluate
   stepwell pipeline graph TrainAndEvaluate --format svg -o train.svg
+  stepwell pipeline run TrainAndEvaluate
 """
 
 

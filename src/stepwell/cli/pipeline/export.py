@@ -51,15 +51,17 @@ def _complete_exporter(_: click.Context, __: click.Parameter, incomplete: str) -
 @click.option("--force", is_flag=True, help="Overwrite a file that holds something else.")
 @project_options
 def command(name: str, to: str, workspace: str | None, output: str | None, force: bool, asked: Asked) -> int:
-    """Write the pipeline NAME for another system, from the interfaces of its steps, their configurations
-    and its parameters.
+    """Write the pipeline NAME for another system, from the interfaces of its steps, their configurations,
+    what their builders and configuration classes declare, and its parameters.
 
     Nobody is asked and no credentials are needed. The same definitions give the same bytes. Nothing is
     written when a step has no form in that system; the exit code is 1 then.
     """
     exporter = _exporter(to)
-    _, pipeline = open_pipeline(asked, workspace, name)
-    given = exporter(pipeline)
+    registry, pipeline = open_pipeline(asked, workspace, name)
+    from stepwell.pipelines.exporters.declared import with_declared_settings
+
+    given = exporter(with_declared_settings(registry, pipeline))
     if given.diagnostics:
         click.echo("\n".join(tell(given.diagnostics)), err=True)
     if any(one.severity is Severity.ERROR for one in given.diagnostics):

@@ -191,7 +191,7 @@ def plan_of(
     path = MANIFEST if said.data is None else os.path.abspath(said.data)
     manifest = read_manifest(root, path, must_exist=said.data is not None)
     found = list(manifest.diagnostics)
-    found += manifest.value.check(_known(registry))
+    found += manifest.value.check(lambda: _known(registry))
     plan = make_plan(
         registry,
         pipeline,

@@ -84,7 +84,7 @@ class Dask:
 
         scratch = closing.enter_context(tempfile.TemporaryDirectory(prefix="stepwell-dask-"))
         # A worker that goes is told of at once, so that the record has it; then the step is tried elsewhere.
-        settings = {"distributed.scheduler.allowed-failures": 0}
+        settings = {"distributed.scheduler.allowed-failures": 0, "temporary-directory": scratch}
         closing.enter_context(dask.config.set(settings))
         shared = bool(self._given)  # all of a resource is one worker's, or a step could never have all of it
         return distributed.LocalCluster(
@@ -93,7 +93,6 @@ class Dask:
             resources=dict(self._given) if shared else None,
             processes=True,
             dashboard_address=":0",
-            local_directory=scratch,
             memory_limit=0,
             silence_logs=logging.CRITICAL,
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from stepwell.pipelines.runs.driving import Choice, Options, run_plan
+from stepwell.pipelines.runs.choosing import Choice, Options
+from stepwell.pipelines.runs.driving import run_plan
 from stepwell.pipelines.runs.manifest import MANIFEST, Manifest, read_manifest
 from stepwell.pipelines.runs.performing import perform
 from stepwell.pipelines.runs.planning import Plan, PlannedStep, make_plan

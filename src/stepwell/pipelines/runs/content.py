@@ -132,9 +132,13 @@ def _misfit(value: Any, content: Mapping[str, Any]) -> str:
     schema = content.get("schema")
     if schema is None:
         return ""
-    from stepwell.schema import misfit
+    from stepwell.schema import InvalidSchema, compiled
 
-    return misfit(json.dumps(schema, sort_keys=True), value)
+    try:
+        faults = compiled(schema).faults(value)
+    except InvalidSchema as error:
+        return f"its schema cannot be used: {error}"
+    return faults[0] if faults else ""
 
 
 def _is_number(text: str) -> bool:

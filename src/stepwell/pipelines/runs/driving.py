@@ -8,24 +8,25 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, final
 from urllib.parse import quote
 
 from stepwell.errors import PipelineError
+from stepwell.pipelines.runs.choosing import Choice, Options, chosen
 from stepwell.pipelines.runs.holding import Unholdable, digest_of, place_of
 from stepwell.pipelines.runs.keys import key_of
 from stepwell.pipelines.runs.performing import read_outcomes
 from stepwell.pipelines.runs.planning import Feed, Plan, PlannedStep, stated_at
 from stepwell.pipelines.runs.record import Record
 from stepwell.pipelines.runs.recorded import RunRecord, StepRecord
-from stepwell.pipelines.runs.task import Held, Limits, Outcome, Port, State, Task
+from stepwell.pipelines.runs.task import Held, Outcome, Port, State, Task
 
 if TYPE_CHECKING:
     from stepwell.pipelines.engines.engine import Engine, Session
 
-__all__ = ["Choice", "Options", "Tell", "run_plan"]
+__all__ = ["Tell", "run_plan"]
 
 Tell = Callable[[str, State, str], object]
 """Told of every change: the node, how far it is now, and what went wrong."""
@@ -36,38 +37,6 @@ _NOT_AGAIN: Final = frozenset({"input", "output", "deleted-input", "disk"})
 """Faults that would only be repeated."""
 _PATIENCE: Final = 15.0
 """Seconds that scripts are waited for when a run is ended."""
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How a run is made.
-
-    Args:
-        retries: how often a step that fails is tried again.
-        limits: what one attempt may take.
-        cache: whether a step is left out that an earlier run made just so.
-        machine: the variables of the machine that every script gets besides its own, such as ``PATH``.
-    """
-
-    retries: int = 0
-    limits: Limits = field(default_factory=Limits)
-    cache: bool = True
-    machine: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({"PATH": os.defpath}))
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Which steps of a pipeline are run.
-
-    Args:
-        start: this one and all that need it, whatever the cache has; ``None`` for no such wish.
-        only: this one alone, whatever the cache has.
-    """
-
-    start: str | None = None
-    only: str | None = None
 
 
 def run_plan(
@@ -100,7 +69,7 @@ def run_plan(
         EngineError: the engine cannot be used.
         KeyboardInterrupt: as it came, after every script was ended and that was recorded.
     """
-    chosen, forced = _chosen(plan, choice or Choice())
+    wanted, forced = chosen(plan, choice or Choice())
     known: Mapping[str, StepRecord] = {}
     if resume is not None:
         before = record.read(resume)
@@ -113,7 +82,7 @@ def run_plan(
     with record.holding(run):
         if resume is not None:
             record.resume(run, engine.name)
-        driving = _Driving(plan, record, run, options or Options(), chosen, forced, known, tell)
+        driving = _Driving(plan, record, run, options or Options(), wanted, forced, known, tell)
         state = State.CANCELLED
         try:
             session = engine.start()
@@ -127,20 +96,6 @@ def run_plan(
         finally:
             record.end(run, state)
     return record.read(run)
-
-
-def _chosen(plan: Plan, choice: Choice) -> tuple[frozenset[str], frozenset[str]]:
-    """The steps that may be run, and those of them that are run whatever the cache has."""
-    for named in (choice.start, choice.only):
-        if named is not None and named not in plan.steps:
-            there = ", ".join(plan.steps)
-            raise PipelineError(f"`{plan.pipeline.name}` has no step `{named}` (its steps are {there})")
-    if choice.only is not None:
-        return frozenset({choice.only}), frozenset({choice.only})
-    if choice.start is not None:
-        below = frozenset(plan.below(choice.start))
-        return below, below
-    return frozenset(plan.steps), frozenset()
 
 
 @final

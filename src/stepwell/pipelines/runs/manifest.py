@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, final
 
 from stepwell import refusals, schema
@@ -44,15 +44,16 @@ class Manifest:
                 return os.path.join(self._root, said), self._document.value_span(("steps", one, name))
         return None
 
-    def check(self, known: Mapping[str, Iterable[str]]) -> Iterator[Diagnostic]:
+    def check(self, tell_known: Callable[[], Mapping[str, Iterable[str]]]) -> Iterator[Diagnostic]:
         """What it says of steps or inputs that are not there, and paths at which there is nothing.
 
         Args:
-            known: every name that a step may be called, with its inputs.
+            tell_known: gives every name that a step may be called, with its inputs.
         """
         document = self._document
         if document is None:
             return
+        known = tell_known()
         for step, inputs in self._steps.items():
             if step not in known:
                 near = closest(step, known)
