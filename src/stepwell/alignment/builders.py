@@ -4,55 +4,18 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterable, Mapping
-from typing import Final, NamedTuple, final
 
-from stepwell.alignment.attributes import (
-    MODELS,
-    OF_NAMED_BASES,
-    attributes_of,
-    defined_in,
-    is_always_there,
-    statements_of,
-)
-from stepwell.alignment.inheriting import Outside, bases_of
+from stepwell.alignment.attributes import defined_in, is_always_there
+from stepwell.alignment.classes import Family, class_at, family_of
 from stepwell.alignment.reading import Parsed, Reader, every_node
 from stepwell.component import CodePlace
 from stepwell.diagnostics import Span
-from stepwell.layers import Layer
 from stepwell.project import References
 from stepwell.rules.alignment_scope import BuilderFacts, Stray
 from stepwell.rules.builder_base import stray_of
 from stepwell.sources import Lineage, SourceView, matches
 
 __all__ = ["builder_facts"]
-
-_MAX_CLASSES: Final = 200
-_EMPTY: Final = frozenset({"object", "ABC", "Generic", "Protocol", *OF_NAMED_BASES})
-"""Classes of the standard library of which it is known what they bring."""
-
-
-@final
-class _Class(NamedTuple):
-    """One class statement in its file."""
-
-    parsed: Parsed
-    node: ast.ClassDef
-
-
-@final
-class _Family(NamedTuple):
-    """A class with all its bases, nearest first, whether none is out of sight, and what those bring."""
-
-    classes: tuple[_Class, ...]
-    whole: bool
-    is_model: bool
-    brought: frozenset[str]
-
-    def attributes(self) -> frozenset[str] | None:
-        """What an instance has; ``None`` where that cannot be told."""
-        if not self.whole:
-            return None
-        return attributes_of((one.node for one in self.classes), self.brought, model=self.is_model)
 
 
 def builder_facts(
@@ -71,16 +34,16 @@ def builder_facts(
         config: the configuration class, if there is one place for it.
         table: what the project says of references, with the base that builders are to have.
     """
-    own = _class_at(reader, builder)
+    own = class_at(reader, builder)
     if own is None:
         return None
-    family = _family(reader, sees, own)
+    family = family_of(reader, sees, own)
     methods = {name for one in family.classes for name in defined_in(one.node)}
-    settings = None if config is None else _class_at(reader, config)
+    settings = None if config is None else class_at(reader, config)
     has: frozenset[str] | None = None
     reads: Mapping[str, Span] = _reads(family)
     if settings is not None:
-        held = _family(reader, sees, settings)
+        held = family_of(reader, sees, settings)
         has = held.attributes()
         reads = {name: span for name, span in reads.items() if not is_always_there(name, model=held.is_model)}
     return BuilderFacts(
@@ -107,55 +70,7 @@ def _stray(root: str, sees: SourceView, builder: CodePlace, table: References | 
     return stray_of(root, lineage, table.builder_base, defined)
 
 
-def _class_at(reader: Reader, place: CodePlace) -> _Class | None:
-    if place.module or place.name is None:  # an installed package's file is no file of the project
-        return None
-    parsed = reader.parsed(place.path)
-    if not isinstance(parsed, Parsed):
-        return None
-    body: list[ast.stmt] = parsed.tree.body
-    found: ast.ClassDef | None = None
-    for part in place.name.split("."):
-        named = [one for one in statements_of(body) if isinstance(one, ast.ClassDef) and one.name == part]
-        found = named[-1] if named else None
-        if found is None:
-            return None
-        body = found.body
-    return None if found is None else _Class(parsed, found)
-
-
-def _family(reader: Reader, sees: SourceView, start: _Class) -> _Family:
-    found: list[_Class] = []
-    whole, is_model = True, False
-    brought: set[str] = set()
-    seen: set[tuple[str, int]] = set()
-    pending = [start]
-    while pending and len(found) < _MAX_CLASSES:
-        here = pending.pop(0)
-        key = (here.parsed.path, here.node.lineno)
-        if key in seen:
-            continue
-        seen.add(key)
-        found.append(here)
-        whole = whole and not any(word.arg not in ("metaclass", None) for word in here.node.keywords)
-        for base in here.node.bases:
-            for target in bases_of(sees, here.parsed.path, base):
-                if isinstance(target, Outside):
-                    last = target.dotted.rpartition(".")[2]
-                    is_model = is_model or target.dotted in MODELS
-                    whole = whole and (last in _EMPTY or target.dotted in MODELS)
-                    brought.update(OF_NAMED_BASES.get(last, ()))
-                    continue
-                place = CodePlace(target.file.path, target.outline.qualified, 1, 1, Layer.CORE)
-                below = _class_at(reader, place)
-                if below is None:
-                    whole = False
-                else:
-                    pending.append(below)
-    return _Family(tuple(found), whole and not pending, is_model, frozenset(brought))
-
-
-def _reads(family: _Family) -> Mapping[str, Span]:
+def _reads(family: Family) -> Mapping[str, Span]:
     """What a builder reads from its configuration, in its own methods and in those that it inherits."""
     found: dict[str, Span] = {}
     overridden: set[str] = set()
@@ -242,7 +157,7 @@ def _takes_a_lack(handler: ast.ExceptHandler) -> bool:
     return not named.isdisjoint({"AttributeError", "Exception", "BaseException"})
 
 
-def _abstract(family: _Family) -> Mapping[str, Span]:
+def _abstract(family: Family) -> Mapping[str, Span]:
     """The methods that a base declares abstract and no class before it defines."""
     found: dict[str, Span] = {}
     defined: set[str] = set()

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from stepwell.alignment.builders import _class_at, _family, _statements
+from stepwell.alignment.attributes import statements_of
+from stepwell.alignment.classes import class_at, family_of
 from stepwell.alignment.reading import Reader
 from stepwell.component import CodePlace
 from stepwell.sources import SourceView
@@ -28,15 +29,15 @@ def defaults_of(reader: Reader, sees: SourceView, place: CodePlace) -> Mapping[s
         place: the class.
     """
     found: dict[str, Any] = {}
-    start = _class_at(reader, place)
-    for one in _family(reader, sees, start).classes if start is not None else ():
+    start = class_at(reader, place)
+    for one in family_of(reader, sees, start).classes if start is not None else ():
         own = dict(_assigned(one.node))
         found.update((name, value) for name, value in own.items() if name not in found)
     return MappingProxyType({name: value for name, value in found.items() if value is not _NO_LITERAL})
 
 
 def _assigned(node: ast.ClassDef) -> Iterator[tuple[str, Any]]:
-    for statement in _statements(node.body):
+    for statement in statements_of(node.body):
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
             if statement.value is not None:
                 yield statement.target.id, _literal(statement.value)
