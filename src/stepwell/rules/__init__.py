@@ -53,6 +53,8 @@ from stepwell.rules import (
     undeclared_argument,
     undeclared_environment,
     undeclared_path,
+    unknown_implementation,
+    unknown_setting,
     unknown_source,
     unparsable_source,
     unused_environment,
@@ -129,6 +131,8 @@ FILE_RULES: Final[tuple[Rule[FileScope], ...]] = (
     rule_of(naming_style),
     rule_of(not_in_vocabulary),
     rule_of(past_removal),
+    rule_of(unknown_implementation),
+    rule_of(unknown_setting),
     rule_of(invalid_parameters_schema),
     rule_of(invalid_version_range),
 )
