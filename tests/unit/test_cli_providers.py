@@ -193,7 +193,7 @@ def test_a_watch_tells_what_changes_until_it_is_interrupted(
 ) -> None:
     path = "registry.d/providers/local.yaml"
     local = "name: Local\ndescription: Local.\nimplementation: command\n"
-    health = "health: {interval: 0.1, failures: 1, recovery: 0.1}\n"
+    health = "health: {interval: 0.1, failures: 1, recovery: 0.5}\n"
     root = project({"registry.d/providers/echo.yaml": ECHO})
     with watching(root, environment) as wait_for:
         wait_for("watching 1 provider; Ctrl-C ends it")

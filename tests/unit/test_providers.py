@@ -201,7 +201,7 @@ def test_the_quickest_is_chosen_once_all_are_known_and_the_least_faulty(project:
     root = project(
         dict(
             [
-                provider("Ada", settings={"seconds": 0.2}),
+                provider("Ada", settings={"seconds": 1.0}),
                 provider("Bea", settings={"seconds": 0.0}),
                 provider("Cleo", settings={"errors": 1.0}),
             ]
@@ -291,7 +291,7 @@ def test_when_all_fail_the_last_error_is_raised(project: Project) -> None:
 def test_after_failures_in_a_row_a_provider_is_left_alone_and_then_one_request_tries_it(
     project: Project,
 ) -> None:
-    health = {"failures": 2, "recovery": 0.4}
+    health = {"failures": 2, "recovery": 2.0}
     root = project(
         dict([provider("Ada", health=health, settings={"errors": 1.0}), provider("Bea", priority=900)])
     )
@@ -305,7 +305,7 @@ def test_after_failures_in_a_row_a_provider_is_left_alone_and_then_one_request_t
             assert providers.figures("Ada").state == "left alone"
             chosen = providers.select()
             assert chosen.name == "Bea"
-            assert chosen.passed_over["Ada"].startswith("left alone for 0.")
+            assert chosen.passed_over["Ada"].startswith("left alone for ")
             assert chosen.passed_over["Ada"].endswith("after its failures: unavailable: it fails on purpose")
             with pytest.raises(ProviderError, match="left alone for") as refused:
                 await ada.complete(request())
@@ -314,7 +314,7 @@ def test_after_failures_in_a_row_a_provider_is_left_alone_and_then_one_request_t
             with pytest.raises(NoProvider) as nobody:
                 providers.select(exclude=["Bea"])
             assert nobody.value.retry_after is not None
-            assert 0 < nobody.value.retry_after <= 0.4
+            assert 0 < nobody.value.retry_after <= 2.0
 
             await _until(lambda: providers.figures("Ada").state == "trying again")
             FAULTY["Ada"]._errors, FAULTY["Ada"]._seconds = 0.0, 0.2
@@ -331,7 +331,7 @@ def test_after_failures_in_a_row_a_provider_is_left_alone_and_then_one_request_t
 def test_a_trial_that_fails_leaves_it_alone_again_and_one_that_is_given_up_does_not_block(
     project: Project,
 ) -> None:
-    root = project(dict([provider("Ada", health={"failures": 1, "recovery": 0.1}, settings={"errors": 1.0})]))
+    root = project(dict([provider("Ada", health={"failures": 1, "recovery": 0.7}, settings={"errors": 1.0})]))
 
     async def work() -> None:
         async with providers_of(root) as providers:
