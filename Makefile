@@ -22,7 +22,7 @@ export ASK
 run = @printf '\n$$ %s\n' '$(1)' && $(1)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types floors registry frozen pages bench docs format clean
+.PHONY: help demo test check lint types floors registry frozen pages bench docs format sagemaker airflow clean
 
 help: ## List what make can do here.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -67,6 +67,15 @@ docs: $(STAMP) ## Write the generated pages of docs/reference.
 format: $(STAMP) ## Rewrite the sources as `make lint` wants them.
 	.venv/bin/python -m ruff check --fix .
 	.venv/bin/python -m ruff format .
+
+# Too large for .venv: each is installed beside it, and what it says is kept in tests/golden.
+sagemaker: ## Have the SageMaker SDK render tests/golden/sagemaker anew.
+	"$(PYTHON)" -m venv .venv/sagemaker && .venv/sagemaker/bin/python -m pip install --quiet 'sagemaker<3'
+	.venv/sagemaker/bin/python tests/golden/sagemaker/render.py
+
+airflow: ## Have Airflow parse the DAG files of tests/golden/airflow.
+	"$(PYTHON)" -m venv .venv/airflow && .venv/airflow/bin/python -m pip install --quiet 'apache-airflow>=3'
+	.venv/airflow/bin/python tests/golden/airflow/parse.py
 
 clean: ## Remove .venv and every cache.
 	rm -rf .venv build dist .benchmarks .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Generic, TypeVar, final
+from typing import Any, Generic, TypeVar, final
+
+from stepwell.shown import in_notebook
 
 __all__ = ["Checked", "Diagnostic", "Related", "Severity", "Span", "in_order"]
 
@@ -80,6 +82,14 @@ class Diagnostic:
     span: Span | None = None
     help: str | None = None
     related: tuple[Related, ...] = ()
+
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, Any]:
+        return in_notebook(self, include, exclude)
+
+    def _repr_html_(self) -> str:
+        return str(in_notebook(self)["text/html"])
 
     @property
     def sort_key(self) -> tuple[str, int, int, str, str]:

@@ -13,11 +13,13 @@ __all__ = [
     "AmbiguousStep",
     "ComponentError",
     "NoProvider",
+    "PipelineError",
     "ProjectError",
     "RegistrationError",
     "RevisionError",
     "StepwellError",
     "StrategyFailed",
+    "UnknownPipeline",
     "UnknownProvider",
     "UnknownStep",
     "UnknownStrategy",
@@ -124,6 +126,34 @@ class ComponentError(StepwellError, ImportError):
             self.suggestions,
             self.imported_at,
         )
+
+
+@final
+class PipelineError(StepwellError, ValueError):
+    """What was asked of a pipeline is not possible with this one; the message says why."""
+
+
+@final
+class UnknownPipeline(StepwellError, KeyError):
+    """A view was asked for a pipeline that it does not have.
+
+    Args:
+        name: what was asked for.
+        suggestions: existing names close to it, best first.
+        place: the view in words, e.g. ``workspace alice`` or ``the core``.
+    """
+
+    def __init__(self, name: str, suggestions: tuple[str, ...] = (), place: str = "the core") -> None:
+        self.name = name
+        self.suggestions = suggestions
+        self.place = place
+        super().__init__(f"there is no pipeline `{name}` in {place}{_hint(suggestions)}")
+
+    def __str__(self) -> str:  # KeyError would print the repr
+        return str(self.args[0])
+
+    def __reduce__(self) -> tuple[type[UnknownPipeline], tuple[str, tuple[str, ...], str]]:
+        return UnknownPipeline, (self.name, self.suggestions, self.place)
 
 
 @final

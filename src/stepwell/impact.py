@@ -8,6 +8,7 @@ from typing import Any, Final, final
 
 from stepwell.diagnostics import Span
 from stepwell.documents import Document, Pointer
+from stepwell.graph.words import read_step
 from stepwell.layers import Layer, Source
 from stepwell.model import StepDefinition
 from stepwell.project import Project
@@ -101,7 +102,8 @@ def impact_of(
         variants += [snapshot.view(one).steps[step.name] for one in snapshot.owners.get(step.name, ())]
     names = tuple(_names(variants))
     words = frozenset(one.name for one in names)
-    places = [*_in_definitions(snapshot, words), *_in_configuration(project, words)]
+    job_types = project.settings.naming.job_type_suffixes
+    places = [*_in_definitions(snapshot, words, job_types), *_in_configuration(project, words)]
     generated: dict[str, int] = {}
     unread: dict[str, str] = {}
     places += _in_python(project.root, words, progress, generated, unread)
@@ -122,7 +124,7 @@ def _names(variants: list[StepDefinition]) -> Iterator[Named]:
         yield Named(name, tuple(every))
 
 
-def _in_definitions(snapshot: Snapshot, words: frozenset[str]) -> Iterator[Place]:
+def _in_definitions(snapshot: Snapshot, words: frozenset[str], job_types: tuple[str, ...]) -> Iterator[Place]:
     for source in _sources(snapshot):
         document = source.document
         if not any(word in document.text for word in words):
@@ -142,6 +144,11 @@ def _in_definitions(snapshot: Snapshot, words: frozenset[str]) -> Iterator[Place
         if isinstance(deprecated, Mapping) and deprecated.get("replaced_by") in words:
             what = f"`replaced_by` of `{data['name']}`{whose}"
             yield _place("definitions", what, document, ("deprecated", "replaced_by"))
+        for at, step in enumerate(data.get("steps") or ()):
+            word = step.get("step")
+            if word is not None and read_step(word, snapshot.workspaces, job_types).name in words:
+                what = f"step `{step['id']}` of the pipeline `{data['name']}`{whose}"
+                yield _place("definitions", what, document, ("steps", at, "step"))
         for field in data:
             if field.startswith("x-"):
                 for pointer in _texts(data[field], (field,), words):

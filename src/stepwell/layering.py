@@ -13,8 +13,8 @@ from stepwell.checking import CheckedFile, hide, is_served
 from stepwell.collisions import index, suspects, suspects_of_core
 from stepwell.diagnostics import Diagnostic, Related, Severity, Span, in_order
 from stepwell.layers import Layer, Source, given_by
-from stepwell.merge import merge_patch
 from stepwell.model import KINDS, Definition, Kind, StepDefinition, Workspace
+from stepwell.patching import merge_patch
 from stepwell.project import Settings
 from stepwell.rules import Ignore, LayerScope, Override, Rule, Shadow, ViewScope
 

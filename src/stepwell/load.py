@@ -21,6 +21,7 @@ from stepwell.layered_table import LayeredTable
 from stepwell.layering import Layered, layer_core, layer_workspace
 from stepwell.layout import Layout, Listed, lay_out
 from stepwell.model import KINDS, Workspace, define_workspace
+from stepwell.pipeline_checking import NOTHING_CHECKED, CheckedPipelines, check_pipelines
 from stepwell.plugins import Plugin, read_plugins
 from stepwell.project import RESERVED_ID, Project
 from stepwell.rules import FreezeScope, Ignore
@@ -49,6 +50,9 @@ Progress = Callable[[int, int], None]
 
 FindPlugins = Callable[[], tuple[Plugin, ...]]
 """Finds what installed packages bring."""
+
+Tables = Mapping[str, LayeredTable[Any]]
+"""The definitions of every kind that a view has, by a key of ``KINDS``."""
 
 Known = Callable[[Listed], CheckedFile | None]
 """What a file came to in another load under the same settings; ``None`` where it must be read."""
@@ -99,6 +103,7 @@ class Loaded:
         core: the core's tables.
         overlays: every workspace by id.
         guests: what plugins bring.
+        pipelines: what came of checking them.
     """
 
     project: Project
@@ -110,6 +115,7 @@ class Loaded:
     core: Layered
     overlays: Mapping[str, Overlay]
     guests: Guests
+    pipelines: CheckedPipelines = NOTHING_CHECKED
 
     @property
     def files(self) -> int:
@@ -187,7 +193,8 @@ def check_all(
     """
     listed = list(_all_files(layout))
     checked = {file.path: same for file in listed if (same := known(file)) is not None}
-    project.tree.expect(file.path for file in listed if file.path not in checked)
+    own = [file.path for file in listed if file.path not in checked]
+    project.tree.expect((*own, *layout.settings.values()))
     file_rules = rules.active(rules.FILE_RULES, project.settings.severities)
     for done, file in enumerate(listed):
         if progress is not None and done % 256 == 0:
@@ -261,21 +268,21 @@ def assemble(
         *rules.check_severities(project),
         *stray.pop(None, ()),
     )
-    core_found = in_order((*about_project, *core.diagnostics))
-    old_core = before.snapshot.core if before is not None else None
-    if before is not None and core is before.core and core_found == before.snapshot.core.diagnostics:
-        core_view = before.snapshot.core
-    else:
-        core_view = _view(project, None, core, None, core_found)
+    tables = _tables_of_all(project, core, overlays, before)
+    pipelines = check_pipelines(
+        project.settings,
+        {one: View(one, each) for one, each in tables.items()},
+        NOTHING_CHECKED if before is None else before.pipelines,
+    )
+    about = pipelines.diagnostics.get(None, ())
+    core_found = in_order((*about_project, *core.diagnostics, *about))
+    core_view = _view(None, tables[None], core_found, before)
     found: list[Iterable[Diagnostic]] = [core_found]
-    used: set[Ignore] = set(core.used)
+    used: set[Ignore] = {*core.used, *pipelines.used}
     views: dict[str, View] = {}
     for one, overlay in overlays.items():
-        own = (*stray.pop(one, ()), *overlay.diagnostics)
-        if before is not None and core_view is old_core and before.overlays.get(one) is overlay:
-            views[one] = before.snapshot.view(one)
-        else:
-            views[one] = _view(project, one, overlay.layered, core_view, in_order((*core_found, *own)))
+        own = (*stray.pop(one, ()), *overlay.diagnostics, *pipelines.diagnostics.get(one, ()))
+        views[one] = _view(one, tables[one], in_order((*core_found, *own)) if own else core_found, before)
         used.update(overlay.layered.used)
         found.append(own)
     found += stray.values()
@@ -292,6 +299,7 @@ def assemble(
         core,
         overlays,
         guests,
+        pipelines,
     )
 
 
@@ -306,21 +314,42 @@ def _by_workspace(project: Project, layout: Layout) -> dict[str | None, list[Dia
     return found
 
 
-def _view(
-    project: Project,
-    workspace_id: str | None,
-    layered: Layered,
-    core: View | None,
-    found: tuple[Diagnostic, ...],
-) -> View:
+def _tables_of_all(
+    project: Project, core: Layered, overlays: Mapping[str, Overlay], before: Loaded | None
+) -> dict[str | None, Tables]:
+    """The tables of every view, the core's under ``None`` first; those of an earlier load where they are."""
+    old = before.snapshot if before is not None else None
+    same_core = before is not None and core is before.core
+    core_tables = old.core.tables if old is not None and same_core else _tables(project, None, core, None)
+    tables: dict[str | None, Tables] = {None: core_tables}
+    for one, overlay in overlays.items():
+        if old is not None and before is not None and same_core and before.overlays.get(one) is overlay:
+            tables[one] = old.view(one).tables
+        else:
+            tables[one] = _tables(project, one, overlay.layered, core_tables)
+    return tables
+
+
+def _tables(project: Project, workspace_id: str | None, layered: Layered, core: Tables | None) -> Tables:
     first = project.settings.first(workspace_id)
     tables: dict[str, LayeredTable[Any]] = {}
     for folder in KINDS:
         above: Any = layered.tables[folder]
         covered: Any = layered.covered.get(folder)
-        under = core.tables[folder] if core is not None else None
+        under = core[folder] if core is not None else None
         tables[folder] = LayeredTable(above, under, first if folder == "steps" else (), covered)
-    return View(workspace_id, MappingProxyType(tables), found)
+    return MappingProxyType(tables)
+
+
+def _view(
+    workspace: str | None, tables: Tables, found: tuple[Diagnostic, ...], before: Loaded | None
+) -> View:
+    """A view, which is an earlier load's where that has the same tables and findings."""
+    if before is not None and (workspace is None or workspace in before.overlays):
+        old = before.snapshot.view(workspace)
+        if old.tables is tables and old.diagnostics == found:
+            return old
+    return View(workspace, tables, found)
 
 
 def _about_freezing(

@@ -1,4 +1,4 @@
-"""The order of the layers, and what results where two of them speak of one definition.
+"""The order of the layers, and what gave a value where several of them speak of one definition.
 
 This is the only place that knows the order: runtime, override, local, core, plugin.
 """
@@ -6,57 +6,13 @@ This is the only place that knows the order: runtime, override, local, core, plu
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 from stepwell.documents import Pointer
 from stepwell.layers import ABSENT, Origin, Source, step_into
 from stepwell.model import CONVENTIONS
 
-__all__ = ["merge_patch", "origins", "patch_between"]
-
-
-_MAPPINGS: Final = (MappingProxyType, dict)
-"""What plain data holds mappings in: asking for these is several times quicker than for a Mapping."""
-
-
-def merge_patch(target: Any, patch: Any) -> Any:
-    """Apply a JSON Merge Patch (RFC 7396 section 2) to read-only data, giving read-only data.
-
-    Args:
-        target: what lies below.
-        patch: what changes; ``None`` as a member removes the field.
-    """
-    if not isinstance(patch, _MAPPINGS):
-        return patch
-    result: dict[str, Any] = target.copy() if isinstance(target, _MAPPINGS) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        elif isinstance(value, _MAPPINGS):
-            result[key] = merge_patch(result.get(key), value)
-        else:
-            result[key] = value
-    return MappingProxyType(result)
-
-
-def patch_between(target: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """The smallest JSON Merge Patch (RFC 7396) that makes one mapping of another.
-
-    Args:
-        target: what lies below.
-        wanted: what applying the patch to it must give; it holds no ``None``.
-    """
-    patch: dict[str, Any] = {key: None for key in target if key not in wanted}
-    for key, value in wanted.items():
-        below = target.get(key, ABSENT)
-        if isinstance(value, _MAPPINGS) and isinstance(below, _MAPPINGS):
-            inner = patch_between(below, value)
-            if inner:
-                patch[key] = inner
-        elif type(below) is not type(value) or below != value:
-            patch[key] = value
-    return patch
+__all__ = ["origins"]
 
 
 def origins(

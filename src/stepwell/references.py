@@ -19,7 +19,8 @@ from stepwell.sources import SourceFile, SourceIndex, SourceView
 
 __all__ = ["check_references", "source_folders"]
 
-_FIELDS: Final = ("config_class", "builder_step_name")
+_FIELDS: Final = {"config_class": "config", "builder_step_name": "builder"}
+"""The fields that name a class, with the kind of component that the class is."""
 _NOT_IN_FILES: Final = frozenset({Layer.PLUGIN, Layer.RUNTIME})
 """Layers whose definitions name classes that lie in installed packages."""
 
@@ -75,7 +76,10 @@ def _named_in(view: View, core: View) -> Iterator[Reference]:
     inherited = None if view.workspace is None else core
     for name, step in view.steps.above.items():
         below = inherited.steps.get(name) if inherited is not None else None
-        for field in _FIELDS:
+        declared = step.components or {}
+        for field, kind in _FIELDS.items():
+            if kind in declared:  # where it is needs no name to be found by
+                continue
             yield from _reference(step, field, getattr(step, field), below, view.workspace)
     for name, one in view.hyperparameters.above.items():
         under = inherited.hyperparameters.get(name) if inherited is not None else None

@@ -20,6 +20,7 @@ from stepwell.store import Event, Store, Subscription
 
 if TYPE_CHECKING:
     from stepwell.conflicts import Conflict
+    from stepwell.graph import Among, Pipeline
     from stepwell.health import Health
     from stepwell.model import StepDefinition
     from stepwell.registering import Validator
@@ -187,6 +188,30 @@ class Registry:
             strategy=strategy,
             choose=choose,
         )
+
+    def pipeline(self, name: str, *, workspace: str | InEffect | None = InEffect.WORKSPACE) -> Pipeline:
+        """The graph of a pipeline, with all that it extends and the steps of other workspaces that it names.
+
+        Args:
+            name: the pipeline.
+            workspace: whose view; the workspace in effect when left out, the core when ``None``.
+
+        Raises:
+            UnknownPipeline: with suggestions.
+            UnknownWorkspace: with suggestions.
+        """
+        from stepwell.graph import Pipeline
+
+        return Pipeline.from_view(self.view(workspace), name, self.among)
+
+    @property
+    def among(self) -> Among:
+        """What the steps of pipelines may be named by, besides their own view."""
+        from stepwell.graph import Among
+
+        snapshot = self._store.snapshot
+        views = MappingProxyType({one: snapshot.view(one) for one in snapshot.workspaces})
+        return Among(views, self._store.seen.project.settings.naming.job_type_suffixes)
 
     def conflicts(self) -> tuple[Conflict, ...]:
         """Every name that has more than one definition, with all of them, the core's included; by name."""

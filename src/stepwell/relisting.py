@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -14,6 +12,7 @@ from stepwell.layers import Layer
 from stepwell.layout import Layout, Listed, lay_out, list_core, list_workspace
 from stepwell.model import KINDS
 from stepwell.project import Project
+from stepwell.trees import EntryKind, Tree
 
 __all__ = ["Relisted", "relist"]
 
@@ -93,10 +92,10 @@ def _core_again(
     for path in changed:
         kind = path[len(core) + 1 :].partition("/")[0]
         suffix = path[path.rfind(".") :]
-        if kind not in KINDS or suffix not in SUFFIXES or not _is_plain(project.root, path):
+        if kind not in KINDS or suffix not in SUFFIXES or not _is_plain(project.tree, path):
             return None
         file = Listed(path, Layer.CORE, None, kind)
-        there = os.path.lexists(f"{project.root}/{path}")
+        there = project.tree.follow(path).kind is not None
         if not there and not _is_listed(before.core, file):
             return None  # it may have been a folder
         again.append((file, there))
@@ -122,23 +121,18 @@ def _is_listed(files: tuple[Listed, ...], file: Listed) -> bool:
 
 
 def _is_folder(project: Project, workspace: str) -> bool:
-    return os.path.isdir(f"{project.root}/{project.settings.workspaces}/{workspace}")
+    return project.tree.follow(f"{project.settings.workspaces}/{workspace}").kind is EntryKind.FOLDER
 
 
-def _is_plain(root: str, path: str) -> bool:
+def _is_plain(tree: Tree, path: str) -> bool:
     """Whether a path is, or was, a regular file that is reached through visible folders and no link."""
     if any(part.startswith(".") or not part.isprintable() for part in path.split("/")):
         return False
-    full = f"{root}/{path}"
-    folder = os.path.dirname(full)
-    if os.path.realpath(folder) != folder or not os.path.isdir(folder):
+    folder = path.rpartition("/")[0]
+    if tree.follow(folder) != (folder, EntryKind.FOLDER):
         return False
-    try:
-        return stat.S_ISREG(os.lstat(full).st_mode)
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
+    target = tree.follow(path)
+    return target.path == path and target.kind in (EntryKind.FILE, None)
 
 
 def _within(path: str, folder: str) -> bool:

@@ -6,13 +6,15 @@ from collections.abc import Collection, Iterable, Mapping
 
 from stepwell import rules
 from stepwell.checking import CheckedFile, check_definition
+from stepwell.diagnostics import Diagnostic
 from stepwell.layout import Layout, lay_out
 from stepwell.load import Known, Loaded, Overlay, assemble, check_all, collector_paused, lay_core, lay_overlay
 from stepwell.project import Project
 from stepwell.relayering import Replaced, concerned, relayer_core
 from stepwell.relisting import Relisted, relist
+from stepwell.trees import read_document
 
-__all__ = ["load_like", "reload"]
+__all__ = ["load_changed", "load_like", "reload"]
 
 
 def reload(before: Loaded, changed: Iterable[str]) -> Loaded:
@@ -23,9 +25,26 @@ def reload(before: Loaded, changed: Iterable[str]) -> Loaded:
         changed: files and folders that appeared, changed or vanished since, relative to the project.
             Changes of the configuration need a whole ``load``.
     """
-    project, hints = before.project, frozenset(changed)
+    return _again(before, before.project, changed)
+
+
+def load_changed(before: Loaded, project: Project, changed: Iterable[str]) -> Loaded:
+    """Read another state of a project of which it is known where it differs.
+
+    Args:
+        before: an earlier load, under the same settings and on the same day.
+        project: the other state.
+        changed: every file and folder below the project's folders that only one of the states has, or
+            that differs, relative to the project.
+    """
+    with collector_paused():
+        return _again(before, project, changed)
+
+
+def _again(before: Loaded, project: Project, changed: Iterable[str]) -> Loaded:
+    hints = frozenset(changed)
     relisted = relist(project, before.layout, hints)
-    checked, replaced = _check_again(before, relisted, hints)
+    checked, replaced = _check_again(before, project, relisted, hints)
     touched = None if relisted.everything else relisted.workspaces
     return _lay_again(before, project, relisted.layout, checked, replaced, touched)
 
@@ -48,6 +67,8 @@ def load_like(before: Loaded, project: Project, known: Known) -> Loaded:
         ]
         replaced = gone + came
         workspaces = {file.listed.workspace for pair in replaced for file in pair if file is not None}
+        others = [one for one in layout.workspaces if one not in workspaces]
+        workspaces.update(one for one in others if not _introduces_itself_so(before, project, layout, one))
         return _lay_again(before, project, layout, checked, replaced, workspaces)
 
 
@@ -92,7 +113,7 @@ def _lay_again(
 
 
 def _check_again(
-    before: Loaded, relisted: Relisted, hints: frozenset[str]
+    before: Loaded, project: Project, relisted: Relisted, hints: frozenset[str]
 ) -> tuple[Mapping[str, CheckedFile], list[Replaced]]:
     """Every file by path, those that may differ read again, and the ones that do differ."""
     layout = relisted.layout
@@ -103,14 +124,14 @@ def _check_again(
     folders = tuple(f"{hint}/" for hint in hints if hint not in listed and hint not in before.checked)
     checked = dict(before.checked)
     replaced: list[Replaced] = []
-    file_rules = rules.active(rules.FILE_RULES, before.project.settings.severities)
-    for path, file in listed.items():
-        old = checked.get(path)
-        if old is None or path in hints or path.startswith(folders):
-            new = check_definition(before.project, file, before.today, file_rules)
-            if old is None or not _same(old, new):
-                checked[path] = new
-                replaced.append((old, new))
+    file_rules = rules.active(rules.FILE_RULES, project.settings.severities)
+    suspected = [path for path in listed if path not in checked or path in hints or path.startswith(folders)]
+    project.tree.expect(suspected)
+    for path in suspected:
+        old, new = checked.get(path), check_definition(project, listed[path], before.today, file_rules)
+        if old is None or not _same(old, new):
+            checked[path] = new
+            replaced.append((old, new))
     gone = [path for path in _suspects(before, relisted, hints) if path not in listed and path in checked]
     replaced += [(checked.pop(path), None) for path in gone]
     return checked, replaced
@@ -124,6 +145,17 @@ def _suspects(before: Loaded, relisted: Relisted, hints: frozenset[str]) -> Iter
     if relisted.whole_core:
         own += [listed.path for listed in before.layout.core]
     return {*hints, *own}
+
+
+def _introduces_itself_so(before: Loaded, project: Project, layout: Layout, one: str) -> bool:
+    """Whether the ``workspace.yaml`` of a workspace says what it said, or there is none as before."""
+    old, path = before.overlays.get(one), layout.settings.get(one)
+    if old is None or path != before.layout.settings.get(one):
+        return False
+    if path is None:
+        return True
+    said, known = read_document(project.tree, path), old.workspace.document
+    return not isinstance(said, Diagnostic) and known is not None and said.text == known.text
 
 
 def _names(replaced: Iterable[Replaced]) -> frozenset[str]:

@@ -31,6 +31,7 @@ __all__ = [
     "fields_of",
     "fits",
     "is_open",
+    "misfit",
     "schema_names",
     "schema_text",
 ]
@@ -143,6 +144,20 @@ def fits(name: str, data: Mapping[str, Any], *, flat: bool = False) -> bool:
         flat: whether no mapping lies inside another value, which saves a copy.
     """
     return _decide(name)(_copy(data) if flat else thaw(data))
+
+
+def misfit(schema: str, value: Any) -> str:
+    """How a value does not fit a schema of the user's, in one sentence; empty when it fits.
+
+    Args:
+        schema: its JSON text.
+        value: plain data.
+    """
+    try:
+        faults = _compiled(schema).faults(value)
+    except InvalidSchema as invalid:
+        return f"its schema cannot be used: {invalid}"
+    return faults[0] if faults else ""
 
 
 def _copy(data: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -25,6 +25,7 @@ from stepwell.model import (
 )
 from stepwell.naming import closest
 from stepwell.schema import defaults, fields, fields_of, is_open
+from stepwell.shown import in_notebook
 
 __all__ = ["LEGACY_FIELDS", "Code", "Explanation", "LayeredTable", "Snapshot", "View"]
 
@@ -157,6 +158,14 @@ class View(Immutable, Mapping[str, StepDefinition]):
     def __repr__(self) -> str:
         return f"<View of {self.title}: {len(self)} steps>"
 
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, Any]:
+        return in_notebook(self, include, exclude)
+
+    def _repr_html_(self) -> str:
+        return str(in_notebook(self)["text/html"])
+
     @property
     def hyperparameters(self) -> LayeredTable[HyperparameterDefinition]:
         """The hyperparameter classes by name."""
@@ -180,11 +189,20 @@ class View(Immutable, Mapping[str, StepDefinition]):
     @property
     def digest(self) -> str:
         """A hash of every definition: equal content gives an equal digest, on any machine."""
-        content = f"{self.steps.content:x}/{self.hyperparameters.content:x}"
+        content = self._tables_content
         for later in _LATER_KINDS:  # they count only where there are any, so that other digests stay
             if self.tables[later]:
                 content += f"/{later} {self.tables[later].content:x}"
         return hashlib.blake2b(content.encode("ascii"), digest_size=16).hexdigest()
+
+    @property
+    def legacy_digest(self) -> str:
+        """A hash of what old importers are given: the steps and the hyperparameter classes."""
+        return hashlib.blake2b(self._tables_content.encode("ascii"), digest_size=16).hexdigest()
+
+    @property
+    def _tables_content(self) -> str:
+        return f"{self.steps.content:x}/{self.hyperparameters.content:x}"
 
     def by_config_class(self, config_class: str) -> StepDefinition | None:
         """The first step with a configuration class, in table order."""

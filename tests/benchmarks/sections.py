@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import table
 from generating import Size, flat_step, generate, nested_step, write_project
+from graphs import graphs
 from measuring import Measured, Pairs, interleaved, paired, probe, run_fresh
 from peers import SCHEMAS, bare_module
 from review import code, references, review
@@ -58,6 +59,8 @@ class Plan:
         sources: Python files that are indexed.
         aligned: steps whose code is found, loaded and aligned.
         types: step types that are found, registered and run.
+        nodes: steps of the pipeline that is checked and ordered.
+        wired: steps of the pipeline that is wired.
     """
 
     size: Size
@@ -72,6 +75,8 @@ class Plan:
     sources: int
     aligned: int
     types: int
+    nodes: int
+    wired: int
 
 
 FULL: Final = Plan(
@@ -87,6 +92,8 @@ FULL: Final = Plan(
     sources=1_000,
     aligned=100,
     types=10_000,
+    nodes=10_000,
+    wired=500,
 )
 QUICK: Final = Plan(
     size=Size(steps=240, folders=12, workspaces=3, local=6, hiding=1, override=4),
@@ -101,6 +108,8 @@ QUICK: Final = Plan(
     sources=20,
     aligned=4,
     types=200,
+    nodes=200,
+    wired=20,
 )
 
 
@@ -296,5 +305,6 @@ SECTIONS: Final = (
     references,
     code,
     running,
+    graphs,
     live,
 )

@@ -81,7 +81,7 @@ HOSTILE = [
 @dataclass
 class TableView:
     steps: list[StepDefinition]
-    digest: str = "c0" * 32
+    legacy_digest: str = "c0" * 32
     hyperparameters: dict[str, HyperparameterDefinition] = field(default_factory=dict)
 
     def values(self) -> list[StepDefinition]:
@@ -92,7 +92,7 @@ class TableView:
         replaced = {step.name: step for step in changed}
         steps = [replaced.pop(step.name, step) for step in self.steps if step.name != without]
         at = 0 if after is None else 1 + [step.name for step in steps].index(after)
-        return replace(self, steps=[*steps[:at], *replaced.values(), *steps[at:]], digest="a1" * 32)
+        return replace(self, steps=[*steps[:at], *replaced.values(), *steps[at:]], legacy_digest="a1" * 32)
 
 
 def step(

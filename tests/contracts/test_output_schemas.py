@@ -15,6 +15,7 @@ import click
 import jsonschema_rs
 import pytest
 from jsonschema import Draft202012Validator
+from tests.running import CONFIGURATION, SUMS
 
 from stepwell import cli
 
@@ -47,6 +48,12 @@ FILES: Mapping[str, str] = {
     ),
     "registry.d/providers/echo.yaml": (
         "name: Echo\ndescription: Echoes.\nimplementation: echo\nsecrets: {key: env:ECHO_KEY}\n"
+    ),
+    "registry.d/pipelines/cleaning_twice.yaml": (
+        "name: CleaningTwice\ndescription: Clean, and clean again.\nparameters: {rows: null}\n"
+        "steps:\n  - {id: first, step: DataCleaning, config: {rows: '${rows}'}}\n"
+        "  - {id: second, step: 'bob:DataCleaning', depends_on: [first]}\n"
+        "  - {id: third, step: DataCleaning, depends_on: [first]}\n"
     ),
     "src/cleaning.py": 'class DataCleaningConfig:\n    step = "DataCleaning"\n',
     "old/step_names.py": (
@@ -93,10 +100,19 @@ ANSWERS: Mapping[str, tuple[str, Mapping[tuple[str, ...], int]]] = {
     "workspace show": ("output-workspace-show", {("alice",): 0}),
     "workspace check": ("output-workspace-check", {(): 0, ("bob",): 0}),
     "workspace compare": ("output-workspace-compare", {("bob", "alice"): 0}),
+    "pipeline list": ("output-pipeline-list", {(): 0, ("--workspace", "bob"): 0}),
+    "pipeline show": ("output-pipeline-show", {("CleaningTwice", "--set", "rows=3"): 0}),
+    "pipeline check": ("output-pipeline-check", {(): 0, ("CleaningTwice",): 0}),
+    "pipeline run": ("output-pipeline-run", {("CleaningTwice",): 1, ("Sums", "--made-up"): 0}),
+    "pipeline test": ("output-pipeline-test", {("Sums",): 0, ("Sums", "--components-from", "bob"): 0}),
+    "pipeline compare": ("output-pipeline-compare", {("Sums",): 0}),
+    "pipeline wire": ("output-pipeline-wire", {("CleaningTwice",): 0}),
     "workflow check": ("diagnostics", {("flow.yaml",): 0}),
     "workflow run": ("output-workflow-run", {("flow.yaml",): 1}),  # its step has no code
     "import": ("output-import", {("old/step_names.py", "--dry-run"): 0, ("old/step_names.py",): 0}),
 }
+BEFORE = {"pipeline compare": ("pipeline run Sums -q", "pipeline run Sums -q --no-cache")}
+"""Commands that make what another one tells of."""
 WITHOUT_VERSION = {"show"}  # its answer is the definition itself, as a file could say it
 STREAMS = {"watch": "tests/unit/test_cli_watch.py"}
 """Commands that answer until they are stopped, and the tests that hold their lines to their schema."""
@@ -163,8 +179,13 @@ def test_an_answer_is_as_its_schema_says(
     files = dict(FILES)
     if BROKEN in arguments:
         files[BROKEN], exit_code = "name: [\x1b[31m\n", 1
+    if command.startswith("pipeline"):
+        files |= {path: text for path, text in SUMS.items() if path != "stepwell.toml"}
+        files["stepwell.toml"] += CONFIGURATION
     root = project(files)
     commit(root)
+    for words in BEFORE.get(command, ()):
+        assert run_stepwell(*words.split(), cwd=root).exit_code == 0
     ran = run_stepwell(*command.split(), *arguments, "--format", "json", cwd=root)
     assert ran.exit_code == exit_code, ran.stderr
     described = schema(ANSWERS[command][0])

@@ -521,6 +521,22 @@ def test_the_project_may_lie_elsewhere(project: Project, run_pytest: Pytest, tmp
     assert "7 passed" in ran.stdout
 
 
+def test_the_project_that_one_stands_in_comes_before_that_of_the_root_folder(
+    project: Project, run_pytest: Pytest
+) -> None:
+    inner = {f"inner/{path}": text for path, text in GOOD.items()}
+    root = project(
+        {**inner, "pytest.ini": "[pytest]\n", "inner/stepwell.toml": "", "inner/src/deep/x.py": ""}
+    )
+    for folder in ("inner", "inner/src/deep"):
+        ran = run_pytest("stepwell", "-q", cwd=root / folder)
+        assert (ran.exit_code, "7 passed" in ran.stdout) == (0, True), ran.stdout + ran.stderr
+    one = run_pytest("stepwell::core::Scoring::builds", "-q", cwd=root / "inner")
+    assert (one.exit_code, "1 passed" in one.stdout) == (0, True)
+    above = run_pytest("stepwell", "-q", cwd=root)
+    assert (above.exit_code, "no tests ran" in above.stdout) == (5, True)
+
+
 def test_a_workspace_may_be_called_core(project: Project, run_pytest: Pytest) -> None:
     root = project({**GOOD, "workspaces/core/local/steps/own.yaml": "name: Own\ndescription: O.\n"})
     ran = run_pytest("stepwell", "--stepwell-workspace", "all", "--collect-only", "-q", cwd=root)

@@ -45,7 +45,8 @@ def test_a_new_workspace_passes_every_check_and_has_every_folder(
     root = project(CORE)
     made = run_stepwell("workspace", "new", "dana", "--template", template, cwd=root)
     assert (made.exit_code, made.stderr) == (0, "")
-    for command in (["check", "--fail-on", "warning"], ["workspace", "check", "dana"]):
+    aligned = ["check", "--alignment", "--fail-on", "warning", "--workspace", "dana"]
+    for command in (["check", "--fail-on", "warning"], ["workspace", "check", "dana"], aligned):
         assert run_stepwell(*command, cwd=root).exit_code == 0
     told = run_stepwell(
         "check", "--references", "--workspace", "dana", "--format", "concise", cwd=root
@@ -53,6 +54,12 @@ def test_a_new_workspace_passes_every_check_and_has_every_folder(
     assert "workspaces/dana" not in told
     checked = json.loads(run_stepwell("workspace", "check", "dana", "--format", "json", cwd=root).stdout)
     assert checked["workspaces"][0]["diagnostics"] == []
+    step = json.loads(run_stepwell("align", "--workspace", "dana", "--format", "json", cwd=root).stdout)
+    looked = {one["step"]: (one["script"], one["builder"]) for one in step["steps"]}
+    assert looked["DanaRowCount"] == (
+        "workspaces/dana/src/scripts/dana_row_count.py",
+        "workspaces/dana/src/builders/dana_row_count.py:8",
+    )
     assert [name for name in FOLDERS if not (root / "workspaces/dana" / name).is_dir()] == []
 
 

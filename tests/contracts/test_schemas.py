@@ -14,11 +14,12 @@ import pytest
 from jsonschema import Draft202012Validator
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-CONTRACTS = ("step", "hyperparameter", "provider", "workspace", "project")
+CONTRACTS = ("step", "hyperparameter", "provider", "pipeline", "workspace", "project")
 OVERRIDES = {
     "step-override": "step",
     "hyperparameter-override": "hyperparameter",
     "provider-override": "provider",
+    "pipeline-override": "pipeline",
 }
 SCHEMAS = {
     name: json.loads((REPOSITORY / "schemas" / f"{name}.schema.json").read_text(encoding="utf-8"))
@@ -33,6 +34,12 @@ WORKSPACE_ID = r"^[A-Za-z0-9][A-Za-z0-9_-]*$(?!\n)"
 WORKSPACE_ID_OR_EMPTY = r"^([A-Za-z0-9][A-Za-z0-9_-]*)?$(?!\n)"
 WORD = r"^[A-Za-z0-9_]+$(?!\n)"
 WORD_OR_EMPTY = r"^[A-Za-z0-9_]*$(?!\n)"
+STEP_ID = r"^[A-Za-z_][A-Za-z0-9_-]*$(?!\n)"
+STEP_WORD = r"^([A-Za-z0-9_-]*:)?[A-Za-z_][A-Za-z0-9_]*(:[A-Za-z0-9_-]*)?$(?!\n)"
+FED = (
+    r"^([A-Za-z_][A-Za-z0-9_-]*\.[^\u0000-\u0020\u007F-\u00A0\u2028\u2029]+"
+    r"|\$\{[A-Za-z_][A-Za-z0-9_]*\})$(?!\n)"
+)
 DATE = r"^[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$(?!\n)"
 
 PYTHON_FILE = (
@@ -52,6 +59,7 @@ IMPLEMENTATION = rf"^([a-z][a-z0-9_]*|{NAME}:{NAME}|{PYTHON_FILE[1:]}:{NAME})$(?
 REFERENCE = (
     r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:(?!(.*/)?\.\.(/|$))[^\u0000-\u001F\u007F-\u009F\u2028\u2029]+)$(?!\n)"
 )
+FILE_PATTERN = r"^[^/\u0000-\u0020\u007F-\u00A0\u2028\u2029]+$(?!\n)"
 
 PATTERNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     NAME_IN_A_FILE: (
@@ -61,6 +69,10 @@ PATTERNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     FILE_PERHAPS_A_NAME: (
         ("a.py", "a/b.py", "a/b.py:main"),
         (*NOT_INSIDE, "../a.py", "a", "a.py:", "a.txt", "a.py\n", ".py"),
+    ),
+    FILE_PATTERN: (
+        ("a.csv", "*.csv", "part-*", "é"),
+        ("", "a/b", "a b", "a\n", "a\u00a0"),
     ),
     NAME_IN_A_MODULE: (
         ("a:B", "a.b:C.d"),
@@ -135,6 +147,15 @@ PATTERNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     WORKSPACE_ID_OR_EMPTY: (("", "a", "all"), ("-a", "..", "a/b", "\u0663", "\n", "a\n")),
     WORD: (("a", "_", "1a"), ("", "a-b", "a b", "é", "\u0663", "a\n")),
     WORD_OR_EMPTY: (("", "XGBoost", "a_1"), ("a-b", " ", "é", "\u0663", "\n", "a\n")),
+    STEP_ID: (("a", "_a-1", "Load_training"), ("", "1a", "-a", "a.b", "a b", "a:b", "é", "a\n")),
+    STEP_WORD: (
+        ("A", "A:training", "alice:A", "9-a:A:b-c", ":A:b", "a:A:", "A:"),
+        ("", ":", "::", "a:b:c:d", "a:1b:c", "a b", "a:é", "A\n", ":A:b\n"),
+    ),
+    FED: (
+        ("a.b", "a-b.c.d", "a.é", "${a}", "${_b1}"),
+        ("", "a", "a.", ".b", "a.b c", "${}", "${1}", "${a} ", "$a", "a.b\n", "${a}\n", "1a.b"),
+    ),
     DATE: (
         ("2027-06-30", "1999-12-31"),
         (
@@ -276,7 +297,8 @@ def test_an_override_has_the_fields_of_what_it_patches_and_null_where_one_can_go
 ) -> None:
     def removable(field: dict[str, Any]) -> dict[str, Any]:
         field = {key: value for key, value in field.items() if key != "default"}
-        field["type"] = [field["type"], "null"]
+        if "type" in field:  # what has none may hold anything, null too
+            field["type"] = [field["type"], "null"]
         if "enum" in field:
             field["enum"] = [*field["enum"], None]
         if "properties" in field:

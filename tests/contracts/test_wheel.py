@@ -103,7 +103,13 @@ def test_it_carries_what_the_package_reads_and_nothing_else(wheel: Path, source:
     assert {"step", "hyperparameter", "workspace", "project"} <= {
         name.removeprefix("stepwell/schemas/").removesuffix(".schema.json") for name in schemas
     }
-    assert {name for name in names if ".dist-info/" not in name} == package | set(schemas)
+    shipped = {
+        f"stepwell/shipped/{path.relative_to(source).as_posix()}"
+        for folder in ("registry.d", "scripts", "workspaces", "stepwell.toml")
+        for path in (source / folder, *(source / folder).rglob("*"))
+        if path.is_file()
+    }
+    assert {name for name in names if ".dist-info/" not in name} == package | set(schemas) | shipped
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 
 
@@ -122,6 +128,15 @@ def test_a_new_project_is_made_checked_and_frozen(stepwell: Path, run: Run, tmp_
 def test_the_schemas_come_from_the_wheel(stepwell: Path, source: Path, run: Run, tmp_path: Path) -> None:
     printed = json.loads(run(stepwell, "schema", "step", cwd=tmp_path))
     assert printed == json.loads((source / "schemas" / "step.schema.json").read_bytes())
+
+
+def test_the_catalog_comes_from_the_wheel(stepwell: Path, run: Run, tmp_path: Path) -> None:
+    run(stepwell, "init", "shop", cwd=tmp_path)
+    shop = tmp_path / "shop"
+    run(stepwell, "pipeline", "new", "Train", "--from", "XGBoostEndToEnd", cwd=shop)
+    run(stepwell, "check", cwd=shop)
+    exported = run(stepwell, "pipeline", "export", "Train", "--to", "sagemaker", cwd=shop)
+    assert [step["Name"] for step in json.loads(exported)["Steps"]][-1] == "package"
 
 
 def test_its_version_is_the_wheel_s(stepwell: Path, wheel: Path, run: Run, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepwell.documents import freeze, thaw
-from stepwell.merge import merge_patch
+from stepwell.patching import merge_patch
 
 # RFC 7396, appendix A: original, patch, result.
 APPENDIX_A: list[tuple[Any, Any, Any]] = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import runpy
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,6 +86,25 @@ def test_a_variable_of_a_mapping_that_main_is_given_is_seen(project: Project) ->
     assert ids(project({STEP: INTERFACE, SCRIPT: text})) == ["undeclared-environment"]
 
 
+def test_the_entry_point_says_which_script_is_meant(project: Project) -> None:
+    other = f"{INTERFACE.replace('scoring.py', 'batch/other.py')}"
+    root = project(
+        {STEP: other, SCRIPT: script('os.environ["A"]'), "src/scripts/batch/other.py": script("1")}
+    )
+    assert ids(root) == []
+    (root / STEP).write_text(f"{other}components: {{script: src/scripts/scoring.py}}\n", encoding="utf-8")
+    assert [one[:3] for one in found(root)] == [
+        (
+            "missing-entry-point",
+            5,
+            (
+                "the entry point `batch/other.py` of `Scoring` is not there: `components.script` declares "
+                "src/scripts/scoring.py"
+            ),
+        )
+    ]
+
+
 @pytest.mark.parametrize("name", ["SM_MODEL", "AWS_REGION", "PATH"])
 def test_what_the_platform_sets_needs_no_declaration(project: Project, name: str) -> None:
     assert ids(project({STEP: INTERFACE, SCRIPT: script(f'os.environ["{name}"]')})) == []
@@ -126,6 +146,92 @@ def test_flags_with_dashes_and_underscores_are_one(project: Project) -> None:
     text = script('argparse.ArgumentParser().add_argument("-j", "--job-type")', "import argparse\n")
     assert ids(project({STEP: step, SCRIPT: text})) == []
     assert ids(project({STEP: step, SCRIPT: script("pass")})) == ["missing-argument"]
+
+
+@pytest.mark.parametrize(
+    ("before", "body"),
+    [
+        ("import sys\n", "print(sys.argv[1])"),
+        ("from sys import argv as words\n", "print(words)"),
+        ("from common import make_parser\n", "asked = make_parser().parse_args()"),
+        ("from common import parser\n", "asked = parser.parse_args()"),
+        (
+            "import argparse\nfrom common import more\n",
+            "argparse.ArgumentParser(parents=[more]).parse_args()",
+        ),
+        (
+            "import argparse\nfrom common import add\nparser = argparse.ArgumentParser()\n",
+            "add(parser)\n    parser.parse_args()",
+        ),
+        ("import typer\n", "typer.run(print)"),
+    ],
+    ids=[
+        "sys.argv",
+        "argv",
+        "parser made elsewhere",
+        "parser from elsewhere",
+        "parents",
+        "handed on",
+        "typer",
+    ],
+)
+def test_where_arguments_are_taken_by_other_code_none_is_called_missing(
+    project: Project, before: str, body: str
+) -> None:
+    step = f"{INTERFACE}  arguments: {{job_type: {{required: true}}}}\n"
+    assert ids(project({STEP: step, SCRIPT: script(body, before)})) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "body"),
+    [
+        ("import argparse\n", "argparse.ArgumentParser().parse_args()"),
+        (
+            "import argparse, sys\n",
+            "p = argparse.ArgumentParser()\n    p.add_argument('--x_y')\n    p.parse_args(sys.argv[1:])",
+        ),
+        (
+            "import argparse\ndef add(parser):\n    parser.add_argument('--x_y')\n",
+            "p = argparse.ArgumentParser()\n    add(p)\n    p.parse_args()",
+        ),
+    ],
+    ids=["none", "sys.argv parsed here", "handed to a function here"],
+)
+def test_where_all_arguments_are_seen_one_is_called_missing(project: Project, before: str, body: str) -> None:
+    step = f"{INTERFACE}  arguments: {{job_type: {{}}, x_y: {{}}}}\n"
+    assert "missing-argument" in ids(project({STEP: step, SCRIPT: script(body, before)}))
+
+
+@pytest.mark.parametrize(
+    ("before", "body"),
+    [
+        ("import os\n", "print(dict(os.environ))"),
+        ("import os\n", "print({**os.environ})"),
+        ("import os\n", "print([name for name in os.environ])"),
+        ("from os import environ\n", "print(environ.copy())"),
+        ("import os\nALL = os.environ\n", "print(ALL)"),
+        ("from pydantic_settings import BaseSettings\n", "print(BaseSettings())"),
+    ],
+)
+def test_where_the_whole_environment_is_read_no_variable_is_called_unused(
+    project: Project, before: str, body: str
+) -> None:
+    step = f"{INTERFACE}  env: {{required: [LABEL]}}\n"
+    assert ids(project({STEP: step, SCRIPT: script(body, before)})) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "body"),
+    [
+        ("import os\n", 'os.environ["X"] = "1"'),
+        ("import os\n", 'os.environ.update({"X": "1"})'),
+        ("import os\nALL = os.environ\n", 'ALL["X"] = "1"'),
+        ("import os\ndef run(env):\n    env['PATH']\n", "run(os.environ)"),
+    ],
+)
+def test_where_all_variables_are_seen_one_is_called_unused(project: Project, before: str, body: str) -> None:
+    step = f"{INTERFACE}  env: {{required: [LABEL]}}\n"
+    assert ids(project({STEP: step, SCRIPT: script(body, before)})) == ["unused-environment"]
 
 
 def test_click_options_are_arguments(project: Project) -> None:
@@ -185,6 +291,114 @@ def test_a_base_out_of_sight_makes_nothing_missing(project: Project) -> None:
     assert ids(project({"stepwell.toml": toml, STEP: HEAD, "src/scoring.py": text})) == []
 
 
+CODE = """\
+{before}
+
+{decorator}
+class ScoringConfig{base}:
+    known: int = 1
+    {held}
+
+
+class Above:
+    def __init__(self, config):
+        self.config = config
+
+    def above(self):
+        return self.config.known
+
+
+class ScoringStepBuilder(Above):
+    {reads}
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        ({"reads": "def go(self): return self.config.lost"}, ["lost"]),
+        ({"reads": "def go(self, config): return config.lost"}, ["lost"]),
+        ({"reads": "def go(self):\n        short = self.config\n        return short.lost"}, ["lost"]),
+        ({"reads": "def go(self):\n        it = self.config\n        it = {}\n        return it.keys"}, []),
+        ({"reads": "def go(self): return hasattr(self.config, 'lost') and self.config.lost"}, []),
+        ({"reads": "def go(self): return getattr(self.config, 'lost', 1)"}, []),
+        (
+            {"reads": "def go(self):\n        try: self.config.lost\n        except AttributeError: pass"},
+            [],
+        ),
+        (
+            {"reads": "def go(self):\n        try: self.config.lost\n        except KeyError: pass"},
+            ["lost"],
+        ),
+        ({"reads": "def go(self): return self.config.__dict__, self.config.__class__"}, []),
+        ({"held": "def __init__(self, **given): self.__dict__.update(given)"}, []),
+        ({"held": "def __init__(self, given): setattr(self, given, 1)"}, []),
+        ({"decorator": "@made_elsewhere", "before": "from there import made_elsewhere"}, []),
+        ({"decorator": "@dataclass(frozen=True)", "before": "from dataclasses import dataclass"}, ["lost"]),
+        ({"held": "__slots__ = ('lost', 'b')"}, []),
+        ({"held": "__slots__ = ('a', 'b')"}, ["lost"]),
+        (
+            {
+                "before": "from typing import NamedTuple",
+                "base": "(NamedTuple)",
+                "reads": "def go(self): return self.config._asdict(), self.config.lost",
+            },
+            ["lost"],
+        ),
+        (
+            {
+                "before": "from pydantic import BaseModel",
+                "base": "(BaseModel)",
+                "reads": "def go(self): return self.config.model_post_init, self.config.lost",
+            },
+            ["lost"],
+        ),
+    ],
+)
+def test_only_an_attribute_that_is_read_and_never_there_is_missing(
+    project: Project, said: dict[str, str], read: list[str]
+) -> None:
+    plain = {"before": "", "decorator": "", "base": "", "held": "", "reads": "def go(self): self.config.lost"}
+    root = project({STEP: HEAD, "src/scoring.py": CODE.format(**{**plain, **said})})
+    told = found(root)
+    assert [one[0] for one in told] == ["missing-config-attribute"] * len(read)
+    assert all(f"reads `{name}` from" in one[2] for name, one in zip(read, told, strict=True))
+
+
+def test_what_an_inherited_method_reads_counts_unless_it_is_overridden(project: Project) -> None:
+    above = "class Above:\n    def above(self):\n        return self.config.of_above\n"
+    builder = "from above import Above\n\nclass ScoringConfig: ...\n\nclass ScoringStepBuilder(Above):\n"
+    root = project({STEP: HEAD, "src/above.py": above, "src/scoring.py": f"{builder}    ...\n"})
+    assert [(one[0], one[3]) for one in found(root)] == [
+        ("missing-config-attribute", ("src/above.py:3:16", "src/scoring.py:3:7"))
+    ]
+    (root / "src/scoring.py").write_text(f"{builder}    def above(self): ...\n", encoding="utf-8")
+    assert ids(root) == []
+
+
+def test_a_builder_without_the_declared_base_is_told_once_by_both_checks(
+    project: Project, run_stepwell: RunStepwell
+) -> None:
+    code = "class Base: ...\nclass ScoringConfig: ...\nclass ScoringStepBuilder: ...\n"
+    asked = '[references]\nbuilder_base = "Base"\n'
+    root = project({"stepwell.toml": asked, STEP: HEAD, "src/scoring.py": code})
+    said = "the builder `ScoringStepBuilder`, by convention that of `Scoring`, does not derive from `Base`"
+    assert [one[:3] for one in found(root)] == [("builder-base", 1, said)]
+    both = run_stepwell("check", "--references", "--alignment", "--format", "concise", cwd=root)
+    assert both.stdout == f"registry.d/steps/scoring.yaml:1:7: error[builder-base] {said}\n"
+    (root / STEP).write_text(
+        f"{HEAD}components:\n  # stepwell: ignore[builder-base] it is a double\n"
+        "  builder: src/scoring.py:ScoringStepBuilder\n",
+        encoding="utf-8",
+    )
+    for options in (("--references",), ("--alignment",), ("--references", "--alignment")):
+        assert run_stepwell("check", *options, "--format", "concise", cwd=root).stdout == ""
+    external = f'{asked}external = ["*StepBuilder"]\n'
+    (root / "stepwell.toml").write_text(external, encoding="utf-8")
+    (root / STEP).write_text(HEAD, encoding="utf-8")
+    assert ids(root) == []
+
+
 def test_methods_are_asked_for_by_type(project: Project) -> None:
     toml = "[alignment.builder_methods]\nall = ['create_step']\nProcessing = ['make_processor']\nTraining = ['fit']\n"  # noqa: E501
     text = "class ScoringConfig:\n    pass\n\n\nclass ScoringStepBuilder:\n    def create_step(self): ...\n"
@@ -239,7 +453,63 @@ def test_the_page_shows_hostile_texts_as_texts(project: Project, run_stepwell: R
     assert (ran.exit_code, ran.stdout, ran.stderr) == (1, "", "wrote out/report.html\n")
     page = (root / "out/report.html").read_text(encoding="utf-8")
     assert "<script" not in page
-    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "<code>&lt;script&gt;alert(1)&lt;/script&gt;</code>" in page
+
+
+class Page(HTMLParser):
+    """What a page links to and holds, and the tags that nobody closed."""
+
+    VOID = frozenset({"meta", "br"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.links: set[str] = set()
+        self.ids: list[str] = []
+        self.cells: list[list[str]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        said = dict(attrs)
+        self.links |= {str(said["href"])} if "href" in said else set()
+        self.ids += [str(said["id"])] if "id" in said else []
+        self.cells += [[]] if tag == "tr" else []
+        if tag in ("th", "td"):
+            self.cells[-1].append("")
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "th" in self.open or "td" in self.open:
+            self.cells[-1][-1] += data
+
+
+def test_the_page_says_in_words_how_each_step_stands(project: Project, run_stepwell: RunStepwell) -> None:
+    code = "class ScoringConfig: ...\nclass ScoringStepBuilder:\n    def go(self): self.config.lost\n"
+    files = {
+        STEP: HEAD,
+        "src/scoring.py": code,
+        "registry.d/steps/plain.yaml": "name: Plain\ndescription: Nothing.\n",
+        "workspaces/alice/local/steps/mine.yaml": "name: Mine\ndescription: Mine.\ninterface:\n"
+        "  node_type: internal\n  inputs: {A: {}, B: {compatible_sources: [No, Nor]}}\n",
+    }
+    root = project(files)
+    text = run_stepwell("align", "--format", "html", cwd=root).stdout
+    page = Page(text)
+    assert page.open == []
+    assert page.cells[1:3] == [["core", "2", "1 (50 %)"], ["alice", "1", "0 (0 %)"]]
+    assert page.cells[4:] == [
+        ["Plain", "core", "nothing to hold it against", "none", "none", "none", "none", "none"],
+        ["Scoring", "core", "not aligned", "none", "none", "none", "1 error", "none"],
+        ["Mine", "alice", "not aligned", "none", "1 warning", "1 error, 2 warnings", "none", "none"],
+    ]
+    assert sorted(page.links) == sorted(f"#{one}" for one in page.ids) == ["#-Scoring", "#alice-Mine"]
+    assert "<p>1 of 3 steps is aligned: 2 errors, 3 warnings.</p>" in text
+    fewer = Page(run_stepwell("align", "--level", "2", "--format", "html", cwd=root).stdout)
+    assert fewer.cells[3] == ["Step", "View", "Result", "Level 2", "Script"]
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,8 @@ MEASURED = (
     ("`executor.run` of a function that does nothing", "", "at most 50 µs"),
     ("`executor.arun` of a coroutine that does nothing", "", "at most 100 µs"),
     ("1,000 coroutines at once, no thread each", "", ""),
+    ("check and order of a pipeline of 200 steps, CPU", "networkx", "at most 1x"),
+    ("wiring of 20 steps, CPU", "", "at most 1 s"),
     ("save to visible, 6 edits, none missed, p50", "", "at most 60 ms"),
     ("save to visible, 6 edits, none missed, p99", "", "at most 150 ms"),
     ("save to visible, 6 edits, none missed, longest", "", ""),

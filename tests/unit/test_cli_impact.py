@@ -175,3 +175,28 @@ def test_hostile_python_stops_nothing(project: Project, run_stepwell: RunStepwel
         assert any(line.startswith(f"src/{path}.py:1:{column} in a file") for line in squeezed(ran.stdout)), (
             path
         )
+
+
+def test_pipelines_that_name_a_step_are_places(project: Project, run_stepwell: RunStepwell) -> None:
+    nightly = (
+        "name: Nightly\ndescription: Every night.\nsteps:\n  - {id: a, step: Scoring}\n"
+        "  - {id: b, step: 'alice:Scoring:testing'}\n  - {id: c, step: Rating}\n"
+    )
+    root = project(
+        {
+            "registry.d/steps/scoring.yaml": "name: Scoring\ndescription: Score a batch.\n",
+            "registry.d/steps/rating.yaml": "name: Rating\ndescription: Rate a batch.\n",
+            "registry.d/pipelines/nightly.yaml": nightly,
+            "workspaces/alice/workspace.yaml": "description: Mine.\n",
+        }
+    )
+    places = json.loads(run_stepwell("impact", "Scoring", "--format", "json", cwd=root).stdout)["places"]
+    path = "registry.d/pipelines/nightly.yaml"
+    assert [one for one in map(_short, places) if one[1] == path] == [
+        ("step `a` of the pipeline `Nightly`", path, 4),
+        ("step `b` of the pipeline `Nightly`", path, 5),
+    ]
+
+
+def _short(place: dict[str, Any]) -> tuple[str, str, int]:
+    return place["what"], place["file"], place["line"]

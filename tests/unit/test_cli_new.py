@@ -102,6 +102,31 @@ def test_a_workspace_gets_it_in_its_local_layer_alone(project: Project, run_step
     assert dict(made.extensions["x-owner"]) == {"team": "fraud"}
 
 
+def test_a_field_of_any_depth_is_stated_and_left_out(project: Project, run_stepwell: RunStepwell) -> None:
+    root = project({"registry.d/steps/plain.yaml": "name: Plain\ndescription: Plain.\n"})
+    said = ["interface.inputs.DATA.compatible_sources=A,B", "interface.env.optional.SIZE=5"]
+    said += ["interface.arguments.rows.required=true", "interface.outputs.x.path=/opt/ml/x"]
+    ran = run_stepwell("new", "Deep", *(word for one in said for word in ("--set", one)), cwd=root)
+    assert (ran.exit_code, ran.stderr) == (0, "")
+    assert stepwell.open(root).view()["Deep"].interface == {
+        "inputs": {"DATA": {"compatible_sources": ("A", "B")}},
+        "outputs": {"x": {"path": "/opt/ml/x"}},
+        "arguments": {"rows": {"required": True}},
+        "env": {"optional": {"SIZE": "5"}},
+    }
+    left = [
+        "interface.inputs.DATA.compatible_sources=",
+        "interface.env=",
+        "interface.arguments.rows.required=",
+    ]
+    left += ["interface.outputs.y.path="]
+    ran = run_stepwell(
+        "new", "Less", "--like", "Deep", *(word for one in left for word in ("--set", one)), cwd=root
+    )
+    assert (ran.exit_code, ran.stderr) == (0, "")
+    assert stepwell.open(root).view()["Less"].interface == {"outputs": {"x": {"path": "/opt/ml/x"}}}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -125,6 +150,10 @@ def test_a_workspace_gets_it_in_its_local_layer_alone(project: Project, run_step
         ),
         ("Scoring --set framwork=x", "a step has no field `framwork` (did you mean `framework`?)"),
         ("Scoring --set deprecated.sinse=1", "`deprecated` has no field `sinse` (did you mean `since`?)"),
+        (
+            "Scoring --set interface.inputs.DATA.pth=x",
+            "`interface.inputs.DATA` has no field `pth` (did you mean `path`?)",
+        ),
         (
             "Scoring --set framework",
             "`framework` says no value: write `framework=...`, or `framework=` to leave the field out",

@@ -127,6 +127,13 @@ def watching(project: Any, environment: Mapping[str, str]) -> Any:
     return start
 
 
+def save(file: Path, text: str) -> None:
+    """Write a file so that no reader sees half of it, however long this process is kept from running."""
+    new = file.with_name(f".{file.name}.new")
+    new.write_text(text)
+    new.replace(file)
+
+
 def plain(text: str) -> str:
     return DURATION.sub("in 0 ms", TIME.sub("", text))
 
@@ -135,11 +142,11 @@ def test_a_calm_line_for_each_edit_and_the_whole_finding_for_a_refusal(watching:
     with watching() as running:
         assert TIME.match(running.told("Ctrl-C ends it"))
         file = running.root / CORE
-        file.write_text(GOOD.replace("one", "two"))
+        save(file, GOOD.replace("one", "two"))
         running.told("changed DataCleaning")
-        file.write_text(GOOD + "priorty: 1\n")
+        save(file, GOOD + "priorty: 1\n")
         running.told("= overrides")
-        file.write_text(GOOD)
+        save(file, GOOD)
         running.told("mended")
         (running.root / OWN).unlink()
         running.told("for alice")
@@ -150,7 +157,7 @@ def test_a_calm_line_for_each_edit_and_the_whole_finding_for_a_refusal(watching:
 def test_one_workspace_alone(watching: Any) -> None:
     with watching("--workspace", "bob") as running:
         running.told("watching 2 steps of workspace bob: no findings")
-        (running.root / OWN).write_text("name: DataCleaning\npriority: 6\n")
+        save(running.root / OWN, "name: DataCleaning\npriority: 6\n")
         (running.root / "workspaces/bob/local/steps/own_step.yaml").unlink()
         running.told("removed OwnStep in ")
         _, out, _ = running.stop()
@@ -164,9 +171,9 @@ def test_json_is_one_object_a_line_as_its_schema_says(watching: Any) -> None:
     with watching("--format", "json", "--freeze", "--poll", "0.05") as running:
         running.told('"start"')
         running.told("alice.py")
-        (running.root / CORE).write_text(GOOD.replace("one", "two"))
+        save(running.root / CORE, GOOD.replace("one", "two"))
         running.told('"reload"')
-        (running.root / CORE).write_text("name: [\n")
+        save(running.root / CORE, "name: [\n")
         running.told('"refusal"')
         code, out, err = running.stop()
     told = [json.loads(line) for line in out.splitlines()]
@@ -195,7 +202,7 @@ def test_frozen_modules_are_rewritten_when_their_view_changed(watching: Any) -> 
         running.told("wrote names.py")
         running.told("wrote alice.py")
         before = {name: os.stat(running.root / name) for name in ("names.py", "alice.py")}
-        (running.root / OWN).write_text("name: DataCleaning\ndescription: hers\n")
+        save(running.root / OWN, "name: DataCleaning\ndescription: hers\n")
         running.told("for alice: changed DataCleaning (description, priority)")
         end = time.monotonic() + PATIENCE
         while "hers" not in (running.root / "alice.py").read_text():
@@ -208,8 +215,8 @@ def test_frozen_modules_are_rewritten_when_their_view_changed(watching: Any) -> 
 def test_what_cannot_be_frozen_is_told_and_the_watch_goes_on(watching: Any) -> None:
     with watching("--freeze") as running:
         running.told("wrote alice.py")
-        (running.root / "names.py").write_text("# mine\n")
-        (running.root / CORE).write_text(GOOD.replace("one", "two"))
+        save(running.root / "names.py", "# mine\n")
+        save(running.root / CORE, GOOD.replace("one", "two"))
         running.told("changed DataCleaning")
         end = time.monotonic() + PATIENCE
         while "two" not in (running.root / "alice.py").read_text():
@@ -234,7 +241,7 @@ def test_the_reader_of_the_output_goes_away(environment: Mapping[str, str], proj
     assert process.stdout is not None
     process.stdout.readline()
     process.stdout.close()
-    (root / CORE).write_text(GOOD.replace("one", "two"))
+    save(root / CORE, GOOD.replace("one", "two"))
     assert process.wait(PATIENCE) == 141
 
 
@@ -253,7 +260,7 @@ def test_in_a_terminal_ctrl_c_leaves_no_trace_of_itself(project: Any, environmen
     )
     os.close(theirs)
     screen = read_until(ours, "Ctrl-C ends it")
-    (root / CORE).write_text("name: [\n")
+    save(root / CORE, "name: [\n")
     screen += read_until(ours, "not valid YAML")
     os.write(ours, b"\x03")
     screen += read_until(ours, "stopped watching")

@@ -297,6 +297,17 @@ def test_an_interrupt_leaves_nothing(project: Project, environment: Mapping[str,
     assert state(root) == before
 
 
+def test_a_process_that_is_asked_to_end_leaves_nothing(
+    project: Project, environment: Mapping[str, str]
+) -> None:
+    root = project(FILES)
+    before = state(root)
+    ended = AT_THE_FOURTH.format("OSError()").replace("raise OSError()", "os.kill(os.getpid(), 15)")
+    ran = in_process(environment, root, ended, "workspace", "new", "dana")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (143, "", "")
+    assert state(root) == before
+
+
 def test_whoever_takes_the_place_meanwhile_keeps_it(project: Project, environment: Mapping[str, str]) -> None:
     root = project(FILES)
     taken = (
@@ -418,9 +429,12 @@ def test_templates_lie_inside_the_project(project: Project, run_stepwell: RunSte
 def test_a_copy_is_the_same_but_for_whose_it_is(project: Project, run_stepwell: RunStepwell) -> None:
     root = project({**FILES, "workspaces/alice/src/data.bin": b"\x00\xff", "workspaces/alice/.hidden": "x"})
     (root / "workspaces/alice/link").symlink_to("README.md")
+    (root / "workspaces/alice/notes.md").write_text("of alice\n", encoding="utf-8")
     ran = run_stepwell("workspace", "new", "dana", "--copy-from", "alice", cwd=root)
     assert ran.exit_code == 0
-    assert ran.stderr == "left out workspaces/alice/link: it is a link\n"
+    assert ran.stderr == (
+        "left out workspaces/alice/link: it is a link\nworkspaces/dana/notes.md still speaks of alice\n"
+    )
     there = state(root / "workspaces/dana")
     assert there["workspace.yaml"] == b"developer_id: dana\nversion: 1.0.0\npreferred_frameworks: [numpy]\n"
     assert there["src/data.bin"] == b"\x00\xff"
@@ -604,6 +618,21 @@ def test_an_unknown_workspace_is_told_with_the_nearest(
             6,
             "`workspaces.bob.src.builders` is code of workspace bob",
         ),
+        (
+            "rows = open('workspaces/bob/rows.csv').read()\n",
+            1,
+            13,
+            "this opens `workspaces/bob/rows.csv` of workspace bob",
+        ),
+        (
+            (
+                "from pathlib import Path\nROWS = Path(__file__).parents[3] / 'bob'\n"
+                "for one in (ROWS / 'rows').glob('*.csv'): print(one)\n"
+            ),
+            3,
+            13,
+            "this opens `workspaces/bob/rows` of workspace bob",
+        ),
         ("from workspaces import bob\n", 1, 6, "`workspaces.bob` is code of workspace bob"),
         ("import bob.src.builders.deep\n", 1, 8, "`bob.src.builders.deep` is code of workspace bob"),
         (
@@ -690,6 +719,7 @@ def test_code_that_leads_into_another_workspace_is_an_error_where_it_stands(
         "import workspaces.alice.src.configs\nfrom pipeline.base import Base\n",
         "import sys\nfrom pathlib import Path\nsys.path.insert(0, str(Path(__file__).parents[1]))\n",
         "import sys\nsys.path.append('/opt/ml/code')\nsys.path.append(input())\nsys.path[:] = []\n",
+        "import sys\nopen('rows.csv')\nopen('/opt/ml/x', 'w')\nopen(sys.argv[1])\nsys.stdin.open()\n",
         "# import workspaces.bob\n'''sys.path.append('workspaces/bob')'''\n",
         "import sys\na = a + a\nsys.path.append(a)\n",
         "def broken(:\n  sys.path.append('workspaces/bob')\n",

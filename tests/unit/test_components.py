@@ -262,6 +262,18 @@ def test_a_file_that_cannot_be_parsed_hides_no_other(project: Project) -> None:
     assert parts(root)["builder"] == ("found", "src/builders/scoring.py:3", "ScoringStepBuilder")
 
 
+def test_what_is_missing_may_be_in_a_file_that_cannot_be_read(project: Project) -> None:
+    root = project({"registry.d/steps/scoring.yaml": STEP, "src/a.py": "class :\n"})
+    to_do = "define it, or declare where it is: `components: {builder: path/to/file.py:Name}`; "
+    unknown = "so what may be defined there is not known"
+    assert stepwell.open(root).view(None).components("Scoring")["builder"].help == (
+        f"{to_do}src/a.py cannot be read, {unknown}"
+    )
+    (root / "src/b.py").write_text("def")
+    with pytest.raises(stepwell.ComponentError, match=r"src/a\.py and 1 more cannot be read, so what may be"):
+        stepwell.open(root).view(None).load("Scoring", "builder")
+
+
 def test_an_unknown_step_is_told_with_what_was_meant(project: Project) -> None:
     with pytest.raises(stepwell.UnknownStep, match="did you mean `Scoring`"):
         stepwell.open(project(FILES)).view(None).components("Scorng")

@@ -773,3 +773,66 @@ def test_a_schema_too_deep_to_compare_raises_nothing(tmp_path: Path) -> None:
     files = ({"schemas/step.schema.json": text} for text in (deep, deeper))
     (found,) = effects(tmp_path, *files)
     assert found.startswith("risky editors schema-stricter:schemas/step.schema.json")
+
+
+BROKEN = "breaking pipelines pipeline-broken:Nightly#"
+PIPELINE = {
+    "registry.d/pipelines/nightly.yaml": (
+        "name: Nightly\ndescription: Every night.\nsteps:\n  - {id: score, step: Scoring}\n"
+        "  - {id: rate, step: Rating, inputs: {data: score.scores}}\n"
+    )
+}
+GIVES = "interface: {outputs: {scores: {type: processing_output}}}"
+
+
+@pytest.mark.parametrize(
+    ("what", "new", "expected"),
+    [
+        (
+            "a step is gone",
+            {**core("Rating"), **PIPELINE},
+            (
+                BROKEN + "unknown-step [nightly.yaml:1 > nightly.yaml:4] the "
+                "pipeline `Nightly`: there is no step `Scoring` in the core"
+            ),
+        ),
+        (
+            "an output has another name",
+            {**core("Scoring", GIVES.replace("scores", "points")), **core("Rating"), **PIPELINE},
+            (
+                BROKEN + "unknown-output [nightly.yaml:1 > nightly.yaml:5] the "
+                "pipeline `Nightly`: `score` has no output `scores`: the step `Scoring` gives none of that "
+                "name"
+            ),
+        ),
+        (
+            "a step asks for more",
+            {
+                **core("Scoring", GIVES),
+                **core(
+                    "Rating",
+                    "interface:\n  inputs:\n    data: {}\n    more: {compatible_sources: [Scoring]}",
+                ),
+                **PIPELINE,
+            },
+            (
+                BROKEN + "missing-input [nightly.yaml:1 > nightly.yaml:5] the "
+                "pipeline `Nightly`: nothing feeds the required input `more` of `rate`"
+            ),
+        ),
+        (
+            "the pipeline is gone",
+            {**core("Scoring", GIVES), **core("Rating")},
+            (
+                "breaking pipelines pipeline-gone:Nightly [nightly.yaml:1 > -] the pipeline `Nightly` is "
+                "gone, so whoever runs or extends it by that name fails"
+            ),
+        ),
+    ],
+)
+def test_a_change_tells_which_pipeline_it_breaks(
+    what: str, new: Mapping[str, str], expected: str, tmp_path: Path
+) -> None:
+    old = {**core("Scoring", GIVES), **core("Rating"), **PIPELINE}
+    assert expected in effects(tmp_path, old, new), what
+    assert effects(tmp_path / "same", old, old) == []

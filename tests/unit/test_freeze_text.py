@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @dataclass
 class OneView:
     steps: list[StepDefinition]
-    digest: str = "ab12"
+    legacy_digest: str = "ab12"
     hyperparameters: dict[str, HyperparameterDefinition] = field(default_factory=dict)
 
     def values(self) -> list[StepDefinition]:
@@ -107,10 +107,12 @@ def test_the_first_lines_tell_where_the_file_comes_from() -> None:
 
 
 def test_the_same_views_give_the_same_text_and_every_view_counts_in_the_digest() -> None:
-    core, alice = OneView([step("A")]), OneView([step("A"), step("B")], digest="cd34")
+    core, alice = OneView([step("A")]), OneView([step("A"), step("B")], legacy_digest="cd34")
     text = frozen(core, {"alice": alice})
-    assert frozen(OneView([step("A")]), {"alice": OneView([step("A"), step("B")], digest="cd34")}) == text
-    other = frozen(core, {"alice": OneView([step("A"), step("B")], digest="ef56")})
+    assert (
+        frozen(OneView([step("A")]), {"alice": OneView([step("A"), step("B")], legacy_digest="cd34")}) == text
+    )
+    other = frozen(core, {"alice": OneView([step("A"), step("B")], legacy_digest="ef56")})
     differing = [
         (one, two) for one, two in zip(text.splitlines(), other.splitlines(), strict=True) if one != two
     ]

@@ -20,6 +20,7 @@ import pytest
 
 from stepwell.errors import ComponentError, StepwellError, UnknownWorkspace
 from stepwell.isolated import World, Worlds
+from stepwell.isolated.finding import Finder
 
 Project = Callable[[Mapping[str, "str | bytes"]], Path]
 Open = Callable[[Mapping[str, "str | bytes"]], "Opened"]
@@ -836,7 +837,7 @@ def test_one_finder_serves_all_projects(opened: Open) -> None:
     before = len(sys.meta_path)
     opened(alice({"a.py": ""})).load("a.py")
     assert len(sys.meta_path) == before
-    assert sum(type(one).__module__.startswith("stepwell.") for one in sys.meta_path) == 1
+    assert sum(isinstance(one, Finder) for one in sys.meta_path) == 1
 
 
 def test_stepwell_itself_is_never_loaded_twice(opened: Open) -> None:

@@ -376,7 +376,7 @@ STEPS = ["Base", "XGBoostTraining", "XGBoostModelEval", "TabularPreprocessing", 
 
 def frozen_look_up() -> Callable[[str], str]:
     class View:
-        digest = "00"
+        legacy_digest = "00"
         hyperparameters: Mapping[str, Any] = {}
 
         def values(self) -> list[Any]:

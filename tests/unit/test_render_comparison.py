@@ -223,7 +223,7 @@ def test_importing_the_package_imports_no_form() -> None:
     ("comparison", "told"),
     [
         (EMPTY, "no differences"),
-        (replace(EMPTY, old_diagnostics=ERRORS), "no differences; 5 errors left something out"),
+        (replace(EMPTY, old_diagnostics=ERRORS), "no differences; 5 errors in the files"),
         (replace(EMPTY, effects=EFFECTS[2:3]), "risky: 1 risky"),
         (replace(EMPTY, effects=EFFECTS[:1]), "safe: 1 accepted"),
         (
@@ -239,7 +239,7 @@ def test_importing_the_package_imports_no_form() -> None:
             FULL,
             (
                 "breaking: 1 breaking, 1 risky, 12 safe, 1 accepted; 3 steps and 1 hyperparameter class "
-                "changed in the core, 3 workspaces differ; 6 errors left something out"
+                "changed in the core, 3 workspaces differ; 6 errors in the files"
             ),
         ),
     ],

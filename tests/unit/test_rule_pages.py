@@ -12,6 +12,8 @@ import pytest
 
 import stepwell
 from stepwell.alignment import align, every_finding
+from stepwell.graph import link
+from stepwell.pipeline_checking import findings_in
 from stepwell.references import check_references, source_folders
 from stepwell.rules import FIXED_PAGES, RULES, page_of
 from stepwell.sources import index_sources
@@ -56,6 +58,7 @@ TOLD_BY_AN_IMPORT = {
     "invalid-python",
     "kept-as-own",
     "not-a-row",
+    "not-carried",
     "not-literal",
     "not-proved",
     "nothing-to-import",
@@ -76,10 +79,13 @@ TOLD_OF_A_WORKFLOW = {
     "unusable-path",
 }
 NO_FILE_SHOWS_IT = {
+    "cannot-export",
     "ambiguous-resolution",
     "broken-template",
+    "cannot-run",
     "leaves-workspace",
     "left-out",
+    "missing-data",
     "plugin-failed",
     "plugin-hidden",
     "refused-by-validator",
@@ -113,6 +119,11 @@ def ids_found(root: Path) -> set[str]:
         views = (registry.view(), *map(registry.view, registry.workspaces))
         aligned = align(registry.project, registry.snapshot, registry.code.index(), views)
         found = (*found, *every_finding(registry.project, aligned, judge_ignores=True))
+    views = {None: registry.view(None), **{one: registry.view(one) for one in registry.workspaces}}
+    for view in views.values():
+        for definition in view.pipelines.values():
+            linked = link(view, definition, registry.among)
+            found = (*found, *findings_in(registry.project.settings, linked, views))
     return {one.id for one in found}
 
 

@@ -539,3 +539,23 @@ def test_a_store_of_somebody_else_is_neither_believed_nor_touched(
     monkeypatch.setattr(os, "geteuid", lambda: me + 1)
     assert index_sources(root, ("src",), str(cache)).parsed == 2
     assert (stored(cache).read_bytes(), stored(cache).stat().st_ino) == before
+
+
+def test_a_folder_that_cannot_be_listed_is_told_and_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = write(tmp_path, {"src/a/one.py": "class One: ...\n", "src/b/two.py": "class Two: ...\n"})
+    scan = os.scandir
+
+    def refusing(path: str) -> Any:
+        if path.endswith("/src/a"):
+            raise PermissionError(13, "Permission denied")
+        return scan(path)
+
+    monkeypatch.setattr("stepwell.sources.listing.os.scandir", refusing)
+    made = index_sources(root, ["src"])
+    assert list(made.files) == ["src/a", "src/b/two.py"]
+    assert made.files["src/a"].failure is not None
+    assert list(made.classes) == ["Two"]
+    monkeypatch.undo()
+    assert list(made.refresh(["src/a"]).classes) == ["One", "Two"]

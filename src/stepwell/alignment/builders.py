@@ -3,36 +3,32 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final, NamedTuple, final
 
+from stepwell.alignment.attributes import (
+    MODELS,
+    OF_NAMED_BASES,
+    attributes_of,
+    defined_in,
+    is_always_there,
+    statements_of,
+)
 from stepwell.alignment.inheriting import Outside, bases_of
 from stepwell.alignment.reading import Parsed, Reader, every_node
 from stepwell.component import CodePlace
 from stepwell.diagnostics import Span
 from stepwell.layers import Layer
-from stepwell.rules.alignment_scope import BuilderFacts
-from stepwell.sources import SourceView
+from stepwell.project import References
+from stepwell.rules.alignment_scope import BuilderFacts, Stray
+from stepwell.rules.builder_base import stray_of
+from stepwell.sources import Lineage, SourceView, matches
 
 __all__ = ["builder_facts"]
 
 _MAX_CLASSES: Final = 200
-_EMPTY: Final = frozenset(
-    {"object", "ABC", "Generic", "Protocol", "NamedTuple", "Enum", "IntEnum", "StrEnum"}
-)
-"""Classes of the standard library that bring no public attributes which a configuration is read for."""
-_MODELS: Final = frozenset(
-    {"pydantic.BaseModel", "pydantic.main.BaseModel", "pydantic_settings.BaseSettings"}
-)
-_OF_MODELS: Final = frozenset(
-    {
-        *("model_dump", "model_dump_json", "model_copy", "model_fields", "model_fields_set", "model_extra"),
-        *("model_config", "model_computed_fields", "model_construct", "model_validate", "model_json_schema"),
-        *("dict", "json", "copy", "construct", "parse_obj", "schema", "fields_set"),
-    }
-)
-_OF_ALL: Final = frozenset({"__class__", "__dict__", "__doc__", "__module__"})
-_DYNAMIC: Final = frozenset({"__getattr__", "__getattribute__"})
+_EMPTY: Final = frozenset({"object", "ABC", "Generic", "Protocol", *OF_NAMED_BASES})
+"""Classes of the standard library of which it is known what they bring."""
 
 
 @final
@@ -45,15 +41,26 @@ class _Class(NamedTuple):
 
 @final
 class _Family(NamedTuple):
-    """A class with all its bases, nearest first, and whether none of them is out of sight."""
+    """A class with all its bases, nearest first, whether none is out of sight, and what those bring."""
 
     classes: tuple[_Class, ...]
     whole: bool
     is_model: bool
+    brought: frozenset[str]
+
+    def attributes(self) -> frozenset[str] | None:
+        """What an instance has; ``None`` where that cannot be told."""
+        if not self.whole:
+            return None
+        return attributes_of((one.node for one in self.classes), self.brought, model=self.is_model)
 
 
 def builder_facts(
-    reader: Reader, sees: SourceView, builder: CodePlace, config: CodePlace | None
+    reader: Reader,
+    sees: SourceView,
+    builder: CodePlace,
+    config: CodePlace | None,
+    table: References | None = None,
 ) -> BuilderFacts | None:
     """What a builder asks of its configuration, and what it lacks itself; ``None`` where it cannot be read.
 
@@ -62,26 +69,42 @@ def builder_facts(
         sees: the sources in which bases are followed.
         builder: the builder class.
         config: the configuration class, if there is one place for it.
+        table: what the project says of references, with the base that builders are to have.
     """
     own = _class_at(reader, builder)
     if own is None:
         return None
     family = _family(reader, sees, own)
-    methods = {name for one in family.classes for name in _defined(one.node)}
+    methods = {name for one in family.classes for name in defined_in(one.node)}
     settings = None if config is None else _class_at(reader, config)
     has: frozenset[str] | None = None
+    reads: Mapping[str, Span] = _reads(family)
     if settings is not None:
-        has = _attributes(_family(reader, sees, settings))
+        held = _family(reader, sees, settings)
+        has = held.attributes()
+        reads = {name: span for name, span in reads.items() if not is_always_there(name, model=held.is_model)}
     return BuilderFacts(
         own.node.name,
         own.parsed.name_span(own.node),
-        _reads(own),
+        reads,
         settings.node.name if settings is not None else "",
         settings.parsed.name_span(settings.node) if settings is not None else None,
         has,
         frozenset(methods) if family.whole else None,
         _abstract(family) if family.whole else {},
+        _stray(reader.root, sees, builder, table),
     )
+
+
+def _stray(root: str, sees: SourceView, builder: CodePlace, table: References | None) -> Stray | None:
+    """Where the bases of a builder end, if the project asks for one that they do not lead to."""
+    if table is None or not table.builder_base or builder.name is None:
+        return None
+    defined = sees.class_at(builder.path, builder.name)
+    if defined is None or matches(defined.outline.name, table.external):
+        return None
+    lineage = Lineage(sees, table.builder_base, table.external)
+    return stray_of(root, lineage, table.builder_base, defined)
 
 
 def _class_at(reader: Reader, place: CodePlace) -> _Class | None:
@@ -93,7 +116,7 @@ def _class_at(reader: Reader, place: CodePlace) -> _Class | None:
     body: list[ast.stmt] = parsed.tree.body
     found: ast.ClassDef | None = None
     for part in place.name.split("."):
-        named = [one for one in _statements(body) if isinstance(one, ast.ClassDef) and one.name == part]
+        named = [one for one in statements_of(body) if isinstance(one, ast.ClassDef) and one.name == part]
         found = named[-1] if named else None
         if found is None:
             return None
@@ -101,22 +124,10 @@ def _class_at(reader: Reader, place: CodePlace) -> _Class | None:
     return None if found is None else _Class(parsed, found)
 
 
-def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements of a body and of the branches in it, but not of functions and classes."""
-    pending = list(reversed(body))
-    while pending:
-        statement = pending.pop()
-        yield statement
-        if isinstance(statement, (ast.If, ast.Try, ast.With, ast.For, ast.While)):
-            for part in ("body", "orelse", "finalbody"):
-                pending += reversed(getattr(statement, part, ()))
-            for handler in getattr(statement, "handlers", ()):
-                pending += reversed(handler.body)
-
-
 def _family(reader: Reader, sees: SourceView, start: _Class) -> _Family:
     found: list[_Class] = []
     whole, is_model = True, False
+    brought: set[str] = set()
     seen: set[tuple[str, int]] = set()
     pending = [start]
     while pending and len(found) < _MAX_CLASSES:
@@ -131,8 +142,9 @@ def _family(reader: Reader, sees: SourceView, start: _Class) -> _Family:
             for target in bases_of(sees, here.parsed.path, base):
                 if isinstance(target, Outside):
                     last = target.dotted.rpartition(".")[2]
-                    is_model = is_model or target.dotted in _MODELS
-                    whole = whole and (last in _EMPTY or target.dotted in _MODELS)
+                    is_model = is_model or target.dotted in MODELS
+                    whole = whole and (last in _EMPTY or target.dotted in MODELS)
+                    brought.update(OF_NAMED_BASES.get(last, ()))
                     continue
                 place = CodePlace(target.file.path, target.outline.qualified, 1, 1, Layer.CORE)
                 below = _class_at(reader, place)
@@ -140,78 +152,94 @@ def _family(reader: Reader, sees: SourceView, start: _Class) -> _Family:
                     whole = False
                 else:
                     pending.append(below)
-    return _Family(tuple(found), whole and not pending, is_model)
+    return _Family(tuple(found), whole and not pending, is_model, frozenset(brought))
 
 
-def _attributes(family: _Family) -> frozenset[str] | None:
-    """What an instance has; ``None`` where that cannot be told."""
-    names: set[str] = {*_OF_ALL, *(_OF_MODELS if family.is_model else ())}
-    for one in family.classes:
-        names |= {*_defined(one.node), *_set_on_self(one.node)}
-        if _allows_more(one.node):
-            return None
-    return None if not family.whole or names & _DYNAMIC else frozenset(names)
-
-
-def _allows_more(node: ast.ClassDef) -> bool:
-    """Whether a pydantic model takes fields that it does not name."""
-    for below in every_node(node):
-        if isinstance(below, ast.keyword) and below.arg == "extra":
-            return isinstance(below.value, ast.Constant) and below.value.value == "allow"
-        if (
-            isinstance(below, ast.Assign)
-            and isinstance(below.value, ast.Constant)
-            and below.value.value == "allow"
-        ):
-            return any(isinstance(one, ast.Name) and one.id == "extra" for one in below.targets)
-    return False
-
-
-def _defined(node: ast.ClassDef) -> Iterator[str]:
-    """The names that the body of a class binds."""
-    for statement in _statements(node.body):
-        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            yield statement.name
-        elif isinstance(statement, (ast.Assign, ast.AnnAssign)):
-            for target in statement.targets if isinstance(statement, ast.Assign) else [statement.target]:
-                for one in target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]:
-                    if isinstance(one, ast.Name):
-                        yield one.id
-        elif isinstance(statement, (ast.Import, ast.ImportFrom)):
-            yield from (one.asname or one.name for one in statement.names)
-
-
-def _set_on_self(node: ast.ClassDef) -> Iterator[str]:
-    for below in every_node(node):
-        if not isinstance(below, ast.Attribute) or not isinstance(below.ctx, ast.Store):
-            continue
-        if isinstance(below.value, ast.Name) and below.value.id == "self":
-            yield below.attr
-
-
-def _reads(one: _Class) -> Mapping[str, Span]:
-    """The attributes that a builder reads from ``self.config``, and from a parameter ``config``."""
+def _reads(family: _Family) -> Mapping[str, Span]:
+    """What a builder reads from its configuration, in its own methods and in those that it inherits."""
     found: dict[str, Span] = {}
-    for statement in one.node.body:
-        if not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            continue
-        every = (*statement.args.posonlyargs, *statement.args.args, *statement.args.kwonlyargs)
-        given = any(word.arg == "config" for word in every)
-        for node in every_node(statement):
-            if not isinstance(node, ast.Attribute) or not isinstance(node.ctx, ast.Load):
-                continue
-            owner = node.value
-            of_self = (
-                isinstance(owner, ast.Attribute)
-                and owner.attr == "config"
-                and isinstance(owner.value, ast.Name)
-                and owner.value.id == "self"
-            )
-            if of_self or (given and isinstance(owner, ast.Name) and owner.id == "config"):
-                span = one.parsed.span(node)
-                if node.attr not in found or span.line < found[node.attr].line:
-                    found[node.attr] = span
+    overridden: set[str] = set()
+    for one in family.classes:
+        own: set[str] = set()
+        for statement in one.node.body:
+            if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                own.add(statement.name)
+                if statement.name not in overridden:
+                    _read_in(one.parsed, statement, found)
+        overridden |= own
     return found
+
+
+def _read_in(
+    parsed: Parsed, function: ast.FunctionDef | ast.AsyncFunctionDef, found: dict[str, Span]
+) -> None:
+    """Add the attributes that a method reads from ``self.config``, and from a parameter ``config``."""
+    every = (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)
+    nodes = every_node(function)
+    owners = {"config"} if any(word.arg == "config" for word in every) else set()
+    owners |= _called_so(nodes, owners)
+    spared: set[int] | None = None
+    for node in nodes:
+        if not isinstance(node, ast.Attribute) or not isinstance(node.ctx, ast.Load):
+            continue
+        if not _is_configuration(node.value, owners):
+            continue
+        if spared is None:
+            spared = _spared(nodes)
+        if id(node) in spared:
+            continue
+        span = parsed.span(node)
+        known = found.get(node.attr)
+        if known is None or (span.path == known.path and span.line < known.line):
+            found[node.attr] = span
+
+
+def _is_configuration(expression: ast.expr, owners: Collection[str]) -> bool:
+    if isinstance(expression, ast.Name):
+        return expression.id in owners
+    return (
+        isinstance(expression, ast.Attribute)
+        and expression.attr == "config"
+        and isinstance(expression.value, ast.Name)
+        and expression.value.id == "self"
+    )
+
+
+def _called_so(nodes: Iterable[ast.AST], owners: Collection[str]) -> set[str]:
+    """The local names that stand for the configuration and for nothing else."""
+    bound: dict[str, list[bool]] = {}
+    for node in nodes:
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            bound.setdefault(node.id, []).append(False)
+        elif isinstance(node, ast.Assign) and _is_configuration(node.value, owners):
+            for target in node.targets:
+                if isinstance(target, ast.Name):
+                    bound.setdefault(target.id, []).append(True)
+    return {name for name, times in bound.items() if sorted(times) == [False, True]}
+
+
+def _spared(nodes: Iterable[ast.AST]) -> set[int]:
+    """The nodes that are read only where the attribute is there, or that may fail."""
+    asked: set[str] = set()
+    spared: set[int] = set()
+    reads: list[ast.Attribute] = []
+    for node in nodes:
+        if isinstance(node, ast.Attribute):
+            reads.append(node)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "hasattr":
+            asked.update(str(one.value) for one in node.args[1:] if isinstance(one, ast.Constant))
+        elif isinstance(node, ast.Try) and any(_takes_a_lack(one) for one in node.handlers):
+            spared.update(id(below) for statement in node.body for below in every_node(statement))
+    spared.update(id(one) for one in reads if one.attr in asked)
+    return spared
+
+
+def _takes_a_lack(handler: ast.ExceptHandler) -> bool:
+    """Whether a handler is for an attribute that is not there."""
+    if handler.type is None:
+        return True
+    named = {one.id for one in every_node(handler.type) if isinstance(one, ast.Name)}
+    return not named.isdisjoint({"AttributeError", "Exception", "BaseException"})
 
 
 def _abstract(family: _Family) -> Mapping[str, Span]:
@@ -225,7 +253,7 @@ def _abstract(family: _Family) -> Mapping[str, Span]:
                 continue
             if place and statement.name not in defined and _is_abstract(statement):
                 found.setdefault(statement.name, one.parsed.name_span(statement))
-        own |= set(_defined(one.node))
+        own |= set(defined_in(one.node))
         defined |= own
     return found
 

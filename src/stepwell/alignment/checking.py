@@ -24,7 +24,6 @@ __all__ = ["LEVELS", "Aligned", "align", "every_finding", "steps_to_align"]
 
 LEVELS: Final = tuple(ALIGNMENT_RULES)
 _NOT_IN_FILES: Final = frozenset({Layer.PLUGIN, Layer.RUNTIME})
-_DECODED: Final = (ComponentState.DECLARED, ComponentState.FOUND)
 
 
 @final
@@ -158,7 +157,8 @@ class _Aligning:
             if place is not None:
                 from stepwell.alignment.builders import builder_facts
 
-                builder = builder_facts(self._reader, sees, place, parts["config"].place)
+                table = self._project.settings.references
+                builder = builder_facts(self._reader, sees, place, parts["config"].place, table)
         scope = AlignmentScope(
             view.title, step, script, sources, near, builder, self._project.settings.alignment
         )
@@ -194,10 +194,13 @@ class _Aligning:
             return None
         entry = interface.get("entry_point")
         component = view.components(step.name)["script"]
-        if component.state in _DECODED and component.place is not None:
-            if component.place.module:
-                return None
-            return self._facts_of(component.place.path)
+        place = component.place
+        if place is not None and (entry is None or f"/{place.path}".endswith(f"/{entry}")):
+            return None if place.module else self._facts_of(place.path)
+        if place is not None and component.state is ComponentState.DECLARED:
+            return MissingScript(
+                f"`components.script` declares {place.path}", "let both name the file that the job starts"
+            )
         if entry is None:
             return None
         stating = next(

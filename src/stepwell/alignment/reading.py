@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from typing import Final, final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, final
 
 from stepwell.diagnostics import Span
 from stepwell.documents import span_of
@@ -11,15 +12,21 @@ from stepwell.sources.listing import read_source
 from stepwell.sources.outline import Failure
 from stepwell.sources.outlining import parse, warnings_kept_in
 
-__all__ = ["Parsed", "Reader", "every_node"]
+__all__ = ["Nodes", "Parsed", "Reader", "every_node"]
 
+Nodes = Mapping[type[ast.AST], Sequence[Any]]
+"""The nodes of a tree by what they are; those of one kind from the outermost to the innermost."""
 
 _HOLD_NO_NODE: Final = frozenset(
-    {"ctx", "op", "ops", "id", "attr", "kind", "type_comment", "level", "is_async", "simple", "conversion"}
+    {
+        *("ctx", "op", "ops", "id", "attr", "arg", "asname", "module", "kind", "type_comment", "level"),
+        *("is_async", "simple", "conversion"),
+    }
 )
+_fields: dict[type[ast.AST], tuple[str, ...]] = {ast.Constant: ()}  # filled as kinds of nodes are met
 
 
-def every_node(tree: ast.AST) -> tuple[ast.AST, ...]:
+def every_node(tree: ast.AST) -> list[ast.AST]:
     """Every statement, expression and part of one in a tree, in the order of ``ast.walk``.
 
     Operators and contexts are left out: nobody asks for them, and they are a third of all nodes.
@@ -29,15 +36,29 @@ def every_node(tree: ast.AST) -> tuple[ast.AST, ...]:
     """
     found = [tree]
     for node in found:  # it grows while it is gone through
-        for name in node._fields:
-            if name in _HOLD_NO_NODE:
-                continue
+        kind = type(node)
+        fields = _fields.get(kind)
+        if fields is None:
+            fields = _fields[kind] = tuple(one for one in kind._fields if one not in _HOLD_NO_NODE)
+        for name in fields:
             value = getattr(node, name, None)
             if type(value) is list:
-                found += [one for one in value if isinstance(one, ast.AST)]
+                if value:
+                    found += [one for one in value if isinstance(one, ast.AST)]
             elif isinstance(value, ast.AST):
                 found.append(value)
-    return tuple(found)
+    return found
+
+
+def _by_kind(nodes: Iterable[ast.AST]) -> Nodes:
+    found: dict[type[ast.AST], list[ast.AST]] = {}
+    for node in nodes:
+        kind = type(node)
+        if kind in found:
+            found[kind].append(node)
+        else:
+            found[kind] = [node]
+    return found
 
 
 @final
@@ -50,14 +71,29 @@ class Parsed:
         tree: what they say.
     """
 
-    __slots__ = ("_content", "_lines", "nodes", "path", "tree")
+    __slots__ = ("_content", "_every", "_lines", "_nodes", "path", "tree")
 
     def __init__(self, path: str, content: bytes, tree: ast.Module) -> None:
         self.path = path
         self.tree = tree
-        self.nodes = every_node(tree)
+        self._every: list[ast.AST] | None = None
+        self._nodes: Nodes | None = None
         self._content = content
         self._lines: list[bytes] | None = None
+
+    @property
+    def every(self) -> list[ast.AST]:
+        """All nodes of the file, from the outermost to the innermost."""
+        if self._every is None:
+            self._every = every_node(self.tree)
+        return self._every
+
+    @property
+    def nodes(self) -> Nodes:
+        """All nodes of the file, by kind."""
+        if self._nodes is None:
+            self._nodes = _by_kind(self.every)
+        return self._nodes
 
     def span(self, node: ast.expr | ast.stmt) -> Span:
         """Where an expression stands: its first line, from its first character to its last on that line."""

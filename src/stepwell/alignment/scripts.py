@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, final
 
 from stepwell.alignment.reading import Parsed, every_node
@@ -29,6 +29,8 @@ _FOLDERS: Final = {
 """The folders that variables of a training job hold (SageMaker Training Toolkit: ENVIRONMENT_VARIABLES)."""
 _CHANNEL: Final = "SM_CHANNEL_"
 _CONTAINER: Final = "/opt/ml"
+_COMPOSED: Final = (ast.BinOp, ast.JoinedStr, ast.Call)
+"""What a path may be put together with."""
 
 _WRITING: Final = frozenset(
     {
@@ -38,6 +40,17 @@ _WRITING: Final = frozenset(
 )
 _OPENING: Final = frozenset({"open", "io.open", "codecs.open", "gzip.open", "bz2.open", "lzma.open"})
 _CLICK: Final = frozenset({"click.option", "click.argument"})
+_READERS_OF_ARGUMENTS: Final = frozenset(
+    {
+        *("typer", "fire", "absl", "docopt", "optparse", "getopt", "jsonargparse", "tyro", "hydra", "plac"),
+        *("argh", "cyclopts", "simple_parsing"),
+    }
+)
+"""Packages that take arguments from signatures, texts and the like."""
+_READERS_OF_THE_ENVIRONMENT: Final = frozenset(
+    {"pydantic_settings", "environs", "decouple", "dotenv", "dynaconf", "environ"}
+)
+"""Packages that read variables whose names a script does not write out."""
 
 
 def facts_of(parsed: Parsed) -> ScriptFacts:
@@ -62,37 +75,74 @@ class _Script:
         self._arguments: list[ArgumentUse] = []
         self._paths: dict[tuple[str, bool], PathUse] = {}
         self._seen: set[int] = set()  # nodes that lie in a path that is told already
-        self._open_environment = self._open_arguments = False
+        self._understood: set[int] = set()  # uses of the environment of which it is known what is read
+        self._parsers: set[str] = set()  # names of what arguments are added to
         for name, value in self._constants.items():
-            if self._names.full(value) in ("os.environ", "os.getenv"):
-                self._names.alias(name, self._names.full(value))
-        self._handed = {
-            node.arg for node in self._nodes if isinstance(node, ast.arg) and node.arg in _HANDED_OVER
-        }
+            stands_for = self._names.full(value)
+            if stands_for in ("os.environ", "os.getenv"):
+                self._names.alias(name, stands_for)
+                self._understood.add(id(value))
+        self._handed = {one.arg for one in self._nodes.get(ast.arg, ()) if one.arg in _HANDED_OVER}
+        packages = self._names.packages
+        self._open_environment = not packages.isdisjoint(_READERS_OF_THE_ENVIRONMENT)
+        self._open_arguments = not packages.isdisjoint(_READERS_OF_ARGUMENTS)
 
     def facts(self) -> ScriptFacts:
-        for node in self._nodes:
-            if isinstance(node, ast.Call):
-                self._call(node)
-            elif isinstance(node, ast.Subscript):
-                if isinstance(node.ctx, ast.Load) and self._is_environment(node.value):
-                    self._variable(node.slice, required=True)
-            elif isinstance(node, ast.Compare):
-                asked = isinstance(node.ops[0], (ast.In, ast.NotIn)) and len(node.ops) == 1
-                if asked and self._is_environment(node.comparators[0]):
-                    self._variable(node.left, required=False)
-        for node in self._nodes:  # after the calls, which tell what is written
-            if isinstance(node, (ast.Constant, ast.BinOp, ast.JoinedStr, ast.Call)):
+        calls = self._nodes.get(ast.Call, ())
+        for call in calls:
+            self._call(call)
+        for node in self._nodes.get(ast.Subscript, ()):
+            if self._is_environment(node.value) and isinstance(node.ctx, ast.Load):
+                self._variable(node.slice, required=True)
+        for node in self._nodes.get(ast.Compare, ()):
+            asked = isinstance(node.ops[0], (ast.In, ast.NotIn)) and len(node.ops) == 1
+            if asked and self._is_environment(node.comparators[0]):
+                self._variable(node.left, required=False)
+        for node in self._parsed.every:  # after the calls, which tell what is written
+            if isinstance(node, _COMPOSED):
+                self._path(node, written=False)
+        for node in self._nodes.get(ast.Constant, ()):
+            if type(node.value) is str and node.value.startswith(_CONTAINER):
                 self._path(node, written=False)
         return ScriptFacts(
             self._parsed.path,
-            tuple(self._environment),
-            tuple(self._arguments),
-            tuple(sorted(self._paths.values(), key=lambda one: (one.span.line, one.span.column))),
+            tuple(sorted(self._environment, key=_place)),
+            tuple(sorted(self._arguments, key=_place)),
+            tuple(sorted(self._paths.values(), key=_place)),
             self._starts(),
-            self._open_environment,
-            self._open_arguments,
+            self._open_environment or self._hands_environment_on(),
+            self._open_arguments or self._takes_arguments_elsewhere(calls),
         )
+
+    def _hands_environment_on(self) -> bool:
+        """Whether the environment is used in a way from which it cannot be told which variables are read."""
+        uses = [one for one in self._nodes.get(ast.Attribute, ()) if one.attr == "environ"]
+        names = self._names.of("os.environ")
+        if names:
+            uses += [one for one in self._nodes.get(ast.Name, ()) if one.id in names]
+        return any(
+            id(one) not in self._understood
+            and isinstance(one.ctx, ast.Load)
+            and self._names.full(one) == "os.environ"
+            for one in uses
+        )
+
+    def _takes_arguments_elsewhere(self, calls: Iterable[ast.Call]) -> bool:
+        """Whether arguments are taken by other means, or by code that lies elsewhere."""
+        if not self._arguments and (
+            self._names.of("sys.argv")
+            or any(self._names.full(one) == "sys.argv" for one in self._nodes.get(ast.Attribute, ()))
+        ):
+            return True
+        own = {one.name for one in self._nodes.get(ast.FunctionDef, ())}
+        for call in calls:
+            if any(word.arg == "parents" for word in call.keywords):
+                return True
+            given = (*call.args, *(word.value for word in call.keywords))
+            hands_on = any(isinstance(one, ast.Name) and one.id in self._parsers for one in given)
+            if hands_on and not (isinstance(call.func, ast.Name) and call.func.id in own):
+                return True
+        return bool(self._parsers) and "argparse" not in self._names.packages
 
     def _call(self, call: ast.Call) -> None:
         function = self._names.full(call.func)
@@ -104,10 +154,17 @@ class _Script:
         ):
             if call.args:
                 self._variable(call.args[0], required=False)
+        elif method == "update" and isinstance(call.func, ast.Attribute):
+            self._is_environment(call.func.value)  # only written to
         elif method == "add_argument" or function in _CLICK:
             self._argument(call)
-        elif method == "parse_known_args" or function in ("sys.argv",):
+        elif method == "parse_known_args":
             self._open_arguments = True
+        if method in ("add_argument", "parse_args") and isinstance(call.func, ast.Attribute):
+            owner = call.func.value
+            self._parsers.add(owner.id if isinstance(owner, ast.Name) else "")
+        for given in (*call.args, *(word.value for word in call.keywords)) if self._handed else ():
+            self._is_environment(given)  # handed to a function that is looked through, too
         if function in _OPENING:
             self._path_of(call.args[:1], written=_writes(call, 1))
         elif function in _WRITING or method in _WRITING:
@@ -118,9 +175,13 @@ class _Script:
             self._path_of([call.func.value], written=_writes(call, 0))
 
     def _is_environment(self, expression: ast.expr) -> bool:
+        """Whether it is; then it is used in a way that is understood."""
         if isinstance(expression, ast.Name) and expression.id in self._handed:
             return True
-        return self._names.full(expression) == "os.environ"
+        if self._names.full(expression) != "os.environ":
+            return False
+        self._understood.add(id(expression))
+        return True
 
     def _variable(self, expression: ast.expr, *, required: bool) -> None:
         name = known(expression, self._names, self._constants)
@@ -181,6 +242,10 @@ class _Script:
             if isinstance(statement, ast.If) and "__name__" in {*_names_in(statement.test)}:
                 return True
         return False
+
+
+def _place(use: EnvironmentUse | ArgumentUse | PathUse) -> tuple[int, int]:
+    return use.span.line, use.span.column
 
 
 def _names_in(expression: ast.expr) -> Iterator[str]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import posixpath
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final, NamedTuple, final
+
+from stepwell.alignment.reading import Nodes
 
 __all__ = ["Known", "Names", "constants_of", "known"]
 
 _MAX_DEPTH: Final = 40
+_REBINDING: Final = (ast.AugAssign, ast.For, ast.AsyncFor, ast.comprehension)
 _JOINING: Final = frozenset({"os.path.join", "posixpath.join"})
 _WRAPPING: Final = frozenset(
     {"str", "os.fspath", "os.path.abspath", "os.path.normpath", "os.path.realpath", "os.path.expanduser"}
@@ -40,16 +43,25 @@ class Names:
 
     __slots__ = ("_imported",)
 
-    def __init__(self, nodes: Iterable[ast.AST]) -> None:
+    def __init__(self, nodes: Nodes) -> None:
         self._imported: dict[str, str] = {}
-        for node in nodes:
-            if isinstance(node, ast.Import):
-                for one in node.names:
-                    first = one.name.partition(".")[0]
-                    self._imported[one.asname or first] = one.name if one.asname else first
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                for one in node.names:
-                    self._imported[one.asname or one.name] = f"{node.module}.{one.name}"
+        for statement in nodes.get(ast.Import, ()):
+            for one in statement.names:
+                first = one.name.partition(".")[0]
+                self._imported[one.asname or first] = one.name if one.asname else first
+        for statement in nodes.get(ast.ImportFrom, ()):
+            if statement.module and not statement.level:
+                for one in statement.names:
+                    self._imported[one.asname or one.name] = f"{statement.module}.{one.name}"
+
+    @property
+    def packages(self) -> frozenset[str]:
+        """The first parts of what is imported."""
+        return frozenset(one.partition(".")[0] for one in self._imported.values())
+
+    def of(self, full: str) -> frozenset[str]:
+        """The names that stand for a dotted one."""
+        return frozenset(name for name, stands_for in self._imported.items() if stands_for == full)
 
     def alias(self, name: str, stands_for: str) -> None:
         """Let a name stand for what another does."""
@@ -69,29 +81,41 @@ class Names:
         return ".".join(reversed(parts))
 
 
-def constants_of(nodes: Iterable[ast.AST]) -> Mapping[str, ast.expr]:
-    """The names that are assigned once in a file, with what they are assigned."""
+def constants_of(nodes: Nodes) -> Mapping[str, ast.expr]:
+    """The names that are assigned once in a file, with what they are assigned.
+
+    Args:
+        nodes: every node of the file.
+    """
     found: dict[str, ast.expr] = {}
-    again: set[str] = set()
-    for node in nodes:
-        targets: list[ast.expr] = []
-        value: ast.expr | None = None
-        if isinstance(node, ast.Assign):
-            targets, value = node.targets, node.value
-        elif isinstance(node, ast.AnnAssign):
-            targets, value = [node.target], node.value
-        elif isinstance(node, (ast.AugAssign, ast.For, ast.AsyncFor)):
-            targets = [node.target]
-        elif isinstance(node, ast.arg):
-            again.add(node.arg)
-        for target in targets:
-            for one in target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]:
-                if isinstance(one, ast.Name):
-                    if one.id in found or value is None or one is not target:
-                        again.add(one.id)
-                    else:
-                        found[one.id] = value
+    again = {one.arg for one in nodes.get(ast.arg, ())}
+    for assigned in nodes.get(ast.Assign, ()):
+        for target in assigned.targets:
+            if not isinstance(target, ast.Name):
+                again |= _names_in(target)
+            elif target.id in found:
+                again.add(target.id)
+            else:
+                found[target.id] = assigned.value
+    for assigned in (*nodes.get(ast.AnnAssign, ()), *nodes.get(ast.NamedExpr, ())):
+        if isinstance(assigned.target, ast.Name):
+            if assigned.target.id in found or assigned.value is None:
+                again.add(assigned.target.id)
+            else:
+                found[assigned.target.id] = assigned.value
+    for kind in _REBINDING:
+        for node in nodes.get(kind, ()):
+            again |= _names_in(node.target)
     return {name: value for name, value in found.items() if name not in again}
+
+
+def _names_in(target: ast.expr) -> set[str]:
+    """The names that a target binds."""
+    if isinstance(target, ast.Name):
+        return {target.id}
+    if isinstance(target, (ast.Tuple, ast.List)):
+        return {name for one in target.elts for name in _names_in(one)}
+    return _names_in(target.value) if isinstance(target, ast.Starred) else set()
 
 
 def known(

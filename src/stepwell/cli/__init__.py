@@ -45,6 +45,7 @@ COMMANDS: Final = MappingProxyType(
         "init": "init",
         "import": "import_registry",
         "workspace": "workspace",
+        "pipeline": "pipeline",
         "workflow": "workflow",
         "new": "new_step",
     }

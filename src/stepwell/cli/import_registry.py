@@ -51,7 +51,10 @@ _SHOWN = 10
 @click.option("--dry-run", is_flag=True, help="Show the plan and the proof, and write nothing.")
 @click.option("--force", is_flag=True, help="Overwrite files that hold something else.")
 @click.option(
-    "-w", "--workspace", metavar="ID", help="Whose LOCAL_STEPS and STEP_OVERRIDES; else their developer_id."
+    "-w",
+    "--workspace",
+    metavar="ID",
+    help="Whose LOCAL_STEPS and STEP_OVERRIDES, else their developer_id; who gets pipelines.",
 )
 @click.option(
     "--into",
@@ -73,7 +76,8 @@ def command(
     """Write definitions that mean what an old registry says; nothing of it is run.
 
     SOURCE is a Python file with STEP_NAMES, LOCAL_STEPS, STEP_OVERRIDES, WORKSPACE_METADATA or
-    HYPERPARAMETER_REGISTRY, a JSON table, a *.step.yaml file, or a folder of them.
+    HYPERPARAMETER_REGISTRY, a JSON table, a *.step.yaml file, an old pipeline (*.dag.json, or a
+    configuration with `pipeline_name` as JSON or YAML), or a folder of them.
 
     The tables that the definitions give are compared with the input first. The exit code is 1
     when something cannot be carried, is not proved, or would be overwritten.

@@ -16,7 +16,7 @@ from stepwell.errors import ProjectError
 from stepwell.layers import Layer
 from stepwell.layout import Layout, Listed
 from stepwell.load import Guests, Loaded, assemble, lay_core, lay_overlay
-from stepwell.merge import patch_between
+from stepwell.patching import patch_between
 from stepwell.project import FreezeTarget, Project, Settings
 from stepwell.python_tables import HYPERPARAMETERS, PythonTables, Row, read_tables
 from stepwell.rules import RULES

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, Protocol, final, runtime_checkable
@@ -14,7 +14,7 @@ from stepwell.errors import ProjectError
 from stepwell.layout import Listed
 from stepwell.load import FindPlugins, Known, Loaded, Progress, load
 from stepwell.project import CONFIG_NAME, Project, Settings, read_project
-from stepwell.reloading import load_like
+from stepwell.reloading import load_changed, load_like
 from stepwell.trees import Tree
 
 __all__ = ["State", "read_state"]
@@ -58,6 +58,14 @@ class _Identified(Protocol):
         """The id that it gives to bytes."""
 
 
+@runtime_checkable
+class _Compared(Protocol):
+    """A tree that tells where it differs from another one."""
+
+    def differing_from(self, other: Tree, folders: Collection[str]) -> frozenset[str] | None:
+        """The paths in some folders that differ; ``None`` when it cannot tell."""
+
+
 def read_state(
     title: str,
     root: str,
@@ -85,6 +93,7 @@ def read_state(
         ProjectError: when the state holds neither a configuration nor an old table.
     """
     project = read_project(root, tree)
+    changed = _changed(project, like, today) if like is not None and not tables else None
     if tables or not _has_definitions(project, tree):
         from stepwell.compare.old_tables import find_tables  # few states are from before the move
 
@@ -97,6 +106,8 @@ def read_state(
             f"{title} holds neither a {CONFIG_NAME} (or a pyproject.toml with a [tool.stepwell] table) "
             "nor a step_names.py"
         )
+    if like is not None and changed is not None:
+        return State(title, load_changed(like.loaded, project, changed), schemas_in(tree))
     known: Known = _nothing_known if like is None else _known(project, like, today)
     if like is not None and known is not _nothing_known and project.settings == like.loaded.project.settings:
         loaded = load_like(like.loaded, project, known)
@@ -120,6 +131,18 @@ def _of_tables(
 
     loaded, lost = load_tables(root, tree, settings, paths, today)
     return State(title, loaded, schemas_in(tree), paths, lost)
+
+
+def _changed(project: Project | None, like: State, today: date) -> frozenset[str] | None:
+    """Where a state differs from one that was read before, as far as its tree can tell without listing it."""
+    before = like.loaded
+    if project is None or like.tables or today != before.today or project.settings != before.project.settings:
+        return None
+    if not isinstance(project.tree, _Compared):
+        return None
+    return project.tree.differing_from(
+        before.project.tree, (project.settings.core, project.settings.workspaces)
+    )
 
 
 def _nothing_known(_: Listed) -> CheckedFile | None:

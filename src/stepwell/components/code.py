@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, final
 
 from stepwell.component import COMPONENT_KINDS, CodePlace, Component, ComponentState
+from stepwell.components.findable import make_findable
 from stepwell.components.folders import own_folder, source_folders
 from stepwell.layers import Layer
 from stepwell.load import FindPlugins
@@ -67,6 +68,7 @@ class SourceCode:
         self._installed: tuple[Installed, ...] | None = None
         self._outlines: dict[str, SourceFile] = {}  # of files that are declared and lie outside the index
         self._worlds: Worlds | None = None
+        make_findable(project.root, project.settings.component_folders, project.settings.workspaces)
 
     def index(self, progress: Progress | None = None) -> SourceIndex:
         """What all files define, read when first asked for.
@@ -230,7 +232,9 @@ class SourceCode:
         wanted, found = self._by_name(kind, step, tiers)
         declared = declarations(step.sources, kind)
         if not declared:
-            return _of_names(kind, wanted, found)
+            from stepwell.components.lookup import unread_files
+
+            return _of_names(kind, wanted, found, unread_files(tiers))
         source, value = declared[0]
         span = source.document.value_span(("components", kind))
         place, fault, hint = declaring.follow(source, value)
@@ -290,7 +294,7 @@ def _renewed(index: SourceIndex, hints: tuple[str, ...] | None, folders: tuple[s
     return SourceIndex(index.root, folders, {**kept, **added.files}, fresh.parsed + added.parsed)
 
 
-def _of_names(kind: str, wanted: str, found: ByName) -> Component:
+def _of_names(kind: str, wanted: str, found: ByName, unread: str) -> Component:
     if len(found.places) == 1:
         return Component(kind, ComponentState.FOUND, found.places[0], wanted, shadows=found.below)
     if found.places:
@@ -305,6 +309,7 @@ def _of_names(kind: str, wanted: str, found: ByName) -> Component:
     if wanted and kind in _NAMED:
         fault = f"no file of the sources defines `{wanted}`"
         hint = f"define it, or declare where it is: `components: {{{kind}: path/to/file.py:Name}}`"
+        hint = f"{hint}; {unread}" if unread else hint
         return Component(kind, ComponentState.MISSING, None, wanted, fault=fault, help=hint)
     return Component(kind, ComponentState.NONE, None, wanted)
 

@@ -11,7 +11,7 @@ from stepwell.components.files import place_of_name
 from stepwell.layers import Layer
 from stepwell.sources import SourceFile, SourceIndex
 
-__all__ = ["ENDINGS", "ByName", "Files", "Tier"]
+__all__ = ["ENDINGS", "ByName", "Files", "Tier", "unread_files"]
 
 
 @final
@@ -56,6 +56,11 @@ class Files:
             found.setdefault("/".join(file.path.split("/")[-2:]), []).append(file)
         return found
 
+    @cached_property
+    def unread(self) -> tuple[SourceFile, ...]:
+        """The files that cannot be parsed or read, so that nobody knows what they define."""
+        return tuple(file for file in self.index.files.values() if file.outline is None)
+
 
 @final
 class Tier(NamedTuple):
@@ -94,6 +99,10 @@ class Tier(NamedTuple):
             return CodePlace(file.path, name, line, column, self.layer, self.workspace)
         module = file.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
         return CodePlace(f"<{self.package}>/{file.path}", name, line, column, self.layer, None, module)
+
+    def unread(self) -> Iterator[str]:
+        """The paths of its files of which nobody knows what they define."""
+        return (self.place(file, None).path for file in self.files.unread if self.sees(file))
 
     def called(self, end: str) -> Iterator[SourceFile]:
         """The files whose paths end in a folder and a name, a file that links lead to once."""
@@ -156,6 +165,19 @@ class ByName(NamedTuple):
         having = [places for places in tiers if places]
         below = tuple(place for places in having[1:] for place in places)
         return cls(having[0] if having else (), below)
+
+
+def unread_files(tiers: tuple[tuple[Tier, ...], ...]) -> str:
+    """What to say of the files that may define what is looked for and cannot be read; empty for none.
+
+    Args:
+        tiers: where is looked, the nearest first.
+    """
+    first, *more = [path for equals in tiers for one in equals for path in one.unread()] or [""]
+    if not first:
+        return ""
+    others = f" and {len(more)} more cannot" if more else " cannot"
+    return f"{first}{others} be read, so what may be defined there is not known"
 
 
 def _within(tier: Tier, file: SourceFile, stem: str, how: Ending, faults: list[str]) -> Iterator[CodePlace]:

@@ -16,7 +16,7 @@ try:
 except ImportError:  # a PyYAML that was built without libyaml
     CParser = None  # type: ignore[assignment,misc]
 
-__all__ = ["libyaml_version", "next_event_of"]
+__all__ = ["events_of_any_depth", "libyaml_version", "next_event_of"]
 
 
 @final
@@ -57,6 +57,11 @@ def libyaml_version() -> str | None:
 def next_event_of(text: str) -> Callable[[], Any]:
     """A function that gives one event of a text after another, each with its marks."""
     if CParser is None:
-        return _PurePython(text).get_checked_event
+        return events_of_any_depth(text)
     following: Callable[[], Any] = CParser(text).get_event
     return following
+
+
+def events_of_any_depth(text: str) -> Callable[[], Any]:
+    """The same events from PyYAML's own parser, which has no limit to how deep values are nested."""
+    return _PurePython(text).get_checked_event

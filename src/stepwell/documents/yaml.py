@@ -22,7 +22,7 @@ from yaml.events import (
 
 from stepwell.documents import scalars
 from stepwell.documents.document import Pointer, Stretch, TextMap, Unreadable
-from stepwell.documents.events import next_event_of
+from stepwell.documents.events import events_of_any_depth, next_event_of
 
 __all__ = ["MAX_DEPTH", "MAX_EXPANDED", "load", "locate"]
 
@@ -32,6 +32,9 @@ MAX_EXPANDED: Final = 2_000
 
 MAX_EXPANDED_CHARACTERS: Final = 100_000
 """Characters of keys and scalars that they may stand for together."""
+
+_LIMIT_OF_LIBYAML: Final = "maximum nesting depth"
+"""What libyaml 0.2.6 and later complain of, while it looks ahead and before it tells where depth begins."""
 
 _BREAKS_OF_YAML_1_1: Final = "\x85\u2028\u2029"
 
@@ -62,7 +65,9 @@ def locate(text: str) -> TextMap:
 class _Reader:
     """One pass over the events of one document."""
 
-    def __init__(self, text: str, places: TextMap | None) -> None:
+    def __init__(
+        self, text: str, places: TextMap | None, events: Callable[[str], Callable[[], Any]] = next_event_of
+    ) -> None:
         self._text = text
         self._places = places
         self._anchors: dict[str, tuple[Any, int, int]] = {}
@@ -72,12 +77,15 @@ class _Reader:
         self._characters = 0
         self._end_of_last = 0
         shown, self._restore = _without_old_breaks(text)
-        self._event: Callable[[], Any] = next_event_of(shown)
+        self._events = events
+        self._event: Callable[[], Any] = events(shown)
 
     def document(self) -> dict[str, Any]:
         try:
             return self._document()
         except MarkedYAMLError as error:
+            if _LIMIT_OF_LIBYAML in (error.problem or "") and events_of_any_depth is not self._events:
+                return _Reader(self._text, self._places, events_of_any_depth).document()
             raise _refusal(error, self._text) from None
 
     def _document(self) -> dict[str, Any]:

@@ -28,8 +28,8 @@ class LegacyView(Protocol):
     """What freezing reads of a view: its steps in table order, its hyperparameter classes, its digest."""
 
     @property
-    def digest(self) -> str:
-        """The content digest, in hexadecimal."""
+    def legacy_digest(self) -> str:
+        """The digest of its steps and hyperparameter classes, in hexadecimal."""
 
     @property
     def hyperparameters(self) -> Mapping[str, HyperparameterDefinition]:
@@ -139,6 +139,9 @@ def colliding_names(core: LegacyView, workspaces: Mapping[str, LegacyView]) -> S
 def sources_digest(core: LegacyView, workspaces: Mapping[str, LegacyView] | None) -> str:
     """One hexadecimal digest of every view that a generated file shows."""
     if workspaces is None:
-        return core.digest
-    lines = [f" {core.digest}\n", *(f"{name} {view.digest}\n" for name, view in sorted(workspaces.items()))]
+        return core.legacy_digest
+    lines = [
+        f" {core.legacy_digest}\n",
+        *(f"{name} {view.legacy_digest}\n" for name, view in sorted(workspaces.items())),
+    ]
     return sha256("".join(lines).encode(errors="backslashreplace")).hexdigest()

@@ -17,18 +17,22 @@ from stepwell.git.history import (
     parents_of,
     touching,
 )
+from stepwell.git.index_lock import IndexTimes, index_times
+from stepwell.git.part import open_part
 from stepwell.git.repository import Repository, open_repository
-from stepwell.git.revision import Revision, open_part, open_revision
+from stepwell.git.revision import Revision, open_revision
 
 __all__ = [
     "Commit",
     "Gone",
+    "IndexTimes",
     "Repository",
     "Revision",
     "base_revision",
     "default_branch",
     "gone_between",
     "gone_from",
+    "index_times",
     "is_ancestor",
     "is_cut_off",
     "literal",

@@ -83,6 +83,22 @@ class Repository:
             raise RevisionError(f"git cannot list the tree of {commit}: {_reason(answer)}")
         return answer.stdout
 
+    def compare_trees(self, old: str, new: str) -> bytes | None:
+        """What differs between two commits in this folder, as ``git diff-tree -z --raw`` writes it.
+
+        Folders are listed too, and no renames looked for; ``None`` when one of the commits is not all there.
+
+        Args:
+            old: a full id.
+            new: another one.
+
+        Raises:
+            RevisionError: when there is no git.
+        """
+        how = ("-r", "-t", "-z", "--raw", "--no-renames", "--ignore-submodules=none", "--relative")
+        answer = _run(self.folder, self.environment, "diff-tree", *how, old, new, "--")
+        return None if answer.returncode else answer.stdout
+
     def contents(self, ids: Iterable[str], at_most: int) -> Iterator[tuple[str, bytes]]:
         """Objects, each by its id, in the order asked for; those that are not in this clone are left out.
 
@@ -105,20 +121,21 @@ class Repository:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 env=_environment(self.environment),
+                bufsize=1 << 18,
             ) as process:
                 answers = process.stdout
                 while answers is not None and (head := answers.readline()):
-                    one, _, rest = head.decode("ascii", "replace").rstrip("\n").partition(" ")
-                    _, _, size = rest.partition(" ")
-                    if size.isdigit():
-                        wanted_bytes = min(int(size), at_most)
-                        content = answers.read(wanted_bytes)
-                        beyond = int(size) + 1 - wanted_bytes
-                        while beyond and (passed_over := answers.read(min(beyond, 65_536))):
-                            beyond -= len(passed_over)
-                        if beyond:  # git was ended before it was done
-                            return
-                        yield one, content
+                    one, *about = head.decode("ascii", "replace").split()
+                    if len(about) != 2 or not about[1].isdigit():
+                        continue  # it is missing
+                    left = int(about[1]) + 1  # a line break ends it
+                    content = answers.read(min(left, at_most + 1))
+                    left -= len(content)
+                    while left and (passed_over := answers.read(min(left, 65_536))):
+                        left -= len(passed_over)
+                    if left:  # git was ended before it was done
+                        return
+                    yield one, content[:at_most] if int(about[1]) > at_most else content[:-1]
 
     def commit(self, revision: str) -> str:
         """The full id of the commit that a revision names.

@@ -69,6 +69,9 @@ def _tables(gathered: Gathered, snapshot: Snapshot, left_out: Collection[EntryKe
         yield _compare(
             "the table of hyperparameters", None, classes, rows, _HYPERPARAMETER_FIELDS, left_out, ()
         )
+    for entry in gathered.entries:
+        if entry.kind == "pipelines":
+            yield _graph(entry, snapshot, left_out)
     for workspace in sorted({entry.workspace for entry in steps if entry.workspace is not None}):
         own = {
             entry.name: entry
@@ -88,6 +91,29 @@ def _tables(gathered: Gathered, snapshot: Snapshot, left_out: Collection[EntryKe
             left_out,
             (),
         )
+
+
+def _graph(entry: Entry, snapshot: Snapshot, left_out: Collection[EntryKey]) -> TableProof:
+    """The steps and edges of an old pipeline, compared with those of the new one."""
+    wanted = {*entry.row["steps"], *entry.row["edges"]}
+    given: set[tuple[str, str]] = set()
+    if entry.key not in left_out and (entry.workspace is None or entry.workspace in snapshot.workspaces):
+        view = snapshot.view(entry.workspace)
+        definition = view.pipelines.get(entry.name)
+        if definition is not None:
+            given.update((step["id"], step["step"]) for step in definition.steps)
+            given.update((one, step["id"]) for step in definition.steps for one in step.get("depends_on", ()))
+    lost = [
+        Diagnostic(
+            "not-proved",
+            Severity.ERROR,
+            f"`{first}` and `{second}` of `{entry.name}` are not in the new pipeline",
+            entry.document.key_span(("name",)),
+        )
+        for first, second in sorted(wanted - given)
+    ]
+    title = f"the steps and edges of `{entry.name}`"
+    return TableProof(title, entry.workspace, len(wanted), len(wanted & given), None, 0, tuple(lost))
 
 
 def _compare(

@@ -25,11 +25,13 @@ from stepwell.layers import Layer
 from stepwell.load import FindPlugins, Loaded, load
 from stepwell.model import KINDS
 from stepwell.project import CONFIG_NAME, Project, read_project
+from stepwell.rules import PIPELINE_RULES
 from stepwell.schema import fits
 from stepwell.trees import Folder, Tree
 
 __all__ = ["Import", "prepare"]
 
+_OF_PIPELINES: Final = frozenset(rule.id for rule in PIPELINE_RULES)
 _CARRIED: Final = (Status.NEW, Status.OVERWRITES, Status.EDITED)
 
 
@@ -170,7 +172,10 @@ def _told_in_sources(drafted: Draft, after: Loaded) -> Iterator[tuple[EntryKey |
     for one in after.diagnostics:
         file = drafted.files.get(one.span.path) if one.span is not None else None
         if file is not None and one.span is not None and file.status is not Status.UNCHANGED:
-            yield drafted.keys.get(file.path), replace(one, span=_moved(one.span, file))
+            told = replace(one, span=_moved(one.span, file))
+            if one.id in _OF_PIPELINES and one.severity is Severity.ERROR:
+                told = replace(told, severity=Severity.WARNING)  # it is carried all the same
+            yield drafted.keys.get(file.path), told
 
 
 def _moved(span: Span, file: PlannedFile) -> Span:

@@ -16,6 +16,7 @@ from stepwell.documents.document import TextMap
 from stepwell.importing.entries import LEGACY_FIELDS, Entry, Gathered, fail, merged, note
 from stepwell.importing.interfaces import SUFFIXES, interface_entry, is_interface
 from stepwell.importing.json_tables import read_json, tables_in
+from stepwell.importing.pipelines import is_configuration, is_dag, pipeline_entry
 from stepwell.layers import Layer
 from stepwell.model import WORKSPACE_ID
 from stepwell.project import RESERVED_ID
@@ -103,6 +104,8 @@ class _Gathering:
                 self._take_python(path, content, asked_for=asked_for)
         elif kind == "json":
             self._take_json(path, content, asked_for=asked_for)
+        elif kind == "yaml":
+            self._take_yaml(path, content, asked_for=asked_for)
         else:
             self._take_interface(path, content, asked_for=asked_for)
 
@@ -176,6 +179,9 @@ class _Gathering:
         if isinstance(document, Diagnostic):
             self.found.append(document)
             return
+        if is_dag(document) or is_configuration(document):
+            self._take_pipeline(document)
+            return
         rows = list(tables_in(document))
         if not any(
             isinstance(row, MappingProxyType) and set(LEGACY_FIELDS) & row.keys() for _, row, _ in rows
@@ -201,6 +207,27 @@ class _Gathering:
             taken += 1
         self.read.append((path, _counted(taken, "row")))
 
+    def _take_yaml(self, path: str, content: bytes, *, asked_for: bool) -> None:
+        document = read_text(path, content)
+        if isinstance(document, Diagnostic):
+            if asked_for:
+                self.found.append(document)
+            else:
+                self._pass_over(path, "not a kind of file that is imported", asked_for=False)
+        elif is_configuration(document):
+            self._take_pipeline(document)
+        else:
+            self._pass_over(path, "it has no `pipeline_name`", asked_for=asked_for)
+
+    def _take_pipeline(self, document: Document) -> None:
+        entry, found = pipeline_entry(document, self._workspace)
+        self.found += found
+        self.entries.append(entry)
+        steps, edges = len(entry.row["steps"]), len(entry.row["edges"])
+        self.read.append(
+            (document.path, f"a pipeline of {_counted(steps, 'step')} and {_counted(edges, 'edge')}")
+        )
+
     def _take_interface(self, path: str, content: bytes, *, asked_for: bool) -> None:
         document = read_text(path, content)
         if isinstance(document, Diagnostic):
@@ -217,7 +244,10 @@ class _Gathering:
 
     def _pass_over(self, path: str, why: str, *, asked_for: bool) -> None:
         if asked_for:
-            help_text = "an import takes Python tables, JSON tables, *.step.yaml files, and folders of them"
+            help_text = (
+                "an import takes Python tables, JSON tables, *.step.yaml files, *.dag.json files, "
+                "configurations of pipelines, and folders of them"
+            )
             self.found.append(
                 Diagnostic("nothing-to-import", Severity.ERROR, f"nothing here: {why}", Span(path), help_text)
             )
@@ -228,7 +258,7 @@ class _Gathering:
 def _kind_of(path: str) -> str | None:
     if path.endswith(SUFFIXES):
         return "interface"
-    return {".py": "python", ".json": "json"}.get(os.path.splitext(path)[1])
+    return {".py": "python", ".json": "json", ".yaml": "yaml", ".yml": "yaml"}.get(os.path.splitext(path)[1])
 
 
 def _stated(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,8 @@ worlds (docs/decisions/0014-import-worlds.md).
 
 from __future__ import annotations
 
+from stepwell.isolated.finding import FINDER
+from stepwell.isolated.names import project_key
 from stepwell.isolated.worlds import World, Worlds
 
-__all__ = ["World", "Worlds"]
+__all__ = ["FINDER", "World", "Worlds", "project_key"]

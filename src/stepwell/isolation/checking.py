@@ -214,7 +214,7 @@ class _Bounds:
         if loading.what == "module":
             owner = self._owner_of_module(loading.named)
             return None if owner is None else f"`{loading.named}` is code of workspace {owner}"
-        verb = "puts" if loading.what == "sys.path" else "loads"
+        verb = {"sys.path": "puts", "path": "loads", "file": "opens"}[loading.what]
         where = " on `sys.path`" if loading.what == "sys.path" else ""
         for way in self._ways(loading.named, posixpath.dirname(file.path)):
             owner = self._owner(way)

@@ -1,4 +1,4 @@
-"""The paths and modules that Python code names by literals when it loads or makes loadable other code."""
+"""The paths and modules that Python code names by literals when it loads other code, or opens a file."""
 
 from __future__ import annotations
 
@@ -20,8 +20,13 @@ _WORDS: Final = (
     b"addsitedir",
     b"runpy",
     b"SourceFileLoader",
+    b"open",
+    b"listdir",
+    b"scandir",
+    b"glob",
+    b"shutil",
 )
-"""A file without any of these loads nothing by a literal."""
+"""A file without any of these loads and opens nothing by a literal."""
 
 _BY_PATH: Final[Mapping[str, int]] = {
     "site.addsitedir": 0,
@@ -30,6 +35,15 @@ _BY_PATH: Final[Mapping[str, int]] = {
     "importlib.machinery.SourceFileLoader": 1,
 }
 _BY_NAME: Final = frozenset({"importlib.import_module", "__import__", "runpy.run_module"})
+_OPENING: Final = frozenset(
+    {
+        *("open", "io.open", "os.open", "codecs.open", "gzip.open", "os.listdir", "os.scandir", "os.walk"),
+        *("glob.glob", "glob.iglob", "shutil.copy", "shutil.copy2", "shutil.copyfile", "shutil.copytree"),
+    }
+)
+_OPENING_METHODS: Final = frozenset(
+    {"open", "read_text", "read_bytes", "write_text", "write_bytes", "iterdir", "glob", "rglob"}
+)
 _SAME: Final = frozenset(
     {"str", "os.fspath", "os.path.abspath", "os.path.realpath", "os.path.normpath", "os.path.expanduser"}
 )
@@ -45,7 +59,8 @@ class Loading(NamedTuple):
     """One place that names code to load.
 
     Args:
-        what: ``sys.path`` for an edit of it, ``path`` for a file that is loaded, ``module`` for a name.
+        what: ``sys.path`` for an edit of it, ``path`` for a file that is loaded, ``module`` for a name,
+            ``file`` for a file or folder that is opened.
         named: the path, or the dotted name.
         line: from 1.
         column: in characters from 1.
@@ -58,7 +73,7 @@ class Loading(NamedTuple):
 
 
 def loadings_in(content: bytes, path: str) -> Iterator[Loading]:
-    """Every place of a file that loads code, or makes it loadable, by something that is written out.
+    """Every place of a file that loads code, makes it loadable, or opens a file, by what is written out.
 
     Args:
         content: the file's bytes; nothing is found in what cannot be parsed.
@@ -88,6 +103,10 @@ def _loading(node: ast.AST, reader: _Literals) -> Iterator[tuple[str, ast.expr]]
             yield ("sys.path" if function == "site.addsitedir" else "path"), node.args[_BY_PATH[function]]
         elif function in _BY_NAME and node.args:
             yield "module", node.args[0]
+        elif function in _OPENING and node.args:
+            yield "file", node.args[0]
+        elif isinstance(node.func, ast.Attribute) and node.func.attr in _OPENING_METHODS:
+            yield "file", node.func.value
     elif isinstance(node, ast.Assign):
         if any(_is_sys_path(target, reader) for target in node.targets):
             yield from (("sys.path", one) for one in _items(node.value))

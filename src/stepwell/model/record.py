@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar, NoReturn
 
 from stepwell.layers import Source
+from stepwell.shown import in_notebook
 
 __all__ = ["Record", "digest_of", "refuse"]
 
@@ -51,6 +52,14 @@ class Record:
 
     def __hash__(self) -> int:
         return hash(self.digest)
+
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, Any]:
+        return in_notebook(self, include, exclude)
+
+    def _repr_html_(self) -> str:
+        return str(in_notebook(self)["text/html"])
 
     @property
     def name(self) -> str:

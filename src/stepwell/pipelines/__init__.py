@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from stepwell.pipelines.graph import Node, OutputOf, Pipeline
+from stepwell.graph import Among, Edge, Node, OutputOf, Pipeline, Stated
 
-__all__ = ["Node", "OutputOf", "Pipeline"]
+__all__ = ["Among", "Edge", "Node", "OutputOf", "Pipeline", "Stated"]

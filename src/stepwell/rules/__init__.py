@@ -17,14 +17,21 @@ from stepwell.project import Project
 from stepwell.rules import (
     alias_collision,
     ambiguous_component,
+    ambiguous_step,
     builder_base,
+    config_mismatch,
+    cross_workspace,
+    dangling_reference,
     developer_id_mismatch,
     duplicate_class,
     duplicate_config_class,
     duplicate_definition,
     duplicate_output_alias,
+    duplicate_step_id,
+    extends_cycle,
     file_name_mismatch,
     freeze_target,
+    input_type_mismatch,
     invalid_parameters_schema,
     invalid_requirement,
     invalid_version_range,
@@ -35,6 +42,7 @@ from stepwell.rules import (
     missing_config_attribute,
     missing_entry_point,
     missing_implementation,
+    missing_input,
     missing_module,
     naming_style,
     no_compatible_source,
@@ -46,24 +54,35 @@ from stepwell.rules import (
     override_changes_nothing,
     override_without_base,
     past_removal,
+    pipeline_cycle,
     plugin_hidden,
     property_path_mismatch,
     shadows_core,
     source_type_mismatch,
+    unavailable_component,
     undeclared_argument,
     undeclared_environment,
     undeclared_path,
+    unknown_base,
     unknown_implementation,
+    unknown_input,
+    unknown_job_type,
+    unknown_output,
+    unknown_parameter,
     unknown_setting,
     unknown_source,
+    unknown_step,
+    unknown_workspace,
     unparsable_source,
     unused_environment,
     unused_ignore,
+    unused_parameter,
     unused_path,
 )
 from stepwell.rules.alignment_scope import AlignmentScope
 from stepwell.rules.fixed import FIXED_PAGES
 from stepwell.rules.ignores import Ignore, ignores_in
+from stepwell.rules.pipeline_scope import PipelineScope
 from stepwell.rules.rule import (
     ALWAYS_TOLD,
     FileScope,
@@ -95,6 +114,8 @@ __all__ = [
     "IGNORE_RULES",
     "LAYER_RULES",
     "OVERRIDE_RULES",
+    "PIPELINE_CODE_RULES",
+    "PIPELINE_RULES",
     "PLUGIN_RULES",
     "REFERENCE_IGNORE_RULES",
     "REFERENCE_RULES",
@@ -110,6 +131,7 @@ __all__ = [
     "Ignore",
     "LayerScope",
     "Override",
+    "PipelineScope",
     "Reference",
     "ReferenceScope",
     "Rule",
@@ -154,6 +176,28 @@ VIEW_RULES: Final[tuple[Rule[ViewScope], ...]] = (
     rule_of(alias_collision),
 )
 PLUGIN_RULES: Final[tuple[Rule[tuple[Hidden, ...]], ...]] = (rule_of(plugin_hidden),)
+PIPELINE_RULES: Final[tuple[Rule[PipelineScope], ...]] = (
+    rule_of(duplicate_step_id),
+    rule_of(unknown_base),
+    rule_of(extends_cycle),
+    rule_of(ambiguous_step),
+    rule_of(unknown_workspace),
+    rule_of(unknown_job_type),
+    rule_of(unknown_step),
+    rule_of(dangling_reference),
+    rule_of(pipeline_cycle),
+    rule_of(unknown_input),
+    rule_of(unknown_output),
+    rule_of(missing_input),
+    rule_of(input_type_mismatch),
+    rule_of(config_mismatch),
+    rule_of(unknown_parameter),
+    rule_of(unused_parameter),
+    rule_of(cross_workspace),
+)
+PIPELINE_CODE_RULES: Final[tuple[Rule[PipelineScope], ...]] = (rule_of(unavailable_component),)
+"""Those that look into sources; they run when `stepwell pipeline check` asks for them."""
+
 FREEZE_RULES: Final[tuple[Rule[FreezeScope], ...]] = (rule_of(freeze_target),)
 REFERENCE_RULES: Final[tuple[Rule[ReferenceScope], ...]] = (
     rule_of(missing_class),
@@ -194,6 +238,7 @@ ALIGNMENT_RULES: Final[Mapping[int, tuple[Rule[AlignmentScope], ...]]] = Mapping
         4: (
             rule_of(missing_config_attribute),
             rule_of(missing_builder_method),
+            replace(rule_of(builder_base), check=builder_base.check_step),
         ),
     }
 )
@@ -202,7 +247,7 @@ ALIGNMENT_RULES: Final[Mapping[int, tuple[Rule[AlignmentScope], ...]]] = Mapping
 
 def _unused_whatever_is_asked(scope: tuple[Ignore, ...]) -> Iterator[Finding]:
     """Leave the ignores of other checks to these: only they know what they hide."""
-    others = _ABOUT_REFERENCES | _ABOUT_ALIGNMENT
+    others = _ABOUT_REFERENCES | _ABOUT_ALIGNMENT | {rule.id for rule in PIPELINE_CODE_RULES}
     return unused_ignore.check(tuple(one for one in scope if one.rule not in others))
 
 
@@ -235,6 +280,8 @@ _EVERY: Final[tuple[tuple[Rule[Any], ...], ...]] = (
     OVERRIDE_RULES,
     VIEW_RULES,
     PLUGIN_RULES,
+    PIPELINE_RULES,
+    PIPELINE_CODE_RULES,
     FREEZE_RULES,
     REFERENCE_RULES,
     *ALIGNMENT_RULES.values(),

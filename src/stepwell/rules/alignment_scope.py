@@ -21,6 +21,7 @@ __all__ = [
     "PathUse",
     "ScriptFacts",
     "SourceStep",
+    "Stray",
     "lies_in",
     "plain_flag",
     "related",
@@ -119,6 +120,23 @@ class MissingScript(NamedTuple):
 
 
 @final
+class Stray(NamedTuple):
+    """A class whose chain of bases does not lead to the one that the project asks for.
+
+    Args:
+        name: the class.
+        base: the class that is asked for.
+        help: what to do.
+        related: where the class is, and where the chain ends.
+    """
+
+    name: str
+    base: str
+    help: str
+    related: tuple[Related, ...]
+
+
+@final
 class BuilderFacts(NamedTuple):
     """What one builder class asks of its configuration, and what it lacks itself.
 
@@ -131,6 +149,7 @@ class BuilderFacts(NamedTuple):
         has: what the configuration class and its bases define; ``None`` where that cannot be told.
         methods: what the builder and its bases define; ``None`` where that cannot be told.
         abstract: the method that a base asks for to where it does, of those that nothing defines.
+        stray: where its bases end, if that is not where the project asks for.
     """
 
     name: str
@@ -141,6 +160,7 @@ class BuilderFacts(NamedTuple):
     has: frozenset[str] | None
     methods: frozenset[str] | None
     abstract: Mapping[str, Span]
+    stray: Stray | None = None
 
 
 @final

@@ -42,17 +42,23 @@ SEVERITY: Final = Severity.ERROR
 def check(scope: AlignmentScope) -> Iterator[Finding]:
     """Find it in one step."""
     outputs = scope.part("outputs")
-    taken: dict[str, tuple[str, Span]] = {name: (name, scope.key("outputs", name)) for name in outputs}
+    taken: dict[str, tuple[str, int | None]] = {name: (name, None) for name in outputs}
     for name, said in outputs.items():
         for place, alias in enumerate(said.get("aliases", ())):
-            span = scope.value("outputs", name, "aliases", place)
-            other, first = taken.setdefault(alias, (name, span))
+            other, first = taken.setdefault(alias, (name, place))
             if other != name:
                 yield Finding(
                     f"`{alias}` is an alias of the output `{name}` of `{scope.step.name}`, and "
                     "means the output "
                     f"`{other}` already",
-                    span,
+                    scope.value("outputs", name, "aliases", place),
                     "remove it from one of the two",
-                    related("it is taken here", first),
+                    related("it is taken here", _place(scope, other, first)),
                 )
+
+
+def _place(scope: AlignmentScope, output: str, alias: int | None) -> Span:
+    """Where an output is called so."""
+    if alias is None:
+        return scope.key("outputs", output)
+    return scope.value("outputs", output, "aliases", alias)

@@ -80,7 +80,7 @@ def check(scope: AlignmentScope) -> Iterator[Finding]:
     by_type = (*listed.get("all", ()), *listed.get(scope.step.sagemaker_step_type or "", ()))
     missing = {name: None for name in by_type if name not in builder.methods}
     for name, span in {**missing, **builder.abstract}.items():
-        near = closest(name, builder.methods)
+        near = closest(name, builder.methods - builder.abstract.keys())
         yield Finding(
             f"the builder `{builder.name}` of `{scope.step.name}` has no method `{name}`",
             stated(scope, "builder", "builder_step_name"),

@@ -1,11 +1,12 @@
 """An attribute that a builder reads from its configuration exists there.
 
-The builder's text is searched for `self.config.NAME`, and in the methods that take `config` for
-`config.NAME`.
+The builder's text, and that of the methods that it inherits, is searched for `self.config.NAME`, in the
+methods that take `config` for `config.NAME`, and for the same under a local name of the configuration.
 The configuration class is a dataclass, a pydantic model or a plain class: its fields, properties, methods
 and what its methods set on `self` count, and those of its bases, followed through the sources. Where a base
-lies outside them, but for those of the standard library and pydantic, nothing is told.
-`getattr(self.config, "NAME", ...)` asks for nothing.
+lies outside them, but for those of the standard library and pydantic, or where the class sets attributes
+whose names it does not write out, nothing is told. `getattr(self.config, "NAME", ...)` asks for nothing, nor
+does what `hasattr` is asked about first or what stands under `except AttributeError`.
 
 Passes:
 

@@ -54,15 +54,18 @@ def check(scope: AlignmentScope) -> Iterator[Finding]:
     if facts is None or facts.open_environment:
         return
     read = {one.name for one in facts.environment}
-    places = [
-        (name, scope.value("env", "required", place)) for place, name in enumerate(scope.required_environment)
-    ]
-    places += [(name, scope.key("env", "optional", name)) for name in scope.optional_environment]
-    for name, span in places:
+    for name, pointer in _declared(scope):
         if name not in read:
             yield Finding(
                 f"the script of `{scope.step.name}` does not read the environment variable `{name}`",
-                span,
+                scope.value(*pointer) if pointer[1] == "required" else scope.key(*pointer),
                 "remove it, or let the script read it",
                 related("this is the script", facts.place),
             )
+
+
+def _declared(scope: AlignmentScope) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+    for place, name in enumerate(scope.required_environment):
+        yield name, ("env", "required", place)
+    for name in scope.optional_environment:
+        yield name, ("env", "optional", name)

@@ -19,7 +19,7 @@ from stepwell.schema import contents, fields
 from stepwell.snapshot import View
 from stepwell.trees import EntryKind
 
-__all__ = ["NewStep", "NotWritten", "plan_step"]
+__all__ = ["NewFile", "NotWritten", "plan_step", "schema_near"]
 
 _NOT_COPIED: Final = frozenset({"name", "aliases", "deprecated"})
 _OF_ITS_FOLDER: Final = "components"
@@ -33,7 +33,7 @@ class NotWritten(Exception):
 
 @final
 @dataclass(frozen=True, slots=True)
-class NewStep:
+class NewFile:
     """A definition that is not written yet.
 
     Args:
@@ -47,7 +47,7 @@ class NewStep:
 
 def plan_step(
     project: Project, view: View, name: str, like: StepDefinition | None, said: Iterable[str]
-) -> NewStep:
+) -> NewFile:
     """The file of a new step, for the core or for a workspace's local layer.
 
     Args:
@@ -78,10 +78,10 @@ def plan_step(
         raise NotWritten(f"{path} leads elsewhere through a link, so nothing is written")
     if target.kind is not None or os.path.lexists(f"{project.root}/{path}"):
         raise NotWritten(f"{path} exists already, and nothing was written")
-    text = file_text(in_schema_order("step", data), schema_path=_schema(project, path))
+    text = file_text(in_schema_order("step", data), schema_path=schema_near(project, path, "step"))
     if isinstance(text, Diagnostic):
         raise NotWritten(f"no file can hold `{name}`: {text.message}")
-    return NewStep(path, text)
+    return NewFile(path, text)
 
 
 def _refuse_taken(view: View, name: str) -> None:
@@ -105,8 +105,15 @@ def _path(project: Project, view: View, name: str, like: StepDefinition | None) 
     return f"{folder}/{settings.naming.stem(name)}.yaml"
 
 
-def _schema(project: Project, path: str) -> str:
-    schema = "schemas/step.schema.json"
+def schema_near(project: Project, path: str, noun: str) -> str:
+    """The way from a new file to the project's own copy of its schema; empty where it has none.
+
+    Args:
+        project: the project.
+        path: the file, relative to it.
+        noun: the schema's name.
+    """
+    schema = f"schemas/{noun}.schema.json"
     if project.tree.follow(schema).kind is not EntryKind.FILE:
         return ""
     return posixpath.relpath(schema, posixpath.dirname(path))
@@ -125,20 +132,34 @@ def _set(data: dict[str, Any], said: str) -> None:
         return
     if whole not in fields("step"):
         raise NotWritten(f"a step has no field `{whole}` ({_near(whole, fields('step'))})")
-    form = properties[whole]
-    holder, key = data, whole
-    if inner:
-        known = form.get("properties", {})
-        if inner not in known:
-            raise NotWritten(f"`{whole}` has no field `{inner}` ({_near(inner, known)})")
-        form, key = known[inner], inner
-        holder = data.setdefault(whole, {})
-    if not text:
-        holder.pop(key, None)
-        if inner and not holder:
-            data.pop(whole)
-    else:
-        holder[key] = _value(field, form, text)
+    holders, form, key = [data], properties[whole], whole
+    for place, part in enumerate(inner.split(".") if inner else (), 1):
+        form = _form_below(form, field.split(".")[:place], part)
+        below = holders[-1].get(key)
+        if not isinstance(below, dict):
+            below = holders[-1][key] = {}
+        holders.append(below)
+        key = part
+    if text:
+        holders[-1][key] = _value(field, form, text)
+        return
+    holders[-1].pop(key, None)
+    for holder, part in reversed(list(zip(holders, field.split("."), strict=False))):
+        if holder.get(part) == {}:  # nothing is left in it
+            del holder[part]
+
+
+def _form_below(form: Mapping[str, Any], above: list[str], part: str) -> Mapping[str, Any]:
+    """What the schema says of a field in a mapping."""
+    known: Mapping[str, Any] = form.get("properties", {})
+    if part in known:
+        found: Mapping[str, Any] = known[part]
+        return found
+    free = form.get("additionalProperties")
+    if not isinstance(free, dict) or not part:
+        shown = ".".join(above)
+        raise NotWritten(f"`{shown}` has no field `{part}` ({_near(part, known)})")
+    return free
 
 
 def _value(field: str, form: Mapping[str, Any], text: str) -> Any:

@@ -14,6 +14,7 @@ __all__ = ["LEFT_OUT", "MAX_BYTES", "ListedSource", "list_sources", "read_source
 MAX_BYTES: Final = 4 * 1024 * 1024
 
 _MAX_DEPTH: Final = 64
+_NOT_LISTED: Final = (0, 0, 0, 0)
 LEFT_OUT: Final = frozenset({"__pycache__", "node_modules", "site-packages", "dist-packages"})
 """Folders that hold no sources of the project's own."""
 _OPEN_FLAGS: Final = (
@@ -42,7 +43,8 @@ def list_sources(
     """Every Python file below some folders, once each, in no particular order.
 
     Hidden folders, virtual environments and what installers write are left out, and so are links that
-    lead out of the project or back to a folder that they lie in.
+    lead out of the project or back to a folder that they lie in. A folder that cannot be listed is given
+    in the place of what it holds.
 
     Args:
         root: the project's folder, absolute, links resolved.
@@ -89,7 +91,10 @@ def _scan(
                         files.append(ListedSource(path, real, _stamp(found)))
                 elif name not in LEFT_OUT and entry.is_dir():
                     folders.append((path, real))
-    except OSError:  # it vanished or cannot be read: there is nothing in it for us
+    except FileNotFoundError:  # it vanished: there is nothing in it for us
+        return
+    except OSError:  # whoever reads it as a file will find out why, and tell
+        yield ListedSource(here or ".", real_here or ".", _NOT_LISTED)
         return
     pending += folders
     yield from files

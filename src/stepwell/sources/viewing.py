@@ -52,6 +52,18 @@ class SourceView:
                 found.setdefault((one.file.real, one.outline.line), one)
         return tuple(found.values())
 
+    def class_at(self, path: str, qualified: str) -> Defined | None:
+        """A class by its file and its name in it; ``None`` where that is none, or is not seen.
+
+        Args:
+            path: of the file, relative to the project.
+            qualified: dotted where the class lies in another.
+        """
+        for one in self.classes(qualified.rpartition(".")[2]):
+            if one.file.path == path and one.outline.qualified == qualified:
+                return one
+        return None
+
     def near(self, name: str) -> tuple[str, ...]:
         """The class whose name is nearest to one that does not exist, if one is near."""
         seen = (

@@ -62,7 +62,8 @@ def ask(
 
     Args:
         rootdir: pytest's root folder.
-        started_in: the folder that relative paths of options start from.
+        started_in: where pytest was started: the project is looked for from there up, if it lies in the root
+            folder, and relative paths of options start from it.
         project: what ``--stepwell-project`` says.
         workspace: what ``--stepwell-workspace`` says.
         ids: the ids of single tests; they begin with ``stepwell``, or a path that ends in it.
@@ -72,7 +73,9 @@ def ask(
     """
     import stepwell
 
-    folder = str(rootdir) if project is None else os.path.join(started_in, project)
+    # In a repository of several projects pytest's root folder lies above the one that a person stands in.
+    nearest = started_in if started_in.is_relative_to(rootdir) else rootdir
+    folder = str(nearest) if project is None else os.path.join(started_in, project)
     try:
         if project is not None:
             open_project(folder)  # that very folder, not one above it

@@ -34,7 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--stepwell-project",
         metavar="DIR",
-        help="the project's folder (default: the one that pytest's root folder belongs to)",
+        help="the project's folder (default: the one that the folder belongs to in which pytest is started)",
     )
 
 
@@ -80,7 +80,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def stepwell_registry(pytestconfig: pytest.Config) -> Registry:
-    """The registry of the project: of ``--stepwell-project``, or that pytest's root folder belongs to."""
+    """The registry of the project: of ``--stepwell-project``, or that pytest was started in."""
     try:
         return _asked(pytestconfig).registry
     except pytest.UsageError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -25,6 +25,9 @@ PATIENCE: Final = 0.5
 LONGEST: Final = 2.0
 """Seconds after which a burst is over although hints still come."""
 
+LONGEST_CHANGE: Final = 20.0
+"""Seconds after which a burst is over although somebody is still in the middle of a change of many files."""
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -33,22 +36,31 @@ class Burst:
 
     Args:
         paths: files and folders, relative to the project; ``None`` when anything may have changed.
+        seconds: how long it lasted.
     """
 
     paths: frozenset[str] | None
+    seconds: float
 
 
 @final
 class Debounce:
-    """Takes hints from any thread, and gives them to one as bursts."""
+    """Takes hints from any thread, and gives them to one as bursts.
 
-    def __init__(self) -> None:
+    Args:
+        is_changing: whether somebody is in the middle of a change of many files, of which some are those at
+            paths relative to the project. It is asked when a burst would be over.
+    """
+
+    def __init__(self, is_changing: Callable[[frozenset[str]], bool]) -> None:
+        self._is_changing = is_changing
         self._condition = threading.Condition()
         self._paths: set[str] = set()
         self._unfinished: set[str] = set()
         self._everything = False
         self._first: float | None = None
         self._last = 0.0
+        self._begun = 0.0
         self._closed = False
 
     def hint(self, paths: Iterable[str], *, unfinished: bool = False) -> None:
@@ -83,13 +95,21 @@ class Debounce:
             The burst; ``None`` when there was no hint, or after ``close``.
         """
         with self._condition:
-            until = time.monotonic() + patience
+            asked = time.monotonic()
+            until = asked + patience
             while not self._closed:
                 due = until if self._first is None else self._due(self._first)
-                left = due - time.monotonic()
-                if left <= 0:
-                    return None if self._first is None else self._take()
-                self._condition.wait(left)
+                now = time.monotonic()
+                if now < due:
+                    self._condition.wait(due - now)
+                elif self._first is None:
+                    return None
+                elif now - max(asked, due) > QUIET and now < self._first + LONGEST:
+                    self._last = now  # nobody ran this process meanwhile: hints may be on their way
+                elif now < self._begun + LONGEST_CHANGE and self._is_changing(frozenset(self._paths)):
+                    self._first = self._last = now  # it is a hint, too
+                else:
+                    return self._take()
             return None
 
     def close(self) -> None:
@@ -106,7 +126,7 @@ class Debounce:
     def _note(self, *, sooner: bool) -> None:
         self._last = time.monotonic()
         if self._first is None:
-            self._first = self._last
+            self._first = self._begun = self._last
             sooner = True
         if sooner:  # a later end of the burst is found when the wait for the earlier one is over
             self._condition.notify_all()
@@ -116,7 +136,8 @@ class Debounce:
         return min(first + LONGEST, self._last + (PATIENCE if self._unfinished else quiet))
 
     def _take(self) -> Burst:
-        burst = Burst(None if self._everything else frozenset(self._paths))
+        paths = None if self._everything else frozenset(self._paths)
+        burst = Burst(paths, time.monotonic() - self._begun)
         self._paths.clear()
         self._unfinished.clear()
         self._everything, self._first = False, None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, final
@@ -11,7 +12,7 @@ from typing import Final, final
 from stepwell.documents import SUFFIXES
 from stepwell.project import CONFIG_NAME, Project
 
-__all__ = ["CONFIG_NAMES", "Watched", "entries", "links_below", "watched"]
+__all__ = ["CONFIG_NAMES", "Watched", "entries", "folders_changed_since", "links_below", "watched"]
 
 CONFIG_NAMES: Final = (CONFIG_NAME, "pyproject.toml")
 
@@ -127,6 +128,21 @@ def entries(watched: Watched, folder: str) -> Iterator[tuple[str, os.DirEntry[st
             yield path, entry
             if _leads_on(watched.root, here, entry):
                 pending.append(path)
+
+
+def folders_changed_since(watched: Watched, then: float) -> Iterator[str]:
+    """The folders in which an entry came or went after a time.
+
+    Args:
+        watched: what is looked at.
+        then: seconds since the epoch.
+    """
+    for top in watched.deep:
+        below = (path for path, entry in entries(watched, top) if os.path.isdir(entry.path))
+        for folder in (top, *below):
+            with suppress(OSError):  # it is gone: then one above it has changed
+                if os.stat(f"{watched.root}/{folder}").st_ctime > then:
+                    yield folder
 
 
 def _leads_on(root: str, here: str, entry: os.DirEntry[str]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, final
 
 from stepwell.watch.debounce import Burst, Debounce
@@ -18,6 +18,9 @@ SETTLING: Final = 0.05
 TRIES: Final = 20
 """How often files may have changed again before they are read all the same."""
 
+TRIES_IN_A_CHANGE: Final = 400
+"""How often at most, while somebody says to be in the middle of a change of many files."""
+
 Marks = Mapping[str, tuple[int, ...]]
 """Each path with what tells that it changed; the change time shows a mended permission, too."""
 
@@ -30,12 +33,16 @@ class Polling:
         watched: what to look at.
         debounce: who is told.
         every: seconds between two looks.
+        is_changing: whether somebody is in the middle of a change of many files.
     """
 
-    def __init__(self, watched: Watched, debounce: Debounce, every: float) -> None:
+    def __init__(
+        self, watched: Watched, debounce: Debounce, every: float, is_changing: Callable[[], bool]
+    ) -> None:
         self._watched = watched
         self._debounce = debounce
         self._every = every
+        self._is_changing = is_changing
         self._ended = threading.Event()
         self._marks = scan(watched)
         self._thread = threading.Thread(target=self._run, name="stepwell-poll", daemon=True)
@@ -54,14 +61,15 @@ class Polling:
         while not self._ended.wait(self._every):
             before, now = self._marks, scan(self._watched)
             found = differing(before, now)
-            for _ in range(TRIES if found else 0):
+            for tried in range(TRIES_IN_A_CHANGE if found else 0):
                 if self._ended.wait(SETTLING):
                     return
+                waits = self._is_changing()  # before the look, which then sees how the change ended
                 later = scan(self._watched)
                 more = differing(now, later)
                 now = later
                 found |= more
-                if not more:
+                if not waits and (not more or tried >= TRIES - 1):
                     break
             self._marks = now
             if found:

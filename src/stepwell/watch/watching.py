@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, final
 
+from stepwell.git import IndexTimes, index_times
 from stepwell.store import Store
 from stepwell.watch.debounce import Burst, Debounce
-from stepwell.watch.folders import CONFIG_NAMES, Watched, watched
+from stepwell.watch.folders import CONFIG_NAMES, Watched, folders_changed_since, watched
 from stepwell.watch.mounts import eventless
 from stepwell.watch.observing import Observing
 from stepwell.watch.polling import Polling
@@ -26,6 +28,9 @@ CHECK: Final = 1.0
 
 POLL: Final = 1.0
 """Seconds between two looks at the files where there are no events and nobody said how often."""
+
+LATE: Final = 5.0
+"""Seconds that a hint may be on its way when there is much to do."""
 
 
 @final
@@ -90,7 +95,7 @@ class Watch:
         self._tell = tell
         self._told: set[str] = set()
         self._changing = threading.Lock()
-        self._debounce = Debounce()
+        self._debounce = Debounce(self._is_changing)
         self._eyes: _Eyes | None = None
         self._watched: Watched | None = None
         self._thread: threading.Thread | None = None
@@ -120,7 +125,7 @@ class Watch:
         with self._changing:
             if self.state.running:
                 return
-            self._debounce = Debounce()
+            self._debounce = Debounce(self._is_changing)
             self._look()
             self._thread = threading.Thread(target=self._run, name="stepwell-watch", daemon=True)
             self._thread.start()
@@ -151,7 +156,7 @@ class Watch:
             self._look()
             self._reload(None)
         elif burst is not None:
-            self._reload(None if self._failed else burst.paths)
+            self._reload(None if self._failed else self._of_checkout(burst))
             if burst.paths is None or burst.paths.intersection(CONFIG_NAMES):
                 self._follow_settings()
 
@@ -180,7 +185,7 @@ class Watch:
         if self._poll is None:
             self._poll = POLL
             self._say(f"{self._reason}; looking at all files every {POLL:g} s instead")
-        self._eyes = Polling(self._watched, self._debounce, self._poll)
+        self._eyes = Polling(self._watched, self._debounce, self._poll, self._is_changing)
 
     def _say(self, message: str) -> None:
         if message in self._told:
@@ -189,6 +194,24 @@ class Watch:
         _log.warning("%s", message)
         if self._tell is not None:
             self._tell(message)
+
+    def _is_changing(self, paths: frozenset[str] = frozenset()) -> bool:
+        """Whether git is in the middle of a checkout, in the project's repository or one that lies in it."""
+        return self._index_times(paths).is_changing(time.time())
+
+    def _index_times(self, paths: frozenset[str]) -> IndexTimes:
+        root = self._store.seen.project.root
+        folders = dict.fromkeys(os.path.dirname(path) for path in paths)
+        return index_times([root, *(os.path.join(root, one) for one in folders)])
+
+    def _of_checkout(self, burst: Burst) -> frozenset[str] | None:
+        """What a burst names, and where a checkout is over of which hints may still be on their way."""
+        if burst.paths is None or self._watched is None:
+            return None
+        then = time.time() - burst.seconds - LATE
+        if not self._index_times(burst.paths).changed_since(then):
+            return burst.paths
+        return burst.paths.union(folders_changed_since(self._watched, then))
 
     def _reload(self, paths: frozenset[str] | None) -> None:
         began = time.monotonic()

@@ -39,8 +39,8 @@ def command(workspaces: tuple[str, ...], report: str | None, form: str, asked: A
 
     A workspace has its parts where people and Stepwell look for them, no file of it lies where
     nothing is read, and nothing in it refers outside its own folder and the core: no import, no edit
-    of `sys.path`, no link, no path in a definition. No Python is run. The exit code is 1 when a
-    workspace has an error.
+    of `sys.path`, no opened file, no link, no path in a definition. No Python is run. The exit code is
+    1 when a workspace has an error.
     """
     registry = open_registry(asked)
     for one in workspaces:

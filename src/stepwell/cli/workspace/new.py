@@ -13,7 +13,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from stepwell.cli.opening import Asked, open_registry, project_options
-from stepwell.cli.workspace.sharing import complete_id, refuse_bad_id, refuse_unknown, tell
+from stepwell.cli.workspace.sharing import complete_id, refuse_bad_id, refuse_unknown, tell, undone_when_ended
 from stepwell.diagnostics import Checked, Diagnostic, Severity
 from stepwell.errors import ProjectError, StepwellError
 from stepwell.naming import closest
@@ -133,7 +133,8 @@ def command(
     planned = plan(registry.project, registry.diagnostics, laid, today, find_plugins, workspace)
     if not planned.is_sound:
         return _not_made(planned.diagnostics, folder)
-    written = _write(registry.project, folder, planned, there=there)
+    with undone_when_ended():
+        written = _write(registry.project, folder, planned, there=there)
     if not asked.quiet:
         sys.stdout.writelines(f"{line}\n" for line in tell(planned.diagnostics))
         sys.stdout.writelines(f"wrote {visible(path)}\n" for path in written)
@@ -198,7 +199,8 @@ def _files(
         for path, why in copied.skipped:
             click.echo(f"left out {visible(path)}: {why}", err=True)
         for path in copied.mentions:
-            click.echo(f"{visible(path)} still speaks of {copy_from}", err=True)
+            place = f"{registry.project.settings.workspaces}/{workspace}/{path}"
+            click.echo(f"{visible(place)} still speaks of {copy_from}", err=True)
         return copied.files, ()
     _refuse_words(registry, description, framework)
     rendered = _rendered(registry, workspace, template or _DEFAULT, description, framework)

@@ -10,7 +10,7 @@ from datetime import datetime
 import click
 
 from stepwell.cli.opening import Asked, configuration_of, open_registry, project_options
-from stepwell.cli.workspace.sharing import complete_id, names_of, refuse_unknown
+from stepwell.cli.workspace.sharing import complete_id, names_of, refuse_unknown, undone_when_ended
 from stepwell.registry import Registry
 from stepwell.render.visible import visible
 
@@ -43,7 +43,8 @@ def command(workspace: str, backup: bool, yes: bool, asked: Asked) -> int:
 
     stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
     try:
-        kept = remove(project.root, base, workspace, f"{workspace}-{stamp}" if backup else None)
+        with undone_when_ended():
+            kept = remove(project.root, base, workspace, f"{workspace}-{stamp}" if backup else None)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         there = os.path.lexists(f"{project.root}/{base}/{workspace}")

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import re
+import signal
+import sys
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 import click
 from click.shell_completion import CompletionItem
@@ -31,9 +36,28 @@ __all__ = [
     "refuse_bad_id",
     "refuse_unknown",
     "tell",
+    "undone_when_ended",
 ]
 
 _LONGEST_ID = 128
+
+
+@contextmanager
+def undone_when_ended() -> Iterator[None]:
+    """Let what was begun be undone when the process is asked to end, as it is at an interrupt."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread hears signals
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:
+        del frame
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def complete_id(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:

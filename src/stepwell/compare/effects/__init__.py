@@ -1,7 +1,7 @@
 """What changes mean to those who depend on the registry: a few modules a consumer.
 
 Importers: ``modules``, ``importers``, ``classes``, ``by_file_name``, ``guesses``. Overlays: ``overlays``.
-Pipelines: ``pipelines``, ``choices``. Editors: ``editors``, ``strictness``.
+Pipelines: ``pipelines``, ``graphs``, ``choices``. Editors: ``editors``, ``strictness``.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from stepwell.compare.effects.by_file_name import all_known, effects_on_file_nam
 from stepwell.compare.effects.choices import effects_on_choices
 from stepwell.compare.effects.classes import Owners
 from stepwell.compare.effects.editors import effects_on_editors
+from stepwell.compare.effects.graphs import effects_on_graphs
 from stepwell.compare.effects.importers import effects_on_tables
 from stepwell.compare.effects.modules import effects_on_modules, frozen_views
 from stepwell.compare.effects.overlays import effects_on_overlay, effects_on_workspaces
@@ -52,6 +53,7 @@ def _on_views(old: State, new: State, views: tuple[ViewComparison, ...]) -> Iter
         yield from effects_on_overlay(touched, new)
     yield from effects_on_first(old, new, seen)
     yield from effects_on_choices(old, new, seen)
+    yield from effects_on_graphs(old, new, seen)
 
 
 def _told_once(effects: Iterable[Effect]) -> Iterator[Effect]:

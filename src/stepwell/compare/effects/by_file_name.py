@@ -41,8 +41,8 @@ def differing_file_names(
         if was is None and now is None and suspects.isdisjoint(known.near(file_name)):
             continue  # what fits it is the same in both, and stands in the same order
         was = was or before.guessed(file_name)
-        if was is not None and (now or after.guessed(file_name)) != was:
-            found[file_name] = (was, now or after.guessed(file_name))
+        if was is not None and (now := now or after.guessed(file_name)) != was:
+            found[file_name] = (was, now)
     return MappingProxyType(found)
 
 
@@ -62,6 +62,8 @@ def effects_on_file_names(touched: Touched, old: State, new: State, known: Known
     for file_name, pair in differing_file_names(touched, before, after, known).items():
         if pair[1] is not None or row_of(touched.new, pair[0]) is not None:
             pairs.setdefault(pair, []).append(file_name)
+    if not pairs:
+        return
     guesser = Guesser(touched.old, before, known)
     for (was, now), names in pairs.items():
         names.sort(key=lambda name: (len(name), name))

@@ -1,4 +1,4 @@
-"""Effects on what refers to steps by their names: aliases, deprecations, tables; later pipelines too."""
+"""Effects on what refers to steps by their names: aliases, deprecations, tables."""
 
 from __future__ import annotations
 

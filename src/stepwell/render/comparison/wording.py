@@ -51,7 +51,7 @@ def headline(comparison: Comparison) -> str:
     """The verdict, how many effects there are of each level, and how much differs."""
     number = counts(comparison)
     errors = len(comparison.old_diagnostics) + len(comparison.new_diagnostics)
-    left_out = f"{counted(errors, 'error')} left something out" if errors else ""
+    left_out = f"{counted(errors, 'error')} in the files" if errors else ""
     if not comparison and not comparison.effects:
         return f"no differences; {left_out}" if errors else "no differences"
     effects = ", ".join(f"{count} {word}" for word, count in number.items() if count)

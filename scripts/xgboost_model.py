@@ -1,0 +1,27 @@
+"""Stand in for SageMaker where there is none: make a model that can be asked of trained artifacts."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+ARTIFACTS = "/opt/ml/processing/input/model"
+CREATED = "/opt/ml/processing/output/model"
+
+
+def main(input_paths: Mapping[str, str], output_paths: Mapping[str, str]) -> str:
+    """Copy the artifacts beside the model's name, and give the name.
+
+    Args:
+        input_paths: the folder ``model_data``.
+        output_paths: the folder ``model_name``.
+    """
+    folder = Path(output_paths["model_name"])
+    shutil.copytree(input_paths["model_data"], folder, dirs_exist_ok=True)
+    (folder / "name").write_text("xgboost-model", encoding="utf-8")
+    return "xgboost-model"
+
+
+if __name__ == "__main__":
+    main({"model_data": ARTIFACTS}, {"model_name": CREATED})

@@ -1,0 +1,90 @@
+"""``stepwell pipeline new``: one definition of a pipeline, checked before it is written."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date
+from pathlib import Path
+
+import click
+
+from stepwell.cli.opening import Asked, open_registry, project_options, view_of, workspace_option
+from stepwell.cli.pipeline.asking import linked_of
+from stepwell.cli.pipeline.from_catalog import complete_from, is_in_catalog, write_from_catalog
+from stepwell.cli.workspace.sharing import tell
+from stepwell.diagnostics import Severity
+from stepwell.errors import ProjectError
+from stepwell.plugins import find_plugins
+from stepwell.render.visible import visible
+
+_EXAMPLE = """\b
+Examples:
+  stepwell pipeline new TrainOnly --step TabularPreprocessing:training --step XGBoostTraining
+  stepwell pipeline new MyTraining --from TrainAndEvaluate --workspace alice
+  stepwell pipeline new FraudModel --from XGBoostEndToEnd
+"""
+
+_LATER = frozenset({"missing-input"})
+"""What is found in a pipeline that is only begun, and keeps none from being written."""
+
+
+@click.command("new", epilog=_EXAMPLE, short_help="Write the definition of a new pipeline.")
+@click.argument("name")
+@click.option(
+    "--from",
+    "like",
+    metavar="OTHER",
+    shell_complete=complete_from,
+    help="Take over the steps of this pipeline, with all that it extends; or copy this one of the catalog "
+    "that comes with Stepwell, with the steps and scripts that the project lacks.",
+)
+@click.option(
+    "--step",
+    "steps",
+    metavar="STEP",
+    multiple=True,
+    help="Add this step, as `Name`, `Name:job_type` or `workspace:Name`; again for another.",
+)
+@workspace_option("Who gets it, in its local layer; the core when left out.", from_environment=False)
+@project_options
+def command(name: str, like: str | None, steps: tuple[str, ...], workspace: str | None, asked: Asked) -> int:
+    """Write one file that defines a pipeline NAME, in the folder and with the name that it belongs under.
+
+    What clearly feeds the inputs of its steps is written, too. It is checked first, together with all that
+    is there: but for inputs that are still open, nothing is written that brings an error, and nothing is
+    overwritten. The exit code is 1 when the checks find an error.
+    """
+    registry = open_registry(asked)
+    project = registry.project
+    if any(found.severity is Severity.ERROR for found in project.diagnostics):
+        raise ProjectError("the project's configuration has errors, so nothing is written: `stepwell check`")
+    view = view_of(registry, workspace)
+    if like is not None and like not in view.pipelines and is_in_catalog(registry, like):
+        if steps:
+            raise click.UsageError("--step cannot be given with a pipeline of the catalog: it has its steps")
+        return write_from_catalog(registry, view, name, like, quiet=asked.quiet)
+    example = linked_of(registry, view, like).pipeline if like is not None else None
+    from stepwell.scaffolding import NotWritten, plan, plan_pipeline
+
+    try:
+        new = plan_pipeline(project, view, registry.view, registry.among, name, example, steps)
+    except NotWritten as error:
+        raise click.UsageError(visible(str(error))) from None
+    today = date.today()  # noqa: DTZ011 - a date as people see it
+    planned = plan(project, registry.diagnostics, {new.path: new.text.encode()}, today, find_plugins, None)
+    sys.stdout.writelines(f"{line}\n" for line in tell(planned.diagnostics))
+    if any(one.severity is Severity.ERROR and one.id not in _LATER for one in planned.diagnostics):
+        sys.stdout.write(f"{visible(new.path)} is not written\n")
+        return 1
+    from stepwell.freeze.writing import write_atomically
+
+    try:
+        write_atomically(Path(project.root, new.path), new.text)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise click.ClickException(f"{visible(new.path)} cannot be written: {reason}") from None
+    sys.stdout.write(f"wrote {visible(new.path)}\n")
+    if not asked.quiet:
+        whose = f" --workspace {view.workspace}" if view.workspace is not None else ""
+        sys.stdout.write(f"next: stepwell pipeline show {name}{whose}\n")
+    return int(not planned.is_sound)

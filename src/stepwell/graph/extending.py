@@ -1,0 +1,190 @@
+"""What a pipeline extends, laid under it: parameters by name, steps by id."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import reduce
+from typing import TYPE_CHECKING, Any, NamedTuple, final
+
+from stepwell.diagnostics import Span
+from stepwell.documents import Document
+from stepwell.graph.nodes import Stated
+from stepwell.layers import Source, given_by
+from stepwell.model import PipelineDefinition
+from stepwell.patching import merge_patch
+
+if TYPE_CHECKING:
+    from stepwell.graph.linking import Pipelines
+
+__all__ = ["Entry", "Extension", "Flat", "Repeated", "flatten"]
+
+
+@final
+class Entry(NamedTuple):
+    """One step with all that the pipelines on the way say of it.
+
+    Args:
+        data: as one entry of ``steps`` would state it.
+        stated: where each of them states something of it, topmost first.
+    """
+
+    data: Mapping[str, Any]
+    stated: tuple[Stated, ...]
+
+
+@final
+class Extension(NamedTuple):
+    """One ``extends`` on the way down.
+
+    Args:
+        name: the pipeline that extends.
+        extends: what it names.
+        place: where it says so; ``None`` where no file does.
+    """
+
+    name: str
+    extends: str
+    place: Span | None
+
+
+@final
+class Repeated(NamedTuple):
+    """An id that one list of steps has twice; the first counts."""
+
+    id: str
+    first: Stated
+    again: Stated
+
+
+@final
+class Flat(NamedTuple):
+    """A definition with all that it extends.
+
+    Args:
+        parameters: by name, with defaults.
+        entries: the steps by id.
+        way: every ``extends``, from the definition down.
+        missing: the last of them, where there is nothing of its name.
+        circle: the part of the way that leads round, where it does.
+        repeated: ids that stand twice in one list.
+        left_out: ids of ``without`` that nothing below has, each with its place.
+    """
+
+    parameters: Mapping[str, Any]
+    entries: Mapping[str, Entry]
+    way: tuple[Extension, ...] = ()
+    missing: Extension | None = None
+    circle: tuple[Extension, ...] = ()
+    repeated: tuple[Repeated, ...] = ()
+    left_out: tuple[tuple[str, Span | None], ...] = ()
+
+
+@final
+class _Part(NamedTuple):
+    """What one pipeline on the way says itself.
+
+    Args:
+        data: its fields.
+        sources: the documents that they come from, topmost first.
+    """
+
+    data: Mapping[str, Any]
+    sources: tuple[Source, ...]
+
+    def document(self, *pointer: str | int) -> Document | None:
+        """The document that gave a value."""
+        return given_by(self.sources, pointer) if self.sources else None
+
+
+def flatten(pipelines: Pipelines, definition: PipelineDefinition) -> Flat:
+    """A definition with all that it extends.
+
+    Args:
+        pipelines: those that it can extend.
+        definition: one of them.
+    """
+    parts: list[_Part] = []
+    way: list[Extension] = []
+    seen: list[tuple[str, tuple[Source, ...]]] = []
+    missing: Extension | None = None
+    circle: tuple[Extension, ...] = ()
+    at: PipelineDefinition | None = definition
+    while at is not None:
+        key = (at.name, at.sources)
+        if key in seen:
+            circle = tuple(way[seen.index(key) :])
+            break
+        seen.append(key)
+        part, below = _parted(pipelines, at)
+        parts.append(part)
+        if at.extends is None:
+            break
+        document = part.document("extends")
+        way.append(
+            Extension(at.name, at.extends, None if document is None else document.value_span(("extends",)))
+        )
+        if below is None:
+            missing = way[-1]
+        at = below
+    return _laid(parts, tuple(way), missing, circle)
+
+
+def _parted(pipelines: Pipelines, definition: PipelineDefinition) -> tuple[_Part, PipelineDefinition | None]:
+    """What a definition says itself, and what it extends."""
+    name = definition.extends
+    whole = _Part(definition.data, definition.sources)
+    if name is None or name != definition.name:
+        return whole, None if name is None else pipelines.get(name)
+    saying = next(
+        (at for at, one in enumerate(definition.sources) if one.document.data.get("extends") == name), -1
+    )
+    rest = definition.sources[saying + 1 :]
+    if saying >= 0 and rest:
+        own = definition.sources[: saying + 1]
+        return _Part(_merged(own), own), PipelineDefinition(_merged(rest), rest)
+    return whole, next(iter(pipelines.hidden(name)), None)
+
+
+def _merged(sources: tuple[Source, ...]) -> Mapping[str, Any]:
+    merged: Mapping[str, Any] = reduce(merge_patch, (one.document.data for one in reversed(sources)))
+    return merged
+
+
+def _laid(
+    parts: list[_Part],
+    way: tuple[Extension, ...],
+    missing: Extension | None,
+    circle: tuple[Extension, ...],
+) -> Flat:
+    parameters: Mapping[str, Any] = {}
+    entries: dict[str, Entry] = {}
+    repeated: list[Repeated] = []
+    left_out: list[tuple[str, Span | None]] = []
+    for part in reversed(parts):
+        parameters = {**parameters, **(part.data.get("parameters") or {})}
+        for at, one in enumerate(part.data.get("without") or ()):
+            document = part.document("without")
+            if entries.pop(one, None) is None:
+                place = None if document is None else document.value_span(("without", at))
+                left_out.append((one, place))
+        _lay(part, entries, repeated)
+    return Flat(parameters, entries, way, missing, circle, tuple(repeated), tuple(left_out))
+
+
+def _lay(part: _Part, entries: dict[str, Entry], repeated: list[Repeated]) -> None:
+    """Lay the steps of one pipeline over those that it extends."""
+    document = part.document("steps")
+    own: dict[str, tuple[Stated, ...]] = {}
+    for at, step in enumerate(part.data.get("steps") or ()):
+        one = step["id"]
+        stated = () if document is None else (Stated(document, ("steps", at)),)
+        if one in own:
+            if stated:
+                repeated.append(Repeated(one, own[one][0], stated[0]))
+            continue
+        own[one] = stated
+        below = entries.get(one)
+        if below is None:
+            entries[one] = Entry(step, stated)
+        else:
+            entries[one] = Entry(merge_patch(below.data, step), (*stated, *below.stated))

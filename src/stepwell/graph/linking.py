@@ -1,0 +1,189 @@
+"""From a definition to its graph: what it extends is laid under it, and every name is looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, Protocol, final
+
+from stepwell.errors import UnknownPipeline
+from stepwell.graph.extending import Flat, flatten
+from stepwell.graph.nodes import Node, OutputOf, Stated
+from stepwell.graph.values import Pipeline
+from stepwell.graph.words import Reading, fed_by, read_step
+from stepwell.model import PipelineDefinition, StepDefinition
+from stepwell.naming import DEFAULT_SUFFIXES, closest
+
+__all__ = ["Among", "Linked", "Pipelines", "Sees", "definition_of", "link"]
+
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+class Pipelines(Protocol):
+    """The pipelines of a view."""
+
+    def __iter__(self) -> Iterator[str]:
+        """Their names, in order."""
+
+    def get(self, name: str, /) -> PipelineDefinition | None:
+        """One of them."""
+
+    def hidden(self, name: str, /) -> tuple[PipelineDefinition, ...]:
+        """Those of a name that the served one hides whole, topmost first."""
+
+
+class Sees(Protocol):
+    """What of a view a graph is made of; ``stepwell.snapshot.View`` has it."""
+
+    @property
+    def workspace(self) -> str | None:
+        """Whose view; ``None`` for the core."""
+
+    @property
+    def title(self) -> str:
+        """The view in words."""
+
+    @property
+    def pipelines(self) -> Pipelines:
+        """Its pipelines."""
+
+    def __contains__(self, name: object) -> bool:
+        """Whether it has a step of a name or an alias."""
+
+    def __getitem__(self, name: str) -> StepDefinition:
+        """The step of a name or an alias."""
+
+    def __iter__(self) -> Iterator[str]:
+        """The names of its steps."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Among:
+    """What a pipeline's steps may be named by, besides its own view.
+
+    Args:
+        views: the view of every workspace, by id.
+        job_types: the project's job types.
+    """
+
+    views: Mapping[str, Sees] = field(default_factory=lambda: _NOTHING)
+    job_types: tuple[str, ...] = DEFAULT_SUFFIXES
+
+
+@final
+class Linked(NamedTuple):
+    """A definition as a graph, and what rules look at.
+
+    Args:
+        view: whose.
+        definition: what was linked.
+        pipeline: the graph.
+        readings: how the word of each node's step was read, by id.
+        flat: what came of laying what it extends under it.
+        among: what else could be named.
+    """
+
+    view: Sees
+    definition: PipelineDefinition
+    pipeline: Pipeline
+    readings: Mapping[str, Reading]
+    flat: Flat
+    among: Among
+
+
+def definition_of(view: Sees, name: str) -> PipelineDefinition:
+    """A pipeline of a view.
+
+    Raises:
+        UnknownPipeline: with suggestions.
+    """
+    found = view.pipelines.get(name)
+    if found is None:
+        raise UnknownPipeline(name, closest(name, view.pipelines, 3), view.title)
+    return found
+
+
+def link(view: Sees, definition: PipelineDefinition, among: Among) -> Linked:
+    """The graph of a definition; what is wrong with it stays visible in what is given.
+
+    Args:
+        view: whose pipeline, and whose steps.
+        definition: one that the view has.
+        among: what else its steps may be named by.
+    """
+    flat = flatten(view.pipelines, definition)
+    steps: dict[tuple[str | None, str], StepDefinition | None] = {}
+    nodes: dict[str, Node] = {}
+    readings: dict[str, Reading] = {}
+    for one, entry in flat.entries.items():
+        reading = read_step(entry.data.get("step", ""), among.views, among.job_types)
+        readings[one] = reading
+        named = (reading.workspace, reading.name)
+        if named not in steps:
+            seen = view if named[0] is None else among.views.get(named[0])
+            steps[named] = seen[named[1]] if seen is not None and named[1] in seen else None
+        nodes[one] = _node(one, entry.data, reading, steps[named], entry.stated)
+    _name_by_output(nodes)
+    pipeline = Pipeline(
+        definition.name,
+        definition.description,
+        MappingProxyType(flat.parameters),
+        MappingProxyType(nodes),
+        view.workspace,
+        definition.extensions,
+    )
+    return Linked(view, definition, pipeline, readings, flat, among)
+
+
+def _node(
+    one: str,
+    data: Mapping[str, Any],
+    reading: Reading,
+    step: StepDefinition | None,
+    stated: tuple[Stated, ...],
+) -> Node:
+    inputs: dict[str, OutputOf] = {}
+    given: dict[str, str] = {}
+    for name, word in data.get("inputs", _NOTHING).items():
+        fed = fed_by(word)
+        if isinstance(fed, OutputOf):
+            inputs[name] = fed
+        else:
+            given[name] = fed
+    return Node(
+        one,
+        reading.name,
+        reading.workspace,
+        reading.job_type,
+        step,
+        data.get("config", _NOTHING),
+        MappingProxyType(inputs) if inputs else _NOTHING,
+        data.get("depends_on", ()),
+        MappingProxyType(given) if given else _NOTHING,
+        MappingProxyType({key: value for key, value in data.items() if key[:2] == "x-"}) or _NOTHING,
+        stated,
+    )
+
+
+def _name_by_output(nodes: dict[str, Node]) -> None:
+    """Say the name of an output where an alias of it is written."""
+    from dataclasses import replace
+
+    for one, node in nodes.items():
+        named = {
+            name: OutputOf(fed.node, real)
+            for name, fed in node.inputs.items()
+            if (real := _output_named(nodes.get(fed.node), fed.output)) != fed.output
+        }
+        if named:
+            nodes[one] = replace(node, inputs=MappingProxyType({**node.inputs, **named}))
+
+
+def _output_named(node: Node | None, word: str) -> str:
+    interface = node.definition.interface if node is not None and node.definition is not None else None
+    outputs: Mapping[str, Any] = (interface or _NOTHING).get("outputs") or _NOTHING
+    if word in outputs:
+        return word
+    return next((name for name, said in outputs.items() if word in said.get("aliases", ())), word)

@@ -1,0 +1,85 @@
+"""In which order the nodes of a pipeline can run, and where they need each other in a circle."""
+
+from __future__ import annotations
+
+from graphlib import CycleError, TopologicalSorter
+
+from stepwell.errors import PipelineError
+from stepwell.graph.values import Pipeline
+
+__all__ = ["cycles_in", "levels_of"]
+
+_MOST = 20
+"""Cycles that are told of one pipeline: who breaks these sees the next."""
+
+
+def levels_of(pipeline: Pipeline) -> tuple[tuple[str, ...], ...]:
+    """The nodes in groups: those of one need only nodes of earlier ones; nodes that are not there count not.
+
+    Args:
+        pipeline: the graph.
+
+    Raises:
+        PipelineError: they need each other in a circle.
+    """
+    rank = {one: place for place, one in enumerate(pipeline.nodes)}
+    sorter = TopologicalSorter(_needed(pipeline))
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        shown = " → ".join(f"`{one}`" for one in error.args[1])
+        raise PipelineError(f"the steps of `{pipeline.name}` need each other in a circle: {shown}") from None
+    levels: list[tuple[str, ...]] = []
+    while sorter.is_active():
+        ready = sorter.get_ready()
+        levels.append(tuple(sorted(ready, key=rank.__getitem__)))
+        sorter.done(*ready)
+    return tuple(levels)
+
+
+def cycles_in(pipeline: Pipeline) -> tuple[tuple[str, ...], ...]:
+    """Circles of nodes that need each other, each begun at the node that is stated first; no two share one.
+
+    Args:
+        pipeline: the graph.
+
+    Returns:
+        Each circle in the direction in which things are handed over, without its first node again.
+    """
+    try:
+        levels = pipeline.levels
+    except PipelineError:
+        levels = ()
+    if levels or not pipeline.nodes:
+        return ()
+    needed = _needed(pipeline)
+    rank = {one: place for place, one in enumerate(pipeline.nodes)}
+    found: list[tuple[str, ...]] = []
+    while len(found) < _MOST:
+        sorter = TopologicalSorter(needed)
+        try:
+            sorter.prepare()
+        except CycleError as error:
+            circle = list(error.args[1][:-1])
+            start = circle.index(min(circle, key=rank.__getitem__))
+            found.append((*circle[start:], *circle[:start]))
+            for one in circle:
+                del needed[one]
+            needed = {one: [each for each in wanted if each in needed] for one, wanted in needed.items()}
+        else:
+            break
+    return tuple(found)
+
+
+def _needed(pipeline: Pipeline) -> dict[str, list[str]]:
+    """What each node needs and is there; one that is needed for several inputs stands there as often."""
+    nodes = pipeline.nodes
+    needed: dict[str, list[str]] = {}
+    for one, node in nodes.items():
+        wanted = [fed.node for fed in node.inputs.values()] if node.inputs else []
+        if node.depends_on:
+            wanted += node.depends_on
+        needed[one] = wanted
+    if not nodes.keys() >= {each for wanted in needed.values() for each in wanted}:
+        needed = {one: [each for each in wanted if each in nodes] for one, wanted in needed.items()}
+    return needed

@@ -1,0 +1,169 @@
+"""Every pipeline of every view as a graph, held against the rules.
+
+What did not change since an earlier check is not looked at again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, final
+
+from stepwell import rules
+from stepwell.checking import hide
+from stepwell.component import Component
+from stepwell.diagnostics import Diagnostic, Span, in_order
+from stepwell.graph import Among, Linked, link, workspace_of
+from stepwell.model import PipelineDefinition, StepDefinition
+from stepwell.project import Settings
+from stepwell.rules import PIPELINE_CODE_RULES, PIPELINE_RULES, Ignore, PipelineScope
+from stepwell.snapshot import View
+
+__all__ = ["NOTHING_CHECKED", "CheckedPipelines", "check_pipelines", "findings_in"]
+
+_NONE: Final[Mapping[Any, Any]] = MappingProxyType({})
+
+
+@final
+class _Clean(NamedTuple):
+    """A pipeline in which nothing was found, and all that this rests on.
+
+    Args:
+        definition: the pipeline.
+        extended: the pipelines on the way down, by name, with those that they hide.
+        steps: the steps by workspace and name, ``None`` for the workspace of the pipeline's own view.
+        workspaces: the ids of all workspaces.
+    """
+
+    definition: PipelineDefinition
+    extended: Mapping[str, tuple[PipelineDefinition | None, tuple[PipelineDefinition, ...]]]
+    steps: Mapping[tuple[str | None, str], StepDefinition | None]
+    workspaces: frozenset[str]
+
+    def holds(self, view: View, definition: PipelineDefinition, among: Among) -> bool:
+        """Whether the same would come of a definition in a view."""
+        pipelines = view.pipelines
+        return (
+            definition is self.definition
+            and self.workspaces == among.views.keys()
+            and all(
+                pipelines.get(name) is served and pipelines.hidden(name) == hidden
+                for name, (served, hidden) in self.extended.items()
+            )
+            and all(_step(view, among, *named) is step for named, step in self.steps.items())
+        )
+
+
+@final
+class CheckedPipelines(NamedTuple):
+    """What was found in the pipelines of all views.
+
+    Args:
+        diagnostics: by workspace, ``None`` for the core; a workspace has what the core has not.
+        used: the ignore comments that hid something.
+        clean: those in which nothing was found, by view and name.
+    """
+
+    diagnostics: Mapping[str | None, tuple[Diagnostic, ...]] = _NONE
+    used: frozenset[Ignore] = frozenset()
+    clean: Mapping[tuple[str | None, str], _Clean] = _NONE
+
+
+NOTHING_CHECKED: Final = CheckedPipelines()
+"""What comes of a project without pipelines."""
+
+
+def check_pipelines(
+    settings: Settings, views: Mapping[str | None, View], before: CheckedPipelines
+) -> CheckedPipelines:
+    """Check the pipelines of some views.
+
+    Args:
+        settings: the project's.
+        views: every view by workspace, the core's under ``None``.
+        before: what came of an earlier check under the same settings.
+    """
+    if not any(view.pipelines.above for view in views.values()):
+        return NOTHING_CHECKED
+    among = Among(
+        MappingProxyType({one: view for one, view in views.items() if one is not None}),
+        settings.naming.job_type_suffixes,
+    )
+    active = rules.active(PIPELINE_RULES, settings.severities)
+    found: dict[str | None, tuple[Diagnostic, ...]] = {}
+    used: set[Ignore] = set()
+    clean: dict[tuple[str | None, str], _Clean] = {}
+    of_core: frozenset[tuple[str, Span | None]] = frozenset()
+    for workspace, view in views.items():  # the core's comes first
+        here: list[Diagnostic] = []
+        for name in view.pipelines:
+            definition = view.pipelines[name]
+            same = before.clean.get((workspace, name)) or clean.get((None, name))
+            if same is not None and same.holds(view, definition, among):
+                clean[workspace, name] = same
+                continue
+            linked = link(view, definition, among)
+            shown, hiding = hide(rules.run(active, PipelineScope(linked)), _ignores(linked))
+            used.update(hiding)
+            if not shown and not hiding:
+                clean[workspace, name] = _rests_on(view, linked)
+            if workspace is not None and definition.sources[0].workspace is None:
+                shown = tuple(_told_of(view, one) for one in shown if (one.id, one.span) not in of_core)
+            here += shown
+        found[workspace] = tuple(here)
+        if workspace is None:
+            of_core = frozenset((one.id, one.span) for one in here)
+    return CheckedPipelines(found, frozenset(used), clean)
+
+
+def findings_in(
+    settings: Settings, linked: Linked, views: Mapping[str | None, View]
+) -> tuple[Diagnostic, ...]:
+    """Everything that is wrong with one pipeline, the parts of its steps too, in order.
+
+    Args:
+        settings: the project's.
+        linked: the pipeline.
+        views: every view by workspace, read with its sources; the core's under ``None``.
+    """
+    components: dict[str, Mapping[str, Component]] = {}
+    for one, node in linked.pipeline.nodes.items():
+        if node.definition is not None:
+            seen = views[workspace_of(linked.pipeline, node)]
+            components[one] = seen.components(node.definition.name)
+    active = rules.active((*PIPELINE_RULES, *PIPELINE_CODE_RULES), settings.severities)
+    shown, _ = hide(rules.run(active, PipelineScope(linked, components)), _ignores(linked))
+    return in_order(shown)
+
+
+def _told_of(view: View, found: Diagnostic) -> Diagnostic:
+    """A finding in a pipeline of the core that is there in one workspace only."""
+    return replace(found, message=f"in {view.title}, {found.message}")
+
+
+def _rests_on(view: View, linked: Linked) -> _Clean:
+    names = {name for one in linked.flat.way for name in (one.name, one.extends)}
+    pipelines = view.pipelines
+    return _Clean(
+        linked.definition,
+        {name: (pipelines.get(name), pipelines.hidden(name)) for name in names},
+        {(node.workspace, node.step): node.definition for node in linked.pipeline.nodes.values()},
+        frozenset(linked.among.views),
+    )
+
+
+def _step(view: View, among: Among, workspace: str | None, name: str) -> StepDefinition | None:
+    seen = view if workspace is None else among.views.get(workspace)
+    return seen[name] if seen is not None and name in seen else None
+
+
+def _ignores(linked: Linked) -> Collection[Ignore]:
+    documents = {
+        id(stated.document): stated.document
+        for node in linked.pipeline.nodes.values()
+        for stated in node.stated
+    }
+    for source in linked.definition.sources:
+        documents[id(source.document)] = source.document
+    return tuple(one for document in documents.values() for one in rules.ignores_in(document))

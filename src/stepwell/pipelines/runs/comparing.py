@@ -1,0 +1,83 @@
+"""What differs between two runs of a pipeline: what each step came to, what it took, and what it gave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import final
+
+from stepwell.pipelines.runs.recorded import RunRecord, StepRecord
+
+__all__ = ["StepDifference", "compare_runs"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class StepDifference:
+    """One step in two runs.
+
+    Args:
+        node: its id.
+        before: in the earlier run; ``None`` where that has no such step.
+        after: in the later one.
+        inputs: the inputs that differ by digest, or that only one run has.
+        outputs: the outputs that do.
+        changed: whether the script, its settings, its inputs or what is installed differ.
+    """
+
+    node: str
+    before: StepRecord | None
+    after: StepRecord | None
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    changed: bool
+
+    @property
+    def is_same(self) -> bool:
+        """Whether both runs have it, it ended well or ill in both alike, and gave the same."""
+        before, after = self.before, self.after
+        if before is None or after is None or self.outputs:
+            return False
+        return before.state is after.state or (before.state.is_good and after.state.is_good)
+
+    @property
+    def why(self) -> str:
+        """What explains the difference, in words; empty when nothing does or there is none."""
+        if self.before is None or self.after is None:
+            return "only the later run has it" if self.before is None else "only the earlier run has it"
+        if self.inputs:
+            return f"its input {' and '.join(f'`{one}`' for one in self.inputs)} differs"
+        if self.changed:
+            return "its script, its settings or what is installed differ"
+        return "it is not repeatable: nothing that it depends on differs" if self.outputs else ""
+
+
+def compare_runs(before: RunRecord, after: RunRecord) -> tuple[StepDifference, ...]:
+    """Every step that one of two runs has, in the order of the later run, then of the earlier.
+
+    Args:
+        before: the earlier run.
+        after: the later run.
+    """
+    old = {one.node: one for one in before.steps}
+    new = {one.node: one for one in after.steps}
+    return tuple(_difference(node, old.get(node), new.get(node)) for node in dict.fromkeys((*new, *old)))
+
+
+def _difference(node: str, before: StepRecord | None, after: StepRecord | None) -> StepDifference:
+    if before is None or after is None:
+        return StepDifference(node, before, after, (), (), changed=False)
+    gave = [{held.name: held.digest for held in one.outputs} for one in (before, after)]
+    known = bool(before.key and after.key)
+    return StepDifference(
+        node,
+        before,
+        after,
+        _differing(before.inputs, after.inputs) if known else (),
+        _differing(*gave) if before.state.is_good and after.state.is_good else (),
+        changed=known and before.key != after.key,
+    )
+
+
+def _differing(one: Mapping[str, str], other: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(name for name in dict.fromkeys((*one, *other)) if one.get(name) != other.get(name))

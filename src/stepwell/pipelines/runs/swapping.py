@@ -1,0 +1,77 @@
+"""Pipelines made from others to try something: one step alone, or a step as another workspace has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import final
+
+from stepwell.errors import PipelineError
+from stepwell.graph import Pipeline
+from stepwell.registry import Registry
+
+__all__ = ["Swap", "alone", "swaps"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """A pipeline with one step as another workspace has it.
+
+    Args:
+        node: the step's id.
+        workspace: whose it is.
+        pipeline: the graph; ``None`` where the workspace has no such step.
+        is_same: whether the workspace sees the same definition and script, so that nothing is to try.
+    """
+
+    node: str
+    workspace: str
+    pipeline: Pipeline | None
+    is_same: bool = False
+
+
+def alone(pipeline: Pipeline, node: str) -> Pipeline:
+    """A pipeline of one step, which nothing feeds and which waits for nothing.
+
+    Args:
+        pipeline: which has the step.
+        node: its id.
+
+    Raises:
+        PipelineError: it has none of that id.
+    """
+    if node not in pipeline.nodes:
+        there = ", ".join(pipeline.nodes)
+        raise PipelineError(f"`{pipeline.name}` has no step `{node}` (its steps are {there})")
+    one = replace(pipeline.nodes[node], inputs=MappingProxyType({}), depends_on=())
+    return replace(pipeline, nodes=MappingProxyType({node: one}))
+
+
+def swaps(registry: Registry, pipeline: Pipeline, workspaces: Iterable[str]) -> Iterator[Swap]:
+    """A pipeline once for each of its steps and each of some workspaces, with the step as that one has it.
+
+    Args:
+        registry: of its project.
+        pipeline: the graph.
+        workspaces: their ids.
+
+    Raises:
+        UnknownWorkspace: there is none of an id.
+    """
+    for workspace in workspaces:
+        view = registry.view(workspace)
+        for node in pipeline.nodes.values():
+            if node.step not in view:
+                yield Swap(node.id, workspace, None)
+                continue
+            definition = view[node.step]
+            own = registry.view(node.workspace or pipeline.workspace)
+            same = node.definition is not None and node.definition == definition
+            if same and node.step in own:
+                scripts = [one.components(node.step)["script"].place for one in (own, view)]
+                same = scripts[0] == scripts[1]
+            other = replace(node, workspace=workspace, definition=definition)
+            nodes = MappingProxyType({**pipeline.nodes, node.id: other})
+            yield Swap(node.id, workspace, replace(pipeline, nodes=nodes), same)

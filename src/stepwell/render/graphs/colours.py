@@ -1,0 +1,51 @@
+"""The colours of pictures of pipelines: one for each workspace, and one for the longest way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple, final
+
+from stepwell.graph import Pipeline, workspace_of
+
+__all__ = ["CORE", "LONGEST", "Colour", "colours_of", "step_word"]
+
+
+@final
+class Colour(NamedTuple):
+    """Colours that go together; text on the light one can be read (WCAG 2.2, 1.4.3).
+
+    Args:
+        light: of the area.
+        dark: of its edge.
+    """
+
+    light: str
+    dark: str
+
+
+CORE: Final = Colour("#eef1f4", "#5b6b7b")
+LONGEST: Final = "#c2410c"
+_WORKSPACES: Final = (
+    Colour("#dcebfb", "#2563a8"),
+    Colour("#dff3e4", "#2f7d4a"),
+    Colour("#f3e3f7", "#86429b"),
+    Colour("#fbf0d3", "#92700c"),
+    Colour("#d9f2f1", "#15767a"),
+    Colour("#fbe1e6", "#b02a4c"),
+    Colour("#e8e4fa", "#5646b5"),
+    Colour("#eceadb", "#6b6634"),
+)
+
+
+def colours_of(pipeline: Pipeline) -> Mapping[str | None, Colour]:
+    """The colour of every view that a pipeline takes steps from, the core's first; ids sorted."""
+    ids = {workspace_of(pipeline, node) for node in pipeline.nodes.values()}
+    found: dict[str | None, Colour] = {None: CORE} if None in ids else {}
+    for place, one in enumerate(sorted(one for one in ids if one is not None)):
+        found[one] = _WORKSPACES[place % len(_WORKSPACES)]
+    return found
+
+
+def step_word(step: str, job_type: str | None) -> str:
+    """A step and its job type in one word."""
+    return f"{step}:{job_type}" if job_type else step

@@ -1,0 +1,226 @@
+"""Where the steps of a pipeline stand in a picture: in layers, with as few crossings as a few sweeps find.
+
+The layered method of Sugiyama, Tagawa and Toda, "Methods for Visual Understanding of Hierarchical System
+Structures" (1981): layers by the longest way, an edge over several layers through a place in each, the order
+in a layer by the mean place of the neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Final, NamedTuple, final
+
+from stepwell.graph import Pipeline
+
+__all__ = ["Layout", "Line", "lay_out"]
+
+_SWEEPS: Final = 8
+_MOST_PLACES: Final = 20_000
+"""Places in layers up to which long edges are led through each layer; beyond, they are straight."""
+
+_Place = str | tuple[str, str, int]
+"""A node, or where an edge passes a layer."""
+
+
+@final
+class Line(NamedTuple):
+    """One edge as it is drawn.
+
+    Args:
+        source: the earlier node.
+        target: the later one.
+        points: from the source to the target, in columns and layers; the ends are the nodes' own places.
+        is_back: whether it closes a circle.
+    """
+
+    source: str
+    target: str
+    points: tuple[tuple[float, float], ...]
+    is_back: bool
+
+
+@final
+class Layout(NamedTuple):
+    """Places of nodes, in units of one node's width and one layer's height.
+
+    Args:
+        places: each node's column and layer, from 0.
+        lines: every edge, once for each pair of nodes.
+        columns: how many columns wide it is.
+        layers: how many layers high it is.
+    """
+
+    places: Mapping[str, tuple[float, int]]
+    lines: tuple[Line, ...]
+    columns: float
+    layers: int
+
+
+def lay_out(pipeline: Pipeline) -> Layout:
+    """Lay out a pipeline; edges that close a circle are left out of account, and marked."""
+    nodes = tuple(pipeline.nodes)
+    pairs = list(
+        dict.fromkeys((one.source, one.target) for one in pipeline.edges if one.source in pipeline.nodes)
+    )
+    back = _closing(nodes, pairs)
+    forward = [pair for pair in pairs if pair not in back]
+    layer = _layers(nodes, forward)
+    count = max(layer.values(), default=-1) + 1
+    rows: list[list[_Place]] = [[] for _ in range(count)]
+    for one in nodes:
+        rows[layer[one]].append(one)
+    span = sum(layer[target] - layer[source] for source, target in forward)
+    chains = {pair: _chain(pair, layer, through=span < _MOST_PLACES) for pair in forward}
+    for chain in chains.values():
+        for at, place in enumerate(chain[1:-1], layer[chain[0]] + 1 if isinstance(chain[0], str) else 0):
+            rows[at].append(place)
+    links = [link for chain in chains.values() for link in pairwise(chain)]
+    column = _columns(_ordered(rows, links), links)
+    left = min(column.values(), default=0.0)
+    places = {one: (column[one] - left, layer[one]) for one in nodes}
+    lines = []
+    for pair in pairs:
+        if pair in back:
+            points: tuple[tuple[float, float], ...] = (_xy(places[pair[0]]), _xy(places[pair[1]]))
+        else:
+            first = layer[pair[0]]
+            chain = chains[pair]
+            steps = (layer[pair[1]] - first) if len(chain) == 2 else 1
+            points = tuple((column[one] - left, float(first + at * steps)) for at, one in enumerate(chain))
+        lines.append(Line(*pair, points, pair in back))
+    width = max((x for one in lines for x, _ in one.points), default=0.0)
+    width = max(width, max((x for x, _ in places.values()), default=0.0))
+    return Layout(places, tuple(lines), width + 1, count)
+
+
+def _xy(place: tuple[float, int]) -> tuple[float, float]:
+    return place[0], float(place[1])
+
+
+def _closing(nodes: Sequence[str], pairs: Sequence[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    """The edges that a walk along edges finds leading back to where it is."""
+    after: dict[str, list[str]] = {one: [] for one in nodes}
+    for source, target in pairs:
+        after[source].append(target)
+    state: dict[str, int] = {}
+    back: set[tuple[str, str]] = set()
+    for root in nodes:
+        if root in state:
+            continue
+        state[root] = 1
+        stack: list[tuple[str, Iterator[str]]] = [(root, iter(after[root]))]
+        while stack:
+            one, rest = stack[-1]
+            following = next(rest, None)
+            if following is None:
+                state[one] = 2
+                stack.pop()
+            elif following not in state:
+                state[following] = 1
+                stack.append((following, iter(after[following])))
+            elif state[following] == 1:
+                back.add((one, following))
+    return frozenset(back)
+
+
+def _layers(nodes: Sequence[str], pairs: Sequence[tuple[str, str]]) -> dict[str, int]:
+    from graphlib import TopologicalSorter
+
+    before: dict[str, list[str]] = {one: [] for one in nodes}
+    for source, target in pairs:
+        before[target].append(source)
+    layer: dict[str, int] = {}
+    for one in TopologicalSorter(before).static_order():
+        layer[one] = max((layer[each] + 1 for each in before[one]), default=0)
+    return layer
+
+
+def _chain(pair: tuple[str, str], layer: Mapping[str, int], *, through: bool) -> list[_Place]:
+    source, target = pair
+    passed = range(layer[source] + 1, layer[target]) if through else range(0)
+    return [source, *((source, target, at) for at in passed), target]
+
+
+def _ordered(rows: list[list[_Place]], links: Sequence[tuple[_Place, _Place]]) -> list[list[_Place]]:
+    """The rows in the best order that some sweeps up and down find."""
+    above: dict[_Place, list[_Place]] = {}
+    below: dict[_Place, list[_Place]] = {}
+    for first, second in links:
+        above.setdefault(second, []).append(first)
+        below.setdefault(first, []).append(second)
+    best, fewest = rows, _crossings(rows, below)
+    now = [list(row) for row in rows]
+    for sweep in range(_SWEEPS):
+        if fewest == 0:
+            break
+        down = sweep % 2 == 0
+        neighbours = above if down else below
+        at = {one: place for row in now for place, one in enumerate(row)}
+        for row in now if down else reversed(now):
+            row.sort(key=lambda one: (_mean(neighbours.get(one, ()), at, at[one]), at[one]))
+            at.update((one, place) for place, one in enumerate(row))
+        count = _crossings(now, below)
+        if count < fewest:
+            best, fewest = [list(row) for row in now], count
+    return best
+
+
+def _mean(neighbours: Sequence[_Place], at: Mapping[_Place, float], own: float) -> float:
+    return sum(at[one] for one in neighbours) / len(neighbours) if neighbours else own
+
+
+def _crossings(rows: Sequence[Sequence[_Place]], below: Mapping[_Place, Sequence[_Place]]) -> int:
+    """How many pairs of links cross, counted by insertion into a sorted list."""
+    from bisect import bisect_right, insort
+
+    count = 0
+    for upper, lower in pairwise(rows):
+        at = {one: place for place, one in enumerate(lower)}
+        seen: list[int] = []
+        for one in upper:
+            ends = sorted(at[each] for each in below.get(one, ()) if each in at)
+            count += sum(len(seen) - bisect_right(seen, end) for end in ends)
+            for end in ends:
+                insort(seen, end)
+    return count
+
+
+def _columns(rows: Sequence[Sequence[_Place]], links: Sequence[tuple[_Place, _Place]]) -> dict[_Place, float]:
+    """A column for every place: near the mean of its neighbours, at least one from the next in its row."""
+    around: dict[_Place, list[_Place]] = {}
+    for first, second in links:
+        around.setdefault(first, []).append(second)
+        around.setdefault(second, []).append(first)
+    widest = max(map(len, rows), default=0)
+    column: dict[_Place, float] = {}
+    for row in rows:
+        start = (widest - len(row)) / 2
+        column.update((one, start + place) for place, one in enumerate(row))
+    for sweep in range(_SWEEPS):
+        for row in rows if sweep % 2 == 0 else list(reversed(rows)):
+            wanted = [_mean(around.get(one, ()), column, column[one]) for one in row]
+            column.update(zip(row, _apart(wanted, [_room(one) for one in row]), strict=True))
+    return column
+
+
+def _room(one: _Place) -> float:
+    """Half the width that a place takes: an edge that passes takes less than a node."""
+    return 0.5 if isinstance(one, str) else 0.2
+
+
+def _apart(wanted: Sequence[float], room: Sequence[float]) -> list[float]:
+    """The places nearest to the wanted ones that keep their order and their distances (pooled neighbours)."""
+    offset = 0.0
+    blocks: list[tuple[float, int]] = []
+    offsets: list[float] = []
+    for at, one in enumerate(wanted):
+        if at:
+            offset += room[at - 1] + room[at]
+        offsets.append(offset)
+        blocks.append((one - offset, 1))
+        while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
+            (mean, count), (other, more) = blocks[-2], blocks[-1]
+            blocks[-2:] = [((mean * count + other * more) / (count + more), count + more)]
+    placed = [mean for mean, count in blocks for _ in range(count)]
+    return [mean + each for mean, each in zip(placed, offsets, strict=True)]

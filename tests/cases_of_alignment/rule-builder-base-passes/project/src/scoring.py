@@ -1,0 +1,9 @@
+from bases import StepBuilderBase
+
+
+class Shared(StepBuilderBase):
+    pass
+
+
+class ScoringStepBuilder(Shared):
+    pass

@@ -1,0 +1,221 @@
+"""``stepwell pipeline run``, ``test`` and ``compare``: what is told and refused, and the page of a run."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.running import MAKE, SUMS, TOTAL, single
+
+from stepwell import cli
+
+if TYPE_CHECKING:
+    Project = Callable[[Mapping[str, str | bytes]], Path]
+    RunStepwell = Callable[..., Any]
+
+ALICE = {
+    "workspaces/alice/workspace.yaml": "",
+    "workspaces/alice/local/steps/total.yaml": SUMS["registry.d/steps/total.yaml"].replace("column", "table"),
+    "workspaces/alice/src/scripts/total.py": TOTAL.replace('row["a"]', 'row["c"]'),
+    "workspaces/bob/workspace.yaml": "",
+    "workspaces/bob/src/scripts/total.py": TOTAL,
+}
+
+
+@pytest.fixture
+def ask(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """A function that runs a command on a project in this process; times and ids are made equal."""
+
+    def ask(root: Path, *words: str) -> tuple[int, str, str]:
+        code = cli.run(["pipeline", *words, "--project", str(root)])
+        out, err = capsys.readouterr()
+        out = re.sub(r"\d{8}-\d{6}-[0-9a-f]{4}", "RUN", out)
+        return code, re.sub(r" *\d+\.\d\d s", " TIME", out), err
+
+    return ask
+
+
+Ask = Callable[..., tuple[int, str, str]]
+
+
+def test_a_run_is_told_step_by_step_and_kept(project: Project, ask: Ask) -> None:
+    root = project(SUMS)
+    assert ask(root, "run", "Sums", "--set", "rows=4") == (
+        0,
+        "make   done TIME\ntotal  done TIME\n\nRun RUN of Sums on local: 2 done in TIME.\n",
+        "",
+    )
+    assert ask(root, "run", "Sums", "-q") == (0, "", "")
+    code, out, _ = ask(root, "compare", "Sums")
+    assert (code, out.splitlines()[-1]) == (1, "0 of 2 steps are the same in RUN and RUN.")
+    assert "make   differs  done → done" in out
+    assert "gives other rows; its script, its settings or what is installed differ" in out
+    assert "gives other total; its input `rows` differs" in out
+
+
+def test_a_failed_run_says_where_to_look(project: Project, ask: Ask) -> None:
+    total = SUMS["registry.d/steps/total.yaml"].replace("{a: integer}", "{label: number}")
+    files = {**SUMS, "registry.d/steps/total.yaml": total, "src/scripts/make.py": f"print('made')\n{MAKE}"}
+    code, out, _ = ask(project(files), "run", "Sums")
+    assert code == 1
+    assert out == (
+        "make   done TIME\n"
+        "total  failed TIME  its input `rows`: rows.csv:1: there is no column `label`: there are a, b\n"
+        "  `total.rows` (registry.d/steps/total.yaml:6:5), "
+        "fed by `make.rows` (registry.d/steps/make.yaml:6:5)\n"
+        "\nRun RUN of Sums on local: 1 done, 1 failed in TIME.\n"
+    )
+    code, out, _ = ask(project(single("print('so far')\nexit(4)\n")), "run", "Only")
+    assert (code, out.splitlines()[:2]) == (
+        1,
+        ["it  failed TIME  its script exited with 4: so far", "  log: .stepwell/runs/RUN/steps/it/1/log.txt"],
+    )
+
+
+def test_a_run_goes_on(project: Project, ask: Ask) -> None:
+    root = project({**SUMS, "src/scripts/total.py": "exit(1)\n"})
+    assert ask(root, "run", "Sums", "--resume")[0::2] == (
+        2,
+        "error: `Sums` was never run, so there is nothing to resume\n",
+    )
+    assert ask(root, "run", "Sums", "--set", "rows=5")[0] == 1
+    (root / "src" / "scripts" / "total.py").write_text(TOTAL)
+    code, out, _ = ask(root, "run", "Sums", "--resume", "--format", "json")
+    told = json.loads(out)
+    assert (code, told["run"]["parameters"], told["run"]["state"]) == (0, {"rows": 5}, "done")
+    assert [[one["state"] for one in step["attempts"]] for step in told["steps"]] == [
+        ["done"],
+        ["failed", "done"],
+    ]
+    assert ask(root, "run", "Sums", "--resume", "r2")[2].startswith(
+        "error: there is no run r2 (the latest are "
+    )
+
+
+REFUSED = {
+    ("run", "Sumz"): "error: there is no pipeline `Sumz` in the core (did you mean `Sums`?)\n",
+    ("run", "Sums", "--set", "rows"): "error: --set must be as in rows=1000, and this is `rows`\n",
+    ("run", "Sums", "--resource", "gpu"): "error: --resource must be as in gpu=1, and this is `gpu`\n",
+    ("run", "Sums", "--only", "mak"): "error: `Sums` has no step `mak` (its steps are make, total)\n",
+    ("run", "Sums", "--from", "a", "--only", "b"): "error: --from and --only cannot both be given\n",
+    ("test", "Sums", "--step", "mak"): "error: `Sums` has no step `mak` (its steps are make, total)\n",
+    ("compare", "Sums"): "error: `Sums` was never run\n",
+    ("compare", "Sums", "a", "b", "c"): "error: two runs are compared, not more\n",
+}
+
+
+@pytest.mark.parametrize("words", REFUSED, ids=" ".join)
+def test_what_cannot_be_asked_for_is_refused(project: Project, ask: Ask, words: tuple[str, ...]) -> None:
+    assert ask(project(SUMS), *words) == (2, "", REFUSED[words])
+
+
+def test_what_stands_in_the_way_is_told_and_nothing_is_run(project: Project, ask: Ask) -> None:
+    manifest = "steps:\n  Totl: {rows: a.csv}\n  Total: {row: a.csv}\n  make: {}\n"
+    pipeline = SUMS["registry.d/pipelines/sums.yaml"].replace(", inputs: {rows: make.rows}", "")
+    root = project({**SUMS, "registry.d/pipelines/sums.yaml": pipeline, "data_manifest.yaml": manifest})
+    code, out, _ = ask(root, "run", "Sums")
+    assert code == 1
+    assert (
+        out
+        == """\
+warning[missing-data]: there is no step `Totl`
+  --> data_manifest.yaml:2:3
+   |
+ 2 |   Totl: {rows: a.csv}
+   |   ^^^^ did you mean `Total`?
+
+error[missing-data]: `Total` has no input `row`
+  --> data_manifest.yaml:3:11
+   |
+ 3 |   Total: {row: a.csv}
+   |           ^^^ did you mean `rows`?
+
+error[missing-data]: nothing feeds the input `rows` of `total`
+  --> registry.d/pipelines/sums.yaml:6:10
+   |
+ 6 |   - {id: total, step: Total}
+   |          ^^^^^
+   |
+   = help: name data for it in data_manifest.yaml, connect it to an output, or make data up with `--made-up`
+   = it is declared at registry.d/steps/total.yaml:6:5
+"""
+    )
+    assert not list((root / ".stepwell" / "runs").glob("2*"))
+    (root / "data_manifest.yaml").write_text("step: {}\n")
+    assert "error[unknown-field]: data manifest has no field `step`" in ask(root, "run", "Sums")[1]
+
+
+def test_a_step_is_tried_alone(project: Project, ask: Ask) -> None:
+    root = project(SUMS)
+    code, out, _ = ask(root, "test", "Sums", "--step", "total")
+    assert (code, out.splitlines()[0]) == (0, "total  done TIME")
+    total = next((root / ".stepwell" / "runs").glob("*/outputs/total.total"))
+    assert json.loads(total.read_text()) == {"total": sum(range(50))}
+
+
+def test_it_is_told_with_whose_steps_a_pipeline_works(project: Project, ask: Ask) -> None:
+    root = project({**SUMS, **ALICE})
+    code, out, _ = ask(root, "test", "Sums", "--components-from", "alice,bob")
+    assert code == 1
+    assert out == (
+        "make   alice  the same\n"
+        "total  alice  does not work  its script exited with 1: KeyError: 'c'\n"
+        "make   bob    the same\n"
+        "total  bob    works\n"
+    )
+
+
+def test_developers_are_told_apart(project: Project, ask: Ask) -> None:
+    pipeline = SUMS["registry.d/pipelines/sums.yaml"].replace("step: Total", "step: 'bob:Total'")
+    root = project({**SUMS, **ALICE, "registry.d/pipelines/sums.yaml": pipeline})
+    code, out, _ = ask(root, "run", "Sums")
+    assert code == 0
+    assert out.splitlines()[-2:] == [
+        "  core: 1 step, 1 done, 0 failed, TIME",
+        "  bob: 1 step, 1 done, 0 failed, TIME",
+    ]
+
+
+class _Page(HTMLParser):
+    """What a page is made of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.text: list[str] = []
+        self.links: list[str] = []
+        self.ids: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value or "" for name, value in attrs if name in ("href", "src")]
+        self.ids += [value or "" for name, value in attrs if name == "id"]
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def test_the_page_of_a_run_shows_graph_times_and_logs_and_runs_nothing(project: Project, ask: Ask) -> None:
+    files = {**SUMS, "src/scripts/total.py": "print('<script>alert(1)</script>\\x1b[31m')\nexit(3)\n"}
+    root = project(files)
+    code, _, err = ask(root, "run", "Sums", "--report", str(root / "run.html"))
+    assert (code, err) == (1, f"wrote {root / 'run.html'}\n")
+    page = _Page()
+    page.feed((root / "run.html").read_text())
+    assert page.tags.count("rect") == 2
+    assert page.tags.count("path") == 1
+    assert page.ids == ["step-make", "step-total"]
+    assert {link.removeprefix("#") for link in page.links} == set(page.ids)
+    assert "script" not in page.tags
+    assert "<script>alert(1)</script>\\x1b[31m" in page.text
+    assert [one for one in page.text if one.startswith("its script exited with 3")] != []
+
+
+def test_a_run_on_dask_is_asked_for_in_the_same_words(project: Project, ask: Ask) -> None:
+    code, _, err = ask(project(SUMS), "run", "Sums", "--engine", "spark")
+    assert (code, err) == (2, "error: there is no engine `spark` (there are local, dask)\n")

@@ -1,0 +1,236 @@
+"""Definitions to graphs: what a word means, what extends what, and in which order nodes can run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+import stepwell
+from stepwell.documents import thaw
+from stepwell.errors import PipelineError, UnknownPipeline
+from stepwell.graph.words import Reading, read_step, written_step
+from stepwell.pipelines import Edge, OutputOf, Pipeline
+
+Project = Callable[[Mapping[str, "str | bytes"]], Path]
+
+LOAD = """\
+name: Loading
+description: Load rows.
+interface:
+  outputs:
+    rows: {type: processing_output, aliases: [data]}
+"""
+TRAIN = """\
+name: Fitting
+description: Fit a model.
+interface:
+  inputs:
+    input_path: {type: training_data, compatible_sources: [Loading]}
+  outputs:
+    model: {type: model_artifacts}
+"""
+BASE = """\
+name: Nightly
+description: Load, and fit.
+parameters: {eta: 0.1, rows: null}
+steps:
+  - id: load
+    step: Loading:training
+    config: {limit: 10, uri: "${rows}", where: {day: 1, hour: 2}}
+  - id: fit
+    step: Fitting
+    config: {eta: "${eta}"}
+    inputs: {input_path: load.data}
+"""
+FILES = {
+    "registry.d/steps/loading.yaml": LOAD,
+    "registry.d/steps/fitting.yaml": TRAIN,
+    "registry.d/pipelines/nightly.yaml": BASE,
+}
+
+
+@pytest.mark.parametrize(
+    ("word", "read"),
+    [
+        ("Loading", Reading("Loading")),
+        ("Loading:training", Reading("Loading", None, "training")),
+        ("alice:Loading", Reading("Loading", "alice")),
+        ("alice:Loading:training", Reading("Loading", "alice", "training")),
+        (":Loading:training", Reading("Loading", None, "training")),
+        ("alice:Loading:", Reading("Loading", "alice")),
+        ("bob:Loading", Reading("Loading", "bob")),
+        ("Loading:evening", Reading("Loading", None, "evening")),
+        ("alice:training", Reading("training", "alice", None, ("alice", "training"))),
+    ],
+)
+def test_a_word_that_names_a_step_is_read_in_one_way(word: str, read: Reading) -> None:
+    assert read_step(word, {"alice"}, ("training", "testing")) == read
+    again = written_step(read.name, read.workspace, read.job_type)
+    assert read_step(again, {"alice"}, ("training",))[:3] == read[:3]
+
+
+def test_a_pipeline_of_a_view_is_a_graph(project: Project) -> None:
+    registry = stepwell.open(project(FILES))
+    assert registry.diagnostics == ()
+    pipeline = registry.pipeline("Nightly")
+    assert pipeline == Pipeline.from_view(registry.view(), "Nightly")
+    assert (pipeline.name, pipeline.description) == ("Nightly", "Load, and fit.")
+    assert thaw(pipeline.parameters) == {"eta": 0.1, "rows": None}
+    load, fit = pipeline.nodes.values()
+    assert (load.step, load.job_type, load.definition) == ("Loading", "training", registry.view()["Loading"])
+    assert thaw(fit.inputs) == {"input_path": OutputOf("load", "rows")}, "an alias stands for the output"
+    assert list(pipeline.edges) == [Edge("load", "fit", "rows", "input_path")]
+    assert (pipeline.order, pipeline.levels) == (("load", "fit"), (("load",), ("fit",)))
+    assert (fit.place.path, fit.place.line, fit.place.column) == ("registry.d/pipelines/nightly.yaml", 9, 11)
+    assert thaw(pipeline.config_of("fit")) == {"eta": 0.1}
+    assert thaw(pipeline.config_of("fit", {"eta": 0.3})) == {"eta": 0.3}
+
+
+def test_a_pipeline_that_is_not_there_is_asked_for_in_vain(project: Project) -> None:
+    registry = stepwell.open(project(FILES))
+    with pytest.raises(UnknownPipeline) as raised:
+        registry.pipeline("Nihgtly")
+    assert str(raised.value) == "there is no pipeline `Nihgtly` in the core (did you mean `Nightly`?)"
+
+
+def test_an_extending_pipeline_changes_steps_by_id_and_adds_the_others(project: Project) -> None:
+    weekly = """\
+name: Weekly
+description: The same, and a second model.
+extends: Nightly
+parameters: {eta: 0.2}
+steps:
+  - id: load
+    config: {limit: null, where: {day: 7}}
+  - id: again
+    step: Fitting
+    depends_on: [fit]
+    inputs: {input_path: load.rows}
+"""
+    registry = stepwell.open(project({**FILES, "registry.d/pipelines/weekly.yaml": weekly}))
+    assert registry.diagnostics == ()
+    pipeline = registry.pipeline("Weekly")
+    assert thaw(pipeline.parameters) == {"eta": 0.2, "rows": None}
+    assert list(pipeline.nodes) == ["load", "fit", "again"]
+    load = pipeline.nodes["load"]
+    assert (load.step, load.job_type) == ("Loading", "training")
+    assert thaw(load.config) == {"uri": "${rows}", "where": {"day": 7, "hour": 2}}
+    weekly_path, nightly_path = "registry.d/pipelines/weekly.yaml", "registry.d/pipelines/nightly.yaml"
+    asked = [("config", "where", "day"), ("config", "where", "hour"), ("step",), ()]
+    places = [load.where(*one) for one in asked]
+    assert [(one.path, one.line) for one in places if one is not None] == [
+        (weekly_path, 7),
+        (nightly_path, 7),
+        (nightly_path, 6),
+        (weekly_path, 6),
+    ]
+
+
+def test_an_override_that_extends_itself_changes_the_steps_below(project: Project) -> None:
+    override = """\
+name: Nightly
+extends: Nightly
+without: [fit]
+parameters: {rows: s3://mine}
+steps:
+  - {id: load, config: {limit: 5}}
+"""
+    path = "workspaces/alice/override/pipelines/nightly.yaml"
+    registry = stepwell.open(project({**FILES, path: override}))
+    assert registry.diagnostics == ()
+    mine = registry.pipeline("Nightly", workspace="alice")
+    assert (mine.workspace, list(mine.nodes)) == ("alice", ["load"])
+    assert thaw(mine.parameters) == {"eta": 0.1, "rows": "s3://mine"}
+    assert thaw(mine.nodes["load"].config) == {"limit": 5, "uri": "${rows}", "where": {"day": 1, "hour": 2}}
+    assert list(registry.pipeline("Nightly", workspace=None).nodes) == ["load", "fit"]
+
+
+def test_an_override_replaces_the_list_of_steps_where_it_does_not_extend(project: Project) -> None:
+    override = "name: Nightly\nsteps:\n  - {id: only, step: Loading}\n"
+    path = "workspaces/alice/override/pipelines/nightly.yaml"
+    registry = stepwell.open(project({**FILES, path: override}))
+    assert list(registry.pipeline("Nightly", workspace="alice").nodes) == ["only"]
+
+
+def test_a_local_pipeline_that_extends_itself_extends_the_one_that_it_hides(project: Project) -> None:
+    local = BASE.partition("steps:")[0] + "extends: Nightly\nsteps:\n  - {id: load, config: {limit: 1}}\n"
+    path = "workspaces/alice/local/pipelines/nightly.yaml"
+    registry = stepwell.open(project({**FILES, path: local}))
+    mine = registry.pipeline("Nightly", workspace="alice")
+    assert list(mine.nodes) == ["load", "fit"]
+    assert mine.nodes["load"].config["limit"] == 1
+
+
+def test_a_circle_has_no_order(project: Project) -> None:
+    ring = """\
+name: Ring
+description: Round and round.
+steps:
+  - {id: a, step: Loading, depends_on: [c]}
+  - {id: b, step: Loading, depends_on: [a]}
+  - {id: c, step: Loading, depends_on: [b]}
+"""
+    pipeline = stepwell.open(project({**FILES, "registry.d/pipelines/ring.yaml": ring})).pipeline("Ring")
+    with pytest.raises(PipelineError) as raised:
+        pipeline.order  # noqa: B018 - what is asked for is worked out
+    assert str(raised.value).startswith("the steps of `Ring` need each other in a circle: `")
+
+
+def test_pipelines_are_made_in_code(project: Project) -> None:
+    registry = stepwell.open(project(FILES))
+    pipeline = (
+        Pipeline("Made", "By hand.", parameters={"eta": 0.1})
+        .add_step("load", "Loading", job_type="training")
+        .add_step("fit", registry.view()["Fitting"], config={"eta": "${eta}"})
+        .connect("load.rows", "fit.input_path")
+    )
+    assert pipeline.to_yaml() == (
+        "name: Made\ndescription: By hand.\nparameters:\n  eta: 0.1\nsteps:\n"
+        "  - id: load\n    step: Loading:training\n"
+        "  - id: fit\n    step: Fitting\n    config:\n      eta: ${eta}\n"
+        "    inputs:\n      input_path: load.rows\n"
+    )
+    again = Pipeline.from_yaml(pipeline.to_yaml(), registry.view())
+    assert again.nodes["load"].definition == registry.view()["Loading"]
+    apart = pipeline.disconnect("load", "fit")
+    assert list(apart.edges) == []
+    assert list(apart.connect("load", "fit").edges) == [Edge("load", "fit")]
+    assert list(apart.remove_step("load").nodes) == ["fit"]
+    assert list(pipeline.edges) == [Edge("load", "fit", "rows", "input_path")], "nothing changed in it"
+    assert pipeline.clone("Copy").nodes is pipeline.nodes
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda one: one.add_step("a", "X"), "`P` has a step `a`; remove it first"),
+        (lambda one: one.add_step("c", "X", depends_on=["d"]), "`P` has no step `d`"),
+        (lambda one: one.remove_step("a"), "`a` is needed by `b`; disconnect or remove these first"),
+        (lambda one: one.remove_step("bb"), "`P` has no step `bb`"),
+        (
+            lambda one: one.connect("a.x", "b"),
+            "`a.x` and `b` do not go together: name an output and an input, or neither",
+        ),
+        (lambda one: one.disconnect("b", "a"), "`a` does not need `b`"),
+        (
+            lambda one: one.merge(Pipeline("Q").add_step("a", "Y"), "PQ"),
+            "`P` and `Q` cannot be one: both have a step `a`, which differ in `step`",
+        ),
+        (lambda one: one.split({"A": ["a"]}), "the step `b` is in no part"),
+        (lambda one: one.split({"A": ["a"], "B": ["b"]}), "`b` of `B` needs `a`, which is in another part"),
+        (lambda _: Pipeline.from_json("{"), "the text is no JSON: "),
+        (
+            lambda _: Pipeline.from_yaml("name: A\nsteps:\n  - {id: a, stpe: B}\n"),
+            "the text is no pipeline: line 3: `steps[0]` has no field `stpe`",
+        ),
+    ],
+)
+def test_what_cannot_be_done_with_a_pipeline_says_why(
+    change: Callable[[Pipeline], object], message: str
+) -> None:
+    pipeline = Pipeline("P").add_step("a", "X").add_step("b", "X", depends_on=["a"])
+    with pytest.raises(PipelineError) as raised:
+        change(pipeline)
+    assert str(raised.value).startswith(message)

@@ -1,0 +1,566 @@
+"""Runs of pipelines on this machine: sandboxes, what is checked, what goes wrong, and what is kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.running import MAKE, SUMS, TOTAL, output, plan, run, single, states
+
+from stepwell.errors import PipelineError
+from stepwell.pipelines.runs import Choice, Limits, Record, State
+from stepwell.pipelines.runs.comparing import compare_runs
+from stepwell.pipelines.runs.record import RunBusy, UnknownRun
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Project = Callable[[Mapping[str, "str | bytes"]], Path]
+
+OUT = "  outputs:\n    out: {path: /opt/ml/processing/output}\n"
+DATA = "  inputs:\n    DATA: {path: /opt/ml/processing/input/data}\n"
+GIVE = 'open("/opt/ml/processing/output/it.txt", "w").write("it")\n'
+
+
+def test_a_step_reads_what_the_one_before_gave(project: Project) -> None:
+    root = project(SUMS)
+    made = run(root, "Sums", parameters={"rows": 5})
+    assert states(made) == {"make": "done", "total": "done"}
+    assert made.state is State.DONE
+    assert output(made, "make.rows", "rows.csv").count("\n") == 6
+    assert json.loads(output(made, "total.total")) == {"total": 10}
+    assert made.step("total").inputs["rows"] == made.step("make").outputs[0].digest
+    assert (root / ".stepwell" / ".gitignore").read_text() == "*\n"
+
+
+FAULTS: dict[str, tuple[str, str, Limits, str, str]] = {
+    "it hangs": (
+        "import time\ntime.sleep(600)\n",
+        "",
+        Limits(seconds=0.3),
+        "timeout",
+        "its script was ended after 0.3 s, the limit",
+    ),
+    "it hangs in a process of its own": (
+        "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'import time; time.sleep(600)'])\n",
+        "",
+        Limits(seconds=0.3),
+        "timeout",
+        "its script was ended after 0.3 s, the limit",
+    ),
+    "it raises": (
+        "print('before')\nraise ValueError('no such column')\n",
+        "",
+        Limits(),
+        "exit",
+        "its script exited with 1: ValueError: no such column",
+    ),
+    "it exits 137": (
+        "import sys\nsys.exit(137)\n",
+        "",
+        Limits(),
+        "exit",
+        "its script was killed (exit code 137: most often for want of memory)",
+    ),
+    "it is killed": (
+        "import os\nos.kill(os.getpid(), 9)\n",
+        "",
+        Limits(),
+        "exit",
+        "its script was killed (exit code 137: most often for want of memory)",
+    ),
+    "it crashes": (
+        "import os\nos.abort()\n",
+        "",
+        Limits(),
+        "exit",
+        "its script was ended by SIGABRT",
+    ),
+    "it gives nothing": (
+        "pass\n",
+        OUT,
+        Limits(),
+        "output",
+        "it gave no output `out`: /opt/ml/processing/output is empty",
+    ),
+    "it removes the folder of its output": (
+        "import os\nos.rmdir('/opt/ml/processing/output')\n",
+        OUT,
+        Limits(),
+        "output",
+        "it gave no output `out`: there is no /opt/ml/processing/output",
+    ),
+    "it writes half a JSON file": (
+        'open("/opt/ml/processing/output/m.json", "w").write(\'{"accuracy": \')\n',
+        OUT,
+        Limits(),
+        "output",
+        "its output `out`: m.json:1:14: it is no JSON: Expecting value",
+    ),
+    "it writes half a table": (
+        'open("/opt/ml/processing/output/t.csv", "w").write("a,b\\n1,2\\n3")\n',
+        OUT,
+        Limits(),
+        "output",
+        "its output `out`: t.csv:3: 1 values, and the header has 2",
+    ),
+    "one file fills its disk": (
+        'open("/opt/ml/processing/output/t", "wb").write(b"x" * 3_000_000)\n',
+        OUT,
+        Limits(disk=2**20),
+        "disk",
+        "its script used more than 1 MiB of disk, the limit",
+    ),
+    "many files fill its disk": (
+        'for n in range(30):\n    open(f"/opt/ml/processing/output/{n}", "wb").write(b"x" * 100_000)\n',
+        OUT,
+        Limits(disk=2**20),
+        "disk",
+        "its script used more than 1 MiB of disk, the limit",
+    ),
+    "it leads out of its sandbox": (
+        'import os\nos.symlink("/etc/passwd", "/opt/ml/processing/output/p")\n',
+        OUT,
+        Limits(),
+        "output",
+        "its output `out` cannot be kept: `p` is a link that leads out of it",
+    ),
+    "it deletes its input": (
+        f'import os\nos.remove("/opt/ml/processing/input/data/made_up.csv")\n{GIVE}',
+        f"{DATA.replace('}', ', type: data}')}{OUT}",
+        Limits(),
+        "deleted-input",
+        "its script deleted `made_up.csv` of its input `DATA`",
+    ),
+    "a path is put together at run time": (
+        'import os\nopen(os.sep + "opt" + "/ml/model/x", "w")\n',
+        "",
+        Limits(),
+        "exit",
+        (
+            "its script exited with 1: PermissionError: [Errno 1] a path of the container that is put "
+            "together at run time cannot be led into the sandbox: take it from an argument, a variable or a "
+            "literal: '/opt/ml/model/x'"
+        ),
+    ),
+    "nobody gives what `main` takes": (
+        "def main(input_paths, model):\n    pass\n",
+        "",
+        Limits(),
+        "exit",
+        (
+            "its script exited with 1: `main` takes `model`, which is none of input_paths, output_paths, "
+            "environ_vars and job_args, and no argument of the interface"
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_a_script_does_wrong_is_a_failed_step(project: Project, fault: str) -> None:
+    script, interface, limits, kind, told = FAULTS[fault]
+    made = run(project(single(script, interface)), "Only", limits=limits, make_up=True)
+    step = made.step("it")
+    assert (step.state, step.kind, step.fault) == (State.FAILED, kind, told)
+    assert made.state is State.FAILED
+    assert len(step.attempts) == 1
+
+
+def test_nothing_that_a_script_started_outlives_it(project: Project, tmp_path: Path) -> None:
+    script = (
+        "import subprocess, sys\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        f"open({str(tmp_path / 'pid')!r}, 'w').write(str(child.pid))\n"
+    )
+    assert run(project(single(script)), "Only").state is State.DONE
+    pid = int((tmp_path / "pid").read_text())
+    wait_until_gone(pid)
+
+
+def test_a_failure_stops_only_what_needs_it(project: Project) -> None:
+    files = {
+        **SUMS,
+        "registry.d/pipelines/sums.yaml": """\
+name: Sums
+description: Two chains, of which one breaks.
+steps:
+  - {id: bad, step: Make, config: {rows: 0}}
+  - {id: below, step: Total, inputs: {rows: bad.rows}}
+  - {id: last, step: Make, depends_on: [below]}
+  - {id: good, step: Make}
+  - {id: total, step: Total, inputs: {rows: good.rows}}
+""",
+    }
+    made = run(project(files), "Sums")
+    assert states(made) == {
+        "bad": "failed", "good": "done", "below": "skipped", "total": "done", "last": "skipped"
+    }  # fmt: skip
+    assert made.step("bad").fault == "its output `rows`: it has 0 rows, and must have at least 1"
+    assert made.step("bad").help == "`bad.rows` (registry.d/steps/make.yaml:6:5)"
+    assert made.step("below").fault == "`bad`, which it needs, failed"
+    assert made.step("last").fault == "`below`, which it needs, was not run"
+
+
+def test_a_mismatch_names_both_steps_and_their_lines(project: Project) -> None:
+    total = SUMS["registry.d/steps/total.yaml"].replace("{a: integer}", "{label: number}")
+    made = run(project({**SUMS, "registry.d/steps/total.yaml": total}), "Sums")
+    step = made.step("total")
+    assert step.fault == "its input `rows`: rows.csv:1: there is no column `label`: there are a, b"
+    assert step.help == (
+        "`total.rows` (registry.d/steps/total.yaml:6:5), fed by `make.rows` (registry.d/steps/make.yaml:6:5)"
+    )
+
+
+MISFITS = {
+    "{format: csv, columns: {a: integer}}": ("t.csv", "a\nx\n", "t.csv:2: `a` is no whole number: 'x'"),
+    "{format: csv, columns: {a: boolean}}": ("t.csv", "a\n2\n", "t.csv:2: `a` is no true or false: '2'"),
+    "{format: csv, min_rows: 2}": ("t.csv", "a\n1\n", "it has 1 row, and must have at least 2"),
+    "{format: csv}": ("t.txt", "a\n", "no file is called `*.csv`: there is t.txt"),
+    "{format: json, schema: {type: object, properties: {n: {maximum: 1}}}}": (
+        "t.json",
+        '{"n": 2}',
+        "t.json: `n`: 2 is greater than the maximum of 1",
+    ),
+    "{format: jsonl, columns: {n: number}}": (
+        "t.jsonl",
+        '{"n": 1}\n{}\n',
+        "t.jsonl:2: there is no field `n`",
+    ),
+    "{format: text, files: 'notes*', min_rows: 2}": (
+        "notes.md",
+        "one\n",
+        "it has 1 row, and must have at least 2",
+    ),
+}
+
+
+@pytest.mark.parametrize("content", MISFITS)
+def test_an_output_is_held_against_its_content(project: Project, content: str) -> None:
+    name, text, told = MISFITS[content]
+    script = f'open("/opt/ml/processing/output/{name}", "w").write({text!r})\n'
+    interface = f"  outputs:\n    out: {{path: /opt/ml/processing/output, content: {content}}}\n"
+    step = run(project(single(script, interface)), "Only").step("it")
+    assert (step.kind, step.fault) == ("output", f"its output `out`: {told}")
+
+
+def test_a_script_has_what_is_declared_and_nothing_else(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OF_THE_USER", "secret")
+    script = (
+        "import json, os, sys\n"
+        'json.dump([sys.argv[1:], dict(os.environ)], open("/opt/ml/processing/output/it.json", "w"))\n'
+    )
+    interface = OUT + (
+        "  arguments:\n    job_type: {flag: --job_type, required: true}\n    not-said: {}\n"
+        "    model: {}\n"
+        "  env: {required: [LABEL], optional: {RATIO: '1', FLAGS: ''}}\n"
+    )
+    files = single(script, interface)
+    files["registry.d/pipelines/only.yaml"] = (
+        "name: Only\ndescription: One step.\nsteps:\n  - id: it\n    step: Work:training\n"
+        "    config: {label: y, FLAGS: [1, true], model: /opt/ml/model/a, other: 1}\n"
+    )
+    made = run(project(files), "Only")
+    assert made.step("it").fault == ""
+    sandbox = str(Path(made.folder) / "steps" / "it" / "1" / "sandbox")
+    arguments, environment = json.loads(output(made, "it.out", "it.json"))
+    assert arguments == ["--job_type", "training", "--model", f"{sandbox}/opt/ml/model/a"]
+    environment.pop("LC_CTYPE", None)  # Python's own (PEP 538)
+    assert environment == {
+        "FLAGS": "[1, true]",
+        "HOME": f"{sandbox}/home",
+        "LABEL": "y",
+        "LANG": "C.UTF-8",
+        "PATH": os.defpath,
+        "TMPDIR": f"{sandbox}/home",
+    }
+
+
+def test_the_container_is_led_into_the_sandbox_wherever_it_is_a_literal(project: Project) -> None:
+    script = (
+        "import os, pathlib\nfrom beside import FOLDER\n"
+        "DEFAULTS = {'model': '/opt/ml/model', 'nested': ('/opt/ml/input/data', {'x'})}\n"
+        "def write(name, to='/opt/ml/processing/output'):\n"
+        "    (pathlib.Path(to) / name).write_text(f'/opt/ml/processing/output/{name}')\n"
+        "if __name__ == '__main__':\n"
+        "    write('a')\n"
+        "    open(f'/opt/ml/processing/output/{1 + 1}', 'w').write(os.environ['SM_MODEL_DIR'])\n"
+        "    open(FOLDER + '/c', 'w').write(DEFAULTS['nested'][0])\n"
+        "    open(DEFAULTS['model'] + '/m', 'w').write('m')\n"
+    )
+    files = single(script, OUT + "    model: {path: /opt/ml/model}\n")
+    files["src/scripts/beside.py"] = "FOLDER = '/opt/ml/processing/output'\n"
+    made = run(project(files), "Only")
+    assert made.step("it").fault == ""
+    sandbox = f"{made.folder}/steps/it/1/sandbox"
+    assert output(made, "it.out", "a") == f"{sandbox}/opt/ml/processing/output/a"
+    assert output(made, "it.out", "2") == f"{sandbox}/opt/ml/model"
+    assert output(made, "it.out", "c") == f"{sandbox}/opt/ml/input/data"
+    assert output(made, "it.model", "m") == "m"
+
+
+def test_main_is_called_by_its_parameters_where_a_script_does_not_start_itself(project: Project) -> None:
+    script = (
+        "import pathlib\n"
+        "def main(input_paths, output_paths, environ_vars, job_args, rate='no', *, size=1):\n"
+        "    text = f\"{sorted(input_paths)} {environ_vars['LABEL']} {job_args.rate} {rate} {size}\"\n"
+        "    (pathlib.Path(output_paths['out']) / 'it.txt').write_text(text)\n"
+    )
+    files = single(script, f"{DATA}{OUT}  arguments: {{rate: {{}}}}\n  env: {{required: [LABEL]}}\n")
+    files["registry.d/pipelines/only.yaml"] = (
+        "name: Only\ndescription: One step.\nsteps:\n  - {id: it, step: Work, config: {label: y, rate: 2}}\n"
+    )
+    made = run(project(files), "Only", make_up=True)
+    assert made.step("it").fault == ""
+    assert output(made, "it.out", "it.txt") == "['DATA'] y 2 2 1"
+
+
+def test_an_output_inside_another_is_in_both(project: Project) -> None:
+    script = (
+        "import os\nos.makedirs('/opt/ml/processing/output/inner')\n"
+        "open('/opt/ml/processing/output/inner/i', 'w').write('i')\n"
+        "open('/opt/ml/processing/output/o', 'w').write('o')\n"
+    )
+    made = run(project(single(script, OUT + "    inner: {path: /opt/ml/processing/output/inner}\n")), "Only")
+    assert made.step(
+        "it"
+    ).fault == "its script exited with 1: FileExistsError: [Errno 17] File exists: " + repr(
+        f"{made.folder}/steps/it/1/sandbox/opt/ml/processing/output/inner"
+    )
+    script = script.replace("os.makedirs('/opt/ml/processing/output/inner')\n", "\n")
+    (Path(made.folder).parents[2] / "src" / "scripts" / "work.py").write_text(script)
+    made = run(Path(made.folder).parents[2], "Only")
+    assert output(made, "it.out", "inner/i") == output(made, "it.inner", "i") == "i"
+
+
+def test_a_log_is_kept_within_bounds(project: Project) -> None:
+    script = "print('first')\nfor _ in range(10000): print('x' * 99)\nprint('last')\n"
+    made = run(project(single(script)), "Only", limits=Limits(log=1000))
+    log = (Path(made.folder) / "steps" / "it" / "1" / "log.txt").read_text()
+    assert log.startswith("first\nxxx")
+    assert log.endswith("xxx\nlast\n")
+    assert "\n... 999011 bytes are left out here ...\n" in log
+    assert len(log) < 1100
+
+
+def test_a_step_is_tried_again_as_often_as_is_said(project: Project, tmp_path: Path) -> None:
+    mark = str(tmp_path / "first")
+    script = (
+        f"import os\nos.path.exists({mark!r}) and exit(0)\nos.mkdir({mark!r})\nraise OSError('not yet')\n"
+    )
+    made = run(project(single(script)), "Only", retries=2)
+    assert [one.state for one in made.step("it").attempts] == [State.FAILED, State.DONE]
+    assert made.state is State.DONE
+
+
+def test_what_was_made_just_so_is_not_made_again(project: Project) -> None:
+    root = project(SUMS)
+    first = run(root, "Sums")
+    again = run(root, "Sums")
+    assert states(again) == {"make": "cached", "total": "cached"}
+    assert json.loads(output(again, "total.total")) == {"total": 3}
+    assert states(run(root, "Sums", cache=False)) == {"make": "done", "total": "done"}
+    script = root / "src" / "scripts" / "make.py"
+    script.write_text(f"# the same rows\n{MAKE}")
+    other = run(root, "Sums")
+    assert states(other) == {"make": "done", "total": "cached"}  # its input has the digest that it had
+    assert [(one.node, one.is_same, one.changed) for one in compare_runs(first, other)] == [
+        ("make", True, True),
+        ("total", True, False),
+    ]
+    changed = run(root, "Sums", parameters={"rows": 4})
+    assert states(changed) == {"make": "done", "total": "done"}
+    assert [(one.node, one.outputs, one.why) for one in compare_runs(first, changed)] == [
+        ("make", ("rows",), "its script, its settings or what is installed differ"),
+        ("total", ("total",), "its input `rows` differs"),
+    ]
+
+
+def test_a_module_that_a_script_imports_counts_in_the_cache(project: Project) -> None:
+    files = {**SUMS, "src/scripts/make.py": f"from within.names import A\n{MAKE}"}
+    files |= {"src/within/__init__.py": "", "src/within/names.py": "from . import more\nA = 'a'\n"}
+    root = project({**files, "src/within/more.py": "B = 1\n"})
+    assert states(run(root, "Sums")) == {"make": "done", "total": "done"}
+    (root / "src" / "within" / "more.py").write_text("B = 2\n")
+    assert states(run(root, "Sums")) == {"make": "done", "total": "cached"}
+
+
+def test_some_steps_are_run_and_others_taken_from_before(project: Project) -> None:
+    root = project(SUMS)
+    refused = run(root, "Sums", choice=Choice(only="total"))
+    assert refused.step("make").fault == "it is not asked for, and no earlier run has made it as it is now"
+    assert states(refused) == {"make": "failed", "total": "skipped"}
+    run(root, "Sums")
+    assert states(run(root, "Sums", choice=Choice(only="total"))) == {"make": "cached", "total": "done"}
+    assert states(run(root, "Sums", choice=Choice(only="make"))) == {"make": "done", "total": "skipped"}
+    assert states(run(root, "Sums", choice=Choice(start="make"))) == {"make": "done", "total": "done"}
+    with pytest.raises(PipelineError, match=r"`Sums` has no step `mak` \(its steps are make, total\)"):
+        run(root, "Sums", choice=Choice(start="mak"))
+
+
+def test_a_run_that_failed_goes_on_where_it_failed(project: Project) -> None:
+    root = project({**SUMS, "src/scripts/total.py": "raise SystemExit('not written yet')\n"})
+    first = run(root, "Sums")
+    assert states(first) == {"make": "done", "total": "failed"}
+    (root / "src" / "scripts" / "total.py").write_text(TOTAL)
+    again = run(root, "Sums", resume=first.id)
+    assert again.id == first.id
+    assert states(again) == {"make": "done", "total": "done"}
+    assert [len(one.attempts) for one in again.steps] == [1, 2]
+    with pytest.raises(UnknownRun, match=f"there is no run r2 .the latest are {first.id}"):
+        run(root, "Sums", resume="r2")
+    with (
+        Record(str(root)) as record,
+        record.holding(first.id),
+        pytest.raises(RunBusy, match="still going on"),
+    ):
+        run(root, "Sums", resume=first.id)
+
+
+def test_what_is_gone_from_the_store_is_made_again(project: Project) -> None:
+    root = project(SUMS)
+    first = run(root, "Sums")
+    digest = first.step("make").outputs[0].digest
+    (root / ".stepwell" / "objects" / digest[:2] / digest[2:]).rename(root / "gone")
+    assert states(run(root, "Sums")) == {"make": "done", "total": "cached"}
+
+
+SLOW = """\
+import os, pathlib, time
+folder = pathlib.Path({folder!r})
+name = os.environ["NAME"]
+(folder / f"{{name}}-{{len(list(folder.glob(name + '-*')))}}").write_text(str(os.getpid()))
+while name == "b" and not (folder / "go").exists():
+    time.sleep(0.01)
+open("/opt/ml/processing/output/it.txt", "w").write(name)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
+def test_a_run_that_is_ended_at_any_moment_goes_on_with_what_is_not_done(
+    project: Project, tmp_path: Path, environment: Mapping[str, str], number: signal.Signals
+) -> None:
+    files = single(SLOW.format(folder=str(tmp_path)), OUT + "  env: {required: [NAME]}\n")
+    files["registry.d/pipelines/only.yaml"] = (
+        "name: Only\ndescription: A chain.\nsteps:\n  - {id: a, step: Work, config: {NAME: a}}\n"
+        "  - {id: b, step: Work, config: {NAME: b}, depends_on: [a]}\n"
+        "  - {id: c, step: Work, config: {NAME: c}, depends_on: [b]}\n"
+    )
+    root = project(files)
+    command = [sys.executable, "-m", "stepwell", "pipeline", "run", "Only", "-q"]
+    process = subprocess.Popen(
+        command, cwd=root, env=dict(environment), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    script = int(wait_for(tmp_path / "b-0"))
+    process.send_signal(number)
+    assert process.wait(60) == (-9 if number is signal.SIGKILL else 130)
+    wait_until_gone(script)
+    with Record(str(root)) as record:
+        ended = record.read(record.last("Only") or "")
+    expected = "cancelled" if number is signal.SIGINT else None
+    assert states(ended) == {"a": "done", "b": expected or "running", "c": expected or "waiting"}
+    (tmp_path / "go").touch()
+    again = run(root, "Only", resume=ended.id)
+    assert states(again) == {"a": "done", "b": "done", "c": "done"}
+    assert sorted(one.name for one in tmp_path.glob("?-*")) == ["a-0", "b-0", "b-1", "c-0"]
+
+
+def test_a_step_that_ended_and_was_not_recorded_is_not_made_again(project: Project) -> None:
+    root = project(SUMS)
+    first = run(root, "Sums")
+    with Record(str(root)) as record:  # as it is when the process dies between the two
+        record._base.execute("DELETE FROM cache")
+        record._base.execute("UPDATE steps SET state='running'")
+    again = run(root, "Sums", resume=first.id)
+    assert states(again) == {"make": "done", "total": "done"}
+    assert [len(one.attempts) for one in again.steps] == [1, 1]
+
+
+def test_data_comes_from_the_manifest_the_workspace_first(project: Project) -> None:
+    pipeline = "name: Sums\ndescription: Add up.\nsteps:\n  - {id: total, step: Total}\n"
+    pair = "  - {id: other, step: 'alice:Total'}\n"
+    files = {**SUMS, "registry.d/pipelines/sums.yaml": pipeline + pair, "workspaces/alice/workspace.yaml": ""}
+    files["data_manifest.yaml"] = "steps:\n  Total: {rows: core.csv}\n  alice:Total: {rows: of/alice}\n"
+    root = project({**files, "core.csv": "a\n1\n", "of/alice/rows.csv": "a\n20\n"})
+    made = run(root, "Sums")
+    assert [json.loads(output(made, f"{one}.total"))["total"] for one in ("total", "other")] == [1, 20]
+
+
+def test_what_stands_in_the_way_of_a_run_is_told_with_its_place(project: Project) -> None:
+    pipeline = """\
+name: Sums
+description: Much is wrong.
+parameters: {rows: null}
+steps:
+  - {id: make, step: Make}
+  - {id: total, step: Total}
+  - {id: work, step: Work}
+"""
+    work = (
+        "name: Work\ndescription: Work.\ninterface:\n  entry_point: nowhere.py\n"
+        "  arguments: {rate: {required: true}}\n"
+    )
+    root = project({**SUMS, "registry.d/pipelines/sums.yaml": pipeline, "registry.d/steps/work.yaml": work})
+    _, found = plan(root, "Sums", parameters={"row": 1}, clean=False)
+    assert [
+        (one.id, one.message, one.help, one.span and (one.span.path, one.span.line, one.span.column))
+        for one in found
+    ] == [
+        ("cannot-run", "`Sums` has no parameter `row`", "its parameters are rows", None),
+        ("cannot-run", "the parameter `rows` has no value", "set it: `--set rows=...`", None),
+        (
+            "missing-data",
+            "nothing feeds the input `rows` of `total`",
+            (
+                "name data for it in data_manifest.yaml, connect it to an output, or make data up with "
+                "`--made-up`"
+            ),
+            ("registry.d/pipelines/sums.yaml", 6, 10),
+        ),
+        (
+            "cannot-run",
+            "`work` needs a value for the argument `--rate`",
+            "add `rate` to its `config`",
+            ("registry.d/pipelines/sums.yaml", 7, 10),
+        ),
+        (
+            "cannot-run",
+            "`work` cannot be run: there is no file `nowhere.py` in the sources, and no `scripts/work.py`",
+            "add it, or declare `components: {script: path/to/file.py}`",
+            ("registry.d/pipelines/sums.yaml", 7, 22),
+        ),
+    ]
+
+
+def wait_for(path: Path) -> str:
+    """The text of a file that a script writes."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if path.exists() and (text := path.read_text()):
+            return text
+        time.sleep(0.01)
+    raise AssertionError(f"{path.name} is not there")
+
+
+def wait_until_gone(pid: int) -> None:
+    """Wait for a process that was killed to have ended."""
+    deadline = time.monotonic() + 60
+    while not is_gone(pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended, though nobody may have asked how."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except OSError:
+        return True
