@@ -19,8 +19,9 @@ from graphs import graphs
 from measuring import Measured, Pairs, interleaved, paired, probe, run_fresh
 from peers import SCHEMAS, bare_module
 from review import code, references, review
-from running import running
 from table import Row
+
+from running import running
 
 __all__ = ["FULL", "QUICK", "SECTIONS", "Plan"]
 
