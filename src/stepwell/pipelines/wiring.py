@@ -228,6 +228,7 @@ class _Comparing:
         self._type: str | None = said.get("type")
         self._words = _words(name, said)
         self._sources = sources
+        self._required = bool(said.get("required", True))
         self._needs = frozenset(node.needs)
         self._of_types: dict[str | None, float] = {}
 
@@ -246,6 +247,8 @@ class _Comparing:
         named = self._sources.get(one.step)
         job_type = one.node.job_type
         if named is None:
+            if not self._required and not shared and self._name not in one.names:
+                return 0.0  # that it would fit is too little to fill what may stay open
             score += 0.1
         else:
             score += 0.3

@@ -15,14 +15,16 @@ from stepwell.render.visible import visible
 
 __all__ = ["as_svg"]
 
-_WIDTH: Final = 214
+_WIDTHS: Final = (170.0, 330.0)
+"""The narrowest and the widest box: as wide as the longest name of the pipeline asks for."""
+_OF_ID: Final = 8.2
+_OF_STEP: Final = 6.7
+"""The width of one character, roughly: no font is measured here."""
 _HEIGHT: Final = 50
 _GAP_X: Final = 26
 _GAP_Y: Final = 58
 _MARGIN: Final = 24
 _TOP: Final = 92
-_CHARS: Final = 23
-"""Characters of a name that fit into a box."""
 _NOTHING: Final[Mapping[str, Colour]] = MappingProxyType({})
 
 _STYLE: Final = """\
@@ -45,20 +47,20 @@ def as_svg(pipeline: Pipeline, marks: Mapping[str, Colour] = _NOTHING) -> str:
 
 
 def _drawn(pipeline: Pipeline, marks: Mapping[str, Colour]) -> Iterator[str]:
-    layout = lay_out(pipeline)
+    layout, box = lay_out(pipeline), _box_width(pipeline)
     colours, longest = colours_of(pipeline), longest_pairs(pipeline)
     legend = list(_legend(colours, has_way=bool(longest)))
     title = escape(visible(pipeline.name))
     one = escape(f"pipeline-{pipeline.name}", quote=True)
     about = visible(" ".join(pipeline.description.split()))
     width = max(
-        layout.columns * (_WIDTH + _GAP_X) - _GAP_X + 2 * _MARGIN,
+        layout.columns * (box + _GAP_X) - _GAP_X + 2 * _MARGIN,
         2 * _MARGIN + sum(size for size, _ in legend),
         2 * _MARGIN + 10 * len(pipeline.name),
         420,
     )
     height = _TOP + max(layout.layers, 1) * (_HEIGHT + _GAP_Y) - _GAP_Y + _MARGIN
-    shift = (width - (layout.columns * (_WIDTH + _GAP_X) - _GAP_X)) / 2
+    shift = (width - (layout.columns * (box + _GAP_X) - _GAP_X)) / 2
     yield (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height}" width="{width:.0f}" '
         f'height="{height}" role="img" aria-labelledby="{one}-title {one}-about">'
@@ -78,17 +80,19 @@ def _drawn(pipeline: Pipeline, marks: Mapping[str, Colour]) -> Iterator[str]:
         edges.setdefault((edge.source, edge.target), []).append(edge)
     for line in sorted(layout.lines, key=lambda one: (one.source, one.target) in longest):
         pair = line.source, line.target
-        yield _edge(line, edges[pair], shift, is_longest=pair in longest)
+        yield _edge(line, edges[pair], shift, box, is_longest=pair in longest)
     on_way = {one for pair in longest for one in pair}
     for node in pipeline.nodes.values():
         column, layer = layout.places[node.id]
         colour = marks.get(node.id) or colours[workspace_of(pipeline, node)]
-        x, y = shift + column * (_WIDTH + _GAP_X), _TOP + layer * (_HEIGHT + _GAP_Y)
-        yield _box(node, colour, x, y, whose=workspace_of(pipeline, node), is_longest=node.id in on_way)
+        x, y = shift + column * (box + _GAP_X), _TOP + layer * (_HEIGHT + _GAP_Y)
+        yield _box(node, colour, x, y, box, whose=workspace_of(pipeline, node), is_longest=node.id in on_way)
     yield "</svg>"
 
 
-def _box(node: Node, colour: Colour, x: float, y: float, *, whose: str | None, is_longest: bool) -> str:
+def _box(
+    node: Node, colour: Colour, x: float, y: float, box: float, *, whose: str | None, is_longest: bool
+) -> str:
     word = step_word(node.step, node.job_type)
     said = f"{node.id}: {word} of {'the core' if whose is None else f'workspace {whose}'}"
     if node.definition is None:
@@ -96,20 +100,22 @@ def _box(node: Node, colour: Colour, x: float, y: float, *, whose: str | None, i
     elif node.definition.description:
         said += f". {' '.join(node.definition.description.split())}"
     stroke = LONGEST if is_longest else colour.dark
+    shown = _cut(visible(node.id), int((box - 30) / _OF_ID))
+    below = _cut(visible(word), int((box - 30) / _OF_STEP))
     dashes = ' stroke-dasharray="4 3"' if node.definition is None else ""
     return (
         f'<g transform="translate({x:.1f} {y:.1f})"><title>{escape(visible(said))}</title>'
-        f'<rect width="{_WIDTH}" height="{_HEIGHT}" rx="8" fill="{colour.light}" stroke="{stroke}" '
+        f'<rect width="{box:.0f}" height="{_HEIGHT}" rx="8" fill="{colour.light}" stroke="{stroke}" '
         f'stroke-width="{2.2 if is_longest else 1.3}"{dashes}/>'
         f'<rect x="0" y="8" width="4" height="{_HEIGHT - 16}" rx="2" fill="{colour.dark}"/>'
-        f'<text class="id" x="16" y="21">{escape(_cut(visible(node.id), _CHARS))}</text>'
-        f'<text class="step" x="16" y="38">{escape(_cut(visible(word), _CHARS + 7))}</text></g>'
+        f'<text class="id" x="16" y="21">{escape(shown)}</text>'
+        f'<text class="step" x="16" y="38">{escape(below)}</text></g>'
     )
 
 
-def _edge(line: Line, edges: list[Edge], shift: float, *, is_longest: bool) -> str:
+def _edge(line: Line, edges: list[Edge], shift: float, box: float, *, is_longest: bool) -> str:
     def middle(x: float) -> float:
-        return shift + x * (_WIDTH + _GAP_X) + _WIDTH / 2
+        return shift + x * (box + _GAP_X) + box / 2
 
     def top(layer: float) -> float:
         return _TOP + layer * (_HEIGHT + _GAP_Y)
@@ -148,6 +154,15 @@ def _legend(colours: Mapping[str | None, Colour], *, has_way: bool) -> Iterator[
     if has_way:
         stroke = '<path class="line longest" d="M0 -4h16"/>'
         yield 110, f'{stroke}<text class="legend" x="22">longest way</text>'
+
+
+def _box_width(pipeline: Pipeline) -> float:
+    least, most = _WIDTHS
+    wanted = least
+    for node in pipeline.nodes.values():
+        word = step_word(node.step, node.job_type)
+        wanted = max(wanted, 32 + len(node.id) * _OF_ID, 32 + len(word) * _OF_STEP)
+    return min(wanted, most)
 
 
 def _in_words(pipeline: Pipeline, about: str) -> str:
