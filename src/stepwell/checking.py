@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import date
 from typing import Final, NamedTuple, final
 
-from stepwell import refusals, rules, schema, secrecy
+from stepwell import refusals, rules, schema
 from stepwell.diagnostics import Diagnostic, Severity, Span
 from stepwell.documents import Document
 from stepwell.layers import Layer, Source
@@ -99,6 +99,8 @@ def _check_provider(
     file_rules: rules.Active[FileScope],
 ) -> CheckedFile:
     """Check what may have a secret in it: it is refused then, and nothing that is said shows it."""
+    from stepwell import secrecy  # its patterns take a moment to prepare, which only providers need
+
     data = None if isinstance(document, Diagnostic) else document.data
     written = () if isinstance(document, Diagnostic) else tuple(_literal_secrets(document))
     checked = _check(listed, document, settings, today, file_rules)
@@ -121,6 +123,8 @@ def _check_provider(
 
 
 def _literal_secrets(document: Document) -> Iterator[Diagnostic]:
+    from stepwell import secrecy
+
     for way, is_value in secrecy.literal_secrets(document.data):
         span = document.value_span(way) if is_value else document.key_span(way)
         inside = way[:-1] if isinstance(way[-1], int) or not is_value else way

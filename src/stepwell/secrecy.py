@@ -46,6 +46,9 @@ _LINE: Final = re.compile(  # `api_key: …`, `"token" = …`, in a text that no
     rf"(?P<key>[\"']?\b[A-Za-z0-9_.-]*{_NAMES}[\"']?\s*[:=]\s*)(?P<value>[^\s#,}}\]][^#,}}\]]*)",
     re.IGNORECASE,
 )
+_ARGUMENT: Final = re.compile(  # `--token …`, in such a text
+    rf"(?P<key>--?(?:[a-z0-9]+[_-])*{_NAMES}[\"']?[\s,=]+[\"']?)(?P<value>[^\s\"',\]]+)", re.IGNORECASE
+)
 
 
 def literal_secrets(data: Mapping[str, Any]) -> Iterator[tuple[Pointer, bool]]:
@@ -106,7 +109,7 @@ def covered(found: Diagnostic, data: Mapping[str, Any] | None) -> Diagnostic:
 
 def covered_span(span: Span) -> Span:
     """A place whose line shows no secret, as far as the line alone gives one away."""
-    return replace(span, text=_LINE.sub(_over, without_secrets(span.text)))
+    return replace(span, text=_ARGUMENT.sub(_over, _LINE.sub(_over, without_secrets(span.text))))
 
 
 def _in_mapping(data: Mapping[str, Any], way: Pointer) -> Iterator[tuple[Pointer, bool]]:

@@ -523,11 +523,11 @@ def test_the_version_imports_none_of_what_reads_and_checks(drive: Drive, tmp_pat
     assert imported & heavy == set()
 
 
-@pytest.mark.parametrize("line", ["check", "list", "show Scoring", "explain Scoring"])
+@pytest.mark.parametrize("line", ["check", "list", "show Scoring", "explain Scoring", "providers"])
 def test_a_clean_run_on_plain_files_imports_no_slow_package(
     drive: Drive, project: Project, line: str
 ) -> None:
     code = f"from stepwell.cli import run\nassert run({line.split()!r}) == 0"
     imported = modules_after(drive, project(SCORING), code)
-    slow = {"jsonschema", "referencing", "jinja2", "watchdog", "rich"}
+    slow = {"jsonschema", "referencing", "jinja2", "watchdog", "rich", "httpx", "limits", "pybreaker"}
     assert imported & slow == set()

@@ -71,19 +71,20 @@ def test_nothing_is_said_of(path: str, project: Project) -> None:
     assert layout.diagnostics == ()
 
 
+LIE_IN = "definitions lie in `steps/`, `hyperparameters/`, `providers/` or `pipelines/`"
 TOLD = [
-    ("registry.d/a.yaml", "misplaced-file", "definitions lie in `steps/` or `hyperparameters/`"),
+    ("registry.d/a.yaml", "misplaced-file", LIE_IN),
     ("registry.d/step/a.yaml", "misplaced-file", "did you mean the folder `steps/`?"),
     ("registry.d/Steps/a.yaml", "misplaced-file", "did you mean the folder `steps/`?"),
     ("registry.d/hyperparameter/a.toml", "misplaced-file", "did you mean the folder `hyperparameters/`?"),
-    ("registry.d/other/deep/a.yml", "misplaced-file", "definitions lie in `steps/` or `hyperparameters/`"),
+    ("registry.d/other/deep/a.yml", "misplaced-file", LIE_IN),
     ("registry.d/steps/a.YAML", "misplaced-file", "write the ending in small letters: `.yaml`"),
     ("registry.d/steps/a.Toml", "misplaced-file", "write the ending in small letters: `.toml`"),
     ("workspaces/a.yaml", "misplaced-file", "a workspace is a folder here"),
     ("workspaces/alice/steps/a.yaml", "misplaced-file", "move it into `local/` or `override/`"),
     ("workspaces/alice/locals/steps/a.yaml", "misplaced-file", "did you mean the folder `local/`?"),
     ("workspaces/alice/overrides/steps/a.yaml", "misplaced-file", "did you mean the folder `override/`?"),
-    ("workspaces/alice/local/a.yaml", "misplaced-file", "definitions lie in `steps/` or `hyperparameters/`"),
+    ("workspaces/alice/local/a.yaml", "misplaced-file", LIE_IN),
     ("workspaces/alice/override/step/a.yaml", "misplaced-file", "did you mean the folder `steps/`?"),
 ]
 

@@ -24,7 +24,7 @@ from stepwell.diagnostics import Diagnostic, Severity, Span
 from stepwell.provider import Message, ProviderError, Request
 from stepwell.providers import ProviderRegistry
 from stepwell.providers.references import Secrets
-from stepwell.secrecy import covered, literal_secrets, without_secrets
+from stepwell.secrecy import covered, covered_span, literal_secrets, without_secrets
 
 if TYPE_CHECKING:
     from tests.conftest import Project
@@ -154,6 +154,23 @@ def test_secrets_are_neither_shown_nor_pickled() -> None:
 )
 def test_what_looks_like_a_secret_is_found(data: dict[str, Any], found: list[str]) -> None:
     assert [".".join(map(str, way)) for way, _ in literal_secrets(data)] == found
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("api_key: hush-hush", "api_key: *********"),
+        ('{ "access_token" : "hush hush", b: 1', '{ "access_token" : ***********, b: 1'),
+        ("argv: [model, --api-key, hush, 'x", "argv: [model, --api-key, ****, 'x"),
+        ("argv: [model, '--token=hush', x", "argv: [model, '--token=*****, x"),
+        ("api_key: env:HOUSE_KEY", "api_key: env:HOUSE_KEY"),
+        ("max_tokens: 5", "max_tokens: 5"),
+        ("# it was sk-ant-api03-AAAABBBBCCCC", f"# it was {'*' * 25}"),
+    ],
+)
+def test_a_line_that_nobody_could_parse_shows_no_secret(line: str, shown: str) -> None:
+    span = covered_span(Span("registry.d/providers/a.yaml", 1, 1, 1, 2, line))
+    assert span.text == shown
 
 
 WORDS = st.text(

@@ -7,15 +7,15 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
 
-from stepwell.cli.explain import explained_lines, plain_origin
+from stepwell.cli.explain import explained_lines
 from stepwell.cli.opening import (
     Asked,
     format_option,
@@ -24,14 +24,10 @@ from stepwell.cli.opening import (
     project_options,
     workspace_option,
 )
-from stepwell.documents import thaw
+from stepwell.cli.provider_forms import Faults, explained, health_lines, plain, state_of, table
 from stepwell.errors import StepwellError, UnknownProvider
-from stepwell.layers import given_by
-from stepwell.merge import origins
-from stepwell.model import Cost, ProviderDefinition
-from stepwell.render.visible import columns, visible
-from stepwell.schema import defaults, fields
-from stepwell.snapshot import Explanation, View
+from stepwell.model import ProviderDefinition
+from stepwell.snapshot import View
 
 if TYPE_CHECKING:
     from stepwell.providers import ProviderRegistry
@@ -46,11 +42,8 @@ Examples:
   stepwell providers --watch
 """
 
-_HEADINGS = ("NAME", "IMPLEMENTATION", "PRIORITY", "CAPABILITIES", "MODELS", "LIMITS")
 _LOOKS_AGAIN = 0.2
 """Seconds between two looks at what there is to tell, while it is watched."""
-
-Faults = Mapping[str, StepwellError | None]
 
 
 def _complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -92,16 +85,16 @@ def command(
     if probing:
         faults, figures = asyncio.run(_probe(registry, view, told))
     if form == "json":
-        json.dump(_plain(view, told, faults, figures, name is not None), sys.stdout, indent=2)
+        json.dump(plain(view, told, faults, figures, name is not None), sys.stdout, indent=2)
         sys.stdout.write("\n")
     else:
         if name is None:
-            sys.stdout.writelines(f"{line}\n" for line in _table(view, told))
+            sys.stdout.writelines(f"{line}\n" for line in table(view, told))
         else:
-            sys.stdout.writelines(f"{line}\n" for line in explained_lines(view, _explained(view, name)))
+            sys.stdout.writelines(f"{line}\n" for line in explained_lines(view, explained(view, name)))
         if probing and told:
             sys.stdout.write("\n")
-            sys.stdout.writelines(f"{line}\n" for line in _health(told, faults, figures))
+            sys.stdout.writelines(f"{line}\n" for line in health_lines(told, faults, figures))
         if not told and not asked.quiet:
             sys.stdout.write(f"{view.title} has no providers; a file in `providers/` defines one\n")
     return int(any(faults.values()))
@@ -128,123 +121,6 @@ async def _probe(
     async with _registry_of(registry) as providers:
         faults = await providers.probe(names, workspace=view.workspace)
         return faults, {name: providers.figures(name, view=view) for name in names}
-
-
-def _table(view: View, names: tuple[str, ...]) -> list[str]:
-    if not names:
-        return []
-    return _aligned([_HEADINGS, *(_row(view.providers[name]) for name in names)])
-
-
-def _row(one: ProviderDefinition) -> tuple[str, ...]:
-    limits = [
-        f"{one.quota.concurrency} at once" if one.quota.concurrency else "",
-        f"{one.quota.requests_per_minute} a minute" if one.quota.requests_per_minute else "",
-    ]
-    return (
-        one.name,
-        visible(one.implementation),
-        str(one.priority),
-        " ".join(one.capabilities) or "-",
-        visible(" ".join(model.name for model in one.known_models)) or "-",
-        ", ".join(filter(None, limits)) or "-",
-    )
-
-
-def _health(names: tuple[str, ...], faults: Faults, figures: Mapping[str, Figures]) -> list[str]:
-    rows = [(name, figures[name].state, _said(faults.get(name))) for name in names]
-    return _aligned([("NAME", "STATE", "WHAT IS WRONG"), *rows])
-
-
-def _said(fault: StepwellError | None) -> str:
-    return "-" if fault is None else visible(" ".join(str(fault).split()))
-
-
-def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(columns(cell) for cell in column) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=True)
-        ).rstrip()
-        for row in rows
-    ]
-
-
-def _explained(view: View, name: str) -> tuple[Explanation, ...]:
-    """Where every field of a provider that has a value comes from."""
-    definition = view.providers[name]
-    hidden = tuple(one.sources for one in view.providers.hidden(name))
-    found = []
-    for field in (*fields("provider"), *definition.extensions):
-        value = definition.data.get(field)
-        inner = tuple(value) if isinstance(value, Mapping) else ()
-        pointers: list[tuple[str, ...]] = [(field, key) for key in inner] or [(field,)]
-        for pointer in pointers:
-            told = origins(name, definition.sources, pointer, defaults("provider"), hidden)
-            if told[0].how != "not stated":
-                found.append(Explanation(name, ".".join(pointer), told[0].value, told[0], told[1:]))
-    return tuple(found)
-
-
-def _plain(
-    view: View, names: tuple[str, ...], faults: Faults, figures: Mapping[str, Figures], explaining: bool
-) -> dict[str, Any]:
-    told = []
-    for name in names:
-        plain = _plain_provider(view.providers[name])
-        plain["health"] = _plain_health(figures[name], faults.get(name)) if name in figures else None
-        plain["fields"] = None
-        if explaining:
-            plain["fields"] = [
-                {
-                    "field": one.field,
-                    "winner": plain_origin(one.winner),
-                    "losers": [plain_origin(origin) for origin in one.losers],
-                }
-                for one in _explained(view, name)
-            ]
-        told.append(plain)
-    return {"version": 1, "workspace": view.workspace, "time": None, "providers": told}
-
-
-def _plain_provider(one: ProviderDefinition) -> dict[str, Any]:
-    document = given_by(one.sources, ("name",))
-    source = next(held for held in one.sources if held.document is document)
-    return {
-        "name": one.name,
-        "description": one.description,
-        "implementation": one.implementation,
-        "capabilities": list(one.capabilities),
-        "models": [{"name": model.name, "cost": _plain_cost(model.cost)} for model in one.known_models],
-        "priority": one.priority,
-        "cost": _plain_cost(one.price),
-        "limits": {
-            "concurrency": one.quota.concurrency,
-            "requests_per_minute": one.quota.requests_per_minute,
-        },
-        "settings": thaw(one.settings),
-        "secrets": dict(one.secrets),
-        "layer": source.layer.value,
-        "workspace": source.workspace,
-        "file": document.path,
-        "line": document.value_span(("name",)).line,
-    }
-
-
-def _plain_cost(cost: Cost) -> dict[str, float | None]:
-    return {"input": cost.input, "output": cost.output}
-
-
-def _plain_health(figures: Figures, fault: StepwellError | None) -> dict[str, Any]:
-    return {
-        "state": figures.state,
-        "fault": None if fault is None else str(fault),
-        "requests": figures.requests,
-        "failures": figures.failures,
-        "latency": figures.latency,
-        "error_share": round(figures.error_share, 4),
-        "back_in": round(figures.back_in, 3),
-    }
 
 
 class _Watching:
@@ -306,11 +182,11 @@ class _Watching:
     def _tell(self, providers: ProviderRegistry, faults: Faults) -> None:
         view = self._view()
         figures = {name: providers.figures(name, view=view) for name in self._there(view)}
-        states = {name: _state(one, faults.get(name)) for name, one in figures.items()}
+        states = {name: state_of(one, faults.get(name)) for name, one in figures.items()}
         if states == self._known:
             return
         if self._form == "json":
-            told = _plain(view, tuple(figures), faults, figures, explaining=False)
+            told = plain(view, tuple(figures), faults, figures, explaining=False)
             told["time"] = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
             click.echo(json.dumps(told))
         else:
@@ -325,12 +201,3 @@ class _Watching:
     def _note(self, news: str) -> None:
         if self._form == "text":
             click.echo(f"note: {news}", err=True)
-
-
-def _state(figures: Figures, fault: StepwellError | None) -> str:
-    """How a provider does, in words."""
-    if fault is not None and not figures.last_failure:
-        return _said(fault)
-    if figures.state in ("failing", "left alone", "trying again"):
-        return f"{figures.state}: {visible(figures.last_failure)}"
-    return figures.state

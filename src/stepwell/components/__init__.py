@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from stepwell.components.code import SourceCode
 from stepwell.components.folders import own_folder, source_folders
-from stepwell.components.implementing import place_in_module
 from stepwell.components.views import own_components, own_implementations
 
 __all__ = [
@@ -12,6 +11,5 @@ __all__ = [
     "own_components",
     "own_folder",
     "own_implementations",
-    "place_in_module",
     "source_folders",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import final
 
-from stepwell.components import place_in_module
+from stepwell.components.implementing import place_in_module
 from stepwell.diagnostics import Span
 from stepwell.documents import Document
 from stepwell.documents.writing import to_yaml

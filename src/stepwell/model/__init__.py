@@ -5,12 +5,20 @@ from __future__ import annotations
 from stepwell.model.hyperparameter import HyperparameterDefinition
 from stepwell.model.kinds import KIND_OF_NOUN, KINDS, Definition, Kind, kind_of
 from stepwell.model.pipeline import PipelineDefinition
-from stepwell.model.provider import Cost, HealthLimits, Limits, Model, ProviderDefinition
+from stepwell.model.provider import (
+    IMPLEMENTATION_SETTINGS,
+    Cost,
+    HealthLimits,
+    Limits,
+    Model,
+    ProviderDefinition,
+)
 from stepwell.model.step import CONVENTIONS, Deprecation, StepDefinition
 from stepwell.model.workspace import WORKSPACE_ID, Workspace, define_workspace
 
 __all__ = [
     "CONVENTIONS",
+    "IMPLEMENTATION_SETTINGS",
     "KINDS",
     "KIND_OF_NOUN",
     "WORKSPACE_ID",

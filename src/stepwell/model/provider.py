@@ -9,9 +9,23 @@ from typing import Any, Final, final
 
 from stepwell.model.record import Record, refuse
 
-__all__ = ["Cost", "HealthLimits", "Limits", "Model", "ProviderDefinition"]
+__all__ = ["IMPLEMENTATION_SETTINGS", "Cost", "HealthLimits", "Limits", "Model", "ProviderDefinition"]
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+_OVER_HTTP: Final = ("base_url", "timeout", "max_output", "headers", "proxy", "ca_file", "plain_http")
+
+IMPLEMENTATION_SETTINGS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "openai_compatible": (*_OVER_HTTP, "strict", "stream_usage", "max_tokens_field", "probe_path"),
+        "anthropic": (*_OVER_HTTP, "version", "max_tokens", "structured"),
+        "gemini": (*_OVER_HTTP, "schema_field"),
+        "command": ("argv", "input", "environment", "timeout", "max_output"),
+        "replay": ("file", "mode", "provider"),
+        "echo": ("delay", "prefix", "answer"),
+    }
+)
+"""Our own implementations, and the settings that each reads."""
 
 
 @final

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from stepwell.providers.registry import Answer, Failover, ProviderRegistry, Selection
+from stepwell.providers.registry import ProviderRegistry
+from stepwell.providers.selection import Answer, Failover, Selection
 
 __all__ = ["Answer", "Failover", "ProviderRegistry", "Selection"]

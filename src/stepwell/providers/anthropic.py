@@ -15,7 +15,7 @@ from stepwell.provider import Request, Setup
 from stepwell.providers.answering import needed_model
 from stepwell.providers.conversing import Conversing, Finish, Reading, refuse_answer
 from stepwell.providers.settings import Settings
-from stepwell.providers.web import SETTINGS, Web
+from stepwell.providers.web import Web
 
 __all__ = ["anthropic"]
 
@@ -37,7 +37,7 @@ def anthropic(setup: Setup) -> Conversing:
     asked for: ``tool`` (the default) by a tool that must be called, ``output_format`` by the API's own
     structured outputs. Secret: ``api_key``.
     """
-    settings = Settings(setup.settings, *SETTINGS, "version", "max_tokens", "structured")
+    settings = Settings(setup.settings, "anthropic")
     web = Web(setup, settings, "https://api.anthropic.com", ("x-api-key", ""))
     return Conversing(web, _Messages(setup, settings))
 

@@ -41,7 +41,7 @@ class Command:
     """
 
     def __init__(self, setup: Setup) -> None:
-        settings = Settings(setup.settings, "argv", "input", "environment", "timeout", "max_output")
+        settings = Settings(setup.settings, "command")
         self.name = setup.name
         self._setup = setup
         self._argv = settings.texts("argv", least=1)

@@ -25,7 +25,7 @@ class Echo:
     """
 
     def __init__(self, setup: Setup) -> None:
-        settings = Settings(setup.settings, "delay", "prefix", "answer")
+        settings = Settings(setup.settings, "echo")
         self.name = setup.name
         self._models = setup.models
         self._delay = settings.delay("delay")

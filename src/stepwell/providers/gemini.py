@@ -14,7 +14,7 @@ from stepwell.provider import Failure, ProviderError, Request, Setup
 from stepwell.providers.answering import needed_model
 from stepwell.providers.conversing import Conversing, Reading, refuse_answer
 from stepwell.providers.settings import Settings
-from stepwell.providers.web import SETTINGS, Web
+from stepwell.providers.web import Web
 
 __all__ = ["gemini"]
 
@@ -29,7 +29,7 @@ def gemini(setup: Setup) -> Conversing:
     Settings, besides those of all providers over HTTP: ``schema_field``, ``responseJsonSchema`` (the
     default) or ``responseSchema``, which older models know. Secret: ``api_key``.
     """
-    settings = Settings(setup.settings, *SETTINGS, "schema_field")
+    settings = Settings(setup.settings, "gemini")
     address = "https://generativelanguage.googleapis.com/v1beta"
     return Conversing(Web(setup, settings, address, ("x-goog-api-key", "")), _Generating(setup, settings))
 

@@ -14,7 +14,7 @@ from stepwell.provider import Request, Setup
 from stepwell.providers.answering import needed_model
 from stepwell.providers.conversing import Conversing, Finish, Reading, refuse_answer
 from stepwell.providers.settings import Settings
-from stepwell.providers.web import SETTINGS, Web
+from stepwell.providers.web import Web
 
 __all__ = ["openai_compatible"]
 
@@ -29,8 +29,7 @@ def openai_compatible(setup: Setup) -> Conversing:
     where nothing is said; ``max_tokens_field``, what the longest answer is called; ``probe_path``. Secret:
     ``api_key``, which local servers do without.
     """
-    own = ("strict", "stream_usage", "max_tokens_field", "probe_path")
-    settings = Settings(setup.settings, *SETTINGS, *own)
+    settings = Settings(setup.settings, "openai_compatible")
     web = Web(setup, settings, "https://api.openai.com/v1", ("authorization", "Bearer "))
     return Conversing(web, _ChatCompletions(setup, settings, web.base_url))
 

@@ -9,25 +9,25 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, final
 
 from stepwell.errors import NoProvider, StepwellError
 from stepwell.model import ProviderDefinition
 from stepwell.naming import closest
-from stepwell.provider import Provider, ProviderError, Request, Response
+from stepwell.provider import ProviderError, Request
 from stepwell.providers.choosing import ProviderCandidate, Situation, strategy_named
 from stepwell.providers.guarded import Guarded
 from stepwell.providers.making import CannotBeMade
 from stepwell.providers.roster import Roster, definition_of
+from stepwell.providers.selection import Answer, Failover, Selection, in_order, nobody, unfit, unusable
 from stepwell.providers.state import Figures
 
 if TYPE_CHECKING:
     from stepwell.registry import Registry
     from stepwell.snapshot import View
 
-__all__ = ["Answer", "Failover", "ProviderRegistry", "Selection"]
+__all__ = ["ProviderRegistry"]
 
 _SESSIONS: Final = 10_000
 """How many conversations are remembered with the provider that they had last."""
@@ -35,56 +35,6 @@ _SESSIONS: Final = 10_000
 _NOBODY: Final[Mapping[str, str]] = MappingProxyType({})
 
 _log = logging.getLogger(__name__)
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """The provider that was chosen, and why.
-
-    Args:
-        definition: the provider, as its view serves it.
-        provider: what to ask; it keeps to the provider's limits, and is told how each request went.
-        strategy: how it was chosen.
-        reason: why, in words.
-        passed_over: why each other provider of the view was not, by name.
-    """
-
-    definition: ProviderDefinition
-    provider: Provider
-    strategy: str
-    reason: str
-    passed_over: Mapping[str, str]
-
-    @property
-    def name(self) -> str:
-        """The provider's name."""
-        return self.definition.name
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Failover:
-    """That a provider failed and the next one was asked."""
-
-    provider: str
-    error: ProviderError
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer, and how it was come by.
-
-    Args:
-        response: the answer.
-        selection: who gave it.
-        failovers: who failed before, in their order.
-    """
-
-    response: Response
-    selection: Selection
-    failovers: tuple[Failover, ...] = ()
 
 
 @final
@@ -165,8 +115,8 @@ class ProviderRegistry:
         passed_over: dict[str, str] = {}
         ready: list[tuple[ProviderCandidate, Guarded]] = []
         waits: list[float] = []
-        for definition in _in_order(seen):
-            fault = _unfit(definition, wanted, exclude, model)
+        for definition in in_order(seen):
+            fault = unfit(definition, wanted, exclude, model)
             if not fault:
                 try:
                     guarded = self._roster.guarded(definition, seen)
@@ -182,7 +132,7 @@ class ProviderRegistry:
                 passed_over[definition.name] = fault
         if not ready:
             raise NoProvider(
-                seen.title, _nobody(seen, wanted, model), passed_over, min(waits) if waits else None
+                seen.title, nobody(seen, wanted, model), passed_over, min(waits) if waits else None
             )
         free = [held for held in ready if not held[1].state.is_full] or ready
         for candidate, _ in ready:
@@ -218,7 +168,7 @@ class ProviderRegistry:
         except CannotBeMade as refusal:
             fault = str(refusal)
         if fault:
-            raise _unusable(seen, name, fault)
+            raise unusable(seen, name, fault)
         return Selection(definition, guarded, "named", "it was asked for by name", _NOBODY)
 
     async def complete(
@@ -294,7 +244,7 @@ class ProviderRegistry:
             UnknownWorkspace: with suggestions.
         """
         view = self._registry.view(workspace)
-        asked = [definition_of(view, name) for name in names] if names is not None else _in_order(view)
+        asked = [definition_of(view, name) for name in names] if names is not None else in_order(view)
         told = await asyncio.gather(*(self._probe(one, view) for one in asked))
         return MappingProxyType({one.name: fault for one, fault in zip(asked, told, strict=True)})
 
@@ -310,7 +260,7 @@ class ProviderRegistry:
             now = self._clock()
             due = [
                 one.name
-                for one in _in_order(view)
+                for one in in_order(view)
                 if one.health_limits.probe
                 and now - probed.get(one.name, -math.inf) >= one.health_limits.interval
             ]
@@ -331,7 +281,7 @@ class ProviderRegistry:
 
     def _until_next(self, view: View, probed: Mapping[str, float]) -> float:
         now = self._clock()
-        watched = [one for one in _in_order(view) if one.health_limits.probe]
+        watched = [one for one in in_order(view) if one.health_limits.probe]
         left = (probed.get(one.name, now) + one.health_limits.interval - now for one in watched)
         return max(0.01, min((*left, 1.0)))  # at most a second: a reload may bring another interval
 
@@ -339,7 +289,7 @@ class ProviderRegistry:
         try:
             guarded = self._roster.guarded(definition, view)
         except CannotBeMade as refusal:
-            return _unusable(view, definition.name, str(refusal))
+            return unusable(view, definition.name, str(refusal))
         try:
             await guarded.probe(definition.health_limits.timeout)
         except ProviderError as error:
@@ -369,37 +319,3 @@ class ProviderRegistry:
                 near = closest(word, known)
                 hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(sorted(known))}"
                 raise NoProvider(view.title, f"none has the capability `{word}` ({hint})")
-
-
-def _in_order(view: View) -> list[ProviderDefinition]:
-    return sorted(view.providers.values(), key=lambda one: (one.priority, one.name))
-
-
-def _unfit(
-    definition: ProviderDefinition,
-    wanted: tuple[str, ...],
-    exclude: Collection[str] | Mapping[str, str],
-    model: str | None,
-) -> str:
-    """Why a provider does not fit, whatever its health; empty where it does."""
-    missing = [word for word in wanted if word not in definition.capabilities]
-    if missing:
-        return f"it lacks {' and '.join(f'`{word}`' for word in missing)}"
-    if definition.name in exclude:
-        return exclude[definition.name] if isinstance(exclude, Mapping) else "it was excluded"
-    if model is not None and definition.models and all(one["name"] != model for one in definition.models):
-        return f"it has no model `{model}`"
-    return ""
-
-
-def _unusable(view: View, name: str, fault: str) -> NoProvider:
-    return NoProvider(view.title, f"`{name}` cannot be used", {name: fault})
-
-
-def _nobody(view: View, wanted: tuple[str, ...], model: str | None) -> str:
-    if not view.providers:
-        return "there are none; a file in `providers/` defines one"
-    asked = " and ".join(f"`{word}`" for word in wanted)
-    if model is not None:
-        asked = f"{asked} and the model `{model}`" if asked else f"the model `{model}`"
-    return f"none that has {asked} is left" if asked else "none is left"

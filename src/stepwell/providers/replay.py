@@ -37,7 +37,7 @@ class Replay:
     """
 
     def __init__(self, setup: Setup) -> None:
-        settings = Settings(setup.settings, "file", "mode", "provider")
+        settings = Settings(setup.settings, "replay")
         self.name = setup.name
         self._setup = setup
         self._shown = settings.text("file")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, final
 
+from stepwell.model import IMPLEMENTATION_SETTINGS
 from stepwell.naming import closest
 
 __all__ = ["Settings"]
@@ -16,7 +17,7 @@ class Settings:
 
     Args:
         given: the settings.
-        known: every name that the implementation reads.
+        implementation: one of ours, whose settings are known.
 
     Raises:
         ValueError: there is another one; with "did you mean".
@@ -24,8 +25,9 @@ class Settings:
 
     __slots__ = ("_given",)
 
-    def __init__(self, given: Mapping[str, Any], *known: str) -> None:
+    def __init__(self, given: Mapping[str, Any], implementation: str) -> None:
         self._given = given
+        known = IMPLEMENTATION_SETTINGS[implementation]
         for name in given:
             if name not in known:
                 near = closest(name, known)

@@ -22,10 +22,7 @@ from stepwell.providers.settings import Settings
 from stepwell.secrecy import without_secrets
 from stepwell.version import __version__
 
-__all__ = ["SETTINGS", "Web"]
-
-SETTINGS: Final = ("base_url", "timeout", "max_output", "headers", "proxy", "ca_file", "plain_http")
-"""The settings that all providers over HTTP have."""
+__all__ = ["Web"]
 
 _LINE_ENDS: Final = re.compile(r"\r\n|\n|\r")
 _CONNECTING: Final = 15.0
