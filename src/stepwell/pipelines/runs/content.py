@@ -53,6 +53,7 @@ def check_content(path: str, content: Mapping[str, Any]) -> str:
 def _csv(path: str, content: Mapping[str, Any]) -> tuple[str, int]:
     rows = 0
     columns: Mapping[str, str] = content.get("columns") or {}
+    csv.field_size_limit(2**31 - 1)  # a text may be as long as it likes
     with open(path, newline="", encoding="utf-8-sig") as file:
         table = csv.reader(file, strict=True)
         try:
