@@ -10,7 +10,8 @@ from typing import Any, final
 
 from stepwell.layered_table import LayeredTable
 from stepwell.model import KINDS, Definition
-from stepwell.snapshot import Snapshot, View
+from stepwell.snapshot import Snapshot
+from stepwell.view import View
 
 __all__ = ["Changes", "ViewChanges", "changes_between"]
 

@@ -25,8 +25,9 @@ from stepwell.pipeline_checking import NOTHING_CHECKED, CheckedPipelines, check_
 from stepwell.plugins import Plugin, read_plugins
 from stepwell.project import RESERVED_ID, Project
 from stepwell.rules import FreezeScope, Ignore
-from stepwell.snapshot import Snapshot, View
+from stepwell.snapshot import Snapshot
 from stepwell.underlay import lay_under
+from stepwell.view import View
 
 __all__ = [
     "FindPlugins",

@@ -18,7 +18,7 @@ from stepwell.graph import Among, Linked, link, workspace_of
 from stepwell.model import PipelineDefinition, StepDefinition
 from stepwell.project import Settings
 from stepwell.rules import PIPELINE_CODE_RULES, PIPELINE_RULES, Ignore, PipelineScope
-from stepwell.snapshot import View
+from stepwell.view import View
 
 __all__ = ["NOTHING_CHECKED", "CheckedPipelines", "check_pipelines", "findings_in"]
 

@@ -9,8 +9,9 @@ from typing import Final, final
 from stepwell.layers import Layer
 from stepwell.model import StepDefinition, Workspace
 from stepwell.project import Project, References
-from stepwell.snapshot import Snapshot, View
+from stepwell.snapshot import Snapshot
 from stepwell.sources import SourceIndex, SourceView
+from stepwell.view import View
 
 __all__ = ["Lack", "Portable", "compare_workspaces"]
 

@@ -14,8 +14,9 @@ from stepwell.layers import Layer
 from stepwell.model import Definition
 from stepwell.project import Project, References
 from stepwell.rules import Ignore, Reference, ReferenceScope
-from stepwell.snapshot import Snapshot, View
+from stepwell.snapshot import Snapshot
 from stepwell.sources import SourceFile, SourceIndex, SourceView
+from stepwell.view import View
 
 __all__ = ["check_references", "source_folders"]
 

@@ -20,10 +20,11 @@ from stepwell.model import KINDS, StepDefinition
 from stepwell.project import Settings
 from stepwell.rules import ViewScope
 from stepwell.runtime import Registered, Registration
-from stepwell.snapshot import Snapshot, View
+from stepwell.snapshot import Snapshot
 from stepwell.step_fields import fields_of_type, name_of
 from stepwell.step_type import faults_of
 from stepwell.store import Meets, Store
+from stepwell.view import View
 
 __all__ = ["Validator", "register"]
 

@@ -15,8 +15,9 @@ from stepwell.context import active_workspace
 from stepwell.diagnostics import Diagnostic
 from stepwell.load import FindPlugins, Progress, load
 from stepwell.project import Project
-from stepwell.snapshot import Snapshot, View
+from stepwell.snapshot import Snapshot
 from stepwell.store import Event, Store, Subscription
+from stepwell.view import View
 
 if TYPE_CHECKING:
     from stepwell.conflicts import Conflict

@@ -14,8 +14,9 @@ from stepwell.diagnostics import Diagnostic, Related, Severity
 from stepwell.errors import AmbiguousStep, UnknownStep
 from stepwell.model import StepDefinition, Workspace
 from stepwell.naming import closest
-from stepwell.snapshot import Snapshot, View
+from stepwell.snapshot import Snapshot
 from stepwell.strategies import STRATEGIES, Context, strategy_named
+from stepwell.view import View
 
 __all__ = ["AUTOMATIC", "MODES", "Choose", "Mode", "Resolution", "Tried", "resolve"]
 

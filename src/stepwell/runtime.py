@@ -10,7 +10,8 @@ from typing import Any, final
 from stepwell.diagnostics import Diagnostic
 from stepwell.layered_table import LayeredTable
 from stepwell.model import StepDefinition
-from stepwell.snapshot import Snapshot, View
+from stepwell.snapshot import Snapshot
+from stepwell.view import View
 
 __all__ = ["Registered", "Registration", "with_one_more", "with_registered"]
 

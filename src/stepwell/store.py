@@ -22,7 +22,8 @@ from stepwell.load import FindPlugins, Loaded, collector_paused, load
 from stepwell.project import CONFIG_NAME, Project, open_project
 from stepwell.reloading import reload
 from stepwell.runtime import Registered, with_one_more, with_registered
-from stepwell.snapshot import Code, Snapshot
+from stepwell.snapshot import Snapshot
+from stepwell.view import Code
 
 __all__ = ["Event", "Meets", "RenewedCode", "Store", "Subscription"]
 

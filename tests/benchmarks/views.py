@@ -15,7 +15,7 @@ import stepwell
 import stepwell.load
 from stepwell.layered_table import LayeredTable
 from stepwell.layering import Layered, layer_core, layer_workspace
-from stepwell.snapshot import View
+from stepwell.view import View
 
 __all__ = ["Inputs", "by_name", "compare", "timed"]
 

@@ -34,7 +34,7 @@ from stepwell.naming import Naming
 from stepwell.project import Settings
 from stepwell.registry import Registry
 from stepwell.render import RENDERERS
-from stepwell.snapshot import View
+from stepwell.view import View
 
 HERE = Path(__file__).resolve().parent
 CASES = sorted(path.name for path in HERE.iterdir() if (path / "expected-diagnostics.json").exists())

@@ -22,8 +22,8 @@ from stepwell.compare.effects.strictness import differences
 from stepwell.compare.effects.touched import touched_views
 from stepwell.file_names import canonical_name
 from stepwell.naming import Naming
-from stepwell.snapshot import View
 from stepwell.trees import Folder
+from stepwell.view import View
 
 WORDS = ("XGBoost", "PyTorch", "Tabular", "Risk", "Model", "Eval", "Training", "Preprocessing", "V2")
 NAMES = st.lists(st.sampled_from(WORDS), min_size=1, max_size=5).map("".join)

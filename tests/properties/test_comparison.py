@@ -16,8 +16,8 @@ from stepwell.compare.packed import Packed, pack, unpack
 from stepwell.layers import Layer
 from stepwell.model import CONVENTIONS, Definition, HyperparameterDefinition, StepDefinition
 from stepwell.render.comparison import COMPARISON_RENDERERS
-from stepwell.snapshot import View
 from stepwell.trees import EntryKind
+from stepwell.view import View
 
 TODAY = date(2026, 11, 1)
 NAMES = ("Alpha", "Beta", "Gamma", "Delta")

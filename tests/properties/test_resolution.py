@@ -17,7 +17,8 @@ from stepwell.layered_table import LayeredTable
 from stepwell.layers import Layer, Source
 from stepwell.model import StepDefinition, Workspace
 from stepwell.resolution import AUTOMATIC, resolve
-from stepwell.snapshot import Snapshot, View
+from stepwell.snapshot import Snapshot
+from stepwell.view import View
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

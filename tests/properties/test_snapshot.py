@@ -19,7 +19,7 @@ import stepwell
 from stepwell.documents import thaw
 from stepwell.documents.writing import to_yaml
 from stepwell.registry import Registry
-from stepwell.snapshot import View
+from stepwell.view import View
 
 NAMES = ("Scoring", "Ranking", "Sorting", "Rating")
 TYPES = st.sampled_from(["Processing", "Training"])

@@ -17,8 +17,9 @@ from stepwell.model import StepDefinition
 from stepwell.project import Project
 from stepwell.rules import ALIGNMENT_RULES, Ignore
 from stepwell.rules.alignment_scope import AlignmentScope, MissingScript, ScriptFacts
-from stepwell.snapshot import Snapshot, View
+from stepwell.snapshot import Snapshot
 from stepwell.sources import SourceFile, SourceIndex, SourceView
+from stepwell.view import View
 
 __all__ = ["LEVELS", "Aligned", "align", "every_finding", "steps_to_align"]
 

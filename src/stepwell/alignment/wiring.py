@@ -9,7 +9,7 @@ from stepwell.model import StepDefinition
 from stepwell.naming import closest
 from stepwell.project import Settings
 from stepwell.rules.alignment_scope import SourceStep
-from stepwell.snapshot import View
+from stepwell.view import View
 
 __all__ = ["sources_of", "step_named"]
 

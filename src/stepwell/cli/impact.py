@@ -21,7 +21,7 @@ from stepwell.cli.sources import with_progress
 from stepwell.impact import Impact, Place, impact_of
 from stepwell.model import StepDefinition
 from stepwell.render.visible import columns, visible
-from stepwell.snapshot import View
+from stepwell.view import View
 
 _EXAMPLE = """\b
 Examples:

@@ -18,7 +18,7 @@ from stepwell.cli.opening import (
 )
 from stepwell.model import StepDefinition
 from stepwell.render.visible import columns, visible
-from stepwell.snapshot import View
+from stepwell.view import View
 
 _EXAMPLE = """\b
 Examples:

@@ -30,7 +30,7 @@ from stepwell.naming import closest
 from stepwell.project import Project, open_project
 from stepwell.render.tracing import to_lines, to_record
 from stepwell.render.visible import visible
-from stepwell.snapshot import View
+from stepwell.view import View
 
 _EXAMPLE = """\b
 Examples:

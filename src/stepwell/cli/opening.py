@@ -28,7 +28,7 @@ from stepwell.plugins import find_plugins
 from stepwell.project import CONFIG_NAME, Project, find_project, open_project
 from stepwell.registry import Registry
 from stepwell.rules import PIPELINE_RULES
-from stepwell.snapshot import View
+from stepwell.view import View
 
 __all__ = [
     "Asked",

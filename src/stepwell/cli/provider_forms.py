@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from stepwell.cli.explain import plain_origin
 from stepwell.documents import thaw
 from stepwell.errors import StepwellError
+from stepwell.explaining import Explanation
 from stepwell.layers import given_by
 from stepwell.merge import origins
 from stepwell.model import Cost, ProviderDefinition
 from stepwell.render.visible import columns, visible
 from stepwell.schema import defaults, fields
-from stepwell.snapshot import Explanation, View
+from stepwell.view import View
 
 if TYPE_CHECKING:
     from stepwell.providers.state import Figures

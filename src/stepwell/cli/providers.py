@@ -27,7 +27,7 @@ from stepwell.cli.opening import (
 from stepwell.cli.provider_forms import Faults, explained, health_lines, plain, state_of, table
 from stepwell.errors import StepwellError, UnknownProvider
 from stepwell.model import ProviderDefinition
-from stepwell.snapshot import View
+from stepwell.view import View
 
 if TYPE_CHECKING:
     from stepwell.providers import ProviderRegistry

@@ -10,7 +10,8 @@ from stepwell.layers import Origin
 from stepwell.merge import origins
 from stepwell.model import KINDS, Definition
 from stepwell.schema import defaults, fields
-from stepwell.snapshot import Snapshot, View
+from stepwell.snapshot import Snapshot
+from stepwell.view import View
 
 __all__ = ["resolved_views"]
 

@@ -16,8 +16,8 @@ from stepwell.git import literal
 from stepwell.load import Loaded, load
 from stepwell.model import StepDefinition
 from stepwell.project import CONFIG_NAME, Project, Settings, read_project
-from stepwell.snapshot import View
 from stepwell.trees import Entry, EntryKind, Target, Tree
+from stepwell.view import View
 
 __all__ = ["Narrowed", "Sighting", "Sought", "look"]
 

@@ -8,7 +8,8 @@ from typing import Final
 
 from stepwell.component import Component
 from stepwell.model import StepDefinition
-from stepwell.snapshot import Snapshot, View
+from stepwell.snapshot import Snapshot
+from stepwell.view import View
 
 __all__ = ["own_components", "own_implementations"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from stepwell.provider import Provider
-from stepwell.snapshot import View
+from stepwell.view import View
 
 __all__ = ["Choice", "Providers"]
 

@@ -12,7 +12,7 @@ from stepwell.documents import Document
 from stepwell.documents.writing import to_yaml
 from stepwell.execution.preparing import mismatch, place_of
 from stepwell.project import Project
-from stepwell.snapshot import View
+from stepwell.view import View
 
 __all__ = ["Compatibility", "Fallback", "Mismatch", "compatibility"]
 

@@ -14,8 +14,9 @@ from stepwell.execution.parameters import Parameters, parameters_of
 from stepwell.execution.results import Fault, StepError
 from stepwell.model import StepDefinition
 from stepwell.schema import InvalidSchema
-from stepwell.snapshot import Snapshot, View
+from stepwell.snapshot import Snapshot
 from stepwell.step_type import INTERFACE, RunContext, faults_of, is_async, runner_of
+from stepwell.view import View
 
 __all__ = ["Generation", "Ready", "Retry", "mismatch", "place_of"]
 

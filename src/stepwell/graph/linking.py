@@ -34,7 +34,7 @@ class Pipelines(Protocol):
 
 
 class Sees(Protocol):
-    """What of a view a graph is made of; ``stepwell.snapshot.View`` has it."""
+    """What of a view a graph is made of; ``stepwell.view.View`` has it."""
 
     @property
     def workspace(self) -> str | None:

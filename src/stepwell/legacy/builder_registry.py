@@ -18,7 +18,7 @@ from stepwell.legacy.exceptions import RegistryError
 from stepwell.legacy.opening import registry, workspace_in_effect
 
 if TYPE_CHECKING:
-    from stepwell.snapshot import View
+    from stepwell.view import View
 
 __all__ = [
     "StepBuilderRegistry",

@@ -10,7 +10,8 @@ from stepwell.legacy.tables import StepRows, Tables, tables_of_view
 
 if TYPE_CHECKING:
     from stepwell.project import Settings
-    from stepwell.snapshot import Snapshot, View
+    from stepwell.snapshot import Snapshot
+    from stepwell.view import View
 
 __all__ = ["NOTHING_HELD", "Held", "HeldRows"]
 

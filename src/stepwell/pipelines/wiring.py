@@ -11,7 +11,7 @@ from stepwell.alignment.wiring import step_named
 from stepwell.graph import Node, OutputOf, Pipeline
 from stepwell.project import Settings
 from stepwell.rules.input_type_mismatch import fits
-from stepwell.snapshot import View
+from stepwell.view import View
 
 __all__ = ["Candidate", "Proposal", "propose", "wired"]
 

@@ -25,7 +25,7 @@ from stepwell.providers.state import Figures
 
 if TYPE_CHECKING:
     from stepwell.registry import Registry
-    from stepwell.snapshot import View
+    from stepwell.view import View
 
 __all__ = ["ProviderRegistry"]
 

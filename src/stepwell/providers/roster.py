@@ -17,7 +17,7 @@ from stepwell.providers.state import ProviderState
 
 if TYPE_CHECKING:
     from stepwell.registry import Registry
-    from stepwell.snapshot import View
+    from stepwell.view import View
 
 __all__ = ["Roster", "definition_of"]
 

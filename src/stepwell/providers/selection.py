@@ -11,7 +11,7 @@ from stepwell.model import ProviderDefinition
 from stepwell.provider import Provider, ProviderError, Response
 
 if TYPE_CHECKING:
-    from stepwell.snapshot import View
+    from stepwell.view import View
 
 __all__ = ["Answer", "Failover", "Selection", "in_order", "nobody", "unfit", "unusable"]
 

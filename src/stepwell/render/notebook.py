@@ -16,7 +16,7 @@ from stepwell.render.graphs import as_mermaid, as_svg, as_text
 from stepwell.render.graphs.page import steps_table
 from stepwell.render.text import block
 from stepwell.render.visible import visible
-from stepwell.snapshot import View
+from stepwell.view import View
 
 __all__ = ["bundle"]
 

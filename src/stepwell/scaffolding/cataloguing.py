@@ -19,8 +19,8 @@ from stepwell.naming import closest
 from stepwell.project import open_project
 from stepwell.registry import Registry
 from stepwell.scaffolding.stepping import NotWritten
-from stepwell.snapshot import View
 from stepwell.trees import EntryKind
+from stepwell.view import View
 
 __all__ = ["Copied", "copy_pipeline", "open_catalog"]
 

@@ -15,7 +15,7 @@ from stepwell.naming import closest
 from stepwell.pipelines.wiring import propose, wired
 from stepwell.project import Project
 from stepwell.scaffolding.stepping import NewFile, NotWritten, schema_near
-from stepwell.snapshot import View
+from stepwell.view import View
 
 __all__ = ["plan_pipeline"]
 

@@ -16,8 +16,8 @@ from stepwell.model import StepDefinition
 from stepwell.naming import closest
 from stepwell.project import Project
 from stepwell.schema import contents, fields
-from stepwell.snapshot import View
 from stepwell.trees import EntryKind
+from stepwell.view import View
 
 __all__ = ["NewFile", "NotWritten", "plan_step", "schema_near"]
 

@@ -13,7 +13,7 @@ from stepwell.errors import ProjectError, UnknownWorkspace
 from stepwell.naming import closest
 from stepwell.project import RESERVED_ID, open_project
 from stepwell.registry import Registry
-from stepwell.snapshot import View
+from stepwell.view import View
 
 __all__ = ["CORE", "Asked", "ask", "did_you_mean", "every_label", "find_view"]
 

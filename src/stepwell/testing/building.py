@@ -9,8 +9,8 @@ from stepwell.diagnostics import Span
 from stepwell.documents import thaw
 from stepwell.model import StepDefinition
 from stepwell.render.visible import visible
-from stepwell.snapshot import View
 from stepwell.testing.failing import CheckFailed, Problem
+from stepwell.view import View
 
 __all__ = ["build_examples"]
 

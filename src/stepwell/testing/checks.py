@@ -16,10 +16,10 @@ from stepwell.model import StepDefinition
 from stepwell.references import check_references
 from stepwell.registry import Registry
 from stepwell.render.visible import visible
-from stepwell.snapshot import View
 from stepwell.testing.building import build_examples
 from stepwell.testing.conforming import nonconforming
 from stepwell.testing.failing import CheckFailed, Problem, cannot_load, findings
+from stepwell.view import View
 
 __all__ = ["Check", "Subject", "checks_of", "subjects_of"]
 

@@ -11,8 +11,8 @@ from stepwell.documents import Pointer
 from stepwell.model import StepDefinition
 from stepwell.naming import closest
 from stepwell.project import Alignment
-from stepwell.snapshot import View
 from stepwell.testing.failing import Problem
+from stepwell.view import View
 
 __all__ = ["nonconforming"]
 

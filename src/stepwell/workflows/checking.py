@@ -11,7 +11,7 @@ from stepwell.diagnostics import Checked, Diagnostic, Severity, in_order
 from stepwell.documents import Document, Pointer, read, thaw
 from stepwell.model import StepDefinition
 from stepwell.naming import closest
-from stepwell.snapshot import View
+from stepwell.view import View
 from stepwell.workflows.holding import Held, filled, held, parted, whole_schema
 from stepwell.workflows.referring import Referring, Scope, names_of
 from stepwell.workflows.workflow import Workflow

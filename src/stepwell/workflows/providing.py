@@ -14,7 +14,7 @@ from stepwell.provider import Provider, ProviderError, Setup
 from stepwell.providers import ProviderRegistry
 from stepwell.providers.making import IMPLEMENTATIONS, CannotBeMade, implementation_by_name, make
 from stepwell.providers.references import Secrets
-from stepwell.snapshot import View
+from stepwell.view import View
 
 __all__ = ["Chosen", "One", "UnusableProvider", "provider_named", "secrets_of"]
 

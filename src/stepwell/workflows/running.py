@@ -16,7 +16,7 @@ from stepwell.diagnostics import Diagnostic, Severity
 from stepwell.documents import SUFFIXES, read, thaw
 from stepwell.execution import Context, Executor, StepResult
 from stepwell.schema import expanded
-from stepwell.snapshot import View
+from stepwell.view import View
 from stepwell.workflows.checking import check_document, type_of
 from stepwell.workflows.flow import Flow, Setting, StepFailed
 from stepwell.workflows.inside import inside

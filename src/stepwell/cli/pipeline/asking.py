@@ -14,7 +14,7 @@ from stepwell.graph import Linked, Pipeline, link
 from stepwell.graph.linking import definition_of
 from stepwell.naming import closest
 from stepwell.registry import Registry
-from stepwell.snapshot import View
+from stepwell.view import View
 
 __all__ = ["complete_pipeline", "linked_of", "values_of"]
 

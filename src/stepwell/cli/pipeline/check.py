@@ -27,7 +27,7 @@ from stepwell.registry import Registry
 from stepwell.render.jsonform import finding
 from stepwell.render.text import block
 from stepwell.rules import PIPELINE_RULES
-from stepwell.snapshot import View
+from stepwell.view import View
 
 _EXAMPLE = """\b
 Examples:

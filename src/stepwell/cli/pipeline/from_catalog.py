@@ -14,7 +14,7 @@ from stepwell.naming import closest
 from stepwell.plugins import find_plugins
 from stepwell.registry import Registry
 from stepwell.render.visible import visible
-from stepwell.snapshot import View
+from stepwell.view import View
 
 __all__ = ["complete_from", "is_in_catalog", "write_from_catalog"]
 

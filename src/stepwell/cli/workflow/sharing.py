@@ -15,8 +15,8 @@ from stepwell.diagnostics import Checked
 from stepwell.errors import ProjectError, StepwellError
 from stepwell.project import Project, Settings, find_project
 from stepwell.registry import Registry
-from stepwell.snapshot import View
 from stepwell.trees import Folder
+from stepwell.view import View
 from stepwell.workflows.checking import check_workflow
 from stepwell.workflows.workflow import Workflow
 

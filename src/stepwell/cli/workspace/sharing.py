@@ -23,8 +23,8 @@ from stepwell.project import RESERVED_ID, Project
 from stepwell.registry import Registry
 from stepwell.render.text import block
 from stepwell.render.visible import visible
-from stepwell.snapshot import View
 from stepwell.sources import SourceIndex
+from stepwell.view import View
 
 __all__ = [
     "complete_id",

@@ -17,7 +17,7 @@ from stepwell.model import KINDS
 from stepwell.registry import Registry
 from stepwell.render.jsonform import finding
 from stepwell.render.visible import visible, well_formed
-from stepwell.snapshot import View
+from stepwell.view import View
 
 _EXAMPLE = """\b
 Examples:

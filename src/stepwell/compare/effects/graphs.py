@@ -9,7 +9,7 @@ from stepwell.compare.effects.touched import Touched, place_of
 from stepwell.compare.states import State
 from stepwell.diagnostics import Diagnostic, Severity, Span
 from stepwell.layers import Layer
-from stepwell.snapshot import View
+from stepwell.view import View
 
 __all__ = ["effects_on_graphs"]
 

@@ -13,7 +13,7 @@ from typing import Final, final
 
 from stepwell.file_names import canonical_name, similarity
 from stepwell.naming import Naming
-from stepwell.snapshot import View
+from stepwell.view import View
 
 __all__ = ["Guesser", "KnownNames", "probes_of"]
 

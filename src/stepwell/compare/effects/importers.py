@@ -9,7 +9,7 @@ from stepwell.compare.effects.classes import Owners
 from stepwell.compare.effects.touched import Touched, called, place_of
 from stepwell.diagnostics import Span
 from stepwell.model import StepDefinition
-from stepwell.snapshot import View
+from stepwell.view import View
 
 __all__ = ["effects_on_tables", "row_of"]
 

@@ -9,7 +9,7 @@ from stepwell.compare.effects.importers import row_of
 from stepwell.compare.states import State
 from stepwell.diagnostics import Span
 from stepwell.project import RESERVED_ID, FreezeTarget
-from stepwell.snapshot import LEGACY_FIELDS
+from stepwell.view import LEGACY_FIELDS
 
 __all__ = ["effects_on_modules", "frozen_views"]
 

@@ -11,7 +11,7 @@ from stepwell.diagnostics import Span
 from stepwell.layers import Layer
 from stepwell.model import KINDS, Definition
 from stepwell.project import RESERVED_ID
-from stepwell.snapshot import View
+from stepwell.view import View
 
 __all__ = ["effects_on_overlay", "effects_on_workspaces"]
 

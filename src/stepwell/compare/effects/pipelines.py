@@ -11,7 +11,7 @@ from stepwell.diagnostics import Span
 from stepwell.layers import Layer, given_by
 from stepwell.model import StepDefinition
 from stepwell.project import RESERVED_ID
-from stepwell.snapshot import View
+from stepwell.view import View
 
 __all__ = ["effects_on_first", "effects_on_references"]
 

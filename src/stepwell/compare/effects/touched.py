@@ -12,7 +12,7 @@ from stepwell.compare.states import State
 from stepwell.diagnostics import Span
 from stepwell.layers import given_by
 from stepwell.model import KINDS, Definition
-from stepwell.snapshot import View
+from stepwell.view import View
 
 __all__ = ["Touched", "called", "place_of", "said_at", "touched_views"]
 

@@ -27,7 +27,7 @@ from stepwell.pipelines.runs.settings import (
 )
 from stepwell.pipelines.runs.task import Port
 from stepwell.registry import Registry
-from stepwell.snapshot import View
+from stepwell.view import View
 
 __all__ = ["Feed", "Plan", "PlannedStep", "make_plan", "stated_at"]
 
