@@ -1,4 +1,4 @@
-"""What a notebook shows of views, steps, pipelines and findings, in one that is really run."""
+"""What a notebook shows of views, steps, pipelines, runs and findings, in one that is really run."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from xml.etree import ElementTree
+
+from tests.running import SUMS, run
 
 import stepwell
 
@@ -30,6 +32,8 @@ CELLS = (
     "registry.view()['Loading']",
     "registry.pipeline('Nightly')",
     "registry.diagnostics[0]",
+    "from stepwell.pipelines.runs import Record\nrecord = Record('.')",
+    "record.read(record.last('Sums'))",
 )
 RUN = """\
 import json, sys
@@ -41,9 +45,11 @@ print(json.dumps([[one.data for one in cell.outputs] for cell in notebook.cells]
 """
 
 
-def test_a_notebook_shows_views_steps_pipelines_and_findings(
+def test_a_notebook_shows_views_steps_pipelines_runs_and_findings(
     project: Project, tmp_path: Path, environment: Mapping[str, str]
 ) -> None:
+    spoiled = 'raise SystemExit("<script>alert(1)</script> & no")\n'
+    made = run(project({**SUMS, "src/scripts/total.py": spoiled}), "Sums")
     root = project(FILES)
     folders = {
         name: str(tmp_path / name) for name in ("JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "JUPYTER_CONFIG_DIR")
@@ -57,9 +63,10 @@ def test_a_notebook_shows_views_steps_pipelines_and_findings(
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
-    nothing, (view,), (step,), (pipeline,), (found,) = json.loads(ran.stdout.splitlines()[-1])
-    assert nothing == []
-    assert "<b>the core</b>: 2 steps, 1 pipelines" in view["text/html"]
+    shown = json.loads(ran.stdout.splitlines()[-1])
+    nothing, (view,), (step,), (pipeline,), (found,), none, (of_run,) = shown
+    assert nothing == none == []
+    assert "<b>the core</b>: 4 steps, 2 pipelines" in view["text/html"]
     assert "<td>Loading</td>" in view["text/html"]
     assert "<td>Load &lt;b&gt;rows&lt;/b&gt; &amp; &quot;more&quot;.</td>" in step["text/html"]
     assert "registry.d/steps/loading.yaml" in step["text/html"]
@@ -72,6 +79,16 @@ def test_a_notebook_shows_views_steps_pipelines_and_findings(
     assert "load.rows feeds score.data" in named
     assert "error[unknown-step]</b>: there is no step `Scorring` in the core" in found["text/html"]
     assert "<code>registry.d/pipelines/nightly.yaml:6:23</code>" in found["text/html"]
+    took = [f"{one.seconds:.2f} s" for one in made.steps]
+    assert sorted(of_run) == ["text/html", "text/plain"]
+    assert f" <code>{made.id}</code><table>" in of_run["text/html"]
+    assert of_run["text/html"].startswith("<div><b>Sums</b>: failed in ")
+    assert f"<td>make</td><td>Make</td><td>done</td><td>{took[0]}</td><td></td>" in of_run["text/html"]
+    assert (
+        f"<td>total</td><td>Total</td><td>failed</td><td>{took[1]}</td>"
+        "<td>its script exited with 1: &lt;script&gt;alert(1)&lt;/script&gt; &amp; no</td>"
+    ) in of_run["text/html"]
+    assert f"log: .stepwell/runs/{made.id}/steps/total/1/log.txt" in "".join(of_run["text/plain"])
 
 
 def test_a_notebook_may_ask_for_some_forms_only(project: Project) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any, Final
@@ -12,8 +13,10 @@ from stepwell.documents import thaw
 from stepwell.graph import Pipeline
 from stepwell.model import StepDefinition
 from stepwell.model.record import Record
+from stepwell.pipelines.runs import RunRecord
 from stepwell.render.graphs import as_mermaid, as_svg, as_text
 from stepwell.render.graphs.page import steps_table
+from stepwell.render.runs.text import run_lines, seconds
 from stepwell.render.text import block
 from stepwell.render.visible import visible
 from stepwell.view import View
@@ -29,7 +32,7 @@ def bundle(value: object) -> dict[str, Any]:
     """The forms of a value by their media type.
 
     Args:
-        value: a view, a definition, a pipeline or a diagnostic.
+        value: a view, a definition, a pipeline, a run of one, or a diagnostic.
     """
     if isinstance(value, Pipeline):
         return {
@@ -38,6 +41,9 @@ def bundle(value: object) -> dict[str, Any]:
             "image/svg+xml": as_svg(value),
             "text/vnd.mermaid": as_mermaid(value),
         }
+    if isinstance(value, RunRecord):
+        root = os.path.dirname(os.path.dirname(os.path.dirname(value.folder)))  # of .stepwell/runs/ID
+        return {"text/plain": "\n".join(run_lines(value, root)), "text/html": _run(value)}
     if isinstance(value, Diagnostic):
         return {"text/plain": block(value, color=False), "text/html": _diagnostic(value)}
     if isinstance(value, View):
@@ -74,6 +80,16 @@ def _definition(record: Record) -> str:
     place = record.sources[0].document.path if record.sources else ""
     where = f" <code>{_text(place)}</code>" if place else ""
     return f"<div><b>{_text(record.name)}</b>{where}{_table(('Field', 'Value'), rows)}</div>"
+
+
+def _run(run: RunRecord) -> str:
+    rows = [
+        (one.node, one.step, one.state.value, seconds(one.seconds) if one.attempts else "", one.fault)
+        for one in run.steps
+    ]
+    took = "" if run.ended is None else f" in {seconds(max(0.0, run.ended - run.began))}"
+    head = f"<b>{_text(run.pipeline)}</b>: {run.state.value}{took} <code>{_text(run.id)}</code>"
+    return f"<div>{head}{_table(('Id', 'Step', 'State', 'Time', 'Fault'), rows)}</div>"
 
 
 def _diagnostic(found: Diagnostic) -> str:

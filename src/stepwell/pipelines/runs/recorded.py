@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
 from stepwell.pipelines.runs.task import Held, State
+from stepwell.shown import in_notebook
 
 __all__ = ["AttemptRecord", "RunRecord", "StepRecord"]
 
@@ -122,3 +123,11 @@ class RunRecord:
             if one.node == node:
                 return one
         raise KeyError(node)
+
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, Any]:
+        return in_notebook(self, include, exclude)
+
+    def _repr_html_(self) -> str:
+        return str(in_notebook(self)["text/html"])
