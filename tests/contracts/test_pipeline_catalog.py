@@ -192,3 +192,26 @@ def test_what_is_not_there_or_taken_is_refused(project: Project) -> None:
     )
     with pytest.raises(NotWritten, match=r"^there is a pipeline `Mine` already$"):
         copy_pipeline(catalog(), registry, None, "XGBoostEndToEnd", "Mine")
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [
+        ("SharedFraudModel", "load"),
+        ("XGBoostEndToEnd", "prepare"),
+        ("XGBoostEndToEnd", "train"),
+        ("PyTorchEndToEnd", "calibrate"),
+        ("SharedFraudModel", "evaluate"),
+        ("BatchInference", "model"),
+        ("XGBoostEndToEnd", "package"),
+    ],
+)
+def test_a_script_is_tried_alone_on_made_up_data(
+    shop: Path, run_stepwell: RunStepwell, name: str, step: str
+) -> None:
+    tried = run_stepwell(
+        "pipeline", "test", f"Our{name}", "--step", step, "--no-cache", "--format", "json", cwd=shop
+    )
+    told = json.loads(tried.stdout)["steps"]
+    assert [(one["id"], one["state"], one["fault"]) for one in told] == [(step, "done", None)]
+    assert tried.exit_code == 0

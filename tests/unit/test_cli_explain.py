@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {
+    "registry.d/pipelines/nightly.yaml": (
+        "name: Nightly\ndescription: Score each night.\nsteps: [{id: a, step: Scoring}]\n"
+    ),
     "registry.d/steps/scoring.yaml": (
         "name: Scoring\n"
         "sagemaker_step_type: Processing\n"
@@ -234,6 +237,10 @@ def test_the_schema_refuses_what_the_form_never_holds() -> None:
         (("Scorng",), "there is no step `Scorng` in the core (did you mean `Scoring`?)"),
         (("Scorng.priority",), "there is no step `Scorng` in the core (did you mean `Scoring`?)"),
         ((".priority",), "there is no step `` in the core (`stepwell list` shows all)"),
+        (
+            ("Nightly.steps",),
+            "there is no step `Nightly` in the core (it is a pipeline: `stepwell pipeline show Nightly`)",
+        ),
         (("Scoring.priorty",), "a step has no field `priorty` (did you mean `priority`?)"),
         (("Scoring.x-team",), "a step has no field `x-team`"),
         (("Scoring.",), "a step has no field ``"),

@@ -217,6 +217,8 @@ def step_of(registry: Registry, view: View, name: str) -> StepDefinition:
         elsewhere = [one for one in registry.workspaces if name in registry.view(one).steps]
         if elsewhere:
             hint = f"`--workspace {elsewhere[0]}` has it"
+        elif name in view.pipelines:
+            hint = f"it is a pipeline: `stepwell pipeline show {name}`"
         elif error.suggestions:
             hint = _did_you_mean(error.suggestions)
         else:

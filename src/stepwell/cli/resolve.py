@@ -123,6 +123,8 @@ def _unknown(registry: Registry, step: str) -> str:
         hint = f"did you mean {' or '.join(f'`{name}`' for name in near)}?"
     elif any(found.severity is Severity.ERROR for found in registry.diagnostics):
         hint = "a definition with errors is left out, and `stepwell check` tells them"
+    elif step in registry.view(None).pipelines:
+        hint = f"it is a pipeline: `stepwell pipeline show {visible(step)}`"
     else:
         hint = "`stepwell list` shows all"
     return f"no view has a step `{visible(step)}` ({hint})"

@@ -95,7 +95,7 @@ def _value(kind: str, number: int, chance: random.Random) -> Any:
     if kind == "integer":
         return number
     if kind == "number":
-        return round(chance.uniform(-1, 1), 4)
+        return round(chance.uniform(0, 1), 4)  # fits as a score and as an amount, too
     if kind == "boolean":
         return chance.random() < 0.5
     return f"text {number}"
