@@ -14,6 +14,7 @@ from stepwell.provider import Chunk, Failure, Provider, ProviderError, Request, 
 from stepwell.providers.answering import within, within_each
 from stepwell.providers.references import Secrets
 from stepwell.providers.state import ProviderState
+from stepwell.raised import worded
 
 __all__ = ["Guarded"]
 
@@ -143,7 +144,7 @@ class Guarded:
             return ProviderError(self.name, raised.failure, message, raised.retry_after)
         trace = "".join(traceback.format_exception(type(raised), raised, raised.__traceback__))
         _log.warning("the provider %s failed:\n%s", self.name, self._secrets.without(trace))
-        message = self._secrets.without(f"{type(raised).__name__}: {raised}".rstrip(": "))
+        message = self._secrets.without(worded(raised))
         return ProviderError(self.name, Failure.UNAVAILABLE, f"its implementation fails with {message}")
 
     def _clean(self, response: Response) -> Response:

@@ -14,6 +14,7 @@ from stepwell.layers import Layer, Source, given_by
 from stepwell.model import ProviderDefinition
 from stepwell.naming import closest
 from stepwell.provider import Provider, Setup
+from stepwell.raised import worded
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -62,7 +63,7 @@ def make(factory: Callable[[Setup], Provider], setup: Setup) -> Provider:
     except (ValueError, StepwellError) as error:
         fault = str(error)
     except Exception as error:  # noqa: BLE001 - an implementation may raise anything; it is told by its type
-        fault = f"its implementation fails with {type(error).__name__}: {error}".rstrip(": ")
+        fault = f"its implementation fails with {worded(error)}"
         _log.debug("the provider %s cannot be made: %s", setup.name, type(error).__name__)
     if fault:
         raise CannotBeMade(fault)
@@ -138,7 +139,7 @@ def _load(point: EntryPoint) -> Any:
     try:
         return point.load()
     except Exception as error:  # a package's code may raise anything; all of it is told
-        raise CannotBeMade(f"`{point.value}` cannot be loaded: {type(error).__name__}: {error}") from error
+        raise CannotBeMade(f"`{point.value}` cannot be loaded: {worded(error)}") from error
 
 
 def _callable(named: str, found: Any) -> Callable[[Setup], Provider]:
