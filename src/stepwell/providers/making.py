@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping
+from functools import reduce
 from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -62,7 +63,7 @@ def make(factory: Callable[[Setup], Provider], setup: Setup) -> Provider:
         made = factory(setup)
     except (ValueError, StepwellError) as error:
         fault = str(error)
-    except Exception as error:  # noqa: BLE001 - an implementation may raise anything; it is told by its type
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - it may raise anything; it is told by its type
         fault = f"its implementation fails with {worded(error)}"
         _log.debug("the provider %s cannot be made: %s", setup.name, type(error).__name__)
     if fault:
@@ -92,10 +93,7 @@ def implementation_of(registry: Registry, definition: ProviderDefinition) -> Cal
     try:
         path = _file_of(registry, workspace, place)
         if path is None:
-            found: Any = import_module(place)
-            for part in name.split("."):
-                found = getattr(found, part)
-            return _callable(named, found)
+            return _callable(named, _imported(named, place, name))
         if source is not None and source.layer is Layer.PLUGIN:
             raise CannotBeMade(f"`{named}` is a path in a package: name it as `package.module:Name`")
         found = registry.code.worlds().world_of(workspace).load(path, name)
@@ -105,6 +103,15 @@ def implementation_of(registry: Registry, definition: ProviderDefinition) -> Cal
     except (ImportError, AttributeError) as error:
         raise CannotBeMade(f"`{named}` cannot be loaded: {error}") from error
     return _callable(named, found)
+
+
+def _imported(named: str, module: str, name: str) -> Any:
+    try:
+        return reduce(getattr, name.split("."), import_module(module))
+    except (ImportError, AttributeError) as error:
+        raise CannotBeMade(f"`{named}` cannot be loaded: {error}") from error
+    except (Exception, SystemExit) as error:  # a package's code may raise anything; all of it is told
+        raise CannotBeMade(f"`{named}` cannot be loaded: {worded(error)}") from error
 
 
 def implementation_by_name(name: str) -> Any:
@@ -138,7 +145,7 @@ def implementation_by_name(name: str) -> Any:
 def _load(point: EntryPoint) -> Any:
     try:
         return point.load()
-    except Exception as error:  # a package's code may raise anything; all of it is told
+    except (Exception, SystemExit) as error:  # a package's code may raise anything; all of it is told
         raise CannotBeMade(f"`{point.value}` cannot be loaded: {worded(error)}") from error
 
 
