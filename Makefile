@@ -6,7 +6,9 @@ ARGS ?=
 
 # Named after the clone's place and the interpreter: a copied clone would otherwise run the code of
 # the one it was copied from, and another PYTHON would be ignored.
-STAMP := .venv/installed-$(shell printf '%s %s' "$(PYTHON)" "$$(pwd -P)" | cksum | cut -d ' ' -f 1)
+PLACE := $(shell printf '%s %s' "$(PYTHON)" "$$(pwd -P)" | cksum | cut -d ' ' -f 1)
+INSTALLED := .venv/installed-$(PLACE)
+STAMP := .venv/equipped-$(PLACE)
 
 define ASK
 python -I -S -c '
@@ -28,7 +30,7 @@ help: ## List what make can do here.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
 demo: export PATH := .venv/bin:$(PATH)
-demo: $(STAMP) ## Check, explain and freeze this repository's registry, then import the result without Stepwell.
+demo: $(INSTALLED) ## Check, explain and freeze this repository's registry, then import the result without Stepwell.
 	$(call run,stepwell check)
 	$(call run,stepwell explain XGBoostTraining.config_class --workspace alice)
 	$(call run,stepwell freeze)
@@ -81,10 +83,17 @@ clean: ## Remove .venv and every cache.
 	rm -rf .venv build dist .benchmarks .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The stamp goes before the installation starts, so an interrupted one begins anew from an empty .venv.
-$(STAMP): pyproject.toml
+# A stamp goes before its installation starts, so an interrupted one begins anew, from an empty .venv where it was the
+# first. What tests and checks need besides is many times what Stepwell needs, so a demonstration does without.
+$(INSTALLED): pyproject.toml
 	@"$(PYTHON)" -c 'import sys; sys.version_info >= (3, 10) or sys.exit("Stepwell needs Python 3.10 or later; name one: make PYTHON=python3.11 ...")'
 	@if [ -e $@ ]; then rm $@; else echo 'Making .venv, once' && "$(PYTHON)" -m venv --clear .venv; fi
 	@echo 'Installing into .venv'
+	@.venv/bin/python -m pip install --quiet --no-input --disable-pip-version-check --editable .
+	@touch $@
+
+$(STAMP): $(INSTALLED)
+	@rm -f $@
+	@echo 'Installing what tests and checks need'
 	@.venv/bin/python -m pip install --quiet --no-input --disable-pip-version-check --editable '.[dev]'
 	@touch $@

@@ -12,7 +12,7 @@ import pytest
 from tests.model_servers import ModelServer, model_server
 
 from stepwell.provider import Chunk, Failure, Message, Provider, ProviderError, Request, Response, Setup
-from stepwell.providers.making import IMPLEMENTATIONS, _by_name
+from stepwell.providers.making import IMPLEMENTATIONS, implementation_by_name
 from stepwell.testing.providers import check_provider
 
 KEY = "correct horse battery staple 1234567890"
@@ -47,7 +47,7 @@ def setups(name: str, server: ModelServer, folder: Path) -> Setup:
         )
     if name == "replay":
         settings = {"file": "tapes/all.jsonl", "mode": "auto", "provider": "Echo"}
-        echo = _by_name("echo")(Setup("Echo"))
+        echo = implementation_by_name("echo")(Setup("Echo"))
         return Setup("Tape", settings=settings, folder=str(folder), provider=lambda _: echo)
     if name == "echo":
         return Setup("Echo", settings={"delay": 0.001})
@@ -59,7 +59,7 @@ def test_an_implementation_keeps_to_what_is_asked_of_a_provider(
     name: str, server: ModelServer, tmp_path: Path
 ) -> None:
     setup = setups(name, server, tmp_path)
-    asyncio.run(check_provider(lambda: _by_name(name)(setup), secrets=[KEY]))
+    asyncio.run(check_provider(lambda: implementation_by_name(name)(setup), secrets=[KEY]))
 
 
 @pytest.mark.parametrize("settings", [{"structured": "output_format"}])
@@ -67,14 +67,14 @@ def test_anthropic_keeps_to_it_by_its_own_structured_outputs_too(
     server: ModelServer, settings: dict[str, Any]
 ) -> None:
     setup = over_http(server, **settings)
-    asyncio.run(check_provider(lambda: _by_name("anthropic")(setup), secrets=[KEY]))
+    asyncio.run(check_provider(lambda: implementation_by_name("anthropic")(setup), secrets=[KEY]))
 
 
 @pytest.mark.parametrize("name", IMPLEMENTATIONS)
 def test_an_implementation_is_asked_from_one_event_loop_after_another(
     name: str, server: ModelServer, tmp_path: Path
 ) -> None:
-    provider: Provider = _by_name(name)(setups(name, server, tmp_path))
+    provider: Provider = implementation_by_name(name)(setups(name, server, tmp_path))
     request = Request((Message("user", "Say something."),), timeout=60)
 
     async def ask() -> str:

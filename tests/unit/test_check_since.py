@@ -62,7 +62,7 @@ def test_nothing_new_is_a_success(history: History, run_stepwell: RunStepwell) -
 def test_every_form_keeps_to_itself(history: History, run_stepwell: RunStepwell, form: str) -> None:
     ran = run_stepwell("check", "--since", "HEAD", "--format", form, cwd=history.project)
     assert ran.exit_code == 0
-    assert "bad" not in ran.stdout
+    assert "`bad`" not in ran.stdout
     assert "older finding" not in ran.stdout
     assert ran.stderr == note(history, 1)
 

@@ -25,7 +25,7 @@ from tests.model_servers import (
 
 from stepwell.provider import Failure, Message, Provider, ProviderError, Request, Response, Setup
 from stepwell.providers.failing import lasts_until
-from stepwell.providers.making import _by_name
+from stepwell.providers.making import implementation_by_name
 
 KEY = "correct-horse-battery-staple-123"
 SERVICES = ("openai_compatible", "anthropic", "gemini")
@@ -59,7 +59,7 @@ def make(service: str, server: ModelServer, **settings: Any) -> Provider:
     setup = Setup(
         "Remote", ("small-1",), {"base_url": server.url, **settings}, ("api_key",), {"api_key": KEY}.get
     )
-    provider: Provider = _by_name(service)(setup)
+    provider: Provider = implementation_by_name(service)(setup)
     return provider
 
 
@@ -504,12 +504,12 @@ def test_a_sign_of_life_is_the_list_of_models(service: str, server: ModelServer)
 )
 def test_settings_that_cannot_be_used_are_told(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=r".") as raised:
-        _by_name("openai_compatible")(Setup("Remote", (), settings, ("api_key",)))
+        implementation_by_name("openai_compatible")(Setup("Remote", (), settings, ("api_key",)))
     assert str(raised.value) == message
 
 
 def test_no_model_is_told() -> None:
-    provider = _by_name("openai_compatible")(Setup("Remote"))
+    provider = implementation_by_name("openai_compatible")(Setup("Remote"))
     assert (
         fault(provider).message == "no model is named, neither in the request nor in the provider's `models`"
     )
