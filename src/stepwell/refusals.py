@@ -241,7 +241,10 @@ class _Explained:
         return f"`{_dotted(self._pointer)}`" if self._pointer else self._noun
 
     def _what(self) -> str:
-        return f"`{_dotted(self._pointer)}`" if self._pointer else f"this {self._noun}"
+        return f"`{_dotted(self._pointer)}`" if self._pointer else self._whole()
+
+    def _whole(self) -> str:
+        return self._noun if self._noun.startswith("the ") else f"this {self._noun}"
 
 
 _TYPES: Final = {

@@ -18,6 +18,7 @@ from stepwell.load import Loaded
 from stepwell.mappings import check_mapping, written_out
 from stepwell.model import KINDS, StepDefinition
 from stepwell.project import Settings
+from stepwell.raised import worded
 from stepwell.rules import ViewScope
 from stepwell.runtime import Registered, Registration
 from stepwell.snapshot import Snapshot
@@ -69,7 +70,8 @@ def register(
     listed = Listed(SHOWN, Layer.RUNTIME, workspace, _STEP.folder)
     data = definition.data if isinstance(definition, StepDefinition) else definition
     if isinstance(data, str):
-        data = fields_of_type(data, implementation, metadata)
+        given = metadata if isinstance(metadata, Mapping) else {}
+        data = fields_of_type(data, implementation, given)
     if implementation is not None and isinstance(data, Mapping) and "implementation" not in data:
         named = name_of(implementation)
         data = data if named is None else {**data, "implementation": named}
@@ -79,7 +81,7 @@ def register(
         settings = _with_any_name(settings)  # as for a file that names its implementation
     checked = check_mapping(data, listed, settings, loaded.today)
     step = checked.definition
-    unfit = tuple(_unfit(definition, implementation))
+    unfit = (*_unfit(definition, implementation), *_unnamed(definition, metadata))
     if unfit or not isinstance(step, StepDefinition):
         raise _error(checked, in_order((*checked.diagnostics, *unfit)))
     validated = tuple(_validated(validator, step)) if validator is not None else ()
@@ -115,6 +117,17 @@ def _unfit(definition: object, implementation: Any) -> Iterator[Diagnostic]:
         yield Diagnostic("unfit-implementation", Severity.ERROR, fault, Span(SHOWN), _FITTING)
 
 
+def _unnamed(definition: object, metadata: Any) -> Iterator[Diagnostic]:
+    """Why further fields cannot be those of the step that is named."""
+    if not isinstance(metadata, Mapping):
+        what = type(metadata).__name__
+        message = f"`metadata` is a mapping of fields, and this is of the type {what}"
+        yield Diagnostic("not-a-mapping", Severity.ERROR, message, Span(SHOWN), "name its fields")
+    elif isinstance(definition, str) and metadata.get("name", definition) != definition:
+        message = f"`metadata` calls the step `{metadata['name']}`, and it is registered as `{definition}`"
+        yield Diagnostic("wrong-form", Severity.ERROR, message, Span(SHOWN), "leave `name` out of `metadata`")
+
+
 _FITTING: Final = "a step is run by a function of (parameters, context), or a class with such an `execute`"
 
 
@@ -138,9 +151,8 @@ def _validated(validator: Validator, step: StepDefinition) -> Iterator[Diagnosti
         given = [said] if isinstance(said, (str, Diagnostic)) else list(() if said is None else said)
     except Exception as error:  # noqa: BLE001 - a validator may raise anything; it is logged and told
         _log.warning("the validator of %r failed", step, exc_info=True)
-        said_so = f"{type(error).__name__}: {error}"
         yield Diagnostic(
-            "refused-by-validator", Severity.ERROR, f"the validator fails with {said_so}", span, _LOGGED
+            "refused-by-validator", Severity.ERROR, f"the validator fails with {worded(error)}", span, _LOGGED
         )
         return
     for finding in given:

@@ -16,6 +16,7 @@ from stepwell.candidates import Candidate
 from stepwell.errors import StrategyFailed, UnknownStrategy
 from stepwell.model import StepDefinition
 from stepwell.naming import closest
+from stepwell.raised import worded
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -148,7 +149,7 @@ def _installed(name: str) -> Strategy:
     try:
         function = point.load()
     except Exception as error:
-        raise StrategyFailed(name, _package(point), f"cannot be loaded: {_told(error)}") from error
+        raise StrategyFailed(name, _package(point), f"cannot be loaded: {worded(error)}") from error
     if not callable(function):
         raise StrategyFailed(name, _package(point), f"`{point.value}` is not a function")
     return _guarded(name, _package(point), function)
@@ -163,7 +164,7 @@ def _guarded(name: str, package: str, function: Any) -> Strategy:
             known = tuple(one for one in candidates if one in selected)
             foreign = len(known) != len(selected)
         except Exception as error:
-            raise StrategyFailed(name, package, f"failed: {_told(error)}") from error
+            raise StrategyFailed(name, package, f"failed: {worded(error)}") from error
         if foreign:
             raise StrategyFailed(name, package, "selected what is not a candidate")
         return Selection(known, str(reason))
@@ -173,10 +174,6 @@ def _guarded(name: str, package: str, function: Any) -> Strategy:
 
 def _package(point: EntryPoint) -> str:
     return f"package {point.dist.name}" if point.dist is not None else f"`{point.value}`"
-
-
-def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".rstrip(": ")
 
 
 def _fits(one: Candidate, environment: frozenset[str]) -> bool:

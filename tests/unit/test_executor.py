@@ -266,6 +266,74 @@ def test_whatever_a_step_does_is_a_result(executor: Executor, name: str, message
     assert executor.run("Total", {"numbers": [1]}).value == 1
 
 
+class Silent(Exception):
+    def __str__(self) -> str:
+        raise LookupError("no words")
+
+
+class CannotBeMade:
+    def __init__(self) -> None:
+        raise Silent
+
+    def execute(self, parameters: Any, context: Any) -> None: ...
+
+
+class Validates:
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def validate(self, _: Any) -> list[str]:
+        raise self.error
+
+    async def execute(self, parameters: Any, context: Any) -> None: ...
+
+
+def silent(*_: Any) -> None:
+    raise Silent
+
+
+@pytest.mark.parametrize(
+    ("implementation", "message"),
+    [
+        (silent, "error at attempt 1: Silent: it cannot say why"),
+        (CannotBeMade, "no implementation: it cannot be made: Silent: it cannot say why"),
+        (Validates(Silent()), "invalid parameters: `validate` fails with Silent: it cannot say why"),
+        (Validates(SystemExit(2)), "invalid parameters: `validate` fails with SystemExit: 2"),
+    ],
+)
+def test_code_that_cannot_say_what_is_wrong_takes_nothing_down(
+    registry: Registry, executor: Executor, implementation: Any, message: str
+) -> None:
+    registry.register("odd", implementation)
+    assert shown(executor.run("odd")) == f"step odd: {message}\n  --> <registered>:1"
+    first, second = executor.run_many([("odd", {}), ("Total", {"numbers": [1]})])
+    assert (shown(first), second.value) == (f"step odd: {message}\n  --> <registered>:1", 1)
+
+
+def test_parameters_of_no_fit_form_are_refused_in_plain_words(executor: Executor) -> None:
+    told = "step Total: invalid parameters: the step `Total` must be a mapping, and this is a list"
+    place = "\n  --> registry.d/steps/total.yaml:1"
+    assert shown(executor.run("Total", [1])) == told + place  # type: ignore[arg-type]
+    endless: dict[str, Any] = {}
+    endless["numbers"] = [endless]
+    assert shown(executor.run("Total", endless)) == (
+        f"step Total: invalid parameters: values are nested more than 64 levels deep{place}"
+    )
+
+
+@pytest.mark.parametrize("error", [Silent(), SystemExit(2), KeyError("x")])
+def test_what_chooses_providers_may_fail_in_any_way(registry: Registry, error: BaseException) -> None:
+    class Fails:
+        def select(self, *_: Any, **__: Any) -> Any:
+            raise error
+
+    registry.register("asks", lambda *_: 1, metadata={"requires": ["text"]})
+    with Executor(registry, Fails(), telemetry=False) as executor:
+        asked, plain = executor.run_many([("asks", {}), ("Total", {"numbers": [1]})])
+    assert asked.error is not None
+    assert (asked.error.fault, asked.error.cause, plain.value) == (Fault.ERROR, error, 1)
+
+
 def test_what_is_not_there_is_told_with_its_place(executor: Executor) -> None:
     told = shown(executor.run("Gone"))
     assert told.startswith("step Gone: no implementation: cannot load `Gone.implementation`")
@@ -448,6 +516,15 @@ def test_a_subscriber_that_fails_stops_nothing(executor: Executor, caplog: pytes
     assert len(told) == 4
     assert "a subscriber failed; the others are told all the same" in caplog.text
     assert "full disk" in caplog.text
+
+
+def test_a_subscriber_that_exits_stops_nothing(executor: Executor) -> None:
+    def exits(_: Event) -> None:
+        raise SystemExit(1)
+
+    executor.subscribe(exits)
+    calls = [("Total", {"numbers": [1]})] * 3
+    assert [one.value for one in executor.run_many(calls)] == [1, 1, 1]
 
 
 def test_runs_are_in_the_log(executor: Executor, caplog: pytest.LogCaptureFixture) -> None:

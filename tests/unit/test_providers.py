@@ -604,6 +604,8 @@ class Mine:
     async def complete(self, request):
         if request.messages[-1].content == "fail":
             raise RuntimeError("no luck with " + self.secret("key"))
+        if request.messages[-1].content == "exit":
+            raise SystemExit("no " + self.secret("key"))
         return Response(GREETING + (self.secret("key") or ""))
 
     async def stream(self, request):
@@ -612,8 +614,14 @@ class Mine:
             yield Chunk(letter)
         yield Chunk("", response)
 
-    async def probe(self): pass
-    async def close(self): pass
+    async def probe(self):
+        raise SystemExit(7)
+
+    async def close(self):
+        raise SystemExit(8)
+
+def exits(setup):
+    raise SystemExit(9)
 """
 
 
@@ -658,6 +666,7 @@ def test_code_of_a_workspace_is_an_implementation_in_its_own_world(project: Proj
         ({"implementation": "ecco"}, "there is no implementation `ecco` (did you mean `echo`?)"),
         ({"settings": {"odd": 1}}, "the setting `odd` is odd"),
         ({"implementation": "builtins:int"}, "its implementation fails with TypeError"),
+        ({"implementation": "src/mine.py:exits"}, "its implementation fails with SystemExit: 9"),
     ],
 )
 def test_a_provider_that_cannot_be_made_is_passed_over_and_told_why(
@@ -706,6 +715,47 @@ def test_a_foreign_implementation_may_raise_anything_and_leaks_nothing(
         run(work())
     assert "no luck with" in caplog.text
     assert key not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [("raise ValueError('no luck')", "ValueError: no luck"), ("raise SystemExit(3)", "SystemExit: 3")],
+)
+def test_a_module_that_cannot_be_imported_is_passed_over_and_told_why(
+    code: str, told: str, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lucks_breaks.py").write_text(code)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    files = dict([provider("Mine", implementation="lucks_breaks:Mine"), provider("Bea")])
+    chosen = providers_of(project(files)).select()
+    assert (chosen.name, dict(chosen.passed_over)) == (
+        "Bea",
+        {"Mine": f"`lucks_breaks:Mine` cannot be loaded: {told}"},
+    )
+
+
+def test_an_implementation_that_exits_has_failed_and_ends_no_event_loop(project: Project) -> None:
+    root = project(_mine("alice", "Hi.", secrets={"key": "env:MINE_KEY"}))
+    key = "hush-hush-0123456789"
+
+    async def work() -> None:
+        async with providers_of(root, environment={"MINE_KEY": key}) as providers:
+            mine = providers.named("Mine", workspace="alice").provider
+            told = (
+                f"provider Mine: unavailable: its implementation fails with SystemExit: no {'*' * len(key)}"
+            )
+            with pytest.raises(ProviderError) as raised:
+                await mine.complete(request("exit"))
+            assert str(raised.value) == told
+            with pytest.raises(ProviderError) as raised:
+                [chunk async for chunk in mine.stream(request("exit"))]
+            assert str(raised.value) == told
+            assert raised.value.__context__ is None
+            probed = await providers.probe(workspace="alice")
+            assert str(probed["Mine"]) == told.replace(f"no {'*' * len(key)}", "7")
+            assert (await mine.complete(request())).text.startswith("Hi.")
+
+    run(work())
 
 
 def _noting(probed: list[str], name: str) -> Callable[[], Awaitable[None]]:

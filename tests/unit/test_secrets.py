@@ -315,3 +315,41 @@ def test_a_secret_written_out_is_in_no_output_either(
     assert KEY not in told
     assert ANOTHER not in told
     assert len([one for one in registry.diagnostics if one.id == "literal-secret"]) == 4
+
+
+def test_a_secret_written_out_is_in_no_snapshot_file(
+    project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start = "name: {}\ndescription: Remote.\nimplementation: echo\n"
+    good = start.format("Good") + "secrets: {api_key: env:GOOD}\n"
+    root = project(
+        {
+            "registry.d/providers/good.yaml": good,
+            "registry.d/providers/misspelt.yaml": start.format("Misspelt") + "prioriy: 3\n",
+            "registry.d/providers/remote.yaml": start.format("Remote") + f"secrets: {{api: {KEY}}}\n",
+            "registry.d/providers/twice.yaml": f"name: Twice\napi_key: {KEY}\napi_key: {ANOTHER}\n",
+            "workspaces/al/override/providers/good.yaml": f"name: Good\nsettings: {{password: {ANOTHER}}}\n",
+        }
+    )
+    packed = tmp_path / "state.json"
+    assert cli.run(["snapshot", "--project", str(root), "--output", str(packed)]) == 0
+    text = packed.read_text()
+    assert KEY not in text
+    assert ANOTHER not in text
+    files = json.loads(text)["files"]
+    assert files["registry.d/providers/good.yaml"] == good
+    left_out = [path for path, held in files.items() if isinstance(held, dict)]
+    assert left_out == [
+        "registry.d/providers/remote.yaml",
+        "registry.d/providers/twice.yaml",
+        "workspaces/al/override/providers/good.yaml",
+    ]
+    assert files[left_out[0]]["unread"]["id"] == "literal-secret"
+    capsys.readouterr()
+    assert cli.run(["diff", "--project", str(root), str(packed), "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["counts"] == {
+        "breaking": 0,
+        "risky": 0,
+        "safe": 0,
+        "accepted": 0,
+    }

@@ -178,6 +178,19 @@ def test_other_faults_are_told_beside(registry: Registry) -> None:
     ]
 
 
+def test_metadata_speaks_of_the_step_that_is_named(registry: Registry) -> None:
+    assert refusal(registry, "shout", Shout, metadata={"name": "sigh"}) == [
+        "wrong-form: `metadata` calls the step `sigh`, and it is registered as `shout`"
+    ]
+    assert refusal(registry, "shout", Shout, metadata=["text"]) == [
+        "not-a-mapping: `metadata` is a mapping of fields, and this is of the type list"
+    ]
+    assert "shout" not in registry.view(None)
+    assert "sigh" not in registry.view(None)
+    registry.register("shout", Shout, metadata={"name": "shout"})
+    assert "shout" in registry.view(None)
+
+
 @pytest.mark.parametrize(
     "fitting", [whisper, think, Shout, Shout(), Static, functools.partial(whisper), lambda *_: None, max]
 )

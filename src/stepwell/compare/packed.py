@@ -19,6 +19,7 @@ from stepwell.compare.resolved import resolved_views
 from stepwell.compare.states import State
 from stepwell.diagnostics import Diagnostic, Severity, Span
 from stepwell.errors import ProjectError
+from stepwell.model import KIND_OF_NOUN
 from stepwell.project import CONFIG_NAME
 from stepwell.trees import Entry, EntryKind, Target, Tree
 from stepwell.version import __version__
@@ -36,6 +37,7 @@ MAX_SNAPSHOT_BYTES: Final = 512 * 1024 * 1024
 
 _MAX_PATH: Final = 4096
 _MAX_DEPTH: Final = 64
+_PROVIDERS: Final = KIND_OF_NOUN["provider"].folder
 
 
 @final
@@ -119,7 +121,7 @@ def pack(state: State) -> str:
     tree = loaded.project.tree
     paths = sorted(_paths(state, tree))
     tree.expect(paths)
-    files = {path: _as_data(tree.read(path)) for path in paths}
+    files = {path: _as_data(_unless_secret(state, path, tree.read(path))) for path in paths}
     answer = {
         "$schema": SCHEMA_ID,
         "version": VERSION,
@@ -198,6 +200,25 @@ def _empty_folders(state: State, tree: Tree, paths: Iterable[str]) -> Iterator[s
     for folder in wanted:
         if folder not in full and tree.follow(folder).kind is EntryKind.FOLDER:
             yield folder
+
+
+def _unless_secret(state: State, path: str, content: bytes | Diagnostic) -> bytes | Diagnostic:
+    """What a file holds; why not, where it is refused for a secret in it, or may hold one and is not read."""
+    checked = state.loaded.checked.get(path)
+    if checked is None or checked.listed.kind != _PROVIDERS or isinstance(content, Diagnostic):
+        return content
+    if checked.source is not None:
+        return content
+    from stepwell.secrecy import covered_span  # its patterns take a moment to prepare
+
+    text = content.decode("utf-8", "replace")
+    written = any(one.id == "literal-secret" for one in checked.diagnostics)
+    if not written and covered_span(Span(path, text=text)).text == text:
+        return content
+    message = "the file holds what looks like a secret, and is not part of the snapshot"
+    return Diagnostic(
+        "literal-secret", Severity.ERROR, message, Span(path), "take the secret out of the file"
+    )
 
 
 def _as_data(content: bytes | Diagnostic) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 from stepwell.component import CodePlace, Component, ComponentState
 from stepwell.errors import ComponentError
 from stepwell.model import StepDefinition
+from stepwell.raised import worded
 
 __all__ = ["from_package", "not_there"]
 
@@ -27,9 +28,8 @@ def from_package(workspace: str | None, place: CodePlace) -> Any:
         for part in place.name.split(".") if place.name is not None else ():
             found = getattr(found, part)
     except (Exception, SystemExit) as error:  # a package's code may raise anything; all of it is told
-        fault = f"{type(error).__name__}: {error}".removesuffix(": ")
         name = place.name or place.path
-        raise ComponentError(name, workspace, place.path, place.line, fault) from error
+        raise ComponentError(name, workspace, place.path, place.line, worded(error)) from error
     return found
 
 

@@ -121,5 +121,5 @@ class Events:
         for subscriber in self.subscribers:
             try:
                 subscriber(event)
-            except Exception:  # noqa: BLE001, PERF203 - a subscriber may raise anything; it is logged
+            except (Exception, SystemExit):  # noqa: BLE001, PERF203 - foreign code, and logged
                 _log.exception("a subscriber failed; the others are told all the same")

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any, final
 
 from stepwell.execution.results import Fault, StepError
+from stepwell.raised import worded
 from stepwell.registry import Registry
 
 __all__ = ["Fallbacks", "load_fallback"]
@@ -61,6 +62,6 @@ def load_fallback(name: str, declared: str) -> Any:
         for part in path.split("."):
             found = getattr(found, part)
     except (Exception, SystemExit) as error:  # old code may raise anything while it is imported
-        said = f"its fallback `{declared}` cannot be loaded: {type(error).__name__}: {error}"
+        said = f"its fallback `{declared}` cannot be loaded: {worded(error)}"
         raise StepError(name, Fault.NO_IMPLEMENTATION, said) from error
     return found

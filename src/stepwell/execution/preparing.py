@@ -13,6 +13,7 @@ from stepwell.errors import StepwellError, UnknownStep, UnknownWorkspace
 from stepwell.execution.parameters import Parameters, parameters_of
 from stepwell.execution.results import Fault, StepError
 from stepwell.model import StepDefinition
+from stepwell.raised import worded
 from stepwell.schema import InvalidSchema
 from stepwell.snapshot import Snapshot
 from stepwell.step_type import INTERFACE, RunContext, faults_of, is_async, runner_of
@@ -219,7 +220,7 @@ def _runner(name: str, implementation: Any, place: str) -> tuple[Any, Any]:
     try:
         return runner_of(implementation)
     except (Exception, SystemExit) as error:  # a step's class may raise anything while it is made
-        said = f"it cannot be made: {type(error).__name__}: {error}".removesuffix(": ")
+        said = f"it cannot be made: {worded(error)}"
         raise StepError(name, Fault.NO_IMPLEMENTATION, said, place) from error
 
 

@@ -9,6 +9,7 @@ from stepwell.diagnostics import Diagnostic
 from stepwell.execution.parameters import check_parameters
 from stepwell.execution.preparing import Ready
 from stepwell.execution.results import Fault, StepError
+from stepwell.raised import text_of, worded
 
 __all__ = ["refusal_of"]
 
@@ -31,13 +32,13 @@ def refusal_of(ready: Ready, step: str, parameters: Mapping[str, Any]) -> StepEr
             found = check_parameters(ready.definition, parameters)
             said = [f"{one.message}{f' ({one.help})' if one.help else ''}" for one in found]
     except (TypeError, ValueError, AttributeError) as error:
-        said, cause = [str(error)], error
+        said, cause = [text_of(error)], error
     if not said and ready.validate is not None:
         try:
             answer = ready.validate(parameters)
             said = [answer] if isinstance(answer, str) else [str(one) for one in answer or ()]
-        except Exception as error:  # noqa: BLE001 - a step's code may raise anything, and that refuses
-            said, cause = [f"`validate` fails with {type(error).__name__}: {error}"], error
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a step's code may raise anything, and that refuses
+            said, cause = [f"`validate` fails with {worded(error)}"], error
     if not said:
         return None
     refused = StepError(step, Fault.INVALID_PARAMETERS, "; ".join(said), ready.place, 0, found)

@@ -23,6 +23,7 @@ from stepwell.execution.preparing import Ready, Retry
 from stepwell.execution.results import Attempt, Fault, StepError
 from stepwell.execution.threads import Threads
 from stepwell.provider import Provider, ProviderError
+from stepwell.raised import worded
 from stepwell.snapshot import Snapshot
 from stepwell.step_type import RunContext
 
@@ -162,6 +163,8 @@ class Run:
                 )
             except StepwellError as error:
                 return last or Outcome(error=self._nobody(error))
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - whoever chooses may be foreign code
+                return Outcome(error=self._failed(error))
             name, reason = choice.provider.name, choice.reason
             if failed:
                 before, why = next(reversed(failed.items()))
@@ -299,8 +302,7 @@ class Run:
                 self.asked, Fault.PROVIDER, str(error), place, number, retry_after=error.retry_after
             )
         else:
-            said = f"{type(error).__name__}: {error}".removesuffix(": ")
-            failed = StepError(self.asked, Fault.ERROR, said, place, number)
+            failed = StepError(self.asked, Fault.ERROR, worded(error), place, number)
         failed.__cause__ = error
         return failed
 

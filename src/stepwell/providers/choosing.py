@@ -16,6 +16,7 @@ from stepwell.errors import StrategyFailed, UnknownStrategy
 from stepwell.model import Cost, ProviderDefinition
 from stepwell.naming import closest
 from stepwell.providers.state import Figures
+from stepwell.raised import worded
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -195,7 +196,7 @@ def _installed(name: str) -> ProviderStrategy:
     try:
         function = point.load()
     except Exception as error:
-        raise StrategyFailed(name, _package(point), f"cannot be loaded: {_told(error)}") from error
+        raise StrategyFailed(name, _package(point), f"cannot be loaded: {worded(error)}") from error
     if not callable(function):
         raise StrategyFailed(name, _package(point), f"`{point.value}` is not a function")
     return _guarded(name, _package(point), function)
@@ -208,7 +209,7 @@ def _guarded(name: str, package: str, function: Any) -> ProviderStrategy:
         try:
             candidate, reason = function(candidates, situation)
         except Exception as error:
-            raise StrategyFailed(name, package, f"fails with {_told(error)}") from error
+            raise StrategyFailed(name, package, f"fails with {worded(error)}") from error
         if not any(candidate is one for one in candidates):
             raise StrategyFailed(name, package, "chose what is not a candidate")
         return Choice(candidate, str(reason))
@@ -224,7 +225,3 @@ def _together(cost: Cost) -> float | None:
 
 def _package(point: EntryPoint) -> str:
     return f"package {point.dist.name}" if point.dist is not None else f"`{point.value}`"
-
-
-def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".rstrip(": ")

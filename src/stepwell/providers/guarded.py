@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, TypeVar, final
 
 from stepwell.provider import Chunk, Failure, Provider, ProviderError, Request, Response
 from stepwell.providers.answering import within, within_each
 from stepwell.providers.references import Secrets
 from stepwell.providers.state import ProviderState
+from stepwell.raised import worded
 
 __all__ = ["Guarded"]
 
@@ -65,7 +67,9 @@ class Guarded:
         try:
             left = max(0.001, ends - clock())
             timed = request if request.timeout is None else replace(request, timeout=left)
-            response = await within(self.name, left, self._provider.complete(timed))
+            response = await within(
+                self.name, left, _kept(self.name, partial(self._provider.complete, timed))
+            )
         except asyncio.CancelledError:
             settle(began, None, gave_up=True)
             raise
@@ -93,7 +97,9 @@ class Guarded:
         is_whole = False
         try:
             async with (
-                aclosing(within_each(self.name, left, self._provider.stream(timed))) as chunks,
+                aclosing(
+                    within_each(self.name, left, _each_kept(self.name, self._provider.stream(timed)))
+                ) as chunks,
                 aclosing(self._without_secrets(chunks)) as covered,
             ):
                 async for chunk in covered:
@@ -123,7 +129,7 @@ class Guarded:
         began = clock()
         error: ProviderError | None = None
         try:
-            await within(self.name, timeout or _LONGEST, self._provider.probe())
+            await within(self.name, timeout or _LONGEST, _kept(self.name, self._provider.probe))
         except Exception as raised:  # noqa: BLE001 - an implementation may raise anything; it is logged
             error = self._told(raised)
         self.state.tell_probe(error, clock() - began)
@@ -134,16 +140,16 @@ class Guarded:
         """Let go of what the implementation holds; twice is harmless."""
         try:
             await self._provider.close()
-        except Exception as raised:  # noqa: BLE001 - an implementation may raise anything; it is logged
+        except (Exception, SystemExit) as raised:  # noqa: BLE001 - an implementation may raise anything; it is logged
             self._told(raised)
 
-    def _told(self, raised: Exception) -> ProviderError:
+    def _told(self, raised: BaseException) -> ProviderError:
         if isinstance(raised, ProviderError):
             message = self._secrets.without(raised.message)
             return ProviderError(self.name, raised.failure, message, raised.retry_after)
         trace = "".join(traceback.format_exception(type(raised), raised, raised.__traceback__))
         _log.warning("the provider %s failed:\n%s", self.name, self._secrets.without(trace))
-        message = self._secrets.without(f"{type(raised).__name__}: {raised}".rstrip(": "))
+        message = self._secrets.without(worded(raised))
         return ProviderError(self.name, Failure.UNAVAILABLE, f"its implementation fails with {message}")
 
     def _clean(self, response: Response) -> Response:
@@ -187,3 +193,31 @@ def _over_all(data: Any, known: tuple[str, ...]) -> Any:
     if isinstance(data, (list, tuple)):
         return [_over_all(one, known) for one in data]
     return data
+
+
+async def _kept(name: str, call: Callable[[], Awaitable[T]]) -> T:
+    """What an implementation gives; that it exits is a failure, since it would end the event loop."""
+    try:
+        return await call()
+    except SystemExit as exits:
+        fault = worded(exits)
+    raise _exited(name, fault)
+
+
+async def _each_kept(name: str, pieces: AsyncIterator[T]) -> AsyncGenerator[T, None]:
+    fault = ""
+    try:
+        async for piece in pieces:
+            yield piece
+    except SystemExit as exits:
+        fault = worded(exits)
+    finally:
+        close = getattr(pieces, "aclose", None)
+        if close is not None:
+            await close()
+    if fault:
+        raise _exited(name, fault)
+
+
+def _exited(name: str, fault: str) -> ProviderError:
+    return ProviderError(name, Failure.UNAVAILABLE, f"its implementation fails with {fault}")

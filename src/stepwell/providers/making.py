@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping
+from functools import reduce
 from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +15,7 @@ from stepwell.layers import Layer, Source, given_by
 from stepwell.model import ProviderDefinition
 from stepwell.naming import closest
 from stepwell.provider import Provider, Setup
+from stepwell.raised import worded
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -61,8 +63,8 @@ def make(factory: Callable[[Setup], Provider], setup: Setup) -> Provider:
         made = factory(setup)
     except (ValueError, StepwellError) as error:
         fault = str(error)
-    except Exception as error:  # noqa: BLE001 - an implementation may raise anything; it is told by its type
-        fault = f"its implementation fails with {type(error).__name__}: {error}".rstrip(": ")
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - it may raise anything; it is told by its type
+        fault = f"its implementation fails with {worded(error)}"
         _log.debug("the provider %s cannot be made: %s", setup.name, type(error).__name__)
     if fault:
         raise CannotBeMade(fault)
@@ -91,10 +93,7 @@ def implementation_of(registry: Registry, definition: ProviderDefinition) -> Cal
     try:
         path = _file_of(registry, workspace, place)
         if path is None:
-            found: Any = import_module(place)
-            for part in name.split("."):
-                found = getattr(found, part)
-            return _callable(named, found)
+            return _callable(named, _imported(named, place, name))
         if source is not None and source.layer is Layer.PLUGIN:
             raise CannotBeMade(f"`{named}` is a path in a package: name it as `package.module:Name`")
         found = registry.code.worlds().world_of(workspace).load(path, name)
@@ -104,6 +103,15 @@ def implementation_of(registry: Registry, definition: ProviderDefinition) -> Cal
     except (ImportError, AttributeError) as error:
         raise CannotBeMade(f"`{named}` cannot be loaded: {error}") from error
     return _callable(named, found)
+
+
+def _imported(named: str, module: str, name: str) -> Any:
+    try:
+        return reduce(getattr, name.split("."), import_module(module))
+    except (ImportError, AttributeError) as error:
+        raise CannotBeMade(f"`{named}` cannot be loaded: {error}") from error
+    except (Exception, SystemExit) as error:  # a package's code may raise anything; all of it is told
+        raise CannotBeMade(f"`{named}` cannot be loaded: {worded(error)}") from error
 
 
 def implementation_by_name(name: str) -> Any:
@@ -137,8 +145,8 @@ def implementation_by_name(name: str) -> Any:
 def _load(point: EntryPoint) -> Any:
     try:
         return point.load()
-    except Exception as error:  # a package's code may raise anything; all of it is told
-        raise CannotBeMade(f"`{point.value}` cannot be loaded: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:  # a package's code may raise anything; all of it is told
+        raise CannotBeMade(f"`{point.value}` cannot be loaded: {worded(error)}") from error
 
 
 def _callable(named: str, found: Any) -> Callable[[Setup], Provider]:

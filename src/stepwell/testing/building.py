@@ -8,6 +8,7 @@ from typing import Any
 from stepwell.diagnostics import Span
 from stepwell.documents import thaw
 from stepwell.model import StepDefinition
+from stepwell.raised import worded
 from stepwell.render.visible import visible
 from stepwell.testing.failing import CheckFailed, Problem
 from stepwell.view import View
@@ -41,8 +42,7 @@ def _call(what: str, called: Any, step: StepDefinition, span: Span, given: Any) 
     try:
         return called(**given) if what == "configuration class" else called(given)
     except (Exception, SystemExit) as error:  # the user's code may raise anything; it is shown
-        said = f"{type(error).__name__}: {_text(error)}".removesuffix(": ")
-        message = f"the {what} `{name}` of `{step.name}` cannot be built from this example: {said}"
+        message = f"the {what} `{name}` of `{step.name}` cannot be built from this example: {worded(error)}"
         problem = Problem(message, span, _advice(what, given))
         raise CheckFailed(str(problem), span.path, span.line) from error
 
@@ -62,10 +62,3 @@ def _span(step: StepDefinition, place: int) -> Span:
         if source.document.data.get("examples"):
             return source.document.value_span(("examples", place))
     return step.sources[0].document.value_span(("name",))
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:  # noqa: BLE001 - the text of a user's exception is the user's code
-        return "it cannot say why"
