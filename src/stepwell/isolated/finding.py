@@ -5,21 +5,47 @@ from __future__ import annotations
 import builtins
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from hashlib import blake2b
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import CodeType, ModuleType
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import Any, Final, Protocol, TypeVar, final
 
 from stepwell.isolated.names import PACKAGE, ModuleName
-from stepwell.isolated.places import Kind, Place
+from stepwell.isolated.places import Kind, Place, Places
 from stepwell.isolated.records import Record
 
-if TYPE_CHECKING:
-    from stepwell.isolated.modules import Modules
-
 __all__ = ["FINDER", "Finder"]
+
+
+class ImportStatements(Protocol):
+    """The imports of one module."""
+
+    @property
+    def statement(self) -> Callable[..., ModuleType]:
+        """What stands for the built-in ``__import__``."""
+
+
+class Modules(Protocol):
+    """The modules of one project, as the finder and its loaders need them."""
+
+    @property
+    def places(self) -> Places:
+        """The folders of the project."""
+
+    def importing(self, record: Record) -> AbstractContextManager[None]:
+        """Register a module while it runs; remove it if it fails."""
+
+    def core_package(self, name: ModuleName, attribute: str) -> ModuleType | None:
+        """The core's package of a folder's name, unless the folder has a module of the attribute's name."""
+
+    def imports_of(self, record: Record) -> ImportStatements:
+        """The imports of a module."""
+
+
+M = TypeVar("M", bound=Modules)
 
 
 @final
@@ -27,10 +53,10 @@ class Finder(MetaPathFinder):
     """Finds the modules of all worlds by their full names, and nothing else."""
 
     def __init__(self) -> None:
-        self._projects: dict[str, Modules] = {}
+        self._projects: dict[str, Any] = {}
         self._writing = threading.Lock()
 
-    def enter(self, key: str, modules: Modules) -> Modules:
+    def enter(self, key: str, modules: M) -> M:
         """Make a project's modules findable.
 
         Args:
@@ -43,7 +69,8 @@ class Finder(MetaPathFinder):
         with self._writing:
             if self not in sys.meta_path:  # first, for the finder of paths would run files as plain modules
                 sys.meta_path.insert(0, self)
-            return self._projects.setdefault(key, modules)
+            entered: M = self._projects.setdefault(key, modules)
+            return entered
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None

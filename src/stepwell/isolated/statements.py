@@ -8,16 +8,33 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec, resolve_name
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, final
+from typing import Any, Protocol, final
 
 from stepwell.isolated.names import CORE, PACKAGE, ModuleName
-from stepwell.isolated.places import Kind
+from stepwell.isolated.places import Kind, Place, Places
 from stepwell.isolated.records import Attempt, Record
 
-if TYPE_CHECKING:
-    from stepwell.isolated.modules import Modules
-
 __all__ = ["Imports"]
+
+
+class Modules(Protocol):
+    """The modules of one project, as import statements need them."""
+
+    @property
+    def places(self) -> Places:
+        """The folders of the project."""
+
+    def attempt(self) -> Attempt:
+        """One import, whose modules are removed if it fails."""
+
+    def name(self, place: Place) -> ModuleName:
+        """The name of the module in a location."""
+
+    def current(self, name: ModuleName, importer: Record | None = None) -> tuple[ModuleType, Record | None]:
+        """Import a module, or return the one that was imported."""
+
+    def keep(self, importer: Record, needed: Record) -> None:
+        """Record that a module imported another."""
 
 
 @final
