@@ -9,8 +9,7 @@ from typing import Final, NamedTuple, final
 from stepwell import refusals, rules, schema
 from stepwell.diagnostics import Diagnostic, Severity, Span
 from stepwell.documents import Document
-from stepwell.layers import Layer, Source
-from stepwell.layout import Listed
+from stepwell.layers import Layer, Listed, Source
 from stepwell.model import KINDS, Definition, Workspace, define_workspace
 from stepwell.project import Project, Settings
 from stepwell.rules import FileScope, Ignore, WorkspaceScope

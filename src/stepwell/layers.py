@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, final
 from stepwell.diagnostics import Span
 from stepwell.documents import Document, Pointer
 
-__all__ = ["ABSENT", "Layer", "Origin", "Source", "given_by", "step_into"]
+__all__ = ["ABSENT", "Layer", "Listed", "Origin", "Source", "given_by", "step_into"]
 
 
 @final
@@ -25,6 +25,23 @@ class Layer(Enum):
     LOCAL = "local"
     OVERRIDE = "override"
     RUNTIME = "runtime"
+
+
+@final
+class Listed(NamedTuple):
+    """One definition file.
+
+    Args:
+        path: relative to the project, with ``/``.
+        layer: the layer that it belongs to.
+        workspace: the id of its workspace, ``None`` for core.
+        kind: a key of ``KINDS``.
+    """
+
+    path: str
+    layer: Layer
+    workspace: str | None
+    kind: str
 
 
 @final

@@ -7,17 +7,17 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final, NamedTuple, final
+from typing import Final, final
 
 from stepwell.diagnostics import Diagnostic, Severity, Span
 from stepwell.documents import SUFFIXES
-from stepwell.layers import Layer
+from stepwell.layers import Layer, Listed
 from stepwell.model import KINDS, WORKSPACE_ID
 from stepwell.naming import closest
 from stepwell.project import RESERVED_ID, Project
 from stepwell.trees import EntryKind, Folder, Tree
 
-__all__ = ["LAYOUT_IDS", "Layout", "Listed", "lay_out", "list_core", "list_folder", "list_workspace"]
+__all__ = ["LAYOUT_IDS", "Layout", "lay_out", "list_core", "list_folder", "list_workspace"]
 
 LAYOUT_IDS: Final = (
     "misplaced-file",
@@ -31,23 +31,6 @@ LAYOUT_IDS: Final = (
 
 _MAX_DEPTH: Final = 32
 _WORKSPACE_STEM: Final = "workspace"
-
-
-@final
-class Listed(NamedTuple):
-    """One definition file.
-
-    Args:
-        path: relative to the project, with ``/``.
-        layer: the layer that it belongs to.
-        workspace: the id of its workspace, ``None`` for core.
-        kind: a key of ``KINDS``.
-    """
-
-    path: str
-    layer: Layer
-    workspace: str | None
-    kind: str
 
 
 @final

@@ -19,7 +19,8 @@ from stepwell.checking import CheckedFile, check_definition, check_workspace_fil
 from stepwell.diagnostics import Diagnostic, in_order
 from stepwell.layered_table import LayeredTable
 from stepwell.layering import Layered, layer_core, layer_workspace
-from stepwell.layout import Layout, Listed, lay_out
+from stepwell.layers import Listed
+from stepwell.layout import Layout, lay_out
 from stepwell.model import KINDS, Workspace, define_workspace
 from stepwell.pipeline_checking import NOTHING_CHECKED, CheckedPipelines, check_pipelines
 from stepwell.plugins import Plugin, read_plugins

@@ -13,7 +13,7 @@ from stepwell.checking import CheckedFile, check_document
 from stepwell.diagnostics import Diagnostic, Severity, Span
 from stepwell.documents import Document, Pointer, read_text, thaw
 from stepwell.documents.document import TextMap
-from stepwell.layout import Listed
+from stepwell.layers import Listed
 from stepwell.project import Settings
 
 __all__ = ["check_mapping", "plain_copy", "written_out"]

@@ -14,7 +14,7 @@ from stepwell import rules
 from stepwell.checking import hide
 from stepwell.component import Component
 from stepwell.diagnostics import Diagnostic, Span, in_order
-from stepwell.graph import Among, Linked, link, workspace_of
+from stepwell.graph import Among, Linked, link
 from stepwell.model import PipelineDefinition, StepDefinition
 from stepwell.project import Settings
 from stepwell.rules import PIPELINE_CODE_RULES, PIPELINE_RULES, Ignore, PipelineScope
@@ -128,9 +128,9 @@ def findings_in(
         views: every view by workspace, read with its sources; the core's under ``None``.
     """
     components: dict[str, Mapping[str, Component]] = {}
-    for one, node in linked.pipeline.nodes.items():
+    for one, node in linked.nodes.items():
         if node.definition is not None:
-            seen = views[workspace_of(linked.pipeline, node)]
+            seen = views[linked.view.workspace if node.workspace is None else node.workspace]
             components[one] = seen.components(node.definition.name)
     active = rules.active((*PIPELINE_RULES, *PIPELINE_CODE_RULES), settings.severities)
     shown, _ = hide(rules.run(active, PipelineScope(linked, components)), _ignores(linked))
@@ -148,7 +148,7 @@ def _rests_on(view: View, linked: Linked) -> _Clean:
     return _Clean(
         linked.definition,
         {name: (pipelines.get(name), pipelines.hidden(name)) for name in names},
-        {(node.workspace, node.step): node.definition for node in linked.pipeline.nodes.values()},
+        {(node.workspace, node.step): node.definition for node in linked.nodes.values()},
         frozenset(linked.among.views),
     )
 
@@ -160,9 +160,7 @@ def _step(view: View, among: Among, workspace: str | None, name: str) -> StepDef
 
 def _ignores(linked: Linked) -> Collection[Ignore]:
     documents = {
-        id(stated.document): stated.document
-        for node in linked.pipeline.nodes.values()
-        for stated in node.stated
+        id(stated.document): stated.document for node in linked.nodes.values() for stated in node.stated
     }
     for source in linked.definition.sources:
         documents[id(source.document)] = source.document

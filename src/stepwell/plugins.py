@@ -21,8 +21,8 @@ from stepwell import rules
 from stepwell.checking import CheckedFile, check_document
 from stepwell.diagnostics import Diagnostic, Severity
 from stepwell.documents import read
-from stepwell.layers import Layer
-from stepwell.layout import Listed, list_folder
+from stepwell.layers import Layer, Listed
+from stepwell.layout import list_folder
 from stepwell.mappings import check_mapping
 from stepwell.model import KINDS
 from stepwell.project import Settings

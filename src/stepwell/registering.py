@@ -12,8 +12,7 @@ from stepwell import rules
 from stepwell.checking import CheckedFile, is_served
 from stepwell.diagnostics import Diagnostic, Related, Severity, Span, in_order
 from stepwell.errors import RegistrationError
-from stepwell.layers import Layer, Source
-from stepwell.layout import Listed
+from stepwell.layers import Layer, Listed, Source
 from stepwell.load import Loaded
 from stepwell.mappings import check_mapping, written_out
 from stepwell.model import KINDS, StepDefinition

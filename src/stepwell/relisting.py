@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import final
 
 from stepwell.documents import SUFFIXES
-from stepwell.layers import Layer
-from stepwell.layout import Layout, Listed, lay_out, list_core, list_workspace
+from stepwell.layers import Layer, Listed
+from stepwell.layout import Layout, lay_out, list_core, list_workspace
 from stepwell.model import KINDS
 from stepwell.project import Project
 from stepwell.trees import EntryKind, Tree

@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from stepwell.diagnostics import Diagnostic, Related, Severity, Span
+from stepwell.escape_control import columns
 from stepwell.render import RENDERERS, Report, RulePage
-from stepwell.render.visible import columns
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "render"

@@ -96,7 +96,7 @@ def command(
         if not (asked.quiet and form == "text" and not found):
             sys.stdout.write(text)
     else:
-        from stepwell.freeze.writing import write_atomically
+        from stepwell.atomic_write import write_atomically
 
         write_atomically(Path(output), text)
         if not asked.quiet:

@@ -22,9 +22,9 @@ from stepwell.cli.opening import (
 from stepwell.cli.sources import with_progress
 from stepwell.component import Component
 from stepwell.documents import thaw
+from stepwell.escape_control import columns, visible
 from stepwell.explaining import Explanation
 from stepwell.layers import Origin
-from stepwell.render.visible import columns, visible
 from stepwell.view import View
 
 __all__ = ["explained_lines", "plain_origin"]

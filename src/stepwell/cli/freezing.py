@@ -101,7 +101,7 @@ def write(project: Project, path: str, text: str) -> bool:
     Raises:
         ClickException: when it cannot be written.
     """
-    from stepwell.freeze.writing import write_atomically
+    from stepwell.atomic_write import write_atomically
 
     try:
         return write_atomically(Path(project.root, path), text)

@@ -14,6 +14,8 @@ import click
 from stepwell.cli.opening import Asked, color_wanted, format_option, project_options
 from stepwell.diagnostics import Severity
 from stepwell.errors import ProjectError
+from stepwell.escape_control import visible, well_formed
+from stepwell.excerpt import block
 from stepwell.importing import (
     Busy,
     Import,
@@ -29,8 +31,6 @@ from stepwell.importing import (
 from stepwell.plugins import find_plugins
 from stepwell.project import find_project
 from stepwell.render.jsonform import finding
-from stepwell.render.text import block
-from stepwell.render.visible import visible, well_formed
 
 _EXAMPLE = """\b
 Examples:

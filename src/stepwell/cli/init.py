@@ -60,7 +60,7 @@ def command(folder: str) -> int:
     for path in files:
         if os.path.lexists(os.path.join(folder, path)):
             raise click.UsageError(f"{_shown(folder, path)} exists already, and nothing was written")
-    from stepwell.freeze.writing import write_atomically
+    from stepwell.atomic_write import write_atomically
 
     for path, text in files.items():
         try:

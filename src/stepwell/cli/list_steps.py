@@ -16,8 +16,8 @@ from stepwell.cli.opening import (
     terminal_columns,
     workspace_option,
 )
+from stepwell.escape_control import columns, visible
 from stepwell.model import StepDefinition
-from stepwell.render.visible import columns, visible
 from stepwell.view import View
 
 _EXAMPLE = """\b

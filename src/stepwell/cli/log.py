@@ -23,13 +23,13 @@ from stepwell.cli.sources import with_progress
 from stepwell.cli.states import Here
 from stepwell.compare.tracing import Trace, trace
 from stepwell.errors import RevisionError
+from stepwell.escape_control import visible
 from stepwell.git import literal, touching
 from stepwell.layers import Layer
 from stepwell.model import WORKSPACE_ID
 from stepwell.naming import closest
 from stepwell.project import Project, open_project
 from stepwell.render.tracing import to_lines, to_record
-from stepwell.render.visible import visible
 from stepwell.view import View
 
 _EXAMPLE = """\b

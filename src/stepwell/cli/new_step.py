@@ -20,8 +20,8 @@ from stepwell.cli.opening import (
 from stepwell.cli.workspace.sharing import tell
 from stepwell.diagnostics import Severity
 from stepwell.errors import ProjectError
+from stepwell.escape_control import visible
 from stepwell.plugins import find_plugins
-from stepwell.render.visible import visible
 
 _EXAMPLE = """\b
 Examples:
@@ -73,7 +73,7 @@ def command(step: str, like: str | None, workspace: str | None, said: tuple[str,
     if not planned.is_sound:
         sys.stdout.write(f"{visible(new.path)} is not written\n")
         return 1
-    from stepwell.freeze.writing import write_atomically
+    from stepwell.atomic_write import write_atomically
 
     try:
         write_atomically(Path(project.root, new.path), new.text)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from stepwell.cli.explain import plain_origin
 from stepwell.documents import thaw
 from stepwell.errors import StepwellError
+from stepwell.escape_control import columns, visible
 from stepwell.explaining import Explanation
 from stepwell.layers import given_by
 from stepwell.merge import origins
 from stepwell.model import Cost, ProviderDefinition
-from stepwell.render.visible import columns, visible
 from stepwell.schema import defaults, fields
 from stepwell.view import View
 

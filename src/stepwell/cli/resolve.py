@@ -21,10 +21,10 @@ from stepwell.cli.opening import (
 )
 from stepwell.diagnostics import Severity
 from stepwell.errors import AmbiguousStep, UnknownStep
+from stepwell.escape_control import columns, visible
+from stepwell.excerpt import block
 from stepwell.naming import closest
 from stepwell.registry import Registry
-from stepwell.render.text import block
-from stepwell.render.visible import columns, visible
 from stepwell.resolution import MODES, Mode, Resolution
 
 _EXAMPLE = """\b

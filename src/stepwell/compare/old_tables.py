@@ -13,8 +13,8 @@ from stepwell.checking import CheckedFile, check_document
 from stepwell.diagnostics import Diagnostic
 from stepwell.documents import Document
 from stepwell.errors import ProjectError
-from stepwell.layers import Layer
-from stepwell.layout import Layout, Listed
+from stepwell.layers import Layer, Listed
+from stepwell.layout import Layout
 from stepwell.load import Guests, Loaded, assemble, lay_core, lay_overlay
 from stepwell.patching import patch_between
 from stepwell.project import FreezeTarget, Project, Settings

@@ -11,7 +11,7 @@ from stepwell.checking import CheckedFile
 from stepwell.compare.schema_files import schemas_in
 from stepwell.diagnostics import Diagnostic, Severity
 from stepwell.errors import ProjectError
-from stepwell.layout import Listed
+from stepwell.layers import Listed
 from stepwell.load import FindPlugins, Known, Loaded, Progress, load
 from stepwell.project import CONFIG_NAME, Project, Settings, read_project
 from stepwell.reloading import load_changed, load_like

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from stepwell.graph.nodes import Edge, Node
-from stepwell.graph.values import Pipeline
+from stepwell.graph.nodes import Edge, Graph, Node
 
 __all__ = ["crossing", "workspace_of"]
 
 
-def workspace_of(pipeline: Pipeline, node: Node) -> str | None:
+def workspace_of(pipeline: Graph, node: Node) -> str | None:
     """In whose view the step of a node is taken; ``None`` for the core."""
     return pipeline.workspace if node.workspace is None else node.workspace
 
 
-def crossing(pipeline: Pipeline) -> tuple[tuple[Edge, ...], int]:
+def crossing(pipeline: Graph) -> tuple[tuple[Edge, ...], int]:
     """The edges that cross, one for each pair of nodes, and how many such pairs there are at all."""
     nodes = pipeline.nodes
     whose = {one: workspace_of(pipeline, node) for one, node in nodes.items()}

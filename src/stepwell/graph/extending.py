@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import reduce
-from typing import TYPE_CHECKING, Any, NamedTuple, final
+from typing import Any, NamedTuple, Protocol, final
 
 from stepwell.diagnostics import Span
 from stepwell.documents import Document
@@ -13,10 +13,20 @@ from stepwell.layers import Source, given_by
 from stepwell.model import PipelineDefinition
 from stepwell.patching import merge_patch
 
-if TYPE_CHECKING:
-    from stepwell.graph.linking import Pipelines
+__all__ = ["Entry", "Extension", "Flat", "Pipelines", "Repeated", "flatten"]
 
-__all__ = ["Entry", "Extension", "Flat", "Repeated", "flatten"]
+
+class Pipelines(Protocol):
+    """The pipelines of a view."""
+
+    def __iter__(self) -> Iterator[str]:
+        """Their names, in order."""
+
+    def get(self, name: str, /) -> PipelineDefinition | None:
+        """One of them."""
+
+    def hidden(self, name: str, /) -> tuple[PipelineDefinition, ...]:
+        """Those of a name that the served one hides whole, topmost first."""
 
 
 @final

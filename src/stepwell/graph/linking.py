@@ -8,29 +8,15 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Protocol, final
 
 from stepwell.errors import UnknownPipeline
-from stepwell.graph.extending import Flat, flatten
+from stepwell.graph.extending import Flat, Pipelines, flatten
 from stepwell.graph.nodes import Node, OutputOf, Stated
-from stepwell.graph.values import Pipeline
 from stepwell.graph.words import Reading, fed_by, read_step
 from stepwell.model import PipelineDefinition, StepDefinition
 from stepwell.naming import DEFAULT_SUFFIXES, closest
 
-__all__ = ["Among", "Linked", "Pipelines", "Sees", "definition_of", "link"]
+__all__ = ["Among", "Linked", "Sees", "definition_of", "link"]
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
-
-
-class Pipelines(Protocol):
-    """The pipelines of a view."""
-
-    def __iter__(self) -> Iterator[str]:
-        """Their names, in order."""
-
-    def get(self, name: str, /) -> PipelineDefinition | None:
-        """One of them."""
-
-    def hidden(self, name: str, /) -> tuple[PipelineDefinition, ...]:
-        """Those of a name that the served one hides whole, topmost first."""
 
 
 class Sees(Protocol):
@@ -79,7 +65,8 @@ class Linked(NamedTuple):
     Args:
         view: whose.
         definition: what was linked.
-        pipeline: the graph.
+        parameters: with their defaults.
+        nodes: the steps by id.
         readings: how the word of each node's step was read, by id.
         flat: what came of laying what it extends under it.
         among: what else could be named.
@@ -87,7 +74,8 @@ class Linked(NamedTuple):
 
     view: Sees
     definition: PipelineDefinition
-    pipeline: Pipeline
+    parameters: Mapping[str, Any]
+    nodes: Mapping[str, Node]
     readings: Mapping[str, Reading]
     flat: Flat
     among: Among
@@ -126,15 +114,8 @@ def link(view: Sees, definition: PipelineDefinition, among: Among) -> Linked:
             steps[named] = seen[named[1]] if seen is not None and named[1] in seen else None
         nodes[one] = _node(one, entry.data, reading, steps[named], entry.stated)
     _name_by_output(nodes)
-    pipeline = Pipeline(
-        definition.name,
-        definition.description,
-        MappingProxyType(flat.parameters),
-        MappingProxyType(nodes),
-        view.workspace,
-        definition.extensions,
-    )
-    return Linked(view, definition, pipeline, readings, flat, among)
+    parameters = MappingProxyType(flat.parameters)
+    return Linked(view, definition, parameters, MappingProxyType(nodes), readings, flat, among)
 
 
 def _node(

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, NamedTuple, final
+from typing import Any, NamedTuple, Protocol, final
 
 from stepwell.diagnostics import Span
 from stepwell.documents import Document, Pointer
 from stepwell.model import StepDefinition
 
-__all__ = ["Edge", "Node", "OutputOf", "Stated"]
+__all__ = ["Edge", "Graph", "Node", "OutputOf", "Stated"]
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -133,3 +133,35 @@ class Node:
                 if one.has(*inner[:depth]):
                     return one.span(*inner[:depth], key=key)
         return self.stated[0].span("id")
+
+
+class Graph(Protocol):
+    """What functions of graphs read of a ``Pipeline``."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def description(self) -> str:
+        """Its purpose."""
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The default of each parameter."""
+
+    @property
+    def nodes(self) -> Mapping[str, Node]:
+        """The steps by id."""
+
+    @property
+    def workspace(self) -> str | None:
+        """The id of its workspace; ``None`` for the core."""
+
+    @property
+    def extensions(self) -> Mapping[str, Any]:
+        """The fields that begin with ``x-``."""
+
+    @property
+    def edges(self) -> Iterator[Edge]:
+        """Every edge."""

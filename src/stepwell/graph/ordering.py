@@ -5,7 +5,7 @@ from __future__ import annotations
 from graphlib import CycleError, TopologicalSorter
 
 from stepwell.errors import PipelineError
-from stepwell.graph.values import Pipeline
+from stepwell.graph.nodes import Graph
 
 __all__ = ["cycles_in", "levels_of"]
 
@@ -13,7 +13,7 @@ _MOST = 20
 """Cycles that are told of one pipeline: who breaks these sees the next."""
 
 
-def levels_of(pipeline: Pipeline) -> tuple[tuple[str, ...], ...]:
+def levels_of(pipeline: Graph) -> tuple[tuple[str, ...], ...]:
     """The nodes in groups: those of one need only nodes of earlier ones; nodes that are not there count not.
 
     Args:
@@ -37,7 +37,7 @@ def levels_of(pipeline: Pipeline) -> tuple[tuple[str, ...], ...]:
     return tuple(levels)
 
 
-def cycles_in(pipeline: Pipeline) -> tuple[tuple[str, ...], ...]:
+def cycles_in(pipeline: Graph) -> tuple[tuple[str, ...], ...]:
     """Circles of nodes that need each other, each begun at the node that is stated first; no two share one.
 
     Args:
@@ -47,7 +47,7 @@ def cycles_in(pipeline: Pipeline) -> tuple[tuple[str, ...], ...]:
         Each circle in the direction in which things are handed over, without its first node again.
     """
     try:
-        levels = pipeline.levels
+        levels = levels_of(pipeline)
     except PipelineError:
         levels = ()
     if levels or not pipeline.nodes:
@@ -71,7 +71,7 @@ def cycles_in(pipeline: Pipeline) -> tuple[tuple[str, ...], ...]:
     return tuple(found)
 
 
-def _needed(pipeline: Pipeline) -> dict[str, list[str]]:
+def _needed(pipeline: Graph) -> dict[str, list[str]]:
     """What each node needs and is there; one that is needed for several inputs stands there as often."""
     nodes = pipeline.nodes
     needed: dict[str, list[str]] = {}

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, final
+from typing import Any, NamedTuple, final
 
-from stepwell.graph.nodes import Edge, Node
+from stepwell.diagnostics import Span
+from stepwell.documents import freeze
+from stepwell.errors import PipelineError
+from stepwell.graph.filling import fill, parameters_in
+from stepwell.graph.linking import Among, Linked, Sees, definition_of, link
+from stepwell.graph.nodes import Edge, Node, OutputOf
+from stepwell.graph.ordering import levels_of
+from stepwell.graph.words import fed_by
 from stepwell.model import StepDefinition
+from stepwell.naming import closest
 from stepwell.shown import in_notebook
 
-if TYPE_CHECKING:
-    from stepwell.graph.linking import Among, Sees
-
-__all__ = ["Pipeline"]
+__all__ = ["Clash", "Pipeline", "clashes"]
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -58,9 +63,20 @@ class Pipeline:
         Raises:
             UnknownPipeline: with suggestions.
         """
-        from stepwell.graph.linking import Among, definition_of, link
+        return cls.of(link(view, definition_of(view, name), among or Among()))
 
-        return link(view, definition_of(view, name), among or Among()).pipeline
+    @classmethod
+    def of(cls, linked: Linked) -> Pipeline:
+        """The graph of a linked definition."""
+        definition = linked.definition
+        return cls(
+            definition.name,
+            definition.description,
+            linked.parameters,
+            linked.nodes,
+            linked.view.workspace,
+            definition.extensions,
+        )
 
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
@@ -89,8 +105,6 @@ class Pipeline:
         Raises:
             PipelineError: they need each other in a circle.
         """
-        from stepwell.graph.ordering import levels_of
-
         if self._levels is None:  # worked out once, when first asked for
             object.__setattr__(self, "_levels", levels_of(self))
         return self._levels or ()
@@ -111,8 +125,6 @@ class Pipeline:
             node: its id.
             values: the parameters that a run sets; the others have their defaults.
         """
-        from stepwell.graph.filling import fill
-
         filled: Mapping[str, Any] = fill(self.nodes[node].config, {**self.parameters, **values})
         return filled
 
@@ -141,18 +153,31 @@ class Pipeline:
         Raises:
             PipelineError: there is a step of that id, or none that is named.
         """
-        from stepwell.graph.editing import with_step
-
-        return with_step(
-            self,
+        if id in self.nodes:
+            raise PipelineError(f"`{self.name}` has a step `{id}`; remove it first")
+        fed: dict[str, OutputOf] = {}
+        given: dict[str, str] = {}
+        for name, word in inputs.items():
+            read = fed_by(word)
+            if isinstance(read, OutputOf):
+                fed[name] = read
+            else:
+                given[name] = read
+        node = Node(
             id,
-            step,
-            workspace=workspace,
-            job_type=job_type,
-            config=config,
-            inputs=inputs,
-            depends_on=depends_on,
+            step if isinstance(step, str) else step.name,
+            workspace,
+            job_type,
+            None if isinstance(step, str) else step,
+            freeze(config),
+            MappingProxyType(fed),
+            tuple(dict.fromkeys(depends_on)),
+            MappingProxyType(given),
         )
+        for wanted in node.needs:
+            if wanted != id:
+                self._node(wanted)
+        return replace(self, nodes=MappingProxyType({**self.nodes, id: node}))
 
     def remove_step(self, id: str) -> Pipeline:  # noqa: A002 - the field's name
         """The same without one step.
@@ -160,9 +185,12 @@ class Pipeline:
         Raises:
             PipelineError: there is none of that id, or another step needs it.
         """
-        from stepwell.graph.editing import without_step
-
-        return without_step(self, id)
+        self._node(id)
+        needing = [f"`{each.id}`" for each in self.nodes.values() if id in each.needs and each.id != id]
+        if needing:
+            raise PipelineError(f"`{id}` is needed by {', '.join(needing)}; disconnect or remove these first")
+        nodes = {name: node for name, node in self.nodes.items() if name != id}
+        return replace(self, nodes=MappingProxyType(nodes))
 
     def connect(self, source: str, target: str) -> Pipeline:
         """The same with ``source`` (``step_id.output``) feeding ``target`` (``step_id.input``).
@@ -172,9 +200,21 @@ class Pipeline:
         Raises:
             PipelineError: there is no such step, or only one of the two names a part.
         """
-        from stepwell.graph.editing import with_connection
-
-        return with_connection(self, source, target)
+        earlier, dot, output = source.partition(".")
+        later, other_dot, name = target.partition(".")
+        if dot != other_dot:
+            raise PipelineError(
+                f"`{source}` and `{target}` do not go together: name an output and an input, or neither"
+            )
+        self._node(earlier)
+        node = self._node(later)
+        if dot:
+            fed = {**node.inputs, name: OutputOf(earlier, output)}
+            given = {key: one for key, one in node.given.items() if key != name}
+            changed = replace(node, inputs=MappingProxyType(fed), given=MappingProxyType(given))
+        else:
+            changed = replace(node, depends_on=tuple(dict.fromkeys((*node.depends_on, earlier))))
+        return self._with(changed)
 
     def disconnect(self, source: str, target: str) -> Pipeline:
         """The same with nothing of one step going to another.
@@ -182,9 +222,13 @@ class Pipeline:
         Raises:
             PipelineError: there is no such step, or the second does not need the first.
         """
-        from stepwell.graph.editing import without_connection
-
-        return without_connection(self, source, target)
+        self._node(source)
+        node = self._node(target)
+        if source not in node.needs:
+            raise PipelineError(f"`{target}` does not need `{source}`")
+        inputs = {name: fed for name, fed in node.inputs.items() if fed.node != source}
+        depends_on = tuple(one for one in node.depends_on if one != source)
+        return self._with(replace(node, inputs=MappingProxyType(inputs), depends_on=depends_on))
 
     def clone(self, name: str, description: str | None = None) -> Pipeline:
         """The same under another name, with the same description where none is given."""
@@ -196,9 +240,19 @@ class Pipeline:
         Raises:
             PipelineError: a step or a parameter of one name differs, or they are of two views.
         """
-        from stepwell.graph.joining import merge
-
-        return merge(self, other, name, description or f"{self.name} and {other.name}.")
+        if self.workspace != other.workspace:
+            raise PipelineError(f"`{self.name}` and `{other.name}` are of two views")
+        found = sorted(str(one) for one in clashes(self, other))
+        if found:
+            raise PipelineError(f"`{self.name}` and `{other.name}` cannot be one: {'; '.join(found)}")
+        return Pipeline(
+            name,
+            description or f"{self.name} and {other.name}.",
+            MappingProxyType({**self.parameters, **other.parameters}),
+            MappingProxyType({**self.nodes, **other.nodes}),
+            self.workspace,
+            MappingProxyType({**self.extensions, **other.extensions}),
+        )
 
     def split(self, parts: Mapping[str, Collection[str]]) -> tuple[Pipeline, ...]:
         """Several pipelines of this one, each with the parameters that its steps use.
@@ -209,9 +263,34 @@ class Pipeline:
         Raises:
             PipelineError: a step is in no part, or needs one that is not in its own part.
         """
-        from stepwell.graph.joining import split
-
-        return split(self, parts)
+        everywhere = {one for ids in parts.values() for one in ids}
+        for one in everywhere - self.nodes.keys():
+            raise PipelineError(f"`{self.name}` has no step `{one}`")
+        for one in self.nodes:
+            if one not in everywhere:
+                raise PipelineError(f"the step `{one}` is in no part")
+        made: list[Pipeline] = []
+        for name, ids in parts.items():
+            nodes = {one: node for one, node in self.nodes.items() if one in ids}
+            for node in nodes.values():
+                for wanted in node.needs:
+                    if wanted not in nodes:
+                        raise PipelineError(
+                            f"`{node.id}` of `{name}` needs `{wanted}`, which is in another part"
+                        )
+            used = {one for node in nodes.values() for one in _parameters(node)}
+            parameters = {key: one for key, one in self.parameters.items() if key in used}
+            made.append(
+                Pipeline(
+                    name,
+                    self.description,
+                    MappingProxyType(parameters),
+                    MappingProxyType(nodes),
+                    self.workspace,
+                    self.extensions,
+                )
+            )
+        return tuple(made)
 
     def to_yaml(self, among: Among | None = None) -> str:
         """The YAML of its file; ``from_yaml`` gives the same again.
@@ -219,7 +298,6 @@ class Pipeline:
         Args:
             among: what decides how the words of its steps are read.
         """
-        from stepwell.graph.linking import Among
         from stepwell.graph.writing import to_yaml
 
         return to_yaml(self, among or Among())
@@ -230,7 +308,6 @@ class Pipeline:
         Raises:
             ValueError: a value has no form in JSON.
         """
-        from stepwell.graph.linking import Among
         from stepwell.graph.writing import to_json
 
         return to_json(self, among or Among())
@@ -249,7 +326,7 @@ class Pipeline:
         """
         from stepwell.graph.writing import from_yaml
 
-        return from_yaml(text, view, among)
+        return cls.of(from_yaml(text, view, among))
 
     @classmethod
     def from_json(cls, text: str, view: Sees | None = None, among: Among | None = None) -> Pipeline:
@@ -260,4 +337,74 @@ class Pipeline:
         """
         from stepwell.graph.writing import from_json
 
-        return from_json(text, view, among)
+        return cls.of(from_json(text, view, among))
+
+    def _with(self, node: Node) -> Pipeline:
+        return replace(self, nodes=MappingProxyType({**self.nodes, node.id: node}))
+
+    def _node(self, id: str) -> Node:  # noqa: A002 - the field's name
+        node = self.nodes.get(id)
+        if node is None:
+            near = closest(id, self.nodes)
+            hint = f" (did you mean `{near[0]}`?)" if near else ""
+            raise PipelineError(f"`{self.name}` has no step `{id}`{hint}")
+        return node
+
+
+@final
+class Clash(NamedTuple):
+    """Something that two pipelines both have, and say differently.
+
+    Args:
+        what: ``step`` or ``parameter``.
+        name: the id of the step, or the parameter.
+        differs: the fields of the step that differ; nothing for a parameter.
+        first: where the first says it, if a file does.
+        second: where the second says it.
+    """
+
+    what: str
+    name: str
+    differs: tuple[str, ...] = ()
+    first: Span | None = None
+    second: Span | None = None
+
+    def __str__(self) -> str:
+        differs = f", which differ in {', '.join(f'`{one}`' for one in self.differs)}" if self.differs else ""
+        places = [f"{one.path}:{one.line}" for one in (self.first, self.second) if one is not None]
+        at = f" ({' and '.join(places)})" if places else ""
+        return f"both have a {self.what} `{self.name}`{differs}{at}"
+
+
+_FIELDS = (
+    "step", "workspace", "job_type", "config", "inputs", "given", "depends_on", "extensions", "definition",
+)  # fmt: skip
+
+
+def clashes(first: Pipeline, second: Pipeline) -> Iterator[Clash]:
+    """What keeps two pipelines from being one: steps and parameters of one name that differ.
+
+    Args:
+        first: the one.
+        second: the other.
+    """
+    for name in first.parameters.keys() & second.parameters.keys():
+        if not _same(first.parameters[name], second.parameters[name]):
+            yield Clash("parameter", name)
+    for one, node in first.nodes.items():
+        other = second.nodes.get(one)
+        if other is not None:
+            differs = tuple(field for field in _FIELDS if getattr(node, field) != getattr(other, field))
+            if differs:
+                yield Clash("step", one, differs, node.place, other.place)
+
+
+def _parameters(node: Node) -> Iterator[str]:
+    yield from node.given.values()
+    for _, name in parameters_in(node.config):
+        yield name
+
+
+def _same(one: object, other: object) -> bool:
+    """Whether two defaults are alike: 1, 1.0 and true are three values."""
+    return type(one) is type(other) and one == other

@@ -12,9 +12,8 @@ from stepwell.diagnostics import Diagnostic
 from stepwell.documents import Document, freeze, read_text, thaw
 from stepwell.documents.document import TextMap
 from stepwell.errors import PipelineError
-from stepwell.graph.linking import Among, Sees, link
-from stepwell.graph.nodes import Node
-from stepwell.graph.values import Pipeline
+from stepwell.graph.linking import Among, Linked, Sees, link
+from stepwell.graph.nodes import Graph, Node
 from stepwell.graph.words import read_step, written_step
 from stepwell.layers import Layer, Source
 from stepwell.model import PipelineDefinition
@@ -25,7 +24,7 @@ _NOWHERE: Final = TextMap(MappingProxyType({}), MappingProxyType({}))
 _ANYWHERE: Final = Among()
 
 
-def plain_of(pipeline: Pipeline, among: Among = _ANYWHERE) -> dict[str, Any]:
+def plain_of(pipeline: Graph, among: Among = _ANYWHERE) -> dict[str, Any]:
     """A pipeline as the data of its file: what it extends is in it, so it extends nothing.
 
     Args:
@@ -65,14 +64,14 @@ def _word(node: Node, among: Among) -> str:
     return written_step(node.step, node.workspace, node.job_type)
 
 
-def to_yaml(pipeline: Pipeline, among: Among = _ANYWHERE) -> str:
+def to_yaml(pipeline: Graph, among: Among = _ANYWHERE) -> str:
     """A pipeline as the YAML of its file."""
     from stepwell.documents.writing import to_yaml as written
 
     return written(plain_of(pipeline, among))
 
 
-def to_json(pipeline: Pipeline, among: Among = _ANYWHERE) -> str:
+def to_json(pipeline: Graph, among: Among = _ANYWHERE) -> str:
     """A pipeline as JSON of the same form.
 
     Raises:
@@ -81,8 +80,8 @@ def to_json(pipeline: Pipeline, among: Among = _ANYWHERE) -> str:
     return json.dumps(plain_of(pipeline, among), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def from_yaml(text: str, view: Sees | None, among: Among | None) -> Pipeline:
-    """The pipeline of a YAML text.
+def from_yaml(text: str, view: Sees | None, among: Among | None) -> Linked:
+    """The linked definition of a YAML text.
 
     Args:
         text: the text.
@@ -98,8 +97,8 @@ def from_yaml(text: str, view: Sees | None, among: Among | None) -> Pipeline:
     return _made(document, (Source(Layer.RUNTIME, None, document),), view, among)
 
 
-def from_json(text: str, view: Sees | None, among: Among | None) -> Pipeline:
-    """The pipeline of a JSON text; as ``from_yaml``, but that its steps know no places."""
+def from_json(text: str, view: Sees | None, among: Among | None) -> Linked:
+    """The linked definition of a JSON text; as ``from_yaml``, but that its steps know no places."""
     try:
         data = json.loads(text)
     except ValueError as error:
@@ -109,9 +108,7 @@ def from_json(text: str, view: Sees | None, among: Among | None) -> Pipeline:
     return _made(Document("text.json", text, freeze(data), lambda _: _NOWHERE), (), view, among)
 
 
-def _made(
-    document: Document, sources: tuple[Source, ...], view: Sees | None, among: Among | None
-) -> Pipeline:
+def _made(document: Document, sources: tuple[Source, ...], view: Sees | None, among: Among | None) -> Linked:
     data = document.data
     whole = data if "description" in data else {**data, "description": "-"}
     if not schema.fits("pipeline", whole):
@@ -125,7 +122,7 @@ def _made(
         if step["id"] in seen:
             raise PipelineError(f"the id `{step['id']}` stands twice")
         seen.add(step["id"])
-    return linked.pipeline
+    return linked
 
 
 def _refuse(found: list[Diagnostic]) -> NoReturn:

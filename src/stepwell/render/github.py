@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stepwell.diagnostics import Diagnostic, Severity, Span
-from stepwell.render.visible import findable, visible
+from stepwell.escape_control import findable, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from stepwell.diagnostics import Diagnostic, Severity, Span
-from stepwell.render.visible import well_formed
+from stepwell.escape_control import well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

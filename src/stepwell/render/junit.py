@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stepwell.diagnostics import Diagnostic, Severity
-from stepwell.render.text import block
-from stepwell.render.visible import findable, visible
+from stepwell.escape_control import findable, visible
+from stepwell.excerpt import block
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from stepwell.diagnostics import Diagnostic
 from stepwell.documents import thaw
+from stepwell.escape_control import visible
+from stepwell.excerpt import block
 from stepwell.graph import Pipeline
 from stepwell.model import StepDefinition
 from stepwell.model.record import Record
@@ -17,8 +19,6 @@ from stepwell.pipelines.runs import RunRecord
 from stepwell.render.graphs import as_mermaid, as_svg, as_text
 from stepwell.render.graphs.page import steps_table
 from stepwell.render.runs.text import run_lines, seconds
-from stepwell.render.text import block
-from stepwell.render.visible import visible
 from stepwell.view import View
 
 __all__ = ["bundle"]

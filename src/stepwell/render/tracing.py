@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from stepwell.compare.comparison import What
+from stepwell.escape_control import columns, visible, well_formed
 from stepwell.render.comparison.wording import place, plain, told, told_pair
-from stepwell.render.visible import columns, visible, well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -34,12 +34,12 @@ class PipelineScope:
     @property
     def pipeline(self) -> Pipeline:
         """The graph."""
-        return self.linked.pipeline
+        return Pipeline.of(self.linked)
 
     @property
     def nodes(self) -> Mapping[str, Node]:
         """Its nodes by id."""
-        return self.linked.pipeline.nodes
+        return self.linked.nodes
 
     @property
     def view(self) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 
 from stepwell.diagnostics import Span
 from stepwell.documents import thaw
+from stepwell.escape_control import visible
 from stepwell.model import StepDefinition
 from stepwell.raised import worded
-from stepwell.render.visible import visible
 from stepwell.testing.failing import CheckFailed, Problem
 from stepwell.view import View
 

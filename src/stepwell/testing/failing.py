@@ -8,8 +8,8 @@ from typing import Final, final
 
 from stepwell.diagnostics import Diagnostic, Span
 from stepwell.errors import ComponentError
-from stepwell.render.text import block
-from stepwell.render.visible import visible
+from stepwell.escape_control import visible
+from stepwell.excerpt import block
 
 __all__ = ["CheckFailed", "Problem", "cannot_load", "findings", "without_our_frames"]
 

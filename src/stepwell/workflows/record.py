@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, final
 
+from stepwell.atomic_write import write_atomically
 from stepwell.errors import StepwellError
-from stepwell.freeze.writing import write_atomically
 from stepwell.naming import closest
 from stepwell.secrecy import without_secrets
 from stepwell.workflows.inside import inside

@@ -20,12 +20,12 @@ from stepwell.cli.opening import (
 from stepwell.cli.pipeline.asking import complete_pipeline, linked_of
 from stepwell.cli.sources import with_progress
 from stepwell.diagnostics import Diagnostic, Severity, in_order
-from stepwell.graph import Linked, crossing
+from stepwell.excerpt import block
+from stepwell.graph import Linked, Pipeline, crossing
 from stepwell.model import KINDS
 from stepwell.pipeline_checking import findings_in
 from stepwell.registry import Registry
 from stepwell.render.jsonform import finding
-from stepwell.render.text import block
 from stepwell.rules import PIPELINE_RULES
 from stepwell.view import View
 
@@ -57,7 +57,7 @@ def command(names: tuple[str, ...], workspace: str | None, form: str, asked: Ask
         with_progress(asked, registry.code.index)
     views: dict[str | None, View] = {None: registry.view(None)}
     views.update((one, registry.view(one)) for one in registry.workspaces)
-    found = {one.pipeline.name: findings_in(registry.project.settings, one, views) for one in linked}
+    found = {one.definition.name: findings_in(registry.project.settings, one, views) for one in linked}
     left_out = () if names else tuple(_in_files(registry, view))
     every = in_order((*left_out, *(each for found_in in found.values() for each in found_in)))
     if form == "json":
@@ -91,10 +91,10 @@ def _in_files(registry: Registry, view: View) -> list[Diagnostic]:
 
 
 def _about(linked: Linked) -> str:
-    crossed, edges = crossing(linked.pipeline)
-    nodes = len(linked.pipeline.nodes)
+    crossed, edges = crossing(Pipeline.of(linked))
+    nodes = len(linked.nodes)
     steps, ways = "step" if nodes == 1 else "steps", "edge" if edges == 1 else "edges"
-    return f"{linked.pipeline.name}: {nodes} {steps}, {edges} {ways}, {len(crossed)} across workspaces"
+    return f"{linked.definition.name}: {nodes} {steps}, {edges} {ways}, {len(crossed)} across workspaces"
 
 
 def _summary(pipelines: int, found: tuple[Diagnostic, ...], seconds: float) -> str:
@@ -118,14 +118,14 @@ def _plain(
         "workspace": view.workspace,
         "pipelines": [
             {
-                "name": one.pipeline.name,
-                "passed": all(each.severity is not Severity.ERROR for each in found[one.pipeline.name]),
-                "steps": len(one.pipeline.nodes),
-                "edges": crossing(one.pipeline)[1],
+                "name": one.definition.name,
+                "passed": all(each.severity is not Severity.ERROR for each in found[one.definition.name]),
+                "steps": len(one.nodes),
+                "edges": crossing(Pipeline.of(one))[1],
                 "across_workspaces": [
-                    {"from": edge.source, "to": edge.target} for edge in crossing(one.pipeline)[0]
+                    {"from": edge.source, "to": edge.target} for edge in crossing(Pipeline.of(one))[0]
                 ],
-                "diagnostics": [finding(each) for each in found[one.pipeline.name]],
+                "diagnostics": [finding(each) for each in found[one.definition.name]],
             }
             for one in linked
         ],

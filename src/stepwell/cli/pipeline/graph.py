@@ -9,7 +9,8 @@ import click
 
 from stepwell.cli.opening import Asked, open_view, project_options, workspace_option
 from stepwell.cli.pipeline.asking import complete_pipeline, linked_of
-from stepwell.render.visible import visible
+from stepwell.escape_control import visible
+from stepwell.graph import Pipeline
 
 _EXAMPLE = """\b
 Examples:
@@ -44,14 +45,14 @@ def command(name: str, workspace: str | None, form: str, output: str | None, ask
     An edge that closes a circle is drawn apart from the others. The image needs nothing beside it.
     """
     registry, view = open_view(asked, workspace)
-    pipeline = linked_of(registry, view, name).pipeline
+    pipeline = Pipeline.of(linked_of(registry, view, name))
     from stepwell.render.graphs import PICTURES
 
     text = PICTURES[form](pipeline)
     if output is None:
         sys.stdout.write(text)
         return 0
-    from stepwell.freeze.writing import write_atomically
+    from stepwell.atomic_write import write_atomically
 
     try:
         write_atomically(Path(output), text)

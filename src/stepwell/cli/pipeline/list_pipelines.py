@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from stepwell.cli.opening import Asked, format_option, open_view, project_options, workspace_option
+from stepwell.escape_control import columns, visible
 from stepwell.graph import Linked, link
-from stepwell.render.visible import columns, visible
 
 _EXAMPLE = """\b
 Examples:
@@ -57,7 +57,7 @@ def _row(linked: Linked) -> dict[str, Any]:
     top = definition.sources[0]
     return {
         "name": definition.name,
-        "steps": len(linked.pipeline.nodes),
+        "steps": len(linked.nodes),
         "layer": top.layer.value,
         "file": top.document.path,
         "extends": definition.extends,

@@ -14,8 +14,9 @@ from stepwell.cli.pipeline.from_catalog import complete_from, is_in_catalog, wri
 from stepwell.cli.workspace.sharing import tell
 from stepwell.diagnostics import Severity
 from stepwell.errors import ProjectError
+from stepwell.escape_control import visible
+from stepwell.graph import Pipeline
 from stepwell.plugins import find_plugins
-from stepwell.render.visible import visible
 
 _EXAMPLE = """\b
 Examples:
@@ -63,7 +64,7 @@ def command(name: str, like: str | None, steps: tuple[str, ...], workspace: str 
         if steps:
             raise click.UsageError("--step cannot be given with a pipeline of the catalog: it has its steps")
         return write_from_catalog(registry, view, name, like, quiet=asked.quiet)
-    example = linked_of(registry, view, like).pipeline if like is not None else None
+    example = Pipeline.of(linked_of(registry, view, like)) if like is not None else None
     from stepwell.scaffolding import NotWritten, plan, plan_pipeline
 
     try:
@@ -76,7 +77,7 @@ def command(name: str, like: str | None, steps: tuple[str, ...], workspace: str 
     if any(one.severity is Severity.ERROR and one.id not in _LATER for one in planned.diagnostics):
         sys.stdout.write(f"{visible(new.path)} is not written\n")
         return 1
-    from stepwell.freeze.writing import write_atomically
+    from stepwell.atomic_write import write_atomically
 
     try:
         write_atomically(Path(project.root, new.path), new.text)

@@ -162,7 +162,7 @@ def open_pipeline(asked: Asked, workspace: str | None, name: str) -> tuple[Regis
     """
     registry = open_registry(asked)
     view = view_of(registry, registry.project.settings.workspace if workspace is None else workspace)
-    return registry, linked_of(registry, view, name).pipeline
+    return registry, Pipeline.of(linked_of(registry, view, name))
 
 
 def plan_of(
@@ -280,7 +280,7 @@ def tell_findings(found: tuple[Diagnostic, ...], registry: Registry, form: str, 
 
 def write_report(run: RunRecord, root: str, path: str, asked: Asked) -> None:
     """Write the page of a run."""
-    from stepwell.freeze.writing import write_atomically
+    from stepwell.atomic_write import write_atomically
     from stepwell.render.runs import as_html, plain_run
 
     write_atomically(Path(path), as_html(plain_run(run, root, logs=True)))

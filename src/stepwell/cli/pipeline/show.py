@@ -20,11 +20,11 @@ from stepwell.cli.opening import (
 from stepwell.cli.pipeline.asking import complete_pipeline, linked_of, values_of
 from stepwell.documents import thaw
 from stepwell.errors import PipelineError
-from stepwell.graph import Linked, Node
+from stepwell.escape_control import columns, visible
+from stepwell.graph import Linked, Node, Pipeline
 from stepwell.graph.writing import plain_of
 from stepwell.pipelines.analysis import Analysis, analyse
 from stepwell.pipelines.preview import Preview, preview_of
-from stepwell.render.visible import columns, visible
 
 _EXAMPLE = """\b
 Examples:
@@ -53,12 +53,12 @@ def command(name: str, workspace: str | None, said: tuple[str, ...], form: str, 
     if form == "yaml":
         from stepwell.documents.writing import to_yaml
 
-        data = plain_of(linked.pipeline, linked.among)
+        data = plain_of(Pipeline.of(linked), linked.among)
         sys.stdout.write(to_yaml(data, ascii_only=not shows_unicode()))
         return 0
     try:
-        analysis = analyse(linked.pipeline)
-        preview = preview_of(linked.pipeline, values_of(linked.pipeline, said))
+        analysis = analyse(Pipeline.of(linked))
+        preview = preview_of(Pipeline.of(linked), values_of(Pipeline.of(linked), said))
     except PipelineError as error:
         hint = f"`stepwell pipeline check {name}` tells where"
         raise click.ClickException(f"{visible(str(error))}; {hint}") from None
@@ -71,7 +71,7 @@ def command(name: str, workspace: str | None, said: tuple[str, ...], form: str, 
 
 
 def _lines(linked: Linked, analysis: Analysis, preview: Preview) -> Iterator[str]:
-    definition, pipeline = linked.definition, linked.pipeline
+    definition, pipeline = linked.definition, Pipeline.of(linked)
     place = definition.sources[0].document
     yield f"{pipeline.name} in {linked.view.title}  {visible(place.path)}"
     yield visible(" ".join(pipeline.description.split()))
@@ -138,7 +138,7 @@ def _counted(count: int, noun: str) -> str:
 
 
 def _plain(linked: Linked, analysis: Analysis, preview: Preview) -> dict[str, Any]:
-    pipeline = linked.pipeline
+    pipeline = Pipeline.of(linked)
     return {
         "version": 1,
         "name": pipeline.name,

@@ -14,10 +14,10 @@ from stepwell.cli.opening import Asked, format_option, open_view, project_option
 from stepwell.cli.pipeline.asking import complete_pipeline, linked_of
 from stepwell.documents import Pointer
 from stepwell.errors import PipelineError
-from stepwell.graph import Linked
+from stepwell.escape_control import visible
+from stepwell.graph import Linked, Pipeline
 from stepwell.pipelines.rewriting import with_inputs
 from stepwell.pipelines.wiring import Candidate, Proposal, propose
-from stepwell.render.visible import visible
 
 _EXAMPLE = """\b
 Examples:
@@ -43,7 +43,7 @@ def command(name: str, workspace: str | None, write: bool, explain: bool, form: 
     """
     registry, view = open_view(asked, workspace)
     linked = linked_of(registry, view, name)
-    proposals = propose(linked.pipeline, registry.view, registry.project.settings)
+    proposals = propose(Pipeline.of(linked), registry.view, registry.project.settings)
     written, elsewhere = _write(registry.project.root, linked, proposals) if write else (0, ())
     if form == "json":
         json.dump(_plain(linked, proposals, written), sys.stdout, indent=2)
@@ -67,7 +67,7 @@ def _write(root: str, linked: Linked, proposals: tuple[Proposal, ...]) -> tuple[
     for one in proposals:
         if one.chosen is None:
             continue
-        stated = linked.pipeline.nodes[one.node].stated
+        stated = linked.nodes[one.node].stated
         if not stated or stated[0].document is not own:
             elsewhere.append(one)
             continue
@@ -78,7 +78,7 @@ def _write(root: str, linked: Linked, proposals: tuple[Proposal, ...]) -> tuple[
         text = with_inputs(own, additions)
     except PipelineError as error:
         raise click.ClickException(f"nothing is written: {visible(str(error))}") from None
-    from stepwell.freeze.writing import write_atomically
+    from stepwell.atomic_write import write_atomically
 
     try:
         write_atomically(Path(root, own.path), text)
@@ -110,7 +110,7 @@ def _shown(one: Candidate) -> str:
 
 def _summary(linked: Linked, proposals: tuple[Proposal, ...], written: int, *, write: bool) -> str:
     if not proposals:
-        return f"Every input of {linked.pipeline.name} that could be fed is fed."
+        return f"Every input of {linked.definition.name} that could be fed is fed."
     chosen = sum(one.chosen is not None for one in proposals)
     ambiguous = sum(one.is_ambiguous for one in proposals)
     none = len(proposals) - chosen - ambiguous
@@ -125,8 +125,8 @@ def _summary(linked: Linked, proposals: tuple[Proposal, ...], written: int, *, w
 def _plain(linked: Linked, proposals: tuple[Proposal, ...], written: int) -> dict[str, Any]:
     return {
         "version": 1,
-        "name": linked.pipeline.name,
-        "workspace": linked.pipeline.workspace,
+        "name": linked.definition.name,
+        "workspace": linked.view.workspace,
         "written": written,
         "proposals": [
             {

@@ -22,9 +22,9 @@ from stepwell.cli.workflow.sharing import (
     folder_option,
     open_workflow,
 )
+from stepwell.escape_control import columns, visible
+from stepwell.excerpt import block
 from stepwell.naming import closest
-from stepwell.render.text import block
-from stepwell.render.visible import columns, visible
 from stepwell.workflows.workflow import Workflow
 
 _EXAMPLE = """\b

@@ -16,11 +16,11 @@ from stepwell.cli.opening import Asked, open_registry, project_options
 from stepwell.cli.workspace.sharing import complete_id, refuse_bad_id, refuse_unknown, tell, undone_when_ended
 from stepwell.diagnostics import Checked, Diagnostic, Severity
 from stepwell.errors import ProjectError, StepwellError
+from stepwell.escape_control import visible
 from stepwell.naming import closest
 from stepwell.plugins import find_plugins
 from stepwell.project import Project
 from stepwell.registry import Registry
-from stepwell.render.visible import visible
 from stepwell.trees import EntryKind
 
 if TYPE_CHECKING:

@@ -17,12 +17,12 @@ from stepwell.cli.opening import Asked, color_wanted, open_registry, view_of
 from stepwell.cli.sources import with_progress
 from stepwell.diagnostics import Diagnostic, Severity, in_order
 from stepwell.errors import StepwellError
+from stepwell.escape_control import visible
+from stepwell.excerpt import block
 from stepwell.layers import Layer
 from stepwell.model import WORKSPACE_ID
 from stepwell.project import RESERVED_ID, Project
 from stepwell.registry import Registry
-from stepwell.render.text import block
-from stepwell.render.visible import visible
 from stepwell.sources import SourceIndex
 from stepwell.view import View
 

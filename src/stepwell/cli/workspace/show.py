@@ -12,11 +12,11 @@ import click
 from stepwell.cli.opening import Asked, format_option, open_registry, project_options
 from stepwell.cli.workspace.sharing import complete_id, counted, findings_of, names_of, refuse_unknown
 from stepwell.documents import thaw
+from stepwell.escape_control import visible, well_formed
 from stepwell.layers import Layer
 from stepwell.model import KINDS
 from stepwell.registry import Registry
 from stepwell.render.jsonform import finding
-from stepwell.render.visible import visible, well_formed
 from stepwell.view import View
 
 _EXAMPLE = """\b

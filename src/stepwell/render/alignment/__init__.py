@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from stepwell.render.visible import visible
+from stepwell.escape_control import visible
 
 if TYPE_CHECKING:
     from markupsafe import Markup

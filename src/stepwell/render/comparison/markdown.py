@@ -8,6 +8,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 from stepwell.compare.comparison import Level, What
+from stepwell.escape_control import visible
 from stepwell.model import KIND_OF_NOUN
 from stepwell.render.comparison.wording import (
     counted,
@@ -19,7 +20,6 @@ from stepwell.render.comparison.wording import (
     told_pair,
     view_title,
 )
-from stepwell.render.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from stepwell.compare.comparison import Level, What
+from stepwell.escape_control import visible
 from stepwell.model import KIND_OF_NOUN
 from stepwell.render.comparison.wording import (
     counted,
@@ -16,7 +17,6 @@ from stepwell.render.comparison.wording import (
     told_pair,
     view_title,
 )
-from stepwell.render.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from stepwell.compare.comparison import Level
+from stepwell.escape_control import visible, well_formed
 from stepwell.model import KINDS, Deprecation
-from stepwell.render.visible import visible, well_formed
 
 if TYPE_CHECKING:
     from stepwell.compare.comparison import (

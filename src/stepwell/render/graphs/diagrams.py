@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from stepwell.errors import PipelineError
+from stepwell.escape_control import columns, visible
 from stepwell.graph import Edge, Node, Pipeline, workspace_of
 from stepwell.pipelines.analysis import longest_way
 from stepwell.render.graphs.colours import LONGEST, colours_of, step_word
 from stepwell.render.graphs.layout import lay_out
-from stepwell.render.visible import columns, visible
 
 __all__ = ["as_dot", "as_mermaid", "as_text", "longest_pairs"]
 

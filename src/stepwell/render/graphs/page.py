@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from html import escape
 
 from stepwell.errors import PipelineError
+from stepwell.escape_control import visible
 from stepwell.graph import Pipeline, workspace_of
 from stepwell.pipelines.analysis import analyse
 from stepwell.render.graphs.colours import step_word
 from stepwell.render.graphs.svg import as_svg
-from stepwell.render.visible import visible
 
 __all__ = ["as_html", "steps_table"]
 
