@@ -12,7 +12,7 @@ from unittest import mock
 from peers import Overlay
 
 import stepwell
-import stepwell.load
+from stepwell import load
 from stepwell.layered_table import LayeredTable
 from stepwell.layering import Layered, layer_core, layer_workspace
 from stepwell.view import View
@@ -36,8 +36,8 @@ class Inputs:
     def of(cls, root: str) -> Inputs:
         """Those of a project."""
         with (
-            mock.patch.object(stepwell.load, "layer_core", wraps=layer_core) as for_core,
-            mock.patch.object(stepwell.load, "layer_workspace", wraps=layer_workspace) as for_workspaces,
+            mock.patch.object(load, "layer_core", wraps=layer_core) as for_core,
+            mock.patch.object(load, "layer_workspace", wraps=layer_workspace) as for_workspaces,
         ):
             registry = stepwell.open(root)
         if registry.diagnostics:

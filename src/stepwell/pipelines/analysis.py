@@ -14,7 +14,7 @@ __all__ = ["Analysis", "Way", "analyse", "longest_way"]
 
 _MANY: Final = 5
 """Steps that wait for one, from which on it is told."""
-_NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 @final

@@ -121,10 +121,10 @@ def _archive(folder: str, workspace: str, name: str) -> str:
 
 
 def _make_folders(folder: str) -> list[str]:
-    missing: list[str] = []
+    made: list[str] = []
     while not os.path.isdir(folder):
-        missing.append(folder)
+        made.append(folder)
         folder = os.path.dirname(folder)
-    for one in reversed(missing):
+    for one in reversed(made):
         os.mkdir(one)
-    return missing[::-1]
+    return made[::-1]
