@@ -15,10 +15,11 @@ from typing import Any
 import click
 
 from stepwell.cli import COMMANDS, _stepwell
-from stepwell.diagnostics import Diagnostic
-from stepwell.documents import read, thaw
 from stepwell.rules import FIXED_PAGES, RULES, page_of
 from stepwell.schema import schema_names, schema_text
+from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.document import thaw
+from stepwell.source.read import read
 
 FOLDER = Path(__file__).resolve().parent / "reference"
 PACK = FOLDER.parents[1] / "packs/ai_steps/src/stepwell_ai_steps/definitions/steps"

@@ -7,7 +7,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from stepwell.diagnostics import Diagnostic
 from stepwell.pipelines.engines import Engine, Local
 from stepwell.pipelines.runs import (
     MANIFEST,
@@ -23,6 +22,7 @@ from stepwell.pipelines.runs import (
 )
 from stepwell.project import open_project
 from stepwell.registry import Registry
+from stepwell.source.diagnostic import Diagnostic
 
 CONFIGURATION = '[components]\nsource = ["src"]\n'
 

@@ -9,7 +9,7 @@ import os
 from datetime import date
 from typing import TYPE_CHECKING
 
-from stepwell.errors import (
+from stepwell.source.errors import (
     AmbiguousStep,
     ComponentError,
     NoProvider,

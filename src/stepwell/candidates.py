@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple, final
 
-from stepwell.diagnostics import Span
 from stepwell.layers import Layer
 from stepwell.model import StepDefinition
 from stepwell.snapshot import Snapshot
+from stepwell.source.diagnostic import Span
 
 __all__ = ["Candidate", "all_names", "candidates_of"]
 

@@ -7,13 +7,13 @@ from datetime import date
 from typing import Final, NamedTuple, final
 
 from stepwell import refusals, rules, schema
-from stepwell.diagnostics import Diagnostic, Severity, Span
-from stepwell.documents import Document
 from stepwell.layers import Layer, Listed, Source
 from stepwell.model import KINDS, Definition, Workspace, define_workspace
 from stepwell.project import Project, Settings
 from stepwell.rules import FileScope, Ignore, WorkspaceScope
-from stepwell.trees import read_document
+from stepwell.source.diagnostic import Diagnostic, Severity, Span
+from stepwell.source.document import Document
+from stepwell.source.tree import read_document
 
 __all__ = [
     "CheckedFile",
@@ -98,7 +98,7 @@ def _check_provider(
     file_rules: rules.Active[FileScope],
 ) -> CheckedFile:
     """Check what may have a secret in it: it is refused then, and nothing that is said shows it."""
-    from stepwell import secrecy  # its patterns take a moment to prepare, which only providers need
+    from stepwell.source import redaction  # its patterns take a moment to prepare, which only providers need
 
     data = None if isinstance(document, Diagnostic) else document.data
     written = () if isinstance(document, Diagnostic) else tuple(_literal_secrets(document))
@@ -116,15 +116,15 @@ def _check_provider(
         checked = checked._replace(source=None, definition=None, ignores=(), used=())
         place = place or document.key_span(("name",))
     return checked._replace(
-        place=place and secrecy.covered_span(place),
-        diagnostics=tuple(secrecy.covered(one, data) for one in (*written, *found)),
+        place=place and redaction.covered_span(place),
+        diagnostics=tuple(redaction.covered(one, data) for one in (*written, *found)),
     )
 
 
 def _literal_secrets(document: Document) -> Iterator[Diagnostic]:
-    from stepwell import secrecy
+    from stepwell.source import redaction
 
-    for way, is_value in secrecy.literal_secrets(document.data):
+    for way, is_value in redaction.literal_secrets(document.data):
         span = document.value_span(way) if is_value else document.key_span(way)
         inside = way[:-1] if isinstance(way[-1], int) or not is_value else way
         where = ".".join(str(step) for step in inside)

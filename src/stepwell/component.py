@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, final
 
-from stepwell.diagnostics import Span
 from stepwell.layers import Layer
+from stepwell.source.diagnostic import Span
 
 __all__ = ["COMPONENT_KINDS", "IMPLEMENTATION", "CodePlace", "Component", "ComponentState"]
 

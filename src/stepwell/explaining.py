@@ -9,8 +9,8 @@ from typing import Any, final
 from stepwell.layers import Origin
 from stepwell.merge import origins
 from stepwell.model import StepDefinition
-from stepwell.naming import closest
 from stepwell.schema import defaults, fields, fields_of, is_open
+from stepwell.source.spelling import closest
 
 __all__ = ["Explanation", "explain", "paths_of"]
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Final, final
 from stepwell.checking import CheckedFile
 from stepwell.component import Component, ComponentState
 from stepwell.components import own_components
-from stepwell.diagnostics import Diagnostic, Severity
 from stepwell.layers import Layer
 from stepwell.load import Loaded
 from stepwell.model import KINDS
 from stepwell.snapshot import Snapshot
+from stepwell.source.diagnostic import Diagnostic, Severity
 
 if TYPE_CHECKING:
     from stepwell.conflicts import Conflict

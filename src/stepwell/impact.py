@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, final
 
-from stepwell.diagnostics import Span
-from stepwell.documents import Document, Pointer
 from stepwell.graph.words import read_step
 from stepwell.layers import Layer, Source
 from stepwell.model import StepDefinition
 from stepwell.project import Project
 from stepwell.snapshot import Snapshot
+from stepwell.source.diagnostic import Span
+from stepwell.source.document import Document, Pointer
 
 __all__ = ["Impact", "Named", "Place", "impact_of"]
 
@@ -198,9 +198,9 @@ def _in_python(
     generated: dict[str, int],
     unread: dict[str, str],
 ) -> Iterator[Place]:
-    from stepwell.sources import Failure
-    from stepwell.sources.listing import list_sources, read_source
-    from stepwell.sources.mentions import Words, mentions_in
+    from stepwell.source.python import Failure
+    from stepwell.source.python.index import list_sources, read_source
+    from stepwell.source.python.search import Words, mentions_in
 
     words = Words(names)
     listed = sorted(list_sources(root, ("",), _PYTHON))

@@ -11,12 +11,12 @@ from typing import Any, Final, final
 from stepwell import refusals, rules, schema
 from stepwell.checking import CheckedFile, hide, is_served
 from stepwell.collisions import index, suspects, suspects_of_core
-from stepwell.diagnostics import Diagnostic, Related, Severity, Span, in_order
 from stepwell.layers import Layer, Source, given_by
 from stepwell.model import KINDS, Definition, Kind, StepDefinition, Workspace
-from stepwell.patching import merge_patch
 from stepwell.project import Settings
 from stepwell.rules import Ignore, LayerScope, Override, Rule, Shadow, ViewScope
+from stepwell.source.diagnostic import Diagnostic, Related, Severity, Span, in_order
+from stepwell.source.merge_patch import merge_patch
 
 __all__ = ["Layered", "Table", "layer_core", "layer_workspace", "unique", "words_of"]
 

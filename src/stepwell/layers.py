@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, NamedTuple, final
 
-from stepwell.diagnostics import Span
-from stepwell.documents import Document, Pointer
+from stepwell.source.diagnostic import Span
+from stepwell.source.document import Document, Pointer
 
 __all__ = ["ABSENT", "Layer", "Listed", "Origin", "Source", "given_by", "step_into"]
 

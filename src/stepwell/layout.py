@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, final
 
-from stepwell.diagnostics import Diagnostic, Severity, Span
-from stepwell.documents import SUFFIXES
 from stepwell.layers import Layer, Listed
 from stepwell.model import KINDS, WORKSPACE_ID
-from stepwell.naming import closest
 from stepwell.project import RESERVED_ID, Project
-from stepwell.trees import EntryKind, Folder, Tree
+from stepwell.source.diagnostic import Diagnostic, Severity, Span
+from stepwell.source.read import SUFFIXES
+from stepwell.source.spelling import closest
+from stepwell.source.tree import EntryKind, Folder, Tree
 
 __all__ = ["LAYOUT_IDS", "Layout", "lay_out", "list_core", "list_folder", "list_workspace"]
 

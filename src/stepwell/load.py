@@ -16,7 +16,6 @@ from typing import Any, final
 
 from stepwell import rules
 from stepwell.checking import CheckedFile, check_definition, check_workspace_file
-from stepwell.diagnostics import Diagnostic, in_order
 from stepwell.layered_table import LayeredTable
 from stepwell.layering import Layered, layer_core, layer_workspace
 from stepwell.layers import Listed
@@ -27,6 +26,7 @@ from stepwell.plugins import Plugin, read_plugins
 from stepwell.project import RESERVED_ID, Project
 from stepwell.rules import FreezeScope, Ignore
 from stepwell.snapshot import Snapshot
+from stepwell.source.diagnostic import Diagnostic, in_order
 from stepwell.underlay import lay_under
 from stepwell.view import View
 

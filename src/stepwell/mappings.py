@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from stepwell import rules
 from stepwell.checking import CheckedFile, check_document
-from stepwell.diagnostics import Diagnostic, Severity, Span
-from stepwell.documents import Document, Pointer, read_text, thaw
-from stepwell.documents.document import TextMap
 from stepwell.layers import Listed
 from stepwell.project import Settings
+from stepwell.source.diagnostic import Diagnostic, Severity, Span
+from stepwell.source.document import Document, Pointer, TextMap, thaw
+from stepwell.source.read import read_text
 
 __all__ = ["check_mapping", "plain_copy", "written_out"]
 
@@ -74,7 +74,7 @@ def plain_copy(data: Any) -> Any:
 
 def written_out(document: Document) -> Document:
     """The same data with the text of a file that would give it, so that places in it can be shown."""
-    from stepwell.documents.writing import to_yaml
+    from stepwell.source.yaml_writer import to_yaml
 
     text = to_yaml(thaw(document.data))
     read = read_text(f"{document.path}.yaml", text.encode())

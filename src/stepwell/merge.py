@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from stepwell.documents import Pointer
 from stepwell.layers import ABSENT, Origin, Source, step_into
 from stepwell.model import CONVENTIONS
+from stepwell.source.document import Pointer
 
 __all__ = ["origins"]
 

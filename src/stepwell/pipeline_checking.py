@@ -13,11 +13,11 @@ from typing import Any, Final, NamedTuple, final
 from stepwell import rules
 from stepwell.checking import hide
 from stepwell.component import Component
-from stepwell.diagnostics import Diagnostic, Span, in_order
 from stepwell.graph import Among, Linked, link
 from stepwell.model import PipelineDefinition, StepDefinition
 from stepwell.project import Settings
 from stepwell.rules import PIPELINE_CODE_RULES, PIPELINE_RULES, Ignore, PipelineScope
+from stepwell.source.diagnostic import Diagnostic, Span, in_order
 from stepwell.view import View
 
 __all__ = ["NOTHING_CHECKED", "CheckedPipelines", "check_pipelines", "findings_in"]

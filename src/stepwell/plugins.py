@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from stepwell import rules
 from stepwell.checking import CheckedFile, check_document
-from stepwell.diagnostics import Diagnostic, Severity
-from stepwell.documents import read
 from stepwell.layers import Layer, Listed
 from stepwell.layout import list_folder
 from stepwell.mappings import check_mapping
 from stepwell.model import KINDS
 from stepwell.project import Settings
+from stepwell.source.diagnostic import Diagnostic, Severity
+from stepwell.source.read import read
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

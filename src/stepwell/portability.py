@@ -10,7 +10,7 @@ from stepwell.layers import Layer
 from stepwell.model import StepDefinition, Workspace
 from stepwell.project import Project, References
 from stepwell.snapshot import Snapshot
-from stepwell.sources import SourceIndex, SourceView
+from stepwell.source.python import SourceIndex, SourceView
 from stepwell.view import View
 
 __all__ = ["Lack", "Portable", "compare_workspaces"]

@@ -9,11 +9,11 @@ from types import MappingProxyType
 from typing import Any, Final, final
 
 from stepwell import refusals, schema
-from stepwell.diagnostics import Diagnostic, Severity
-from stepwell.documents import Document, Pointer, Unreadable
-from stepwell.errors import ProjectError
-from stepwell.naming import Naming
-from stepwell.trees import EntryKind, Folder, Tree, read_document
+from stepwell.source.diagnostic import Diagnostic, Severity
+from stepwell.source.document import Document, Pointer, Unreadable
+from stepwell.source.errors import ProjectError
+from stepwell.source.spelling import Naming
+from stepwell.source.tree import EntryKind, Folder, Tree, read_document
 
 __all__ = [
     "CONFIG_NAME",
@@ -246,7 +246,7 @@ def _has_table(tree: Tree) -> bool:
     content = tree.read("pyproject.toml") if there else b""
     if isinstance(content, Diagnostic) or b"stepwell" not in content:
         return False
-    from stepwell.documents import toml
+    from stepwell.source import toml
 
     try:
         table = toml.load(content.decode("utf-8", "replace")).get("tool", {})

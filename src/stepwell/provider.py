@@ -8,7 +8,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, Literal, Protocol, final, runtime_checkable
 
-from stepwell.errors import StepwellError
+from stepwell.source.errors import StepwellError
 
 __all__ = [
     "Chunk",

@@ -8,14 +8,14 @@ from typing import Final
 from stepwell import rules
 from stepwell.checking import hide
 from stepwell.components import own_components, own_folder, own_implementations, source_folders
-from stepwell.diagnostics import Diagnostic, Span, in_order
-from stepwell.documents import Document
 from stepwell.layers import Layer
 from stepwell.model import Definition
 from stepwell.project import Project, References
 from stepwell.rules import Ignore, Reference, ReferenceScope
 from stepwell.snapshot import Snapshot
-from stepwell.sources import SourceFile, SourceIndex, SourceView
+from stepwell.source.diagnostic import Diagnostic, Span, in_order
+from stepwell.source.document import Document
+from stepwell.source.python import SourceFile, SourceIndex, SourceView
 from stepwell.view import View
 
 __all__ = ["check_references", "source_folders"]

@@ -11,10 +11,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, final
 
-from stepwell.diagnostics import Diagnostic, Severity, Span
-from stepwell.documents import Document, Pointer, thaw
-from stepwell.naming import closest
 from stepwell.schema import contents
+from stepwell.source.diagnostic import Diagnostic, Severity, Span
+from stepwell.source.document import Document, Pointer, thaw
+from stepwell.source.spelling import closest
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, final
 
 from stepwell.components import SourceCode
 from stepwell.context import active_workspace
-from stepwell.diagnostics import Diagnostic
 from stepwell.load import FindPlugins, Progress, load
 from stepwell.project import Project
 from stepwell.snapshot import Snapshot
+from stepwell.source.diagnostic import Diagnostic
 from stepwell.store import Event, Store, Subscription
 from stepwell.view import View
 

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import final
 
-from stepwell.documents import SUFFIXES
 from stepwell.layers import Layer, Listed
 from stepwell.layout import Layout, lay_out, list_core, list_workspace
 from stepwell.model import KINDS
 from stepwell.project import Project
-from stepwell.trees import EntryKind, Tree
+from stepwell.source.read import SUFFIXES
+from stepwell.source.tree import EntryKind, Tree
 
 __all__ = ["Relisted", "relist"]
 

@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterable, Mapping
 
 from stepwell import rules
 from stepwell.checking import CheckedFile, check_definition
-from stepwell.diagnostics import Diagnostic
 from stepwell.layout import Layout, lay_out
 from stepwell.load import Known, Loaded, Overlay, assemble, check_all, collector_paused, lay_core, lay_overlay
 from stepwell.project import Project
 from stepwell.relayering import Replaced, concerned, relayer_core
 from stepwell.relisting import Relisted, relist
-from stepwell.trees import read_document
+from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.tree import read_document
 
 __all__ = ["load_changed", "load_like", "reload"]
 

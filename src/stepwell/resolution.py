@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, final
 
 from stepwell.candidates import Candidate, all_names, candidates_of
-from stepwell.diagnostics import Diagnostic, Related, Severity
-from stepwell.errors import AmbiguousStep, UnknownStep
 from stepwell.model import StepDefinition, Workspace
-from stepwell.naming import closest
 from stepwell.snapshot import Snapshot
+from stepwell.source.diagnostic import Diagnostic, Related, Severity
+from stepwell.source.errors import AmbiguousStep, UnknownStep
+from stepwell.source.spelling import closest
 from stepwell.strategies import STRATEGIES, Context, strategy_named
 from stepwell.view import View
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, final
 
-from stepwell.documents import thaw
+from stepwell.source.document import thaw
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,10 +8,10 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, TypeVar, final
 
-from stepwell.errors import UnknownWorkspace
 from stepwell.layered_table import Immutable
 from stepwell.model import Workspace
-from stepwell.naming import closest
+from stepwell.source.errors import UnknownWorkspace
+from stepwell.source.spelling import closest
 from stepwell.view import Code, View
 
 __all__ = ["Snapshot"]

@@ -16,13 +16,13 @@ from datetime import date
 from typing import Protocol, final
 
 from stepwell.changes import Changes, changes_between
-from stepwell.diagnostics import Diagnostic, Severity, Span
-from stepwell.errors import ProjectError
 from stepwell.load import FindPlugins, Loaded, collector_paused, load
 from stepwell.project import CONFIG_NAME, Project, open_project
 from stepwell.reloading import reload
 from stepwell.runtime import Registered, with_one_more, with_registered
 from stepwell.snapshot import Snapshot
+from stepwell.source.diagnostic import Diagnostic, Severity, Span
+from stepwell.source.errors import ProjectError
 from stepwell.view import Code
 
 __all__ = ["Event", "Meets", "RenewedCode", "Store", "Subscription"]

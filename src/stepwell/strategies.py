@@ -13,10 +13,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, final
 
 from stepwell.candidates import Candidate
-from stepwell.errors import StrategyFailed, UnknownStrategy
 from stepwell.model import StepDefinition
-from stepwell.naming import closest
-from stepwell.raised import worded
+from stepwell.source.errors import StrategyFailed, UnknownStrategy
+from stepwell.source.exception_text import worded
+from stepwell.source.spelling import closest
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

@@ -9,8 +9,6 @@ from types import MappingProxyType
 from typing import Any, Final, Protocol, final
 
 from stepwell.component import COMPONENT_KINDS, IMPLEMENTATION, Component
-from stepwell.diagnostics import Diagnostic
-from stepwell.errors import ComponentError, UnknownStep
 from stepwell.explaining import Explanation, explain, paths_of
 from stepwell.layered_table import Immutable, LayeredTable
 from stepwell.model import (
@@ -20,8 +18,10 @@ from stepwell.model import (
     ProviderDefinition,
     StepDefinition,
 )
-from stepwell.naming import closest
-from stepwell.shown import in_notebook
+from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.errors import ComponentError, UnknownStep
+from stepwell.source.notebook_repr import in_notebook
+from stepwell.source.spelling import closest
 
 __all__ = ["LEGACY_FIELDS", "Code", "View"]
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import stepwell
 from stepwell.alignment import align, every_finding
-from stepwell.sources import index_sources
+from stepwell.source.python import index_sources
 
 __all__ = ["write_steps"]
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def load_stepwell(root: str) -> dict[str, Any]:
     """``stepwell.open``: what it accepts and refuses."""
     import stepwell
-    from stepwell.diagnostics import Severity
+    from stepwell.source.diagnostic import Severity
 
     registry = stepwell.open(root)
     found = registry.diagnostics
@@ -89,13 +89,13 @@ def per_file(way: str, root: str, count: str) -> float:
 
 
 def _flat(texts: list[str]) -> tuple[Callable[[Any], Any], list[Any]]:
-    from stepwell.documents import flat
+    from stepwell.source import yaml_flat
 
-    return flat.load, texts
+    return yaml_flat.load, texts
 
 
 def _events(texts: list[str]) -> tuple[Callable[[Any], Any], list[Any]]:
-    from stepwell.documents import yaml
+    from stepwell.source import yaml
 
     return yaml.load, texts
 
@@ -208,7 +208,7 @@ def look_ups(root: str, rounds: str, repeat: str) -> dict[str, list[float]]:
 
 def index_sources(root: str, cache: str) -> int:
     """The index of all Python files below a folder, kept between processes where a folder is named for it."""
-    from stepwell.sources import index_sources
+    from stepwell.source.python import index_sources
 
     index = index_sources(root, ["sources"], None if cache == "-" else cache)
     return len(index.files)

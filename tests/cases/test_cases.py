@@ -26,14 +26,14 @@ import pytest
 
 import stepwell
 from stepwell import cli
-from stepwell.diagnostics import Diagnostic, Severity, Span
-from stepwell.documents import thaw
 from stepwell.freeze import LegacyNaming, generate
 from stepwell.model import Definition, Deprecation, Workspace
-from stepwell.naming import Naming
 from stepwell.project import Settings
 from stepwell.registry import Registry
 from stepwell.render import RENDERERS
+from stepwell.source.diagnostic import Diagnostic, Severity, Span
+from stepwell.source.document import thaw
+from stepwell.source.spelling import Naming
 from stepwell.view import View
 
 HERE = Path(__file__).resolve().parent

@@ -16,8 +16,8 @@ import pytest
 
 import stepwell
 from stepwell.alignment import align, every_finding
-from stepwell.diagnostics import Span
 from stepwell.rules import ALIGNMENT_RULES
+from stepwell.source.diagnostic import Span
 
 HERE = Path(__file__).resolve().parent
 CASES = sorted(path.name for path in HERE.iterdir() if (path / "project").is_dir())

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from hera.workflows.models import Workflow
 
-from stepwell.documents import Document, read_text, thaw
 from stepwell.model import StepDefinition
 from stepwell.pipelines import Node, OutputOf, Pipeline
 from stepwell.pipelines.exporters import find_exporter
+from stepwell.source.document import Document, thaw
+from stepwell.source.read import read_text
 
 
 def step(name: str, description: str = "Work.", **interface: Any) -> StepDefinition:

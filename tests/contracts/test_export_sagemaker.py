@@ -12,10 +12,10 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from stepwell.diagnostics import Severity
 from stepwell.model import StepDefinition
 from stepwell.pipelines import Node, OutputOf, Pipeline
 from stepwell.pipelines.exporters import find_exporter
+from stepwell.source.diagnostic import Severity
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "sagemaker"
 GOLDENS = sorted(path.stem for path in GOLDEN.glob("*.json"))

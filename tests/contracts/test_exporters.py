@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepwell.diagnostics import Checked, Severity
-from stepwell.documents import Document, read_text
 from stepwell.model import StepDefinition
 from stepwell.pipelines import Node, OutputOf, Pipeline, exporters
 from stepwell.pipelines.exporters import EXPORTERS, exporter_names, find_exporter
+from stepwell.source.diagnostic import Checked, Severity
+from stepwell.source.document import Document
+from stepwell.source.read import read_text
 
 IDS = ("a", "b", "c-d", "c_d", "import")
 KINDS = ("Processing", "Training", "Transform", "CreateModel", "RegisterModel", "Lambda", "Tuning", None)

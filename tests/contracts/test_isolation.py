@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from stepwell.errors import ComponentError
 from stepwell.isolated import Worlds
+from stepwell.source.errors import ComponentError
 
 Project = Callable[[Mapping[str, "str | bytes"]], Path]
 

@@ -20,7 +20,7 @@ import pytest
 
 from stepwell.freeze import LegacyNaming, generate
 from stepwell.model import HyperparameterDefinition, StepDefinition
-from stepwell.naming import Naming
+from stepwell.source.spelling import Naming
 
 HERE = Path(__file__).parent / "legacy"
 REPOSITORY = Path(__file__).parents[2]

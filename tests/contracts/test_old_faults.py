@@ -12,9 +12,9 @@ import pytest
 
 import stepwell
 from stepwell import legacy
-from stepwell.documents import thaw
 from stepwell.legacy import step_names
 from stepwell.legacy.step_names import STEP_NAMES
+from stepwell.source.document import thaw
 
 REPOSITORY = Path(__file__).parents[2]
 STEP = "name: {name}\nsagemaker_step_type: Processing\ndescription: {about}\n"

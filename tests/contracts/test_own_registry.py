@@ -11,7 +11,8 @@ import jsonschema_rs
 import pytest
 from jsonschema import Draft202012Validator
 
-from stepwell.documents import Document, read, thaw
+from stepwell.source.document import Document, thaw
+from stepwell.source.read import read
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCHEMAS = {

@@ -80,7 +80,7 @@ def test_a_run_that_asks_for_nothing_imports_nothing_but_the_plugin(
     )
     root = project({**GOOD, "conftest.py": probe, "test_one.py": "def test_one():\n    pass\n"})
     ran = run_pytest("-q", "-s", cwd=root)
-    loaded = "['stepwell', 'stepwell.errors', 'stepwell.testing', 'stepwell.testing.plugin', "
+    loaded = "['stepwell', 'stepwell.source.errors', 'stepwell.testing', 'stepwell.testing.plugin', "
     assert ran.exit_code == 0
     assert loaded + "'stepwell.version']" in ran.stdout
 

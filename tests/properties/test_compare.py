@@ -21,8 +21,8 @@ from stepwell.compare.effects.guesses import Guesser, probes_of
 from stepwell.compare.effects.strictness import differences
 from stepwell.compare.effects.touched import touched_views
 from stepwell.file_names import canonical_name
-from stepwell.naming import Naming
-from stepwell.trees import Folder
+from stepwell.source.spelling import Naming
+from stepwell.source.tree import Folder
 from stepwell.view import View
 
 WORDS = ("XGBoost", "PyTorch", "Tabular", "Risk", "Model", "Eval", "Training", "Preprocessing", "V2")

@@ -16,7 +16,7 @@ from stepwell.compare.packed import Packed, pack, unpack
 from stepwell.layers import Layer
 from stepwell.model import CONVENTIONS, Definition, HyperparameterDefinition, StepDefinition
 from stepwell.render.comparison import COMPARISON_RENDERERS
-from stepwell.trees import EntryKind
+from stepwell.source.tree import EntryKind
 from stepwell.view import View
 
 TODAY = date(2026, 11, 1)

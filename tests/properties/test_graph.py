@@ -8,9 +8,9 @@ import networkx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepwell.errors import PipelineError
 from stepwell.graph import cycles_in
 from stepwell.pipelines import Pipeline
+from stepwell.source.errors import PipelineError
 
 NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,6}", fullmatch=True)
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=8)

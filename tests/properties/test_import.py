@@ -15,7 +15,7 @@ from stepwell.freeze.tables import hyperparameter_rows, rows_of
 from stepwell.importing import gather, prepare, write_whole
 from stepwell.load import load
 from stepwell.project import open_project
-from stepwell.python_tables import PythonTables, read_tables
+from stepwell.source.python import PythonTables, read_tables
 
 TODAY = date(2026, 1, 1)
 NAMES = st.from_regex(r"[A-Z][A-Za-z0-9]{0,11}", fullmatch=True)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepwell.documents import freeze, thaw
-from stepwell.patching import merge_patch
+from stepwell.source.document import freeze, thaw
+from stepwell.source.merge_patch import merge_patch
 
 # RFC 7396, appendix A: original, patch, result.
 APPENDIX_A: list[tuple[Any, Any, Any]] = [

@@ -10,14 +10,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stepwell.conflicts import Agreement, conflicts
-from stepwell.documents import read_text
-from stepwell.documents.document import Document
-from stepwell.errors import AmbiguousStep
 from stepwell.layered_table import LayeredTable
 from stepwell.layers import Layer, Source
 from stepwell.model import StepDefinition, Workspace
 from stepwell.resolution import AUTOMATIC, resolve
 from stepwell.snapshot import Snapshot
+from stepwell.source.document import Document
+from stepwell.source.errors import AmbiguousStep
+from stepwell.source.read import read_text
 from stepwell.view import View
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stepwell.compare import State, read_state
-from stepwell.git import open_repository, open_revision
-from stepwell.trees import Folder, Tree
+from stepwell.source.git import open_repository, open_revision
+from stepwell.source.tree import Folder, Tree
 
 TODAY = date(2026, 1, 2)
 ENVIRONMENT = {

@@ -16,9 +16,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import stepwell
-from stepwell.documents import thaw
-from stepwell.documents.writing import to_yaml
 from stepwell.registry import Registry
+from stepwell.source.document import thaw
+from stepwell.source.yaml_writer import to_yaml
 from stepwell.view import View
 
 NAMES = ("Scoring", "Ranking", "Sorting", "Rating")

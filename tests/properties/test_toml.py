@@ -9,9 +9,8 @@ import tomli
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from stepwell.documents import toml
-from stepwell.documents.document import Document, Pointer, Unreadable, span_of
-from stepwell.documents.frozen import freeze_mapping
+from stepwell.source import toml
+from stepwell.source.document import Document, Pointer, Unreadable, freeze_mapping, span_of
 
 
 def _accepts(text: str) -> bool:

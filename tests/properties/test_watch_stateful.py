@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 import stepwell
-from stepwell.diagnostics import Severity
 from stepwell.registry import Registry
+from stepwell.source.diagnostic import Severity
 from stepwell.store import Event
 
 NAMES = ("AlphaStep", "BetaStep", "GammaStep", "DeltaStep")

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from stepwell.documents import Document, events, read_text, thaw
-from stepwell.documents.writing import to_yaml
+from stepwell.source import yaml
+from stepwell.source.document import Document, thaw
+from stepwell.source.read import read_text
+from stepwell.source.yaml_writer import to_yaml
 
 
 def _one_of(words: str) -> st.SearchStrategy[str]:
@@ -80,7 +82,7 @@ def test_it_reads_back_as_the_same_data(data: dict[str, Any]) -> None:
 def test_it_reads_back_without_libyaml_too(data: dict[str, Any]) -> None:
     text = to_yaml(data)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(events, "CParser", None)
+        patched.setattr(yaml, "CParser", None)
         document = read_text("a.yaml", text.encode())
     assert isinstance(document, Document), document
     assert typed(thaw(document.data)) == typed(data)

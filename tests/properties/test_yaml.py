@@ -13,10 +13,12 @@ import yaml as pyyaml
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from stepwell.diagnostics import Diagnostic
-from stepwell.documents import Document, Unreadable, events, flat, read_text, span_of, thaw
-from stepwell.documents import yaml as reader
-from stepwell.documents.scalars import resolve
+from stepwell.source import yaml, yaml_flat
+from stepwell.source import yaml as reader
+from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.document import Document, Unreadable, span_of, thaw
+from stepwell.source.read import read_text
+from stepwell.source.scalars import resolve
 
 
 def _one_of(words: str) -> st.SearchStrategy[str]:
@@ -196,7 +198,7 @@ def typed(value: Any) -> Any:
 @example("a: é ü\n")
 @example("".join(f"k{number}: v{number}\n" for number in range(5000)))
 def test_the_flat_reader_gives_what_the_event_reader_gives(text: str) -> None:
-    plain = flat.load(text)
+    plain = yaml_flat.load(text)
     if plain is not None:
         assert typed(read(text)) == typed(plain)
         assert list(plain) == list(reader.load(text))
@@ -208,8 +210,8 @@ def test_the_flat_reader_reads_what_definitions_look_like() -> None:
         "description: Train a tree: quickly, with \"care\" & 'love' (2.0) on C:/x.\npriority: 75\n"
         "environment_tags: [production, gpu]\naliases:\n  - Old\n  - Older\nframework: 'xgboost'\n"
     )
-    assert flat.load(text.replace("tree: quickly", "tree quickly")) is not None
-    assert flat.load(text) is None  # `: ` inside plain text is a fault
+    assert yaml_flat.load(text.replace("tree: quickly", "tree quickly")) is not None
+    assert yaml_flat.load(text) is None  # `: ` inside plain text is a fault
 
 
 @settings(max_examples=500)
@@ -239,10 +241,10 @@ def test_the_flat_reader_reads_what_definitions_look_like() -> None:
 @example("a: b\n...\nc: d\n")
 @example("a: b\n... c\n")
 def test_pyyaml_alone_reads_what_libyaml_reads(text: str) -> None:
-    assert events.libyaml_version() is not None
+    assert yaml.libyaml_version() is not None
     expected = _loaded(text)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(events, "CParser", None)
+        patched.setattr(yaml, "CParser", None)
         got = _loaded(text)
     if got == "refused" and "\t" in text:
         return  # PyYAML takes fewer of the tabs that are not indentation

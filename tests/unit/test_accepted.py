@@ -14,7 +14,7 @@ from stepwell.project import open_project
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from stepwell.diagnostics import Diagnostic
+    from stepwell.source.diagnostic import Diagnostic
 
     Project = Callable[[Mapping[str, "str | bytes"]], Path]
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from tests.ai_steps import Scripted, context, texts
 
-from stepwell.documents import freeze, thaw
-from stepwell.errors import StepwellError
 from stepwell.provider import Failure, ProviderError
+from stepwell.source.document import freeze, thaw
+from stepwell.source.errors import StepwellError
 from stepwell.workflows import Flow, Setting, StepFailed
 from stepwell_ai_steps import batch, claude, extract, files, gemini, loops, nested, robust, session, variables
 from stepwell_ai_steps.transform import transform

@@ -9,7 +9,7 @@ import pytest
 from tests.histories import OVERRIDE, SCORING, START, History
 
 from stepwell.compare.introduced import introduced
-from stepwell.diagnostics import Diagnostic, Severity, Span
+from stepwell.source.diagnostic import Diagnostic, Severity, Span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from stepwell.documents import Document, read_text, thaw
+from stepwell.source.document import Document, thaw
+from stepwell.source.read import read_text
 
 if TYPE_CHECKING:
     from tests.conftest import Project, RunStepwell

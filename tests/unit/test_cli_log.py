@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from tests.histories import OVERRIDE, ROW, SCORING, START, History
 
 from stepwell import cli
-from stepwell.naming import Naming
+from stepwell.source.spelling import Naming
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

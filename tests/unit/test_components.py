@@ -14,7 +14,7 @@ import stepwell
 from stepwell.component import Component
 from stepwell.references import check_references
 from stepwell.schema import contents
-from stepwell.sources.outlining import outline_of
+from stepwell.source.python.outline import outline_of
 
 if TYPE_CHECKING:
     from tests.conftest import Project, RunStepwell
@@ -340,7 +340,9 @@ def test_a_file_that_is_declared_outside_the_sources_is_read_again_too(project: 
 
 
 def test_checking_without_sources_reads_none(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stepwell.sources.outlining.outline_of", lambda _: pytest.fail("a file was parsed"))
+    monkeypatch.setattr(
+        "stepwell.source.python.outline.outline_of", lambda _: pytest.fail("a file was parsed")
+    )
     registry = stepwell.open(project(FILES))
     registry.reload()
     assert outline_of is not None

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stepwell.compare import compare, read_state
-from stepwell.naming import Naming
-from stepwell.trees import Folder
+from stepwell.source.spelling import Naming
+from stepwell.source.tree import Folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stepwell.diagnostics import Span
+    from stepwell.source.diagnostic import Span
 
 TODAY = date(2026, 11, 24)
 Files = dict[str, str]

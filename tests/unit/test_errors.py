@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import stepwell
-from stepwell.errors import ProjectError, StepwellError, UnknownStep, UnknownWorkspace
+from stepwell.source.errors import ProjectError, StepwellError, UnknownStep, UnknownWorkspace
 
 Project = Callable[[Mapping[str, "str | bytes"]], Path]
 FILES = {

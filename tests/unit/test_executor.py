@@ -17,7 +17,6 @@ from typing import Any
 import pytest
 
 import stepwell
-from stepwell.diagnostics import Severity
 from stepwell.execution import (
     AttemptEnded,
     AttemptStarted,
@@ -31,6 +30,7 @@ from stepwell.execution import (
     StepResult,
 )
 from stepwell.registry import Registry
+from stepwell.source.diagnostic import Severity
 
 Project = Callable[[Mapping[str, str | bytes]], Path]
 

@@ -17,12 +17,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepwell.atomic_write import write_atomically
 from stepwell.freeze import LegacyNaming, generate
 from stepwell.freeze.difference import unified
 from stepwell.freeze.rendering import as_comment, as_literal
 from stepwell.freeze.writing import drift
 from stepwell.model import HyperparameterDefinition, StepDefinition
+from stepwell.source.atomic_write import write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from stepwell.diagnostics import Diagnostic
-from stepwell.errors import RevisionError
-from stepwell.git import (
+from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.errors import RevisionError
+from stepwell.source.git import (
     base_revision,
     default_branch,
     merge_base,
@@ -19,7 +19,7 @@ from stepwell.git import (
     open_revision,
     parents_of,
 )
-from stepwell.trees import EntryKind, Folder, Target
+from stepwell.source.tree import EntryKind, Folder, Target
 
 CLEAN = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
 SETTINGS = {

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.histories import SCORING, START, History
 
-from stepwell.diagnostics import Diagnostic
-from stepwell.git import (
+from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.git import (
     Gone,
     Repository,
     gone_between,
@@ -22,7 +22,7 @@ from stepwell.git import (
     open_repository,
     touching,
 )
-from stepwell.trees import Entry, EntryKind, Target
+from stepwell.source.tree import Entry, EntryKind, Target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import stepwell
-from stepwell.documents import thaw
-from stepwell.errors import PipelineError, UnknownPipeline
 from stepwell.graph.words import Reading, read_step, written_step
 from stepwell.pipelines import Edge, OutputOf, Pipeline
+from stepwell.source.document import thaw
+from stepwell.source.errors import PipelineError, UnknownPipeline
 
 Project = Callable[[Mapping[str, "str | bytes"]], Path]
 

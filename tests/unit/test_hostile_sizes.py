@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 import stepwell
-from stepwell.diagnostics import Diagnostic
-from stepwell.documents import Document, read, read_text
 from stepwell.layout import lay_out
 from stepwell.project import open_project
 from stepwell.rules import ignores_in
+from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.document import Document
+from stepwell.source.read import read, read_text
 
 Project = Callable[[Mapping[str, "str | bytes"]], Path]
 STEP = "name: Scoring\ndescription: Score a batch.\n"

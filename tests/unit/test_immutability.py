@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 import stepwell
-from stepwell.diagnostics import Diagnostic
-from stepwell.documents import Document, read_text
 from stepwell.model import StepDefinition
 from stepwell.registry import Registry
+from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.document import Document
+from stepwell.source.read import read_text
 
 Project = Callable[[Mapping[str, "str | bytes"]], Path]
 FILES = {

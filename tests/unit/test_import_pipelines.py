@@ -10,7 +10,7 @@ import pytest
 
 import stepwell
 from stepwell import cli
-from stepwell.documents import thaw
+from stepwell.source.document import thaw
 
 Project = Callable[[Mapping[str, "str | bytes"]], Path]
 

@@ -18,9 +18,9 @@ from typing import Any
 
 import pytest
 
-from stepwell.errors import ComponentError, StepwellError, UnknownWorkspace
 from stepwell.isolated import World, Worlds
 from stepwell.isolated.finding import Finder
+from stepwell.source.errors import ComponentError, StepwellError, UnknownWorkspace
 
 Project = Callable[[Mapping[str, "str | bytes"]], Path]
 Open = Callable[[Mapping[str, "str | bytes"]], "Opened"]

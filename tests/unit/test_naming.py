@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepwell.naming import STYLES, Naming, closest, snake_case
+from stepwell.source.spelling import STYLES, Naming, closest, snake_case
 
 FACTS = Path(__file__).resolve().parents[2] / "registry.d" / "steps"
 

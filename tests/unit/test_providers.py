@@ -17,10 +17,16 @@ from typing import Any, TypeVar
 import pytest
 
 import stepwell
-from stepwell.diagnostics import Severity
-from stepwell.errors import NoProvider, StrategyFailed, UnknownProvider, UnknownStrategy, UnknownWorkspace
 from stepwell.provider import Failure, Message, ProviderError, Request, Response, Setup
 from stepwell.providers import ProviderRegistry
+from stepwell.source.diagnostic import Severity
+from stepwell.source.errors import (
+    NoProvider,
+    StrategyFailed,
+    UnknownProvider,
+    UnknownStrategy,
+    UnknownWorkspace,
+)
 from stepwell.testing.providers import Faulty
 
 T = TypeVar("T")

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from stepwell.diagnostics import Diagnostic
-from stepwell.documents import thaw
-from stepwell.python_tables import PythonTables, Row, read_tables
+from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.document import thaw
+from stepwell.source.python import PythonTables, Row, read_tables
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -12,7 +12,7 @@ import pytest
 
 import stepwell
 from stepwell.references import check_references, source_folders
-from stepwell.sources import index_sources
+from stepwell.source.python import index_sources
 
 if TYPE_CHECKING:
     from tests.conftest import Project, Ran, RunStepwell
@@ -453,7 +453,7 @@ def test_a_plain_check_imports_nothing_of_it(project: Project, run_stepwell: Run
     ran = run_stepwell("check", "-q", cwd=root, env={"PYTHONPROFILEIMPORTTIME": "1"})
     imported = {line.rpartition("|")[2].strip() for line in ran.stderr.splitlines()}
     assert "stepwell.rules" in imported
-    assert not {one for one in imported if one.startswith(("stepwell.sources", "stepwell.references"))}
+    assert not {one for one in imported if one.startswith(("stepwell.source.python", "stepwell.references"))}
 
 
 @pytest.mark.parametrize(

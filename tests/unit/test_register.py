@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 import stepwell
-from stepwell.diagnostics import Diagnostic, Severity
-from stepwell.errors import RegistrationError, UnknownWorkspace
 from stepwell.model import StepDefinition
 from stepwell.registry import Registry
+from stepwell.source.diagnostic import Diagnostic, Severity
+from stepwell.source.errors import RegistrationError, UnknownWorkspace
 
 Project = Callable[[Mapping[str, str | bytes]], Path]
 

@@ -32,11 +32,11 @@ from stepwell.compare.comparison import (
     ViewComparison,
     What,
 )
-from stepwell.diagnostics import Diagnostic, Severity, Span
 from stepwell.layers import Layer, Origin
 from stepwell.model import Deprecation
 from stepwell.render.comparison import COMPARISON_RENDERERS
 from stepwell.render.comparison.markdown import LIMIT, MARKER
+from stepwell.source.diagnostic import Diagnostic, Severity, Span
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "comparison"

@@ -16,7 +16,7 @@ from stepwell.graph import link
 from stepwell.pipeline_checking import findings_in
 from stepwell.references import check_references, source_folders
 from stepwell.rules import FIXED_PAGES, RULES, page_of
-from stepwell.sources import index_sources
+from stepwell.source.python import index_sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.running import MAKE, SUMS, TOTAL, output, plan, run, single, states
 
-from stepwell.errors import PipelineError
 from stepwell.pipelines.runs import Choice, Limits, Record, State
 from stepwell.pipelines.runs.comparing import compare_runs
 from stepwell.pipelines.runs.record import RunBusy, UnknownRun
+from stepwell.source.errors import PipelineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from stepwell.documents.scalars import Scalar, number_fits, resolve
+from stepwell.source.scalars import Scalar, number_fits, resolve
 
 TEXT = (
     "yes¦no¦on¦off¦y¦n¦Yes¦NO¦nUll¦tRUE¦None¦nil¦NaN¦nan¦inf¦.infinity¦12:30:00¦190:20:30¦2027-06-30¦"

@@ -20,11 +20,11 @@ from tests.model_servers import Asked, Writer, model_server, send
 
 import stepwell
 from stepwell import cli
-from stepwell.diagnostics import Diagnostic, Severity, Span
 from stepwell.provider import Message, ProviderError, Request
 from stepwell.providers import ProviderRegistry
 from stepwell.providers.references import Secrets
-from stepwell.secrecy import covered, covered_span, literal_secrets, without_secrets
+from stepwell.source.diagnostic import Diagnostic, Severity, Span
+from stepwell.source.redaction import covered, covered_span, literal_secrets, without_secrets
 
 if TYPE_CHECKING:
     from tests.conftest import Project

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stepwell.sources import Lineage, SourceIndex, SourceView, index_sources, module_defines, place_of
-from stepwell.sources.outline import Failure, Outline
-from stepwell.sources.outlining import outline_of
-from stepwell.sources.storing import _SAME_TICK
+from stepwell.source.python import Lineage, SourceIndex, SourceView, index_sources, module_defines, place_of
+from stepwell.source.python.cache import _SAME_TICK
+from stepwell.source.python.outline import Failure, Outline, outline_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -205,9 +204,9 @@ def test_a_store_spares_the_parse_and_says_the_same(tmp_path: Path) -> None:
 def test_a_store_serves_another_process(tmp_path: Path) -> None:
     root, cache = write(tmp_path / "p", FILES), tmp_path / "c"
     code = (
-        "import sys; from stepwell.sources import index_sources\n"
+        "import sys; from stepwell.source.python import index_sources\n"
         "parsed = index_sources(sys.argv[1], ('src',), sys.argv[2]).parsed\n"
-        "print(parsed, 'stepwell.sources.outlining' in sys.modules)"
+        "print(parsed, 'stepwell.source.python.outline' in sys.modules)"
     )
     ran = [
         subprocess.run(
@@ -552,7 +551,7 @@ def test_a_folder_that_cannot_be_listed_is_told_and_hides_no_other(
             raise PermissionError(13, "Permission denied")
         return scan(path)
 
-    monkeypatch.setattr("stepwell.sources.listing.os.scandir", refusing)
+    monkeypatch.setattr("stepwell.source.python.index.os.scandir", refusing)
     made = index_sources(root, ["src"])
     assert list(made.files) == ["src/a", "src/b/two.py"]
     assert made.files["src/a"].failure is not None

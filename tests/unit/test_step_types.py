@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 import stepwell
-from stepwell.diagnostics import Diagnostic
-from stepwell.errors import ComponentError, RegistrationError
 from stepwell.execution import Executor
 from stepwell.plugins import find_plugins
 from stepwell.project import open_project
 from stepwell.references import check_references, source_folders
 from stepwell.registry import Registry
-from stepwell.sources import index_sources
+from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.errors import ComponentError, RegistrationError
+from stepwell.source.python import index_sources
 from stepwell.step_type import INTERFACE, StepType, Validating, faults_of
 from stepwell.testing import check_step_type
 

@@ -7,8 +7,9 @@ import time
 
 import pytest
 
-from stepwell.documents import read_text, toml
-from stepwell.documents.document import Document, Unreadable, span_of
+from stepwell.source import toml
+from stepwell.source.document import Document, Unreadable, span_of
+from stepwell.source.read import read_text
 
 STEP = """\
 # A step of bob's.

@@ -12,7 +12,7 @@ from tests.ai_steps import EXAMPLES, PLUGIN, registry_of
 
 from stepwell import cli
 from stepwell.cli import opening
-from stepwell.diagnostics import Diagnostic
+from stepwell.source.diagnostic import Diagnostic
 from stepwell.workflows.checking import check_workflow
 
 if TYPE_CHECKING:

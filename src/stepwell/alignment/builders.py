@@ -9,11 +9,11 @@ from stepwell.alignment.attributes import defined_in, is_always_there
 from stepwell.alignment.classes import Family, class_at, family_of
 from stepwell.alignment.reading import Parsed, Reader, every_node
 from stepwell.component import CodePlace
-from stepwell.diagnostics import Span
 from stepwell.project import References
 from stepwell.rules.alignment_scope import BuilderFacts, Stray
 from stepwell.rules.builder_base import stray_of
-from stepwell.sources import Lineage, SourceView, matches
+from stepwell.source.diagnostic import Span
+from stepwell.source.python import Lineage, SourceView, matches
 
 __all__ = ["builder_facts"]
 

@@ -11,14 +11,14 @@ from stepwell.alignment.wiring import sources_of
 from stepwell.checking import hide
 from stepwell.component import ComponentState
 from stepwell.components import own_folder
-from stepwell.diagnostics import Diagnostic, Severity, in_order
 from stepwell.layers import Layer
 from stepwell.model import StepDefinition
 from stepwell.project import Project
 from stepwell.rules import ALIGNMENT_RULES, Ignore
 from stepwell.rules.alignment_scope import AlignmentScope, MissingScript, ScriptFacts
 from stepwell.snapshot import Snapshot
-from stepwell.sources import SourceFile, SourceIndex, SourceView
+from stepwell.source.diagnostic import Diagnostic, Severity, in_order
+from stepwell.source.python import SourceFile, SourceIndex, SourceView
 from stepwell.view import View
 
 __all__ = ["LEVELS", "Aligned", "align", "every_finding", "steps_to_align"]

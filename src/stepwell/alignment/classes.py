@@ -10,7 +10,7 @@ from stepwell.alignment.inheriting import Outside, bases_of
 from stepwell.alignment.reading import Parsed, Reader
 from stepwell.component import CodePlace
 from stepwell.layers import Layer
-from stepwell.sources import SourceView
+from stepwell.source.python import SourceView
 
 __all__ = ["Class", "Family", "class_at", "family_of"]
 

@@ -11,7 +11,7 @@ from stepwell.alignment.attributes import statements_of
 from stepwell.alignment.classes import class_at, family_of
 from stepwell.alignment.reading import Reader
 from stepwell.component import CodePlace
-from stepwell.sources import SourceView
+from stepwell.source.python import SourceView
 
 __all__ = ["defaults_of"]
 

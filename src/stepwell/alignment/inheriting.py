@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterator
 from typing import Final, NamedTuple, final
 
-from stepwell.sources import Defined, SourceFile, SourceView
-from stepwell.sources.outlining import dotted
+from stepwell.source.python import Defined, SourceFile, SourceView
+from stepwell.source.python.outline import dotted
 
 __all__ = ["Outside", "bases_of"]
 

@@ -6,11 +6,10 @@ import ast
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, final
 
-from stepwell.diagnostics import Span
-from stepwell.documents import span_of
-from stepwell.sources.listing import read_source
-from stepwell.sources.outline import Failure
-from stepwell.sources.outlining import parse, warnings_kept_in
+from stepwell.source.diagnostic import Span
+from stepwell.source.document import span_of
+from stepwell.source.python.index import read_source
+from stepwell.source.python.outline import Failure, parse, warnings_kept_in
 
 __all__ = ["Nodes", "Parsed", "Reader", "every_node"]
 

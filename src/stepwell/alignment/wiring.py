@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from stepwell.model import StepDefinition
-from stepwell.naming import closest
 from stepwell.project import Settings
 from stepwell.rules.alignment_scope import SourceStep
+from stepwell.source.spelling import closest
 from stepwell.view import View
 
 __all__ = ["sources_of", "step_named"]

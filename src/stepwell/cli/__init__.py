@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import click
 
-from stepwell.errors import StepwellError
+from stepwell.source.errors import StepwellError
 from stepwell.version import __version__
 
 __all__ = ["run"]
@@ -83,7 +83,7 @@ class _Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name not in COMMANDS and not name.startswith("-"):
-            from stepwell.naming import closest
+            from stepwell.source.spelling import closest
 
             near = closest(name, COMMANDS)
             hint = f"did you mean `{near[0]}`?" if near else "`stepwell --help` lists them"

@@ -24,9 +24,9 @@ from stepwell.cli.opening import (
     workspace_option,
 )
 from stepwell.cli.sources import with_progress
-from stepwell.diagnostics import Diagnostic, Severity, Span
 from stepwell.registry import Registry
 from stepwell.render import RENDERERS, Report
+from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.version import __version__
 
 __all__ = ["check_alignment"]
@@ -96,7 +96,7 @@ def command(
         if not (asked.quiet and form == "text" and not found):
             sys.stdout.write(text)
     else:
-        from stepwell.atomic_write import write_atomically
+        from stepwell.source.atomic_write import write_atomically
 
         write_atomically(Path(output), text)
         if not asked.quiet:

@@ -18,10 +18,10 @@ from stepwell.cli.opening import (
     view_of,
     workspace_option,
 )
-from stepwell.diagnostics import Diagnostic, Severity, in_order
 from stepwell.registry import Registry
 from stepwell.render import RENDERERS, Report, RulePage
 from stepwell.rules import FIXED_PAGES, RULES, page_of, severity_of
+from stepwell.source.diagnostic import Diagnostic, Severity, in_order
 from stepwell.version import __version__
 
 _EXAMPLE = """\b

@@ -20,8 +20,8 @@ from stepwell.cli.opening import (
 )
 from stepwell.cli.sources import with_progress
 from stepwell.component import COMPONENT_KINDS, CodePlace, Component, ComponentState
-from stepwell.diagnostics import Span
-from stepwell.escape_control import columns, visible
+from stepwell.source.diagnostic import Span
+from stepwell.source.escape_control import columns, visible
 from stepwell.view import View
 
 __all__ = ["component_lines", "plain_component"]

@@ -21,8 +21,8 @@ from stepwell.cli.reading import read_both
 from stepwell.cli.states import Here
 from stepwell.compare import Comparison, State, compare
 from stepwell.compare.comparison import Level
-from stepwell.naming import closest
 from stepwell.render.comparison import COMPARISON_RENDERERS
+from stepwell.source.spelling import closest
 
 _EXAMPLE = """\b
 Examples:

@@ -21,10 +21,10 @@ from stepwell.cli.opening import (
 )
 from stepwell.cli.sources import with_progress
 from stepwell.component import Component
-from stepwell.documents import thaw
-from stepwell.escape_control import columns, visible
 from stepwell.explaining import Explanation
 from stepwell.layers import Origin
+from stepwell.source.document import thaw
+from stepwell.source.escape_control import columns, visible
 from stepwell.view import View
 
 __all__ = ["explained_lines", "plain_origin"]

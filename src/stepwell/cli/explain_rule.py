@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from stepwell.naming import closest
 from stepwell.rules import FIXED_PAGES, RULES, page_of, severity_of
+from stepwell.source.spelling import closest
 
 _EXAMPLE = """\b
 Examples:

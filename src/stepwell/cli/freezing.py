@@ -10,11 +10,11 @@ from types import MappingProxyType
 import click
 
 from stepwell.cli.opening import configuration_of
-from stepwell.diagnostics import Diagnostic, Severity
 from stepwell.freeze import generate
 from stepwell.freeze.tables import LegacyNaming
 from stepwell.project import RESERVED_ID, FreezeTarget, Project
 from stepwell.registry import Registry
+from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.version import __version__
 
 __all__ = ["errors_of", "failed", "refuse_to_harm", "tell_errors", "texts_of", "write"]
@@ -101,7 +101,7 @@ def write(project: Project, path: str, text: str) -> bool:
     Raises:
         ClickException: when it cannot be written.
     """
-    from stepwell.atomic_write import write_atomically
+    from stepwell.source.atomic_write import write_atomically
 
     try:
         return write_atomically(Path(project.root, path), text)

@@ -43,7 +43,7 @@ class CommandGroup(click.Group):
         """The command that is asked for; a name that is none is refused with the nearest one."""
         name = args[0]
         if name not in self._modules and not name.startswith("-"):
-            from stepwell.naming import closest
+            from stepwell.source.spelling import closest
 
             near = closest(name, self._modules)
             hint = f"did you mean `{near[0]}`?" if near else f"`stepwell {self.name} --help` lists them"

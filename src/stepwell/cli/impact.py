@@ -18,9 +18,9 @@ from stepwell.cli.opening import (
     workspace_option,
 )
 from stepwell.cli.sources import with_progress
-from stepwell.escape_control import columns, visible
 from stepwell.impact import Impact, Place, impact_of
 from stepwell.model import StepDefinition
+from stepwell.source.escape_control import columns, visible
 from stepwell.view import View
 
 _EXAMPLE = """\b

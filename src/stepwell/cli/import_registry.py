@@ -12,10 +12,6 @@ from typing import Any
 import click
 
 from stepwell.cli.opening import Asked, color_wanted, format_option, project_options
-from stepwell.diagnostics import Severity
-from stepwell.errors import ProjectError
-from stepwell.escape_control import visible, well_formed
-from stepwell.excerpt import block
 from stepwell.importing import (
     Busy,
     Import,
@@ -31,6 +27,10 @@ from stepwell.importing import (
 from stepwell.plugins import find_plugins
 from stepwell.project import find_project
 from stepwell.render.jsonform import finding
+from stepwell.source.diagnostic import Severity
+from stepwell.source.errors import ProjectError
+from stepwell.source.escape_control import visible, well_formed
+from stepwell.source.excerpt import block
 
 _EXAMPLE = """\b
 Examples:

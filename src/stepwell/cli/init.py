@@ -11,9 +11,9 @@ from typing import Final
 import click
 
 from stepwell.cli.opening import configuration_of
-from stepwell.errors import ProjectError
 from stepwell.project import CONFIG_NAME, open_project
 from stepwell.schema import schema_text
+from stepwell.source.errors import ProjectError
 
 _EXAMPLE = """\b
 Examples:
@@ -60,7 +60,7 @@ def command(folder: str) -> int:
     for path in files:
         if os.path.lexists(os.path.join(folder, path)):
             raise click.UsageError(f"{_shown(folder, path)} exists already, and nothing was written")
-    from stepwell.atomic_write import write_atomically
+    from stepwell.source.atomic_write import write_atomically
 
     for path, text in files.items():
         try:

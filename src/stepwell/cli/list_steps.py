@@ -16,8 +16,8 @@ from stepwell.cli.opening import (
     terminal_columns,
     workspace_option,
 )
-from stepwell.escape_control import columns, visible
 from stepwell.model import StepDefinition
+from stepwell.source.escape_control import columns, visible
 from stepwell.view import View
 
 _EXAMPLE = """\b
@@ -42,7 +42,7 @@ def command(workspace: str | None, form: str, asked: Asked) -> int:
         json.dump(listing, sys.stdout, indent=2)
         sys.stdout.write("\n")
     else:
-        from stepwell.documents.writing import to_yaml
+        from stepwell.source.yaml_writer import to_yaml
 
         sys.stdout.write(to_yaml(listing, ascii_only=not shows_unicode()))
     return 0

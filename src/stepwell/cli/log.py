@@ -22,14 +22,14 @@ from stepwell.cli.opening import (
 from stepwell.cli.sources import with_progress
 from stepwell.cli.states import Here
 from stepwell.compare.tracing import Trace, trace
-from stepwell.errors import RevisionError
-from stepwell.escape_control import visible
-from stepwell.git import literal, touching
 from stepwell.layers import Layer
 from stepwell.model import WORKSPACE_ID
-from stepwell.naming import closest
 from stepwell.project import Project, open_project
 from stepwell.render.tracing import to_lines, to_record
+from stepwell.source.errors import RevisionError
+from stepwell.source.escape_control import visible
+from stepwell.source.git import literal, touching
+from stepwell.source.spelling import closest
 from stepwell.view import View
 
 _EXAMPLE = """\b

@@ -18,10 +18,10 @@ from stepwell.cli.opening import (
     workspace_option,
 )
 from stepwell.cli.workspace.sharing import tell
-from stepwell.diagnostics import Severity
-from stepwell.errors import ProjectError
-from stepwell.escape_control import visible
 from stepwell.plugins import find_plugins
+from stepwell.source.diagnostic import Severity
+from stepwell.source.errors import ProjectError
+from stepwell.source.escape_control import visible
 
 _EXAMPLE = """\b
 Examples:
@@ -73,7 +73,7 @@ def command(step: str, like: str | None, workspace: str | None, said: tuple[str,
     if not planned.is_sound:
         sys.stdout.write(f"{visible(new.path)} is not written\n")
         return 1
-    from stepwell.atomic_write import write_atomically
+    from stepwell.source.atomic_write import write_atomically
 
     try:
         write_atomically(Path(project.root, new.path), new.text)

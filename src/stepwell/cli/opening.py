@@ -21,13 +21,13 @@ from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from stepwell.context import WORKSPACE_VARIABLES
-from stepwell.diagnostics import Severity
-from stepwell.errors import ProjectError, StepwellError, UnknownStep, UnknownWorkspace
 from stepwell.model import StepDefinition
 from stepwell.plugins import find_plugins
 from stepwell.project import CONFIG_NAME, Project, find_project, open_project
 from stepwell.registry import Registry
 from stepwell.rules import PIPELINE_RULES
+from stepwell.source.diagnostic import Severity
+from stepwell.source.errors import ProjectError, StepwellError, UnknownStep, UnknownWorkspace
 from stepwell.view import View
 
 __all__ = [

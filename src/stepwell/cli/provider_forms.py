@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from stepwell.cli.explain import plain_origin
-from stepwell.documents import thaw
-from stepwell.errors import StepwellError
-from stepwell.escape_control import columns, visible
 from stepwell.explaining import Explanation
 from stepwell.layers import given_by
 from stepwell.merge import origins
 from stepwell.model import Cost, ProviderDefinition
 from stepwell.schema import defaults, fields
+from stepwell.source.document import thaw
+from stepwell.source.errors import StepwellError
+from stepwell.source.escape_control import columns, visible
 from stepwell.view import View
 
 if TYPE_CHECKING:

@@ -25,8 +25,8 @@ from stepwell.cli.opening import (
     workspace_option,
 )
 from stepwell.cli.provider_forms import Faults, explained, health_lines, plain, state_of, table
-from stepwell.errors import StepwellError, UnknownProvider
 from stepwell.model import ProviderDefinition
+from stepwell.source.errors import StepwellError, UnknownProvider
 from stepwell.view import View
 
 if TYPE_CHECKING:

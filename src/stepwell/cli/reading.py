@@ -9,7 +9,7 @@ from stepwell.cli.sources import with_progress
 from stepwell.cli.states import Place
 from stepwell.compare import State, read_state
 from stepwell.plugins import find_plugins
-from stepwell.trees import Folder
+from stepwell.source.tree import Folder
 
 __all__ = ["read_both", "read_one"]
 

@@ -19,13 +19,13 @@ from stepwell.cli.opening import (
     project_options,
     workspace_option,
 )
-from stepwell.diagnostics import Severity
-from stepwell.errors import AmbiguousStep, UnknownStep
-from stepwell.escape_control import columns, visible
-from stepwell.excerpt import block
-from stepwell.naming import closest
 from stepwell.registry import Registry
 from stepwell.resolution import MODES, Mode, Resolution
+from stepwell.source.diagnostic import Severity
+from stepwell.source.errors import AmbiguousStep, UnknownStep
+from stepwell.source.escape_control import columns, visible
+from stepwell.source.excerpt import block
+from stepwell.source.spelling import closest
 
 _EXAMPLE = """\b
 Examples:

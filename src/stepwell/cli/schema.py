@@ -6,8 +6,8 @@ import sys
 
 import click
 
-from stepwell.naming import closest
 from stepwell.schema import schema_names, schema_text
+from stepwell.source.spelling import closest
 
 _EXAMPLE = """\b
 Examples:

@@ -20,10 +20,10 @@ from stepwell.cli.opening import (
     workspace_option,
 )
 from stepwell.cli.sources import with_progress
-from stepwell.documents import thaw
-from stepwell.errors import ProjectError, UnknownStep, UnknownWorkspace
 from stepwell.model import StepDefinition
 from stepwell.schema import fields
+from stepwell.source.document import thaw
+from stepwell.source.errors import ProjectError, UnknownStep, UnknownWorkspace
 
 _EXAMPLE = """\b
 Examples:
@@ -54,7 +54,7 @@ def command(step: str, workspace: str | None, revision: str | None, form: str, a
         json.dump(record, sys.stdout, indent=2)
         sys.stdout.write("\n")
     else:
-        from stepwell.documents.writing import to_yaml
+        from stepwell.source.yaml_writer import to_yaml
 
         sys.stdout.write(to_yaml(record, ascii_only=not shows_unicode()))
     return 0
@@ -70,7 +70,7 @@ def _at(asked: Asked, workspace: str | None, revision: str, name: str) -> StepDe
     """
     from stepwell.cli.states import Here
     from stepwell.compare import read_state
-    from stepwell.git import open_revision
+    from stepwell.source.git import open_revision
 
     here = Here(asked)
     tree = open_revision(here.repository, revision)

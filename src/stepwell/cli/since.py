@@ -11,10 +11,10 @@ from stepwell.cli.opening import Asked
 from stepwell.cli.sources import with_progress
 from stepwell.compare.earlier import findings_at
 from stepwell.compare.introduced import Introduced, introduced, renames
-from stepwell.diagnostics import Diagnostic
-from stepwell.git import gone_from, merge_base, open_repository, open_revision
 from stepwell.plugins import find_plugins
 from stepwell.registry import Registry
+from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.git import gone_from, merge_base, open_repository, open_revision
 
 __all__ = ["left_out", "part_by_age"]
 

@@ -76,7 +76,7 @@ def _refuse_to_harm(output: str, *, force: bool) -> None:
 
 
 def _write(output: str, text: str) -> bool:
-    from stepwell.atomic_write import write_atomically
+    from stepwell.source.atomic_write import write_atomically
 
     try:
         return write_atomically(Path(output), text)

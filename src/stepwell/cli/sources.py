@@ -10,8 +10,8 @@ from typing import TypeVar
 import click
 
 from stepwell.cli.opening import Asked
-from stepwell.diagnostics import Diagnostic
 from stepwell.registry import Registry
+from stepwell.source.diagnostic import Diagnostic
 
 __all__ = ["check_sources", "with_progress"]
 

@@ -13,9 +13,10 @@ import click
 
 from stepwell.cli.opening import Asked
 from stepwell.compare.accepted import day_of
-from stepwell.diagnostics import Diagnostic
-from stepwell.errors import ProjectError, RevisionError
-from stepwell.git import (
+from stepwell.project import find_project
+from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.errors import ProjectError, RevisionError
+from stepwell.source.git import (
     Repository,
     base_revision,
     default_branch,
@@ -24,8 +25,7 @@ from stepwell.git import (
     open_repository,
     open_revision,
 )
-from stepwell.project import find_project
-from stepwell.trees import EntryKind, Folder, Tree
+from stepwell.source.tree import EntryKind, Folder, Tree
 
 __all__ = ["Here", "Place"]
 
@@ -273,7 +273,7 @@ def _content(full: str) -> bytes:
 
 def _refuse_without_table(word: str, tree: Tree, path: str) -> None:
     """Refuse a file that is no Python module of an old registry."""
-    from stepwell.python_tables import TABLES, read_tables  # few words name a file of one
+    from stepwell.source.python import TABLES, read_tables  # few words name a file of one
 
     content = tree.read(path)
     read = content if isinstance(content, Diagnostic) else read_tables(path, content)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from importlib.metadata import version
 
-from stepwell.documents import events
+from stepwell.source import yaml
 
 __all__ = ["details"]
 
@@ -15,7 +15,7 @@ _PACKAGES = ("pyyaml", "jsonschema", "jsonschema-rs", "tomli")
 
 def details() -> str:
     """Lines that say what reads and checks on this machine."""
-    libyaml = events.libyaml_version()
+    libyaml = yaml.libyaml_version()
     reader = f"libyaml {libyaml}" if libyaml else _WITHOUT_LIBYAML
     lines = [f"YAML reader: {reader}", f"Python {platform.python_version()}"]
     lines += [f"{package} {version(package)}" for package in _PACKAGES]

@@ -25,12 +25,12 @@ from stepwell.cli.opening import (
     view_of,
     workspace_option,
 )
-from stepwell.diagnostics import Diagnostic, Severity
-from stepwell.excerpt import block
 from stepwell.project import RESERVED_ID, FreezeTarget, Settings
 from stepwell.registry import Registry
 from stepwell.render.jsonform import finding
 from stepwell.render.reloads import VERSION, as_data, duration, in_words
+from stepwell.source.diagnostic import Diagnostic, Severity
+from stepwell.source.excerpt import block
 from stepwell.store import Event
 
 _EXAMPLE = """\b

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from stepwell import refusals, schema
 from stepwell.compare.comparison import Acceptance, Effect, Level
-from stepwell.diagnostics import Diagnostic, Related, Severity, Span, in_order
-from stepwell.documents import Document
-from stepwell.naming import closest
 from stepwell.project import Project
-from stepwell.trees import EntryKind, Tree, read_document
+from stepwell.source.diagnostic import Diagnostic, Related, Severity, Span, in_order
+from stepwell.source.document import Document
+from stepwell.source.spelling import closest
+from stepwell.source.tree import EntryKind, Tree, read_document
 
 __all__ = ["ACCEPTED_NAMES", "accept", "day_of"]
 

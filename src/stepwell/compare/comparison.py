@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, final
 
-from stepwell.diagnostics import Diagnostic, Span
 from stepwell.layers import Origin
+from stepwell.source.diagnostic import Diagnostic, Span
 
 __all__ = [
     "Acceptance",

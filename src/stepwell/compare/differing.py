@@ -16,13 +16,13 @@ from stepwell.compare.comparison import (
     ViewComparison,
     What,
 )
-from stepwell.diagnostics import Span
 from stepwell.layered_table import LayeredTable
 from stepwell.layers import Layer, Origin
 from stepwell.merge import origins
 from stepwell.model import KIND_OF_NOUN, KINDS, Definition, StepDefinition, kind_of
 from stepwell.schema import defaults
 from stepwell.snapshot import Snapshot
+from stepwell.source.diagnostic import Span
 from stepwell.view import View
 
 __all__ = ["field_changes", "place_of_name", "stated_fields", "views_that_differ"]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import date
 
-from stepwell.diagnostics import Diagnostic, Severity, in_order
-from stepwell.git import Revision
 from stepwell.load import FindPlugins, Progress, load
 from stepwell.project import read_project
 from stepwell.references import check_references, source_folders
-from stepwell.sources import Failure, SourceFile, SourceIndex
-from stepwell.sources.listing import LEFT_OUT
+from stepwell.source.diagnostic import Diagnostic, Severity, in_order
+from stepwell.source.git import Revision
+from stepwell.source.python import Failure, SourceFile, SourceIndex
+from stepwell.source.python.index import LEFT_OUT
 
 __all__ = ["findings_at"]
 
@@ -54,7 +54,7 @@ def findings_at(
 
 def _sources(revision: Revision, folders: Iterable[str]) -> Iterator[tuple[str, SourceFile]]:
     """The outlines of a commit's Python files; links and submodules are passed over."""
-    from stepwell.sources.outlining import outline_of, warnings_kept_in
+    from stepwell.source.python.outline import outline_of, warnings_kept_in
 
     starts = tuple(f"{folder}/" if folder else "" for folder in folders)
     paths = [path for path in revision.files() if path.endswith(".py") and path.startswith(starts)]

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple, final
 
-from stepwell.diagnostics import Diagnostic
-from stepwell.git import Gone, Revision
-from stepwell.trees import Tree
+from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.git import Gone, Revision
+from stepwell.source.tree import Tree
 
 __all__ = ["Introduced", "introduced", "renames"]
 

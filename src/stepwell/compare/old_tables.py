@@ -10,17 +10,17 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from stepwell.checking import CheckedFile, check_document
-from stepwell.diagnostics import Diagnostic
-from stepwell.documents import Document
-from stepwell.errors import ProjectError
 from stepwell.layers import Layer, Listed
 from stepwell.layout import Layout
 from stepwell.load import Guests, Loaded, assemble, lay_core, lay_overlay
-from stepwell.patching import patch_between
 from stepwell.project import FreezeTarget, Project, Settings
-from stepwell.python_tables import HYPERPARAMETERS, PythonTables, Row, read_tables
 from stepwell.rules import RULES
-from stepwell.trees import EntryKind, Tree
+from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.document import Document
+from stepwell.source.errors import ProjectError
+from stepwell.source.merge_patch import patch_between
+from stepwell.source.python import HYPERPARAMETERS, PythonTables, Row, read_tables
+from stepwell.source.tree import EntryKind, Tree
 
 __all__ = ["find_tables", "load_tables"]
 

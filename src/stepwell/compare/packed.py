@@ -17,11 +17,11 @@ from stepwell import schema
 from stepwell.compare.accepted import ACCEPTED_NAMES
 from stepwell.compare.resolved import resolved_views
 from stepwell.compare.states import State
-from stepwell.diagnostics import Diagnostic, Severity, Span
-from stepwell.errors import ProjectError
 from stepwell.model import KIND_OF_NOUN
 from stepwell.project import CONFIG_NAME
-from stepwell.trees import Entry, EntryKind, Target, Tree
+from stepwell.source.diagnostic import Diagnostic, Severity, Span
+from stepwell.source.errors import ProjectError
+from stepwell.source.tree import Entry, EntryKind, Target, Tree
 from stepwell.version import __version__
 
 __all__ = ["MAX_SNAPSHOT_BYTES", "SCHEMA_ID", "VERSION", "Packed", "PackedState", "pack", "unpack"]
@@ -209,7 +209,7 @@ def _unless_secret(state: State, path: str, content: bytes | Diagnostic) -> byte
         return content
     if checked.source is not None:
         return content
-    from stepwell.secrecy import covered_span  # its patterns take a moment to prepare
+    from stepwell.source.redaction import covered_span  # its patterns take a moment to prepare
 
     text = content.decode("utf-8", "replace")
     written = any(one.id == "literal-secret" for one in checked.diagnostics)

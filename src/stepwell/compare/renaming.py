@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from stepwell.git import Gone
 from stepwell.model import StepDefinition
-from stepwell.naming import Naming
+from stepwell.source.git import Gone
+from stepwell.source.spelling import Naming
 
 __all__ = ["predecessor", "stem_of", "stems_of"]
 

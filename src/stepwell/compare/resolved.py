@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from stepwell.documents import thaw
 from stepwell.layers import Origin
 from stepwell.merge import origins
 from stepwell.model import KINDS, Definition
 from stepwell.schema import defaults, fields
 from stepwell.snapshot import Snapshot
+from stepwell.source.document import thaw
 from stepwell.view import View
 
 __all__ = ["resolved_views"]

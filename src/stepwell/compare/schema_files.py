@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from stepwell.diagnostics import Diagnostic
-from stepwell.trees import EntryKind, Tree
+from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.tree import EntryKind, Tree
 
 __all__ = ["schemas_in"]
 

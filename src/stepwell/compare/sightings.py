@@ -8,9 +8,9 @@ from types import MappingProxyType
 from typing import final
 
 from stepwell.compare.sighting import Narrowed, Sighting, Sought, look
-from stepwell.diagnostics import Diagnostic, Severity, Span
-from stepwell.git import Repository, open_part
 from stepwell.project import Project
+from stepwell.source.diagnostic import Diagnostic, Severity, Span
+from stepwell.source.git import Repository, open_part
 
 __all__ = ["Sightings"]
 

@@ -9,13 +9,13 @@ from typing import Any, Final, Protocol, final, runtime_checkable
 
 from stepwell.checking import CheckedFile
 from stepwell.compare.schema_files import schemas_in
-from stepwell.diagnostics import Diagnostic, Severity
-from stepwell.errors import ProjectError
 from stepwell.layers import Listed
 from stepwell.load import FindPlugins, Known, Loaded, Progress, load
 from stepwell.project import CONFIG_NAME, Project, Settings, read_project
 from stepwell.reloading import load_changed, load_like
-from stepwell.trees import Tree
+from stepwell.source.diagnostic import Diagnostic, Severity
+from stepwell.source.errors import ProjectError
+from stepwell.source.tree import Tree
 
 __all__ = ["State", "read_state"]
 

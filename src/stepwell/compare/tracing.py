@@ -12,9 +12,11 @@ from stepwell.compare.differing import field_changes, place_of_name, stated_fiel
 from stepwell.compare.renaming import predecessor, stem_of, stems_of
 from stepwell.compare.sighting import Sighting, Sought
 from stepwell.compare.sightings import Sightings
-from stepwell.diagnostics import Diagnostic
-from stepwell.errors import RevisionError
-from stepwell.git import (
+from stepwell.model import StepDefinition
+from stepwell.project import CONFIG_NAME, Project
+from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.errors import RevisionError
+from stepwell.source.git import (
     Commit,
     Repository,
     gone_between,
@@ -26,9 +28,7 @@ from stepwell.git import (
     parents_of,
     touching,
 )
-from stepwell.model import StepDefinition
-from stepwell.project import CONFIG_NAME, Project
-from stepwell.trees import Tree
+from stepwell.source.tree import Tree
 
 __all__ = ["Trace", "Traced", "trace"]
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from stepwell.components.installed import Installed
     from stepwell.components.lookup import ByName, Tier
     from stepwell.isolated import Worlds
-    from stepwell.sources import SourceFile, SourceIndex
+    from stepwell.source.python import SourceFile, SourceIndex
 
 __all__ = ["SourceCode"]
 
@@ -78,7 +78,7 @@ class SourceCode:
         """
         with self._reading:
             if self._index is None:
-                from stepwell.sources import index_sources
+                from stepwell.source.python import index_sources
 
                 folders = source_folders(self._project, self._workspaces)
                 self._index = index_sources(self._project.root, folders, self._cache, progress)
@@ -283,7 +283,7 @@ def _said(project: Project) -> tuple[object, ...]:
 
 
 def _renewed(index: SourceIndex, hints: tuple[str, ...] | None, folders: tuple[str, ...]) -> SourceIndex:
-    from stepwell.sources import SourceIndex, index_sources
+    from stepwell.source.python import SourceIndex, index_sources
 
     fresh = index.refresh(index.folders if hints is None else hints)
     if folders == index.folders:

@@ -11,10 +11,10 @@ from stepwell.component import CodePlace
 from stepwell.components.files import in_project, place_of_name, top_names
 from stepwell.components.installed import Installed
 from stepwell.layers import Layer, Source
-from stepwell.naming import closest
 from stepwell.plugins import package_of
 from stepwell.project import Project
-from stepwell.sources import SourceFile
+from stepwell.source.python import SourceFile
+from stepwell.source.spelling import closest
 
 __all__ = ["Declared", "Declaring", "declarations", "place_named"]
 

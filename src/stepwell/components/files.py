@@ -6,10 +6,9 @@ import ast
 import os
 from collections.abc import Iterator
 
-from stepwell.sources import SourceFile
-from stepwell.sources.listing import read_source
-from stepwell.sources.outline import Failure
-from stepwell.sources.outlining import dotted, outline_of, parse, warnings_kept_in
+from stepwell.source.python import SourceFile
+from stepwell.source.python.index import read_source
+from stepwell.source.python.outline import Failure, dotted, outline_of, parse, warnings_kept_in
 
 __all__ = ["in_project", "outline_file", "place_of_name", "top_names"]
 

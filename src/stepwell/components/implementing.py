@@ -13,7 +13,7 @@ from stepwell.components.declaring import Declared, Declaring, place_named
 from stepwell.components.files import in_project, outline_file, place_of_name, top_names
 from stepwell.layers import Layer, Source
 from stepwell.model import StepDefinition
-from stepwell.naming import closest
+from stepwell.source.spelling import closest
 
 __all__ = ["implementation_of", "place_in_module"]
 

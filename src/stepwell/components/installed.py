@@ -8,7 +8,7 @@ from typing import NamedTuple, final
 
 from stepwell.components.files import outline_file
 from stepwell.plugins import Plugin
-from stepwell.sources import SourceIndex, index_sources
+from stepwell.source.python import SourceIndex, index_sources
 
 __all__ = ["Installed", "installed_sources"]
 

@@ -6,9 +6,9 @@ from importlib import import_module
 from typing import Any
 
 from stepwell.component import CodePlace, Component, ComponentState
-from stepwell.errors import ComponentError
 from stepwell.model import StepDefinition
-from stepwell.raised import worded
+from stepwell.source.errors import ComponentError
+from stepwell.source.exception_text import worded
 
 __all__ = ["from_package", "not_there"]
 

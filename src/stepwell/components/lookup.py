@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, final
 from stepwell.component import CodePlace
 from stepwell.components.files import place_of_name
 from stepwell.layers import Layer
-from stepwell.sources import SourceFile, SourceIndex
+from stepwell.source.python import SourceFile, SourceIndex
 
 __all__ = ["ENDINGS", "ByName", "Files", "Tier", "unread_files"]
 

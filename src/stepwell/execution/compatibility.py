@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import final
 
 from stepwell.components.implementing import place_in_module
-from stepwell.diagnostics import Span
-from stepwell.documents import Document
-from stepwell.documents.writing import to_yaml
 from stepwell.execution.preparing import mismatch, place_of
 from stepwell.project import Project
+from stepwell.source.diagnostic import Span
+from stepwell.source.document import Document
+from stepwell.source.yaml_writer import to_yaml
 from stepwell.view import View
 
 __all__ = ["Compatibility", "Fallback", "Mismatch", "compatibility"]

@@ -8,13 +8,12 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, final
 
-from stepwell.diagnostics import Diagnostic, in_order
-from stepwell.documents import Document, Pointer, thaw
-from stepwell.documents.document import TextMap
 from stepwell.mappings import plain_copy, written_out
 from stepwell.model import StepDefinition
 from stepwell.refusals import explain_by
 from stepwell.schema import compiled, expanded
+from stepwell.source.diagnostic import Diagnostic, in_order
+from stepwell.source.document import Document, Pointer, TextMap, thaw
 
 __all__ = ["Parameters", "check_parameters", "parameters_of"]
 

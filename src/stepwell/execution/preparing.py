@@ -9,13 +9,13 @@ from types import MappingProxyType
 from typing import Any, Final, final
 
 from stepwell.component import IMPLEMENTATION
-from stepwell.errors import StepwellError, UnknownStep, UnknownWorkspace
 from stepwell.execution.parameters import Parameters, parameters_of
 from stepwell.execution.results import Fault, StepError
 from stepwell.model import StepDefinition
-from stepwell.raised import worded
 from stepwell.schema import InvalidSchema
 from stepwell.snapshot import Snapshot
+from stepwell.source.errors import StepwellError, UnknownStep, UnknownWorkspace
+from stepwell.source.exception_text import worded
 from stepwell.step_type import INTERFACE, RunContext, faults_of, is_async, runner_of
 from stepwell.view import View
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stepwell.diagnostics import Diagnostic
 from stepwell.execution.parameters import check_parameters
 from stepwell.execution.preparing import Ready
 from stepwell.execution.results import Fault, StepError
-from stepwell.raised import text_of, worded
+from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.exception_text import text_of, worded
 
 __all__ = ["refusal_of"]
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, final
 
-from stepwell.diagnostics import Diagnostic
-from stepwell.errors import StepwellError
 from stepwell.model import StepDefinition
+from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.errors import StepwellError
 
 __all__ = ["Attempt", "Fault", "StepError", "StepResult"]
 

@@ -10,7 +10,6 @@ from concurrent.futures import CancelledError as RunCancelled
 from dataclasses import dataclass, field
 from typing import Any, Final, final
 
-from stepwell.errors import NoProvider, StepwellError
 from stepwell.execution.choosing import Providers
 from stepwell.execution.context import Context
 from stepwell.execution.events import (
@@ -23,8 +22,9 @@ from stepwell.execution.preparing import Ready, Retry
 from stepwell.execution.results import Attempt, Fault, StepError
 from stepwell.execution.threads import Threads
 from stepwell.provider import Provider, ProviderError
-from stepwell.raised import worded
 from stepwell.snapshot import Snapshot
+from stepwell.source.errors import NoProvider, StepwellError
+from stepwell.source.exception_text import worded
 from stepwell.step_type import RunContext
 
 __all__ = ["Outcome", "Run"]

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from functools import reduce
 from typing import Any, NamedTuple, Protocol, final
 
-from stepwell.diagnostics import Span
-from stepwell.documents import Document
 from stepwell.graph.nodes import Stated
 from stepwell.layers import Source, given_by
 from stepwell.model import PipelineDefinition
-from stepwell.patching import merge_patch
+from stepwell.source.diagnostic import Span
+from stepwell.source.document import Document
+from stepwell.source.merge_patch import merge_patch
 
 __all__ = ["Entry", "Extension", "Flat", "Pipelines", "Repeated", "flatten"]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from stepwell.documents import Pointer
+from stepwell.source.document import Pointer
 
 __all__ = ["fill", "parameter_named", "parameters_in"]
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Protocol, final
 
-from stepwell.errors import UnknownPipeline
 from stepwell.graph.extending import Flat, Pipelines, flatten
 from stepwell.graph.nodes import Node, OutputOf, Stated
 from stepwell.graph.words import Reading, fed_by, read_step
 from stepwell.model import PipelineDefinition, StepDefinition
-from stepwell.naming import DEFAULT_SUFFIXES, closest
+from stepwell.source.errors import UnknownPipeline
+from stepwell.source.spelling import DEFAULT_SUFFIXES, closest
 
 __all__ = ["Among", "Linked", "Sees", "definition_of", "link"]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, final
 
-from stepwell.diagnostics import Span
-from stepwell.documents import Document, Pointer
 from stepwell.model import StepDefinition
+from stepwell.source.diagnostic import Span
+from stepwell.source.document import Document, Pointer
 
 __all__ = ["Edge", "Graph", "Node", "OutputOf", "Stated"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from graphlib import CycleError, TopologicalSorter
 
-from stepwell.errors import PipelineError
 from stepwell.graph.nodes import Graph
+from stepwell.source.errors import PipelineError
 
 __all__ = ["cycles_in", "levels_of"]
 

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple, final
 
-from stepwell.diagnostics import Span
-from stepwell.documents import freeze
-from stepwell.errors import PipelineError
 from stepwell.graph.filling import fill, parameters_in
 from stepwell.graph.linking import Among, Linked, Sees, definition_of, link
 from stepwell.graph.nodes import Edge, Node, OutputOf
 from stepwell.graph.ordering import levels_of
 from stepwell.graph.words import fed_by
 from stepwell.model import StepDefinition
-from stepwell.naming import closest
-from stepwell.shown import in_notebook
+from stepwell.source.diagnostic import Span
+from stepwell.source.document import freeze
+from stepwell.source.errors import PipelineError
+from stepwell.source.notebook_repr import in_notebook
+from stepwell.source.spelling import closest
 
 __all__ = ["Clash", "Pipeline", "clashes"]
 

@@ -8,15 +8,15 @@ from types import MappingProxyType
 from typing import Any, Final, NoReturn, final
 
 from stepwell import refusals, schema
-from stepwell.diagnostics import Diagnostic
-from stepwell.documents import Document, freeze, read_text, thaw
-from stepwell.documents.document import TextMap
-from stepwell.errors import PipelineError
 from stepwell.graph.linking import Among, Linked, Sees, link
 from stepwell.graph.nodes import Graph, Node
 from stepwell.graph.words import read_step, written_step
 from stepwell.layers import Layer, Source
 from stepwell.model import PipelineDefinition
+from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.document import Document, TextMap, freeze, thaw
+from stepwell.source.errors import PipelineError
+from stepwell.source.read import read_text
 
 __all__ = ["from_json", "from_yaml", "plain_of", "to_json", "to_yaml"]
 
@@ -66,7 +66,7 @@ def _word(node: Node, among: Among) -> str:
 
 def to_yaml(pipeline: Graph, among: Among = _ANYWHERE) -> str:
     """A pipeline as the YAML of its file."""
-    from stepwell.documents.writing import to_yaml as written
+    from stepwell.source.yaml_writer import to_yaml as written
 
     return written(plain_of(pipeline, among))
 

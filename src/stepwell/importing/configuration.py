@@ -6,9 +6,10 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-from stepwell.diagnostics import Diagnostic, Severity, Span
-from stepwell.documents import Document, read_text, thaw
 from stepwell.project import CONFIG_NAME, RESERVED_ID, Project
+from stepwell.source.diagnostic import Diagnostic, Severity, Span
+from stepwell.source.document import Document, thaw
+from stepwell.source.read import read_text
 
 __all__ = ["first_of", "new_configuration", "with_order"]
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, final
 
-from stepwell.diagnostics import Diagnostic, Related, Severity
-from stepwell.documents import Document
 from stepwell.layers import Layer
 from stepwell.model import CONVENTIONS
-from stepwell.python_tables import Remark
+from stepwell.source.diagnostic import Diagnostic, Related, Severity
+from stepwell.source.document import Document
+from stepwell.source.python import Remark
 
 __all__ = ["LEGACY_FIELDS", "Entry", "EntryKey", "Gathered", "fail", "in_full", "merged", "note"]
 

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Any, Final
 
-from stepwell.diagnostics import Diagnostic
-from stepwell.documents import Document, Pointer
-from stepwell.documents.document import TextMap
 from stepwell.importing.contracts import TAKEN, interface_of
 from stepwell.importing.entries import LEGACY_FIELDS, Entry, fail, in_full
 from stepwell.layers import Layer
-from stepwell.python_tables import Remark
+from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.document import Document, Pointer, TextMap
+from stepwell.source.python import Remark
 
 __all__ = ["INTERFACE", "SUFFIXES", "UNKNOWN", "interface_entry", "is_interface"]
 

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Any, Final
 
-from stepwell.diagnostics import Diagnostic, Severity, Span
-from stepwell.documents import Document, Pointer, freeze, span_of
-from stepwell.documents.document import Stretch, TextMap
+from stepwell.source.diagnostic import Diagnostic, Severity, Span
+from stepwell.source.document import Document, Pointer, Stretch, TextMap, freeze, span_of
 
 __all__ = ["read_json", "tables_in"]
 

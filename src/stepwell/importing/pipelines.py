@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from stepwell.diagnostics import Diagnostic
-from stepwell.documents import Document, Pointer, freeze
-from stepwell.documents.document import TextMap
 from stepwell.importing.entries import Entry, fail, note
 from stepwell.layers import Layer
+from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.document import Document, Pointer, TextMap, freeze
 
 __all__ = ["is_configuration", "is_dag", "pipeline_entry"]
 

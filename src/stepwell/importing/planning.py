@@ -9,8 +9,6 @@ from enum import Enum
 from typing import Any, final
 
 from stepwell.checking import CheckedFile
-from stepwell.diagnostics import Diagnostic
-from stepwell.documents import Document, read_text
 from stepwell.importing.entries import Entry, EntryKey, Gathered, fail, note
 from stepwell.importing.interfaces import UNKNOWN
 from stepwell.importing.patches import effective, patch_of, without_conventional
@@ -18,7 +16,10 @@ from stepwell.importing.texts import file_text, in_schema_order
 from stepwell.layers import Layer
 from stepwell.load import Loaded
 from stepwell.model import CONVENTIONS
-from stepwell.trees import EntryKind, Tree
+from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.document import Document
+from stepwell.source.read import read_text
+from stepwell.source.tree import EntryKind, Tree
 
 __all__ = ["Draft", "PlannedFile", "Status", "draft"]
 

@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
-from stepwell.diagnostics import Diagnostic, Severity
 from stepwell.freeze.tables import hyperparameter_rows, rows_of
 from stepwell.importing.entries import LEGACY_FIELDS, Entry, EntryKey, Gathered
 from stepwell.layers import Layer
 from stepwell.snapshot import Snapshot
+from stepwell.source.diagnostic import Diagnostic, Severity
 
 __all__ = ["TableProof", "prove"]
 

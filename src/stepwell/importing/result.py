@@ -13,9 +13,6 @@ from datetime import date
 from typing import Final, final
 
 from stepwell import refusals
-from stepwell.diagnostics import Diagnostic, Severity, Span, in_order
-from stepwell.documents import Document, read_text
-from stepwell.errors import ProjectError
 from stepwell.importing.configuration import first_of, new_configuration, with_order
 from stepwell.importing.entries import EntryKey, Gathered
 from stepwell.importing.planning import Draft, PlannedFile, Status, draft
@@ -27,7 +24,11 @@ from stepwell.model import KINDS
 from stepwell.project import CONFIG_NAME, Project, read_project
 from stepwell.rules import PIPELINE_RULES
 from stepwell.schema import fits
-from stepwell.trees import Folder, Tree
+from stepwell.source.diagnostic import Diagnostic, Severity, Span, in_order
+from stepwell.source.document import Document
+from stepwell.source.errors import ProjectError
+from stepwell.source.read import read_text
+from stepwell.source.tree import Folder, Tree
 
 __all__ = ["Import", "prepare"]
 

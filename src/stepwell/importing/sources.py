@@ -10,9 +10,6 @@ from types import MappingProxyType
 from typing import Any, Final, final
 
 from stepwell import schema
-from stepwell.diagnostics import Diagnostic, Severity, Span, in_order
-from stepwell.documents import Document, read_bytes, read_text
-from stepwell.documents.document import TextMap
 from stepwell.importing.entries import LEGACY_FIELDS, Entry, Gathered, fail, merged, note
 from stepwell.importing.interfaces import SUFFIXES, interface_entry, is_interface
 from stepwell.importing.json_tables import read_json, tables_in
@@ -20,7 +17,10 @@ from stepwell.importing.pipelines import is_configuration, is_dag, pipeline_entr
 from stepwell.layers import Layer
 from stepwell.model import WORKSPACE_ID
 from stepwell.project import RESERVED_ID
-from stepwell.python_tables import HYPERPARAMETERS, METADATA, TABLES, PythonTables, Row, read_tables
+from stepwell.source.diagnostic import Diagnostic, Severity, Span, in_order
+from stepwell.source.document import Document, TextMap
+from stepwell.source.python import HYPERPARAMETERS, METADATA, TABLES, PythonTables, Row, read_tables
+from stepwell.source.read import read_bytes, read_text
 
 __all__ = ["NoWorkspace", "gather"]
 

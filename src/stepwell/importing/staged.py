@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import final
 
-from stepwell.diagnostics import Diagnostic
-from stepwell.trees import Entry, EntryKind, Target, Tree
+from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.tree import Entry, EntryKind, Target, Tree
 
 __all__ = ["Staged"]
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from stepwell import schema
-from stepwell.diagnostics import Diagnostic
-from stepwell.documents import freeze, read_text, thaw
-from stepwell.documents.writing import to_yaml
-from stepwell.python_tables import Remark
+from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.document import freeze, thaw
+from stepwell.source.python import Remark
+from stepwell.source.read import read_text
+from stepwell.source.yaml_writer import to_yaml
 
 __all__ = ["file_text", "in_schema_order"]
 

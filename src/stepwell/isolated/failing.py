@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Final
 
-from stepwell.errors import ComponentError
 from stepwell.isolated.names import CORE, ModuleName, plain, project_key
 from stepwell.isolated.places import Places
-from stepwell.naming import closest
+from stepwell.source.errors import ComponentError
+from stepwell.source.spelling import closest
 
 __all__ = ["import_failed", "missing_attribute", "refused", "trimmed"]
 

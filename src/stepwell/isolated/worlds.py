@@ -8,11 +8,11 @@ from functools import reduce
 from types import ModuleType
 from typing import Any, Final, final
 
-from stepwell.errors import UnknownWorkspace
 from stepwell.isolated.failing import import_failed, missing_attribute, refused, trimmed
 from stepwell.isolated.modules import Modules
 from stepwell.isolated.names import CORE, ModuleName
 from stepwell.isolated.places import Places, Refused
+from stepwell.source.errors import UnknownWorkspace
 
 __all__ = ["World", "Worlds"]
 

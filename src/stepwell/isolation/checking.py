@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, final
 
-from stepwell.diagnostics import Diagnostic, Severity, Span, in_order
-from stepwell.documents import Document, Pointer
 from stepwell.isolation.literals import Loading, loadings_in
 from stepwell.project import Project, References
 from stepwell.snapshot import Snapshot
-from stepwell.sources import Failure, SourceFile, SourceIndex, SourceView
-from stepwell.sources.listing import read_source
-from stepwell.sources.outline import ImportOutline
+from stepwell.source.diagnostic import Diagnostic, Severity, Span, in_order
+from stepwell.source.document import Document, Pointer
+from stepwell.source.python import Failure, SourceFile, SourceIndex, SourceView
+from stepwell.source.python.index import read_source
+from stepwell.source.python.outline import ImportOutline
 
 __all__ = ["Read", "check_isolation"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from stepwell.diagnostics import Diagnostic, Severity, Span
 from stepwell.model import Workspace
 from stepwell.project import Project
-from stepwell.trees import EntryKind
+from stepwell.source.diagnostic import Diagnostic, Severity, Span
+from stepwell.source.tree import EntryKind
 
 __all__ = ["CODE_FOLDERS", "check_structure"]
 

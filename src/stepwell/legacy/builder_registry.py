@@ -13,9 +13,9 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
-from stepwell.errors import ComponentError, ProjectError
 from stepwell.legacy.exceptions import RegistryError
 from stepwell.legacy.opening import registry, workspace_in_effect
+from stepwell.source.errors import ComponentError, ProjectError
 
 if TYPE_CHECKING:
     from stepwell.view import View

@@ -8,11 +8,11 @@ from importlib.util import module_from_spec, spec_from_file_location
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Final, final
 
-from stepwell.errors import ProjectError, UnknownWorkspace
 from stepwell.legacy.held import NOTHING_HELD
 from stepwell.legacy.read_only import row_of
 from stepwell.legacy.tables import ClassRow, Tables, tables_of_rows
-from stepwell.naming import Naming, closest
+from stepwell.source.errors import ProjectError, UnknownWorkspace
+from stepwell.source.spelling import Naming, closest
 
 if TYPE_CHECKING:
     from stepwell.project import FreezeTarget, Project

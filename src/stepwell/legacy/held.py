@@ -5,8 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, final
 
-from stepwell.errors import UnknownWorkspace
 from stepwell.legacy.tables import StepRows, Tables, tables_of_view
+from stepwell.source.errors import UnknownWorkspace
 
 if TYPE_CHECKING:
     from stepwell.project import Settings

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, final
 
-from stepwell.diagnostics import Severity
 from stepwell.legacy.held import Held
+from stepwell.source.diagnostic import Severity
 
 if TYPE_CHECKING:
     from stepwell.legacy.tables import Tables
     from stepwell.model import StepDefinition
-    from stepwell.naming import Naming
     from stepwell.registry import Registry
+    from stepwell.source.spelling import Naming
 
 __all__ = ["Live"]
 

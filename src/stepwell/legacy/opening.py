@@ -12,14 +12,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from stepwell.context import ACTIVE, WORKSPACE_VARIABLES, current_workspace
-from stepwell.errors import ProjectError
 from stepwell.legacy.held import NOTHING_HELD, HeldRows
+from stepwell.source.errors import ProjectError
 
 if TYPE_CHECKING:
     from stepwell.legacy.tables import Tables
-    from stepwell.naming import Naming
     from stepwell.project import Project
     from stepwell.registry import Registry
+    from stepwell.source.spelling import Naming
 
 __all__ = [
     "FIRST",
@@ -184,10 +184,10 @@ def _open() -> Source:
 def _open_live(project: Project) -> Source:
     from datetime import date
 
-    from stepwell.diagnostics import Severity
     from stepwell.legacy.live import Live
     from stepwell.plugins import find_plugins
     from stepwell.registry import Registry
+    from stepwell.source.diagnostic import Severity
 
     for found in project.diagnostics:
         if found.severity is Severity.ERROR:

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, NoReturn
 
 from stepwell.layers import Source
-from stepwell.shown import in_notebook
+from stepwell.source.notebook_repr import in_notebook
 
 __all__ = ["Record", "digest_of", "refuse"]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, final
 
-from stepwell.documents import Document
 from stepwell.model.record import digest_of
+from stepwell.source.document import Document
 
 __all__ = ["WORKSPACE_ID", "Workspace", "define_workspace"]
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, final
 
-from stepwell.errors import PipelineError
 from stepwell.graph import Pipeline, workspace_of
-from stepwell.naming import closest
+from stepwell.source.errors import PipelineError
+from stepwell.source.spelling import closest
 
 __all__ = ["PlannedStep", "Preview", "preview_of"]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stepwell.diagnostics import Diagnostic
-from stepwell.documents import Document, Pointer, read_text, thaw
-from stepwell.errors import PipelineError
+from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.document import Document, Pointer, thaw
+from stepwell.source.errors import PipelineError
+from stepwell.source.read import read_text
 
 __all__ = ["with_inputs"]
 
@@ -77,7 +78,7 @@ def _line_end(text: str, at: int) -> int:
 
 
 def _key(name: str) -> str:
-    from stepwell.documents.writing import to_yaml
+    from stepwell.source.yaml_writer import to_yaml
 
     return to_yaml({name: None}).partition(": null")[0]
 

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final, final
 
-from stepwell.documents import thaw
 from stepwell.provider import Request, Setup
 from stepwell.providers.answering import needed_model
 from stepwell.providers.conversing import Conversing, Finish, Reading, refuse_answer
 from stepwell.providers.settings import Settings
 from stepwell.providers.web import Web
+from stepwell.source.document import thaw
 
 __all__ = ["anthropic"]
 

@@ -12,11 +12,11 @@ from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, final
 
-from stepwell.errors import StrategyFailed, UnknownStrategy
 from stepwell.model import Cost, ProviderDefinition
-from stepwell.naming import closest
 from stepwell.providers.state import Figures
-from stepwell.raised import worded
+from stepwell.source.errors import StrategyFailed, UnknownStrategy
+from stepwell.source.exception_text import worded
+from stepwell.source.spelling import closest
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

@@ -7,11 +7,11 @@ import json
 from collections.abc import AsyncIterator
 from typing import Literal, final
 
-from stepwell.documents import thaw
 from stepwell.provider import Chunk, Failure, ProviderError, Request, Response, Setup, Usage
 from stepwell.providers.answering import answered, asked_schema, model_of, pieces, streamed, within
 from stepwell.providers.fitting import fitting
 from stepwell.providers.settings import Settings
+from stepwell.source.document import thaw
 
 __all__ = ["Echo"]
 

@@ -15,7 +15,7 @@ from stepwell.provider import Chunk, Failure, Provider, ProviderError, Request, 
 from stepwell.providers.answering import within, within_each
 from stepwell.providers.references import Secrets
 from stepwell.providers.state import ProviderState
-from stepwell.raised import worded
+from stepwell.source.exception_text import worded
 
 __all__ = ["Guarded"]
 

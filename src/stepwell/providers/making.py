@@ -10,12 +10,12 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from stepwell.errors import ComponentError, StepwellError
 from stepwell.layers import Layer, Source, given_by
 from stepwell.model import ProviderDefinition
-from stepwell.naming import closest
 from stepwell.provider import Provider, Setup
-from stepwell.raised import worded
+from stepwell.source.errors import ComponentError, StepwellError
+from stepwell.source.exception_text import worded
+from stepwell.source.spelling import closest
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

@@ -7,9 +7,9 @@ import stat
 from collections.abc import Mapping
 from typing import Final, NoReturn, final
 
-from stepwell.naming import closest
 from stepwell.provider import Failure, ProviderError
-from stepwell.secrecy import SHORTEST, without_secrets
+from stepwell.source.redaction import SHORTEST, without_secrets
+from stepwell.source.spelling import closest
 
 __all__ = ["Secrets"]
 

@@ -12,9 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, final
 
-from stepwell.errors import NoProvider, StepwellError
 from stepwell.model import ProviderDefinition
-from stepwell.naming import closest
 from stepwell.provider import ProviderError, Request
 from stepwell.providers.choosing import ProviderCandidate, Situation, strategy_named
 from stepwell.providers.guarded import Guarded
@@ -22,6 +20,8 @@ from stepwell.providers.making import CannotBeMade
 from stepwell.providers.roster import Roster, definition_of
 from stepwell.providers.selection import Answer, Failover, Selection, in_order, nobody, unfit, unusable
 from stepwell.providers.state import Figures
+from stepwell.source.errors import NoProvider, StepwellError
+from stepwell.source.spelling import closest
 
 if TYPE_CHECKING:
     from stepwell.registry import Registry

@@ -13,7 +13,7 @@ from typing import Any, Final, final
 from stepwell.provider import Chunk, Failure, Provider, ProviderError, Request, Response, Setup, Usage
 from stepwell.providers.answering import answered, plain_request, streamed, within
 from stepwell.providers.settings import Settings
-from stepwell.secrecy import without_secrets
+from stepwell.source.redaction import without_secrets
 
 __all__ = ["Replay", "request_digest"]
 

@@ -6,14 +6,14 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, final
 
-from stepwell.errors import UnknownProvider
 from stepwell.model import ProviderDefinition
-from stepwell.naming import closest
 from stepwell.provider import Provider, Setup
 from stepwell.providers.guarded import Guarded
 from stepwell.providers.making import CannotBeMade, implementation_of, make
 from stepwell.providers.references import Secrets
 from stepwell.providers.state import ProviderState
+from stepwell.source.errors import UnknownProvider
+from stepwell.source.spelling import closest
 
 if TYPE_CHECKING:
     from stepwell.registry import Registry

@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
-from stepwell.errors import NoProvider
 from stepwell.model import ProviderDefinition
 from stepwell.provider import Provider, ProviderError, Response
+from stepwell.source.errors import NoProvider
 
 if TYPE_CHECKING:
     from stepwell.view import View

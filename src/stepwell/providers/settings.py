@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, final
 
 from stepwell.model import IMPLEMENTATION_SETTINGS
-from stepwell.naming import closest
+from stepwell.source.spelling import closest
 
 __all__ = ["Settings"]
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, final
 
-from stepwell.errors import StepwellError
 from stepwell.model import ProviderDefinition
 from stepwell.provider import Failure, ProviderError
 from stepwell.providers.slots import Slots
+from stepwell.source.errors import StepwellError
 
 if TYPE_CHECKING:
     from limits import RateLimitItem

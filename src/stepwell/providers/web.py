@@ -19,7 +19,7 @@ import httpx
 from stepwell.provider import Failure, ProviderError, Setup
 from stepwell.providers.failing import failure_of, lasts_until, said_by
 from stepwell.providers.settings import Settings
-from stepwell.secrecy import without_secrets
+from stepwell.source.redaction import without_secrets
 from stepwell.version import __version__
 
 __all__ = ["Web"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stepwell.escape_control import visible
+from stepwell.source.escape_control import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

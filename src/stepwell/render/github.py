@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stepwell.diagnostics import Diagnostic, Severity, Span
-from stepwell.escape_control import findable, visible
+from stepwell.source.diagnostic import Diagnostic, Severity, Span
+from stepwell.source.escape_control import findable, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

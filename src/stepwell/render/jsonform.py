@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from stepwell.diagnostics import Diagnostic, Severity, Span
-from stepwell.escape_control import well_formed
+from stepwell.source.diagnostic import Diagnostic, Severity, Span
+from stepwell.source.escape_control import well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stepwell.diagnostics import Diagnostic, Severity
-from stepwell.escape_control import findable, visible
-from stepwell.excerpt import block
+from stepwell.source.diagnostic import Diagnostic, Severity
+from stepwell.source.escape_control import findable, visible
+from stepwell.source.excerpt import block
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

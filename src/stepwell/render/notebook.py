@@ -8,10 +8,6 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any, Final
 
-from stepwell.diagnostics import Diagnostic
-from stepwell.documents import thaw
-from stepwell.escape_control import visible
-from stepwell.excerpt import block
 from stepwell.graph import Pipeline
 from stepwell.model import StepDefinition
 from stepwell.model.record import Record
@@ -19,6 +15,10 @@ from stepwell.pipelines.runs import RunRecord
 from stepwell.render.graphs import as_mermaid, as_svg, as_text
 from stepwell.render.graphs.page import steps_table
 from stepwell.render.runs.text import run_lines, seconds
+from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.document import thaw
+from stepwell.source.escape_control import visible
+from stepwell.source.excerpt import block
 from stepwell.view import View
 
 __all__ = ["bundle"]

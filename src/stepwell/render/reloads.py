@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from stepwell.escape_control import visible, well_formed
+from stepwell.source.escape_control import visible, well_formed
 
 if TYPE_CHECKING:
     from stepwell.changes import Changes, ViewChanges

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-from stepwell.diagnostics import Diagnostic, Severity
+from stepwell.source.diagnostic import Diagnostic, Severity
 
 __all__ = ["Report", "RulePage"]
 

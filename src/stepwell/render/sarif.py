@@ -9,8 +9,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from stepwell.diagnostics import Diagnostic, Severity, Span
-from stepwell.escape_control import well_formed
+from stepwell.source.diagnostic import Diagnostic, Severity, Span
+from stepwell.source.escape_control import well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stepwell.diagnostics import Severity
-from stepwell.excerpt import block
+from stepwell.source.diagnostic import Severity
+from stepwell.source.excerpt import block
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

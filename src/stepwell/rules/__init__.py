@@ -10,9 +10,6 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
-from stepwell.diagnostics import Diagnostic, Severity
-from stepwell.documents import Document, Pointer
-from stepwell.naming import closest
 from stepwell.project import Project
 from stepwell.rules import (
     alias_collision,
@@ -100,6 +97,9 @@ from stepwell.rules.rule import (
     rule_of,
 )
 from stepwell.rules.shadows_core import BY_TOLERANCE
+from stepwell.source.diagnostic import Diagnostic, Severity
+from stepwell.source.document import Document, Pointer
+from stepwell.source.spelling import closest
 
 __all__ = [
     "ALIGNMENT_IGNORE_RULES",

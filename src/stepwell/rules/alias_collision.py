@@ -26,10 +26,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from stepwell.diagnostics import Related, Severity, Span
 from stepwell.layers import given_by
 from stepwell.model import Definition, StepDefinition
 from stepwell.rules.rule import Finding, ViewScope
+from stepwell.source.diagnostic import Related, Severity, Span
 
 ID: Final = "alias-collision"
 SEVERITY: Final = Severity.ERROR

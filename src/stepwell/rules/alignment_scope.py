@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, final
 
-from stepwell.diagnostics import Related, Span
-from stepwell.documents import Document, Pointer
 from stepwell.model import StepDefinition
 from stepwell.project import Alignment
+from stepwell.source.diagnostic import Related, Span
+from stepwell.source.document import Document, Pointer
 
 __all__ = [
     "AlignmentScope",

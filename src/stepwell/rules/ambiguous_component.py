@@ -38,9 +38,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from stepwell.component import CodePlace, Component
-from stepwell.diagnostics import Related, Severity, Span
 from stepwell.model import StepDefinition
 from stepwell.rules.rule import Finding, ReferenceScope
+from stepwell.source.diagnostic import Related, Severity, Span
 
 ID: Final = "ambiguous-component"
 SEVERITY: Final = Severity.ERROR
@@ -75,7 +75,7 @@ def _is_told_by_duplicate_class(scope: ReferenceScope, step: StepDefinition, com
 
 
 def _span(root: str, place: CodePlace) -> Span:
-    from stepwell.sources import span_in
+    from stepwell.source.python import span_in
 
     if place.path.startswith("<"):  # of an installed package, which lies elsewhere
         return Span(place.path, place.line, place.column, place.line, place.column)

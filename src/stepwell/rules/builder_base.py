@@ -46,13 +46,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from stepwell.diagnostics import Related, Severity, Span
 from stepwell.model import StepDefinition
 from stepwell.rules.alignment_scope import AlignmentScope, Stray, stated
 from stepwell.rules.rule import Finding, ReferenceScope
+from stepwell.source.diagnostic import Related, Severity, Span
 
 if TYPE_CHECKING:
-    from stepwell.sources import Defined, Lineage, Lost
+    from stepwell.source.python import Defined, Lineage, Lost
 
 ID: Final = "builder-base"
 SEVERITY: Final = Severity.ERROR
@@ -60,7 +60,7 @@ SEVERITY: Final = Severity.ERROR
 
 def check(scope: ReferenceScope) -> Iterator[Finding]:
     """Find the builders whose every chain ends without the base."""
-    from stepwell.sources import Lineage, matches
+    from stepwell.source.python import Lineage, matches
 
     table = scope.references_table
     if not table.builder_base:
@@ -101,7 +101,7 @@ def stray_of(root: str, lineage: Lineage, base: str, place: Defined) -> Stray | 
         base: what is looked for, as the project says it.
         place: the class.
     """
-    from stepwell.sources import place_of
+    from stepwell.source.python import place_of
 
     ends = lineage.lost(place)
     if not ends:

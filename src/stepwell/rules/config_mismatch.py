@@ -42,15 +42,14 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from stepwell import refusals
-from stepwell.diagnostics import Severity
-from stepwell.documents import Document, Pointer, thaw
-from stepwell.documents.document import TextMap
 from stepwell.graph import Node, Stated
 from stepwell.graph.filling import fill, parameters_in
 from stepwell.model import StepDefinition
 from stepwell.rules.pipeline_scope import PipelineScope
 from stepwell.rules.rule import Finding
 from stepwell.schema import Compiled, InvalidSchema, compiled, expanded
+from stepwell.source.diagnostic import Severity
+from stepwell.source.document import Document, Pointer, TextMap, thaw
 
 ID: Final = "config-mismatch"
 SEVERITY: Final = Severity.ERROR

@@ -40,10 +40,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from stepwell.diagnostics import Related, Severity
 from stepwell.graph import crossing
 from stepwell.rules.pipeline_scope import PipelineScope
 from stepwell.rules.rule import Finding
+from stepwell.source.diagnostic import Related, Severity
 
 ID: Final = "cross-workspace"
 SEVERITY: Final = Severity.WARNING

@@ -19,8 +19,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from stepwell.diagnostics import Severity
 from stepwell.rules.rule import Finding, WorkspaceScope
+from stepwell.source.diagnostic import Severity
 
 ID: Final = "developer-id-mismatch"
 SEVERITY: Final = Severity.ERROR

@@ -40,11 +40,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from stepwell.diagnostics import Related, Severity
 from stepwell.rules.rule import Finding, ReferenceScope
+from stepwell.source.diagnostic import Related, Severity
 
 if TYPE_CHECKING:
-    from stepwell.sources import Defined
+    from stepwell.source.python import Defined
 
 ID: Final = "duplicate-class"
 SEVERITY: Final = Severity.WARNING
@@ -55,7 +55,7 @@ _MOST: Final = 5
 
 def check(scope: ReferenceScope) -> Iterator[Finding]:
     """Find the classes that several files define, or one file several times."""
-    from stepwell.sources import matches, place_of
+    from stepwell.source.python import matches, place_of
 
     for one in scope.named("config_class", "builder_step_name", "name"):
         if matches(one.name, scope.references_table.external):

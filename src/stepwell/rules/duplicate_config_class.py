@@ -32,10 +32,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from stepwell.diagnostics import Related, Severity, Span
 from stepwell.layers import Layer
 from stepwell.model import Definition, StepDefinition
 from stepwell.rules.rule import Finding, ViewScope
+from stepwell.source.diagnostic import Related, Severity, Span
 
 ID: Final = "duplicate-config-class"
 SEVERITY: Final = Severity.ERROR

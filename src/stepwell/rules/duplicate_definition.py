@@ -24,9 +24,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from stepwell.diagnostics import Related, Severity
 from stepwell.layers import Layer, Source
 from stepwell.rules.rule import Finding, LayerScope
+from stepwell.source.diagnostic import Related, Severity
 
 ID: Final = "duplicate-definition"
 SEVERITY: Final = Severity.ERROR

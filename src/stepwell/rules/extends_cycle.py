@@ -35,9 +35,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from stepwell.diagnostics import Related, Severity
 from stepwell.rules.pipeline_scope import PipelineScope
 from stepwell.rules.rule import Finding
+from stepwell.source.diagnostic import Related, Severity
 
 ID: Final = "extends-cycle"
 SEVERITY: Final = Severity.ERROR

@@ -22,11 +22,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from stepwell.diagnostics import Severity
-from stepwell.documents import Document
 from stepwell.project import Settings
 from stepwell.rules import override_changes_name
 from stepwell.rules.rule import FileScope, Finding, ViewScope
+from stepwell.source.diagnostic import Severity
+from stepwell.source.document import Document
 
 ID: Final = "file-name-mismatch"
 SEVERITY: Final = Severity.ERROR

@@ -30,11 +30,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from stepwell.diagnostics import Related, Severity
-from stepwell.documents import Document, Pointer
-from stepwell.naming import closest
 from stepwell.project import RESERVED_ID, FreezeTarget
 from stepwell.rules.rule import Finding, FreezeScope
+from stepwell.source.diagnostic import Related, Severity
+from stepwell.source.document import Document, Pointer
+from stepwell.source.spelling import closest
 
 ID: Final = "freeze-target"
 SEVERITY: Final = Severity.ERROR

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, final
 
-from stepwell.diagnostics import Diagnostic, Span
-from stepwell.documents import Document, span_of
+from stepwell.source.diagnostic import Diagnostic, Span
+from stepwell.source.document import Document, span_of
 
 __all__ = ["Ignore", "ignores_in"]
 

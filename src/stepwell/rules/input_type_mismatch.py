@@ -48,10 +48,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from stepwell.diagnostics import Severity
 from stepwell.rules.pipeline_scope import PipelineScope, part_of
 from stepwell.rules.rule import Finding
 from stepwell.rules.source_type_mismatch import FITS
+from stepwell.source.diagnostic import Severity
 
 ID: Final = "input-type-mismatch"
 SEVERITY: Final = Severity.ERROR

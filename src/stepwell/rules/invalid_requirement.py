@@ -28,9 +28,9 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from stepwell.diagnostics import Severity
 from stepwell.rules.alignment_scope import AlignmentScope
 from stepwell.rules.rule import Finding
+from stepwell.source.diagnostic import Severity
 
 ID: Final = "invalid-requirement"
 SEVERITY: Final = Severity.ERROR

@@ -24,8 +24,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from stepwell.diagnostics import Severity
 from stepwell.rules.rule import FileScope, Finding
+from stepwell.source.diagnostic import Severity
 
 ID: Final = "invalid-version-range"
 SEVERITY: Final = Severity.ERROR

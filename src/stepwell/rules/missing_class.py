@@ -39,11 +39,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from stepwell.diagnostics import Related, Severity
 from stepwell.rules.rule import Finding, Reference, ReferenceScope
+from stepwell.source.diagnostic import Related, Severity
 
 if TYPE_CHECKING:
-    from stepwell.sources import Defined, SourceFile
+    from stepwell.source.python import Defined, SourceFile
 
 ID: Final = "missing-class"
 SEVERITY: Final = Severity.ERROR
@@ -57,7 +57,7 @@ _NOUNS: Final = {
 
 def check(scope: ReferenceScope) -> Iterator[Finding]:
     """Find the classes that no file defines, and those that their module does not define."""
-    from stepwell.sources import matches, module_defines, place_of
+    from stepwell.source.python import matches, module_defines, place_of
 
     for one in scope.named(*_NOUNS):
         module = one.definition.data.get("module_path") if one.field == "name" else None
@@ -97,7 +97,7 @@ def _help(scope: ReferenceScope, one: Reference, places: tuple[Defined, ...], fi
         if found:
             return f"workspace {workspace} defines it ({_told(found[0])}), and {scope.view} does not see that"
     if file is not None and file.outline is not None:
-        from stepwell.naming import closest
+        from stepwell.source.spelling import closest
 
         near_here = closest(one.name, [each.qualified for each in file.outline.classes])
         if near_here:

@@ -44,8 +44,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from stepwell.component import ComponentState
-from stepwell.diagnostics import Severity
 from stepwell.rules.rule import Finding, ReferenceScope
+from stepwell.source.diagnostic import Severity
 
 ID: Final = "missing-component"
 SEVERITY: Final = Severity.ERROR

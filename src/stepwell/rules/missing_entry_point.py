@@ -33,9 +33,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from stepwell.diagnostics import Severity
 from stepwell.rules.alignment_scope import AlignmentScope, MissingScript
 from stepwell.rules.rule import Finding
+from stepwell.source.diagnostic import Severity
 
 ID: Final = "missing-entry-point"
 SEVERITY: Final = Severity.ERROR

@@ -39,8 +39,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from stepwell.component import ComponentState
-from stepwell.diagnostics import Severity
 from stepwell.rules.rule import Finding, ReferenceScope
+from stepwell.source.diagnostic import Severity
 
 ID: Final = "missing-implementation"
 SEVERITY: Final = Severity.ERROR

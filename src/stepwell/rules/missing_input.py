@@ -48,9 +48,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from stepwell.diagnostics import Severity
 from stepwell.rules.pipeline_scope import PipelineScope, part_of
 from stepwell.rules.rule import Finding
+from stepwell.source.diagnostic import Severity
 
 ID: Final = "missing-input"
 SEVERITY: Final = Severity.ERROR

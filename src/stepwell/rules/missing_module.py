@@ -36,9 +36,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from stepwell.diagnostics import Related, Severity
-from stepwell.naming import closest
 from stepwell.rules.rule import Finding, Reference, ReferenceScope
+from stepwell.source.diagnostic import Related, Severity
+from stepwell.source.spelling import closest
 
 ID: Final = "missing-module"
 SEVERITY: Final = Severity.ERROR
@@ -46,7 +46,7 @@ SEVERITY: Final = Severity.ERROR
 
 def check(scope: ReferenceScope) -> Iterator[Finding]:
     """Find the modules that are no file."""
-    from stepwell.sources import matches, place_of
+    from stepwell.source.python import matches, place_of
 
     external = scope.references_table.external
     for one in scope.named("module_path"):

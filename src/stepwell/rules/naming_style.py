@@ -22,9 +22,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from stepwell.diagnostics import Severity
-from stepwell.naming import STYLES
 from stepwell.rules.rule import FileScope, Finding
+from stepwell.source.diagnostic import Severity
+from stepwell.source.spelling import STYLES
 
 ID: Final = "naming-style"
 SEVERITY: Final = Severity.ERROR

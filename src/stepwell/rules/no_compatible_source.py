@@ -37,9 +37,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from stepwell.diagnostics import Severity
 from stepwell.rules.alignment_scope import AlignmentScope
 from stepwell.rules.rule import Finding
+from stepwell.source.diagnostic import Severity
 
 ID: Final = "no-compatible-source"
 SEVERITY: Final = Severity.ERROR

@@ -30,10 +30,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from stepwell.diagnostics import Severity
-from stepwell.documents import Document
-from stepwell.naming import closest
 from stepwell.rules.rule import FileScope, Finding
+from stepwell.source.diagnostic import Severity
+from stepwell.source.document import Document
+from stepwell.source.spelling import closest
 
 ID: Final = "not-in-vocabulary"
 SEVERITY: Final = Severity.ERROR

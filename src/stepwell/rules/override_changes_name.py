@@ -28,9 +28,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from stepwell.diagnostics import Related, Severity
 from stepwell.model import Definition
 from stepwell.rules.rule import Finding, Override, ViewScope
+from stepwell.source.diagnostic import Related, Severity
 
 ID: Final = "override-changes-name"
 SEVERITY: Final = Severity.ERROR

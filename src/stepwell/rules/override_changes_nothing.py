@@ -27,9 +27,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from stepwell.diagnostics import Related, Severity
 from stepwell.model import StepDefinition
 from stepwell.rules.rule import Finding, Override, ViewScope
+from stepwell.source.diagnostic import Related, Severity
 
 ID: Final = "override-changes-nothing"
 SEVERITY: Final = Severity.WARNING

@@ -28,10 +28,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from stepwell.diagnostics import Related, Severity
-from stepwell.naming import closest
 from stepwell.rules import override_changes_name
 from stepwell.rules.rule import Finding, ViewScope
+from stepwell.source.diagnostic import Related, Severity
+from stepwell.source.spelling import closest
 
 ID: Final = "override-without-base"
 SEVERITY: Final = Severity.ERROR

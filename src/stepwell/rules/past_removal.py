@@ -24,8 +24,8 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Final
 
-from stepwell.diagnostics import Severity
 from stepwell.rules.rule import FileScope, Finding
+from stepwell.source.diagnostic import Severity
 
 ID: Final = "past-removal"
 SEVERITY: Final = Severity.WARNING

@@ -8,10 +8,10 @@ from types import MappingProxyType
 from typing import Any, Final, final
 
 from stepwell.component import Component
-from stepwell.diagnostics import Related, Span
 from stepwell.graph import Linked, Node, OutputOf, Pipeline
 from stepwell.layers import given_by
 from stepwell.model import StepDefinition
+from stepwell.source.diagnostic import Related, Span
 
 __all__ = ["PipelineScope", "part_of"]
 

@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from stepwell.diagnostics import Related, Severity
 from stepwell.rules.rule import Finding, Hidden
+from stepwell.source.diagnostic import Related, Severity
 
 ID: Final = "plugin-hidden"
 SEVERITY: Final = Severity.INFO

@@ -33,11 +33,11 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from stepwell.diagnostics import Severity, Span
-from stepwell.naming import closest
 from stepwell.rules.alignment_scope import AlignmentScope, related
 from stepwell.rules.rule import Finding
 from stepwell.rules.sagemaker_properties import PROPERTIES
+from stepwell.source.diagnostic import Severity, Span
+from stepwell.source.spelling import closest
 
 ID: Final = "property-path-mismatch"
 SEVERITY: Final = Severity.ERROR

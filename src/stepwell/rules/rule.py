@@ -9,14 +9,14 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar, final
 
 from stepwell.component import Component
-from stepwell.diagnostics import Related, Severity, Span
-from stepwell.documents import Document, Pointer
 from stepwell.layers import Source
 from stepwell.model import Definition, Kind, StepDefinition, Workspace
 from stepwell.project import References, Settings
+from stepwell.source.diagnostic import Related, Severity, Span
+from stepwell.source.document import Document, Pointer
 
 if TYPE_CHECKING:
-    from stepwell.sources import SourceFile, SourceView
+    from stepwell.source.python import SourceFile, SourceView
 
 __all__ = [
     "ALWAYS_TOLD",

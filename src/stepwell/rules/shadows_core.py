@@ -29,10 +29,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from stepwell.diagnostics import Related, Severity
 from stepwell.layers import Layer
 from stepwell.model import Definition
 from stepwell.rules.rule import Finding, ViewScope
+from stepwell.source.diagnostic import Related, Severity
 
 ID: Final = "shadows-core"
 SEVERITY: Final = Severity.WARNING

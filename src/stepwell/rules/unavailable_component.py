@@ -44,9 +44,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from stepwell.component import ComponentState
-from stepwell.diagnostics import Related, Severity
 from stepwell.rules.pipeline_scope import PipelineScope
 from stepwell.rules.rule import Finding
+from stepwell.source.diagnostic import Related, Severity
 
 ID: Final = "unavailable-component"
 SEVERITY: Final = Severity.ERROR

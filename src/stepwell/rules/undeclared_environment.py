@@ -44,10 +44,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from stepwell.diagnostics import Severity
-from stepwell.naming import closest
 from stepwell.rules.alignment_scope import AlignmentScope, related
 from stepwell.rules.rule import Finding
+from stepwell.source.diagnostic import Severity
+from stepwell.source.spelling import closest
 
 ID: Final = "undeclared-environment"
 SEVERITY: Final = Severity.ERROR

@@ -31,10 +31,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from stepwell.diagnostics import Severity
-from stepwell.naming import closest
 from stepwell.rules.pipeline_scope import PipelineScope
 from stepwell.rules.rule import Finding
+from stepwell.source.diagnostic import Severity
+from stepwell.source.spelling import closest
 
 ID: Final = "unknown-job-type"
 SEVERITY: Final = Severity.ERROR

@@ -26,10 +26,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from stepwell.diagnostics import Severity
 from stepwell.model import IMPLEMENTATION_SETTINGS
-from stepwell.naming import closest
 from stepwell.rules.rule import FileScope, Finding
+from stepwell.source.diagnostic import Severity
+from stepwell.source.spelling import closest
 
 ID: Final = "unknown-setting"
 SEVERITY: Final = Severity.ERROR

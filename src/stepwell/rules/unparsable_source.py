@@ -28,8 +28,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from stepwell.diagnostics import Severity
 from stepwell.rules.rule import Finding, ReferenceScope
+from stepwell.source.diagnostic import Severity
 
 ID: Final = "unparsable-source"
 SEVERITY: Final = Severity.WARNING
@@ -37,7 +37,7 @@ SEVERITY: Final = Severity.WARNING
 
 def check(scope: ReferenceScope) -> Iterator[Finding]:
     """Name each file that gives no syntax tree, where it fails."""
-    from stepwell.sources import span_in
+    from stepwell.source.python import span_in
 
     for file in scope.failures:
         if file.failure is not None:

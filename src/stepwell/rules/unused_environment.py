@@ -40,9 +40,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from stepwell.diagnostics import Severity
 from stepwell.rules.alignment_scope import AlignmentScope, related
 from stepwell.rules.rule import Finding
+from stepwell.source.diagnostic import Severity
 
 ID: Final = "unused-environment"
 SEVERITY: Final = Severity.WARNING

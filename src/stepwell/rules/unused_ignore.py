@@ -26,10 +26,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from stepwell.diagnostics import Severity
 from stepwell.rules.fixed import FIXED_PAGES
 from stepwell.rules.ignores import Ignore
 from stepwell.rules.rule import ALWAYS_TOLD, Finding
+from stepwell.source.diagnostic import Severity
 
 ID: Final = "unused-ignore"
 SEVERITY: Final = Severity.WARNING

@@ -33,10 +33,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from stepwell.diagnostics import Severity
 from stepwell.graph.filling import parameters_in
 from stepwell.rules.pipeline_scope import PipelineScope
 from stepwell.rules.rule import Finding
+from stepwell.source.diagnostic import Severity
 
 ID: Final = "unused-parameter"
 SEVERITY: Final = Severity.WARNING

@@ -15,11 +15,11 @@ from typing import Final, final
 
 from stepwell.graph import Node
 from stepwell.layers import Source
-from stepwell.naming import closest
 from stepwell.project import open_project
 from stepwell.registry import Registry
 from stepwell.scaffolding.stepping import NotWritten
-from stepwell.trees import EntryKind
+from stepwell.source.spelling import closest
+from stepwell.source.tree import EntryKind
 from stepwell.view import View
 
 __all__ = ["Copied", "copy_pipeline", "open_catalog"]

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple, final
 
-from stepwell.diagnostics import Diagnostic
-from stepwell.documents import Document
-from stepwell.documents.writing import to_yaml
 from stepwell.model import Workspace
 from stepwell.project import Project
-from stepwell.trees import EntryKind
+from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.document import Document
+from stepwell.source.tree import EntryKind
+from stepwell.source.yaml_writer import to_yaml
 
 __all__ = ["Copied", "copy_files"]
 

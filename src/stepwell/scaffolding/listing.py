@@ -8,11 +8,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple, final
 
-from stepwell.diagnostics import Checked, Diagnostic, Severity, Span
-from stepwell.documents import read_text
-from stepwell.naming import closest
 from stepwell.project import Project
-from stepwell.trees import EntryKind, Folder, Tree
+from stepwell.source.diagnostic import Checked, Diagnostic, Severity, Span
+from stepwell.source.read import read_text
+from stepwell.source.spelling import closest
+from stepwell.source.tree import EntryKind, Folder, Tree
 
 __all__ = ["DESCRIBED_IN", "RENDERED", "Template", "TemplateFile", "find_templates"]
 

@@ -6,15 +6,15 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from stepwell.diagnostics import Diagnostic
 from stepwell.graph import Among, Pipeline
 from stepwell.graph.words import read_step
 from stepwell.graph.writing import plain_of
 from stepwell.importing.texts import file_text, in_schema_order
-from stepwell.naming import closest
 from stepwell.pipelines.wiring import propose, wired
 from stepwell.project import Project
 from stepwell.scaffolding.stepping import NewFile, NotWritten, schema_near
+from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.spelling import closest
 from stepwell.view import View
 
 __all__ = ["plan_pipeline"]

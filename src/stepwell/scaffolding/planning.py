@@ -11,16 +11,16 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import final
 
-from stepwell.diagnostics import Diagnostic, Severity, in_order
 from stepwell.importing.staged import Staged
 from stepwell.isolation import check_isolation
 from stepwell.load import FindPlugins, load
 from stepwell.project import Project
 from stepwell.references import check_references, source_folders
 from stepwell.snapshot import Snapshot
-from stepwell.sources import Failure, SourceFile, SourceIndex, index_sources
-from stepwell.sources.listing import read_source
-from stepwell.sources.outlining import outline_of, warnings_kept_in
+from stepwell.source.diagnostic import Diagnostic, Severity, in_order
+from stepwell.source.python import Failure, SourceFile, SourceIndex, index_sources
+from stepwell.source.python.index import read_source
+from stepwell.source.python.outline import outline_of, warnings_kept_in
 
 __all__ = ["Plan", "plan"]
 

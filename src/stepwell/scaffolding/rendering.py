@@ -12,10 +12,10 @@ from typing import Any, Final, final
 from jinja2 import FunctionLoader, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError
 from jinja2.sandbox import SandboxedEnvironment
 
-from stepwell.diagnostics import Checked, Diagnostic, Severity, Span
-from stepwell.documents.writing import to_yaml
-from stepwell.naming import closest
 from stepwell.scaffolding.listing import RENDERED, Template
+from stepwell.source.diagnostic import Checked, Diagnostic, Severity, Span
+from stepwell.source.spelling import closest
+from stepwell.source.yaml_writer import to_yaml
 
 __all__ = ["render"]
 

@@ -8,15 +8,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, final
 
-from stepwell.diagnostics import Diagnostic
-from stepwell.documents import read_text, thaw
 from stepwell.importing.texts import file_text, in_schema_order
 from stepwell.layers import Layer
 from stepwell.model import StepDefinition
-from stepwell.naming import closest
 from stepwell.project import Project
 from stepwell.schema import contents, fields
-from stepwell.trees import EntryKind
+from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.document import thaw
+from stepwell.source.read import read_text
+from stepwell.source.spelling import closest
+from stepwell.source.tree import EntryKind
 from stepwell.view import View
 
 __all__ = ["NewFile", "NotWritten", "plan_step", "schema_near"]

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from stepwell.project import Project
 from stepwell.snapshot import Snapshot
-from stepwell.sources import SourceIndex, SourceView
+from stepwell.source.python import SourceIndex, SourceView
 
 __all__ = ["values_for"]
 

@@ -9,10 +9,10 @@ from typing import Final, final
 
 import pytest
 
-from stepwell.errors import ProjectError, UnknownWorkspace
-from stepwell.naming import closest
 from stepwell.project import RESERVED_ID, open_project
 from stepwell.registry import Registry
+from stepwell.source.errors import ProjectError, UnknownWorkspace
+from stepwell.source.spelling import closest
 from stepwell.view import View
 
 __all__ = ["CORE", "Asked", "ask", "did_you_mean", "every_label", "find_view"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stepwell.diagnostics import Span
-from stepwell.documents import thaw
-from stepwell.escape_control import visible
 from stepwell.model import StepDefinition
-from stepwell.raised import worded
+from stepwell.source.diagnostic import Span
+from stepwell.source.document import thaw
+from stepwell.source.escape_control import visible
+from stepwell.source.exception_text import worded
 from stepwell.testing.failing import CheckFailed, Problem
 from stepwell.view import View
 

@@ -9,13 +9,13 @@ from typing import Final, NamedTuple, final
 
 from stepwell.alignment import LEVELS, align
 from stepwell.component import Component, ComponentState
-from stepwell.diagnostics import Diagnostic, Severity, Span, in_order
-from stepwell.errors import ComponentError
-from stepwell.escape_control import visible
 from stepwell.layers import Layer
 from stepwell.model import StepDefinition
 from stepwell.references import check_references
 from stepwell.registry import Registry
+from stepwell.source.diagnostic import Diagnostic, Severity, Span, in_order
+from stepwell.source.errors import ComponentError
+from stepwell.source.escape_control import visible
 from stepwell.testing.building import build_examples
 from stepwell.testing.conforming import nonconforming
 from stepwell.testing.failing import CheckFailed, Problem, cannot_load, findings

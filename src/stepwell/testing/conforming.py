@@ -6,11 +6,11 @@ import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple, final
 
-from stepwell.diagnostics import Span
-from stepwell.documents import Pointer
 from stepwell.model import StepDefinition
-from stepwell.naming import closest
 from stepwell.project import Alignment
+from stepwell.source.diagnostic import Span
+from stepwell.source.document import Pointer
+from stepwell.source.spelling import closest
 from stepwell.testing.failing import Problem
 from stepwell.view import View
 

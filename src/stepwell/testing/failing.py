@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterable
 from typing import Final, final
 
-from stepwell.diagnostics import Diagnostic, Span
-from stepwell.errors import ComponentError
-from stepwell.escape_control import visible
-from stepwell.excerpt import block
+from stepwell.source.diagnostic import Diagnostic, Span
+from stepwell.source.errors import ComponentError
+from stepwell.source.escape_control import visible
+from stepwell.source.excerpt import block
 
 __all__ = ["CheckFailed", "Problem", "cannot_load", "findings", "without_our_frames"]
 

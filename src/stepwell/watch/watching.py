@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, final
 
-from stepwell.git import IndexTimes, index_times
+from stepwell.source.git import IndexTimes, index_times
 from stepwell.store import Store
 from stepwell.watch.debounce import Burst, Debounce
 from stepwell.watch.folders import CONFIG_NAMES, Watched, folders_changed_since, watched

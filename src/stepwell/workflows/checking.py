@@ -7,10 +7,11 @@ from typing import Any, Final, final
 
 from stepwell import refusals, rules, schema
 from stepwell.checking import hide
-from stepwell.diagnostics import Checked, Diagnostic, Severity, in_order
-from stepwell.documents import Document, Pointer, read, thaw
 from stepwell.model import StepDefinition
-from stepwell.naming import closest
+from stepwell.source.diagnostic import Checked, Diagnostic, Severity, in_order
+from stepwell.source.document import Document, Pointer, thaw
+from stepwell.source.read import read
+from stepwell.source.spelling import closest
 from stepwell.view import View
 from stepwell.workflows.holding import Held, filled, held, parted, whole_schema
 from stepwell.workflows.referring import Referring, Scope, names_of

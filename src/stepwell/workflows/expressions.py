@@ -18,7 +18,7 @@ from jinja2 import Undefined, meta, nodes
 from jinja2.exceptions import SecurityError, TemplateError, UndefinedError
 from jinja2.parser import Parser
 
-from stepwell.errors import StepwellError
+from stepwell.source.errors import StepwellError
 from stepwell.workflows.sandbox import ENVIRONMENT, FUNCTIONS
 
 __all__ = ["BadExpression", "Piece", "evaluate", "holds", "names_in", "pieces", "render", "steps_in"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final, Literal, final
 
-from stepwell.errors import StepwellError
+from stepwell.source.errors import StepwellError
 
 __all__ = ["Flow", "Run", "Setting", "StepFailed", "Turn"]
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from stepwell.documents import thaw
+from stepwell.source.document import thaw
 from stepwell.workflows.expressions import BadExpression, evaluate, render
 from stepwell.workflows.flow import Flow
 

@@ -22,8 +22,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, final
 
-from stepwell.documents import Pointer
 from stepwell.schema import contents
+from stepwell.source.document import Pointer
 from stepwell.workflows.expressions import render
 
 __all__ = ["EVERY_STEP", "Held", "filled", "held", "parted", "rendered", "whole_schema"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Final, final
 
-from stepwell.errors import StepwellError
+from stepwell.source.errors import StepwellError
 
 __all__ = ["OutsideFolder", "inside", "read_inside"]
 

@@ -8,12 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, final
 
-from stepwell.errors import NoProvider, StepwellError, UnknownProvider
-from stepwell.naming import snake_case
 from stepwell.provider import Provider, ProviderError, Setup
 from stepwell.providers import ProviderRegistry
 from stepwell.providers.making import IMPLEMENTATIONS, CannotBeMade, implementation_by_name, make
 from stepwell.providers.references import Secrets
+from stepwell.source.errors import NoProvider, StepwellError, UnknownProvider
+from stepwell.source.spelling import snake_case
 from stepwell.view import View
 
 __all__ = ["Chosen", "One", "UnusableProvider", "provider_named", "secrets_of"]
@@ -120,7 +120,7 @@ def secrets_of(view: View, environment: Mapping[str, str], root: str) -> tuple[s
 
 
 def _unknown(text: str, providers: ProviderRegistry, view: View) -> str:
-    from stepwell.naming import closest
+    from stepwell.source.spelling import closest
 
     del providers
     if text in _WITH_ONE:

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, final
 
-from stepwell.atomic_write import write_atomically
-from stepwell.errors import StepwellError
-from stepwell.naming import closest
-from stepwell.secrecy import without_secrets
+from stepwell.source.atomic_write import write_atomically
+from stepwell.source.errors import StepwellError
+from stepwell.source.redaction import without_secrets
+from stepwell.source.spelling import closest
 from stepwell.workflows.inside import inside
 
 __all__ = ["FOLDER", "RunFolder", "Runs", "UnknownRun"]

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, final
 
-from stepwell.diagnostics import Diagnostic, Severity, Span
-from stepwell.documents import Document, Pointer
-from stepwell.naming import closest
+from stepwell.source.diagnostic import Diagnostic, Severity, Span
+from stepwell.source.document import Document, Pointer
+from stepwell.source.spelling import closest
 from stepwell.workflows.expressions import BadExpression, bare, names_in, pieces, steps_in
 from stepwell.workflows.inside import OutsideFolder, inside, read_inside
 

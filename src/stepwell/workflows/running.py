@@ -12,10 +12,11 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, final
 
-from stepwell.diagnostics import Diagnostic, Severity
-from stepwell.documents import SUFFIXES, read, thaw
 from stepwell.execution import Context, Executor, StepResult
 from stepwell.schema import expanded
+from stepwell.source.diagnostic import Diagnostic, Severity
+from stepwell.source.document import thaw
+from stepwell.source.read import SUFFIXES, read
 from stepwell.view import View
 from stepwell.workflows.checking import check_document, type_of
 from stepwell.workflows.flow import Flow, Setting, StepFailed

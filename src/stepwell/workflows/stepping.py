@@ -7,9 +7,9 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from stepwell.documents import thaw
-from stepwell.errors import StepwellError
 from stepwell.schema import InvalidSchema, compiled
+from stepwell.source.document import thaw
+from stepwell.source.errors import StepwellError
 from stepwell.step_type import RunContext
 from stepwell.workflows.expressions import BadExpression, as_text, holds, render
 from stepwell.workflows.flow import Flow, Run, StepFailed

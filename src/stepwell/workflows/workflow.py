@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
-from stepwell.documents import Document
+from stepwell.source.document import Document
 
 __all__ = ["Workflow"]
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stepwell.errors import StepwellError
+from stepwell.source.errors import StepwellError
 from stepwell.step_type import RunContext
 from stepwell.workflows import Flow, Prompt, applies, compose, read_inside
 from stepwell_ai_steps.asking import ask

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from stepwell.errors import StepwellError
+from stepwell.source.errors import StepwellError
 from stepwell.step_type import RunContext
 from stepwell.workflows import Flow, StepFailed, applies, data_from, evaluate
 

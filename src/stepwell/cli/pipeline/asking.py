@@ -8,12 +8,12 @@ import click
 from click.shell_completion import CompletionItem
 
 from stepwell.cli.opening import Asked, open_registry
-from stepwell.documents import scalars
-from stepwell.errors import StepwellError, UnknownPipeline
 from stepwell.graph import Linked, Pipeline, link
 from stepwell.graph.linking import definition_of
-from stepwell.naming import closest
 from stepwell.registry import Registry
+from stepwell.source import scalars
+from stepwell.source.errors import StepwellError, UnknownPipeline
+from stepwell.source.spelling import closest
 from stepwell.view import View
 
 __all__ = ["complete_pipeline", "linked_of", "values_of"]

@@ -19,14 +19,14 @@ from stepwell.cli.opening import (
 )
 from stepwell.cli.pipeline.asking import complete_pipeline, linked_of
 from stepwell.cli.sources import with_progress
-from stepwell.diagnostics import Diagnostic, Severity, in_order
-from stepwell.excerpt import block
 from stepwell.graph import Linked, Pipeline, crossing
 from stepwell.model import KINDS
 from stepwell.pipeline_checking import findings_in
 from stepwell.registry import Registry
 from stepwell.render.jsonform import finding
 from stepwell.rules import PIPELINE_RULES
+from stepwell.source.diagnostic import Diagnostic, Severity, in_order
+from stepwell.source.excerpt import block
 from stepwell.view import View
 
 _EXAMPLE = """\b

@@ -13,9 +13,9 @@ from stepwell.cli.opening import Asked, project_options, workspace_option
 from stepwell.cli.pipeline.asking import complete_pipeline
 from stepwell.cli.pipeline.running import open_pipeline
 from stepwell.cli.workspace.sharing import tell
-from stepwell.diagnostics import Severity
-from stepwell.escape_control import visible
-from stepwell.naming import closest
+from stepwell.source.diagnostic import Severity
+from stepwell.source.escape_control import visible
+from stepwell.source.spelling import closest
 
 if TYPE_CHECKING:
     from stepwell.pipelines.exporters import Exporter
@@ -89,7 +89,7 @@ def _exporter(name: str) -> Exporter:
 
 
 def _write(output: str, text: str, *, force: bool) -> bool:
-    from stepwell.atomic_write import write_atomically
+    from stepwell.source.atomic_write import write_atomically
 
     path = Path(output)
     if path.is_dir() or output.endswith("/"):

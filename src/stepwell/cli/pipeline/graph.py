@@ -9,8 +9,8 @@ import click
 
 from stepwell.cli.opening import Asked, open_view, project_options, workspace_option
 from stepwell.cli.pipeline.asking import complete_pipeline, linked_of
-from stepwell.escape_control import visible
 from stepwell.graph import Pipeline
+from stepwell.source.escape_control import visible
 
 _EXAMPLE = """\b
 Examples:
@@ -52,7 +52,7 @@ def command(name: str, workspace: str | None, form: str, output: str | None, ask
     if output is None:
         sys.stdout.write(text)
         return 0
-    from stepwell.atomic_write import write_atomically
+    from stepwell.source.atomic_write import write_atomically
 
     try:
         write_atomically(Path(output), text)

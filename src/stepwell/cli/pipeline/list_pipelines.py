@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from stepwell.cli.opening import Asked, format_option, open_view, project_options, workspace_option
-from stepwell.escape_control import columns, visible
 from stepwell.graph import Linked, link
+from stepwell.source.escape_control import columns, visible
 
 _EXAMPLE = """\b
 Examples:

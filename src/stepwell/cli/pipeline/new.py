@@ -12,11 +12,11 @@ from stepwell.cli.opening import Asked, open_registry, project_options, view_of,
 from stepwell.cli.pipeline.asking import linked_of
 from stepwell.cli.pipeline.from_catalog import complete_from, is_in_catalog, write_from_catalog
 from stepwell.cli.workspace.sharing import tell
-from stepwell.diagnostics import Severity
-from stepwell.errors import ProjectError
-from stepwell.escape_control import visible
 from stepwell.graph import Pipeline
 from stepwell.plugins import find_plugins
+from stepwell.source.diagnostic import Severity
+from stepwell.source.errors import ProjectError
+from stepwell.source.escape_control import visible
 
 _EXAMPLE = """\b
 Examples:
@@ -77,7 +77,7 @@ def command(name: str, like: str | None, steps: tuple[str, ...], workspace: str 
     if any(one.severity is Severity.ERROR and one.id not in _LATER for one in planned.diagnostics):
         sys.stdout.write(f"{visible(new.path)} is not written\n")
         return 1
-    from stepwell.atomic_write import write_atomically
+    from stepwell.source.atomic_write import write_atomically
 
     try:
         write_atomically(Path(project.root, new.path), new.text)

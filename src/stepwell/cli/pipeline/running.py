@@ -15,8 +15,8 @@ import click
 
 from stepwell.cli.opening import Asked, color_wanted, open_registry, view_of
 from stepwell.cli.pipeline.asking import linked_of
-from stepwell.diagnostics import Diagnostic, Severity
 from stepwell.registry import Registry
+from stepwell.source.diagnostic import Diagnostic, Severity
 
 if TYPE_CHECKING:
     from stepwell.graph import Pipeline
@@ -184,8 +184,8 @@ def plan_of(
         make_up: whether inputs that nothing feeds get made-up data.
         only: the steps that are of interest; none means all.
     """
-    from stepwell.diagnostics import in_order
     from stepwell.pipelines.runs import MANIFEST, make_plan, read_manifest
+    from stepwell.source.diagnostic import in_order
 
     root = registry.project.root
     path = MANIFEST if said.data is None else os.path.abspath(said.data)
@@ -280,8 +280,8 @@ def tell_findings(found: tuple[Diagnostic, ...], registry: Registry, form: str, 
 
 def write_report(run: RunRecord, root: str, path: str, asked: Asked) -> None:
     """Write the page of a run."""
-    from stepwell.atomic_write import write_atomically
     from stepwell.render.runs import as_html, plain_run
+    from stepwell.source.atomic_write import write_atomically
 
     write_atomically(Path(path), as_html(plain_run(run, root, logs=True)))
     if not asked.quiet:

@@ -18,13 +18,13 @@ from stepwell.cli.opening import (
     workspace_option,
 )
 from stepwell.cli.pipeline.asking import complete_pipeline, linked_of, values_of
-from stepwell.documents import thaw
-from stepwell.errors import PipelineError
-from stepwell.escape_control import columns, visible
 from stepwell.graph import Linked, Node, Pipeline
 from stepwell.graph.writing import plain_of
 from stepwell.pipelines.analysis import Analysis, analyse
 from stepwell.pipelines.preview import Preview, preview_of
+from stepwell.source.document import thaw
+from stepwell.source.errors import PipelineError
+from stepwell.source.escape_control import columns, visible
 
 _EXAMPLE = """\b
 Examples:
@@ -51,7 +51,7 @@ def command(name: str, workspace: str | None, said: tuple[str, ...], form: str, 
     registry, view = open_view(asked, workspace)
     linked = linked_of(registry, view, name)
     if form == "yaml":
-        from stepwell.documents.writing import to_yaml
+        from stepwell.source.yaml_writer import to_yaml
 
         data = plain_of(Pipeline.of(linked), linked.among)
         sys.stdout.write(to_yaml(data, ascii_only=not shows_unicode()))

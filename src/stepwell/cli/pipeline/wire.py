@@ -12,12 +12,12 @@ import click
 
 from stepwell.cli.opening import Asked, format_option, open_view, project_options, workspace_option
 from stepwell.cli.pipeline.asking import complete_pipeline, linked_of
-from stepwell.documents import Pointer
-from stepwell.errors import PipelineError
-from stepwell.escape_control import visible
 from stepwell.graph import Linked, Pipeline
 from stepwell.pipelines.rewriting import with_inputs
 from stepwell.pipelines.wiring import Candidate, Proposal, propose
+from stepwell.source.document import Pointer
+from stepwell.source.errors import PipelineError
+from stepwell.source.escape_control import visible
 
 _EXAMPLE = """\b
 Examples:
@@ -78,7 +78,7 @@ def _write(root: str, linked: Linked, proposals: tuple[Proposal, ...]) -> tuple[
         text = with_inputs(own, additions)
     except PipelineError as error:
         raise click.ClickException(f"nothing is written: {visible(str(error))}") from None
-    from stepwell.atomic_write import write_atomically
+    from stepwell.source.atomic_write import write_atomically
 
     try:
         write_atomically(Path(root, own.path), text)

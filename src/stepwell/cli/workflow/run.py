@@ -22,9 +22,9 @@ from stepwell.cli.workflow.sharing import (
     folder_option,
     open_workflow,
 )
-from stepwell.escape_control import columns, visible
-from stepwell.excerpt import block
-from stepwell.naming import closest
+from stepwell.source.escape_control import columns, visible
+from stepwell.source.excerpt import block
+from stepwell.source.spelling import closest
 from stepwell.workflows.workflow import Workflow
 
 _EXAMPLE = """\b

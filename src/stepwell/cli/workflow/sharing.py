@@ -11,11 +11,11 @@ import click
 from click.shell_completion import CompletionItem
 
 from stepwell.cli.opening import Asked, open_registry, registry_of, view_of
-from stepwell.diagnostics import Checked
-from stepwell.errors import ProjectError, StepwellError
 from stepwell.project import Project, Settings, find_project
 from stepwell.registry import Registry
-from stepwell.trees import Folder
+from stepwell.source.diagnostic import Checked
+from stepwell.source.errors import ProjectError, StepwellError
+from stepwell.source.tree import Folder
 from stepwell.view import View
 from stepwell.workflows.checking import check_workflow
 from stepwell.workflows.workflow import Workflow

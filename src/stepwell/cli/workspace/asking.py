@@ -8,8 +8,8 @@ from collections.abc import Callable
 import click
 
 from stepwell.cli.workspace.sharing import refuse_bad_id
-from stepwell.escape_control import visible
 from stepwell.registry import Registry
+from stepwell.source.escape_control import visible
 
 __all__ = ["ask"]
 

@@ -12,9 +12,9 @@ import click
 
 from stepwell.cli.opening import Asked, format_option, open_registry, project_options
 from stepwell.cli.workspace.sharing import complete_id, counted, examine, index_of, refuse_unknown, tell
-from stepwell.diagnostics import Diagnostic, Severity
-from stepwell.escape_control import visible
 from stepwell.render.jsonform import finding
+from stepwell.source.diagnostic import Diagnostic, Severity
+from stepwell.source.escape_control import visible
 
 _EXAMPLE = """\b
 Examples:
@@ -128,7 +128,7 @@ def _refuse_report(path: str) -> None:
 
 
 def _write(path: str, text: str) -> None:
-    from stepwell.atomic_write import write_atomically
+    from stepwell.source.atomic_write import write_atomically
 
     try:
         write_atomically(Path(path), text)

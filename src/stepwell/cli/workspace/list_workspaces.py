@@ -10,9 +10,9 @@ import click
 
 from stepwell.cli.opening import Asked, format_option, open_registry, project_options
 from stepwell.cli.workspace.sharing import counted, findings_of, names_of
-from stepwell.diagnostics import Severity
-from stepwell.escape_control import columns, visible
 from stepwell.registry import Registry
+from stepwell.source.diagnostic import Severity
+from stepwell.source.escape_control import columns, visible
 
 _EXAMPLE = """\b
 Examples:

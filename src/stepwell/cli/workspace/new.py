@@ -14,14 +14,14 @@ from click.shell_completion import CompletionItem
 
 from stepwell.cli.opening import Asked, open_registry, project_options
 from stepwell.cli.workspace.sharing import complete_id, refuse_bad_id, refuse_unknown, tell, undone_when_ended
-from stepwell.diagnostics import Checked, Diagnostic, Severity
-from stepwell.errors import ProjectError, StepwellError
-from stepwell.escape_control import visible
-from stepwell.naming import closest
 from stepwell.plugins import find_plugins
 from stepwell.project import Project
 from stepwell.registry import Registry
-from stepwell.trees import EntryKind
+from stepwell.source.diagnostic import Checked, Diagnostic, Severity
+from stepwell.source.errors import ProjectError, StepwellError
+from stepwell.source.escape_control import visible
+from stepwell.source.spelling import closest
+from stepwell.source.tree import EntryKind
 
 if TYPE_CHECKING:
     from stepwell.scaffolding import Plan, Template
@@ -211,7 +211,7 @@ def _rendered(
     registry: Registry, workspace: str, template: str, description: str, framework: str
 ) -> Checked[Mapping[str, bytes]]:
     from stepwell.scaffolding import find_templates, render, values_for
-    from stepwell.sources import index_sources
+    from stepwell.source.python import index_sources
 
     project = registry.project
     found = find_templates(project)

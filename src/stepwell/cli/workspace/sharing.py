@@ -15,15 +15,15 @@ from click.shell_completion import CompletionItem
 
 from stepwell.cli.opening import Asked, color_wanted, open_registry, view_of
 from stepwell.cli.sources import with_progress
-from stepwell.diagnostics import Diagnostic, Severity, in_order
-from stepwell.errors import StepwellError
-from stepwell.escape_control import visible
-from stepwell.excerpt import block
 from stepwell.layers import Layer
 from stepwell.model import WORKSPACE_ID
 from stepwell.project import RESERVED_ID, Project
 from stepwell.registry import Registry
-from stepwell.sources import SourceIndex
+from stepwell.source.diagnostic import Diagnostic, Severity, in_order
+from stepwell.source.errors import StepwellError
+from stepwell.source.escape_control import visible
+from stepwell.source.excerpt import block
+from stepwell.source.python import SourceIndex
 from stepwell.view import View
 
 __all__ = [
@@ -121,7 +121,7 @@ def names_of(view: View) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def index_of(registry: Registry, asked: Asked) -> SourceIndex:
     """The index of all Python sources that the core and the workspaces have."""
     from stepwell.references import source_folders
-    from stepwell.sources import index_sources
+    from stepwell.source.python import index_sources
 
     project = registry.project
     folders = source_folders(project, registry.workspaces)

@@ -11,12 +11,12 @@ import click
 
 from stepwell.cli.opening import Asked, format_option, open_registry, project_options
 from stepwell.cli.workspace.sharing import complete_id, counted, findings_of, names_of, refuse_unknown
-from stepwell.documents import thaw
-from stepwell.escape_control import visible, well_formed
 from stepwell.layers import Layer
 from stepwell.model import KINDS
 from stepwell.registry import Registry
 from stepwell.render.jsonform import finding
+from stepwell.source.document import thaw
+from stepwell.source.escape_control import visible, well_formed
 from stepwell.view import View
 
 _EXAMPLE = """\b
@@ -94,7 +94,7 @@ def _place(view: View, name: str, layer: Layer) -> dict[str, Any]:
 
 
 def _python_files(registry: Registry, folder: str) -> int | None:
-    from stepwell.sources.listing import list_sources
+    from stepwell.source.python.index import list_sources
 
     target = registry.project.tree.follow(folder)
     if target.kind is None or target.path is None:

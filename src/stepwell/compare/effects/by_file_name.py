@@ -10,7 +10,7 @@ from stepwell.compare.effects.guesses import Guesser, KnownNames, probes_of
 from stepwell.compare.effects.importers import row_of
 from stepwell.compare.effects.touched import Touched, place_of
 from stepwell.compare.states import State
-from stepwell.naming import Naming
+from stepwell.source.spelling import Naming
 
 __all__ = ["all_known", "differing_file_names", "effects_on_file_names"]
 

@@ -9,13 +9,13 @@ from stepwell.compare.comparison import Consumer, Effect, Level
 from stepwell.compare.effects.strictness import Difference, differences
 from stepwell.compare.effects.touched import place_of
 from stepwell.compare.states import State
-from stepwell.diagnostics import Diagnostic, Severity, Span
-from stepwell.documents import Document, Pointer
 from stepwell.layers import Layer
 from stepwell.model import KINDS, StepDefinition
-from stepwell.naming import STYLES
 from stepwell.rules import RULES
 from stepwell.rules.not_in_vocabulary import FIELDS
+from stepwell.source.diagnostic import Diagnostic, Severity, Span
+from stepwell.source.document import Document, Pointer
+from stepwell.source.spelling import STYLES
 
 __all__ = ["effects_on_editors"]
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from stepwell.compare.comparison import Consumer, Effect, Level
 from stepwell.compare.effects.touched import Touched, place_of
 from stepwell.compare.states import State
-from stepwell.diagnostics import Diagnostic, Severity, Span
 from stepwell.layers import Layer
+from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.view import View
 
 __all__ = ["effects_on_graphs"]

@@ -12,7 +12,7 @@ from itertools import accumulate
 from typing import Final, final
 
 from stepwell.file_names import canonical_name, similarity
-from stepwell.naming import Naming
+from stepwell.source.spelling import Naming
 from stepwell.view import View
 
 __all__ = ["Guesser", "KnownNames", "probes_of"]

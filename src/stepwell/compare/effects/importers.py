@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from stepwell.compare.comparison import Consumer, Effect, Level
 from stepwell.compare.effects.classes import Owners
 from stepwell.compare.effects.touched import Touched, called, place_of
-from stepwell.diagnostics import Span
 from stepwell.model import StepDefinition
+from stepwell.source.diagnostic import Span
 from stepwell.view import View
 
 __all__ = ["effects_on_tables", "row_of"]

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from stepwell.compare.comparison import Consumer, Effect, HiddenChange, Level, ViewComparison
 from stepwell.compare.effects.touched import Touched, called, place_of, said_at
 from stepwell.compare.states import State
-from stepwell.diagnostics import Span
 from stepwell.layers import Layer
 from stepwell.model import KINDS, Definition
 from stepwell.project import RESERVED_ID
+from stepwell.source.diagnostic import Span
 from stepwell.view import View
 
 __all__ = ["effects_on_overlay", "effects_on_workspaces"]

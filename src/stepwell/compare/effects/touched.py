@@ -9,9 +9,9 @@ from typing import final
 
 from stepwell.compare.comparison import DefinitionChange, ViewComparison, What
 from stepwell.compare.states import State
-from stepwell.diagnostics import Span
 from stepwell.layers import given_by
 from stepwell.model import KINDS, Definition
+from stepwell.source.diagnostic import Span
 from stepwell.view import View
 
 __all__ = ["Touched", "called", "place_of", "said_at", "touched_views"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol, final, runtime_checkable
 
-from stepwell.errors import StepwellError
 from stepwell.pipelines.runs.task import Outcome, Task
+from stepwell.source.errors import StepwellError
 
 __all__ = ["Engine", "EngineError", "Session"]
 

@@ -10,8 +10,8 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Final, Protocol
 
-from stepwell.diagnostics import Checked
 from stepwell.graph import Pipeline
+from stepwell.source.diagnostic import Checked
 
 __all__ = ["EXPORTERS", "GROUP", "Exporter", "exporter_names", "find_exporter"]
 

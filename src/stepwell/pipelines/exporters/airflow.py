@@ -12,10 +12,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from stepwell.diagnostics import Checked, Diagnostic, Severity
-from stepwell.documents import thaw
 from stepwell.graph import Pipeline
 from stepwell.pipelines.exporters.jobs import Job, jobs_of
+from stepwell.source.diagnostic import Checked, Diagnostic, Severity
+from stepwell.source.document import thaw
 
 __all__ = ["export"]
 

@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, final
 
-from stepwell.diagnostics import Checked, Diagnostic, Severity
-from stepwell.documents.writing import to_yaml
 from stepwell.graph import OutputOf, Pipeline
-from stepwell.naming import snake_case
 from stepwell.pipelines.exporters.jobs import Job, Parameter, Text, cannot, jobs_of, written
+from stepwell.source.diagnostic import Checked, Diagnostic, Severity
+from stepwell.source.spelling import snake_case
+from stepwell.source.yaml_writer import to_yaml
 
 __all__ = ["export"]
 

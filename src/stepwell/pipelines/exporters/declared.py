@@ -10,10 +10,10 @@ from typing import Any, Final
 from stepwell.alignment.defaults import defaults_of
 from stepwell.alignment.reading import Reader
 from stepwell.components import own_folder
-from stepwell.documents import freeze
 from stepwell.graph import Node, Pipeline
 from stepwell.registry import Registry
-from stepwell.sources import SourceView
+from stepwell.source.document import freeze
+from stepwell.source.python import SourceView
 
 __all__ = ["SETTINGS", "with_declared_settings"]
 

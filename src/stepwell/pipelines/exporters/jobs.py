@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, final
 
-from stepwell.diagnostics import Checked, Diagnostic, Severity
-from stepwell.documents import thaw
-from stepwell.errors import PipelineError
 from stepwell.graph import Node, OutputOf, Pipeline
 from stepwell.graph.filling import parameter_named, parameters_in
 from stepwell.model import StepDefinition
 from stepwell.pipelines.runs.settings import arguments_of, environment_of, missing_settings
+from stepwell.source.diagnostic import Checked, Diagnostic, Severity
+from stepwell.source.document import thaw
+from stepwell.source.errors import PipelineError
 
 __all__ = ["Input", "Job", "Output", "Parameter", "Text", "cannot", "jobs_of", "texts_of", "written"]
 

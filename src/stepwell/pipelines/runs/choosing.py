@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import final
 
-from stepwell.errors import PipelineError
 from stepwell.pipelines.runs.planning import Plan
 from stepwell.pipelines.runs.task import Limits
+from stepwell.source.errors import PipelineError
 
 __all__ = ["Choice", "Options", "chosen"]
 

@@ -13,7 +13,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, final
 from urllib.parse import quote
 
-from stepwell.errors import PipelineError
 from stepwell.pipelines.runs.choosing import Choice, Options, chosen
 from stepwell.pipelines.runs.holding import Unholdable, digest_of, place_of
 from stepwell.pipelines.runs.keys import key_of
@@ -22,6 +21,7 @@ from stepwell.pipelines.runs.planning import Feed, Plan, PlannedStep, stated_at
 from stepwell.pipelines.runs.record import Record
 from stepwell.pipelines.runs.recorded import RunRecord, StepRecord
 from stepwell.pipelines.runs.task import Held, Outcome, Port, State, Task
+from stepwell.source.errors import PipelineError
 
 if TYPE_CHECKING:
     from stepwell.pipelines.engines.engine import Engine, Session

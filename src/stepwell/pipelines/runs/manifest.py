@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, final
 
 from stepwell import refusals, schema
-from stepwell.diagnostics import Checked, Diagnostic, Severity, Span
-from stepwell.documents import Document, read
-from stepwell.naming import closest
+from stepwell.source.diagnostic import Checked, Diagnostic, Severity, Span
+from stepwell.source.document import Document
+from stepwell.source.read import read
+from stepwell.source.spelling import closest
 
 __all__ = ["MANIFEST", "Manifest", "read_manifest"]
 

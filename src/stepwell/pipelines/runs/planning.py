@@ -12,9 +12,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, final
 
-from stepwell.diagnostics import Checked, Diagnostic, Related, Severity, Span
-from stepwell.documents import Pointer, thaw
-from stepwell.errors import PipelineError
 from stepwell.graph import Node, OutputOf, Pipeline
 from stepwell.model import StepDefinition
 from stepwell.pipelines.runs.manifest import Manifest
@@ -27,6 +24,9 @@ from stepwell.pipelines.runs.settings import (
 )
 from stepwell.pipelines.runs.task import Port
 from stepwell.registry import Registry
+from stepwell.source.diagnostic import Checked, Diagnostic, Related, Severity, Span
+from stepwell.source.document import Pointer, thaw
+from stepwell.source.errors import PipelineError
 from stepwell.view import View
 
 __all__ = ["Feed", "Plan", "PlannedStep", "make_plan", "stated_at"]

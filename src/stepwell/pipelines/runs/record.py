@@ -17,10 +17,10 @@ from dataclasses import asdict
 from types import MappingProxyType
 from typing import Any, Final, final
 
-from stepwell.errors import StepwellError
 from stepwell.pipelines.runs.holding import place_of
 from stepwell.pipelines.runs.recorded import AttemptRecord, RunRecord, StepRecord
 from stepwell.pipelines.runs.task import Held, Outcome, State
+from stepwell.source.errors import StepwellError
 
 __all__ = ["FOLDER", "Record", "RunBusy", "UnknownRun"]
 

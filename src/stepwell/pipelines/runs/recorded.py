@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from stepwell.pipelines.runs.task import Held, State
-from stepwell.shown import in_notebook
+from stepwell.source.notebook_repr import in_notebook
 
 __all__ = ["AttemptRecord", "RunRecord", "StepRecord"]
 

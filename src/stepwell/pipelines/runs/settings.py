@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from stepwell.documents import thaw
+from stepwell.source.document import thaw
 
 __all__ = ["arguments_of", "environment_of", "missing_settings", "resources_of"]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import final
 
-from stepwell.errors import PipelineError
 from stepwell.graph import Pipeline
 from stepwell.registry import Registry
+from stepwell.source.errors import PipelineError
 
 __all__ = ["Swap", "alone", "swaps"]
 

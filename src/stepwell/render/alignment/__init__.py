@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from stepwell.escape_control import visible
+from stepwell.source.escape_control import visible
 
 if TYPE_CHECKING:
     from markupsafe import Markup

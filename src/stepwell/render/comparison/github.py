@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from stepwell.compare.comparison import Level
-from stepwell.diagnostics import Diagnostic, Related, Severity
 from stepwell.render import github
 from stepwell.render.comparison.wording import counted
 from stepwell.render.report import Report
+from stepwell.source.diagnostic import Diagnostic, Related, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from stepwell.escape_control import well_formed
 from stepwell.render.comparison.wording import counts, plain
 from stepwell.render.jsonform import finding
+from stepwell.source.escape_control import well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
         FieldChange,
         ViewComparison,
     )
-    from stepwell.diagnostics import Diagnostic, Span
     from stepwell.layers import Origin
+    from stepwell.source.diagnostic import Diagnostic, Span
 
 __all__ = ["VERSION", "render"]
 

@@ -8,7 +8,6 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 from stepwell.compare.comparison import Level, What
-from stepwell.escape_control import visible
 from stepwell.model import KIND_OF_NOUN
 from stepwell.render.comparison.wording import (
     counted,
@@ -20,12 +19,13 @@ from stepwell.render.comparison.wording import (
     told_pair,
     view_title,
 )
+from stepwell.source.escape_control import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from stepwell.compare.comparison import Comparison, DefinitionChange, Effect, ViewComparison
-    from stepwell.diagnostics import Diagnostic
+    from stepwell.source.diagnostic import Diagnostic
 
 __all__ = ["LIMIT", "MARKER", "render"]
 

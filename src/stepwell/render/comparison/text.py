@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from stepwell.compare.comparison import Level, What
-from stepwell.escape_control import visible
 from stepwell.model import KIND_OF_NOUN
 from stepwell.render.comparison.wording import (
     counted,
@@ -17,6 +16,7 @@ from stepwell.render.comparison.wording import (
     told_pair,
     view_title,
 )
+from stepwell.source.escape_control import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         FieldChange,
         ViewComparison,
     )
-    from stepwell.diagnostics import Diagnostic
+    from stepwell.source.diagnostic import Diagnostic
 
     Paint = Callable[[str, str], str]
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from stepwell.compare.comparison import Level
-from stepwell.escape_control import visible, well_formed
 from stepwell.model import KINDS, Deprecation
+from stepwell.source.escape_control import visible, well_formed
 
 if TYPE_CHECKING:
     from stepwell.compare.comparison import (
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
         HiddenChange,
         ViewComparison,
     )
-    from stepwell.diagnostics import Span
     from stepwell.layers import Origin
+    from stepwell.source.diagnostic import Span
 
 __all__ = [
     "ROOM",

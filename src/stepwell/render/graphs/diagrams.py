@@ -6,12 +6,12 @@ import html
 from collections.abc import Iterator
 from itertools import pairwise
 
-from stepwell.errors import PipelineError
-from stepwell.escape_control import columns, visible
 from stepwell.graph import Edge, Node, Pipeline, workspace_of
 from stepwell.pipelines.analysis import longest_way
 from stepwell.render.graphs.colours import LONGEST, colours_of, step_word
 from stepwell.render.graphs.layout import lay_out
+from stepwell.source.errors import PipelineError
+from stepwell.source.escape_control import columns, visible
 
 __all__ = ["as_dot", "as_mermaid", "as_text", "longest_pairs"]
 

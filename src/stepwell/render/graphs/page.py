@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from stepwell.errors import PipelineError
-from stepwell.escape_control import visible
 from stepwell.graph import Pipeline, workspace_of
 from stepwell.pipelines.analysis import analyse
 from stepwell.render.graphs.colours import step_word
 from stepwell.render.graphs.svg import as_svg
+from stepwell.source.errors import PipelineError
+from stepwell.source.escape_control import visible
 
 __all__ = ["as_html", "steps_table"]
 

@@ -7,11 +7,11 @@ from html import escape
 from types import MappingProxyType
 from typing import Final
 
-from stepwell.escape_control import visible
 from stepwell.graph import Edge, Node, Pipeline, workspace_of
 from stepwell.render.graphs.colours import LONGEST, Colour, colours_of, step_word
 from stepwell.render.graphs.diagrams import longest_pairs
 from stepwell.render.graphs.layout import Line, lay_out
+from stepwell.source.escape_control import visible
 
 __all__ = ["as_svg"]
 

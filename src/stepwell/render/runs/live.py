@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any, Final, final
 
-from stepwell.escape_control import visible
 from stepwell.pipelines.runs import State
 from stepwell.render.runs.text import seconds
+from stepwell.source.escape_control import visible
 
 __all__ = ["Live"]
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from stepwell.escape_control import visible
 from stepwell.render.runs.text import seconds
+from stepwell.source.escape_control import visible
 
 __all__ = ["as_html"]
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 
-from stepwell.diagnostics import Checked
 from stepwell.graph import Pipeline
 from stepwell.pipelines.exporters.jobs import jobs_of
 from stepwell.pipelines.exporters.sagemaker.requests import request_of
 from stepwell.pipelines.exporters.sagemaker.wording import Wording
+from stepwell.source.diagnostic import Checked
 
 __all__ = ["export"]
 

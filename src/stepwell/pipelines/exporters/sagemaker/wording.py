@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any, Final, final
 
-from stepwell.diagnostics import Diagnostic
 from stepwell.graph import OutputOf, Pipeline
 from stepwell.pipelines.exporters.jobs import Input, Job, Parameter, Text, cannot, written
+from stepwell.source.diagnostic import Diagnostic
 
 __all__ = ["Wording", "join"]
 

@@ -1,0 +1,118 @@
+"""One finding about a user's file, where it is, and the order in which findings are told."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Generic, TypeVar, final
+
+from stepwell.source.notebook_repr import in_notebook
+
+__all__ = ["Checked", "Diagnostic", "Related", "Severity", "Span", "in_order"]
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+@final
+class Severity(Enum):
+    """How much a finding matters; ``error`` keeps a definition out of the registry."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+    @property
+    def rank(self) -> int:
+        """0 for an error, larger for what matters less."""
+        return _RANKS[self]
+
+
+_RANKS = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of one file, as people count: from 1, columns in characters, the end exclusive.
+
+    Args:
+        path: relative to the project, with ``/``.
+        line: first line.
+        column: first column.
+        end_line: line of the first character after the stretch.
+        end_column: column of the first character after the stretch.
+        text: the whole first line without its line break, as it was when it was read.
+    """
+
+    path: str
+    line: int = 1
+    column: int = 1
+    end_line: int = 1
+    end_column: int = 1
+    text: str = ""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Related:
+    """Another place that a finding speaks of, with the words that tie it, e.g. ``overrides``."""
+
+    message: str
+    span: Span
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding about a user's file.
+
+    Args:
+        id: words that name the rule, e.g. ``unknown-field``.
+        severity: how much it matters.
+        message: what is wrong, in one line, without a full stop.
+        span: where; ``None`` only when no file is concerned.
+        help: what to do about it.
+        related: other places it speaks of.
+    """
+
+    id: str
+    severity: Severity
+    message: str
+    span: Span | None = None
+    help: str | None = None
+    related: tuple[Related, ...] = ()
+
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, Any]:
+        return in_notebook(self, include, exclude)
+
+    def _repr_html_(self) -> str:
+        return str(in_notebook(self)["text/html"])
+
+    @property
+    def sort_key(self) -> tuple[str, int, int, str, str]:
+        """The documented total order: path, line, column, id (then message, so that it is total)."""
+        if self.span is None:
+            return ("", 0, 0, self.id, self.message)
+        return (self.span.path, self.span.line, self.span.column, self.id, self.message)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Checked(Generic[T_co]):
+    """A value together with what was found while making it."""
+
+    value: T_co
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether any finding is an error."""
+        return any(found.severity is Severity.ERROR for found in self.diagnostics)
+
+
+def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """All findings once each, in the documented order."""
+    return tuple(sorted(set(diagnostics), key=lambda found: found.sort_key))

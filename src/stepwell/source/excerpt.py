@@ -1,0 +1,108 @@
+"""A finding as text: its source line with the span underlined, the help and the related places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from stepwell.source.diagnostic import Diagnostic, Severity, Span
+from stepwell.source.escape_control import TAB, columns, visible
+
+__all__ = ["LEAD", "WIDTH", "block"]
+
+WIDTH = 100
+"""Columns of a source line that are shown; a longer line is cut to a window around the place."""
+
+LEAD = 30
+"""Columns that a window keeps before the place."""
+
+_CUT = "..."
+_SUGGESTION = "did you mean"
+_BOLD = "1"
+_GUTTER = "1;34"
+_COLORS = {Severity.ERROR: "1;31", Severity.WARNING: "1;33", Severity.INFO: "1;36"}
+
+
+def block(found: Diagnostic, *, color: bool) -> str:
+    """One finding, without a line break at its end.
+
+    Help that begins with "did you mean" stands after the carets when the line stays within ``WIDTH``
+    columns; any other help is a note below the source line, before the related places. A finding
+    at the start of a file of which no text was kept shows no source line.
+    """
+
+    def paint(text: str, code: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if color else text
+
+    span = found.span
+    tint = _COLORS[found.severity]
+    notes = [f"{visible(other.message)} {_place(other.span)}" for other in found.related]
+    pending = visible(found.help or "")
+    head = paint(f"{found.severity.value}[{visible(found.id)}]", tint)
+    lines = [head + paint(f": {visible(found.message)}", _BOLD)]
+    number = "" if span is None else str(span.line)
+    margin = " " * (len(number) + 2)
+    if span is not None:
+        lines.append(f"{margin[1:]}{paint('-->', _GUTTER)} {visible(span.path)}:{number}:{span.column}")
+    if span is not None and (span.text or not _starts_file(span)):
+        bar = margin + paint("|", _GUTTER)
+        source, offset, carets = _underlined(span)
+        marks = "^" * carets
+        if pending.startswith(_SUGGESTION) and offset + carets + 1 + columns(pending) <= WIDTH:
+            marks, pending = f"{marks} {pending}", ""
+        lines += [bar, f"{paint(f' {number} |', _GUTTER)} {source}".rstrip(" ")]
+        lines += [f"{bar} {' ' * offset}{paint(marks, tint)}"]
+        if pending or notes:
+            lines.append(bar)
+    if pending:
+        notes.insert(0, f"help: {pending}")
+    lines += [f"{margin}{paint('=', _GUTTER)} {note}" for note in notes]
+    return "\n".join(lines)
+
+
+def _underlined(span: Span) -> tuple[str, int, int]:
+    """The source line as it is shown, the column where the carets begin (from 0), and how many they are.
+
+    A stretch over several lines is underlined to the end of its first, an empty one by one caret.
+    """
+    text = span.text
+    start = min(max(span.column - 1, 0), len(text))
+    end = len(text) if span.end_line > span.line else min(max(span.end_column - 1, start), len(text))
+    first, last = _window(text, start)
+    end = min(end, last)
+    before = (_CUT if first else "") + _drawn(text[first:start])
+    under = _drawn(text[start:end])
+    after = _drawn(text[end:last]) + (_CUT if last < len(text) else "")
+    return before + under + after, columns(before), max(1, columns(under))
+
+
+def _window(text: str, start: int) -> tuple[int, int]:
+    """Which characters of a line are shown: all when they fit, else those around ``start``."""
+    if len(text) <= WIDTH and columns(_drawn(text)) <= WIDTH:
+        return 0, len(text)
+    before = _fitting(reversed(text[max(0, start - LEAD) : start]), LEAD)
+    used = columns(_drawn(text[start - before : start]))
+    return start - before, start + _fitting(text[start : start + WIDTH], WIDTH - used)
+
+
+def _fitting(chars: Iterator[str] | str, room: int) -> int:
+    """How many of the characters fit into this many columns."""
+    count = 0
+    for char in chars:
+        room -= columns(_drawn(char))
+        if room < 0:
+            break
+        count += 1
+    return count
+
+
+def _drawn(text: str) -> str:
+    return visible(text.replace("\t", TAB))
+
+
+def _place(span: Span) -> str:
+    path = visible(span.path)
+    return path if _starts_file(span) else f"{path}:{span.line}:{span.column}"
+
+
+def _starts_file(span: Span) -> bool:
+    return span.line == 1 and span.column == 1

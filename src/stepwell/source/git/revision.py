@@ -1,0 +1,325 @@
+"""One commit as a Tree: listed and read from git's objects."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final, final
+
+from stepwell.source.diagnostic import Diagnostic, Severity, Span
+from stepwell.source.errors import RevisionError
+from stepwell.source.git.history import pathspecs
+from stepwell.source.git.repository import Repository
+from stepwell.source.git.tree_listing import (
+    FILE,
+    FOLDER,
+    LINK,
+    SUBMODULE,
+    Inventory,
+    Object,
+    in_listing,
+    meet,
+)
+from stepwell.source.read import MAX_BYTES, too_large
+from stepwell.source.tree import Entry, EntryKind, Target, Tree
+
+__all__ = [
+    "Revision",
+    "open_part",
+    "open_revision",
+]
+
+
+_MAX_LINKS: Final = 40
+"""As many links on one way as Linux follows (path_resolution(7))."""
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Revision:
+    """A project as one commit holds it.
+
+    Args:
+        repository: the repository.
+        commit: the commit's full id.
+        title: how the revision was asked for, and its id.
+        inventory: what is listed of it.
+    """
+
+    repository: Repository
+    commit: str
+    title: str
+    inventory: Inventory
+    _contents: dict[str, bytes]
+    _coming: list[Iterator[tuple[str, bytes]]]
+
+    def read(self, path: str) -> bytes | Diagnostic:
+        """The bytes of a file of at most ``MAX_BYTES``, or the finding that says why not."""
+        found = self._plain(path)
+        if found is None or found.mode != FILE:
+            target = self.follow(path)
+            found = self.inventory.objects.get(target.path) if target.path is not None else None
+            if found is None or target.kind is not EntryKind.FILE:
+                return _unreadable(path, "this is not a regular file")
+        content = self._content(found)
+        if content is None:
+            return _unreadable(path, "git has no object for it in this clone", _PARTIAL)
+        return too_large(path) if len(content) > MAX_BYTES else content
+
+    def scan(self, folder: str) -> Iterator[Entry]:
+        """The entries of a folder.
+
+        Raises:
+            OSError: there is none, or it is a submodule whose commit is not here.
+        """
+        target = self.follow(folder)
+        if target.kind is None:
+            raise FileNotFoundError(errno.ENOENT, "no such folder in the revision", folder)
+        if target.path is None or target.kind is EntryKind.FILE:
+            raise NotADirectoryError(errno.ENOTDIR, "this is no folder", folder)
+        if target.kind is EntryKind.OTHER:
+            raise OSError(
+                errno.EIO,
+                "it is a submodule, and its commit is not here (git submodule update --init)",
+                folder,
+            )
+        objects, start = self.inventory.objects, f"{target.path}/" if target.path else ""
+        for name in self.inventory.names.get(target.path, ()):
+            path = start + name
+            mode = objects[path].mode
+            if mode == FILE:
+                yield Entry(name, EntryKind.FILE, False)
+            elif mode == LINK:
+                yield Entry(name, self.follow(path).kind, True)
+            else:
+                yield Entry(name, self._kind(path), False)
+
+    def follow(self, path: str) -> Target:
+        """What a path stands for, links followed inside the revision only."""
+        found = self._plain(path)
+        if found is not None:
+            return Target(path, self._kind(path))
+        way: list[str] = []
+        pending = path.split("/")[::-1]
+        links = 0
+        while pending:
+            step = pending.pop()
+            if step in ("", "."):
+                continue
+            if step == "..":
+                if not way:
+                    return Target(None, None)
+                way.pop()
+                continue
+            here = "/".join((*way, step))
+            self.inventory.list_way(here)
+            found = self.inventory.objects.get(here)
+            if found is None:
+                return Target("/".join((here, *pending[::-1])), None)
+            if found.mode != LINK:
+                way.append(step)
+                continue
+            links += 1
+            content = self._content(found) or b""
+            if content.startswith(b"/"):
+                return Target(None, None)
+            if links > _MAX_LINKS or not content:
+                return Target(here, None)
+            pending += content.decode("utf-8", "surrogateescape").split("/")[::-1]
+        there = "/".join(way)
+        return Target(there, self._kind(there) if way else EntryKind.FOLDER)
+
+    def expect(self, paths: Iterable[str]) -> None:
+        """Have git read files while others are worked on, with one process instead of one each."""
+        wanted: dict[int, tuple[Repository, list[str]]] = {}
+        for path in paths:
+            found = self._plain(path) or self.inventory.objects.get(self.follow(path).path or "")
+            if found is not None and found.id not in self._contents:
+                wanted.setdefault(id(found.place), (found.place, []))[1].append(found.id)
+        self._coming.extend(place.contents(ids, MAX_BYTES + 1) for place, ids in wanted.values())
+
+    def id_of(self, path: str) -> str | None:
+        """The id of what a file holds: equal ids are equal bytes."""
+        found = self._plain(path)
+        if found is None:
+            target = self.follow(path)
+            found = (
+                self.inventory.objects.get(target.path)
+                if target.kind is EntryKind.FILE and target.path
+                else None
+            )
+        return found.id if found is not None else None
+
+    def id_for(self, content: bytes) -> str:
+        """The id that git gives to bytes."""
+        digest = hashlib.new(self.repository.object_format, usedforsecurity=False)
+        digest.update(b"blob %d\0" % len(content))
+        digest.update(content)
+        return digest.hexdigest()
+
+    def files(self) -> Iterator[str]:
+        """Every file of the project in the revision; those of submodules are left out."""
+        for top in self.inventory.names.get("", ()):
+            self.inventory.list_way(f"{top}/")
+        return (
+            path for path, found in self.inventory.objects.items() if found.mode not in (FOLDER, SUBMODULE)
+        )
+
+    def differing_from(self, other: Tree, folders: Collection[str]) -> frozenset[str] | None:
+        """The files, and the folders that came or went, in which it differs from a revision that is listed.
+
+        What is equal in both is not listed a second time.
+
+        Args:
+            other: the other one.
+            folders: relative to the project.
+
+        Returns:
+            ``None`` where git's comparison of both does not tell: another kind of tree, or links or
+            submodules in play, behind which something differs that is not on the path itself.
+        """
+        if not isinstance(other, Revision) or other.repository != self.repository:
+            return None
+        compared = self.repository.compare_trees(other.commit, self.commit)
+        if compared is None or other.inventory.leads_on_in(folders):
+            return None
+        seen = self.inventory.take_over(other.inventory, compared, self.repository)
+        if seen is None or self.inventory.leads_on_in(folders):
+            return None
+        before = other.inventory.objects
+        both = {path for path, found in seen.items() if _is_folder(found) and _is_folder(before.get(path))}
+        return frozenset(path for path in seen.keys() - both if any(meet(path, folder) for folder in folders))
+
+    def ids(self) -> tuple[tuple[str, str], ...]:
+        """What is listed of the project so far, each path with the id of what it holds."""
+        return tuple(sorted((path, found.id) for path, found in self.inventory.objects.items()))
+
+    def submodule_on(self, path: str) -> str | None:
+        """The submodule that a way leads into, if it does."""
+        return self._first_on(path, SUBMODULE)
+
+    def link_on(self, path: str) -> str | None:
+        """The first link on a way, if there is one."""
+        return self._first_on(path, LINK)
+
+    def _first_on(self, path: str, mode: str) -> str | None:
+        ways = (path[:at] for at, letter in enumerate(f"{path}/") if letter == "/")
+        return next(
+            (
+                way
+                for way in ways
+                if way in self.inventory.objects and self.inventory.objects[way].mode == mode
+            ),
+            None,
+        )
+
+    def _plain(self, path: str) -> Object | None:
+        """The entry at a path that no link lies on: only such a way leads to one as it is written."""
+        found = self.inventory.objects.get(path)
+        if found is None or found.mode != FILE:
+            self.inventory.list_way(path)
+            found = self.inventory.objects.get(path)
+        return found if found is not None and found.mode != LINK else None
+
+    def _content(self, found: Object) -> bytes | None:
+        if found.id in self._contents:
+            return self._contents[found.id]
+        for coming in self._coming:
+            for one, content in coming:
+                self._contents[one] = content
+                if one == found.id:
+                    return content
+        for one, content in found.place.contents([found.id], MAX_BYTES + 1):
+            self._contents[one] = content
+        return self._contents.get(found.id)
+
+    def _kind(self, path: str) -> EntryKind:
+        mode = self.inventory.objects[path].mode
+        if mode == FOLDER:
+            return EntryKind.FOLDER
+        if mode == SUBMODULE:
+            self.inventory.list_submodule(path)
+            return EntryKind.FOLDER if path in self.inventory.names else EntryKind.OTHER
+        return EntryKind.FILE
+
+
+def open_revision(repository: Repository, revision: str) -> Revision:
+    """A revision of the project in the folder of a repository.
+
+    Args:
+        repository: opened for the project's folder.
+        revision: as git reads one.
+
+    Raises:
+        RevisionError: when there is no such revision.
+    """
+    commit = repository.commit(revision)
+    short = (repository.ask("rev-parse", "--short", commit) or commit)[:40]
+    title = short if commit.startswith(revision) else f"{revision} ({short})"
+    objects: dict[str, Object] = {}
+    with suppress(RevisionError):  # the project's folder came later
+        listing = repository.list_tree(f"{commit}:{repository.prefix.rstrip('/')}", deep=False)
+        objects = dict(in_listing(listing, repository))
+    return Revision(repository, commit, title, Inventory(objects, {"": list(objects)}, set()), {}, [])
+
+
+_PARTIAL: Final = "this may be a partial clone: fetch what is missing (`git fetch --refetch --no-filter`)"
+
+
+def _is_folder(found: Object | None) -> bool:
+    return found is not None and found.mode == FOLDER
+
+
+def _unreadable(path: str, message: str, help_text: str | None = None) -> Diagnostic:
+    return Diagnostic("unreadable-file", Severity.ERROR, message, Span(path), help_text)
+
+
+def open_part(repository: Repository, commit: str, paths: Iterable[str], globs: Iterable[str]) -> Revision:
+    """A commit of which only some files are seen, so that reading it costs what these cost.
+
+    Args:
+        repository: opened for the project's folder.
+        commit: a full id.
+        paths: files, or folders that are there whether or not a file in them is seen.
+        globs: further files, in git's ``glob`` form.
+
+    Raises:
+        RevisionError: when git does not list the commit.
+    """
+    nothing = hashlib.new(repository.object_format, b"tree 0\0", usedforsecurity=False).hexdigest()
+    words = ("-r", "-z", "--name-only", "--relative", "--no-renames", nothing, commit, "--")
+    wanted = pathspecs(repository, globs)  # without any, git would name all files
+    named = repository.ask("diff-tree", *words, *wanted) if wanted else None
+    seen = {*paths, *(path for path in (named or "").split("\0") if path)}
+    objects: dict[str, Object] = {}
+    names: dict[str, list[str]] = {"": []}
+    for path, found in _entries(repository, commit, seen):
+        parts = path.split("/")
+        for count in range(1, len(parts) + 1):
+            here = "/".join(parts[:count])
+            if here not in objects:
+                objects[here] = found if here == path else Object(FOLDER, "", repository)
+                names.setdefault("/".join(parts[: count - 1]), []).append(parts[count - 1])
+                if objects[here].mode == FOLDER:
+                    names.setdefault(here, [])
+    tops = {path for path in objects if "/" not in path}
+    return Revision(repository, commit, commit[:10], Inventory(objects, names, tops, is_whole=False), {}, [])
+
+
+def _entries(repository: Repository, commit: str, paths: set[str]) -> Iterator[tuple[str, Object]]:
+    """What a commit holds at some paths; of those that lead into another repository its own entry."""
+    within = {path[:at] for path in paths for at, letter in enumerate(path) if letter == "/"}
+    asked = sorted(paths - within)  # of a folder and what is in it, git would list all that lies between
+    prefix = repository.prefix
+    listed = repository.list_paths(commit, [f"{prefix}{path}" for path in asked]) if asked else b""
+    found = {path[len(prefix) :]: one for path, one in in_listing(listed, repository)}
+    yield from found.items()
+    for way in sorted({path.partition("/")[0] for path in asked if path not in found and "/" in path}):
+        if not any(path.startswith(f"{way}/") for path in found):
+            yield from (
+                (path[len(prefix) :], one)
+                for path, one in in_listing(repository.list_paths(commit, [f"{prefix}{way}"]), repository)
+            )

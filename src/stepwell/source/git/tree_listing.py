@@ -1,0 +1,187 @@
+"""What is listed of a commit: each top folder is listed once, when something in it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple, final
+
+from stepwell.source.errors import RevisionError
+from stepwell.source.git.repository import Repository
+
+__all__ = [
+    "FILE",
+    "FOLDER",
+    "LEADS_ON",
+    "LINK",
+    "SUBMODULE",
+    "Inventory",
+    "Object",
+    "in_comparison",
+    "in_listing",
+    "meet",
+]
+
+
+FILE: Final = "100644"
+FOLDER: Final = "040000"
+LINK: Final = "120000"
+SUBMODULE: Final = "160000"
+LEADS_ON: Final = frozenset({LINK, SUBMODULE})
+"""Of these, what is there depends on what lies elsewhere."""
+
+
+@final
+class Object(NamedTuple):
+    """One entry of a git tree.
+
+    Args:
+        mode: as git writes it: ``040000`` a folder, ``120000`` a link, ``160000`` a submodule.
+        id: the object's id.
+        place: the repository that holds it: that of a submodule for what lies in one.
+    """
+
+    mode: str
+    id: str
+    place: Repository
+
+
+def in_listing(listing: bytes, place: Repository) -> Iterator[tuple[str, Object]]:
+    """What ``git ls-tree -z`` wrote: each path with its object.
+
+    Args:
+        listing: its output.
+        place: the repository.
+    """
+    for line in listing.decode("utf-8", "surrogateescape").split("\0"):
+        if line:
+            about, _, path = line.partition("\t")
+            mode, _, one = about.split()
+            yield path, Object(mode, one, place)
+
+
+def in_comparison(listing: bytes, place: Repository) -> Iterator[tuple[str, Object | None]]:
+    """What ``git diff-tree -z --raw`` wrote: each path with its object in the later tree, if it has one.
+
+    Args:
+        listing: its output, of a comparison that looks for no renames.
+        place: the repository.
+    """
+    words = iter(listing.decode("utf-8", "surrogateescape").split("\0"))
+    for about, path in zip(words, words, strict=False):
+        _, mode, _, one, _ = about.split()
+        yield path, None if mode == "000000" else Object(mode, one, place)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Inventory:
+    """What is listed of a project in one commit so far.
+
+    Args:
+        objects: what lies at each path.
+        names: the names in each folder.
+        listed: the folders and submodules that were listed with all below them.
+        is_whole: whether it tells all that the commit holds, and not a part.
+    """
+
+    objects: dict[str, Object]
+    names: dict[str, list[str]]
+    listed: set[str]
+    is_whole: bool = True
+
+    def list_way(self, path: str) -> None:
+        """List the folder at the top of a way, once, and the submodules on it."""
+        top, _, rest = path.partition("/")
+        found = self.objects.get(top)
+        if found is None:
+            return
+        if top not in self.listed and found.mode == FOLDER:
+            self.listed.add(top)
+            self._add(top, found.place, found.id)
+        while rest:
+            if found is not None and found.mode == SUBMODULE:
+                self.list_submodule(top)
+            step, _, rest = rest.partition("/")
+            top = f"{top}/{step}"
+            found = self.objects.get(top)
+
+    def list_submodule(self, path: str) -> None:
+        """List a submodule, once, where its commit is here."""
+        if path in self.listed:
+            return
+        self.listed.add(path)
+        found = self.objects[path]
+        for place in (
+            f"{found.place.folder}/{path}",
+            f"{found.place.git_dir}/modules/{found.place.prefix}{path}",
+        ):
+            try:
+                inside = replace(found.place, folder=place, git_dir=place, prefix="")
+                tree = inside.ask("rev-parse", "--verify", "--quiet", f"{found.id}^{{tree}}")
+            except RevisionError:  # no such folder: its commit may be where git keeps modules
+                continue
+            if tree:
+                self._add(path, inside, tree)
+                return
+
+    def take_over(
+        self, other: Inventory, compared: bytes, place: Repository
+    ) -> dict[str, Object | None] | None:
+        """List what another commit's inventory has listed, as this commit has it.
+
+        Args:
+            other: of the other commit.
+            compared: that commit and this one, as ``git diff-tree`` writes what differs.
+            place: the repository of both.
+
+        Returns:
+            What lies at each path that differs, ``None`` for nothing; instead of all of it ``None``, and
+            nothing is taken over, where one of them is not whole, or a submodule was listed.
+        """
+        if self.listed or not (self.is_whole and other.is_whole) or any("/" in path for path in other.listed):
+            return None
+        seen: dict[str, Object | None] = {}
+        for path, found in in_comparison(compared, place):
+            seen[path] = found or seen.get(path)  # a file that became a folder is told as both
+        self.objects.update((path, found) for path, found in other.objects.items() if "/" in path)
+        self.names.update((path, list(names)) for path, names in other.names.items() if path)
+        self.listed.update(other.listed)
+        for path, found in seen.items():
+            if path.partition("/")[0] in other.listed:
+                self._replace(path, found)
+        return seen
+
+    def leads_on_in(self, folders: Iterable[str]) -> bool:
+        """Whether a link or a submodule lies in some folders, or on the way to one."""
+        leading = [path for path, found in self.objects.items() if found.mode in LEADS_ON]
+        return any(meet(path, folder) for path in leading for folder in folders)
+
+    def _add(self, folder: str, place: Repository, tree: str) -> None:
+        self.names.setdefault(folder, [])
+        for path, found in in_listing(place.list_tree(tree, deep=True), place):
+            full = f"{folder}/{path}"
+            self.objects[full] = found
+            above, _, name = full.rpartition("/")
+            self.names.setdefault(above, []).append(name)
+            if found.mode == FOLDER:
+                self.names.setdefault(full, [])
+
+    def _replace(self, path: str, found: Object | None) -> None:
+        above, _, name = path.rpartition("/")
+        if found is None:
+            if self.objects.pop(path, None) is not None and above in self.names:
+                self.names[above].remove(name)
+        else:
+            if path not in self.objects:
+                self.names.setdefault(above, []).append(name)
+            self.objects[path] = found
+        if found is not None and found.mode == FOLDER:
+            self.names.setdefault(path, [])
+        else:
+            self.names.pop(path, None)
+
+
+def meet(path: str, folder: str) -> bool:
+    """Whether one of them lies in the other."""
+    return f"{path}/".startswith(f"{folder}/") or folder.startswith(f"{path}/")

@@ -1,0 +1,37 @@
+"""Python sources as text: who defines a class, who derives from what, who names what; no code is run.
+
+``ast`` is imported where something is parsed, and only there: a plain check never pays for it.
+"""
+
+from __future__ import annotations
+
+from stepwell.source.python.index import Defined, SourceIndex, index_sources
+from stepwell.source.python.inheritance import Lineage, Lost, matches, module_defines
+from stepwell.source.python.literal_tables import read_tables
+from stepwell.source.python.outline import ClassOutline, Failure, SourceFile
+from stepwell.source.python.search import SourceView, place_of, span_in
+from stepwell.source.python.table import HYPERPARAMETERS, METADATA, TABLES, PythonTables, Remark, Row, Table
+
+__all__ = [
+    "HYPERPARAMETERS",
+    "METADATA",
+    "TABLES",
+    "ClassOutline",
+    "Defined",
+    "Failure",
+    "Lineage",
+    "Lost",
+    "PythonTables",
+    "Remark",
+    "Row",
+    "SourceFile",
+    "SourceIndex",
+    "SourceView",
+    "Table",
+    "index_sources",
+    "matches",
+    "module_defines",
+    "place_of",
+    "read_tables",
+    "span_in",
+]

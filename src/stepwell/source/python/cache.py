@@ -1,0 +1,189 @@
+"""The outlines of a project on disk, so that only what changed is parsed again in the next process.
+
+The store is plain JSON in a folder of the user. Whatever does not look exactly as it was written is passed
+over: at worst a file is parsed again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import stat
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any, Final, final
+
+from stepwell.source.python.outline import (
+    Binding,
+    ClassOutline,
+    Failure,
+    ImportOutline,
+    Outline,
+    SourceFile,
+    Stamp,
+)
+
+__all__ = ["Unfinished", "recall"]
+
+_FORM: Final = [1, sys.implementation.name, *sys.version_info[:3]]
+"""The version of the store's form, and the parser's: a newer Python may parse what an older one refused."""
+
+_MAX_BYTES: Final = 256 * 1024 * 1024
+_SAME_TICK: Final = 20_000_000
+"""Nanoseconds within which a file system may give two changes the same time."""
+
+_CLASS: Final = (str, str, int, int, list)
+_IMPORT: Final = (str, str, str, int, int, bool)
+_BINDING: Final = (str, str)
+_FAILURE: Final = (str, int, int)
+_STAMP: Final = (int, int, int, int)
+
+
+def recall(cache: str, root: str) -> dict[str, tuple[Stamp, Outline | Failure]]:
+    """What the store knows of a project's files, by path; empty where there is none that can be trusted.
+
+    Args:
+        cache: the folder of the store.
+        root: the project's folder.
+    """
+    content = _read(cache, _name(root))
+    if content is None:
+        return {}
+    try:
+        stored = json.loads(content)
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(stored, dict) or stored.get("form") != _FORM or stored.get("root") != root:
+        return {}
+    files = stored.get("files")
+    known: dict[str, tuple[Stamp, Outline | Failure]] = {}
+    for path, row in files.items() if isinstance(files, dict) else ():
+        found = _known(row)
+        if found is not None:
+            known[path] = found
+    return known
+
+
+@final
+class Unfinished:
+    """A store that is being written; it is begun before the first file is read.
+
+    The time of its own file tells which files had changed only just then, and might change again without
+    another stamp: those are left out. Where the folder cannot be written to, nothing is kept.
+
+    Args:
+        cache: the folder of the store.
+        root: the project's folder.
+    """
+
+    __slots__ = ("_began", "_handle", "_path", "_root", "_target")
+
+    def __init__(self, cache: str, root: str) -> None:
+        self._root = root
+        self._target = os.path.join(cache, _name(root))
+        self._path = f"{self._target}.{secrets.token_hex(8)}.tmp"
+        self._handle = -1
+        self._began = 0
+        try:
+            os.makedirs(cache, mode=0o700, exist_ok=True)
+            if not _is_private(os.lstat(cache), stat.S_ISDIR):
+                return
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+            self._handle = os.open(self._path, flags, 0o600)
+            self._began = os.fstat(self._handle).st_mtime_ns
+        except (OSError, ValueError):
+            self.give_up()
+
+    def finish(self, files: Iterable[SourceFile]) -> None:
+        """Put the outlines of some files in the place of what was stored."""
+        if self._handle < 0:
+            return
+        before = self._began - _SAME_TICK
+        rows = {
+            file.path: [file.stamp, file.outline or file.failure]
+            for file in files
+            if file.stamp is not None and max(file.stamp[1], file.stamp[3]) < before
+        }
+        text = json.dumps(
+            {"form": _FORM, "root": self._root, "files": rows}, separators=(",", ":"), ensure_ascii=True
+        )
+        try:
+            with os.fdopen(self._handle, "wb") as store:
+                self._handle = -1
+                store.write(text.encode("ascii"))
+            os.replace(self._path, self._target)
+        except OSError:
+            self.give_up()
+
+    def give_up(self) -> None:
+        """Leave what was stored as it is."""
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+        with suppress(OSError, ValueError):
+            os.unlink(self._path)
+
+
+def _name(root: str) -> str:
+    key = hashlib.blake2b(root.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+    return f"sources-{key}.json"
+
+
+def _read(cache: str, name: str) -> bytes | None:
+    """The store, if it is this user's and nobody else could have written it."""
+    try:
+        if not _is_private(os.lstat(cache), stat.S_ISDIR):
+            return None
+        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+        with open(os.open(os.path.join(cache, name), flags), "rb") as store:
+            found = os.fstat(store.fileno())
+            if not _is_private(found, stat.S_ISREG) or found.st_size > _MAX_BYTES:
+                return None
+            return store.read(found.st_size)
+    except (OSError, ValueError):
+        return None
+
+
+def _is_private(found: os.stat_result, is_kind: Any) -> bool:
+    if not is_kind(found.st_mode):
+        return False
+    if not hasattr(os, "geteuid"):
+        return True
+    return found.st_uid == os.geteuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def _known(row: Any) -> tuple[Stamp, Outline | Failure] | None:
+    if type(row) is not list or len(row) != 2:
+        return None
+    stamp, said = row
+    if not _is_row(stamp, _STAMP) or type(said) is not list or len(said) != 3:
+        return None
+    size, changed, inode, moved = stamp
+    if _is_row(said, _FAILURE):
+        return ((size, changed, inode, moved), Failure(*said)) if min(said[1:]) > 0 else None
+    classes, imports, bindings = said
+    if type(classes) is not list or not _are_rows(imports, _IMPORT) or not _are_rows(bindings, _BINDING):
+        return None
+    found: list[ClassOutline] = []
+    for one in classes:
+        if not _is_row(one, _CLASS):
+            return None
+        name, qualified, line, column, bases = one
+        if line < 1 or column < 1 or not all(type(base) is str for base in bases):
+            return None
+        found.append(ClassOutline(name, qualified, line, column, tuple(bases)))
+    outline = Outline(
+        tuple(found), tuple(map(ImportOutline._make, imports)), tuple(map(Binding._make, bindings))
+    )
+    return (size, changed, inode, moved), outline
+
+
+def _is_row(row: Any, types: tuple[type, ...]) -> bool:
+    return type(row) is list and tuple(map(type, row)) == types
+
+
+def _are_rows(rows: Any, types: tuple[type, ...]) -> bool:
+    return type(rows) is list and all(type(row) is list and tuple(map(type, row)) == types for row in rows)

@@ -1,0 +1,302 @@
+"""The index of a project's Python sources: every file with its outline, and who defines a class."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple, final
+
+from stepwell.source.python.outline import ClassOutline, Failure, Outline, SourceFile, Stamp
+
+__all__ = [
+    "LEFT_OUT",
+    "MAX_BYTES",
+    "Defined",
+    "ListedSource",
+    "Progress",
+    "SourceIndex",
+    "index_sources",
+    "list_sources",
+    "read_source",
+]
+
+
+MAX_BYTES: Final = 4 * 1024 * 1024
+
+_MAX_DEPTH: Final = 64
+_NOT_LISTED: Final = (0, 0, 0, 0)
+LEFT_OUT: Final = frozenset({"__pycache__", "node_modules", "site-packages", "dist-packages"})
+"""Folders that hold no sources of the project's own."""
+_OPEN_FLAGS: Final = (
+    os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+)
+
+
+@final
+class ListedSource(NamedTuple):
+    """One file that is there.
+
+    Args:
+        path: relative to the project, with ``/``.
+        real: the same with links resolved.
+        stamp: of the file as it was listed.
+    """
+
+    path: str
+    real: str
+    stamp: Stamp
+
+
+def list_sources(
+    root: str, folders: Iterable[str], suffixes: tuple[str, ...] = (".py",)
+) -> Iterator[ListedSource]:
+    """Every Python file below some folders, once each, in no particular order.
+
+    Hidden folders, virtual environments and what installers write are left out, and so are links that
+    lead out of the project or back to a folder that they lie in. A folder that cannot be listed is given
+    in the place of what it holds.
+
+    Args:
+        root: the project's folder, absolute, links resolved.
+        folders: relative to it; an empty text is the project itself.
+        suffixes: the endings of the files.
+    """
+    seen: set[str] = set()
+    for folder in folders:
+        real = _inside(root, f"{root}/{folder}" if folder else root)
+        if real is None:
+            continue
+        pending = [(folder, real)]
+        while pending:
+            here, real_here = pending.pop()
+            if here in seen or here.count("/") > _MAX_DEPTH:
+                continue
+            seen.add(here)
+            yield from _scan(root, here, real_here, suffixes, pending)
+
+
+def _scan(
+    root: str, here: str, real_here: str, suffixes: tuple[str, ...], pending: list[tuple[str, str]]
+) -> Iterator[ListedSource]:
+    folders: list[tuple[str, str]] = []
+    files: list[ListedSource] = []
+    try:
+        with os.scandir(f"{root}/{here}") as entries:
+            for entry in entries:
+                name = entry.name
+                if name == "pyvenv.cfg":
+                    return
+                if name[0] == ".":
+                    continue
+                path = f"{here}/{name}" if here else name
+                real = f"{real_here}/{name}" if real_here else name
+                if entry.is_symlink():
+                    target = _inside(root, entry.path)
+                    if target is None or f"{real_here}/".startswith(f"{target}/" if target else ""):
+                        continue
+                    real = target
+                if name.endswith(suffixes):
+                    found = entry.stat()
+                    if stat.S_ISREG(found.st_mode):
+                        files.append(ListedSource(path, real, _stamp(found)))
+                elif name not in LEFT_OUT and entry.is_dir():
+                    folders.append((path, real))
+    except FileNotFoundError:  # it vanished: there is nothing in it for us
+        return
+    except OSError:  # whoever reads it as a file will find out why, and tell
+        yield ListedSource(here or ".", real_here or ".", _NOT_LISTED)
+        return
+    pending += folders
+    yield from files
+
+
+def read_source(root: str, path: str) -> tuple[bytes | Failure, Stamp | None]:
+    """The bytes of one file, or why they cannot be had; and its stamp where it was the same throughout.
+
+    Args:
+        root: the project's folder.
+        path: relative to it.
+    """
+    try:
+        # Not blocking: a named pipe that took the file's place after it was listed must not hang us.
+        handle = os.open(f"{root}/{path}", _OPEN_FLAGS)
+    except (OSError, ValueError) as error:
+        return _unreadable(error), None
+    try:
+        before = os.fstat(handle)
+        if not stat.S_ISREG(before.st_mode):
+            return Failure("it is not a regular file", 1, 1), None
+        if before.st_size > MAX_BYTES:
+            return Failure(f"it is larger than {MAX_BYTES // 1024} KiB", 1, 1), _stamp(before)
+        content = b""
+        while len(content) <= before.st_size and (more := os.read(handle, before.st_size + 1)):
+            content += more
+        after = os.fstat(handle)
+    except OSError as error:
+        return _unreadable(error), None
+    finally:
+        os.close(handle)
+    same = _stamp(before) == _stamp(after) and len(content) == before.st_size
+    return content, _stamp(before) if same else None
+
+
+def _unreadable(error: OSError | ValueError) -> Failure:
+    reason = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+    return Failure(f"it cannot be read: {reason.lower()}", 1, 1)
+
+
+def _inside(root: str, path: str) -> str | None:
+    """A path with links resolved, relative to the project; ``None`` when it leads out of it or nowhere."""
+    real = os.path.realpath(path)
+    if real == root:
+        return ""
+    if not real.startswith(root.rstrip(os.sep) + os.sep) or not os.path.exists(real):
+        return None
+    return real[len(root.rstrip(os.sep)) + 1 :].replace(os.sep, "/")
+
+
+def _stamp(found: os.stat_result) -> Stamp:
+    return found.st_size, found.st_mtime_ns, found.st_ino, found.st_ctime_ns
+
+
+Progress = Callable[[int, int], None]
+"""Called while files are parsed, with how many are done and how many there are."""
+
+
+@final
+class Defined(NamedTuple):
+    """One class where it is defined."""
+
+    file: SourceFile
+    outline: ClassOutline
+
+
+@final
+class SourceIndex:
+    """The Python sources of a project at one instant.
+
+    Args:
+        root: the project's folder, absolute, links resolved.
+        folders: which folders are indexed, relative to it.
+        files: every file by path, sorted.
+        parsed: how many of them were parsed for this index.
+    """
+
+    __slots__ = ("classes", "files", "folders", "parsed", "root")
+
+    root: str
+    folders: tuple[str, ...]
+    files: Mapping[str, SourceFile]
+    parsed: int
+    classes: Mapping[str, tuple[Defined, ...]]
+
+    def __init__(
+        self, root: str, folders: tuple[str, ...], files: Mapping[str, SourceFile], parsed: int
+    ) -> None:
+        classes: dict[str, list[Defined]] = {}
+        ordered = dict(sorted(files.items()))
+        for file in ordered.values():
+            for one in file.outline.classes if file.outline is not None else ():
+                classes.setdefault(one.name, []).append(Defined(file, one))
+        self.root = root
+        self.folders = folders
+        self.files = MappingProxyType(ordered)
+        self.parsed = parsed
+        self.classes = MappingProxyType({name: tuple(places) for name, places in classes.items()})
+
+    def refresh(self, changed: Iterable[str]) -> SourceIndex:
+        """The index after some files or folders changed, appeared or went.
+
+        Args:
+            changed: their paths, relative to the project, with ``/``.
+        """
+        touched = tuple(dict.fromkeys(path.rstrip("/") for path in changed))
+
+        def concerned(path: str) -> bool:
+            return any(path == one or path.startswith(f"{one}/") for one in touched)
+
+        if not any(concerned(path) for path in self.files) and not any(
+            f"{one}/".startswith(f"{folder}/") or f"{folder}/".startswith(f"{one}/")
+            for one in touched
+            for folder in self.folders
+        ):
+            return self
+        kept = {path: file for path, file in self.files.items() if not concerned(path)}
+        known = {path: file for path, file in self.files.items() if concerned(path)}
+        listed = [one for one in list_sources(self.root, self.folders) if concerned(one.path)]
+        fresh, parsed = _outline_all(self.root, listed, known.get, None)
+        return SourceIndex(self.root, self.folders, {**kept, **fresh}, parsed)
+
+
+def index_sources(
+    root: str, folders: Iterable[str], cache: str | None = None, progress: Progress | None = None
+) -> SourceIndex:
+    """Index every Python file below some folders; no code of theirs runs.
+
+    Args:
+        root: the project's folder, absolute, links resolved.
+        folders: relative to it.
+        cache: a folder of the user that outlives the process; ``None`` to keep nothing.
+        progress: told how far it is.
+    """
+    wanted = tuple(dict.fromkeys(folders))
+    listed = list(list_sources(root, wanted))
+    if cache is None:
+        files, parsed = _outline_all(root, listed, lambda _: None, progress)
+        return SourceIndex(root, wanted, files, parsed)
+    from stepwell.source.python.cache import Unfinished, recall
+
+    stored = recall(cache, root)
+
+    def known(path: str) -> SourceFile | None:
+        if path not in stored:
+            return None
+        stamp, said = stored[path]
+        return _file(path, path, stamp, said)
+
+    if all(one.path in stored and stored[one.path][0] == one.stamp for one in listed):
+        files, parsed = _outline_all(root, listed, known, progress)
+        return SourceIndex(root, wanted, files, parsed)
+    unfinished = Unfinished(cache, root)
+    try:
+        files, parsed = _outline_all(root, listed, known, progress)
+        unfinished.finish(files.values())
+    finally:
+        unfinished.give_up()
+    return SourceIndex(root, wanted, files, parsed)
+
+
+def _outline_all(
+    root: str,
+    listed: list[ListedSource],
+    known: Callable[[str], SourceFile | None],
+    progress: Progress | None,
+) -> tuple[dict[str, SourceFile], int]:
+    files: dict[str, SourceFile] = {}
+    pending: list[ListedSource] = []
+    for one in listed:
+        same = known(one.path)
+        if same is not None and same.stamp == one.stamp:
+            files[one.path] = same._replace(real=one.real)
+        else:
+            pending.append(one)
+    if not pending:
+        return files, 0
+    from stepwell.source.python.outline import outline_of, warnings_kept_in
+
+    with warnings_kept_in():
+        for done, one in enumerate(pending):
+            if progress is not None and done % 64 == 0:
+                progress(done, len(pending))
+            content, stamp = read_source(root, one.path)
+            said = content if isinstance(content, Failure) else outline_of(content)
+            files[one.path] = _file(one.path, one.real, stamp, said)
+    return files, len(pending)
+
+
+def _file(path: str, real: str, stamp: Stamp | None, said: Outline | Failure) -> SourceFile:
+    if isinstance(said, Failure):
+        return SourceFile(path, real, stamp, None, said)
+    return SourceFile(path, real, stamp, said, None)

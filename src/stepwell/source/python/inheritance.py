@@ -1,0 +1,265 @@
+"""Whether a class derives from another, followed through the sources: imports, aliases, packages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+from typing import Final, NamedTuple, final
+
+from stepwell.source.python.index import Defined
+from stepwell.source.python.outline import ClassOutline, ImportOutline, SourceFile
+from stepwell.source.python.search import SourceView
+
+__all__ = ["Lineage", "Lost", "matches", "module_defines"]
+
+_MAX_STEPS: Final = 4096
+"""How many classes and names one question may look at; more is no class that a person wrote."""
+
+
+@final
+class Lost(NamedTuple):
+    """Where a chain of bases ends without the one that is asked for.
+
+    Args:
+        by: the class at the end of the chain.
+        base: its base as it is written; empty when it has none, or none that can be followed.
+        outside: what that base is outside the sources, dotted; empty where it leads nowhere.
+    """
+
+    by: Defined
+    base: str
+    outside: str
+
+
+@final
+class Outside(NamedTuple):
+    """Something that lies outside the sources, by its dotted name."""
+
+    dotted: str
+
+
+@final
+class Lineage:
+    """Follows the bases of classes.
+
+    Args:
+        sees: the sources to follow them in.
+        base: the class that is looked for, by its name or dotted with its module.
+        external: patterns of names outside the sources that count as derived from it.
+    """
+
+    __slots__ = ("_base", "_external", "_module", "_sees", "_steps")
+
+    def __init__(self, sees: SourceView, base: str, external: tuple[str, ...]) -> None:
+        self._sees = sees
+        self._module, _, self._base = base.rpartition(".")
+        self._external = external
+        self._steps = 0
+
+    def lost(self, start: Defined) -> tuple[Lost, ...]:
+        """Where every chain of a class ends, or nothing when one of them reaches the base.
+
+        Args:
+            start: the class.
+        """
+        self._steps = 0
+        ends: list[Lost] = []
+        seen: set[tuple[str, str]] = set()
+        pending = [start]
+        while pending:
+            here = pending.pop()
+            key = (here.file.path, f"{here.outline.qualified}:{here.outline.line}")
+            if key in seen:
+                continue
+            seen.add(key)
+            if self._is_base(here):
+                return ()
+            if not here.outline.bases:
+                ends.append(Lost(here, "", ""))
+            for written in here.outline.bases:
+                led = False
+                for target in self._resolve(here.file, here.outline, written):
+                    led = True
+                    if isinstance(target, Defined):
+                        pending.append(target)
+                    elif self._ends_well(target.dotted):
+                        return ()
+                    else:
+                        ends.append(Lost(here, written, target.dotted))
+                if not led:
+                    ends.append(Lost(here, written, ""))
+        return tuple(dict.fromkeys(ends)) or (Lost(start, start.outline.bases[0], ""),)  # a circle
+
+    def _is_base(self, here: Defined) -> bool:
+        if here.outline.name != self._base:
+            return False
+        return not self._module or self._module in self._sees.names_of(here.file)
+
+    def _ends_well(self, dotted: str) -> bool:
+        return dotted.rpartition(".")[2] == self._base or matches(dotted, self._external)
+
+    def _resolve(self, file: SourceFile, outline: ClassOutline, written: str) -> Iterator[Defined | Outside]:
+        """What a base stands for where it is written; several things where a name is bound several times."""
+        if not written:
+            return
+        first, _, rest = written.partition(".")
+        scope = outline.qualified.rpartition(".")[0]
+        while scope:
+            inner = [*_classes(file, f"{scope}.{first}", outline)]
+            if inner:
+                yield from self._into(inner, rest)
+                return
+            scope = scope.rpartition(".")[0]
+        yield from self._named(file, written, outline, frozenset(), anywhere=True)
+
+    def _named(
+        self,
+        file: SourceFile,
+        dotted: str,
+        but: ClassOutline | None,
+        seen: frozenset[tuple[str, str]],
+        *,
+        anywhere: bool,
+    ) -> Iterator[Defined | Outside]:
+        """What a dotted name stands for in a module."""
+        self._steps += 1
+        key = (file.path, dotted)
+        if file.outline is None or key in seen or self._steps > _MAX_STEPS:
+            return
+        seen |= {key}
+        first, _, rest = dotted.partition(".")
+        bound = False
+        for one in _classes(file, first, but):
+            bound = True
+            yield from self._into([one], rest)
+        for binding in file.outline.bindings:
+            if binding.name == first and binding.stands_for:
+                bound = True
+                further = f"{binding.stands_for}.{rest}" if rest else binding.stands_for
+                yield from self._named(file, further, but, seen, anywhere=anywhere)
+        for imported in file.outline.imports:
+            if (imported.at_top or anywhere) and _bound_name(imported) == first:
+                bound = True
+                yield from self._imported(file, imported, rest, seen)
+        if bound:
+            return
+        for imported in file.outline.imports:
+            if imported.name == "*":
+                yield from self._from_star(file, imported, dotted, seen)
+
+    def _imported(
+        self, file: SourceFile, imported: ImportOutline, rest: str, seen: frozenset[tuple[str, str]]
+    ) -> Iterator[Defined | Outside]:
+        module = _absolute(file, imported)
+        if imported.name:
+            yield from self._object(module, f"{imported.name}.{rest}" if rest else imported.name, seen)
+        elif imported.alias:
+            yield from self._object(module, rest, seen)
+        else:  # `import a.b` binds `a`, and what is written after it names the module too
+            first = module.partition(".")[0]
+            yield from self._object(first, rest, seen)
+
+    def _object(
+        self, module: str, rest: str, seen: frozenset[tuple[str, str]]
+    ) -> Iterator[Defined | Outside]:
+        """What a name in a module stands for; the module may go on in the name."""
+        if not rest or not module:
+            return
+        file = self._sees.module(module)
+        if file is not None and _binds(file, rest.partition(".")[0]):
+            yield from self._named(file, rest, None, seen, anywhere=False)
+            return
+        first, _, further = rest.partition(".")
+        below = f"{module}.{first}"
+        if further and self._sees.has_package(below):
+            yield from self._object(below, further, seen)
+        elif file is not None:
+            yield from self._named(file, rest, None, seen, anywhere=False)
+        elif not self._sees.has_package(module):
+            yield Outside(f"{module}.{rest}")
+
+    def _from_star(
+        self, file: SourceFile, imported: ImportOutline, dotted: str, seen: frozenset[tuple[str, str]]
+    ) -> Iterator[Defined | Outside]:
+        module = _absolute(file, imported)
+        source = self._sees.module(module)
+        if source is not None:
+            yield from self._named(source, dotted, None, seen, anywhere=False)
+        elif dotted == self._base or matches(f"{module}.{dotted}", self._external):
+            yield Outside(f"{module}.{dotted}")
+
+    def _into(self, found: Iterable[Defined], rest: str) -> Iterator[Defined | Outside]:
+        """The classes themselves, or those inside them that the rest of a name means."""
+        for one in found:
+            if rest:
+                yield from _classes(one.file, f"{one.outline.qualified}.{rest}", None)
+            else:
+                yield one
+
+
+def matches(dotted: str, patterns: Iterable[str]) -> bool:
+    """Whether a dotted name, or its last word, fits one of some patterns.
+
+    Args:
+        dotted: e.g. ``sagemaker.workflow.Step``.
+        patterns: with ``*`` and ``?``, as in file names.
+    """
+    last = dotted.rpartition(".")[2]
+    return any(fnmatchcase(dotted, one) or fnmatchcase(last, one) for one in patterns)
+
+
+def module_defines(sees: SourceView, file: SourceFile, name: str) -> bool:
+    """Whether a module defines a name, imports it, or may take it over from where everything is imported.
+
+    Args:
+        sees: the sources that stars are followed in.
+        file: the module.
+        name: the name.
+    """
+    pending, seen = [file], set[str]()
+    while pending:
+        here = pending.pop()
+        if here.path in seen:
+            continue
+        seen.add(here.path)
+        if here.outline is None or _binds(here, name):
+            return True  # what cannot be parsed is told of itself
+        for imported in here.outline.imports:
+            if imported.name == "*" and imported.at_top:
+                source = sees.module(_absolute(here, imported))
+                if source is None:
+                    return True
+                pending.append(source)
+    return False
+
+
+def _classes(file: SourceFile, qualified: str, but: ClassOutline | None) -> Iterator[Defined]:
+    for one in file.outline.classes if file.outline is not None else ():
+        if one.qualified == qualified and one is not but:
+            yield Defined(file, one)
+
+
+def _binds(file: SourceFile, name: str) -> bool:
+    outline = file.outline
+    if outline is None:
+        return False
+    return (
+        any(one.qualified == name for one in outline.classes)
+        or any(one.name == name for one in outline.bindings)
+        or any(one.at_top and _bound_name(one) == name for one in outline.imports)
+    )
+
+
+def _bound_name(imported: ImportOutline) -> str:
+    if imported.alias:
+        return imported.alias
+    return imported.name or imported.module.partition(".")[0]
+
+
+def _absolute(file: SourceFile, imported: ImportOutline) -> str:
+    """The dotted name of the module that an import speaks of; relative ones are counted from the file."""
+    if not imported.level:
+        return imported.module
+    own = file.path.removesuffix(".py").split("/")  # from the project: that is always one of its names
+    package = own[: -imported.level] if imported.level < len(own) else []
+    return ".".join((*package, *((imported.module,) if imported.module else ())))

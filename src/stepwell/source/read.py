@@ -1,0 +1,183 @@
+"""From a path, bytes or a text to a Document, or to the finding that says why not."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any, Final
+
+from stepwell.source import yaml_flat
+from stepwell.source.diagnostic import Diagnostic, Related, Severity, Span
+from stepwell.source.document import Document, TextMap, Unreadable, freeze_mapping, span_of
+
+__all__ = ["MAX_BYTES", "SUFFIXES", "read", "read_bytes", "read_text", "too_large"]
+
+MAX_BYTES: Final = 1024 * 1024
+SUFFIXES: Final = {".yaml": "yaml", ".yml": "yaml", ".toml": "toml"}
+"""File name endings that are read, and the format that each one says."""
+
+_FORBIDDEN: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
+_NONCHARACTERS: Final = "\ufffe\uffff"
+"""With the above, what is not ``c-printable`` (YAML 1.2.2 section 5.1); TOML forbids much the same."""
+
+_OPEN_FLAGS: Final = (
+    os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+)
+
+
+def read(root: str, path: str) -> Document | Diagnostic:
+    """Read one file of a project.
+
+    Args:
+        root: the project's folder.
+        path: the file, relative to it, with ``/``.
+    """
+    content = read_bytes(root, path)
+    return content if isinstance(content, Diagnostic) else read_text(path, content)
+
+
+def read_bytes(root: str, path: str) -> bytes | Diagnostic:
+    """The bytes of a regular file of at most ``MAX_BYTES``, or the finding that says why not."""
+    try:
+        # Not blocking: a named pipe that took the file's place after it was listed must not hang us.
+        handle = os.open(f"{root}/{path}", _OPEN_FLAGS)
+    except OSError as error:
+        return _cannot_read(path, error)
+    try:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            return _refused(path, "unreadable-file", "this is not a regular file", None)
+        if found.st_size > MAX_BYTES:
+            return too_large(path)
+        content = os.read(handle, found.st_size + 1)
+        if len(content) != found.st_size:  # it grew or shrank, or the system gave less than asked
+            while more := os.read(handle, 65536):
+                content += more
+                if len(content) > MAX_BYTES:
+                    return too_large(path)
+    except OSError as error:
+        return _cannot_read(path, error)
+    finally:
+        os.close(handle)
+    return content
+
+
+def read_text(path: str, content: bytes) -> Document | Diagnostic:
+    """Read the content of one file.
+
+    Args:
+        path: relative to the project, with ``/``; its ending says the format.
+        content: the file's bytes.
+    """
+    if len(content) > MAX_BYTES:
+        return too_large(path)
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return _not_utf8(path, content, error)
+    form = SUFFIXES[path[path.rfind(".") :]]
+    plain = yaml_flat.load(text) if form == "yaml" else None
+    if plain is not None:
+        return Document(path, text, MappingProxyType(plain), _locate_yaml, True)
+    text = text.removeprefix("\ufeff")
+    try:
+        return Document(path, text, freeze_mapping(_load(form, text)), _LOCATE[form])
+    except Unreadable as refused:
+        return Diagnostic(
+            refused.id,
+            Severity.ERROR,
+            refused.message,
+            span_of(path, text, refused.stretch),
+            refused.help,
+            tuple(Related(words, span_of(path, text, place)) for words, place in refused.related),
+        )
+
+
+def _load(form: str, text: str) -> dict[str, Any]:
+    found = _FORBIDDEN.search(text)
+    at = found.start() if found else max(map(text.find, _NONCHARACTERS))
+    if at >= 0:
+        stretch = (at, at + 1)
+        if text[at] == "\0":
+            raise Unreadable("binary-file", "the file holds a NUL character, so it is not text", stretch)
+        message = f"the control character U+{ord(text[at]):04X} is not allowed"
+        raise Unreadable("control-character", message, stretch, "remove it, or escape it in double quotes")
+    if form == "toml":
+        from stepwell.source import toml
+
+        data = toml.load(text)
+        if not data:
+            raise Unreadable(
+                "empty-file", "the file holds no definition", (0, 0), "write its fields, or delete the file"
+            )
+        return data
+    from stepwell.source import yaml
+
+    return yaml.load(text)
+
+
+@lru_cache(maxsize=64)
+def _locate_yaml(text: str) -> TextMap:
+    from stepwell.source import yaml
+
+    return yaml.locate(text)
+
+
+@lru_cache(maxsize=64)
+def _locate_toml(text: str) -> TextMap:
+    from stepwell.source import toml
+
+    return toml.locate(text)
+
+
+_LOCATE: Final = {"yaml": _locate_yaml, "toml": _locate_toml}
+
+
+def _cannot_read(path: str, error: OSError) -> Diagnostic:
+    if error.errno == errno.ENOENT:
+        return _refused(
+            path, "unreadable-file", "the file vanished while it was being read, or its link is broken", None
+        )
+    reason = os.strerror(error.errno).lower() if error.errno else str(error)
+    return _refused(
+        path, "unreadable-file", f"the file cannot be read: {reason}", "check its permissions and its links"
+    )
+
+
+def too_large(path: str) -> Diagnostic:
+    """The finding that a file is not read for its size."""
+    return _refused(
+        path,
+        "too-large",
+        f"the file is larger than {MAX_BYTES // 1024} KiB",
+        "a definition is a small file: move data out of it",
+    )
+
+
+def _not_utf8(path: str, content: bytes, error: UnicodeDecodeError) -> Diagnostic:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return _refused(
+            path, "not-utf-8", "the file is UTF-16, and definitions are UTF-8", "save it as UTF-8"
+        )
+    if b"\0" in content:
+        return _refused(path, "binary-file", "the file is binary, not text", "definitions are UTF-8 text")
+    before = content[: error.start].decode("utf-8")
+    text = before + content[error.start :].decode("utf-8", "replace")
+    byte = content[error.start]
+    shown = bytes([byte]).decode("latin-1")
+    meant = f" (in Latin-1 this byte is `{shown}`)" if shown.isprintable() else ""
+    return Diagnostic(
+        "not-utf-8",
+        Severity.ERROR,
+        f"byte 0x{byte:02X} is not UTF-8",
+        span_of(path, text, (len(before), len(before) + 1)),
+        f"save the file as UTF-8{meant}",
+    )
+
+
+def _refused(path: str, rule: str, message: str, help_text: str | None) -> Diagnostic:
+    return Diagnostic(rule, Severity.ERROR, message, Span(path), help_text)

@@ -1,0 +1,183 @@
+"""Secrets that somebody wrote out: where they stand in plain data, and texts without them.
+
+A secret is known by where it stands (under ``api_key``, after ``--token``) or by its form (a key of a
+well-known service). What is found here is refused, so that no secret is served, frozen or kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from stepwell.source.diagnostic import Diagnostic, Span
+
+__all__ = ["SHORTEST", "covered", "covered_span", "literal_secrets", "without_secrets"]
+
+SHORTEST: Final = 4
+"""Characters of a secret that is looked for in other texts; a shorter one would be seen everywhere."""
+
+Pointer = tuple[str | int, ...]
+
+_REFERENCE: Final = re.compile(r"(?:env:[A-Za-z_][A-Za-z0-9_]*|file:.+)\Z", re.DOTALL)
+_NAMES: Final = (
+    r"(?:api[_-]?key|apikey|access[_-]?key|secret[_-]?key|private[_-]?key|token|password|passwd|passphrase"
+    r"|secret|authorization|credentials?|bearer)"
+)
+_KEY: Final = re.compile(rf"(?:.*[_.-])?{_NAMES}\Z", re.IGNORECASE | re.DOTALL)
+_CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_FLAG: Final = re.compile(rf"--?(?:[a-z0-9]+[_-])*{_NAMES}\Z", re.IGNORECASE)
+_FLAG_WITH_VALUE: Final = re.compile(rf"--?(?:[a-z0-9]+[_-])*{_NAMES}=(.+)\Z", re.IGNORECASE | re.DOTALL)
+_FORMS: Final = re.compile(
+    r"(?<![A-Za-z0-9])(?:"
+    r"sk-[A-Za-z0-9_-]{16,}"  # OpenAI, Anthropic, and many that follow them
+    r"|gsk_[A-Za-z0-9]{20,}|xai-[A-Za-z0-9]{20,}|hf_[A-Za-z0-9]{20,}|r8_[A-Za-z0-9]{20,}"
+    r"|AIza[A-Za-z0-9_-]{30,}|ya29\.[A-Za-z0-9_-]{20,}"
+    r"|gh[opusr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{16,}"
+    r"|xox[abposr]-[A-Za-z0-9-]{10,}|(?:AKIA|ASIA)[A-Z0-9]{16}"
+    r"|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+"
+    r"|Bearer\s+[A-Za-z0-9._~+/-]{12,}=*"
+    r")"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
+    r"|(?<=://)[^\s/@:]*:[^\s/@]+(?=@)"  # a URL with a password
+)
+_LINE: Final = re.compile(  # `api_key: …`, `"token" = …`, in a text that nobody could parse
+    rf"(?P<key>[\"']?\b[A-Za-z0-9_.-]*{_NAMES}[\"']?\s*[:=]\s*)(?P<value>[^\s#,}}\]][^#,}}\]]*)",
+    re.IGNORECASE,
+)
+_ARGUMENT: Final = re.compile(  # `--token …`, in such a text
+    rf"(?P<key>--?(?:[a-z0-9]+[_-])*{_NAMES}[\"']?[\s,=]+[\"']?)(?P<value>[^\s\"',\]]+)", re.IGNORECASE
+)
+
+
+def literal_secrets(data: Mapping[str, Any]) -> Iterator[tuple[Pointer, bool]]:
+    """Where plain data holds what looks like a secret.
+
+    Args:
+        data: a provider's document, or part of one.
+
+    Yields:
+        The way to it, and whether it is the value; otherwise it is the key.
+    """
+    yield from _in_mapping(data, ())
+
+
+def without_secrets(text: str, known: Iterable[str] = ()) -> str:
+    """A text with every secret in it drawn over by as many asterisks.
+
+    Args:
+        text: any text.
+        known: secrets that may be in it, besides those that their form gives away.
+    """
+    telling = (one for one in known if len(one) >= SHORTEST)
+    for secret in sorted(telling, key=len, reverse=True):
+        text = text.replace(secret, "*" * len(secret))
+    return _FORMS.sub(lambda found: "*" * len(found[0]), text)
+
+
+def covered(found: Diagnostic, data: Mapping[str, Any] | None) -> Diagnostic:
+    """A finding about a provider's file that shows no secret of it.
+
+    Args:
+        found: the finding.
+        data: what the file says, as far as it can be read.
+    """
+    known = tuple(_texts(data)) if data is not None else ()
+
+    def clean(text: str) -> str:
+        for secret in known:  # a message shows a value's first part only where it is long
+            for length in (len(secret), 57, 40):
+                if SHORTEST <= length <= len(secret):
+                    text = text.replace(secret[:length], "*" * length)
+            text = text if len(secret) >= SHORTEST else _quoted(text, secret)
+        return without_secrets(text)
+
+    def clean_span(span: Span) -> Span:
+        return covered_span(replace(span, text=clean(span.text)))
+
+    return replace(
+        found,
+        message=clean(found.message),
+        help=None if found.help is None else clean(found.help),
+        span=None if found.span is None else clean_span(found.span),
+        related=tuple(
+            replace(one, message=clean(one.message), span=clean_span(one.span)) for one in found.related
+        ),
+    )
+
+
+def covered_span(span: Span) -> Span:
+    """A place whose line shows no secret, as far as the line alone gives one away."""
+    return replace(span, text=_ARGUMENT.sub(_over, _LINE.sub(_over, without_secrets(span.text))))
+
+
+def _in_mapping(data: Mapping[str, Any], way: Pointer) -> Iterator[tuple[Pointer, bool]]:
+    for key, value in data.items():
+        here = (*way, key)
+        if _FORMS.search(key):
+            yield here, False
+        if way == () and key == "secrets" and isinstance(value, Mapping):
+            for name, one in value.items():
+                yield from _unless_reference(one, (*here, name))
+        elif _is_secret_name(key):
+            yield from _unless_reference(value, here)
+        else:
+            yield from _in_value(value, here)
+
+
+def _in_value(value: Any, here: Pointer) -> Iterator[tuple[Pointer, bool]]:
+    if isinstance(value, Mapping):
+        yield from _in_mapping(value, here)
+    elif isinstance(value, (tuple, list)):
+        after_flag = False
+        for place, one in enumerate(value):
+            pointer = (*here, place)
+            if isinstance(one, str) and (after_flag or _FLAG_WITH_VALUE.match(one)):
+                yield pointer, True
+            else:
+                yield from _in_value(one, pointer)
+            after_flag = isinstance(one, str) and bool(_FLAG.match(one))
+    elif isinstance(value, str) and _FORMS.search(value):
+        yield here, True
+
+
+def _unless_reference(value: Any, here: Pointer) -> Iterator[tuple[Pointer, bool]]:
+    """Whatever is no reference, where only a reference may stand."""
+    if isinstance(value, Mapping):
+        for key, one in value.items():
+            yield from _unless_reference(one, (*here, key))
+    elif isinstance(value, (tuple, list)):
+        for place, one in enumerate(value):
+            yield from _unless_reference(one, (*here, place))
+    elif isinstance(value, str):
+        if value and (not _REFERENCE.match(value) or _FORMS.search(value)):
+            yield here, True
+    elif value is not None and not isinstance(value, bool):
+        yield here, True
+
+
+def _texts(data: Mapping[str, Any]) -> Iterator[str]:
+    """Every secret of a document, as it may stand in a message."""
+    for way, is_value in literal_secrets(data):
+        value: Any = data
+        for step in way if is_value else ():
+            value = value[step]
+        if is_value:
+            yield str(value)
+
+
+def _is_secret_name(key: str) -> bool:
+    return bool(_KEY.match(_CAMEL.sub("_", key)))
+
+
+def _over(found: re.Match[str]) -> str:
+    value = found["value"].rstrip()
+    if _REFERENCE.match(value.strip("\"'")):
+        return found[0]
+    return found["key"] + "*" * len(value) + found["value"][len(value) :]
+
+
+def _quoted(text: str, secret: str) -> str:
+    """A short text is drawn over only where it stands by itself: a digit may be anywhere."""
+    return re.sub(rf"(?<![A-Za-z0-9]){re.escape(secret)}(?![A-Za-z0-9])", "*" * len(secret), text)

@@ -1,0 +1,271 @@
+"""Where the keys and values of a TOML text stand (TOML 1.0.0, and what TOML 1.1 adds to it).
+
+The scanner follows tomli through the text, left to right, and stops at the first thing that it
+cannot read. It is laxer than tomli about what stands inside a scalar, which tomli has judged, and
+as strict about where one ends; a property test holds both equal.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final, final
+
+import tomli
+
+from stepwell.source.document import Pointer, Stretch
+
+__all__ = ["MAX_DEPTH", "Places"]
+
+MAX_DEPTH: Final = 64
+"""Tables and arrays inside each other, the document itself counted."""
+
+_BLANKS: Final = re.compile(r"[ \t]*").match
+_FILLING: Final = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*").match
+_LINE_END: Final = re.compile(r"[ \t]*(?:#[^\n]*)?(?:\r?\n|\Z)").match
+_QUOTED: Final = r"\"[^\"\\\n]*(?:\\.[^\"\\\n]*)*\" | '[^'\n]*'"
+_KEY_PART: Final = re.compile(rf"[A-Za-z0-9_-]+ | {_QUOTED}", re.VERBOSE).match
+_SCALAR: Final = re.compile(
+    rf"""
+      \"\"\" [^\"\\]* (?: (?: \\[\s\S] | \"{{1,2}}(?!\") ) [^\"\\]* )* \"{{3,5}}
+    | ''' [\s\S]*? '{{3,5}}
+    | (?!\"\"\"|''') (?:{_QUOTED})
+    | [0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[ ][0-9]{{2}}:[0-9:.Zz+-]+
+    | [A-Za-z0-9_+.:-]+
+    """,
+    re.VERBOSE,
+).match
+
+_Match = Callable[[str, int], "re.Match[str] | None"]
+_Part = tuple[str, Stretch]
+
+
+@final
+class _StopError(Exception):
+    """The scanner can go no further."""
+
+
+@final
+class _Table:
+    """What a later line may do with a table.
+
+    Args:
+        pointer: the table.
+        sealed: the section that wrote it out, whose dotted keys alone may extend it; ``None``
+            while it only stands in front of other tables' names.
+    """
+
+    __slots__ = ("entries", "pointer", "sealed")
+
+    def __init__(self, pointer: Pointer, sealed: int | None) -> None:
+        self.pointer = pointer
+        self.sealed = sealed
+        self.entries: dict[str, _Table | list[_Table] | None] = {}  # None: a value, closed for good
+
+
+@final
+class Places:
+    """One pass over a text; it never raises.
+
+    Args:
+        text: the document, without a byte order mark; lines end at LF or CRLF.
+
+    Attributes:
+        keys: pointer to the stretch of the key's last part. A table's own header wins over
+            headers that only pass through it.
+        values: pointer to the stretch of the value. For a table with headers it is the header in
+            its brackets; for a table made by a dotted key, what follows the dot.
+        repeated: the first key that is written twice: its name, where first, where again.
+        too_deep: what first goes below ``MAX_DEPTH``.
+        stopped: where the pass ended before the end of the text.
+        unclosed: the innermost bracket or brace that was open there.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.keys: dict[Pointer, Stretch] = {}
+        self.values: dict[Pointer, Stretch] = {(): (0, len(text))}
+        self.repeated: tuple[str, Stretch, Stretch] | None = None
+        self.too_deep: Stretch | None = None
+        self.stopped: int | None = None
+        self.unclosed: int | None = None
+        self._text = text
+        self._at = 0
+        self._section = 0
+        self._open: list[int] = []
+        try:
+            self._document()
+        except _StopError:
+            self.stopped = self._at
+            self.unclosed = self._open[-1] if self._open else None
+
+    def _document(self) -> None:
+        root = table = _Table((), self._section)
+        self._skip(_FILLING)
+        while self._at < len(self._text):
+            if self._text[self._at] == "[":
+                table = self._header(root)
+            else:
+                self._key_value(table)
+            end = _LINE_END(self._text, self._at)
+            if end is None:
+                self._skip(_BLANKS)
+                raise _StopError
+            self._at = end.end()
+            self._skip(_FILLING)
+
+    def _header(self, root: _Table) -> _Table:
+        self._section += 1
+        start = self._at
+        mark = "[[" if self._text.startswith("[[", start) else "["
+        self._at += len(mark)
+        parts = self._key()
+        if not self._text.startswith("]" * len(mark), self._at):
+            raise _StopError
+        self._at += len(mark)
+        bracket = (start, self._at)
+        table = root
+        for part in parts[:-1]:
+            table = self._through(table, part, bracket)
+        open_table = self._item if mark == "[[" else self._opened
+        return open_table(table, parts[-1], bracket)
+
+    def _through(self, table: _Table, part: _Part, bracket: Stretch) -> _Table:
+        """The table that a header passes on its way to the one that it opens."""
+        found = table.entries.get(part[0])
+        if isinstance(found, _Table):
+            return found
+        if found:
+            return found[-1]
+        return self._new(table, part, bracket, None)
+
+    def _opened(self, table: _Table, part: _Part, bracket: Stretch) -> _Table:
+        found = table.entries.get(part[0])
+        if not isinstance(found, _Table) or found.sealed is not None:
+            return self._new(table, part, bracket, self._section)
+        found.sealed = self._section
+        self.keys[found.pointer] = part[1]
+        self.values[found.pointer] = bracket
+        return found
+
+    def _item(self, table: _Table, part: _Part, bracket: Stretch) -> _Table:
+        name, stretch = part
+        pointer = (*table.pointer, name)
+        items = table.entries.get(name)
+        if not isinstance(items, list):
+            self._write(table, part)
+            self._go_below(pointer, stretch)
+            self.values.setdefault(pointer, bracket)
+            items = table.entries[name] = []
+        inner = (*pointer, len(items))
+        self._go_below(inner, stretch)
+        self.values.setdefault(inner, bracket)
+        items.append(_Table(inner, self._section))
+        return items[-1]
+
+    def _key_value(self, table: _Table) -> None:
+        parts = self._key()
+        if not self._text.startswith("=", self._at):
+            raise _StopError
+        self._at += 1
+        self._skip(_BLANKS)
+        dotted: list[Pointer] = []
+        for part in parts[:-1]:
+            found = table.entries.get(part[0])
+            if isinstance(found, _Table) and found.sealed in (None, self._section):
+                found.sealed = self._section
+                table = found
+            else:
+                table = self._new(table, part, part[1], self._section)
+                dotted.append(table.pointer)
+        self._write(table, parts[-1])
+        table.entries[parts[-1][0]] = None
+        self._value((*table.pointer, parts[-1][0]))
+        for pointer, (_, (start, _)) in zip(reversed(dotted), reversed(parts), strict=False):
+            self.values[pointer] = (start, self._at)
+
+    def _new(self, table: _Table, part: _Part, place: Stretch, sealed: int | None) -> _Table:
+        name, stretch = part
+        made = _Table((*table.pointer, name), sealed)
+        self._write(table, part)
+        self._go_below(made.pointer, stretch)
+        self.values.setdefault(made.pointer, place)
+        table.entries[name] = made
+        return made
+
+    def _write(self, table: _Table, part: _Part) -> None:
+        name, stretch = part
+        first = self.keys.setdefault((*table.pointer, name), stretch)
+        if name in table.entries and self.repeated is None:
+            self.repeated = (name, first, stretch)
+
+    def _value(self, pointer: Pointer) -> None:
+        start = self._at
+        opening = self._text[start : start + 1]
+        if opening == "[" or opening == "{":
+            self._go_below(pointer, (start, start + 1))
+            self._at += 1
+            self._open.append(start)
+            self._members(pointer, "]" if opening == "[" else "}")
+            self._open.pop()
+        else:
+            token = _SCALAR(self._text, start)
+            if token is None:
+                raise _StopError
+            self._at = token.end()
+        self.values.setdefault(pointer, (start, self._at))
+
+    def _members(self, pointer: Pointer, closing: str) -> None:
+        table = _Table(pointer, self._section)
+        index = 0
+        self._skip(_FILLING)
+        while not self._text.startswith(closing, self._at):
+            if closing == "]":
+                self._value((*pointer, index))
+                index += 1
+            else:
+                self._key_value(table)
+            self._skip(_FILLING)
+            if self._text.startswith(",", self._at):
+                self._at += 1
+                self._skip(_FILLING)
+            elif not self._text.startswith(closing, self._at):
+                raise _StopError
+        self._at += 1
+
+    def _key(self) -> list[_Part]:
+        parts = []
+        while True:
+            self._skip(_BLANKS)
+            part = _KEY_PART(self._text, self._at)
+            if part is None:
+                raise _StopError
+            parts.append((_name(part[0]), part.span()))
+            if len(parts) > MAX_DEPTH:  # every part but the last is a table
+                self.too_deep = parts[-2][1]
+                raise _StopError
+            self._at = part.end()
+            self._skip(_BLANKS)
+            if not self._text.startswith(".", self._at):
+                return parts
+            self._at += 1
+
+    def _skip(self, match: _Match) -> None:
+        skipped = match(self._text, self._at)
+        if skipped is not None:
+            self._at = skipped.end()
+
+    def _go_below(self, pointer: Pointer, stretch: Stretch) -> None:
+        if len(pointer) >= MAX_DEPTH:
+            self.too_deep = stretch
+            raise _StopError
+
+
+def _name(written: str) -> str:
+    if written[0] not in "\"'":
+        return written
+    if "\\" not in written:
+        return written[1:-1]
+    try:
+        return next(iter(tomli.loads(f"{written} = 0")))
+    except tomli.TOMLDecodeError:
+        raise _StopError from None

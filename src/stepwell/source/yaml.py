@@ -1,0 +1,382 @@
+"""YAML 1.2 as definitions are written in it, built from libyaml's events.
+
+The scalars are those of the core schema, and what can surprise is refused where it stands: tags,
+duplicate keys, keys that are not strings, more than one document, aliases beyond a small budget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, final
+
+from yaml.error import MarkedYAMLError
+from yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    StreamEndEvent,
+)
+from yaml.parser import Parser
+from yaml.reader import Reader
+from yaml.scanner import Scanner
+
+from stepwell.source import scalars
+from stepwell.source.document import Pointer, Stretch, TextMap, Unreadable
+
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_EXPANDED",
+    "events_of_any_depth",
+    "libyaml_version",
+    "load",
+    "locate",
+    "next_event_of",
+]
+
+
+try:
+    from yaml._yaml import CParser
+except ImportError:  # a PyYAML that was built without libyaml
+    CParser = None  # type: ignore[assignment,misc]
+
+
+@final
+class _PurePython(Reader, Scanner, Parser):
+    """PyYAML's parser alone, without what makes nodes and objects of its events."""
+
+    def __init__(self, text: str) -> None:
+        Reader.__init__(self, text)
+        Scanner.__init__(self)
+        Parser.__init__(self)
+
+    def get_checked_event(self) -> Any:
+        """The next event, refusing the escapes that libyaml refuses: what they say is no character."""
+        try:
+            event: Any = self.get_event()  # type: ignore[no-untyped-call]
+        except ValueError:
+            raise self._no_character(self.get_mark()) from None
+        if isinstance(event, ScalarEvent) and any("\ud800" <= one <= "\udfff" for one in event.value):
+            raise self._no_character(event.start_mark)
+        return event
+
+    def _no_character(self, mark: Any) -> MarkedYAMLError:
+        return MarkedYAMLError(
+            "while parsing a quoted scalar", None, "found invalid Unicode character escape code", mark
+        )
+
+
+def libyaml_version() -> str | None:
+    """Which libyaml reads; ``None`` where none does and the same events come more slowly."""
+    if CParser is None:
+        return None
+    from yaml._yaml import get_version_string
+
+    version: str = get_version_string()
+    return version
+
+
+def next_event_of(text: str) -> Callable[[], Any]:
+    """A function that gives one event of a text after another, each with its marks."""
+    if CParser is None:
+        return events_of_any_depth(text)
+    following: Callable[[], Any] = CParser(text).get_event
+    return following
+
+
+def events_of_any_depth(text: str) -> Callable[[], Any]:
+    """The same events from PyYAML's own parser, which has no limit to how deep values are nested."""
+    return _PurePython(text).get_checked_event
+
+
+MAX_DEPTH: Final = 64
+MAX_EXPANDED: Final = 2_000
+"""Values that all aliases of a document may stand for together."""
+
+MAX_EXPANDED_CHARACTERS: Final = 100_000
+"""Characters of keys and scalars that they may stand for together."""
+
+_LIMIT_OF_LIBYAML: Final = "maximum nesting depth"
+"""What libyaml 0.2.6 and later complain of, while it looks ahead and before it tells where depth begins."""
+
+_BREAKS_OF_YAML_1_1: Final = "\x85\u2028\u2029"
+
+
+def load(text: str) -> dict[str, Any]:
+    """The data of one YAML document.
+
+    Args:
+        text: without a byte order mark and without characters that YAML forbids.
+
+    Raises:
+        Unreadable: for whatever is refused, at its place.
+    """
+    return _Reader(text, places=None).document()
+
+
+def locate(text: str) -> TextMap:
+    """Where every key and value stands, as far as the text can be read."""
+    places = TextMap({}, {})
+    try:
+        _Reader(text, places).document()
+    except Unreadable:  # what stands before the fault is located all the same
+        return places
+    return places
+
+
+@final
+class _Reader:
+    """One pass over the events of one document."""
+
+    def __init__(
+        self, text: str, places: TextMap | None, events: Callable[[str], Callable[[], Any]] = next_event_of
+    ) -> None:
+        self._text = text
+        self._places = places
+        self._anchors: dict[str, tuple[Any, int, int]] = {}
+        self._expanded = 0
+        self._expanded_characters = 0
+        self._values = 0
+        self._characters = 0
+        self._end_of_last = 0
+        shown, self._restore = _without_old_breaks(text)
+        self._events = events
+        self._event: Callable[[], Any] = events(shown)
+
+    def document(self) -> dict[str, Any]:
+        try:
+            return self._document()
+        except MarkedYAMLError as error:
+            if _LIMIT_OF_LIBYAML in (error.problem or "") and events_of_any_depth is not self._events:
+                return _Reader(self._text, self._places, events_of_any_depth).document()
+            raise _refusal(error, self._text) from None
+
+    def _document(self) -> dict[str, Any]:
+        self._event()  # the stream starts
+        if type(self._event()) is StreamEndEvent:
+            raise Unreadable("empty-file", "the file holds no definition", (0, 0), _EMPTY_HELP)
+        first = self._event()
+        data = self._value(first, (), 1)
+        if not isinstance(data, dict):
+            if data is None and _size(first) == 0:
+                raise Unreadable("empty-file", "the file holds no definition", (0, 0), _EMPTY_HELP)
+            message = f"a definition is a mapping of fields, and this is {describe(data)}"
+            raise Unreadable("not-a-mapping", message, _stretch(first), "write `field: value` lines")
+        self._event()  # the document ends
+        following = self._event()
+        if type(following) is DocumentStartEvent:
+            at = _end(following)
+            raise Unreadable(
+                "multiple-documents",
+                "a second document begins here, and a file holds one definition",
+                (max(at - 3, 0), at),
+                "move it to a file of its own",
+            )
+        return data
+
+    def _value(self, event: Any, pointer: Pointer, depth: int) -> Any:
+        self._values += 1
+        if type(event) is AliasEvent:
+            return self._alias(event, pointer)
+        if event.tag is not None:
+            start = event.start_mark.index
+            written = self._text[start:].split(maxsplit=1)[0]
+            raise Unreadable(
+                "tag",
+                f"tags are refused, and this is one: `{_short(written)}`",
+                (start, start + len(written)),
+                "leave the tag out; quote the value if it must stay text",
+            )
+        began, began_characters = self._values, self._characters
+        value: Any
+        if type(event) is ScalarEvent:
+            value = self._scalar(event)
+            end = _end(event)
+        else:
+            if depth > MAX_DEPTH:
+                message = f"nested more than {MAX_DEPTH} levels deep"
+                raise Unreadable("too-deeply-nested", message, _stretch(event))
+            if event.anchor is not None:
+                self._anchors[event.anchor] = (_OPEN, 0, 0)
+            build = self._mapping if type(event) is MappingStartEvent else self._sequence
+            value, end = build(pointer, depth)
+            if not event.flow_style:  # libyaml ends a block where the next one begins
+                end = max(self._end_of_last, event.start_mark.index)
+        if event.anchor is not None:
+            size = self._values - began + 1
+            self._anchors[event.anchor] = (value, size, self._characters - began_characters)
+        if self._places is not None:
+            start = event.start_mark.index
+            self._end_of_last = start + len(self._text[start:end].rstrip())
+            self._places.values[pointer] = (start, self._end_of_last)  # type: ignore[index]
+        return value
+
+    def _mapping(self, pointer: Pointer, depth: int) -> tuple[dict[str, Any], int]:
+        data: dict[str, Any] = {}
+        keys: dict[str, Stretch] = {}
+        while type(event := self._event()) is not MappingEndEvent:
+            key, stretch = self._key(event), _stretch(event)
+            if key in data:
+                raise Unreadable(
+                    "duplicate-key",
+                    f"key `{key}` is written twice",
+                    stretch,
+                    "keep one of the two",
+                    (("first written", keys[key]),),
+                )
+            keys[key] = stretch
+            inner = (*pointer, key)
+            if self._places is not None:
+                self._places.keys[inner] = stretch  # type: ignore[index]
+            data[key] = self._value(self._event(), inner, depth + 1)
+        return data, _end(event)
+
+    def _sequence(self, pointer: Pointer, depth: int) -> tuple[list[Any], int]:
+        items: list[Any] = []
+        while type(event := self._event()) is not SequenceEndEvent:
+            items.append(self._value(event, (*pointer, len(items)), depth + 1))
+        return items, _end(event)
+
+    def _key(self, event: Any) -> str:
+        if type(event) is ScalarEvent and event.tag is None and event.anchor is None:
+            key = self._scalar(event)
+            if isinstance(key, str):
+                return key
+            raise Unreadable(
+                "non-string-key",
+                f"a key is text, and `{event.value}` is {describe(key)}",
+                _stretch(event),
+                f'write "{event.value}" in quotes' if event.value else "write the key before the `:`",
+            )
+        raise Unreadable(
+            "non-string-key", "a key is plain text, without tag, anchor or alias", _stretch(event)
+        )
+
+    def _scalar(self, event: Any) -> scalars.Scalar:
+        token = self._restore(event.value)
+        self._characters += len(token)
+        if not event.implicit[0]:
+            return token
+        try:
+            return scalars.resolve(token)
+        except OverflowError:
+            raise Unreadable(
+                "number-out-of-range",
+                f"`{_short(token)}` is a number that cannot be kept exactly",
+                _stretch(event),
+                f'quote it if it is meant as text: "{_short(token)}"',
+            ) from None
+
+    def _alias(self, event: Any, pointer: Pointer) -> Any:
+        value, size, characters = self._anchors.get(event.anchor, (_MISSING, 0, 0))
+        if value is _MISSING:
+            raise Unreadable(
+                "undefined-alias", f"no anchor `&{event.anchor}` stands before this alias", _stretch(event)
+            )
+        if value is _OPEN:
+            raise Unreadable(
+                "alias-budget", f"`*{event.anchor}` stands inside what it refers to", _stretch(event)
+            )
+        self._expanded += size
+        self._values += size
+        self._expanded_characters += characters
+        self._characters += characters
+        if self._expanded_characters > MAX_EXPANDED_CHARACTERS:
+            raise Unreadable(
+                "alias-budget",
+                f"the aliases of this file stand for more than {MAX_EXPANDED_CHARACTERS} characters",
+                _stretch(event),
+                "write the values out, or repeat less",
+            )
+        if self._expanded > MAX_EXPANDED:
+            raise Unreadable(
+                "alias-budget",
+                f"the aliases of this file stand for more than {MAX_EXPANDED} values",
+                _stretch(event),
+                "write the values out, or repeat less",
+            )
+        if self._places is not None:
+            self._places.values[pointer] = _stretch(event)  # type: ignore[index]
+            self._end_of_last = _end(event)
+        return value
+
+
+_OPEN: Final = object()
+_MISSING: Final = object()
+_EMPTY_HELP: Final = "write at least `name:` and `description:`, or delete the file"
+_KINDS: Final = ((bool, "a boolean"), (int, "a number"), (float, "a number"), (str, "text"), (list, "a list"))
+
+
+def describe(value: object) -> str:
+    """A value's type in the words of a message."""
+    if value is None:
+        return "nothing (null)"
+    return next((words for kind, words in _KINDS if isinstance(value, kind)), "a mapping")
+
+
+def _stretch(event: Any) -> Stretch:
+    return event.start_mark.index, event.end_mark.index
+
+
+def _end(event: Any) -> int:
+    end: int = event.end_mark.index
+    return end
+
+
+def _size(event: Any) -> int:
+    return int(event.end_mark.index - event.start_mark.index)
+
+
+def _short(token: str) -> str:
+    return token if len(token) <= 40 else token[:37] + "..."
+
+
+def _without_old_breaks(text: str) -> tuple[str, Callable[[str], str]]:
+    """The text for libyaml, and the way back for a value.
+
+    libyaml follows YAML 1.1, where U+0085, U+2028 and U+2029 break lines; in YAML 1.2 they are
+    ordinary characters (YAML 1.2.2 section 5.4). Private characters that the text does not use
+    stand in for them, one for one, so that no column moves.
+    """
+    if text.isascii() or not any(old in text for old in _BREAKS_OF_YAML_1_1):
+        return text, str
+    free = (chr(code) for code in range(0xE000, 0xF8FF) if chr(code) not in text)
+    there = dict(zip(map(ord, _BREAKS_OF_YAML_1_1), free, strict=False))
+    back = {ord(stand_in): chr(old) for old, stand_in in there.items()}
+    return text.translate(there), lambda value: value.translate(back)
+
+
+_HELP: Final = {
+    "mapping values are not allowed": "quote a value that contains `: `, or give the key a line of its own",
+    "could not find expected ':'": "write `key: value`",
+    "expected ',' or": "close the bracket, or put a comma between the items",
+    "expected <block end>": "check the indentation of this line against the lines above",
+    "expected <document start>": "indent this line like the lines above, or remove it",
+    "cannot start any token": "quote the value",
+    "expected node content": "quote the value, or write one",
+    "unknown escape character": "write `\\\\` for a backslash, or use single quotes",
+}
+
+
+def _refusal(error: MarkedYAMLError, text: str) -> Unreadable:
+    mark = error.problem_mark or error.context_mark
+    at = min(mark.index, len(text)) if mark is not None else 0
+    problem = error.problem or "this cannot be read as YAML"
+    if "tab character" in problem or text[at : at + 1] == "\t":
+        tab = text.find("\t", text.rfind("\n", 0, at) + 1)
+        stretch = (tab, tab + 1) if tab >= 0 else (at, at + 1)
+        return Unreadable("tab-indentation", "a tab cannot indent YAML", stretch, "indent with spaces")
+    if "unexpected end of stream" in problem and error.context_mark is not None:
+        began = min(error.context_mark.index, len(text))
+        return Unreadable(
+            "invalid-yaml", "the quote that opens here is never closed", (began, began + 1), "close the quote"
+        )
+    help_text = next((words for piece, words in _HELP.items() if piece in problem), None)
+    if text[at : at + 1] in ("@", "`", "%"):
+        help_text = f"quote the value: a plain one cannot begin with `{text[at]}`"
+    context = f" {error.context}" if error.context else ""
+    return Unreadable(
+        "invalid-yaml", f"not valid YAML: {problem}{context}", (at, min(at + 1, len(text))), help_text
+    )

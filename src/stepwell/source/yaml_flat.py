@@ -1,0 +1,162 @@
+"""The flat part of YAML: one ``key: value`` a line, which is how nearly every definition is written.
+
+libyaml makes three objects for each event, whoever asks; for a definition of 18 lines that alone
+costs more than everything else Stepwell does with it. A document inside the small grammar below
+is read line by line instead, and since definitions share many of their lines, a line that was
+seen before is not looked at again. Anything outside the grammar is left to libyaml, so this reader
+never has to decide what is wrong (docs/decisions/0003-flat-reader.md). A property test holds both
+readers equal.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from string import ascii_letters
+from typing import Any, Final, final
+
+from stepwell.source.scalars import WORDS
+
+__all__ = ["load"]
+
+_RUN: Final = r"[^\x00-\x1f\x7f#:]"
+_ITEM: Final = r"[A-Za-z_][A-Za-z0-9_.-]*"
+_KEY_TEXT: Final = r"[A-Za-z_$][A-Za-z0-9_$-]{0,127}"
+_VALUE: Final = re.compile(
+    rf"""
+    [ ]*
+    (?:
+      ([A-Za-z_/]{_RUN}*(?::(?![ ]|\Z){_RUN}*)*)         # 1  plain text
+    | (0|[1-9][0-9]{{0,14}})                             # 2  integer
+    | "([^\x00-\x1f\x7f"\\]*)"                           # 3  double quoted, nothing escaped
+    | '([^\x00-\x1f\x7f']*)'                             # 4  single quoted, nothing escaped
+    | \[[ ]*((?:{_ITEM}(?:[ ]*,[ ]*{_ITEM})*)?)[ ]*\]    # 5  flow list of words
+    )[ ]*(?:(?<=[ ])\#[^\x00-\x08\x0a-\x1f\x7f]*)?
+    """,
+    re.VERBOSE,
+).fullmatch
+_KEYLESS: Final = re.compile(
+    rf"""
+    ([ ]*)-[ ]+({_ITEM})                                 # 1  indentation and 2  word of a block list
+    | \#[^\x00-\x08\x0a-\x1f\x7f]*
+    """,
+    re.VERBOSE,
+).fullmatch
+_A_KEY: Final = re.compile(_KEY_TEXT).fullmatch
+_WORD: Final = re.compile(_ITEM).findall
+_PLAIN, _INTEGER, _FLOW = 1, 2, 5
+_LETTERS: Final = frozenset(ascii_letters)
+_NOT_TEXT: Final = frozenset(WORDS)
+_LONG: Final = 200
+"""Characters; longer lines are not remembered, so that what is remembered stays small."""
+_MANY: Final = 4096
+"""Lines; where so many are remembered, remembering begins anew."""
+
+_OPENS_LIST: Final = object()
+_OUTSIDE: Final = object()
+_NOTHING: Final = ("", None)
+_REFUSED: Final = ("", _OUTSIDE)
+
+_Entry = tuple[str, Any]
+"""A key and its value; for a list item no key, but its indentation and its word."""
+
+
+def load(text: str) -> dict[str, Any] | None:
+    """The data of a flat document, its lists as tuples, or ``None`` when it needs a YAML parser."""
+    # What prints is text to YAML too; of the rest, some characters break lines and some are forbidden.
+    if not text.isascii() and not text.replace("\n", "").isprintable():
+        return None
+    lines = text.removeprefix("---\n").split("\n")
+    data: dict[str, Any] = {}
+    without_key = 0
+    items: list[str] | None = None
+    indentation = None
+    lists: list[str] = []
+    for key, value in map(_entry_of, lines):
+        if key:
+            if value is _OPENS_LIST:
+                value = items = []
+                indentation = None
+                lists.append(key)
+            else:
+                items = None
+            data[key] = value
+            continue
+        without_key += 1
+        if value is None:
+            continue
+        if items is None or value is _OUTSIDE or indentation not in (None, value[0]):
+            return None
+        indentation, word = value
+        items.append(word)
+    if len(data) + without_key != len(lines):
+        return None  # a key is repeated
+    for key in lists:
+        if not data[key]:
+            return None
+        data[key] = tuple(data[key])
+    return data or None
+
+
+@final
+class _Remembered(dict[str, _Entry]):
+    """Lines and what they say; a line that is not there is read when it is asked for."""
+
+    def __missing__(self, line: str) -> _Entry:
+        entry = _read(line) or _REFUSED
+        if len(line) <= _LONG:
+            if len(self) >= _MANY:
+                self.clear()
+            self[line] = entry
+        return entry
+
+
+_entry_of: Final = _Remembered().__getitem__
+
+
+def _read(line: str) -> _Entry | None:
+    key, _, value = line.partition(": ")
+    if value and _is_key(key):
+        # A name or a sentence, as most values that are new in a file are; ``_VALUE`` takes these and more.
+        if value.isidentifier() or (
+            value[0] in _LETTERS
+            and "#" not in value
+            and ":" not in value
+            and value.isprintable()
+            and value[-1] != " "
+        ):
+            return None if value in _NOT_TEXT else (key, value)
+        return _stated(key, value)
+    if line[-1:] == ":" and _is_key(line[:-1]):
+        return line[:-1], _OPENS_LIST
+    if not line:
+        return _NOTHING
+    found = _KEYLESS(line)
+    if found is None:
+        return None
+    indentation, word = found.groups()
+    if word is None:
+        return _NOTHING  # a comment
+    return None if word in _NOT_TEXT else ("", (indentation, word))
+
+
+def _stated(key: str, value: str) -> _Entry | None:
+    found = _VALUE(value)
+    if found is None:
+        return None
+    kind = found.lastindex or 0
+    value = found[kind]
+    if kind == _PLAIN:
+        value = value.rstrip(" ")
+        return None if value in _NOT_TEXT else (key, value)
+    if kind == _INTEGER:
+        return key, int(value)
+    if kind == _FLOW:
+        words = tuple(_WORD(value))
+        return (key, words) if _NOT_TEXT.isdisjoint(words) else None
+    return key, value
+
+
+@lru_cache(maxsize=256)
+def _is_key(key: str) -> bool:
+    return key not in _NOT_TEXT and _A_KEY(key) is not None
