@@ -8,12 +8,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from stepwell.model.provider import Chunk, Failure, ProviderError, Request, Response
+from stepwell.model.settings import Project, Settings
+from stepwell.model.step_type import RunContext
 from stepwell.plugins import Plugin
-from stepwell.project import Project, Settings
-from stepwell.provider import Chunk, Failure, ProviderError, Request, Response
 from stepwell.registry import Registry
 from stepwell.source.tree import Folder
-from stepwell.step_type import RunContext
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PACK = REPOSITORY / "packs" / "ai_steps"

@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from stepwell.model.settings import open_project
 from stepwell.pipelines.engines import Engine, Local
 from stepwell.pipelines.runs import (
     MANIFEST,
@@ -20,7 +21,6 @@ from stepwell.pipelines.runs import (
     read_manifest,
     run_plan,
 )
-from stepwell.project import open_project
 from stepwell.registry import Registry
 from stepwell.source.diagnostic import Diagnostic
 

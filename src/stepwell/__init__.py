@@ -80,8 +80,8 @@ def open(path: str | os.PathLike[str] = ".", *, today: date | None = None) -> Re
         ProjectError: only when there is no project; what is wrong with its files is in
             ``registry.diagnostics``.
     """
+    from stepwell.model.settings import find_project, open_project
     from stepwell.plugins import find_plugins
-    from stepwell.project import find_project, open_project
     from stepwell.registry import Registry
 
     project = open_project(find_project(os.path.abspath(path)))

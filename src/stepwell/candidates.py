@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, final
 
-from stepwell.layers import Layer
 from stepwell.model import StepDefinition
+from stepwell.model.layer import Layer
 from stepwell.snapshot import Snapshot
 from stepwell.source.diagnostic import Span
 

@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import date
 from typing import Final, NamedTuple, final
 
-from stepwell import refusals, rules, schema
-from stepwell.layers import Layer, Listed, Source
-from stepwell.model import KINDS, Definition, Workspace, define_workspace
-from stepwell.project import Project, Settings
+from stepwell import rules
+from stepwell.model import KINDS, Definition, Workspace, define_workspace, schema, schema_errors
+from stepwell.model.layer import Layer, Listed, Source
+from stepwell.model.settings import Project, Settings
 from stepwell.rules import FileScope, Ignore, WorkspaceScope
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.document import Document
@@ -152,7 +152,7 @@ def _check(
     form = f"{kind.noun}-override" if is_override else kind.noun
     if not schema.fits(form, data, flat=document.flat):
         name = data.get("name")
-        found = tuple(refusals.explain(form, kind.noun, data, lambda _: document))
+        found = tuple(schema_errors.explain(form, kind.noun, data, lambda _: document))
         place = document.key_span(("name",))
         return CheckedFile(listed, name if isinstance(name, str) else None, place, None, None, found)
     source = Source(layer, workspace, document)
@@ -185,7 +185,9 @@ def check_workspace_file(
         empty = document.id == "empty-file"  # every field has a default, so an empty file says all
         return plain, () if empty else (document,)
     if not schema.fits("workspace", document.data):
-        return plain, tuple(refusals.explain("workspace", "workspace", document.data, lambda _: document))
+        return plain, tuple(
+            schema_errors.explain("workspace", "workspace", document.data, lambda _: document)
+        )
     workspace = define_workspace(workspace_id, document)
     severities = project.settings.severities
     scope = WorkspaceScope(Source(Layer.LOCAL, workspace_id, document), workspace)

@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import Final, final
 
 from stepwell.candidates import Candidate, candidates_of
-from stepwell.layers import Layer
 from stepwell.model import StepDefinition
+from stepwell.model.layer import Layer
 from stepwell.resolution import resolve
 from stepwell.snapshot import Snapshot
 

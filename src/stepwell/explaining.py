@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
-from stepwell.layers import Origin
 from stepwell.merge import origins
 from stepwell.model import StepDefinition
-from stepwell.schema import defaults, fields, fields_of, is_open
+from stepwell.model.layer import Origin
+from stepwell.model.schema import defaults, fields, fields_of, is_open
 from stepwell.source.spelling import closest
 
 __all__ = ["Explanation", "explain", "paths_of"]

@@ -10,11 +10,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, final
 
 from stepwell.checking import CheckedFile
-from stepwell.component import Component, ComponentState
 from stepwell.components import own_components
-from stepwell.layers import Layer
 from stepwell.load import Loaded
 from stepwell.model import KINDS
+from stepwell.model.component import Component, ComponentState
+from stepwell.model.layer import Layer
 from stepwell.snapshot import Snapshot
 from stepwell.source.diagnostic import Diagnostic, Severity
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, final
 
-from stepwell.graph.words import read_step
-from stepwell.layers import Layer, Source
 from stepwell.model import StepDefinition
-from stepwell.project import Project
+from stepwell.model.graph.node import read_step
+from stepwell.model.layer import Layer, Source
+from stepwell.model.settings import Project
 from stepwell.snapshot import Snapshot
 from stepwell.source.diagnostic import Span
 from stepwell.source.document import Document, Pointer

@@ -8,12 +8,12 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final, final
 
-from stepwell import refusals, rules, schema
+from stepwell import rules
 from stepwell.checking import CheckedFile, hide, is_served
 from stepwell.collisions import index, suspects, suspects_of_core
-from stepwell.layers import Layer, Source, given_by
-from stepwell.model import KINDS, Definition, Kind, StepDefinition, Workspace
-from stepwell.project import Settings
+from stepwell.model import KINDS, Definition, Kind, StepDefinition, Workspace, schema, schema_errors
+from stepwell.model.layer import Layer, Source, given_by
+from stepwell.model.settings import Settings
 from stepwell.rules import Ignore, LayerScope, Override, Rule, Shadow, ViewScope
 from stepwell.source.diagnostic import Diagnostic, Related, Severity, Span, in_order
 from stepwell.source.merge_patch import merge_patch
@@ -246,7 +246,7 @@ def _override(
     flat = all(one.document.flat for one in sources)
     if schema.fits(kind.noun, merged, flat=flat):
         return Override(source, name, base, kind.define(merged, sources)), []
-    found = refusals.explain(kind.noun, kind.noun, merged, lambda pointer: given_by(sources, pointer))
+    found = schema_errors.explain(kind.noun, kind.noun, merged, lambda pointer: given_by(sources, pointer))
     return Override(source, name, base, None), _naming_base(found, base)
 
 

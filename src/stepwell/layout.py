@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, final
 
-from stepwell.layers import Layer, Listed
 from stepwell.model import KINDS, WORKSPACE_ID
-from stepwell.project import RESERVED_ID, Project
+from stepwell.model.layer import Layer, Listed
+from stepwell.model.settings import RESERVED_ID, Project
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.read import SUFFIXES
 from stepwell.source.spelling import closest

@@ -18,12 +18,12 @@ from stepwell import rules
 from stepwell.checking import CheckedFile, check_definition, check_workspace_file
 from stepwell.layered_table import LayeredTable
 from stepwell.layering import Layered, layer_core, layer_workspace
-from stepwell.layers import Listed
 from stepwell.layout import Layout, lay_out
 from stepwell.model import KINDS, Workspace, define_workspace
+from stepwell.model.layer import Listed
+from stepwell.model.settings import RESERVED_ID, Project
 from stepwell.pipeline_checking import NOTHING_CHECKED, CheckedPipelines, check_pipelines
 from stepwell.plugins import Plugin, read_plugins
-from stepwell.project import RESERVED_ID, Project
 from stepwell.rules import FreezeScope, Ignore
 from stepwell.snapshot import Snapshot
 from stepwell.source.diagnostic import Diagnostic, in_order

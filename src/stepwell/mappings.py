@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from stepwell import rules
 from stepwell.checking import CheckedFile, check_document
-from stepwell.layers import Listed
-from stepwell.project import Settings
+from stepwell.model.layer import Listed
+from stepwell.model.settings import Settings
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.document import Document, Pointer, TextMap, thaw
 from stepwell.source.read import read_text

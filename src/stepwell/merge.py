@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from stepwell.layers import ABSENT, Origin, Source, step_into
 from stepwell.model import CONVENTIONS
+from stepwell.model.layer import ABSENT, Origin, Source, step_into
 from stepwell.source.document import Pointer
 
 __all__ = ["origins"]

@@ -12,10 +12,10 @@ from typing import Any, Final, NamedTuple, final
 
 from stepwell import rules
 from stepwell.checking import hide
-from stepwell.component import Component
-from stepwell.graph import Among, Linked, link
 from stepwell.model import PipelineDefinition, StepDefinition
-from stepwell.project import Settings
+from stepwell.model.component import Component
+from stepwell.model.graph import Among, Linked, link
+from stepwell.model.settings import Settings
 from stepwell.rules import PIPELINE_CODE_RULES, PIPELINE_RULES, Ignore, PipelineScope
 from stepwell.source.diagnostic import Diagnostic, Span, in_order
 from stepwell.view import View

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from stepwell import rules
 from stepwell.checking import CheckedFile, check_document
-from stepwell.layers import Layer, Listed
 from stepwell.layout import list_folder
 from stepwell.mappings import check_mapping
 from stepwell.model import KINDS
-from stepwell.project import Settings
+from stepwell.model.layer import Layer, Listed
+from stepwell.model.settings import Settings
 from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.source.read import read
 

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, final
 
-from stepwell.layers import Layer
 from stepwell.model import StepDefinition, Workspace
-from stepwell.project import Project, References
+from stepwell.model.layer import Layer
+from stepwell.model.settings import Project, References
 from stepwell.snapshot import Snapshot
 from stepwell.source.python import SourceIndex, SourceView
 from stepwell.view import View

@@ -8,9 +8,9 @@ from typing import Final
 from stepwell import rules
 from stepwell.checking import hide
 from stepwell.components import own_components, own_folder, own_implementations, source_folders
-from stepwell.layers import Layer
 from stepwell.model import Definition
-from stepwell.project import Project, References
+from stepwell.model.layer import Layer
+from stepwell.model.settings import Project, References
 from stepwell.rules import Ignore, Reference, ReferenceScope
 from stepwell.snapshot import Snapshot
 from stepwell.source.diagnostic import Diagnostic, Span, in_order

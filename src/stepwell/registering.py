@@ -10,19 +10,18 @@ from typing import Any, Final
 
 from stepwell import rules
 from stepwell.checking import CheckedFile, is_served
-from stepwell.layers import Layer, Listed, Source
 from stepwell.load import Loaded
 from stepwell.mappings import check_mapping, written_out
 from stepwell.model import KINDS, StepDefinition
-from stepwell.project import Settings
+from stepwell.model.layer import Layer, Listed, Source
+from stepwell.model.settings import Settings
+from stepwell.model.step_type import faults_of, fields_of_type, name_of
 from stepwell.rules import ViewScope
 from stepwell.runtime import Registered, Registration
 from stepwell.snapshot import Snapshot
 from stepwell.source.diagnostic import Diagnostic, Related, Severity, Span, in_order
 from stepwell.source.errors import RegistrationError
 from stepwell.source.exception_text import worded
-from stepwell.step_fields import fields_of_type, name_of
-from stepwell.step_type import faults_of
 from stepwell.store import Meets, Store
 from stepwell.view import View
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, final
 from stepwell.components import SourceCode
 from stepwell.context import active_workspace
 from stepwell.load import FindPlugins, Progress, load
-from stepwell.project import Project
+from stepwell.model.settings import Project
 from stepwell.snapshot import Snapshot
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.store import Event, Store, Subscription
@@ -21,9 +21,9 @@ from stepwell.view import View
 
 if TYPE_CHECKING:
     from stepwell.conflicts import Conflict
-    from stepwell.graph import Among, Pipeline
     from stepwell.health import Health
     from stepwell.model import StepDefinition
+    from stepwell.model.graph import Among, Pipeline
     from stepwell.registering import Validator
     from stepwell.resolution import Choose, Mode, Resolution
     from stepwell.runtime import Registration
@@ -201,14 +201,14 @@ class Registry:
             UnknownPipeline: with suggestions.
             UnknownWorkspace: with suggestions.
         """
-        from stepwell.graph import Pipeline
+        from stepwell.model.graph import Pipeline
 
         return Pipeline.from_view(self.view(workspace), name, self.among)
 
     @property
     def among(self) -> Among:
         """What the steps of pipelines may be named by, besides their own view."""
-        from stepwell.graph import Among
+        from stepwell.model.graph import Among
 
         snapshot = self._store.snapshot
         views = MappingProxyType({one: snapshot.view(one) for one in snapshot.workspaces})

@@ -10,7 +10,7 @@ from stepwell import rules
 from stepwell.checking import CheckedFile
 from stepwell.layering import Layered, words_of
 from stepwell.model import KINDS, Definition, StepDefinition
-from stepwell.project import Settings
+from stepwell.model.settings import Settings
 from stepwell.rules import ViewScope
 
 __all__ = ["Replaced", "concerned", "relayer_core"]

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import final
 
-from stepwell.layers import Layer, Listed
 from stepwell.layout import Layout, lay_out, list_core, list_workspace
 from stepwell.model import KINDS
-from stepwell.project import Project
+from stepwell.model.layer import Layer, Listed
+from stepwell.model.settings import Project
 from stepwell.source.read import SUFFIXES
 from stepwell.source.tree import EntryKind, Tree
 

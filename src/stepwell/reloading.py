@@ -8,7 +8,7 @@ from stepwell import rules
 from stepwell.checking import CheckedFile, check_definition
 from stepwell.layout import Layout, lay_out
 from stepwell.load import Known, Loaded, Overlay, assemble, check_all, collector_paused, lay_core, lay_overlay
-from stepwell.project import Project
+from stepwell.model.settings import Project
 from stepwell.relayering import Replaced, concerned, relayer_core
 from stepwell.relisting import Relisted, relist
 from stepwell.source.diagnostic import Diagnostic

@@ -17,7 +17,7 @@ from typing import Protocol, final
 
 from stepwell.changes import Changes, changes_between
 from stepwell.load import FindPlugins, Loaded, collector_paused, load
-from stepwell.project import CONFIG_NAME, Project, open_project
+from stepwell.model.settings import CONFIG_NAME, Project, open_project
 from stepwell.reloading import reload
 from stepwell.runtime import Registered, with_one_more, with_registered
 from stepwell.snapshot import Snapshot

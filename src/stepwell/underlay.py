@@ -10,8 +10,8 @@ from stepwell import rules
 from stepwell.checking import CheckedFile, hide, is_served
 from stepwell.layering import Layered, unique
 from stepwell.model import KINDS, Definition, Kind, StepDefinition
+from stepwell.model.settings import Settings
 from stepwell.plugins import package_of
-from stepwell.project import Settings
 from stepwell.rules import Hidden, LayerScope, ViewScope
 from stepwell.source.diagnostic import Diagnostic, Span, in_order
 

@@ -8,7 +8,6 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final, Protocol, final
 
-from stepwell.component import COMPONENT_KINDS, IMPLEMENTATION, Component
 from stepwell.explaining import Explanation, explain, paths_of
 from stepwell.layered_table import Immutable, LayeredTable
 from stepwell.model import (
@@ -18,6 +17,7 @@ from stepwell.model import (
     ProviderDefinition,
     StepDefinition,
 )
+from stepwell.model.component import COMPONENT_KINDS, IMPLEMENTATION, Component
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.errors import ComponentError, UnknownStep
 from stepwell.source.notebook_repr import in_notebook

@@ -50,7 +50,7 @@ def _random_pipeline(nodes: int) -> Any:
 
 
 def _order(pipeline: Any) -> Any:
-    from stepwell.graph import cycles_in
+    from stepwell.model.graph import cycles_in
 
     fresh = replace(pipeline)  # what was worked out before is not taken over
     if cycles_in(fresh):

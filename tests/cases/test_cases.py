@@ -28,7 +28,7 @@ import stepwell
 from stepwell import cli
 from stepwell.freeze import LegacyNaming, generate
 from stepwell.model import Definition, Deprecation, Workspace
-from stepwell.project import Settings
+from stepwell.model.settings import Settings
 from stepwell.registry import Registry
 from stepwell.render import RENDERERS
 from stepwell.source.diagnostic import Diagnostic, Severity, Span

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from tests.ai_steps import DEFINITIONS, PACK, registry_of
 
+from stepwell.model.step_type import faults_of, is_async
 from stepwell.source.document import thaw
-from stepwell.step_type import faults_of, is_async
 from stepwell.workflows.checking import OLD_TYPES
 from stepwell.workflows.holding import EVERY_STEP
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.model_servers import ModelServer, model_server
 
-from stepwell.provider import Chunk, Failure, Message, Provider, ProviderError, Request, Response, Setup
+from stepwell.model.provider import Chunk, Failure, Message, Provider, ProviderError, Request, Response, Setup
 from stepwell.providers.making import IMPLEMENTATIONS, implementation_by_name
 from stepwell.testing.providers import check_provider
 

@@ -16,7 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from stepwell import schema
+from stepwell.model import schema
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONTRACTS = ("step", "hyperparameter", "workspace", "project")

@@ -20,7 +20,7 @@ from stepwell.compare.effects.by_file_name import all_known, differing_file_name
 from stepwell.compare.effects.guesses import Guesser, probes_of
 from stepwell.compare.effects.strictness import differences
 from stepwell.compare.effects.touched import touched_views
-from stepwell.file_names import canonical_name
+from stepwell.model.legacy_names import canonical_name
 from stepwell.source.spelling import Naming
 from stepwell.source.tree import Folder
 from stepwell.view import View

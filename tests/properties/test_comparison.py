@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from stepwell.compare import Comparison, State, compare, read_state
 from stepwell.compare.comparison import DefinitionChange, ViewComparison, What
 from stepwell.compare.packed import Packed, pack, unpack
-from stepwell.layers import Layer
 from stepwell.model import CONVENTIONS, Definition, HyperparameterDefinition, StepDefinition
+from stepwell.model.layer import Layer
 from stepwell.render.comparison import COMPARISON_RENDERERS
 from stepwell.source.tree import EntryKind
 from stepwell.view import View

@@ -8,7 +8,7 @@ import networkx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepwell.graph import cycles_in
+from stepwell.model.graph import cycles_in
 from stepwell.pipelines import Pipeline
 from stepwell.source.errors import PipelineError
 

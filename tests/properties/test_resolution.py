@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from stepwell.conflicts import Agreement, conflicts
 from stepwell.layered_table import LayeredTable
-from stepwell.layers import Layer, Source
 from stepwell.model import StepDefinition, Workspace
+from stepwell.model.layer import Layer, Source
 from stepwell.resolution import AUTOMATIC, resolve
 from stepwell.snapshot import Snapshot
 from stepwell.source.document import Document

@@ -9,7 +9,7 @@ import pytest
 
 from stepwell.compare.accepted import accept, day_of
 from stepwell.compare.comparison import Comparison, Consumer, Effect, Level
-from stepwell.project import open_project
+from stepwell.model.settings import open_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from tests.ai_steps import Scripted, context, texts
 
-from stepwell.provider import Failure, ProviderError
+from stepwell.model.provider import Failure, ProviderError
 from stepwell.source.document import freeze, thaw
 from stepwell.source.errors import StepwellError
 from stepwell.workflows import Flow, Setting, StepFailed

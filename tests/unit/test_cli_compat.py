@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from stepwell.schema import contents
+from stepwell.model.schema import contents
 
 Project = Callable[[Mapping[str, str | bytes]], Path]
 RunStepwell = Callable[..., Any]

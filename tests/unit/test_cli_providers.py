@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
 
-from stepwell.schema import contents
+from stepwell.model.schema import contents
 
 if TYPE_CHECKING:
     from tests.conftest import Project, RunStepwell

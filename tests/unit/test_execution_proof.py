@@ -15,7 +15,7 @@ import pytest
 
 import stepwell
 from stepwell.execution import Context, Executor, Fault, ProviderChosen, StepResult
-from stepwell.provider import Failure, ProviderError, Request, Response
+from stepwell.model.provider import Failure, ProviderError, Request, Response
 from stepwell.providers import ProviderRegistry
 
 Project = Callable[[Mapping[str, str | bytes]], Path]
@@ -28,7 +28,7 @@ async def who(parameters, context):
     return context.workspace, parameters["number"], WHO
 
 async def ask(parameters, context):
-    from stepwell.provider import Message, Request
+    from stepwell.model.provider import Message, Request
     asked = Request((Message("user", str(parameters["number"])),), timeout=0.2)
     return (await context.provider.complete(asked)).text
 """

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import stepwell
-from stepwell.graph.words import Reading, read_step, written_step
+from stepwell.model.graph.node import Reading, read_step, written_step
 from stepwell.pipelines import Edge, OutputOf, Pipeline
 from stepwell.source.document import thaw
 from stepwell.source.errors import PipelineError, UnknownPipeline

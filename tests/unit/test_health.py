@@ -16,10 +16,10 @@ from jsonschema import Draft202012Validator
 
 import stepwell
 from stepwell.health import Status, health
+from stepwell.model.schema import contents
+from stepwell.model.settings import open_project
 from stepwell.plugins import Plugin
-from stepwell.project import open_project
 from stepwell.registry import Registry
-from stepwell.schema import contents
 
 Project = Callable[[Mapping[str, str | bytes]], Path]
 TODAY = date(2026, 7, 1)

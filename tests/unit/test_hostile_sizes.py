@@ -10,7 +10,7 @@ import pytest
 
 import stepwell
 from stepwell.layout import lay_out
-from stepwell.project import open_project
+from stepwell.model.settings import open_project
 from stepwell.rules import ignores_in
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import Document

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stepwell.layout import Layout, lay_out
-from stepwell.project import open_project
+from stepwell.model.settings import open_project
 
 Project = Callable[[Mapping[str, "str | bytes"]], Path]
 

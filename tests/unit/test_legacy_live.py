@@ -24,7 +24,6 @@ from hypothesis import strategies as st
 
 import stepwell
 from stepwell import legacy
-from stepwell.file_names import canonical_name
 from stepwell.freeze import LegacyNaming, generate
 from stepwell.legacy import hyperparameter_registry, step_names
 from stepwell.legacy.step_names import (
@@ -34,6 +33,7 @@ from stepwell.legacy.step_names import (
     STEP_NAMES,
     get_config_class_name,
 )
+from stepwell.model.legacy_names import canonical_name
 from stepwell.source.spelling import Naming
 
 Project = Callable[[Mapping[str, str | bytes]], Path]

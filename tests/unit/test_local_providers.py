@@ -16,13 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import stepwell
-from stepwell.provider import Failure, Message, Provider, ProviderError, Request, Response, Setup
+from stepwell.model.provider import Failure, Message, Provider, ProviderError, Request, Response, Setup
+from stepwell.model.schema import compiled
 from stepwell.providers import ProviderRegistry
 from stepwell.providers.command import Command
 from stepwell.providers.echo import Echo
 from stepwell.providers.fitting import fitting
 from stepwell.providers.replay import Replay, request_digest
-from stepwell.schema import compiled
 
 T = TypeVar("T")
 Project = Callable[[Mapping[str, str]], Path]

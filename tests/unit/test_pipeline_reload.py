@@ -8,7 +8,7 @@ from pathlib import Path
 
 import stepwell
 from stepwell.load import load
-from stepwell.project import open_project
+from stepwell.model.settings import open_project
 from stepwell.reloading import reload
 
 Project = Callable[[Mapping[str, "str | bytes"]], Path]

@@ -15,8 +15,8 @@ import pytest
 
 import stepwell
 from stepwell import plugins as plugins_module
+from stepwell.model.settings import open_project
 from stepwell.plugins import Plugin, find_plugins
-from stepwell.project import open_project
 from stepwell.registry import Registry
 from stepwell.rules import page_of
 

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import pytest
 
 import stepwell
-from stepwell.provider import Failure, Message, ProviderError, Request, Response, Setup
+from stepwell.model.provider import Failure, Message, ProviderError, Request, Response, Setup
 from stepwell.providers import ProviderRegistry
 from stepwell.source.diagnostic import Severity
 from stepwell.source.errors import (
@@ -597,7 +597,7 @@ def test_a_workspace_has_its_own_providers_and_shares_the_limits_of_those_it_inh
 
 OWN = "name: Ada\npriority: 7\nlimits: {concurrency: 1}\n"
 MINE = """
-from stepwell.provider import Chunk, Response
+from stepwell.model.provider import Chunk, Response
 from helpers import GREETING
 
 class Mine:

@@ -23,7 +23,7 @@ from tests.model_servers import (
     send_piece,
 )
 
-from stepwell.provider import Failure, Message, Provider, ProviderError, Request, Response, Setup
+from stepwell.model.provider import Failure, Message, Provider, ProviderError, Request, Response, Setup
 from stepwell.providers.failing import lasts_until
 from stepwell.providers.making import implementation_by_name
 

@@ -32,8 +32,8 @@ from stepwell.compare.comparison import (
     ViewComparison,
     What,
 )
-from stepwell.layers import Layer, Origin
 from stepwell.model import Deprecation
+from stepwell.model.layer import Layer, Origin
 from stepwell.render.comparison import COMPARISON_RENDERERS
 from stepwell.render.comparison.markdown import LIMIT, MARKER
 from stepwell.source.diagnostic import Diagnostic, Severity, Span

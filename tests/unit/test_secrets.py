@@ -20,7 +20,7 @@ from tests.model_servers import Asked, Writer, model_server, send
 
 import stepwell
 from stepwell import cli
-from stepwell.provider import Message, ProviderError, Request
+from stepwell.model.provider import Message, ProviderError, Request
 from stepwell.providers import ProviderRegistry
 from stepwell.providers.references import Secrets
 from stepwell.source.diagnostic import Diagnostic, Severity, Span

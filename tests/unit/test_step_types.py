@@ -12,14 +12,14 @@ import pytest
 
 import stepwell
 from stepwell.execution import Executor
+from stepwell.model.settings import open_project
+from stepwell.model.step_type import INTERFACE, StepType, Validating, faults_of
 from stepwell.plugins import find_plugins
-from stepwell.project import open_project
 from stepwell.references import check_references, source_folders
 from stepwell.registry import Registry
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.errors import ComponentError, RegistrationError
 from stepwell.source.python import index_sources
-from stepwell.step_type import INTERFACE, StepType, Validating, faults_of
 from stepwell.testing import check_step_type
 
 Project = Callable[[Mapping[str, str | bytes]], Path]

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import stepwell
+from stepwell.model.settings import open_project
 from stepwell.plugins import Plugin
-from stepwell.project import open_project
 from stepwell.registry import Registry
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from stepwell import rules
 from stepwell.alignment.reading import Parsed, Reader
 from stepwell.alignment.wiring import sources_of
 from stepwell.checking import hide
-from stepwell.component import ComponentState
 from stepwell.components import own_folder
-from stepwell.layers import Layer
 from stepwell.model import StepDefinition
-from stepwell.project import Project
+from stepwell.model.component import ComponentState
+from stepwell.model.layer import Layer
+from stepwell.model.settings import Project
 from stepwell.rules import ALIGNMENT_RULES, Ignore
 from stepwell.rules.alignment_scope import AlignmentScope, MissingScript, ScriptFacts
 from stepwell.snapshot import Snapshot

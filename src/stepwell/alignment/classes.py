@@ -8,8 +8,8 @@ from typing import Final, NamedTuple, final
 from stepwell.alignment.attributes import MODELS, OF_NAMED_BASES, attributes_of, statements_of
 from stepwell.alignment.inheriting import Outside, bases_of
 from stepwell.alignment.reading import Parsed, Reader
-from stepwell.component import CodePlace
-from stepwell.layers import Layer
+from stepwell.model.component import CodePlace
+from stepwell.model.layer import Layer
 from stepwell.source.python import SourceView
 
 __all__ = ["Class", "Family", "class_at", "family_of"]

@@ -10,7 +10,7 @@ from typing import Any, Final
 from stepwell.alignment.attributes import statements_of
 from stepwell.alignment.classes import class_at, family_of
 from stepwell.alignment.reading import Reader
-from stepwell.component import CodePlace
+from stepwell.model.component import CodePlace
 from stepwell.source.python import SourceView
 
 __all__ = ["defaults_of"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from stepwell.model import StepDefinition
-from stepwell.project import Settings
+from stepwell.model.settings import Settings
 from stepwell.rules.alignment_scope import SourceStep
 from stepwell.source.spelling import closest
 from stepwell.view import View

@@ -11,8 +11,8 @@ import click
 
 from stepwell.cli.opening import Asked, format_option, open_view, project_options, workspace_option
 from stepwell.execution.compatibility import Compatibility, Fallback, compatibility
+from stepwell.model.step_type import INTERFACE
 from stepwell.source.escape_control import visible
-from stepwell.step_type import INTERFACE
 
 _EXAMPLE = """\b
 Examples:

@@ -19,7 +19,7 @@ from stepwell.cli.opening import (
     workspace_option,
 )
 from stepwell.cli.sources import with_progress
-from stepwell.component import COMPONENT_KINDS, CodePlace, Component, ComponentState
+from stepwell.model.component import COMPONENT_KINDS, CodePlace, Component, ComponentState
 from stepwell.source.diagnostic import Span
 from stepwell.source.escape_control import columns, visible
 from stepwell.view import View

@@ -20,9 +20,9 @@ from stepwell.cli.opening import (
     workspace_option,
 )
 from stepwell.cli.sources import with_progress
-from stepwell.component import Component
 from stepwell.explaining import Explanation
-from stepwell.layers import Origin
+from stepwell.model.component import Component
+from stepwell.model.layer import Origin
 from stepwell.source.document import thaw
 from stepwell.source.escape_control import columns, visible
 from stepwell.view import View

@@ -18,7 +18,7 @@ from stepwell.cli.opening import (
     view_of,
     workspace_option,
 )
-from stepwell.project import RESERVED_ID, FreezeTarget, Project
+from stepwell.model.settings import RESERVED_ID, FreezeTarget, Project
 from stepwell.registry import Registry
 
 _EXAMPLE = """\b

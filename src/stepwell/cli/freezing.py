@@ -12,7 +12,7 @@ import click
 from stepwell.cli.opening import configuration_of
 from stepwell.freeze import generate
 from stepwell.freeze.tables import LegacyNaming
-from stepwell.project import RESERVED_ID, FreezeTarget, Project
+from stepwell.model.settings import RESERVED_ID, FreezeTarget, Project
 from stepwell.registry import Registry
 from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.version import __version__

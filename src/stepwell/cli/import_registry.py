@@ -24,8 +24,8 @@ from stepwell.importing import (
     recover,
     write_whole,
 )
+from stepwell.model.settings import find_project
 from stepwell.plugins import find_plugins
-from stepwell.project import find_project
 from stepwell.render.jsonform import finding
 from stepwell.source.diagnostic import Severity
 from stepwell.source.errors import ProjectError

@@ -11,8 +11,8 @@ from typing import Final
 import click
 
 from stepwell.cli.opening import configuration_of
-from stepwell.project import CONFIG_NAME, open_project
-from stepwell.schema import schema_text
+from stepwell.model.schema import schema_text
+from stepwell.model.settings import CONFIG_NAME, open_project
 from stepwell.source.errors import ProjectError
 
 _EXAMPLE = """\b

@@ -22,8 +22,8 @@ from click.shell_completion import CompletionItem
 
 from stepwell.context import WORKSPACE_VARIABLES
 from stepwell.model import StepDefinition
+from stepwell.model.settings import CONFIG_NAME, Project, find_project, open_project
 from stepwell.plugins import find_plugins
-from stepwell.project import CONFIG_NAME, Project, find_project, open_project
 from stepwell.registry import Registry
 from stepwell.rules import PIPELINE_RULES
 from stepwell.source.diagnostic import Severity

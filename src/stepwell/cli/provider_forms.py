@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from stepwell.cli.explain import plain_origin
 from stepwell.explaining import Explanation
-from stepwell.layers import given_by
 from stepwell.merge import origins
 from stepwell.model import Cost, ProviderDefinition
-from stepwell.schema import defaults, fields
+from stepwell.model.layer import given_by
+from stepwell.model.schema import defaults, fields
 from stepwell.source.document import thaw
 from stepwell.source.errors import StepwellError
 from stepwell.source.escape_control import columns, visible

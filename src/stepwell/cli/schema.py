@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from stepwell.schema import schema_names, schema_text
+from stepwell.model.schema import schema_names, schema_text
 from stepwell.source.spelling import closest
 
 _EXAMPLE = """\b

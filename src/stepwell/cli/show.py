@@ -21,7 +21,7 @@ from stepwell.cli.opening import (
 )
 from stepwell.cli.sources import with_progress
 from stepwell.model import StepDefinition
-from stepwell.schema import fields
+from stepwell.model.schema import fields
 from stepwell.source.document import thaw
 from stepwell.source.errors import ProjectError, UnknownStep, UnknownWorkspace
 

@@ -13,7 +13,7 @@ import click
 
 from stepwell.cli.opening import Asked
 from stepwell.compare.accepted import day_of
-from stepwell.project import find_project
+from stepwell.model.settings import find_project
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.errors import ProjectError, RevisionError
 from stepwell.source.git import (

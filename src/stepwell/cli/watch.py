@@ -25,7 +25,7 @@ from stepwell.cli.opening import (
     view_of,
     workspace_option,
 )
-from stepwell.project import RESERVED_ID, FreezeTarget, Settings
+from stepwell.model.settings import RESERVED_ID, FreezeTarget, Settings
 from stepwell.registry import Registry
 from stepwell.render.jsonform import finding
 from stepwell.render.reloads import VERSION, as_data, duration, in_words

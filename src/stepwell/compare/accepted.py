@@ -8,9 +8,9 @@ from dataclasses import replace
 from datetime import date
 from typing import Any, Final
 
-from stepwell import refusals, schema
 from stepwell.compare.comparison import Acceptance, Effect, Level
-from stepwell.project import Project
+from stepwell.model import schema, schema_errors
+from stepwell.model.settings import Project
 from stepwell.source.diagnostic import Diagnostic, Related, Severity, Span, in_order
 from stepwell.source.document import Document
 from stepwell.source.spelling import closest
@@ -116,7 +116,7 @@ def _broken(document: Document) -> tuple[Diagnostic, ...]:
     if schema.fits("accepted-breaks", document.data):
         return ()
     noun = "the file of accepted breaks"
-    return tuple(refusals.explain("accepted-breaks", noun, document.data, lambda _: document))
+    return tuple(schema_errors.explain("accepted-breaks", noun, document.data, lambda _: document))
 
 
 def _entries(document: Document) -> Iterator[Acceptance]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, final
 
-from stepwell.layers import Origin
+from stepwell.model.layer import Origin
 from stepwell.source.diagnostic import Diagnostic, Span
 
 __all__ = [

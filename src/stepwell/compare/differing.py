@@ -17,10 +17,10 @@ from stepwell.compare.comparison import (
     What,
 )
 from stepwell.layered_table import LayeredTable
-from stepwell.layers import Layer, Origin
 from stepwell.merge import origins
 from stepwell.model import KIND_OF_NOUN, KINDS, Definition, StepDefinition, kind_of
-from stepwell.schema import defaults
+from stepwell.model.layer import Layer, Origin
+from stepwell.model.schema import defaults
 from stepwell.snapshot import Snapshot
 from stepwell.source.diagnostic import Span
 from stepwell.view import View

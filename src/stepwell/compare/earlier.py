@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 
 from stepwell.load import FindPlugins, Progress, load
-from stepwell.project import read_project
+from stepwell.model.settings import read_project
 from stepwell.references import check_references, source_folders
 from stepwell.source.diagnostic import Diagnostic, Severity, in_order
 from stepwell.source.git import Revision

@@ -10,10 +10,10 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from stepwell.checking import CheckedFile, check_document
-from stepwell.layers import Layer, Listed
 from stepwell.layout import Layout
 from stepwell.load import Guests, Loaded, assemble, lay_core, lay_overlay
-from stepwell.project import FreezeTarget, Project, Settings
+from stepwell.model.layer import Layer, Listed
+from stepwell.model.settings import FreezeTarget, Project, Settings
 from stepwell.rules import RULES
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import Document

@@ -13,12 +13,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, final
 
-from stepwell import schema
 from stepwell.compare.accepted import ACCEPTED_NAMES
 from stepwell.compare.resolved import resolved_views
 from stepwell.compare.states import State
-from stepwell.model import KIND_OF_NOUN
-from stepwell.project import CONFIG_NAME
+from stepwell.model import KIND_OF_NOUN, schema
+from stepwell.model.settings import CONFIG_NAME
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.errors import ProjectError
 from stepwell.source.tree import Entry, EntryKind, Target, Tree

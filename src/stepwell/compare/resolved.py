@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from stepwell.layers import Origin
 from stepwell.merge import origins
 from stepwell.model import KINDS, Definition
-from stepwell.schema import defaults, fields
+from stepwell.model.layer import Origin
+from stepwell.model.schema import defaults, fields
 from stepwell.snapshot import Snapshot
 from stepwell.source.document import thaw
 from stepwell.view import View

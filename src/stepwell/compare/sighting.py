@@ -11,7 +11,7 @@ from typing import Final, final
 from stepwell.compare.old_tables import find_tables, load_tables
 from stepwell.load import Loaded, load
 from stepwell.model import StepDefinition
-from stepwell.project import CONFIG_NAME, Project, Settings, read_project
+from stepwell.model.settings import CONFIG_NAME, Project, Settings, read_project
 from stepwell.source.diagnostic import Diagnostic, Severity, in_order
 from stepwell.source.errors import ProjectError
 from stepwell.source.git import literal

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import final
 
 from stepwell.compare.sighting import Narrowed, Sighting, Sought, look
-from stepwell.project import Project
+from stepwell.model.settings import Project
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.git import Repository, open_part
 

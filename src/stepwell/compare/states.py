@@ -9,9 +9,9 @@ from typing import Any, Final, Protocol, final, runtime_checkable
 
 from stepwell.checking import CheckedFile
 from stepwell.compare.schema_files import schemas_in
-from stepwell.layers import Listed
 from stepwell.load import FindPlugins, Known, Loaded, Progress, load
-from stepwell.project import CONFIG_NAME, Project, Settings, read_project
+from stepwell.model.layer import Listed
+from stepwell.model.settings import CONFIG_NAME, Project, Settings, read_project
 from stepwell.reloading import load_changed, load_like
 from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.source.errors import ProjectError

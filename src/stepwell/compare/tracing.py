@@ -13,7 +13,7 @@ from stepwell.compare.renaming import predecessor, stem_of, stems_of
 from stepwell.compare.sighting import Sighting, Sought
 from stepwell.compare.sightings import Sightings
 from stepwell.model import StepDefinition
-from stepwell.project import CONFIG_NAME, Project
+from stepwell.model.settings import CONFIG_NAME, Project
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.errors import RevisionError
 from stepwell.source.git import (

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, final
 
-from stepwell.component import COMPONENT_KINDS, CodePlace, Component, ComponentState
 from stepwell.components.findable import make_findable
 from stepwell.components.folders import own_folder, source_folders
-from stepwell.layers import Layer
 from stepwell.load import FindPlugins
 from stepwell.model import StepDefinition
-from stepwell.project import Project
+from stepwell.model.component import COMPONENT_KINDS, CodePlace, Component, ComponentState
+from stepwell.model.layer import Layer
+from stepwell.model.settings import Project
 
 if TYPE_CHECKING:
     from stepwell.components.declaring import Declaring

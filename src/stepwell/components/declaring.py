@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple, final
 
-from stepwell.component import CodePlace
 from stepwell.components.files import in_project, place_of_name, top_names
 from stepwell.components.installed import Installed
-from stepwell.layers import Layer, Source
+from stepwell.model.component import CodePlace
+from stepwell.model.layer import Layer, Source
+from stepwell.model.settings import Project
 from stepwell.plugins import package_of
-from stepwell.project import Project
 from stepwell.source.python import SourceFile
 from stepwell.source.spelling import closest
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from stepwell.project import Project, References
+from stepwell.model.settings import Project, References
 
 __all__ = ["own_folder", "source_folders"]
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from importlib.machinery import ModuleSpec, all_suffixes
 from typing import Final
 
-from stepwell.component import IMPLEMENTATION, CodePlace, Component, ComponentState
 from stepwell.components.declaring import Declared, Declaring, place_named
 from stepwell.components.files import in_project, outline_file, place_of_name, top_names
-from stepwell.layers import Layer, Source
 from stepwell.model import StepDefinition
+from stepwell.model.component import IMPLEMENTATION, CodePlace, Component, ComponentState
+from stepwell.model.layer import Layer, Source
 from stepwell.source.spelling import closest
 
 __all__ = ["implementation_of", "place_in_module"]

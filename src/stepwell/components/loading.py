@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from stepwell.component import CodePlace, Component, ComponentState
 from stepwell.model import StepDefinition
+from stepwell.model.component import CodePlace, Component, ComponentState
 from stepwell.source.errors import ComponentError
 from stepwell.source.exception_text import worded
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Final, NamedTuple, final
 
-from stepwell.component import CodePlace
 from stepwell.components.files import place_of_name
-from stepwell.layers import Layer
+from stepwell.model.component import CodePlace
+from stepwell.model.layer import Layer
 from stepwell.source.python import SourceFile, SourceIndex
 
 __all__ = ["ENDINGS", "ByName", "Files", "Tier", "unread_files"]

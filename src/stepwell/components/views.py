@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from stepwell.component import Component
 from stepwell.model import StepDefinition
+from stepwell.model.component import Component
 from stepwell.snapshot import Snapshot
 from stepwell.view import View
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from stepwell.provider import Provider
+from stepwell.model.provider import Provider
 from stepwell.view import View
 
 __all__ = ["Choice", "Providers"]

@@ -8,7 +8,7 @@ from typing import final
 
 from stepwell.components.implementing import place_in_module
 from stepwell.execution.preparing import mismatch, place_of
-from stepwell.project import Project
+from stepwell.model.settings import Project
 from stepwell.source.diagnostic import Span
 from stepwell.source.document import Document
 from stepwell.source.yaml_writer import to_yaml

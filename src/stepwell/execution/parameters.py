@@ -10,8 +10,8 @@ from typing import Any, Final, final
 
 from stepwell.mappings import plain_copy, written_out
 from stepwell.model import StepDefinition
-from stepwell.refusals import explain_by
-from stepwell.schema import compiled, expanded
+from stepwell.model.schema import compiled, expanded
+from stepwell.model.schema_errors import explain_by
 from stepwell.source.diagnostic import Diagnostic, in_order
 from stepwell.source.document import Document, Pointer, TextMap, thaw
 

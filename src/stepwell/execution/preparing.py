@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, final
 
-from stepwell.component import IMPLEMENTATION
 from stepwell.execution.parameters import Parameters, parameters_of
 from stepwell.execution.results import Fault, StepError
 from stepwell.model import StepDefinition
-from stepwell.schema import InvalidSchema
+from stepwell.model.component import IMPLEMENTATION
+from stepwell.model.schema import InvalidSchema
+from stepwell.model.step_type import INTERFACE, RunContext, faults_of, is_async, runner_of
 from stepwell.snapshot import Snapshot
 from stepwell.source.errors import StepwellError, UnknownStep, UnknownWorkspace
 from stepwell.source.exception_text import worded
-from stepwell.step_type import INTERFACE, RunContext, faults_of, is_async, runner_of
 from stepwell.view import View
 
 __all__ = ["Generation", "Ready", "Retry", "mismatch", "place_of"]

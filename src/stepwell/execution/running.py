@@ -21,11 +21,11 @@ from stepwell.execution.events import (
 from stepwell.execution.preparing import Ready, Retry
 from stepwell.execution.results import Attempt, Fault, StepError
 from stepwell.execution.threads import Threads
-from stepwell.provider import Provider, ProviderError
+from stepwell.model.provider import Provider, ProviderError
+from stepwell.model.step_type import RunContext
 from stepwell.snapshot import Snapshot
 from stepwell.source.errors import NoProvider, StepwellError
 from stepwell.source.exception_text import worded
-from stepwell.step_type import RunContext
 
 __all__ = ["Outcome", "Run"]
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-from stepwell.project import CONFIG_NAME, RESERVED_ID, Project
+from stepwell.model.settings import CONFIG_NAME, RESERVED_ID, Project
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.document import Document, thaw
 from stepwell.source.read import read_text

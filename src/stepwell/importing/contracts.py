@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from stepwell.schema import fields_of, fits
+from stepwell.model.schema import fields_of, fits
 from stepwell.source.document import thaw
 
 __all__ = ["TAKEN", "interface_of"]

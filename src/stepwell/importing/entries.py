@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, final
 
-from stepwell.layers import Layer
 from stepwell.model import CONVENTIONS
+from stepwell.model.layer import Layer
 from stepwell.source.diagnostic import Diagnostic, Related, Severity
 from stepwell.source.document import Document
 from stepwell.source.python import Remark

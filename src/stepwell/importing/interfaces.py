@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from stepwell.importing.contracts import TAKEN, interface_of
 from stepwell.importing.entries import LEGACY_FIELDS, Entry, fail, in_full
-from stepwell.layers import Layer
+from stepwell.model.layer import Layer
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import Document, Pointer, TextMap
 from stepwell.source.python import Remark

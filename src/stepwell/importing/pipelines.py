@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from stepwell.importing.entries import Entry, fail, note
-from stepwell.layers import Layer
+from stepwell.model.layer import Layer
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import Document, Pointer, TextMap, freeze
 

@@ -12,18 +12,17 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final, final
 
-from stepwell import refusals
 from stepwell.importing.configuration import first_of, new_configuration, with_order
 from stepwell.importing.entries import EntryKey, Gathered
 from stepwell.importing.planning import Draft, PlannedFile, Status, draft
 from stepwell.importing.proof import TableProof, prove
 from stepwell.importing.staged import Staged
-from stepwell.layers import Layer
 from stepwell.load import FindPlugins, Loaded, load
-from stepwell.model import KINDS
-from stepwell.project import CONFIG_NAME, Project, read_project
+from stepwell.model import KINDS, schema_errors
+from stepwell.model.layer import Layer
+from stepwell.model.schema import fits
+from stepwell.model.settings import CONFIG_NAME, Project, read_project
 from stepwell.rules import PIPELINE_RULES
-from stepwell.schema import fits
 from stepwell.source.diagnostic import Diagnostic, Severity, Span, in_order
 from stepwell.source.document import Document
 from stepwell.source.errors import ProjectError
@@ -136,7 +135,7 @@ def _refused_by_schema(gathered: Gathered, found: list[Diagnostic]) -> Iterator[
 
 
 def _explained(form: str, noun: str, document: Document) -> Iterator[Diagnostic]:
-    yield from refusals.explain(form, noun, document.data, lambda _: document)
+    yield from schema_errors.explain(form, noun, document.data, lambda _: document)
 
 
 def _configuration(

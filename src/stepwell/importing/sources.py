@@ -9,14 +9,13 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final, final
 
-from stepwell import schema
 from stepwell.importing.entries import LEGACY_FIELDS, Entry, Gathered, fail, merged, note
 from stepwell.importing.interfaces import SUFFIXES, interface_entry, is_interface
 from stepwell.importing.json_tables import read_json, tables_in
 from stepwell.importing.pipelines import is_configuration, is_dag, pipeline_entry
-from stepwell.layers import Layer
-from stepwell.model import WORKSPACE_ID
-from stepwell.project import RESERVED_ID
+from stepwell.model import WORKSPACE_ID, schema
+from stepwell.model.layer import Layer
+from stepwell.model.settings import RESERVED_ID
 from stepwell.source.diagnostic import Diagnostic, Severity, Span, in_order
 from stepwell.source.document import Document, TextMap
 from stepwell.source.python import HYPERPARAMETERS, METADATA, TABLES, PythonTables, Row, read_tables

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from stepwell import schema
+from stepwell.model import schema
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import freeze, thaw
 from stepwell.source.python import Remark

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, Final, final
 
 from stepwell.isolation.literals import Loading, loadings_in
-from stepwell.project import Project, References
+from stepwell.model.settings import Project, References
 from stepwell.snapshot import Snapshot
 from stepwell.source.diagnostic import Diagnostic, Severity, Span, in_order
 from stepwell.source.document import Document, Pointer

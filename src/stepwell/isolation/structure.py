@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from stepwell.model import Workspace
-from stepwell.project import Project
+from stepwell.model.settings import Project
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.tree import EntryKind
 

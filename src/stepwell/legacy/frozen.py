@@ -15,7 +15,7 @@ from stepwell.source.errors import ProjectError, UnknownWorkspace
 from stepwell.source.spelling import Naming, closest
 
 if TYPE_CHECKING:
-    from stepwell.project import FreezeTarget, Project
+    from stepwell.model.settings import FreezeTarget, Project
 
 __all__ = ["Frozen"]
 

@@ -9,7 +9,7 @@ from stepwell.legacy.tables import StepRows, Tables, tables_of_view
 from stepwell.source.errors import UnknownWorkspace
 
 if TYPE_CHECKING:
-    from stepwell.project import Settings
+    from stepwell.model.settings import Settings
     from stepwell.snapshot import Snapshot
     from stepwell.view import View
 

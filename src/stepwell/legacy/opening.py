@@ -17,7 +17,7 @@ from stepwell.source.errors import ProjectError
 
 if TYPE_CHECKING:
     from stepwell.legacy.tables import Tables
-    from stepwell.project import Project
+    from stepwell.model.settings import Project
     from stepwell.registry import Registry
     from stepwell.source.spelling import Naming
 
@@ -160,7 +160,7 @@ def _in_environment() -> str | None:
 
 def _open() -> Source:
     from stepwell.legacy.frozen import Frozen
-    from stepwell.project import find_project, open_project
+    from stepwell.model.settings import find_project, open_project
 
     wanted = _switch("STEPWELL_LEGACY", ("live", "frozen"))
     fallback = _switch("STEPWELL_FALLBACK", ("frozen", "never"))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, final
 
-from stepwell.layers import Source
 from stepwell.model.hyperparameter import HyperparameterDefinition
+from stepwell.model.layer import Source
 from stepwell.model.pipeline import PipelineDefinition
 from stepwell.model.provider import ProviderDefinition
 from stepwell.model.step import StepDefinition

@@ -15,7 +15,7 @@ _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 @final
 class PipelineDefinition(Record):
-    """One pipeline as a view sees it; ``stepwell.graph`` makes the graph of it and of what it extends."""
+    """One pipeline as a view sees it; ``stepwell.model.graph`` makes its graph, with what it extends."""
 
     __slots__ = ()
     __setattr__ = refuse

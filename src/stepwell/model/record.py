@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar, NoReturn
 
-from stepwell.layers import Source
+from stepwell.model.layer import Source
 from stepwell.source.notebook_repr import in_notebook
 
 __all__ = ["Record", "digest_of", "refuse"]

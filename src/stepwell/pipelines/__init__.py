@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from stepwell.graph import Among, Edge, Node, OutputOf, Pipeline, Stated
+from stepwell.model.graph import Among, Edge, Node, OutputOf, Pipeline, Stated
 
 __all__ = ["Among", "Edge", "Node", "OutputOf", "Pipeline", "Stated"]

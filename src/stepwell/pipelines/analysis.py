@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, final
 
-from stepwell.graph import Edge, Node, Pipeline, crossing, workspace_of
+from stepwell.model.graph import Edge, Node, Pipeline, crossing, workspace_of
 
 __all__ = ["Analysis", "Way", "analyse", "longest_way"]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, final
 
-from stepwell.graph import Pipeline, workspace_of
+from stepwell.model.graph import Pipeline, workspace_of
 from stepwell.source.errors import PipelineError
 from stepwell.source.spelling import closest
 

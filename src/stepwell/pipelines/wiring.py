@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple, final
 
 from stepwell.alignment.wiring import step_named
-from stepwell.graph import Node, OutputOf, Pipeline
-from stepwell.project import Settings
+from stepwell.model.graph import Node, OutputOf, Pipeline
+from stepwell.model.settings import Settings
 from stepwell.rules.input_type_mismatch import fits
 from stepwell.view import View
 

@@ -9,8 +9,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from dataclasses import replace
 from typing import Any, Final, Literal, TypeVar
 
-from stepwell.provider import Chunk, Failure, ProviderError, Request, Response, Usage
-from stepwell.schema import Compiled, compiled
+from stepwell.model.provider import Chunk, Failure, ProviderError, Request, Response, Usage
+from stepwell.model.schema import Compiled, compiled
 from stepwell.source.document import thaw
 
 __all__ = [

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final, final
 
-from stepwell.provider import Request, Setup
+from stepwell.model.provider import Request, Setup
 from stepwell.providers.answering import needed_model
 from stepwell.providers.conversing import Conversing, Finish, Reading, refuse_answer
 from stepwell.providers.settings import Settings

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
 from typing import Final, final
 
-from stepwell.provider import Chunk, Failure, ProviderError, Request, Response, Setup
+from stepwell.model.provider import Chunk, Failure, ProviderError, Request, Response, Setup
 from stepwell.providers.answering import answered, asked_schema, model_of, plain_request, within, within_each
 from stepwell.providers.settings import Settings
 from stepwell.source.document import thaw

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn, Protocol, TypeVar, final
 
-from stepwell.provider import Chunk, Failure, ProviderError, Request, Response, Usage
+from stepwell.model.provider import Chunk, Failure, ProviderError, Request, Response, Usage
 from stepwell.providers.answering import answered, asked_schema, within, within_each
 from stepwell.providers.failing import failure_named
 from stepwell.providers.web import Web

@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Literal, final
 
-from stepwell.provider import Chunk, Failure, ProviderError, Request, Response, Setup, Usage
+from stepwell.model.provider import Chunk, Failure, ProviderError, Request, Response, Setup, Usage
 from stepwell.providers.answering import answered, asked_schema, model_of, pieces, streamed, within
 from stepwell.providers.fitting import fitting
 from stepwell.providers.settings import Settings

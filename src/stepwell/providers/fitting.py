@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from stepwell.schema import compiled
+from stepwell.model.schema import compiled
 
 __all__ = ["fitting"]
 

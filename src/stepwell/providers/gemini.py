@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final, final
 from urllib.parse import quote
 
-from stepwell.provider import Failure, ProviderError, Request, Setup
+from stepwell.model.provider import Failure, ProviderError, Request, Setup
 from stepwell.providers.answering import needed_model
 from stepwell.providers.conversing import Conversing, Reading, refuse_answer
 from stepwell.providers.settings import Settings

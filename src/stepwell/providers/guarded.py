@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final, TypeVar, final
 
-from stepwell.provider import Chunk, Failure, Provider, ProviderError, Request, Response
+from stepwell.model.provider import Chunk, Failure, Provider, ProviderError, Request, Response
 from stepwell.providers.answering import within, within_each
 from stepwell.providers.references import Secrets
 from stepwell.providers.state import ProviderState

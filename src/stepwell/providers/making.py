@@ -10,9 +10,9 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from stepwell.layers import Layer, Source, given_by
 from stepwell.model import ProviderDefinition
-from stepwell.provider import Provider, Setup
+from stepwell.model.layer import Layer, Source, given_by
+from stepwell.model.provider import Provider, Setup
 from stepwell.source.errors import ComponentError, StepwellError
 from stepwell.source.exception_text import worded
 from stepwell.source.spelling import closest

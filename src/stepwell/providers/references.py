@@ -7,7 +7,7 @@ import stat
 from collections.abc import Mapping
 from typing import Final, NoReturn, final
 
-from stepwell.provider import Failure, ProviderError
+from stepwell.model.provider import Failure, ProviderError
 from stepwell.source.redaction import SHORTEST, without_secrets
 from stepwell.source.spelling import closest
 

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, final
 
 from stepwell.model import ProviderDefinition
-from stepwell.provider import ProviderError, Request
+from stepwell.model.provider import ProviderError, Request
 from stepwell.providers.choosing import ProviderCandidate, Situation, strategy_named
 from stepwell.providers.guarded import Guarded
 from stepwell.providers.making import CannotBeMade

@@ -10,7 +10,7 @@ import threading
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final, final
 
-from stepwell.provider import Chunk, Failure, Provider, ProviderError, Request, Response, Setup, Usage
+from stepwell.model.provider import Chunk, Failure, Provider, ProviderError, Request, Response, Setup, Usage
 from stepwell.providers.answering import answered, plain_request, streamed, within
 from stepwell.providers.settings import Settings
 from stepwell.source.redaction import without_secrets

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, final
 
 from stepwell.model import ProviderDefinition
-from stepwell.provider import Provider, Setup
+from stepwell.model.provider import Provider, Setup
 from stepwell.providers.guarded import Guarded
 from stepwell.providers.making import CannotBeMade, implementation_of, make
 from stepwell.providers.references import Secrets

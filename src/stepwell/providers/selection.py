@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from stepwell.model import ProviderDefinition
-from stepwell.provider import Provider, ProviderError, Response
+from stepwell.model.provider import Provider, ProviderError, Response
 from stepwell.source.errors import NoProvider
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, final
 
 from stepwell.model import ProviderDefinition
-from stepwell.provider import Failure, ProviderError
+from stepwell.model.provider import Failure, ProviderError
 from stepwell.providers.slots import Slots
 from stepwell.source.errors import StepwellError
 

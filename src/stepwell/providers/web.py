@@ -16,7 +16,7 @@ from typing import Any, Final, final
 
 import httpx
 
-from stepwell.provider import Failure, ProviderError, Setup
+from stepwell.model.provider import Failure, ProviderError, Setup
 from stepwell.providers.failing import failure_of, lasts_until, said_by
 from stepwell.providers.settings import Settings
 from stepwell.source.redaction import without_secrets

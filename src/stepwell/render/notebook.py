@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any, Final
 
-from stepwell.graph import Pipeline
 from stepwell.model import StepDefinition
+from stepwell.model.graph import Pipeline
 from stepwell.model.record import Record
 from stepwell.pipelines.runs import RunRecord
 from stepwell.render.graphs import as_mermaid, as_svg, as_text

@@ -10,7 +10,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
-from stepwell.project import Project
+from stepwell.model.settings import Project
 from stepwell.rules import (
     alias_collision,
     ambiguous_component,

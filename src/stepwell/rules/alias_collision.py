@@ -26,8 +26,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from stepwell.layers import given_by
 from stepwell.model import Definition, StepDefinition
+from stepwell.model.layer import given_by
 from stepwell.rules.rule import Finding, ViewScope
 from stepwell.source.diagnostic import Related, Severity, Span
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple, final
 
 from stepwell.model import StepDefinition
-from stepwell.project import Alignment
+from stepwell.model.settings import Alignment
 from stepwell.source.diagnostic import Related, Span
 from stepwell.source.document import Document, Pointer
 

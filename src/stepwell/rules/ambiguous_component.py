@@ -37,8 +37,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from stepwell.component import CodePlace, Component
 from stepwell.model import StepDefinition
+from stepwell.model.component import CodePlace, Component
 from stepwell.rules.rule import Finding, ReferenceScope
 from stepwell.source.diagnostic import Related, Severity, Span
 

@@ -41,13 +41,12 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
-from stepwell import refusals
-from stepwell.graph import Node, Stated
-from stepwell.graph.filling import fill, parameters_in
-from stepwell.model import StepDefinition
+from stepwell.model import StepDefinition, schema_errors
+from stepwell.model.graph import Node, Stated
+from stepwell.model.graph.node import fill, parameters_in
+from stepwell.model.schema import Compiled, InvalidSchema, compiled, expanded
 from stepwell.rules.pipeline_scope import PipelineScope
 from stepwell.rules.rule import Finding
-from stepwell.schema import Compiled, InvalidSchema, compiled, expanded
 from stepwell.source.diagnostic import Severity
 from stepwell.source.document import Document, Pointer, TextMap, thaw
 
@@ -83,7 +82,7 @@ def _explained(
 ) -> Iterator[Finding]:
     step = node.definition.name if node.definition is not None else node.step
     related = scope.related_parameters(node)
-    for found in refusals.explain_by(schema, f"the step `{step}`", config, _whose(node)):
+    for found in schema_errors.explain_by(schema, f"the step `{step}`", config, _whose(node)):
         span = found.span if node.stated and found.span is not None else scope.at(node, "config")
         yield Finding(found.message, span, found.help, related)
 

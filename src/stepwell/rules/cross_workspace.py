@@ -40,7 +40,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from stepwell.graph import crossing
+from stepwell.model.graph import crossing
 from stepwell.rules.pipeline_scope import PipelineScope
 from stepwell.rules.rule import Finding
 from stepwell.source.diagnostic import Related, Severity

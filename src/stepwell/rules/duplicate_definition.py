@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from stepwell.layers import Layer, Source
+from stepwell.model.layer import Layer, Source
 from stepwell.rules.rule import Finding, LayerScope
 from stepwell.source.diagnostic import Related, Severity
 

@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from stepwell.project import Settings
+from stepwell.model.settings import Settings
 from stepwell.rules import override_changes_name
 from stepwell.rules.rule import FileScope, Finding, ViewScope
 from stepwell.source.diagnostic import Severity

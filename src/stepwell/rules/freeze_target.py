@@ -30,7 +30,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from stepwell.project import RESERVED_ID, FreezeTarget
+from stepwell.model.settings import RESERVED_ID, FreezeTarget
 from stepwell.rules.rule import Finding, FreezeScope
 from stepwell.source.diagnostic import Related, Severity
 from stepwell.source.document import Document, Pointer

@@ -36,10 +36,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from stepwell.layers import given_by
 from stepwell.model import StepDefinition
+from stepwell.model.layer import given_by
+from stepwell.model.schema import SHORT_FORM, InvalidSchema, compiled, expanded
 from stepwell.rules.rule import FileScope, Finding, ViewScope
-from stepwell.schema import SHORT_FORM, InvalidSchema, compiled, expanded
 from stepwell.source.diagnostic import Severity
 from stepwell.source.document import Document, Pointer
 

@@ -38,7 +38,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from stepwell.component import ComponentState
+from stepwell.model.component import ComponentState
 from stepwell.rules.rule import Finding, ReferenceScope
 from stepwell.source.diagnostic import Severity
 

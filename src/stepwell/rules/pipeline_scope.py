@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, final
 
-from stepwell.component import Component
-from stepwell.graph import Linked, Node, OutputOf, Pipeline
-from stepwell.layers import given_by
 from stepwell.model import StepDefinition
+from stepwell.model.component import Component
+from stepwell.model.graph import Linked, Node, OutputOf, Pipeline
+from stepwell.model.layer import given_by
 from stepwell.source.diagnostic import Related, Span
 
 __all__ = ["PipelineScope", "part_of"]

@@ -8,10 +8,10 @@ from datetime import date
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar, final
 
-from stepwell.component import Component
-from stepwell.layers import Source
 from stepwell.model import Definition, Kind, StepDefinition, Workspace
-from stepwell.project import References, Settings
+from stepwell.model.component import Component
+from stepwell.model.layer import Source
+from stepwell.model.settings import References, Settings
 from stepwell.source.diagnostic import Related, Severity, Span
 from stepwell.source.document import Document, Pointer
 

@@ -29,8 +29,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from stepwell.layers import Layer
 from stepwell.model import Definition
+from stepwell.model.layer import Layer
 from stepwell.rules.rule import Finding, ViewScope
 from stepwell.source.diagnostic import Related, Severity
 

@@ -43,7 +43,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from stepwell.component import ComponentState
+from stepwell.model.component import ComponentState
 from stepwell.rules.pipeline_scope import PipelineScope
 from stepwell.rules.rule import Finding
 from stepwell.source.diagnostic import Related, Severity

@@ -33,7 +33,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from stepwell.graph.filling import parameters_in
+from stepwell.model.graph.node import parameters_in
 from stepwell.rules.pipeline_scope import PipelineScope
 from stepwell.rules.rule import Finding
 from stepwell.source.diagnostic import Severity

@@ -13,9 +13,9 @@ from datetime import date
 from pathlib import Path
 from typing import Final, final
 
-from stepwell.graph import Node
-from stepwell.layers import Source
-from stepwell.project import open_project
+from stepwell.model.graph import Node
+from stepwell.model.layer import Source
+from stepwell.model.settings import open_project
 from stepwell.registry import Registry
 from stepwell.scaffolding.stepping import NotWritten
 from stepwell.source.spelling import closest

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple, final
 
 from stepwell.model import Workspace
-from stepwell.project import Project
+from stepwell.model.settings import Project
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import Document
 from stepwell.source.tree import EntryKind

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple, final
 
-from stepwell.project import Project
+from stepwell.model.settings import Project
 from stepwell.source.diagnostic import Checked, Diagnostic, Severity, Span
 from stepwell.source.read import read_text
 from stepwell.source.spelling import closest

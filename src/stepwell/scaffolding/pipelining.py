@@ -6,12 +6,12 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from stepwell.graph import Among, Pipeline
-from stepwell.graph.words import read_step
-from stepwell.graph.writing import plain_of
 from stepwell.importing.texts import file_text, in_schema_order
+from stepwell.model.graph import Among, Pipeline
+from stepwell.model.graph.node import read_step
+from stepwell.model.graph.serialize import plain_of
+from stepwell.model.settings import Project
 from stepwell.pipelines.wiring import propose, wired
-from stepwell.project import Project
 from stepwell.scaffolding.stepping import NewFile, NotWritten, schema_near
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.spelling import closest

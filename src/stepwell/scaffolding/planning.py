@@ -14,7 +14,7 @@ from typing import final
 from stepwell.importing.staged import Staged
 from stepwell.isolation import check_isolation
 from stepwell.load import FindPlugins, load
-from stepwell.project import Project
+from stepwell.model.settings import Project
 from stepwell.references import check_references, source_folders
 from stepwell.snapshot import Snapshot
 from stepwell.source.diagnostic import Diagnostic, Severity, in_order

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Final, final
 
 from stepwell.importing.texts import file_text, in_schema_order
-from stepwell.layers import Layer
 from stepwell.model import StepDefinition
-from stepwell.project import Project
-from stepwell.schema import contents, fields
+from stepwell.model.layer import Layer
+from stepwell.model.schema import contents, fields
+from stepwell.model.settings import Project
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import thaw
 from stepwell.source.read import read_text

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Any, Final
 
-from stepwell.project import Project
+from stepwell.model.settings import Project
 from stepwell.snapshot import Snapshot
 from stepwell.source.python import SourceIndex, SourceView
 

@@ -9,7 +9,7 @@ from typing import Final, final
 
 import pytest
 
-from stepwell.project import RESERVED_ID, open_project
+from stepwell.model.settings import RESERVED_ID, open_project
 from stepwell.registry import Registry
 from stepwell.source.errors import ProjectError, UnknownWorkspace
 from stepwell.source.spelling import closest

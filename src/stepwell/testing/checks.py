@@ -8,9 +8,9 @@ from functools import cache, partial
 from typing import Final, NamedTuple, final
 
 from stepwell.alignment import LEVELS, align
-from stepwell.component import Component, ComponentState
-from stepwell.layers import Layer
 from stepwell.model import StepDefinition
+from stepwell.model.component import Component, ComponentState
+from stepwell.model.layer import Layer
 from stepwell.references import check_references
 from stepwell.registry import Registry
 from stepwell.source.diagnostic import Diagnostic, Severity, Span, in_order

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple, final
 
 from stepwell.model import StepDefinition
-from stepwell.project import Alignment
+from stepwell.model.settings import Alignment
 from stepwell.source.diagnostic import Span
 from stepwell.source.document import Pointer
 from stepwell.source.spelling import closest

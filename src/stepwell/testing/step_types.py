@@ -11,8 +11,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from stepwell.model import StepDefinition
-from stepwell.provider import Provider
-from stepwell.step_type import RunContext, faults_of, is_async, runner_of
+from stepwell.model.provider import Provider
+from stepwell.model.step_type import RunContext, faults_of, is_async, runner_of
 
 __all__ = ["check_step_type"]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, final
 
-from stepwell.project import CONFIG_NAME, Project
+from stepwell.model.settings import CONFIG_NAME, Project
 from stepwell.source.read import SUFFIXES
 
 __all__ = ["CONFIG_NAMES", "Watched", "entries", "folders_changed_since", "links_below", "watched"]

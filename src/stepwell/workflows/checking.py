@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, final
 
-from stepwell import refusals, rules, schema
+from stepwell import rules
 from stepwell.checking import hide
-from stepwell.model import StepDefinition
+from stepwell.model import StepDefinition, schema, schema_errors
 from stepwell.source.diagnostic import Checked, Diagnostic, Severity, in_order
 from stepwell.source.document import Document, Pointer, thaw
 from stepwell.source.read import read
@@ -70,7 +70,7 @@ def check_document(document: Document, view: View, folder: str) -> Checked[Workf
     """
     if not schema.fits("workflow", document.data):
         found: tuple[Diagnostic, ...] = tuple(
-            refusals.explain("workflow", "workflow", document.data, lambda _: document)
+            schema_errors.explain("workflow", "workflow", document.data, lambda _: document)
         )
         stated = document.data.get("workflow")
         sound = isinstance(stated, Mapping) and isinstance(stated.get("steps"), tuple)
@@ -262,7 +262,7 @@ def _explained(
     wanted: Mapping[str, Any], noun: str, data: Any, whose: Callable[[Pointer], Document], prefix: Pointer
 ) -> Iterator[Diagnostic]:
     if not schema.compiled(wanted).fits(thaw(data)):
-        yield from refusals.explain_by(wanted, noun, thaw(data), whose, prefix)
+        yield from schema_errors.explain_by(wanted, noun, thaw(data), whose, prefix)
 
 
 def _inside(holding: Iterable[Held]) -> Iterator[str]:

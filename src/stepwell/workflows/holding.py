@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, final
 
-from stepwell.schema import contents
+from stepwell.model.schema import contents
 from stepwell.source.document import Pointer
 from stepwell.workflows.expressions import render
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, final
 
-from stepwell.provider import Provider, ProviderError, Setup
+from stepwell.model.provider import Provider, ProviderError, Setup
 from stepwell.providers import ProviderRegistry
 from stepwell.providers.making import IMPLEMENTATIONS, CannotBeMade, implementation_by_name, make
 from stepwell.providers.references import Secrets

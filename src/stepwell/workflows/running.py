@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, Final, final
 
 from stepwell.execution import Context, Executor, StepResult
-from stepwell.schema import expanded
+from stepwell.model.schema import expanded
 from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.source.document import thaw
 from stepwell.source.read import SUFFIXES, read

@@ -7,10 +7,10 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from stepwell.schema import InvalidSchema, compiled
+from stepwell.model.schema import InvalidSchema, compiled
+from stepwell.model.step_type import RunContext
 from stepwell.source.document import thaw
 from stepwell.source.errors import StepwellError
-from stepwell.step_type import RunContext
 from stepwell.workflows.expressions import BadExpression, as_text, holds, render
 from stepwell.workflows.flow import Flow, Run, StepFailed
 from stepwell.workflows.holding import filled, parted, rendered

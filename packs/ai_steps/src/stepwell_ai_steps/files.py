@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from stepwell.model.step_type import RunContext
 from stepwell.source.atomic_write import write_atomically
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import thaw
 from stepwell.source.read import read_text
 from stepwell.source.yaml_writer import to_yaml
-from stepwell.step_type import RunContext
 from stepwell.workflows import Flow, OutsideFolder, StepFailed, inside, read_inside
 
 __all__ = ["OPERATIONS", "operate"]

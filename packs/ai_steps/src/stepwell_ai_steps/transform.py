@@ -6,8 +6,8 @@ from collections.abc import Callable, Hashable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from stepwell.model.step_type import RunContext
 from stepwell.source.errors import StepwellError
-from stepwell.step_type import RunContext
 from stepwell.workflows import Flow, StepFailed, applies, data_from, evaluate
 
 __all__ = ["OPERATIONS", "transform"]

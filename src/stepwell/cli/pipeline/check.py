@@ -19,8 +19,8 @@ from stepwell.cli.opening import (
 )
 from stepwell.cli.pipeline.asking import complete_pipeline, linked_of
 from stepwell.cli.sources import with_progress
-from stepwell.graph import Linked, Pipeline, crossing
 from stepwell.model import KINDS
+from stepwell.model.graph import Linked, Pipeline, crossing
 from stepwell.pipeline_checking import findings_in
 from stepwell.registry import Registry
 from stepwell.render.jsonform import finding

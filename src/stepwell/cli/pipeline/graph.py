@@ -9,7 +9,7 @@ import click
 
 from stepwell.cli.opening import Asked, open_view, project_options, workspace_option
 from stepwell.cli.pipeline.asking import complete_pipeline, linked_of
-from stepwell.graph import Pipeline
+from stepwell.model.graph import Pipeline
 from stepwell.source.escape_control import visible
 
 _EXAMPLE = """\b

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from stepwell.cli.opening import Asked, format_option, open_view, project_options, workspace_option
-from stepwell.graph import Linked, link
+from stepwell.model.graph import Linked, link
 from stepwell.source.escape_control import columns, visible
 
 _EXAMPLE = """\b

@@ -19,7 +19,7 @@ from stepwell.registry import Registry
 from stepwell.source.diagnostic import Diagnostic, Severity
 
 if TYPE_CHECKING:
-    from stepwell.graph import Pipeline
+    from stepwell.model.graph import Pipeline
     from stepwell.pipelines.runs import Plan, Record, RunRecord, State
 
 __all__ = [

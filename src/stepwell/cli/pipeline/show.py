@@ -18,8 +18,8 @@ from stepwell.cli.opening import (
     workspace_option,
 )
 from stepwell.cli.pipeline.asking import complete_pipeline, linked_of, values_of
-from stepwell.graph import Linked, Node, Pipeline
-from stepwell.graph.writing import plain_of
+from stepwell.model.graph import Linked, Node, Pipeline
+from stepwell.model.graph.serialize import plain_of
 from stepwell.pipelines.analysis import Analysis, analyse
 from stepwell.pipelines.preview import Preview, preview_of
 from stepwell.source.document import thaw

@@ -25,7 +25,7 @@ from stepwell.cli.pipeline.running import (
 )
 
 if TYPE_CHECKING:
-    from stepwell.graph import Pipeline
+    from stepwell.model.graph import Pipeline
     from stepwell.pipelines.runs import Record
     from stepwell.registry import Registry
 

@@ -12,7 +12,7 @@ import click
 
 from stepwell.cli.opening import Asked, format_option, open_view, project_options, workspace_option
 from stepwell.cli.pipeline.asking import complete_pipeline, linked_of
-from stepwell.graph import Linked, Pipeline
+from stepwell.model.graph import Linked, Pipeline
 from stepwell.pipelines.rewriting import with_inputs
 from stepwell.pipelines.wiring import Candidate, Proposal, propose
 from stepwell.source.document import Pointer

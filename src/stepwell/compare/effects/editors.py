@@ -9,8 +9,8 @@ from stepwell.compare.comparison import Consumer, Effect, Level
 from stepwell.compare.effects.strictness import Difference, differences
 from stepwell.compare.effects.touched import place_of
 from stepwell.compare.states import State
-from stepwell.layers import Layer
 from stepwell.model import KINDS, StepDefinition
+from stepwell.model.layer import Layer
 from stepwell.rules import RULES
 from stepwell.rules.not_in_vocabulary import FIELDS
 from stepwell.source.diagnostic import Diagnostic, Severity, Span

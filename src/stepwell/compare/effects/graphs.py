@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from stepwell.compare.comparison import Consumer, Effect, Level
 from stepwell.compare.effects.touched import Touched, place_of
 from stepwell.compare.states import State
-from stepwell.layers import Layer
+from stepwell.model.layer import Layer
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.view import View
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Final, final
 
-from stepwell.file_names import canonical_name, similarity
+from stepwell.model.legacy_names import canonical_name, similarity
 from stepwell.source.spelling import Naming
 from stepwell.view import View
 

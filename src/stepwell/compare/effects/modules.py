@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from stepwell.compare.comparison import Consumer, Effect, Level
 from stepwell.compare.effects.importers import row_of
 from stepwell.compare.states import State
-from stepwell.project import RESERVED_ID, FreezeTarget
+from stepwell.model.settings import RESERVED_ID, FreezeTarget
 from stepwell.source.diagnostic import Span
 from stepwell.view import LEGACY_FIELDS
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from stepwell.compare.comparison import Consumer, Effect, HiddenChange, Level, ViewComparison
 from stepwell.compare.effects.touched import Touched, called, place_of, said_at
 from stepwell.compare.states import State
-from stepwell.layers import Layer
 from stepwell.model import KINDS, Definition
-from stepwell.project import RESERVED_ID
+from stepwell.model.layer import Layer
+from stepwell.model.settings import RESERVED_ID
 from stepwell.source.diagnostic import Span
 from stepwell.view import View
 

@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterator, Mapping
 from stepwell.compare.comparison import Consumer, Effect, Level
 from stepwell.compare.effects.touched import Touched, place_of
 from stepwell.compare.states import State
-from stepwell.layers import Layer, given_by
 from stepwell.model import StepDefinition
-from stepwell.project import RESERVED_ID
+from stepwell.model.layer import Layer, given_by
+from stepwell.model.settings import RESERVED_ID
 from stepwell.source.diagnostic import Span
 from stepwell.view import View
 

@@ -9,8 +9,8 @@ from typing import final
 
 from stepwell.compare.comparison import DefinitionChange, ViewComparison, What
 from stepwell.compare.states import State
-from stepwell.layers import given_by
 from stepwell.model import KINDS, Definition
+from stepwell.model.layer import given_by
 from stepwell.source.diagnostic import Span
 from stepwell.view import View
 

@@ -10,7 +10,7 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Final, Protocol
 
-from stepwell.graph import Pipeline
+from stepwell.model.graph import Pipeline
 from stepwell.source.diagnostic import Checked
 
 __all__ = ["EXPORTERS", "GROUP", "Exporter", "exporter_names", "find_exporter"]

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from stepwell.graph import Pipeline
+from stepwell.model.graph import Pipeline
 from stepwell.pipelines.exporters.jobs import Job, jobs_of
 from stepwell.source.diagnostic import Checked, Diagnostic, Severity
 from stepwell.source.document import thaw

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, final
 
-from stepwell.graph import OutputOf, Pipeline
+from stepwell.model.graph import OutputOf, Pipeline
 from stepwell.pipelines.exporters.jobs import Job, Parameter, Text, cannot, jobs_of, written
 from stepwell.source.diagnostic import Checked, Diagnostic, Severity
 from stepwell.source.spelling import snake_case

@@ -10,7 +10,7 @@ from typing import Any, Final
 from stepwell.alignment.defaults import defaults_of
 from stepwell.alignment.reading import Reader
 from stepwell.components import own_folder
-from stepwell.graph import Node, Pipeline
+from stepwell.model.graph import Node, Pipeline
 from stepwell.registry import Registry
 from stepwell.source.document import freeze
 from stepwell.source.python import SourceView

@@ -133,7 +133,7 @@ def _misfit(value: Any, content: Mapping[str, Any]) -> str:
     schema = content.get("schema")
     if schema is None:
         return ""
-    from stepwell.schema import InvalidSchema, compiled
+    from stepwell.model.schema import InvalidSchema, compiled
 
     try:
         faults = compiled(schema).faults(value)

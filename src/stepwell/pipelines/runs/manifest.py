@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, final
 
-from stepwell import refusals, schema
+from stepwell.model import schema, schema_errors
 from stepwell.source.diagnostic import Checked, Diagnostic, Severity, Span
 from stepwell.source.document import Document
 from stepwell.source.read import read
@@ -105,6 +105,6 @@ def read_manifest(root: str, path: str = MANIFEST, *, must_exist: bool = False) 
         return Checked(empty, (document,))
     data: Mapping[str, Any] = document.data
     if not schema.fits("data-manifest", data):
-        found = tuple(refusals.explain("data-manifest", "data manifest", data, lambda _: document))
+        found = tuple(schema_errors.explain("data-manifest", "data manifest", data, lambda _: document))
         return Checked(empty, found)
     return Checked(Manifest(os.path.dirname(full), document))

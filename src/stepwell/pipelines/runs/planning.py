@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, final
 
-from stepwell.graph import Node, OutputOf, Pipeline
 from stepwell.model import StepDefinition
+from stepwell.model.graph import Node, OutputOf, Pipeline
 from stepwell.pipelines.runs.manifest import Manifest
 from stepwell.pipelines.runs.scripts import Script, Scripts
 from stepwell.pipelines.runs.settings import (

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import final
 
-from stepwell.graph import Pipeline
+from stepwell.model.graph import Pipeline
 from stepwell.registry import Registry
 from stepwell.source.errors import PipelineError
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         FieldChange,
         ViewComparison,
     )
-    from stepwell.layers import Origin
+    from stepwell.model.layer import Origin
     from stepwell.source.diagnostic import Diagnostic, Span
 
 __all__ = ["VERSION", "render"]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         HiddenChange,
         ViewComparison,
     )
-    from stepwell.layers import Origin
+    from stepwell.model.layer import Origin
     from stepwell.source.diagnostic import Span
 
 __all__ = [

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from stepwell.graph import Pipeline
+from stepwell.model.graph import Pipeline
 from stepwell.render.graphs.diagrams import as_dot, as_mermaid, as_text
 from stepwell.render.graphs.page import as_html
 from stepwell.render.graphs.svg import as_svg

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple, final
 
-from stepwell.graph import Pipeline, workspace_of
+from stepwell.model.graph import Pipeline, workspace_of
 
 __all__ = ["CORE", "LONGEST", "Colour", "colours_of", "step_word"]
 

@@ -6,7 +6,7 @@ import html
 from collections.abc import Iterator
 from itertools import pairwise
 
-from stepwell.graph import Edge, Node, Pipeline, workspace_of
+from stepwell.model.graph import Edge, Node, Pipeline, workspace_of
 from stepwell.pipelines.analysis import longest_way
 from stepwell.render.graphs.colours import LONGEST, colours_of, step_word
 from stepwell.render.graphs.layout import lay_out

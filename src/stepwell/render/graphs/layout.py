@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple, final
 
-from stepwell.graph import Pipeline
+from stepwell.model.graph import Pipeline
 
 __all__ = ["Layout", "Line", "lay_out"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from stepwell.graph import Pipeline, workspace_of
+from stepwell.model.graph import Pipeline, workspace_of
 from stepwell.pipelines.analysis import analyse
 from stepwell.render.graphs.colours import step_word
 from stepwell.render.graphs.svg import as_svg

@@ -7,7 +7,7 @@ from html import escape
 from types import MappingProxyType
 from typing import Final
 
-from stepwell.graph import Edge, Node, Pipeline, workspace_of
+from stepwell.model.graph import Edge, Node, Pipeline, workspace_of
 from stepwell.render.graphs.colours import LONGEST, Colour, colours_of, step_word
 from stepwell.render.graphs.diagrams import longest_pairs
 from stepwell.render.graphs.layout import Line, lay_out

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 
-from stepwell.graph import Pipeline
+from stepwell.model.graph import Pipeline
 from stepwell.pipelines.exporters.jobs import jobs_of
 from stepwell.pipelines.exporters.sagemaker.requests import request_of
 from stepwell.pipelines.exporters.sagemaker.wording import Wording

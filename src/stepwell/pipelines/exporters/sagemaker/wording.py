@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final, final
 
-from stepwell.graph import OutputOf, Pipeline
+from stepwell.model.graph import OutputOf, Pipeline
 from stepwell.pipelines.exporters.jobs import Input, Job, Parameter, Text, cannot, written
 from stepwell.source.diagnostic import Diagnostic
 

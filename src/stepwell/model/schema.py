@@ -46,8 +46,8 @@ _NO_LINE_BREAK: Final = r"$(?!\\n)"
 
 
 def _folder() -> Path:
-    inside = Path(__file__).parent / "schemas"  # in the wheel
-    return inside if inside.is_dir() else Path(__file__).parents[2] / "schemas"
+    inside = Path(__file__).parents[1] / "schemas"  # in the wheel
+    return inside if inside.is_dir() else Path(__file__).parents[3] / "schemas"
 
 
 def schema_names() -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, final
 
-from stepwell import refusals, schema
+from stepwell.model import schema, schema_errors
 from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.source.document import Document, Pointer, Unreadable
 from stepwell.source.errors import ProjectError
@@ -261,7 +261,7 @@ def _check(document: Document, data: Mapping[str, Any], prefix: Pointer) -> list
     if not schema.fits("project", data):
         bad: set[str] = set()
         diagnostics = list(
-            refusals.explain("project", "the configuration", data, _remembering(document, bad), prefix)
+            schema_errors.explain("project", "the configuration", data, _remembering(document, bad), prefix)
         )
         found.extend((diagnostic, bad) for diagnostic in diagnostics)
     paths = data.get("paths", {})

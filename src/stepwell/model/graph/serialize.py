@@ -7,12 +7,10 @@ from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Any, Final, NoReturn, final
 
-from stepwell import refusals, schema
-from stepwell.graph.linking import Among, Linked, Sees, link
-from stepwell.graph.nodes import Graph, Node
-from stepwell.graph.words import read_step, written_step
-from stepwell.layers import Layer, Source
-from stepwell.model import PipelineDefinition
+from stepwell.model import PipelineDefinition, schema, schema_errors
+from stepwell.model.graph.link import Among, Linked, Sees, link
+from stepwell.model.graph.node import Graph, Node, read_step, written_step
+from stepwell.model.layer import Layer, Source
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import Document, TextMap, freeze, thaw
 from stepwell.source.errors import PipelineError
@@ -112,7 +110,7 @@ def _made(document: Document, sources: tuple[Source, ...], view: Sees | None, am
     data = document.data
     whole = data if "description" in data else {**data, "description": "-"}
     if not schema.fits("pipeline", whole):
-        _refuse(list(refusals.explain("pipeline", "pipeline", whole, lambda _: document)))
+        _refuse(list(schema_errors.explain("pipeline", "pipeline", whole, lambda _: document)))
     definition = PipelineDefinition(freeze({"description": "", **data}), sources)
     linked = link(view or _Nobody(), definition, among or _ANYWHERE)
     if linked.flat.missing is not None:

@@ -7,12 +7,10 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple, final
 
-from stepwell.graph.filling import fill, parameters_in
-from stepwell.graph.linking import Among, Linked, Sees, definition_of, link
-from stepwell.graph.nodes import Edge, Node, OutputOf
-from stepwell.graph.ordering import levels_of
-from stepwell.graph.words import fed_by
 from stepwell.model import StepDefinition
+from stepwell.model.graph.link import Among, Linked, Sees, definition_of, link
+from stepwell.model.graph.node import Edge, Node, OutputOf, fed_by, fill, parameters_in
+from stepwell.model.graph.order import levels_of
 from stepwell.source.diagnostic import Span
 from stepwell.source.document import freeze
 from stepwell.source.errors import PipelineError
@@ -298,7 +296,7 @@ class Pipeline:
         Args:
             among: what decides how the words of its steps are read.
         """
-        from stepwell.graph.writing import to_yaml
+        from stepwell.model.graph.serialize import to_yaml
 
         return to_yaml(self, among or Among())
 
@@ -308,7 +306,7 @@ class Pipeline:
         Raises:
             ValueError: a value has no form in JSON.
         """
-        from stepwell.graph.writing import to_json
+        from stepwell.model.graph.serialize import to_json
 
         return to_json(self, among or Among())
 
@@ -324,7 +322,7 @@ class Pipeline:
         Raises:
             PipelineError: the text is no pipeline; the message has every finding with its line.
         """
-        from stepwell.graph.writing import from_yaml
+        from stepwell.model.graph.serialize import from_yaml
 
         return cls.of(from_yaml(text, view, among))
 
@@ -335,7 +333,7 @@ class Pipeline:
         Raises:
             PipelineError: the text is no pipeline.
         """
-        from stepwell.graph.writing import from_json
+        from stepwell.model.graph.serialize import from_json
 
         return cls.of(from_json(text, view, among))
 

@@ -2,16 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol, final
+from typing import Any, Final, NamedTuple, Protocol, final
 
 from stepwell.model import StepDefinition
 from stepwell.source.diagnostic import Span
 from stepwell.source.document import Document, Pointer
 
-__all__ = ["Edge", "Graph", "Node", "OutputOf", "Stated"]
+__all__ = [
+    "Edge",
+    "Graph",
+    "Node",
+    "OutputOf",
+    "Reading",
+    "Stated",
+    "fed_by",
+    "fill",
+    "parameter_named",
+    "parameters_in",
+    "read_step",
+    "written_step",
+]
+
+
+_WHOLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def parameter_named(value: Any) -> str | None:
+    """The parameter that a value stands for, if it does."""
+    if not isinstance(value, str):
+        return None
+    found = _WHOLE.fullmatch(value)
+    return None if found is None else found[1]
+
+
+def parameters_in(value: Any, pointer: Pointer = ()) -> Iterator[tuple[Pointer, str]]:
+    """Every value inside read-only data that stands for a parameter, with where it is."""
+    name = parameter_named(value)
+    if name is not None:
+        yield pointer, name
+    elif isinstance(value, Mapping):
+        for key, below in value.items():
+            yield from parameters_in(below, (*pointer, key))
+    elif isinstance(value, tuple):
+        for at, below in enumerate(value):
+            yield from parameters_in(below, (*pointer, at))
+
+
+def fill(value: Any, values: Mapping[str, Any]) -> Any:
+    """Read-only data with the values of parameters in the places that stand for them.
+
+    Args:
+        value: the data; what stands for a parameter that has no value stays as it is.
+        values: the parameters by name.
+    """
+    name = parameter_named(value)
+    if name is not None:
+        return values.get(name, value)
+    if isinstance(value, Mapping):
+        return MappingProxyType({key: fill(below, values) for key, below in value.items()})
+    if isinstance(value, tuple):
+        return tuple(fill(below, values) for below in value)
+    return value
+
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -165,3 +221,73 @@ class Graph(Protocol):
     @property
     def edges(self) -> Iterator[Edge]:
         """Every edge."""
+
+
+@final
+class Reading(NamedTuple):
+    """What a word that names a step says.
+
+    Args:
+        name: the step's name, or an alias of it.
+        workspace: whose view it is taken from; ``None`` for the pipeline's own.
+        job_type: the variant; ``None`` where none is named.
+        other: another way to read the word, where both are possible.
+    """
+
+    name: str
+    workspace: str | None = None
+    job_type: str | None = None
+    other: tuple[str, str] | None = None
+
+
+def read_step(word: str, workspaces: Collection[str], job_types: Collection[str]) -> Reading:
+    """Read ``Name``, ``Name:job_type``, ``workspace:Name`` or ``workspace:Name:job_type``.
+
+    Of two parts the first is a workspace where the project has one of that id, and otherwise the second is
+    a job type. Where the first is a workspace and the second a job type, too, both readings are given.
+    Of three parts the first and the last may be empty.
+
+    Args:
+        word: what stands in the file; it fits the schema.
+        workspaces: the ids of all workspaces.
+        job_types: the project's job types.
+    """
+    first, *rest = word.split(":")
+    if not rest:
+        return Reading(first)
+    if len(rest) == 2:
+        return Reading(rest[0], first or None, rest[1] or None)
+    second = rest[0]
+    if first in workspaces:
+        other = (first, second) if second in job_types else None
+        return Reading(second, first, None, other)
+    if second in job_types or not first or not second:
+        return Reading(first or second, None, second if first else None)
+    # Neither is known: a job type is a lower-case word, and a step's name most often is not.
+    if second[:1].isupper():
+        return Reading(second, first)
+    return Reading(first, None, second)
+
+
+def written_step(
+    name: str,
+    workspace: str | None,
+    job_type: str | None,
+) -> str:
+    """The word that ``read_step`` reads as these, whatever workspaces and job types there are."""
+    if workspace is None and job_type is None:
+        return name
+    return f"{workspace or ''}:{name}:{job_type or ''}"
+
+
+def fed_by(word: str) -> OutputOf | str:
+    """What feeds an input: an output of another node, or the name of a parameter.
+
+    Args:
+        word: what stands in the file; it fits the schema.
+    """
+    parameter = parameter_named(word)
+    if parameter is not None:
+        return parameter
+    node, _, output = word.partition(".")
+    return OutputOf(node, output)

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Protocol, final
 
-from stepwell.graph.extending import Flat, Pipelines, flatten
-from stepwell.graph.nodes import Node, OutputOf, Stated
-from stepwell.graph.words import Reading, fed_by, read_step
 from stepwell.model import PipelineDefinition, StepDefinition
+from stepwell.model.graph.extends import Flat, Pipelines, flatten
+from stepwell.model.graph.node import Node, OutputOf, Reading, Stated, fed_by, read_step
 from stepwell.source.errors import UnknownPipeline
 from stepwell.source.spelling import DEFAULT_SUFFIXES, closest
 

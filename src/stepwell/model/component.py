@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, final
 
-from stepwell.layers import Layer
+from stepwell.model.layer import Layer
 from stepwell.source.diagnostic import Span
 
 __all__ = ["COMPONENT_KINDS", "IMPLEMENTATION", "CodePlace", "Component", "ComponentState"]

@@ -5,11 +5,10 @@ Nothing is read, run or written here. ``stepwell.pipelines`` is where Python cod
 
 from __future__ import annotations
 
-from stepwell.graph.crossing import crossing, workspace_of
-from stepwell.graph.linking import Among, Linked, Sees, link
-from stepwell.graph.nodes import Edge, Node, OutputOf, Stated
-from stepwell.graph.ordering import cycles_in, levels_of
-from stepwell.graph.values import Pipeline
+from stepwell.model.graph.link import Among, Linked, Sees, link
+from stepwell.model.graph.node import Edge, Node, OutputOf, Stated
+from stepwell.model.graph.order import crossing, cycles_in, levels_of, workspace_of
+from stepwell.model.graph.pipeline import Pipeline
 
 __all__ = [
     "Among",

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from functools import reduce
 from typing import Any, NamedTuple, Protocol, final
 
-from stepwell.graph.nodes import Stated
-from stepwell.layers import Source, given_by
 from stepwell.model import PipelineDefinition
+from stepwell.model.graph.node import Stated
+from stepwell.model.layer import Source, given_by
 from stepwell.source.diagnostic import Span
 from stepwell.source.document import Document
 from stepwell.source.merge_patch import merge_patch
