@@ -14,9 +14,9 @@ from typing import Any
 
 import click
 
+from stepwell.check.catalog import FIXED_PAGES, RULES, page_of
 from stepwell.cli import COMMANDS, _stepwell
 from stepwell.model.schema import schema_names, schema_text
-from stepwell.rules import FIXED_PAGES, RULES, page_of
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import thaw
 from stepwell.source.read import read

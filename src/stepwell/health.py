@@ -9,7 +9,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, final
 
-from stepwell.checking import CheckedFile
+from stepwell.check.file import CheckedFile
 from stepwell.components import own_components
 from stepwell.load import Loaded
 from stepwell.model import KINDS

@@ -8,13 +8,13 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final, final
 
-from stepwell import rules
-from stepwell.checking import CheckedFile, hide, is_served
+from stepwell.check import catalog
+from stepwell.check.catalog import Ignore, LayerScope, Override, Rule, Shadow, ViewScope
+from stepwell.check.file import CheckedFile, hide, is_served
 from stepwell.collisions import index, suspects, suspects_of_core
 from stepwell.model import KINDS, Definition, Kind, StepDefinition, Workspace, schema, schema_errors
 from stepwell.model.layer import Layer, Source, given_by
 from stepwell.model.settings import Settings
-from stepwell.rules import Ignore, LayerScope, Override, Rule, Shadow, ViewScope
 from stepwell.source.diagnostic import Diagnostic, Related, Severity, Span, in_order
 from stepwell.source.merge_patch import merge_patch
 
@@ -66,14 +66,14 @@ def layer_core(files: Iterable[CheckedFile], settings: Settings) -> Layered:
     tables: dict[str, Table] = {}
     left_out: dict[str, Mapping[str, Span]] = {}
     found = [diagnostic for group in grouped.values() for file in group for diagnostic in file.diagnostics]
-    layer_rules = rules.active(rules.LAYER_RULES, settings.severities)
+    layer_rules = catalog.active(catalog.LAYER_RULES, settings.severities)
     for folder, kind in KINDS.items():
         group = grouped.get(folder, ())
         table, repeated = unique(group)
         tables[folder] = MappingProxyType(
             {name: file.definition for name, file in table.items() if file.definition}
         )
-        found += rules.run(layer_rules, LayerScope(kind, repeated))
+        found += catalog.run(layer_rules, LayerScope(kind, repeated))
         left_out[folder] = _left_out(group, tables[folder], repeated)
     steps = tables["steps"]
     by_config_class, by_alias = index(steps)
@@ -81,7 +81,7 @@ def layer_core(files: Iterable[CheckedFile], settings: Settings) -> Layered:
     if colliding:
         none = (_EMPTY, _EMPTY, _EMPTY)
         scope = ViewScope(KINDS["steps"], None, _EMPTY, steps, colliding, (), (), *none, settings)
-        found += rules.run(rules.active(rules.VIEW_RULES, settings.severities), scope)
+        found += catalog.run(catalog.active(catalog.VIEW_RULES, settings.severities), scope)
     shown, used = hide(
         found, [ignore for group in grouped.values() for file in group for ignore in file.ignores]
     )
@@ -157,9 +157,9 @@ class _Overlay:
         overrides = self._lay_overrides()
         scope = self._scope(overrides=overrides)
         if overrides:
-            self._run(rules.OVERRIDE_RULES, scope)
+            self._run(catalog.OVERRIDE_RULES, scope)
         if scope.suspects:
-            self._run(rules.VIEW_RULES, scope)
+            self._run(catalog.VIEW_RULES, scope)
         return MappingProxyType(self._above)
 
     def _lay_local(self) -> None:
@@ -171,10 +171,10 @@ class _Overlay:
         shadows = [
             Shadow(self._above[name], self._below[name]) for name in self._above if name in self._below
         ]
-        tolerance = {"shadows-core": rules.BY_TOLERANCE[self._workspace.conflict_tolerance]}
+        tolerance = {"shadows-core": catalog.BY_TOLERANCE[self._workspace.conflict_tolerance]}
         for shadow in shadows:
             scope = self._scope(shadows=(shadow,))
-            told = self._run(rules.SHADOW_RULES, scope, tolerance)
+            told = self._run(catalog.SHADOW_RULES, scope, tolerance)
             if not is_served(told):
                 del self._above[shadow.local.name]
 
@@ -201,13 +201,13 @@ class _Overlay:
     ) -> tuple[dict[str, CheckedFile], Mapping[str, tuple[Source, ...]]]:
         table, repeated = unique(files)
         if repeated:
-            self._run(rules.LAYER_RULES, LayerScope(self._kind, repeated))
+            self._run(catalog.LAYER_RULES, LayerScope(self._kind, repeated))
         return table, repeated
 
     def _run(
         self, some: tuple[Rule[Any], ...], scope: Any, defaults: Mapping[str, Severity | None] = _EMPTY
     ) -> tuple[Diagnostic, ...]:
-        return self._tell(rules.run(rules.active(some, self._settings.severities, defaults), scope))
+        return self._tell(catalog.run(catalog.active(some, self._settings.severities, defaults), scope))
 
     def _tell(self, found: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
         shown, used = hide(found, self._ignores)

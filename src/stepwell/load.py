@@ -14,8 +14,9 @@ from datetime import date
 from types import MappingProxyType
 from typing import Any, final
 
-from stepwell import rules
-from stepwell.checking import CheckedFile, check_definition, check_workspace_file
+from stepwell.check import catalog
+from stepwell.check.catalog import FreezeScope, Ignore
+from stepwell.check.file import CheckedFile, check_definition, check_workspace_file
 from stepwell.layered_table import LayeredTable
 from stepwell.layering import Layered, layer_core, layer_workspace
 from stepwell.layout import Layout, lay_out
@@ -24,7 +25,6 @@ from stepwell.model.layer import Listed
 from stepwell.model.settings import RESERVED_ID, Project
 from stepwell.pipeline_checking import NOTHING_CHECKED, CheckedPipelines, check_pipelines
 from stepwell.plugins import Plugin, read_plugins
-from stepwell.rules import FreezeScope, Ignore
 from stepwell.snapshot import Snapshot
 from stepwell.source.diagnostic import Diagnostic, in_order
 from stepwell.underlay import lay_under
@@ -197,7 +197,7 @@ def check_all(
     checked = {file.path: same for file in listed if (same := known(file)) is not None}
     own = [file.path for file in listed if file.path not in checked]
     project.tree.expect((*own, *layout.settings.values()))
-    file_rules = rules.active(rules.FILE_RULES, project.settings.severities)
+    file_rules = catalog.active(catalog.FILE_RULES, project.settings.severities)
     for done, file in enumerate(listed):
         if progress is not None and done % 256 == 0:
             progress(done, len(listed))
@@ -267,7 +267,7 @@ def assemble(
     about_project = (
         *project.diagnostics,
         *guests.diagnostics,
-        *rules.check_severities(project),
+        *catalog.check_severities(project),
         *stray.pop(None, ()),
     )
     tables = _tables_of_all(project, core, overlays, before)
@@ -363,11 +363,11 @@ def _about_freezing(
     seen = {**views, "": core, RESERVED_ID: core}
     steps = {one: view.steps.keys() | left_out for one, view in seen.items()} if left_out else seen
     scope = FreezeScope(project.config, project.prefix, project.settings, steps)
-    return rules.run(rules.active(rules.FREEZE_RULES, project.settings.severities), scope)
+    return catalog.run(catalog.active(catalog.FREEZE_RULES, project.settings.severities), scope)
 
 
 def _unused_ignores(project: Project, files: Iterable[CheckedFile], used: set[Any]) -> Iterable[Diagnostic]:
     unused = tuple(
         ignore for file in files for ignore in file.ignores if ignore not in used and ignore not in file.used
     )
-    return rules.run(rules.active(rules.IGNORE_RULES, project.settings.severities), unused)
+    return catalog.run(catalog.active(catalog.IGNORE_RULES, project.settings.severities), unused)

@@ -10,13 +10,13 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, final
 
-from stepwell import rules
-from stepwell.checking import hide
+from stepwell.check import catalog
+from stepwell.check.catalog import PIPELINE_CODE_RULES, PIPELINE_RULES, Ignore, PipelineScope
+from stepwell.check.file import hide
 from stepwell.model import PipelineDefinition, StepDefinition
 from stepwell.model.component import Component
 from stepwell.model.graph import Among, Linked, link
 from stepwell.model.settings import Settings
-from stepwell.rules import PIPELINE_CODE_RULES, PIPELINE_RULES, Ignore, PipelineScope
 from stepwell.source.diagnostic import Diagnostic, Span, in_order
 from stepwell.view import View
 
@@ -90,7 +90,7 @@ def check_pipelines(
         MappingProxyType({one: view for one, view in views.items() if one is not None}),
         settings.naming.job_type_suffixes,
     )
-    active = rules.active(PIPELINE_RULES, settings.severities)
+    active = catalog.active(PIPELINE_RULES, settings.severities)
     found: dict[str | None, tuple[Diagnostic, ...]] = {}
     used: set[Ignore] = set()
     clean: dict[tuple[str | None, str], _Clean] = {}
@@ -104,7 +104,7 @@ def check_pipelines(
                 clean[workspace, name] = same
                 continue
             linked = link(view, definition, among)
-            shown, hiding = hide(rules.run(active, PipelineScope(linked)), _ignores(linked))
+            shown, hiding = hide(catalog.run(active, PipelineScope(linked)), _ignores(linked))
             used.update(hiding)
             if not shown and not hiding:
                 clean[workspace, name] = _rests_on(view, linked)
@@ -132,8 +132,8 @@ def findings_in(
         if node.definition is not None:
             seen = views[linked.view.workspace if node.workspace is None else node.workspace]
             components[one] = seen.components(node.definition.name)
-    active = rules.active((*PIPELINE_RULES, *PIPELINE_CODE_RULES), settings.severities)
-    shown, _ = hide(rules.run(active, PipelineScope(linked, components)), _ignores(linked))
+    active = catalog.active((*PIPELINE_RULES, *PIPELINE_CODE_RULES), settings.severities)
+    shown, _ = hide(catalog.run(active, PipelineScope(linked, components)), _ignores(linked))
     return in_order(shown)
 
 
@@ -164,4 +164,4 @@ def _ignores(linked: Linked) -> Collection[Ignore]:
     }
     for source in linked.definition.sources:
         documents[id(source.document)] = source.document
-    return tuple(one for document in documents.values() for one in rules.ignores_in(document))
+    return tuple(one for document in documents.values() for one in catalog.ignores_in(document))

@@ -17,10 +17,10 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final, final
 
-from stepwell import rules
-from stepwell.checking import CheckedFile, check_document
+from stepwell.check import catalog
+from stepwell.check.file import CheckedFile, check_document
+from stepwell.check.mapping import check_mapping
 from stepwell.layout import list_folder
-from stepwell.mappings import check_mapping
 from stepwell.model import KINDS
 from stepwell.model.layer import Layer, Listed
 from stepwell.model.settings import Settings
@@ -177,7 +177,7 @@ def _read(folder: str, kind: str, path: str, shown: str, settings: Settings, tod
     document = (
         _shown(content, shown) if isinstance(content, Diagnostic) else content._replace(path=listed.path)
     )
-    held = rules.active(rules.CONTENT_RULES, settings.severities)
+    held = catalog.active(catalog.CONTENT_RULES, settings.severities)
     return check_document(listed, document, settings, today, held)
 
 

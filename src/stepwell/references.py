@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from stepwell import rules
-from stepwell.checking import hide
+from stepwell.check import catalog
+from stepwell.check.catalog import Ignore, Reference, ReferenceScope
+from stepwell.check.file import hide
 from stepwell.components import own_components, own_folder, own_implementations, source_folders
 from stepwell.model import Definition
 from stepwell.model.layer import Layer
 from stepwell.model.settings import Project, References
-from stepwell.rules import Ignore, Reference, ReferenceScope
 from stepwell.snapshot import Snapshot
 from stepwell.source.diagnostic import Diagnostic, Span, in_order
 from stepwell.source.document import Document
@@ -38,7 +38,7 @@ def check_references(
         workspace: whose view to look at; without one at the core and at all of them.
     """
     table = project.settings.references or References()
-    active = rules.active(rules.REFERENCE_RULES, project.settings.severities)
+    active = catalog.active(catalog.REFERENCE_RULES, project.settings.severities)
     core = SourceView(index, table.source)
     own = {one: SourceView(index, (own_folder(project, one),)) for one in snapshot.workspaces}
     failures = [file for file in index.files.values() if file.failure is not None]
@@ -55,13 +55,13 @@ def check_references(
         scope = ReferenceScope(
             view.title, references, sees, elsewhere, failed, table, project.root, parts, runs
         )
-        found += rules.run(active, scope)
+        found += catalog.run(active, scope)
     ignores = tuple(_ignores(views))
     shown, used = hide(found, ignores)
     if workspace is None:
         unused = tuple(one for one in ignores if one not in used)
-        judged = rules.active(rules.REFERENCE_IGNORE_RULES, project.settings.severities)
-        shown = (*shown, *rules.run(judged, unused))
+        judged = catalog.active(catalog.REFERENCE_IGNORE_RULES, project.settings.severities)
+        shown = (*shown, *catalog.run(judged, unused))
     return in_order(shown)
 
 
@@ -124,4 +124,4 @@ def _ignores(views: Iterable[View]) -> Iterator[Ignore]:
                     if id(source.document) in seen or source.layer in _NOT_IN_FILES:
                         continue
                     seen.add(id(source.document))
-                    yield from rules.ignores_in(source.document)
+                    yield from catalog.ignores_in(source.document)

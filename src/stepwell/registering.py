@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from stepwell import rules
-from stepwell.checking import CheckedFile, is_served
+from stepwell.check import catalog
+from stepwell.check.catalog import ViewScope
+from stepwell.check.file import CheckedFile, is_served
+from stepwell.check.mapping import check_mapping, written_out
 from stepwell.load import Loaded
-from stepwell.mappings import check_mapping, written_out
 from stepwell.model import KINDS, StepDefinition
 from stepwell.model.layer import Layer, Listed, Source
 from stepwell.model.settings import Settings
 from stepwell.model.step_type import faults_of, fields_of_type, name_of
-from stepwell.rules import ViewScope
 from stepwell.runtime import Registered, Registration
 from stepwell.snapshot import Snapshot
 from stepwell.source.diagnostic import Diagnostic, Related, Severity, Span, in_order
@@ -194,8 +194,8 @@ class _Collisions:
                     return
                 continue
             scope = self._scope(one, view, step)
-            for found in rules.run(
-                rules.active(rules.VIEW_RULES, self._good.project.settings.severities), scope
+            for found in catalog.run(
+                catalog.active(catalog.VIEW_RULES, self._good.project.settings.severities), scope
             ):
                 if (found.id, found.message) not in told:  # what the core has, a workspace has again
                     told.add((found.id, found.message))

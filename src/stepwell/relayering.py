@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from stepwell import rules
-from stepwell.checking import CheckedFile
+from stepwell.check import catalog
+from stepwell.check.catalog import ViewScope
+from stepwell.check.file import CheckedFile
 from stepwell.layering import Layered, words_of
 from stepwell.model import KINDS, Definition, StepDefinition
 from stepwell.model.settings import Settings
-from stepwell.rules import ViewScope
 
 __all__ = ["Replaced", "concerned", "relayer_core"]
 
@@ -59,7 +59,7 @@ def relayer_core(before: Layered, replaced: Iterable[Replaced], settings: Settin
             _EMPTY,
             settings,
         )
-        if any(True for _ in rules.run(rules.active(rules.VIEW_RULES, settings.severities), scope)):
+        if any(True for _ in catalog.run(catalog.active(catalog.VIEW_RULES, settings.severities), scope)):
             return None
     frozen = {folder: MappingProxyType(table) for folder, table in tables.items()}
     return Layered(

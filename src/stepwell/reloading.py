@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from stepwell import rules
-from stepwell.checking import CheckedFile, check_definition
+from stepwell.check import catalog
+from stepwell.check.file import CheckedFile, check_definition
 from stepwell.layout import Layout, lay_out
 from stepwell.load import Known, Loaded, Overlay, assemble, check_all, collector_paused, lay_core, lay_overlay
 from stepwell.model.settings import Project
@@ -124,7 +124,7 @@ def _check_again(
     folders = tuple(f"{hint}/" for hint in hints if hint not in listed and hint not in before.checked)
     checked = dict(before.checked)
     replaced: list[Replaced] = []
-    file_rules = rules.active(rules.FILE_RULES, project.settings.severities)
+    file_rules = catalog.active(catalog.FILE_RULES, project.settings.severities)
     suspected = [path for path in listed if path not in checked or path in hints or path.startswith(folders)]
     project.tree.expect(suspected)
     for path in suspected:

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from stepwell import rules
-from stepwell.checking import CheckedFile, hide, is_served
+from stepwell.check import catalog
+from stepwell.check.catalog import Hidden, LayerScope, ViewScope
+from stepwell.check.file import CheckedFile, hide, is_served
 from stepwell.layering import Layered, unique
 from stepwell.model import KINDS, Definition, Kind, StepDefinition
 from stepwell.model.settings import Settings
 from stepwell.plugins import package_of
-from stepwell.rules import Hidden, LayerScope, ViewScope
 from stepwell.source.diagnostic import Diagnostic, Span, in_order
 
 __all__ = ["lay_under"]
@@ -41,7 +41,9 @@ def lay_under(
     by_config_class, by_alias = dict(core.by_config_class), dict(core.by_alias)
     for folder, kind in KINDS.items():
         table, repeated = unique(file for file in guests if file.listed.kind == folder)
-        found += rules.run(rules.active(rules.LAYER_RULES, settings.severities), LayerScope(kind, repeated))
+        found += catalog.run(
+            catalog.active(catalog.LAYER_RULES, settings.severities), LayerScope(kind, repeated)
+        )
         below = {name: file.definition for name, file in table.items() if file.definition is not None}
         hidden = {name: one for name, one in below.items() if _place(core, folder, name) is not None}
         covered[folder] = MappingProxyType({name: (one,) for name, one in hidden.items()})
@@ -53,7 +55,7 @@ def lay_under(
             scope = ViewScope(
                 kind, None, served, {name: one}, {name: one}, (), (), by_config_class, by_alias, {}, settings
             )
-            faults = tuple(rules.run(rules.active(rules.VIEW_RULES, settings.severities), scope))
+            faults = tuple(catalog.run(catalog.active(catalog.VIEW_RULES, settings.severities), scope))
             found += faults
             if is_served(faults):
                 served[name] = one
@@ -87,7 +89,7 @@ def _told_hidden(
         for name, one in hidden.items()
         if (place := _place(core, kind.folder, name)) is not None
     )
-    return rules.run(rules.active(rules.PLUGIN_RULES, settings.severities), scope)
+    return catalog.run(catalog.active(catalog.PLUGIN_RULES, settings.severities), scope)
 
 
 def _index(

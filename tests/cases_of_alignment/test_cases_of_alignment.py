@@ -16,7 +16,7 @@ import pytest
 
 import stepwell
 from stepwell.alignment import align, every_finding
-from stepwell.rules import ALIGNMENT_RULES
+from stepwell.check.catalog import ALIGNMENT_RULES
 from stepwell.source.diagnostic import Span
 
 HERE = Path(__file__).resolve().parent

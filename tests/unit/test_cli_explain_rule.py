@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stepwell.rules import FIXED_PAGES, RULES
+from stepwell.check.catalog import FIXED_PAGES, RULES
 
 if TYPE_CHECKING:
     from tests.conftest import RunStepwell

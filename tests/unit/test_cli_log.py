@@ -458,15 +458,15 @@ def test_only_the_files_of_the_step_are_read(
     history.commit("Others", others)
     history.commit("Second", {SCORING: START + "priority: 2\n"})
     read: list[str] = []
-    from stepwell import checking
+    from stepwell.check import file
 
-    check = checking.check_document
+    check = file.check_document
 
     def counted(listed: Any, *rest: Any) -> Any:
         read.append(listed.path)
         return check(listed, *rest)
 
-    monkeypatch.setattr(checking, "check_document", counted)
+    monkeypatch.setattr(file, "check_document", counted)
     assert cli.run(["log", "Scoring", "--project", str(history.project)]) == 0
     assert set(read) == {SCORING}
     assert "Second" in capsys.readouterr().out

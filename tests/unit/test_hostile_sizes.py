@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import stepwell
+from stepwell.check.catalog import ignores_in
 from stepwell.layout import lay_out
 from stepwell.model.settings import open_project
-from stepwell.rules import ignores_in
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import Document
 from stepwell.source.read import read, read_text

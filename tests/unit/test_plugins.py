@@ -15,10 +15,10 @@ import pytest
 
 import stepwell
 from stepwell import plugins as plugins_module
+from stepwell.check.catalog import page_of
 from stepwell.model.settings import open_project
 from stepwell.plugins import Plugin, find_plugins
 from stepwell.registry import Registry
-from stepwell.rules import page_of
 
 TODAY = date(2026, 7, 1)
 SCORING = "name: Scoring\nsagemaker_step_type: Processing\ndescription: Score a batch.\n"

@@ -8,10 +8,10 @@ from collections.abc import Collection, Iterable, Mapping
 from stepwell.alignment.attributes import defined_in, is_always_there
 from stepwell.alignment.classes import Family, class_at, family_of
 from stepwell.alignment.reading import Parsed, Reader, every_node
+from stepwell.check.alignment.scope import BuilderFacts, Stray
+from stepwell.check.references.builder_base import stray_of
 from stepwell.model.component import CodePlace
 from stepwell.model.settings import References
-from stepwell.rules.alignment_scope import BuilderFacts, Stray
-from stepwell.rules.builder_base import stray_of
 from stepwell.source.diagnostic import Span
 from stepwell.source.python import Lineage, SourceView, matches
 

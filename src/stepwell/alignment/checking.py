@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from typing import Final, NamedTuple, final
 
-from stepwell import rules
 from stepwell.alignment.reading import Parsed, Reader
 from stepwell.alignment.wiring import sources_of
-from stepwell.checking import hide
+from stepwell.check import catalog
+from stepwell.check.alignment.scope import AlignmentScope, MissingScript, ScriptFacts
+from stepwell.check.catalog import ALIGNMENT_RULES, Ignore
+from stepwell.check.file import hide
 from stepwell.components import own_folder
 from stepwell.model import StepDefinition
 from stepwell.model.component import ComponentState
 from stepwell.model.layer import Layer
 from stepwell.model.settings import Project
-from stepwell.rules import ALIGNMENT_RULES, Ignore
-from stepwell.rules.alignment_scope import AlignmentScope, MissingScript, ScriptFacts
 from stepwell.snapshot import Snapshot
 from stepwell.source.diagnostic import Diagnostic, Severity, in_order
 from stepwell.source.python import SourceFile, SourceIndex, SourceView
@@ -128,8 +128,8 @@ def every_finding(
         for step in every:
             for one in step.used:
                 unused.pop(one, None)
-        judged = rules.active(rules.ALIGNMENT_IGNORE_RULES, project.settings.severities)
-        found += rules.run(judged, tuple(unused))
+        judged = catalog.active(catalog.ALIGNMENT_IGNORE_RULES, project.settings.severities)
+        found += catalog.run(judged, tuple(unused))
     return in_order(found)
 
 
@@ -143,7 +143,9 @@ class _Aligning:
         self._reader = Reader(project.root)
         self._facts: dict[str, ScriptFacts | MissingScript] = {}
         severities = project.settings.severities
-        self._active = {level: rules.active(ALIGNMENT_RULES[level], severities) for level in ALIGNMENT_RULES}
+        self._active = {
+            level: catalog.active(ALIGNMENT_RULES[level], severities) for level in ALIGNMENT_RULES
+        }
 
     def step(self, view: View, step: StepDefinition, levels: Collection[int]) -> Aligned:
         if any(source.layer in _NOT_IN_FILES for source in step.sources):
@@ -167,7 +169,7 @@ class _Aligning:
         found: list[tuple[int, tuple[Diagnostic, ...]]] = []
         used: list[Ignore] = []
         for level in sorted(levels):
-            shown, hiding = hide(rules.run(self._active[level], scope), ignores)
+            shown, hiding = hide(catalog.run(self._active[level], scope), ignores)
             found.append((level, in_order(shown)))
             used += hiding
         facts = scope.facts
@@ -253,4 +255,4 @@ class _Aligning:
 def _ignores(step: StepDefinition) -> Iterator[Ignore]:
     for source in step.sources:
         if source.layer not in _NOT_IN_FILES:
-            yield from rules.ignores_in(source.document)
+            yield from catalog.ignores_in(source.document)

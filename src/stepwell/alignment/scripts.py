@@ -9,7 +9,7 @@ from typing import Final, final
 
 from stepwell.alignment.reading import Parsed, every_node
 from stepwell.alignment.texts import Known, Names, constants_of, known
-from stepwell.rules.alignment_scope import ArgumentUse, EnvironmentUse, PathUse, ScriptFacts
+from stepwell.check.alignment.scope import ArgumentUse, EnvironmentUse, PathUse, ScriptFacts
 
 __all__ = ["facts_of"]
 

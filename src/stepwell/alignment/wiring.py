@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from stepwell.check.alignment.scope import SourceStep
 from stepwell.model import StepDefinition
 from stepwell.model.settings import Settings
-from stepwell.rules.alignment_scope import SourceStep
 from stepwell.source.spelling import closest
 from stepwell.view import View
 

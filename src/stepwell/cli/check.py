@@ -9,6 +9,7 @@ from collections.abc import Collection
 
 import click
 
+from stepwell.check.catalog import FIXED_PAGES, RULES, page_of, severity_of
 from stepwell.cli.opening import (
     Asked,
     color_wanted,
@@ -20,7 +21,6 @@ from stepwell.cli.opening import (
 )
 from stepwell.registry import Registry
 from stepwell.render import RENDERERS, Report, RulePage
-from stepwell.rules import FIXED_PAGES, RULES, page_of, severity_of
 from stepwell.source.diagnostic import Diagnostic, Severity, in_order
 from stepwell.version import __version__
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from stepwell.rules import FIXED_PAGES, RULES, page_of, severity_of
+from stepwell.check.catalog import FIXED_PAGES, RULES, page_of, severity_of
 from stepwell.source.spelling import closest
 
 _EXAMPLE = """\b

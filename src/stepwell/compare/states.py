@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, Protocol, final, runtime_checkable
 
-from stepwell.checking import CheckedFile
+from stepwell.check.file import CheckedFile
 from stepwell.compare.schema_files import schemas_in
 from stepwell.load import FindPlugins, Known, Loaded, Progress, load
 from stepwell.model.layer import Listed

@@ -8,7 +8,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, final
 
-from stepwell.mappings import plain_copy, written_out
+from stepwell.check.mapping import plain_copy, written_out
 from stepwell.model import StepDefinition
 from stepwell.model.schema import compiled, expanded
 from stepwell.model.schema_errors import explain_by

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, final
 
-from stepwell.checking import CheckedFile
+from stepwell.check.file import CheckedFile
 from stepwell.importing.entries import Entry, EntryKey, Gathered, fail, note
 from stepwell.importing.interfaces import UNKNOWN
 from stepwell.importing.patches import effective, patch_of, without_conventional

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final, final
 
+from stepwell.check.catalog import PIPELINE_RULES
 from stepwell.importing.configuration import first_of, new_configuration, with_order
 from stepwell.importing.entries import EntryKey, Gathered
 from stepwell.importing.planning import Draft, PlannedFile, Status, draft
@@ -22,7 +23,6 @@ from stepwell.model import KINDS, schema_errors
 from stepwell.model.layer import Layer
 from stepwell.model.schema import fits
 from stepwell.model.settings import CONFIG_NAME, Project, read_project
-from stepwell.rules import PIPELINE_RULES
 from stepwell.source.diagnostic import Diagnostic, Severity, Span, in_order
 from stepwell.source.document import Document
 from stepwell.source.errors import ProjectError

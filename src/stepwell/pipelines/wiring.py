@@ -8,9 +8,9 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple, final
 
 from stepwell.alignment.wiring import step_named
+from stepwell.check.pipelines.input_type_mismatch import fits
 from stepwell.model.graph import Node, OutputOf, Pipeline
 from stepwell.model.settings import Settings
-from stepwell.rules.input_type_mismatch import fits
 from stepwell.view import View
 
 __all__ = ["Candidate", "Proposal", "propose", "wired"]

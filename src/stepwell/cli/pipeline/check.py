@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from stepwell.check.catalog import PIPELINE_RULES
 from stepwell.cli.opening import (
     Asked,
     color_wanted,
@@ -24,7 +25,6 @@ from stepwell.model.graph import Linked, Pipeline, crossing
 from stepwell.pipeline_checking import findings_in
 from stepwell.registry import Registry
 from stepwell.render.jsonform import finding
-from stepwell.rules import PIPELINE_RULES
 from stepwell.source.diagnostic import Diagnostic, Severity, in_order
 from stepwell.source.excerpt import block
 from stepwell.view import View

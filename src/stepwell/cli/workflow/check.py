@@ -7,11 +7,11 @@ import time
 
 import click
 
+from stepwell.check.catalog import FIXED_PAGES, RULES, page_of, severity_of
 from stepwell.cli.opening import Asked, color_wanted, format_option, project_options, workspace_option
 from stepwell.cli.workflow.sharing import folder_option, open_workflow
 from stepwell.registry import Registry
 from stepwell.render import RENDERERS, Report, RulePage
-from stepwell.rules import FIXED_PAGES, RULES, page_of, severity_of
 from stepwell.source.diagnostic import Severity, in_order
 from stepwell.source.excerpt import block
 from stepwell.version import __version__

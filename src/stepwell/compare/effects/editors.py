@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from stepwell.check.catalog import RULES
+from stepwell.check.definition.not_in_vocabulary import FIELDS
 from stepwell.compare.comparison import Consumer, Effect, Level
 from stepwell.compare.effects.strictness import Difference, differences
 from stepwell.compare.effects.touched import place_of
 from stepwell.compare.states import State
 from stepwell.model import KINDS, StepDefinition
 from stepwell.model.layer import Layer
-from stepwell.rules import RULES
-from stepwell.rules.not_in_vocabulary import FIELDS
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.document import Document, Pointer
 from stepwell.source.spelling import STYLES

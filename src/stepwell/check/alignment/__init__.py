@@ -1,0 +1,1 @@
+"""Rules that compare interfaces with scripts, other steps and builders."""

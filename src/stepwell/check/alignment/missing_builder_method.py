@@ -1,0 +1,89 @@
+"""A builder has the methods that its step needs.
+
+It defines what its abstract bases ask for (`@abstractmethod`), and what `[alignment.builder_methods]` in
+`stepwell.toml` lists for the type of the step or under `all`; bases are followed through the sources. Where
+one lies outside them, but for those of the standard library, nothing is told of methods that it may have.
+
+Passes:
+
+    # registry.d/steps/scoring.yaml
+    name: Scoring
+    sagemaker_step_type: Processing
+    description: Score a batch.
+    interface:
+      outputs:
+        scores: {}
+    # src/scoring.py
+    from abc import ABC, abstractmethod
+
+
+    class StepBuilder(ABC):
+        @abstractmethod
+        def create_step(self) -> float: ...
+
+
+    class ScoringStepBuilder(StepBuilder):
+        def create_step(self) -> float:
+            return 0.5
+
+
+    class ScoringConfig:
+        pass
+
+Fails:
+
+    # registry.d/steps/scoring.yaml
+    name: Scoring
+    sagemaker_step_type: Processing
+    description: Score a batch.
+    interface:
+      outputs:
+        scores: {}
+    # src/scoring.py
+    from abc import ABC, abstractmethod
+
+
+    class StepBuilder(ABC):
+        @abstractmethod
+        def create_step(self) -> float: ...
+
+
+    class ScoringStepBuilder(StepBuilder):
+        def make_step(self) -> float:
+            return 0.5
+
+
+    class ScoringConfig:
+        pass
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from stepwell.check.alignment.scope import AlignmentScope, related, stated
+from stepwell.check.rule import Finding
+from stepwell.source.diagnostic import Severity
+from stepwell.source.spelling import closest
+
+ID: Final = "missing-builder-method"
+SEVERITY: Final = Severity.ERROR
+
+
+def check(scope: AlignmentScope) -> Iterator[Finding]:
+    """Find it in one step."""
+    builder = scope.builder
+    if builder is None or builder.methods is None:
+        return
+    listed = scope.table.builder_methods
+    by_type = (*listed.get("all", ()), *listed.get(scope.step.sagemaker_step_type or "", ()))
+    missing = {name: None for name in by_type if name not in builder.methods}
+    for name, span in {**missing, **builder.abstract}.items():
+        near = closest(name, builder.methods - builder.abstract.keys())
+        yield Finding(
+            f"the builder `{builder.name}` of `{scope.step.name}` has no method `{name}`",
+            stated(scope, "builder", "builder_step_name"),
+            f"did you mean `{near[0]}`?" if near else "define it",
+            (*related("the builder", builder.span), *related("it is asked for here", span)),
+        )

@@ -1,0 +1,61 @@
+"""The versions that a step type asks for are written as Python's packages write theirs.
+
+`compatible_with` is a version specifier (PEP 440) such as `>=1.0,<2`, and `since` is one version. Both
+speak of the interface of step types; `stepwell compat` tells which steps the present one does not suit.
+
+Passes:
+
+    # registry.d/steps/summarize.yaml
+    name: Summarize
+    description: Say it in fewer words.
+    since: "1.0"
+    compatible_with: ">=1.0,<2"
+
+Fails:
+
+    # registry.d/steps/summarize.yaml
+    name: Summarize
+    description: Say it in fewer words.
+    compatible_with: 1.0 or later
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from stepwell.check.rule import FileScope, Finding
+from stepwell.source.diagnostic import Severity
+
+ID: Final = "invalid-version-range"
+SEVERITY: Final = Severity.ERROR
+
+
+def check(scope: FileScope) -> Iterable[Finding]:
+    """Find it in one file."""
+    data = scope.data
+    if scope.kind.noun != "step" or ("compatible_with" not in data and "since" not in data):
+        return ()
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # only who states a range pays for it
+    from packaging.version import InvalidVersion, Version
+
+    found: list[Finding] = []
+    document = scope.source.document
+    wanted, since = data.get("compatible_with"), data.get("since")
+    try:
+        SpecifierSet(wanted or "")
+    except InvalidSpecifier:
+        found.append(
+            Finding(
+                f"`{wanted}` says no versions of the interface",
+                document.value_span(("compatible_with",)),
+                "write a specifier such as `>=1.0,<2`",
+            )
+        )
+    try:
+        Version(since or "0")
+    except InvalidVersion:
+        found.append(
+            Finding(f"`{since}` is no version", document.value_span(("since",)), "write one such as `1.0`")
+        )
+    return found

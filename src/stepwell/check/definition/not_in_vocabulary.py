@@ -1,0 +1,81 @@
+"""Some fields take only words that the project has agreed on.
+
+A list under `[vocabulary]` in `stepwell.toml` closes a vocabulary: `sagemaker_step_types`,
+`frameworks`, `environment_tags`, `compatibility_tags` or `capabilities`, which closes `requires` too. A
+field without a list takes any word.
+
+Passes:
+
+    # stepwell.toml
+    [vocabulary]
+    frameworks = ["pytorch", "xgboost"]
+    # registry.d/steps/tree_training.yaml
+    name: TreeTraining
+    description: Train a tree.
+    framework: xgboost
+
+Fails:
+
+    # stepwell.toml
+    [vocabulary]
+    frameworks = ["pytorch", "xgboost"]
+    # registry.d/steps/tree_training.yaml
+    name: TreeTraining
+    description: Train a tree.
+    framework: xgbost
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from stepwell.check.rule import FileScope, Finding
+from stepwell.source.diagnostic import Severity
+from stepwell.source.document import Document
+from stepwell.source.spelling import closest
+
+ID: Final = "not-in-vocabulary"
+SEVERITY: Final = Severity.ERROR
+
+FIELDS: Final = {
+    "sagemaker_step_types": ("sagemaker_step_type",),
+    "frameworks": ("framework",),
+    "environment_tags": ("environment_tags",),
+    "compatibility_tags": ("compatibility_tags",),
+    "capabilities": ("capabilities", "requires"),
+}
+"""Each vocabulary, and the fields of a step that it closes."""
+
+
+def check(scope: FileScope) -> Iterable[Finding]:
+    """Hold each word of a closed field against its list."""
+    if scope.kind.noun != "step":
+        return ()
+    data = scope.source.document.data
+    found: tuple[Finding, ...] = ()
+    for vocabulary, allowed in scope.settings.vocabulary.items():
+        for field in FIELDS[vocabulary]:
+            stated = data.get(field)
+            if stated is not None and stated not in allowed:  # a list is in none, so its words are looked at
+                found += tuple(_compare(scope.source.document, vocabulary, field, stated, allowed))
+    return found
+
+
+def _compare(
+    document: Document,
+    vocabulary: str,
+    field: str,
+    stated: str | tuple[str, ...],
+    allowed: tuple[str, ...],
+) -> Iterator[Finding]:
+    add = f"add it to `[vocabulary] {vocabulary}` in stepwell.toml"
+    for place, word in enumerate(stated) if isinstance(stated, tuple) else ((None, stated),):
+        if word is None or word in allowed:
+            continue
+        near = closest(word, allowed)
+        yield Finding(
+            f"`{word}` is not in the vocabulary of `{field}`",
+            document.value_span((field,) if place is None else (field, place)),
+            f"did you mean `{near[0]}`?" if near else add,
+        )

@@ -1,0 +1,50 @@
+"""A deprecated step goes when its time has come.
+
+`deprecated.remove_after` is the last day on which a step is promised to be there. After that day
+the step is reported until somebody removes it, or moves the date.
+
+Passes:
+
+    # registry.d/steps/old_training.yaml
+    name: OldTraining
+    description: Train the old way.
+    deprecated: {replaced_by: NewTraining, remove_after: "2099-12-31"}
+
+Fails:
+
+    # registry.d/steps/old_training.yaml
+    name: OldTraining
+    description: Train the old way.
+    deprecated: {replaced_by: NewTraining, remove_after: "2020-01-31"}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+from typing import Final
+
+from stepwell.check.rule import FileScope, Finding
+from stepwell.source.diagnostic import Severity
+
+ID: Final = "past-removal"
+SEVERITY: Final = Severity.WARNING
+
+
+def check(scope: FileScope) -> Iterable[Finding]:
+    """Compare the date with today."""
+    deprecated = scope.source.document.data.get("deprecated")
+    stated = deprecated.get("remove_after") if deprecated else None
+    return () if stated is None else _compare(scope, stated)
+
+
+def _compare(scope: FileScope, stated: str) -> Iterator[Finding]:
+    span = scope.source.document.value_span(("deprecated", "remove_after"))
+    try:
+        last = date.fromisoformat(stated)
+    except ValueError:
+        yield Finding(f"the calendar has no day {stated}", span, "write a date as year-month-day")
+        return
+    if last < scope.today:
+        name = scope.data["name"]
+        yield Finding(f"`{name}` was to be removed after {stated}", span, "remove the step, or move the date")

@@ -1,0 +1,51 @@
+"""A setting is one that the implementation knows.
+
+Stepwell's own implementations read their settings by name, and refuse one that they do not know: a
+misspelt `base_url` would otherwise mean the usual address. Settings of other implementations are theirs to
+check. In an override, settings are looked at where it also says the implementation.
+
+Passes:
+
+    # registry.d/providers/house_models.yaml
+    name: HouseModels
+    description: The models that the house serves.
+    implementation: openai_compatible
+    settings: {base_url: "https://models.example.com/v1"}
+
+Fails:
+
+    # registry.d/providers/house_models.yaml
+    name: HouseModels
+    description: The models that the house serves.
+    implementation: openai_compatible
+    settings: {base_ulr: "https://models.example.com/v1"}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from stepwell.check.rule import FileScope, Finding
+from stepwell.model import IMPLEMENTATION_SETTINGS
+from stepwell.source.diagnostic import Severity
+from stepwell.source.spelling import closest
+
+ID: Final = "unknown-setting"
+SEVERITY: Final = Severity.ERROR
+
+
+def check(scope: FileScope) -> Iterable[Finding]:
+    """Hold the settings of a provider against those of its implementation."""
+    settings = scope.data.get("settings") if scope.kind.noun == "provider" else None
+    known = IMPLEMENTATION_SETTINGS.get(scope.data.get("implementation", "")) if settings else None
+    if not settings or known is None:
+        return ()
+    return [_finding(scope, name, known) for name in settings if name not in known]
+
+
+def _finding(scope: FileScope, name: str, known: tuple[str, ...]) -> Finding:
+    near = closest(name, known)
+    message = f"`{scope.data['implementation']}` has no setting `{name}`"
+    hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(f'`{one}`' for one in known)}"
+    return Finding(message, scope.source.document.key_span(("settings", name)), hint)

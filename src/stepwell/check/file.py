@@ -1,0 +1,223 @@
+"""One file through the first half of the house: read, held against its schema, held against the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from datetime import date
+from typing import Final, NamedTuple, final
+
+from stepwell.check import catalog
+from stepwell.check.catalog import FileScope, Ignore, WorkspaceScope
+from stepwell.model import KINDS, Definition, Workspace, define_workspace, schema, schema_errors
+from stepwell.model.layer import Layer, Listed, Source
+from stepwell.model.settings import Project, Settings
+from stepwell.source.diagnostic import Diagnostic, Severity, Span
+from stepwell.source.document import Document
+from stepwell.source.tree import read_document
+
+__all__ = [
+    "CheckedFile",
+    "check_definition",
+    "check_document",
+    "check_workspace_file",
+    "hide",
+    "is_served",
+]
+
+
+@final
+class CheckedFile(NamedTuple):
+    """What one definition file came to.
+
+    Args:
+        listed: which file.
+        name: the name that it gives, as far as one can be read.
+        place: where it gives it; told only where the file is left out.
+        source: its document; ``None`` when it cannot be read or does not fit its schema.
+        definition: its record; ``None`` for an override, and where an error keeps it out.
+        diagnostics: what was found.
+        ignores: its ignore comments.
+        used: those of them that hid something.
+    """
+
+    listed: Listed
+    name: str | None
+    place: Span | None
+    source: Source | None
+    definition: Definition | None
+    diagnostics: tuple[Diagnostic, ...] = ()
+    ignores: tuple[Ignore, ...] = ()
+    used: tuple[Ignore, ...] = ()
+
+
+_NO_IGNORES: Final[tuple[Ignore, ...]] = ()
+
+
+def check_definition(
+    project: Project, listed: Listed, today: date, file_rules: catalog.Active[FileScope]
+) -> CheckedFile:
+    """Read and check one definition file.
+
+    Args:
+        project: the project that it belongs to.
+        listed: the file.
+        today: the date to hold deprecations against.
+        file_rules: the rules that run on single files.
+    """
+    return check_document(
+        listed, read_document(project.tree, listed.path), project.settings, today, file_rules
+    )
+
+
+def check_document(
+    listed: Listed,
+    document: Document | Diagnostic,
+    settings: Settings,
+    today: date,
+    file_rules: catalog.Active[FileScope],
+) -> CheckedFile:
+    """Check what one definition file holds, or what stands for one.
+
+    Args:
+        listed: the file.
+        document: what was read, or why it cannot be.
+        settings: the project's.
+        today: the date to hold deprecations against.
+        file_rules: the rules that run on it.
+    """
+    if listed.kind == "providers":
+        return _check_provider(listed, document, settings, today, file_rules)
+    return _check(listed, document, settings, today, file_rules)
+
+
+def _check_provider(
+    listed: Listed,
+    document: Document | Diagnostic,
+    settings: Settings,
+    today: date,
+    file_rules: catalog.Active[FileScope],
+) -> CheckedFile:
+    """Check what may have a secret in it: it is refused then, and nothing that is said shows it."""
+    from stepwell.source import redaction  # its patterns take a moment to prepare, which only providers need
+
+    data = None if isinstance(document, Diagnostic) else document.data
+    written = () if isinstance(document, Diagnostic) else tuple(_literal_secrets(document))
+    checked = _check(listed, document, settings, today, file_rules)
+    if not checked.diagnostics and not written:
+        return checked
+    told = {(one.span.line, one.span.column) for one in written if one.span is not None}
+    found = [
+        one
+        for one in checked.diagnostics
+        if one.span is None or (one.span.line, one.span.column) not in told or one.id == "unknown-field"
+    ]
+    place = checked.place
+    if written and not isinstance(document, Diagnostic):
+        checked = checked._replace(source=None, definition=None, ignores=(), used=())
+        place = place or document.key_span(("name",))
+    return checked._replace(
+        place=place and redaction.covered_span(place),
+        diagnostics=tuple(redaction.covered(one, data) for one in (*written, *found)),
+    )
+
+
+def _literal_secrets(document: Document) -> Iterator[Diagnostic]:
+    from stepwell.source import redaction
+
+    for way, is_value in redaction.literal_secrets(document.data):
+        span = document.value_span(way) if is_value else document.key_span(way)
+        inside = way[:-1] if isinstance(way[-1], int) or not is_value else way
+        where = ".".join(str(step) for step in inside)
+        message = f"`{where}` holds a secret" if where else "a key of this provider is a secret"
+        advice = "take it out, treat it as known to others, and write in `secrets` where a new one is found"
+        if way[0] == "secrets" and is_value:
+            message = f"`{where}` is not where a secret is found, so it may be one"
+            advice = "write `env:NAME` or `file:PATH`; what stood here is known to all who read this file"
+        yield Diagnostic("literal-secret", Severity.ERROR, message, span, advice)
+
+
+def _check(
+    listed: Listed,
+    document: Document | Diagnostic,
+    settings: Settings,
+    today: date,
+    file_rules: catalog.Active[FileScope],
+) -> CheckedFile:
+    path, layer, workspace, kind_name = listed
+    if isinstance(document, Diagnostic):
+        return CheckedFile(listed, None, document.span or Span(path), None, None, (document,))
+    kind = KINDS[kind_name]
+    data = document.data
+    is_override = layer is Layer.OVERRIDE
+    form = f"{kind.noun}-override" if is_override else kind.noun
+    if not schema.fits(form, data, flat=document.flat):
+        name = data.get("name")
+        found = tuple(schema_errors.explain(form, kind.noun, data, lambda _: document))
+        place = document.key_span(("name",))
+        return CheckedFile(listed, name if isinstance(name, str) else None, place, None, None, found)
+    source = Source(layer, workspace, document)
+    definition = None if is_override else kind.define(data, (source,))
+    ignores = catalog.ignores_in(document)
+    scope = FileScope(source, kind, definition, settings, today)
+    found = tuple(catalog.run(file_rules, scope))
+    used = _NO_IGNORES
+    if ignores:
+        found, used = hide(found, ignores)
+    if found and not is_served(found):
+        left_out_at = document.value_span(("name",))
+        return CheckedFile(listed, data["name"], left_out_at, None, None, found, ignores, used)
+    return CheckedFile(listed, data["name"], None, source, definition, found, ignores, used)
+
+
+def check_workspace_file(
+    project: Project, workspace_id: str, path: str
+) -> tuple[Workspace, tuple[Diagnostic, ...]]:
+    """Read and check the ``workspace.yaml`` of one workspace; with errors its defaults serve.
+
+    Args:
+        project: the project.
+        workspace_id: the name of the workspace's folder.
+        path: the file, relative to the project.
+    """
+    plain = define_workspace(workspace_id, None)
+    document = read_document(project.tree, path)
+    if isinstance(document, Diagnostic):
+        empty = document.id == "empty-file"  # every field has a default, so an empty file says all
+        return plain, () if empty else (document,)
+    if not schema.fits("workspace", document.data):
+        return plain, tuple(
+            schema_errors.explain("workspace", "workspace", document.data, lambda _: document)
+        )
+    workspace = define_workspace(workspace_id, document)
+    severities = project.settings.severities
+    scope = WorkspaceScope(Source(Layer.LOCAL, workspace_id, document), workspace)
+    found = catalog.run(catalog.active(catalog.WORKSPACE_RULES, severities), scope)
+    ignores = catalog.ignores_in(document)
+    shown, used = hide(found, ignores)
+    unused = tuple(ignore for ignore in ignores if ignore not in used)
+    return workspace, (*shown, *catalog.run(catalog.active(catalog.IGNORE_RULES, severities), unused))
+
+
+def hide(
+    found: Iterable[Diagnostic], ignores: Collection[Ignore]
+) -> tuple[tuple[Diagnostic, ...], tuple[Ignore, ...]]:
+    """The findings that no comment hides, and the comments that hid one."""
+    if not ignores:
+        return tuple(found), ()
+    shown: list[Diagnostic] = []
+    used: list[Ignore] = []
+    for diagnostic in found:
+        hiding = [
+            ignore
+            for ignore in ignores
+            if ignore.hides(diagnostic) and diagnostic.id in catalog.CAN_BE_IGNORED
+        ]
+        used.extend(hiding)
+        if not hiding:
+            shown.append(diagnostic)
+    return tuple(shown), tuple(used)
+
+
+def is_served(found: Iterable[Diagnostic]) -> bool:
+    """Whether a definition with these findings serves: with an error it is left out."""
+    return all(diagnostic.severity is not Severity.ERROR for diagnostic in found)

@@ -1,0 +1,1 @@
+"""Rules that look at the definitions of one layer or view together."""

@@ -1,0 +1,76 @@
+"""An alias is not the name, or the alias, of another step.
+
+An alias is an old name that still answers. When it is also the name of a step, the name wins and
+the alias is dead; when two steps have it, nobody can say which one it means.
+
+Passes:
+
+    # registry.d/steps/scoring.yaml
+    name: Scoring
+    description: Score a batch.
+    aliases: [Inference]
+
+Fails:
+
+    # registry.d/steps/scoring.yaml
+    name: Scoring
+    description: Score a batch.
+    aliases: [Ranking]
+    # registry.d/steps/ranking.yaml
+    name: Ranking
+    description: Rank a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from stepwell.check.rule import Finding, ViewScope
+from stepwell.model import Definition, StepDefinition
+from stepwell.model.layer import given_by
+from stepwell.source.diagnostic import Related, Severity, Span
+
+ID: Final = "alias-collision"
+SEVERITY: Final = Severity.ERROR
+
+
+def check(scope: ViewScope) -> Iterator[Finding]:
+    """Hold the view's own aliases against all names and aliases, and its own names against aliases."""
+    if scope.kind.noun != "step":
+        return
+    owners: dict[str, Definition] = {}
+    for step in scope.suspects.values():
+        for alias in step.aliases if isinstance(step, StepDefinition) else ():
+            named = scope.get(alias)
+            other = named or owners.get(alias) or _inherited(scope, alias)
+            if other is not None:
+                is_name = "is also the name of a step" if named else f"is also an alias of `{other.name}`"
+                message = f"the alias `{alias}` of `{step.name}` {is_name}"
+                related = (
+                    Related("the other is", _name(other))
+                    if named
+                    else Related(f"`{other.name}` has it in", _alias(other, alias))
+                )
+                yield Finding(message, _alias(step, alias), "remove the alias", (related,))
+            owners.setdefault(alias, step)
+    for name, step in scope.suspects.items():
+        other = None if name in scope.below else _inherited(scope, name)
+        if other is not None:
+            message = f"`{name}` is also an alias of `{other.name}`"
+            related = Related(f"`{other.name}` has it in", _alias(other, name))
+            yield Finding(message, _name(step), "choose another name", (related,))
+
+
+def _inherited(scope: ViewScope, alias: str) -> Definition | None:
+    names = scope.below_by_alias.get(alias, ())
+    return next((scope.below[name] for name in names if name not in scope.above), None)
+
+
+def _alias(step: Definition, alias: str) -> Span:
+    document = given_by(step.sources, ("aliases",))
+    return document.value_span(("aliases", document.data["aliases"].index(alias)))
+
+
+def _name(step: Definition) -> Span:
+    return step.sources[-1].document.value_span(("name",))

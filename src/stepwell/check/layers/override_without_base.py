@@ -1,0 +1,59 @@
+"""An override changes a definition that exists below it.
+
+The layers below an override are the workspace's own `local/` and the core. An override of a name
+that neither of them defines changes nothing and is most often a typing error. A new step of the
+workspace belongs in `local/`.
+
+Passes:
+
+    # registry.d/steps/scoring.yaml
+    name: Scoring
+    description: Score a batch.
+    # workspaces/alice/override/steps/scoring.yaml
+    name: Scoring
+    priority: 50
+
+Fails:
+
+    # registry.d/steps/scoring.yaml
+    name: Scoring
+    description: Score a batch.
+    # workspaces/alice/override/steps/skoring.yaml
+    name: Skoring
+    priority: 50
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from stepwell.check.layers import override_changes_name
+from stepwell.check.rule import Finding, ViewScope
+from stepwell.source.diagnostic import Related, Severity
+from stepwell.source.spelling import closest
+
+ID: Final = "override-without-base"
+SEVERITY: Final = Severity.ERROR
+
+
+def check(scope: ViewScope) -> Iterator[Finding]:
+    """Find the overrides with nothing below them."""
+    noun = scope.kind.noun
+    stem_of = scope.settings.naming.stem
+    for override in scope.overrides:
+        if override.base is not None or override_changes_name.renamed(scope, override) is not None:
+            continue
+        span = override.source.document.value_span(("name",))
+        broken = scope.left_out.get(override.name) or scope.left_out.get(stem_of(override.name))
+        if broken is not None:
+            message = (
+                f"the {noun} `{override.name}` that this overrides is left out because of its own errors"
+            )
+            yield Finding(message, span, "mend that file first", (Related("overrides", broken),))
+            continue
+        near = closest(override.name, [*scope.below, *scope.above])
+        help_text = (
+            f"did you mean `{near[0]}`?" if near else f"a new {noun} of the workspace belongs in `local/`"
+        )
+        yield Finding(f"there is no {noun} `{override.name}` to override", span, help_text)

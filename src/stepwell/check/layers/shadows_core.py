@@ -1,0 +1,56 @@
+"""A local definition hides one of the core.
+
+A workspace may hide a definition of the core with a complete one of its own in `local/`; it then
+no longer follows the core at all. Whether that is worth a word is the workspace's choice:
+`conflict_tolerance: low` makes it an error, `medium` (the default) a warning, and `high` says
+nothing. `[rules] shadows-core` in `stepwell.toml` decides for all workspaces.
+
+Passes:
+
+    # registry.d/steps/scoring.yaml
+    name: Scoring
+    description: Score a batch.
+    # workspaces/alice/override/steps/scoring.yaml
+    name: Scoring
+    description: Score a batch on a GPU.
+
+Fails:
+
+    # registry.d/steps/scoring.yaml
+    name: Scoring
+    description: Score a batch.
+    # workspaces/alice/local/steps/scoring.yaml
+    name: Scoring
+    description: Score a batch on a GPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from stepwell.check.rule import Finding, ViewScope
+from stepwell.model import Definition
+from stepwell.model.layer import Layer
+from stepwell.source.diagnostic import Related, Severity
+
+ID: Final = "shadows-core"
+SEVERITY: Final = Severity.WARNING
+
+BY_TOLERANCE: Final = {"low": Severity.ERROR, "medium": Severity.WARNING, "high": None}
+"""The severity that a workspace's ``conflict_tolerance`` asks for; ``None`` for silence."""
+
+
+def check(scope: ViewScope) -> Iterator[Finding]:
+    """Name each local definition that hides one of the core."""
+    for shadow in scope.shadows:
+        yield Finding(
+            f"this local {scope.kind.noun} hides `{shadow.core.name}` of {_owner(shadow.core)}",
+            shadow.local.sources[0].document.value_span(("name",)),
+            "write only what differs into `override/`, or set `conflict_tolerance: high` in workspace.yaml",
+            (Related("hides", shadow.core.sources[0].document.value_span(("name",))),),
+        )
+
+
+def _owner(hidden: Definition) -> str:
+    return "a plugin" if hidden.sources[-1].layer is Layer.PLUGIN else "the core"

@@ -1,0 +1,64 @@
+"""A word that names a step of a pipeline can be read in one way only.
+
+In `a:b` the first part can be a workspace, or the second a job type. Where both are, say which is meant
+with all three parts, of which the first and the last may be empty: `:Scoring:testing` or
+`Scoring:testing:`.
+
+Passes:
+
+    # registry.d/steps/scoring.yaml
+    name: Scoring
+    description: Score a batch.
+    # workspaces/Scoring/workspace.yaml
+    description: A workspace that is called like a step.
+    # registry.d/pipelines/nightly.yaml
+    name: Nightly
+    description: Score a batch every night.
+    steps:
+      - {id: score, step: ":Scoring:testing"}
+
+Fails:
+
+    # stepwell.toml
+    [naming]
+    step_name = "any"
+    # registry.d/steps/scoring.yaml
+    name: Scoring
+    description: Score a batch.
+    # registry.d/steps/testing.yaml
+    name: testing
+    description: A step that is called like a job type.
+    # workspaces/Scoring/workspace.yaml
+    description: A workspace that is called like a step.
+    # registry.d/pipelines/nightly.yaml
+    name: Nightly
+    description: Score a batch every night.
+    steps:
+      - {id: score, step: "Scoring:testing"}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from stepwell.check.pipeline_scope import PipelineScope
+from stepwell.check.rule import Finding
+from stepwell.source.diagnostic import Severity
+
+ID: Final = "ambiguous-step"
+SEVERITY: Final = Severity.ERROR
+
+
+def check(scope: PipelineScope) -> Iterator[Finding]:
+    """Name every word that has two readings."""
+    for one, reading in scope.linked.readings.items():
+        if reading.other is None:
+            continue
+        first, second = reading.other
+        yield Finding(
+            f"`{first}:{second}` could be the step `{second}` of workspace {first}, or the step `{first}` "
+            f"with the job type `{second}`",
+            scope.at(scope.nodes[one], "step"),
+            f"write `{first}:{second}:` for the first, `:{first}:{second}` for the second",
+        )

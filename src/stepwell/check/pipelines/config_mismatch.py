@@ -1,0 +1,130 @@
+"""The configuration of a step in a pipeline is what the step's `parameters` ask for.
+
+`config` is held against the JSON Schema in the step's `parameters`, with the pipeline's own parameters
+filled in by their defaults. What only a run will know, a parameter without a default, is not looked at. A
+step that describes no parameters takes any configuration.
+
+Passes:
+
+    # registry.d/steps/scoring.yaml
+    name: Scoring
+    description: Score a batch.
+    parameters:
+      type: object
+      properties: {rows: {type: integer}}
+    # registry.d/pipelines/nightly.yaml
+    name: Nightly
+    description: Score a batch every night.
+    parameters: {limit: 100}
+    steps:
+      - {id: score, step: Scoring, config: {rows: "${limit}"}}
+
+Fails:
+
+    # registry.d/steps/scoring.yaml
+    name: Scoring
+    description: Score a batch.
+    parameters:
+      type: object
+      properties: {rows: {type: integer}}
+    # registry.d/pipelines/nightly.yaml
+    name: Nightly
+    description: Score a batch every night.
+    steps:
+      - {id: score, step: Scoring, config: {rows: many}}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any, Final
+
+from stepwell.check.pipeline_scope import PipelineScope
+from stepwell.check.rule import Finding
+from stepwell.model import StepDefinition, schema_errors
+from stepwell.model.graph import Node, Stated
+from stepwell.model.graph.node import fill, parameters_in
+from stepwell.model.schema import Compiled, InvalidSchema, compiled, expanded
+from stepwell.source.diagnostic import Severity
+from stepwell.source.document import Document, Pointer, TextMap, thaw
+
+ID: Final = "config-mismatch"
+SEVERITY: Final = Severity.ERROR
+_NOWHERE: Final = TextMap(MappingProxyType({}), MappingProxyType({}))
+
+
+def check(scope: PipelineScope) -> Iterator[Finding]:
+    """Hold every configuration against the schema of its step."""
+    defaults = {name: one for name, one in scope.pipeline.parameters.items() if one is not None}
+    for node in scope.nodes.values():
+        if node.definition is None or node.definition.parameters is None:
+            continue
+        known = _schema_of(node.definition)
+        if known is None:
+            continue  # that it is no schema is found where the step says it
+        schema, decide = known
+        config = fill(node.config, defaults)
+        open_keys = {pointer[0] for pointer, _ in parameters_in(config) if pointer}
+        if open_keys:
+            config = {key: one for key, one in config.items() if key not in open_keys}
+            required = [key for key in schema.get("required", ()) if key not in open_keys]
+            schema = {**schema, "required": required}
+            decide = compiled(schema)
+        if decide.fits(thaw(config)):
+            continue
+        yield from _explained(scope, node, schema, config)
+
+
+def _explained(
+    scope: PipelineScope, node: Node, schema: Mapping[str, Any], config: Mapping[str, Any]
+) -> Iterator[Finding]:
+    step = node.definition.name if node.definition is not None else node.step
+    related = scope.related_parameters(node)
+    for found in schema_errors.explain_by(schema, f"the step `{step}`", config, _whose(node)):
+        span = found.span if node.stated and found.span is not None else scope.at(node, "config")
+        yield Finding(found.message, span, found.help, related)
+
+
+def _whose(node: Node) -> Callable[[Pointer], Document]:
+    """Which document stated a value of a configuration, as a document of that configuration alone."""
+
+    def whose(pointer: Pointer) -> Document:
+        for depth in range(len(pointer), -1, -1):
+            for one in node.stated:
+                if one.has("config", *pointer[:depth]):
+                    return _alone(one)
+        return _alone(node.stated[0]) if node.stated else Document("", "", {}, lambda _: _NOWHERE)
+
+    return whose
+
+
+def _alone(stated: Stated) -> Document:
+    """The configuration that one document states, its places kept; its step's id stands for a missing one."""
+    document, inside = stated.document, (*stated.pointer, "config")
+    depth, step_id = len(inside), (*stated.pointer, "id")
+    data: Any = document.data
+    for step in stated.pointer:
+        data = data[step]
+
+    def locate(text: str) -> TextMap:
+        places = document.locate(text)
+        keys = {way[depth:]: one for way, one in places.keys.items() if way[:depth] == inside}
+        values = {way[depth:]: one for way, one in places.values.items() if way[:depth] == inside}
+        if not any(len(way) == 1 for way in keys):
+            keys["id",] = places.values[step_id]
+        return TextMap(keys, values)
+
+    return Document(document.path, document.text, data.get("config") or {}, locate)
+
+
+@lru_cache(maxsize=4096)
+def _schema_of(step: StepDefinition) -> tuple[Mapping[str, Any], Compiled] | None:
+    if step.parameters is None:
+        return None
+    try:
+        schema = expanded(step.parameters)
+        return MappingProxyType(schema), compiled(schema)
+    except InvalidSchema:
+        return None

@@ -1,0 +1,64 @@
+"""An input that a pipeline feeds is one of the step's.
+
+Where a step has an `interface`, its `inputs` are all that can be fed. A step without one can be fed anything.
+
+Passes:
+
+    # registry.d/steps/scoring.yaml
+    name: Scoring
+    description: Score a batch.
+    interface:
+      inputs: {rows: {required: false}}
+    # registry.d/pipelines/nightly.yaml
+    name: Nightly
+    description: Score a batch every night.
+    parameters: {batch: s3://bucket/rows}
+    steps:
+      - {id: score, step: Scoring, inputs: {rows: "${batch}"}}
+
+Fails:
+
+    # registry.d/steps/scoring.yaml
+    name: Scoring
+    description: Score a batch.
+    interface:
+      inputs: {rows: {required: false}}
+    # registry.d/pipelines/nightly.yaml
+    name: Nightly
+    description: Score a batch every night.
+    parameters: {batch: s3://bucket/rows}
+    steps:
+      - {id: score, step: Scoring, inputs: {row: "${batch}"}}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from stepwell.check.pipeline_scope import PipelineScope, part_of
+from stepwell.check.rule import Finding
+from stepwell.source.diagnostic import Severity
+from stepwell.source.spelling import closest
+
+ID: Final = "unknown-input"
+SEVERITY: Final = Severity.ERROR
+
+
+def check(scope: PipelineScope) -> Iterator[Finding]:
+    """Hold every input that is fed against the step's."""
+    for node in scope.nodes.values():
+        known = part_of(node, "inputs")
+        if known is None or node.definition is None:
+            continue
+        for name in (*node.inputs, *node.given):
+            if name in known:
+                continue
+            near = closest(name, known)
+            listed = ", ".join(f"`{one}`" for one in known) or "none"
+            yield Finding(
+                f"the step `{node.definition.name}` has no input `{name}`",
+                scope.at(node, "inputs", name, key=True),
+                f"did you mean `{near[0]}`?" if near else f"its inputs are {listed}",
+                scope.related("its interface is here", node.definition, "inputs"),
+            )

@@ -1,0 +1,51 @@
+"""A job type that a step of a pipeline names is one of the project's.
+
+`Name:job_type` takes a variant of the step; which ones there are is said by `[naming] job_type_suffixes` in
+`stepwell.toml`.
+
+Passes:
+
+    # registry.d/steps/scoring.yaml
+    name: Scoring
+    description: Score a batch.
+    # registry.d/pipelines/nightly.yaml
+    name: Nightly
+    description: Score a batch every night.
+    steps:
+      - {id: score, step: "Scoring:testing"}
+
+Fails:
+
+    # registry.d/steps/scoring.yaml
+    name: Scoring
+    description: Score a batch.
+    # registry.d/pipelines/nightly.yaml
+    name: Nightly
+    description: Score a batch every night.
+    steps:
+      - {id: score, step: "Scoring:tesitng"}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from stepwell.check.pipeline_scope import PipelineScope
+from stepwell.check.rule import Finding
+from stepwell.source.diagnostic import Severity
+from stepwell.source.spelling import closest
+
+ID: Final = "unknown-job-type"
+SEVERITY: Final = Severity.ERROR
+
+
+def check(scope: PipelineScope) -> Iterator[Finding]:
+    """Hold every job type against the project's."""
+    known = scope.linked.among.job_types
+    for node in scope.nodes.values():
+        if node.job_type is None or node.job_type in known:
+            continue
+        near = closest(node.job_type, known)
+        hint = f"did you mean `{near[0]}`?" if near else "add it to `[naming] job_type_suffixes`"
+        yield Finding(f"there is no job type `{node.job_type}`", scope.at(node, "step"), hint)

@@ -1,0 +1,59 @@
+"""A workspace that a step of a pipeline names exists.
+
+`workspace:Name` takes the step as the view of that workspace has it.
+
+Passes:
+
+    # registry.d/steps/scoring.yaml
+    name: Scoring
+    description: Score a batch.
+    # workspaces/alice/workspace.yaml
+    description: Tree models.
+    # registry.d/pipelines/nightly.yaml
+    name: Nightly
+    description: Score a batch every night.
+    steps:
+      - {id: score, step: "alice:Scoring"}
+
+Fails:
+
+    # registry.d/steps/scoring.yaml
+    name: Scoring
+    description: Score a batch.
+    # workspaces/alice/workspace.yaml
+    description: Tree models.
+    # registry.d/pipelines/nightly.yaml
+    name: Nightly
+    description: Score a batch every night.
+    steps:
+      - {id: score, step: "alcie:Scoring"}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from stepwell.check.pipeline_scope import PipelineScope
+from stepwell.check.rule import Finding
+from stepwell.source.diagnostic import Severity
+from stepwell.source.spelling import closest
+
+ID: Final = "unknown-workspace"
+SEVERITY: Final = Severity.ERROR
+
+
+def check(scope: PipelineScope) -> Iterator[Finding]:
+    """Look for every workspace that is named."""
+    among = scope.linked.among
+    for node in scope.nodes.values():
+        if node.workspace is None or node.workspace in among.views:
+            continue
+        near = closest(node.workspace, among.views)
+        if near:
+            hint = f"did you mean `{near[0]}`?"
+        elif node.workspace in scope.linked.view and among.job_types:
+            hint = f"a job type is one of {', '.join(f'`{one}`' for one in among.job_types)}"
+        else:
+            hint = "`stepwell workspace list` shows all"
+        yield Finding(f"there is no workspace `{node.workspace}`", scope.at(node, "step"), hint)

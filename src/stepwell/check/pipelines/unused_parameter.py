@@ -1,0 +1,60 @@
+"""A parameter of a pipeline is used by one of its steps.
+
+One that no step's `config` or `inputs` stands for changes nothing, whatever a run sets for it. A pipeline
+that only others extend may have parameters for them: ignore the finding there.
+
+Passes:
+
+    # registry.d/steps/scoring.yaml
+    name: Scoring
+    description: Score a batch.
+    # registry.d/pipelines/nightly.yaml
+    name: Nightly
+    description: Score a batch every night.
+    parameters: {limit: 100}
+    steps:
+      - {id: score, step: Scoring, config: {rows: "${limit}"}}
+
+Fails:
+
+    # registry.d/steps/scoring.yaml
+    name: Scoring
+    description: Score a batch.
+    # registry.d/pipelines/nightly.yaml
+    name: Nightly
+    description: Score a batch every night.
+    parameters: {limit: 100}
+    steps:
+      - {id: score, step: Scoring}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from stepwell.check.pipeline_scope import PipelineScope
+from stepwell.check.rule import Finding
+from stepwell.model.graph.node import parameters_in
+from stepwell.source.diagnostic import Severity
+
+ID: Final = "unused-parameter"
+SEVERITY: Final = Severity.WARNING
+
+
+def check(scope: PipelineScope) -> Iterator[Finding]:
+    """Name every parameter of the pipeline's own that nothing stands for."""
+    sources = scope.linked.definition.sources
+    topmost = sources[0].document.data if sources else scope.linked.definition.data
+    own = topmost.get("parameters") or {}  # those of what it extends or overrides have their own finding
+    if not own:
+        return
+    used = {name for node in scope.nodes.values() for _, name in parameters_in(node.config)}
+    used.update(name for node in scope.nodes.values() for name in node.given.values())
+    for name in own:
+        if name not in used:
+            yield Finding(
+                f"no step of `{scope.pipeline.name}` uses the parameter `{name}`",
+                scope.field_at("parameters", name, key=True),
+                "remove it, or write `${" + name + "}` where it belongs",
+            )

@@ -1,0 +1,1 @@
+"""Rules that compare definitions with the Python sources."""

@@ -1,0 +1,89 @@
+"""A class that a definition names is defined once.
+
+Two classes of one name in the sources that a view sees leave open which of them is meant by a
+`config_class` or a `builder_step_name`. Alternatives of one name in one file (in the branches of an
+`if` or a `try`) count once, and so does a file that several links lead to. A hyperparameter class is
+told apart by its `module_path`.
+
+Passes:
+
+    # stepwell.toml
+    [references]
+    external = ["*StepBuilder"]
+    # src/configs.py
+    class ScoringConfig:
+        threshold: float = 0.5
+    # registry.d/steps/scoring.yaml
+    name: Scoring
+    sagemaker_step_type: Processing
+    description: Score a batch.
+
+Fails:
+
+    # stepwell.toml
+    [references]
+    external = ["*StepBuilder"]
+    # src/configs.py
+    class ScoringConfig:
+        threshold: float = 0.5
+    # src/old_configs.py
+    class ScoringConfig:
+        threshold: float = 0.1
+    # registry.d/steps/scoring.yaml
+    name: Scoring
+    sagemaker_step_type: Processing
+    description: Score a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from stepwell.check.rule import Finding, ReferenceScope
+from stepwell.source.diagnostic import Related, Severity
+
+if TYPE_CHECKING:
+    from stepwell.source.python import Defined
+
+ID: Final = "duplicate-class"
+SEVERITY: Final = Severity.WARNING
+
+_MOST: Final = 5
+"""How many places are told."""
+
+
+def check(scope: ReferenceScope) -> Iterator[Finding]:
+    """Find the classes that several files define, or one file several times."""
+    from stepwell.source.python import matches, place_of
+
+    for one in scope.named("config_class", "builder_step_name", "name"):
+        if matches(one.name, scope.references_table.external):
+            continue
+        module = one.definition.data.get("module_path") if one.field == "name" else None
+        if module is not None and scope.sees.module(module) is not None:
+            continue
+        places = _apart(scope.sees.classes(one.name))
+        if len(places) > 1:
+            times = "twice" if len(places) == 2 else f"{len(places)} times"
+            by = "" if one.stated else f", by convention the class of `{one.definition.name}`,"
+            yield Finding(
+                f"`{one.name}`{by} is defined {times} in the sources that {scope.view} sees",
+                one.span,
+                "rename all but one of them: nothing here tells which is meant",
+                tuple(
+                    Related(
+                        "it is defined in" if place is places[0] else "and in", place_of(scope.root, place)
+                    )
+                    for place in places[:_MOST]
+                ),
+            )
+
+
+def _apart(places: tuple[Defined, ...]) -> tuple[Defined, ...]:
+    """The places that mean different classes; one inside a class or function counts only where all do."""
+    at_top = tuple(one for one in places if "." not in one.outline.qualified)
+    found: dict[tuple[str, str], Defined] = {}
+    for one in at_top or places:
+        found.setdefault((one.file.real, one.outline.qualified), one)
+    return tuple(found.values())

@@ -1,0 +1,117 @@
+"""A class that a definition names is defined in the sources.
+
+`config_class`, `builder_step_name` and the name of a hyperparameter class are looked for in the
+folders that `[references] source` in `stepwell.toml` names; for what a workspace defines, in its own
+`src/` besides. A name that a step has only by convention counts too. A hyperparameter class is
+defined, or imported, by the module that its `module_path` says. A name that fits a pattern of
+`[references] external` is not looked for. No Python is run.
+
+Passes:
+
+    # stepwell.toml
+    [references]
+    external = ["*StepBuilder"]
+    # src/configs.py
+    class ScoringConfig:
+        threshold: float = 0.5
+    # registry.d/steps/scoring.yaml
+    name: Scoring
+    sagemaker_step_type: Processing
+    description: Score a batch.
+
+Fails:
+
+    # stepwell.toml
+    [references]
+    external = ["*StepBuilder"]
+    # src/configs.py
+    class ScoringConfig:
+        threshold: float = 0.5
+    # registry.d/steps/scoring.yaml
+    name: Scoring
+    sagemaker_step_type: Processing
+    description: Score a batch.
+    config_class: ScorngConfig
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from stepwell.check.rule import Finding, Reference, ReferenceScope
+from stepwell.source.diagnostic import Related, Severity
+
+if TYPE_CHECKING:
+    from stepwell.source.python import Defined, SourceFile
+
+ID: Final = "missing-class"
+SEVERITY: Final = Severity.ERROR
+
+_NOUNS: Final = {
+    "config_class": "the configuration class",
+    "builder_step_name": "the builder",
+    "name": "the hyperparameter class",
+}
+
+
+def check(scope: ReferenceScope) -> Iterator[Finding]:
+    """Find the classes that no file defines, and those that their module does not define."""
+    from stepwell.source.python import matches, module_defines, place_of
+
+    for one in scope.named(*_NOUNS):
+        module = one.definition.data.get("module_path") if one.field == "name" else None
+        outside = one.name if module is None else f"{module}.{one.name}"
+        if matches(outside, scope.references_table.external):
+            continue
+        file = scope.sees.module(module) if module is not None else None
+        places = scope.sees.classes(one.name)
+        if file is not None and not module_defines(scope.sees, file, one.name):
+            related = (Related("it is defined in", place_of(scope.root, places[0])),) if places else ()
+            yield Finding(
+                f"the module `{module}` neither defines nor imports `{one.name}`",
+                one.span,
+                _help(scope, one, places, file),
+                related,
+            )
+        elif file is None and not places:
+            yield Finding(_message(scope, one), one.span, _help(scope, one, places, None))
+
+
+def _message(scope: ReferenceScope, one: Reference) -> str:
+    noun = _NOUNS[one.field]
+    if one.stated:
+        return f"{noun} `{one.name}` is defined nowhere in the sources that {scope.view} sees"
+    return (
+        f"{noun} of `{one.definition.name}` is by convention `{one.name}`, "
+        f"which is defined nowhere in the sources that {scope.view} sees"
+    )
+
+
+def _help(scope: ReferenceScope, one: Reference, places: tuple[Defined, ...], file: SourceFile | None) -> str:
+    if places:
+        names = scope.sees.names_of(places[0].file)
+        return f"did you mean the module `{names[0]}`? it defines the class ({_told(places[0])})"
+    for workspace, sees in scope.elsewhere.items():
+        found = sees.classes(one.name)
+        if found:
+            return f"workspace {workspace} defines it ({_told(found[0])}), and {scope.view} does not see that"
+    if file is not None and file.outline is not None:
+        from stepwell.source.spelling import closest
+
+        near_here = closest(one.name, [each.qualified for each in file.outline.classes])
+        if near_here:
+            return f"did you mean `{near_here[0]}`? the module defines it ({file.path})"
+    near = scope.sees.near(one.name)
+    if near:
+        return f"did you mean `{near[0]}`? it is defined in {_told(scope.sees.classes(near[0])[0])}"
+    if not any(True for _ in scope.sees.files):
+        folders = " or ".join(f"`{folder}/`" for folder in scope.sees.folders)
+        return f"no Python file lies in {folders}: say in `[references] source` where the sources are"
+    if scope.failures:
+        return f"{scope.failures[0].path} cannot be parsed, and may define it"
+    return "define it, name one that exists, or list it in `[references] external` if a package brings it"
+
+
+def _told(place: Defined) -> str:
+    return f"{place.file.path}:{place.outline.line}"

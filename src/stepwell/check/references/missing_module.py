@@ -1,0 +1,85 @@
+"""The module that a hyperparameter class names is a file of the sources.
+
+`module_path` is dotted, from a folder of `[references] source`, from the folder above it, or from the
+project; a package is its `__init__.py`. A module that fits a pattern of `[references] external` is
+not looked for. No Python is run.
+
+Passes:
+
+    # stepwell.toml
+    [references]
+    source = ["src"]
+    # src/models/hyperparameters.py
+    class TreeHyperparameters:
+        depth: int = 6
+    # registry.d/hyperparameters/tree_hyperparameters.yaml
+    name: TreeHyperparameters
+    module_path: models.hyperparameters
+    description: Hyperparameters of a tree.
+
+Fails:
+
+    # stepwell.toml
+    [references]
+    source = ["src"]
+    # src/models/hyperparameters.py
+    class TreeHyperparameters:
+        depth: int = 6
+    # registry.d/hyperparameters/tree_hyperparameters.yaml
+    name: TreeHyperparameters
+    module_path: models.hyperparameter
+    description: Hyperparameters of a tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from stepwell.check.rule import Finding, Reference, ReferenceScope
+from stepwell.source.diagnostic import Related, Severity
+from stepwell.source.spelling import closest
+
+ID: Final = "missing-module"
+SEVERITY: Final = Severity.ERROR
+
+
+def check(scope: ReferenceScope) -> Iterator[Finding]:
+    """Find the modules that are no file."""
+    from stepwell.source.python import matches, place_of
+
+    external = scope.references_table.external
+    for one in scope.named("module_path"):
+        class_name = one.definition.name
+        if matches(one.name, external) or matches(f"{one.name}.{class_name}", external):
+            continue
+        if scope.sees.module(one.name) is None:
+            places = scope.sees.classes(class_name)
+            related = tuple(
+                Related(f"`{class_name}` is defined in", place_of(scope.root, place)) for place in places[:1]
+            )
+            yield Finding(
+                f"there is no module `{one.name}` in the sources that {scope.view} sees",
+                one.span,
+                _help(scope, one),
+                related,
+            )
+
+
+def _help(scope: ReferenceScope, one: Reference) -> str:
+    places = scope.sees.classes(one.definition.name)
+    if places:
+        names = scope.sees.names_of(places[0].file)
+        near = closest(one.name, names)
+        return f"did you mean `{(near or names)[0]}`? it defines `{one.definition.name}`"
+    for workspace, sees in scope.elsewhere.items():
+        file = sees.module(one.name)
+        if file is not None:
+            return f"workspace {workspace} has it ({file.path}), and {scope.view} does not see that"
+    near = closest(one.name, scope.sees.modules())
+    if near:
+        file = scope.sees.module(near[0])
+        return f"did you mean `{near[0]}`?{f' it is {file.path}' if file is not None else ''}"
+    if scope.sees.has_package(one.name):
+        return "it is a folder without an `__init__.py`: name the module in it that defines the class"
+    return "name a module that exists, or list it in `[references] external` if a package brings it"
