@@ -11,8 +11,8 @@ from typing import Any
 from stepwell.model.provider import Chunk, Failure, ProviderError, Request, Response
 from stepwell.model.settings import Project, Settings
 from stepwell.model.step_type import RunContext
-from stepwell.plugins import Plugin
 from stepwell.registry import Registry
+from stepwell.resolve.plugins import Plugin
 from stepwell.source.tree import Folder
 
 REPOSITORY = Path(__file__).resolve().parents[1]

@@ -81,8 +81,8 @@ def open(path: str | os.PathLike[str] = ".", *, today: date | None = None) -> Re
             ``registry.diagnostics``.
     """
     from stepwell.model.settings import find_project, open_project
-    from stepwell.plugins import find_plugins
     from stepwell.registry import Registry
+    from stepwell.resolve.plugins import find_plugins
 
     project = open_project(find_project(os.path.abspath(path)))
     clock = (lambda: today) if today else date.today

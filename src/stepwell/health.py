@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Final, final
 
 from stepwell.check.file import CheckedFile
 from stepwell.components import own_components
-from stepwell.load import Loaded
 from stepwell.model import KINDS
 from stepwell.model.component import Component, ComponentState
 from stepwell.model.layer import Layer
-from stepwell.snapshot import Snapshot
+from stepwell.resolve.load import Loaded
+from stepwell.resolve.snapshot import Snapshot
 from stepwell.source.diagnostic import Diagnostic, Severity
 
 if TYPE_CHECKING:
-    from stepwell.conflicts import Conflict
-    from stepwell.runtime import Registered
+    from stepwell.resolve.conflicts import Conflict
+    from stepwell.resolve.runtime_layer import Registered
     from stepwell.store import Event, Store
     from stepwell.watch import WatchState
 
@@ -125,7 +125,7 @@ def health(store: Store, watching: WatchState | None = None, *, components: bool
         watching: what its watch does.
         components: whether to look for the parts of steps in the sources, too.
     """
-    from stepwell.conflicts import conflicts
+    from stepwell.resolve.conflicts import conflicts
 
     seen, snapshot, registered = store.seen, store.snapshot, store.registered
     met = conflicts(snapshot)

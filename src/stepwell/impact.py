@@ -10,7 +10,7 @@ from stepwell.model import StepDefinition
 from stepwell.model.graph.node import read_step
 from stepwell.model.layer import Layer, Source
 from stepwell.model.settings import Project
-from stepwell.snapshot import Snapshot
+from stepwell.resolve.snapshot import Snapshot
 from stepwell.source.diagnostic import Span
 from stepwell.source.document import Document, Pointer
 

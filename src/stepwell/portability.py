@@ -9,9 +9,9 @@ from typing import Final, final
 from stepwell.model import StepDefinition, Workspace
 from stepwell.model.layer import Layer
 from stepwell.model.settings import Project, References
-from stepwell.snapshot import Snapshot
+from stepwell.resolve.snapshot import Snapshot
+from stepwell.resolve.view import View
 from stepwell.source.python import SourceIndex, SourceView
-from stepwell.view import View
 
 __all__ = ["Lack", "Portable", "compare_workspaces"]
 

@@ -12,11 +12,11 @@ from stepwell.components import own_components, own_folder, own_implementations,
 from stepwell.model import Definition
 from stepwell.model.layer import Layer
 from stepwell.model.settings import Project, References
-from stepwell.snapshot import Snapshot
+from stepwell.resolve.snapshot import Snapshot
+from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, Span, in_order
 from stepwell.source.document import Document
 from stepwell.source.python import SourceFile, SourceIndex, SourceView
-from stepwell.view import View
 
 __all__ = ["check_references", "source_folders"]
 

@@ -12,18 +12,18 @@ from stepwell.check import catalog
 from stepwell.check.catalog import ViewScope
 from stepwell.check.file import CheckedFile, is_served
 from stepwell.check.mapping import check_mapping, written_out
-from stepwell.load import Loaded
 from stepwell.model import KINDS, StepDefinition
 from stepwell.model.layer import Layer, Listed, Source
 from stepwell.model.settings import Settings
 from stepwell.model.step_type import faults_of, fields_of_type, name_of
-from stepwell.runtime import Registered, Registration
-from stepwell.snapshot import Snapshot
+from stepwell.resolve.load import Loaded
+from stepwell.resolve.runtime_layer import Registered, Registration
+from stepwell.resolve.snapshot import Snapshot
+from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, Related, Severity, Span, in_order
 from stepwell.source.errors import RegistrationError
 from stepwell.source.exception_text import worded
 from stepwell.store import Meets, Store
-from stepwell.view import View
 
 __all__ = ["Validator", "register"]
 

@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING, Any, TypeVar, final
 
 from stepwell.components import SourceCode
 from stepwell.context import active_workspace
-from stepwell.load import FindPlugins, Progress, load
 from stepwell.model.settings import Project
-from stepwell.snapshot import Snapshot
+from stepwell.resolve.load import FindPlugins, Progress, load
+from stepwell.resolve.snapshot import Snapshot
+from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.store import Event, Store, Subscription
-from stepwell.view import View
 
 if TYPE_CHECKING:
-    from stepwell.conflicts import Conflict
     from stepwell.health import Health
     from stepwell.model import StepDefinition
     from stepwell.model.graph import Among, Pipeline
     from stepwell.registering import Validator
-    from stepwell.resolution import Choose, Mode, Resolution
-    from stepwell.runtime import Registration
+    from stepwell.resolve.choose import Choose, Mode, Resolution
+    from stepwell.resolve.conflicts import Conflict
+    from stepwell.resolve.runtime_layer import Registration
     from stepwell.watch import Watch, WatchState
 
 __all__ = ["InEffect", "Registry"]
@@ -176,7 +176,7 @@ class Registry:
             AmbiguousStep: nothing tells some candidates apart, and the mode is strict.
             ValueError: there is no such mode, ``choose`` is missing, or what it gives is no candidate.
         """
-        from stepwell.resolution import resolve
+        from stepwell.resolve.choose import resolve
 
         self._store.count("resolutions")
         return resolve(
@@ -216,7 +216,7 @@ class Registry:
 
     def conflicts(self) -> tuple[Conflict, ...]:
         """Every name that has more than one definition, with all of them, the core's included; by name."""
-        from stepwell.conflicts import conflicts
+        from stepwell.resolve.conflicts import conflicts
 
         return conflicts(self._store.snapshot)
 

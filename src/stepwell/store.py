@@ -15,15 +15,14 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Protocol, final
 
-from stepwell.changes import Changes, changes_between
-from stepwell.load import FindPlugins, Loaded, collector_paused, load
 from stepwell.model.settings import CONFIG_NAME, Project, open_project
-from stepwell.reloading import reload
-from stepwell.runtime import Registered, with_one_more, with_registered
-from stepwell.snapshot import Snapshot
+from stepwell.resolve.incremental import reload
+from stepwell.resolve.load import FindPlugins, Loaded, collector_paused, load
+from stepwell.resolve.runtime_layer import Registered, with_one_more, with_registered
+from stepwell.resolve.snapshot import Changes, Snapshot, changes_between
+from stepwell.resolve.view import Code
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.errors import ProjectError
-from stepwell.view import Code
 
 __all__ = ["Event", "Meets", "RenewedCode", "Store", "Subscription"]
 

@@ -12,10 +12,10 @@ from unittest import mock
 from peers import Overlay
 
 import stepwell
-from stepwell import load
-from stepwell.layered_table import LayeredTable
-from stepwell.layering import Layered, layer_core, layer_workspace
-from stepwell.view import View
+from stepwell.resolve import load
+from stepwell.resolve.layers import Layered, layer_core, layer_workspace
+from stepwell.resolve.table import LayeredTable
+from stepwell.resolve.view import View
 
 __all__ = ["Inputs", "by_name", "compare", "timed"]
 

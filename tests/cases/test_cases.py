@@ -31,10 +31,10 @@ from stepwell.model import Definition, Deprecation, Workspace
 from stepwell.model.settings import Settings
 from stepwell.registry import Registry
 from stepwell.render import RENDERERS
+from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.document import thaw
 from stepwell.source.spelling import Naming
-from stepwell.view import View
 
 HERE = Path(__file__).resolve().parent
 CASES = sorted(path.name for path in HERE.iterdir() if (path / "expected-diagnostics.json").exists())

@@ -21,9 +21,9 @@ from stepwell.compare.effects.guesses import Guesser, probes_of
 from stepwell.compare.effects.strictness import differences
 from stepwell.compare.effects.touched import touched_views
 from stepwell.model.legacy_names import canonical_name
+from stepwell.resolve.view import View
 from stepwell.source.spelling import Naming
 from stepwell.source.tree import Folder
-from stepwell.view import View
 
 WORDS = ("XGBoost", "PyTorch", "Tabular", "Risk", "Model", "Eval", "Training", "Preprocessing", "V2")
 NAMES = st.lists(st.sampled_from(WORDS), min_size=1, max_size=5).map("".join)

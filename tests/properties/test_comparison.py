@@ -16,8 +16,8 @@ from stepwell.compare.packed import Packed, pack, unpack
 from stepwell.model import CONVENTIONS, Definition, HyperparameterDefinition, StepDefinition
 from stepwell.model.layer import Layer
 from stepwell.render.comparison import COMPARISON_RENDERERS
+from stepwell.resolve.view import View
 from stepwell.source.tree import EntryKind
-from stepwell.view import View
 
 TODAY = date(2026, 11, 1)
 NAMES = ("Alpha", "Beta", "Gamma", "Delta")

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from stepwell.freeze.tables import hyperparameter_rows, rows_of
 from stepwell.importing import gather, prepare, write_whole
-from stepwell.load import load
 from stepwell.model.settings import open_project
+from stepwell.resolve.load import load
 from stepwell.source.python import PythonTables, read_tables
 
 TODAY = date(2026, 1, 1)

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from stepwell.conflicts import Agreement, conflicts
-from stepwell.layered_table import LayeredTable
 from stepwell.model import StepDefinition, Workspace
 from stepwell.model.layer import Layer, Source
-from stepwell.resolution import AUTOMATIC, resolve
-from stepwell.snapshot import Snapshot
+from stepwell.resolve.choose import AUTOMATIC, resolve
+from stepwell.resolve.conflicts import Agreement, conflicts
+from stepwell.resolve.snapshot import Snapshot
+from stepwell.resolve.table import LayeredTable
+from stepwell.resolve.view import View
 from stepwell.source.document import Document
 from stepwell.source.errors import AmbiguousStep
 from stepwell.source.read import read_text
-from stepwell.view import View
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

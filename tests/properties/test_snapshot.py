@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 import stepwell
 from stepwell.registry import Registry
+from stepwell.resolve.view import View
 from stepwell.source.document import thaw
 from stepwell.source.yaml_writer import to_yaml
-from stepwell.view import View
 
 NAMES = ("Scoring", "Ranking", "Sorting", "Rating")
 TYPES = st.sampled_from(["Processing", "Training"])

@@ -390,9 +390,9 @@ def test_a_reader_that_goes_away_ends_it_quietly(
 
 def test_an_interrupt_while_reading_is_one_word(project: Project, drive: Drive) -> None:
     code = (
-        "import signal, sys; import stepwell.load; from stepwell.cli import run\n"
+        "import signal, sys; import stepwell.resolve.load; from stepwell.cli import run\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "stepwell.load.check_definition = lambda *_: signal.raise_signal(signal.SIGINT)\n"
+        "stepwell.resolve.load.check_definition = lambda *_: signal.raise_signal(signal.SIGINT)\n"
         "sys.exit(run(['check']))"
     )
     ran = drive(code, cwd=project(SCORING))
@@ -405,9 +405,9 @@ def test_an_interrupt_from_the_keyboard_ends_the_process(
     root = project(SCORING)
     os.mkfifo(root / "hold")
     code = (
-        "import signal, sys; import stepwell.load; from stepwell.cli import run\n"
+        "import signal, sys; import stepwell.resolve.load; from stepwell.cli import run\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "stepwell.load.check_definition = lambda *_: open('hold').read()\n"
+        "stepwell.resolve.load.check_definition = lambda *_: open('hold').read()\n"
         "sys.exit(run(['list']))"
     )
     process = subprocess.Popen(
@@ -425,8 +425,8 @@ def test_an_interrupt_from_the_keyboard_ends_the_process(
 
 def test_a_bug_is_told_with_its_log(drive: Drive, project: Project, tmp_path: Path) -> None:
     code = (
-        "import sys; import stepwell.load; from stepwell.cli import run\n"
-        "stepwell.load.check_definition = lambda *_: {}['é']\n"
+        "import sys; import stepwell.resolve.load; from stepwell.cli import run\n"
+        "stepwell.resolve.load.check_definition = lambda *_: {}['é']\n"
         "sys.exit(run(['list']))"
     )
     logs = tmp_path / "logs"
@@ -445,10 +445,10 @@ def test_a_bug_is_told_with_its_log(drive: Drive, project: Project, tmp_path: Pa
 
 def test_a_bug_where_no_log_can_be_written_shows_the_traceback(drive: Drive, project: Project) -> None:
     code = (
-        "import sys, tempfile; import stepwell.load; from stepwell.cli import run\n"
+        "import sys, tempfile; import stepwell.resolve.load; from stepwell.cli import run\n"
         "def full(*_, **__): raise OSError(28, 'No space left on device')\n"
         "tempfile.NamedTemporaryFile = full\n"
-        "stepwell.load.check_definition = lambda *_: {}['x']\n"
+        "stepwell.resolve.load.check_definition = lambda *_: {}['x']\n"
         "sys.exit(run(['list']))"
     )
     ran = drive(code, cwd=project(SCORING))

@@ -18,8 +18,8 @@ import stepwell
 from stepwell.health import Status, health
 from stepwell.model.schema import contents
 from stepwell.model.settings import open_project
-from stepwell.plugins import Plugin
 from stepwell.registry import Registry
+from stepwell.resolve.plugins import Plugin
 
 Project = Callable[[Mapping[str, str | bytes]], Path]
 TODAY = date(2026, 7, 1)

@@ -10,8 +10,8 @@ import pytest
 
 import stepwell
 from stepwell.check.catalog import ignores_in
-from stepwell.layout import lay_out
 from stepwell.model.settings import open_project
+from stepwell.resolve.layout import lay_out
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import Document
 from stepwell.source.read import read, read_text

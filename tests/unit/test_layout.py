@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from stepwell.layout import Layout, lay_out
 from stepwell.model.settings import open_project
+from stepwell.resolve.layout import Layout, lay_out
 
 Project = Callable[[Mapping[str, "str | bytes"]], Path]
 

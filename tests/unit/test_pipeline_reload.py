@@ -7,9 +7,9 @@ from datetime import date
 from pathlib import Path
 
 import stepwell
-from stepwell.load import load
 from stepwell.model.settings import open_project
-from stepwell.reloading import reload
+from stepwell.resolve.incremental import reload
+from stepwell.resolve.load import load
 
 Project = Callable[[Mapping[str, "str | bytes"]], Path]
 

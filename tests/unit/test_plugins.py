@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 import stepwell
-from stepwell import plugins as plugins_module
 from stepwell.check.catalog import page_of
 from stepwell.model.settings import open_project
-from stepwell.plugins import Plugin, find_plugins
 from stepwell.registry import Registry
+from stepwell.resolve import plugins as plugins_module
+from stepwell.resolve.plugins import Plugin, find_plugins
 
 TODAY = date(2026, 7, 1)
 SCORING = "name: Scoring\nsagemaker_step_type: Processing\ndescription: Score a batch.\n"

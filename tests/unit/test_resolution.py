@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import stepwell
-from stepwell.candidates import Candidate
-from stepwell.conflicts import METADATA, Agreement
 from stepwell.model import StepDefinition
-from stepwell.resolution import AUTOMATIC, Mode
-from stepwell.strategies import STRATEGIES, Context, Selection, Strategy
+from stepwell.resolve.candidates import Candidate
+from stepwell.resolve.choose import AUTOMATIC, Mode
+from stepwell.resolve.conflicts import METADATA, Agreement
+from stepwell.resolve.strategies import STRATEGIES, Context, Selection, Strategy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.conftest import Project
 
     from stepwell.registry import Registry
-    from stepwell.resolution import Resolution
+    from stepwell.resolve.choose import Resolution
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BASE = {"name": "Scoring", "description": "Score a batch.", "sagemaker_step_type": "Processing"}

@@ -14,8 +14,8 @@ import stepwell
 from stepwell.alignment import align, every_finding
 from stepwell.check.catalog import FIXED_PAGES, RULES, page_of
 from stepwell.model.graph import link
-from stepwell.pipeline_checking import findings_in
 from stepwell.references import check_references, source_folders
+from stepwell.resolve.pipelines import findings_in
 from stepwell.source.python import index_sources
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ import stepwell
 from stepwell.execution import Executor
 from stepwell.model.settings import open_project
 from stepwell.model.step_type import INTERFACE, StepType, Validating, faults_of
-from stepwell.plugins import find_plugins
 from stepwell.references import check_references, source_folders
 from stepwell.registry import Registry
+from stepwell.resolve.plugins import find_plugins
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.errors import ComponentError, RegistrationError
 from stepwell.source.python import index_sources
@@ -410,7 +410,7 @@ def test_a_step_that_is_run_by_name_may_be_called_as_workflows_call_it(project: 
 def test_a_view_without_sources_cannot_load(project: Project) -> None:
     from datetime import date
 
-    from stepwell.load import load
+    from stepwell.resolve.load import load
 
     root = project(
         {"registry.d/steps/odd.yaml": "name: Odd\ndescription: A step.\nimplementation: json:dumps\n"}

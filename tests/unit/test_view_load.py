@@ -15,8 +15,8 @@ import pytest
 
 import stepwell
 from stepwell.model.settings import open_project
-from stepwell.plugins import Plugin
 from stepwell.registry import Registry
+from stepwell.resolve.plugins import Plugin
 
 if TYPE_CHECKING:
     from tests.conftest import Project
@@ -173,7 +173,7 @@ def test_an_unknown_kind_is_told_with_what_was_meant(project: Project) -> None:
 def test_a_view_that_was_read_without_sources_says_so(project: Project) -> None:
     from datetime import date
 
-    from stepwell.load import load
+    from stepwell.resolve.load import load
 
     view = load(open_project(str(project(FILES))), date(2026, 7, 1)).snapshot.core
     for ask in (lambda: view.components("Scoring"), lambda: view.load("Scoring", "builder")):

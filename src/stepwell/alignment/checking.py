@@ -16,10 +16,10 @@ from stepwell.model import StepDefinition
 from stepwell.model.component import ComponentState
 from stepwell.model.layer import Layer
 from stepwell.model.settings import Project
-from stepwell.snapshot import Snapshot
+from stepwell.resolve.snapshot import Snapshot
+from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, Severity, in_order
 from stepwell.source.python import SourceFile, SourceIndex, SourceView
-from stepwell.view import View
 
 __all__ = ["LEVELS", "Aligned", "align", "every_finding", "steps_to_align"]
 

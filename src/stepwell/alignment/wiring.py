@@ -8,8 +8,8 @@ from typing import Final
 from stepwell.check.alignment.scope import SourceStep
 from stepwell.model import StepDefinition
 from stepwell.model.settings import Settings
+from stepwell.resolve.view import View
 from stepwell.source.spelling import closest
-from stepwell.view import View
 
 __all__ = ["sources_of", "step_named"]
 

@@ -20,9 +20,9 @@ from stepwell.cli.opening import (
 )
 from stepwell.cli.sources import with_progress
 from stepwell.model.component import COMPONENT_KINDS, CodePlace, Component, ComponentState
+from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Span
 from stepwell.source.escape_control import columns, visible
-from stepwell.view import View
 
 __all__ = ["component_lines", "plain_component"]
 

@@ -10,7 +10,7 @@ import click
 
 from stepwell.cli.opening import Asked, format_option, open_registry, project_options
 from stepwell.cli.resolve import plain_candidate
-from stepwell.conflicts import Agreement, Conflict
+from stepwell.resolve.conflicts import Agreement, Conflict
 from stepwell.source.escape_control import columns, visible
 
 _EXAMPLE = """\b

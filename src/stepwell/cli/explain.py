@@ -20,12 +20,12 @@ from stepwell.cli.opening import (
     workspace_option,
 )
 from stepwell.cli.sources import with_progress
-from stepwell.explaining import Explanation
 from stepwell.model.component import Component
 from stepwell.model.layer import Origin
+from stepwell.resolve.provenance import Explanation
+from stepwell.resolve.view import View
 from stepwell.source.document import thaw
 from stepwell.source.escape_control import columns, visible
-from stepwell.view import View
 
 __all__ = ["explained_lines", "plain_origin"]
 

@@ -20,8 +20,8 @@ from stepwell.cli.opening import (
 from stepwell.cli.sources import with_progress
 from stepwell.impact import Impact, Place, impact_of
 from stepwell.model import StepDefinition
+from stepwell.resolve.view import View
 from stepwell.source.escape_control import columns, visible
-from stepwell.view import View
 
 _EXAMPLE = """\b
 Examples:

@@ -25,8 +25,8 @@ from stepwell.importing import (
     write_whole,
 )
 from stepwell.model.settings import find_project
-from stepwell.plugins import find_plugins
 from stepwell.render.jsonform import finding
+from stepwell.resolve.plugins import find_plugins
 from stepwell.source.diagnostic import Severity
 from stepwell.source.errors import ProjectError
 from stepwell.source.escape_control import visible, well_formed

@@ -17,8 +17,8 @@ from stepwell.cli.opening import (
     workspace_option,
 )
 from stepwell.model import StepDefinition
+from stepwell.resolve.view import View
 from stepwell.source.escape_control import columns, visible
-from stepwell.view import View
 
 _EXAMPLE = """\b
 Examples:

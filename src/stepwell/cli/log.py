@@ -26,11 +26,11 @@ from stepwell.model import WORKSPACE_ID
 from stepwell.model.layer import Layer
 from stepwell.model.settings import Project, open_project
 from stepwell.render.tracing import to_lines, to_record
+from stepwell.resolve.view import View
 from stepwell.source.errors import RevisionError
 from stepwell.source.escape_control import visible
 from stepwell.source.git import literal, touching
 from stepwell.source.spelling import closest
-from stepwell.view import View
 
 _EXAMPLE = """\b
 Examples:

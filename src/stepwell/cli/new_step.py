@@ -18,7 +18,7 @@ from stepwell.cli.opening import (
     workspace_option,
 )
 from stepwell.cli.workspace.sharing import tell
-from stepwell.plugins import find_plugins
+from stepwell.resolve.plugins import find_plugins
 from stepwell.source.diagnostic import Severity
 from stepwell.source.errors import ProjectError
 from stepwell.source.escape_control import visible

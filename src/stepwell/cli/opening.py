@@ -24,11 +24,11 @@ from stepwell.check.catalog import PIPELINE_RULES
 from stepwell.context import WORKSPACE_VARIABLES
 from stepwell.model import StepDefinition
 from stepwell.model.settings import CONFIG_NAME, Project, find_project, open_project
-from stepwell.plugins import find_plugins
 from stepwell.registry import Registry
+from stepwell.resolve.plugins import find_plugins
+from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Severity
 from stepwell.source.errors import ProjectError, StepwellError, UnknownStep, UnknownWorkspace
-from stepwell.view import View
 
 __all__ = [
     "Asked",

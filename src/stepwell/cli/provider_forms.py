@@ -6,15 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from stepwell.cli.explain import plain_origin
-from stepwell.explaining import Explanation
-from stepwell.merge import origins
 from stepwell.model import Cost, ProviderDefinition
 from stepwell.model.layer import given_by
 from stepwell.model.schema import defaults, fields
+from stepwell.resolve.provenance import Explanation, origins
+from stepwell.resolve.view import View
 from stepwell.source.document import thaw
 from stepwell.source.errors import StepwellError
 from stepwell.source.escape_control import columns, visible
-from stepwell.view import View
 
 if TYPE_CHECKING:
     from stepwell.providers.state import Figures

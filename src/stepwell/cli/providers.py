@@ -26,8 +26,8 @@ from stepwell.cli.opening import (
 )
 from stepwell.cli.provider_forms import Faults, explained, health_lines, plain, state_of, table
 from stepwell.model import ProviderDefinition
+from stepwell.resolve.view import View
 from stepwell.source.errors import StepwellError, UnknownProvider
-from stepwell.view import View
 
 if TYPE_CHECKING:
     from stepwell.providers import ProviderRegistry

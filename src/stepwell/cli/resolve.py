@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 
-from stepwell.candidates import Candidate, all_names
 from stepwell.cli.opening import (
     Asked,
     color_wanted,
@@ -20,7 +19,8 @@ from stepwell.cli.opening import (
     workspace_option,
 )
 from stepwell.registry import Registry
-from stepwell.resolution import MODES, Mode, Resolution
+from stepwell.resolve.candidates import Candidate, all_names
+from stepwell.resolve.choose import MODES, Mode, Resolution
 from stepwell.source.diagnostic import Severity
 from stepwell.source.errors import AmbiguousStep, UnknownStep
 from stepwell.source.escape_control import columns, visible

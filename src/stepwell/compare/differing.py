@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-from stepwell.changes import ViewChanges, changes_between, differing_fields
 from stepwell.compare.comparison import (
     DefinitionChange,
     FieldChange,
@@ -16,14 +15,14 @@ from stepwell.compare.comparison import (
     ViewComparison,
     What,
 )
-from stepwell.layered_table import LayeredTable
-from stepwell.merge import origins
 from stepwell.model import KIND_OF_NOUN, KINDS, Definition, StepDefinition, kind_of
 from stepwell.model.layer import Layer, Origin
 from stepwell.model.schema import defaults
-from stepwell.snapshot import Snapshot
+from stepwell.resolve.provenance import origins
+from stepwell.resolve.snapshot import Snapshot, ViewChanges, changes_between, differing_fields
+from stepwell.resolve.table import LayeredTable
+from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Span
-from stepwell.view import View
 
 __all__ = ["field_changes", "place_of_name", "stated_fields", "views_that_differ"]
 

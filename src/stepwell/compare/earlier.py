@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import date
 
-from stepwell.load import FindPlugins, Progress, load
 from stepwell.model.settings import read_project
 from stepwell.references import check_references, source_folders
+from stepwell.resolve.load import FindPlugins, Progress, load
 from stepwell.source.diagnostic import Diagnostic, Severity, in_order
 from stepwell.source.git import Revision
 from stepwell.source.python import Failure, SourceFile, SourceIndex

@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from stepwell.check.catalog import RULES
 from stepwell.check.file import CheckedFile, check_document
-from stepwell.layout import Layout
-from stepwell.load import Guests, Loaded, assemble, lay_core, lay_overlay
 from stepwell.model.layer import Layer, Listed
 from stepwell.model.settings import FreezeTarget, Project, Settings
+from stepwell.resolve.layout import Layout
+from stepwell.resolve.load import Guests, Loaded, assemble, lay_core, lay_overlay
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import Document
 from stepwell.source.errors import ProjectError

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from stepwell.merge import origins
 from stepwell.model import KINDS, Definition
 from stepwell.model.layer import Origin
 from stepwell.model.schema import defaults, fields
-from stepwell.snapshot import Snapshot
+from stepwell.resolve.provenance import origins
+from stepwell.resolve.snapshot import Snapshot
+from stepwell.resolve.view import View
 from stepwell.source.document import thaw
-from stepwell.view import View
 
 __all__ = ["resolved_views"]
 

@@ -9,15 +9,15 @@ from types import MappingProxyType
 from typing import Final, final
 
 from stepwell.compare.old_tables import find_tables, load_tables
-from stepwell.load import Loaded, load
 from stepwell.model import StepDefinition
 from stepwell.model.settings import CONFIG_NAME, Project, Settings, read_project
+from stepwell.resolve.load import Loaded, load
+from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, Severity, in_order
 from stepwell.source.errors import ProjectError
 from stepwell.source.git import literal
 from stepwell.source.read import SUFFIXES
 from stepwell.source.tree import Entry, EntryKind, Target, Tree
-from stepwell.view import View
 
 __all__ = ["Narrowed", "Sighting", "Sought", "look"]
 

@@ -9,10 +9,10 @@ from typing import Any, Final, Protocol, final, runtime_checkable
 
 from stepwell.check.file import CheckedFile
 from stepwell.compare.schema_files import schemas_in
-from stepwell.load import FindPlugins, Known, Loaded, Progress, load
 from stepwell.model.layer import Listed
 from stepwell.model.settings import CONFIG_NAME, Project, Settings, read_project
-from stepwell.reloading import load_changed, load_like
+from stepwell.resolve.incremental import load_changed, load_like
+from stepwell.resolve.load import FindPlugins, Known, Loaded, Progress, load
 from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.source.errors import ProjectError
 from stepwell.source.tree import Tree

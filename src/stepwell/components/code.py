@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final, final
 
 from stepwell.components.findable import make_findable
 from stepwell.components.folders import own_folder, source_folders
-from stepwell.load import FindPlugins
 from stepwell.model import StepDefinition
 from stepwell.model.component import COMPONENT_KINDS, CodePlace, Component, ComponentState
 from stepwell.model.layer import Layer
 from stepwell.model.settings import Project
+from stepwell.resolve.load import FindPlugins
 
 if TYPE_CHECKING:
     from stepwell.components.declaring import Declaring

@@ -12,7 +12,7 @@ from stepwell.components.installed import Installed
 from stepwell.model.component import CodePlace
 from stepwell.model.layer import Layer, Source
 from stepwell.model.settings import Project
-from stepwell.plugins import package_of
+from stepwell.resolve.plugins import package_of
 from stepwell.source.python import SourceFile
 from stepwell.source.spelling import closest
 

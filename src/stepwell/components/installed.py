@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple, final
 
 from stepwell.components.files import outline_file
-from stepwell.plugins import Plugin
+from stepwell.resolve.plugins import Plugin
 from stepwell.source.python import SourceIndex, index_sources
 
 __all__ = ["Installed", "installed_sources"]

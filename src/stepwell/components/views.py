@@ -8,8 +8,8 @@ from typing import Final
 
 from stepwell.model import StepDefinition
 from stepwell.model.component import Component
-from stepwell.snapshot import Snapshot
-from stepwell.view import View
+from stepwell.resolve.snapshot import Snapshot
+from stepwell.resolve.view import View
 
 __all__ = ["own_components", "own_implementations"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from stepwell.model.provider import Provider
-from stepwell.view import View
+from stepwell.resolve.view import View
 
 __all__ = ["Choice", "Providers"]
 

@@ -9,10 +9,10 @@ from typing import final
 from stepwell.components.implementing import place_in_module
 from stepwell.execution.preparing import mismatch, place_of
 from stepwell.model.settings import Project
+from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Span
 from stepwell.source.document import Document
 from stepwell.source.yaml_writer import to_yaml
-from stepwell.view import View
 
 __all__ = ["Compatibility", "Fallback", "Mismatch", "compatibility"]
 

@@ -14,10 +14,10 @@ from stepwell.model import StepDefinition
 from stepwell.model.component import IMPLEMENTATION
 from stepwell.model.schema import InvalidSchema
 from stepwell.model.step_type import INTERFACE, RunContext, faults_of, is_async, runner_of
-from stepwell.snapshot import Snapshot
+from stepwell.resolve.snapshot import Snapshot
+from stepwell.resolve.view import View
 from stepwell.source.errors import StepwellError, UnknownStep, UnknownWorkspace
 from stepwell.source.exception_text import worded
-from stepwell.view import View
 
 __all__ = ["Generation", "Ready", "Retry", "mismatch", "place_of"]
 

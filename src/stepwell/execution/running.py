@@ -23,7 +23,7 @@ from stepwell.execution.results import Attempt, Fault, StepError
 from stepwell.execution.threads import Threads
 from stepwell.model.provider import Provider, ProviderError
 from stepwell.model.step_type import RunContext
-from stepwell.snapshot import Snapshot
+from stepwell.resolve.snapshot import Snapshot
 from stepwell.source.errors import NoProvider, StepwellError
 from stepwell.source.exception_text import worded
 

@@ -13,9 +13,9 @@ from stepwell.importing.entries import Entry, EntryKey, Gathered, fail, note
 from stepwell.importing.interfaces import UNKNOWN
 from stepwell.importing.patches import effective, patch_of, without_conventional
 from stepwell.importing.texts import file_text, in_schema_order
-from stepwell.load import Loaded
 from stepwell.model import CONVENTIONS
 from stepwell.model.layer import Layer
+from stepwell.resolve.load import Loaded
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import Document
 from stepwell.source.read import read_text

@@ -9,7 +9,7 @@ from typing import Any, final
 from stepwell.freeze.tables import hyperparameter_rows, rows_of
 from stepwell.importing.entries import LEGACY_FIELDS, Entry, EntryKey, Gathered
 from stepwell.model.layer import Layer
-from stepwell.snapshot import Snapshot
+from stepwell.resolve.snapshot import Snapshot
 from stepwell.source.diagnostic import Diagnostic, Severity
 
 __all__ = ["TableProof", "prove"]

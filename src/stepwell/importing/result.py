@@ -18,11 +18,11 @@ from stepwell.importing.entries import EntryKey, Gathered
 from stepwell.importing.planning import Draft, PlannedFile, Status, draft
 from stepwell.importing.proof import TableProof, prove
 from stepwell.importing.staged import Staged
-from stepwell.load import FindPlugins, Loaded, load
 from stepwell.model import KINDS, schema_errors
 from stepwell.model.layer import Layer
 from stepwell.model.schema import fits
 from stepwell.model.settings import CONFIG_NAME, Project, read_project
+from stepwell.resolve.load import FindPlugins, Loaded, load
 from stepwell.source.diagnostic import Diagnostic, Severity, Span, in_order
 from stepwell.source.document import Document
 from stepwell.source.errors import ProjectError

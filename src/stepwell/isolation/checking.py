@@ -13,7 +13,7 @@ from typing import Any, Final, final
 
 from stepwell.isolation.literals import Loading, loadings_in
 from stepwell.model.settings import Project, References
-from stepwell.snapshot import Snapshot
+from stepwell.resolve.snapshot import Snapshot
 from stepwell.source.diagnostic import Diagnostic, Severity, Span, in_order
 from stepwell.source.document import Document, Pointer
 from stepwell.source.python import Failure, SourceFile, SourceIndex, SourceView

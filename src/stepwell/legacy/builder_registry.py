@@ -18,7 +18,7 @@ from stepwell.legacy.opening import registry, workspace_in_effect
 from stepwell.source.errors import ComponentError, ProjectError
 
 if TYPE_CHECKING:
-    from stepwell.view import View
+    from stepwell.resolve.view import View
 
 __all__ = [
     "StepBuilderRegistry",

@@ -10,8 +10,8 @@ from stepwell.source.errors import UnknownWorkspace
 
 if TYPE_CHECKING:
     from stepwell.model.settings import Settings
-    from stepwell.snapshot import Snapshot
-    from stepwell.view import View
+    from stepwell.resolve.snapshot import Snapshot
+    from stepwell.resolve.view import View
 
 __all__ = ["NOTHING_HELD", "Held", "HeldRows"]
 

@@ -185,8 +185,8 @@ def _open_live(project: Project) -> Source:
     from datetime import date
 
     from stepwell.legacy.live import Live
-    from stepwell.plugins import find_plugins
     from stepwell.registry import Registry
+    from stepwell.resolve.plugins import find_plugins
     from stepwell.source.diagnostic import Severity
 
     for found in project.diagnostics:

@@ -11,7 +11,7 @@ from stepwell.legacy.read_only import Row, row_of
 
 if TYPE_CHECKING:
     from stepwell.model import StepDefinition
-    from stepwell.view import View
+    from stepwell.resolve.view import View
 
 __all__ = ["ClassRow", "StepRow", "StepRows", "Tables", "tables_of_rows", "tables_of_view"]
 
@@ -114,7 +114,7 @@ def tables_of_view(view: View, core: Tables | None) -> Tables:
         view: which one.
         core: the tables of the core that it lies over, ``None`` for the core itself.
     """
-    from stepwell.view import LEGACY_FIELDS
+    from stepwell.resolve.view import LEGACY_FIELDS
 
     own = view.steps.above
 

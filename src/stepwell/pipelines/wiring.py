@@ -11,7 +11,7 @@ from stepwell.alignment.wiring import step_named
 from stepwell.check.pipelines.input_type_mismatch import fits
 from stepwell.model.graph import Node, OutputOf, Pipeline
 from stepwell.model.settings import Settings
-from stepwell.view import View
+from stepwell.resolve.view import View
 
 __all__ = ["Candidate", "Proposal", "propose", "wired"]
 

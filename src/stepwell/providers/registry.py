@@ -25,7 +25,7 @@ from stepwell.source.spelling import closest
 
 if TYPE_CHECKING:
     from stepwell.registry import Registry
-    from stepwell.view import View
+    from stepwell.resolve.view import View
 
 __all__ = ["ProviderRegistry"]
 

@@ -11,7 +11,7 @@ from stepwell.model.provider import Provider, ProviderError, Response
 from stepwell.source.errors import NoProvider
 
 if TYPE_CHECKING:
-    from stepwell.view import View
+    from stepwell.resolve.view import View
 
 __all__ = ["Answer", "Failover", "Selection", "in_order", "nobody", "unfit", "unusable"]
 

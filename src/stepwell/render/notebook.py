@@ -15,11 +15,11 @@ from stepwell.pipelines.runs import RunRecord
 from stepwell.render.graphs import as_mermaid, as_svg, as_text
 from stepwell.render.graphs.page import steps_table
 from stepwell.render.runs.text import run_lines, seconds
+from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import thaw
 from stepwell.source.escape_control import visible
 from stepwell.source.excerpt import block
-from stepwell.view import View
 
 __all__ = ["bundle"]
 

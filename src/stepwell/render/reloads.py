@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from stepwell.source.escape_control import visible, well_formed
 
 if TYPE_CHECKING:
-    from stepwell.changes import Changes, ViewChanges
-    from stepwell.snapshot import Snapshot
+    from stepwell.resolve.snapshot import Changes, Snapshot, ViewChanges
 
 __all__ = ["VERSION", "as_data", "duration", "in_words"]
 

@@ -17,10 +17,10 @@ from stepwell.model.graph import Node
 from stepwell.model.layer import Source
 from stepwell.model.settings import open_project
 from stepwell.registry import Registry
+from stepwell.resolve.view import View
 from stepwell.scaffolding.stepping import NotWritten
 from stepwell.source.spelling import closest
 from stepwell.source.tree import EntryKind
-from stepwell.view import View
 
 __all__ = ["Copied", "copy_pipeline", "open_catalog"]
 

@@ -13,10 +13,10 @@ from typing import final
 
 from stepwell.importing.staged import Staged
 from stepwell.isolation import check_isolation
-from stepwell.load import FindPlugins, load
 from stepwell.model.settings import Project
 from stepwell.references import check_references, source_folders
-from stepwell.snapshot import Snapshot
+from stepwell.resolve.load import FindPlugins, load
+from stepwell.resolve.snapshot import Snapshot
 from stepwell.source.diagnostic import Diagnostic, Severity, in_order
 from stepwell.source.python import Failure, SourceFile, SourceIndex, index_sources
 from stepwell.source.python.index import read_source

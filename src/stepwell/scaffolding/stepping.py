@@ -13,12 +13,12 @@ from stepwell.model import StepDefinition
 from stepwell.model.layer import Layer
 from stepwell.model.schema import contents, fields
 from stepwell.model.settings import Project
+from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import thaw
 from stepwell.source.read import read_text
 from stepwell.source.spelling import closest
 from stepwell.source.tree import EntryKind
-from stepwell.view import View
 
 __all__ = ["NewFile", "NotWritten", "plan_step", "schema_near"]
 

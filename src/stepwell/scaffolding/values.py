@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 from stepwell.model.settings import Project
-from stepwell.snapshot import Snapshot
+from stepwell.resolve.snapshot import Snapshot
 from stepwell.source.python import SourceIndex, SourceView
 
 __all__ = ["values_for"]

@@ -11,9 +11,9 @@ import pytest
 
 from stepwell.model.settings import RESERVED_ID, open_project
 from stepwell.registry import Registry
+from stepwell.resolve.view import View
 from stepwell.source.errors import ProjectError, UnknownWorkspace
 from stepwell.source.spelling import closest
-from stepwell.view import View
 
 __all__ = ["CORE", "Asked", "ask", "did_you_mean", "every_label", "find_view"]
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from stepwell.model import StepDefinition
+from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Span
 from stepwell.source.document import thaw
 from stepwell.source.escape_control import visible
 from stepwell.source.exception_text import worded
 from stepwell.testing.failing import CheckFailed, Problem
-from stepwell.view import View
 
 __all__ = ["build_examples"]
 

@@ -13,13 +13,13 @@ from stepwell.model.component import Component, ComponentState
 from stepwell.model.layer import Layer
 from stepwell.references import check_references
 from stepwell.registry import Registry
+from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, Severity, Span, in_order
 from stepwell.source.errors import ComponentError
 from stepwell.source.escape_control import visible
 from stepwell.testing.building import build_examples
 from stepwell.testing.conforming import nonconforming
 from stepwell.testing.failing import CheckFailed, Problem, cannot_load, findings
-from stepwell.view import View
 
 __all__ = ["Check", "Subject", "checks_of", "subjects_of"]
 

@@ -8,11 +8,11 @@ from typing import Any, Final, NamedTuple, final
 
 from stepwell.model import StepDefinition
 from stepwell.model.settings import Alignment
+from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Span
 from stepwell.source.document import Pointer
 from stepwell.source.spelling import closest
 from stepwell.testing.failing import Problem
-from stepwell.view import View
 
 __all__ = ["nonconforming"]
 

@@ -8,8 +8,8 @@ import pytest
 
 if TYPE_CHECKING:
     from stepwell.registry import Registry
+    from stepwell.resolve.view import View
     from stepwell.testing.asking import Asked
-    from stepwell.view import View
 
 __all__ = ["stepwell_registry", "stepwell_workspace"]
 

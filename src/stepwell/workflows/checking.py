@@ -8,11 +8,11 @@ from typing import Any, Final, final
 from stepwell.check import catalog
 from stepwell.check.file import hide
 from stepwell.model import StepDefinition, schema, schema_errors
+from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Checked, Diagnostic, Severity, in_order
 from stepwell.source.document import Document, Pointer, thaw
 from stepwell.source.read import read
 from stepwell.source.spelling import closest
-from stepwell.view import View
 from stepwell.workflows.holding import Held, filled, held, parted, whole_schema
 from stepwell.workflows.referring import Referring, Scope, names_of
 from stepwell.workflows.workflow import Workflow

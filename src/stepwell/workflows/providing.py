@@ -12,9 +12,9 @@ from stepwell.model.provider import Provider, ProviderError, Setup
 from stepwell.providers import ProviderRegistry
 from stepwell.providers.making import IMPLEMENTATIONS, CannotBeMade, implementation_by_name, make
 from stepwell.providers.references import Secrets
+from stepwell.resolve.view import View
 from stepwell.source.errors import NoProvider, StepwellError, UnknownProvider
 from stepwell.source.spelling import snake_case
-from stepwell.view import View
 
 __all__ = ["Chosen", "One", "UnusableProvider", "provider_named", "secrets_of"]
 

@@ -14,10 +14,10 @@ from typing import Any, Final, final
 
 from stepwell.execution import Context, Executor, StepResult
 from stepwell.model.schema import expanded
+from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.source.document import thaw
 from stepwell.source.read import SUFFIXES, read
-from stepwell.view import View
 from stepwell.workflows.checking import check_document, type_of
 from stepwell.workflows.flow import Flow, Setting, StepFailed
 from stepwell.workflows.inside import inside

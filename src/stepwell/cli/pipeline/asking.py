@@ -11,10 +11,10 @@ from stepwell.cli.opening import Asked, open_registry
 from stepwell.model.graph import Linked, Pipeline, link
 from stepwell.model.graph.link import definition_of
 from stepwell.registry import Registry
+from stepwell.resolve.view import View
 from stepwell.source import scalars
 from stepwell.source.errors import StepwellError, UnknownPipeline
 from stepwell.source.spelling import closest
-from stepwell.view import View
 
 __all__ = ["complete_pipeline", "linked_of", "values_of"]
 

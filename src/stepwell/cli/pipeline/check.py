@@ -22,12 +22,12 @@ from stepwell.cli.pipeline.asking import complete_pipeline, linked_of
 from stepwell.cli.sources import with_progress
 from stepwell.model import KINDS
 from stepwell.model.graph import Linked, Pipeline, crossing
-from stepwell.pipeline_checking import findings_in
 from stepwell.registry import Registry
 from stepwell.render.jsonform import finding
+from stepwell.resolve.pipelines import findings_in
+from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, Severity, in_order
 from stepwell.source.excerpt import block
-from stepwell.view import View
 
 _EXAMPLE = """\b
 Examples:

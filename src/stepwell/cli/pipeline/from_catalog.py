@@ -10,11 +10,11 @@ from click.shell_completion import CompletionItem
 
 from stepwell.cli.pipeline.asking import complete_pipeline
 from stepwell.cli.workspace.sharing import tell
-from stepwell.plugins import find_plugins
 from stepwell.registry import Registry
+from stepwell.resolve.plugins import find_plugins
+from stepwell.resolve.view import View
 from stepwell.source.escape_control import visible
 from stepwell.source.spelling import closest
-from stepwell.view import View
 
 __all__ = ["complete_from", "is_in_catalog", "write_from_catalog"]
 

@@ -13,7 +13,7 @@ from stepwell.cli.pipeline.asking import linked_of
 from stepwell.cli.pipeline.from_catalog import complete_from, is_in_catalog, write_from_catalog
 from stepwell.cli.workspace.sharing import tell
 from stepwell.model.graph import Pipeline
-from stepwell.plugins import find_plugins
+from stepwell.resolve.plugins import find_plugins
 from stepwell.source.diagnostic import Severity
 from stepwell.source.errors import ProjectError
 from stepwell.source.escape_control import visible

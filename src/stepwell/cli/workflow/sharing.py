@@ -13,10 +13,10 @@ from click.shell_completion import CompletionItem
 from stepwell.cli.opening import Asked, open_registry, registry_of, view_of
 from stepwell.model.settings import Project, Settings, find_project
 from stepwell.registry import Registry
+from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Checked
 from stepwell.source.errors import ProjectError, StepwellError
 from stepwell.source.tree import Folder
-from stepwell.view import View
 from stepwell.workflows.checking import check_workflow
 from stepwell.workflows.workflow import Workflow
 

@@ -19,12 +19,12 @@ from stepwell.model import WORKSPACE_ID
 from stepwell.model.layer import Layer
 from stepwell.model.settings import RESERVED_ID, Project
 from stepwell.registry import Registry
+from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, Severity, in_order
 from stepwell.source.errors import StepwellError
 from stepwell.source.escape_control import visible
 from stepwell.source.excerpt import block
 from stepwell.source.python import SourceIndex
-from stepwell.view import View
 
 __all__ = [
     "complete_id",

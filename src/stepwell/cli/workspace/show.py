@@ -15,9 +15,9 @@ from stepwell.model import KINDS
 from stepwell.model.layer import Layer
 from stepwell.registry import Registry
 from stepwell.render.jsonform import finding
+from stepwell.resolve.view import View
 from stepwell.source.document import thaw
 from stepwell.source.escape_control import visible, well_formed
-from stepwell.view import View
 
 _EXAMPLE = """\b
 Examples:

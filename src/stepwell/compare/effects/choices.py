@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from stepwell.candidates import Candidate, candidates_of
 from stepwell.compare.comparison import Consumer, Effect, Level
 from stepwell.compare.effects.touched import Touched
 from stepwell.compare.states import State
-from stepwell.resolution import resolve
-from stepwell.snapshot import Snapshot
+from stepwell.resolve.candidates import Candidate, candidates_of
+from stepwell.resolve.choose import resolve
+from stepwell.resolve.snapshot import Snapshot
 
 __all__ = ["effects_on_choices"]
 

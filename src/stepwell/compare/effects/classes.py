@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, final
 
 from stepwell.model import CONVENTIONS, StepDefinition
-from stepwell.view import View
+from stepwell.resolve.view import View
 
 __all__ = ["Owners"]
 

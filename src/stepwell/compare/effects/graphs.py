@@ -8,8 +8,8 @@ from stepwell.compare.comparison import Consumer, Effect, Level
 from stepwell.compare.effects.touched import Touched, place_of
 from stepwell.compare.states import State
 from stepwell.model.layer import Layer
+from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
-from stepwell.view import View
 
 __all__ = ["effects_on_graphs"]
 

@@ -12,8 +12,8 @@ from itertools import accumulate
 from typing import Final, final
 
 from stepwell.model.legacy_names import canonical_name, similarity
+from stepwell.resolve.view import View
 from stepwell.source.spelling import Naming
-from stepwell.view import View
 
 __all__ = ["Guesser", "KnownNames", "probes_of"]
 

@@ -8,8 +8,8 @@ from stepwell.compare.comparison import Consumer, Effect, Level
 from stepwell.compare.effects.classes import Owners
 from stepwell.compare.effects.touched import Touched, called, place_of
 from stepwell.model import StepDefinition
+from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Span
-from stepwell.view import View
 
 __all__ = ["effects_on_tables", "row_of"]
 

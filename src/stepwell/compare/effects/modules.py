@@ -8,8 +8,8 @@ from stepwell.compare.comparison import Consumer, Effect, Level
 from stepwell.compare.effects.importers import row_of
 from stepwell.compare.states import State
 from stepwell.model.settings import RESERVED_ID, FreezeTarget
+from stepwell.resolve.view import LEGACY_FIELDS
 from stepwell.source.diagnostic import Span
-from stepwell.view import LEGACY_FIELDS
 
 __all__ = ["effects_on_modules", "frozen_views"]
 

@@ -10,8 +10,8 @@ from stepwell.compare.states import State
 from stepwell.model import KINDS, Definition
 from stepwell.model.layer import Layer
 from stepwell.model.settings import RESERVED_ID
+from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Span
-from stepwell.view import View
 
 __all__ = ["effects_on_overlay", "effects_on_workspaces"]
 

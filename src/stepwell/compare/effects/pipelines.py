@@ -10,8 +10,8 @@ from stepwell.compare.states import State
 from stepwell.model import StepDefinition
 from stepwell.model.layer import Layer, given_by
 from stepwell.model.settings import RESERVED_ID
+from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Span
-from stepwell.view import View
 
 __all__ = ["effects_on_first", "effects_on_references"]
 

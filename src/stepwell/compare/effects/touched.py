@@ -11,8 +11,8 @@ from stepwell.compare.comparison import DefinitionChange, ViewComparison, What
 from stepwell.compare.states import State
 from stepwell.model import KINDS, Definition
 from stepwell.model.layer import given_by
+from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Span
-from stepwell.view import View
 
 __all__ = ["Touched", "called", "place_of", "said_at", "touched_views"]
 

@@ -19,7 +19,7 @@ _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Sees(Protocol):
-    """What of a view a graph is made of; ``stepwell.view.View`` has it."""
+    """What of a view a graph is made of; ``stepwell.resolve.view.View`` has it."""
 
     @property
     def workspace(self) -> str | None:

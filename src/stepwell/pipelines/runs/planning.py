@@ -24,10 +24,10 @@ from stepwell.pipelines.runs.settings import (
 )
 from stepwell.pipelines.runs.task import Port
 from stepwell.registry import Registry
+from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Checked, Diagnostic, Related, Severity, Span
 from stepwell.source.document import Pointer, thaw
 from stepwell.source.errors import PipelineError
-from stepwell.view import View
 
 __all__ = ["Feed", "Plan", "PlannedStep", "make_plan", "stated_at"]
 

@@ -12,8 +12,8 @@ from typing import NamedTuple, final
 from stepwell.components import own_folder
 from stepwell.model import StepDefinition
 from stepwell.registry import Registry
+from stepwell.resolve.view import View
 from stepwell.source.python.outline import parse, warnings_kept_in
-from stepwell.view import View
 
 __all__ = ["Script", "Scripts"]
 

@@ -9,18 +9,89 @@ from types import MappingProxyType
 from typing import Any, Final, final
 
 from stepwell.check import catalog
-from stepwell.check.catalog import Ignore, LayerScope, Override, Rule, Shadow, ViewScope
+from stepwell.check.catalog import Hidden, Ignore, LayerScope, Override, Rule, Shadow, ViewScope
 from stepwell.check.file import CheckedFile, hide, is_served
-from stepwell.collisions import index, suspects, suspects_of_core
 from stepwell.model import KINDS, Definition, Kind, StepDefinition, Workspace, schema, schema_errors
 from stepwell.model.layer import Layer, Source, given_by
 from stepwell.model.settings import Settings
+from stepwell.resolve.plugins import package_of
 from stepwell.source.diagnostic import Diagnostic, Related, Severity, Span, in_order
 from stepwell.source.merge_patch import merge_patch
 
-__all__ = ["Layered", "Table", "layer_core", "layer_workspace", "unique", "words_of"]
+__all__ = [
+    "Index",
+    "Layered",
+    "Table",
+    "index",
+    "lay_under",
+    "layer_core",
+    "layer_workspace",
+    "suspects",
+    "suspects_of_core",
+    "unique",
+    "words_of",
+]
+
 
 Table = Mapping[str, Definition]
+Index = Mapping[str, tuple[str, ...]]
+"""A word to the names of the steps that have it."""
+
+
+def index(steps: Table) -> tuple[Index, Index]:
+    """The steps by configuration class and by alias."""
+    by_config_class: dict[str, tuple[str, ...]] = {}
+    by_alias: dict[str, tuple[str, ...]] = {}
+    for name, step in steps.items():
+        if not isinstance(step, StepDefinition):
+            continue
+        config_class = step.config_class
+        if config_class is not None:
+            by_config_class[config_class] = (*by_config_class.get(config_class, ()), name)
+        for alias in step.aliases:
+            by_alias[alias] = (*by_alias.get(alias, ()), name)
+    return by_config_class, by_alias
+
+
+def suspects_of_core(steps: Table, by_config_class: Index, by_alias: Index) -> dict[str, Definition]:
+    """The steps of the core that share a class or an alias, or whose alias is another's name."""
+    found = {name for names in by_config_class.values() if len(names) > 1 for name in names}
+    found.update(
+        name for alias, names in by_alias.items() if len(names) > 1 or alias in steps for name in names
+    )
+    return {name: steps[name] for name in steps if name in found} if found else {}
+
+
+def suspects(
+    own: Table, below: Table, below_by_config_class: Index, below_by_alias: Index
+) -> dict[str, Definition]:
+    """The steps of a view's own that share a class, an alias or a name with another one."""
+    found: set[str] = set()
+    first_with_class: dict[str, str] = {}
+    first_with_alias: dict[str, str] = {}
+    for name, step in own.items():
+        if not isinstance(step, StepDefinition):
+            continue
+        config_class = step.config_class
+        if config_class is not None:
+            other = first_with_class.setdefault(config_class, name)
+            if other != name or _others(below_by_config_class, config_class, name):
+                found.update((name, other))
+        for alias in step.aliases:
+            other = first_with_alias.setdefault(alias, name)
+            is_name = alias in own or alias in below
+            if other != name or is_name or _others(below_by_alias, alias, name):
+                found.update((name, other))
+        if name in below_by_alias:
+            found.add(name)
+    return {name: own[name] for name in own if name in found} if found else {}
+
+
+def _others(having: Index, word: str, name: str) -> bool:
+    """Whether a step of another name has a word."""
+    return bool(having) and having.get(word, (name,)) != (name,)
+
+
 _EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -298,3 +369,88 @@ def _left_out(
     }
     found.update((name, sources[0].document.value_span(("name",))) for name, sources in repeated.items())
     return found
+
+
+def lay_under(
+    core: Layered, core_files: Iterable[CheckedFile], plugins: Iterable[CheckedFile], settings: Settings
+) -> Layered:
+    """The core's tables with the definitions of plugins below them.
+
+    A plugin changes nothing that the core says: where the core has its name, or an alias or a
+    configuration class that collides with it, the plugin's definition is left out and told.
+
+    Args:
+        core: the tables of the core's own files.
+        core_files: these files.
+        plugins: what plugins bring, by package.
+        settings: the project's.
+    """
+    guests = tuple(plugins)
+    if not guests:
+        return core
+    found = [diagnostic for file in guests for diagnostic in file.diagnostics]
+    tables: dict[str, Mapping[str, Definition]] = {}
+    covered: dict[str, Mapping[str, tuple[Definition, ...]]] = {}
+    by_config_class, by_alias = dict(core.by_config_class), dict(core.by_alias)
+    for folder, kind in KINDS.items():
+        table, repeated = unique(file for file in guests if file.listed.kind == folder)
+        found += catalog.run(
+            catalog.active(catalog.LAYER_RULES, settings.severities), LayerScope(kind, repeated)
+        )
+        below = {name: file.definition for name, file in table.items() if file.definition is not None}
+        hidden = {name: one for name, one in below.items() if _place(core, folder, name) is not None}
+        covered[folder] = MappingProxyType({name: (one,) for name, one in hidden.items()})
+        found += _told_hidden(core, kind, hidden, settings)
+        served = dict(core.tables[folder])
+        for name, one in below.items():
+            if name in hidden:
+                continue
+            scope = ViewScope(
+                kind, None, served, {name: one}, {name: one}, (), (), by_config_class, by_alias, {}, settings
+            )
+            faults = tuple(catalog.run(catalog.active(catalog.VIEW_RULES, settings.severities), scope))
+            found += faults
+            if is_served(faults):
+                served[name] = one
+                _index(one, by_config_class, by_alias)
+        tables[folder] = MappingProxyType(served)
+    shown, used = hide(found, [ignore for file in core_files for ignore in file.ignores])
+    return replace(
+        core,
+        tables=MappingProxyType(tables),
+        diagnostics=in_order((*core.diagnostics, *shown)),
+        used=(*core.used, *used),
+        by_config_class=by_config_class,
+        by_alias=by_alias,
+        covered=MappingProxyType(covered),
+    )
+
+
+def _place(core: Layered, folder: str, name: str) -> Span | None:
+    """Where the core gives a name, served or not; ``None`` where it does not."""
+    served = core.tables[folder].get(name)
+    if served is not None:
+        return served.sources[-1].document.value_span(("name",))
+    return core.left_out[folder].get(name)
+
+
+def _told_hidden(
+    core: Layered, kind: Kind, hidden: Mapping[str, Definition], settings: Settings
+) -> Iterable[Diagnostic]:
+    scope = tuple(
+        Hidden(kind, package_of(one.sources[0].document.path), one, place)
+        for name, one in hidden.items()
+        if (place := _place(core, kind.folder, name)) is not None
+    )
+    return catalog.run(catalog.active(catalog.PLUGIN_RULES, settings.severities), scope)
+
+
+def _index(
+    one: Definition, by_config_class: dict[str, tuple[str, ...]], by_alias: dict[str, tuple[str, ...]]
+) -> None:
+    if not isinstance(one, StepDefinition):
+        return
+    if one.config_class is not None:
+        by_config_class[one.config_class] = (*by_config_class.get(one.config_class, ()), one.name)
+    for alias in one.aliases:
+        by_alias[alias] = (*by_alias.get(alias, ()), one.name)

@@ -8,8 +8,6 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final, Protocol, final
 
-from stepwell.explaining import Explanation, explain, paths_of
-from stepwell.layered_table import Immutable, LayeredTable
 from stepwell.model import (
     KINDS,
     HyperparameterDefinition,
@@ -18,6 +16,8 @@ from stepwell.model import (
     StepDefinition,
 )
 from stepwell.model.component import COMPONENT_KINDS, IMPLEMENTATION, Component
+from stepwell.resolve.provenance import Explanation, explain, paths_of
+from stepwell.resolve.table import Immutable, LayeredTable
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.errors import ComponentError, UnknownStep
 from stepwell.source.notebook_repr import in_notebook

@@ -17,18 +17,17 @@ from typing import Any, final
 from stepwell.check import catalog
 from stepwell.check.catalog import FreezeScope, Ignore
 from stepwell.check.file import CheckedFile, check_definition, check_workspace_file
-from stepwell.layered_table import LayeredTable
-from stepwell.layering import Layered, layer_core, layer_workspace
-from stepwell.layout import Layout, lay_out
 from stepwell.model import KINDS, Workspace, define_workspace
 from stepwell.model.layer import Listed
 from stepwell.model.settings import RESERVED_ID, Project
-from stepwell.pipeline_checking import NOTHING_CHECKED, CheckedPipelines, check_pipelines
-from stepwell.plugins import Plugin, read_plugins
-from stepwell.snapshot import Snapshot
+from stepwell.resolve.layers import Layered, lay_under, layer_core, layer_workspace
+from stepwell.resolve.layout import Layout, lay_out
+from stepwell.resolve.pipelines import NOTHING_CHECKED, CheckedPipelines, check_pipelines
+from stepwell.resolve.plugins import Plugin, read_plugins
+from stepwell.resolve.snapshot import Snapshot
+from stepwell.resolve.table import LayeredTable
+from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, in_order
-from stepwell.underlay import lay_under
-from stepwell.view import View
 
 __all__ = [
     "FindPlugins",

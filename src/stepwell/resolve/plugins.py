@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any, Final, final
 from stepwell.check import catalog
 from stepwell.check.file import CheckedFile, check_document
 from stepwell.check.mapping import check_mapping
-from stepwell.layout import list_folder
 from stepwell.model import KINDS
 from stepwell.model.layer import Layer, Listed
 from stepwell.model.settings import Settings
+from stepwell.resolve.layout import list_folder
 from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.source.read import read
 

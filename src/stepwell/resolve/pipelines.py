@@ -17,8 +17,8 @@ from stepwell.model import PipelineDefinition, StepDefinition
 from stepwell.model.component import Component
 from stepwell.model.graph import Among, Linked, link
 from stepwell.model.settings import Settings
+from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, Span, in_order
-from stepwell.view import View
 
 __all__ = ["NOTHING_CHECKED", "CheckedPipelines", "check_pipelines", "findings_in"]
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, final
 
-from stepwell.layered_table import LayeredTable
 from stepwell.model import StepDefinition
-from stepwell.snapshot import Snapshot
+from stepwell.resolve.snapshot import Snapshot
+from stepwell.resolve.table import LayeredTable
+from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic
-from stepwell.view import View
 
 __all__ = ["Registered", "Registration", "with_one_more", "with_registered"]
 

@@ -12,8 +12,8 @@ from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, final
 
-from stepwell.candidates import Candidate
 from stepwell.model import StepDefinition
+from stepwell.resolve.candidates import Candidate
 from stepwell.source.errors import StrategyFailed, UnknownStrategy
 from stepwell.source.exception_text import worded
 from stepwell.source.spelling import closest

@@ -6,7 +6,7 @@ from typing import NamedTuple, final
 
 from stepwell.model import StepDefinition
 from stepwell.model.layer import Layer
-from stepwell.snapshot import Snapshot
+from stepwell.resolve.snapshot import Snapshot
 from stepwell.source.diagnostic import Span
 
 __all__ = ["Candidate", "all_names", "candidates_of"]

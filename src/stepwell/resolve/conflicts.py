@@ -8,11 +8,11 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final, final
 
-from stepwell.candidates import Candidate, candidates_of
 from stepwell.model import StepDefinition
 from stepwell.model.layer import Layer
-from stepwell.resolution import resolve
-from stepwell.snapshot import Snapshot
+from stepwell.resolve.candidates import Candidate, candidates_of
+from stepwell.resolve.choose import resolve
+from stepwell.resolve.snapshot import Snapshot
 
 __all__ = ["METADATA", "Agreement", "Conflict", "conflicts"]
 

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, final
 
-from stepwell.candidates import Candidate, all_names, candidates_of
 from stepwell.model import StepDefinition, Workspace
-from stepwell.snapshot import Snapshot
+from stepwell.resolve.candidates import Candidate, all_names, candidates_of
+from stepwell.resolve.snapshot import Snapshot
+from stepwell.resolve.strategies import STRATEGIES, Context, strategy_named
+from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, Related, Severity
 from stepwell.source.errors import AmbiguousStep, UnknownStep
 from stepwell.source.spelling import closest
-from stepwell.strategies import STRATEGIES, Context, strategy_named
-from stepwell.view import View
 
 __all__ = ["AUTOMATIC", "MODES", "Choose", "Mode", "Resolution", "Tried", "resolve"]
 

@@ -1,0 +1,420 @@
+"""The flow of ``load`` for what changed only: the rest is shared with what was before."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any, Final, final
+
+from stepwell.check import catalog
+from stepwell.check.catalog import ViewScope
+from stepwell.check.file import CheckedFile, check_definition
+from stepwell.model import KINDS, Definition, StepDefinition
+from stepwell.model.layer import Layer, Listed
+from stepwell.model.settings import Project, Settings
+from stepwell.resolve.layers import Layered, words_of
+from stepwell.resolve.layout import Layout, lay_out, list_core, list_workspace
+from stepwell.resolve.load import (
+    Known,
+    Loaded,
+    Overlay,
+    assemble,
+    check_all,
+    collector_paused,
+    lay_core,
+    lay_overlay,
+)
+from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.read import SUFFIXES
+from stepwell.source.tree import EntryKind, Tree, read_document
+
+__all__ = [
+    "Relisted",
+    "Replaced",
+    "concerned",
+    "load_changed",
+    "load_like",
+    "relayer_core",
+    "relist",
+    "reload",
+]
+
+
+_EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
+
+Replaced = tuple[CheckedFile | None, CheckedFile | None]
+"""One file before and after a change; ``None`` where there is none."""
+
+
+def relayer_core(before: Layered, replaced: Iterable[Replaced], settings: Settings) -> Layered | None:
+    """The core's tables after some files changed, if all is well; ``None`` when it takes a whole look.
+
+    Args:
+        before: the tables before.
+        replaced: the core's files that changed.
+        settings: the project's.
+    """
+    gone = [old for old, _ in replaced if old is not None]
+    come = [new for _, new in replaced if new is not None]
+    if before.diagnostics or before.used or any(file.diagnostics or file.ignores for file in (*gone, *come)):
+        return None
+    if any(file.name in before.covered.get(file.listed.kind, _EMPTY) for file in gone):
+        return None  # what it hid shows again
+    tables = {folder: table.copy() for folder, table in before.tables.items()}  # type: ignore[attr-defined]
+    for file in gone:
+        del tables[file.listed.kind][file.name]
+    fresh: dict[str, dict[str, Definition]] = {folder: {} for folder in KINDS}
+    for file in come:
+        table = tables[file.listed.kind]
+        if file.name is None or file.definition is None or file.name in table:
+            return None
+        table[file.name] = fresh[file.listed.kind][file.name] = file.definition
+    by_config_class, by_alias = _index_again(before, gone, come)
+    for folder, kind in KINDS.items():
+        scope = ViewScope(
+            kind,
+            None,
+            tables[folder],
+            fresh[folder],
+            fresh[folder],
+            (),
+            (),
+            by_config_class,
+            by_alias,
+            _EMPTY,
+            settings,
+        )
+        if any(True for _ in catalog.run(catalog.active(catalog.VIEW_RULES, settings.severities), scope)):
+            return None
+    frozen = {folder: MappingProxyType(table) for folder, table in tables.items()}
+    return Layered(
+        MappingProxyType(frozen),
+        before.left_out,
+        (),
+        (),
+        by_config_class,
+        by_alias,
+        covered=before.covered,
+    )
+
+
+def _index_again(
+    before: Layered, gone: Iterable[CheckedFile], come: Iterable[CheckedFile]
+) -> tuple[Mapping[str, tuple[str, ...]], Mapping[str, tuple[str, ...]]]:
+    by_config_class, by_alias = dict(before.by_config_class), dict(before.by_alias)
+    for files, keep in ((gone, False), (come, True)):
+        for file in files:
+            step = file.definition
+            if not isinstance(step, StepDefinition):
+                continue
+            classes = () if step.config_class is None else (step.config_class,)
+            for index, words in ((by_config_class, classes), (by_alias, step.aliases)):
+                for word in words:
+                    others = tuple(name for name in index.get(word, ()) if name != step.name)
+                    index[word] = (*others, step.name) if keep else others
+    return by_config_class, by_alias
+
+
+def concerned(
+    before: Layered, now: Layered, names: frozenset[str] | None = None
+) -> Callable[[Layered], bool]:
+    """Whether a workspace's tables may come out differently over other tables of the core.
+
+    Args:
+        before: the core's tables before.
+        now: its tables.
+        names: the names that alone may differ, if that is known.
+    """
+    if now is before:
+        return lambda _: False
+    words: set[str] = set()
+    for folder, table in now.tables.items():
+        old = before.tables[folder]
+        suspects = old.keys() | table.keys() if names is None else names
+        for name in suspects:
+            if old.get(name) is table.get(name):
+                continue
+            words.add(name)
+            words.update(*(words_of(one) for one in (old.get(name), table.get(name)) if one is not None))
+    return lambda layered: bool(layered.diagnostics) or not words.isdisjoint(layered.words)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Relisted:
+    """A new Layout, and what may differ in it.
+
+    Args:
+        layout: the files as they are now.
+        everything: whether any file may differ.
+        whole_core: whether any file of the core may differ.
+        core: the files of the core, of those that there are, that may differ.
+        workspaces: the ids of the workspaces whose files may differ, gone ones included.
+    """
+
+    layout: Layout
+    everything: bool
+    whole_core: bool
+    core: tuple[Listed, ...]
+    workspaces: frozenset[str]
+
+
+def relist(project: Project, before: Layout, changed: Iterable[str]) -> Relisted:
+    """List again the parts of a project in which paths changed.
+
+    Args:
+        project: the project.
+        before: its files as they were.
+        changed: files and folders that appeared, changed or vanished, relative to the project.
+    """
+    core, base = project.settings.core, project.settings.workspaces
+    in_core: set[str] = set()
+    ids: set[str] = set()
+    for path in changed:
+        if _within(core, path) or _within(base, path):
+            return _everything(project)
+        if path.startswith(f"{core}/"):
+            in_core.add(path)
+        if path.startswith(f"{base}/"):
+            ids.add(path[len(base) + 1 :].partition("/")[0])
+    if any(one not in before.workspaces or not _is_folder(project, one) for one in ids):
+        return _everything(project)
+    again = _core_again(project, before, in_core) if in_core else ()
+    layout = before
+    if again is None:
+        layout = list_core(project, before)
+    elif again:
+        layout = replace(before, core=_with(before.core, again))
+    for one in ids:
+        layout = list_workspace(project, layout, one)
+    if again is None:
+        return Relisted(layout, False, True, layout.core, frozenset(ids))
+    return Relisted(layout, False, False, tuple(file for file, there in again if there), frozenset(ids))
+
+
+def _everything(project: Project) -> Relisted:
+    layout = lay_out(project)
+    return Relisted(layout, True, True, layout.core, frozenset(layout.workspaces))
+
+
+def _core_again(
+    project: Project, before: Layout, changed: set[str]
+) -> tuple[tuple[Listed, bool], ...] | None:
+    """The changed files of the core, each with whether it is there; ``None`` when only a listing can tell.
+
+    It cannot be told from a path alone where links, folders, odd names or findings are in play, or two
+    names that a file system might take for one.
+    """
+    core = project.settings.core
+    if any(found.span is not None and _within(found.span.path, core) for found in before.diagnostics):
+        return None
+    if len({path.casefold() for path in changed}) < len(changed):
+        return None
+    again: list[tuple[Listed, bool]] = []
+    for path in changed:
+        kind = path[len(core) + 1 :].partition("/")[0]
+        suffix = path[path.rfind(".") :]
+        if kind not in KINDS or suffix not in SUFFIXES or not _is_plain(project.tree, path):
+            return None
+        file = Listed(path, Layer.CORE, None, kind)
+        there = project.tree.follow(path).kind is not None
+        if not there and not _is_listed(before.core, file):
+            return None  # it may have been a folder
+        again.append((file, there))
+    return tuple(again)
+
+
+def _with(files: tuple[Listed, ...], again: Iterable[tuple[Listed, bool]]) -> tuple[Listed, ...]:
+    """The same files, sorted, with those that came and without those that went."""
+    now = list(files)
+    for file, there in again:
+        place = bisect_left(now, file)
+        listed = place < len(now) and now[place] == file
+        if there and not listed:
+            now.insert(place, file)
+        elif listed and not there:
+            del now[place]
+    return files if len(now) == len(files) and tuple(now) == files else tuple(now)
+
+
+def _is_listed(files: tuple[Listed, ...], file: Listed) -> bool:
+    place = bisect_left(files, file)
+    return place < len(files) and files[place] == file
+
+
+def _is_folder(project: Project, workspace: str) -> bool:
+    return project.tree.follow(f"{project.settings.workspaces}/{workspace}").kind is EntryKind.FOLDER
+
+
+def _is_plain(tree: Tree, path: str) -> bool:
+    """Whether a path is, or was, a regular file that is reached through visible folders and no link."""
+    if any(part.startswith(".") or not part.isprintable() for part in path.split("/")):
+        return False
+    folder = path.rpartition("/")[0]
+    if tree.follow(folder) != (folder, EntryKind.FOLDER):
+        return False
+    target = tree.follow(path)
+    return target.path == path and target.kind in (EntryKind.FILE, None)
+
+
+def _within(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(f"{folder}/")
+
+
+def reload(before: Loaded, changed: Iterable[str]) -> Loaded:
+    """The same flow for what changed only; what did not change is shared with what was before.
+
+    Args:
+        before: an earlier load.
+        changed: files and folders that appeared, changed or vanished since, relative to the project.
+            Changes of the configuration need a whole ``load``.
+    """
+    return _again(before, before.project, changed)
+
+
+def load_changed(before: Loaded, project: Project, changed: Iterable[str]) -> Loaded:
+    """Read another state of a project of which it is known where it differs.
+
+    Args:
+        before: an earlier load, under the same settings and on the same day.
+        project: the other state.
+        changed: every file and folder below the project's folders that only one of the states has, or
+            that differs, relative to the project.
+    """
+    with collector_paused():
+        return _again(before, project, changed)
+
+
+def _again(before: Loaded, project: Project, changed: Iterable[str]) -> Loaded:
+    hints = frozenset(changed)
+    relisted = relist(project, before.layout, hints)
+    checked, replaced = _check_again(before, project, relisted, hints)
+    touched = None if relisted.everything else relisted.workspaces
+    return _lay_again(before, project, relisted.layout, checked, replaced, touched)
+
+
+def load_like(before: Loaded, project: Project, known: Known) -> Loaded:
+    """Read another state of a project, sharing with an earlier load whatever both have.
+
+    Args:
+        before: an earlier load, under the same settings and on the same day.
+        project: the other state.
+        known: gives what need not be read again: files of the earlier load.
+    """
+    with collector_paused():
+        layout = lay_out(project)
+        checked = check_all(project, layout, before.today, None, known)
+        theirs = before.checked
+        gone: list[Replaced] = [(old, None) for path, old in theirs.items() if path not in checked]
+        came: list[Replaced] = [
+            (theirs.get(path), new) for path, new in checked.items() if theirs.get(path) is not new
+        ]
+        replaced = gone + came
+        workspaces = {file.listed.workspace for pair in replaced for file in pair if file is not None}
+        others = [one for one in layout.workspaces if one not in workspaces]
+        workspaces.update(one for one in others if not _introduces_itself_so(before, project, layout, one))
+        return _lay_again(before, project, layout, checked, replaced, workspaces)
+
+
+def _lay_again(
+    before: Loaded,
+    project: Project,
+    layout: Layout,
+    checked: Mapping[str, CheckedFile],
+    replaced: list[Replaced],
+    workspaces: Collection[str | None] | None,
+) -> Loaded:
+    """Lay what differs.
+
+    Args:
+        before: an earlier load.
+        project: the project.
+        layout: where its files lie.
+        checked: every definition file by path.
+        replaced: the files that differ.
+        workspaces: the ids of the workspaces whose files may differ; ``None`` for all of them.
+    """
+    core, names = before.core, None
+    new_core = [pair for pair in replaced if _in_core(pair)]
+    if new_core:
+        relayered = relayer_core(before.core, new_core, project.settings)
+        core = relayered or lay_core(project, layout, checked, before.guests)
+        names = _names(new_core) if relayered is not None else None
+    touched = concerned(before.core, core, names)
+    overlays: dict[str, Overlay] = {}
+    for one in layout.workspaces:
+        old = before.overlays.get(one)
+        if old is None or workspaces is None or one in workspaces or touched(old.layered):
+            overlays[one] = lay_overlay(project, layout, one, core, checked)
+        else:
+            overlays[one] = old
+    loaded = assemble(project, before.today, layout, checked, core, overlays, before.guests, before)
+    if names is not None:
+        now, then = loaded.snapshot.core, before.snapshot.core
+        for folder, table in now.tables.items():
+            table.differs_in(names, then.tables[folder])
+    return loaded
+
+
+def _check_again(
+    before: Loaded, project: Project, relisted: Relisted, hints: frozenset[str]
+) -> tuple[Mapping[str, CheckedFile], list[Replaced]]:
+    """Every file by path, those that may differ read again, and the ones that do differ."""
+    layout = relisted.layout
+    affected = list(relisted.core)
+    for one in layout.workspaces if relisted.everything else relisted.workspaces:
+        affected += layout.workspaces.get(one, ())
+    listed = {file.path: file for file in affected}
+    folders = tuple(f"{hint}/" for hint in hints if hint not in listed and hint not in before.checked)
+    checked = dict(before.checked)
+    replaced: list[Replaced] = []
+    file_rules = catalog.active(catalog.FILE_RULES, project.settings.severities)
+    suspected = [path for path in listed if path not in checked or path in hints or path.startswith(folders)]
+    project.tree.expect(suspected)
+    for path in suspected:
+        old, new = checked.get(path), check_definition(project, listed[path], before.today, file_rules)
+        if old is None or not _same(old, new):
+            checked[path] = new
+            replaced.append((old, new))
+    gone = [path for path in _suspects(before, relisted, hints) if path not in listed and path in checked]
+    replaced += [(checked.pop(path), None) for path in gone]
+    return checked, replaced
+
+
+def _suspects(before: Loaded, relisted: Relisted, hints: frozenset[str]) -> Iterable[str]:
+    """The files that may be gone."""
+    if relisted.everything:
+        return before.checked
+    own = [listed.path for one in relisted.workspaces for listed in before.layout.workspaces.get(one, ())]
+    if relisted.whole_core:
+        own += [listed.path for listed in before.layout.core]
+    return {*hints, *own}
+
+
+def _introduces_itself_so(before: Loaded, project: Project, layout: Layout, one: str) -> bool:
+    """Whether the ``workspace.yaml`` of a workspace says what it said, or there is none as before."""
+    old, path = before.overlays.get(one), layout.settings.get(one)
+    if old is None or path != before.layout.settings.get(one):
+        return False
+    if path is None:
+        return True
+    said, known = read_document(project.tree, path), old.workspace.document
+    return not isinstance(said, Diagnostic) and known is not None and said.text == known.text
+
+
+def _names(replaced: Iterable[Replaced]) -> frozenset[str]:
+    return frozenset(file.name for pair in replaced for file in pair if file is not None and file.name)
+
+
+def _in_core(replaced: Replaced) -> bool:
+    file = replaced[0] or replaced[1]
+    return file is not None and file.listed.workspace is None
+
+
+def _same(old: CheckedFile, new: CheckedFile) -> bool:
+    """Whether a file that was read again says what it said: then nothing that depends on it moves."""
+    if old.source is None or new.source is None:
+        return old.source is new.source and old.diagnostics == new.diagnostics
+    return old.source.document.text == new.source.document.text
