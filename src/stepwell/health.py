@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, final
 
 from stepwell.check.file import CheckedFile
-from stepwell.components import own_components
+from stepwell.code import own_components
 from stepwell.model import KINDS
 from stepwell.model.component import Component, ComponentState
 from stepwell.model.layer import Layer

@@ -10,7 +10,7 @@ from functools import cache as once
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, final
 
-from stepwell.components import SourceCode
+from stepwell.code import SourceCode
 from stepwell.context import active_workspace
 from stepwell.model.settings import Project
 from stepwell.resolve.load import FindPlugins, Progress, load

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import stepwell
-from stepwell.alignment import align, every_finding
+from stepwell.code.alignment import align, every_finding
 from stepwell.source.python import index_sources
 
 __all__ = ["write_steps"]

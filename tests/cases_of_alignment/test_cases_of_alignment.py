@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 import stepwell
-from stepwell.alignment import align, every_finding
 from stepwell.check.catalog import ALIGNMENT_RULES
+from stepwell.code.alignment import align, every_finding
 from stepwell.source.diagnostic import Span
 
 HERE = Path(__file__).resolve().parent

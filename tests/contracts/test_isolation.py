@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from stepwell.isolated import Worlds
+from stepwell.code.import_worlds import Worlds
 from stepwell.source.errors import ComponentError
 
 Project = Callable[[Mapping[str, "str | bytes"]], Path]
@@ -177,7 +177,7 @@ def test_failing_and_good_imports_at_once_leave_one_module_each(project: Project
 
 WORK = """
 import sys
-from stepwell.isolated import Worlds
+from stepwell.code.import_worlds import Worlds
 
 def open_worlds(root):
     sys.counted_for_test = []
@@ -207,7 +207,7 @@ def test_instances_travel_to_spawned_processes_and_back(
 
 CHILD = """
 import pickle, sys
-from stepwell.isolated import Worlds
+from stepwell.code.import_worlds import Worlds
 sys.counted_for_test = []
 before = list(sys.path)
 if sys.argv[2] == "open":
@@ -239,7 +239,7 @@ def test_instances_are_read_in_a_plain_process_that_opened_the_project(root: Pat
 def test_modules_are_called_the_same_in_every_process(root: Path, runs: list[int]) -> None:
     del runs
     program = (
-        "import sys; from stepwell.isolated import Worlds; sys.counted_for_test = []\n"
+        "import sys; from stepwell.code.import_worlds import Worlds; sys.counted_for_test = []\n"
         "print(Worlds(sys.argv[1]).world_of('bob').load(sys.argv[2], 'Builder').__module__)"
     )
     told = {

@@ -12,7 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import stepwell
-from stepwell.alignment import align, every_finding
+from stepwell.code.alignment import align, every_finding
 
 if TYPE_CHECKING:
     from tests.conftest import Project, RunStepwell

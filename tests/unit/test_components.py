@@ -11,9 +11,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import stepwell
+from stepwell.code.references import check_references
 from stepwell.model.component import Component
 from stepwell.model.schema import contents
-from stepwell.references import check_references
 from stepwell.source.python.outline import outline_of
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from stepwell.isolated import World, Worlds
-from stepwell.isolated.finding import Finder
+from stepwell.code.import_worlds import World, Worlds
+from stepwell.code.import_worlds.finder import Finder
 from stepwell.source.errors import ComponentError, StepwellError, UnknownWorkspace
 
 Project = Callable[[Mapping[str, "str | bytes"]], Path]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import stepwell
-from stepwell.references import check_references, source_folders
+from stepwell.code.references import check_references, source_folders
 from stepwell.source.python import index_sources
 
 if TYPE_CHECKING:
@@ -453,7 +453,9 @@ def test_a_plain_check_imports_nothing_of_it(project: Project, run_stepwell: Run
     ran = run_stepwell("check", "-q", cwd=root, env={"PYTHONPROFILEIMPORTTIME": "1"})
     imported = {line.rpartition("|")[2].strip() for line in ran.stderr.splitlines()}
     assert "stepwell.check.catalog" in imported
-    assert not {one for one in imported if one.startswith(("stepwell.source.python", "stepwell.references"))}
+    assert not {
+        one for one in imported if one.startswith(("stepwell.source.python", "stepwell.code.references"))
+    }
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 import stepwell
-from stepwell.alignment import align, every_finding
 from stepwell.check.catalog import FIXED_PAGES, RULES, page_of
+from stepwell.code.alignment import align, every_finding
+from stepwell.code.references import check_references, source_folders
 from stepwell.model.graph import link
-from stepwell.references import check_references, source_folders
 from stepwell.resolve.pipelines import findings_in
 from stepwell.source.python import index_sources
 

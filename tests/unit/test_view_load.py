@@ -262,7 +262,7 @@ def test_an_instance_is_pickled_into_a_process_that_opened_the_same_registry(
     code = """
         import pickle, sys, stepwell
         stepwell.open(".")
-        assert "stepwell.isolated" not in sys.modules
+        assert "stepwell.code.import_worlds" not in sys.modules
         print(pickle.loads(sys.stdin.buffer.read()).word)
     """
     done = subprocess.run(

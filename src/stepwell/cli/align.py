@@ -11,7 +11,6 @@ from typing import Any
 
 import click
 
-from stepwell.alignment import LEVELS, Aligned, align, every_finding
 from stepwell.cli.opening import (
     Asked,
     color_wanted,
@@ -24,6 +23,7 @@ from stepwell.cli.opening import (
     workspace_option,
 )
 from stepwell.cli.sources import with_progress
+from stepwell.code.alignment import LEVELS, Aligned, align, every_finding
 from stepwell.registry import Registry
 from stepwell.render import RENDERERS, Report
 from stepwell.source.diagnostic import Diagnostic, Severity, Span

@@ -18,7 +18,7 @@ from stepwell.cli.opening import (
     workspace_option,
 )
 from stepwell.cli.sources import with_progress
-from stepwell.impact import Impact, Place, impact_of
+from stepwell.code.usages import Impact, Place, impact_of
 from stepwell.model import StepDefinition
 from stepwell.resolve.view import View
 from stepwell.source.escape_control import columns, visible

@@ -26,7 +26,7 @@ def check_sources(registry: Registry, workspace: str | None, asked: Asked) -> tu
         workspace: whose view; without one the core and all of them.
         asked: how loud.
     """
-    from stepwell.references import check_references
+    from stepwell.code.references import check_references
 
     began = time.monotonic()
     index = with_progress(asked, registry.code.index)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import date
 
+from stepwell.code.references import check_references, source_folders
 from stepwell.model.settings import read_project
-from stepwell.references import check_references, source_folders
 from stepwell.resolve.load import FindPlugins, Progress, load
 from stepwell.source.diagnostic import Diagnostic, Severity, in_order
 from stepwell.source.git import Revision

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import final
 
-from stepwell.components.implementing import place_in_module
+from stepwell.code.implementation import place_in_module
 from stepwell.execution.preparing import mismatch, place_of
 from stepwell.model.settings import Project
 from stepwell.resolve.view import View

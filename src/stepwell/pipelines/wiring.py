@@ -7,8 +7,8 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, final
 
-from stepwell.alignment.wiring import step_named
 from stepwell.check.pipelines.input_type_mismatch import fits
+from stepwell.code.alignment.check import step_named
 from stepwell.model.graph import Node, OutputOf, Pipeline
 from stepwell.model.settings import Settings
 from stepwell.resolve.view import View

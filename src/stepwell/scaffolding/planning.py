@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import final
 
+from stepwell.code.references import check_references, source_folders
+from stepwell.code.workspace_isolation import check_isolation
 from stepwell.importing.staged import Staged
-from stepwell.isolation import check_isolation
 from stepwell.model.settings import Project
-from stepwell.references import check_references, source_folders
 from stepwell.resolve.load import FindPlugins, load
 from stepwell.resolve.snapshot import Snapshot
 from stepwell.source.diagnostic import Diagnostic, Severity, in_order

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Final, NamedTuple, final
 
-from stepwell.alignment import LEVELS, align
+from stepwell.code.alignment import LEVELS, align
+from stepwell.code.references import check_references
 from stepwell.model import StepDefinition
 from stepwell.model.component import Component, ComponentState
 from stepwell.model.layer import Layer
-from stepwell.references import check_references
 from stepwell.registry import Registry
 from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, Severity, Span, in_order

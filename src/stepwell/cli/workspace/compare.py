@@ -11,7 +11,7 @@ import click
 
 from stepwell.cli.opening import Asked, format_option, open_registry, project_options, step_of
 from stepwell.cli.workspace.sharing import complete_id, index_of, refuse_unknown
-from stepwell.portability import Portable, compare_workspaces
+from stepwell.code.portability import Portable, compare_workspaces
 from stepwell.source.escape_control import visible
 
 _EXAMPLE = """\b

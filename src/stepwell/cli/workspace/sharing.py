@@ -120,7 +120,7 @@ def names_of(view: View) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def index_of(registry: Registry, asked: Asked) -> SourceIndex:
     """The index of all Python sources that the core and the workspaces have."""
-    from stepwell.references import source_folders
+    from stepwell.code.references import source_folders
     from stepwell.source.python import index_sources
 
     project = registry.project
@@ -130,7 +130,7 @@ def index_of(registry: Registry, asked: Asked) -> SourceIndex:
 
 def examine(registry: Registry, index: SourceIndex, workspace: str) -> tuple[Diagnostic, ...]:
     """All that is wrong with one workspace: its definitions, its parts, and what leads out of it."""
-    from stepwell.isolation import check_isolation, check_structure
+    from stepwell.code.workspace_isolation import check_isolation, check_structure
 
     project, snapshot = registry.project, registry.snapshot
     return in_order(

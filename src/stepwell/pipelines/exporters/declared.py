@@ -7,9 +7,9 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
-from stepwell.alignment.defaults import defaults_of
-from stepwell.alignment.reading import Reader
-from stepwell.components import own_folder
+from stepwell.code import own_folder
+from stepwell.code.alignment.builder_facts import defaults_of
+from stepwell.code.alignment.parse import Reader
 from stepwell.model.graph import Node, Pipeline
 from stepwell.registry import Registry
 from stepwell.source.document import freeze

@@ -9,7 +9,7 @@ import os
 from importlib.util import MAGIC_NUMBER
 from typing import NamedTuple, final
 
-from stepwell.components import own_folder
+from stepwell.code import own_folder
 from stepwell.model import StepDefinition
 from stepwell.registry import Registry
 from stepwell.resolve.view import View

@@ -1,0 +1,170 @@
+"""What one file defines, and where in it: for files outside the index, and for names that are no class."""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, final
+
+from stepwell.resolve.plugins import Plugin
+from stepwell.source.python import SourceFile, SourceIndex, index_sources
+from stepwell.source.python.index import read_source
+from stepwell.source.python.outline import Failure, dotted, outline_of, parse, warnings_kept_in
+
+__all__ = [
+    "Installed",
+    "in_project",
+    "installed_sources",
+    "outline_file",
+    "place_of_name",
+    "top_names",
+]
+
+
+def in_project(root: str, path: str) -> str | None:
+    """A path with links resolved, relative to the project; ``None`` when it leads out of it or nowhere.
+
+    Args:
+        root: the project's folder, absolute, links resolved.
+        path: relative to it.
+    """
+    real = os.path.realpath(os.path.join(root, path))
+    base = root.rstrip(os.sep) + os.sep
+    return real[len(base) :].replace(os.sep, "/") if real.startswith(base) and os.path.exists(real) else None
+
+
+def outline_file(root: str, path: str, real: str) -> SourceFile:
+    """What a file defines that no index has.
+
+    Args:
+        root: the project's folder.
+        path: relative to it.
+        real: the same with links resolved.
+    """
+    content, stamp = read_source(root, path)
+    if isinstance(content, Failure):
+        return SourceFile(path, real, stamp, None, content)
+    with warnings_kept_in():
+        said = outline_of(content)
+    if isinstance(said, Failure):
+        return SourceFile(path, real, stamp, None, said)
+    return SourceFile(path, real, stamp, said, None)
+
+
+def top_names(file: SourceFile) -> tuple[str, ...]:
+    """The names that a module binds itself, in its order."""
+    outline = file.outline
+    if outline is None:
+        return ()
+    classes = (one.name for one in outline.classes if "." not in one.qualified)
+    return tuple(dict.fromkeys((*classes, *(one.name for one in outline.bindings))))
+
+
+def place_of_name(root: str, file: SourceFile, name: str) -> tuple[int, int] | None:
+    """Line and column of a name of a module; of its first part where the rest lies inside what it names.
+
+    Args:
+        root: the project's folder.
+        file: the module; it has an outline.
+        name: the name, perhaps dotted.
+
+    Returns:
+        Both from 1; ``None`` where the module has no such name.
+    """
+    outline = file.outline
+    if outline is None:
+        return None
+    for one in outline.classes:
+        if one.qualified == name:
+            return one.line, one.column
+    first = name.partition(".")[0]
+    for one in outline.classes:
+        if one.qualified == first:
+            return one.line, one.column
+    if any(one.name == first for one in outline.bindings):
+        return _bound(root, file.path, first)
+    for imported in outline.imports:
+        bound = imported.alias or imported.name or imported.module.partition(".")[0]
+        if imported.at_top and bound in (first, "*"):
+            return imported.line, 1
+    return None
+
+
+def _bound(root: str, path: str, name: str) -> tuple[int, int]:
+    content, _ = read_source(root, path)
+    if isinstance(content, bytes):
+        with warnings_kept_in():
+            tree = parse(content)
+        if isinstance(tree, ast.Module):
+            lines = content.removeprefix(b"\xef\xbb\xbf").splitlines()
+            for line, column in _places(tree, name):
+                text = lines[line - 1] if line <= len(lines) else b""
+                at = max(text.find(name.encode(), column), 0)
+                return line, len(text[:at].decode("utf-8", "replace")) + 1
+    return 1, 1  # it changed since it was indexed
+
+
+def _places(tree: ast.Module, name: str) -> Iterator[tuple[int, int]]:
+    """Where the statements of a module bind a name: line from 1, and a column in bytes at or before it."""
+    pending: list[ast.stmt] = list(reversed(tree.body))
+    while pending:
+        statement = pending.pop()
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            if statement.name == name:
+                yield statement.lineno, statement.col_offset
+        elif isinstance(statement, (ast.Assign, ast.AnnAssign)):
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            for target in targets:
+                inner = target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]
+                for one in inner:
+                    if dotted(one) == name:
+                        yield one.lineno, one.col_offset
+        elif not isinstance(statement, ast.ClassDef):
+            parts = ("body", "orelse", "finalbody")
+            below = (node for part in parts for node in getattr(statement, part, ()))
+            handled = (node for handler in getattr(statement, "handlers", ()) for node in handler.body)
+            pending += reversed([node for node in (*below, *handled) if isinstance(node, ast.stmt)])
+
+
+@final
+class Installed(NamedTuple):
+    """The sources of one installed package.
+
+    Args:
+        package: the distribution's name.
+        folder: the folder of its top package relative to the root of its sources; empty for a single module.
+        sources: its files.
+    """
+
+    package: str
+    folder: str
+    sources: SourceIndex
+
+
+def installed_sources(plugins: Iterable[Plugin]) -> tuple[Installed, ...]:
+    """The sources of the packages that bring steps, each once.
+
+    Args:
+        plugins: as they were found.
+    """
+    wanted = dict.fromkeys((plugin.package, plugin.module) for plugin in plugins if plugin.module)
+    return tuple(one for package, module in wanted for one in _sources(package, module))
+
+
+def _sources(package: str, module: str) -> Iterator[Installed]:
+    from importlib.util import find_spec
+
+    try:
+        spec = find_spec(module)  # of a first part only, which imports nothing
+    except (ImportError, ValueError):
+        return
+    if spec is None:
+        return
+    for place in spec.submodule_search_locations or ():
+        if os.path.isdir(place):
+            root, top = os.path.split(os.path.realpath(place))
+            yield Installed(package, top, index_sources(root, (top,)))
+    if not spec.submodule_search_locations and spec.origin is not None and spec.origin.endswith(".py"):
+        root, name = os.path.split(os.path.realpath(spec.origin))
+        yield Installed(package, "", SourceIndex(root, (), {name: outline_file(root, name, name)}, 1))

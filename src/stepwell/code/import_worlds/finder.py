@@ -1,0 +1,199 @@
+"""The one finder that the process is given, and the two loaders that it answers with."""
+
+from __future__ import annotations
+
+import builtins
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from hashlib import blake2b
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from types import CodeType, ModuleType
+from typing import Any, Final, Protocol, TypeVar, final
+
+from stepwell.code.import_worlds.module_paths import Kind, Place, Places
+from stepwell.code.import_worlds.module_records import Record
+from stepwell.code.import_worlds.names import PACKAGE, ModuleName
+
+__all__ = ["FINDER", "Finder"]
+
+
+class ImportStatements(Protocol):
+    """The imports of one module."""
+
+    @property
+    def statement(self) -> Callable[..., ModuleType]:
+        """What stands for the built-in ``__import__``."""
+
+
+class Modules(Protocol):
+    """The modules of one project, as the finder and its loaders need them."""
+
+    @property
+    def places(self) -> Places:
+        """The folders of the project."""
+
+    def importing(self, record: Record) -> AbstractContextManager[None]:
+        """Register a module while it runs; remove it if it fails."""
+
+    def core_package(self, name: ModuleName, attribute: str) -> ModuleType | None:
+        """The core's package of a folder's name, unless the folder has a module of the attribute's name."""
+
+    def imports_of(self, record: Record) -> ImportStatements:
+        """The imports of a module."""
+
+
+M = TypeVar("M", bound=Modules)
+
+
+@final
+class Finder(MetaPathFinder):
+    """Finds the modules of all worlds by their full names, and nothing else."""
+
+    def __init__(self) -> None:
+        self._projects: dict[str, Any] = {}
+        self._writing = threading.Lock()
+
+    def enter(self, key: str, modules: M) -> M:
+        """Make a project's modules findable.
+
+        Args:
+            key: says which project.
+            modules: what finds them, where the project was not entered before.
+
+        Returns:
+            What finds them from now on.
+        """
+        with self._writing:
+            if self not in sys.meta_path:  # first, for the finder of paths would run files as plain modules
+                sys.meta_path.insert(0, self)
+            entered: M = self._projects.setdefault(key, modules)
+            return entered
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """The spec of a module of a world; ``None`` for every other name."""
+        del path, target
+        if not fullname.startswith(PACKAGE):
+            return None
+        package, _, key = fullname.partition(".")
+        if package != PACKAGE:
+            return None
+        if not key or key in self._projects:
+            return ModuleSpec(fullname, _Empty(), is_package=True)
+        name = ModuleName.read(fullname)
+        modules = self._projects.get(name.key) if name is not None else None
+        if name is None or modules is None:
+            return None
+        spec = _spec(modules, name)
+        if spec is None:
+            raise ModuleNotFoundError(f"No module named {name.dotted or name.world!r}", name=fullname)
+        return spec
+
+
+FINDER: Final = Finder()
+
+
+@final
+class _Empty(Loader):
+    """Makes the packages above the worlds, in which nothing is."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Leave it empty."""
+
+
+@final
+class _Folder(Loader):
+    """Makes a package of a folder without ``__init__.py``, or of a world itself.
+
+    Where the core's folder of the name has an ``__init__.py``, its names are the package's names too.
+    """
+
+    def __init__(self, modules: Modules, name: ModuleName, place: Place | None) -> None:
+        self._modules = modules
+        self._name = name
+        self._place = place
+
+    def is_package(self, fullname: str) -> bool:
+        """Whether it is one: always."""
+        del fullname
+        return True
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Give it the names of the core's package."""
+        spec = module.__spec__
+        assert spec is not None  # noqa: S101 - the import system sets it before it calls
+        record = Record(self._name, self._place, spec)
+        with self._modules.importing(record):
+            if self._name.dotted:
+                module.__dict__["__getattr__"] = self._inherit
+
+    def _inherit(self, attribute: str) -> Any:
+        if attribute == "__all__" or not (attribute.startswith("__") and attribute.endswith("__")):
+            core = self._modules.core_package(self._name, attribute)
+            if core is not None and attribute in vars(core):
+                return vars(core)[attribute]
+        raise AttributeError(f"module {str(self._name)!r} has no attribute {attribute!r}")
+
+
+@final
+class _File(SourceFileLoader):
+    """Runs a file as a module of a world, from its text and never from bytecode.
+
+    Bytecode is found by time and size, which an edit may leave as they were.
+    """
+
+    def __init__(self, modules: Modules, name: ModuleName, place: Place) -> None:
+        super().__init__(str(name), place.paths[0])
+        self._modules = modules
+        self._name = name
+        self._place = place
+
+    def get_code(self, fullname: str) -> CodeType:
+        """The compiled text."""
+        return self._compiled(self.get_data(self.get_filename(fullname)))
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run the file, with an ``__import__`` of its own."""
+        spec = module.__spec__
+        assert spec is not None  # noqa: S101 - the import system sets it before it calls
+        record = Record(self._name, self._place, spec)
+        with self._modules.importing(record):
+            content = self.get_data(self.path)
+            record.digest = blake2b(content, digest_size=16).digest()
+            code = self._compiled(content)
+            imports = self._modules.imports_of(record)
+            module.__dict__["__builtins__"] = {**vars(builtins), "__import__": imports.statement}
+            exec(code, module.__dict__)  # noqa: S102 - this is what loading is
+
+    def _compiled(self, content: bytes) -> CodeType:
+        try:
+            return compile(content, self.path, "exec", dont_inherit=True)
+        except ValueError as error:  # what is no source at all, e.g. holds a NUL
+            if isinstance(error, SyntaxError):
+                raise
+            raise SyntaxError(str(error), (self.path, 1, 1, None)) from None
+
+
+def _spec(modules: Modules, name: ModuleName) -> ModuleSpec | None:
+    if not name.dotted:
+        if not modules.places.is_world(name.world):
+            return None
+        return ModuleSpec(str(name), _Folder(modules, name, None), is_package=True)
+    place = modules.places.own(name.world, name.dotted)
+    if place is None:
+        return None
+    if place.kind is Kind.FOLDER:
+        spec = ModuleSpec(str(name), _Folder(modules, name, place), is_package=True)
+        spec.submodule_search_locations = list(place.paths)
+        return spec
+    is_package = place.kind is Kind.PACKAGE
+    path = place.paths[0]
+    spec = ModuleSpec(str(name), _File(modules, name, place), origin=path, is_package=is_package)
+    spec.has_location = True
+    if is_package:
+        spec.submodule_search_locations = [path[: -len("__init__.py") - 1]]
+    return spec

@@ -1,0 +1,193 @@
+"""What is known of each module that was loaded: its text, and everything that it asked for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from functools import cache
+from hashlib import blake2b
+from typing import TYPE_CHECKING, final
+
+from stepwell.code.import_worlds.module_paths import Kind, Place, Places
+from stepwell.code.import_worlds.names import ModuleName
+
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
+__all__ = ["Attempt", "Record", "digest_of", "outdated"]
+
+_running = threading.local()
+
+Seen = Callable[[str, str], Place | None]
+
+
+@final
+class Record:
+    """One module of a world, from the moment that its code begins to run.
+
+    Args:
+        name: how it is called.
+        place: where it lies; ``None`` for the world itself, which is a package that no folder has to be.
+        spec: what the import system holds of it.
+
+    Attributes:
+        digest: of the text that ran; ``None`` until it was read.
+        needs: the modules that it got, also those that failed under it, and the package it lies in.
+        asked: every name that it asked for, and where that was.
+        reached: the modules that it got, by name: what it has once got it keeps.
+        outside: the names that it got from the environment.
+        stale: whether its text, or that of something it needs, changed while it was being imported.
+        held: whether somebody was given something out of it.
+    """
+
+    __slots__ = (
+        "asked",
+        "digest",
+        "held",
+        "name",
+        "needs",
+        "outside",
+        "place",
+        "reached",
+        "spec",
+        "stale",
+    )
+
+    def __init__(self, name: ModuleName, place: Place | None, spec: ModuleSpec) -> None:
+        self.name = name
+        self.place = place
+        self.spec = spec
+        self.digest: bytes | None = None
+        self.needs: set[Record] = set()
+        self.asked: dict[str, Place | None] = {}
+        self.reached: dict[str, tuple[ModuleType, ModuleType]] = {}
+        self.outside: set[str] = set()
+        self.stale = False
+        self.held = False
+
+    def __repr__(self) -> str:
+        return f"<Record of {self.name}>"
+
+    @property
+    def is_initializing(self) -> bool:
+        """Whether the import system is not done with it."""
+        return bool(getattr(self.spec, "_initializing", False))
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a package without code of its own."""
+        return self.place is None or self.place.kind is Kind.FOLDER
+
+    @property
+    def package(self) -> str:
+        """What its relative imports begin at, within its world."""
+        if self.place is None or self.place.kind is not Kind.FILE:
+            return self.name.dotted
+        return self.name.dotted.rpartition(".")[0]
+
+    def differs(self, places: Places, is_hinted: Callable[[str], bool], seen: Seen) -> bool:
+        """Whether it would be another module, or get other ones, if it were imported now.
+
+        Args:
+            places: the folders as they are now.
+            is_hinted: whether a file may have changed.
+            seen: what a name means to a world now.
+        """
+        if self.place is not None and places.own(self.name.world, self.name.dotted) != self.place:
+            return True
+        if not self.is_folder and self.place is not None and self.digest is not None:
+            path = self.place.paths[0]
+            if is_hinted(path) and digest_of(path) != self.digest:
+                return True
+        return any(seen(self.name.world, name) != place for name, place in self.asked.items())
+
+
+@final
+class Attempt:
+    """What one import brings, up to its end; ``with`` makes it the one of this thread.
+
+    Args:
+        take_back: given the modules of an attempt that failed.
+    """
+
+    __slots__ = ("_around", "_take_back", "added", "fallen")
+
+    def __init__(self, take_back: Callable[[list[Record]], object]) -> None:
+        self._take_back = take_back
+        self._around: Attempt | None = None
+        self.added: list[Record] = []
+        self.fallen: list[Record] = []
+
+    @staticmethod
+    def current() -> Attempt | None:
+        """The innermost one of this thread."""
+        return getattr(_running, "attempt", None)
+
+    def __enter__(self) -> Attempt:
+        self._around = self.current()
+        _running.attempt = self
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        _running.attempt = self._around
+        if kind is not None:
+            self._take_back(self.added)
+        elif self._around is not None:
+            self._around.added += self.added
+        if self._around is not None:
+            self._around.fallen += self.fallen
+
+
+def digest_of(path: str) -> bytes | None:
+    """A hash of a file's bytes; ``None`` when it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return blake2b(file.read(), digest_size=16).digest()
+    except OSError:
+        return None
+
+
+def outdated(
+    records: Iterable[Record], places: Places, is_hinted: Callable[[str], bool]
+) -> tuple[set[Record], set[Record]]:
+    """Which modules must be imported anew, and which packages without code must be made anew for them.
+
+    A module is imported anew if it differs, or anything that it needs does. So is a package whose code
+    ran, if one of its modules is: whoever holds the package reaches the module through it.
+
+    Args:
+        records: all that are in use.
+        places: the folders as they are now.
+        is_hinted: whether a file may have changed.
+    """
+    in_use = {str(record.name): record for record in records}
+    every: set[Record] = set()
+    pending = [*in_use.values()]
+    while pending:
+        record = pending.pop()
+        if record not in every:
+            every.add(record)
+            pending += record.needs
+    needed_by: dict[Record, list[Record]] = {}
+    for record in every:
+        for one in record.needs:
+            needed_by.setdefault(one, []).append(record)
+    seen = cache(places.seen)  # most modules ask for the same names
+    old: set[Record] = set()
+    around: set[Record] = set()
+    pending = [record for record in every if record.differs(places, is_hinted, seen)]
+    while pending:
+        record = pending.pop()
+        if record in old:
+            continue
+        old.add(record)
+        pending += needed_by.get(record, ())
+        above = in_use.get(str(record.name).rpartition(".")[0])
+        while above is not None:
+            if above.is_folder:
+                around.add(above)
+            else:
+                pending.append(above)
+            above = in_use.get(str(above.name).rpartition(".")[0])
+    return old & set(in_use.values()), (around - old) & set(in_use.values())

@@ -1,0 +1,127 @@
+"""The classes and modules that definitions name, held against Python sources that nobody runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from stepwell.check import catalog
+from stepwell.check.catalog import Ignore, Reference, ReferenceScope
+from stepwell.check.file import hide
+from stepwell.code import own_components, own_folder, own_implementations, source_folders
+from stepwell.model import Definition
+from stepwell.model.layer import Layer
+from stepwell.model.settings import Project, References
+from stepwell.resolve.snapshot import Snapshot
+from stepwell.resolve.view import View
+from stepwell.source.diagnostic import Diagnostic, Span, in_order
+from stepwell.source.document import Document
+from stepwell.source.python import SourceFile, SourceIndex, SourceView
+
+__all__ = ["check_references", "source_folders"]
+
+_FIELDS: Final = {"config_class": "config", "builder_step_name": "builder"}
+"""The fields that name a class, with the kind of component that the class is."""
+_NOT_IN_FILES: Final = frozenset({Layer.PLUGIN, Layer.RUNTIME})
+"""Layers whose definitions name classes that lie in installed packages."""
+
+
+def check_references(
+    project: Project, snapshot: Snapshot, index: SourceIndex, workspace: str | None = None
+) -> tuple[Diagnostic, ...]:
+    """Everything that is wrong with the classes and modules that definitions name, in order.
+
+    Args:
+        project: the project.
+        snapshot: its definitions.
+        index: its sources, of the folders that ``source_folders`` gives.
+        workspace: whose view to look at; without one at the core and at all of them.
+    """
+    table = project.settings.references or References()
+    active = catalog.active(catalog.REFERENCE_RULES, project.settings.severities)
+    core = SourceView(index, table.source)
+    own = {one: SourceView(index, (own_folder(project, one),)) for one in snapshot.workspaces}
+    failures = [file for file in index.files.values() if file.failure is not None]
+    views = [snapshot.core, *(snapshot.view(one) for one in own if workspace in (None, one))]
+    found: list[Diagnostic] = []
+    for view in views:
+        one = view.workspace
+        elsewhere = {each: sees for each, sees in own.items() if each != one}
+        sees = core if one is None else SourceView(index, (*own[one].folders, *table.source))
+        failed = _of_view(failures, core, None if one is None else own[one])
+        references = tuple(_named_in(view, snapshot.core))
+        parts = tuple(own_components(snapshot, view))
+        runs = tuple(own_implementations(snapshot, view))
+        scope = ReferenceScope(
+            view.title, references, sees, elsewhere, failed, table, project.root, parts, runs
+        )
+        found += catalog.run(active, scope)
+    ignores = tuple(_ignores(views))
+    shown, used = hide(found, ignores)
+    if workspace is None:
+        unused = tuple(one for one in ignores if one not in used)
+        judged = catalog.active(catalog.REFERENCE_IGNORE_RULES, project.settings.severities)
+        shown = (*shown, *catalog.run(judged, unused))
+    return in_order(shown)
+
+
+def _of_view(failures: list[SourceFile], core: SourceView, own: SourceView | None) -> tuple[SourceFile, ...]:
+    """The files that a view adds to what the core sees."""
+    if own is None:
+        return tuple(file for file in failures if core.sees(file))
+    return tuple(file for file in failures if own.sees(file) and not core.sees(file))
+
+
+def _named_in(view: View, core: View) -> Iterator[Reference]:
+    """What a view's own definitions name, but for what they inherit from the core."""
+    inherited = None if view.workspace is None else core
+    for name, step in view.steps.above.items():
+        below = inherited.steps.get(name) if inherited is not None else None
+        declared = step.components or {}
+        for field, kind in _FIELDS.items():
+            if kind in declared:  # where it is needs no name to be found by
+                continue
+            yield from _reference(step, field, getattr(step, field), below, view.workspace)
+    for name, one in view.hyperparameters.above.items():
+        under = inherited.hyperparameters.get(name) if inherited is not None else None
+        yield from _reference(one, "module_path", one.module_path, under, view.workspace)
+        if under is None or under.module_path != one.module_path:
+            yield from _reference(one, "name", one.name, None, view.workspace)
+
+
+def _reference(
+    definition: Definition, field: str, value: str | None, below: Definition | None, workspace: str | None
+) -> Iterator[Reference]:
+    if value is None:
+        return
+    for source in definition.sources:
+        if source.document.data.get(field) is not None:
+            stated, giving, place = True, source, source.document.value_span((field,))
+            break
+    else:
+        stated, giving = False, definition.sources[-1]
+        place = _of_name(giving.document)
+    if giving.layer in _NOT_IN_FILES:
+        return
+    if giving.workspace != workspace:
+        if below is not None and getattr(below, field) == value:
+            return
+        place = _of_name(definition.sources[0].document)  # the override brings it about
+    yield Reference(definition, field, value, place, stated)
+
+
+def _of_name(document: Document) -> Span:
+    return document.value_span(("name",))
+
+
+def _ignores(views: Iterable[View]) -> Iterator[Ignore]:
+    """The ignore comments of every definition of some views."""
+    seen: set[int] = set()
+    for view in views:
+        for table in (view.steps.above, view.hyperparameters.above):
+            for definition in table.values():
+                for source in definition.sources:
+                    if id(source.document) in seen or source.layer in _NOT_IN_FILES:
+                        continue
+                    seen.add(id(source.document))
+                    yield from catalog.ignores_in(source.document)

@@ -1,0 +1,382 @@
+"""What of a workspace refers outside its folder and the core: imports, ``sys.path``, links, definitions."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final, final
+
+from stepwell.code.workspace_isolation.paths_in_code import Loading, loadings_in
+from stepwell.model import Workspace
+from stepwell.model.settings import Project, References
+from stepwell.resolve.snapshot import Snapshot
+from stepwell.source.diagnostic import Diagnostic, Severity, Span, in_order
+from stepwell.source.document import Document, Pointer
+from stepwell.source.python import Failure, SourceFile, SourceIndex, SourceView
+from stepwell.source.python.index import read_source
+from stepwell.source.python.outline import ImportOutline
+from stepwell.source.tree import EntryKind
+
+__all__ = [
+    "CODE_FOLDERS",
+    "Read",
+    "check_isolation",
+    "check_structure",
+]
+
+
+Read = Callable[[str], "bytes | Failure"]
+"""Gives the bytes of a Python file by its path in the project."""
+
+_HELP: Final = "copy what is needed into this workspace, or move it to the core"
+_MAX_DEPTH: Final = 32
+_DOTTED: Final = re.compile(r"[A-Za-z_]\w*(?:\.\w+)+")
+_PROSE: Final = frozenset({"description", "note", "reason"})
+
+
+def check_isolation(
+    project: Project, snapshot: Snapshot, index: SourceIndex, workspace: str, read: Read | None = None
+) -> tuple[Diagnostic, ...]:
+    """Every place of a workspace that refers outside its own folder and the core, in order.
+
+    Args:
+        project: the project.
+        snapshot: its definitions.
+        index: its sources, of the folders that ``references.source_folders`` gives.
+        workspace: which workspace.
+        read: gives the bytes of its Python files; left out, they are read from disk.
+    """
+    ids = frozenset(snapshot.workspaces) - {workspace}
+    bounds = _Bounds(
+        project, workspace, ids, index, read or (lambda path: read_source(project.root, path)[0])
+    )
+    return in_order(
+        (*bounds.of_code(), *bounds.of_links(), *bounds.of_definitions(_documents(snapshot, workspace)))
+    )
+
+
+def _documents(snapshot: Snapshot, workspace: str) -> Iterator[Document]:
+    view = snapshot.view(workspace)
+    seen: set[int] = set()
+    stated = snapshot.workspaces[workspace].document
+    if stated is not None:
+        yield stated
+    for table in view.tables.values():
+        hidden = (one for name in table.above for one in table.hidden(name))
+        for definition in (*table.above.values(), *hidden):
+            for source in definition.sources:
+                if source.workspace == workspace and id(source.document) not in seen:
+                    seen.add(id(source.document))
+                    yield source.document
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """One workspace, and what lies outside it.
+
+    Args:
+        project: the project.
+        own: the workspace's id.
+        others: the ids of all others.
+        index: the sources of all.
+        read: gives the bytes of a Python file.
+    """
+
+    project: Project
+    own: str
+    others: frozenset[str]
+    index: SourceIndex
+    read: Read
+
+    @property
+    def base(self) -> str:
+        """The folder of all workspaces."""
+        return self.project.settings.workspaces
+
+    @property
+    def folder(self) -> str:
+        """The workspace's folder."""
+        return f"{self.base}/{self.own}"
+
+    def of_code(self) -> Iterator[Diagnostic]:
+        """Imports, and edits of ``sys.path``, in the workspace's Python files."""
+        table = self.project.settings.references or References()
+        sees = SourceView(self.index, (f"{self.folder}/src", *table.source))
+        theirs = {one: SourceView(self.index, (f"{self.base}/{one}/src",)) for one in sorted(self.others)}
+        is_seen = cache(sees.has_package)
+
+        @cache
+        def holder(module: str) -> str | None:
+            return next((one for one, view in theirs.items() if view.module(module) is not None), None)
+
+        for file in SourceView(self.index, (f"{self.folder}/src",)).files:
+            content = self.read(file.path)
+            if file.failure is not None:
+                message = f"this file is not looked into: {file.failure.message}"
+                line, column = file.failure.line, file.failure.column
+                text = b"" if isinstance(content, Failure) else content
+                span = _span_at(file.path, text, line, column)
+                yield Diagnostic("unparsable-source", Severity.WARNING, message, span)
+            if isinstance(content, Failure):
+                continue
+            for one in file.outline.imports if file.outline is not None else ():
+                found = self._of_relative(file, one) if one.level else self._of_import(one, is_seen, holder)
+                if found is not None:
+                    severity, message = found
+                    span = _import_span(file.path, content, one)
+                    yield Diagnostic("leaves-workspace", severity, message, span, _HELP)
+            for loading in loadings_in(content, f"{self.project.root}/{file.path}"):
+                told = self._of_loading(file, loading)
+                if told is not None:
+                    span = _span_at(file.path, content, loading.line, loading.column)
+                    yield Diagnostic("leaves-workspace", Severity.ERROR, told, span, _HELP)
+
+    def of_links(self) -> Iterator[Diagnostic]:
+        """Links in the workspace's folder that lead out of it."""
+        allowed = (self.project.settings.core, *(self.project.settings.references or References()).source)
+        pending = [self.folder]
+        while pending:
+            here = pending.pop()
+            if here.count("/") > _MAX_DEPTH:
+                continue
+            try:
+                entries = sorted(self.project.tree.scan(here))
+            except OSError:  # the listing of the project has told it
+                continue
+            for name, kind, is_link in entries:
+                path = f"{here}/{name}"
+                if not is_link:
+                    if kind is not None and kind.value == "folder" and name != "__pycache__":
+                        pending.append(path)
+                    continue
+                target = self.project.tree.follow(path).path
+                if target is None or not any(_inside(target, one) for one in (self.folder, *allowed)):
+                    where = "out of the project" if target is None else f"to `{target}`{self._whose(target)}"
+                    message = f"this link leads {where}"
+                    yield Diagnostic(
+                        "leaves-workspace",
+                        Severity.ERROR,
+                        message,
+                        Span(path),
+                        "copy what it leads to instead",
+                    )
+
+    def of_definitions(self, documents: Iterator[Document]) -> Iterator[Diagnostic]:
+        """Paths and modules that the workspace's definitions name."""
+        for document in documents:
+            for pointer, text in _texts(document.data, ()):
+                other = self._named_by(text)
+                if other is not None:
+                    field = ".".join(map(str, pointer))
+                    message = f"`{field}` names `{text}`, which belongs to workspace {other}"
+                    span = document.value_span(pointer)
+                    yield Diagnostic("leaves-workspace", Severity.ERROR, message, span, _HELP)
+
+    def _named_by(self, text: str) -> str | None:
+        """The other workspace that a text of a definition leads into."""
+        if _DOTTED.fullmatch(text):
+            owner = self._owner_of_module(text)
+            if owner is not None:
+                return owner
+        path = text.partition(":")[0].replace("\\", "/")
+        if "/" not in path or len(path) > 1024 or "\0" in path:
+            return None
+        return next((one for way in self._ways(path, self.folder) if (one := self._owner(way))), None)
+
+    def _of_relative(self, file: SourceFile, one: ImportOutline) -> tuple[Severity, str] | None:
+        parts = file.path.split("/")[:-1]
+        above = parts[: len(parts) - one.level + 1] if one.level <= len(parts) else []
+        target = "/".join((*above, *one.module.split("."))) if one.module else "/".join(above)
+        if _inside(target, self.folder):
+            return None
+        if target == self.base and one.name in self.others:
+            target = f"{target}/{one.name}"
+        where = f"to `{target}`{self._whose(target)}" if target else "above the project"
+        return Severity.ERROR, f"this relative import leads out of workspace {self.own}, {where}"
+
+    def _of_import(
+        self, one: ImportOutline, is_seen: Callable[[str], bool], holder: Callable[[str], str | None]
+    ) -> tuple[Severity, str] | None:
+        whole = f"{one.module}.{one.name}" if one.name and one.name != "*" else one.module
+        owner = self._owner_of_module(whole)
+        if owner is not None:
+            return Severity.ERROR, f"`{whole}` is code of workspace {owner}"
+        first = one.module.partition(".")[0]
+        if first in sys.stdlib_module_names:
+            return None
+        path = f"{self.base}/{one.module.replace('.', '/')}"
+        if first in self.others and not is_seen(first) and self._exists(path):
+            return Severity.ERROR, f"`{one.module}` is code of workspace {first}"
+        other = None if is_seen(one.module) else holder(one.module)
+        if other is None:
+            return None
+        return Severity.WARNING, f"`{one.module}` is found only in the sources of workspace {other}"
+
+    def _of_loading(self, file: SourceFile, loading: Loading) -> str | None:
+        if loading.what == "module":
+            owner = self._owner_of_module(loading.named)
+            return None if owner is None else f"`{loading.named}` is code of workspace {owner}"
+        verb = {"sys.path": "puts", "path": "loads", "file": "opens"}[loading.what]
+        where = " on `sys.path`" if loading.what == "sys.path" else ""
+        for way in self._ways(loading.named, posixpath.dirname(file.path)):
+            owner = self._owner(way)
+            if owner is not None:
+                return f"this {verb} `{way}` of workspace {owner}{where}"
+            if way == self.base and loading.what == "sys.path":
+                return f"this puts `{way}`, the folder of all workspaces,{where}"
+        return None
+
+    def _owner_of_module(self, dotted: str) -> str | None:
+        """The other workspace that a module lies in, by its name from the project or a folder above."""
+        parts = dotted.split(".")
+        steps = self.base.split("/")
+        for start in range(len(steps)):
+            way = steps[start:]
+            if parts[: len(way)] == way and len(parts) > len(way) and parts[len(way)] in self.others:
+                return parts[len(way)]
+        return None
+
+    def _ways(self, path: str, here: str) -> Iterator[str]:
+        """Where in the project a path may lead, seen from where it may be used."""
+        root = self.project.root
+        starts = ("",) if path.startswith("/") else (here, self.folder, f"{self.folder}/src", "")
+        for start in starts:
+            full = posixpath.normpath(posixpath.join(root, start, path))
+            for way in (full, os.path.realpath(full)):
+                if way.startswith(f"{root}/"):
+                    yield way[len(root) + 1 :]
+
+    def _owner(self, path: str) -> str | None:
+        if not path.startswith(f"{self.base}/"):
+            return None
+        one = path[len(self.base) + 1 :].partition("/")[0]
+        return one if one in self.others else None
+
+    def _whose(self, path: str) -> str:
+        owner = self._owner(path)
+        return f", which belongs to workspace {owner}" if owner is not None else ""
+
+    def _exists(self, path: str) -> bool:
+        tree = self.project.tree
+        return tree.follow(path).kind is not None or tree.follow(f"{path}.py").kind is not None
+
+
+def _inside(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(f"{folder}/")
+
+
+def _texts(value: Any, pointer: Pointer) -> Iterator[tuple[Pointer, str]]:
+    """Every text of a document that is not prose, with where it stands."""
+    if isinstance(value, str):
+        yield pointer, value
+    elif isinstance(value, Mapping):
+        for key, below in value.items():
+            if key not in _PROSE and key != "$schema":
+                yield from _texts(below, (*pointer, key))
+    elif isinstance(value, tuple):
+        for at, below in enumerate(value):
+            yield from _texts(below, (*pointer, at))
+
+
+def _import_span(path: str, content: bytes, one: ImportOutline) -> Span:
+    """The module of an import, or the dots of a relative one, in the line where its statement begins."""
+    written = "." * one.level + one.module
+    text = _line(content, one.line)
+    found = re.search(rf"(?<![\w.]){re.escape(written)}(?!\w)", text)
+    start = found.start() if found else 0
+    return _stretch(path, one.line, text, start, len(written) if found else len(text))
+
+
+def _span_at(path: str, content: bytes, line: int, column: int) -> Span:
+    text = _line(content, line)
+    return _stretch(path, line, text, min(column - 1, len(text)), max(len(text.rstrip()) - column + 1, 0))
+
+
+def _stretch(path: str, line: int, text: str, start: int, length: int) -> Span:
+    """A stretch of one line."""
+    return Span(path, line, start + 1, line, start + length + 1, text)
+
+
+def _line(content: bytes, line: int) -> str:
+    lines = re.split(r"\r\n?|\n", content.decode("utf-8", "replace").removeprefix("\ufeff"))
+    return lines[line - 1] if line <= len(lines) else ""
+
+
+CODE_FOLDERS: Final = ("builders", "configs", "contracts", "scripts", "specs")
+"""The folders of a workspace's ``src``."""
+
+_FOLDERS: Final = (*(f"src/{name}" for name in CODE_FOLDERS), "tests", "docs")
+
+
+def check_structure(project: Project, workspace: Workspace) -> Iterator[Diagnostic]:
+    """What a workspace lacks, or has where nobody looks for it.
+
+    Definitions that lie where none is read are told by every check of the project.
+
+    Args:
+        project: the project.
+        workspace: what the workspace says of itself.
+    """
+    folder = f"{project.settings.workspaces}/{workspace.id}"
+    document = workspace.document
+    if document is None:
+        path = f"{folder}/workspace.yaml"
+        if (
+            project.tree.follow(path).kind is None
+            and project.tree.follow(f"{folder}/workspace.toml").kind is None
+        ):
+            yield _about(
+                folder,
+                "the workspace has no `workspace.yaml`",
+                f"add one that says `developer_id: {workspace.id}`",
+            )
+    elif "developer_id" not in document.data:
+        message = f"`workspace.yaml` of {workspace.id} does not say whose it is"
+        yield Diagnostic(
+            "workspace-structure",
+            Severity.WARNING,
+            message,
+            document.first_key_span(()),
+            f"add a line `developer_id: {workspace.id}`",
+        )
+    entries = _entries(project, folder)
+    if not any(name.lower().partition(".")[0] == "readme" for name in entries):
+        yield _about(folder, "the workspace has no README", "add a `README.md` that says what it is for")
+    missing = [
+        name for name in _FOLDERS if project.tree.follow(f"{folder}/{name}").kind is not EntryKind.FOLDER
+    ]
+    if missing:
+        noun = "folder" if len(missing) == 1 else "folders"
+        told = ", ".join(f"`{name}/`" for name in missing)
+        message = f"the workspace has no {noun} {told}"
+        yield _about(folder, message, "make what its steps need, or leave it as it is", Severity.INFO)
+    for name, kind in sorted(entries.items()):
+        if kind is EntryKind.FILE and name.endswith(".py"):
+            yield _about(
+                f"{folder}/{name}",
+                "this Python file lies outside `src/`, so no step can find it",
+                "move it into a folder of `src/`",
+            )
+        elif kind is EntryKind.FOLDER and name in CODE_FOLDERS:
+            yield _about(
+                f"{folder}/{name}",
+                f"the code of a workspace lies in `src/`, so nothing in `{name}/` counts",
+                f"move it to `src/{name}/`",
+            )
+
+
+def _entries(project: Project, folder: str) -> dict[str, EntryKind | None]:
+    try:
+        return {one.name: one.kind for one in project.tree.scan(folder)}
+    except OSError:  # the listing of the project has told it
+        return {}
+
+
+def _about(path: str, message: str, help_text: str, severity: Severity = Severity.WARNING) -> Diagnostic:
+    return Diagnostic("workspace-structure", severity, message, Span(path), help_text)
