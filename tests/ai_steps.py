@@ -8,10 +8,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from stepwell.live.registry import Registry
 from stepwell.model.provider import Chunk, Failure, ProviderError, Request, Response
 from stepwell.model.settings import Project, Settings
 from stepwell.model.step_type import RunContext
-from stepwell.registry import Registry
 from stepwell.resolve.plugins import Plugin
 from stepwell.source.tree import Folder
 

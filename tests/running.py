@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from stepwell.live.registry import Registry
 from stepwell.model.settings import open_project
 from stepwell.pipelines.engines import Engine, Local
 from stepwell.pipelines.runs import (
@@ -21,7 +22,6 @@ from stepwell.pipelines.runs import (
     read_manifest,
     run_plan,
 )
-from stepwell.registry import Registry
 from stepwell.source.diagnostic import Diagnostic
 
 CONFIGURATION = '[components]\nsource = ["src"]\n'

@@ -27,8 +27,8 @@ from stepwell.source.errors import (
 from stepwell.version import __version__
 
 if TYPE_CHECKING:
-    from stepwell.context import clear_workspace, current_workspace, set_workspace, workspace
-    from stepwell.registry import Registry
+    from stepwell.live.registry import Registry
+    from stepwell.live.workspace_context import clear_workspace, current_workspace, set_workspace, workspace
 
 __all__ = [
     "AmbiguousStep",
@@ -58,9 +58,9 @@ _CONTEXT = frozenset({"clear_workspace", "current_workspace", "set_workspace", "
 def __getattr__(name: str) -> object:
     if name not in _CONTEXT:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from stepwell import context  # `import stepwell` alone loads nothing that is not used
+    from stepwell.live import workspace_context  # `import stepwell` alone loads nothing that is not used
 
-    value: object = getattr(context, name)
+    value: object = getattr(workspace_context, name)
     globals()[name] = value
     return value
 
@@ -80,8 +80,8 @@ def open(path: str | os.PathLike[str] = ".", *, today: date | None = None) -> Re
         ProjectError: only when there is no project; what is wrong with its files is in
             ``registry.diagnostics``.
     """
+    from stepwell.live.registry import Registry
     from stepwell.model.settings import find_project, open_project
-    from stepwell.registry import Registry
     from stepwell.resolve.plugins import find_plugins
 
     project = open_project(find_project(os.path.abspath(path)))

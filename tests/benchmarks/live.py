@@ -16,7 +16,7 @@ from pathlib import Path
 import stepwell
 import stepwell.legacy
 from stepwell.freeze import LegacyNaming, generate
-from stepwell.registry import Registry
+from stepwell.live.registry import Registry
 
 PATIENCE = 10.0
 SWITCHES = 1_000

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import stepwell
 from stepwell.execution import Executor
-from stepwell.registry import Registry
+from stepwell.live.registry import Registry
 
 __all__ = ["write_types"]
 

@@ -27,9 +27,9 @@ import pytest
 import stepwell
 from stepwell import cli
 from stepwell.freeze import LegacyNaming, generate
+from stepwell.live.registry import Registry
 from stepwell.model import Definition, Deprecation, Workspace
 from stepwell.model.settings import Settings
-from stepwell.registry import Registry
 from stepwell.render import RENDERERS
 from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, Severity, Span

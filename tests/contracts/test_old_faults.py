@@ -43,14 +43,14 @@ def root(project: Callable[[Mapping[str, str | bytes]], Path]) -> Path:
 
 
 @pytest.fixture
-def registry(root: Path) -> stepwell.registry.Registry:
+def registry(root: Path) -> stepwell.Registry:
     opened = stepwell.open(root)
     assert opened.diagnostics == ()
     legacy.use(opened)
     return opened
 
 
-def test_process_wide_workspace_state(registry: stepwell.registry.Registry) -> None:
+def test_process_wide_workspace_state(registry: stepwell.Registry) -> None:
     """A developer's step stays visible after the context ends."""
     with step_names.workspace_context("alice"):
         assert "Mine" in STEP_NAMES
@@ -61,7 +61,7 @@ def test_process_wide_workspace_state(registry: stepwell.registry.Registry) -> N
 
 
 def test_precedence_that_differs_between_single_look_up_and_listing(
-    root: Path, registry: stepwell.registry.Registry, run_stepwell: Callable
+    root: Path, registry: stepwell.Registry, run_stepwell: Callable
 ) -> None:
     """The same definition wins, whichever way one asks."""
     wanted = "Alice's override."
@@ -91,7 +91,7 @@ def test_precedence_that_differs_between_single_look_up_and_listing(
 
 
 def test_one_workspace_s_steps_leaking_into_another_and_into_no_workspace_at_all(
-    registry: stepwell.registry.Registry,
+    registry: stepwell.Registry,
 ) -> None:
     """What alice defines is seen by alice."""
     seen = {one: list(registry.view(one)) for one in (None, *registry.workspaces)}
@@ -152,7 +152,7 @@ def test_a_broken_overlay_file_vanishing_at_debug_level(root: Path, run_stepwell
     assert f"workspaces/alice/local/steps/mine.yaml:{found.span.line}:{found.span.column}" in checked.stdout
 
 
-def test_answers_that_are_the_registry_s_own_dicts(registry: stepwell.registry.Registry) -> None:
+def test_answers_that_are_the_registry_s_own_dicts(registry: stepwell.Registry) -> None:
     """A caller who clears an answer empties nothing, or is told that it cannot be cleared."""
     before = registry.digest
     registry.view("alice").legacy_table().clear()
@@ -171,7 +171,7 @@ def test_answers_that_are_the_registry_s_own_dicts(registry: stepwell.registry.R
     assert step_names.get_sagemaker_step_type_mapping() == {"Processing": ["Clean"]}
 
 
-def test_an_imported_step_names_that_goes_stale(root: Path, registry: stepwell.registry.Registry) -> None:
+def test_an_imported_step_names_that_goes_stale(root: Path, registry: stepwell.Registry) -> None:
     """The table that was imported at the top of this file shows what was added since."""
     assert list(STEP_NAMES) == ["Clean"]
     (root / "registry.d/steps/later.yaml").write_text(STEP.format(name="Later", about="x"))
@@ -205,7 +205,7 @@ def test_a_validator_whose_list_of_types_rejects_types_of_its_own_table() -> Non
     assert refused == {"CradleDataLoading", "Lambda", "MimsModelRegistrationProcessing"}
 
 
-def test_names_of_classes_that_exist_nowhere(registry: stepwell.registry.Registry) -> None:
+def test_names_of_classes_that_exist_nowhere(registry: stepwell.Registry) -> None:
     """A name that nobody wrote says so, and a module offers no name that it does not have."""
     told = registry.view("alice").explain("Clean", "config_class")
     assert (told.value, told.winner.how, told.winner.span) == ("CleanConfig", "by convention", None)

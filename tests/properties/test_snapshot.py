@@ -16,7 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import stepwell
-from stepwell.registry import Registry
+from stepwell.live.registry import Registry
 from stepwell.resolve.view import View
 from stepwell.source.document import thaw
 from stepwell.source.yaml_writer import to_yaml

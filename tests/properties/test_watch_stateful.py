@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 import stepwell
-from stepwell.registry import Registry
+from stepwell.live.registry import Registry
+from stepwell.live.store import Event
 from stepwell.source.diagnostic import Severity
-from stepwell.store import Event
 
 NAMES = ("AlphaStep", "BetaStep", "GammaStep", "DeltaStep")
 FOLDERS = (

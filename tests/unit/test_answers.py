@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import stepwell
-from stepwell.registry import Registry
+from stepwell.live.registry import Registry
 
 Project = Callable[[Mapping[str, "str | bytes"]], Path]
 

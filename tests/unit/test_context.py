@@ -30,7 +30,7 @@ def no_settings_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CURSUS_WORKSPACE_ID", raising=False)
 
 
-def about(registry: stepwell.registry.Registry) -> str:
+def about(registry: stepwell.Registry) -> str:
     return registry.view()["Train"].description
 
 
@@ -157,8 +157,8 @@ def test_what_is_no_id_is_refused(name: Callable[[object], object]) -> None:
 
 def test_importing_stepwell_loads_no_context() -> None:
     ask = (
-        "import sys, stepwell; before = 'stepwell.context' in sys.modules; stepwell.workspace;"
-        "print(before, 'stepwell.context' in sys.modules, 'workspace' in dir(stepwell))"
+        "import sys, stepwell; before = 'stepwell.live.workspace_context' in sys.modules; stepwell.workspace;"
+        "print(before, 'stepwell.live.workspace_context' in sys.modules, 'workspace' in dir(stepwell))"
     )
     done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
     assert done.stdout == "False True True\n"

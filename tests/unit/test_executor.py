@@ -29,7 +29,7 @@ from stepwell.execution import (
     StepError,
     StepResult,
 )
-from stepwell.registry import Registry
+from stepwell.live.registry import Registry
 from stepwell.source.diagnostic import Severity
 
 Project = Callable[[Mapping[str, str | bytes]], Path]

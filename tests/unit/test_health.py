@@ -15,10 +15,10 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import stepwell
-from stepwell.health import Status, health
+from stepwell.live.health import Status, health
+from stepwell.live.registry import Registry
 from stepwell.model.schema import contents
 from stepwell.model.settings import open_project
-from stepwell.registry import Registry
 from stepwell.resolve.plugins import Plugin
 
 Project = Callable[[Mapping[str, str | bytes]], Path]
@@ -174,7 +174,7 @@ def test_a_subscriber_that_fails_is_counted_and_told(
     told = registry.health()
     assert told.counters["subscriber_failures"] == 1
     assert told.recommendations[-1] == (
-        "Mend a subscriber that failed 1 time: the log of `stepwell.store` has its tracebacks."
+        "Mend a subscriber that failed 1 time: the log of `stepwell.live.store` has its tracebacks."
     )
 
 
@@ -259,7 +259,7 @@ registry.reload()
     )
     before, _, after = done.stderr.partition("then\n")
     assert (before, done.returncode) == ("", 0)
-    assert "DEBUG stepwell.store registered <StepDefinition Loud> for alice\n" in after
-    assert "DEBUG stepwell.store removed <StepDefinition Loud> for alice\n" in after
-    assert "DEBUG stepwell.store refused the files as they are in " in after
-    assert "ERROR stepwell.store a subscriber failed" in after
+    assert "DEBUG stepwell.live.store registered <StepDefinition Loud> for alice\n" in after
+    assert "DEBUG stepwell.live.store removed <StepDefinition Loud> for alice\n" in after
+    assert "DEBUG stepwell.live.store refused the files as they are in " in after
+    assert "ERROR stepwell.live.store a subscriber failed" in after

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import stepwell
+from stepwell.live.registry import Registry
 from stepwell.model import StepDefinition
-from stepwell.registry import Registry
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import Document
 from stepwell.source.read import read_text

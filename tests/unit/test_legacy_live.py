@@ -69,7 +69,7 @@ def root(project: Project) -> Path:
 
 
 @pytest.fixture
-def registry(root: Path) -> stepwell.registry.Registry:
+def registry(root: Path) -> stepwell.Registry:
     opened = stepwell.open(root)
     assert opened.diagnostics == ()
     legacy.use(opened)
@@ -184,7 +184,7 @@ WRITES: dict[str, Callable[[dict[str, Any]], object]] = {
 
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 def test_writing_is_a_type_error(
-    registry: stepwell.registry.Registry, write: Callable[[dict[str, Any]], object]
+    registry: stepwell.Registry, write: Callable[[dict[str, Any]], object]
 ) -> None:
     before = registry.digest
     told = "is read-only: it shows the registry; `dict(…)` of it can be changed"
@@ -228,9 +228,7 @@ def test_what_is_answered_is_the_caller_s_own() -> None:
         assert (answer(), bool(before)) == (before, True)
 
 
-def test_a_table_imported_before_a_reload_shows_the_new_step(
-    root: Path, registry: stepwell.registry.Registry
-) -> None:
+def test_a_table_imported_before_a_reload_shows_the_new_step(root: Path, registry: stepwell.Registry) -> None:
     assert get_config_class_name("Evaluate") == "EvaluateConfig"
     shown_before = STEP_NAMES.items()
     (root / "registry.d/steps/added.yaml").write_text(STEP.format(name="Added", kind="Tuning"))
@@ -247,7 +245,7 @@ def test_a_table_imported_before_a_reload_shows_the_new_step(
     assert [name for name, _ in shown_before] == ["Train", "Base", "Evaluate"]  # of its own moment
 
 
-def test_settings_are_followed_too(root: Path, registry: stepwell.registry.Registry) -> None:
+def test_settings_are_followed_too(root: Path, registry: stepwell.Registry) -> None:
     assert step_names.get_all_step_names() == ["Train", "Base", "Evaluate"]
     assert not step_names.validate_file_name("zug")
     new = TOML.replace('"Train", "Base"', '"Evaluate"')
@@ -266,7 +264,7 @@ def test_settings_are_followed_too(root: Path, registry: stepwell.registry.Regis
     assert step_names.get_workspace_context() == "alice"
 
 
-def test_the_context_is_one_with_stepwell_s(registry: stepwell.registry.Registry) -> None:
+def test_the_context_is_one_with_stepwell_s(registry: stepwell.Registry) -> None:
     with stepwell.workspace("alice"):
         assert (step_names.get_workspace_context(), get_config_class_name("Train")) == (
             "alice",
@@ -336,9 +334,7 @@ def test_a_hundred_tasks_and_threads_see_their_own_table() -> None:
     assert list(STEP_NAMES) == wanted["bob"]
 
 
-def test_every_look_up_is_of_one_snapshot_while_files_change(
-    root: Path, registry: stepwell.registry.Registry
-) -> None:
+def test_every_look_up_is_of_one_snapshot_while_files_change(root: Path, registry: stepwell.Registry) -> None:
     """A step and its table row change together: no reader sees a half of each."""
     path = root / "registry.d/steps/evaluate.yaml"
     done, wrong = threading.Event(), []

@@ -15,8 +15,8 @@ import pytest
 
 import stepwell
 from stepwell.check.catalog import page_of
+from stepwell.live.registry import Registry
 from stepwell.model.settings import open_project
-from stepwell.registry import Registry
 from stepwell.resolve import plugins as plugins_module
 from stepwell.resolve.plugins import Plugin, find_plugins
 

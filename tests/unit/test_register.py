@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 import stepwell
+from stepwell.live.registry import Registry
 from stepwell.model import StepDefinition
-from stepwell.registry import Registry
 from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.source.errors import RegistrationError, UnknownWorkspace
 

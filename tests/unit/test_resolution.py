@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import Project
 
-    from stepwell.registry import Registry
+    from stepwell.live.registry import Registry
     from stepwell.resolve.choose import Resolution
 
 REPOSITORY = Path(__file__).resolve().parents[2]

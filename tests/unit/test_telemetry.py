@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 import stepwell
 from stepwell.execution import Context, Executor
 from stepwell.execution.telemetry import Telemetry
-from stepwell.registry import Registry
+from stepwell.live.registry import Registry
 
 Project = Callable[[Mapping[str, str | bytes]], Path]
 

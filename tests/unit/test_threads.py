@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 import stepwell
-from stepwell.registry import Registry
+from stepwell.live.registry import Registry
 
 SECONDS = float(os.environ.get("STEPWELL_THREADS_SECONDS", "5"))
 READERS = 8

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import stepwell
+from stepwell.live.registry import Registry
 from stepwell.model.settings import open_project
-from stepwell.registry import Registry
 from stepwell.resolve.plugins import Plugin
 
 if TYPE_CHECKING:

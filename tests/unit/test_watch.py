@@ -18,11 +18,12 @@ import pytest
 from watchdog.observers.api import BaseObserver
 
 import stepwell
-from stepwell.registry import Registry
-from stepwell.store import Event
-from stepwell.watch import debounce, observing, polling, watching
-from stepwell.watch.debounce import Debounce
-from stepwell.watch.mounts import eventless
+from stepwell.live.registry import Registry
+from stepwell.live.store import Event
+from stepwell.live.watch import debounce, observer, poll
+from stepwell.live.watch import watch as watching
+from stepwell.live.watch.debounce import Debounce
+from stepwell.live.watch.observer import eventless
 
 STEPS = "registry.d/steps"
 ONE = f"{STEPS}/data_cleaning.yaml"
@@ -446,7 +447,7 @@ def test_a_reload_that_fails_is_logged_and_the_next_reads_everything(
     live: Followed, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr("stepwell.store.reload", lambda *_: 1 / 0)
+        broken.setattr("stepwell.live.store.reload", lambda *_: 1 / 0)
         live.write(ONE, "name: DataCleaning\ndescription: lost\n")
         until(lambda: "ZeroDivisionError" in caplog.text)
     live.write("workspaces/alice/local/steps/own_step.yaml", "name: OwnStep\ndescription: own\npriority: 3\n")
@@ -482,7 +483,7 @@ def test_out_of_watches_it_says_so_once_and_polls(
     schedule = BaseObserver.schedule
 
     def out_of_watches(self: Any, handler: Any, path: Any, **how: Any) -> Any:
-        if path == observing._UNWATCHED:
+        if path == observer._UNWATCHED:
             raise OSError(number, os.strerror(number))
         return schedule(self, handler, path, **how)
 
@@ -532,7 +533,7 @@ def test_polling_sees_every_kind_of_change(project: Any, tmp_path: Path) -> None
 def test_polling_waits_for_files_that_are_still_changing(
     project: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(polling, "SETTLING", 0.8)
+    monkeypatch.setattr(poll, "SETTLING", 0.8)
     with followed(project(FILES), poll=0.02) as live:
         with (live.root / ONE).open("w") as file:
             for piece in ("name: Data", "Cleaning\n", "description: sl", "ow\n"):

@@ -24,7 +24,7 @@ from stepwell.cli.opening import (
 )
 from stepwell.cli.sources import with_progress
 from stepwell.code.alignment import LEVELS, Aligned, align, every_finding
-from stepwell.registry import Registry
+from stepwell.live.registry import Registry
 from stepwell.render import RENDERERS, Report
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.version import __version__

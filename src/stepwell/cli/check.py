@@ -19,7 +19,7 @@ from stepwell.cli.opening import (
     view_of,
     workspace_option,
 )
-from stepwell.registry import Registry
+from stepwell.live.registry import Registry
 from stepwell.render import RENDERERS, Report, RulePage
 from stepwell.source.diagnostic import Diagnostic, Severity, in_order
 from stepwell.version import __version__

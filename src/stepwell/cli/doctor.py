@@ -12,11 +12,11 @@ import click
 
 from stepwell.cli.opening import Asked, format_option, open_registry, project_options
 from stepwell.cli.sources import with_progress
-from stepwell.health import Health, LayerHealth, Status
+from stepwell.live.health import Health, LayerHealth, Status
 from stepwell.model import KINDS
 
 if TYPE_CHECKING:
-    from stepwell.store import Event
+    from stepwell.live.store import Event
 
 _EXAMPLE = """\b
 Examples:

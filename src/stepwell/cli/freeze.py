@@ -18,8 +18,8 @@ from stepwell.cli.opening import (
     view_of,
     workspace_option,
 )
+from stepwell.live.registry import Registry
 from stepwell.model.settings import RESERVED_ID, FreezeTarget, Project
-from stepwell.registry import Registry
 
 _EXAMPLE = """\b
 Examples:

@@ -12,8 +12,8 @@ import click
 from stepwell.cli.opening import configuration_of
 from stepwell.freeze import generate
 from stepwell.freeze.tables import LegacyNaming
+from stepwell.live.registry import Registry
 from stepwell.model.settings import RESERVED_ID, FreezeTarget, Project
-from stepwell.registry import Registry
 from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.version import __version__
 

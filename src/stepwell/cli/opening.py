@@ -21,10 +21,10 @@ from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from stepwell.check.catalog import PIPELINE_RULES
-from stepwell.context import WORKSPACE_VARIABLES
+from stepwell.live.registry import Registry
+from stepwell.live.workspace_context import WORKSPACE_VARIABLES
 from stepwell.model import StepDefinition
 from stepwell.model.settings import CONFIG_NAME, Project, find_project, open_project
-from stepwell.registry import Registry
 from stepwell.resolve.plugins import find_plugins
 from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Severity

@@ -30,9 +30,9 @@ from stepwell.resolve.view import View
 from stepwell.source.errors import StepwellError, UnknownProvider
 
 if TYPE_CHECKING:
+    from stepwell.live.registry import Registry
     from stepwell.providers import ProviderRegistry
     from stepwell.providers.state import Figures
-    from stepwell.registry import Registry
 
 _EXAMPLE = """\b
 Examples:

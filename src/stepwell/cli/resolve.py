@@ -18,7 +18,7 @@ from stepwell.cli.opening import (
     project_options,
     workspace_option,
 )
-from stepwell.registry import Registry
+from stepwell.live.registry import Registry
 from stepwell.resolve.candidates import Candidate, all_names
 from stepwell.resolve.choose import MODES, Mode, Resolution
 from stepwell.source.diagnostic import Severity

@@ -10,7 +10,7 @@ from typing import TypeVar
 import click
 
 from stepwell.cli.opening import Asked
-from stepwell.registry import Registry
+from stepwell.live.registry import Registry
 from stepwell.source.diagnostic import Diagnostic
 
 __all__ = ["check_sources", "with_progress"]

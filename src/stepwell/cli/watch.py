@@ -25,13 +25,13 @@ from stepwell.cli.opening import (
     view_of,
     workspace_option,
 )
+from stepwell.live.registry import Registry
+from stepwell.live.store import Event
 from stepwell.model.settings import RESERVED_ID, FreezeTarget, Settings
-from stepwell.registry import Registry
 from stepwell.render.jsonform import finding
 from stepwell.render.reloads import VERSION, as_data, duration, in_words
 from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.source.excerpt import block
-from stepwell.store import Event
 
 _EXAMPLE = """\b
 Examples:

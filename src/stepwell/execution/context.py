@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, final
 
-from stepwell.registry import InEffect
+from stepwell.live.registry import InEffect
 
 __all__ = ["Context"]
 

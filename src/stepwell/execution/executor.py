@@ -24,7 +24,7 @@ from stepwell.execution.refusing import refusal_of
 from stepwell.execution.results import Fault, StepError, StepResult
 from stepwell.execution.running import Outcome, Run
 from stepwell.execution.threads import Threads
-from stepwell.registry import InEffect, Registry
+from stepwell.live.registry import InEffect, Registry
 
 __all__ = ["Call", "Executor"]
 

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any, final
 
 from stepwell.execution.results import Fault, StepError
-from stepwell.registry import Registry
+from stepwell.live.registry import Registry
 from stepwell.source.exception_text import worded
 
 __all__ = ["Fallbacks", "load_fallback"]

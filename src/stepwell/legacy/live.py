@@ -9,8 +9,8 @@ from stepwell.source.diagnostic import Severity
 
 if TYPE_CHECKING:
     from stepwell.legacy.tables import Tables
+    from stepwell.live.registry import Registry
     from stepwell.model import StepDefinition
-    from stepwell.registry import Registry
     from stepwell.source.spelling import Naming
 
 __all__ = ["Live"]

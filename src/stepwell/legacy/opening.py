@@ -11,14 +11,14 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from stepwell.context import ACTIVE, WORKSPACE_VARIABLES, current_workspace
 from stepwell.legacy.held import NOTHING_HELD, HeldRows
+from stepwell.live.workspace_context import ACTIVE, WORKSPACE_VARIABLES, current_workspace
 from stepwell.source.errors import ProjectError
 
 if TYPE_CHECKING:
     from stepwell.legacy.tables import Tables
+    from stepwell.live.registry import Registry
     from stepwell.model.settings import Project
-    from stepwell.registry import Registry
     from stepwell.source.spelling import Naming
 
 __all__ = [
@@ -185,7 +185,7 @@ def _open_live(project: Project) -> Source:
     from datetime import date
 
     from stepwell.legacy.live import Live
-    from stepwell.registry import Registry
+    from stepwell.live.registry import Registry
     from stepwell.resolve.plugins import find_plugins
     from stepwell.source.diagnostic import Severity
 

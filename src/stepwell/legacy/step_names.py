@@ -10,9 +10,9 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Final, Protocol
 
-from stepwell.context import ACTIVE, clear_workspace, set_workspace, workspace
 from stepwell.legacy.opening import FIRST, SECOND, SERVING, STORED, served, tables_in, workspace_in_effect
 from stepwell.legacy.read_only import live_table
+from stepwell.live.workspace_context import ACTIVE, clear_workspace, set_workspace, workspace
 from stepwell.model.legacy_names import canonical_name
 from stepwell.model.legacy_names import similarity as _calculate_name_similarity  # noqa: F401
 from stepwell.source.errors import UnknownStep

@@ -20,7 +20,7 @@ from stepwell.source.spelling import closest
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-    from stepwell.registry import Registry
+    from stepwell.live.registry import Registry
 
 __all__ = ["GROUP", "IMPLEMENTATIONS", "CannotBeMade", "implementation_by_name", "implementation_of", "make"]
 

@@ -24,7 +24,7 @@ from stepwell.source.errors import NoProvider, StepwellError
 from stepwell.source.spelling import closest
 
 if TYPE_CHECKING:
-    from stepwell.registry import Registry
+    from stepwell.live.registry import Registry
     from stepwell.resolve.view import View
 
 __all__ = ["ProviderRegistry"]

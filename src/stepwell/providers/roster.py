@@ -16,7 +16,7 @@ from stepwell.source.errors import UnknownProvider
 from stepwell.source.spelling import closest
 
 if TYPE_CHECKING:
-    from stepwell.registry import Registry
+    from stepwell.live.registry import Registry
     from stepwell.resolve.view import View
 
 __all__ = ["Roster", "definition_of"]

@@ -13,10 +13,10 @@ from datetime import date
 from pathlib import Path
 from typing import Final, final
 
+from stepwell.live.registry import Registry
 from stepwell.model.graph import Node
 from stepwell.model.layer import Source
 from stepwell.model.settings import open_project
-from stepwell.registry import Registry
 from stepwell.resolve.view import View
 from stepwell.scaffolding.stepping import NotWritten
 from stepwell.source.spelling import closest

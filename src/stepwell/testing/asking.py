@@ -9,8 +9,8 @@ from typing import Final, final
 
 import pytest
 
+from stepwell.live.registry import Registry
 from stepwell.model.settings import RESERVED_ID, open_project
-from stepwell.registry import Registry
 from stepwell.resolve.view import View
 from stepwell.source.errors import ProjectError, UnknownWorkspace
 from stepwell.source.spelling import closest

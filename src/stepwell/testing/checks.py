@@ -9,10 +9,10 @@ from typing import Final, NamedTuple, final
 
 from stepwell.code.alignment import LEVELS, align
 from stepwell.code.references import check_references
+from stepwell.live.registry import Registry
 from stepwell.model import StepDefinition
 from stepwell.model.component import Component, ComponentState
 from stepwell.model.layer import Layer
-from stepwell.registry import Registry
 from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, Severity, Span, in_order
 from stepwell.source.errors import ComponentError

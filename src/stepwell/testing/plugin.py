@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from stepwell.registry import Registry
+    from stepwell.live.registry import Registry
     from stepwell.resolve.view import View
     from stepwell.testing.asking import Asked
 

@@ -8,9 +8,9 @@ import click
 from click.shell_completion import CompletionItem
 
 from stepwell.cli.opening import Asked, open_registry
+from stepwell.live.registry import Registry
 from stepwell.model.graph import Linked, Pipeline, link
 from stepwell.model.graph.link import definition_of
-from stepwell.registry import Registry
 from stepwell.resolve.view import View
 from stepwell.source import scalars
 from stepwell.source.errors import StepwellError, UnknownPipeline

@@ -20,9 +20,9 @@ from stepwell.cli.opening import (
 )
 from stepwell.cli.pipeline.asking import complete_pipeline, linked_of
 from stepwell.cli.sources import with_progress
+from stepwell.live.registry import Registry
 from stepwell.model import KINDS
 from stepwell.model.graph import Linked, Pipeline, crossing
-from stepwell.registry import Registry
 from stepwell.render.jsonform import finding
 from stepwell.resolve.pipelines import findings_in
 from stepwell.resolve.view import View

@@ -10,7 +10,7 @@ from click.shell_completion import CompletionItem
 
 from stepwell.cli.pipeline.asking import complete_pipeline
 from stepwell.cli.workspace.sharing import tell
-from stepwell.registry import Registry
+from stepwell.live.registry import Registry
 from stepwell.resolve.plugins import find_plugins
 from stepwell.resolve.view import View
 from stepwell.source.escape_control import visible

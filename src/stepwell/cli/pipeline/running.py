@@ -15,7 +15,7 @@ import click
 
 from stepwell.cli.opening import Asked, color_wanted, open_registry, view_of
 from stepwell.cli.pipeline.asking import linked_of
-from stepwell.registry import Registry
+from stepwell.live.registry import Registry
 from stepwell.source.diagnostic import Diagnostic, Severity
 
 if TYPE_CHECKING:

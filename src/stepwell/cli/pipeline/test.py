@@ -25,9 +25,9 @@ from stepwell.cli.pipeline.running import (
 )
 
 if TYPE_CHECKING:
+    from stepwell.live.registry import Registry
     from stepwell.model.graph import Pipeline
     from stepwell.pipelines.runs import Record
-    from stepwell.registry import Registry
 
 _EXAMPLE = """\b
 Examples:

@@ -10,7 +10,7 @@ import click
 from stepwell.check.catalog import FIXED_PAGES, RULES, page_of, severity_of
 from stepwell.cli.opening import Asked, color_wanted, format_option, project_options, workspace_option
 from stepwell.cli.workflow.sharing import folder_option, open_workflow
-from stepwell.registry import Registry
+from stepwell.live.registry import Registry
 from stepwell.render import RENDERERS, Report, RulePage
 from stepwell.source.diagnostic import Severity, in_order
 from stepwell.source.excerpt import block

@@ -11,8 +11,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from stepwell.cli.opening import Asked, open_registry, registry_of, view_of
+from stepwell.live.registry import Registry
 from stepwell.model.settings import Project, Settings, find_project
-from stepwell.registry import Registry
 from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Checked
 from stepwell.source.errors import ProjectError, StepwellError

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import click
 
 from stepwell.cli.workspace.sharing import refuse_bad_id
-from stepwell.registry import Registry
+from stepwell.live.registry import Registry
 from stepwell.source.escape_control import visible
 
 __all__ = ["ask"]

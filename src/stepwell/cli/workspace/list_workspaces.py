@@ -10,7 +10,7 @@ import click
 
 from stepwell.cli.opening import Asked, format_option, open_registry, project_options
 from stepwell.cli.workspace.sharing import counted, findings_of, names_of
-from stepwell.registry import Registry
+from stepwell.live.registry import Registry
 from stepwell.source.diagnostic import Severity
 from stepwell.source.escape_control import columns, visible
 

@@ -14,8 +14,8 @@ from click.shell_completion import CompletionItem
 
 from stepwell.cli.opening import Asked, open_registry, project_options
 from stepwell.cli.workspace.sharing import complete_id, refuse_bad_id, refuse_unknown, tell, undone_when_ended
+from stepwell.live.registry import Registry
 from stepwell.model.settings import Project
-from stepwell.registry import Registry
 from stepwell.resolve.plugins import find_plugins
 from stepwell.source.diagnostic import Checked, Diagnostic, Severity
 from stepwell.source.errors import ProjectError, StepwellError

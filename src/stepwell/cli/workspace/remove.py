@@ -11,7 +11,7 @@ import click
 
 from stepwell.cli.opening import Asked, configuration_of, open_registry, project_options
 from stepwell.cli.workspace.sharing import complete_id, names_of, refuse_unknown, undone_when_ended
-from stepwell.registry import Registry
+from stepwell.live.registry import Registry
 from stepwell.source.escape_control import visible
 
 _EXAMPLE = """\b

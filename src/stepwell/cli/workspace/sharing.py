@@ -15,10 +15,10 @@ from click.shell_completion import CompletionItem
 
 from stepwell.cli.opening import Asked, color_wanted, open_registry, view_of
 from stepwell.cli.sources import with_progress
+from stepwell.live.registry import Registry
 from stepwell.model import WORKSPACE_ID
 from stepwell.model.layer import Layer
 from stepwell.model.settings import RESERVED_ID, Project
-from stepwell.registry import Registry
 from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, Severity, in_order
 from stepwell.source.errors import StepwellError

@@ -11,9 +11,9 @@ import click
 
 from stepwell.cli.opening import Asked, format_option, open_registry, project_options
 from stepwell.cli.workspace.sharing import complete_id, counted, findings_of, names_of, refuse_unknown
+from stepwell.live.registry import Registry
 from stepwell.model import KINDS
 from stepwell.model.layer import Layer
-from stepwell.registry import Registry
 from stepwell.render.jsonform import finding
 from stepwell.resolve.view import View
 from stepwell.source.document import thaw

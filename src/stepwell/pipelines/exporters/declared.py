@@ -10,8 +10,8 @@ from typing import Any, Final
 from stepwell.code import own_folder
 from stepwell.code.alignment.builder_facts import defaults_of
 from stepwell.code.alignment.parse import Reader
+from stepwell.live.registry import Registry
 from stepwell.model.graph import Node, Pipeline
-from stepwell.registry import Registry
 from stepwell.source.document import freeze
 from stepwell.source.python import SourceView
 

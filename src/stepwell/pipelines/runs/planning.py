@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, final
 
+from stepwell.live.registry import Registry
 from stepwell.model import StepDefinition
 from stepwell.model.graph import Node, OutputOf, Pipeline
 from stepwell.pipelines.runs.manifest import Manifest
@@ -23,7 +24,6 @@ from stepwell.pipelines.runs.settings import (
     resources_of,
 )
 from stepwell.pipelines.runs.task import Port
-from stepwell.registry import Registry
 from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Checked, Diagnostic, Related, Severity, Span
 from stepwell.source.document import Pointer, thaw

@@ -10,8 +10,8 @@ from importlib.util import MAGIC_NUMBER
 from typing import NamedTuple, final
 
 from stepwell.code import own_folder
+from stepwell.live.registry import Registry
 from stepwell.model import StepDefinition
-from stepwell.registry import Registry
 from stepwell.resolve.view import View
 from stepwell.source.python.outline import parse, warnings_kept_in
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import final
 
+from stepwell.live.registry import Registry
 from stepwell.model.graph import Pipeline
-from stepwell.registry import Registry
 from stepwell.source.errors import PipelineError
 
 __all__ = ["Swap", "alone", "swaps"]

@@ -11,13 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, final
 
+from stepwell.live.store import Store
+from stepwell.live.watch.debounce import Burst, Debounce
+from stepwell.live.watch.folders import CONFIG_NAMES, Watched, folders_changed_since, watched
+from stepwell.live.watch.observer import Observing, eventless
+from stepwell.live.watch.poll import Polling
 from stepwell.source.git import IndexTimes, index_times
-from stepwell.store import Store
-from stepwell.watch.debounce import Burst, Debounce
-from stepwell.watch.folders import CONFIG_NAMES, Watched, folders_changed_since, watched
-from stepwell.watch.mounts import eventless
-from stepwell.watch.observing import Observing
-from stepwell.watch.polling import Polling
 
 __all__ = ["LastBurst", "Watch", "WatchState"]
 

@@ -19,10 +19,10 @@ from stepwell.resolve.snapshot import Snapshot
 from stepwell.source.diagnostic import Diagnostic, Severity
 
 if TYPE_CHECKING:
+    from stepwell.live.store import Event, Store
+    from stepwell.live.watch import WatchState
     from stepwell.resolve.conflicts import Conflict
     from stepwell.resolve.runtime_layer import Registered
-    from stepwell.store import Event, Store
-    from stepwell.watch import WatchState
 
 __all__ = ["COUNTERS", "Health", "LayerHealth", "Status", "health"]
 
@@ -311,7 +311,7 @@ class _Advice:
         if failures:
             yield (
                 f"Mend a subscriber that failed {_counted(failures, 'time')}: "
-                "the log of `stepwell.store` has its tracebacks."
+                "the log of `stepwell.live.store` has its tracebacks."
             )
         if self.watching is not None and self.watching.reason:
             yield f"Expect changes to be seen late, since the files are polled: {self.watching.reason}."

@@ -11,23 +11,23 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, final
 
 from stepwell.code import SourceCode
-from stepwell.context import active_workspace
+from stepwell.live.store import Event, Store, Subscription
+from stepwell.live.workspace_context import active_workspace
 from stepwell.model.settings import Project
 from stepwell.resolve.load import FindPlugins, Progress, load
 from stepwell.resolve.snapshot import Snapshot
 from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic
-from stepwell.store import Event, Store, Subscription
 
 if TYPE_CHECKING:
-    from stepwell.health import Health
+    from stepwell.live.health import Health
+    from stepwell.live.register import Validator
+    from stepwell.live.watch import Watch, WatchState
     from stepwell.model import StepDefinition
     from stepwell.model.graph import Among, Pipeline
-    from stepwell.registering import Validator
     from stepwell.resolve.choose import Choose, Mode, Resolution
     from stepwell.resolve.conflicts import Conflict
     from stepwell.resolve.runtime_layer import Registration
-    from stepwell.watch import Watch, WatchState
 
 __all__ = ["InEffect", "Registry"]
 
@@ -263,7 +263,7 @@ class Registry:
                 does not fit.
             UnknownWorkspace: with suggestions.
         """
-        from stepwell.registering import register
+        from stepwell.live.register import register
 
         return register(self._store, definition, workspace, validator, replace, implementation, metadata)
 
@@ -308,7 +308,7 @@ class Registry:
         Args:
             components: whether to look for the parts of steps in the sources, too, which reads them.
         """
-        from stepwell.health import health
+        from stepwell.live.health import health
 
         return health(self._store, self.watching, components=components)
 
@@ -320,7 +320,7 @@ class Registry:
                 it, and without that the file system's events are waited for.
             tell: called once with each reason why there are no events, in words.
         """
-        from stepwell.watch import Watch
+        from stepwell.live.watch import Watch
 
         self._watch = Watch(self._store, poll, tell)
         return self._watch

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Final, final
 
-from stepwell.watch.debounce import Burst, Debounce
-from stepwell.watch.folders import CONFIG_NAMES, Watched, entries
+from stepwell.live.watch.debounce import Burst, Debounce
+from stepwell.live.watch.folders import CONFIG_NAMES, Watched, entries
 
 __all__ = ["Marks", "Polling", "differing", "scan"]
 

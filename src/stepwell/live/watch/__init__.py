@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from stepwell.watch.watching import LastBurst, Watch, WatchState
+from stepwell.live.watch.watch import LastBurst, Watch, WatchState
 
 __all__ = ["LastBurst", "Watch", "WatchState"]

@@ -12,6 +12,7 @@ from stepwell.check import catalog
 from stepwell.check.catalog import ViewScope
 from stepwell.check.file import CheckedFile, is_served
 from stepwell.check.mapping import check_mapping, written_out
+from stepwell.live.store import Meets, Store
 from stepwell.model import KINDS, StepDefinition
 from stepwell.model.layer import Layer, Listed, Source
 from stepwell.model.settings import Settings
@@ -23,7 +24,6 @@ from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, Related, Severity, Span, in_order
 from stepwell.source.errors import RegistrationError
 from stepwell.source.exception_text import worded
-from stepwell.store import Meets, Store
 
 __all__ = ["Validator", "register"]
 
@@ -160,7 +160,7 @@ def _validated(validator: Validator, step: StepDefinition) -> Iterator[Diagnosti
         yield Diagnostic("refused-by-validator", Severity.ERROR, message, place, help_text)
 
 
-_LOGGED: Final = "its traceback is in the log of `stepwell.registering`"
+_LOGGED: Final = "its traceback is in the log of `stepwell.live.register`"
 
 
 class _Collisions:

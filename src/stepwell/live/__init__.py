@@ -1,0 +1,1 @@
+"""The registry while it runs: the current Snapshot, registration, reload and watching."""
