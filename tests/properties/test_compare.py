@@ -13,15 +13,14 @@ import jsonschema_rs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepwell.compare import Comparison, State, compare, read_state
-from stepwell.compare.comparison import Level
-from stepwell.compare.differing import views_that_differ
-from stepwell.compare.effects.by_file_name import all_known, differing_file_names
-from stepwell.compare.effects.guesses import Guesser, probes_of
-from stepwell.compare.effects.strictness import differences
-from stepwell.compare.effects.touched import touched_views
 from stepwell.model.legacy_names import canonical_name
 from stepwell.resolve.view import View
+from stepwell.review import Comparison, State, compare, read_state
+from stepwell.review.comparison import Level
+from stepwell.review.diff import views_that_differ
+from stepwell.review.effects.file_name_lookup import Guesser, all_known, differing_file_names, probes_of
+from stepwell.review.effects.schema_diff import differences
+from stepwell.review.effects.touched import touched_views
 from stepwell.source.spelling import Naming
 from stepwell.source.tree import Folder
 

@@ -10,13 +10,13 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepwell.compare import Comparison, State, compare, read_state
-from stepwell.compare.comparison import DefinitionChange, ViewComparison, What
-from stepwell.compare.packed import Packed, pack, unpack
 from stepwell.model import CONVENTIONS, Definition, HyperparameterDefinition, StepDefinition
 from stepwell.model.layer import Layer
 from stepwell.render.comparison import COMPARISON_RENDERERS
 from stepwell.resolve.view import View
+from stepwell.review import Comparison, State, compare, read_state
+from stepwell.review.comparison import DefinitionChange, ViewComparison, What
+from stepwell.review.snapshot_file import Packed, pack, unpack
 from stepwell.source.tree import EntryKind
 
 TODAY = date(2026, 11, 1)

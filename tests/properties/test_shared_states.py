@@ -14,7 +14,7 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from stepwell.compare import State, read_state
+from stepwell.review import State, read_state
 from stepwell.source.git import open_repository, open_revision
 from stepwell.source.tree import Folder, Tree
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stepwell.compare.accepted import accept, day_of
-from stepwell.compare.comparison import Comparison, Consumer, Effect, Level
 from stepwell.model.settings import open_project
+from stepwell.review.accepted import accept, day_of
+from stepwell.review.comparison import Comparison, Consumer, Effect, Level
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

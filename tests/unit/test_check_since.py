@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.histories import OVERRIDE, SCORING, START, History
 
-from stepwell.compare.introduced import introduced
+from stepwell.review.introduced import introduced
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 
 if TYPE_CHECKING:

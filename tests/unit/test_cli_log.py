@@ -444,7 +444,7 @@ def test_an_interrupt_ends_it_with_130(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("stepwell.compare.tracing.touching", interrupted)
+    monkeypatch.setattr("stepwell.review.history.touching", interrupted)
     assert cli.run(["log", "Scoring", "--project", str(history.project)]) == 130
     assert capsys.readouterr().err.strip() == "interrupted"
 

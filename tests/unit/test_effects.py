@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stepwell.compare import compare, read_state
+from stepwell.review import compare, read_state
 from stepwell.source.spelling import Naming
 from stepwell.source.tree import Folder
 

@@ -19,7 +19,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from stepwell.compare.comparison import (
+from stepwell.model import Deprecation
+from stepwell.model.layer import Layer, Origin
+from stepwell.render.comparison import COMPARISON_RENDERERS
+from stepwell.render.comparison.markdown import LIMIT, MARKER
+from stepwell.review.comparison import (
     Acceptance,
     Comparison,
     Consumer,
@@ -32,10 +36,6 @@ from stepwell.compare.comparison import (
     ViewComparison,
     What,
 )
-from stepwell.model import Deprecation
-from stepwell.model.layer import Layer, Origin
-from stepwell.render.comparison import COMPARISON_RENDERERS
-from stepwell.render.comparison.markdown import LIMIT, MARKER
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 
 ROOT = Path(__file__).resolve().parents[2]

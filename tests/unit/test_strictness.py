@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stepwell.compare.effects.strictness import differences
+from stepwell.review.effects.schema_diff import differences
 
 
 def told(old: Any, new: Any) -> list[str]:

@@ -19,9 +19,9 @@ from stepwell.cli.opening import (
 )
 from stepwell.cli.reading import read_both
 from stepwell.cli.states import Here
-from stepwell.compare import Comparison, State, compare
-from stepwell.compare.comparison import Level
 from stepwell.render.comparison import COMPARISON_RENDERERS
+from stepwell.review import Comparison, State, compare
+from stepwell.review.comparison import Level
 from stepwell.source.spelling import closest
 
 _EXAMPLE = """\b

@@ -21,12 +21,12 @@ from stepwell.cli.opening import (
 )
 from stepwell.cli.sources import with_progress
 from stepwell.cli.states import Here
-from stepwell.compare.tracing import Trace, trace
 from stepwell.model import WORKSPACE_ID
 from stepwell.model.layer import Layer
 from stepwell.model.settings import Project, open_project
 from stepwell.render.tracing import to_lines, to_record
 from stepwell.resolve.view import View
+from stepwell.review.history import Trace, trace
 from stepwell.source.errors import RevisionError
 from stepwell.source.escape_control import visible
 from stepwell.source.git import literal, touching

@@ -7,8 +7,8 @@ from datetime import date
 from stepwell.cli.opening import Asked
 from stepwell.cli.sources import with_progress
 from stepwell.cli.states import Place
-from stepwell.compare import State, read_state
 from stepwell.resolve.plugins import find_plugins
+from stepwell.review import State, read_state
 from stepwell.source.tree import Folder
 
 __all__ = ["read_both", "read_one"]

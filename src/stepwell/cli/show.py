@@ -69,7 +69,7 @@ def _at(asked: Asked, workspace: str | None, revision: str, name: str) -> StepDe
         UsageError: when it has no such workspace or step; the message tells whether it exists today.
     """
     from stepwell.cli.states import Here
-    from stepwell.compare import read_state
+    from stepwell.review import read_state
     from stepwell.source.git import open_revision
 
     here = Here(asked)

@@ -9,10 +9,9 @@ import click
 
 from stepwell.cli.opening import Asked
 from stepwell.cli.sources import with_progress
-from stepwell.compare.earlier import findings_at
-from stepwell.compare.introduced import Introduced, introduced, renames
 from stepwell.live.registry import Registry
 from stepwell.resolve.plugins import find_plugins
+from stepwell.review.introduced import Introduced, findings_at, introduced, renames
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.git import gone_from, merge_base, open_repository, open_revision
 

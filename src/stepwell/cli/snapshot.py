@@ -36,7 +36,7 @@ def command(state: str | None, output: str | None, force: bool, asked: Asked) ->
     out. The file holds every view with each field and its place, and the files that the state is made
     of. The same sources give the same bytes.
     """
-    from stepwell.compare.packed import pack
+    from stepwell.review.snapshot_file import pack
 
     here, today = Here(asked), date.today()  # noqa: DTZ011 - the user's own day, as everywhere
     if output is not None and output != "-":

@@ -12,8 +12,8 @@ from typing import Final, final
 import click
 
 from stepwell.cli.opening import Asked
-from stepwell.compare.accepted import day_of
 from stepwell.model.settings import find_project
+from stepwell.review.accepted import day_of
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.errors import ProjectError, RevisionError
 from stepwell.source.git import (
@@ -233,7 +233,7 @@ class Here:
         if os.path.isdir(full):
             return Place(word, full, Folder(full), name=os.path.basename(full) or "a folder")
         if os.path.isfile(full) and word.endswith(".json"):
-            from stepwell.compare.packed import unpack
+            from stepwell.review.snapshot_file import unpack
 
             packed = unpack(word, _content(full))
             title = f"{word} ({packed.title})"
@@ -260,7 +260,7 @@ def _looks_like_path(word: str) -> bool:
 
 
 def _content(full: str) -> bytes:
-    from stepwell.compare.packed import MAX_SNAPSHOT_BYTES
+    from stepwell.review.snapshot_file import MAX_SNAPSHOT_BYTES
 
     with open(full, "rb") as file:
         content = file.read(MAX_SNAPSHOT_BYTES + 1)

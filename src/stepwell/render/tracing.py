@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from stepwell.compare.comparison import What
 from stepwell.render.comparison.wording import place, plain, told, told_pair
+from stepwell.review.comparison import What
 from stepwell.source.escape_control import columns, visible, well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from stepwell.compare.comparison import DefinitionChange, FieldChange
-    from stepwell.compare.tracing import Trace, Traced
+    from stepwell.review.comparison import DefinitionChange, FieldChange
+    from stepwell.review.history import Trace, Traced
     from stepwell.source.diagnostic import Diagnostic, Span
 
 __all__ = ["VERSION", "to_lines", "to_record"]

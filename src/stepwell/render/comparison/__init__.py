@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from stepwell.compare import Comparison
+    from stepwell.review import Comparison
 
 __all__ = ["COMPARISON_RENDERERS", "ComparisonRenderer"]
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from stepwell.compare.comparison import Level
 from stepwell.render import github
 from stepwell.render.comparison.wording import counted
 from stepwell.render.report import Report
+from stepwell.review.comparison import Level
 from stepwell.source.diagnostic import Diagnostic, Related, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from stepwell.compare.comparison import Comparison, Effect
+    from stepwell.review.comparison import Comparison, Effect
 
 __all__ = ["render"]
 

@@ -12,7 +12,8 @@ from stepwell.source.escape_control import well_formed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from stepwell.compare.comparison import (
+    from stepwell.model.layer import Origin
+    from stepwell.review.comparison import (
         Acceptance,
         Comparison,
         DefinitionChange,
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
         FieldChange,
         ViewComparison,
     )
-    from stepwell.model.layer import Origin
     from stepwell.source.diagnostic import Diagnostic, Span
 
 __all__ = ["VERSION", "render"]

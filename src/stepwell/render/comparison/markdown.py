@@ -7,7 +7,6 @@ from bisect import bisect_right
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
-from stepwell.compare.comparison import Level, What
 from stepwell.model import KIND_OF_NOUN
 from stepwell.render.comparison.wording import (
     counted,
@@ -19,12 +18,13 @@ from stepwell.render.comparison.wording import (
     told_pair,
     view_title,
 )
+from stepwell.review.comparison import Level, What
 from stepwell.source.escape_control import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from stepwell.compare.comparison import Comparison, DefinitionChange, Effect, ViewComparison
+    from stepwell.review.comparison import Comparison, DefinitionChange, Effect, ViewComparison
     from stepwell.source.diagnostic import Diagnostic
 
 __all__ = ["LIMIT", "MARKER", "render"]

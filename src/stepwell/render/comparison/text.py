@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from stepwell.compare.comparison import Level, What
 from stepwell.model import KIND_OF_NOUN
 from stepwell.render.comparison.wording import (
     counted,
@@ -16,18 +15,13 @@ from stepwell.render.comparison.wording import (
     told_pair,
     view_title,
 )
+from stepwell.review.comparison import Level, What
 from stepwell.source.escape_control import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from stepwell.compare.comparison import (
-        Comparison,
-        DefinitionChange,
-        Effect,
-        FieldChange,
-        ViewComparison,
-    )
+    from stepwell.review.comparison import Comparison, DefinitionChange, Effect, FieldChange, ViewComparison
     from stepwell.source.diagnostic import Diagnostic
 
     Paint = Callable[[str, str], str]

@@ -6,19 +6,19 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from stepwell.compare.comparison import Level
 from stepwell.model import KINDS, Deprecation
+from stepwell.review.comparison import Level
 from stepwell.source.escape_control import visible, well_formed
 
 if TYPE_CHECKING:
-    from stepwell.compare.comparison import (
+    from stepwell.model.layer import Origin
+    from stepwell.review.comparison import (
         Comparison,
         DefinitionChange,
         FieldChange,
         HiddenChange,
         ViewComparison,
     )
-    from stepwell.model.layer import Origin
     from stepwell.source.diagnostic import Span
 
 __all__ = [
@@ -153,7 +153,7 @@ def place(span: Span) -> str:
 
 def places(change: DefinitionChange | FieldChange) -> tuple[str, str]:
     """Where something was said before and where now, in words; empty where it was not."""
-    from stepwell.compare.comparison import FieldChange
+    from stepwell.review.comparison import FieldChange
 
     if isinstance(change, FieldChange):
         return origin_in_words(change.old_origin), origin_in_words(change.new_origin)

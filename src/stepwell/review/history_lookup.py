@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from types import MappingProxyType
 from typing import Final, final
 
-from stepwell.compare.old_tables import find_tables, load_tables
 from stepwell.model import StepDefinition
 from stepwell.model.settings import CONFIG_NAME, Project, Settings, read_project
 from stepwell.resolve.load import Loaded, load
 from stepwell.resolve.view import View
-from stepwell.source.diagnostic import Diagnostic, Severity, in_order
+from stepwell.review.old_tables import find_tables, load_tables
+from stepwell.source.diagnostic import Diagnostic, Severity, Span, in_order
 from stepwell.source.errors import ProjectError
-from stepwell.source.git import literal
+from stepwell.source.git import Repository, literal, open_part
 from stepwell.source.read import SUFFIXES
 from stepwell.source.tree import Entry, EntryKind, Target, Tree
 
-__all__ = ["Narrowed", "Sighting", "Sought", "look"]
+__all__ = [
+    "Narrowed",
+    "Sighting",
+    "Sightings",
+    "Sought",
+    "look",
+]
+
 
 _KIND: Final = "steps"
 _LAYERS: Final = ("local", "override")
@@ -191,3 +198,62 @@ def _unread(project: Project, loaded: Loaded) -> tuple[Diagnostic, ...]:
         for one in loaded.diagnostics
         if one.severity is Severity.ERROR and one.span is not None and one.span.path != configuration
     )
+
+
+@final
+class Sightings:
+    """What the states of a project say of a step; states with the same files are read once.
+
+    Args:
+        repository: opened for the project's folder.
+        project: the project as it is now.
+        today: the date to hold deprecations against.
+    """
+
+    def __init__(self, repository: Repository, project: Project, today: date) -> None:
+        self._repository = repository
+        self._project = project
+        self._today = today
+        self._seen: dict[tuple[Sought, str | None], Sighting] = {}
+        self._by_content: dict[object, Sighting] = {}
+
+    def at(self, commit: str, sought: Sought) -> Sighting:
+        """What a commit says of a step.
+
+        Args:
+            commit: its full id.
+            sought: which files may say something.
+        """
+        found = self._seen.get((sought, commit))
+        if found is None:
+            part = open_part(self._repository, commit, sought.paths, sought.globs)
+            links = [link for core, _ in sought.places if (link := part.link_on(core)) is not None]
+            if links:
+                told = Diagnostic(
+                    "unreadable-file", Severity.ERROR, "this is a link, which is not followed", Span(links[0])
+                )
+                return Sighting(MappingProxyType({}), (told,), None, True)
+            core = {core for core, _ in sought.places if part.follow(core).kind is not None}
+            if not core and not sought.tables:
+                wide = replace(sought, tables=True)
+                part = open_part(self._repository, commit, wide.paths, wide.globs)
+            key = part.ids(), sought.workspace
+            found = self._by_content.get(key)
+            if found is None:
+                found = look(self._project.root, part, sought.workspace, self._today)
+                self._by_content[key] = found
+            self._seen[sought, commit] = found
+        return found
+
+    def in_working_tree(self, sought: Sought) -> Sighting:
+        """What the project's folder says of a step.
+
+        Args:
+            sought: which files may say something.
+        """
+        found = self._seen.get((sought, None))
+        if found is None:
+            tree = Narrowed(self._project.tree, sought)
+            found = look(self._project.root, tree, sought.workspace, self._today)
+            self._seen[sought, None] = found
+        return found

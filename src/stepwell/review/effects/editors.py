@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from stepwell.check.catalog import RULES
 from stepwell.check.definition.not_in_vocabulary import FIELDS
-from stepwell.compare.comparison import Consumer, Effect, Level
-from stepwell.compare.effects.strictness import Difference, differences
-from stepwell.compare.effects.touched import place_of
-from stepwell.compare.states import State
 from stepwell.model import KINDS, StepDefinition
 from stepwell.model.layer import Layer
+from stepwell.review.comparison import Consumer, Effect, Level
+from stepwell.review.effects.schema_diff import Difference, differences
+from stepwell.review.effects.touched import place_of
+from stepwell.review.state import State
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.document import Document, Pointer
 from stepwell.source.spelling import STYLES

@@ -7,14 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-from stepwell.compare.comparison import (
-    DefinitionChange,
-    FieldChange,
-    HiddenChange,
-    Reordering,
-    ViewComparison,
-    What,
-)
 from stepwell.model import KIND_OF_NOUN, KINDS, Definition, StepDefinition, kind_of
 from stepwell.model.layer import Layer, Origin
 from stepwell.model.schema import defaults
@@ -22,9 +14,27 @@ from stepwell.resolve.provenance import origins
 from stepwell.resolve.snapshot import Snapshot, ViewChanges, changes_between, differing_fields
 from stepwell.resolve.table import LayeredTable
 from stepwell.resolve.view import View
+from stepwell.review.comparison import (
+    DefinitionChange,
+    FieldChange,
+    HiddenChange,
+    Reordering,
+    ViewComparison,
+    What,
+)
 from stepwell.source.diagnostic import Span
+from stepwell.source.git import Gone
+from stepwell.source.spelling import Naming
 
-__all__ = ["field_changes", "place_of_name", "stated_fields", "views_that_differ"]
+__all__ = [
+    "field_changes",
+    "place_of_name",
+    "predecessor",
+    "stated_fields",
+    "stem_of",
+    "stems_of",
+    "views_that_differ",
+]
 
 
 def views_that_differ(old: Snapshot, new: Snapshot) -> tuple[ViewComparison, ...]:
@@ -292,3 +302,43 @@ def _longest_run(places: Sequence[int]) -> frozenset[int]:
         kept.add(at)
         at = links[at]
     return frozenset(kept)
+
+
+def predecessor(
+    step: StepDefinition, left: Mapping[str, StepDefinition], gone: Iterable[Gone]
+) -> tuple[StepDefinition, str] | None:
+    """What a step was before, and what says so: an alias, ``replaced_by``, or git's rename of the file.
+
+    Args:
+        step: the step under its new name.
+        left: the steps that went in the same commit, by name.
+        gone: the files that did.
+    """
+    for alias in step.aliases:
+        if alias in left:
+            return left[alias], "alias"
+    for was in left.values():
+        if was.deprecated is not None and was.deprecated.replaced_by == step.name:
+            return was, "replaced_by"
+    moved = {one.path: one.now for one in gone if one.now is not None}
+    own = {source.document.path for source in step.sources}
+    for was in left.values():
+        if any(moved.get(source.document.path) in own for source in was.sources):
+            return was, "file"
+    return None
+
+
+def stem_of(path: str) -> str:
+    """The name of a file without its ending."""
+    return path.rpartition("/")[2].rpartition(".")[0]
+
+
+def stems_of(step: StepDefinition, naming: Naming) -> frozenset[str]:
+    """What the files of a step are called; rows of an old table lie in none.
+
+    Args:
+        step: the step.
+        naming: the project's naming rules.
+    """
+    paths = (source.document.path for source in step.sources)
+    return frozenset({naming.stem(step.name), *(stem_of(path) for path in paths if not path.endswith(".py"))})

@@ -2,22 +2,56 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 from typing import Any, Final, Protocol, final, runtime_checkable
 
 from stepwell.check.file import CheckedFile
-from stepwell.compare.schema_files import schemas_in
 from stepwell.model.layer import Listed
 from stepwell.model.settings import CONFIG_NAME, Project, Settings, read_project
 from stepwell.resolve.incremental import load_changed, load_like
 from stepwell.resolve.load import FindPlugins, Known, Loaded, Progress, load
 from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.source.errors import ProjectError
-from stepwell.source.tree import Tree
+from stepwell.source.tree import EntryKind, Tree
 
-__all__ = ["State", "read_state"]
+__all__ = [
+    "State",
+    "read_state",
+    "schemas_in",
+]
+
+
+_FOLDER: Final = "schemas"
+_ENDING: Final = ".schema.json"
+
+
+def schemas_in(tree: Tree) -> Mapping[str, Mapping[str, Any]]:
+    """The schemas that editors find in a project, by path; what is no JSON object is passed over.
+
+    Args:
+        tree: the state's files.
+    """
+    found: dict[str, Mapping[str, Any]] = {}
+    if tree.follow(_FOLDER).kind is not EntryKind.FOLDER:
+        return MappingProxyType(found)
+    names = sorted(entry.name for entry in tree.scan(_FOLDER) if entry.name.endswith(_ENDING))
+    paths = [f"{_FOLDER}/{name}" for name in names]
+    tree.expect(paths)
+    for path in paths:
+        content = tree.read(path)
+        if isinstance(content, Diagnostic):
+            continue
+        try:
+            schema = json.loads(content)
+        except (ValueError, RecursionError):  # the editor that uses it tells
+            continue
+        if isinstance(schema, dict):
+            found[path] = MappingProxyType(schema)
+    return MappingProxyType(found)
 
 
 @final
@@ -95,7 +129,7 @@ def read_state(
     project = read_project(root, tree)
     changed = _changed(project, like, today) if like is not None and not tables else None
     if tables or not _has_definitions(project, tree):
-        from stepwell.compare.old_tables import find_tables  # few states are from before the move
+        from stepwell.review.old_tables import find_tables  # few states are from before the move
 
         found = tables or find_tables(tree)
         if found:
@@ -127,7 +161,7 @@ def _has_definitions(project: Project | None, tree: Tree) -> bool:
 def _of_tables(
     title: str, root: str, tree: Tree, settings: Settings, paths: tuple[str, ...], today: date
 ) -> State:
-    from stepwell.compare.old_tables import load_tables
+    from stepwell.review.old_tables import load_tables
 
     loaded, lost = load_tables(root, tree, settings, paths, today)
     return State(title, loaded, schemas_in(tree), paths, lost)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from stepwell.compare.accepted import accept
-from stepwell.compare.comparison import Comparison
-from stepwell.compare.differing import views_that_differ
-from stepwell.compare.effects import effects_of
-from stepwell.compare.states import State, read_state
+from stepwell.review.accepted import accept
+from stepwell.review.comparison import Comparison
+from stepwell.review.diff import views_that_differ
+from stepwell.review.effects import effects_of
+from stepwell.review.state import State, read_state
 
 __all__ = ["Comparison", "State", "compare", "read_state"]
 

@@ -2,16 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final, final
 
-from stepwell.compare.comparison import Consumer, Effect, Level
-from stepwell.compare.effects.classes import Owners
-from stepwell.compare.effects.touched import Touched, called, place_of
-from stepwell.model import StepDefinition
-from stepwell.resolve.view import View
+from stepwell.model import CONVENTIONS, StepDefinition
+from stepwell.model.settings import RESERVED_ID, FreezeTarget
+from stepwell.resolve.view import LEGACY_FIELDS, View
+from stepwell.review.comparison import Consumer, Effect, Level
+from stepwell.review.effects.touched import Touched, called, place_of
+from stepwell.review.state import State
 from stepwell.source.diagnostic import Span
 
-__all__ = ["effects_on_tables", "row_of"]
+__all__ = [
+    "Owners",
+    "effects_on_modules",
+    "effects_on_tables",
+    "frozen_views",
+    "row_of",
+]
+
+
+_CHOOSE: Final[Mapping[str, Callable[..., tuple[int, str]]]] = {"config_class": max, "spec_type": min}
+"""Of several steps ``CONFIG_STEP_REGISTRY`` keeps the last, and the look-up by type the first."""
+
+
+@final
+class Owners:
+    """The steps of legacy tables by a class that they name; each layer is gone through once."""
+
+    __slots__ = ("_indexes",)
+
+    def __init__(self) -> None:
+        self._indexes: dict[tuple[int, str], tuple[object, dict[str, list[str]]]] = {}
+
+    def of(self, view: View, field: str, value: str) -> str | None:
+        """The step that a class leads to in a view's tables; ``None`` where it leads to none.
+
+        Args:
+            view: which one.
+            field: ``config_class`` or ``spec_type``.
+            value: the class.
+        """
+        steps = view.steps
+        names = list(self._index(steps.above, field).get(value, ()))
+        names += [name for name in self._index(steps.below, field).get(value, ()) if name not in steps.above]
+        if len(names) < 2:
+            return names[0] if names else None
+        ranks = {name: place for place, name in enumerate(steps.first)}
+        return _CHOOSE[field]((ranks.get(name, len(ranks)), name) for name in names)[1]
+
+    def _index(self, table: Mapping[str, StepDefinition], field: str) -> dict[str, list[str]]:
+        known = self._indexes.get((id(table), field))
+        if known is not None and known[0] is table:
+            return known[1]
+        found: dict[str, list[str]] = {}
+        for name, step in table.items():
+            data = step.data
+            if data.get("sagemaker_step_type") is not None:
+                found.setdefault(data.get(field) or name + CONVENTIONS[field], []).append(name)
+        self._indexes[id(table), field] = (table, found)  # kept, so that no other gets its id
+        return found
+
 
 Say = Callable[..., Effect]
 
@@ -195,3 +246,98 @@ def _hyperparameters(touched: Touched, has_classes: bool, say: Say) -> Iterator[
                 reason = f"the `{field}` of `{name}` is {called(after)} where it was {called(before)}"
                 places = place_of(was, field), place_of(now, field)
                 yield say(Level.RISKY, "hyperparameter-changed", f"{name}.{field}", reason, *places)
+
+
+def frozen_views(old: State, new: State) -> dict[str | None, bool]:
+    """The workspaces whose tables importers have, each with whether hyperparameter classes are beside it.
+
+    What the older state freezes counts, since nobody imports yet what the newer one adds. Where nothing is
+    frozen importers have the core's tables from ``stepwell.legacy``. A registry of Python tables is what
+    importers have itself; which workspaces they see follows from what the newer state freezes.
+
+    Args:
+        old: the older state.
+        new: the newer one.
+    """
+    state = new if old.tables else old
+    found: dict[str | None, bool] = {}
+    for target in state.loaded.project.settings.freeze:
+        has_classes = bool(old.tables) or target.output.endswith("/")
+        seen: tuple[str | None, ...] = (target.workspace or None,)
+        if target.workspace == RESERVED_ID:
+            seen = (None, *old.loaded.snapshot.workspaces)
+        for one in seen:
+            found[one] = found.get(one, False) or has_classes
+    both = {None, *old.loaded.snapshot.workspaces} & {None, *new.loaded.snapshot.workspaces}
+    kept = {one: found[one] for one in sorted(found, key=lambda one: one or "") if one in both}
+    return kept or {None: True}
+
+
+def effects_on_modules(old: State, new: State) -> Iterator[Effect]:
+    """What becomes of the modules that importers import.
+
+    Args:
+        old: the older state.
+        new: the newer one.
+    """
+    if old.tables or new.tables:
+        return
+    kept = {target.output: place for place, target in enumerate(new.loaded.project.settings.freeze)}
+    for place, target in enumerate(old.loaded.project.settings.freeze):
+        was = _place(old, place, "output")
+        if target.output not in kept:
+            reason = f"`{target.output}` is frozen no more: it stays as it is, or goes, and follows no change"
+            yield _effect(Level.BREAKING, "frozen-module-gone", target.output, reason, was, None)
+            continue
+        now = new.loaded.project.settings.freeze[kept[target.output]]
+        if now.workspace != target.workspace:
+            yield _other_view(old, new, target, now, kept[target.output], place)
+
+
+def _other_view(
+    old: State, new: State, was: FreezeTarget, now: FreezeTarget, new_place: int, old_place: int
+) -> Effect:
+    before, after = _title(was), _title(now)
+    reason = f"`{was.output}` holds the view of {after} where it held that of {before}"
+    level = Level.BREAKING
+    if was.workspace == RESERVED_ID:
+        reason += ", so it takes no workspace any more"
+    elif not _rows_are_kept(old, new, was, now):
+        reason += ", which lacks or changes rows"
+    else:
+        level = Level.SAFE
+        reason += ", which keeps every row"
+    places = _place(old, old_place, "workspace"), _place(new, new_place, "workspace")
+    return _effect(level, "frozen-view-changed", was.output, reason, *places)
+
+
+def _rows_are_kept(old: State, new: State, was: FreezeTarget, now: FreezeTarget) -> bool:
+    """Whether what one view gave importers in the older state the other one gives them in the newer."""
+    one, other = was.workspace or None, None if now.workspace == RESERVED_ID else now.workspace or None
+    before, after = old.loaded.snapshot, new.loaded.snapshot
+    if one not in {None, *before.workspaces} or other not in {None, *after.workspaces}:
+        return False
+    view = after.view(other)
+    for step in before.view(one).steps.values():
+        if step.sagemaker_step_type is not None:
+            kept = row_of(view, step.name)
+            if kept is None or any(getattr(step, field) != getattr(kept, field) for field in LEGACY_FIELDS):
+                return False
+    return True
+
+
+def _title(target: FreezeTarget) -> str:
+    if target.workspace == RESERVED_ID:
+        return "the core and every workspace"
+    return f"workspace {target.workspace}" if target.workspace else "the core"
+
+
+def _place(state: State, place: int, key: str) -> Span | None:
+    project = state.loaded.project
+    if project.config is None:
+        return None
+    return project.config.value_span((*project.prefix, "freeze", place, key))
+
+
+def _effect(level: Level, kind: str, subject: str, reason: str, was: Span | None, now: Span | None) -> Effect:
+    return Effect(Consumer.IMPORTERS, level, kind, subject, reason, None, was, now)

@@ -7,13 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final, final
 
-from stepwell.compare.comparison import DefinitionChange, FieldChange, What
-from stepwell.compare.differing import field_changes, place_of_name, stated_fields
-from stepwell.compare.renaming import predecessor, stem_of, stems_of
-from stepwell.compare.sighting import Sighting, Sought
-from stepwell.compare.sightings import Sightings
 from stepwell.model import StepDefinition
 from stepwell.model.settings import CONFIG_NAME, Project
+from stepwell.review.comparison import DefinitionChange, FieldChange, What
+from stepwell.review.diff import field_changes, place_of_name, predecessor, stated_fields, stem_of, stems_of
+from stepwell.review.history_lookup import Sighting, Sightings, Sought
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.errors import RevisionError
 from stepwell.source.git import (

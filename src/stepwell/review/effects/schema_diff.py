@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from stepwell.compare.effects.schema_limits import bounds, form_of
-from stepwell.compare.effects.schema_pairs import (
+from stepwell.review.effects.schema_limits import (
     EVERY_FIELD,
     EVERY_ITEM,
     NEVER,
@@ -16,6 +15,8 @@ from stepwell.compare.effects.schema_pairs import (
     Refuses,
     as_schema,
     as_text,
+    bounds,
+    form_of,
 )
 
 __all__ = ["Difference", "differences"]

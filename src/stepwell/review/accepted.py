@@ -8,9 +8,9 @@ from dataclasses import replace
 from datetime import date
 from typing import Any, Final
 
-from stepwell.compare.comparison import Acceptance, Effect, Level
 from stepwell.model import schema, schema_errors
 from stepwell.model.settings import Project
+from stepwell.review.comparison import Acceptance, Effect, Level
 from stepwell.source.diagnostic import Diagnostic, Related, Severity, Span, in_order
 from stepwell.source.document import Document
 from stepwell.source.spelling import closest

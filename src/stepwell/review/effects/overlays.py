@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stepwell.compare.comparison import Consumer, Effect, HiddenChange, Level, ViewComparison
-from stepwell.compare.effects.touched import Touched, called, place_of, said_at
-from stepwell.compare.states import State
 from stepwell.model import KINDS, Definition
 from stepwell.model.layer import Layer
 from stepwell.model.settings import RESERVED_ID
 from stepwell.resolve.view import View
+from stepwell.review.comparison import Consumer, Effect, HiddenChange, Level, ViewComparison
+from stepwell.review.effects.touched import Touched, called, place_of, said_at
+from stepwell.review.state import State
 from stepwell.source.diagnostic import Span
 
 __all__ = ["effects_on_overlay", "effects_on_workspaces"]

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import final
 
-from stepwell.compare.comparison import DefinitionChange, ViewComparison, What
-from stepwell.compare.states import State
 from stepwell.model import KINDS, Definition
 from stepwell.model.layer import given_by
 from stepwell.resolve.view import View
+from stepwell.review.comparison import DefinitionChange, ViewComparison, What
+from stepwell.review.state import State
 from stepwell.source.diagnostic import Span
 
 __all__ = ["Touched", "called", "place_of", "said_at", "touched_views"]

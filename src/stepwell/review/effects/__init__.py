@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from stepwell.compare.comparison import Effect, ViewComparison
-from stepwell.compare.effects.by_file_name import all_known, effects_on_file_names
-from stepwell.compare.effects.choices import effects_on_choices
-from stepwell.compare.effects.classes import Owners
-from stepwell.compare.effects.editors import effects_on_editors
-from stepwell.compare.effects.graphs import effects_on_graphs
-from stepwell.compare.effects.importers import effects_on_tables
-from stepwell.compare.effects.modules import effects_on_modules, frozen_views
-from stepwell.compare.effects.overlays import effects_on_overlay, effects_on_workspaces
-from stepwell.compare.effects.pipelines import effects_on_first, effects_on_references
-from stepwell.compare.effects.touched import touched_views
-from stepwell.compare.states import State
+from stepwell.review.comparison import Effect, ViewComparison
+from stepwell.review.effects.editors import effects_on_editors
+from stepwell.review.effects.file_name_lookup import all_known, effects_on_file_names
+from stepwell.review.effects.importers import Owners, effects_on_modules, effects_on_tables, frozen_views
+from stepwell.review.effects.overlays import effects_on_overlay, effects_on_workspaces
+from stepwell.review.effects.pipelines import (
+    effects_on_choices,
+    effects_on_first,
+    effects_on_graphs,
+    effects_on_references,
+)
+from stepwell.review.effects.touched import touched_views
+from stepwell.review.state import State
 
 __all__ = ["effects_of"]
 

@@ -1,0 +1,272 @@
+"""Effects on what refers to steps by their names: aliases, deprecations, tables."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final
+
+from stepwell.model import StepDefinition
+from stepwell.model.layer import Layer, given_by
+from stepwell.model.settings import RESERVED_ID
+from stepwell.resolve.candidates import Candidate, candidates_of
+from stepwell.resolve.choose import resolve
+from stepwell.resolve.snapshot import Snapshot
+from stepwell.resolve.view import View
+from stepwell.review.comparison import Consumer, Effect, Level
+from stepwell.review.effects.touched import Touched, place_of
+from stepwell.review.state import State
+from stepwell.source.diagnostic import Diagnostic, Severity, Span
+
+__all__ = [
+    "effects_on_choices",
+    "effects_on_first",
+    "effects_on_graphs",
+    "effects_on_references",
+]
+
+
+_OF_WORKSPACE: Final = ("default_resolution_strategy", "preferred_frameworks", "environment_preferences")
+
+
+def effects_on_choices(old: State, new: State, views: Mapping[str | None, Touched]) -> Iterator[Effect]:
+    """The names of which another definition is chosen, though the same ones exist.
+
+    Asked are: nobody in particular, every workspace that has one, and every framework and tag of theirs.
+
+    Args:
+        old: the older state.
+        new: the newer one.
+        views: every view that both have.
+    """
+    before, after = old.loaded.snapshot, new.loaded.snapshot
+    names = {name for touched in views.values() for name in touched.steps}
+    for one, workspace in after.workspaces.items():
+        was = before.workspaces.get(one)
+        if was is not None and any(
+            getattr(was, field) != getattr(workspace, field) for field in _OF_WORKSPACE
+        ):
+            names.update(after.view(one).steps.above)
+    for name in sorted(names & (before.owners.keys() | after.owners.keys())):
+        found, there = candidates_of(before, name), candidates_of(after, name)
+        if len(found) > 1 and _owners(found) == _owners(there):
+            yield from _of_name(before, after, name, there)
+
+
+def _of_name(
+    before: Snapshot, after: Snapshot, name: str, candidates: tuple[Candidate, ...]
+) -> Iterator[Effect]:
+    for words, asked in _contexts(candidates):
+        was, now = resolve(before, name, **asked), resolve(after, name, **asked)
+        if was.chosen.owner != now.chosen.owner:
+            reason = (
+                f"{words} `{name}` is that of {now.chosen.owner} where it was that of {was.chosen.owner}: "
+                f"{now.reason}"
+            )
+            yield Effect(
+                Consumer.PIPELINES,
+                Level.RISKY,
+                "resolution-changed",
+                name,
+                reason,
+                asked.get("workspace"),
+                was.chosen.span,
+                now.chosen.span,
+            )
+            return
+
+
+def _contexts(candidates: tuple[Candidate, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
+    yield "where nothing else is asked for,", {}
+    for one in candidates:
+        if one.workspace is not None:
+            yield f"for workspace {one.workspace},", {"workspace": one.workspace}
+    for framework in sorted({one.definition.framework or "" for one in candidates} - {""}):
+        yield f"for the framework {framework},", {"framework": framework}
+    for tag in sorted({tag for one in candidates for tag in one.definition.environment_tags}):
+        yield f"for the environment {tag},", {"environment": (tag,)}
+
+
+def _owners(candidates: tuple[Candidate, ...]) -> list[str]:
+    return [one.owner for one in candidates]
+
+
+_LEVELS = {Severity.ERROR: Level.BREAKING, Severity.WARNING: Level.RISKY, Severity.INFO: Level.SAFE}
+_IDS = {
+    Severity.ERROR: "pipeline-broken",
+    Severity.WARNING: "pipeline-doubtful",
+    Severity.INFO: "pipeline-told",
+}
+
+
+def effects_on_graphs(old: State, new: State, views: Mapping[str | None, Touched]) -> Iterator[Effect]:
+    """What a change means to the pipelines of every view.
+
+    Args:
+        old: the older state.
+        new: the newer one.
+        views: every view that both have.
+    """
+    for workspace, touched in views.items():
+        yield from _gone(touched)
+        before = {_same(one) for one in old.loaded.pipelines.diagnostics.get(workspace, ())}
+        if workspace is not None:
+            before |= {_same(one) for one in old.loaded.pipelines.diagnostics.get(None, ())}
+        for found in new.loaded.pipelines.diagnostics.get(workspace, ()):
+            if _same(found) in before:
+                continue
+            name = _pipeline_at(touched.new, found.span)
+            yield Effect(
+                Consumer.PIPELINES,
+                _LEVELS[found.severity],
+                _IDS[found.severity],
+                f"{name}#{found.id}",
+                f"the pipeline `{name}`: {found.message}",
+                workspace,
+                place_of(touched.old.pipelines.get(name)),
+                found.span,
+            )
+
+
+def _gone(touched: Touched) -> Iterator[Effect]:
+    for name in touched.names["pipelines"]:
+        was = touched.old.pipelines.get(name)
+        if was is None or name in touched.new.pipelines:
+            continue
+        if touched.workspace is not None and was.sources[-1].layer is not Layer.LOCAL:
+            continue  # it was the core's, and is told with the core
+        reason = f"the pipeline `{name}` is gone, so whoever runs or extends it by that name fails"
+        yield Effect(
+            Consumer.PIPELINES,
+            Level.BREAKING,
+            "pipeline-gone",
+            name,
+            reason,
+            touched.workspace,
+            place_of(was),
+        )
+
+
+def _same(found: Diagnostic) -> tuple[str, str, str]:
+    return found.id, found.message, found.span.path if found.span is not None else ""
+
+
+def _pipeline_at(view: View, span: Span | None) -> str:
+    """The pipeline that a file says something of."""
+    path = span.path if span is not None else ""
+    for name, definition in view.pipelines.items():
+        if any(source.document.path == path for source in definition.sources):
+            return name
+    return path
+
+
+def effects_on_references(touched: Touched, *, is_frozen: bool) -> Iterator[Effect]:
+    """What a change of one view means to whoever names its steps.
+
+    Args:
+        touched: the view.
+        is_frozen: whether importers see it, who are told of what left its table.
+    """
+    gone = [name for name in touched.steps if _lost(touched, name)]
+    for name in gone:
+        was = touched.old.steps[name]
+        if touched.workspace is not None and was.sources[-1].layer is not Layer.LOCAL:
+            continue  # it was the core's, and is told with the core
+        if not is_frozen or was.sagemaker_step_type is None:
+            yield _step_gone(touched, was)
+    yield from _aliases(touched)
+    if gone:
+        yield from _replacements(touched, frozenset(gone))
+
+
+def effects_on_first(old: State, new: State, views: Mapping[str | None, Touched]) -> Iterator[Effect]:
+    """The places of ``[[freeze]] first`` that lost their step.
+
+    Args:
+        old: the older state.
+        new: the newer one.
+        views: every view that both have.
+    """
+    project = new.loaded.project
+    if project.config is None or old.tables or new.tables:
+        return
+    for place, target in enumerate(project.settings.freeze):
+        touched = views.get(None if target.workspace == RESERVED_ID else target.workspace or None)
+        for at, name in enumerate(target.first if touched is not None else ()):
+            if touched is None or name not in touched.old.steps or name in touched.new.steps:
+                continue
+            pointer = (*project.prefix, "freeze", place, "first", at)
+            reason = (
+                f"`{target.output}` gives `{name}` a fixed place in the table, and there is no such step: "
+                "the rest of the table moves up, and `freeze-target` finds it"
+            )
+            was, now = place_of(touched.old.steps[name]), project.config.value_span(pointer)
+            yield _effect(touched, Level.RISKY, "first-gone", f"{target.output}#{name}", reason, was, now)
+
+
+def _lost(touched: Touched, name: str) -> bool:
+    """Whether a view had a step, and its name answers no more, not even as an alias."""
+    return name in touched.old.steps and name not in touched.new
+
+
+def _step_gone(touched: Touched, was: StepDefinition) -> Effect:
+    renamed = touched.renamed.get(was.name)
+    reason = f"`{was.name}` is gone, so look-ups by that name fail"
+    if renamed is not None:
+        reason = f"`{renamed.name}` replaces `{was.name}`, which answers no look-up, since it is no alias"
+    place = renamed.new_place if renamed is not None else None
+    return _effect(touched, Level.BREAKING, "step-gone", was.name, reason, place_of(was), place)
+
+
+def _aliases(touched: Touched) -> Iterator[Effect]:
+    asked = {alias for name in touched.steps for alias in _own(touched.old, name)}
+    for alias in sorted(asked):
+        before, after = touched.old.by_alias(alias), touched.new.steps.get(alias)
+        if before is None:
+            continue
+        after = after or touched.new.by_alias(alias)
+        renamed = touched.renamed.get(before.name)
+        if after is not None and after.name in (before.name, renamed.name if renamed is not None else ""):
+            continue
+        was = given_by(before.sources, ("aliases",)).value_span(("aliases", before.aliases.index(alias)))
+        if after is None:
+            reason = f"`{alias}` is no alias of `{before.name}` any more, so look-ups by it fail"
+            now = place_of(touched.new.steps.get(before.name), "aliases")
+            yield _effect(touched, Level.BREAKING, "alias-gone", alias, reason, was, now)
+        else:
+            reason = f"`{alias}` means `{after.name}` where it was an alias of `{before.name}`"
+            now = place_of(after, "name" if after.name == alias else "aliases")
+            yield _effect(touched, Level.BREAKING, "alias-means-another", alias, reason, was, now)
+
+
+def _own(view: View, name: str) -> tuple[str, ...]:
+    step = view.steps.get(name)
+    return () if step is None else step.aliases
+
+
+def _replacements(touched: Touched, gone: Collection[str]) -> Iterator[Effect]:
+    """The steps whose users are sent to one that is not there."""
+    steps = touched.new.steps
+    tables = (steps.above,) if touched.workspace is not None else (steps.above, steps.below)
+    for table in tables:
+        for name, step in table.items():
+            stated = step.data.get("deprecated")
+            named = stated.get("replaced_by") if stated is not None else None
+            if named is None or named not in gone:
+                continue
+            pointer = ("deprecated", "replaced_by")
+            now = given_by(step.sources, pointer).value_span(pointer)
+            reason = f"`{name}` sends its users to `{named}`, which is gone"
+            was = place_of(touched.old.steps[named])
+            yield _effect(touched, Level.RISKY, "replacement-gone", name, reason, was, now)
+
+
+def _effect(
+    touched: Touched,
+    level: Level,
+    kind: str,
+    subject: str,
+    reason: str,
+    was: Span | None = None,
+    now: Span | None = None,
+) -> Effect:
+    return Effect(Consumer.PIPELINES, level, kind, subject, reason, touched.workspace, was, now)
