@@ -9,8 +9,7 @@ from typing import Any
 
 from stepwell.live.registry import Registry
 from stepwell.model.settings import open_project
-from stepwell.pipelines.engines import Engine, Local
-from stepwell.pipelines.runs import (
+from stepwell.run.pipelines import (
     MANIFEST,
     Choice,
     Limits,
@@ -22,6 +21,7 @@ from stepwell.pipelines.runs import (
     read_manifest,
     run_plan,
 )
+from stepwell.run.pipelines.engines import Engine, Local
 from stepwell.source.diagnostic import Diagnostic
 
 CONFIGURATION = '[components]\nsource = ["src"]\n'

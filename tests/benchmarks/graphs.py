@@ -38,7 +38,7 @@ def graphs(plan: Plan, folder: Path) -> Iterator[Row]:
 
 
 def _random_pipeline(nodes: int) -> Any:
-    from stepwell.pipelines import Pipeline
+    from stepwell.run.pipelines import Pipeline
 
     chance = random.Random(20_241)  # noqa: S311 - any graph will do
     lines = ["name: Random", "description: At random.", "steps:"]
@@ -90,8 +90,8 @@ def _write_steps(root: Path, count: int) -> None:
 
 def _wiring(root: Path, count: int, rounds: int) -> float:
     import stepwell
-    from stepwell.pipelines import Pipeline
-    from stepwell.pipelines.wiring import propose
+    from stepwell.run.pipelines import Pipeline
+    from stepwell.run.pipelines.wiring import propose
 
     _write_steps(root, count)
     registry = stepwell.open(root)

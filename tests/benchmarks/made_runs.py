@@ -12,8 +12,8 @@ from contextlib import ExitStack
 from typing import Any
 
 import stepwell
-from stepwell.pipelines.engines import Dask, Engine, Local
-from stepwell.pipelines.runs import Options, Record, make_plan, run_plan
+from stepwell.run.pipelines import Options, Record, make_plan, run_plan
+from stepwell.run.pipelines.engines import Dask, Engine, Local
 
 
 def start(script: str) -> int:

@@ -14,8 +14,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import stepwell
-from stepwell.execution import Executor
 from stepwell.live.registry import Registry
+from stepwell.run.steps import Executor
 
 __all__ = ["write_types"]
 

@@ -16,9 +16,9 @@ import pytest
 from tests.ai_steps import DEFINITIONS, PACK, registry_of
 
 from stepwell.model.step_type import faults_of, is_async
+from stepwell.run.workflows.annotations import EVERY_STEP
+from stepwell.run.workflows.check import OLD_TYPES
 from stepwell.source.document import thaw
-from stepwell.workflows.checking import OLD_TYPES
-from stepwell.workflows.holding import EVERY_STEP
 
 REGISTRY = registry_of(PACK)
 STEPS = dict(REGISTRY.view(None).steps)

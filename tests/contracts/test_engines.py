@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.running import CONFIGURATION, SUMS, output, plan, run, single, states
 
-from stepwell.pipelines.engines import ENGINES, Dask, Engine, EngineError, Local, engine_named
-from stepwell.pipelines.runs import Limits, Options, Record, RunRecord, State, run_plan
+from stepwell.run.pipelines import Limits, Options, Record, RunRecord, State, run_plan
+from stepwell.run.pipelines.engines import ENGINES, Dask, Engine, EngineError, Local, engine_named
 
 if TYPE_CHECKING:
     Project = Callable[[Mapping[str, str | bytes]], Path]

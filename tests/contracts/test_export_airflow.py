@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stepwell.pipelines.exporters import find_exporter
 
 from stepwell.model import StepDefinition
-from stepwell.pipelines import Node, OutputOf, Pipeline
-from stepwell.pipelines.exporters import find_exporter
+from stepwell.run.pipelines import Node, OutputOf, Pipeline
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "airflow"
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from hera.workflows.models import Workflow
+from stepwell.pipelines.exporters import find_exporter
 
 from stepwell.model import StepDefinition
-from stepwell.pipelines import Node, OutputOf, Pipeline
-from stepwell.pipelines.exporters import find_exporter
+from stepwell.run.pipelines import Node, OutputOf, Pipeline
 from stepwell.source.document import Document, thaw
 from stepwell.source.read import read_text
 

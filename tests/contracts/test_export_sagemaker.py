@@ -11,10 +11,10 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from stepwell.pipelines.exporters import find_exporter
 
 from stepwell.model import StepDefinition
-from stepwell.pipelines import Node, OutputOf, Pipeline
-from stepwell.pipelines.exporters import find_exporter
+from stepwell.run.pipelines import Node, OutputOf, Pipeline
 from stepwell.source.diagnostic import Severity
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "sagemaker"

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stepwell.pipelines.exporters import EXPORTERS, exporter_names, find_exporter
 
 from stepwell.model import StepDefinition
-from stepwell.pipelines import Node, OutputOf, Pipeline, exporters
-from stepwell.pipelines.exporters import EXPORTERS, exporter_names, find_exporter
+from stepwell.run.pipelines import Node, OutputOf, Pipeline, exporters
 from stepwell.source.diagnostic import Checked, Severity
 from stepwell.source.document import Document
 from stepwell.source.read import read_text

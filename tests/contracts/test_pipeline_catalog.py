@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from stepwell.pipelines.exporters import EXPORTERS, find_exporter
 
 import stepwell
-from stepwell.pipelines.exporters import EXPORTERS, find_exporter
-from stepwell.pipelines.runs.holding import place_of
+from stepwell.run.pipelines.artifacts import place_of
 from stepwell.scaffolding import NotWritten, copy_pipeline, open_catalog
 
 if TYPE_CHECKING:

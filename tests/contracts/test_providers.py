@@ -12,7 +12,7 @@ import pytest
 from tests.model_servers import ModelServer, model_server
 
 from stepwell.model.provider import Chunk, Failure, Message, Provider, ProviderError, Request, Response, Setup
-from stepwell.providers.making import IMPLEMENTATIONS, implementation_by_name
+from stepwell.run.providers.factory import IMPLEMENTATIONS, implementation_by_name
 from stepwell.testing.providers import check_provider
 
 KEY = "correct horse battery staple 1234567890"

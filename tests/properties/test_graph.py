@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepwell.model.graph import cycles_in
-from stepwell.pipelines import Pipeline
+from stepwell.run.pipelines import Pipeline
 from stepwell.source.errors import PipelineError
 
 NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,6}", fullmatch=True)

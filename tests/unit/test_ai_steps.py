@@ -13,9 +13,9 @@ import pytest
 from tests.ai_steps import Scripted, context, texts
 
 from stepwell.model.provider import Failure, ProviderError
+from stepwell.run.workflows import Flow, Setting, StepFailed
 from stepwell.source.document import freeze, thaw
 from stepwell.source.errors import StepwellError
-from stepwell.workflows import Flow, Setting, StepFailed
 from stepwell_ai_steps import batch, claude, extract, files, gemini, loops, nested, robust, session, variables
 from stepwell_ai_steps.transform import transform
 
@@ -545,7 +545,7 @@ def test_a_pattern_does_not_reach_through_a_link(folder: Path) -> None:
 
 async def answering(kind: str, parameters: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
     """Stands for an executor: an echo, a variable, or a failure."""
-    from stepwell.execution import Fault, StepError, StepResult
+    from stepwell.run.steps import Fault, StepError, StepResult
 
     flow = Flow.of(values)
     if kind == "fail":

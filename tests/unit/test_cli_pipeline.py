@@ -13,9 +13,9 @@ import pytest
 
 import stepwell
 from stepwell import cli
-from stepwell.pipelines import Pipeline
 from stepwell.render.graphs import as_dot, as_html, as_mermaid, as_svg, as_text
 from stepwell.render.graphs.layout import lay_out
+from stepwell.run.pipelines import Pipeline
 
 Project = Callable[[Mapping[str, "str | bytes"]], Path]
 Run = Callable[..., "tuple[int, str, str]"]

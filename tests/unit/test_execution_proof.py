@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 import stepwell
-from stepwell.execution import Context, Executor, Fault, ProviderChosen, StepResult
 from stepwell.model.provider import Failure, ProviderError, Request, Response
-from stepwell.providers import ProviderRegistry
+from stepwell.run.providers import ProviderRegistry
+from stepwell.run.steps import Context, Executor, Fault, ProviderChosen, StepResult
 
 Project = Callable[[Mapping[str, str | bytes]], Path]
 

@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 import stepwell
-from stepwell.execution import (
+from stepwell.live.registry import Registry
+from stepwell.run.steps import (
     AttemptEnded,
     AttemptStarted,
     Context,
@@ -29,7 +30,6 @@ from stepwell.execution import (
     StepError,
     StepResult,
 )
-from stepwell.live.registry import Registry
 from stepwell.source.diagnostic import Severity
 
 Project = Callable[[Mapping[str, str | bytes]], Path]
@@ -402,7 +402,7 @@ def test_a_thread_that_hangs_does_not_hold_up_the_exit(
         }
     )
     script = (
-        "import stepwell\nfrom stepwell.execution import Executor\n"
+        "import stepwell\nfrom stepwell.run.steps import Executor\n"
         "print(Executor(stepwell.open()).run('Hangs').error.fault.value)\n"
     )
     ran = subprocess.run(
@@ -511,7 +511,7 @@ def test_a_subscriber_that_fails_stops_nothing(executor: Executor, caplog: pytes
     told: list[Event] = []
     executor.subscribe(fails)
     executor.subscribe(told.append)
-    with caplog.at_level(logging.ERROR, "stepwell.execution"):
+    with caplog.at_level(logging.ERROR, "stepwell.run.steps"):
         assert executor.run("Total", {"numbers": [1]}).ok
     assert len(told) == 4
     assert "a subscriber failed; the others are told all the same" in caplog.text
@@ -528,10 +528,10 @@ def test_a_subscriber_that_exits_stops_nothing(executor: Executor) -> None:
 
 
 def test_runs_are_in_the_log(executor: Executor, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.DEBUG, "stepwell.execution"):
+    with caplog.at_level(logging.DEBUG, "stepwell.run.steps"):
         executor.run("Total", {"numbers": [1]})
         executor.run("Fails")
-    first, second = (one.getMessage() for one in caplog.records if one.name == "stepwell.execution")
+    first, second = (one.getMessage() for one in caplog.records if one.name == "stepwell.run.steps")
     assert first.startswith("run 1 of Total succeeded in 0.")
     assert second.startswith("run 2 of Fails failed: step Fails: error at attempt 1: LookupError: no rows")
 
@@ -706,13 +706,13 @@ def test_importing_the_executor_needs_no_extra(environment: Mapping[str, str], t
     script = (
         "import sys\n"
         "sys.modules['opentelemetry'] = None\n"
-        "import stepwell.execution\n"
+        "import stepwell.run.steps\n"
         "late = {'tenacity', 'packaging', 'jsonschema', 'jsonschema_rs', 'yaml', 'httpx'}\n"
         "loaded = late & set(sys.modules)\n"
         "print(sorted(loaded))\n"
         "import pathlib; pathlib.Path('stepwell.toml').touch()\n"
         "import stepwell\n"
-        "executor = stepwell.execution.Executor(stepwell.open())\n"
+        "executor = stepwell.run.steps.Executor(stepwell.open())\n"
         "print(executor.run('X').error.fault.value)\n"
     )
     ran = subprocess.run(

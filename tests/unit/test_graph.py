@@ -9,7 +9,7 @@ import pytest
 
 import stepwell
 from stepwell.model.graph.node import Reading, read_step, written_step
-from stepwell.pipelines import Edge, OutputOf, Pipeline
+from stepwell.run.pipelines import Edge, OutputOf, Pipeline
 from stepwell.source.document import thaw
 from stepwell.source.errors import PipelineError, UnknownPipeline
 

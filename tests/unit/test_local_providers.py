@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 import stepwell
 from stepwell.model.provider import Failure, Message, Provider, ProviderError, Request, Response, Setup
 from stepwell.model.schema import compiled
-from stepwell.providers import ProviderRegistry
-from stepwell.providers.command import Command
-from stepwell.providers.echo import Echo
-from stepwell.providers.fitting import fitting
-from stepwell.providers.replay import Replay, request_digest
+from stepwell.run.providers import ProviderRegistry
+from stepwell.run.providers.command import Command
+from stepwell.run.providers.echo import Echo
+from stepwell.run.providers.replay import Replay, request_digest
+from stepwell.run.providers.structured_output import fitting
 
 T = TypeVar("T")
 Project = Callable[[Mapping[str, str]], Path]

@@ -32,7 +32,7 @@ CELLS = (
     "registry.view()['Loading']",
     "registry.pipeline('Nightly')",
     "registry.diagnostics[0]",
-    "from stepwell.pipelines.runs import Record\nrecord = Record('.')",
+    "from stepwell.run.pipelines import Record\nrecord = Record('.')",
     "record.read(record.last('Sums'))",
 )
 RUN = """\

@@ -18,7 +18,7 @@ import pytest
 
 import stepwell
 from stepwell.model.provider import Failure, Message, ProviderError, Request, Response, Setup
-from stepwell.providers import ProviderRegistry
+from stepwell.run.providers import ProviderRegistry
 from stepwell.source.diagnostic import Severity
 from stepwell.source.errors import (
     NoProvider,

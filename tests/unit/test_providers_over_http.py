@@ -24,8 +24,8 @@ from tests.model_servers import (
 )
 
 from stepwell.model.provider import Failure, Message, Provider, ProviderError, Request, Response, Setup
-from stepwell.providers.failing import lasts_until
-from stepwell.providers.making import implementation_by_name
+from stepwell.run.providers.factory import implementation_by_name
+from stepwell.run.providers.http_errors import lasts_until
 
 KEY = "correct-horse-battery-staple-123"
 SERVICES = ("openai_compatible", "anthropic", "gemini")

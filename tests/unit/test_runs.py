@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.running import MAKE, SUMS, TOTAL, output, plan, run, single, states
 
-from stepwell.pipelines.runs import Choice, Limits, Record, State
-from stepwell.pipelines.runs.comparing import compare_runs
-from stepwell.pipelines.runs.record import RunBusy, UnknownRun
+from stepwell.run.pipelines import Choice, Limits, Record, State
+from stepwell.run.pipelines.run_store import RunBusy, UnknownRun
+from stepwell.run.pipelines.statistics import compare_runs
 from stepwell.source.errors import PipelineError
 
 if TYPE_CHECKING:

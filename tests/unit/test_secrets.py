@@ -21,8 +21,8 @@ from tests.model_servers import Asked, Writer, model_server, send
 import stepwell
 from stepwell import cli
 from stepwell.model.provider import Message, ProviderError, Request
-from stepwell.providers import ProviderRegistry
-from stepwell.providers.references import Secrets
+from stepwell.run.providers import ProviderRegistry
+from stepwell.run.providers.factory import Secrets
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.redaction import covered, covered_span, literal_secrets, without_secrets
 

@@ -12,11 +12,11 @@ import pytest
 
 import stepwell
 from stepwell.code.references import check_references, source_folders
-from stepwell.execution import Executor
 from stepwell.live.registry import Registry
 from stepwell.model.settings import open_project
 from stepwell.model.step_type import INTERFACE, StepType, Validating, faults_of
 from stepwell.resolve.plugins import find_plugins
+from stepwell.run.steps import Executor
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.errors import ComponentError, RegistrationError
 from stepwell.source.python import index_sources

@@ -16,9 +16,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import stepwell
-from stepwell.execution import Context, Executor
-from stepwell.execution.telemetry import Telemetry
 from stepwell.live.registry import Registry
+from stepwell.run.steps import Context, Executor
+from stepwell.run.steps.telemetry import Telemetry
 
 Project = Callable[[Mapping[str, str | bytes]], Path]
 

@@ -12,8 +12,8 @@ from tests.ai_steps import EXAMPLES, PLUGIN, registry_of
 
 from stepwell import cli
 from stepwell.cli import opening
+from stepwell.run.workflows.check import check_workflow
 from stepwell.source.diagnostic import Diagnostic
-from stepwell.workflows.checking import check_workflow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

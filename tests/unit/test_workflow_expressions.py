@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from stepwell.workflows import BadExpression, evaluate, render
-from stepwell.workflows.expressions import MAX_RESULT, holds, names_in, pieces, steps_in
+from stepwell.run.workflows import BadExpression, evaluate, render
+from stepwell.run.workflows.expressions import MAX_RESULT, holds, names_in, pieces, steps_in
 
 NAMES: dict[str, Any] = {
     "steps": {"first": {"text": "hi", "items": [{"score": 90}, {"score": 10}], "keys": 3}},

@@ -408,7 +408,7 @@ parameters:
     note: {type: string}
 """
 OWN_CODE = """\
-from stepwell.workflows import Flow, compose, nested, run_steps
+from stepwell.run.workflows import Flow, compose, nested, run_steps
 
 async def shout(parameters, context):
     flow = Flow.of(context.values)

@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from stepwell.cli.opening import Asked, format_option, open_view, project_options, workspace_option
-from stepwell.execution.compatibility import Compatibility, Fallback, compatibility
 from stepwell.model.step_type import INTERFACE
+from stepwell.run.steps.compatibility import Compatibility, Fallback, compatibility
 from stepwell.source.escape_control import visible
 
 _EXAMPLE = """\b

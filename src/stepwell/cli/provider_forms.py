@@ -16,7 +16,7 @@ from stepwell.source.errors import StepwellError
 from stepwell.source.escape_control import columns, visible
 
 if TYPE_CHECKING:
-    from stepwell.providers.state import Figures
+    from stepwell.run.providers.circuit import Figures
 
 __all__ = ["Faults", "explained", "health_lines", "plain", "state_of", "table"]
 

@@ -31,8 +31,8 @@ from stepwell.source.errors import StepwellError, UnknownProvider
 
 if TYPE_CHECKING:
     from stepwell.live.registry import Registry
-    from stepwell.providers import ProviderRegistry
-    from stepwell.providers.state import Figures
+    from stepwell.run.providers import ProviderRegistry
+    from stepwell.run.providers.circuit import Figures
 
 _EXAMPLE = """\b
 Examples:
@@ -101,7 +101,7 @@ def command(
 
 
 def _named(view: View, name: str) -> ProviderDefinition:
-    from stepwell.providers.roster import definition_of
+    from stepwell.run.providers.registry import definition_of
 
     try:
         return definition_of(view, name)
@@ -110,7 +110,7 @@ def _named(view: View, name: str) -> ProviderDefinition:
 
 
 def _registry_of(registry: Registry) -> ProviderRegistry:
-    from stepwell.providers import ProviderRegistry
+    from stepwell.run.providers import ProviderRegistry
 
     return ProviderRegistry(registry, os.environ)
 

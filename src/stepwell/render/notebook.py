@@ -11,11 +11,11 @@ from typing import Any, Final
 from stepwell.model import StepDefinition
 from stepwell.model.graph import Pipeline
 from stepwell.model.record import Record
-from stepwell.pipelines.runs import RunRecord
 from stepwell.render.graphs import as_mermaid, as_svg, as_text
 from stepwell.render.graphs.page import steps_table
 from stepwell.render.runs.text import run_lines, seconds
 from stepwell.resolve.view import View
+from stepwell.run.pipelines import RunRecord
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import thaw
 from stepwell.source.escape_control import visible

@@ -11,8 +11,8 @@ from stepwell.model.graph import Among, Pipeline
 from stepwell.model.graph.node import read_step
 from stepwell.model.graph.serialize import plain_of
 from stepwell.model.settings import Project
-from stepwell.pipelines.wiring import propose, wired
 from stepwell.resolve.view import View
+from stepwell.run.pipelines.wiring import propose, wired
 from stepwell.scaffolding.stepping import NewFile, NotWritten, schema_near
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.spelling import closest

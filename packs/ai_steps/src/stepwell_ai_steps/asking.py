@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 from stepwell.model.provider import Failure, Message, ProviderError, Request, Response
 from stepwell.model.step_type import RunContext
-from stepwell.workflows import Flow, Prompt, StepFailed, Turn, compose
+from stepwell.run.workflows import Flow, Prompt, StepFailed, Turn, compose
 
 __all__ = ["answer_of", "ask", "conversation", "json_in", "persist", "prompt_of", "request_of"]
 

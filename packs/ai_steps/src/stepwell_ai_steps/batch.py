@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stepwell.model.step_type import RunContext
+from stepwell.run.workflows import Flow, Prompt, applies, compose, read_inside
 from stepwell.source.errors import StepwellError
-from stepwell.workflows import Flow, Prompt, applies, compose, read_inside
 from stepwell_ai_steps.asking import ask
 from stepwell_ai_steps.presets import with_preset
 

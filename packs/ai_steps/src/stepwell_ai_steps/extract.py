@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from stepwell.model.step_type import RunContext
-from stepwell.workflows import shortened
+from stepwell.run.workflows import shortened
 from stepwell_ai_steps.asking import ask, json_in, prompt_of
 from stepwell_ai_steps.presets import with_preset
 

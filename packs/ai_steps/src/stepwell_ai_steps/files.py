@@ -13,12 +13,12 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from stepwell.model.step_type import RunContext
+from stepwell.run.workflows import Flow, OutsideFolder, StepFailed, inside, read_inside
 from stepwell.source.atomic_write import write_atomically
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import thaw
 from stepwell.source.read import read_text
 from stepwell.source.yaml_writer import to_yaml
-from stepwell.workflows import Flow, OutsideFolder, StepFailed, inside, read_inside
 
 __all__ = ["OPERATIONS", "operate"]
 

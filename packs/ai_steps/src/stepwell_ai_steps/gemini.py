@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from stepwell.model.provider import Failure, ProviderError
 from stepwell.model.step_type import RunContext
-from stepwell.workflows import faults
+from stepwell.run.workflows import faults
 from stepwell_ai_steps.asking import ask, json_in, prompt_of
 
 __all__ = ["ask_gemini", "ask_instructor"]

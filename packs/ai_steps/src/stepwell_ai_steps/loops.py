@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from stepwell.model.step_type import RunContext
+from stepwell.run.workflows import Flow, StepFailed, applies, data_from, nested, run_steps
 from stepwell.source.errors import StepwellError
-from stepwell.workflows import Flow, StepFailed, applies, data_from, nested, run_steps
 
 __all__ = ["for_each", "repeat"]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stepwell.model.step_type import RunContext
-from stepwell.workflows import Flow, StepFailed, evaluate, nested, run_steps, seen
+from stepwell.run.workflows import Flow, StepFailed, evaluate, nested, run_steps, seen
 
 __all__ = ["run_workflow"]
 

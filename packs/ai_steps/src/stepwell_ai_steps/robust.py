@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from stepwell.model.provider import ProviderError
 from stepwell.model.step_type import RunContext
-from stepwell.workflows import Flow, Prompt, shortened
+from stepwell.run.workflows import Flow, Prompt, shortened
 from stepwell_ai_steps.asking import answer_of, complete, persist, prompt_of, request_of
 from stepwell_ai_steps.presets import with_preset
 

@@ -7,8 +7,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from stepwell.model.step_type import RunContext
+from stepwell.run.workflows import Flow, StepFailed, applies, data_from, evaluate
 from stepwell.source.errors import StepwellError
-from stepwell.workflows import Flow, StepFailed, applies, data_from, evaluate
 
 __all__ = ["OPERATIONS", "transform"]
 

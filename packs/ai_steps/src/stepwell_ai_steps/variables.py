@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stepwell.model.step_type import RunContext
-from stepwell.workflows import Flow
+from stepwell.run.workflows import Flow
 
 __all__ = ["echo", "set_variables"]
 

@@ -30,9 +30,9 @@ def command(name: str, runs: tuple[str, ...], form: str, asked: Asked) -> int:
     Without RUN, compare the latest run with the one before; with one, the latest with that. Exit with 1
     when a step ended otherwise or gave something else.
     """
-    from stepwell.pipelines.runs import Record
-    from stepwell.pipelines.runs.comparing import compare_runs
     from stepwell.render.runs import comparison_lines, plain_comparison
+    from stepwell.run.pipelines import Record
+    from stepwell.run.pipelines.statistics import compare_runs
 
     if len(runs) > 2:
         raise click.UsageError("two runs are compared, not more")

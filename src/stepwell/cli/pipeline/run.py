@@ -78,8 +78,8 @@ def command(
     fails, those that do not need it go on. Runs are kept in `.stepwell/` of the project. Exit with 1
     when a step failed, or when something stands in the way of a run.
     """
-    from stepwell.pipelines.runs import Record
     from stepwell.render.runs import plain_run, run_lines
+    from stepwell.run.pipelines import Record
 
     if start is not None and only is not None:
         raise click.UsageError("--from and --only cannot both be given")

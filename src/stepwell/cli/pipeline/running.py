@@ -20,7 +20,7 @@ from stepwell.source.diagnostic import Diagnostic, Severity
 
 if TYPE_CHECKING:
     from stepwell.model.graph import Pipeline
-    from stepwell.pipelines.runs import Plan, Record, RunRecord, State
+    from stepwell.run.pipelines import Plan, Record, RunRecord, State
 
 __all__ = [
     "Said",
@@ -184,7 +184,7 @@ def plan_of(
         make_up: whether inputs that nothing feeds get made-up data.
         only: the steps that are of interest; none means all.
     """
-    from stepwell.pipelines.runs import MANIFEST, make_plan, read_manifest
+    from stepwell.run.pipelines import MANIFEST, make_plan, read_manifest
     from stepwell.source.diagnostic import in_order
 
     root = registry.project.root
@@ -226,8 +226,8 @@ def make_run(
         start: the step to begin with.
         only: the one step to run.
     """
-    from stepwell.pipelines.engines import engine_named
-    from stepwell.pipelines.runs import Choice, Limits, Options, run_plan
+    from stepwell.run.pipelines import Choice, Limits, Options, run_plan
+    from stepwell.run.pipelines.engines import engine_named
 
     engine = engine_named(
         said.engine, scheduler=said.scheduler, jobs=said.jobs, resources=_amounts(said.resources)

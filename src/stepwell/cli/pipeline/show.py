@@ -20,8 +20,7 @@ from stepwell.cli.opening import (
 from stepwell.cli.pipeline.asking import complete_pipeline, linked_of, values_of
 from stepwell.model.graph import Linked, Node, Pipeline
 from stepwell.model.graph.serialize import plain_of
-from stepwell.pipelines.analysis import Analysis, analyse
-from stepwell.pipelines.preview import Preview, preview_of
+from stepwell.run.pipelines.analysis import Analysis, Preview, analyse, preview_of
 from stepwell.source.document import thaw
 from stepwell.source.errors import PipelineError
 from stepwell.source.escape_control import columns, visible

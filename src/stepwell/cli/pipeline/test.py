@@ -27,7 +27,7 @@ from stepwell.cli.pipeline.running import (
 if TYPE_CHECKING:
     from stepwell.live.registry import Registry
     from stepwell.model.graph import Pipeline
-    from stepwell.pipelines.runs import Record
+    from stepwell.run.pipelines import Record
 
 _EXAMPLE = """\b
 Examples:
@@ -63,9 +63,9 @@ def command(
 
     Exit with 1 when a step failed, or when something stands in the way.
     """
-    from stepwell.pipelines.runs import Record
-    from stepwell.pipelines.runs.swapping import alone
     from stepwell.render.runs import plain_run, run_lines
+    from stepwell.run.pipelines import Record
+    from stepwell.run.pipelines.variants import alone
 
     registry, pipeline = open_pipeline(asked, workspace, name)
     root = registry.project.root
@@ -123,8 +123,8 @@ def _tried(
     asked: Asked,
 ) -> Iterator[dict[str, Any]]:
     """Each step with each workspace: whether the pipeline works with that one's."""
-    from stepwell.pipelines.runs import State
-    from stepwell.pipelines.runs.swapping import swaps
+    from stepwell.run.pipelines import State
+    from stepwell.run.pipelines.variants import swaps
 
     for swap in swaps(registry, pipeline, ids):
         if step is not None and swap.node != step:

@@ -13,8 +13,7 @@ import click
 from stepwell.cli.opening import Asked, format_option, open_view, project_options, workspace_option
 from stepwell.cli.pipeline.asking import complete_pipeline, linked_of
 from stepwell.model.graph import Linked, Pipeline
-from stepwell.pipelines.rewriting import with_inputs
-from stepwell.pipelines.wiring import Candidate, Proposal, propose
+from stepwell.run.pipelines.wiring import Candidate, Proposal, propose, with_inputs
 from stepwell.source.document import Pointer
 from stepwell.source.errors import PipelineError
 from stepwell.source.escape_control import visible

@@ -22,10 +22,10 @@ from stepwell.cli.workflow.sharing import (
     folder_option,
     open_workflow,
 )
+from stepwell.run.workflows.workflow import Workflow
 from stepwell.source.escape_control import columns, visible
 from stepwell.source.excerpt import block
 from stepwell.source.spelling import closest
-from stepwell.workflows.workflow import Workflow
 
 _EXAMPLE = """\b
 Examples:
@@ -118,11 +118,11 @@ def _run(
     Returns:
         The record, the folder that it is in, and the interrupt that ended it, if one did.
     """
-    from stepwell.execution import Executor
-    from stepwell.providers import ProviderRegistry
-    from stepwell.workflows.providing import One, UnusableProvider, provider_named, secrets_of
-    from stepwell.workflows.record import Runs, UnknownRun
-    from stepwell.workflows.running import Asked, Running
+    from stepwell.run.providers import ProviderRegistry
+    from stepwell.run.steps import Executor
+    from stepwell.run.workflows.provider_choice import One, UnusableProvider, provider_named, secrets_of
+    from stepwell.run.workflows.run import Asked, Running
+    from stepwell.run.workflows.run_store import Runs, UnknownRun
 
     environment = dict(os.environ)
     root = opened.registry.project.root
@@ -218,7 +218,7 @@ def _state(row: Mapping[str, Any]) -> str:
 
 def _said(row: Mapping[str, Any], path: str) -> str:
     """The beginning of an answer, on one line."""
-    from stepwell.workflows import text_of
+    from stepwell.run.workflows import text_of
 
     if row.get("fault"):
         return visible(row["fault"])

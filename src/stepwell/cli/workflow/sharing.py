@@ -14,11 +14,11 @@ from stepwell.cli.opening import Asked, open_registry, registry_of, view_of
 from stepwell.live.registry import Registry
 from stepwell.model.settings import Project, Settings, find_project
 from stepwell.resolve.view import View
+from stepwell.run.workflows.check import check_workflow
+from stepwell.run.workflows.workflow import Workflow
 from stepwell.source.diagnostic import Checked
 from stepwell.source.errors import ProjectError, StepwellError
 from stepwell.source.tree import Folder
-from stepwell.workflows.checking import check_workflow
-from stepwell.workflows.workflow import Workflow
 
 __all__ = ["Opened", "complete_provider", "complete_run", "folder_option", "open_workflow"]
 
@@ -65,7 +65,7 @@ def complete_provider(ctx: click.Context, _: click.Parameter, incomplete: str) -
 
 def complete_run(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Names of runs for the shell, the last one first."""
-    from stepwell.workflows.record import Runs
+    from stepwell.run.workflows.run_store import Runs
 
     registry = _completing(ctx)
     names = () if registry is None else Runs(registry.project.root).names()

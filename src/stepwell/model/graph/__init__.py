@@ -1,6 +1,6 @@
 """A pipeline as a graph of steps: its values, how a definition becomes one, and in which order it runs.
 
-Nothing is read, run or written here. ``stepwell.pipelines`` is where Python code finds all of it.
+Nothing is read, run or written here. ``stepwell.run.pipelines`` is where Python code finds all of it.
 """
 
 from __future__ import annotations

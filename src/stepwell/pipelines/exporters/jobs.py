@@ -15,7 +15,7 @@ from typing import Any, Final, final
 from stepwell.model import StepDefinition
 from stepwell.model.graph import Node, OutputOf, Pipeline
 from stepwell.model.graph.node import parameter_named, parameters_in
-from stepwell.pipelines.runs.settings import arguments_of, environment_of, missing_settings
+from stepwell.run.pipelines.settings import arguments_of, environment_of, missing_settings
 from stepwell.source.diagnostic import Checked, Diagnostic, Severity
 from stepwell.source.document import thaw
 from stepwell.source.errors import PipelineError

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from stepwell.model.graph import Edge, Node, Pipeline, workspace_of
-from stepwell.pipelines.analysis import longest_way
 from stepwell.render.graphs.colours import LONGEST, colours_of, step_word
 from stepwell.render.graphs.layout import lay_out
+from stepwell.run.pipelines.analysis import longest_way
 from stepwell.source.errors import PipelineError
 from stepwell.source.escape_control import columns, visible
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from html import escape
 
 from stepwell.model.graph import Pipeline, workspace_of
-from stepwell.pipelines.analysis import analyse
 from stepwell.render.graphs.colours import step_word
 from stepwell.render.graphs.svg import as_svg
+from stepwell.run.pipelines.analysis import analyse
 from stepwell.source.errors import PipelineError
 from stepwell.source.escape_control import visible
 

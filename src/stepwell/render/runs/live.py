@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any, Final, final
 
-from stepwell.pipelines.runs import State
 from stepwell.render.runs.text import seconds
+from stepwell.run.pipelines import State
 from stepwell.source.escape_control import visible
 
 __all__ = ["Live"]

@@ -6,11 +6,10 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from stepwell.pipelines.runs import AttemptRecord, RunRecord, StepRecord
-from stepwell.pipelines.runs.comparing import StepDifference
-from stepwell.pipelines.runs.counting import developers_of
-from stepwell.pipelines.runs.performing import LOG
 from stepwell.render.jsonform import finding
+from stepwell.run.pipelines import AttemptRecord, RunRecord, StepRecord
+from stepwell.run.pipelines.statistics import StepDifference, developers_of
+from stepwell.run.pipelines.worker import LOG
 from stepwell.source.diagnostic import Diagnostic
 
 __all__ = ["log_of", "plain_comparison", "plain_run"]

@@ -6,10 +6,9 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from stepwell.pipelines.runs import RunRecord, State, StepRecord
-from stepwell.pipelines.runs.comparing import StepDifference
-from stepwell.pipelines.runs.counting import developers_of
 from stepwell.render.runs.plain import log_of
+from stepwell.run.pipelines import RunRecord, State, StepRecord
+from stepwell.run.pipelines.statistics import StepDifference, developers_of
 from stepwell.source.escape_control import columns, visible
 
 __all__ = ["comparison_lines", "run_lines", "seconds", "swap_lines"]

@@ -1,0 +1,1 @@
+"""Running steps, providers, pipelines and workflows."""

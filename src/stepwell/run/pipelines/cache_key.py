@@ -1,0 +1,65 @@
+"""What the outputs of a step depend on, as one key: equal keys mean equal outputs of a repeatable step."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import sys
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from stepwell.run.pipelines.plan import PlannedStep
+
+__all__ = ["key_of"]
+
+
+def key_of(step: PlannedStep, inputs: Mapping[str, str]) -> str:
+    """The key of a step: its script with what it imports beside it, its settings, its inputs by digest, the
+    form that its outputs must have, the interpreter, and the installed packages that its interface names.
+
+    Args:
+        step: which step.
+        inputs: the digest of each input, by name.
+    """
+    said = {
+        "code": step.code,
+        "function": step.script.function,
+        "arguments": step.arguments,
+        "environment": dict(step.environment),
+        "inputs": [
+            [
+                feed.port.name,
+                feed.port.path,
+                feed.port.channels,
+                feed.port.content,
+                inputs.get(feed.port.name),
+            ]
+            for feed in step.inputs
+        ],
+        "outputs": [[port.name, port.path, port.content] for port in step.outputs],
+        "python": [sys.implementation.name, platform.python_version(), sys.platform, platform.machine()],
+        "packages": _versions(_requirements(step.definition.interface)),
+    }
+    text = json.dumps(said, sort_keys=True, separators=(",", ":"))
+    return hashlib.blake2b(text.encode("ascii"), digest_size=20).hexdigest()
+
+
+def _requirements(interface: Mapping[str, Any] | None) -> tuple[str, ...]:
+    return tuple(sorted((interface or {}).get("framework_requirements") or ()))
+
+
+@cache
+def _versions(names: tuple[str, ...]) -> dict[str, str]:
+    if not names:
+        return {}
+    from importlib.metadata import PackageNotFoundError, version
+
+    def installed(name: str) -> str:
+        try:
+            return version(name)
+        except (PackageNotFoundError, ValueError):
+            return ""
+
+    return {name: installed(name) for name in names}

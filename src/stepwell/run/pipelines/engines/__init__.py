@@ -1,0 +1,53 @@
+"""Where attempts at steps are made: on this machine, on a cluster, or on what an installed package brings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from stepwell.run.pipelines.engines.dask import Dask
+from stepwell.run.pipelines.engines.engine import Engine, EngineError, Session
+from stepwell.run.pipelines.engines.local import Local
+
+__all__ = ["ENGINES", "GROUP", "Dask", "Engine", "EngineError", "Local", "Session", "engine_named"]
+
+GROUP: Final = "stepwell.engines"
+"""The entry points of installed packages that bring an engine: a callable like those of ``ENGINES``."""
+
+ENGINES: Final[Mapping[str, Callable[[str | None, int, Mapping[str, float]], Engine]]] = MappingProxyType(
+    {
+        "local": lambda _, jobs, resources: Local(jobs, resources),
+        "dask": lambda scheduler, jobs, resources: Dask(scheduler, jobs, resources),
+    }
+)
+"""Every engine by its name: made from a scheduler's address, how many jobs at once, and the resources."""
+
+
+def engine_named(
+    name: str, *, scheduler: str | None = None, jobs: int = 1, resources: Mapping[str, float] | None = None
+) -> Engine:
+    """An engine by its name: one of ``ENGINES``, or one that an installed package brings.
+
+    Args:
+        name: which one.
+        scheduler: the address of a scheduler, for an engine that has one.
+        jobs: how many attempts at once, where the engine has no workers of its own to count.
+        resources: what there is of each resource, where the engine does not know itself.
+
+    Raises:
+        EngineError: there is none of that name, or its package cannot be loaded.
+    """
+    make = ENGINES.get(name)
+    if make is None:
+        from importlib.metadata import entry_points
+
+        brought = {one.name: one for one in entry_points(group=GROUP)}
+        if name not in brought:
+            there = ", ".join((*ENGINES, *sorted(brought)))
+            raise EngineError(f"there is no engine `{name}` (there are {there})")
+        try:
+            make = brought[name].load()
+        except Exception as error:
+            raise EngineError(f"the engine `{name}` cannot be loaded: {error!r}") from error
+    return make(scheduler, jobs, resources or {})

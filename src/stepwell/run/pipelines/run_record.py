@@ -1,0 +1,133 @@
+"""What the record has of runs: values, as they were when they were read."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+from stepwell.run.pipelines.task import Held, State
+from stepwell.source.notebook_repr import in_notebook
+
+__all__ = ["AttemptRecord", "RunRecord", "StepRecord"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """One attempt at a step, as the record has it.
+
+    Args:
+        number: from 1.
+        state: how it ended, or that it has not.
+        began: seconds since 1970.
+        ended: seconds since 1970; ``None`` while it has not.
+        exit_code: of the script.
+        fault: what went wrong.
+        folder: with its log and its sandbox, relative to the folder of the run; empty where there is none.
+        worker: which process of an engine had it.
+    """
+
+    number: int
+    state: State
+    began: float
+    ended: float | None
+    exit_code: int | None
+    fault: str
+    folder: str
+    worker: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """One step of a run, as the record has it.
+
+    Args:
+        node: its id in the pipeline.
+        step: the step's name.
+        developer: the workspace whose step it is; empty for the core.
+        needs: the nodes that come before.
+        state: how far it is.
+        key: what its outputs depend on; empty while that is not known.
+        fault: what went wrong.
+        kind: the fault in a word.
+        help: what to do about it.
+        began: seconds since 1970, of the first attempt; ``None`` where there was none.
+        ended: of the last.
+        inputs: their digests by name.
+        outputs: what it gave.
+        attempts: in their order.
+    """
+
+    node: str
+    step: str
+    developer: str
+    needs: tuple[str, ...]
+    state: State
+    key: str
+    fault: str
+    kind: str
+    help: str
+    began: float | None
+    ended: float | None
+    inputs: Mapping[str, str]
+    outputs: tuple[Held, ...]
+    attempts: tuple[AttemptRecord, ...]
+
+    @property
+    def seconds(self) -> float:
+        """How long its last attempt took; 0 where none ended."""
+        last = self.attempts[-1] if self.attempts else None
+        return 0.0 if last is None or last.ended is None else max(0.0, last.ended - last.began)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run, as the record has it.
+
+    Args:
+        id: its name.
+        pipeline: which pipeline.
+        workspace: in whose view; ``None`` for the core.
+        engine: on what.
+        mode: ``run`` or ``test``.
+        parameters: what was set, by name.
+        state: how far it is.
+        began: seconds since 1970.
+        ended: seconds since 1970; ``None`` while it has not.
+        folder: an absolute path, with one folder for each step that was begun.
+        steps: in an order that respects what needs what.
+    """
+
+    id: str
+    pipeline: str
+    workspace: str | None
+    engine: str
+    mode: str
+    parameters: Mapping[str, Any]
+    state: State
+    began: float
+    ended: float | None
+    folder: str
+    steps: tuple[StepRecord, ...]
+
+    def step(self, node: str) -> StepRecord:
+        """One of its steps.
+
+        Raises:
+            KeyError: it has none of that id.
+        """
+        for one in self.steps:
+            if one.node == node:
+                return one
+        raise KeyError(node)
+
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, Any]:
+        return in_notebook(self, include, exclude)
+
+    def _repr_html_(self) -> str:
+        return str(in_notebook(self)["text/html"])

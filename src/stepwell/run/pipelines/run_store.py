@@ -1,0 +1,346 @@
+"""The record of runs: one SQLite file for a project, and a folder for each run beside it.
+
+Every change is one transaction in write-ahead mode, so a process that is killed leaves the record as it was
+after the last step that it recorded, and others read while one writes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from types import MappingProxyType
+from typing import Any, Final, final
+
+from stepwell.run.pipelines.artifacts import place_of
+from stepwell.run.pipelines.run_record import AttemptRecord, RunRecord, StepRecord
+from stepwell.run.pipelines.task import Held, Outcome, State
+from stepwell.source.errors import StepwellError
+
+__all__ = ["FOLDER", "Record", "RunBusy", "UnknownRun"]
+
+FOLDER: Final = ".stepwell"
+"""The folder of a project in which runs are kept; git ignores it."""
+
+_TABLES: Final = """
+CREATE TABLE IF NOT EXISTS runs (
+    id TEXT PRIMARY KEY, pipeline TEXT NOT NULL, workspace TEXT, engine TEXT NOT NULL, mode TEXT NOT NULL,
+    parameters TEXT NOT NULL, state TEXT NOT NULL, began REAL NOT NULL, ended REAL, number INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS steps (
+    run TEXT NOT NULL REFERENCES runs(id), node TEXT NOT NULL, place INTEGER NOT NULL, step TEXT NOT NULL,
+    developer TEXT NOT NULL, needs TEXT NOT NULL, state TEXT NOT NULL, cache_key TEXT,
+    fault TEXT NOT NULL DEFAULT '', kind TEXT NOT NULL DEFAULT '', help TEXT NOT NULL DEFAULT '',
+    began REAL, ended REAL, inputs TEXT NOT NULL DEFAULT '{}', outputs TEXT NOT NULL DEFAULT '[]',
+    PRIMARY KEY (run, node)
+);
+CREATE TABLE IF NOT EXISTS attempts (
+    run TEXT NOT NULL, node TEXT NOT NULL, number INTEGER NOT NULL, token TEXT NOT NULL, state TEXT NOT NULL,
+    began REAL NOT NULL, ended REAL, exit_code INTEGER, fault TEXT NOT NULL DEFAULT '',
+    folder TEXT NOT NULL DEFAULT '', worker TEXT NOT NULL DEFAULT '', PRIMARY KEY (run, node, number)
+);
+CREATE TABLE IF NOT EXISTS cache (
+    key TEXT PRIMARY KEY, outputs TEXT NOT NULL, run TEXT NOT NULL, node TEXT NOT NULL, made REAL NOT NULL
+);
+PRAGMA user_version = 1;
+"""
+
+
+@final
+class UnknownRun(StepwellError):
+    """There is no such run; the message says which there are."""
+
+
+@final
+class RunBusy(StepwellError):
+    """Another process is at this run."""
+
+
+@final
+class Record:
+    """The runs of a project.
+
+    Args:
+        root: the project's folder.
+    """
+
+    def __init__(self, root: str) -> None:
+        self.folder = os.path.join(os.path.abspath(root), FOLDER)  # other processes work elsewhere
+        self.objects = os.path.join(self.folder, "objects")
+        os.makedirs(os.path.join(self.folder, "runs"), exist_ok=True)
+        ignored = os.path.join(self.folder, ".gitignore")
+        if not os.path.lexists(ignored):
+            with open(ignored, "w", encoding="utf-8") as file:
+                file.write("*\n")
+        self._base = sqlite3.connect(
+            os.path.join(self.folder, "runs", "record.sqlite"), timeout=60, isolation_level=None
+        )
+        self._base.execute("PRAGMA journal_mode = WAL")
+        self._base.execute("PRAGMA synchronous = NORMAL")
+        if self._base.execute("PRAGMA user_version").fetchone()[0] == 0:
+            self._base.executescript(f"BEGIN IMMEDIATE; {_TABLES} COMMIT;")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._base.close()
+
+    def __enter__(self) -> Record:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def folder_of(self, run: str) -> str:
+        """The folder of a run."""
+        return os.path.join(self.folder, "runs", run)
+
+    @contextmanager
+    def holding(self, run: str) -> Iterator[None]:
+        """Be the only process at a run.
+
+        Raises:
+            RunBusy: another one is.
+        """
+        import fcntl  # not everywhere; what only reads a record needs none
+
+        os.makedirs(self.folder_of(run), exist_ok=True)
+        with open(os.path.join(self.folder_of(run), "lock"), "a", encoding="utf-8") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise RunBusy(f"the run {run} is still going on in another process") from None
+            yield
+
+    def begin(
+        self, pipeline: str, workspace: str | None, engine: str, mode: str, parameters: Mapping[str, Any]
+    ) -> str:
+        """Begin a run, and give its id."""
+        began = time.time()
+        while True:
+            stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(began))
+            run = f"{stamp}-{secrets.token_hex(2)}"
+            values = (run, pipeline, workspace, engine, mode, json.dumps(dict(parameters)), "running", began)
+            try:
+                self._base.execute(
+                    "INSERT INTO runs SELECT ?,?,?,?,?,?,?,?,NULL,COALESCE(MAX(number),0)+1 FROM runs", values
+                )
+            except sqlite3.IntegrityError:
+                continue
+            return run
+
+    def resume(self, run: str, engine: str) -> None:
+        """Have a run go on that has ended, or whose process has."""
+        self._base.execute("UPDATE runs SET state='running', ended=NULL, engine=? WHERE id=?", (engine, run))
+
+    def end(self, run: str, state: State) -> None:
+        """End a run."""
+        self._base.execute("UPDATE runs SET state=?, ended=? WHERE id=?", (state.value, time.time(), run))
+
+    def plan(self, run: str, steps: Iterator[tuple[str, str, str, tuple[str, ...]]]) -> None:
+        """Write which steps a run has, keeping what is known of those that it had.
+
+        Args:
+            run: which run.
+            steps: of each the node, the step, the developer and what it needs, in an order of running.
+        """
+        self._base.execute("BEGIN IMMEDIATE")
+        kept = []
+        for place, (node, step, developer, needs) in enumerate(steps):
+            kept.append(node)
+            self._base.execute(
+                "INSERT INTO steps (run,node,place,step,developer,needs,state) "
+                "VALUES (?,?,?,?,?,?,'waiting') "
+                "ON CONFLICT DO UPDATE SET place=excluded.place, step=excluded.step, "
+                "developer=excluded.developer, needs=excluded.needs",
+                (run, node, place, step, developer, json.dumps(needs)),
+            )
+        old = {row[0] for row in self._base.execute("SELECT node FROM steps WHERE run=?", (run,))}
+        for node in old - set(kept):
+            self._base.execute("DELETE FROM steps WHERE run=? AND node=?", (run, node))
+        self._base.execute("COMMIT")
+
+    def start_attempt(self, run: str, node: str, token: str, key: str, inputs: Mapping[str, str]) -> int:
+        """Write that an attempt is handed to an engine, and give its number."""
+        now = time.time()
+        self._base.execute("BEGIN IMMEDIATE")
+        number = int(
+            self._base.execute(
+                "SELECT COALESCE(MAX(number),0)+1 FROM attempts WHERE run=? AND node=?", (run, node)
+            ).fetchone()[0]
+        )
+        self._base.execute(
+            "INSERT INTO attempts (run,node,number,token,state,began) VALUES (?,?,?,?,'running',?)",
+            (run, node, number, token, now),
+        )
+        self._base.execute(
+            "UPDATE steps SET state='running', cache_key=?, inputs=?, fault='', kind='', help='', "
+            "began=COALESCE(began,?), ended=NULL WHERE run=? AND node=?",
+            (key, json.dumps(dict(inputs)), now, run, node),
+        )
+        self._base.execute("COMMIT")
+        return number
+
+    def end_attempt(self, run: str, node: str, outcome: Outcome) -> None:
+        """Write how an attempt ended."""
+        folder = os.path.relpath(outcome.folder, self.folder_of(run)) if outcome.folder else ""
+        self._base.execute(
+            "UPDATE attempts SET state=?, began=?, ended=?, exit_code=?, fault=?, folder=?, worker=? "
+            "WHERE run=? AND node=? AND token=?",
+            (
+                outcome.state.value,
+                outcome.began,
+                outcome.ended,
+                outcome.exit_code,
+                outcome.fault,
+                folder,
+                outcome.worker,
+                run,
+                node,
+                outcome.token,
+            ),
+        )
+
+    def settle(
+        self,
+        run: str,
+        node: str,
+        state: State,
+        *,
+        key: str = "",
+        inputs: Mapping[str, str] = MappingProxyType({}),
+        outputs: tuple[Held, ...] = (),
+        fault: str = "",
+        kind: str = "",
+        help: str = "",  # noqa: A002 - the field's name in Diagnostic
+        outcome: Outcome | None = None,
+    ) -> None:
+        """Write what a step of a run came to, with the last attempt and what the cache is to know of it."""
+        plain = json.dumps([asdict(one) for one in outputs])
+        now = time.time()
+        self._base.execute("BEGIN IMMEDIATE")
+        if outcome is not None:
+            self.end_attempt(run, node, outcome)
+        self._base.execute(
+            "UPDATE steps SET state=?, cache_key=?, inputs=?, outputs=?, fault=?, kind=?, help=?, ended=? "
+            "WHERE run=? AND node=?",
+            (state.value, key, json.dumps(dict(inputs)), plain, fault, kind, help, now, run, node),
+        )
+        if state is State.DONE:
+            self._base.execute(
+                "INSERT OR REPLACE INTO cache VALUES (?,?,?,?,?)", (key, plain, run, node, now)
+            )
+        self._base.execute("COMMIT")
+
+    def cached(self, key: str) -> tuple[Held, ...] | None:
+        """What a step with a key gave, if that is still there."""
+        row = self._base.execute("SELECT outputs FROM cache WHERE key=?", (key,)).fetchone()
+        if row is None:
+            return None
+        held = _held(row[0])
+        return held if self.has(held) else None
+
+    def has(self, outputs: tuple[Held, ...]) -> bool:
+        """Whether outputs are still kept."""
+        return all(os.path.lexists(place_of(self.objects, one.digest)) for one in outputs)
+
+    def last(self, pipeline: str | None = None, before: str | None = None) -> str | None:
+        """The id of the latest run.
+
+        Args:
+            pipeline: of this pipeline; ``None`` for any.
+            before: begun before this run.
+        """
+        row = self._base.execute(
+            "SELECT id FROM runs WHERE (?1 IS NULL OR pipeline=?1) AND "
+            "(?2 IS NULL OR number < (SELECT number FROM runs WHERE id=?2)) ORDER BY number DESC LIMIT 1",
+            (pipeline, before),
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    def runs(self) -> tuple[str, ...]:
+        """The ids of all runs, the latest first."""
+        return tuple(row[0] for row in self._base.execute("SELECT id FROM runs ORDER BY number DESC"))
+
+    def read(self, run: str) -> RunRecord:
+        """All that is known of a run.
+
+        Raises:
+            UnknownRun: there is no such run.
+        """
+        row = self._base.execute(
+            "SELECT pipeline,workspace,engine,mode,parameters,state,began,ended FROM runs WHERE id=?", (run,)
+        ).fetchone()
+        if row is None:
+            raise UnknownRun(f"there is no run {run} ({self._there()})")
+        attempts: dict[str, list[AttemptRecord]] = {}
+        for node, number, state, began, ended, code, fault, folder, worker in self._base.execute(
+            "SELECT node,number,state,began,ended,exit_code,fault,folder,worker FROM attempts "
+            "WHERE run=? ORDER BY number",
+            (run,),
+        ):
+            one = AttemptRecord(number, State(state), began, ended, code, fault, folder, worker)
+            attempts.setdefault(node, []).append(one)
+        steps = [
+            StepRecord(
+                node,
+                step,
+                developer,
+                tuple(json.loads(needs)),
+                State(state),
+                key or "",
+                fault,
+                kind,
+                help_text,
+                started,
+                stopped,
+                MappingProxyType(json.loads(inputs)),
+                _held(outputs),
+                tuple(attempts.get(node, ())),
+            )
+            for (
+                node,
+                step,
+                developer,
+                needs,
+                state,
+                key,
+                fault,
+                kind,
+                help_text,
+                started,
+                stopped,
+                inputs,
+                outputs,
+            ) in self._base.execute(
+                "SELECT node,step,developer,needs,state,cache_key,fault,kind,help,began,ended,inputs,outputs "
+                "FROM steps WHERE run=? ORDER BY place",
+                (run,),
+            )
+        ]
+        pipeline, workspace, engine, mode, parameters, state, began, ended = row
+        return RunRecord(
+            run,
+            pipeline,
+            workspace,
+            engine,
+            mode,
+            MappingProxyType(json.loads(parameters)),
+            State(state),
+            began,
+            ended,
+            self.folder_of(run),
+            tuple(steps),
+        )
+
+    def _there(self) -> str:
+        there = self.runs()
+        return f"the latest are {', '.join(there[:3])}" if there else "none was made yet"
+
+
+def _held(text: str) -> tuple[Held, ...]:
+    return tuple(Held(**one) for one in json.loads(text))

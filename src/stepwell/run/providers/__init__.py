@@ -1,0 +1,8 @@
+"""Providers: what answers the requests of steps, chosen by what they can do and how they do."""
+
+from __future__ import annotations
+
+from stepwell.run.providers.registry import ProviderRegistry
+from stepwell.run.providers.strategies import Answer, Failover, Selection
+
+__all__ = ["Answer", "Failover", "ProviderRegistry", "Selection"]

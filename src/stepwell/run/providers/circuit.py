@@ -1,0 +1,375 @@
+"""How one provider does: its limits, what its answers tell of it, and whether it is left alone for a while.
+
+The breaker is pybreaker's, the count of requests within a minute that of limits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, Final, final
+
+from stepwell.model import ProviderDefinition
+from stepwell.model.provider import Failure, ProviderError
+from stepwell.source.errors import StepwellError
+
+if TYPE_CHECKING:
+    from limits import RateLimitItem
+    from limits.strategies import MovingWindowRateLimiter
+    from pybreaker import CircuitBreaker, CircuitMemoryStorage
+
+__all__ = [
+    "Figures",
+    "ProviderState",
+    "Slots",
+]
+
+
+@final
+class Slots:
+    """Slots that are taken and given back; who waits is served in the order in which they came.
+
+    Args:
+        limit: how many there are; ``None`` for as many as anybody likes.
+    """
+
+    __slots__ = ("_limit", "_lock", "_waiting", "taken")
+
+    def __init__(self, limit: int | None) -> None:
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._waiting: deque[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = deque()
+        self.taken = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether the next one would wait."""
+        return self._limit is not None and self.taken >= self._limit
+
+    def resize(self, limit: int | None) -> None:
+        """Let there be more or fewer of them; those that are taken stay so."""
+        with self._lock:
+            self._limit = limit
+            self._serve()
+
+    async def take(self) -> None:
+        """Take one, when there is one."""
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            if not self.full and not self._waiting:
+                self.taken += 1
+                return
+            waiting: asyncio.Future[None] = loop.create_future()
+            self._waiting.append((loop, waiting))
+        try:
+            await waiting
+        except asyncio.CancelledError:
+            with self._lock:
+                if (loop, waiting) in self._waiting:
+                    self._waiting.remove((loop, waiting))
+                else:  # it was given at the same moment, and nobody will use it
+                    self.taken -= 1
+                    self._serve()
+            raise
+
+    def give_back(self) -> None:
+        """Give one back, from any thread."""
+        with self._lock:
+            self.taken -= 1
+            self._serve()
+
+    def _serve(self) -> None:
+        while self._waiting and not self.full:
+            loop, waiting = self._waiting.popleft()
+            try:
+                loop.call_soon_threadsafe(_wake, waiting)
+            except RuntimeError:  # its loop was closed, so nobody waits there any more
+                continue
+            self.taken += 1
+
+
+def _wake(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)
+
+
+_WEIGHT: Final = 0.3
+"""What the latest answer counts in a running mean."""
+
+_FORGOTTEN: Final = 60.0
+"""Seconds in which a share of errors halves when nothing is asked."""
+
+_ILL: Final = frozenset(
+    {Failure.AUTHENTICATION, Failure.MALFORMED, Failure.NOT_FOUND, Failure.TIMEOUT, Failure.UNAVAILABLE}
+)
+"""Failures that say something about the provider; the others say something about a request."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How a provider does at one instant.
+
+    Args:
+        state: ``well``; ``failing``, where the last answer failed; ``left alone``; ``trying again``, where
+            the next request decides; ``unknown``, where nothing was asked yet.
+        under_way: requests that are not answered yet.
+        requests: how many were sent.
+        failures: how many of them failed.
+        latency: seconds to an answer, a running mean; ``None`` before the first.
+        error_share: the share of late requests that failed, 0 to 1, a running mean.
+        back_in: seconds after which it may be asked again; 0 where it may be now.
+        last_failure: what went wrong last, in words; empty where nothing did.
+        probed_at: when it was asked for a sign of life, in seconds since 1970; ``None`` for never.
+    """
+
+    state: str
+    under_way: int
+    requests: int
+    failures: int
+    latency: float | None
+    error_share: float
+    back_in: float
+    last_failure: str
+    probed_at: float | None
+
+
+@final
+class ProviderState:
+    """How one provider does, from one reload to the next; safe in threads and tasks.
+
+    Args:
+        definition: the provider.
+        clock: gives the time in seconds, as ``time.monotonic``.
+    """
+
+    def __init__(self, definition: ProviderDefinition, clock: Callable[[], float] = time.monotonic) -> None:
+        self.name = definition.name
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._breaker, self._storage = _breaker(definition.name)
+        self._slots = Slots(None)
+        self._rate: tuple[int, MovingWindowRateLimiter, RateLimitItem] | None = None
+        self._recovery = 0.0
+        self._trying = False
+        self._cooling_until = 0.0
+        self._requests = 0
+        self._failures = 0
+        self._latency: float | None = None
+        self._error_share = 0.0
+        self._error_at = clock()
+        self._last_failure = ""
+        self._last_failed = False
+        self._probed_at: float | None = None
+        self.keep_to(definition)
+
+    def keep_to(self, definition: ProviderDefinition) -> None:
+        """Take over the limits of a definition; what is known of the provider stays."""
+        health, limits = definition.health_limits, definition.quota
+        with self._lock:
+            self._breaker.fail_max = health.failures
+            self._breaker.reset_timeout = self._recovery = health.recovery
+            per_minute = limits.requests_per_minute
+            if per_minute is None:
+                self._rate = None
+            elif self._rate is None or self._rate[0] != per_minute:
+                self._rate = (per_minute, *_window(per_minute))
+        self._slots.resize(limits.concurrency)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether one more request would wait for its turn."""
+        return self._slots.full or self._minute_left() > 0
+
+    def back_in(self) -> float:
+        """Seconds after which it may be asked again; 0 where it may be now."""
+        cooling = max(0.0, self._cooling_until - self._clock())
+        if self._breaker.current_state != "open":
+            return max(cooling, 0.001) if self._trying and self._is_half_open() else cooling
+        opened = self._storage.opened_at
+        since = (datetime.now(timezone.utc) - opened).total_seconds() if opened is not None else 0.0
+        return max(cooling, self._recovery - since, 0.0)
+
+    def why_not(self) -> str:
+        """Why it is left alone, in words; empty where it may be asked."""
+        if self._clock() < self._cooling_until:
+            return f"it asks to wait {self._cooling_until - self._clock():.1f} s more"
+        left = self.back_in()
+        if not left:
+            return ""
+        if self._is_half_open():
+            return "one request tries it again at this moment"
+        return f"left alone for {left:.1f} s more after its failures: {self._last_failure}"
+
+    def figures(self) -> Figures:
+        """How it does at this instant."""
+        with self._lock:
+            left = self.back_in()
+            if left and not self._is_half_open():
+                state = "left alone"
+            elif self._breaker.current_state != "closed":
+                state = "trying again"
+            elif self._last_failed:
+                state = "failing"
+            else:
+                state = "well" if self._requests or self._probed_at is not None else "unknown"
+            return Figures(
+                state,
+                self._slots.taken,
+                self._requests,
+                self._failures,
+                self._latency,
+                self._faded_share(),
+                left,
+                self._last_failure,
+                self._probed_at,
+            )
+
+    async def admit(self) -> float:
+        """Wait for a turn, and count one request; ``settle`` ends it.
+
+        Returns:
+            When the turn came, on the clock.
+
+        Raises:
+            ProviderError: the provider is left alone for now.
+        """
+        self._refuse_if_ill()
+        await self._slots.take()
+        try:
+            while left := self._take_of_minute():
+                await asyncio.sleep(left)
+            with self._lock:
+                self._refuse_if_ill()
+                if self._breaker.current_state == "open":
+                    self._breaker.half_open()
+                self._trying = self._trying or self._is_half_open()
+                self._requests += 1
+        except BaseException:
+            self._slots.give_back()
+            raise
+        return self._clock()
+
+    def settle(self, began: float, error: ProviderError | None, *, gave_up: bool = False) -> None:
+        """End a request that was admitted.
+
+        Args:
+            began: what ``admit`` gave.
+            error: how it failed, if it did.
+            gave_up: whether whoever asked did not wait for the answer, which then tells nothing.
+        """
+        now = self._clock()
+        with self._lock:
+            self._trying = False
+            if not gave_up:
+                self._learn(error, now, now - began)
+        self._slots.give_back()
+
+    def tell_probe(self, error: ProviderError | None, seconds: float) -> None:
+        """Take in how a probe went.
+
+        Args:
+            error: how it failed, if it did.
+            seconds: how long it took.
+        """
+        with self._lock:
+            self._probed_at = time.time()
+            if error is None and self._breaker.current_state == "open" and not self.back_in():
+                self._breaker.half_open()
+            self._learn(error, self._clock(), seconds, is_probe=True)
+
+    def _learn(
+        self, error: ProviderError | None, now: float, seconds: float, *, is_probe: bool = False
+    ) -> None:
+        ill = error is not None and error.failure in _ILL
+        self._last_failed = error is not None and error.passes
+        if error is not None:
+            self._failures += 0 if is_probe else 1
+            self._last_failure = f"{error.failure.value}: {error.message}"
+            if error.failure is Failure.RATE_LIMITED:
+                self._cooling_until = max(self._cooling_until, now + (error.retry_after or 1.0))
+            elif error.retry_after:
+                self._cooling_until = max(self._cooling_until, now + error.retry_after)
+        elif not is_probe:
+            before = self._latency
+            self._latency = seconds if before is None else before + _WEIGHT * (seconds - before)
+        failed = 1.0 if error is not None and error.passes else 0.0
+        share = self._faded_share()
+        self._error_share, self._error_at = share + _WEIGHT * (failed - share), now
+        _record(self._breaker, ill)
+
+    def _faded_share(self) -> float:
+        return float(self._error_share * 0.5 ** ((self._clock() - self._error_at) / _FORGOTTEN))
+
+    def _refuse_if_ill(self) -> None:
+        left = self.back_in()
+        if left:
+            failure = Failure.UNAVAILABLE
+            if self._clock() < self._cooling_until:
+                failure = Failure.RATE_LIMITED
+            raise ProviderError(self.name, failure, self.why_not(), left)
+
+    def _is_half_open(self) -> bool:
+        return bool(self._breaker.current_state == "half-open")
+
+    def _minute_left(self) -> float:
+        """Seconds until one more request fits into the minute."""
+        rate = self._rate
+        if rate is None:
+            return 0.0
+        _, limiter, item = rate
+        if limiter.test(item, self.name):
+            return 0.0
+        return max(0.001, limiter.get_window_stats(item, self.name).reset_time - time.time())
+
+    def _take_of_minute(self) -> float:
+        """Count one request in the minute; seconds to wait where it does not fit."""
+        rate = self._rate
+        if rate is None or rate[1].hit(rate[2], self.name):
+            return 0.0
+        return max(0.001, self._minute_left())
+
+
+class _IllError(Exception):
+    """What the breaker is told of a failure by."""
+
+
+def _record(breaker: CircuitBreaker, ill: bool) -> None:
+    """Tell the breaker of one outcome."""
+    from pybreaker import CircuitBreakerError
+
+    def outcome() -> None:
+        if ill:
+            raise _IllError
+
+    with suppress(_IllError, CircuitBreakerError):  # the outcome itself, or one that comes too late to count
+        breaker.call(outcome)
+
+
+def _breaker(name: str) -> tuple[CircuitBreaker, CircuitMemoryStorage]:
+    try:
+        from pybreaker import CircuitBreaker, CircuitMemoryStorage
+    except ImportError:
+        raise _missing() from None
+    storage = CircuitMemoryStorage("closed")
+    return CircuitBreaker(state_storage=storage, name=name), storage
+
+
+def _window(per_minute: int) -> tuple[Any, Any]:
+    try:
+        from limits import RateLimitItemPerMinute
+        from limits.storage import MemoryStorage
+        from limits.strategies import MovingWindowRateLimiter
+    except ImportError:
+        raise _missing() from None
+    return MovingWindowRateLimiter(MemoryStorage()), RateLimitItemPerMinute(per_minute)
+
+
+def _missing() -> StepwellError:
+    return StepwellError("providers need the extra `ai`: pip install 'stepwell[ai]'")

@@ -1,0 +1,222 @@
+"""``command``: any local program; the prompt goes to its stdin, and its stdout is the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import contextlib
+import json
+import os
+import shutil
+import signal
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing
+from typing import Final, final
+
+from stepwell.model.provider import Chunk, Failure, ProviderError, Request, Response, Setup
+from stepwell.run.providers.factory import Settings
+from stepwell.run.providers.structured_output import (
+    answered,
+    asked_schema,
+    model_of,
+    plain_request,
+    within,
+    within_each,
+)
+from stepwell.source.document import thaw
+
+__all__ = ["Command"]
+
+_PASSED_ON: Final = frozenset(
+    {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT"}
+)
+"""The environment variables that every program gets, besides those that begin with ``LC_``."""
+
+_AT_ONCE: Final = 64 * 1024
+_MOST_OF_STDERR: Final = 64 * 1024
+
+
+@final
+class Command:
+    """Runs a program for each request, without a shell.
+
+    Settings: ``argv``, the program and its arguments, in which ``{model}`` stands for the model;
+    ``input``, ``text`` (the default) or ``json`` for the whole request; ``environment``, the names of
+    variables that the program gets besides the usual few; ``timeout``, seconds, 120 where nothing is
+    said; ``max_output``, bytes, 10 MiB where nothing is said. Each of the secrets is given as an
+    environment variable of its name. The program runs in the project's folder.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        settings = Settings(setup.settings, "command")
+        self.name = setup.name
+        self._setup = setup
+        self._argv = settings.texts("argv", least=1)
+        self._form = settings.one_of("input", ("text", "json"))
+        self._environment = settings.texts("environment")
+        self._timeout = settings.seconds("timeout", 120)
+        self._most = settings.count("max_output", 10 * 1024 * 1024)
+
+    async def complete(self, request: Request) -> Response:
+        """Run the program, and give all that it writes."""
+        return await within(self.name, request.timeout or self._timeout, self._whole(request))
+
+    async def stream(self, request: Request) -> AsyncIterator[Chunk]:
+        """Run the program, and give what it writes as it comes."""
+        seconds = request.timeout or self._timeout
+        async with aclosing(within_each(self.name, seconds, self._chunks(request))) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def probe(self) -> None:
+        """Look whether there is such a program; nothing is run."""
+        self._program()
+
+    async def close(self) -> None:
+        """Every program ends with its request."""
+
+    async def _whole(self, request: Request) -> Response:
+        response: Response | None = None
+        async with aclosing(self._chunks(request)) as chunks:
+            async for chunk in chunks:
+                response = chunk.response
+        if response is None:
+            raise ProviderError(self.name, Failure.MALFORMED, "the program's answer has no end")
+        return response
+
+    async def _chunks(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        asked_schema(self.name, request)
+        prompt = self._stdin(request)
+        process = await self._started(request)
+        feeding = asyncio.ensure_future(_feed(process, prompt))
+        complaining = asyncio.ensure_future(_tail(process))
+        try:
+            decoder = codecs.getincrementaldecoder("utf-8")("replace")
+            text = ""
+            size = 0
+            async for piece in _read(process):
+                size += len(piece)
+                if size > self._most:
+                    fault = f"the program writes more than {self._most} bytes"
+                    raise ProviderError(self.name, Failure.MALFORMED, fault)
+                part = decoder.decode(piece)
+                text += part
+                if part:
+                    yield Chunk(part)
+            rest = decoder.decode(b"", final=True)
+            text += rest
+            if rest:
+                yield Chunk(rest)
+            complaint = await complaining
+            await feeding
+            code = await process.wait()
+            if code:
+                raise ProviderError(self.name, Failure.UNAVAILABLE, self._ended(code, complaint))
+            said = text[:-1] if text.endswith("\n") else text
+            model = model_of(request, self._setup.models) or ""
+            yield Chunk("", answered(self.name, request, said, model=model))
+        finally:
+            await _end(process)
+            for task in (feeding, complaining):
+                task.cancel()
+            await asyncio.gather(feeding, complaining, return_exceptions=True)
+
+    async def _started(self, request: Request) -> asyncio.subprocess.Process:
+        program = self._program()
+        model = model_of(request, self._setup.models) or ""
+        environment = self._given_environment()
+        try:
+            return await asyncio.create_subprocess_exec(
+                program,
+                *(one.replace("{model}", model) for one in self._argv[1:]),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                cwd=self._setup.folder or None,
+                env=environment,
+                start_new_session=True,
+                limit=_AT_ONCE,
+            )
+        except (OSError, ValueError) as error:
+            fault = getattr(error, "strerror", None) or str(error)
+        raise ProviderError(self.name, Failure.UNAVAILABLE, f"`{self._argv[0]}` cannot be run: {fault}")
+
+    def _program(self) -> str:
+        path = self._setup.environment.get("PATH", os.defpath)
+        wanted = self._argv[0]
+        if os.path.dirname(wanted):
+            wanted = os.path.join(self._setup.folder, wanted)
+        found = shutil.which(wanted, path=path)
+        if found is None:
+            raise ProviderError(self.name, Failure.NOT_FOUND, f"there is no program `{self._argv[0]}`")
+        return found
+
+    def _given_environment(self) -> dict[str, str]:
+        given = {
+            name: value
+            for name, value in self._setup.environment.items()
+            if name in _PASSED_ON or name.startswith("LC_") or name in self._environment
+        }
+        for name in self._setup.secrets:
+            secret = self._setup.secret(name)
+            if secret is not None:
+                given[name] = secret
+        return given
+
+    def _stdin(self, request: Request) -> bytes:
+        if self._form == "json":
+            return json.dumps(plain_request(request), ensure_ascii=False).encode()
+        return "\n\n".join(_said(request)).encode("utf-8", "replace")
+
+    def _ended(self, code: int, complaint: str) -> str:
+        how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        lines = [line.strip() for line in complaint.splitlines() if line.strip()]
+        said = lines[-1][:300] if lines else ""
+        return f"`{self._argv[0]}` {how}" + (f": {said}" if said else "")
+
+
+def _said(request: Request) -> Iterator[str]:
+    """The conversation as text: a single message bare, several each under who speaks."""
+    if len(request.messages) == 1:
+        yield request.messages[0].content
+    else:
+        for one in request.messages:
+            yield f"{one.role}:\n{one.content}"
+    if request.schema is not None:
+        schema = json.dumps(thaw(request.schema), ensure_ascii=False)
+        yield f"Answer with nothing but JSON that fits this JSON Schema:\n{schema}"
+
+
+async def _feed(process: asyncio.subprocess.Process, content: bytes) -> None:
+    if process.stdin is None:
+        return
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it need not read what it is told
+        process.stdin.write(content)
+        await process.stdin.drain()
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        process.stdin.close()
+        await process.stdin.wait_closed()
+
+
+async def _read(process: asyncio.subprocess.Process) -> AsyncIterator[bytes]:
+    if process.stdout is not None:
+        while piece := await process.stdout.read(_AT_ONCE):
+            yield piece
+
+
+async def _tail(process: asyncio.subprocess.Process) -> str:
+    kept = b""
+    if process.stderr is not None:
+        while piece := await process.stderr.read(_AT_ONCE):
+            kept = (kept + piece)[-_MOST_OF_STDERR:]
+    return kept.decode("utf-8", "replace")
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Leave nothing running: the program, and what it started and left in its group."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        elif process.returncode is None:
+            process.kill()
+    await asyncio.shield(process.wait())

@@ -1,0 +1,94 @@
+"""``echo``: answers with what it was asked, always alike; for tests, examples and work without a network."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Literal, final
+
+from stepwell.model.provider import Chunk, Failure, ProviderError, Request, Response, Setup, Usage
+from stepwell.run.providers.factory import Settings
+from stepwell.run.providers.structured_output import (
+    answered,
+    asked_schema,
+    fitting,
+    model_of,
+    pieces,
+    streamed,
+    within,
+)
+from stepwell.source.document import thaw
+
+__all__ = ["Echo"]
+
+
+@final
+class Echo:
+    """Answers with the last message, or with data that fits the schema that is asked for.
+
+    Settings: ``delay``, seconds before it answers; ``prefix``, a text before each answer; ``answer``, a
+    text in the place of the last message.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        settings = Settings(setup.settings, "echo")
+        self.name = setup.name
+        self._models = setup.models
+        self._delay = settings.delay("delay")
+        self._prefix = settings.text("prefix") if "prefix" in setup.settings else ""
+        self._answer = settings.text("answer") if "answer" in setup.settings else None
+
+    async def complete(self, request: Request) -> Response:
+        """Answer."""
+        return await within(self.name, request.timeout or 60, self._answered(request))
+
+    async def stream(self, request: Request) -> AsyncIterator[Chunk]:
+        """Answer word by word."""
+        async for chunk in streamed(await self.complete(request)):
+            yield chunk
+
+    async def probe(self) -> None:
+        """It is always there."""
+
+    async def close(self) -> None:
+        """There is nothing to let go of."""
+
+    async def _answered(self, request: Request) -> Response:
+        if self._delay:
+            await asyncio.sleep(self._delay)
+        if not request.messages:
+            raise ProviderError(self.name, Failure.INVALID_REQUEST, "there is no message to answer")
+        asked = sum(len(one.content.split()) for one in request.messages)
+        model = model_of(request, self._models) or "echo"
+        asked_schema(self.name, request)
+        if request.schema is not None:
+            text = self._data(request)
+            return answered(self.name, request, text, model=model, usage=_usage(asked, text))
+        said = request.messages[-1].content if self._answer is None else self._answer
+        text, finish = _ended(f"{self._prefix}{said}", request)
+        return answered(self.name, request, text, model=model, finish=finish, usage=_usage(asked, text))
+
+    def _data(self, request: Request) -> str:
+        fault = ""
+        try:
+            return json.dumps(fitting(thaw(request.schema)), ensure_ascii=False)
+        except ValueError as error:
+            fault = str(error)
+        raise ProviderError(self.name, Failure.INVALID_REQUEST, fault)
+
+
+def _ended(text: str, request: Request) -> tuple[str, Literal["end", "length", "stop"]]:
+    """A text, and why it ends where it does; a word counts as a token."""
+    finish: Literal["end", "length", "stop"] = "end"
+    cuts = [place for place in (text.find(one) for one in request.stop if one) if place >= 0]
+    if cuts:
+        text, finish = text[: min(cuts)], "stop"
+    words = pieces(text)
+    if request.max_tokens is not None and len(words) > request.max_tokens:
+        text, finish = "".join(words[: request.max_tokens]).rstrip(), "length"
+    return text, finish
+
+
+def _usage(asked: int, text: str) -> Usage:
+    return Usage(asked, len(text.split()))

@@ -1,0 +1,180 @@
+"""A provider over HTTP: all do the same, but for what each calls the parts of a request and an answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any, Literal, NoReturn, Protocol, TypeVar, final
+
+from stepwell.model.provider import Chunk, Failure, ProviderError, Request, Response, Usage
+from stepwell.run.providers.http import Web
+from stepwell.run.providers.http_errors import failure_named
+from stepwell.run.providers.structured_output import answered, asked_schema, within, within_each
+
+__all__ = ["Conversing", "Dialect", "Reading", "refuse_answer"]
+
+T = TypeVar("T")
+Finish = Literal["end", "length", "stop"]
+
+
+@final
+@dataclass(slots=True)
+class Reading:
+    """What was read of an answer so far.
+
+    Args:
+        text: what it says.
+        data: the data that it gives apart from its text.
+        model: the model that answers.
+        finish: why it ended; ``None`` while it goes on.
+        input_tokens: what was asked took.
+        output_tokens: what was answered took.
+        reason: why it will have ended, in the service's word.
+        pieces: parts of the data that are still to be put together.
+    """
+
+    text: str = ""
+    data: Any = None
+    model: str = ""
+    finish: Finish | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    reason: str = ""
+    pieces: list[str] = field(default_factory=list)
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the exchange took, where the provider says it."""
+        if self.input_tokens is None and self.output_tokens is None:
+            return None
+        return Usage(self.input_tokens or 0, self.output_tokens or 0)
+
+
+class Dialect(Protocol):
+    """What one service calls the parts of a request and of an answer."""
+
+    probe_path: str
+    headers: Mapping[str, str]
+
+    def target(self, request: Request, *, streaming: bool) -> tuple[str, dict[str, Any]]:
+        """The path and the body that ask for an answer.
+
+        Raises:
+            ProviderError: it cannot be asked for.
+        """
+
+    def read(self, request: Request, body: Mapping[str, Any], reading: Reading) -> None:
+        """Take in a whole answer.
+
+        Raises:
+            ProviderError: it is none.
+        """
+
+    def read_event(self, request: Request, name: str, body: Mapping[str, Any], reading: Reading) -> str:
+        """Take in an event of a stream, and give the text that it adds."""
+
+
+@final
+class Conversing:
+    """A provider over HTTP.
+
+    Args:
+        web: the connection.
+        dialect: what the service calls things.
+    """
+
+    def __init__(self, web: Web, dialect: Dialect) -> None:
+        self.name = web.name
+        self._web = web
+        self._dialect = dialect
+
+    async def complete(self, request: Request) -> Response:
+        """Answer."""
+        return await within(self.name, request.timeout or self._web.timeout, self._completed(request))
+
+    async def stream(self, request: Request) -> AsyncIterator[Chunk]:
+        """Answer piece by piece."""
+        seconds = request.timeout or self._web.timeout
+        async with aclosing(within_each(self.name, seconds, self._streamed(request))) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def probe(self) -> None:
+        """Ask for the list of models, which costs nothing; a service that has none has answered as well."""
+        await within(
+            self.name, self._web.timeout, self._web.get(self._dialect.probe_path, self._dialect.headers)
+        )
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._web.close()
+
+    async def _completed(self, request: Request) -> Response:
+        asked_schema(self.name, request)
+        path, body = self._dialect.target(request, streaming=False)
+        answer = await self._web.post(path, body, self._dialect.headers)
+        if not isinstance(answer, dict):
+            raise self._malformed("the answer is no JSON object")
+        reading = Reading()
+        self._take(lambda: self._dialect.read(request, answer, reading))
+        return self._ended(request, reading)
+
+    async def _streamed(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        asked_schema(self.name, request)
+        path, body = self._dialect.target(request, streaming=True)
+        reading = Reading()
+        async with aclosing(self._web.events(path, body, self._dialect.headers)) as events:
+            async for name, data in events:
+                if data == "[DONE]":
+                    break
+                piece = self._event(request, name, data, reading)
+                if piece:
+                    reading.text += piece
+                    yield Chunk(piece)
+        if reading.finish is None:
+            raise self._malformed("the answer breaks off")
+        yield Chunk("", self._ended(request, reading))
+
+    def _event(self, request: Request, name: str, data: str, reading: Reading) -> str:
+        try:
+            body = json.loads(data)
+        except ValueError:
+            body = None
+        if not isinstance(body, dict):
+            raise self._malformed("an event of the answer is no JSON object")
+        error = body.get("error")
+        if error:
+            said = error.get("message") if isinstance(error, dict) else error
+            raise ProviderError(
+                self.name, failure_named(error), self._web.clean(f"in the middle of the answer: {said}")
+            )
+        return self._take(lambda: self._dialect.read_event(request, name, body, reading))
+
+    def _take(self, read: Callable[[], T]) -> T:
+        """Read what a service says; where it does not have the form that it should, that is its failure."""
+        try:
+            return read()
+        except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+            fault = f"{type(error).__name__}: {error}"
+        raise self._malformed(f"the answer does not have the form that it should: {self._web.clean(fault)}")
+
+    def _ended(self, request: Request, reading: Reading) -> Response:
+        return answered(
+            self.name,
+            request,
+            reading.text,
+            data=reading.data,
+            model=reading.model,
+            finish=reading.finish or "end",
+            usage=reading.usage,
+        )
+
+    def _malformed(self, fault: str) -> ProviderError:
+        return ProviderError(self.name, Failure.MALFORMED, fault)
+
+
+def refuse_answer(name: str, why: str) -> NoReturn:
+    """Raise that a service will not answer this request."""
+    raise ProviderError(name, Failure.REFUSED, f"it will not answer: {why}")

@@ -1,0 +1,415 @@
+"""Data that fits a JSON Schema: always the same for the same schema, and as little as fits."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, Final, Literal, TypeVar
+
+from stepwell.model.provider import Chunk, Failure, ProviderError, Request, Response, Usage
+from stepwell.model.schema import Compiled, compiled
+from stepwell.source.document import thaw
+
+__all__ = [
+    "answered",
+    "asked_schema",
+    "fitting",
+    "model_of",
+    "needed_model",
+    "pieces",
+    "plain_request",
+    "streamed",
+    "within",
+    "within_each",
+]
+
+
+T = TypeVar("T")
+
+_FENCED: Final = re.compile(r"\s*```[A-Za-z]*\n(.*?)\n?```\s*\Z", re.DOTALL)
+
+
+async def within(name: str, seconds: float, work: Awaitable[T]) -> T:
+    """What some work gives, if it takes no longer than a time; it is cancelled otherwise.
+
+    Raises:
+        ProviderError: it takes longer.
+    """
+    try:
+        return await asyncio.wait_for(work, seconds)
+    except (asyncio.TimeoutError, TimeoutError):
+        pass
+    raise ProviderError(name, Failure.TIMEOUT, f"no answer within {seconds:g} s")
+
+
+async def within_each(name: str, seconds: float, pieces: AsyncIterator[T]) -> AsyncGenerator[T, None]:
+    """The pieces of an answer, if all of it takes no longer than a time.
+
+    Raises:
+        ProviderError: it takes longer.
+    """
+    ends = asyncio.get_running_loop().time() + seconds
+    try:
+        while True:
+            left = ends - asyncio.get_running_loop().time()
+            late = False
+            try:
+                piece = await asyncio.wait_for(pieces.__anext__(), max(left, 0))
+            except StopAsyncIteration:
+                return
+            except (asyncio.TimeoutError, TimeoutError):
+                late = True
+            if late:
+                raise ProviderError(name, Failure.TIMEOUT, f"no whole answer within {seconds:g} s")
+            yield piece
+    finally:
+        close = getattr(pieces, "aclose", None)
+        if close is not None:
+            await close()
+
+
+def model_of(request: Request, models: tuple[str, ...]) -> str | None:
+    """The model to ask: the request's, or else the usual one."""
+    return request.model or (models[0] if models else None)
+
+
+def needed_model(name: str, request: Request, models: tuple[str, ...]) -> str:
+    """The model to ask, where there has to be one.
+
+    Raises:
+        ProviderError: none is named.
+    """
+    model = model_of(request, models)
+    if model is None:
+        fault = "no model is named, neither in the request nor in the provider's `models`"
+        raise ProviderError(name, Failure.INVALID_REQUEST, fault)
+    return model
+
+
+def asked_schema(name: str, request: Request) -> Compiled | None:
+    """The schema that the answer must fit, ready to decide.
+
+    Raises:
+        ProviderError: it is no schema.
+    """
+    if request.schema is None:
+        return None
+    try:
+        return compiled(request.schema)
+    except ValueError as error:
+        fault = str(error)
+    raise ProviderError(name, Failure.INVALID_REQUEST, f"the schema that is asked for is none: {fault}")
+
+
+def answered(
+    name: str,
+    request: Request,
+    text: str,
+    *,
+    model: str = "",
+    finish: Literal["end", "length", "stop"] = "end",
+    usage: Usage | None = None,
+    data: Any = None,
+) -> Response:
+    """An answer, with its data where a schema was asked for.
+
+    Args:
+        name: the provider's name.
+        request: what was asked.
+        text: what was answered.
+        model: the model that answered.
+        finish: why the answer ended.
+        usage: what it took.
+        data: the data, where it came apart from the text.
+
+    Raises:
+        ProviderError: the answer has no data, or data that does not fit.
+    """
+    response = Response(text, None, model, finish, usage)
+    schema = asked_schema(name, request)
+    if schema is None:
+        return response
+    if data is None:
+        data = _data_in(name, text, finish)
+    if not schema.fits(data):
+        first, *more = schema.faults(data)
+        others = f" (and {len(more)} more)" if more else ""
+        raise ProviderError(
+            name, Failure.MALFORMED, f"the answer does not fit the schema: {_short(first)}{others}"
+        )
+    return replace(response, data=data, text=text or json.dumps(data, ensure_ascii=False))
+
+
+def pieces(text: str) -> list[str]:
+    """A text in its words, each with the blanks after it; together they are the text."""
+    return re.findall(r"\S+\s*|\s+", text)
+
+
+async def streamed(response: Response) -> AsyncIterator[Chunk]:
+    """A whole answer, piece by piece."""
+    for piece in pieces(response.text):
+        yield Chunk(piece)
+    yield Chunk("", response)
+
+
+def plain_request(request: Request) -> dict[str, Any]:
+    """What is asked, as data for JSON; without the time that it may take."""
+    told: dict[str, Any] = {
+        "messages": [{"role": one.role, "content": one.content} for one in request.messages],
+        "model": request.model,
+        "schema": None if request.schema is None else thaw(request.schema),
+        "max_tokens": request.max_tokens,
+        "temperature": request.temperature,
+        "stop": list(request.stop) or None,
+        "settings": thaw(request.settings) or None,
+    }
+    return {key: value for key, value in told.items() if value is not None}
+
+
+def _data_in(name: str, text: str, finish: str) -> Any:
+    fenced = _FENCED.match(text)
+    try:
+        return json.loads(fenced[1] if fenced else text)
+    except ValueError:
+        pass
+    cut = ": it reached the longest that it may be" if finish == "length" else ""
+    raise ProviderError(name, Failure.MALFORMED, f"the answer is no JSON{cut}")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 300 else f"{text[:297]}..."
+
+
+_DEPTH: Final = 24
+_FORMATS: Final[Mapping[str, str]] = {
+    "date": "2000-01-01",
+    "date-time": "2000-01-01T00:00:00Z",
+    "time": "00:00:00Z",
+    "duration": "P1D",
+    "email": "someone@example.com",
+    "hostname": "example.com",
+    "ipv4": "192.0.2.1",
+    "ipv6": "2001:db8::1",
+    "uri": "https://example.com/",
+    "uuid": "00000000-0000-4000-8000-000000000000",
+}
+_WORDS: Final = (
+    "text",
+    "a",
+    "A",
+    "0",
+    "1",
+    "a1",
+    "A1",
+    "a_b",
+    "a-b",
+    "Aa",
+    "1.0",
+    "2000-01-01",
+    "a@b.example",
+)
+
+
+class _Hopeless(Exception):
+    """This way leads to no data."""
+
+
+def fitting(schema: Mapping[str, Any] | bool) -> Any:
+    """Data that fits a schema.
+
+    Examples, defaults and choices that the schema names come first; otherwise fields that must be
+    there, the shortest lists and the smallest numbers.
+
+    Args:
+        schema: a JSON Schema (draft 2020-12), plain data.
+
+    Raises:
+        ValueError: it is no schema, or nothing was found that fits it.
+    """
+    decide = compiled(schema)
+    for all_fields in (True, False):
+        try:
+            made = _make(schema, schema, 0, all_fields)
+        except _Hopeless:
+            continue
+        if decide.fits(made):
+            return made
+    raise ValueError("nothing was found that fits the schema")
+
+
+def _make(schema: Any, root: Any, depth: int, all_fields: bool) -> Any:
+    for candidate in _candidates(schema, root, depth, all_fields):
+        if _fits(schema, root, candidate):
+            return candidate
+    raise _Hopeless
+
+
+def _candidates(schema: Any, root: Any, depth: int, all_fields: bool) -> Iterator[Any]:
+    if schema is True or schema == {}:
+        yield "text"
+        return
+    if not isinstance(schema, Mapping) or depth > _DEPTH:
+        return
+    if "const" in schema:
+        yield schema["const"]
+        return
+    yield from schema.get("enum", ())
+    yield from schema.get("examples", ())
+    if "default" in schema:
+        yield schema["default"]
+    if "$ref" in schema:
+        yield from _candidates(_target(root, schema["$ref"]), root, depth + 1, all_fields)
+    for keyword in ("oneOf", "anyOf"):
+        for branch in schema.get(keyword, ()):
+            yield from _candidates(_both(schema, branch, keyword), root, depth + 1, all_fields)
+    if "allOf" in schema:
+        merged: Any = {key: value for key, value in schema.items() if key != "allOf"}
+        for branch in schema["allOf"]:
+            held = _target(root, branch["$ref"]) if "$ref" in branch else branch
+            merged = _both(merged, held, "")
+        yield from _candidates(merged, root, depth + 1, all_fields)
+    for kind in _types(schema):
+        yield from _of_type(kind, schema, root, depth, all_fields)
+
+
+def _of_type(kind: str, schema: Mapping[str, Any], root: Any, depth: int, all_fields: bool) -> Iterator[Any]:
+    if kind in ("object", "array"):
+        make = _object if kind == "object" else _array
+        with suppress(_Hopeless):
+            yield make(schema, root, depth, all_fields)
+    elif kind == "string":
+        yield from _strings(schema)
+    elif kind in ("integer", "number"):
+        yield from _numbers(schema, whole=kind == "integer")
+    elif kind == "boolean":
+        yield from (True, False)
+    elif kind == "null":
+        yield None
+
+
+def _types(schema: Mapping[str, Any]) -> tuple[str, ...]:
+    stated = schema.get("type")
+    if isinstance(stated, str):
+        return (stated,)
+    if isinstance(stated, (list, tuple)):
+        return tuple(stated)
+    if "properties" in schema or "required" in schema:
+        return ("object",)
+    if "items" in schema or "prefixItems" in schema:
+        return ("array",)
+    return ("string", "integer", "object", "array", "boolean", "null")
+
+
+def _object(schema: Mapping[str, Any], root: Any, depth: int, all_fields: bool) -> dict[str, Any]:
+    properties: Mapping[str, Any] = schema.get("properties", {})
+    required = tuple(schema.get("required", ()))
+    made: dict[str, Any] = {}
+    for key, below in properties.items():
+        if key not in required and (not all_fields or depth > 3):
+            continue
+        try:
+            made[key] = _make(below, root, depth + 1, all_fields)
+        except _Hopeless:
+            if key in required:
+                raise
+    more = schema.get("additionalProperties", True)
+    for key in required:
+        if key not in made:
+            made[key] = _make(more, root, depth + 1, all_fields)
+    number = 0
+    while len(made) < schema.get("minProperties", 0):
+        number += 1
+        made.setdefault(f"key{number}", _make(more, root, depth + 1, all_fields))
+    return made
+
+
+def _array(schema: Mapping[str, Any], root: Any, depth: int, all_fields: bool) -> list[Any]:
+    first = [_make(one, root, depth + 1, all_fields) for one in schema.get("prefixItems", ())]
+    items = schema.get("items", True)
+    least = max(schema.get("minItems", 0), len(first))
+    if not least and schema.get("maxItems", 1) and items is not False and depth <= 3 and all_fields:
+        least = 1
+    wanted = schema.get("contains")
+    while len(first) < least:
+        one = _make(wanted if wanted is not None else items, root, depth + 1, all_fields)
+        if schema.get("uniqueItems") and one in first:
+            one = _another(items, root, first, depth)
+        first.append(one)
+    return first
+
+
+def _another(items: Any, root: Any, known: list[Any], depth: int) -> Any:
+    for candidate in _candidates(items, root, depth + 1, all_fields=True):
+        if candidate not in known and _fits(items, root, candidate):
+            return candidate
+    for number in range(1, 1000):
+        for candidate in (number, f"text{number}"):
+            if candidate not in known and _fits(items, root, candidate):
+                return candidate
+    raise _Hopeless
+
+
+def _strings(schema: Mapping[str, Any]) -> Iterator[str]:
+    least, most = schema.get("minLength", 0), schema.get("maxLength", 4096)
+    words = (_FORMATS[schema["format"]],) if schema.get("format") in _FORMATS else ()
+    for word in (*words, *_WORDS):
+        yield word
+        if len(word) < least:
+            yield (word * least)[:least]
+        if len(word) > most:
+            yield word[:most]
+
+
+def _numbers(schema: Mapping[str, Any], *, whole: bool) -> Iterator[float]:
+    step = schema.get("multipleOf")
+    low = schema.get("minimum", schema.get("exclusiveMinimum"))
+    high = schema.get("maximum", schema.get("exclusiveMaximum"))
+    yield from (1, 0)
+    if step:
+        start = math.ceil(low / step) if low is not None else 0
+        yield from ((start + more) * step for more in range(3))
+    for edge in (low, high):
+        if edge is not None:
+            around = (math.ceil(edge), math.floor(edge), math.ceil(edge) + 1, math.floor(edge) - 1)
+            yield from around
+            if not whole:
+                yield edge
+    if not whole and low is not None and high is not None:
+        yield (low + high) / 2
+
+
+def _both(one: Mapping[str, Any], other: Any, without: str) -> Any:
+    """Two schemas as one that asks for what each of them does, as far as that can be written."""
+    if not isinstance(other, Mapping):
+        return other if other is False else one
+    kept = {key: value for key, value in one.items() if key != without}
+    merged = {**kept, **other}
+    if "properties" in kept and "properties" in other:
+        merged["properties"] = {**kept["properties"], **other["properties"]}
+    if "required" in kept and "required" in other:
+        merged["required"] = list(dict.fromkeys([*kept["required"], *other["required"]]))
+    return merged
+
+
+def _target(root: Any, reference: str) -> Any:
+    found = root
+    for part in reference.removeprefix("#").split("/")[1:]:
+        key = part.replace("~1", "/").replace("~0", "~")
+        found = found.get(key, False) if isinstance(found, Mapping) else False
+    return found
+
+
+def _fits(schema: Any, root: Any, data: Any) -> bool:
+    """Whether data fits a part of a schema, which may refer to the rest of it."""
+    if isinstance(schema, Mapping) and isinstance(root, Mapping):
+        named = {key: root[key] for key in ("$defs", "definitions") if key in root and key not in schema}
+        schema = {**schema, **named}
+    try:
+        return compiled(schema).fits(data)
+    except ValueError:
+        return False  # it refers to a place that only the whole has; the whole is held against it at the end

@@ -1,0 +1,38 @@
+"""Steps that run: looked up in the registry, held to their parameters, timed, tried again, and told."""
+
+from __future__ import annotations
+
+from stepwell.run.steps.events import (
+    AttemptEnded,
+    AttemptStarted,
+    Choice,
+    Event,
+    ProviderChosen,
+    Providers,
+    RunEnded,
+    RunStarted,
+    Subscriber,
+)
+from stepwell.run.steps.executor import Call, Executor
+from stepwell.run.steps.prepare import check_parameters
+from stepwell.run.steps.result import Attempt, Context, Fault, StepError, StepResult
+
+__all__ = [
+    "Attempt",
+    "AttemptEnded",
+    "AttemptStarted",
+    "Call",
+    "Choice",
+    "Context",
+    "Event",
+    "Executor",
+    "Fault",
+    "ProviderChosen",
+    "Providers",
+    "RunEnded",
+    "RunStarted",
+    "StepError",
+    "StepResult",
+    "Subscriber",
+    "check_parameters",
+]

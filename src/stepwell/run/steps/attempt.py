@@ -1,0 +1,358 @@
+"""One run of a step: attempts, each with a provider where it needs one, until one succeeds."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import CancelledError as RunCancelled
+from dataclasses import dataclass, field
+from typing import Any, Final, final
+
+from stepwell.model.provider import Provider, ProviderError
+from stepwell.model.step_type import RunContext
+from stepwell.resolve.snapshot import Snapshot
+from stepwell.run.steps.events import AttemptEnded, AttemptStarted, Events, ProviderChosen, Providers
+from stepwell.run.steps.prepare import Ready, Retry
+from stepwell.run.steps.result import Attempt, Context, Fault, StepError
+from stepwell.run.steps.threads import Threads
+from stepwell.source.errors import NoProvider, StepwellError
+from stepwell.source.exception_text import worded
+
+__all__ = ["Outcome", "Run"]
+
+_GRACE: Final = 5.0
+"""Seconds that a cancelled coroutine has to end; then it is left behind."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an attempt came to: a value, or why there is none."""
+
+    value: Any = None
+    error: StepError | None = None
+
+
+@final
+class _Stop:
+    """Tells code in a thread that nobody waits for it any more."""
+
+    __slots__ = ("said",)
+
+    def __init__(self) -> None:
+        self.said = False
+
+    def __call__(self) -> bool:
+        return self.said
+
+
+@final
+@dataclass(slots=True)
+class Run:
+    """One run, from the request to its result.
+
+    Args:
+        number: a number of its own.
+        asked: the step's name as it was asked for.
+        ready: the step.
+        parameters: they fit.
+        context: what the caller says besides.
+        events: who is told.
+        providers: chooses one for each attempt; ``None`` where there are none.
+        threads: where what is no coroutine runs.
+        nested: runs another step in the same run.
+        depth: how many runs it is nested in.
+        snapshot: what it keeps to.
+        attempts: those that have ended.
+    """
+
+    number: int
+    asked: str
+    ready: Ready
+    parameters: Mapping[str, Any]
+    context: Context
+    events: Events
+    providers: Providers | None
+    threads: Threads
+    nested: Any
+    depth: int
+    snapshot: Snapshot
+    attempts: list[Attempt] = field(default_factory=list)
+
+    @property
+    def timeout(self) -> float | None:
+        """How long one attempt may take, in seconds."""
+        said = self.context.timeout
+        return self.ready.definition.timeout if said is None else said
+
+    def here(self, wait: Callable[[Coroutine[Any, Any, Outcome]], Outcome]) -> Outcome:
+        """The one attempt of a plain step, in the caller's own thread.
+
+        Args:
+            wait: runs a coroutine to its end, for a function that gives one without being one.
+
+        Raises:
+            KeyboardInterrupt: somebody interrupts the program.
+        """
+        began = self._start(None)
+        try:
+            value = self.ready.call(self.parameters, self._context(None, None, None))
+            outcome = Outcome(value)
+            if hasattr(type(value), "__await__"):
+                outcome = wait(self._contained(value))
+        except RunCancelled:
+            outcome = Outcome(error=self._error(Fault.CANCELLED, "the executor was closed", 1))
+        except BaseException as error:  # a step may raise anything, and that is its result
+            if isinstance(error, KeyboardInterrupt) and _on_main():
+                raise
+            outcome = Outcome(error=self._failed(error))
+        return self._ended(began, None, "", outcome)
+
+    async def whole(self) -> Outcome:
+        """All attempts.
+
+        Raises:
+            CancelledError: the task is cancelled; nothing of it goes on.
+        """
+        retry = self.ready.retry
+        if retry is None or retry.attempts == 1:
+            return await self._round()
+        from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_random_exponential
+
+        drawn = wait_random_exponential(multiplier=retry.wait, max=retry.max_wait)
+
+        def wait(state: Any) -> float:
+            asked = state.outcome.result().error.retry_after
+            return max(drawn(state), asked or 0.0)
+
+        retrying = AsyncRetrying(
+            stop=stop_after_attempt(retry.attempts),
+            wait=wait,
+            retry=retry_if_result(lambda outcome: _again(retry, outcome.error)),
+            retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+            sleep=asyncio.sleep,
+        )
+        outcome: Outcome = await retrying(self._round)
+        return outcome
+
+    async def _round(self) -> Outcome:
+        """One attempt, or one with each provider that fits until one answers."""
+        requires = self.ready.requires
+        if not requires:
+            return await self._attempt(None, "")
+        if self.providers is None:
+            wanted = ", ".join(requires)
+            said = f"it requires a provider with {wanted}, and the executor has no providers"
+            return Outcome(error=self._error(Fault.PROVIDER, said, len(self.attempts)))
+        view = self.snapshot.view(self.ready.workspace)
+        failed: dict[str, str] = {}
+        last: Outcome | None = None
+        while True:
+            try:
+                choice = self.providers.select(
+                    requires, exclude=dict(failed), session=self.context.session, view=view
+                )
+            except StepwellError as error:
+                return last or Outcome(error=self._nobody(error))
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - whoever chooses may be foreign code
+                return Outcome(error=self._failed(error))
+            name, reason = choice.provider.name, choice.reason
+            if failed:
+                before, why = next(reversed(failed.items()))
+                reason = f"{before} failed ({why}); {reason}" if reason else f"{before} failed ({why})"
+            self.events.tell(ProviderChosen(self.number, self.asked, name, reason, tuple(failed)))
+            last = await self._attempt(choice.provider, reason)
+            if last.error is None or not _passes_on(last.error) or name in failed:
+                return last
+            failed[name] = last.error.message.partition("\n")[0]
+
+    async def _attempt(self, provider: Provider | None, reason: str) -> Outcome:
+        if self.ready.is_async:
+            return await self._timed(provider, reason)
+        async with self.threads.place():
+            return await self._timed(provider, reason)
+
+    async def _timed(self, provider: Provider | None, reason: str) -> Outcome:
+        timeout = self.timeout
+        began = self._start(provider)
+        stop = _Stop()
+        deadline = None if timeout is None else time.monotonic() + timeout
+        given = self._context(provider, deadline, stop)
+        outcome: Outcome | None = None
+        try:
+            work = self._contained(self._work(given))
+            outcome = await (work if timeout is None else self._within(timeout, work, stop))
+        finally:
+            stop.said = True
+            if outcome is None:  # cancelled: whoever listens is told before it goes up
+                cancelled = self._error(Fault.CANCELLED, "the run was cancelled", len(self.attempts) + 1)
+                self._ended(began, provider, reason, Outcome(error=cancelled))
+        return self._ended(began, provider, reason, outcome)
+
+    async def _within(self, timeout: float, work: Any, stop: _Stop) -> Outcome:
+        """What work comes to in time.
+
+        The work is a task, which never ends with an exit that would take the event loop down.
+        """
+        task = asyncio.ensure_future(work)
+        try:
+            done, _ = await asyncio.wait({task}, timeout=timeout)
+        except asyncio.CancelledError:
+            stop.said = True
+            await self._ended_by_force(task)
+            raise
+        if done:
+            if task.cancelled():
+                return Outcome(error=self._itself())
+            outcome: Outcome = task.result()
+            return outcome
+        stop.said = True
+        await self._ended_by_force(task)
+        said = f"no result after {timeout:g} s"
+        return Outcome(error=self._error(Fault.TIMEOUT, said, len(self.attempts) + 1))
+
+    async def _ended_by_force(self, task: asyncio.Task[Outcome]) -> None:
+        task.cancel()
+        await asyncio.wait({task}, timeout=_GRACE)
+
+    async def _work(self, given: RunContext) -> Any:
+        call, parameters = self.ready.call, self.parameters
+        if self.ready.is_async:
+            return await call(parameters, given)
+        value = await self.threads.start(_caught(call, parameters, given))
+        if isinstance(value, _Raised):
+            raise value.error
+        return await value if hasattr(type(value), "__await__") else value
+
+    async def _contained(self, awaitable: Any) -> Outcome:
+        """What an awaitable gives or raises; only that somebody cancels it goes through."""
+        try:
+            return Outcome(await awaitable)
+        except asyncio.CancelledError:
+            if _is_cancelled():
+                raise
+            return Outcome(error=self._itself())
+        except BaseException as error:  # a step may raise anything, and that is its result
+            if isinstance(error, KeyboardInterrupt) and _on_main():
+                raise
+            return Outcome(error=self._failed(error))
+
+    def _context(
+        self, provider: Provider | None, deadline: float | None, stop: Callable[[], bool] | None
+    ) -> RunContext:
+        context = self.context
+        return RunContext(
+            self.ready.definition,
+            self.ready.workspace,
+            provider,
+            len(self.attempts) + 1,
+            deadline,
+            context.values,
+            context.session,
+            context.folder,
+            self.nested,
+            context.tell,
+            stop or _never,
+            self.depth,
+        )
+
+    def _start(self, provider: Provider | None) -> float:
+        if self.events.subscribers:
+            name = None if provider is None else provider.name
+            self.events.tell(AttemptStarted(self.number, self.asked, len(self.attempts) + 1, name))
+        return time.perf_counter()
+
+    def _ended(self, began: float, provider: Provider | None, reason: str, outcome: Outcome) -> Outcome:
+        name = None if provider is None else provider.name
+        seconds = time.perf_counter() - began
+        attempt = Attempt(len(self.attempts) + 1, name, seconds, outcome.error, reason)
+        self.attempts.append(attempt)
+        if self.events.subscribers:
+            self.events.tell(AttemptEnded(self.number, self.asked, attempt))
+        return outcome
+
+    def _error(self, fault: Fault, message: str, attempt: int) -> StepError:
+        return StepError(self.asked, fault, message, self.ready.place, attempt)
+
+    def _nobody(self, error: StepwellError) -> StepError:
+        """That no provider fits, and when one may again."""
+        after = error.retry_after if isinstance(error, NoProvider) else None
+        refused = StepError(
+            self.asked, Fault.PROVIDER, str(error), self.ready.place, len(self.attempts), retry_after=after
+        )
+        refused.__cause__ = error
+        return refused
+
+    def _itself(self) -> StepError:
+        return self._error(Fault.CANCELLED, "the step cancelled itself", len(self.attempts) + 1)
+
+    def _failed(self, error: BaseException) -> StepError:
+        number, place = len(self.attempts) + 1, self.ready.place
+        if isinstance(error, ProviderError):
+            failed = StepError(
+                self.asked, Fault.PROVIDER, str(error), place, number, retry_after=error.retry_after
+            )
+        else:
+            failed = StepError(self.asked, Fault.ERROR, worded(error), place, number)
+        failed.__cause__ = error
+        return failed
+
+
+class _Raised:
+    """What a function in a thread raised."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+def _caught(
+    call: Callable[[Mapping[str, Any], RunContext], Any], parameters: Mapping[str, Any], given: RunContext
+) -> Callable[[], Any]:
+    def caught() -> Any:
+        try:
+            return call(parameters, given)
+        except BaseException as error:  # noqa: BLE001 - a step may raise anything, and that is its result
+            return _Raised(error)
+
+    return caught
+
+
+def _again(retry: Retry, error: StepError | None) -> bool:
+    if error is None or error.fault in (Fault.CANCELLED, Fault.INVALID_PARAMETERS):
+        return False
+    cause = error.cause
+    if isinstance(cause, (SystemExit, KeyboardInterrupt)):
+        return False
+    if isinstance(cause, ProviderError) and not cause.passes:
+        return False
+    if (error.retry_after or 0.0) > retry.max_wait:
+        return False
+    if retry.on is None:
+        return True
+    classes = () if cause is None else tuple(one.__name__ for one in type(cause).__mro__)
+    return error.fault.value in retry.on or any(name in retry.on for name in classes)
+
+
+def _passes_on(error: StepError) -> bool:
+    """Whether another provider may do better."""
+    if isinstance(error.cause, ProviderError):
+        return error.cause.passes
+    return error.fault is Fault.TIMEOUT
+
+
+def _is_cancelled() -> bool:
+    """Whether somebody cancels the task that runs; before Python 3.11 nobody can tell, and it is believed."""
+    task: Any = asyncio.current_task()
+    return not hasattr(task, "cancelling") or task.cancelling() > 0
+
+
+def _on_main() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+def _never() -> bool:
+    return False

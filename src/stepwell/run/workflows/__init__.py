@@ -1,0 +1,77 @@
+"""Data that a step is given: a list, an expression, or the way into an earlier answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from stepwell.run.workflows.expressions import BadExpression, evaluate, render
+from stepwell.run.workflows.interpreter import applies, faults, nested, run_steps, text_of
+from stepwell.run.workflows.prompts import Prompt, compose, shortened
+from stepwell.run.workflows.state import Flow, Setting, StepFailed, Turn, seen
+from stepwell.run.workflows.workflow import OutsideFolder, inside, read_inside
+from stepwell.source.document import thaw
+
+__all__ = [
+    "BadExpression",
+    "Flow",
+    "OutsideFolder",
+    "Prompt",
+    "Setting",
+    "StepFailed",
+    "Turn",
+    "applies",
+    "compose",
+    "data_from",
+    "evaluate",
+    "faults",
+    "inside",
+    "nested",
+    "read_inside",
+    "render",
+    "run_steps",
+    "seen",
+    "shortened",
+    "text_of",
+]
+
+
+def data_from(source: Any, flow: Flow) -> Any:
+    """The data that a source stands for.
+
+    Args:
+        source: plain data as it is; a text with ``{{ }}``; ``previous_response``, ``step``, ``step:field``,
+            ``step.field`` or ``previous_response:step.field``; or the name of a variable.
+        flow: what the step sees.
+
+    Raises:
+        BadExpression: there is no such answer or variable, or it has no such field.
+    """
+    if not isinstance(source, str):
+        return thaw(source)
+    if "{{" in source:
+        return _opened(render(source, flow.names()))
+    first, _, rest = source.partition(":")
+    way = rest if first == "previous_response" and rest else source.replace(":", ".", 1)
+    names = flow.names()
+    name, _, field = way.partition(".")
+    base, bracket, inside = name.partition("[")
+    if base not in names:
+        raise BadExpression(source, f"is neither an earlier step nor a variable: there is no `{base}`")
+    value = names[base]
+    if not field and not bracket:
+        return _opened(value.get("result") if isinstance(value, Mapping) and base in flow else value)
+    if isinstance(value, str):
+        value = _opened(value)
+    return _opened(evaluate(f"value{bracket}{inside}{'.' if field else ''}{field}", {"value": value}))
+
+
+def _opened(value: Any) -> Any:
+    """What a text holds, where it is a list or a mapping as JSON."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value

@@ -1,0 +1,167 @@
+"""What steps speak of: earlier answers, variables and files, and whether they are there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, final
+
+from stepwell.run.workflows.expressions import BadExpression, bare, names_in, pieces, steps_in
+from stepwell.run.workflows.workflow import OutsideFolder, inside, read_inside
+from stepwell.source.diagnostic import Diagnostic, Severity, Span
+from stepwell.source.document import Document, Pointer
+from stepwell.source.spelling import closest
+
+__all__ = ["Referring", "Scope", "names_of"]
+
+_ALWAYS: Final = frozenset(
+    {"steps", "variables", "state", "vars", "workflow", "step", "previous_response", "loop"}
+    | {"execution_id", "date", "timestamp", "environment", "inputs", "value", "item"}
+)
+"""Names that expressions may always speak of."""
+
+_SYNTAX: Final = "an expression is as in `steps.first.text`, `length(items) > 2` or `a == 'b' and not c`"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What steps at one place of a workflow may speak of.
+
+    Args:
+        before: names that earlier steps leave their answers under.
+        later: names of steps that are not run yet, for the message.
+        names: variables.
+    """
+
+    before: set[str]
+    later: set[str]
+    names: set[str] = field(default_factory=set)
+
+    def inner(self, steps: Any) -> Scope:
+        """The scope of steps inside a step: they may repeat, so each sees all of them."""
+        return Scope({*self.before, *names_of(steps)}, set(), self.names)
+
+
+@final
+class Referring:
+    """Finds what is wrong with the expressions, references and paths of one workflow.
+
+    Args:
+        document: its file.
+        folder: the folder that its paths are relative to, absolute.
+    """
+
+    __slots__ = ("_document", "_folder")
+
+    def __init__(self, document: Document, folder: str) -> None:
+        self._document = document
+        self._folder = folder
+
+    def condition(self, value: Any, pointer: Pointer, scope: Scope) -> Iterator[Diagnostic]:
+        if isinstance(value, str):
+            yield from self.expression(bare(value), value, pointer, scope, spoken=False)
+        elif isinstance(value, Mapping):
+            for word, under in value.items():
+                if word not in ("and", "or", "not"):
+                    near = closest(word, ("and", "or", "not"))
+                    hint = f"did you mean `{near[0]}`?" if near else "a condition is `and`, `or` or `not`"
+                    yield self.finding_at(
+                        "unknown-field", f"a condition has no `{word}`", (*pointer, word), hint, key=True
+                    )
+                elif isinstance(under, tuple):
+                    for place, one in enumerate(under):
+                        yield from self.condition(one, (*pointer, word, place), scope)
+                else:
+                    yield from self.condition(under, (*pointer, word), scope)
+
+    def formula(self, value: str, pointer: Pointer) -> Iterator[Diagnostic]:
+        """An expression over data whose fields nobody knows before: only whether it can be read."""
+        try:
+            names_in(bare(value))
+        except BadExpression as error:
+            yield self.finding_at("bad-expression", str(error), pointer, _SYNTAX)
+
+    def source(self, value: str, pointer: Pointer, scope: Scope) -> Iterator[Diagnostic]:
+        if "{{" in value:
+            yield from self.text(value, pointer, scope)
+            return
+        first, _, rest = value.partition(":")
+        name = (rest if first == "previous_response" and rest else first).partition(".")[0].partition("[")[0]
+        if name not in scope.names and name not in ("previous_response", "variables", "loop", "state"):
+            yield from self.earlier(name, pointer, scope)
+
+    def text(
+        self, text: str, pointer: Pointer, scope: Scope, *, spoken: bool = False
+    ) -> Iterator[Diagnostic]:
+        for piece in pieces(text) if "{{" in text else ():
+            if piece.expression:
+                yield from self.expression(piece.text, piece.written, pointer, scope, spoken=spoken)
+
+    def expression(
+        self, expression: str, written: str, pointer: Pointer, scope: Scope, *, spoken: bool
+    ) -> Iterator[Diagnostic]:
+        span = self.span_in(pointer, written)
+        try:
+            named, asked = names_in(expression), steps_in(expression)
+        except BadExpression as error:
+            severity = Severity.WARNING if spoken else Severity.ERROR
+            hint = "it stays in the prompt as it is written" if spoken else _SYNTAX
+            yield Diagnostic("bad-expression", severity, str(error), span, hint)
+            return
+        for name in sorted(asked - scope.before):
+            yield self.not_earlier(name, span, scope)
+        for name in sorted(named - _ALWAYS - scope.before - scope.names):
+            near = closest(name, sorted({*scope.before, *scope.names, *_ALWAYS}))
+            message = f"`{name}` is neither an earlier step nor a variable of the workflow"
+            hint = f"did you mean `{near[0]}`?" if near else "set it in `variables`, or with `--set`"
+            yield Diagnostic("unknown-reference", Severity.WARNING, message, span, hint)
+
+    def earlier(self, name: str, pointer: Pointer, scope: Scope) -> Iterator[Diagnostic]:
+        if name not in scope.before and "{{" not in name:
+            yield self.not_earlier(name, self._document.value_span(pointer), scope)
+
+    def not_earlier(self, name: str, span: Span, scope: Scope) -> Diagnostic:
+        near = closest(name, sorted(scope.before))
+        if name in scope.later:
+            message, hint = f"the step `{name}` runs only after this one", "move it up"
+        elif near:
+            message, hint = f"there is no earlier step `{name}`", f"did you mean `{near[0]}`?"
+        else:
+            earlier = ", ".join(f"`{one}`" for one in sorted(scope.before))
+            message = f"there is no earlier step `{name}`"
+            hint = f"earlier steps are {earlier}" if earlier else "no step runs before this one"
+        return Diagnostic("unknown-reference", Severity.ERROR, message, span, hint)
+
+    def path(self, path: str, pointer: Pointer, *, reads: bool) -> Iterator[Diagnostic]:
+        if "{{" in path:
+            return
+        try:
+            if reads:
+                read_inside(self._folder, path)
+            else:
+                inside(self._folder, path)
+        except (OutsideFolder, OSError) as error:
+            hint = "paths are relative to the workflow's folder, or the one of `--folder`, and stay inside it"
+            yield self.finding_at("unusable-path", str(error), pointer, hint)
+
+    def span_in(self, pointer: Pointer, written: str) -> Span:
+        """Where a piece of a text stands; the whole text where it does not stand as it is."""
+        span = self._document.value_span(pointer)
+        at = span.text.find(written, span.column - 1)
+        if span.line != span.end_line or at < 0:
+            return span
+        return Span(span.path, span.line, at + 1, span.line, at + 1 + len(written), span.text)
+
+    def finding_at(
+        self, rule: str, message: str, pointer: Pointer, hint: str | None, *, key: bool = False
+    ) -> Diagnostic:
+        span = self._document.key_span(pointer) if key else self._document.value_span(pointer)
+        return Diagnostic(rule, Severity.ERROR, message, span, hint)
+
+
+def names_of(steps: Any) -> Iterator[str]:
+    """The names of steps, as far as they have one."""
+    for step in steps if isinstance(steps, tuple) else ():
+        if isinstance(step, Mapping) and isinstance(step.get("name"), str):
+            yield step["name"]
