@@ -15,8 +15,8 @@ from pathlib import Path
 
 import stepwell
 import stepwell.legacy
-from stepwell.freeze import LegacyNaming, generate
 from stepwell.live.registry import Registry
+from stepwell.write.freeze import LegacyNaming, generate
 
 PATIENCE = 10.0
 SWITCHES = 1_000

@@ -26,7 +26,6 @@ import pytest
 
 import stepwell
 from stepwell import cli
-from stepwell.freeze import LegacyNaming, generate
 from stepwell.live.registry import Registry
 from stepwell.model import Definition, Deprecation, Workspace
 from stepwell.model.settings import Settings
@@ -35,6 +34,7 @@ from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.document import thaw
 from stepwell.source.spelling import Naming
+from stepwell.write.freeze import LegacyNaming, generate
 
 HERE = Path(__file__).resolve().parent
 CASES = sorted(path.name for path in HERE.iterdir() if (path / "expected-diagnostics.json").exists())

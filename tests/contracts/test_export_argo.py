@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from hera.workflows.models import Workflow
-from stepwell.pipelines.exporters import find_exporter
+from stepwell.write.export import find_exporter
 
 from stepwell.model import StepDefinition
 from stepwell.run.pipelines import Node, OutputOf, Pipeline

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stepwell.pipelines.exporters import EXPORTERS, exporter_names, find_exporter
+from stepwell.write.export import EXPORTERS, exporter_names, find_exporter
 
 from stepwell.model import StepDefinition
 from stepwell.run.pipelines import Node, OutputOf, Pipeline, exporters

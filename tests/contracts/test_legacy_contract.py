@@ -18,9 +18,9 @@ from types import MappingProxyType
 
 import pytest
 
-from stepwell.freeze import LegacyNaming, generate
 from stepwell.model import HyperparameterDefinition, StepDefinition
 from stepwell.source.spelling import Naming
+from stepwell.write.freeze import LegacyNaming, generate
 
 HERE = Path(__file__).parent / "legacy"
 REPOSITORY = Path(__file__).parents[2]

@@ -11,11 +11,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepwell.freeze.tables import hyperparameter_rows, rows_of
-from stepwell.importing import gather, prepare, write_whole
 from stepwell.model.settings import open_project
 from stepwell.resolve.load import load
 from stepwell.source.python import PythonTables, read_tables
+from stepwell.write.freeze.tables import hyperparameter_rows, rows_of
+from stepwell.write.migrate import gather, prepare, write_whole
 
 TODAY = date(2026, 1, 1)
 NAMES = st.from_regex(r"[A-Z][A-Za-z0-9]{0,11}", fullmatch=True)

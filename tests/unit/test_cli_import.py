@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from stepwell.importing.writing import STAGING
+from stepwell.write.files import STAGING
 
 if TYPE_CHECKING:
     from tests.conftest import RunStepwell
@@ -599,7 +599,7 @@ def test_a_file_without_a_table_is_told(run_stepwell: RunStepwell, tmp_path: Pat
 
 KILLED = """
 import os, signal, sys
-from stepwell.importing import writing
+from stepwell.write.migrate import writing
 
 left, by = int(sys.argv[1]), sys.argv[2]
 sys.argv[:3] = ["stepwell"]

@@ -17,12 +17,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepwell.freeze import LegacyNaming, generate
-from stepwell.freeze.difference import unified
-from stepwell.freeze.rendering import as_comment, as_literal
-from stepwell.freeze.writing import drift
 from stepwell.model import HyperparameterDefinition, StepDefinition
 from stepwell.source.atomic_write import write_atomically
+from stepwell.write.freeze import LegacyNaming, generate
+from stepwell.write.freeze.drift import drift, unified
+from stepwell.write.freeze.render import as_comment, as_literal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -301,7 +300,7 @@ def test_a_diff_of_a_long_file_of_which_every_row_changed_is_quick_and_small() -
 
 
 def test_importing_the_package_does_not_import_jinja2(tmp_path: Path) -> None:
-    script = "import sys, stepwell.freeze, stepwell.freeze.writing; print('jinja2' in sys.modules)"
+    script = "import sys, stepwell.write.freeze, stepwell.write.freeze.drift; print('jinja2' in sys.modules)"
     told = subprocess.run(
         [sys.executable, "-c", script], check=True, capture_output=True, text=True, cwd=tmp_path
     )

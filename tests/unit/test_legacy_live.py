@@ -24,7 +24,6 @@ from hypothesis import strategies as st
 
 import stepwell
 from stepwell import legacy
-from stepwell.freeze import LegacyNaming, generate
 from stepwell.legacy import hyperparameter_registry, step_names
 from stepwell.legacy.step_names import (
     BUILDER_STEP_NAMES,
@@ -35,6 +34,7 @@ from stepwell.legacy.step_names import (
 )
 from stepwell.model.legacy_names import canonical_name
 from stepwell.source.spelling import Naming
+from stepwell.write.freeze import LegacyNaming, generate
 
 Project = Callable[[Mapping[str, str | bytes]], Path]
 

@@ -105,7 +105,7 @@ def _relative(project: Project, output: str) -> str:
 
 
 def _compare(project: Project, texts: Mapping[str, str], *, quiet: bool) -> int:
-    from stepwell.freeze.writing import drift
+    from stepwell.write.freeze.drift import drift
 
     differing = 0
     for path, text in texts.items():

@@ -10,12 +10,12 @@ from types import MappingProxyType
 import click
 
 from stepwell.cli.opening import configuration_of
-from stepwell.freeze import generate
-from stepwell.freeze.tables import LegacyNaming
 from stepwell.live.registry import Registry
 from stepwell.model.settings import RESERVED_ID, FreezeTarget, Project
 from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.version import __version__
+from stepwell.write.freeze import generate
+from stepwell.write.freeze.tables import LegacyNaming
 
 __all__ = ["errors_of", "failed", "refuse_to_harm", "tell_errors", "texts_of", "write"]
 

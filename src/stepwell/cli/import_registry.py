@@ -12,7 +12,14 @@ from typing import Any
 import click
 
 from stepwell.cli.opening import Asked, color_wanted, format_option, project_options
-from stepwell.importing import (
+from stepwell.model.settings import find_project
+from stepwell.render.jsonform import finding
+from stepwell.resolve.plugins import find_plugins
+from stepwell.source.diagnostic import Severity
+from stepwell.source.errors import ProjectError
+from stepwell.source.escape_control import visible, well_formed
+from stepwell.source.excerpt import block
+from stepwell.write.migrate import (
     Busy,
     Import,
     NoWorkspace,
@@ -24,13 +31,6 @@ from stepwell.importing import (
     recover,
     write_whole,
 )
-from stepwell.model.settings import find_project
-from stepwell.render.jsonform import finding
-from stepwell.resolve.plugins import find_plugins
-from stepwell.source.diagnostic import Severity
-from stepwell.source.errors import ProjectError
-from stepwell.source.escape_control import visible, well_formed
-from stepwell.source.excerpt import block
 
 _EXAMPLE = """\b
 Examples:

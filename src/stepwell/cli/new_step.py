@@ -61,7 +61,7 @@ def command(step: str, like: str | None, workspace: str | None, said: tuple[str,
         raise ProjectError("the project's configuration has errors, so nothing is written: `stepwell check`")
     view = view_of(registry, workspace)
     example = step_of(registry, view, like) if like is not None else None
-    from stepwell.scaffolding import NotWritten, plan, plan_step
+    from stepwell.write.scaffold import NotWritten, plan, plan_step
 
     try:
         new = plan_step(project, view, step, example, said)

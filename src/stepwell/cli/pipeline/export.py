@@ -18,7 +18,7 @@ from stepwell.source.escape_control import visible
 from stepwell.source.spelling import closest
 
 if TYPE_CHECKING:
-    from stepwell.pipelines.exporters import Exporter
+    from stepwell.write.export import Exporter
 
 _EXAMPLE = """\b
 Examples:
@@ -29,7 +29,7 @@ Examples:
 
 
 def _complete_exporter(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    from stepwell.pipelines.exporters import exporter_names
+    from stepwell.write.export import exporter_names
 
     return [CompletionItem(name) for name in exporter_names() if name.startswith(incomplete)]
 
@@ -59,7 +59,7 @@ def command(name: str, to: str, workspace: str | None, output: str | None, force
     """
     exporter = _exporter(to)
     registry, pipeline = open_pipeline(asked, workspace, name)
-    from stepwell.pipelines.exporters.declared import with_declared_settings
+    from stepwell.write.export.jobs import with_declared_settings
 
     given = exporter(with_declared_settings(registry, pipeline))
     if given.diagnostics:
@@ -77,7 +77,7 @@ def command(name: str, to: str, workspace: str | None, output: str | None, force
 
 
 def _exporter(name: str) -> Exporter:
-    from stepwell.pipelines.exporters import exporter_names, find_exporter
+    from stepwell.write.export import exporter_names, find_exporter
 
     try:
         return find_exporter(name)

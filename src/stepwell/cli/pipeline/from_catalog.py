@@ -21,7 +21,7 @@ __all__ = ["complete_from", "is_in_catalog", "write_from_catalog"]
 
 def complete_from(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Names of the view's pipelines and of the catalog's, for the shell."""
-    from stepwell.scaffolding import open_catalog
+    from stepwell.write.scaffold import open_catalog
 
     here = complete_pipeline(ctx, parameter, incomplete)
     known = {one.value for one in here}
@@ -39,7 +39,7 @@ def is_in_catalog(registry: Registry, name: str) -> bool:
     Raises:
         UsageError: nobody has it, and the catalog has one of nearly this name.
     """
-    from stepwell.scaffolding import open_catalog
+    from stepwell.write.scaffold import open_catalog
 
     pipelines = open_catalog(date.today).view(None).pipelines
     views = [registry.view(one) for one in (None, *registry.workspaces)]
@@ -68,8 +68,8 @@ def write_from_catalog(registry: Registry, view: View, name: str, source: str, *
     Raises:
         UsageError: a name or a file is taken.
     """
-    from stepwell.importing import Busy, write_whole
-    from stepwell.scaffolding import NotWritten, copy_pipeline, open_catalog, plan
+    from stepwell.write.migrate import Busy, write_whole
+    from stepwell.write.scaffold import NotWritten, copy_pipeline, open_catalog, plan
 
     project = registry.project
     try:

@@ -65,7 +65,7 @@ def command(name: str, like: str | None, steps: tuple[str, ...], workspace: str 
             raise click.UsageError("--step cannot be given with a pipeline of the catalog: it has its steps")
         return write_from_catalog(registry, view, name, like, quiet=asked.quiet)
     example = Pipeline.of(linked_of(registry, view, like)) if like is not None else None
-    from stepwell.scaffolding import NotWritten, plan, plan_pipeline
+    from stepwell.write.scaffold import NotWritten, plan, plan_pipeline
 
     try:
         new = plan_pipeline(project, view, registry.view, registry.among, name, example, steps)

@@ -44,7 +44,7 @@ def ask(
     if copy_from is not None:
         return workspace, None, None, None
     if template is None:
-        from stepwell.scaffolding import find_templates
+        from stepwell.write.scaffold import find_templates
 
         found = find_templates(registry.project).value
         for one in found.values():

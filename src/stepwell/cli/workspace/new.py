@@ -24,7 +24,7 @@ from stepwell.source.spelling import closest
 from stepwell.source.tree import EntryKind
 
 if TYPE_CHECKING:
-    from stepwell.scaffolding import Plan, Template
+    from stepwell.write.scaffold import Plan, Template
 
 _EXAMPLE = """\b
 Examples:
@@ -40,7 +40,7 @@ _LONGEST_DESCRIPTION = 1000
 
 def _templates(ctx: click.Context) -> Mapping[str, Template]:
     """The templates of the project that is asked for, or our own where there is none."""
-    from stepwell.scaffolding import find_templates
+    from stepwell.write.scaffold import find_templates
 
     try:
         project = open_registry(Asked(ctx.params.get("project"), quiet=True, verbose=False)).project
@@ -126,7 +126,7 @@ def command(
     folder = f"{registry.project.settings.workspaces}/{workspace}"
     if broken:
         return _not_made(broken, folder)
-    from stepwell.scaffolding import plan
+    from stepwell.write.scaffold import plan
 
     laid = {f"{folder}/{path}": content for path, content in files.items()}
     today = date.today()  # noqa: DTZ011 - a date as people see it
@@ -189,7 +189,7 @@ def _files(
     framework: str,
 ) -> tuple[Mapping[str, bytes], tuple[Diagnostic, ...]]:
     """The files of the new workspace, or why there are none."""
-    from stepwell.scaffolding import copy_files
+    from stepwell.write.scaffold import copy_files
 
     if copy_from is not None:
         refuse_unknown(registry, copy_from)
@@ -210,8 +210,8 @@ def _files(
 def _rendered(
     registry: Registry, workspace: str, template: str, description: str, framework: str
 ) -> Checked[Mapping[str, bytes]]:
-    from stepwell.scaffolding import find_templates, render, values_for
     from stepwell.source.python import index_sources
+    from stepwell.write.scaffold import find_templates, render, values_for
 
     project = registry.project
     found = find_templates(project)
@@ -265,8 +265,8 @@ def _not_made(found: tuple[Diagnostic, ...], folder: str) -> int:
 
 def _write(project: Project, folder: str, planned: Plan, *, there: bool) -> list[str]:
     """Put the files in place; gives those that changed."""
-    from stepwell.importing import Busy, write_whole
-    from stepwell.scaffolding import create
+    from stepwell.write.migrate import Busy, write_whole
+    from stepwell.write.scaffold import create
 
     root = project.root
     try:

@@ -39,7 +39,7 @@ def command(workspace: str, backup: bool, yes: bool, asked: Asked) -> int:
         raise click.UsageError(f"{base} leads out of the project through a link, so nothing is removed")
     if not yes:
         _ask(registry, workspace, backup=backup)
-    from stepwell.scaffolding import remove
+    from stepwell.write.scaffold import remove
 
     stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
     try:

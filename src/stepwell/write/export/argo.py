@@ -1,0 +1,217 @@
+"""A pipeline as an Argo Workflow: one container a step, files handed over as artifacts.
+
+The fields are those of the published schema of ``argoproj.io/v1alpha1``. Argo reads ``{{`` anywhere in a
+template as the beginning of one of its own expressions, and knows no way to write it plainly, so a text
+of a definition that has one is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, final
+
+from stepwell.model.graph import OutputOf, Pipeline
+from stepwell.source.diagnostic import Checked, Diagnostic, Severity
+from stepwell.source.spelling import snake_case
+from stepwell.source.yaml_writer import to_yaml
+from stepwell.write.export.jobs import Job, Parameter, Text, cannot, jobs_of, written
+
+__all__ = ["export"]
+
+_CODE: Final = "/opt/ml/code"
+_OPENS: Final = "{{"
+_WHY: Final = "Argo takes `{{` for an expression of its own"
+_PREFIX: Final = 57  # a name has 63 characters at most (RFC 1123), and Argo adds five to the prefix
+_NOT_DASHED: Final = re.compile(r"[^A-Za-z0-9]+")
+_ARTIFACT: Final = re.compile(r"[-A-Za-z0-9_]{1,63}")
+
+
+def export(pipeline: Pipeline) -> Checked[str]:
+    """The workflow as YAML, for ``argo submit``.
+
+    Args:
+        pipeline: a graph whose inputs are connected.
+
+    Returns:
+        The text, and an error for everything that Argo could not run; the text is of use only without one.
+    """
+    planned = jobs_of(pipeline)
+    return _Workflow(pipeline, planned.value, list(planned.diagnostics)).written()
+
+
+@final
+class _Workflow:
+    """One workflow while it is put together.
+
+    Args:
+        pipeline: what it is made from.
+        jobs: its steps, in order.
+        found: what is wrong; grows.
+    """
+
+    def __init__(self, pipeline: Pipeline, jobs: tuple[Job, ...], found: list[Diagnostic]) -> None:
+        self._pipeline = pipeline
+        self._jobs = jobs
+        self._found = found
+        self._tasks = dict(
+            zip((job.id for job in jobs), _apart(_dashed(job.id) for job in jobs), strict=True)
+        )
+        self._asked: dict[str, dict[str, str]] = {}
+        for name, default in pipeline.parameters.items():
+            self._asked[name] = {"name": name}
+            if default is not None:
+                self._asked[name]["value"] = value = written(default)
+                if _OPENS in value:
+                    why = f"the parameter `{name}` has the default `{_short(value)}`, and {_WHY}"
+                    found.append(Diagnostic("cannot-export", Severity.ERROR, why))
+
+    def written(self) -> Checked[str]:
+        """The whole of it."""
+        pipeline = self._pipeline
+        tasks = [self._task(job) for job in self._jobs]
+        templates = [self._template(job) for job in self._jobs]
+        main = _apart((*self._tasks.values(), "pipeline"))[-1]
+        prefix = _dashed(snake_case(pipeline.name)).lower()[:_PREFIX].strip("-")
+        workflow = {
+            "apiVersion": "argoproj.io/v1alpha1",
+            "kind": "Workflow",
+            "metadata": {
+                "generateName": f"{prefix}-",
+                "annotations": {
+                    "workflows.argoproj.io/title": pipeline.name,
+                    "workflows.argoproj.io/description": pipeline.description,
+                },
+            },
+            "spec": {
+                "entrypoint": main,
+                "arguments": {"parameters": list(self._asked.values())},
+                "templates": [{"name": main, "dag": {"tasks": tasks}}, *templates],
+            },
+        }
+        return Checked(to_yaml(workflow), tuple(self._found))
+
+    def _task(self, job: Job) -> dict[str, Any]:
+        """Where a step stands in the graph, and what it is handed."""
+        name = self._tasks[job.id]
+        task: dict[str, Any] = {"name": name, "template": name}
+        needs = [self._tasks[one] for one in job.node.needs if one in self._tasks]
+        if needs:
+            task["dependencies"] = needs
+        handed = [
+            {
+                "name": self._artifact(job, one.name),
+                "from": f"{{{{tasks.{self._tasks[one.source.node]}.outputs.artifacts.{one.source.output}}}}}",
+            }
+            for one in job.inputs.values()
+            if isinstance(one.source, OutputOf) and one.source.node in self._tasks
+        ]
+        if handed:
+            task["arguments"] = {"artifacts": handed}
+        return task
+
+    def _template(self, job: Job) -> dict[str, Any]:
+        """What a step runs."""
+        template: dict[str, Any] = {"name": self._tasks[job.id]}
+        description = job.definition.description
+        if _OPENS not in description:
+            annotations = {"stepwell.dev/step": job.definition.name, "stepwell.dev/description": description}
+            template["metadata"] = {"annotations": annotations}
+        inputs, outputs = list(self._inputs(job)), list(self._outputs(job))
+        if inputs:
+            template["inputs"] = {"artifacts": inputs}
+        if outputs:
+            template["outputs"] = {"artifacts": outputs}
+        script = job.entry_point
+        if script is None:
+            help_text = "a container needs an `entry_point` in the step's interface"
+            why = "runs no script, and Argo has nothing else to run"
+            self._found.append(cannot(job.node, why, help_text))
+            return template
+        code = self._ask("code-folder", "The folder of the scripts in the images.", _CODE)
+        arguments = [part for flag, value in job.arguments for part in (flag, value)]
+        container: dict[str, Any] = {
+            "image": self._image(job),
+            "command": ["python"],
+            "args": [f"{code}/{self._text(job, script)}", *(self._text(job, one) for one in arguments)],
+        }
+        if job.environment:
+            container["env"] = [
+                {"name": name, "value": self._text(job, value)} for name, value in job.environment.items()
+            ]
+        template["container"] = container
+        return template
+
+    def _inputs(self, job: Job) -> Iterator[dict[str, Any]]:
+        for one in job.inputs.values():
+            if one.source is None and not one.required:
+                continue
+            if one.path is None:
+                help_text = "an artifact needs a `path` in the step's interface"
+                self._found.append(cannot(job.node, f"takes `{one.name}`, which is no file", help_text))
+                continue
+            name = self._artifact(job, one.name)
+            artifact: dict[str, Any] = {"name": name, "path": self._text(job, one.path)}
+            if isinstance(one.source, Parameter):
+                artifact["s3"] = {"key": self._text(job, one.source)}
+            elif one.source is None:
+                self._found.append(cannot(job.node, f"needs the input `{one.name}`, and nothing feeds it"))
+            yield artifact
+
+    def _outputs(self, job: Job) -> Iterator[dict[str, Any]]:
+        read = {str(one.source) for other in self._jobs for one in other.inputs.values()}
+        for one in job.outputs.values():
+            if one.path is not None:
+                yield {"name": self._artifact(job, one.name), "path": self._text(job, one.path)}
+            elif f"{job.id}.{one.name}" in read:
+                help_text = "an artifact needs a `path` in the step's interface"
+                self._found.append(cannot(job.node, f"gives `{one.name}`, which is no file", help_text))
+
+    def _image(self, job: Job) -> str:
+        said = job.setting("image_uri", "image")
+        if said is None:
+            return self._ask("step-image", "The image of every step that names none itself.")
+        return self._text(job, said if isinstance(said, Parameter) else written(said))
+
+    def _ask(self, name: str, description: str, value: str | None = None) -> str:
+        """A parameter of the workflow's own; its name has a ``-``, which none of the pipeline's can have."""
+        if name not in self._asked:
+            self._asked[name] = {"name": name, "description": description}
+            if value is not None:
+                self._asked[name]["value"] = value
+        return f"{{{{workflow.parameters.{name}}}}}"
+
+    def _artifact(self, job: Job, name: str) -> str:
+        if not _ARTIFACT.fullmatch(name):
+            why = f"has the name `{name}` in its interface, which no artifact can have"
+            self._found.append(cannot(job.node, why, "use letters, digits, `_` and `-`, at most 63"))
+        return name
+
+    def _text(self, job: Job, text: Text) -> str:
+        """A text as it stands in a template."""
+        if isinstance(text, Parameter):
+            return f"{{{{workflow.parameters.{text.name}}}}}"
+        if _OPENS in text:
+            why = f"has the text `{_short(text)}`, and {_WHY}"
+            self._found.append(cannot(job.node, why, "Argo has no way to write it plainly; leave it out"))
+        return text
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:40]}..."
+
+
+def _dashed(name: str) -> str:
+    """A name of letters, digits and ``-``, as tasks and templates have them."""
+    return _NOT_DASHED.sub("-", name).strip("-") or "step"
+
+
+def _apart(names: Iterable[str]) -> tuple[str, ...]:
+    """Names as they are, but for a number behind one that was there before."""
+    seen: dict[str, None] = {}
+    for name in names:
+        number, free = 2, name
+        while free in seen:
+            number, free = number + 1, f"{name}-{number}"
+        seen[free] = None
+    return tuple(seen)

@@ -1,0 +1,342 @@
+"""What each step of a pipeline is started with, as its interface and its configuration say it.
+
+Exporters write a job in the words of one system or another; what is in it is worked out here, once.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any, Final, final
+
+from stepwell.code import own_folder
+from stepwell.code.alignment.builder_facts import defaults_of
+from stepwell.code.alignment.parse import Reader
+from stepwell.live.registry import Registry
+from stepwell.model import StepDefinition
+from stepwell.model.graph import Node, OutputOf, Pipeline
+from stepwell.model.graph.node import parameter_named, parameters_in
+from stepwell.run.pipelines.settings import arguments_of, environment_of, missing_settings
+from stepwell.source.diagnostic import Checked, Diagnostic, Severity
+from stepwell.source.document import freeze, thaw
+from stepwell.source.errors import PipelineError
+from stepwell.source.python import SourceView
+
+__all__ = [
+    "SETTINGS",
+    "Input",
+    "Job",
+    "Output",
+    "Parameter",
+    "Text",
+    "cannot",
+    "jobs_of",
+    "texts_of",
+    "with_declared_settings",
+    "written",
+]
+
+
+_OF_A_KIND: Final = ("instance_type", "instance_count", "volume_size")
+SETTINGS: Final = frozenset(
+    {
+        *("role", "image_uri", "code_uri", "region", "max_runtime_seconds", "function_arn"),
+        *("content_type", "split_type", "accept", "assemble_with"),
+        *("model_package_group_name", "content_types", "response_types", "approval_status"),
+        *("inference_instances", "transform_instances"),
+        *_OF_A_KIND,
+        *(f"{kind}_{one}" for kind in ("processing", "training", "transform") for one in _OF_A_KIND),
+    }
+)
+"""The settings that exporters read, which a class may give a default."""
+
+
+def with_declared_settings(registry: Registry, pipeline: Pipeline) -> Pipeline:
+    """A pipeline whose steps are configured as their configuration classes and builders say by default.
+
+    Args:
+        registry: of the project, whose sources are read.
+        pipeline: the pipeline; what its steps' configurations say stays.
+    """
+    reader = Reader(registry.project.root)
+    nodes = {one.id: _filled(registry, pipeline, one, reader) for one in pipeline.nodes.values()}
+    return replace(pipeline, nodes=MappingProxyType(nodes))
+
+
+def _filled(registry: Registry, pipeline: Pipeline, node: Node, reader: Reader) -> Node:
+    if node.definition is None:
+        return node
+    workspace = node.workspace or pipeline.workspace
+    own = () if workspace is None else (own_folder(registry.project, workspace),)
+    sees = SourceView(registry.code.index(), (*own, *registry.project.settings.component_folders))
+    components = registry.view(workspace).components(node.definition.name)
+    found: dict[str, Any] = {}
+    for kind in ("builder", "config"):
+        place = components[kind].place
+        if place is not None:
+            found.update(_settings(defaults_of(reader, sees, place)))
+    return replace(node, config=MappingProxyType({**found, **node.config})) if found else node
+
+
+def _settings(defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the defaults that are settings, and plain."""
+    return {
+        name: freeze(list(value) if isinstance(value, tuple) else value)
+        for name, value in defaults.items()
+        if name in SETTINGS and isinstance(value, (str, int, float, list, tuple)) and value != ""
+    }
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A value that a run sets: a parameter of the pipeline.
+
+    Args:
+        name: which one.
+    """
+
+    name: str
+
+
+Text = str | Parameter
+"""What stands on a command line or in the environment: a text that is known, or one that a run sets."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One input of a job.
+
+    Args:
+        name: its name in the interface.
+        type: what kind of thing it is; empty where the interface does not say.
+        path: where the container finds it; ``None`` for what is no file.
+        channels: the folders below the path that are handed over one by one; none for the whole.
+        required: whether the step cannot run without it.
+        source: the output that feeds it, or the parameter that says where it lies; ``None`` for neither.
+    """
+
+    name: str
+    type: str
+    path: str | None
+    channels: tuple[str, ...]
+    required: bool
+    source: OutputOf | Parameter | None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One output of a job.
+
+    Args:
+        name: its name in the interface.
+        path: where the container leaves it; ``None`` for what is no file.
+        property_path: the property of a SageMaker step that leads to it; empty where none is stated.
+    """
+
+    name: str
+    path: str | None
+    property_path: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One step of a pipeline, ready to be written down.
+
+    Args:
+        node: the step as the pipeline names it.
+        definition: the step as its view serves it.
+        arguments: each flag of its script with its value, in the order in which they are handed over.
+        environment: each variable that the configuration sets, by name.
+        inputs: what it takes, by name.
+        outputs: what it gives, by name.
+    """
+
+    node: Node
+    definition: StepDefinition
+    arguments: tuple[tuple[str, Text], ...]
+    environment: Mapping[str, Text]
+    inputs: Mapping[str, Input]
+    outputs: Mapping[str, Output]
+
+    @property
+    def id(self) -> str:
+        """What the pipeline calls it."""
+        return self.node.id
+
+    @property
+    def entry_point(self) -> str | None:
+        """The script that the container starts."""
+        return (self.definition.interface or _NOTHING).get("entry_point")
+
+    def setting(self, *names: str) -> Any:
+        """What it runs on: the configuration says it, or else ``compute`` in the interface.
+
+        Args:
+            names: what the setting is called, the first one that is stated counts.
+
+        Returns:
+            The value, a ``Parameter`` where a run sets it; ``None`` where nobody says it.
+        """
+        compute = (self.definition.interface or _NOTHING).get("compute") or _NOTHING
+        for said in (self.node.config, compute):
+            for name in names:
+                if said.get(name) is not None:
+                    parameter = parameter_named(said[name])
+                    return thaw(said[name]) if parameter is None else Parameter(parameter)
+        return None
+
+
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+def jobs_of(pipeline: Pipeline) -> Checked[tuple[Job, ...]]:
+    """What every step of a pipeline is started with, each after those that it needs.
+
+    Args:
+        pipeline: a graph whose inputs are connected.
+
+    Returns:
+        The jobs, and an error for everything because of which there is none, or not a whole one.
+    """
+    found = [
+        cannot(node, f"needs `{needed}`, which the pipeline does not have")
+        for node in pipeline.nodes.values()
+        for needed in node.needs
+        if needed not in pipeline.nodes
+    ]
+    for name, default in pipeline.parameters.items():
+        if not _is_json(default):
+            why = f"the parameter `{name}` has a default that JSON cannot carry: {thaw(default)}"
+            found.append(Diagnostic("cannot-export", Severity.ERROR, why))
+    found += (
+        cannot(node, f"is configured by `{key}: {thaw(value)}`, which JSON cannot carry")
+        for node in pipeline.nodes.values()
+        for key, value in node.config.items()
+        if not _is_json(value)
+    )
+    try:
+        order = pipeline.order
+    except PipelineError as error:
+        place = next(iter(pipeline.nodes.values())).place
+        found.append(Diagnostic("cannot-export", Severity.ERROR, str(error), place))
+        return Checked((), tuple(found))
+    jobs = tuple(job for one in order if (job := _job(pipeline, pipeline.nodes[one], found)) is not None)
+    return Checked(jobs, tuple(found))
+
+
+def written(value: Any) -> str:
+    """A value as a command line or the environment has it: text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(thaw(value), ensure_ascii=False)
+
+
+def cannot(node: Node, why: str, help_text: str | None = None) -> Diagnostic:
+    """That a step cannot be exported, at the line that names it.
+
+    Args:
+        node: the step.
+        why: what is the matter, in words that follow the step's id.
+        help_text: what to do about it.
+    """
+    return Diagnostic("cannot-export", Severity.ERROR, f"`{node.id}` {why}", node.place, help_text)
+
+
+def texts_of(said: Mapping[str, Any]) -> dict[str, Text]:
+    """A mapping of a configuration, each value as a text.
+
+    Args:
+        said: the mapping.
+    """
+    return {name: _text(value) for name, value in said.items()}
+
+
+def _job(pipeline: Pipeline, node: Node, found: list[Diagnostic]) -> Job | None:
+    definition = node.definition
+    if definition is None:
+        found.append(cannot(node, f"is a `{node.step}`, and there is no such step"))
+        return None
+    interface = definition.interface
+    if interface is None:
+        help_text = "say in its `interface` what goes in, what comes out and what its script needs"
+        found.append(cannot(node, f"is a `{definition.name}`, which has no interface", help_text))
+        return None
+    sources = {name: _named(pipeline, node, one, found) for name, one in node.inputs.items()}
+    inputs = {
+        name: Input(
+            name,
+            one.get("type", ""),
+            one.get("path"),
+            tuple(one.get("channels", ())),
+            one.get("required", True),
+            Parameter(node.given[name]) if name in node.given else sources.get(name),
+        )
+        for name, one in interface.get("inputs", {}).items()
+    }
+    outputs = {
+        name: Output(name, one.get("path"), one.get("property_path", ""))
+        for name, one in interface.get("outputs", {}).items()
+    }
+    found += (
+        cannot(node, f"connects `{name}`, and `{definition.name}` has no such input")
+        for name in (*node.inputs, *node.given)
+        if name not in inputs
+    )
+    for parameter in node.given.values():
+        _ask(pipeline, node, parameter, found)
+    config = dict(node.config) if node.job_type is None else {**node.config, "job_type": node.job_type}
+    found += (
+        cannot(node, f"needs a value for {what}", f"add `{key}` to its `config`")
+        for what, key in missing_settings(interface, config)
+    )
+    for _, parameter in parameters_in(node.config):
+        _ask(pipeline, node, parameter, found)
+    words = arguments_of(interface, config)
+    return Job(
+        node,
+        definition,
+        tuple((flag, _text(value)) for flag, value in zip(words[::2], words[1::2], strict=True)),
+        MappingProxyType(texts_of(environment_of(interface, config))),
+        MappingProxyType(inputs),
+        MappingProxyType(outputs),
+    )
+
+
+def _named(pipeline: Pipeline, node: Node, source: OutputOf, found: list[Diagnostic]) -> OutputOf:
+    """An output by its own name, also where it is asked for by an alias."""
+    giver = pipeline.nodes.get(source.node)
+    interface = giver and giver.definition and giver.definition.interface
+    if not interface:
+        return source  # told already
+    outputs = interface.get("outputs", {})
+    for name, one in outputs.items():
+        if source.output == name or (
+            source.output not in outputs and source.output in one.get("aliases", ())
+        ):
+            return OutputOf(source.node, name)
+    found.append(cannot(node, f"reads `{source}`, and `{source.node}` has no such output"))
+    return source
+
+
+def _is_json(value: Any) -> bool:
+    """Whether there are only numbers that are finite."""
+    if isinstance(value, Mapping):
+        return all(map(_is_json, value.values()))
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_json, value))
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def _text(value: Any) -> Text:
+    parameter = parameter_named(value)
+    return written(value) if parameter is None else Parameter(parameter)
+
+
+def _ask(pipeline: Pipeline, node: Node, name: str, found: list[Diagnostic]) -> None:
+    if name not in pipeline.parameters:
+        found.append(cannot(node, f"asks for the parameter `{name}`, which the pipeline does not have"))

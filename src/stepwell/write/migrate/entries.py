@@ -1,0 +1,218 @@
+"""What is gathered from the sources of an import: entries, each with the place that it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, final
+
+from stepwell.model import CONVENTIONS
+from stepwell.model.layer import Layer
+from stepwell.source.diagnostic import Diagnostic, Related, Severity
+from stepwell.source.document import Document
+from stepwell.source.python import Remark
+
+__all__ = [
+    "LEGACY_FIELDS",
+    "Entry",
+    "EntryKey",
+    "Gathered",
+    "effective",
+    "fail",
+    "in_full",
+    "merged",
+    "note",
+    "patch_of",
+    "without_conventional",
+]
+
+
+LEGACY_FIELDS: Final = (
+    "config_class",
+    "builder_step_name",
+    "spec_type",
+    "sagemaker_step_type",
+    "description",
+)
+"""The fields of a row of the old table of steps."""
+
+EntryKey = tuple[str, Layer, str | None, str]
+"""Kind, layer, workspace and name."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One definition that is to be.
+
+    Args:
+        kind: a key of ``KINDS``.
+        layer: where it goes.
+        workspace: whose layer; ``None`` for the core.
+        document: its fields, ``name`` among them, each with its place in the source.
+        row: the row of the old table that it must give again.
+        remarks: the comments that belong to it.
+        verbatim: fields whose YAML is taken as it is written in the source.
+    """
+
+    kind: str
+    layer: Layer
+    workspace: str | None
+    document: Document
+    row: Mapping[str, Any]
+    remarks: tuple[Remark, ...] = ()
+    verbatim: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        name: str = self.document.data["name"]
+        return name
+
+    @property
+    def key(self) -> EntryKey:
+        """What tells it from every other entry."""
+        return self.kind, self.layer, self.workspace, self.name
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """All that the sources hold.
+
+    Args:
+        entries: the definitions, in the order of the sources.
+        metadata: what each workspace says of itself, by id.
+        order: the names of the old core table, in its order.
+        read: each source file and what it holds, in words.
+        skipped: each file of a folder that was passed over, and why.
+        diagnostics: what cannot be carried, and what else there is to tell.
+    """
+
+    entries: tuple[Entry, ...] = ()
+    metadata: Mapping[str, Document] = field(default_factory=dict)
+    order: tuple[str, ...] = ()
+    read: tuple[tuple[str, str], ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+def in_full(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row with the class names that its step has by convention, where it does not say them."""
+    conventional = {key: row["name"] + ending for key, ending in CONVENTIONS.items()}
+    stated = {key: row[key] for key in LEGACY_FIELDS if row.get(key) is not None}
+    return {**(conventional if "sagemaker_step_type" in stated else {}), **stated}
+
+
+def merged(entries: tuple[Entry, ...]) -> tuple[tuple[Entry, ...], tuple[Diagnostic, ...]]:
+    """Every entry once: what several sources say of one is put together, the first one leading."""
+    result: dict[EntryKey, Entry] = {}
+    found: list[Diagnostic] = []
+    for entry in entries:
+        first = result.get(entry.key)
+        if first is None:
+            result[entry.key] = entry
+        else:
+            found += _differences(first, entry)
+            result[entry.key] = _together(first, entry)
+    return tuple(result.values()), tuple(found)
+
+
+def _differences(first: Entry, other: Entry) -> Iterator[Diagnostic]:
+    ours = (
+        {**in_full(first.document.data), **first.document.data}
+        if first.kind == "steps"
+        else first.document.data
+    )
+    for key, value in other.document.data.items():
+        if key in ours and ours[key] != value:
+            yield Diagnostic(
+                "sources-differ",
+                Severity.ERROR,
+                f"`{key}` of `{other.name}` differs between two sources, and the first one is taken",
+                other.document.value_span((key,)),
+                "make the sources agree, or import only one of them",
+                (Related("taken from here", first.document.value_span((key,))),),
+            )
+
+
+def _together(first: Entry, other: Entry) -> Entry:
+    mine, theirs = first.document, other.document
+    known = {**in_full(mine.data), **mine.data} if first.kind == "steps" else mine.data
+    added = {key: value for key, value in theirs.data.items() if key not in known}
+    if not added:
+        return first
+    document = Document(mine.path, mine.text, {**mine.data, **added}, mine.locate)
+    verbatim = {key: text for key, text in other.verbatim.items() if key in added}
+    remarks = tuple(remark for remark in other.remarks if remark.field in added)
+    return Entry(
+        first.kind,
+        first.layer,
+        first.workspace,
+        document,
+        first.row,
+        (*first.remarks, *remarks),
+        {**first.verbatim, **verbatim},
+    )
+
+
+def fail(
+    rule: str, message: str, document: Document, pointer: tuple[str | int, ...], help_text: str
+) -> Diagnostic:
+    """Something that cannot be carried, at its place in the source."""
+    return Diagnostic(rule, Severity.ERROR, message, document.key_span(pointer), help_text)
+
+
+def note(rule: str, message: str, document: Document, pointer: tuple[str | int, ...]) -> Diagnostic:
+    """Something that is carried, and not as it was."""
+    return Diagnostic(rule, Severity.INFO, message, document.key_span(pointer))
+
+
+_OPTIONAL: Final = (
+    "sagemaker_step_type",
+    "framework",
+    "config_class",
+    "builder_step_name",
+    "spec_type",
+    "priority",
+    "environment_tags",
+    "compatibility_tags",
+    "conflict_resolution_strategy",
+)
+"""Fields that an old row could leave out, and that the step then did not have."""
+
+
+def effective(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a step, those included that it has by convention."""
+    if data.get("sagemaker_step_type") is None:
+        return dict(data)
+    by_convention = {key: f"{data['name']}{ending}" for key, ending in CONVENTIONS.items()}
+    return {**by_convention, **{key: value for key, value in data.items() if value is not None}}
+
+
+def without_conventional(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that a step must state: those that it has by convention are left out."""
+    if data.get("sagemaker_step_type") is None:
+        return dict(data)
+    return {
+        key: value
+        for key, value in data.items()
+        if key not in CONVENTIONS or value != f"{data['name']}{CONVENTIONS[key]}"
+    }
+
+
+def patch_of(row: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
+    """What changes a step into an old row that replaced it whole; only ``name`` where nothing does.
+
+    Args:
+        row: the fields of the row, ``name`` among them.
+        base: the fields of the step below.
+    """
+    wanted, given = effective(row), effective(base)
+    patch: dict[str, Any] = {"name": row["name"]}
+    patch.update((key, value) for key, value in row.items() if key != "name" and given.get(key) != value)
+    for key in _OPTIONAL:
+        left_out = base.get(key) is not None and row.get(key) is None
+        if left_out and given.get(key) != wanted.get(key):
+            patch[key] = None
+    return patch

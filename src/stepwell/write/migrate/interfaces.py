@@ -1,0 +1,260 @@
+"""Interface files of steps (``*.step.yaml``): what the registry knows, and the rest carried whole."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from stepwell.model.layer import Layer
+from stepwell.model.schema import fields_of, fits
+from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.document import Document, Pointer, TextMap, thaw
+from stepwell.source.python import Remark
+from stepwell.write.migrate.entries import LEGACY_FIELDS, Entry, fail, in_full
+
+__all__ = [
+    "INTERFACE",
+    "SUFFIXES",
+    "TAKEN",
+    "UNKNOWN",
+    "interface_entry",
+    "interface_of",
+    "is_interface",
+]
+
+
+TAKEN: Final = ("node_type", "contract", "spec", "compute", "patterns", "variants")
+"""The keys of an interface file that an ``interface`` carries."""
+
+_WHOLE: Final = ("compute", "patterns", "variants")
+_RENAMED: Final = {"env_vars": "env"}
+_INPUT: Final = frozenset(
+    {
+        *("path", "type", "required", "data_type", "compatible_sources", "semantic_keywords", "channels"),
+        "description",
+    }
+)
+_OUTPUT: Final = frozenset(
+    {"path", "type", "property_path", "data_type", "aliases", "semantic_keywords", "description"}
+)
+_ARGUMENT: Final = frozenset({"flag", "source", "required", "default", "choices", "description"})
+
+
+def interface_of(data: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What the keys ``TAKEN`` of an interface file say as an ``interface``; ``None`` where it cannot.
+
+    Nothing is left out but values that are null: what an interface has no field for stands there under the
+    same name with ``x-`` before it.
+
+    Args:
+        data: the file's data.
+    """
+    parts = {key: data[key] for key in ("contract", "spec") if data.get(key) is not None}
+    if not all(isinstance(one, Mapping) for one in parts.values()):
+        return None
+    contract, spec = (_plain(parts.get(key, {})) for key in ("contract", "spec"))
+    said: dict[str, Any] = {}
+    if data.get("node_type") is not None:
+        said["node_type"] = data["node_type"]
+    for key, value in contract.items():
+        if key == "inputs":
+            said["inputs"] = _merged(value, spec.get("dependencies", {}), _INPUT)
+        elif key == "outputs":
+            said["outputs"] = _merged(value, spec.get("outputs", {}), _OUTPUT)
+        elif key == "arguments":
+            said["arguments"] = _arguments(value)
+        else:
+            said[_RENAMED.get(key, key)] = _environment(value) if key == "env_vars" else value
+    for key, value in spec.items():
+        if key == "dependencies":
+            said.setdefault("inputs", _merged({}, value, _INPUT))
+        elif key == "outputs":
+            said.setdefault("outputs", _merged({}, value, _OUTPUT))
+        else:
+            said[f"x-{key}" if key in said else key] = value
+    said.update({key: _plain(data[key]) for key in _WHOLE if data.get(key) is not None})
+    known = {*fields_of("step", "interface")}
+    said = {key if key in known or key[:2] == "x-" else f"x-{key}": value for key, value in said.items()}
+    serves = bool(said) and fits("step", {"name": "A", "description": "A.", "interface": said})
+    return said if serves else None
+
+
+def _merged(first: Any, second: Any, known: frozenset[str]) -> Any:
+    """The inputs or outputs of both, by name."""
+    if not isinstance(first, dict) or not isinstance(second, dict):
+        return None
+    found: dict[str, Any] = {}
+    for name in (*first, *(name for name in second if name not in first)):
+        one, other = first.get(name) or {}, second.get(name) or {}
+        if not isinstance(one, dict) or not isinstance(other, dict):
+            return None
+        joined = dict(one)
+        for key, value in other.items():
+            joined[f"x-spec-{key}" if key in one and one[key] != value else key] = value
+        found[name] = _named(joined, known)
+    return found
+
+
+def _arguments(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: _named(_as_text(said, "default"), _ARGUMENT)
+        if isinstance(said, dict)
+        else {"default": _text(said)}
+        for name, said in value.items()
+    }
+
+
+def _environment(value: Any) -> Any:
+    if not isinstance(value, dict) or not isinstance(value.get("optional", {}), dict):
+        return value
+    optional = {name: _text(one) for name, one in value.get("optional", {}).items()}
+    return {**value, **({"optional": optional} if "optional" in value else {})}
+
+
+def _named(said: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
+    return {key if key in known or key[:2] == "x-" else f"x-{key}": value for key, value in said.items()}
+
+
+def _as_text(said: dict[str, Any], key: str) -> dict[str, Any]:
+    return {**said, key: _text(said[key])} if key in said else said
+
+
+def _text(value: Any) -> Any:
+    """A value as it would be written on a command line."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, (int, float)) else "" if value is None else value
+
+
+def _plain(value: Any) -> Any:
+    """The value without what is null, mappings as plain ones."""
+    value = thaw(value)
+    return _without_null(value)
+
+
+def _without_null(value: Any) -> Any:
+    if isinstance(value, dict):
+        kept = {"optional", "arguments"}  # there a null is an empty value
+        return {
+            key: one if key in kept and isinstance(one, dict) else _without_null(one)
+            for key, one in value.items()
+            if one is not None
+        }
+    return [_without_null(one) for one in value] if isinstance(value, list) else value
+
+
+SUFFIXES: Final = (".step.yaml", ".step.yml")
+INTERFACE: Final = "interface"
+UNKNOWN: Final = "x-interface"
+"""The field that holds what an interface file says beyond the registry and the interface."""
+
+_COMMENT: Final = re.compile(r"(?:^|(?<=[ \t]))#")
+
+
+def is_interface(document: Document) -> bool:
+    """Whether a document is an interface file."""
+    return "step_type" in document.data
+
+
+def interface_entry(document: Document) -> Entry | Diagnostic:
+    """The definition that an interface file stands for.
+
+    Args:
+        document: the file.
+    """
+    data = document.data
+    name, registry = data["step_type"], data.get("registry", MappingProxyType({}))
+    if not isinstance(name, str):
+        return fail(
+            "wrong-type", "`step_type` must be text", document, ("step_type",), "write the step's name"
+        )
+    if not isinstance(registry, MappingProxyType):
+        return fail("wrong-type", "`registry` must be a mapping", document, ("registry",), "write its fields")
+    stated = {key: registry[key] for key in LEGACY_FIELDS if registry.get(key) is not None}
+    taken = {"name": name, **stated}
+    rest = {key: value for key, value in registry.items() if key not in LEGACY_FIELDS or key not in taken}
+    interface = interface_of(data)
+    elsewhere = {"step_type", *(() if rest else ("registry",)), *(TAKEN if interface is not None else ())}
+    beyond = {key: rest if key == "registry" else data[key] for key in data if key not in elsewhere}
+    fields: dict[str, Any] = {**taken}
+    if interface is not None:
+        fields[INTERFACE] = interface
+    if beyond:
+        fields[UNKNOWN] = MappingProxyType(beyond)
+    places = document.locate(document.text)
+    origin: dict[str, Pointer] = {"name": ("step_type",), **{key: ("registry", key) for key in stated}}
+    own = TextMap(
+        {(key,): places.keys[place] for key, place in origin.items() if place in places.keys},
+        {(key,): places.values[place] for key, place in origin.items() if place in places.values},
+    )
+    source = Document(document.path, document.text, MappingProxyType(fields), lambda _: own)
+    lines = _Lines(document)
+    remarks = [Remark(text) for text in lines.comments(("step_type",))]
+    remarks += [Remark(text, key) for key in stated for text in lines.comments(("registry", key))]
+    if interface is not None:
+        remarks += [
+            Remark(text, INTERFACE) for key in data if key in TAKEN for text in lines.comments((key,))
+        ]
+    verbatim = {UNKNOWN: lines.written(beyond, frozenset(rest))} if beyond else {}
+    return Entry("steps", Layer.CORE, None, source, in_full(taken), tuple(remarks), verbatim)
+
+
+class _Lines:
+    """The lines of a document in block style, key by key, with the comments among them."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._lines = document.text.replace("\r\n", "\n").split("\n")
+        keys = document.locate(document.text).keys
+        self._first: dict[Pointer, int] = {
+            pointer: document.key_span(pointer).line
+            for pointer in keys
+            if len(pointer) == 1 or (len(pointer) == 2 and pointer[0] == "registry")
+        }
+
+    def written(self, beyond: dict[str, Any], of_registry: frozenset[str]) -> str:
+        """The block of some keys of the document, as it is written, indented below a key."""
+        blocks = [f"{UNKNOWN}:"]
+        for key in beyond:
+            if key == "registry":
+                head = self._lines[self._first[key,] - 1]
+                inner = [line for one in of_registry for line in self._of(("registry", one))]
+                ordered = sorted(inner, key=lambda numbered: numbered[0])
+                blocks += [f"  {head}", *(f"  {line}" if line else "" for _, line in ordered)]
+            else:
+                blocks += [f"  {line}" if line else "" for _, line in self._of((key,))]
+        return "\n".join(blocks).rstrip() + "\n"
+
+    def comments(self, pointer: Pointer) -> Iterator[str]:
+        """The comments in the lines of a key, but for those that are inside of its value's mapping."""
+        starts = [
+            at for at in self._first.values() if pointer[0] == "step_type" and at == min(self._first.values())
+        ]
+        above = range(1, starts[0]) if starts and self._first.get(pointer) == starts[0] else range(0)
+        for line in above:
+            yield from self._comment(self._lines[line - 1], line)
+        for line, text in self._of(pointer):
+            yield from self._comment(text, line)
+
+    def _of(self, pointer: Pointer) -> list[tuple[int, str]]:
+        first = self._first.get(pointer)
+        if first is None:
+            return []
+        later = [at for at in self._first.values() if at > first]
+        last = min(later) - 1 if later else len(self._lines)
+        return [(line, self._lines[line - 1]) for line in range(first, last + 1)]
+
+    def _comment(self, text: str, line: int) -> Iterator[str]:
+        for found in _COMMENT.finditer(text):
+            if not self._document.holds(self._offset(line) + found.start()):
+                words = text[found.end() :].strip()
+                if words:
+                    yield words
+                return
+
+    def _offset(self, line: int) -> int:
+        return len("\n".join(self._lines[: line - 1])) + (line > 1)

@@ -1,0 +1,250 @@
+"""The files that an import comes to, and what each of them does to the project."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, final
+
+from stepwell.check.file import CheckedFile
+from stepwell.model import CONVENTIONS
+from stepwell.model.layer import Layer
+from stepwell.resolve.load import Loaded
+from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.document import Document
+from stepwell.source.read import read_text
+from stepwell.source.tree import EntryKind, Tree
+from stepwell.write.migrate.entries import (
+    Entry,
+    EntryKey,
+    Gathered,
+    effective,
+    fail,
+    note,
+    patch_of,
+    without_conventional,
+)
+from stepwell.write.migrate.interfaces import UNKNOWN
+from stepwell.write.migrate.yaml_text import file_text, in_schema_order
+
+__all__ = ["Draft", "PlannedFile", "Status", "draft"]
+
+
+@final
+class Status(Enum):
+    """What writing a file does."""
+
+    NEW = "new"
+    UNCHANGED = "unchanged"
+    OVERWRITES = "overwrites"
+    EDITED = "edited"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PlannedFile:
+    """One file of a plan.
+
+    Args:
+        path: relative to the project.
+        text: what it is to hold; what it holds, where it stays unchanged.
+        status: what writing it does.
+        source: what it is made from; ``None`` for the configuration.
+    """
+
+    path: str
+    text: str
+    status: Status
+    source: Document | None = None
+
+
+@final
+@dataclass(slots=True)
+class Draft:
+    """The files of a plan while it is made.
+
+    Args:
+        files: by path.
+        keys: which entry each file is for.
+        found: what could not be planned, or is told about it.
+        refused: the entries that get no file, though they are carried nowhere.
+    """
+
+    files: dict[str, PlannedFile] = field(default_factory=dict)
+    keys: dict[str, EntryKey] = field(default_factory=dict)
+    found: list[Diagnostic] = field(default_factory=list)
+    refused: set[EntryKey] = field(default_factory=set)
+
+
+def draft(tree: Tree, loaded: Loaded, gathered: Gathered, left_out: Collection[EntryKey]) -> Draft:
+    """Plan a file for each entry and each workspace.
+
+    Args:
+        tree: the project's files as they are.
+        loaded: the project as it is.
+        gathered: what the sources hold.
+        left_out: entries that cannot be carried.
+    """
+    drafting = _Drafting(tree, loaded)
+    wanted = [entry for entry in gathered.entries if entry.key not in left_out]
+    for entry in wanted:
+        if entry.layer is not Layer.OVERRIDE:
+            drafting.define(entry)
+    for entry in wanted:
+        if entry.layer is Layer.OVERRIDE:
+            drafting.override(entry)
+    for workspace, document in gathered.metadata.items():
+        drafting.describe(workspace, document)
+    return drafting.result
+
+
+@final
+class _Drafting:
+    def __init__(self, tree: Tree, loaded: Loaded) -> None:
+        self._tree = tree
+        self._settings = loaded.project.settings
+        self._loaded = loaded
+        self._existing: dict[EntryKey, CheckedFile] = {}
+        for checked in loaded.checked.values():
+            _, layer, workspace, kind = checked.listed
+            if checked.source is not None and checked.name is not None:
+                self._existing.setdefault((kind, layer, workspace, checked.name), checked)
+        self._taken = frozenset(one.listed.path for one in self._existing.values())
+        self._planned: dict[EntryKey, Mapping[str, Any]] = {}
+        self.result = Draft()
+
+    def define(self, entry: Entry) -> None:
+        """A complete definition: only what differs from convention is stated."""
+        data = entry.document.data
+        stated = without_conventional(data) if entry.kind == "steps" else dict(data)
+        self._planned[entry.key] = stated
+        existing = self._existing.get(entry.key)
+        if existing is not None and existing.source is not None:
+            held = existing.source.document.data
+            there = effective(held) if entry.kind == "steps" else held
+            if all(there.get(key) == value for key, value in (*stated.items(), *data.items())):
+                self._planned[entry.key] = held
+                self._keep(entry, existing.listed.path)
+                return
+            stated = {**{key: value for key, value in held.items() if key not in CONVENTIONS}, **stated}
+            self._planned[entry.key] = stated
+        self._write(entry, entry.kind[:-1], stated, existing)
+
+    def override(self, entry: Entry) -> None:
+        """A row that replaced another whole: a patch that means the same."""
+        base = self._base(entry)
+        if base is None:
+            message = f"`{entry.name}` overrides no step that exists, so it becomes a local step"
+            self.result.found.append(note("override-becomes-local", message, entry.document, ("name",)))
+            self._write(entry, "step", without_conventional(entry.document.data), None, Layer.LOCAL)
+            return
+        patch = patch_of(entry.document.data, base)
+        if len(patch) == 1:
+            message = f"the override of `{entry.name}` is equal to what it overrides, so nothing is written"
+            self.result.found.append(note("override-changes-nothing", message, entry.document, ("name",)))
+            return
+        existing = self._existing.get(entry.key)
+        if existing is not None and existing.source is not None:
+            held = existing.source.document.data
+            if all(key in held and held[key] == value for key, value in patch.items()):
+                self._keep(entry, existing.listed.path)
+                return
+        self._write(entry, "step-override", patch, existing)
+
+    def describe(self, workspace: str, document: Document) -> None:
+        """What a workspace says of itself."""
+        path = self._loaded.layout.settings.get(workspace)
+        data = in_schema_order("workspace", document.data)
+        text = file_text(data, schema_path=self._schema("workspace", path or self._workspace_file(workspace)))
+        if isinstance(text, Diagnostic):
+            self.result.found.append(fail(text.id, text.message, document, (), "write the file by hand"))
+            return
+        if path is not None:
+            held = self._read_data(path)
+            if held is not None and all(held.get(key) == value for key, value in data.items()):
+                self._add(PlannedFile(path, self._text(path), Status.UNCHANGED, document))
+                return
+        self._add(self._file(path or self._workspace_file(workspace), text, document))
+
+    def _base(self, entry: Entry) -> Mapping[str, Any] | None:
+        local = (entry.kind, Layer.LOCAL, entry.workspace, entry.name)
+        core = (entry.kind, Layer.CORE, None, entry.name)
+        for key in (local, core):
+            if key in self._planned:
+                return self._planned[key]
+            held = self._existing.get(key)
+            if held is not None and held.definition is not None:
+                return held.definition.data
+        served = self._loaded.snapshot.core.steps.get(entry.name)
+        return served.data if served is not None else None
+
+    def _keep(self, entry: Entry, path: str) -> None:
+        self.result.keys[path] = entry.key
+        self._add(PlannedFile(path, self._text(path), Status.UNCHANGED, entry.document))
+
+    def _write(
+        self,
+        entry: Entry,
+        form: str,
+        data: Mapping[str, Any],
+        existing: CheckedFile | None,
+        layer: Layer | None = None,
+    ) -> None:
+        path = existing.listed.path if existing is not None else self._free_path(entry, layer or entry.layer)
+        if path.endswith(".toml"):
+            message = f"`{entry.name}` stands in {path} and says something else; TOML is not rewritten"
+            self.result.found.append(
+                fail("exists-as-toml", message, entry.document, ("name",), "edit it by hand")
+            )
+            self.result.refused.add(entry.key)
+            return
+        ordered = in_schema_order(form, data)
+        verbatim = {key: text for key, text in entry.verbatim.items() if key == UNKNOWN}
+        text = file_text(ordered, entry.remarks, verbatim, self._schema(form, path))
+        if isinstance(text, Diagnostic):
+            message = f"no file can hold `{entry.name}`: {text.message}"
+            self.result.found.append(
+                fail(text.id, message, entry.document, ("name",), "make it smaller or plainer")
+            )
+            self.result.refused.add(entry.key)
+            return
+        self.result.keys[path] = entry.key
+        self._add(self._file(path, text, entry.document))
+
+    def _free_path(self, entry: Entry, layer: Layer) -> str:
+        folder = self._settings.core
+        if layer is not Layer.CORE:
+            folder = f"{self._settings.workspaces}/{entry.workspace}/{layer.value}"
+        stem = self._settings.naming.stem(entry.name)
+        path = f"{folder}/{entry.kind}/{stem}.yaml"
+        taken = path in self.result.files or path in self._taken
+        return f"{folder}/{entry.kind}/{entry.name}/{stem}.yaml" if taken else path
+
+    def _file(self, path: str, text: str, source: Document) -> PlannedFile:
+        if self._tree.follow(path).kind is None:
+            return PlannedFile(path, text, Status.NEW, source)
+        same = self._tree.read(path) == text.encode()
+        return PlannedFile(path, text, Status.UNCHANGED if same else Status.OVERWRITES, source)
+
+    def _add(self, file: PlannedFile) -> None:
+        self.result.files[file.path] = file
+
+    def _workspace_file(self, workspace: str) -> str:
+        return f"{self._settings.workspaces}/{workspace}/workspace.yaml"
+
+    def _schema(self, form: str, path: str) -> str:
+        schema = f"schemas/{form}.schema.json"
+        if self._tree.follow(schema).kind is not EntryKind.FILE:
+            return ""
+        return os.path.relpath(schema, os.path.dirname(path)).replace(os.sep, "/")
+
+    def _text(self, path: str) -> str:
+        content = self._tree.read(path)
+        return "" if isinstance(content, Diagnostic) else content.decode("utf-8", "replace")
+
+    def _read_data(self, path: str) -> Mapping[str, Any] | None:
+        content = self._tree.read(path)
+        read = content if isinstance(content, Diagnostic) else read_text(path, content)
+        return None if isinstance(read, Diagnostic) else read.data

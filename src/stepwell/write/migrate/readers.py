@@ -1,0 +1,302 @@
+"""The files that an import is given: which kind each is, and what it holds."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, Final, final
+
+from stepwell.model import WORKSPACE_ID, schema
+from stepwell.model.layer import Layer
+from stepwell.model.settings import RESERVED_ID
+from stepwell.source.diagnostic import Diagnostic, Severity, Span, in_order
+from stepwell.source.document import Document, TextMap
+from stepwell.source.python import HYPERPARAMETERS, METADATA, TABLES, PythonTables, Row, read_tables
+from stepwell.source.read import read_bytes, read_text
+from stepwell.write.migrate.entries import LEGACY_FIELDS, Entry, Gathered, fail, merged, note
+from stepwell.write.migrate.interfaces import SUFFIXES, interface_entry, is_interface
+from stepwell.write.migrate.json_tables import read_json, tables_in
+from stepwell.write.migrate.pipelines import is_configuration, is_dag, pipeline_entry
+
+__all__ = ["NoWorkspace", "gather"]
+
+_TABLE_NAME: Final = re.compile("|".join((*TABLES, METADATA)).encode("ascii"))
+_LAYERS: Final = MappingProxyType({"LOCAL_STEPS": Layer.LOCAL, "STEP_OVERRIDES": Layer.OVERRIDE})
+_PASSED_OVER: Final = frozenset({"__pycache__", "node_modules"})
+
+
+@final
+class NoWorkspace(Exception):
+    """A source holds the layers of a workspace, and nothing says which one."""
+
+
+def gather(paths: tuple[str, ...], workspace: str | None) -> Gathered:
+    """Read the sources of an import; nothing of them is run.
+
+    Args:
+        paths: files and folders, as they are to be shown.
+        workspace: the workspace that tables of a workspace belong to, where they do not say it.
+
+    Raises:
+        NoWorkspace: a source holds tables of a workspace that cannot be told.
+    """
+    gathering = _Gathering(workspace)
+    for path in paths:
+        if os.path.isdir(path):
+            for inside in _files_below(path, gathering.skipped):
+                gathering.take(inside, asked_for=False)
+        else:
+            gathering.take(path, asked_for=True)
+    entries, differing = merged(tuple(gathering.entries))
+    return Gathered(
+        entries,
+        MappingProxyType(gathering.metadata),
+        tuple(dict.fromkeys(gathering.order)),
+        tuple(gathering.read),
+        tuple(gathering.skipped),
+        in_order((*gathering.found, *differing)),
+    )
+
+
+def _files_below(folder: str, skipped: list[tuple[str, str]]) -> Iterator[str]:
+    def cannot_list(error: OSError) -> None:
+        reason = (error.strerror or str(error)).lower()
+        skipped.append((str(error.filename).replace(os.sep, "/"), f"it cannot be listed: {reason}"))
+
+    for place, folders, files in os.walk(folder, onerror=cannot_list):
+        folders[:] = sorted(one for one in folders if one[0] != "." and one not in _PASSED_OVER)
+        for name in sorted(files):
+            if name[0] != ".":
+                yield os.path.join(place, name).replace(os.sep, "/")
+
+
+@final
+class _Gathering:
+    """One pass over the sources."""
+
+    def __init__(self, workspace: str | None) -> None:
+        self._workspace = workspace
+        self.entries: list[Entry] = []
+        self.metadata: dict[str, Document] = {}
+        self.order: list[str] = []
+        self.read: list[tuple[str, str]] = []
+        self.skipped: list[tuple[str, str]] = []
+        self.found: list[Diagnostic] = []
+
+    def take(self, path: str, *, asked_for: bool) -> None:
+        """Read one file, if it is of a kind that can be."""
+        kind = _kind_of(path)
+        if kind is None:
+            self._pass_over(path, "not a kind of file that is imported", asked_for=asked_for)
+            return
+        content = read_bytes(os.path.dirname(path) or ".", os.path.basename(path))
+        if isinstance(content, Diagnostic):
+            self.found.append(replace(content, span=Span(path)))
+            return
+        if kind == "python":
+            if not asked_for and not _TABLE_NAME.search(content):
+                self._pass_over(path, "it holds no table", asked_for=False)
+            else:
+                self._take_python(path, content, asked_for=asked_for)
+        elif kind == "json":
+            self._take_json(path, content, asked_for=asked_for)
+        elif kind == "yaml":
+            self._take_yaml(path, content, asked_for=asked_for)
+        else:
+            self._take_interface(path, content, asked_for=asked_for)
+
+    def _take_python(self, path: str, content: bytes, *, asked_for: bool) -> None:
+        tables = read_tables(path, content)
+        if isinstance(tables, Diagnostic):
+            self.found.append(tables)
+            return
+        self.found += tables.diagnostics
+        if not tables.tables and tables.metadata is None:
+            if not tables.diagnostics:
+                self._pass_over(path, "it holds no table", asked_for=asked_for)
+            return
+        words: list[str] = []
+        owner = self._owner(tables)
+        for name, table in tables.tables.items():
+            for row in table.rows:
+                self.found += row.dropped
+                self.entries.append(self._entry(name, row, owner))
+            if name == "STEP_NAMES":
+                self.order += [row.name for row in table.rows]
+            words.append(f"{name} with {_counted(len(table.rows), 'row')}")
+        if tables.metadata is not None and owner is not None:
+            self.metadata[owner] = self._about(tables.metadata, owner)
+            words.append(METADATA)
+        self.read.append((path, ", ".join(words)))
+
+    def _owner(self, tables: PythonTables) -> str | None:
+        if tables.metadata is None and not _LAYERS.keys() & tables.tables.keys():
+            return None
+        said = tables.metadata.data.get("developer_id") if tables.metadata is not None else None
+        owner = self._workspace or said
+        if not isinstance(owner, str) or owner == RESERVED_ID or not re.fullmatch(WORKSPACE_ID, owner):
+            shown = f" (`{owner}` is no id of one)" if owner is not None else ""
+            raise NoWorkspace(f"{tables.path} does not say whose workspace it is{shown}; say --workspace ID")
+        if owner in self.metadata:
+            raise NoWorkspace(
+                f"{tables.path} is a second source of workspace `{owner}`; import them one by one"
+            )
+        return owner
+
+    def _about(self, document: Document, owner: str) -> Document:
+        data = {"developer_id": owner}
+        known = schema.fields("workspace")
+        for key, value in document.data.items():
+            if key == "developer_id" and value != owner:
+                message = f"`developer_id` is `{owner}` from now on, as --workspace says"
+                self.found.append(note("renamed-workspace", message, document, (key,)))
+            elif value is not None:
+                data[key if key in known or key.startswith("x-") else f"x-{key}"] = value
+        return _with(document, data, {f"x-{key}": key for key in document.data})
+
+    def _entry(self, table: str, row: Row, owner: str | None) -> Entry:
+        kind = "hyperparameters" if table == HYPERPARAMETERS else "steps"
+        expected = _hyperparameter_row(row) if kind == "hyperparameters" else _stated(row.document.data)
+        layer = _LAYERS.get(table, Layer.CORE)
+        document = self._with_known_fields(kind, row.document)
+        return Entry(kind, layer, owner if layer is not Layer.CORE else None, document, expected, row.remarks)
+
+    def _with_known_fields(self, kind: str, document: Document) -> Document:
+        known = schema.fields(kind[:-1])
+        renamed = {key: f"x-{key}" for key in document.data if key not in known and not key.startswith("x-")}
+        for key, new in renamed.items():
+            message = f"a {kind[:-1]} has no field `{key}`; it is kept as `{new}`"
+            self.found.append(note("kept-as-own", message, document, (key,)))
+        data = {renamed.get(key, key): value for key, value in document.data.items()}
+        return _with(document, data, {new: key for key, new in renamed.items()}) if renamed else document
+
+    def _take_json(self, path: str, content: bytes, *, asked_for: bool) -> None:
+        document = read_json(path, content)
+        if isinstance(document, Diagnostic):
+            self.found.append(document)
+            return
+        if is_dag(document) or is_configuration(document):
+            self._take_pipeline(document)
+            return
+        rows = list(tables_in(document))
+        if not any(
+            isinstance(row, MappingProxyType) and set(LEGACY_FIELDS) & row.keys() for _, row, _ in rows
+        ):
+            self._pass_over(path, "it holds no table", asked_for=asked_for)
+            return
+        taken = 0
+        for name, row, pointer in rows:
+            if not isinstance(row, MappingProxyType) or not name:
+                words = "this is no row with a name and fields, so it is left out"
+                self.found.append(fail("not-a-row", words, document, pointer, "write a mapping of fields"))
+                continue
+            own = _row_document(document, name, row, pointer)
+            if row.get("name", name) != name:
+                words = f"`name` of `{name}` is not the row's key; the key counts, and this is left out"
+                self.found.append(
+                    fail("not-a-row", words, document, (*pointer, "name"), "make them the same")
+                )
+            self.entries.append(
+                Entry("steps", Layer.CORE, None, self._with_known_fields("steps", own), _stated(own.data))
+            )
+            self.order.append(name)
+            taken += 1
+        self.read.append((path, _counted(taken, "row")))
+
+    def _take_yaml(self, path: str, content: bytes, *, asked_for: bool) -> None:
+        document = read_text(path, content)
+        if isinstance(document, Diagnostic):
+            if asked_for:
+                self.found.append(document)
+            else:
+                self._pass_over(path, "not a kind of file that is imported", asked_for=False)
+        elif is_configuration(document):
+            self._take_pipeline(document)
+        else:
+            self._pass_over(path, "it has no `pipeline_name`", asked_for=asked_for)
+
+    def _take_pipeline(self, document: Document) -> None:
+        entry, found = pipeline_entry(document, self._workspace)
+        self.found += found
+        self.entries.append(entry)
+        steps, edges = len(entry.row["steps"]), len(entry.row["edges"])
+        self.read.append(
+            (document.path, f"a pipeline of {_counted(steps, 'step')} and {_counted(edges, 'edge')}")
+        )
+
+    def _take_interface(self, path: str, content: bytes, *, asked_for: bool) -> None:
+        document = read_text(path, content)
+        if isinstance(document, Diagnostic):
+            self.found.append(document)
+        elif not is_interface(document):
+            self._pass_over(path, "it has no `step_type`", asked_for=asked_for)
+        else:
+            entry = interface_entry(document)
+            if isinstance(entry, Diagnostic):
+                self.found.append(entry)
+            else:
+                self.entries.append(entry)
+                self.read.append((path, "an interface"))
+
+    def _pass_over(self, path: str, why: str, *, asked_for: bool) -> None:
+        if asked_for:
+            help_text = (
+                "an import takes Python tables, JSON tables, *.step.yaml files, *.dag.json files, "
+                "configurations of pipelines, and folders of them"
+            )
+            self.found.append(
+                Diagnostic("nothing-to-import", Severity.ERROR, f"nothing here: {why}", Span(path), help_text)
+            )
+        else:
+            self.skipped.append((path, why))
+
+
+def _kind_of(path: str) -> str | None:
+    if path.endswith(SUFFIXES):
+        return "interface"
+    return {".py": "python", ".json": "json", ".yaml": "yaml", ".yml": "yaml"}.get(os.path.splitext(path)[1])
+
+
+def _stated(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: data[key] for key in LEGACY_FIELDS if key in data}
+
+
+def _hyperparameter_row(row: Row) -> dict[str, Any]:
+    data = row.document.data
+    fields = {key: data[key] for key in ("module_path", "description") if key in data}
+    return {"class_name": row.name, "model_type": data.get("model_type"), **fields}
+
+
+def _with(document: Document, data: Mapping[str, Any], renamed: Mapping[str, str]) -> Document:
+    """The document with other fields; a renamed one is found where the old one stands."""
+    places = document.locate(document.text)
+    keys, values = dict(places.keys), dict(places.values)
+    for new, old in renamed.items():
+        for into in (keys, values):
+            if (old,) in into:
+                into[new,] = into[old,]
+    own = TextMap(keys, values)
+    return Document(document.path, document.text, MappingProxyType(dict(data)), lambda _: own)
+
+
+def _row_document(
+    document: Document, name: str, row: Mapping[str, Any], pointer: tuple[str | int, ...]
+) -> Document:
+    places = document.locate(document.text)
+    depth = len(pointer)
+    keys = {
+        key[depth:]: place for key, place in places.keys.items() if key[:depth] == pointer and key[depth:]
+    }
+    values = {key[depth:]: place for key, place in places.values.items() if key[:depth] == pointer}
+    if ("name",) not in keys:
+        keys["name",] = values["name",] = places.keys[pointer]
+    own = TextMap(keys, values)
+    data = {key: value for key, value in row.items() if value is not None or key in LEGACY_FIELDS}
+    return Document(document.path, document.text, MappingProxyType({**data, "name": name}), lambda _: own)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,0 +1,345 @@
+"""An import from its sources to its plan and its proof: the whole flow on one page.
+
+gather the sources ▸ read the project as it is ▸ plan a file for each entry ▸ load and check the project
+as it would be ▸ leave out what is refused, and again ▸ compare its tables with the input.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any, Final, final
+
+from stepwell.check.catalog import PIPELINE_RULES
+from stepwell.model import KINDS, schema_errors
+from stepwell.model.layer import Layer
+from stepwell.model.schema import fits
+from stepwell.model.settings import CONFIG_NAME, Project, read_project
+from stepwell.resolve.load import FindPlugins, Loaded, load
+from stepwell.resolve.snapshot import Snapshot
+from stepwell.source.diagnostic import Diagnostic, Severity, Span, in_order
+from stepwell.source.document import Document
+from stepwell.source.errors import ProjectError
+from stepwell.source.read import read_text
+from stepwell.source.tree import Folder, Tree
+from stepwell.write.freeze.tables import hyperparameter_rows, rows_of
+from stepwell.write.migrate.entries import LEGACY_FIELDS, Entry, EntryKey, Gathered
+from stepwell.write.migrate.plan import Draft, PlannedFile, Status, draft
+from stepwell.write.migrate.settings import first_of, new_configuration, with_order
+from stepwell.write.migrate.staged import Staged
+
+__all__ = [
+    "Import",
+    "TableProof",
+    "prepare",
+    "prove",
+]
+
+
+_HYPERPARAMETER_FIELDS = ("class_name", "module_path", "model_type", "description")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class TableProof:
+    """One table of the input, compared with the one that the new definitions give.
+
+    Args:
+        title: which table, in words.
+        workspace: whose; ``None`` for the core.
+        rows: how many rows the input has.
+        equal: how many of them come out equal.
+        in_order: whether the rows come out in the same order; ``None`` where the input gives none.
+        others: how many rows more the new table has.
+        differences: every field that differs, at its place in the source.
+    """
+
+    title: str
+    workspace: str | None
+    rows: int
+    equal: int
+    in_order: bool | None
+    others: int
+    differences: tuple[Diagnostic, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing was lost."""
+        return self.equal == self.rows and self.in_order is not False and not self.differences
+
+
+def prove(gathered: Gathered, snapshot: Snapshot, left_out: Collection[EntryKey]) -> tuple[TableProof, ...]:
+    """Compare every table of the input with what a snapshot gives.
+
+    Args:
+        gathered: the input.
+        snapshot: every view of the project as it will be.
+        left_out: the entries that could not be carried.
+    """
+    return tuple(_tables(gathered, snapshot, left_out))
+
+
+def _tables(gathered: Gathered, snapshot: Snapshot, left_out: Collection[EntryKey]) -> Iterator[TableProof]:
+    steps = [entry for entry in gathered.entries if entry.kind == "steps"]
+    core = [entry for entry in steps if entry.layer is Layer.CORE]
+    if core:
+        rows: Mapping[str, Mapping[str, Any]] = rows_of(snapshot.core)
+        yield _compare("the table of steps", None, core, rows, LEGACY_FIELDS, left_out, gathered.order)
+    classes = [entry for entry in gathered.entries if entry.kind == "hyperparameters"]
+    if classes:
+        rows = hyperparameter_rows(snapshot.core)
+        yield _compare(
+            "the table of hyperparameters", None, classes, rows, _HYPERPARAMETER_FIELDS, left_out, ()
+        )
+    for entry in gathered.entries:
+        if entry.kind == "pipelines":
+            yield _graph(entry, snapshot, left_out)
+    for workspace in sorted({entry.workspace for entry in steps if entry.workspace is not None}):
+        own = {
+            entry.name: entry
+            for entry in steps
+            if entry.workspace == workspace and entry.layer is Layer.LOCAL
+        }
+        own.update(
+            (one.name, one) for one in steps if (one.workspace, one.layer) == (workspace, Layer.OVERRIDE)
+        )
+        served = rows_of(snapshot.view(workspace)) if workspace in snapshot.workspaces else {}
+        yield _compare(
+            f"what workspace {workspace} changes",
+            workspace,
+            own.values(),
+            served,
+            LEGACY_FIELDS,
+            left_out,
+            (),
+        )
+
+
+def _graph(entry: Entry, snapshot: Snapshot, left_out: Collection[EntryKey]) -> TableProof:
+    """The steps and edges of an old pipeline, compared with those of the new one."""
+    wanted = {*entry.row["steps"], *entry.row["edges"]}
+    given: set[tuple[str, str]] = set()
+    if entry.key not in left_out and (entry.workspace is None or entry.workspace in snapshot.workspaces):
+        view = snapshot.view(entry.workspace)
+        definition = view.pipelines.get(entry.name)
+        if definition is not None:
+            given.update((step["id"], step["step"]) for step in definition.steps)
+            given.update((one, step["id"]) for step in definition.steps for one in step.get("depends_on", ()))
+    lost = [
+        Diagnostic(
+            "not-proved",
+            Severity.ERROR,
+            f"`{first}` and `{second}` of `{entry.name}` are not in the new pipeline",
+            entry.document.key_span(("name",)),
+        )
+        for first, second in sorted(wanted - given)
+    ]
+    title = f"the steps and edges of `{entry.name}`"
+    return TableProof(title, entry.workspace, len(wanted), len(wanted & given), None, 0, tuple(lost))
+
+
+def _compare(
+    title: str,
+    workspace: str | None,
+    entries: Iterable[Entry],
+    rows: Mapping[str, Mapping[str, Any]],
+    fields: tuple[str, ...],
+    left_out: Collection[EntryKey],
+    order: tuple[str, ...],
+) -> TableProof:
+    expected = {entry.name: entry for entry in entries}
+    differences: list[Diagnostic] = []
+    equal = 0
+    for name, entry in expected.items():
+        row = rows.get(name) if entry.key not in left_out else None
+        found = list(_differing(entry, row, fields))
+        equal += not found
+        differences += found
+    in_order: bool | None = None
+    if order:
+        wanted = [name for name in order if name in rows and name in expected]
+        in_order = [name for name in rows if name in frozenset(wanted)] == wanted
+    others = sum(name not in expected for name in rows) if workspace is None else 0
+    return TableProof(title, workspace, len(expected), equal, in_order, others, tuple(differences))
+
+
+def _differing(entry: Entry, row: Mapping[str, Any] | None, fields: tuple[str, ...]) -> Iterator[Diagnostic]:
+    document = entry.document
+    if row is None:
+        message = f"the row `{entry.name}` is not in the new table"
+        yield Diagnostic("not-proved", Severity.ERROR, message, document.key_span(("name",)))
+        return
+    for key in fields:
+        stated, given = entry.row.get(key), row.get(key)
+        if key not in entry.row and key in row:
+            message = f"`{key}` of `{entry.name}` is not in the source, and {given!r} in the new table"
+            yield Diagnostic("not-proved", Severity.ERROR, message, document.key_span(("name",)))
+        elif stated != given:
+            message = f"`{key}` of `{entry.name}` is {stated!r} in the source, and {given!r} in the new table"
+            yield Diagnostic("not-proved", Severity.ERROR, message, document.value_span((key,)))
+
+
+_OF_PIPELINES: Final = frozenset(rule.id for rule in PIPELINE_RULES)
+_CARRIED: Final = (Status.NEW, Status.OVERWRITES, Status.EDITED)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Import:
+    """What an import would do.
+
+    Args:
+        root: the project's folder.
+        gathered: what the sources hold.
+        files: every file of the plan, the configuration last.
+        proof: each table of the input, compared.
+        diagnostics: what cannot be carried and what the checks find, at its place in the sources.
+    """
+
+    root: str
+    gathered: Gathered
+    files: tuple[PlannedFile, ...]
+    proof: tuple[TableProof, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def writes(self) -> tuple[PlannedFile, ...]:
+        """The files that change."""
+        return tuple(file for file in self.files if file.status in _CARRIED)
+
+    @property
+    def overwrites(self) -> tuple[PlannedFile, ...]:
+        """The files that hold something else now."""
+        return tuple(file for file in self.files if file.status is Status.OVERWRITES)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all is carried, and proved."""
+        errors = any(found.severity is Severity.ERROR for found in self.diagnostics)
+        return not errors and all(table.holds for table in self.proof)
+
+
+def prepare(root: str, gathered: Gathered, today: date, plugins: FindPlugins = tuple) -> Import:
+    """Plan an import and prove it; nothing is written.
+
+    Args:
+        root: the project's folder, absolute, links resolved; it need not hold a project yet.
+        gathered: what the sources hold.
+        today: the date to hold deprecations against.
+        plugins: finds what installed packages bring.
+
+    Raises:
+        ProjectError: the project's configuration cannot be used.
+    """
+    tree = Folder(root)
+    there = read_project(root, tree) if os.path.isdir(root) else None
+    if there is not None and any(found.severity is Severity.ERROR for found in there.diagnostics):
+        raise ProjectError("the project's configuration has errors, so nothing is imported: `stepwell check`")
+    now = there or _project(root, Staged(tree, {CONFIG_NAME: new_configuration(()).encode()}))
+    loaded = load(now, today, plugins=plugins)
+    found: list[Diagnostic] = list(gathered.diagnostics)
+    left_out = set(_refused_by_schema(gathered, found))
+    described = {
+        one: document for one, document in gathered.metadata.items() if fits("workspace", document.data)
+    }
+    for one in gathered.metadata.keys() - described.keys():
+        found += _explained("workspace", "workspace", gathered.metadata[one])
+    gathered = replace(gathered, metadata=described)
+    while True:
+        drafted = draft(tree, loaded, gathered, left_out)
+        configuration, odd = _configuration(there, gathered, left_out | drafted.refused)
+        files = [*drafted.files.values(), *configuration]
+        laid = {file.path: file.text.encode() for file in files if file.status in _CARRIED}
+        base = {} if there is not None or configuration else {CONFIG_NAME: new_configuration(()).encode()}
+        after = load(_project(root, Staged(tree, {**base, **laid})), today, plugins=plugins)
+        told = list(_told_in_sources(drafted, after))
+        newly = {key for key, one in told if key is not None and one.severity is Severity.ERROR}
+        found += [one for key, one in told if not newly or (key in newly and one.severity is Severity.ERROR)]
+        if not newly:
+            break
+        left_out |= newly
+    left_out |= drafted.refused
+    proof = prove(gathered, after.snapshot, left_out)
+    found += (*drafted.found, *odd, *(one for table in proof for one in table.differences))
+    return Import(root, gathered, tuple(files), proof, in_order(found))
+
+
+def _project(root: str, tree: Tree) -> Project:
+    project = read_project(root, tree)
+    if project is None:
+        raise ProjectError(f"no Stepwell project: {root} holds no {CONFIG_NAME}")
+    return project
+
+
+def _refused_by_schema(gathered: Gathered, found: list[Diagnostic]) -> Iterator[EntryKey]:
+    """The entries that no definition can hold, told at their places in the sources."""
+    for entry in gathered.entries:
+        noun = KINDS[entry.kind].noun
+        document = entry.document
+        form = f"{noun}-override" if entry.layer is Layer.OVERRIDE else noun
+        if not fits(form, document.data):
+            found += _explained(form, noun, document)
+            yield entry.key
+
+
+def _explained(form: str, noun: str, document: Document) -> Iterator[Diagnostic]:
+    yield from schema_errors.explain(form, noun, document.data, lambda _: document)
+
+
+def _configuration(
+    project: Project | None, gathered: Gathered, left_out: set[EntryKey]
+) -> tuple[list[PlannedFile], list[Diagnostic]]:
+    """The configuration with the order of the old table, last of all files."""
+    rows = {entry.name: entry for entry in gathered.entries if entry.key[:2] == ("steps", Layer.CORE)}
+    order = [
+        name
+        for name in gathered.order
+        if name in rows and rows[name].key not in left_out and rows[name].row.get("sagemaker_step_type")
+    ]
+    if project is None:
+        return [PlannedFile(CONFIG_NAME, new_configuration(order), Status.NEW)], []
+    first = first_of(project, order)
+    held = project.settings.first(None)
+    if not order or first == held:
+        return [], []
+    text = with_order(project, first)
+    if isinstance(text, Diagnostic):
+        return [], [text]
+    path = (
+        project.config.path
+        if project.config is not None
+        else "pyproject.toml"
+        if project.prefix
+        else CONFIG_NAME
+    )
+    return [PlannedFile(path, text, Status.EDITED if first[: len(held)] == held else Status.OVERWRITES)], []
+
+
+def _told_in_sources(drafted: Draft, after: Loaded) -> Iterator[tuple[EntryKey | None, Diagnostic]]:
+    """What the check finds in planned files, told where in the sources it comes from."""
+    for one in after.diagnostics:
+        file = drafted.files.get(one.span.path) if one.span is not None else None
+        if file is not None and one.span is not None and file.status is not Status.UNCHANGED:
+            told = replace(one, span=_moved(one.span, file))
+            if one.id in _OF_PIPELINES and one.severity is Severity.ERROR:
+                told = replace(told, severity=Severity.WARNING)  # it is carried all the same
+            yield drafted.keys.get(file.path), told
+
+
+def _moved(span: Span, file: PlannedFile) -> Span:
+    read = read_text(file.path, file.text.encode())
+    if isinstance(read, Diagnostic) or file.source is None:
+        return span
+    places = read.locate(read.text)
+    for pointer in places.values:
+        if pointer and (read.value_span(pointer).line, read.value_span(pointer).column) == (
+            span.line,
+            span.column,
+        ):
+            return file.source.value_span(pointer)
+    for pointer in places.keys:
+        if (read.key_span(pointer).line, read.key_span(pointer).column) == (span.line, span.column):
+            return file.source.key_span(pointer)
+    return file.source.key_span(("name",))

@@ -1,0 +1,174 @@
+"""The pipelines that come with Stepwell, and one of them copied into a project with all that it runs.
+
+The catalog is a project like any other: in a checkout this repository's own, in the wheel a copy of it.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Final, final
+
+from stepwell.live.registry import Registry
+from stepwell.model.graph import Node
+from stepwell.model.layer import Source
+from stepwell.model.settings import open_project
+from stepwell.resolve.view import View
+from stepwell.source.spelling import closest
+from stepwell.source.tree import EntryKind
+from stepwell.write.scaffold.step import NotWritten
+
+__all__ = ["Copied", "copy_pipeline", "open_catalog"]
+
+_SCHEMA_LINE: Final = re.compile(r"\A(# yaml-language-server: \$schema=|#:schema )[^\n]*\n")
+_NAME_LINE: Final = re.compile(r"^name: .*$", re.MULTILINE)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """A pipeline of the catalog with all that it runs, not written yet.
+
+    Args:
+        pipeline: the path of its file in the project.
+        files: the text of each new file, by its path in the project; the pipeline's is the last.
+        kept: the steps that the project has itself, each as a pipeline names it.
+    """
+
+    pipeline: str
+    files: Mapping[str, str]
+    kept: tuple[str, ...]
+
+
+def open_catalog(today: Callable[[], date]) -> Registry:
+    """The project of the catalog, without what installed packages bring.
+
+    Args:
+        today: gives the date to hold deprecations against.
+    """
+    inside = Path(__file__).parents[2] / "shipped"  # in the wheel
+    folder = inside if inside.is_dir() else Path(__file__).parents[4]
+    return Registry(open_project(str(folder)), today)
+
+
+def copy_pipeline(
+    catalog: Registry, registry: Registry, workspace: str | None, source: str, name: str
+) -> Copied:
+    """What a project lacks to have a pipeline of the catalog.
+
+    Args:
+        catalog: the catalog.
+        registry: of the project.
+        workspace: who gets the pipeline, in its local layer; ``None`` for the core.
+        source: the pipeline's name in the catalog.
+        name: what it is to be called.
+
+    Raises:
+        NotWritten: there is no such pipeline, or its name or a file is taken.
+    """
+    pipelines = catalog.view(None).pipelines
+    if source not in pipelines:
+        near = closest(source, pipelines)
+        hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(pipelines)}"
+        raise NotWritten(f"the catalog has no pipeline `{source}` ({hint})")
+    if name in registry.view(workspace).pipelines:
+        raise NotWritten(f"there is a pipeline `{name}` already")
+    return _Copying(catalog, registry, workspace).copied(source, name)
+
+
+@final
+class _Copying:
+    """One copy while it is put together.
+
+    Args:
+        catalog: where it is from.
+        registry: of the project that gets it.
+        workspace: who gets the pipeline; ``None`` for the core.
+    """
+
+    def __init__(self, catalog: Registry, registry: Registry, workspace: str | None) -> None:
+        self._catalog = catalog
+        self._registry = registry
+        self._workspace = workspace
+        self._settings = registry.project.settings
+        self._files: dict[str, str] = {}
+        self._kept: dict[str, None] = {}
+
+    def copied(self, source: str, name: str) -> Copied:
+        """All of it."""
+        for node in self._catalog.pipeline(source, workspace=None).nodes.values():
+            self._step(node)
+        found = self._catalog.view(None).pipelines[source].sources[0]
+        layer = self._layer(self._workspace)
+        path = f"{layer}/pipelines/{self._settings.naming.stem(name)}.yaml"
+        self._add(path, _NAME_LINE.sub(f"name: {name}", self._definition("pipeline", found, path), count=1))
+        return Copied(path, self._files, tuple(self._kept))
+
+    def _step(self, node: Node) -> None:
+        """A step of the core, or of a workspace, unless the project has one of that name itself."""
+        whose = node.workspace
+        named = f"{whose}:{node.step}" if whose else node.step
+        if whose is not None and whose not in self._registry.workspaces:
+            self._copy(f"{self._catalog.project.settings.workspaces}/{whose}/workspace.yaml", "workspace")
+        elif node.step in self._registry.view(whose or self._workspace).steps:
+            self._kept[named] = None
+            return
+        view = self._catalog.view(whose)
+        for source in view.steps[node.step].sources:
+            self._defined(view, node.step, source)
+
+    def _defined(self, view: View, step: str, source: Source) -> None:
+        """A definition of a step, and the script of it."""
+        catalog = self._catalog.project.settings
+        below = source.document.path.split("/steps/", 1)[1]
+        path = f"{self._layer(source.workspace)}/steps/{below}"
+        text = self._definition("step", source, path)
+        place = view.components(step)["script"].place
+        if place is not None:
+            script = place.path
+            if place.workspace is not None:  # found there by its name
+                script = script.replace(catalog.workspaces, self._settings.workspaces, 1)
+            elif source.workspace is None:
+                text = f"{text}components:\n  script: {script}\n"
+            self._add(script, self._text(place.path))
+        self._add(path, text)
+
+    def _copy(self, path: str, form: str) -> None:
+        text = _SCHEMA_LINE.sub("", self._text(path))
+        place = path.replace(self._catalog.project.settings.workspaces, self._settings.workspaces, 1)
+        self._add(place, f"{self._schema_line(form, place)}{text}")
+
+    def _definition(self, form: str, source: Source, path: str) -> str:
+        return self._schema_line(form, path) + _SCHEMA_LINE.sub("", source.document.text)
+
+    def _schema_line(self, form: str, path: str) -> str:
+        """The line that shows editors the schema, where the project has it."""
+        schema = f"schemas/{form}.schema.json"
+        if self._registry.project.tree.follow(schema).kind is not EntryKind.FILE:
+            return ""
+        opening = "#:schema " if path.endswith(".toml") else "# yaml-language-server: $schema="
+        return f"{opening}{posixpath.relpath(schema, posixpath.dirname(path))}\n"
+
+    def _layer(self, workspace: str | None) -> str:
+        if workspace is None:
+            return self._settings.core
+        return f"{self._settings.workspaces}/{workspace}/local"
+
+    def _text(self, path: str) -> str:
+        return Path(self._catalog.project.root, path).read_text(encoding="utf-8")
+
+    def _add(self, path: str, text: str) -> None:
+        """Plan a file; one that holds the same already is left alone."""
+        target = self._registry.project.tree.follow(path)
+        if target.kind is not None:
+            there = self._registry.project.tree.read(path)
+            if there != text.encode():
+                raise NotWritten(f"{path} exists already and holds something else, so nothing is written")
+        elif target.path != path:
+            raise NotWritten(f"{path} leads elsewhere through a link, so nothing is written")
+        else:
+            self._files[path] = text

@@ -1,0 +1,213 @@
+"""What a template can name: the workspace, its example step, and a core step to override."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any, Final, final
+
+from stepwell.code.references import check_references, source_folders
+from stepwell.code.workspace_isolation import check_isolation
+from stepwell.model.settings import Project
+from stepwell.resolve.load import FindPlugins, load
+from stepwell.resolve.snapshot import Snapshot
+from stepwell.source.diagnostic import Diagnostic, Severity, in_order
+from stepwell.source.python import Failure, SourceFile, SourceIndex, SourceView, index_sources
+from stepwell.source.python.index import read_source
+from stepwell.source.python.outline import outline_of, warnings_kept_in
+from stepwell.write.migrate.staged import Staged
+
+__all__ = [
+    "Plan",
+    "plan",
+    "values_for",
+]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What would be written, and what the project would be.
+
+    Args:
+        files: the bytes of each file, by its path in the project.
+        snapshot: every view of the project with them.
+        diagnostics: what the checks find that they did not find before, in order.
+    """
+
+    files: Mapping[str, bytes]
+    snapshot: Snapshot
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing new is an error."""
+        return all(found.severity is not Severity.ERROR for found in self.diagnostics)
+
+
+def plan(
+    project: Project,
+    before: tuple[Diagnostic, ...],
+    files: Mapping[str, bytes],
+    today: date,
+    plugins: FindPlugins,
+    workspace: str | None,
+) -> Plan:
+    """Check a project as it would be with some more files; nothing is written.
+
+    Args:
+        project: the project as it is.
+        before: what is found in it now.
+        files: the bytes of each new or changed file, by its path in the project.
+        today: the date to hold deprecations against.
+        plugins: finds what installed packages bring.
+        workspace: whose isolation and references to check too; ``None`` for none.
+    """
+    staged = replace(project, tree=Staged(project.tree, files))
+    loaded = load(staged, today, plugins=plugins)
+    found = list(loaded.diagnostics)
+    old = list(before)
+    if workspace is not None and workspace in loaded.snapshot.workspaces:
+        index = index_sources(project.root, source_folders(project, loaded.snapshot.workspaces))
+        laid = _laid_over(index, files)
+
+        def read(path: str) -> bytes | Failure:
+            content = files.get(path)
+            return read_source(project.root, path)[0] if content is None else content
+
+        found += check_isolation(staged, loaded.snapshot, laid, workspace, read)
+        if project.settings.references is not None:
+            found += check_references(staged, loaded.snapshot, laid, workspace)
+            old += check_references(project, loaded.snapshot, index, None)
+    known = {_same(one) for one in old}
+    return Plan(files, loaded.snapshot, in_order(one for one in found if _same(one) not in known))
+
+
+def _same(one: Diagnostic) -> tuple[str, str, str]:
+    return one.id, one.message, one.span.path if one.span is not None else ""
+
+
+def _laid_over(index: SourceIndex, files: Mapping[str, bytes]) -> SourceIndex:
+    """The sources with those of a plan."""
+    merged = dict(index.files)
+    with warnings_kept_in():
+        for path, content in files.items():
+            if path.endswith(".py"):
+                said = outline_of(content)
+                failed = said if isinstance(said, Failure) else None
+                outline = None if isinstance(said, Failure) else said
+                merged[path] = SourceFile(path, path, None, outline, failed)
+    return SourceIndex(index.root, index.folders, merged, 0)
+
+
+_EXAMPLE: Final = ("row", "count")
+"""What the example step is called, after the workspace."""
+
+_PREFERRED_TYPE: Final = "Processing"
+_LONGEST: Final = 60
+
+
+def values_for(
+    project: Project,
+    snapshot: Snapshot,
+    workspace: str,
+    description: str = "",
+    framework: str = "",
+    index: SourceIndex | None = None,
+) -> dict[str, Any]:
+    """The values for one new workspace.
+
+    Args:
+        project: the project; names follow its style.
+        snapshot: its definitions, whose names are not taken again.
+        workspace: the id of the new workspace.
+        description: what it is for.
+        framework: what its steps are written for; empty for none.
+        index: the core's sources, where the base of all builders is looked for.
+    """
+    taken = _taken(snapshot, workspace)
+    words = [word.lower() for word in re.split("[-_]+", workspace[:_LONGEST]) if word]
+    name = next(one for one in _names(project, words) if one not in taken and f"{one}Config" not in taken)
+    stem = project.settings.naming.stem(name)
+    return {
+        "workspace": workspace,
+        "folder": f"{project.settings.workspaces}/{workspace}",
+        "description": description,
+        "framework": framework,
+        "step": {
+            "name": name,
+            "stem": stem,
+            "constant": stem.upper(),
+            "sagemaker_step_type": _step_type(project),
+            "config_class": f"{name}Config",
+            "builder_step_name": f"{name}StepBuilder",
+        },
+        "base": _base(project, snapshot, words),
+        "builder_base": _builder_base(project, index),
+    }
+
+
+def _builder_base(project: Project, index: SourceIndex | None) -> dict[str, str] | None:
+    """The class that builders derive from, where the project asks for one that can be imported."""
+    table = project.settings.references
+    if table is None or not table.builder_base:
+        return None
+    module, _, name = table.builder_base.rpartition(".")
+    if not module and index is not None:
+        sees = SourceView(index, table.source)
+        found = sees.classes(name)
+        module = next(iter(sees.names_of(found[0].file)), "") if found else ""
+    return {"module": module, "name": name} if module else None
+
+
+def _names(project: Project, words: list[str]) -> Iterator[str]:
+    """Names for the example step, the plainest first."""
+    if words[0][0].isdigit():
+        words = ["workspace", *words]
+    whole = [*words, *_EXAMPLE]
+    snake = project.settings.naming.step_name == "snake_case"
+    name = "_".join(whole) if snake else "".join(word[:1].upper() + word[1:] for word in whole)
+    yield name
+    number = 2
+    while True:
+        yield f"{name}_{number}" if snake else f"{name}{number}"
+        number += 1
+
+
+def _taken(snapshot: Snapshot, workspace: str) -> Collection[str]:
+    """What steps of others are called, with their aliases and configuration classes."""
+    found: set[str | None] = set()
+    others = [snapshot.view(one) for one in snapshot.workspaces if one != workspace]
+    for view in (snapshot.core, *others):
+        for step in view.steps.above.values():
+            found.update((step.name, step.config_class, *step.aliases))
+    return {one for one in found if one is not None}
+
+
+def _step_type(project: Project) -> str:
+    allowed = project.settings.vocabulary.get("sagemaker_step_types")
+    if allowed is None or _PREFERRED_TYPE in allowed:
+        return _PREFERRED_TYPE
+    return allowed[0] if allowed else ""
+
+
+def _base(project: Project, snapshot: Snapshot, words: list[str]) -> dict[str, Any] | None:
+    """The core step that an example can override: the first with classes that is not on its way out."""
+    for step in snapshot.core.values():
+        if step.config_class is None or step.builder_step_name is None or step.deprecated is not None:
+            continue
+        if step.sagemaker_step_type == "Base":
+            continue
+        own = "".join(word[:1].upper() + word[1:] for word in words)
+        own = f"Workspace{own}" if own[0].isdigit() else own
+        return {
+            "name": step.name,
+            "stem": project.settings.naming.stem(step.name),
+            "description": " ".join(step.description.split()),
+            "priority": max(step.priority - 10, 0),
+            "config_class": f"{own}{step.config_class}"[:128],
+            "builder_step_name": f"{own}{step.builder_step_name}"[:128],
+        }
+    return None

@@ -1,0 +1,277 @@
+"""One new definition of a step: its fields, its place and its text."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, final
+
+from stepwell.model import StepDefinition
+from stepwell.model.graph import Among, Pipeline
+from stepwell.model.graph.node import read_step
+from stepwell.model.graph.serialize import plain_of
+from stepwell.model.layer import Layer
+from stepwell.model.schema import contents, fields
+from stepwell.model.settings import Project
+from stepwell.resolve.view import View
+from stepwell.run.pipelines.wiring import propose, wired
+from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.document import thaw
+from stepwell.source.read import read_text
+from stepwell.source.spelling import closest
+from stepwell.source.tree import EntryKind
+from stepwell.write.migrate.yaml_text import file_text, in_schema_order
+
+__all__ = [
+    "NewFile",
+    "NotWritten",
+    "plan_pipeline",
+    "plan_step",
+    "schema_near",
+]
+
+
+_NOT_COPIED: Final = frozenset({"name", "aliases", "deprecated"})
+_OF_ITS_FOLDER: Final = "components"
+"""A field whose paths are relative to the layer, so that another layer cannot take it over."""
+
+
+@final
+class NotWritten(Exception):
+    """A definition cannot be written; the message says why, and what to do."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A definition that is not written yet.
+
+    Args:
+        path: its file, relative to the project.
+        text: what it holds.
+    """
+
+    path: str
+    text: str
+
+
+def plan_step(
+    project: Project, view: View, name: str, like: StepDefinition | None, said: Iterable[str]
+) -> NewFile:
+    """The file of a new step, for the core or for a workspace's local layer.
+
+    Args:
+        project: the project.
+        view: who gets it.
+        name: the step's name.
+        like: the step whose stated fields it takes over.
+        said: more fields, each ``field=value``; one without a value is left out.
+
+    Raises:
+        NotWritten: the name or the file is taken, or a field cannot be so.
+    """
+    _refuse_taken(view, name)
+    data: dict[str, Any] = {"name": name}
+    if like is not None:
+        same_folder = like.sources[0].workspace == view.workspace
+        data.update(
+            (key, thaw(value))
+            for key, value in like.data.items()
+            if key not in _NOT_COPIED and (key != _OF_ITS_FOLDER or same_folder)
+        )
+    for one in said:
+        _set(data, one)
+    data.setdefault("description", f"What {name} does, in one sentence.")
+    path = _path(project, view, name, like)
+    target = project.tree.follow(path)
+    if target.path is None or target.path != path:
+        raise NotWritten(f"{path} leads elsewhere through a link, so nothing is written")
+    if target.kind is not None or os.path.lexists(f"{project.root}/{path}"):
+        raise NotWritten(f"{path} exists already, and nothing was written")
+    text = file_text(in_schema_order("step", data), schema_path=schema_near(project, path, "step"))
+    if isinstance(text, Diagnostic):
+        raise NotWritten(f"no file can hold `{name}`: {text.message}")
+    return NewFile(path, text)
+
+
+def _refuse_taken(view: View, name: str) -> None:
+    if name in view.steps:
+        source = view.steps[name].sources[0]
+        where = "the core" if source.layer is Layer.CORE else f"the {source.layer.value} layer"
+        hint = "; to change it for a workspace, write an override" if source.layer is Layer.CORE else ""
+        raise NotWritten(f"there is a step `{name}` already, in {where} ({source.document.path}){hint}")
+    if name in view:
+        raise NotWritten(f"`{name}` is an alias of the step `{view[name].name}` already")
+
+
+def _path(project: Project, view: View, name: str, like: StepDefinition | None) -> str:
+    settings = project.settings
+    layer = settings.core if view.workspace is None else f"{settings.workspaces}/{view.workspace}/local"
+    folder = f"{layer}/steps"
+    if like is not None:
+        beside = posixpath.dirname(like.sources[-1].document.path)
+        if beside.startswith(f"{folder}/"):
+            folder = beside
+    return f"{folder}/{settings.naming.stem(name)}.yaml"
+
+
+def schema_near(project: Project, path: str, noun: str) -> str:
+    """The way from a new file to the project's own copy of its schema; empty where it has none.
+
+    Args:
+        project: the project.
+        path: the file, relative to it.
+        noun: the schema's name.
+    """
+    schema = f"schemas/{noun}.schema.json"
+    if project.tree.follow(schema).kind is not EntryKind.FILE:
+        return ""
+    return posixpath.relpath(schema, posixpath.dirname(path))
+
+
+def _set(data: dict[str, Any], said: str) -> None:
+    field, equals, text = said.partition("=")
+    if not equals:
+        raise NotWritten(f"`{said}` says no value: write `{said}=...`, or `{said}=` to leave the field out")
+    whole, _, inner = field.partition(".")
+    if whole == "name":
+        raise NotWritten("the name is the command's first word, and no field to set")
+    properties = contents("step")["properties"]
+    if whole[:2] == "x-" and not inner:
+        data[field] = _read(field, text)
+        return
+    if whole not in fields("step"):
+        raise NotWritten(f"a step has no field `{whole}` ({_near(whole, fields('step'))})")
+    holders, form, key = [data], properties[whole], whole
+    for place, part in enumerate(inner.split(".") if inner else (), 1):
+        form = _form_below(form, field.split(".")[:place], part)
+        below = holders[-1].get(key)
+        if not isinstance(below, dict):
+            below = holders[-1][key] = {}
+        holders.append(below)
+        key = part
+    if text:
+        holders[-1][key] = _value(field, form, text)
+        return
+    holders[-1].pop(key, None)
+    for holder, part in reversed(list(zip(holders, field.split("."), strict=False))):
+        if holder.get(part) == {}:  # nothing is left in it
+            del holder[part]
+
+
+def _form_below(form: Mapping[str, Any], above: list[str], part: str) -> Mapping[str, Any]:
+    """What the schema says of a field in a mapping."""
+    known: Mapping[str, Any] = form.get("properties", {})
+    if part in known:
+        found: Mapping[str, Any] = known[part]
+        return found
+    free = form.get("additionalProperties")
+    if not isinstance(free, dict) or not part:
+        shown = ".".join(above)
+        raise NotWritten(f"`{shown}` has no field `{part}` ({_near(part, known)})")
+    return free
+
+
+def _value(field: str, form: Mapping[str, Any], text: str) -> Any:
+    kind = form.get("type")
+    if kind == "string":
+        return text
+    if kind == "array" and not text.startswith("["):
+        return [one for word in text.split(",") if (one := word.strip())]
+    return _read(field, text)
+
+
+def _read(field: str, text: str) -> Any:
+    """A value as YAML reads it."""
+    document = read_text("value.yaml", f"value: {text}\n".encode("utf-8", "backslashreplace"))
+    if isinstance(document, Diagnostic) or document.data.keys() != {"value"}:
+        why = f": {document.message}" if isinstance(document, Diagnostic) else ""
+        raise NotWritten(f"the value of `{field}` cannot be read as YAML{why}")
+    return thaw(document.data["value"])
+
+
+def _near(word: str, known: Iterable[str]) -> str:
+    every = tuple(known)
+    near = closest(word, every)
+    return f"did you mean `{near[0]}`?" if near else f"fields are {', '.join(every)}"
+
+
+def plan_pipeline(
+    project: Project,
+    view: View,
+    views: Callable[[str | None], View],
+    among: Among,
+    name: str,
+    like: Pipeline | None,
+    steps: Iterable[str],
+) -> NewFile:
+    """The file of a new pipeline, for the core or for a workspace's local layer.
+
+    Args:
+        project: the project.
+        view: who gets it.
+        views: gives the view of a workspace, of the core for ``None``.
+        among: what else its steps may be named by.
+        name: what it is called.
+        like: a pipeline whose steps it takes over.
+        steps: more steps, each as ``steps`` of a file names it; what clearly feeds them is written, too.
+
+    Raises:
+        NotWritten: the name or the file is taken, or there is no such step.
+    """
+    if name in view.pipelines:
+        path = view.pipelines[name].sources[0].document.path
+        raise NotWritten(f"there is a pipeline `{name}` already ({path})")
+    description = like.description if like is not None else ""
+    made = Pipeline(name, description or f"What {name} is for, in one sentence.", workspace=view.workspace)
+    if like is not None:
+        made = like.clone(name)
+    words = tuple(steps)
+    for word in words:
+        made = _with_step(project, made, view, views, among, word)
+    if words:
+        made = wired(made, propose(made, views, project.settings))
+    return _file(project, view, name, plain_of(made, among))
+
+
+def _with_step(
+    project: Project,
+    pipeline: Pipeline,
+    view: View,
+    views: Callable[[str | None], View],
+    among: Among,
+    word: str,
+) -> Pipeline:
+    reading = read_step(word, among.views, among.job_types)
+    if reading.workspace is not None and reading.workspace not in among.views:
+        raise NotWritten(f"there is no workspace `{reading.workspace}`")
+    whose = view if reading.workspace is None else views(reading.workspace)
+    if reading.name not in whose:
+        near = closest(reading.name, whose)
+        hint = f" (did you mean `{near[0]}`?)" if near else ""
+        raise NotWritten(f"there is no step `{reading.name}` in {whose.title}{hint}")
+    stem = project.settings.naming.stem(reading.name)
+    one = wanted = f"{stem}_{reading.job_type}" if reading.job_type else stem
+    count = 1
+    while one in pipeline.nodes:
+        count += 1
+        one = f"{wanted}_{count}"
+    definition = whose[reading.name]
+    return pipeline.add_step(one, definition, workspace=reading.workspace, job_type=reading.job_type)
+
+
+def _file(project: Project, view: View, name: str, data: dict[str, Any]) -> NewFile:
+    settings = project.settings
+    layer = settings.core if view.workspace is None else f"{settings.workspaces}/{view.workspace}/local"
+    path = f"{layer}/pipelines/{settings.naming.stem(name)}.yaml"
+    target = project.tree.follow(path)
+    if target.path is None or target.path != path:
+        raise NotWritten(f"{path} leads elsewhere through a link, so nothing is written")
+    if target.kind is not None or os.path.lexists(f"{project.root}/{path}"):
+        raise NotWritten(f"{path} exists already, and nothing was written")
+    text = file_text(in_schema_order("pipeline", data), schema_path=schema_near(project, path, "pipeline"))
+    if isinstance(text, Diagnostic):
+        raise NotWritten(f"no file can hold `{name}`: {text.message}")
+    return NewFile(path, text)

@@ -1,0 +1,404 @@
+"""From a template and values to the files of a workspace, rendered in Jinja's sandbox."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Any, Final, NamedTuple, final
+
+from jinja2 import FunctionLoader, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError
+from jinja2.sandbox import SandboxedEnvironment
+
+from stepwell.model.settings import Project
+from stepwell.source.diagnostic import Checked, Diagnostic, Severity, Span
+from stepwell.source.read import read_text
+from stepwell.source.spelling import closest
+from stepwell.source.tree import EntryKind, Folder, Tree
+from stepwell.source.yaml_writer import to_yaml
+
+__all__ = [
+    "DESCRIBED_IN",
+    "RENDERED",
+    "Template",
+    "TemplateFile",
+    "find_templates",
+    "render",
+]
+
+
+RENDERED: Final = ".j2"
+"""The ending of the files that are rendered; it is left out of their names. Others are copied."""
+
+DESCRIBED_IN: Final = "template.yaml"
+"""The file that says what a template is for; it is no part of a workspace."""
+
+_OWN: Final = Path(__file__).parent / "templates"
+_LEFT_OUT: Final = frozenset({"__pycache__", ".git", ".DS_Store"})
+_FIELDS: Final = ("description", "extends")
+_MAX_DEPTH: Final = 16
+_MAX_FILES: Final = 1000
+
+
+@final
+class TemplateFile(NamedTuple):
+    """One file of a template.
+
+    Args:
+        shown: where it lies, as messages tell it.
+        content: its bytes.
+    """
+
+    shown: str
+    content: bytes
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Template:
+    """One template.
+
+    Args:
+        name: its folder's name.
+        description: what it is for, in a few words; empty where nobody says so.
+        extends: the template whose files it has too; empty for none.
+        folder: where it lies, as messages tell it.
+        files: every file by its path in the folder, sorted.
+    """
+
+    name: str
+    description: str
+    extends: str
+    folder: str
+    files: Mapping[str, TemplateFile]
+
+
+def find_templates(project: Project | None) -> Checked[Mapping[str, Template]]:
+    """Every template by name; one of the team's goes before one of ours with its name.
+
+    Args:
+        project: whose ``[templates] path`` to look into; without one there are only ours.
+    """
+    found: dict[str, Template] = {}
+    diagnostics: list[Diagnostic] = []
+    own = Folder(str(_OWN))
+    for name in sorted(one.name for one in own.scan("") if one.kind is EntryKind.FOLDER):
+        if name not in _LEFT_OUT:
+            found[name] = _read(own, name, name, diagnostics)
+    path = project.settings.templates if project is not None else ""
+    if project is not None and path:
+        for name in _folders(project.tree, path, diagnostics):
+            found[name] = _read(project.tree, name, f"{path}/{name}", diagnostics)
+    whole = {name: _extended(name, found, diagnostics) for name in found}
+    return Checked(MappingProxyType(whole), tuple(diagnostics))
+
+
+def _extended(name: str, found: Mapping[str, Template], diagnostics: list[Diagnostic]) -> Template:
+    """A template with the files of those that it extends below its own."""
+    template = found[name]
+    files = dict(template.files)
+    seen = [name]
+    while template.extends:
+        if template.extends not in found or template.extends in seen:
+            near = closest(template.extends, [one for one in found if one not in seen])
+            hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(sorted(found))}"
+            message = f"the template `{template.name}` extends `{template.extends}`, which it cannot"
+            diagnostics.append(_broken(f"{template.folder}/{DESCRIBED_IN}", message, hint))
+            break
+        template = found[template.extends]
+        seen.append(template.name)
+        files = {**template.files, **files}
+    return replace(found[name], files=MappingProxyType(dict(sorted(files.items()))))
+
+
+def _folders(tree: Tree, path: str, diagnostics: list[Diagnostic]) -> Iterator[str]:
+    if tree.follow(path).path is None:
+        diagnostics.append(_broken(path, "the folder of templates lies outside the project"))
+        return
+    try:
+        entries = sorted(tree.scan(path))
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        diagnostics.append(_broken(path, f"the folder of templates cannot be read: {reason}"))
+        return
+    for entry in entries:
+        if entry.kind is EntryKind.FOLDER and entry.name[0] != "." and entry.name not in _LEFT_OUT:
+            if entry.name.isprintable() and not entry.is_link:
+                yield entry.name
+            else:
+                diagnostics.append(
+                    _broken(f"{path}/{ascii(entry.name)[1:-1]}", "a template is a folder with a plain name")
+                )
+
+
+def _read(tree: Tree, name: str, folder: str, diagnostics: list[Diagnostic]) -> Template:
+    files: dict[str, TemplateFile] = {}
+    said: dict[str, str] = {}
+    for path in _below(tree, folder, diagnostics):
+        content = tree.read(path)
+        if isinstance(content, Diagnostic):
+            if content.id != "empty-file":
+                diagnostics.append(content)
+        elif path == f"{folder}/{DESCRIBED_IN}":
+            said = _described(path, content, diagnostics)
+        else:
+            files[path[len(folder) + 1 :]] = TemplateFile(path, content)
+    return Template(
+        name, said.get("description", ""), said.get("extends", ""), folder, MappingProxyType(files)
+    )
+
+
+def _described(path: str, content: bytes, diagnostics: list[Diagnostic]) -> dict[str, str]:
+    """What a ``template.yaml`` says."""
+    document = read_text(path, content)
+    if isinstance(document, Diagnostic):
+        diagnostics.append(document)
+        return {}
+    said: dict[str, str] = {}
+    for key, value in document.data.items():
+        if key not in _FIELDS:
+            message = f"a template has no field `{key}`"
+            help_text = f"fields are {' and '.join(f'`{one}`' for one in _FIELDS)}"
+            place = document.key_span((key,))
+            diagnostics.append(Diagnostic("broken-template", Severity.ERROR, message, place, help_text))
+        elif not isinstance(value, str):
+            message = f"`{key}` of a template must be text"
+            place = document.value_span((key,))
+            diagnostics.append(Diagnostic("broken-template", Severity.ERROR, message, place))
+        else:
+            said[key] = " ".join(value.split())
+    return said
+
+
+def _below(tree: Tree, folder: str, diagnostics: list[Diagnostic]) -> Iterator[str]:
+    pending = [folder]
+    count = 0
+    while pending:
+        here = pending.pop()
+        try:
+            entries = sorted(tree.scan(here))
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            diagnostics.append(_broken(here, f"the folder cannot be read: {reason}"))
+            continue
+        for name, kind, is_link in entries:
+            path = f"{here}/{name}"
+            if name in _LEFT_OUT:
+                continue
+            count += 1
+            if count > _MAX_FILES or here.count("/") > _MAX_DEPTH:
+                diagnostics.append(
+                    _broken(folder, f"a template has at most {_MAX_FILES} files, not nested deeply")
+                )
+                return
+            if is_link or not name.isprintable():
+                diagnostics.append(
+                    _broken(f"{here}/{ascii(name)[1:-1]}", "links and odd names cannot be templates")
+                )
+            elif kind is EntryKind.FOLDER:
+                pending.append(path)
+            elif kind is EntryKind.FILE:
+                yield path
+
+
+def _broken(path: str, message: str, help_text: str | None = None) -> Diagnostic:
+    return Diagnostic("broken-template", Severity.ERROR, message, Span(path), help_text)
+
+
+_MAX_CHARACTERS: Final = 1024 * 1024
+_MAX_NAME: Final = 200
+_HELP: Final = "mend the template; nothing was written"
+_FAULTS: Final = (
+    TemplateError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What an expression of a template can come to."""
+
+Schemas = Callable[[str, str], str]
+"""Where a schema lies, seen from a file's path in the workspace; empty where editors cannot see it."""
+
+
+@final
+class _TooLong(ValueError):
+    """A template writes without end."""
+
+
+def render(template: Template, values: Mapping[str, Any], schemas: Schemas) -> Checked[Mapping[str, bytes]]:
+    """The files of a workspace, by their paths in it.
+
+    The name of a file or folder may be a template too; what has an empty one is left out.
+
+    Args:
+        template: what to render.
+        values: what its expressions can name.
+        schemas: gives the comment for editors.
+    """
+    rendering = _Rendering(template, values, schemas)
+    for path, file in template.files.items():
+        rendering.add(path, file.content)
+    if rendering.diagnostics:
+        return Checked(MappingProxyType({}), tuple(rendering.diagnostics))
+    return Checked(MappingProxyType(dict(sorted(rendering.files.items()))))
+
+
+@final
+@dataclass(slots=True)
+class _Rendering:
+    """One template while it is rendered."""
+
+    template: Template
+    values: Mapping[str, Any]
+    schemas: Schemas
+    files: dict[str, bytes] = field(default_factory=dict)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    environment: SandboxedEnvironment = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.environment = SandboxedEnvironment(
+            loader=FunctionLoader(self._source),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+            autoescape=False,  # it writes Python, YAML and Markdown, each with its own filter
+        )
+        self.environment.filters["yaml"] = _as_yaml
+        self.environment.filters["python"] = _as_python
+
+    def add(self, path: str, content: bytes) -> None:
+        """Render one file, or tell why it cannot be."""
+        target = self._name(path)
+        if target is None:
+            return
+        if path.endswith(RENDERED):
+            text = self._text(path, target)
+            if text is None:
+                return
+            content = text.encode("utf-8", "replace")
+        if any(target.lower() == one.lower() for one in self.files):
+            self._tell(path, f"a second file of the template is called `{target}`")
+            return
+        self.files[target] = content
+
+    def _source(self, name: str) -> tuple[str, str, Callable[[], bool]] | None:
+        file = self.template.files.get(name)
+        return None if file is None else (file.content.decode("utf-8"), file.shown, lambda: True)
+
+    def _text(self, path: str, target: str) -> str | None:
+        def schema_line(form: str) -> str:
+            way = self.schemas(form, target)
+            return f"# yaml-language-server: $schema={way}\n" if way else ""
+
+        try:
+            template = self.environment.get_template(path)
+            pieces = template.generate(**self.values, schema_line=schema_line)
+            return "".join(_limited(pieces))
+        except _FAULTS as error:
+            self._explain(path, error)
+            return None
+
+    def _name(self, path: str) -> str | None:
+        """The path that a file gets; ``None`` where it is left out, or told."""
+        parts: list[str] = []
+        for part in path.removesuffix(RENDERED).split("/"):
+            try:
+                named = "".join(_limited(self.environment.from_string(part).generate(**self.values)))
+            except _FAULTS as error:
+                self._tell(path, f"its name cannot be rendered: {_words(error)}")
+                return None
+            if not named:
+                return None
+            if named in (".", "..") or not named.isprintable() or set(named) & set('/\\:*?"<>|'):
+                self._tell(path, f"`{ascii(named)[1:-1]}` cannot be the name of a file")
+                return None
+            if len(named.encode()) > _MAX_NAME:
+                self._tell(path, f"its name has more than {_MAX_NAME} bytes")
+                return None
+            parts.append(named)
+        return posixpath.join(*parts)
+
+    def _explain(self, path: str, error: BaseException) -> None:
+        line = 1
+        if isinstance(error, TemplateSyntaxError):
+            line = error.lineno
+            if error.name is not None and error.name in self.template.files:
+                path = error.name
+        else:
+            place = self._place(error.__traceback__)
+            if place is not None:
+                path, line = place
+        self._tell(path, _words(error), line, self._hint(error))
+
+    def _place(self, trace: TracebackType | None) -> tuple[str, int] | None:
+        """The innermost line of a template in a traceback, which Jinja makes name templates."""
+        found = None
+        paths = {file.shown: path for path, file in self.template.files.items()}
+        while trace is not None:
+            path = paths.get(trace.tb_frame.f_code.co_filename)
+            if path is not None:
+                found = path, trace.tb_lineno
+            trace = trace.tb_next
+        return found
+
+    def _hint(self, error: BaseException) -> str:
+        words = str(error)
+        if isinstance(error, TemplateError) and words.endswith(" is undefined"):
+            near = closest(words.partition("'")[2].partition("'")[0], self.values)
+            if near:
+                return f"did you mean `{near[0]}`?"
+            return f"templates know {', '.join(f'`{one}`' for one in self.values)}"
+        return _HELP
+
+    def _tell(self, path: str, message: str, line: int = 1, help_text: str = _HELP) -> None:
+        file = self.template.files[path]
+        lines = file.content.decode("utf-8", "replace").split("\n")
+        text = lines[line - 1].rstrip("\r") if line <= len(lines) else ""
+        span = Span(file.shown, line, 1, line, len(text) + 1, text)
+        self.diagnostics.append(Diagnostic("broken-template", Severity.ERROR, message, span, help_text))
+
+
+def _limited(pieces: Iterator[str]) -> Iterator[str]:
+    length = 0
+    for piece in pieces:
+        length += len(piece)
+        if length > _MAX_CHARACTERS:
+            raise _TooLong(f"it writes more than {_MAX_CHARACTERS} characters")
+        yield piece
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, RecursionError):
+        return "it includes itself"
+    if isinstance(error, MemoryError):
+        return "it needs more memory than there is"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8"
+    if isinstance(error, TemplateNotFound):
+        return f"it includes `{error.name}`, which is no file of the template"
+    words = " ".join(str(error).split()) or type(error).__name__
+    return words.rstrip(".")
+
+
+def _as_yaml(value: object) -> str:
+    """A text as YAML on one line."""
+    if not isinstance(value, str):
+        raise TypeError(f"the filter `yaml` takes a text, and this is {type(value).__name__}")
+    written = to_yaml({"x": value}).removeprefix("x: ").rstrip("\n")
+    return written if "\n" not in written else json.dumps(value, ensure_ascii=True)
+
+
+def _as_python(value: object) -> str:
+    """A text as a literal of Python, in the quotes that formatters choose."""
+    if not isinstance(value, str):
+        raise TypeError(f"the filter `python` takes a text, and this is {type(value).__name__}")
+    escaped = value.encode("unicode_escape").decode("ascii").replace('"', '\\"')
+    return f'"{escaped}"'
