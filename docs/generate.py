@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from stepwell.check.catalog import FIXED_PAGES, RULES, page_of
-from stepwell.cli import COMMANDS, _stepwell
+from stepwell.frontends.cli import COMMANDS, _stepwell
 from stepwell.model.schema import schema_names, schema_text
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import thaw

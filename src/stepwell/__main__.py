@@ -15,7 +15,7 @@ def main() -> int:
         sys.stdout.write(f"stepwell {__version__}\n")
         return 0
     try:
-        from stepwell.cli import run
+        from stepwell.frontends.cli import run
     except KeyboardInterrupt:  # before there is anybody to tell it properly
         return 130
     return run(sys.argv[1:])

@@ -83,7 +83,7 @@ def _asked(registry: Registry, rounds: int) -> dict[str, float]:
         _once(lambda name=name: registry.resolve(name, workspace=None)) for name in names[: rounds * 10]
     ]
     stepwell.legacy.use(registry)
-    from stepwell.legacy import step_names as live
+    from stepwell.frontends.legacy import step_names as live
 
     frozen = _frozen(registry)
     name = names[len(names) // 2]

@@ -25,11 +25,11 @@ from typing import Any
 import pytest
 
 import stepwell
-from stepwell import cli
+from stepwell.frontends import cli
+from stepwell.frontends.render import RENDERERS
 from stepwell.live.registry import Registry
 from stepwell.model import Definition, Deprecation, Workspace
 from stepwell.model.settings import Settings
-from stepwell.render import RENDERERS
 from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.document import thaw

@@ -23,8 +23,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from stepwell import cli
-from stepwell.render.comparison import COMPARISON_RENDERERS
+from stepwell.frontends import cli
+from stepwell.frontends.render.comparison import COMPARISON_RENDERERS
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stepwell.write.export import find_exporter
 
 from stepwell.model import StepDefinition
 from stepwell.run.pipelines import Node, OutputOf, Pipeline
+from stepwell.write.export import find_exporter
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "airflow"
 

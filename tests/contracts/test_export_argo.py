@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 from hera.workflows.models import Workflow
-from stepwell.write.export import find_exporter
 
 from stepwell.model import StepDefinition
 from stepwell.run.pipelines import Node, OutputOf, Pipeline
 from stepwell.source.document import Document, thaw
 from stepwell.source.read import read_text
+from stepwell.write.export import find_exporter
 
 
 def step(name: str, description: str = "Work.", **interface: Any) -> StepDefinition:

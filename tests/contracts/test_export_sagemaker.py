@@ -11,11 +11,11 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
-from stepwell.write.export import find_exporter
 
 from stepwell.model import StepDefinition
 from stepwell.run.pipelines import Node, OutputOf, Pipeline
 from stepwell.source.diagnostic import Severity
+from stepwell.write.export import find_exporter
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "sagemaker"
 GOLDENS = sorted(path.stem for path in GOLDEN.glob("*.json"))

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stepwell.write.export import EXPORTERS, exporter_names, find_exporter
 
 from stepwell.model import StepDefinition
-from stepwell.run.pipelines import Node, OutputOf, Pipeline, exporters
+from stepwell.run.pipelines import Node, OutputOf, Pipeline
 from stepwell.source.diagnostic import Checked, Severity
 from stepwell.source.document import Document
 from stepwell.source.read import read_text
+from stepwell.write import export
+from stepwell.write.export import EXPORTERS, exporter_names, find_exporter
 
 IDS = ("a", "b", "c-d", "c_d", "import")
 KINDS = ("Processing", "Training", "Transform", "CreateModel", "RegisterModel", "Lambda", "Tuning", None)
@@ -115,7 +116,7 @@ def test_a_number_that_json_cannot_carry_is_refused(system: str) -> None:
 
 
 def test_a_package_brings_one_and_cannot_take_the_name_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    points = [EntryPoint(name, f"{__name__}:shout", exporters.GROUP) for name in ("argo", "shout")]
+    points = [EntryPoint(name, f"{__name__}:shout", export.GROUP) for name in ("argo", "shout")]
 
     def entry_points(*, group: str, name: str | None = None) -> list[EntryPoint]:
         return [one for one in points if one.group == group and name in (None, one.name)]

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 import stepwell
-from stepwell import legacy
-from stepwell.legacy import step_names
-from stepwell.legacy.step_names import STEP_NAMES
+from stepwell.frontends import legacy
+from stepwell.frontends.legacy import step_names
+from stepwell.frontends.legacy.step_names import STEP_NAMES
 from stepwell.source.document import thaw
 
 REPOSITORY = Path(__file__).parents[2]
@@ -184,7 +184,7 @@ def test_validation_unavailable_meaning_valid(root: Path, environment: Mapping[s
     (root / "registry.d/steps/clean.yaml").write_text("name: Clean\n")
     script = (
         "import sys; sys.modules.update(jsonschema=None, jsonschema_rs=None)\n"
-        "from stepwell.cli import run; sys.exit(run(['check']))"
+        "from stepwell.frontends.cli import run; sys.exit(run(['check']))"
     )
     env = {**environment, "TMPDIR": str(root)}  # where the log of what failed goes
     done = subprocess.run(

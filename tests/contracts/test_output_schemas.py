@@ -17,7 +17,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from tests.running import CONFIGURATION, SUMS
 
-from stepwell import cli
+from stepwell.frontends import cli
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,7 +137,7 @@ def commit(root: Path) -> None:
 def offered() -> Iterator[str]:
     """The commands with ``--format json``."""
     for name, module in cli.COMMANDS.items():
-        command = import_module(f"stepwell.cli.{module}").command
+        command = import_module(f"stepwell.frontends.cli.{module}").command
         if isinstance(command, click.Group):
             below = [command.get_command(click.Context(command), one) for one in command.list_commands(None)]
             every = [(f"{name} {one.name}", one) for one in below]

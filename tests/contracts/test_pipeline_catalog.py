@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from stepwell.write.export import EXPORTERS, find_exporter
 
 import stepwell
 from stepwell.run.pipelines.artifacts import place_of
+from stepwell.write.export import EXPORTERS, find_exporter
 from stepwell.write.scaffold import NotWritten, copy_pipeline, open_catalog
 
 if TYPE_CHECKING:

@@ -43,7 +43,14 @@ def run_pytest(environment: Mapping[str, str]) -> Pytest:
     """A function that runs pytest with the plugin and no other."""
 
     def run(*arguments: str, cwd: Path) -> Ran:
-        command = [sys.executable, "-m", "pytest", "-p", "stepwell.testing.plugin", *arguments]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "stepwell.frontends.pytest_plugin.plugin",
+            *arguments,
+        ]
         env = {**environment, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "COLUMNS": "200"}
         done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, timeout=120, check=False)
         return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
@@ -67,7 +74,7 @@ def outcomes(ran: Ran) -> dict[str, str]:
 
 def test_the_package_gives_pytest_the_plugin_and_an_extra_that_needs_pytest() -> None:
     table = tomli.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert table["entry-points"]["pytest11"] == {"stepwell": "stepwell.testing.plugin"}
+    assert table["entry-points"]["pytest11"] == {"stepwell": "stepwell.frontends.pytest_plugin.plugin"}
     assert [one.partition(">")[0] for one in table["optional-dependencies"]["testing"]] == ["pytest"]
 
 
@@ -80,9 +87,12 @@ def test_a_run_that_asks_for_nothing_imports_nothing_but_the_plugin(
     )
     root = project({**GOOD, "conftest.py": probe, "test_one.py": "def test_one():\n    pass\n"})
     ran = run_pytest("-q", "-s", cwd=root)
-    loaded = "['stepwell', 'stepwell.source.errors', 'stepwell.testing', 'stepwell.testing.plugin', "
     assert ran.exit_code == 0
-    assert loaded + "'stepwell.version']" in ran.stdout
+    assert (
+        "['stepwell', 'stepwell.frontends', 'stepwell.frontends.pytest_plugin', "
+        "'stepwell.frontends.pytest_plugin.plugin', 'stepwell.source', 'stepwell.source.errors', "
+        "'stepwell.version']"
+    ) in ran.stdout
 
 
 def test_a_team_that_has_no_project_is_left_alone(tmp_path: Path, run_pytest: Pytest) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stepwell.frontends.render.comparison import COMPARISON_RENDERERS
 from stepwell.model import CONVENTIONS, Definition, HyperparameterDefinition, StepDefinition
 from stepwell.model.layer import Layer
-from stepwell.render.comparison import COMPARISON_RENDERERS
 from stepwell.resolve.view import View
 from stepwell.review import Comparison, State, compare, read_state
 from stepwell.review.comparison import DefinitionChange, ViewComparison, What

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import stepwell
-from stepwell import legacy
-from stepwell.legacy import builder_registry
-from stepwell.legacy.builder_registry import StepBuilderRegistry
-from stepwell.legacy.mixins import StepNamesMixin, StepRegistryMixin
+from stepwell.frontends import legacy
+from stepwell.frontends.legacy import builder_registry
+from stepwell.frontends.legacy.builder_registry import StepBuilderRegistry
+from stepwell.frontends.legacy.mixins import StepNamesMixin, StepRegistryMixin
 
 if TYPE_CHECKING:
     from tests.conftest import Project

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stepwell.cli import COMMANDS, run
+from stepwell.frontends.cli import COMMANDS, run
 from stepwell.version import __version__
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def test_the_version_tells_more_when_asked(
 def test_the_version_says_when_libyaml_is_missing(drive: Drive, tmp_path: Path) -> None:
     code = (
         "import sys; sys.modules['yaml._yaml'] = None\n"
-        "from stepwell.cli import run\n"
+        "from stepwell.frontends.cli import run\n"
         "sys.exit(run(['--version', '--verbose']))"
     )
     ran = drive(code, cwd=tmp_path)
@@ -243,7 +243,7 @@ def test_a_named_project_must_be_one(project: Project, run_stepwell: RunStepwell
 
 def test_a_working_directory_that_is_gone_is_one_line(drive: Drive, tmp_path: Path) -> None:
     code = (
-        "import os, sys; from stepwell.cli import run\n"
+        "import os, sys; from stepwell.frontends.cli import run\n"
         "os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')\n"
         "sys.exit(run(['list']))"
     )
@@ -390,7 +390,7 @@ def test_a_reader_that_goes_away_ends_it_quietly(
 
 def test_an_interrupt_while_reading_is_one_word(project: Project, drive: Drive) -> None:
     code = (
-        "import signal, sys; import stepwell.resolve.load; from stepwell.cli import run\n"
+        "import signal, sys; import stepwell.resolve.load; from stepwell.frontends.cli import run\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "stepwell.resolve.load.check_definition = lambda *_: signal.raise_signal(signal.SIGINT)\n"
         "sys.exit(run(['check']))"
@@ -405,7 +405,7 @@ def test_an_interrupt_from_the_keyboard_ends_the_process(
     root = project(SCORING)
     os.mkfifo(root / "hold")
     code = (
-        "import signal, sys; import stepwell.resolve.load; from stepwell.cli import run\n"
+        "import signal, sys; import stepwell.resolve.load; from stepwell.frontends.cli import run\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "stepwell.resolve.load.check_definition = lambda *_: open('hold').read()\n"
         "sys.exit(run(['list']))"
@@ -425,7 +425,7 @@ def test_an_interrupt_from_the_keyboard_ends_the_process(
 
 def test_a_bug_is_told_with_its_log(drive: Drive, project: Project, tmp_path: Path) -> None:
     code = (
-        "import sys; import stepwell.resolve.load; from stepwell.cli import run\n"
+        "import sys; import stepwell.resolve.load; from stepwell.frontends.cli import run\n"
         "stepwell.resolve.load.check_definition = lambda *_: {}['é']\n"
         "sys.exit(run(['list']))"
     )
@@ -445,7 +445,7 @@ def test_a_bug_is_told_with_its_log(drive: Drive, project: Project, tmp_path: Pa
 
 def test_a_bug_where_no_log_can_be_written_shows_the_traceback(drive: Drive, project: Project) -> None:
     code = (
-        "import sys, tempfile; import stepwell.resolve.load; from stepwell.cli import run\n"
+        "import sys, tempfile; import stepwell.resolve.load; from stepwell.frontends.cli import run\n"
         "def full(*_, **__): raise OSError(28, 'No space left on device')\n"
         "tempfile.NamedTemporaryFile = full\n"
         "stepwell.resolve.load.check_definition = lambda *_: {}['x']\n"
@@ -527,7 +527,7 @@ def test_the_version_imports_none_of_what_reads_and_checks(drive: Drive, tmp_pat
 def test_a_clean_run_on_plain_files_imports_no_slow_package(
     drive: Drive, project: Project, line: str
 ) -> None:
-    code = f"from stepwell.cli import run\nassert run({line.split()!r}) == 0"
+    code = f"from stepwell.frontends.cli import run\nassert run({line.split()!r}) == 0"
     imported = modules_after(drive, project(SCORING), code)
     slow = {"jsonschema", "referencing", "jinja2", "watchdog", "rich", "httpx", "limits", "pybreaker"}
     assert imported & slow == set()

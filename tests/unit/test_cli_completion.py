@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stepwell.cli import COMMANDS
+from stepwell.frontends.cli import COMMANDS
 
 if TYPE_CHECKING:
     from tests.conftest import Project, RunStepwell

@@ -490,7 +490,7 @@ def test_a_fault_of_the_disk_leaves_the_old_file_and_nothing_else(
     before = files_in(root)
     function, number, words = FAULTS[name]
     code = (
-        "import os, pathlib, sys; from stepwell.cli import run\n"
+        "import os, pathlib, sys; from stepwell.frontends.cli import run\n"
         f"real = {function}\n"
         "def fault(*args, **options):\n"
         f"    if {function!r} == 'pathlib.Path.open' and 'x' not in ''.join(map(str, args[1:])):\n"
@@ -515,7 +515,7 @@ def test_an_interrupt_while_writing_leaves_the_old_file_and_nothing_else(
     (root / SCORING).write_text(FILES[SCORING].replace("batch", "stream"))
     before = files_in(root)
     code = (
-        "import os, signal, sys; from stepwell.cli import run\n"
+        "import os, signal, sys; from stepwell.frontends.cli import run\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "os.fsync = lambda _: signal.raise_signal(signal.SIGINT)\n"
         "sys.exit(run(['freeze']))"

@@ -143,7 +143,7 @@ def test_a_file_is_no_folder(run_stepwell: RunStepwell, tmp_path: Path) -> None:
 
 def test_a_disk_that_is_full_is_one_line(environment: Mapping[str, str], tmp_path: Path) -> None:
     code = (
-        "import os, sys; from stepwell.cli import run\n"
+        "import os, sys; from stepwell.frontends.cli import run\n"
         "def full(_): raise OSError(28, os.strerror(28))\n"
         "os.fsync = full\n"
         "sys.exit(run(['init']))"

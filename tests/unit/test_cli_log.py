@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from tests.histories import OVERRIDE, ROW, SCORING, START, History
 
-from stepwell import cli
+from stepwell.frontends import cli
 from stepwell.source.spelling import Naming
 
 if TYPE_CHECKING:

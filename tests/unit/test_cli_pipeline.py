@@ -12,9 +12,9 @@ from xml.etree import ElementTree
 import pytest
 
 import stepwell
-from stepwell import cli
-from stepwell.render.graphs import as_dot, as_html, as_mermaid, as_svg, as_text
-from stepwell.render.graphs.layout import lay_out
+from stepwell.frontends import cli
+from stepwell.frontends.render.graph import as_dot, as_html, as_mermaid, as_svg, as_text
+from stepwell.frontends.render.graph.layout import lay_out
 from stepwell.run.pipelines import Pipeline
 
 Project = Callable[[Mapping[str, "str | bytes"]], Path]

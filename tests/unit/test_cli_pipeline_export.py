@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stepwell.cli import run
+from stepwell.frontends.cli import run
 
 if TYPE_CHECKING:
     from tests.conftest import Project

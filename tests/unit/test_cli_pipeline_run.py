@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.running import MAKE, SUMS, TOTAL, single
 
-from stepwell import cli
+from stepwell.frontends import cli
 
 if TYPE_CHECKING:
     Project = Callable[[Mapping[str, str | bytes]], Path]

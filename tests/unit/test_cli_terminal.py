@@ -179,8 +179,8 @@ def test_help_fits(tmp_path: Path, on_terminal: OnTerminal, line: str) -> None:
 # --- progress
 
 DRIVER = (
-    "import sys, time; import stepwell.cli.progress as progress, stepwell.resolve.load as load\n"
-    "from stepwell.cli import run\n"
+    "import sys, time; import stepwell.frontends.cli.output as progress, stepwell.resolve.load as load\n"
+    "from stepwell.frontends.cli import run\n"
     "progress._PATIENCE = 0.0\n"
     "real = load.check_definition\n"
     "def slow(*arguments):\n"

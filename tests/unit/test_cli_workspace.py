@@ -259,7 +259,10 @@ os.fsync = fail
 
 
 def in_process(environment: Mapping[str, str], root: Path, before: str, *arguments: str) -> Any:
-    code = f"import os, sys\n{before}\nfrom stepwell.cli import run\nsys.exit(run({list(arguments)!r}))"
+    code = (
+        f"import os, sys\n{before}\nfrom stepwell.frontends.cli import run\n"
+        f"sys.exit(run({list(arguments)!r}))"
+    )
     return subprocess.run(
         [sys.executable, "-c", code],
         cwd=root,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import stepwell
-from stepwell import cli
+from stepwell.frontends import cli
 from stepwell.source.document import thaw
 
 Project = Callable[[Mapping[str, "str | bytes"]], Path]

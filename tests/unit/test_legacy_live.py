@@ -23,9 +23,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import stepwell
-from stepwell import legacy
-from stepwell.legacy import hyperparameter_registry, step_names
-from stepwell.legacy.step_names import (
+from stepwell.frontends import legacy
+from stepwell.frontends.legacy import hyperparameter_registry, step_names
+from stepwell.frontends.legacy.step_names import (
     BUILDER_STEP_NAMES,
     CONFIG_STEP_REGISTRY,
     SPEC_STEP_TYPES,

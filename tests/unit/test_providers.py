@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import pytest
 
 import stepwell
+from stepwell.frontends.pytest_plugin.provider_contract import Faulty
 from stepwell.model.provider import Failure, Message, ProviderError, Request, Response, Setup
 from stepwell.run.providers import ProviderRegistry
 from stepwell.source.diagnostic import Severity
@@ -27,7 +28,6 @@ from stepwell.source.errors import (
     UnknownStrategy,
     UnknownWorkspace,
 )
-from stepwell.testing.providers import Faulty
 
 T = TypeVar("T")
 Project = Callable[[Mapping[str, str]], Path]

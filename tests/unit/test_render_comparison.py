@@ -19,10 +19,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from stepwell.frontends.render.comparison import COMPARISON_RENDERERS
+from stepwell.frontends.render.comparison.markdown import LIMIT, MARKER
 from stepwell.model import Deprecation
 from stepwell.model.layer import Layer, Origin
-from stepwell.render.comparison import COMPARISON_RENDERERS
-from stepwell.render.comparison.markdown import LIMIT, MARKER
 from stepwell.review.comparison import (
     Acceptance,
     Comparison,
@@ -212,8 +212,8 @@ def test_the_json_form_is_as_its_schema_says() -> None:
 
 def test_importing_the_package_imports_no_form() -> None:
     code = (
-        "import sys; import stepwell.render.comparison\n"
-        "print([name for name in sys.modules if name.startswith('stepwell.render.comparison.')])"
+        "import sys; import stepwell.frontends.render.comparison\n"
+        "print([name for name in sys.modules if name.startswith('stepwell.frontends.render.comparison.')])"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout == "[]\n"

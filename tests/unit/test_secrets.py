@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from tests.model_servers import Asked, Writer, model_server, send
 
 import stepwell
-from stepwell import cli
+from stepwell.frontends import cli
 from stepwell.model.provider import Message, ProviderError, Request
 from stepwell.run.providers import ProviderRegistry
 from stepwell.run.providers.factory import Secrets

@@ -12,6 +12,7 @@ import pytest
 
 import stepwell
 from stepwell.code.references import check_references, source_folders
+from stepwell.frontends.pytest_plugin import check_step_type
 from stepwell.live.registry import Registry
 from stepwell.model.settings import open_project
 from stepwell.model.step_type import INTERFACE, StepType, Validating, faults_of
@@ -20,7 +21,6 @@ from stepwell.run.steps import Executor
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.errors import ComponentError, RegistrationError
 from stepwell.source.python import index_sources
-from stepwell.testing import check_step_type
 
 Project = Callable[[Mapping[str, str | bytes]], Path]
 
@@ -479,7 +479,7 @@ def test_what_breaks_the_contract_is_told(broken: Any, parameters: dict[str, Any
 
 
 def test_a_coroutine_that_goes_on_when_it_is_cancelled_breaks_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stepwell.testing.step_types._PATIENCE", 0.5)
+    monkeypatch.setattr("stepwell.frontends.pytest_plugin.step_type_contract._PATIENCE", 0.5)
     with pytest.raises(AssertionError, match="it goes on when it is cancelled"):
         check_step_type(goes_on, {"for": 60})
     check_step_type(goes_on, {"for": 0.01})

@@ -17,9 +17,9 @@ import pytest
 from jsonschema import Draft202012Validator
 from tests.ai_steps import EXAMPLES, PLUGIN, REPOSITORY, site
 
-from stepwell import cli
-from stepwell.cli import opening
-from stepwell.cli.workflow.run import Progress
+from stepwell.frontends import cli
+from stepwell.frontends.cli import options as opening
+from stepwell.frontends.cli.workflow.run import Progress
 
 SCHEMA = json.loads((REPOSITORY / "schemas" / "output-workflow-run.schema.json").read_text(encoding="utf-8"))
 GREETING = "workflow: {name: greeting, steps: [{name: hello, type: claude, prompt: 'Hello, {{ who }}!'}]}\n"

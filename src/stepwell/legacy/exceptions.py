@@ -1,37 +1,7 @@
-"""The exception of the old registry."""
+"""The public import path of ``stepwell.frontends.legacy.exceptions``: both names are one module."""
 
-from __future__ import annotations
+import sys
 
-__all__ = ["RegistryError"]
+from stepwell.frontends.legacy import exceptions
 
-
-class RegistryError(Exception):
-    """The registry has no builder for a step.
-
-    Args:
-        message: what went wrong.
-        unresolvable_types: the step types that no builder was found for.
-        available_builders: the builders that there are.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        unresolvable_types: list[str] | None = None,
-        available_builders: list[str] | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.unresolvable_types = unresolvable_types or []
-        self.available_builders = available_builders or []
-
-    def __str__(self) -> str:
-        text = super().__str__()
-        if self.unresolvable_types:
-            text += f"\nUnresolvable step types: {self.unresolvable_types}"
-        if self.available_builders:
-            text += f"\nAvailable builders: {self.available_builders}"
-        return text
-
-
-def __dir__() -> list[str]:
-    return __all__
+sys.modules[__name__] = exceptions

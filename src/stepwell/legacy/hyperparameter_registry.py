@@ -1,50 +1,7 @@
-"""The old names of the hyperparameter classes, over the live registry."""
+"""The public import path of ``stepwell.frontends.legacy.hyperparameter_registry``, the same module."""
 
-from __future__ import annotations
+import sys
 
-from stepwell.legacy.opening import tables_in
-from stepwell.legacy.read_only import live_table
+from stepwell.frontends.legacy import hyperparameter_registry
 
-__all__ = [
-    "HYPERPARAMETER_REGISTRY",
-    "get_all_hyperparameter_classes",
-    "get_all_hyperparameter_info",
-    "get_hyperparameter_class_by_model_type",
-    "get_module_path",
-    "validate_hyperparameter_class",
-]
-
-HYPERPARAMETER_REGISTRY = live_table("HYPERPARAMETER_REGISTRY", lambda: tables_in(None).hyperparameters)
-
-
-def get_all_hyperparameter_classes() -> list[str]:
-    """Return the names of all hyperparameter classes."""
-    return list(HYPERPARAMETER_REGISTRY)
-
-
-def get_hyperparameter_class_by_model_type(model_type: str | None) -> str | None:
-    """Return the first class for a model type, or ``None``."""
-    for class_name, row in HYPERPARAMETER_REGISTRY.items():
-        if row["model_type"] == model_type:
-            return class_name
-    return None
-
-
-def get_module_path(class_name: str) -> str | None:
-    """Return the module of a hyperparameter class, or ``None``."""
-    row = HYPERPARAMETER_REGISTRY.get(class_name)
-    return None if row is None else row["module_path"]
-
-
-def get_all_hyperparameter_info() -> dict[str, dict[str, str | None]]:
-    """Return a shallow copy of the table; its rows are read-only."""
-    return HYPERPARAMETER_REGISTRY.copy()
-
-
-def validate_hyperparameter_class(class_name: str) -> bool:
-    """Tell whether a hyperparameter class has this name."""
-    return class_name in HYPERPARAMETER_REGISTRY
-
-
-def __dir__() -> list[str]:
-    return __all__
+sys.modules[__name__] = hyperparameter_registry

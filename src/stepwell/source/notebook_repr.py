@@ -8,7 +8,7 @@ from typing import Any, Final
 
 __all__ = ["in_notebook"]
 
-_RENDERER: Final = "stepwell.render.notebook"
+_RENDERER: Final = "stepwell.frontends.render.notebook"
 """By its name: what is shown must not need what shows it, and nothing of it is loaded elsewhere."""
 
 

@@ -1,15 +1,11 @@
-"""A test for every step: what ``pytest --stepwell`` collects, and fixtures for a team's own tests.
-
-pytest imports ``stepwell.testing.plugin`` in every run of everybody who installed Stepwell, so nothing
-else is imported until it is asked for.
-"""
+"""The contract suites for step types and providers, under their public import path."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stepwell.testing.step_types import check_step_type
+    from stepwell.frontends.pytest_plugin.step_type_contract import check_step_type
 
 __all__ = ["check_step_type"]
 
@@ -17,6 +13,6 @@ __all__ = ["check_step_type"]
 def __getattr__(name: str) -> object:
     if name != "check_step_type":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from stepwell.testing.step_types import check_step_type
+    from stepwell.frontends.pytest_plugin.step_type_contract import check_step_type
 
     return check_step_type

@@ -1,1 +1,1 @@
-from stepwell.legacy.step_names import *
+from stepwell.frontends.legacy.step_names import *

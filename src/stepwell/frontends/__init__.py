@@ -1,0 +1,1 @@
+"""What people and programs meet: the command line, renderers, the legacy modules and the pytest plugin."""

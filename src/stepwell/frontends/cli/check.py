@@ -1,0 +1,173 @@
+"""``stepwell check``: everything that is wrong, each at its file, line and column."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Collection
+
+import click
+
+from stepwell.check.catalog import FIXED_PAGES, RULES, page_of, severity_of
+from stepwell.frontends.cli.options import (
+    Asked,
+    color_wanted,
+    format_option,
+    open_registry,
+    project_options,
+    view_of,
+    workspace_option,
+)
+from stepwell.frontends.render import RENDERERS, Report, RulePage
+from stepwell.live.registry import Registry
+from stepwell.source.diagnostic import Diagnostic, Severity, in_order
+from stepwell.version import __version__
+
+_EXAMPLE = """\b
+Examples:
+  stepwell check
+  stepwell check registry.d/steps/training/xgboost_training.yaml
+  stepwell check --workspace alice --format github
+  stepwell check --references
+  stepwell check --since main
+  stepwell check --alignment
+"""
+
+
+@click.command("check", epilog=_EXAMPLE)
+@click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path())
+@workspace_option("Only what this workspace sees: its own layers and the core.", from_environment=False)
+@format_option("text", "concise", "json", "github", "sarif", "junit")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["error", "warning"]),
+    default="error",
+    show_default=True,
+    help="The least severity that makes the exit code 1.",
+)
+@click.option(
+    "--references/--no-references",
+    default=None,
+    help="Look for the classes that definitions name in Python sources, without running any.  "
+    "[default: where the configuration has a table `[references]`]",
+)
+@click.option(
+    "--since",
+    metavar="REV",
+    help="Only what came since a change left REV: what is not found at the merge base of REV and HEAD.",
+)
+@click.option(
+    "--alignment/--no-alignment",
+    default=False,
+    help="Hold interfaces against scripts, other steps, builders and configurations, as `align` does.",
+)
+@project_options
+def command(
+    paths: tuple[str, ...],
+    workspace: str | None,
+    form: str,
+    fail_on: str,
+    references: bool | None,
+    since: str | None,
+    alignment: bool,
+    asked: Asked,
+) -> int:
+    """Check the project's definitions, overlays and configuration.
+
+    With PATHs, tell only what concerns those files and folders: what is found in them, and what
+    is found elsewhere because of them.
+
+    With --since, tell only what a change brought about, wherever it is found. A finding is older where the
+    commit at which the change began has one of the same rule, message and file, be it on another line or
+    under another name of the file. What is not committed counts as part of the change.
+    """
+    began = time.monotonic()
+    registry = open_registry(asked)
+    view = view_of(registry, workspace)
+    found = registry.diagnostics if not workspace else view.diagnostics
+    if references is None:
+        references = registry.project.settings.references is not None
+    if references:
+        from stepwell.frontends.cli.states import check_sources
+
+        found = in_order((*found, *check_sources(registry, view.workspace, asked)))
+    if alignment and since is not None:
+        raise click.UsageError(
+            "--alignment looks at the files as they are, so it cannot be limited by --since"
+        )
+    if alignment:
+        from stepwell.frontends.cli.align import check_alignment
+
+        found = in_order((*found, *check_alignment(registry, view.workspace, asked)))
+    older: tuple[Diagnostic, ...] = ()
+    title = ""
+    if since is not None:
+        from stepwell.frontends.cli.since import part_by_age
+
+        (found, older), title = part_by_age(
+            registry, found, view.workspace, since, asked, references=references
+        )
+    if paths:
+        root = registry.project.root
+        wanted = {way for path in paths for way in _in_project(root, path)}
+        found = tuple(diagnostic for diagnostic in found if _concerns(root, diagnostic, wanted))
+        older = tuple(diagnostic for diagnostic in older if _concerns(root, diagnostic, wanted))
+    report = Report(
+        diagnostics=found,
+        files=registry.files,
+        steps=len(view) if workspace else _steps(registry),
+        workspaces=1 if workspace else len(registry.workspaces),
+        seconds=time.monotonic() - began,
+        tool_version=__version__,
+    )
+    if not (asked.quiet and form == "text" and not found):
+        sys.stdout.writelines(
+            RENDERERS[form](report, color=color_wanted(), rules=_pages() if form == "sarif" else {})
+        )
+    if older and not asked.quiet:
+        from stepwell.frontends.cli.since import left_out
+
+        sys.stdout.flush()  # so that the two streams are read in this order
+        click.echo(left_out(len(older), title), err=form != "text")
+    failing = Severity.ERROR.rank if fail_on == "error" else Severity.WARNING.rank
+    return int(any(diagnostic.severity.rank <= failing for diagnostic in found))
+
+
+def _steps(registry: Registry) -> int:
+    """How many step definitions serve: the core's, and what each workspace has of its own."""
+    return len(registry.view(None)) + sum(len(registry.view(one).steps.above) for one in registry.workspaces)
+
+
+def _in_project(root: str, path: str) -> set[str]:
+    """The ways to a path of the command line, relative to the project."""
+    full = os.path.abspath(path)
+    if not path or not os.path.lexists(full):
+        raise click.UsageError(f"there is no file or folder `{path}`")
+    inside = _ways(root, full)
+    if not inside:
+        raise click.UsageError(f"`{path}` is not in the project {root}")
+    return inside
+
+
+def _concerns(root: str, diagnostic: Diagnostic, wanted: Collection[str]) -> bool:
+    spans = [diagnostic.span, *(related.span for related in diagnostic.related)]
+    paths = {span.path for span in spans if span is not None}
+    ways = {way for path in paths for way in _ways(root, f"{root}/{path}")}
+    return any(not one or way == one or way.startswith(f"{one}/") for way in ways for one in wanted)
+
+
+def _ways(root: str, full: str) -> set[str]:
+    """A path relative to the project: as it is written, with the links before its end resolved, with all."""
+    before_its_end = os.path.join(os.path.realpath(os.path.dirname(full)), os.path.basename(full))
+    every = (full, before_its_end, os.path.realpath(full))
+    ways = {os.path.relpath(way, root).replace(os.sep, "/") for way in every}
+    return {"" if way == "." else way for way in ways if way != ".." and not way.startswith("../")}
+
+
+def _pages() -> dict[str, RulePage]:
+    pages = {rule_id: page_of(rule_id) or "" for rule_id in (*RULES, *FIXED_PAGES)}
+    return {
+        rule_id: RulePage(rule_id, page.partition("\n")[0], page, severity_of(rule_id))
+        for rule_id, page in pages.items()
+    }

@@ -1,0 +1,96 @@
+"""``stepwell conflicts``: the names that have more than one definition."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import click
+
+from stepwell.frontends.cli.options import Asked, format_option, open_registry, project_options
+from stepwell.frontends.cli.resolve import plain_candidate
+from stepwell.resolve.conflicts import Agreement, Conflict
+from stepwell.source.escape_control import columns, visible
+
+_EXAMPLE = """\b
+Examples:
+  stepwell conflicts
+  stepwell conflicts --format json
+"""
+
+
+@click.command("conflicts", epilog=_EXAMPLE)
+@click.option(
+    "--exit-code",
+    is_flag=True,
+    help="Exit with 1 when nothing tells the definitions of a name apart.",
+)
+@format_option("text", "json")
+@project_options
+def command(exit_code: bool, form: str, asked: Asked) -> int:
+    """List the names that have more than one definition.
+
+    Definitions are identical, compatible (they differ only in what tells how a step is found, chosen and
+    talked about, such as its description or priority) or conflicting. The exit code is 0, or with
+    `--exit-code` 1 when a name is ambiguous for who asks without a workspace.
+    """
+    found = open_registry(asked).conflicts()
+    if form == "json":
+        json.dump({"version": 1, "conflicts": [_plain(one) for one in found]}, sys.stdout, indent=2)
+        sys.stdout.write("\n")
+    else:
+        for one in found:
+            sys.stdout.writelines(f"{line}\n" for line in _lines(one))
+        if found or not asked.quiet:
+            sys.stdout.write(f"{_summary(found)}\n")
+    return int(exit_code and any(one.ambiguous for one in found))
+
+
+def _lines(one: Conflict) -> list[str]:
+    rows = [
+        (visible(each.workspace or "core"), each.layer.value, visible(each.place), note)
+        for several, note in ((one.candidates, ""), (one.hidden, "(hidden)"))
+        for each in several
+    ]
+    widths = [max(columns(row[column]) for row in rows) for column in range(3)]
+    told = one.agreement.value + (", ambiguous" if one.ambiguous else "")
+    differing = f"  differing: {', '.join(one.differing)}"
+    return [
+        f"{one.name}: {told}",
+        *(
+            "  "
+            + "  ".join(
+                cell + " " * (width - columns(cell)) for cell, width in zip(row, (*widths, 0), strict=True)
+            ).rstrip()
+            for row in rows
+        ),
+        *([differing] if one.differing else []),
+        f"  {visible(one.recommendation)}",
+        "",
+    ]
+
+
+def _summary(found: tuple[Conflict, ...]) -> str:
+    if not found:
+        return "No name has more than one definition."
+    names = "1 name has" if len(found) == 1 else f"{len(found)} names have"
+    counts = [(kind.value, sum(one.agreement is kind for one in found)) for kind in reversed(Agreement)]
+    counts.append(("ambiguous", sum(one.ambiguous for one in found)))
+    told = ", ".join(f"{count} {word}" for word, count in counts if count)
+    return f"{names} more than one definition: {told}."
+
+
+def _plain(one: Conflict) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "agreement": one.agreement.value,
+        "ambiguous": one.ambiguous,
+        "differing": list(one.differing),
+        "recommendation": one.recommendation,
+        "definitions": [
+            {**plain_candidate(each), "hidden": hidden}
+            for several, hidden in ((one.candidates, False), (one.hidden, True))
+            for each in several
+        ],
+    }

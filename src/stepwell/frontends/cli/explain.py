@@ -1,0 +1,145 @@
+"""``stepwell explain``: where each value of a step comes from."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import click
+
+from stepwell.frontends.cli.components import component_lines, plain_component
+from stepwell.frontends.cli.options import (
+    Asked,
+    complete_step,
+    format_option,
+    open_view,
+    project_options,
+    step_of,
+    terminal_columns,
+    workspace_option,
+)
+from stepwell.frontends.cli.states import with_progress
+from stepwell.model.component import Component
+from stepwell.model.layer import Origin
+from stepwell.resolve.provenance import Explanation
+from stepwell.resolve.view import View
+from stepwell.source.document import thaw
+from stepwell.source.escape_control import columns, visible
+
+__all__ = ["explained_lines", "plain_origin"]
+
+_EXAMPLE = """\b
+Examples:
+  stepwell explain XGBoostTraining
+  stepwell explain XGBoostTraining.config_class --workspace alice
+"""
+
+
+@click.command("explain", epilog=_EXAMPLE, short_help="Explain where each value of a step comes from.")
+@click.argument("step", metavar="STEP[.FIELD]", shell_complete=complete_step)
+@workspace_option("Whose view; the core's when left out.")
+@format_option("text", "json")
+@project_options
+def command(step: str, workspace: str | None, form: str, asked: Asked) -> int:
+    """Explain where the value of a field comes from, and what lost to it.
+
+    Without FIELD, explain every field that has a value, and tell where the Python parts of the step are.
+    """
+    registry, view = open_view(asked, workspace)
+    name, dot, field = step.partition(".")
+    name = step_of(registry, view, name).name
+    try:
+        explained = (view.explain(name, field),) if dot else view.explain_all(name)
+    except LookupError as error:
+        raise click.UsageError(str(error.args[0])) from None
+    parts: tuple[Component, ...] = ()
+    if not dot:
+        with_progress(asked, registry.code.index)
+        parts = tuple(view.components(name).values())
+    if form == "json":
+        told = _plain(view, explained)
+        if not dot:
+            told["components"] = [plain_component(one) for one in parts]
+        json.dump(told, sys.stdout, indent=2)
+        sys.stdout.write("\n")
+    else:
+        sys.stdout.writelines(f"{line}\n" for line in explained_lines(view, explained))
+        known = [one for one in parts if one.place is not None or one.candidates or one.declared_at]
+        if known:
+            sys.stdout.write(f"{name}: components in {view.title}\n")
+            sys.stdout.writelines(f"{line}\n" for line in component_lines(known))
+    return 0
+
+
+def explained_lines(view: View, explained: tuple[Explanation, ...]) -> list[str]:
+    """The lines that tell where fields come from.
+
+    Args:
+        view: whose.
+        explained: the fields.
+    """
+    lines = []
+    room = terminal_columns()
+    for one in explained:
+        rows = [("wins ", one.winner), *(("loses", origin) for origin in one.losers)]
+        shown = [(word, _shown(origin), _from(origin), _where(origin)) for word, origin in rows]
+        widths = [max(columns(row[column]) for row in shown) for column in (1, 2)]
+        lines.append(f"{one.step}.{one.field} in {view.title}")
+        for word, value, given_by, where in shown:
+            value += " " * (widths[0] - columns(value))
+            line = f"  {word}  {value}  {given_by:<{widths[1]}}"
+            if where and room and columns(line) + 2 + columns(where) > room:
+                lines += [line.rstrip(), f"         {where}"]
+            else:
+                lines.append(f"{line}  {where}".rstrip())
+    return lines
+
+
+def _shown(origin: Origin) -> str:
+    if origin.how == "removed":
+        return "(removed)"
+    if origin.value is None:
+        return "(none)"
+    plain = thaw(origin.value)
+    return visible(plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False))
+
+
+def _from(origin: Origin) -> str:
+    if origin.layer is None:
+        return origin.how
+    return f"{origin.layer.value} of {origin.workspace}" if origin.workspace else origin.layer.value
+
+
+def _where(origin: Origin) -> str:
+    return f"{visible(origin.span.path)}:{origin.span.line}:{origin.span.column}" if origin.span else ""
+
+
+def _plain(view: View, explained: tuple[Explanation, ...]) -> dict[str, Any]:
+    return {
+        "version": 1,
+        "workspace": view.workspace,
+        "step": explained[0].step,
+        "fields": [
+            {
+                "field": one.field,
+                "value": thaw(one.value),
+                "winner": plain_origin(one.winner),
+                "losers": [plain_origin(origin) for origin in one.losers],
+            }
+            for one in explained
+        ],
+    }
+
+
+def plain_origin(origin: Origin) -> dict[str, Any]:
+    """An origin as data."""
+    return {
+        "value": thaw(origin.value),
+        "how": origin.how,
+        "layer": origin.layer.value if origin.layer else None,
+        "workspace": origin.workspace,
+        "file": origin.span.path if origin.span else None,
+        "line": origin.span.line if origin.span else None,
+        "column": origin.span.column if origin.span else None,
+    }

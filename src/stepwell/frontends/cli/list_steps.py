@@ -1,0 +1,98 @@
+"""``stepwell list``: the steps of a view, in table order."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+
+from stepwell.frontends.cli.options import (
+    Asked,
+    format_option,
+    open_view,
+    project_options,
+    shows_unicode,
+    terminal_columns,
+    workspace_option,
+)
+from stepwell.model import StepDefinition
+from stepwell.resolve.view import View
+from stepwell.source.escape_control import columns, visible
+
+_EXAMPLE = """\b
+Examples:
+  stepwell list
+  stepwell list --workspace alice --format json
+"""
+
+
+@click.command("list", epilog=_EXAMPLE)
+@workspace_option("Whose view; the core's when left out.")
+@format_option("table", "json", "yaml")
+@project_options
+def command(workspace: str | None, form: str, asked: Asked) -> int:
+    """List the steps that a view has, in the order of its table."""
+    _, view = open_view(asked, workspace)
+    if form == "table":
+        sys.stdout.writelines(f"{line}\n" for line in _table(view))
+        return 0
+    listing = {"version": 1, "workspace": view.workspace, "steps": [_row(step) for step in view.values()]}
+    if form == "json":
+        json.dump(listing, sys.stdout, indent=2)
+        sys.stdout.write("\n")
+    else:
+        from stepwell.source.yaml_writer import to_yaml
+
+        sys.stdout.write(to_yaml(listing, ascii_only=not shows_unicode()))
+    return 0
+
+
+def _row(step: StepDefinition) -> dict[str, object]:
+    top = step.sources[0]
+    return {
+        "name": step.name,
+        "sagemaker_step_type": step.sagemaker_step_type,
+        "framework": step.framework,
+        "priority": step.priority,
+        "layer": top.layer.value,
+        "file": top.document.path,
+        "description": step.description,
+    }
+
+
+_FEWEST = 20
+"""Columns below which a description says nothing, so that a narrow terminal shows none."""
+
+_HEADINGS = ("NAME", "SAGEMAKER TYPE", "FRAMEWORK", "LAYER", "DESCRIPTION")
+
+
+def _table(view: View) -> list[str]:
+    rows = [
+        (
+            step.name,
+            visible(step.sagemaker_step_type or "-"),
+            visible(step.framework or "-"),
+            step.sources[0].layer.value,
+            visible(" ".join(step.description.split())),
+        )
+        for step in view.values()
+    ]
+    widths = [max(columns(row[column]) for row in (_HEADINGS, *rows)) for column in range(4)]
+    lines = []
+    room = terminal_columns()
+    described = not room or room - sum(widths) - 2 * len(widths) >= _FEWEST
+    for row in (_HEADINGS, *rows):
+        cells = [cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=False)]
+        line = "  ".join([*cells, row[-1]] if described else cells).rstrip()
+        lines.append(_cut(line, room) if room else line)
+    return lines
+
+
+def _cut(line: str, room: int) -> str:
+    if columns(line) <= room:
+        return line
+    line = line[: room - 3]
+    while columns(line) > room - 3:
+        line = line[:-1]
+    return f"{line}..."

@@ -1,0 +1,87 @@
+"""``stepwell new``: one definition of a step, checked before it is written."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date
+from pathlib import Path
+
+import click
+
+from stepwell.frontends.cli.options import (
+    Asked,
+    complete_step,
+    open_registry,
+    project_options,
+    step_of,
+    view_of,
+    workspace_option,
+)
+from stepwell.frontends.cli.workspace.options import tell
+from stepwell.resolve.plugins import find_plugins
+from stepwell.source.diagnostic import Severity
+from stepwell.source.errors import ProjectError
+from stepwell.source.escape_control import visible
+
+_EXAMPLE = """\b
+Examples:
+  stepwell new DataCleaning --set sagemaker_step_type=Processing --set description="Drop bad rows."
+  stepwell new DeepTraining --like XGBoostTraining --set framework=pytorch
+  stepwell new Scoring --workspace alice --set environment_tags=gpu,production
+"""
+
+
+@click.command("new", epilog=_EXAMPLE, short_help="Write the definition of a new step.")
+@click.argument("step")
+@click.option(
+    "--like",
+    metavar="OTHER",
+    shell_complete=complete_step,
+    help="Take over what this step states, but for its name, aliases and deprecation.",
+)
+@workspace_option("Who gets it, in its local layer; the core when left out.", from_environment=False)
+@click.option(
+    "--set",
+    "said",
+    metavar="FIELD=VALUE",
+    multiple=True,
+    help="State a field; again for another. A list is `a,b`, a field in a mapping `deprecated.since=1.4`; "
+    "without a value the field is left out.",
+)
+@project_options
+def command(step: str, like: str | None, workspace: str | None, said: tuple[str, ...], asked: Asked) -> int:
+    """Write one file that defines STEP, in the folder and with the name that it belongs under.
+
+    It is checked first, together with all that is there: nothing is written that brings an error, and
+    nothing is overwritten. The exit code is 1 when the checks find an error.
+    """
+    registry = open_registry(asked)
+    project = registry.project
+    if any(found.severity is Severity.ERROR for found in project.diagnostics):
+        raise ProjectError("the project's configuration has errors, so nothing is written: `stepwell check`")
+    view = view_of(registry, workspace)
+    example = step_of(registry, view, like) if like is not None else None
+    from stepwell.write.scaffold import NotWritten, plan, plan_step
+
+    try:
+        new = plan_step(project, view, step, example, said)
+    except NotWritten as error:
+        raise click.UsageError(visible(str(error))) from None
+    today = date.today()  # noqa: DTZ011 - a date as people see it
+    planned = plan(project, registry.diagnostics, {new.path: new.text.encode()}, today, find_plugins, None)
+    sys.stdout.writelines(f"{line}\n" for line in tell(planned.diagnostics))
+    if not planned.is_sound:
+        sys.stdout.write(f"{visible(new.path)} is not written\n")
+        return 1
+    from stepwell.source.atomic_write import write_atomically
+
+    try:
+        write_atomically(Path(project.root, new.path), new.text)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise click.ClickException(f"{visible(new.path)} cannot be written: {reason}") from None
+    sys.stdout.write(f"wrote {visible(new.path)}\n")
+    if not asked.quiet:
+        whose = f" --workspace {view.workspace}" if view.workspace is not None else ""
+        sys.stdout.write(f"next: stepwell explain {step}{whose}\n")
+    return 0

@@ -1,0 +1,55 @@
+"""``stepwell pipeline``: the commands about pipelines, each in a file of its own."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Final
+
+import click
+
+from stepwell.frontends.cli import CommandGroup
+
+__all__ = ["COMMANDS", "command"]
+
+COMMANDS: Final = MappingProxyType(
+    {
+        "list": "list_pipelines",
+        "show": "show",
+        "check": "check",
+        "wire": "wire",
+        "graph": "graph",
+        "run": "run",
+        "test": "test",
+        "compare": "compare",
+        "new": "new",
+        "export": "export",
+    }
+)
+"""Every command about pipelines, and its module."""
+
+_EXAMPLE = """\b
+Examples:
+  stepwell pipeline list
+  stepwell pipeline check TrainAndEvaluate
+  stepwell pipeline graph TrainAndEvaluate --format svg -o train.svg
+  stepwell pipeline run TrainAndEvaluate
+"""
+
+
+@click.group(
+    "pipeline",
+    cls=CommandGroup,
+    package=__name__,
+    modules=COMMANDS,
+    invoke_without_command=True,
+    subcommand_metavar="COMMAND [ARGS]...",
+    epilog=_EXAMPLE,
+    short_help="List, show, check, wire, draw and make pipelines.",
+)
+@click.pass_context
+def command(ctx: click.Context) -> int:
+    """Work with pipelines: graphs of steps, one in a file."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help(), err=True)
+        return 2
+    return 0

@@ -1,0 +1,133 @@
+"""``stepwell pipeline check``: everything that is wrong with pipelines, the code of their steps too."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Any
+
+import click
+
+from stepwell.check.catalog import PIPELINE_RULES
+from stepwell.frontends.cli.options import (
+    Asked,
+    color_wanted,
+    format_option,
+    open_view,
+    project_options,
+    workspace_option,
+)
+from stepwell.frontends.cli.pipeline.options import complete_pipeline, linked_of
+from stepwell.frontends.cli.states import with_progress
+from stepwell.frontends.render.json import finding
+from stepwell.live.registry import Registry
+from stepwell.model import KINDS
+from stepwell.model.graph import Linked, Pipeline, crossing
+from stepwell.resolve.pipelines import findings_in
+from stepwell.resolve.view import View
+from stepwell.source.diagnostic import Diagnostic, Severity, in_order
+from stepwell.source.excerpt import block
+
+_EXAMPLE = """\b
+Examples:
+  stepwell pipeline check
+  stepwell pipeline check TrainAndEvaluate --workspace alice
+  stepwell pipeline check --format json
+"""
+
+_RULES = frozenset(rule.id for rule in PIPELINE_RULES)
+
+
+@click.command("check", epilog=_EXAMPLE, short_help="Check pipelines, and the code of their steps.")
+@click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=complete_pipeline)
+@workspace_option("Whose view; the core's when left out.")
+@format_option("text", "json")
+@project_options
+def command(names: tuple[str, ...], workspace: str | None, form: str, asked: Asked) -> int:
+    """Check pipelines of a view, all of them when no NAME is given.
+
+    It finds what `stepwell check` finds in them, and whether the code of their steps is there. No Python is
+    run. The edges that cross workspaces are counted. The exit code is 1 when an error is found.
+    """
+    began = time.monotonic()
+    registry, view = open_view(asked, workspace)
+    linked = [linked_of(registry, view, one) for one in dict.fromkeys(names) or view.pipelines]
+    if linked:
+        with_progress(asked, registry.code.index)
+    views: dict[str | None, View] = {None: registry.view(None)}
+    views.update((one, registry.view(one)) for one in registry.workspaces)
+    found = {one.definition.name: findings_in(registry.project.settings, one, views) for one in linked}
+    left_out = () if names else tuple(_in_files(registry, view))
+    every = in_order((*left_out, *(each for found_in in found.values() for each in found_in)))
+    if form == "json":
+        json.dump(_plain(view, linked, found, left_out), sys.stdout, indent=2)
+        sys.stdout.write("\n")
+    else:
+        for one in every:
+            if not asked.quiet or one.severity is Severity.ERROR:
+                sys.stdout.write(block(one, color=color_wanted()).rstrip("\n") + "\n\n")
+        if not asked.quiet:
+            for each in linked:
+                sys.stdout.write(f"{_about(each)}\n")
+            sys.stdout.write(f"{_summary(len(linked), every, time.monotonic() - began)}\n")
+    return int(any(one.severity is Severity.ERROR for one in every))
+
+
+def _in_files(registry: Registry, view: View) -> list[Diagnostic]:
+    """What is wrong with files of pipelines themselves, so that they may be left out of the view."""
+    settings = registry.project.settings
+    folder = next(one.folder for one in KINDS.values() if one.noun == "pipeline")
+    homes = [f"{settings.core}/{folder}/"]
+    if view.workspace is not None:
+        homes += [
+            f"{settings.workspaces}/{view.workspace}/{layer}/{folder}/" for layer in ("local", "override")
+        ]
+    return [
+        one
+        for one in view.diagnostics
+        if one.span is not None and one.span.path.startswith(tuple(homes)) and one.id not in _RULES
+    ]
+
+
+def _about(linked: Linked) -> str:
+    crossed, edges = crossing(Pipeline.of(linked))
+    nodes = len(linked.nodes)
+    steps, ways = "step" if nodes == 1 else "steps", "edge" if edges == 1 else "edges"
+    return f"{linked.definition.name}: {nodes} {steps}, {edges} {ways}, {len(crossed)} across workspaces"
+
+
+def _summary(pipelines: int, found: tuple[Diagnostic, ...], seconds: float) -> str:
+    counts = [
+        f"{count} {severity.value}{'' if count == 1 else 's'}"
+        for severity in Severity
+        if (count := sum(one.severity is severity for one in found))
+    ]
+    noun = "pipeline" if pipelines == 1 else "pipelines"
+    return f"Checked {pipelines} {noun}: {', '.join(counts) or 'no findings'} in {seconds:.2f} s."
+
+
+def _plain(
+    view: View,
+    linked: list[Linked],
+    found: dict[str, tuple[Diagnostic, ...]],
+    left_out: tuple[Diagnostic, ...],
+) -> dict[str, Any]:
+    return {
+        "version": 1,
+        "workspace": view.workspace,
+        "pipelines": [
+            {
+                "name": one.definition.name,
+                "passed": all(each.severity is not Severity.ERROR for each in found[one.definition.name]),
+                "steps": len(one.nodes),
+                "edges": crossing(Pipeline.of(one))[1],
+                "across_workspaces": [
+                    {"from": edge.source, "to": edge.target} for edge in crossing(Pipeline.of(one))[0]
+                ],
+                "diagnostics": [finding(each) for each in found[one.definition.name]],
+            }
+            for one in linked
+        ],
+        "files": [finding(one) for one in left_out],
+    }

@@ -1,0 +1,104 @@
+"""``stepwell pipeline export``: a pipeline in the words of another system."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from click.shell_completion import CompletionItem
+
+from stepwell.frontends.cli.options import Asked, project_options, workspace_option
+from stepwell.frontends.cli.pipeline.options import complete_pipeline, open_pipeline
+from stepwell.frontends.cli.workspace.options import tell
+from stepwell.source.diagnostic import Severity
+from stepwell.source.escape_control import visible
+from stepwell.source.spelling import closest
+
+if TYPE_CHECKING:
+    from stepwell.write.export import Exporter
+
+_EXAMPLE = """\b
+Examples:
+  stepwell pipeline export TrainAndEvaluate --to sagemaker -o pipeline.json
+  stepwell pipeline export TrainAndEvaluate --to airflow -o dags/train_and_evaluate.py --force
+  stepwell pipeline export TrainAndEvaluate --to argo | argo submit -
+"""
+
+
+def _complete_exporter(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from stepwell.write.export import exporter_names
+
+    return [CompletionItem(name) for name in exporter_names() if name.startswith(incomplete)]
+
+
+@click.command("export", epilog=_EXAMPLE, short_help="Write a pipeline for SageMaker, Airflow or Argo.")
+@click.argument("name", shell_complete=complete_pipeline)
+@click.option(
+    "--to",
+    metavar="SYSTEM",
+    required=True,
+    shell_complete=_complete_exporter,
+    help="For which system: `sagemaker` (a pipeline definition), `airflow` (a DAG file), `argo` (a "
+    "workflow), or one of an installed package.",
+)
+@workspace_option("Whose view; the core's when left out.")
+@click.option(
+    "-o", "--output", metavar="FILE", type=click.Path(), help="The file; standard output when left out, or -."
+)
+@click.option("--force", is_flag=True, help="Overwrite a file that holds something else.")
+@project_options
+def command(name: str, to: str, workspace: str | None, output: str | None, force: bool, asked: Asked) -> int:
+    """Write the pipeline NAME for another system, from the interfaces of its steps, their configurations,
+    what their builders and configuration classes declare, and its parameters.
+
+    Nobody is asked and no credentials are needed. The same definitions give the same bytes. Nothing is
+    written when a step has no form in that system; the exit code is 1 then.
+    """
+    exporter = _exporter(to)
+    registry, pipeline = open_pipeline(asked, workspace, name)
+    from stepwell.write.export.jobs import with_declared_settings
+
+    given = exporter(with_declared_settings(registry, pipeline))
+    if given.diagnostics:
+        click.echo("\n".join(tell(given.diagnostics)), err=True)
+    if any(one.severity is Severity.ERROR for one in given.diagnostics):
+        click.echo(f"{pipeline.name} is not exported", err=True)
+        return 1
+    if output is None or output == "-":
+        sys.stdout.write(given.value)
+        return 0
+    changed = _write(output, given.value, force=force)
+    if not asked.quiet:
+        click.echo(f"{'wrote' if changed else 'unchanged:'} {visible(output)}", err=True)
+    return 0
+
+
+def _exporter(name: str) -> Exporter:
+    from stepwell.write.export import exporter_names, find_exporter
+
+    try:
+        return find_exporter(name)
+    except KeyError:
+        names = exporter_names()
+        near = closest(name, names)
+        hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(names)}"
+        raise click.UsageError(f"there is no exporter `{visible(name)}` ({hint})") from None
+
+
+def _write(output: str, text: str, *, force: bool) -> bool:
+    from stepwell.source.atomic_write import write_atomically
+
+    path = Path(output)
+    if path.is_dir() or output.endswith("/"):
+        raise click.UsageError(f"-o {output} is a folder; name a file in it")
+    try:
+        if not force and path.exists() and path.read_bytes() != text.encode():
+            raise click.UsageError(
+                f"{output} exists and holds something else, so it is not overwritten; `--force` overwrites it"
+            )
+        return write_atomically(path, text)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise click.ClickException(f"{output} cannot be written: {reason}") from None

@@ -1,0 +1,64 @@
+"""``stepwell pipeline graph``: a picture of one pipeline."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from stepwell.frontends.cli.options import Asked, open_view, project_options, workspace_option
+from stepwell.frontends.cli.pipeline.options import complete_pipeline, linked_of
+from stepwell.model.graph import Pipeline
+from stepwell.source.escape_control import visible
+
+_EXAMPLE = """\b
+Examples:
+  stepwell pipeline graph TrainAndEvaluate
+  stepwell pipeline graph TrainAndEvaluate --format svg -o train.svg
+  stepwell pipeline graph TrainAndEvaluate --format mermaid
+"""
+
+
+@click.command("graph", epilog=_EXAMPLE, short_help="Draw a pipeline.")
+@click.argument("name", shell_complete=complete_pipeline)
+@workspace_option("Whose view; the core's when left out.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("text", "mermaid", "dot", "svg", "html")),
+    default="text",
+    show_default=True,
+    help="How to draw it.",
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Write to this file instead; a file that is there is replaced.",
+)
+@project_options
+def command(name: str, workspace: str | None, form: str, output: str | None, asked: Asked) -> int:
+    """Draw a pipeline: its steps in layers, in the colours of their workspaces, the longest way marked.
+
+    An edge that closes a circle is drawn apart from the others. The image needs nothing beside it.
+    """
+    registry, view = open_view(asked, workspace)
+    pipeline = Pipeline.of(linked_of(registry, view, name))
+    from stepwell.frontends.render.graph import PICTURES
+
+    text = PICTURES[form](pipeline)
+    if output is None:
+        sys.stdout.write(text)
+        return 0
+    from stepwell.source.atomic_write import write_atomically
+
+    try:
+        write_atomically(Path(output), text)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise click.ClickException(f"{visible(output)} cannot be written: {reason}") from None
+    if not asked.quiet:
+        click.echo(f"wrote {visible(output)}", err=True)
+    return 0

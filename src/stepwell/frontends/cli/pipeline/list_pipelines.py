@@ -1,0 +1,65 @@
+"""``stepwell pipeline list``: the pipelines of a view."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import click
+
+from stepwell.frontends.cli.options import Asked, format_option, open_view, project_options, workspace_option
+from stepwell.model.graph import Linked, link
+from stepwell.source.escape_control import columns, visible
+
+_EXAMPLE = """\b
+Examples:
+  stepwell pipeline list
+  stepwell pipeline list --workspace alice --format json
+"""
+
+_HEADINGS = ("NAME", "STEPS", "LAYER", "EXTENDS", "DESCRIPTION")
+
+
+@click.command("list", epilog=_EXAMPLE, short_help="List the pipelines of a view.")
+@workspace_option("Whose view; the core's when left out.")
+@format_option("table", "json")
+@project_options
+def command(workspace: str | None, form: str, asked: Asked) -> int:
+    """List the pipelines that a view has, by name."""
+    registry, view = open_view(asked, workspace)
+    every = [link(view, view.pipelines[name], registry.among) for name in view.pipelines]
+    if form == "json":
+        told = {"version": 1, "workspace": view.workspace, "pipelines": [_row(one) for one in every]}
+        json.dump(told, sys.stdout, indent=2)
+        sys.stdout.write("\n")
+        return 0
+    if not every:
+        if not asked.quiet:
+            hint = "`stepwell pipeline new NAME` makes one"
+            sys.stdout.write(f"There is no pipeline in {view.title}; {hint}.\n")
+        return 0
+    rows = [_HEADINGS, *(_cells(_row(one)) for one in every)]
+    widths = [max(columns(row[place]) for row in rows) for place in range(len(_HEADINGS) - 1)]
+    for row in rows:
+        cells = [cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=False)]
+        sys.stdout.write("  ".join([*cells, row[-1]]).rstrip() + "\n")
+    return 0
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    description = " ".join(row["description"].split())
+    return row["name"], str(row["steps"]), row["layer"], row["extends"] or "-", visible(description)
+
+
+def _row(linked: Linked) -> dict[str, Any]:
+    definition = linked.definition
+    top = definition.sources[0]
+    return {
+        "name": definition.name,
+        "steps": len(linked.nodes),
+        "layer": top.layer.value,
+        "file": top.document.path,
+        "extends": definition.extends,
+        "description": definition.description,
+    }

@@ -1,0 +1,410 @@
+"""What ``run`` and ``test`` share: their options, the plan, the run itself and how it is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar, final
+
+import click
+from click.shell_completion import CompletionItem
+
+from stepwell.frontends.cli.options import Asked, color_wanted, open_registry, view_of
+from stepwell.live.registry import Registry
+from stepwell.model.graph import Linked, Pipeline, link
+from stepwell.model.graph.link import definition_of
+from stepwell.resolve.view import View
+from stepwell.source import scalars
+from stepwell.source.diagnostic import Diagnostic, Severity
+from stepwell.source.errors import StepwellError, UnknownPipeline
+from stepwell.source.spelling import closest
+
+if TYPE_CHECKING:
+    from stepwell.model.graph import Pipeline
+    from stepwell.run.pipelines import Plan, Record, RunRecord, State
+
+__all__ = [
+    "Said",
+    "complete_pipeline",
+    "engine_options",
+    "exit_code_of",
+    "linked_of",
+    "make_run",
+    "open_pipeline",
+    "plan_of",
+    "tell_findings",
+    "values_of",
+    "without_run",
+    "write_report",
+]
+
+
+def linked_of(registry: Registry, view: View, name: str) -> Linked:
+    """A pipeline of a view as a graph.
+
+    Raises:
+        UsageError: the view has none of that name; the message tells where else it is.
+    """
+    try:
+        return link(view, definition_of(view, name), registry.among)
+    except UnknownPipeline as error:
+        elsewhere = [one for one in registry.workspaces if name in registry.view(one).pipelines]
+        if elsewhere:
+            hint = f"`--workspace {elsewhere[0]}` has it"
+        elif error.suggestions:
+            hint = f"did you mean {' or '.join(f'`{one}`' for one in error.suggestions)}?"
+        else:
+            hint = "`stepwell pipeline list` shows all"
+        raise click.UsageError(f"there is no pipeline `{name}` in {view.title} ({hint})") from None
+
+
+def complete_pipeline(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of pipelines for the shell."""
+    try:
+        registry = open_registry(Asked(ctx.params.get("project"), quiet=True, verbose=False))
+        named = ctx.params.get("workspace")
+        view = registry.view((registry.project.settings.workspace if named is None else named) or None)
+    except StepwellError:
+        return []
+    return [CompletionItem(name) for name in view.pipelines if name.startswith(incomplete)]
+
+
+def values_of(pipeline: Pipeline, said: tuple[str, ...]) -> dict[str, Any]:
+    """The parameters that a command line sets; a value is read as YAML would read it.
+
+    Raises:
+        UsageError: one is not ``PARAMETER=VALUE``, or the pipeline has no such parameter.
+    """
+    values: dict[str, Any] = {}
+    for one in said:
+        name, equals, text = one.partition("=")
+        if not equals or not name:
+            raise click.UsageError(f"--set takes PARAMETER=VALUE, and this is `{one}`")
+        if name not in pipeline.parameters:
+            near = closest(name, pipeline.parameters)
+            listed = ", ".join(f"`{each}`" for each in pipeline.parameters) or "none"
+            hint = f"did you mean `{near[0]}`?" if near else f"its parameters are {listed}"
+            raise click.UsageError(f"`{pipeline.name}` has no parameter `{name}` ({hint})")
+        try:
+            values[name] = scalars.resolve(text)
+        except OverflowError:
+            values[name] = text
+    return values
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_OF_THE_MACHINE: Final = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
+"""What a script gets of this process's environment: where programs, libraries and devices are."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the options that ``run`` and ``test`` share say."""
+
+    engine: str
+    scheduler: str | None
+    jobs: int
+    resources: tuple[str, ...]
+    retries: int
+    timeout: float | None
+    disk: int
+    cache: bool
+    data: str | None
+    report: str | None
+
+
+def engine_options(command: F) -> Callable[..., Any]:
+    """Give a command the options about how a run is made, handed over as ``said``."""
+    from functools import wraps
+
+    @wraps(command)
+    def with_said(
+        *args: Any,
+        engine: str,
+        scheduler: str | None,
+        jobs: int | None,
+        resources: tuple[str, ...],
+        retries: int,
+        timeout: float | None,
+        disk: int,
+        cache: bool,
+        data: str | None,
+        report: str | None,
+        **kwargs: Any,
+    ) -> Any:
+        count = jobs or _cores()
+        said = Said(engine, scheduler, count, resources, retries, timeout, disk, cache, data, report)
+        return command(*args, said=said, **kwargs)
+
+    wrapped: Any = with_said
+    for option in (
+        click.option(
+            "--report",
+            metavar="FILE",
+            type=click.Path(dir_okay=False),
+            help="Write a page for a browser: the graph, how long each step took, and the logs.",
+        ),
+        click.option(
+            "--data",
+            metavar="FILE",
+            type=click.Path(dir_okay=False),
+            help="What feeds inputs that no step feeds.  [default: data_manifest.yaml of the project]",
+        ),
+        click.option(
+            "--cache/--no-cache",
+            default=True,
+            show_default=True,
+            help="Leave out a step that an earlier run made with the same script, settings and inputs.",
+        ),
+        click.option(
+            "--disk",
+            metavar="MIB",
+            type=click.IntRange(1),
+            default=10240,
+            show_default=True,
+            help="What the files of one step may take.",
+        ),
+        click.option(
+            "--timeout",
+            metavar="SECONDS",
+            type=click.FloatRange(0, min_open=True),
+            help="What one attempt may take.",
+        ),
+        click.option(
+            "--retries",
+            metavar="N",
+            type=click.IntRange(0),
+            default=0,
+            show_default=True,
+            help="How often a step that fails is tried again.",
+        ),
+        click.option(
+            "--resource",
+            "resources",
+            metavar="NAME=N",
+            multiple=True,
+            help="What there is of a resource that steps ask for, e.g. gpu=1; may be given several times.",
+        ),
+        click.option(
+            "--jobs",
+            metavar="N",
+            type=click.IntRange(1, 1024),
+            help="How many steps at once.  [default: one for each core]",
+        ),
+        click.option(
+            "--scheduler",
+            metavar="ADDRESS",
+            help="A scheduler of Dask, e.g. tcp://host:8786, instead of a cluster here.",
+        ),
+        click.option(
+            "--engine",
+            metavar="NAME",
+            default="local",
+            show_default=True,
+            help="Where steps run: local, dask, or one of an installed package.",
+        ),
+    ):
+        wrapped = option(wrapped)
+    done: Callable[..., Any] = wrapped
+    return done
+
+
+def open_pipeline(asked: Asked, workspace: str | None, name: str) -> tuple[Registry, Pipeline]:
+    """A pipeline of the view that is asked for.
+
+    Raises:
+        ProjectError: when there is no project.
+        UsageError: when it has no such workspace, or the view no such pipeline.
+    """
+    registry = open_registry(asked)
+    view = view_of(registry, registry.project.settings.workspace if workspace is None else workspace)
+    return registry, Pipeline.of(linked_of(registry, view, name))
+
+
+def plan_of(
+    registry: Registry,
+    pipeline: Pipeline,
+    said: Said,
+    *,
+    parameters: Mapping[str, Any],
+    make_up: bool,
+    only: Iterable[str] = (),
+) -> tuple[Plan, tuple[Diagnostic, ...]]:
+    """What a run would do, and what stands in its way.
+
+    Args:
+        registry: of the project.
+        pipeline: the graph.
+        said: what the options say.
+        parameters: the values that are set, by name.
+        make_up: whether inputs that nothing feeds get made-up data.
+        only: the steps that are of interest; none means all.
+    """
+    from stepwell.run.pipelines import MANIFEST, make_plan, read_manifest
+    from stepwell.source.diagnostic import in_order
+
+    root = registry.project.root
+    path = MANIFEST if said.data is None else os.path.abspath(said.data)
+    manifest = read_manifest(root, path, must_exist=said.data is not None)
+    found = list(manifest.diagnostics)
+    found += manifest.value.check(lambda: _known(registry))
+    plan = make_plan(
+        registry,
+        pipeline,
+        parameters=parameters,
+        manifest=manifest.value,
+        make_up=make_up,
+        only=tuple(only),
+    )
+    return plan.value, in_order((*found, *plan.diagnostics))
+
+
+def make_run(
+    plan: Plan,
+    record: Record,
+    said: Said,
+    asked: Asked,
+    *,
+    mode: str,
+    resume: str | None = None,
+    start: str | None = None,
+    only: str | None = None,
+) -> RunRecord:
+    """Run a plan, with progress on a terminal.
+
+    Args:
+        plan: what to do.
+        record: where it is written down.
+        said: what the options say.
+        asked: how loud.
+        mode: ``run`` or ``test``.
+        resume: the run that goes on.
+        start: the step to begin with.
+        only: the one step to run.
+    """
+    from stepwell.run.pipelines import Choice, Limits, Options, run_plan
+    from stepwell.run.pipelines.engines import engine_named
+
+    engine = engine_named(
+        said.engine, scheduler=said.scheduler, jobs=said.jobs, resources=_amounts(said.resources)
+    )
+    machine = {name: os.environ[name] for name in _OF_THE_MACHINE if name in os.environ}
+    options = Options(said.retries, Limits(said.timeout, said.disk * 2**20), said.cache, machine)
+    with _progress(plan, asked) as tell:
+        return run_plan(
+            plan,
+            record,
+            engine,
+            options=options,
+            choice=Choice(start, only),
+            resume=resume,
+            mode=mode,
+            tell=tell,
+        )
+
+
+def without_run(found: Iterable[Diagnostic]) -> dict[str, Any]:
+    """The answer that tells of no run."""
+    from stepwell.frontends.render.json import finding
+
+    told = [finding(one) for one in found]
+    return {"version": 1, "run": None, "steps": [], "developers": [], "diagnostics": told}
+
+
+def tell_findings(found: tuple[Diagnostic, ...], registry: Registry, form: str, **more: Any) -> None:
+    """Write why there is no run: as text on stdout, or as the answer that a run would give, without one.
+
+    Args:
+        found: why.
+        registry: of the project.
+        form: ``text`` or ``json``.
+        more: what else the answer has.
+    """
+    if form == "json":
+        json.dump({**without_run(found), **more}, sys.stdout, indent=2)
+        sys.stdout.write("\n")
+        return
+    from stepwell.frontends.render import RENDERERS, Report
+    from stepwell.version import __version__
+
+    report = Report(
+        found, registry.files, len(registry.snapshot.core), len(registry.workspaces), 0.0, __version__
+    )
+    text = "".join(RENDERERS["text"](report, color=color_wanted(), rules={}))
+    sys.stdout.write(text.rpartition("\n\n")[0] + "\n")  # the summary is one of a check
+
+
+def write_report(run: RunRecord, root: str, path: str, asked: Asked) -> None:
+    """Write the page of a run."""
+    from stepwell.frontends.render.run import as_html, plain_run
+    from stepwell.source.atomic_write import write_atomically
+
+    write_atomically(Path(path), as_html(plain_run(run, root, logs=True)))
+    if not asked.quiet:
+        click.echo(f"wrote {path}", err=True)
+
+
+def exit_code_of(state: State) -> int:
+    """0 for a run whose steps are all done, else 1."""
+    return int(not state.is_good)
+
+
+def has_errors(found: Iterable[Diagnostic]) -> bool:
+    """Whether something stands in the way of a run."""
+    return any(one.severity is Severity.ERROR for one in found)
+
+
+def _known(registry: Registry) -> dict[str, tuple[str, ...]]:
+    """Every name that a data manifest may use for a step, with its inputs."""
+    found: dict[str, tuple[str, ...]] = {}
+    for workspace in (None, *registry.workspaces):
+        view = registry.view(workspace)
+        for name in view:
+            inputs = tuple((view[name].interface or {}).get("inputs") or ())
+            for called in (name, *view[name].aliases):
+                found[called] = tuple(dict.fromkeys((*found.get(called, ()), *inputs)))
+                if workspace is not None:
+                    found[f"{workspace}:{called}"] = inputs
+    for view in (registry.view(one) for one in (None, *registry.workspaces)):
+        for name in view.pipelines:
+            for node in registry.pipeline(name, workspace=view.workspace).nodes.values():
+                interface = node.definition.interface if node.definition is not None else None
+                found[node.id] = tuple(
+                    dict.fromkeys((*found.get(node.id, ()), *((interface or {}).get("inputs") or ())))
+                )
+    return found
+
+
+def _amounts(words: tuple[str, ...]) -> dict[str, float]:
+    found = {}
+    for word in words:
+        name, _, amount = word.partition("=")
+        try:
+            found[name] = float(amount)
+        except ValueError:
+            raise click.UsageError(f"--resource must be as in gpu=1, and this is `{word}`") from None
+        if not name or found[name] <= 0:
+            raise click.UsageError(f"--resource must be as in gpu=1, and this is `{word}`")
+    return found
+
+
+def _progress(plan: Plan, asked: Asked) -> AbstractContextManager[Callable[[str, State, str], object]]:
+    if asked.quiet or not sys.stderr.isatty():
+        return nullcontext(lambda *_: None)
+    from stepwell.frontends.render.run.text import Live
+
+    return Live(tuple(plan.steps))
+
+
+def _cores() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1

@@ -1,0 +1,352 @@
+"""``stepwell providers``: what answers the requests of steps, and how it does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from stepwell.frontends.cli.explain import explained_lines, plain_origin
+from stepwell.frontends.cli.options import (
+    Asked,
+    format_option,
+    open_registry,
+    open_view,
+    project_options,
+    workspace_option,
+)
+from stepwell.model import Cost, ProviderDefinition
+from stepwell.model.layer import given_by
+from stepwell.model.schema import defaults, fields
+from stepwell.resolve.provenance import Explanation, origins
+from stepwell.resolve.view import View
+from stepwell.source.document import thaw
+from stepwell.source.errors import StepwellError, UnknownProvider
+from stepwell.source.escape_control import columns, visible
+
+if TYPE_CHECKING:
+    from stepwell.live.registry import Registry
+    from stepwell.run.providers import ProviderRegistry
+    from stepwell.run.providers.circuit import Figures
+
+__all__ = [
+    "Faults",
+    "explained",
+    "health_lines",
+    "plain",
+    "state_of",
+    "table",
+]
+
+
+_HEADINGS = ("NAME", "IMPLEMENTATION", "PRIORITY", "CAPABILITIES", "MODELS", "LIMITS")
+
+Faults = Mapping[str, StepwellError | None]
+"""What is wrong with each provider, by name."""
+
+
+def table(view: View, names: tuple[str, ...]) -> list[str]:
+    """The lines of the table of providers."""
+    if not names:
+        return []
+    return _aligned([_HEADINGS, *(_row(view.providers[name]) for name in names)])
+
+
+def _row(one: ProviderDefinition) -> tuple[str, ...]:
+    limits = [
+        f"{one.quota.concurrency} at once" if one.quota.concurrency else "",
+        f"{one.quota.requests_per_minute} a minute" if one.quota.requests_per_minute else "",
+    ]
+    return (
+        one.name,
+        visible(one.implementation),
+        str(one.priority),
+        " ".join(one.capabilities) or "-",
+        visible(" ".join(model.name for model in one.known_models)) or "-",
+        ", ".join(filter(None, limits)) or "-",
+    )
+
+
+def health_lines(names: tuple[str, ...], faults: Faults, figures: Mapping[str, Figures]) -> list[str]:
+    """The lines that tell how providers do."""
+    rows = [(name, figures[name].state, _said(faults.get(name))) for name in names]
+    return _aligned([("NAME", "STATE", "WHAT IS WRONG"), *rows])
+
+
+def _said(fault: StepwellError | None) -> str:
+    return "-" if fault is None else visible(" ".join(str(fault).split()))
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(columns(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def explained(view: View, name: str) -> tuple[Explanation, ...]:
+    """Where every field of a provider that has a value comes from."""
+    definition = view.providers[name]
+    hidden = tuple(one.sources for one in view.providers.hidden(name))
+    found = []
+    for field in (*fields("provider"), *definition.extensions):
+        value = definition.data.get(field)
+        inner = tuple(value) if isinstance(value, Mapping) else ()
+        pointers: list[tuple[str, ...]] = [(field, key) for key in inner] or [(field,)]
+        for pointer in pointers:
+            told = origins(name, definition.sources, pointer, defaults("provider"), hidden)
+            if told[0].how != "not stated":
+                found.append(Explanation(name, ".".join(pointer), told[0].value, told[0], told[1:]))
+    return tuple(found)
+
+
+def plain(
+    view: View, names: tuple[str, ...], faults: Faults, figures: Mapping[str, Figures], explaining: bool
+) -> dict[str, Any]:
+    """Providers as data."""
+    told = []
+    for name in names:
+        plain = _plain_provider(view.providers[name])
+        plain["health"] = _plain_health(figures[name], faults.get(name)) if name in figures else None
+        plain["fields"] = None
+        if explaining:
+            plain["fields"] = [
+                {
+                    "field": one.field,
+                    "winner": plain_origin(one.winner),
+                    "losers": [plain_origin(origin) for origin in one.losers],
+                }
+                for one in explained(view, name)
+            ]
+        told.append(plain)
+    return {"version": 1, "workspace": view.workspace, "time": None, "providers": told}
+
+
+def _plain_provider(one: ProviderDefinition) -> dict[str, Any]:
+    document = given_by(one.sources, ("name",))
+    source = next(held for held in one.sources if held.document is document)
+    return {
+        "name": one.name,
+        "description": one.description,
+        "implementation": one.implementation,
+        "capabilities": list(one.capabilities),
+        "models": [{"name": model.name, "cost": _plain_cost(model.cost)} for model in one.known_models],
+        "priority": one.priority,
+        "cost": _plain_cost(one.price),
+        "limits": {
+            "concurrency": one.quota.concurrency,
+            "requests_per_minute": one.quota.requests_per_minute,
+        },
+        "settings": thaw(one.settings),
+        "secrets": dict(one.secrets),
+        "layer": source.layer.value,
+        "workspace": source.workspace,
+        "file": document.path,
+        "line": document.value_span(("name",)).line,
+    }
+
+
+def _plain_cost(cost: Cost) -> dict[str, float | None]:
+    return {"input": cost.input, "output": cost.output}
+
+
+def _plain_health(figures: Figures, fault: StepwellError | None) -> dict[str, Any]:
+    return {
+        "state": figures.state,
+        "fault": None if fault is None else str(fault),
+        "requests": figures.requests,
+        "failures": figures.failures,
+        "latency": figures.latency,
+        "error_share": round(figures.error_share, 4),
+        "back_in": round(figures.back_in, 3),
+    }
+
+
+def state_of(figures: Figures, fault: StepwellError | None) -> str:
+    """How a provider does, in words."""
+    if fault is not None and not figures.last_failure:
+        return _said(fault)
+    if figures.state in ("failing", "left alone", "trying again"):
+        return f"{figures.state}: {visible(figures.last_failure)}"
+    return figures.state
+
+
+_EXAMPLE = """\b
+Examples:
+  stepwell providers
+  stepwell providers HouseModels --workspace alice
+  stepwell providers --health --format json
+  stepwell providers --watch
+"""
+
+_LOOKS_AGAIN = 0.2
+"""Seconds between two looks at what there is to tell, while it is watched."""
+
+
+def _complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    try:
+        registry = open_registry(Asked(ctx.params.get("project"), quiet=True, verbose=False))
+        named = ctx.params.get("workspace")
+        view = registry.view((registry.project.settings.workspace if named is None else named) or None)
+    except StepwellError:
+        return []
+    return [CompletionItem(name) for name in view.providers if name.startswith(incomplete)]
+
+
+@click.command("providers", epilog=_EXAMPLE, short_help="Tell of the providers, and how they do.")
+@click.argument("name", required=False, shell_complete=_complete)
+@click.option(
+    "--health",
+    "probing",
+    is_flag=True,
+    help="Ask each for a sign of life, which runs its implementation; exit with 1 when one gives none.",
+)
+@click.option("--watch", "watching", is_flag=True, help="Go on asking, and tell what changes, until Ctrl-C.")
+@workspace_option("Whose view; the core's when left out.")
+@format_option("text", "json")
+@project_options
+def command(
+    name: str | None, probing: bool, watching: bool, workspace: str | None, form: str, asked: Asked
+) -> int:
+    """Tell of the providers that a view has: what each can do, its models and its limits.
+
+    With NAME, tell of one, with every field and where it comes from. Secrets are told by where they are
+    found, never by what they are. Ctrl-C ends a watch, with exit code 0.
+    """
+    registry, view = open_view(asked, workspace)
+    told = tuple(view.providers.order) if name is None else (_named(view, name).name,)
+    if watching:
+        return _Watching(registry, view, told if name is not None else None, form, asked).run()
+    faults: Faults = {}
+    figures: Mapping[str, Figures] = {}
+    if probing:
+        faults, figures = asyncio.run(_probe(registry, view, told))
+    if form == "json":
+        json.dump(plain(view, told, faults, figures, name is not None), sys.stdout, indent=2)
+        sys.stdout.write("\n")
+    else:
+        if name is None:
+            sys.stdout.writelines(f"{line}\n" for line in table(view, told))
+        else:
+            sys.stdout.writelines(f"{line}\n" for line in explained_lines(view, explained(view, name)))
+        if probing and told:
+            sys.stdout.write("\n")
+            sys.stdout.writelines(f"{line}\n" for line in health_lines(told, faults, figures))
+        if not told and not asked.quiet:
+            sys.stdout.write(f"{view.title} has no providers; a file in `providers/` defines one\n")
+    return int(any(faults.values()))
+
+
+def _named(view: View, name: str) -> ProviderDefinition:
+    from stepwell.run.providers.registry import definition_of
+
+    try:
+        return definition_of(view, name)
+    except UnknownProvider as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _registry_of(registry: Registry) -> ProviderRegistry:
+    from stepwell.run.providers import ProviderRegistry
+
+    return ProviderRegistry(registry, os.environ)
+
+
+async def _probe(
+    registry: Registry, view: View, names: tuple[str, ...]
+) -> tuple[Faults, Mapping[str, Figures]]:
+    async with _registry_of(registry) as providers:
+        faults = await providers.probe(names, workspace=view.workspace)
+        return faults, {name: providers.figures(name, view=view) for name in names}
+
+
+class _Watching:
+    """What was told of the providers so far.
+
+    Args:
+        registry: which one.
+        view: whose.
+        names: which providers; all where there are none.
+        form: ``text`` or ``json``.
+        asked: what the shared options say.
+    """
+
+    def __init__(
+        self, registry: Registry, view: View, names: tuple[str, ...] | None, form: str, asked: Asked
+    ) -> None:
+        self._registry = registry
+        self._workspace = view.workspace
+        self._names = names
+        self._form = form
+        self._asked = asked
+        self._known: dict[str, str] = {}
+
+    def run(self) -> int:
+        """Tell what changes, until Ctrl-C."""
+        with suppress(KeyboardInterrupt), self._registry.watch(tell=self._note):
+            asyncio.run(self._follow())
+        if sys.stdout.isatty():
+            click.echo("\r", nl=False)  # over the ^C
+        if self._form == "text" and not self._asked.quiet:
+            click.echo("stopped watching")
+        return 0
+
+    async def _follow(self) -> None:
+        if self._form == "text" and not self._asked.quiet:
+            count = len(self._there(self._view()))
+            click.echo(f"watching {count} provider{'' if count == 1 else 's'}; Ctrl-C ends it")
+        async with _registry_of(self._registry) as providers:
+            faults = await providers.probe(self._names, workspace=self._workspace)
+            probing = asyncio.ensure_future(providers.watch_over(self._workspace))
+            try:
+                while not probing.done():
+                    self._tell(providers, faults)
+                    faults = {}
+                    await asyncio.sleep(_LOOKS_AGAIN)
+                await probing
+            finally:
+                probing.cancel()
+                await asyncio.gather(probing, return_exceptions=True)
+
+    def _view(self) -> View:
+        with suppress(StepwellError):  # a workspace may go while it is watched
+            return self._registry.view(self._workspace)
+        return self._registry.view(None)
+
+    def _there(self, view: View) -> tuple[str, ...]:
+        return tuple(name for name in view.providers.order if self._names is None or name in self._names)
+
+    def _tell(self, providers: ProviderRegistry, faults: Faults) -> None:
+        view = self._view()
+        figures = {name: providers.figures(name, view=view) for name in self._there(view)}
+        states = {name: state_of(one, faults.get(name)) for name, one in figures.items()}
+        if states == self._known:
+            return
+        if self._form == "json":
+            told = plain(view, tuple(figures), faults, figures, explaining=False)
+            told["time"] = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+            click.echo(json.dumps(told))
+        else:
+            clock = time.strftime("%H:%M:%S")
+            for name, state in states.items():
+                if self._known.get(name) != state:
+                    click.echo(f"{clock}  {name}  {state}")
+            for name in self._known.keys() - states.keys():
+                click.echo(f"{clock}  {name}  is gone")
+        self._known = states
+
+    def _note(self, news: str) -> None:
+        if self._form == "text":
+            click.echo(f"note: {news}", err=True)

@@ -1,0 +1,382 @@
+"""What a command line calls a state of the registry: a revision, a folder, a snapshot, a Python table."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import Final, TypeVar, final
+
+import click
+
+from stepwell.frontends.cli.options import Asked
+from stepwell.live.registry import Registry
+from stepwell.model.settings import find_project
+from stepwell.resolve.plugins import find_plugins
+from stepwell.review import State, read_state
+from stepwell.review.accepted import day_of
+from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.errors import ProjectError, RevisionError
+from stepwell.source.git import (
+    Repository,
+    base_revision,
+    default_branch,
+    is_ancestor,
+    merge_base,
+    open_repository,
+    open_revision,
+)
+from stepwell.source.tree import EntryKind, Folder, Tree
+
+__all__ = [
+    "Here",
+    "Place",
+    "check_sources",
+    "read_both",
+    "read_one",
+    "with_progress",
+]
+
+
+T = TypeVar("T")
+
+
+def check_sources(registry: Registry, workspace: str | None, asked: Asked) -> tuple[Diagnostic, ...]:
+    """What is wrong with the classes and modules that definitions name.
+
+    Args:
+        registry: of which project.
+        workspace: whose view; without one the core and all of them.
+        asked: how loud.
+    """
+    from stepwell.code.references import check_references
+
+    began = time.monotonic()
+    index = with_progress(asked, registry.code.index)
+    if asked.verbose:
+        took = time.monotonic() - began
+        click.echo(
+            f"indexed {len(index.files)} Python files, {index.parsed} of them parsed, in {took:.2f} s",
+            err=True,
+        )
+    return check_references(registry.project, registry.snapshot, index, workspace)
+
+
+def with_progress(asked: Asked, work: Callable[[Callable[[int, int], None] | None], T]) -> T:
+    """Do what may take long, with progress on a terminal.
+
+    Args:
+        asked: how loud.
+        work: does it; is given what to tell how far it is, or ``None``.
+    """
+    if asked.quiet or not sys.stderr.isatty():
+        return work(None)
+    from stepwell.frontends.cli.output import Progress
+
+    with Progress() as progress:
+        return work(progress.tell)
+
+
+_RANGE: Final = re.compile(
+    r"(?P<old>(?:[^:{]|\{[^}]*\})*?)(?P<dots>\.\.\.?)(?P<new>.*)",
+    re.DOTALL,
+)
+"""Two revisions (gitrevisions(7)); dots after a colon belong to a path, and in braces to a search."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a state is read.
+
+    Args:
+        title: the state in words.
+        root: the project's folder on disk, absolute, links resolved.
+        tree: its files.
+        tables: the Python files to read instead of definitions.
+        commit: the full id of its commit, where it is a revision.
+        is_working: whether it is the working tree.
+        name: the state in words that say nothing of this machine; empty where the title does not.
+    """
+
+    title: str
+    root: str
+    tree: Tree
+    tables: tuple[str, ...] = ()
+    commit: str | None = None
+    is_working: bool = False
+    name: str = ""
+
+
+@final
+class Here:
+    """From where states are named: the project, the working directory, and the repository around them.
+
+    Args:
+        asked: what the shared options say.
+    """
+
+    def __init__(self, asked: Asked) -> None:
+        try:
+            self.cwd = os.getcwd()
+        except FileNotFoundError:
+            raise ProjectError("the working directory is gone; go to a folder that exists") from None
+        self.root = self._root(asked)
+
+    def _root(self, asked: Asked) -> str:
+        if asked.project is not None:
+            folder = os.path.join(self.cwd, asked.project)
+            if not os.path.isdir(folder):
+                raise ProjectError(f"no such folder: {asked.project}")
+            return os.path.realpath(folder)
+        try:
+            return os.path.realpath(find_project(self.cwd))
+        except ProjectError:  # states from before there was a project can be read all the same
+            return os.path.realpath(self.cwd)
+
+    @cached_property
+    def repository(self) -> Repository:
+        """The repository that the project is in.
+
+        Raises:
+            RevisionError: when there is none, or no git.
+        """
+        return open_repository(self.root, os.environ)
+
+    def states(self, base: str | None, head: str | None) -> tuple[Place, Place]:
+        """The two states that a command line names.
+
+        Args:
+            base: the older one, a range of revisions, or ``None`` for what a change is compared with.
+            head: the newer one; ``None`` for the working tree.
+
+        Raises:
+            UsageError: when a word names nothing, or two things.
+            RevisionError: when a revision cannot be found.
+            ProjectError: when a snapshot cannot be read.
+        """
+        if base is None:
+            return self._default_base(), self.working_tree()
+        found = None if self._is_path(base) else _RANGE.fullmatch(base)
+        if found is None:
+            return self.state(base), self.working_tree() if head is None else self.state(head)
+        if head is not None:
+            raise click.UsageError(f"`{base}` names both states already, so `{head}` is one too many")
+        old, new = found["old"] or "HEAD", found["new"] or "HEAD"
+        if found["dots"] == "...":
+            commit = merge_base(self.repository, old, new)
+            short = open_revision(self.repository, commit).title
+            title = f"the merge base of {old} and {new} ({short})"
+            return self._revision(commit, title), self._revision(new)
+        return self._revision(old), self._revision(new)
+
+    def working_tree(self) -> Place:
+        """The files as they lie there."""
+        return Place("the working tree", self.root, Folder(self.root), is_working=True)
+
+    def state(self, word: str) -> Place:
+        """The state that one word names.
+
+        Args:
+            word: a folder, a snapshot file, a Python table, a revision, or ``REV:PATH`` for a table in one.
+
+        Raises:
+            UsageError: when it names nothing, or two things.
+            RevisionError: when a revision cannot be found.
+            ProjectError: when a snapshot cannot be read.
+        """
+        if not word:
+            raise click.UsageError("an empty word names no state")
+        if not self._is_path(word):
+            return self._of_history(word)
+        if not os.path.lexists(self._full(word)):
+            raise click.UsageError(f"there is no file or folder `{word}`")
+        if not _looks_like_path(word) and self._is_revision(word):
+            raise click.UsageError(
+                f"`{word}` is both a path and a revision: write `./{word}` for the path, "
+                f"or `{word}~0` for the revision"
+            )
+        return self._on_disk(word)
+
+    def is_past(self, newer: Place, today: date, until: str) -> bool | None:
+        """Whether a date or revision is reached; ``None`` where nobody can tell.
+
+        Args:
+            newer: the newer state.
+            today: the date.
+            until: ``YYYY-MM-DD``, or a revision.
+        """
+        day = day_of(until)
+        if day is not None:
+            return day < today
+        try:
+            if newer.commit is None and not newer.is_working:
+                return None
+            reached = newer.commit or self.repository.commit("HEAD")
+            commit = self.repository.commit(until)
+            return commit == reached or is_ancestor(self.repository, commit, reached)
+        except RevisionError:
+            return None
+
+    def _full(self, word: str) -> str:
+        return os.path.join(self.cwd, word)
+
+    def _is_path(self, word: str) -> bool:
+        return _looks_like_path(word) or os.path.lexists(self._full(word))
+
+    def _is_revision(self, word: str) -> bool:
+        try:
+            self.repository.commit(word)
+        except RevisionError:
+            return False
+        return True
+
+    def _default_base(self) -> Place:
+        if self.repository.ask("rev-parse", "--verify", "--quiet", "HEAD^{commit}") is None:
+            raise RevisionError("nothing is committed here yet, so there is nothing to compare with")
+        commit, branch = base_revision(self.repository), default_branch(self.repository)
+        short = open_revision(self.repository, commit).title
+        same = self.repository.commit(branch) == commit
+        return self._revision(commit, f"{branch if same else f'the merge base with {branch}'} ({short})")
+
+    def _revision(self, revision: str, title: str = "") -> Place:
+        tree = open_revision(self.repository, revision)
+        return Place(title or tree.title, self.root, tree, commit=tree.commit)
+
+    def _of_history(self, word: str) -> Place:
+        try:
+            return self._revision(word)
+        except RevisionError as error:
+            revision, colon, path = word.partition(":")
+            if not colon:
+                raise RevisionError(f"`{word}` is no file or folder here, and {error}") from None
+        if not revision or not path:
+            raise click.UsageError(f"`{word}`: write a table in a revision as REV:PATH")
+        return self._table_in(revision, path)
+
+    def _table_in(self, revision: str, path: str) -> Place:
+        """A Python table in a revision; the path is from the top of the repository, as git has it."""
+        repository = self.repository
+        top = f"{self.root}/"[: -len(repository.prefix) or None].rstrip("/") or "/"
+        if path.startswith(("./", "../")):
+            path = os.path.relpath(os.path.join(os.path.realpath(self.cwd), path), top).replace(os.sep, "/")
+        root, inside = self.root, path.removeprefix(repository.prefix)
+        if not path.startswith(repository.prefix):
+            root, inside = top, path
+            repository = open_repository(top, os.environ)
+        tree = open_revision(repository, revision)
+        if tree.follow(inside).kind is not EntryKind.FILE:
+            hint = "paths begin at the top of the repository"
+            if self.repository.prefix and self._in_project(revision, path):
+                hint = f"did you mean `{revision}:{self.repository.prefix}{path}`?"
+            raise click.UsageError(f"{tree.title} holds no file `{path}` ({hint})")
+        _refuse_without_table(f"{revision}:{path}", tree, inside)
+        return Place(f"{path} in {tree.title}", root, tree, (inside,), tree.commit)
+
+    def _in_project(self, revision: str, path: str) -> bool:
+        return open_revision(self.repository, revision).follow(path).kind is EntryKind.FILE
+
+    def _on_disk(self, word: str) -> Place:
+        full = os.path.realpath(self._full(word))
+        if os.path.isdir(full):
+            return Place(word, full, Folder(full), name=os.path.basename(full) or "a folder")
+        if os.path.isfile(full) and word.endswith(".json"):
+            from stepwell.review.snapshot_file import unpack
+
+            packed = unpack(word, _content(full))
+            title = f"{word} ({packed.title})"
+            return Place(title, os.path.dirname(full), packed.tree, packed.tables, name=packed.title)
+        if os.path.isfile(full) and word.endswith(".py"):
+            root = self.root if full.startswith(f"{self.root}{os.sep}") else os.path.dirname(full)
+            inside = os.path.relpath(full, root).replace(os.sep, "/")
+            _refuse_without_table(word, Folder(root), inside)
+            return Place(word, root, Folder(root), (inside,), name=inside)
+        raise click.UsageError(
+            f"`{word}` is no state of a registry: name a revision, a folder, a snapshot (.json) "
+            "or a Python table (.py)"
+        )
+
+
+def _looks_like_path(word: str) -> bool:
+    """Whether a word can only be a path: no revision is written so (git-check-ref-format)."""
+    return (
+        word in (".", "..")
+        or word.startswith((f".{os.sep}", f"..{os.sep}", "./", "../"))
+        or word.endswith(("/", os.sep))
+        or os.path.isabs(word)
+    )
+
+
+def _content(full: str) -> bytes:
+    from stepwell.review.snapshot_file import MAX_SNAPSHOT_BYTES
+
+    with open(full, "rb") as file:
+        content = file.read(MAX_SNAPSHOT_BYTES + 1)
+    if len(content) > MAX_SNAPSHOT_BYTES:
+        raise ProjectError(
+            f"{full} is larger than {MAX_SNAPSHOT_BYTES // 1024 // 1024} MiB, so it is not read"
+        )
+    return content
+
+
+def _refuse_without_table(word: str, tree: Tree, path: str) -> None:
+    """Refuse a file that is no Python module of an old registry."""
+    from stepwell.source.python import TABLES, read_tables  # few words name a file of one
+
+    content = tree.read(path)
+    read = content if isinstance(content, Diagnostic) else read_tables(path, content)
+    if isinstance(read, Diagnostic):
+        raise click.UsageError(f"{word} cannot be read: {read.message}")
+    if not read.tables and not read.diagnostics:
+        raise click.UsageError(f"{word} holds no table: none of {', '.join(TABLES)} is given a value in it")
+
+
+def read_one(place: Place, today: date, asked: Asked, like: State | None = None) -> State:
+    """Read a state.
+
+    Args:
+        place: where.
+        today: the date to hold deprecations against.
+        asked: how loud.
+        like: a state that was read before, with which it shares what both have.
+
+    Raises:
+        ProjectError: when the state holds no registry.
+    """
+    return with_progress(
+        asked,
+        lambda tell: read_state(
+            place.title,
+            place.root,
+            place.tree,
+            today,
+            like=like,
+            tables=place.tables,
+            progress=tell,
+            plugins=find_plugins,
+        ),
+    )
+
+
+def read_both(old: Place, new: Place, today: date, asked: Asked) -> tuple[State, State]:
+    """Read two states; a folder before what tells without being read what its files hold.
+
+    Args:
+        old: the older one.
+        new: the newer one.
+        today: the date to hold deprecations against.
+        asked: how loud.
+
+    Raises:
+        ProjectError: when one of them holds no registry.
+    """
+    if isinstance(old.tree, Folder) and not isinstance(new.tree, Folder):
+        first = read_one(old, today, asked)
+        return first, read_one(new, today, asked, first)
+    last = read_one(new, today, asked)
+    return read_one(old, today, asked, last), last

@@ -1,0 +1,242 @@
+"""``stepwell watch``: a line for every reload, until Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from queue import Empty, SimpleQueue
+from typing import Any, final
+
+import click
+
+from stepwell.frontends.cli.freeze import refuse_to_harm, tell_errors, texts_of, write
+from stepwell.frontends.cli.options import (
+    Asked,
+    color_wanted,
+    format_option,
+    open_registry,
+    project_options,
+    view_of,
+    workspace_option,
+)
+from stepwell.frontends.render.events import VERSION, as_data, duration, in_words
+from stepwell.frontends.render.json import finding
+from stepwell.live.registry import Registry
+from stepwell.live.store import Event
+from stepwell.model.settings import RESERVED_ID, FreezeTarget, Settings
+from stepwell.source.diagnostic import Diagnostic, Severity
+from stepwell.source.excerpt import block
+
+_EXAMPLE = """\b
+Examples:
+  stepwell watch
+  stepwell watch --freeze
+  stepwell watch --workspace alice --format json
+  stepwell watch --poll 2
+"""
+
+
+@click.command("watch", epilog=_EXAMPLE)
+@click.option("--freeze", "freezing", is_flag=True, help="Rewrite the frozen modules whose view changed.")
+@workspace_option("Tell, and freeze, only what this workspace sees.", from_environment=False)
+@format_option("text", "json")
+@click.option(
+    "--poll",
+    metavar="SECONDS",
+    type=click.FloatRange(0, 3600),
+    help="Look at all files every so many seconds, instead of waiting for the file system's events.",
+)
+@project_options
+def command(freezing: bool, workspace: str | None, form: str, poll: float | None, asked: Asked) -> int:
+    """Follow the project's files and tell what changed.
+
+    An edit that brings an error is refused: what was good before is served until it is mended.
+    Ctrl-C ends the watch, with exit code 0.
+    """
+    registry = open_registry(asked)
+    view_of(registry, workspace)
+    if workspace == "":
+        workspace = None
+    following = _Following(registry, workspace, form, freezing, asked.quiet)
+    news: SimpleQueue[Event | str] = SimpleQueue()
+    subscription = registry.subscribe(news.put)
+    try:
+        with registry.watch(poll, tell=news.put):
+            following.start()
+            while True:
+                with suppress(Empty):
+                    following.tell(news.get(timeout=1.0))  # some systems interrupt no endless wait
+    except KeyboardInterrupt:
+        following.end()
+    finally:
+        subscription.cancel()
+    return 0
+
+
+@final
+@dataclass(slots=True)
+class _Following:
+    """What was told so far.
+
+    Args:
+        registry: what is followed.
+        workspace: whose view alone is told.
+        form: ``text`` or ``json``.
+        freezing: whether frozen modules are rewritten.
+        quiet: whether only trouble is told.
+    """
+
+    registry: Registry
+    workspace: str | None
+    form: str
+    freezing: bool
+    quiet: bool
+    refused: bool = False
+    known: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    frozen: dict[str, tuple[str, Settings]] = field(default_factory=dict)
+
+    def start(self) -> None:
+        """Tell what is there, and freeze what is not as it should be."""
+        found = self.registry.diagnostics
+        self.known = Counter(map(_fault, found))
+        count = len(self.registry.view(self.workspace))
+        about = f"{_counted(count, 'step')}, {_counted(len(self.registry.workspaces), 'workspace')}"
+        if self.workspace is not None:
+            about = f"{_counted(count, 'step')} of workspace {self.workspace}"
+        told = f"{_counts(found)} (`stepwell check` shows them)" if found else "no findings"
+        self._say("start", f"watching {about}: {told}; Ctrl-C ends it", quiet=self.quiet)
+        self._freeze()
+
+    def tell(self, news: Event | str) -> None:
+        """Tell one reload, one refusal, or why there are no events."""
+        if isinstance(news, str):
+            if self.form == "json":
+                self._write("notice", message=news)
+            else:
+                click.echo(f"note: {news}", err=True)
+        elif news.accepted:
+            self._tell_accepted(news)
+        else:
+            self._tell_refused(news)
+
+    def end(self) -> None:
+        """Leave the terminal as it was found."""
+        if sys.stdout.isatty():
+            click.echo("\r", nl=False)  # over the ^C
+        self._say("end", "stopped watching", quiet=self.quiet)
+
+    def _tell_accepted(self, event: Event) -> None:
+        mended, self.refused = self.refused, False
+        self.known = Counter(map(_fault, event.diagnostics))
+        changes = event.changes
+        words = in_words(changes, event.old, event.new, self.workspace)
+        if mended:
+            words = f"mended: {words}" if words else "mended: what is served is what the files say"
+        elif not words and self.workspace is None:
+            words = f"findings changed: {_counts(event.diagnostics) or 'none are left'}"
+        if words:
+            self._say(
+                "reload",
+                f"{words} in {duration(event.seconds)}",
+                event,
+                color="32" if mended else "",
+                quiet=self.quiet,
+                **as_data(changes, self.workspace),
+            )
+        self._freeze()
+
+    def _tell_refused(self, event: Event) -> None:
+        self.refused = True
+        before = self.known.copy()
+        fresh: list[Diagnostic] = []
+        for found in event.diagnostics:
+            fault = _fault(found)
+            before[fault] -= 1
+            if before[fault] < 0:
+                fresh.append(found)
+        words = f"refused: {_counts(fresh)} in {duration(event.seconds)}; what was good before is served"
+        self._say("refusal", words, event, color="31")
+        if self.form == "text":
+            for found in fresh:
+                click.echo(f"{block(found, color=color_wanted())}\n")
+
+    def _say(
+        self,
+        kind: str,
+        words: str,
+        event: Event | None = None,
+        *,
+        color: str = "",
+        quiet: bool = False,
+        **more: Any,
+    ) -> None:
+        if self.form == "json":
+            self._write(kind, event, message=words, **more)
+        elif not quiet:
+            painted = f"\x1b[{color}m{words}\x1b[0m" if color and color_wanted() else words
+            click.echo(f"{time.strftime('%H:%M:%S')}  {painted}")
+
+    def _write(self, kind: str, event: Event | None = None, **more: Any) -> None:
+        told: dict[str, Any] = {
+            "version": VERSION,
+            "event": kind,
+            "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+            **more,
+        }
+        if event is not None:
+            told |= {
+                "seconds": round(event.seconds, 6),
+                "old_digest": event.old_digest,
+                "new_digest": event.new_digest,
+                "diagnostics": [finding(found) for found in event.diagnostics],
+            }
+        click.echo(json.dumps(told))
+
+    def _freeze(self) -> None:
+        if not self.freezing:
+            return
+        for target in self.registry.project.settings.freeze:
+            if self.workspace in (None, target.workspace):
+                try:
+                    self._freeze_one(target)
+                except click.ClickException as error:
+                    click.echo(f"error: {error.format_message()}", err=True)
+
+    def _freeze_one(self, target: FreezeTarget) -> None:
+        registry = self.registry
+        if target.workspace == RESERVED_ID:
+            digest = registry.digest
+        else:
+            digest = view_of(registry, target.workspace, ", as the settings say").digest
+        state = digest, registry.project.settings
+        if self.frozen.get(target.output) == state:
+            return
+        self.frozen[target.output] = state
+        if tell_errors(registry, (target,)):
+            return
+        texts = texts_of(registry, target)
+        for path in texts:
+            refuse_to_harm(registry.project, path)
+        written = [path for path, text in texts.items() if write(registry.project, path, text)]
+        if written:
+            self._say("frozen", f"wrote {target.output}", quiet=self.quiet, paths=written)
+
+
+def _fault(found: Diagnostic) -> tuple[str, str, str]:
+    """A finding without its line, which moves when other lines do."""
+    return found.id, found.message, found.span.path if found.span is not None else ""
+
+
+def _counts(found: Iterable[Diagnostic]) -> str:
+    counted = Counter(one.severity for one in found)
+    return ", ".join(_counted(counted[one], one.value) for one in Severity if counted[one])
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

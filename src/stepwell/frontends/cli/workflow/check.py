@@ -1,0 +1,92 @@
+"""``stepwell workflow check``: everything that is wrong with workflow files, each at its line and column."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import click
+
+from stepwell.check.catalog import FIXED_PAGES, RULES, page_of, severity_of
+from stepwell.frontends.cli.options import (
+    Asked,
+    color_wanted,
+    format_option,
+    project_options,
+    workspace_option,
+)
+from stepwell.frontends.cli.workflow.run import folder_option, open_workflow
+from stepwell.frontends.render import RENDERERS, Report, RulePage
+from stepwell.live.registry import Registry
+from stepwell.source.diagnostic import Severity, in_order
+from stepwell.source.excerpt import block
+from stepwell.version import __version__
+
+_EXAMPLE = """\b
+Examples:
+  stepwell workflow check review.yaml
+  stepwell workflow check workflows/*.yaml --format github
+"""
+
+
+@click.command("check", epilog=_EXAMPLE, short_help="Check workflow files.")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path())
+@folder_option
+@workspace_option("Whose step types; the core's when left out.")
+@format_option("text", "concise", "json", "github", "sarif", "junit")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["error", "warning"]),
+    default="error",
+    show_default=True,
+    help="The least severity that makes the exit code 1.",
+)
+@project_options
+def command(
+    files: tuple[str, ...], folder: str | None, workspace: str | None, form: str, fail_on: str, asked: Asked
+) -> int:
+    """Check workflow files: their steps, every parameter against the schema of its step type, the
+    answers and variables that they speak of, and the files that they name.
+
+    Nothing is run, and no Python is imported.
+    """
+    began = time.monotonic()
+    known: dict[str, Registry] = {}
+    opened = [open_workflow(file, folder, workspace, asked, known) for file in files]
+    report = Report(
+        diagnostics=in_order(one for each in opened for one in each.checked.diagnostics),
+        files=len(opened),
+        steps=sum(len(each.checked.value.steps) for each in opened if each.checked.value is not None),
+        workspaces=0,
+        seconds=time.monotonic() - began,
+        tool_version=__version__,
+    )
+    if form == "text":
+        _tell(report, asked)
+    else:
+        rules = _pages() if form == "sarif" else {}
+        sys.stdout.writelines(RENDERERS[form](report, color=color_wanted(), rules=rules))
+    failing = Severity.ERROR.rank if fail_on == "error" else Severity.WARNING.rank
+    return int(any(one.severity.rank <= failing for one in report.diagnostics))
+
+
+def _tell(report: Report, asked: Asked) -> None:
+    for one in report.diagnostics:
+        sys.stdout.write(f"{block(one, color=color_wanted())}\n\n")
+    if asked.quiet and not report.diagnostics:
+        return
+    counts = ((severity.value, report.count(severity)) for severity in Severity)
+    found = ", ".join(_counted(count, word) for word, count in counts if count) or "no findings"
+    sys.stdout.write(f"Checked {_counted(report.files, 'workflow')}: {found} in {report.seconds:.2f} s.\n")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _pages() -> dict[str, RulePage]:
+    pages = {rule_id: page_of(rule_id) or "" for rule_id in (*RULES, *FIXED_PAGES)}
+    return {
+        rule_id: RulePage(rule_id, page.partition("\n")[0], page, severity_of(rule_id))
+        for rule_id, page in pages.items()
+    }

@@ -1,0 +1,144 @@
+"""``stepwell workspace check``: definitions, parts and isolation of one workspace or of all."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from stepwell.frontends.cli.options import Asked, format_option, open_registry, project_options
+from stepwell.frontends.cli.workspace.options import (
+    complete_id,
+    counted,
+    examine,
+    index_of,
+    refuse_unknown,
+    tell,
+)
+from stepwell.frontends.render.json import finding
+from stepwell.source.diagnostic import Diagnostic, Severity
+from stepwell.source.escape_control import visible
+
+_EXAMPLE = """\b
+Examples:
+  stepwell workspace check
+  stepwell workspace check alice bob
+  stepwell workspace check alice --report alice.json
+"""
+
+
+@click.command("check", epilog=_EXAMPLE, short_help="Check the parts and the isolation of workspaces.")
+@click.argument("workspaces", metavar="[ID]...", nargs=-1, shell_complete=complete_id)
+@click.option(
+    "--report",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Write the answer as JSON to this file too.",
+)
+@format_option("text", "json")
+@project_options
+def command(workspaces: tuple[str, ...], report: str | None, form: str, asked: Asked) -> int:
+    """Check workspaces, all of them when no ID is given.
+
+    A workspace has its parts where people and Stepwell look for them, no file of it lies where
+    nothing is read, and nothing in it refers outside its own folder and the core: no import, no edit
+    of `sys.path`, no opened file, no link, no path in a definition. No Python is run. The exit code is
+    1 when a workspace has an error.
+    """
+    registry = open_registry(asked)
+    for one in workspaces:
+        refuse_unknown(registry, one)
+    if report is not None:
+        _refuse_report(report)
+    index = index_of(registry, asked)
+    wanted = tuple(dict.fromkeys(workspaces)) or registry.workspaces
+    found = {one: examine(registry, index, one) for one in wanted}
+    told = _plain(found)
+    text = json.dumps(told, indent=2) + "\n"
+    if report is not None:
+        _write(report, text)
+    if form == "json":
+        sys.stdout.write(text)
+    else:
+        for one, diagnostics in found.items():
+            shown = tuple(each for each in diagnostics if not asked.quiet or each.severity is Severity.ERROR)
+            sys.stdout.writelines(f"{line}\n" for line in tell(shown))
+            if shown or not asked.quiet:
+                sys.stdout.write(f"{one}: {counted(diagnostics)}\n")
+                sys.stdout.write("\n" if len(found) > 1 and shown else "")
+        if not asked.quiet:
+            sys.stdout.write(f"{_summary(told['totals'])}\n")
+    return int(told["totals"]["failed"] > 0)
+
+
+def _plain(found: dict[str, tuple[Diagnostic, ...]]) -> dict[str, Any]:
+    rows = [
+        {
+            "id": one,
+            "passed": not any(each.severity is Severity.ERROR for each in diagnostics),
+            **_counts(diagnostics),
+            "diagnostics": [finding(each) for each in diagnostics],
+        }
+        for one, diagnostics in found.items()
+    ]
+    every = tuple(each for diagnostics in found.values() for each in diagnostics)
+    passed = sum(bool(row["passed"]) for row in rows)
+    return {
+        "version": 1,
+        "workspaces": rows,
+        "totals": {
+            "workspaces": len(rows),
+            "passed": passed,
+            "failed": len(rows) - passed,
+            "success_rate": round(passed / len(rows), 4) if rows else None,
+            **_counts(every),
+        },
+    }
+
+
+def _counts(found: tuple[Diagnostic, ...]) -> dict[str, int]:
+    return {
+        "errors": sum(one.severity is Severity.ERROR for one in found),
+        "warnings": sum(one.severity is Severity.WARNING for one in found),
+        "infos": sum(one.severity is Severity.INFO for one in found),
+    }
+
+
+def _summary(totals: dict[str, Any]) -> str:
+    if not totals["workspaces"]:
+        return "There is no workspace to check."
+    noun = "workspace" if totals["workspaces"] == 1 else "workspaces"
+    return f"Checked {totals['workspaces']} {noun}: {totals['passed']} passed, {totals['failed']} failed."
+
+
+def _refuse_report(path: str) -> None:
+    """Refuse to overwrite what is no report.
+
+    Raises:
+        UsageError: something else is there.
+    """
+    if not os.path.lexists(path):
+        return
+    try:
+        held = json.loads(Path(path).read_bytes())
+        ours = "success_rate" in held["totals"]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        ours = False
+    if not ours:
+        raise click.UsageError(
+            f"{visible(path)} holds something else than a report, so it is not overwritten"
+        )
+
+
+def _write(path: str, text: str) -> None:
+    from stepwell.source.atomic_write import write_atomically
+
+    try:
+        write_atomically(Path(path), text)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise click.ClickException(f"{visible(path)} cannot be written: {reason}") from None

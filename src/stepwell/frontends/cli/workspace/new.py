@@ -1,0 +1,386 @@
+"""``stepwell workspace new``: a workspace with an example that runs, checked before it is there."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from click.shell_completion import CompletionItem
+
+from stepwell.frontends.cli.options import Asked, open_registry, project_options
+from stepwell.frontends.cli.workspace.options import (
+    complete_id,
+    refuse_bad_id,
+    refuse_unknown,
+    tell,
+    undone_when_ended,
+)
+from stepwell.live.registry import Registry
+from stepwell.model.settings import Project
+from stepwell.resolve.plugins import find_plugins
+from stepwell.source.diagnostic import Checked, Diagnostic, Severity
+from stepwell.source.errors import ProjectError, StepwellError
+from stepwell.source.escape_control import visible
+from stepwell.source.spelling import closest
+from stepwell.source.tree import EntryKind
+
+if TYPE_CHECKING:
+    from stepwell.write.scaffold import Plan, Template
+
+__all__ = [
+    "ask",
+]
+
+
+_DEFAULT = "standard"
+
+
+def ask(
+    registry: Registry,
+    workspace: str | None,
+    template: str | None,
+    copy_from: str | None,
+    description: str | None,
+    framework: str | None,
+) -> tuple[str, str | None, str | None, str | None]:
+    """Ask for what is not said yet: id, template, description, framework.
+
+    Args:
+        registry: of which project.
+        workspace: the id.
+        template: the template's name.
+        copy_from: the workspace to copy; with one, only the id is asked for.
+        description: what the workspace is for.
+        framework: what its steps are written for.
+
+    Raises:
+        UsageError: there is no terminal to ask on.
+    """
+    if not sys.stdin.isatty():
+        raise click.UsageError("--interactive asks questions, and there is no terminal to ask on")
+    if workspace is None:
+        workspace = _until("Id of the workspace", lambda given: _free_id(registry, given))
+    if copy_from is not None:
+        return workspace, None, None, None
+    if template is None:
+        from stepwell.write.scaffold import find_templates
+
+        found = find_templates(registry.project).value
+        for one in found.values():
+            click.echo(f"  {visible(one.name)}: {visible(one.description)}".rstrip(": "), err=True)
+        template = _until("Template", lambda given: _one_of(given, tuple(found)), _DEFAULT)
+    if description is None:
+        description = _until("What is it for (one line, may stay empty)", _one_line, "")
+    if framework is None:
+        allowed = registry.project.settings.vocabulary.get("frameworks")
+        told = f" ({', '.join(allowed)})" if allowed else ""
+        framework = _until(
+            f"Framework{told}, may stay empty",
+            lambda given: given if not given or allowed is None else _one_of(given, allowed),
+            "",
+        )
+    return workspace, template, description, framework
+
+
+def _until(question: str, accept: Callable[[str], str], default: str | None = None) -> str:
+    """Ask until the answer can be used."""
+    while True:
+        given: str = click.prompt(question, default=default, show_default=bool(default), err=True)
+        try:
+            return accept(given.strip())
+        except click.UsageError as error:
+            click.echo(error.format_message(), err=True)
+
+
+def _free_id(registry: Registry, given: str) -> str:
+    refuse_bad_id(given)
+    if given in registry.workspaces:
+        raise click.UsageError(f"there is a workspace `{given}` already")
+    return given
+
+
+def _one_of(given: str, choices: tuple[str, ...]) -> str:
+    if given not in choices:
+        raise click.UsageError(f"`{visible(given)}` is none of {', '.join(choices)}")
+    return given
+
+
+def _one_line(given: str) -> str:
+    if not given.isprintable():
+        raise click.UsageError("use one line of characters that can be shown")
+    return given
+
+
+_EXAMPLE = """\b
+Examples:
+  stepwell workspace new dana
+  stepwell workspace new dana --template advanced --framework xgboost
+  stepwell workspace new dana --copy-from alice
+  stepwell workspace new --interactive
+"""
+
+_LONGEST_DESCRIPTION = 1000
+
+
+def _templates(ctx: click.Context) -> Mapping[str, Template]:
+    """The templates of the project that is asked for, or our own where there is none."""
+    from stepwell.write.scaffold import find_templates
+
+    try:
+        project = open_registry(Asked(ctx.params.get("project"), quiet=True, verbose=False)).project
+    except StepwellError:
+        return find_templates(None).value
+    return find_templates(project).value
+
+
+class _TemplateOption(click.Option):
+    """An option whose help lists the templates of the project."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        record = super().get_help_record(ctx)
+        if record is None:
+            return None
+        listed = "; ".join(
+            f"{one.name}: {visible(one.description) or 'the team says nothing of it'}".rstrip(".")
+            for one in _templates(ctx).values()
+        )
+        return record[0], f"{record[1]}  There are: {listed}."
+
+
+def _complete_template(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(name) for name in _templates(ctx) if name.startswith(incomplete)]
+
+
+@click.command("new", epilog=_EXAMPLE, short_help="Make a workspace with an example that runs.")
+@click.argument("workspace", metavar="[ID]", required=False)
+@click.option(
+    "--template",
+    metavar="NAME",
+    cls=_TemplateOption,
+    shell_complete=_complete_template,
+    help="What to make it from: `minimal`, `standard` (when left out), `advanced`, or a folder of "
+    "`[templates] path`.",
+)
+@click.option(
+    "--copy-from",
+    metavar="ID",
+    shell_complete=complete_id,
+    help="Take over the files of this workspace instead.",
+)
+@click.option("--description", metavar="TEXT", help="What the workspace is for, in one line.")
+@click.option("--framework", metavar="NAME", help="What its steps are written for.")
+@click.option("--interactive", is_flag=True, help="Ask for what is not said; only on a terminal.")
+@click.option(
+    "--force", is_flag=True, help="Write into a workspace that exists: the template's files, and no others."
+)
+@project_options
+def command(
+    workspace: str | None,
+    template: str | None,
+    copy_from: str | None,
+    description: str | None,
+    framework: str | None,
+    interactive: bool,
+    force: bool,
+    asked: Asked,
+) -> int:
+    """Make the workspace ID: its folders, and a step with matching classes and a script that runs.
+
+    What is made is checked first, together with all that is there: nothing is written that brings
+    an error. A workspace that exists is left as it is, unless --force is given. The exit code is 1
+    when the checks find an error.
+    """
+    if template is not None and copy_from is not None:
+        raise click.UsageError("--template and --copy-from exclude each other: say one of them")
+    if copy_from is not None and (description is not None or framework is not None):
+        raise click.UsageError("--copy-from takes over what the other workspace says of itself")
+    registry = open_registry(asked)
+    if any(found.severity is Severity.ERROR for found in registry.project.diagnostics):
+        raise ProjectError("the project's configuration has errors, so nothing is made: `stepwell check`")
+    if interactive:
+        workspace, template, description, framework = ask(
+            registry, workspace, template, copy_from, description, framework
+        )
+    if workspace is None:
+        raise click.UsageError("say the id of the new workspace, or --interactive to be asked for it")
+    there = _refuse_place(registry, workspace, force=force)
+    files, broken = _files(registry, workspace, template, copy_from, description or "", framework or "")
+    folder = f"{registry.project.settings.workspaces}/{workspace}"
+    if broken:
+        return _not_made(broken, folder)
+    from stepwell.write.scaffold import plan
+
+    laid = {f"{folder}/{path}": content for path, content in files.items()}
+    today = date.today()  # noqa: DTZ011 - a date as people see it
+    planned = plan(registry.project, registry.diagnostics, laid, today, find_plugins, workspace)
+    if not planned.is_sound:
+        return _not_made(planned.diagnostics, folder)
+    with undone_when_ended():
+        written = _write(registry.project, folder, planned, there=there)
+    if not asked.quiet:
+        sys.stdout.writelines(f"{line}\n" for line in tell(planned.diagnostics))
+        sys.stdout.writelines(f"wrote {visible(path)}\n" for path in written)
+        if not written:
+            sys.stdout.write(f"{folder} holds all of it already\n")
+        sys.stdout.write(f"next: stepwell workspace check {workspace}, and {folder}/README.md\n")
+    return 0
+
+
+def _refuse_place(registry: Registry, workspace: str, *, force: bool) -> bool:
+    """Whether the workspace is there already.
+
+    Raises:
+        UsageError: it cannot be made.
+    """
+    refuse_bad_id(workspace)
+    project = registry.project
+    base = project.settings.workspaces
+    if os.path.lexists(f"{project.root}/{base}"):
+        target = project.tree.follow(base)
+        if target.path is None:
+            raise click.UsageError(f"{base} leads out of the project through a link, so nothing is written")
+        if target.kind is not EntryKind.FOLDER:
+            raise click.UsageError(f"{base} must be a folder, and it is none")
+    full = f"{project.root}/{base}/{workspace}"
+    if os.path.islink(full):
+        raise click.UsageError(f"{base}/{workspace} is a link, so nothing is written through it")
+    if os.path.lexists(full) and not os.path.isdir(full):
+        raise click.UsageError(f"{base}/{workspace} is a file, and not overwritten")
+    if os.path.isdir(full) and workspace in registry.workspaces:
+        if not force:
+            raise click.UsageError(
+                f"there is a workspace `{workspace}` already; --force writes the template's files into it"
+            )
+        return True
+    if os.path.isdir(full) and not force:
+        raise click.UsageError(
+            f"{base}/{workspace} exists already; --force writes the template's files into it"
+        )
+    for one in registry.workspaces:
+        if one != workspace and one.lower() == workspace.lower():
+            raise click.UsageError(f"`{workspace}` differs from the workspace `{one}` only in its capitals")
+    return os.path.isdir(full)
+
+
+def _files(
+    registry: Registry,
+    workspace: str,
+    template: str | None,
+    copy_from: str | None,
+    description: str,
+    framework: str,
+) -> tuple[Mapping[str, bytes], tuple[Diagnostic, ...]]:
+    """The files of the new workspace, or why there are none."""
+    from stepwell.write.scaffold import copy_files
+
+    if copy_from is not None:
+        refuse_unknown(registry, copy_from)
+        if copy_from == workspace:
+            raise click.UsageError("a workspace cannot be a copy of itself")
+        copied = copy_files(registry.project, registry.snapshot.workspaces[copy_from], workspace)
+        for path, why in copied.skipped:
+            click.echo(f"left out {visible(path)}: {why}", err=True)
+        for path in copied.mentions:
+            place = f"{registry.project.settings.workspaces}/{workspace}/{path}"
+            click.echo(f"{visible(place)} still speaks of {copy_from}", err=True)
+        return copied.files, ()
+    _refuse_words(registry, description, framework)
+    rendered = _rendered(registry, workspace, template or _DEFAULT, description, framework)
+    return rendered.value, rendered.diagnostics
+
+
+def _rendered(
+    registry: Registry, workspace: str, template: str, description: str, framework: str
+) -> Checked[Mapping[str, bytes]]:
+    from stepwell.source.python import index_sources
+    from stepwell.write.scaffold import find_templates, render, values_for
+
+    project = registry.project
+    found = find_templates(project)
+    chosen = found.value.get(template)
+    if chosen is None:
+        near = closest(template, found.value)
+        hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(found.value)}"
+        raise click.UsageError(f"there is no template `{visible(template)}` ({hint})")
+    broken = tuple(
+        one
+        for one in found.diagnostics
+        if one.span is None or f"{one.span.path}/".startswith(f"{chosen.folder}/")
+    )
+    if broken:
+        return Checked({}, broken)
+    table = project.settings.references
+    index = index_sources(project.root, table.source) if table is not None and table.builder_base else None
+    folder = f"{project.settings.workspaces}/{workspace}"
+
+    def schemas(form: str, path: str) -> str:
+        schema = f"schemas/{form}.schema.json"
+        if project.tree.follow(schema).kind is not EntryKind.FILE:
+            return ""
+        return os.path.relpath(schema, os.path.dirname(f"{folder}/{path}")).replace(os.sep, "/")
+
+    values = values_for(project, registry.snapshot, workspace, description, framework, index)
+    return render(chosen, values, schemas)
+
+
+def _refuse_words(registry: Registry, description: str, framework: str) -> None:
+    if not description.isprintable() or len(description) > _LONGEST_DESCRIPTION:
+        raise click.UsageError(
+            f"the description is one line of at most {_LONGEST_DESCRIPTION} characters that can be shown"
+        )
+    allowed = registry.project.settings.vocabulary.get("frameworks")
+    if framework and allowed is not None and framework not in allowed:
+        near = closest(framework, allowed)
+        hint = f"did you mean `{near[0]}`?" if near else f"the project has {', '.join(allowed) or 'none'}"
+        raise click.UsageError(f"`{visible(framework)}` is no framework of the project ({hint})")
+    if framework and (not framework.isprintable() or framework != framework.strip() or len(framework) > 128):
+        raise click.UsageError(
+            "the framework is one line of at most 128 characters, without blanks at its ends"
+        )
+
+
+def _not_made(found: tuple[Diagnostic, ...], folder: str) -> int:
+    sys.stdout.writelines(f"{line}\n" for line in tell(found))
+    sys.stdout.write(f"{folder} is not made, and nothing was written\n")
+    return 1
+
+
+def _write(project: Project, folder: str, planned: Plan, *, there: bool) -> list[str]:
+    """Put the files in place; gives those that changed."""
+    from stepwell.write.migrate import Busy, write_whole
+    from stepwell.write.scaffold import create
+
+    root = project.root
+    try:
+        if not there:
+            create(root, folder, {path[len(folder) + 1 :]: text for path, text in planned.files.items()})
+            return sorted(planned.files)
+        changed = [path for path, text in planned.files.items() if _held(f"{root}/{path}") != text]
+        write_whole(root, [(path, _text(path, planned.files[path])) for path in changed])
+    except Busy:
+        raise click.UsageError("another command writes to this project; wait until it is done") from None
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise click.ClickException(f"{folder} cannot be made: {reason}; nothing was written") from None
+    return sorted(changed)
+
+
+def _text(path: str, content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise click.UsageError(f"{visible(path)} holds no text, so --force does not write it") from None
+
+
+def _held(path: str) -> bytes | None:
+    try:
+        return Path(path).read_bytes()
+    except OSError:
+        return None

@@ -1,0 +1,82 @@
+"""``stepwell workspace remove``: a workspace taken away whole, archived where that is asked for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+
+import click
+
+from stepwell.frontends.cli.options import Asked, configuration_of, open_registry, project_options
+from stepwell.frontends.cli.workspace.options import complete_id, names_of, refuse_unknown, undone_when_ended
+from stepwell.live.registry import Registry
+from stepwell.source.escape_control import visible
+
+_EXAMPLE = """\b
+Examples:
+  stepwell workspace remove dana
+  stepwell workspace remove dana --backup --yes
+"""
+
+
+@click.command("remove", epilog=_EXAMPLE, short_help="Remove a workspace, all of it.")
+@click.argument("workspace", metavar="ID", shell_complete=complete_id)
+@click.option("--backup", is_flag=True, help="Keep a tar.gz of it in the hidden folder `.backup/` beside it.")
+@click.option("--yes", is_flag=True, help="Do not ask; needed where there is no terminal to ask on.")
+@project_options
+def command(workspace: str, backup: bool, yes: bool, asked: Asked) -> int:
+    """Remove the workspace ID with all its files.
+
+    It is taken away whole or not at all.
+    """
+    registry = open_registry(asked)
+    refuse_unknown(registry, workspace)
+    project = registry.project
+    base = project.settings.workspaces
+    if project.tree.follow(base).path is None:
+        raise click.UsageError(f"{base} leads out of the project through a link, so nothing is removed")
+    if not yes:
+        _ask(registry, workspace, backup=backup)
+    from stepwell.write.scaffold import remove
+
+    stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+    try:
+        with undone_when_ended():
+            kept = remove(project.root, base, workspace, f"{workspace}-{stamp}" if backup else None)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        there = os.path.lexists(f"{project.root}/{base}/{workspace}")
+        state = "it is still there" if there else "it is out of sight, and some of its files are left"
+        raise click.ClickException(f"{base}/{workspace} cannot be removed: {reason}; {state}") from None
+    if kept is not None:
+        sys.stdout.write(f"kept {visible(kept)}\n")
+    if not asked.quiet:
+        sys.stdout.write(f"removed {base}/{workspace}\n")
+        sys.stdout.writelines(f"{line}\n" for line in _left(registry, workspace))
+    return 0
+
+
+def _ask(registry: Registry, workspace: str, *, backup: bool) -> None:
+    if not sys.stdin.isatty():
+        raise click.UsageError(
+            f"there is no terminal to ask on: say --yes to remove the workspace `{workspace}`"
+        )
+    own, overridden = names_of(registry.view(workspace))
+    folder = f"{registry.project.settings.workspaces}/{workspace}"
+    kept = "an archive of it is kept" if backup else "no archive of it is kept"
+    click.echo(f"{folder}: {len(own)} steps of its own, {len(overridden)} overrides; {kept}", err=True)
+    if not click.confirm(f"Remove {folder} with all its files?", default=False, err=True):
+        raise click.UsageError("nothing was removed")
+
+
+def _left(registry: Registry, workspace: str) -> Iterator[str]:
+    """Where the configuration still names the workspace."""
+    settings = registry.project.settings
+    name = configuration_of(registry.project)
+    if settings.workspace == workspace:
+        yield f"next: {name} still names it in `[project] workspace`"
+    for target in settings.freeze:
+        if target.workspace == workspace:
+            yield f"next: {name} still freezes it into {visible(target.output)}"

@@ -1,0 +1,264 @@
+"""The old registry of builders, over the live one: a builder is loaded when it is asked for, in isolation.
+
+Nothing is discovered by importing: a step is supported where its builder lies in the sources of the
+workspace in effect. The workspace is a config's own ``workspace_id``, or else as everywhere in the old
+names: the context, the environment, the project's settings.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
+
+from stepwell.frontends.legacy.exceptions import RegistryError
+from stepwell.frontends.legacy.project import registry, workspace_in_effect
+from stepwell.source.errors import ComponentError, ProjectError
+
+if TYPE_CHECKING:
+    from stepwell.resolve.view import View
+
+__all__ = [
+    "StepBuilderRegistry",
+    "get_global_registry",
+    "list_global_step_types",
+    "register_builder",
+    "register_global_builder",
+]
+
+B = TypeVar("B", bound=type)
+
+_log = logging.getLogger("stepwell.legacy")
+
+_OLD_ALIASES: Final = MappingProxyType(
+    {
+        "MIMSPackaging": "Package",
+        "MIMSPayload": "Payload",
+        "ModelRegistration": "Registration",
+        "PytorchModel": "PyTorchModel",
+        "PytorchTraining": "PyTorchTraining",
+    }
+)
+"""Step types that old code asks for under other names."""
+
+
+class StepBuilderRegistry:
+    """Builders by step type: those that code registered here, and those of the live registry."""
+
+    LEGACY_ALIASES: ClassVar[dict[str, str]] = dict(_OLD_ALIASES)
+
+    def __init__(self) -> None:
+        self._registered: dict[str, type] = {}
+        self._writing = threading.Lock()
+
+    def get_builder_for_config(self, config: Any, node_name: str | None = None) -> type:
+        """Return the builder of the step that a config configures.
+
+        Args:
+            config: an object whose class some step names as its configuration class.
+            node_name: the step's name in a graph, asked where no step names the class.
+
+        Raises:
+            RegistryError: no step names the class, or its builder cannot be loaded.
+        """
+        view = _view(getattr(config, "workspace_id", None))
+        config_class = type(config).__name__
+        job_type = getattr(config, "job_type", None)
+        step_type = self._of_config(view, config_class, node_name)
+        if step_type is None:
+            raise self._unresolvable(
+                view, f"No step builder found for config type: {config_class}", config_class
+            )
+        variant = f"{step_type}_{job_type}"
+        if job_type and variant in self._registered:
+            return self._registered[variant]
+        return self._builder(view, step_type)
+
+    def get_builder_for_step_type(self, step_type: str) -> type:
+        """Return the builder of a step, by its name or an alias.
+
+        Raises:
+            RegistryError: there is no such step, or its builder cannot be loaded.
+        """
+        view = _view(None)
+        return self._builder(view, self._canonical(view, step_type))
+
+    def get_builder_map(self) -> dict[str, type]:
+        """Return every builder that can be loaded by step type, in a dict of the caller's own."""
+        view = _view(None)
+        found: dict[str, type] = {}
+        for step_type in self._names(view):
+            try:
+                found[step_type] = self._builder(view, step_type)
+            except RegistryError as error:  # noqa: PERF203 - one builder that fails hides no other
+                _log.warning("%s", error.args[0])
+        return found
+
+    def register_builder(self, step_type: str, builder_class: type) -> None:
+        """Let a class build a step type, instead of what the sources have.
+
+        Raises:
+            ValueError: the step type is empty, or the builder is no class.
+        """
+        if not step_type or not isinstance(step_type, str):
+            raise ValueError(f"Step type must be a non-empty string, not {step_type!r}")
+        if not isinstance(builder_class, type):
+            raise ValueError(f"Builder of {step_type} must be a class, not {builder_class!r}")  # noqa: TRY004 - as it was
+        with self._writing:
+            self._registered = {**self._registered, step_type: builder_class}
+
+    def unregister_builder(self, step_type: str) -> None:
+        """Forget a registered class; what the sources have serves again. Twice is harmless."""
+        with self._writing:
+            self._registered = {key: one for key, one in self._registered.items() if key != step_type}
+
+    def list_supported_step_types(self) -> list[str]:
+        """Return every step type with a builder, aliases included, sorted; no builder is loaded."""
+        return self._supported(_view(None))
+
+    def is_step_type_supported(self, step_type: str) -> bool:
+        """Tell whether a step type, or what it is an alias of, has a builder."""
+        view = _view(None)
+        return self._canonical(view, step_type) in self._names(view)
+
+    def get_config_types_for_step_type(self, step_type: str) -> list[str]:
+        """Return the configuration classes of a step type; none for an unknown one."""
+        view = _view(None)
+        step = view.get(self._canonical(view, step_type))
+        return [step.config_class] if step is not None and step.config_class is not None else []
+
+    def validate_registry(self) -> dict[str, list[str]]:
+        """Load every builder, and return which steps are valid, invalid (with the reason), and missing."""
+        view = _view(None)
+        told: dict[str, list[str]] = {"valid": [], "invalid": [], "missing": []}
+        supported = self._names(view)
+        for step_type in sorted({*supported, *_steps(view)}):
+            if step_type not in supported:
+                told["missing"].append(step_type)
+                continue
+            try:
+                self._builder(view, step_type)
+            except RegistryError as error:
+                told["invalid"].append(f"{step_type}: {error.args[0]}")
+            else:
+                told["valid"].append(step_type)
+        return told
+
+    def get_registry_stats(self) -> dict[str, int]:
+        """Return how many builders, aliases and steps there are."""
+        view = _view(None)
+        names = self._names(view)
+        return {
+            "total_builders": len(names),
+            "default_builders": sum(name not in self._registered for name in names),
+            "custom_builders": len(self._registered),
+            "legacy_aliases": len(self.LEGACY_ALIASES),
+            "step_registry_names": len(_steps(view)),
+        }
+
+    def _names(self, view: View) -> dict[str, None]:
+        """The step types that have a builder, without aliases."""
+        there = (name for name in _steps(view) if view.components(name)["builder"].is_there)
+        return dict.fromkeys((*there, *self._registered))
+
+    def _supported(self, view: View) -> list[str]:
+        names = self._names(view)
+        old = (alias for alias, name in self.LEGACY_ALIASES.items() if name in names)
+        own = (alias for name in names if name in view.steps for alias in view.steps[name].aliases)
+        return sorted({*names, *old, *own})
+
+    def _canonical(self, view: View, step_type: str) -> str:
+        if step_type in self._registered or step_type in view.steps:
+            return step_type
+        step = view.by_alias(step_type)
+        return step.name if step is not None else self.LEGACY_ALIASES.get(step_type, step_type)
+
+    def _of_config(self, view: View, config_class: str, node_name: str | None) -> str | None:
+        """The step type of a configuration class; where no step names it, by the names that old code gave."""
+        step = view.by_config_class(config_class)
+        if step is not None:
+            return step.name
+        bare = config_class.removesuffix("Config")
+        for guess in (node_name, (node_name or "").partition("_")[0], bare, bare.removesuffix("Step")):
+            if guess:
+                name = self._canonical(view, guess)
+                if name in self._registered or name in view.steps:
+                    return name
+        return None
+
+    def _builder(self, view: View, step_type: str) -> type:
+        known = self._registered.get(step_type)
+        if known is not None:
+            return known
+        if step_type not in view.steps:
+            raise self._unresolvable(view, f"No step builder found for step type: {step_type}", step_type)
+        try:
+            found = view.load(step_type, "builder")
+        except ComponentError as error:
+            message = f"No step builder found for step type: {step_type}: {error}"
+            raise self._unresolvable(view, message, step_type) from error
+        if not isinstance(found, type):
+            message = f"The builder of {step_type} is no class, but {type(found).__name__}"
+            raise self._unresolvable(view, message, step_type)
+        return found
+
+    def _unresolvable(self, view: View, message: str, step_type: str) -> RegistryError:
+        return RegistryError(message, [step_type], self._supported(view))
+
+
+def _steps(view: View) -> list[str]:
+    """The steps of the old tables."""
+    return [name for name, step in view.items() if step.sagemaker_step_type is not None]
+
+
+def _view(workspace_id: object) -> View:
+    """What a workspace sees, or the one in effect where none is named.
+
+    Raises:
+        RegistryError: only frozen modules are served, which have no builders.
+        UnknownWorkspace: there is no such workspace.
+    """
+    named = workspace_id if isinstance(workspace_id, str) else None
+    try:
+        return registry().view(named or workspace_in_effect())
+    except ProjectError as error:
+        raise RegistryError(f"There are no builders: {error}") from error
+
+
+_GLOBAL: Final = StepBuilderRegistry()
+
+
+def get_global_registry() -> StepBuilderRegistry:
+    """Return the registry that the whole process shares."""
+    return _GLOBAL
+
+
+def register_global_builder(step_type: str, builder_class: type) -> None:
+    """Let a class build a step type, for the whole process."""
+    _GLOBAL.register_builder(step_type, builder_class)
+
+
+def list_global_step_types() -> list[str]:
+    """Return the step types that the shared registry supports, sorted."""
+    return _GLOBAL.list_supported_step_types()
+
+
+def register_builder(step_type: str | None = None) -> Callable[[B], B]:
+    """Register the class that stands below, in the shared registry.
+
+    Args:
+        step_type: what it builds; left out, its name without ``StepBuilder``.
+    """
+
+    def register(builder_class: B) -> B:
+        name = step_type or builder_class.__name__.removesuffix("StepBuilder")
+        _GLOBAL.register_builder(name, builder_class)
+        return builder_class
+
+    return register
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,213 @@
+"""Which registry the old names show: opened once, when one of them is first asked for something.
+
+This is where the old names read the environment and the working directory (docs/decisions/0010).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from stepwell.frontends.legacy.source import NOTHING_HELD, HeldRows
+from stepwell.live.workspace_context import ACTIVE, WORKSPACE_VARIABLES, current_workspace
+from stepwell.source.errors import ProjectError
+
+if TYPE_CHECKING:
+    from stepwell.frontends.legacy.tables import Tables
+    from stepwell.live.registry import Registry
+    from stepwell.model.settings import Project
+    from stepwell.source.spelling import Naming
+
+__all__ = [
+    "FIRST",
+    "SECOND",
+    "SERVING",
+    "STORED",
+    "Source",
+    "registry",
+    "served",
+    "tables_in",
+    "use",
+    "workspace_in_effect",
+]
+
+_log = logging.getLogger("stepwell.legacy")
+
+
+class Source(Protocol):
+    """What the old names ask: the live registry, or its frozen modules."""
+
+    @property
+    def held(self) -> HeldRows:
+        """What the shortest way of a look-up reads."""
+
+    @property
+    def default(self) -> str:
+        """The workspace where nobody names one, empty for the core."""
+
+    @property
+    def naming(self) -> Naming:
+        """What the look-up of file names strips and expands."""
+
+    def workspaces(self) -> tuple[str, ...]:
+        """The ids of the workspaces, sorted."""
+
+    def tables(self, workspace: str | None) -> Tables:
+        """The tables of a workspace; of the default one without."""
+
+    def has_conflicts(self) -> bool:
+        """Whether two of the views define a step differently."""
+
+
+class Serving:
+    """Which source the old names show.
+
+    Args:
+        source: which one; ``None`` until one is opened.
+    """
+
+    __slots__ = ("held_by", "source")
+
+    def __init__(self) -> None:
+        self.show(None)
+
+    def show(self, source: Source | None) -> None:
+        """Show another source."""
+        self.source = source
+        self.held_by: Source | _Unopened = source or _UNOPENED
+
+
+class _Unopened:
+    held = NOTHING_HELD
+
+
+_UNOPENED: Final = _Unopened()
+SERVING: Final = Serving()
+_opening: Final = threading.Lock()
+# os.environ raises and catches KeyError for a variable that is not set, which costs more than all
+# the rest of a look-up; the dict that it wraps tells at once that there is nothing to read.
+STORED: Final[Mapping[Any, object]] = getattr(os.environ, "_data", os.environ)
+FIRST, SECOND = (
+    getattr(os.environ, "encodekey", str)(name) if STORED is not os.environ else name
+    for name in WORKSPACE_VARIABLES
+)
+
+
+def use(registry: Registry | None) -> None:
+    """Let the old names show a registry.
+
+    Args:
+        registry: which one; ``None`` to open one again when it is next needed.
+    """
+    from stepwell.frontends.legacy.source import Live
+
+    SERVING.show(None if registry is None else Live(registry))
+
+
+def registry() -> Registry:
+    """The registry that the old names show, opened if none is yet: to reload or watch it.
+
+    Raises:
+        ProjectError: there is none, or its frozen modules are served.
+    """
+    from stepwell.frontends.legacy.source import Live
+
+    source = served()
+    if not isinstance(source, Live):
+        raise ProjectError("the old names show the frozen modules, and no live registry")
+    return source.registry
+
+
+def served() -> Source:
+    """What the old names show.
+
+    Raises:
+        ProjectError: it cannot be opened.
+    """
+    source = SERVING.source
+    if source is None:
+        with _opening:
+            source = SERVING.source
+            if source is None:
+                source = _open()
+                SERVING.show(source)
+    return source
+
+
+def tables_in(workspace_id: str | None) -> Tables:
+    """The tables of a workspace, or of the one in effect where none is named.
+
+    Raises:
+        UnknownWorkspace: there is no such workspace.
+    """
+    chosen = workspace_id or ACTIVE.get()
+    if not chosen and (FIRST in STORED or SECOND in STORED):
+        chosen = _in_environment()
+    return (SERVING.source or served()).tables(chosen)
+
+
+def workspace_in_effect() -> str | None:
+    """The workspace of the context, else of the environment, else of the project's settings."""
+    return current_workspace() or _in_environment() or served().default or None
+
+
+def _in_environment() -> str | None:
+    return next(filter(None, map(os.environ.get, WORKSPACE_VARIABLES)), None)
+
+
+def _open() -> Source:
+    from stepwell.frontends.legacy.frozen import Frozen
+    from stepwell.model.settings import find_project, open_project
+
+    wanted = _switch("STEPWELL_LEGACY", ("live", "frozen"))
+    fallback = _switch("STEPWELL_FALLBACK", ("frozen", "never"))
+    folder = os.environ.get("STEPWELL_PROJECT") or find_project(os.getcwd())
+    project = open_project(folder)
+    if wanted == "frozen":
+        return Frozen(project)
+    try:
+        return _open_live(project)
+    except (ProjectError, OSError, ImportError) as error:
+        if fallback == "never":
+            raise
+        try:
+            frozen = Frozen(project)
+        except ProjectError as also:
+            raise ProjectError(f"{error}; nor is there a frozen module to serve: {also}") from error
+        _log.warning("%s; serving %s as last frozen", error, ", ".join(frozen.outputs))
+        return frozen
+
+
+def _open_live(project: Project) -> Source:
+    from datetime import date
+
+    from stepwell.frontends.legacy.source import Live
+    from stepwell.live.registry import Registry
+    from stepwell.resolve.plugins import find_plugins
+    from stepwell.source.diagnostic import Severity
+
+    for found in project.diagnostics:
+        if found.severity is Severity.ERROR:
+            where = f"{found.span.path}:{found.span.line}: " if found.span else ""
+            raise ProjectError(f"the configuration of {project.root} has errors: {where}{found.message}")
+    core = project.settings.core
+    if not os.path.isdir(os.path.join(project.root, core)):
+        raise ProjectError(f"the core of {project.root} is not there: {core} is no folder")
+    opened = Registry(project, date.today, plugins=find_plugins)
+    errors = sum(found.severity is Severity.ERROR for found in opened.diagnostics)
+    if errors:
+        counted, them = ("1 error", "it") if errors == 1 else (f"{errors} errors", "them")
+        _log.warning(
+            "%s has %s, so what has one is left out: `stepwell check` tells %s", project.root, counted, them
+        )
+    return Live(opened)
+
+
+def _switch(variable: str, allowed: tuple[str, str]) -> str:
+    value = os.environ.get(variable) or allowed[0]
+    if value not in allowed:
+        raise ProjectError(f"{variable} is `{value}`; it can be {allowed[0]} or {allowed[1]}")
+    return value

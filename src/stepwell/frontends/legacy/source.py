@@ -1,0 +1,165 @@
+"""What a Registry serves, as the old tables."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, final
+
+from stepwell.frontends.legacy.tables import StepRows, Tables, tables_of_view
+from stepwell.source.diagnostic import Severity
+from stepwell.source.errors import UnknownWorkspace
+
+if TYPE_CHECKING:
+    from stepwell.frontends.legacy.tables import Tables
+    from stepwell.live.registry import Registry
+    from stepwell.model import StepDefinition
+    from stepwell.model.settings import Settings
+    from stepwell.resolve.snapshot import Snapshot
+    from stepwell.resolve.view import View
+    from stepwell.source.spelling import Naming
+
+__all__ = [
+    "NOTHING_HELD",
+    "Held",
+    "HeldRows",
+    "Live",
+]
+
+
+class HeldRows:
+    """What the shortest way of a look-up reads: rows, and whether they are still right.
+
+    Args:
+        store: whose Snapshot is served now.
+        snapshot: the one that the rows are of.
+    """
+
+    __slots__ = ("rows", "snapshot", "store")
+
+    snapshot: Any
+
+    def __init__(self, store: Any, snapshot: Any) -> None:
+        self.store = store
+        self.snapshot = snapshot
+        self.rows: dict[str | None, StepRows] = {}  # by what the caller named, which may be nothing
+
+
+@final
+class Held(HeldRows):
+    """The tables of one Snapshot, and the settings that were read with it.
+
+    Args:
+        store: whose Snapshot is served now.
+        snapshot: the one that the tables are of.
+        settings: the project's.
+        made: tables by workspace (``None`` for the core), each with the view that they show.
+    """
+
+    __slots__ = ("made", "settings", "tables")
+
+    snapshot: Snapshot
+
+    def __init__(
+        self, store: Any, snapshot: Snapshot, settings: Settings, made: dict[str | None, tuple[View, Tables]]
+    ) -> None:
+        super().__init__(store, snapshot)
+        self.settings = settings
+        self.made = made
+        self.tables: dict[str | None, Tables] = {}
+
+    def make(self, named: str | None) -> Tables:
+        """The tables of a workspace, or of the project's default one where none is named.
+
+        Raises:
+            UnknownWorkspace: with suggestions and all that there are.
+        """
+        snapshot = self.snapshot
+        try:
+            view = snapshot.view(named or self.settings.workspace or None)
+        except UnknownWorkspace as error:
+            there = tuple(snapshot.workspaces)
+            raise UnknownWorkspace(error.workspace, error.suggestions, there) from None
+        tables = self._of(view)
+        self.tables[named] = tables
+        self.rows[named] = tables.rows
+        return tables
+
+    def _of(self, view: View) -> Tables:
+        seen, tables = self.made.get(view.workspace, (None, None))
+        if tables is None or seen is not view:
+            core = None if view.workspace is None else self._of(self.snapshot.core)
+            tables = tables_of_view(view, core)
+            self.made[view.workspace] = view, tables
+        return tables
+
+
+NOTHING_HELD = HeldRows(SimpleNamespace(_snapshot=None), None)
+"""For what is not live, or not opened: every look-up takes the longer way."""
+
+
+@final
+class Live:
+    """The tables of a Registry, as it is at the moment of each look-up.
+
+    Args:
+        registry: which one.
+    """
+
+    __slots__ = ("_store", "held", "registry")
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        self._store = registry._store  # noqa: SLF001 - a property costs more than the rest of a look-up
+        self.held = Held(self._store, registry.snapshot, registry.project.settings, {})
+
+    @property
+    def default(self) -> str:
+        """The project's ``[project] workspace``."""
+        return self._current().settings.workspace
+
+    @property
+    def naming(self) -> Naming:
+        """The project's ``[naming]``."""
+        return self._current().settings.naming
+
+    def workspaces(self) -> tuple[str, ...]:
+        """The ids of the workspaces, sorted."""
+        return tuple(self.registry.snapshot.workspaces)
+
+    def tables(self, workspace: str | None) -> Tables:
+        """The tables of a workspace; of the project's default without one.
+
+        Raises:
+            UnknownWorkspace: with suggestions and all that there are.
+        """
+        held = self.held
+        if held.snapshot is not self.registry.snapshot:
+            held = self._current()
+        return held.tables.get(workspace) or held.make(workspace)
+
+    def has_conflicts(self) -> bool:
+        """Whether two of the views, the core's included, define a step of the tables differently."""
+        snapshot = self.registry.snapshot
+        first: dict[str, StepDefinition] = dict(snapshot.core.steps.above)
+        for one in snapshot.workspaces:
+            for name, step in snapshot.view(one).steps.above.items():
+                if step.sagemaker_step_type is None:
+                    continue
+                known = first.setdefault(name, step)
+                if known.sagemaker_step_type is None:
+                    first[name] = step
+                elif known is not step and known != step:
+                    return True
+        return False
+
+    def _current(self) -> Held:
+        """The tables of the Snapshot that is served now; those of views that stayed are kept."""
+        held, snapshot = self.held, self.registry.snapshot
+        if held.snapshot is snapshot:
+            return held
+        project = self.registry.project
+        broken = any(found.severity is Severity.ERROR for found in project.diagnostics)
+        stayed = held.snapshot.core is snapshot.core
+        settings = held.settings if broken else project.settings
+        self.held = renewed = Held(self._store, snapshot, settings, held.made.copy() if stayed else {})
+        return renewed

@@ -1,0 +1,321 @@
+"""The checks of one step: what each is called, and what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any, Final, NamedTuple, final
+
+from stepwell.code.alignment import LEVELS, align
+from stepwell.code.references import check_references
+from stepwell.frontends.pytest_plugin.conformance import nonconforming
+from stepwell.frontends.pytest_plugin.failure import CheckFailed, Problem, cannot_load, findings
+from stepwell.live.registry import Registry
+from stepwell.model import StepDefinition
+from stepwell.model.component import Component, ComponentState
+from stepwell.model.layer import Layer
+from stepwell.resolve.view import View
+from stepwell.source.diagnostic import Diagnostic, Severity, Span, in_order
+from stepwell.source.document import thaw
+from stepwell.source.errors import ComponentError
+from stepwell.source.escape_control import visible
+from stepwell.source.exception_text import worded
+
+__all__ = [
+    "Check",
+    "Subject",
+    "build_examples",
+    "checks_of",
+    "subjects_of",
+]
+
+
+def build_examples(view: View, step: StepDefinition) -> None:
+    """Call the configuration class with each example, and the builder with what it gives.
+
+    Args:
+        view: whose classes.
+        step: whose examples.
+
+    Raises:
+        ComponentError: one of the classes cannot be loaded.
+        CheckFailed: one of them cannot be called, or raises something, which is the cause.
+    """
+    config_class, builder_class = view.load(step.name, "config"), view.load(step.name, "builder")
+    for place, example in enumerate(step.examples or ()):
+        span = _span(step, place)
+        config = _call("configuration class", config_class, step, span, thaw(example))
+        _call("builder", builder_class, step, span, config)
+
+
+def _call(what: str, called: Any, step: StepDefinition, span: Span, given: Any) -> Any:
+    name = getattr(called, "__name__", type(called).__name__)
+    if not callable(called):
+        problem = Problem(f"the {what} `{name}` of `{step.name}` cannot be called", span)
+        raise CheckFailed(str(problem), span.path, span.line)
+    try:
+        return called(**given) if what == "configuration class" else called(given)
+    except (Exception, SystemExit) as error:  # the user's code may raise anything; it is shown
+        message = f"the {what} `{name}` of `{step.name}` cannot be built from this example: {worded(error)}"
+        problem = Problem(message, span, _advice(what, given))
+        raise CheckFailed(str(problem), span.path, span.line) from error
+
+
+def _advice(what: str, given: Any) -> str:
+    if what == "builder":
+        return "it is called with what the configuration class gives for the example"
+    told = (
+        ", ".join(visible(str(key)) for key in given) if isinstance(given, Mapping) and given else "nothing"
+    )
+    return f"the class is called with {told}"
+
+
+def _span(step: StepDefinition, place: int) -> Span:
+    """Where an example stands: lists are replaced whole, so that the topmost document has all."""
+    for source in step.sources:
+        if source.document.data.get("examples"):
+            return source.document.value_span(("examples", place))
+    return step.sources[0].document.value_span(("name",))
+
+
+_OF_COMPONENTS: Final = ("missing-component", "ambiguous-component")
+_NOT_IN_FILES: Final = frozenset({Layer.PLUGIN, Layer.RUNTIME})
+
+
+@final
+class Check(NamedTuple):
+    """One thing that can be checked of a step.
+
+    Args:
+        name: the last part of the test's id.
+        run: does it; gives what is worth telling though it passes, and raises ``CheckFailed``.
+        skipped: why it cannot be done, in words; empty where it can.
+    """
+
+    name: str
+    run: Callable[[], str]
+    skipped: str = ""
+
+
+_Referring = tuple[Mapping[str, tuple[Diagnostic, ...]], Mapping[str, tuple[Diagnostic, ...]]]
+"""What the core's references lack and what a workspace's own do, each by the path of the definition."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is checked: a step of a view, or a file of the view that gives none and has findings.
+
+    Args:
+        registry: of which project.
+        view: whose step.
+        name: the step's name, or the file's path.
+        step: the step; ``None`` for a file.
+        found: what a check of the project finds in it.
+        referring: gives what a check of references finds, by path, as ``_by_path`` does.
+    """
+
+    registry: Registry
+    view: View
+    name: str
+    step: StepDefinition | None
+    found: tuple[Diagnostic, ...]
+    referring: Callable[[], _Referring]
+
+    @property
+    def root(self) -> str:
+        """The project's folder."""
+        return self.registry.project.root
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """The file and line that define it."""
+        if self.step is None:
+            span = self.found[0].span
+        else:
+            span = self.step.sources[0].document.value_span(("name",)) if self.step.sources else None
+        return ("", 1) if span is None else (span.path, span.line)
+
+
+def subjects_of(registry: Registry, view: View) -> Iterator[Subject]:
+    """Every step of a view in table order, then its files that have findings and give no step.
+
+    What the core's own files lack is told with the core only.
+
+    Args:
+        registry: of which project.
+        view: the view.
+    """
+    left = dict.fromkeys(_found_in(registry, view))
+    by_path = _by_path((*view.diagnostics, *left))
+    referring = cache(partial(_referring, registry, view))
+    for name in view:
+        step = view.steps[name]
+        paths = dict.fromkeys(source.document.path for source in step.sources)
+        found = in_order(one for path in paths for one in by_path.get(path, ()))
+        for one in found:
+            left.pop(one, None)
+        yield Subject(registry, view, name, step, found, referring)
+    for path in sorted({_path(one) for one in left}):
+        mine = in_order(one for one in left if _path(one) == path)
+        shown = visible(path or "the project").replace("::", ":")
+        yield Subject(registry, view, shown, None, mine, referring)
+
+
+def checks_of(subject: Subject) -> Iterator[Check]:
+    """The checks of a step, in the order in which they build on each other.
+
+    Args:
+        subject: the step, or a file that gives none.
+    """
+    yield Check("definition", partial(_tell, subject, subject.found))
+    step = subject.step
+    if step is None:
+        return
+    parts = subject.view.components(subject.name)
+    yield Check("components", partial(_components, subject, step))
+    for kind, component in parts.items():
+        if component.is_there:
+            yield Check(f"load-{kind}", partial(_load, subject, kind))
+    yield Check(
+        "builds", partial(_builds, subject, step), _not_built(step, parts["config"], parts["builder"])
+    )
+    has_code = any(parts[kind].is_there for kind in ("builder", "config", "contract", "spec"))
+    yield Check(
+        "conforms",
+        partial(_conforms, subject, step),
+        "" if has_code else "no part of the step is found that could be held against its definition",
+    )
+    if any(source.layer in _NOT_IN_FILES for source in step.sources):
+        return
+    for level in LEVELS:
+        has_matter = parts["builder"].is_there if level == 4 else step.interface is not None
+        if has_matter:
+            yield Check(f"alignment-{level}", partial(_aligned, subject, level))
+
+
+def _path(one: Diagnostic) -> str:
+    return "" if one.span is None else one.span.path
+
+
+def _found_in(registry: Registry, view: View) -> Iterable[Diagnostic]:
+    """What is found in a view's own files: for a workspace without what the core has too."""
+    base = f"{registry.project.settings.workspaces}/"
+    if view.workspace is not None:
+        own = f"{base}{view.workspace}/"
+        below = frozenset(registry.view(None).diagnostics)
+        ours = (one for one in registry.diagnostics if _path(one).startswith(own))
+        return in_order((*(one for one in view.diagnostics if one not in below), *ours))
+    others = tuple(f"{base}{one}/" for one in registry.workspaces)
+    return tuple(one for one in registry.diagnostics if not _path(one).startswith(others))
+
+
+def _tell(subject: Subject, found: tuple[Diagnostic, ...]) -> str:
+    """Fail with all findings where one is an error, and else give them."""
+    told = findings(found)
+    for one in found:
+        if one.severity is Severity.ERROR:
+            path, line = (one.span.path, one.span.line) if one.span is not None else subject.place
+            raise CheckFailed(told, path, line)
+    return told
+
+
+def _components(subject: Subject, step: StepDefinition) -> str:
+    found = _references(subject, step)
+    told = _tell(subject, found)
+    known = {one.span for one in found}
+    for kind, component in subject.view.components(subject.name).items():
+        span = component.declared_at or step.sources[0].document.value_span(("name",))
+        unclear = component.state is ComponentState.AMBIGUOUS
+        lost = component.state is ComponentState.MISSING and component.declared_at is not None
+        if (unclear or lost) and span not in known:
+            what = "is ambiguous" if unclear else "is not there"
+            problem = Problem(f"the {kind} of `{step.name}` {what}: {component.fault}", span, component.help)
+            raise CheckFailed(str(problem), span.path, span.line)
+    return told
+
+
+def _references(subject: Subject, step: StepDefinition) -> tuple[Diagnostic, ...]:
+    """What a check of references finds in a step, as far as the project asks for one."""
+    core, own = subject.referring()
+    tables = (core, own) if subject.view.workspace is None or _is_as_in_core(subject) else (own,)
+    paths = dict.fromkeys(source.document.path for source in step.sources)
+    found = in_order(one for table in tables for path in paths for one in table.get(path, ()))
+    if subject.registry.project.settings.references is not None:
+        return found
+    return tuple(one for one in found if one.id in _OF_COMPONENTS)
+
+
+def _referring(registry: Registry, view: View) -> _Referring:
+    project, snapshot, index = registry.project, registry.snapshot, registry.code.index()
+    core = check_references(project, snapshot, index, "")
+    if view.workspace is None:
+        return _by_path(core), {}
+    told = frozenset(core)
+    every = check_references(project, snapshot, index, view.workspace)
+    return _by_path(core), _by_path(one for one in every if one not in told)
+
+
+def _by_path(found: Iterable[Diagnostic]) -> dict[str, tuple[Diagnostic, ...]]:
+    by_path: dict[str, list[Diagnostic]] = {}
+    for one in found:
+        by_path.setdefault(_path(one), []).append(one)
+    return {path: tuple(held) for path, held in by_path.items()}
+
+
+def _is_as_in_core(subject: Subject) -> bool:
+    """Whether a workspace has the very parts of a step that the core has."""
+    core = subject.registry.view(None)
+    name = subject.name
+    return name in core.steps and core.components(name) == subject.view.components(name)
+
+
+def _load(subject: Subject, kind: str) -> str:
+    try:
+        subject.view.load(subject.name, kind)
+    except ComponentError as error:
+        raise cannot_load(error) from error.__cause__
+    return ""
+
+
+def _not_built(step: StepDefinition, config: Component, builder: Component) -> str:
+    """Why nothing is built from a step's examples; empty where it is."""
+    if not step.examples:
+        return "the step has no examples: `examples` in its definition lists configurations to build it with"
+    for kind, component in (("builder", builder), ("configuration class", config)):
+        if not component.is_there:
+            return f"the step has no {kind}" + (f": {component.fault}" if component.fault else "")
+    return ""
+
+
+def _builds(subject: Subject, step: StepDefinition) -> str:
+    try:
+        build_examples(subject.view, step)
+    except ComponentError as error:  # the test of loading shows the traceback
+        raise cannot_load(error) from None
+    return ""
+
+
+def _conforms(subject: Subject, step: StepDefinition) -> str:
+    try:
+        problems = list(nonconforming(subject.view, step, subject.registry.project.settings.alignment))
+    except ComponentError as error:  # the test of loading shows the traceback
+        raise cannot_load(error) from None
+    if problems:
+        place: Span = problems[0].span
+        raise CheckFailed("\n\n".join(map(str, problems)), place.path, place.line)
+    return ""
+
+
+def _aligned(subject: Subject, level: int) -> str:
+    registry = subject.registry
+    (aligned,) = align(
+        registry.project,
+        registry.snapshot,
+        registry.code.index(),
+        (subject.view,),
+        (subject.name,),
+        (level,),
+    )
+    return _tell(subject, aligned.diagnostics)

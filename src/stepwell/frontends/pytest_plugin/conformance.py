@@ -1,0 +1,199 @@
+"""Whether what is loaded has what the definition of its step asks for: methods, names, variables."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, NamedTuple, final
+
+from stepwell.frontends.pytest_plugin.failure import Problem
+from stepwell.model import StepDefinition
+from stepwell.model.settings import Alignment
+from stepwell.resolve.view import View
+from stepwell.source.diagnostic import Span
+from stepwell.source.document import Pointer
+from stepwell.source.spelling import closest
+
+__all__ = ["nonconforming"]
+
+_ABSENT: Final = object()
+
+
+@final
+class _Side(NamedTuple):
+    """Names that a contract or a specification may hold, and the same of the interface.
+
+    Args:
+        noun: what one of them is.
+        held_as: how the loaded object may call them.
+        field: the field of the interface.
+    """
+
+    noun: str
+    held_as: tuple[str, ...]
+    field: str
+
+
+_CONTRACT: Final = (
+    _Side("input", ("inputs", "expected_input_paths"), "inputs"),
+    _Side("output", ("outputs", "expected_output_paths"), "outputs"),
+)
+_SPEC: Final = (
+    _Side("input", ("inputs", "dependencies"), "inputs"),
+    _Side("output", ("outputs",), "outputs"),
+)
+
+
+def nonconforming(view: View, step: StepDefinition, table: Alignment) -> Iterator[Problem]:
+    """What the loaded parts of a step lack or have too much.
+
+    Args:
+        view: whose parts.
+        step: the step.
+        table: what the project asks of builders.
+
+    Raises:
+        ComponentError: a part cannot be loaded.
+    """
+    parts = view.components(step.name)
+    if parts["builder"].is_there:
+        yield from _of_builder(view.load(step.name, "builder"), step, table)
+    if parts["config"].is_there and not callable(config := view.load(step.name, "config")):
+        message = (
+            f"the configuration class of `{step.name}` is of type `{type(config).__name__}`, not a class"
+        )
+        yield Problem(message, _span(step, ("components", "config"), ("config_class",)))
+    for kind, sides, takes_all in (("contract", _CONTRACT, False), ("spec", _SPEC, True)):
+        if parts[kind].is_there and step.interface is not None:
+            loaded = view.load(step.name, kind)
+            for side in sides:
+                yield from _of_names(kind, loaded, side, step, step.interface, takes_all)
+            if kind == "contract":
+                yield from _of_entry_point(loaded, step, step.interface)
+                yield from _of_variables(loaded, step, step.interface)
+
+
+def _of_builder(builder: Any, step: StepDefinition, table: Alignment) -> Iterator[Problem]:
+    span = _span(step, ("components", "builder"), ("builder_step_name",))
+    if not callable(builder):
+        message = f"the builder of `{step.name}` is of type `{type(builder).__name__}`, not a class"
+        yield Problem(message, span)
+        return
+    if not inspect.isclass(builder):
+        return  # what a function gives is known only when it is called
+    name = builder.__name__
+    listed = table.builder_methods
+    wanted = (*listed.get("all", ()), *listed.get(step.sagemaker_step_type or "", ()))
+    for method in dict.fromkeys(wanted):
+        if not callable(inspect.getattr_static(builder, method, None)) and not _is_method(builder, method):
+            near = closest(method, (one for one in dir(builder) if not one.startswith("__")))
+            hint = f"did you mean `{near[0]}`?" if near else "define it"
+            yield Problem(f"the builder `{name}` of `{step.name}` has no method `{method}`", span, hint)
+    for method in sorted(getattr(builder, "__abstractmethods__", ())):
+        message = f"the builder `{name}` of `{step.name}` leaves the method `{method}` abstract"
+        yield Problem(message, span, "define it, or nothing can be built")
+
+
+def _is_method(builder: type, name: str) -> bool:
+    return isinstance(inspect.getattr_static(builder, name, None), (staticmethod, classmethod, property))
+
+
+def _of_names(
+    kind: str,
+    loaded: Any,
+    side: _Side,
+    step: StepDefinition,
+    interface: Mapping[str, Any],
+    takes_all: bool,
+) -> Iterator[Problem]:
+    """Hold names of a contract or specification against the interface.
+
+    A contract names only what has a path; a specification names everything.
+    """
+    has = _names_of(_held(loaded, side.held_as))
+    if has is None:
+        return
+    said: Mapping[str, Any] = interface.get(side.field) or {}
+    for name in (one for one in said if one not in has):
+        if takes_all or said[name].get("path"):
+            near = closest(name, has)
+            hint = f"did you mean `{near[0]}`?" if near else f"add it to the {_word(kind)}"
+            message = f"the {_word(kind)} of `{step.name}` has no {side.noun} `{name}`"
+            yield Problem(message, _key(step, ("interface", side.field, name)), hint)
+    for name in (one for one in has if one not in said):
+        near = closest(name, said)
+        hint = f"did you mean `{near[0]}`?" if near else "declare it in the interface"
+        message = f"the {_word(kind)} of `{step.name}` has the {side.noun} `{name}`, the interface has not"
+        yield Problem(message, _key(step, ("interface", side.field), ("interface",)), hint)
+
+
+def _of_entry_point(contract: Any, step: StepDefinition, interface: Mapping[str, Any]) -> Iterator[Problem]:
+    has, said = _held(contract, ("entry_point",)), interface.get("entry_point")
+    if isinstance(has, str) and said is not None and has.rpartition("/")[2] != said.rpartition("/")[2]:
+        message = f"the contract of `{step.name}` starts `{has}`, the interface `{said}`"
+        yield Problem(message, _span(step, ("interface", "entry_point")))
+
+
+def _of_variables(contract: Any, step: StepDefinition, interface: Mapping[str, Any]) -> Iterator[Problem]:
+    has = _names_of(_held(contract, ("required_env_vars",)))
+    if has is None:
+        return
+    said = (interface.get("env") or {}).get("required", ())
+    for name in (one for one in has if one not in said):
+        message = f"the contract of `{step.name}` requires the variable `{name}`, the interface does not"
+        yield Problem(message, _key(step, ("interface", "env"), ("interface",)))
+    for name in (one for one in said if one not in has):
+        message = f"the interface of `{step.name}` requires the variable `{name}`, the contract does not"
+        yield Problem(message, _key(step, ("interface", "env", "required")))
+
+
+def _held(loaded: Any, names: Iterable[str]) -> Any:
+    """What an object or mapping holds under the first of some names that it has."""
+    for name in names:
+        if isinstance(loaded, Mapping):
+            if name in loaded:
+                return loaded[name]
+        elif hasattr(loaded, name):
+            return getattr(loaded, name)
+    return _ABSENT
+
+
+def _names_of(held: Any) -> tuple[str, ...] | None:
+    """The names of a mapping, or of a list of names or of things with a ``logical_name``; else ``None``."""
+    if isinstance(held, Mapping):
+        names: list[Any] = list(held)
+    elif isinstance(held, (list, tuple, set, frozenset)):
+        names = [getattr(one, "logical_name", one) for one in held]
+    else:
+        return None
+    return tuple(sorted(names)) if all(isinstance(one, str) for one in names) else None
+
+
+def _word(kind: str) -> str:
+    return "specification" if kind == "spec" else kind
+
+
+def _span(step: StepDefinition, *pointers: Pointer) -> Span:
+    """The value of the first pointer that a definition states, topmost first; else the step's name."""
+    for pointer in (*pointers, ("name",)):
+        for source in step.sources:
+            if _states(source.document.data, pointer):
+                return source.document.value_span(pointer)
+    return step.sources[0].document.first_key_span(())
+
+
+def _key(step: StepDefinition, *pointers: Pointer) -> Span:
+    """The key of the first pointer that a definition states, topmost first; else the step's name."""
+    for pointer in pointers:
+        for source in step.sources:
+            if _states(source.document.data, pointer):
+                return source.document.key_span(pointer)
+    return _span(step)
+
+
+def _states(data: Any, pointer: Pointer) -> bool:
+    for one in pointer:
+        if not isinstance(data, Mapping) or data.get(one) is None:
+            return False
+        data = data[one]
+    return True

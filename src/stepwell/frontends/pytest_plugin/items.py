@@ -1,0 +1,284 @@
+"""The tree that pytest shows: the project, its views, their steps, and a test for each check of a step."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final, final
+
+import pytest
+
+from stepwell.frontends.pytest_plugin.checks import Check, Subject, checks_of, subjects_of
+from stepwell.frontends.pytest_plugin.failure import CheckFailed, without_our_frames
+from stepwell.live.registry import Registry
+from stepwell.model.settings import RESERVED_ID, open_project
+from stepwell.resolve.view import View
+from stepwell.source.errors import ProjectError, UnknownWorkspace
+from stepwell.source.spelling import closest
+
+__all__ = [
+    "CORE",
+    "Asked",
+    "CheckItem",
+    "ProjectNode",
+    "StepNode",
+    "ViewNode",
+    "ask",
+    "check_ids",
+    "collect_steps",
+    "did_you_mean",
+    "every_label",
+    "find_view",
+]
+
+
+CORE: Final = "core"
+"""What the core's view is called in options and ids."""
+
+_SPELT_OUT: Final = "workspace "
+"""What precedes the id of a workspace that is itself called ``core``."""
+
+_MOST: Final = 8
+"""How many names a message tells."""
+
+
+@final
+class Asked:
+    """A project, and what of it is to be tested.
+
+    Args:
+        registry: the project's.
+        labels: the views, each as ids call it.
+        ids: the ids of single tests, without their first part; none for all.
+    """
+
+    __slots__ = ("ids", "labels", "registry")
+
+    def __init__(self, registry: Registry, labels: tuple[str, ...], ids: tuple[tuple[str, ...], ...]) -> None:
+        self.registry = registry
+        self.labels = labels
+        self.ids = ids
+
+    def view(self, label: str) -> View:
+        """The view that a label names."""
+        return find_view(self.registry, label)
+
+    def wants(self, *parts: str) -> bool:
+        """Whether a node with these parts of its id is asked for, or lies above one that is."""
+        return not self.ids or any(
+            all(one == other for one, other in zip(parts, wanted, strict=False)) for wanted in self.ids
+        )
+
+
+def ask(
+    rootdir: Path, started_in: Path, project: str | None, workspace: str | None, ids: Iterable[str]
+) -> Asked:
+    """Open the project that a run asks for.
+
+    Args:
+        rootdir: pytest's root folder.
+        started_in: where pytest was started: the project is looked for from there up, if it lies in the root
+            folder, and relative paths of options start from it.
+        project: what ``--stepwell-project`` says.
+        workspace: what ``--stepwell-workspace`` says.
+        ids: the ids of single tests; they begin with ``stepwell``, or a path that ends in it.
+
+    Raises:
+        UsageError: there is no such project or workspace; with suggestions.
+    """
+    import stepwell
+
+    # In a repository of several projects pytest's root folder lies above the one that a person stands in.
+    nearest = started_in if started_in.is_relative_to(rootdir) else rootdir
+    folder = str(nearest) if project is None else os.path.join(started_in, project)
+    try:
+        if project is not None:
+            open_project(folder)  # that very folder, not one above it
+        registry = stepwell.open(folder)
+    except ProjectError as error:
+        hint = "" if project is not None else "; --stepwell-project DIR says where it is"
+        raise pytest.UsageError(f"{error}{hint}") from None
+    parts = tuple(tuple(one.split("::")[1:]) for one in ids)
+    wanted = tuple(one for one in parts if one and one[0])
+    labels = every_label(registry) if workspace == RESERVED_ID else (_label(find_view(registry, workspace)),)
+    if len(wanted) < len(parts) or not wanted:
+        return Asked(registry, labels, ())
+    named = dict.fromkeys(_label(find_view(registry, one[0])) for one in wanted)
+    return Asked(registry, tuple(named), wanted)
+
+
+def every_label(registry: Registry) -> tuple[str, ...]:
+    """What the core's view and those of all workspaces are called in ids."""
+    return CORE, *(_label(registry.view(one)) for one in registry.workspaces)
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """The end of a message about a word that names nothing: what may be meant, or what there is."""
+    there = list(choices)
+    near = closest(word, there, 3)
+    if near:
+        return f"did you mean {' or '.join(f'`{one}`' for one in near)}?"
+    shown = ", ".join(f"`{one}`" for one in there[:_MOST])
+    return f"there are {shown}{' and others' if len(there) > _MOST else ''}" if there else "there are none"
+
+
+def find_view(registry: Registry, name: str | None) -> View:
+    """The view that a word of the user names.
+
+    Args:
+        registry: of which project.
+        name: a workspace's id or label; ``core`` or nothing for the core, ``None`` for the one in effect.
+
+    Raises:
+        UsageError: there is no such workspace; with suggestions.
+    """
+    if name in (CORE, ""):
+        return registry.view(None)
+    if name is None:
+        try:
+            return registry.view()
+        except UnknownWorkspace as error:
+            raise pytest.UsageError(f"{error}; the environment or the project's settings name it") from None
+    try:
+        return registry.view(name.removeprefix(_SPELT_OUT))
+    except UnknownWorkspace:
+        hint = did_you_mean(name, (CORE, *registry.workspaces, RESERVED_ID))
+        raise pytest.UsageError(f"unknown workspace: {name} ({hint})") from None
+
+
+def _label(view: View) -> str:
+    """What a view is called in ids."""
+    if view.workspace is None:
+        return CORE
+    return view.workspace if view.workspace != CORE else f"{_SPELT_OUT}{CORE}"
+
+
+def collect_steps(session: pytest.Session, asked: Asked) -> list[pytest.Item]:
+    """The tests that are asked for, collected as pytest collects all others.
+
+    Args:
+        session: the session of pytest.
+        asked: what is asked for.
+    """
+    top: ProjectNode = ProjectNode.from_parent(session, name="stepwell", nodeid="stepwell", asked=asked)
+    return list(session.genitems(top))
+
+
+def check_ids(asked: Asked) -> None:
+    """Hold the ids that are asked for against the steps and checks that there are.
+
+    Args:
+        asked: what is asked for.
+
+    Raises:
+        UsageError: an id names nothing; with suggestions.
+    """
+    known: dict[str, dict[str, Subject]] = {}
+    for label, *rest in asked.ids:
+        if label not in known:
+            known[label] = {one.name: one for one in subjects_of(asked.registry, asked.view(label))}
+        if not rest:
+            continue
+        name, *checks = rest
+        there: list[str] = [*known[label]]
+        if name in known[label] and checks:
+            name, there = "::".join(checks), [one.name for one in checks_of(known[label][name])]
+        if name not in there:
+            shown = "::".join(("stepwell", label, *rest))
+            raise pytest.UsageError(f"not found: {shown} ({did_you_mean(name, there)})")
+
+
+@final
+class ProjectNode(pytest.Collector):
+    """The project."""
+
+    def __init__(self, *, asked: Asked, **of_pytest: Any) -> None:
+        super().__init__(**of_pytest)
+        self.asked = asked
+
+    def collect(self) -> Iterator[ViewNode]:
+        """Give a node for each view."""
+        for label in self.asked.labels:
+            if self.asked.wants(label):
+                yield ViewNode.from_parent(self, name=label, asked=self.asked)
+
+
+@final
+class ViewNode(pytest.Collector):
+    """What one workspace sees, or the core."""
+
+    def __init__(self, *, asked: Asked, **of_pytest: Any) -> None:
+        super().__init__(**of_pytest)
+        self.asked = asked
+
+    def collect(self) -> Iterator[StepNode]:
+        """Give a node for each step, and for each file with findings that gives no step."""
+        for subject in subjects_of(self.asked.registry, self.asked.view(self.name)):
+            if self.asked.wants(self.name, subject.name):
+                yield StepNode.from_parent(self, name=subject.name, asked=self.asked, subject=subject)
+
+
+@final
+class StepNode(pytest.Collector):
+    """One step of a view."""
+
+    def __init__(self, *, asked: Asked, subject: Subject, **of_pytest: Any) -> None:
+        super().__init__(**of_pytest)
+        self.asked = asked
+        self.subject = subject
+
+    def collect(self) -> Iterator[CheckItem]:
+        """Give a test for each check."""
+        view = self.parent.name if self.parent is not None else ""
+        for check in checks_of(self.subject):
+            if self.asked.wants(view, self.name, check.name):
+                item: CheckItem = CheckItem.from_parent(
+                    self, name=check.name, check=check, subject=self.subject
+                )
+                if check.skipped:
+                    item.add_marker(pytest.mark.skip(reason=check.skipped))
+                yield item
+
+
+@final
+class CheckItem(pytest.Item):
+    """One check of one step."""
+
+    def __init__(self, *, check: Check, subject: Subject, **of_pytest: Any) -> None:
+        super().__init__(**of_pytest)
+        self.check = check
+        self.subject = subject
+
+    def runtest(self) -> None:
+        """Do the check, and keep what it says though it passes."""
+        told = self.check.run()
+        if told:
+            self.add_report_section("call", "stepwell", told)
+
+    def reportinfo(self) -> tuple[os.PathLike[str] | str, int | None, str]:
+        """Where the step is defined, and what the check is called in a headline."""
+        view = self.parent.parent.name if self.parent is not None and self.parent.parent is not None else ""
+        path, line = self.subject.place
+        return os.path.join(self.subject.root, path), line - 1, f"{view}, {self.subject.name}: {self.name}"
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:  # type: ignore[override]
+        """Show what the user is told, and of the user's code its own traceback."""
+        error = excinfo.value
+        if not isinstance(error, CheckFailed):
+            return super().repr_failure(excinfo)
+        style = self.config.getoption("tbstyle")
+        cause = error.__cause__
+        shown: Any
+        if cause is not None and without_our_frames(cause):
+            info = pytest.ExceptionInfo.from_exception(cause)
+            shown = super().repr_failure(info, style="long" if style == "auto" else style)
+            if style != "line":
+                shown.addsection("stepwell", error.text)
+            return shown
+        shown = excinfo.getrepr(style="value", chain=False)
+        if shown.reprcrash is not None:
+            shown.reprcrash.path = os.path.join(self.subject.root, error.path)
+            shown.reprcrash.lineno = error.line
+            shown.reprcrash.message = error.text.partition("\n")[0]
+        return shown

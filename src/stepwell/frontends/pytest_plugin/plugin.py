@@ -1,0 +1,140 @@
+"""The plugin as pytest meets it: options, markers, fixtures, and where the collection begins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from stepwell.frontends.pytest_plugin.items import Asked
+    from stepwell.live.registry import Registry
+    from stepwell.resolve.view import View
+
+__all__ = ["stepwell_registry", "stepwell_workspace"]
+
+_ASKED = pytest.StashKey["Asked"]()
+_IDS = pytest.StashKey["list[str]"]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options."""
+    group = parser.getgroup("stepwell", "steps of a Stepwell project")
+    group.addoption(
+        "--stepwell",
+        action="store_true",
+        help="collect a test for every step of the project and everything that can be checked of it",
+    )
+    group.addoption(
+        "--stepwell-workspace",
+        metavar="ID",
+        help="whose steps: a workspace, `core`, or `all` for the core and every workspace "
+        "(default: the workspace in effect)",
+    )
+    group.addoption(
+        "--stepwell-project",
+        metavar="DIR",
+        help="the project's folder (default: the one that the folder belongs to in which pytest is started)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker, and take the ids of steps out of the arguments: they are no files."""
+    config.addinivalue_line(
+        "markers",
+        "stepwell_workspace(id): the workspace that the fixture `stepwell_workspace` shows; "
+        "`core` or None for the core",
+    )
+    ids = [one for one in config.args if _names_steps(config, one)]
+    config.stash[_IDS] = ids
+    if ids:
+        config.args[:] = [one for one in config.args if one not in ids]
+    if _is_on(config) and not config.option.help and not hasattr(config, "workerinput"):
+        asked = _asked(config)  # so that a wrong option is told at once, and once
+        if ids:
+            from stepwell.frontends.pytest_plugin.items import check_ids
+
+            check_ids(asked)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
+    """Add the tests of steps before others choose among all tests."""
+    if _is_on(session.config):
+        from stepwell.frontends.pytest_plugin.items import collect_steps
+
+        items += collect_steps(session, _asked(session.config))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that uses ``stepwell_workspace`` once for each view, where all are asked for."""
+    if "stepwell_workspace" not in metafunc.fixturenames:
+        return
+    marked = metafunc.definition.get_closest_marker("stepwell_workspace") is not None
+    if not marked and metafunc.config.getoption("stepwell_workspace") == "all":
+        from stepwell.frontends.pytest_plugin.items import every_label
+
+        labels = every_label(_asked(metafunc.config).registry)
+        metafunc.parametrize("stepwell_workspace", labels, indirect=True)
+
+
+@pytest.fixture(scope="session")
+def stepwell_registry(pytestconfig: pytest.Config) -> Registry:
+    """The registry of the project: of ``--stepwell-project``, or that pytest was started in."""
+    try:
+        return _asked(pytestconfig).registry
+    except pytest.UsageError as error:
+        wrong = str(error)
+    pytest.fail(wrong, pytrace=False)  # outside, so that nothing is told of another exception
+
+
+@pytest.fixture
+def stepwell_workspace(request: pytest.FixtureRequest, stepwell_registry: Registry) -> View:
+    """What a workspace sees: the one of the marker, or else of ``--stepwell-workspace``."""
+    from stepwell.frontends.pytest_plugin.items import find_view
+
+    named: Any = getattr(request, "param", request.config.getoption("stepwell_workspace"))
+    marker = request.node.get_closest_marker("stepwell_workspace")
+    if marker is not None:
+        if len(marker.args) != 1 or marker.kwargs or not isinstance(marker.args[0], (str, type(None))):
+            pytest.fail('the marker is used as @pytest.mark.stepwell_workspace("alice")', pytrace=False)
+        named = marker.args[0] or ""
+    elif named == "all":
+        pytest.fail("`all` names no one view: let the test take the fixture as an argument", pytrace=False)
+    try:
+        return find_view(stepwell_registry, named)
+    except pytest.UsageError as error:
+        wrong = str(error)
+    pytest.fail(wrong, pytrace=False)
+
+
+def _is_on(config: pytest.Config) -> bool:
+    return bool(config.getoption("stepwell") or config.stash.get(_IDS, None))
+
+
+def _names_steps(config: pytest.Config, argument: str) -> bool:
+    """Whether an argument is the id of a step's test, or ``stepwell`` for all where no path is called so."""
+    first, colons, _ = argument.partition("::")
+    if first == "stepwell":
+        return bool(colons) or not (config.invocation_params.dir / first).exists()
+    # pytest shows ids relative to where it was started
+    inside = bool(colons) and first.endswith("/stepwell")
+    return inside and (config.invocation_params.dir / first).resolve() == config.rootpath / "stepwell"
+
+
+def _asked(config: pytest.Config) -> Asked:
+    """What is asked for; opened when first needed."""
+    known = config.stash.get(_ASKED, None)
+    if known is None:
+        from stepwell.frontends.pytest_plugin.items import ask
+
+        ids: list[str] = config.stash[_IDS]
+        known = ask(
+            config.rootpath,
+            config.invocation_params.dir,
+            config.getoption("stepwell_project"),
+            config.getoption("stepwell_workspace"),
+            ids,
+        )
+        config.stash[_ASKED] = known
+    return known

@@ -1,0 +1,55 @@
+"""A comparison as GitHub workflow commands: each effect annotates the line that has it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from stepwell.frontends.render import github
+from stepwell.frontends.render.comparison.wording import counted
+from stepwell.frontends.render.report import Report
+from stepwell.review.comparison import Level
+from stepwell.source.diagnostic import Diagnostic, Related, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stepwell.review.comparison import Comparison, Effect
+
+__all__ = ["render"]
+
+_SEVERITIES: Final = {
+    Level.BREAKING: Severity.ERROR,
+    Level.RISKY: Severity.WARNING,
+    Level.SAFE: Severity.INFO,
+}
+
+
+def render(comparison: Comparison, **_unused: object) -> Iterator[str]:
+    """One command a line: effects at the new file and line, what is gone without a file."""
+    found = [*_errors(comparison), *map(_annotation, comparison.effects), *comparison.stale]
+    return github.render(Report(tuple(found), 0, 0, 0, 0.0, ""))
+
+
+def _errors(comparison: Comparison) -> Iterator[Diagnostic]:
+    """That a state has errors: told once for each, since ``check`` tells each of them."""
+    for title, errors in (
+        (comparison.old_title, comparison.old_diagnostics),
+        (comparison.new_title, comparison.new_diagnostics),
+    ):
+        if errors:
+            message = f"{title} has {counted(len(errors), 'error')}, and what has one is left out"
+            first = tuple(Related(one.message, one.span) for one in errors[:3] if one.span is not None)
+            yield Diagnostic("left-out", Severity.WARNING, message, related=first)
+
+
+def _annotation(effect: Effect) -> Diagnostic:
+    severity = _SEVERITIES[effect.level]
+    whose = "" if effect.workspace is None else f", workspace {effect.workspace}"
+    message = f"{effect.level.value} for {effect.consumer.value}{whose}: {effect.reason}"
+    help_text = None
+    if effect.acceptance is not None:
+        severity, message = Severity.INFO, f"{message}; accepted: {effect.acceptance.reason}"
+    elif effect.level is not Level.SAFE:
+        help_text = f"to accept it, write `what: {effect.key}` with a reason in accepted_breaks.yaml"
+    related = () if effect.old_place is None else (Related("it was", effect.old_place),)
+    return Diagnostic(effect.id, severity, message, effect.new_place, help_text, related)

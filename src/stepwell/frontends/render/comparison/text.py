@@ -1,0 +1,154 @@
+"""A comparison as people read it: the verdict, what it means to whom, then every change, view by view."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from stepwell.frontends.render.comparison.wording import (
+    counted,
+    headline,
+    hidden_by,
+    place,
+    places,
+    told,
+    told_pair,
+    view_title,
+)
+from stepwell.model import KIND_OF_NOUN
+from stepwell.review.comparison import Level, What
+from stepwell.source.escape_control import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from stepwell.review.comparison import Comparison, DefinitionChange, Effect, FieldChange, ViewComparison
+    from stepwell.source.diagnostic import Diagnostic
+
+    Paint = Callable[[str, str], str]
+
+__all__ = ["render"]
+
+_FIRST: Final = 3
+"""How many errors of a state are told; of more only the number is."""
+
+_FIRST_SAFE: Final = 10
+"""How many safe effects are told unless all are asked for."""
+
+_BOLD: Final = "1"
+_COLORS: Final = {Level.BREAKING: "1;31", Level.RISKY: "1;33", Level.SAFE: "1;32"}
+_SIGNS: Final = {
+    What.ADDED: ("+", "32"),
+    What.REMOVED: ("-", "31"),
+    What.RENAMED: ("→", "36"),
+    What.CHANGED: ("~", "33"),
+}
+
+
+def render(comparison: Comparison, *, color: bool, verbose: bool) -> Iterator[str]:
+    """The headline, errors of either state, effects by level, and the changes of each view."""
+
+    def paint(text: str, code: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if color else text
+
+    verdict, colon, rest = headline(comparison).partition(":")
+    tint = _COLORS[comparison.verdict] if colon else _BOLD
+    yield f"{paint(verdict, tint)}{colon}{rest}\n"
+    yield f"from {visible(comparison.old_title)} to {visible(comparison.new_title)}\n"
+    for title, errors in (
+        (comparison.old_title, comparison.old_diagnostics),
+        (comparison.new_title, comparison.new_diagnostics),
+    ):
+        yield from _errors(title, errors, paint, verbose=verbose)
+    for level in Level:
+        effects = [one for one in comparison.effects if one.level is level]
+        yield from _effects(level, effects, paint, verbose=verbose)
+    for view in comparison.views:
+        if view:
+            yield from _view(view, paint, verbose=verbose)
+    if comparison.stale:
+        yield f"\n{paint('Accepted breaks', _BOLD)}\n"
+        yield from (f"  {_finding(found)}\n" for found in comparison.stale)
+
+
+def _errors(title: str, errors: tuple[Diagnostic, ...], paint: Paint, *, verbose: bool) -> Iterator[str]:
+    if not errors:
+        return
+    head = f"{counted(len(errors), 'error')} as of {visible(title)}"
+    yield f"\n{paint(head, _BOLD)}; what has one is left out\n"
+    shown = errors if verbose else errors[:_FIRST]
+    yield from (f"  {_finding(found)}\n" for found in shown)
+    if len(shown) < len(errors):
+        yield f"  ... and {len(errors) - len(shown)} more\n"
+
+
+def _finding(found: Diagnostic) -> str:
+    span = found.span
+    where = "" if span is None else f"{visible(span.path)}:{span.line}:{span.column}: "
+    help_text = f" ({visible(found.help)})" if found.help else ""
+    return f"{where}{found.severity.value}[{visible(found.id)}] {visible(found.message)}{help_text}"
+
+
+def _effects(level: Level, effects: list[Effect], paint: Paint, *, verbose: bool) -> Iterator[str]:
+    if not effects:
+        return
+    yield f"\n{paint(level.value.capitalize(), _COLORS[level])}\n"
+    shown = effects if verbose or level is not Level.SAFE else effects[:_FIRST_SAFE]
+    for effect in shown:
+        whose = "" if effect.workspace is None else f", workspace {visible(effect.workspace)}"
+        yield f"  {effect.consumer.value}{whose}: {visible(effect.reason)}\n"
+        told_places = [
+            f"{when} {place(span)}"
+            for when, span in (("was", effect.old_place), ("now", effect.new_place))
+            if span is not None
+        ]
+        yield f"    {'; '.join([visible(effect.key), *told_places])}\n"
+        if effect.acceptance is not None:
+            entry = effect.acceptance
+            until = "" if entry.until is None else f", until {visible(entry.until)}"
+            yield f"    accepted: {visible(entry.reason)} ({place(entry.span)}{until})\n"
+    if len(shown) < len(effects):
+        yield f"  ... and {len(effects) - len(shown)} more (-v shows all)\n"
+
+
+def _view(view: ViewComparison, paint: Paint, *, verbose: bool) -> Iterator[str]:
+    yield f"\n{paint(view_title(view), _BOLD)}\n"
+    for change in view.changes:
+        yield from _change(change, paint, verbose=verbose)
+    if view.reordering is not None:
+        yield f"  moved in the table: {', '.join(visible(name) for name in view.reordering.moved)}\n"
+    for hidden in view.hidden:
+        field = f".{visible(hidden.field)}" if hidden.field else ""
+        old, new = told_pair(hidden.change.old, hidden.change.new)
+        yield f"  ~ {visible(hidden.name)}{field}: {old} → {new}\n"
+        yield f"      {hidden_by(hidden)}\n"
+
+
+def _change(change: DefinitionChange, paint: Paint, *, verbose: bool) -> Iterator[str]:
+    sign, tint = _SIGNS[change.what]
+    noun = "" if change.noun == "step" else f" ({KIND_OF_NOUN[change.noun].title})"
+    name = visible(change.name)
+    if change.what is What.RENAMED:
+        head = f"{visible(change.old_name or '')} {paint(sign, tint)} {name} ({change.because})"
+    else:
+        head = f"{paint(sign, tint)} {name}"
+    where = _way(*places(change)) if change.what is not What.CHANGED else ""
+    yield f"  {head}{noun}{f'  {where}' if where else ''}\n"
+    if change.what in (What.CHANGED, What.RENAMED):
+        for field in change.fields:
+            yield from _field(field)
+    elif verbose:
+        for field in change.fields:
+            value = field.new if change.what is What.ADDED else field.old
+            yield f"      {visible(field.field)}: {told(value)}\n"
+
+
+def _field(field: FieldChange) -> Iterator[str]:
+    old, new = told_pair(field.old, field.new)
+    yield f"      {visible(field.field)}: {old} → {new}\n"
+    way = _way(*places(field))
+    if way:
+        yield f"        {way}\n"
+
+
+def _way(old: str, new: str) -> str:
+    return f"{old} → {new}" if old and new and old != new else old or new

@@ -1,0 +1,53 @@
+"""GitHub workflow commands: each finding becomes an annotation of the changed line in a pull request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stepwell.source.diagnostic import Diagnostic, Severity, Span
+from stepwell.source.escape_control import findable, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stepwell.frontends.render.report import Report
+
+__all__ = ["render"]
+
+_COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
+
+# The replacements of @actions/core, src/command.ts: escapeData and escapeProperty.
+_DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_PROPERTY = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ",": "%2C"})
+
+
+def render(report: Report, **_unused: object) -> Iterator[str]:
+    """One command a line; help and related places are further lines of the annotation's text."""
+    for found in report.diagnostics:
+        properties = ",".join(
+            f"{name}={value.translate(_PROPERTY)}" for name, value in _properties(found).items()
+        )
+        yield f"::{_COMMANDS[found.severity]} {properties}::{_text(found).translate(_DATA)}\n"
+
+
+def _properties(found: Diagnostic) -> dict[str, str]:
+    place = {} if found.span is None else _place(found.span)
+    return {**place, "title": visible(found.id)}
+
+
+def _place(span: Span) -> dict[str, str]:
+    place = {"file": findable(span.path), "line": str(span.line), "endLine": str(span.end_line)}
+    if span.end_line == span.line:  # GitHub takes columns only of a stretch within one line
+        place |= {"col": str(span.column), "endColumn": str(span.end_column)}
+    return place
+
+
+def _text(found: Diagnostic) -> str:
+    lines = [visible(found.message)]
+    if found.help:
+        lines.append(f"help: {visible(found.help)}")
+    lines.extend(
+        f"{visible(other.message)} {visible(other.span.path)}:{other.span.line}:{other.span.column}"
+        for other in found.related
+    )
+    return "\n".join(lines)

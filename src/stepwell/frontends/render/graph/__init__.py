@@ -1,0 +1,19 @@
+"""Pictures of pipelines: as text, for Mermaid and Graphviz, and drawn as SVG or a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from stepwell.frontends.render.graph.html import as_html
+from stepwell.frontends.render.graph.svg import as_svg
+from stepwell.frontends.render.graph.text import as_dot, as_mermaid, as_text
+from stepwell.model.graph import Pipeline
+
+__all__ = ["PICTURES", "as_dot", "as_html", "as_mermaid", "as_svg", "as_text"]
+
+PICTURES: Final[Mapping[str, Callable[[Pipeline], str]]] = MappingProxyType(
+    {"text": as_text, "mermaid": as_mermaid, "dot": as_dot, "svg": as_svg, "html": as_html}
+)
+"""Every form of a picture, by its name on the command line."""

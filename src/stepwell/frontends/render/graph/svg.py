@@ -1,0 +1,178 @@
+"""A pipeline drawn: boxes in the colours of their workspaces, and the longest way marked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from html import escape
+from types import MappingProxyType
+from typing import Final
+
+from stepwell.frontends.render.graph.layout import Line, lay_out
+from stepwell.frontends.render.graph.palette import LONGEST, Colour, colours_of, step_word
+from stepwell.frontends.render.graph.text import longest_pairs
+from stepwell.model.graph import Edge, Node, Pipeline, workspace_of
+from stepwell.source.escape_control import visible
+
+__all__ = ["as_svg"]
+
+_WIDTHS: Final = (170.0, 330.0)
+"""The narrowest and the widest box: as wide as the longest name of the pipeline asks for."""
+_OF_ID: Final = 8.2
+_OF_STEP: Final = 6.7
+"""The width of one character, roughly: no font is measured here."""
+_HEIGHT: Final = 50
+_GAP_X: Final = 26
+_GAP_Y: Final = 58
+_MARGIN: Final = 24
+_TOP: Final = 92
+_NOTHING: Final[Mapping[str, Colour]] = MappingProxyType({})
+
+_STYLE: Final = """\
+text{font-family:system-ui,"Segoe UI","Helvetica Neue",Arial,sans-serif;fill:#1c2430}
+.title{font-size:18px;font-weight:600}.about,.legend{font-size:12px;fill:#49566a}
+.id{font-size:13px;font-weight:600}.step{font-size:11px;fill:#3c485a}
+.line{fill:none;stroke:#8a97a8;stroke-width:1.4}.line.after{stroke-dasharray:5 4}
+.line.longest{stroke:#c2410c;stroke-width:2.6}.line.back{stroke:#b00020;stroke-width:2;stroke-dasharray:3 3}
+.tip{fill:#8a97a8}.tip.longest{fill:#c2410c}.tip.back{fill:#b00020}"""
+
+
+def as_svg(pipeline: Pipeline, marks: Mapping[str, Colour] = _NOTHING) -> str:
+    """One SVG image that needs nothing beside it.
+
+    Args:
+        pipeline: the pipeline.
+        marks: colours of nodes that stand in for those of their workspaces, as of a run's states.
+    """
+    return "".join(f"{line}\n" for line in _drawn(pipeline, marks))
+
+
+def _drawn(pipeline: Pipeline, marks: Mapping[str, Colour]) -> Iterator[str]:
+    layout, box = lay_out(pipeline), _box_width(pipeline)
+    colours, longest = colours_of(pipeline), longest_pairs(pipeline)
+    legend = list(_legend(colours, has_way=bool(longest)))
+    title = escape(visible(pipeline.name))
+    one = escape(f"pipeline-{pipeline.name}", quote=True)
+    about = visible(" ".join(pipeline.description.split()))
+    width = max(
+        layout.columns * (box + _GAP_X) - _GAP_X + 2 * _MARGIN,
+        2 * _MARGIN + sum(size for size, _ in legend),
+        2 * _MARGIN + 10 * len(pipeline.name),
+        420,
+    )
+    height = _TOP + max(layout.layers, 1) * (_HEIGHT + _GAP_Y) - _GAP_Y + _MARGIN
+    shift = (width - (layout.columns * (box + _GAP_X) - _GAP_X)) / 2
+    yield (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height}" width="{width:.0f}" '
+        f'height="{height}" role="img" aria-labelledby="{one}-title {one}-about">'
+    )
+    yield f'<title id="{one}-title">{title}</title>'
+    yield f'<desc id="{one}-about">{escape(_in_words(pipeline, about))}</desc>'
+    yield f"<style>{_STYLE}</style>"
+    yield f'<rect width="{width:.0f}" height="{height}" fill="#ffffff"/>'
+    yield f'<text class="title" x="{_MARGIN}" y="34">{title}</text>'
+    yield f'<text class="about" x="{_MARGIN}" y="54">{escape(_cut(about, int((width - 48) / 6.2)))}</text>'
+    at = float(_MARGIN)
+    for size, piece in legend:
+        yield f'<g transform="translate({at:.0f} 72)">{piece}</g>'
+        at += size
+    edges: dict[tuple[str, str], list[Edge]] = {}
+    for edge in pipeline.edges:
+        edges.setdefault((edge.source, edge.target), []).append(edge)
+    for line in sorted(layout.lines, key=lambda one: (one.source, one.target) in longest):
+        pair = line.source, line.target
+        yield _edge(line, edges[pair], shift, box, is_longest=pair in longest)
+    on_way = {one for pair in longest for one in pair}
+    for node in pipeline.nodes.values():
+        column, layer = layout.places[node.id]
+        colour = marks.get(node.id) or colours[workspace_of(pipeline, node)]
+        x, y = shift + column * (box + _GAP_X), _TOP + layer * (_HEIGHT + _GAP_Y)
+        yield _box(node, colour, x, y, box, whose=workspace_of(pipeline, node), is_longest=node.id in on_way)
+    yield "</svg>"
+
+
+def _box(
+    node: Node, colour: Colour, x: float, y: float, box: float, *, whose: str | None, is_longest: bool
+) -> str:
+    word = step_word(node.step, node.job_type)
+    said = f"{node.id}: {word} of {'the core' if whose is None else f'workspace {whose}'}"
+    if node.definition is None:
+        said += "; there is no such step"
+    elif node.definition.description:
+        said += f". {' '.join(node.definition.description.split())}"
+    stroke = LONGEST if is_longest else colour.dark
+    shown = _cut(visible(node.id), int((box - 30) / _OF_ID))
+    below = _cut(visible(word), int((box - 30) / _OF_STEP))
+    dashes = ' stroke-dasharray="4 3"' if node.definition is None else ""
+    return (
+        f'<g transform="translate({x:.1f} {y:.1f})"><title>{escape(visible(said))}</title>'
+        f'<rect width="{box:.0f}" height="{_HEIGHT}" rx="8" fill="{colour.light}" stroke="{stroke}" '
+        f'stroke-width="{2.2 if is_longest else 1.3}"{dashes}/>'
+        f'<rect x="0" y="8" width="4" height="{_HEIGHT - 16}" rx="2" fill="{colour.dark}"/>'
+        f'<text class="id" x="16" y="21">{escape(shown)}</text>'
+        f'<text class="step" x="16" y="38">{escape(below)}</text></g>'
+    )
+
+
+def _edge(line: Line, edges: list[Edge], shift: float, box: float, *, is_longest: bool) -> str:
+    def middle(x: float) -> float:
+        return shift + x * (box + _GAP_X) + box / 2
+
+    def top(layer: float) -> float:
+        return _TOP + layer * (_HEIGHT + _GAP_Y)
+
+    kinds = ["back"] if line.is_back else ["longest"] if is_longest else []
+    words = ", ".join(
+        f"{one.source}.{one.output} feeds {one.target}.{one.input}"
+        if one.output is not None
+        else f"{one.target} runs after {one.source}"
+        for one in edges
+    )
+    if all(one.output is None for one in edges):
+        kinds.append("after")
+    points = line.points
+    x, y = middle(points[0][0]), top(points[0][1]) + _HEIGHT
+    path = [f"M{x:.1f} {y:.1f}"]
+    for column, layer in points[1:]:
+        last = (column, layer) == points[-1]
+        next_x, next_y = middle(column), top(layer) - (7 if last else -_HEIGHT / 2)
+        bend = max((next_y - y) / 2, 18)
+        path.append(f"C{x:.1f} {y + bend:.1f} {next_x:.1f} {next_y - bend:.1f} {next_x:.1f} {next_y:.1f}")
+        x, y = next_x, next_y
+    named = " ".join(kinds)
+    return (
+        f"<g><title>{escape(visible(words))}</title>"
+        f'<path class="line {named}" d="{"".join(path)}"/>'
+        f'<path class="tip {named}" d="M{x - 4.5:.1f} {y - 1:.1f}h9l-4.5 8z"/></g>'
+    )
+
+
+def _legend(colours: Mapping[str | None, Colour], *, has_way: bool) -> Iterator[tuple[float, str]]:
+    for workspace, colour in colours.items():
+        name = "core" if workspace is None else workspace
+        box = f'<rect width="14" height="12" rx="3" y="-10" fill="{colour.light}" stroke="{colour.dark}"/>'
+        yield 34 + 7 * len(name), f'{box}<text class="legend" x="20">{escape(name)}</text>'
+    if has_way:
+        stroke = '<path class="line longest" d="M0 -4h16"/>'
+        yield 110, f'{stroke}<text class="legend" x="22">longest way</text>'
+
+
+def _box_width(pipeline: Pipeline) -> float:
+    least, most = _WIDTHS
+    wanted = least
+    for node in pipeline.nodes.values():
+        word = step_word(node.step, node.job_type)
+        wanted = max(wanted, 32 + len(node.id) * _OF_ID, 32 + len(word) * _OF_STEP)
+    return min(wanted, most)
+
+
+def _in_words(pipeline: Pipeline, about: str) -> str:
+    """The picture for those who cannot see it."""
+    said = [about] if about else []
+    for node in pipeline.nodes.values():
+        needs = f" after {', '.join(node.needs)}" if node.needs else ""
+        said.append(f"{node.id} runs {step_word(node.step, node.job_type)}{needs}.")
+    return visible(" ".join(said))
+
+
+def _cut(text: str, room: int) -> str:
+    return text if len(text) <= room else f"{text[: room - 1]}…"

@@ -1,0 +1,119 @@
+"""Pipelines as text: lines for people, and what Mermaid and Graphviz draw."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+from itertools import pairwise
+
+from stepwell.frontends.render.graph.layout import lay_out
+from stepwell.frontends.render.graph.palette import LONGEST, colours_of, step_word
+from stepwell.model.graph import Edge, Node, Pipeline, workspace_of
+from stepwell.run.pipelines.analysis import longest_way
+from stepwell.source.errors import PipelineError
+from stepwell.source.escape_control import columns, visible
+
+__all__ = ["as_dot", "as_mermaid", "as_text", "longest_pairs"]
+
+
+def longest_pairs(pipeline: Pipeline) -> frozenset[tuple[str, str]]:
+    """The edges along the longest way; none where there is a circle."""
+    try:
+        way = longest_way(pipeline).nodes
+    except PipelineError:
+        return frozenset()
+    return frozenset(pairwise(way))
+
+
+def as_text(pipeline: Pipeline) -> str:
+    """The steps by layer, each with what feeds it; a star marks the longest way."""
+    return "".join(f"{line}\n" for line in _text(pipeline))
+
+
+def _text(pipeline: Pipeline) -> Iterator[str]:
+    places = lay_out(pipeline).places
+    on_way = {one for pair in longest_pairs(pipeline) for one in pair}
+    width = max((columns(one) for one in pipeline.nodes), default=0)
+    for layer in sorted({at for _, at in places.values()}):
+        for one, node in pipeline.nodes.items():
+            if places[one][1] != layer:
+                continue
+            mark = "*" if one in on_way else " "
+            whose = f"  ({node.workspace})" if node.workspace is not None else ""
+            word = step_word(node.step, node.job_type)
+            yield visible(f"{layer + 1:>3} {mark} {one.ljust(width)}  {word}{whose}")
+            for edge in _into(node):
+                fed = f"{edge.source}.{edge.output}" if edge.output is not None else edge.source
+                yield visible(f"          ← {fed}" + (f" as {edge.input}" if edge.input else ""))
+
+
+def _into(node: Node) -> Iterator[Edge]:
+    for name, fed in node.inputs.items():
+        yield Edge(fed.node, node.id, fed.output, name)
+    fed_by = {fed.node for fed in node.inputs.values()}
+    for one in node.depends_on:
+        if one not in fed_by:
+            yield Edge(one, node.id)
+
+
+def as_mermaid(pipeline: Pipeline) -> str:
+    """A flowchart of Mermaid."""
+    numbers = {one: f"n{place}" for place, one in enumerate(pipeline.nodes)}
+    colours = colours_of(pipeline)
+    lines = ["flowchart TD"]
+    for one, node in pipeline.nodes.items():
+        label = f"{_mermaid(one)}<br/><small>{_mermaid(step_word(node.step, node.job_type))}</small>"
+        lines.append(f'    {numbers[one]}["{label}"]')
+    longest, marked = longest_pairs(pipeline), []
+    edges = [one for one in pipeline.edges if one.source in numbers]
+    for place, edge in enumerate(edges):
+        label = f'|"{_mermaid(edge.input)}"|' if edge.input else ""
+        arrow = "-->" if edge.output is not None else "-.->"
+        lines.append(f"    {numbers[edge.source]} {arrow}{label} {numbers[edge.target]}")
+        if (edge.source, edge.target) in longest:
+            marked.append(str(place))
+    for place, (workspace, colour) in enumerate(colours.items()):
+        of_it = [
+            numbers[one] for one, node in pipeline.nodes.items() if workspace_of(pipeline, node) == workspace
+        ]
+        lines.append(f"    classDef w{place} fill:{colour.light},stroke:{colour.dark},color:#1c2430")
+        lines.append(f"    class {','.join(of_it)} w{place}")
+    if marked:
+        lines.append(f"    linkStyle {','.join(marked)} stroke:{LONGEST},stroke-width:3px")
+    return "\n".join(lines) + "\n"
+
+
+def _mermaid(text: str) -> str:
+    """A text inside a label in quotes: entities are written with `#` there."""
+    shown = html.escape(visible(text), quote=True)
+    return shown.replace("#", "&num;").replace("&", "#").replace("`", "#96;")
+
+
+def as_dot(pipeline: Pipeline) -> str:
+    """A digraph of Graphviz."""
+    colours, longest = colours_of(pipeline), longest_pairs(pipeline)
+    lines = [
+        f"digraph {_quoted(pipeline.name)} {{",
+        '  rankdir=TB; node [shape=box, style="rounded,filled", fontname="sans-serif"];',
+    ]
+    for one, node in pipeline.nodes.items():
+        colour = colours[workspace_of(pipeline, node)]
+        said = [
+            f"label={_quoted(one + chr(10) + step_word(node.step, node.job_type))}",
+            f"fillcolor={_quoted(colour.light)}",
+            f"color={_quoted(colour.dark)}",
+        ]
+        lines.append(f"  {_quoted(one)} [{', '.join(said)}];")
+    for edge in pipeline.edges:
+        if edge.source not in pipeline.nodes:
+            continue
+        said = [f"label={_quoted(edge.input)}"] if edge.input else ["style=dashed"]
+        if (edge.source, edge.target) in longest:
+            said += [f"color={_quoted(LONGEST)}", "penwidth=2"]
+        lines.append(f"  {_quoted(edge.source)} -> {_quoted(edge.target)} [{', '.join(said)}];")
+    return "\n".join([*lines, "}"]) + "\n"
+
+
+def _quoted(text: str) -> str:
+    shown = "\\n".join(visible(part) for part in text.replace("\\", "\\\\").split("\n"))
+    return '"' + shown.replace('"', '\\"') + '"'

@@ -1,0 +1,61 @@
+"""JUnit XML: what build servers show as tests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stepwell.source.diagnostic import Diagnostic, Severity
+from stepwell.source.escape_control import findable, visible
+from stepwell.source.excerpt import block
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stepwell.frontends.render.report import Report
+
+__all__ = ["render"]
+
+_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
+
+
+def render(report: Report, **_unused: object) -> Iterator[str]:
+    """One test suite in ASCII with a test case per finding, or one that passes when there is none.
+
+    Viewers group cases by ``classname``, which is the file, and take two with the same name for one,
+    so the name holds rule, line, column and a number where these are alike. Errors and warnings fail;
+    an info is a skipped case, which viewers show without failing the build.
+    """
+    skipped = report.count(Severity.INFO)
+    totals = (
+        f'tests="{max(1, len(report.diagnostics))}" failures="{len(report.diagnostics) - skipped}"'
+        f' errors="0" skipped="{skipped}" time="{report.seconds:.3f}"'
+    )
+    yield '<?xml version="1.0" encoding="UTF-8"?>\n'
+    yield f'<testsuites name="stepwell" {totals}>\n<testsuite name="stepwell check" {totals}>\n'
+    names: dict[tuple[str, str], int] = {}
+    for found in report.diagnostics:
+        yield _case(found, names)
+    if not report.diagnostics:
+        yield '<testcase classname="stepwell" name="no findings" time="0"/>\n'
+    yield "</testsuite>\n</testsuites>\n"
+
+
+def _case(found: Diagnostic, names: dict[tuple[str, str], int]) -> str:
+    name, group, place = found.id, "stepwell", ""
+    if found.span is not None:
+        name += f" at {found.span.line}:{found.span.column}"
+        group = _xml(found.span.path)
+        place = f' file="{group}" line="{found.span.line}"'
+    number = names[group, name] = names.get((group, name), 0) + 1
+    if number > 1:
+        name += f" ({number})"
+    opening = f'<testcase classname="{group}" name="{_xml(name)}"{place} time="0">'
+    result = "skipped" if found.severity is Severity.INFO else "failure"
+    outcome = f'{result} type="{found.severity.value}" message="{_xml(visible(found.message))}"'
+    body = "\n".join(_xml(line) for line in block(found, color=False).split("\n"))
+    return f"{opening}<{outcome}>{body}</{result}></testcase>\n"
+
+
+def _xml(text: str) -> str:
+    """Text for an element or an attribute, in characters that XML 1.0 section 2.2 allows."""
+    return findable(text).translate(_ENTITIES).encode("ascii", "xmlcharrefreplace").decode("ascii")

@@ -1,0 +1,193 @@
+"""Runs in lines."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, final
+
+from stepwell.frontends.render.run.json import log_of
+from stepwell.run.pipelines import RunRecord, State, StepRecord
+from stepwell.run.pipelines.statistics import StepDifference, developers_of
+from stepwell.source.escape_control import columns, visible
+
+__all__ = [
+    "Live",
+    "comparison_lines",
+    "run_lines",
+    "seconds",
+    "swap_lines",
+]
+
+
+def run_lines(run: RunRecord, root: str) -> Iterator[str]:
+    """A run: a line for each step, more for one that failed, and a summary.
+
+    Args:
+        run: which run.
+        root: the project's folder.
+    """
+    rows = [
+        (visible(one.node), one.state.value, seconds(one.seconds) if one.attempts else "", visible(one.fault))
+        for one in run.steps
+    ]
+    for line, one in zip(_table(rows), run.steps, strict=True):
+        yield line
+        if one.state is State.FAILED:
+            yield from _more(run, one, root)
+    yield ""
+    counted = [
+        f"{count} {state.value}" for state in State if (count := sum(one.state is state for one in run.steps))
+    ]
+    took = "" if run.ended is None else f" in {seconds(max(0.0, run.ended - run.began))}"
+    yield f"Run {run.id} of {run.pipeline} on {run.engine}: {', '.join(counted) or 'no steps'}{took}."
+    developers = developers_of(run)
+    if len(developers) > 1:
+        for each in developers:
+            noun = "step" if each.steps == 1 else "steps"
+            went = f"{each.done} done, {each.failed} failed"
+            yield f"  {visible(each.name) or 'core'}: {each.steps} {noun}, {went}, {seconds(each.seconds)}"
+
+
+def comparison_lines(
+    before: RunRecord, after: RunRecord, differences: Iterable[StepDifference]
+) -> Iterator[str]:
+    """What differs between two runs.
+
+    Args:
+        before: the earlier run.
+        after: the later run.
+        differences: every step.
+    """
+    every = list(differences)
+    rows = []
+    for one in every:
+        states = [side.state.value if side is not None else "-" for side in (one.before, one.after)]
+        took = [
+            seconds(side.seconds) if side is not None and side.attempts else "-"
+            for side in (one.before, one.after)
+        ]
+        gave = f"gives other {', '.join(one.outputs)}" if one.outputs else ""
+        word = "same" if one.is_same else "differs"
+        told = "; ".join(part for part in (gave, one.why if not one.is_same else "") if part)
+        rows.append((visible(one.node), word, " → ".join(states), " → ".join(took), visible(told)))
+    yield from _table(rows)
+    yield ""
+    same = sum(one.is_same for one in every)
+    yield f"{same} of {len(every)} steps are the same in {before.id} and {after.id}."
+
+
+def swap_lines(tried: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Whether a pipeline works with the steps of other workspaces."""
+    rows = []
+    for one in tried:
+        told = one["fault"] or ""
+        if one["failed"] and one["failed"] != one["step"]:
+            told = f"{one['failed']}: {told}"
+        rows.append((visible(one["step"]), visible(one["workspace"]), one["state"], visible(told)))
+    yield from _table(rows)
+
+
+def seconds(count: float) -> str:
+    """A time as people say it."""
+    if count < 60:
+        return f"{count:.2f} s"
+    minutes, rest = divmod(round(count), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+
+
+def _more(run: RunRecord, one: StepRecord, root: str) -> Iterator[str]:
+    if one.help:
+        yield f"  {visible(one.help)}"
+    log = log_of(run, one)
+    if log:
+        yield f"  log: {visible(os.path.relpath(log, root))}"
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    widths = [max((columns(row[at]) for row in rows), default=0) for at in range(len(rows[0]) if rows else 0)]
+    for row in rows:
+        cells = (cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=True))
+        yield "  ".join(cells).rstrip()
+
+
+_MOST: Final = 12
+"""Steps that are shown at once: those that are running, then those that ended last."""
+_LOOKS: Final = {
+    State.WAITING: "dim",
+    State.RUNNING: "cyan",
+    State.DONE: "green",
+    State.CACHED: "green dim",
+    State.FAILED: "red",
+    State.SKIPPED: "yellow",
+    State.CANCELLED: "yellow",
+}
+
+
+@final
+class Live:
+    """A context in which the steps of a run are shown; what it gives is told of every change.
+
+    Args:
+        nodes: the ids of the steps.
+    """
+
+    def __init__(self, nodes: tuple[str, ...]) -> None:
+        self._states = dict.fromkeys(nodes, State.WAITING)
+        self._faults: dict[str, str] = {}
+        self._since: dict[str, float] = {}
+        self._took: dict[str, float] = {}
+        self._ended: list[str] = []
+        self._began = time.monotonic()
+        self._live: Any = None
+
+    def __enter__(self) -> Live:
+        from rich.console import Console
+        from rich.live import Live as Shown
+
+        self._live = Shown(
+            get_renderable=self._table, console=Console(stderr=True), transient=True, refresh_per_second=8
+        )
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def __call__(self, node: str, state: State, fault: str) -> None:
+        """Show a change."""
+        now = time.monotonic()
+        if state is State.RUNNING:
+            self._since[node] = now
+        elif node in self._since:
+            self._took[node] = now - self._since[node]
+        if state is not State.RUNNING:
+            self._ended.append(node)
+        self._states[node] = state
+        self._faults[node] = fault
+
+    def _table(self) -> Any:
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table.grid(padding=(0, 2))
+        running = [one for one, state in self._states.items() if state is State.RUNNING]
+        shown = running[:_MOST]
+        shown += list(reversed(self._ended))[: _MOST - len(shown)]
+        now = time.monotonic()
+        for one in shown:
+            state = self._states[one]
+            took = now - self._since[one] if state is State.RUNNING else self._took.get(one)
+            table.add_row(
+                Text(visible(one)),
+                Text(state.value, style=_LOOKS[state]),
+                Text("" if took is None else seconds(took)),
+                Text(visible(self._faults[one]), overflow="ellipsis", no_wrap=True),
+            )
+        counted = sum(state not in (State.WAITING, State.RUNNING) for state in self._states.values())
+        table.add_row(
+            Text(f"{counted} of {len(self._states)} steps, {seconds(now - self._began)}", style="bold")
+        )
+        return table

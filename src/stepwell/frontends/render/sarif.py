@@ -1,0 +1,121 @@
+"""SARIF 2.1.0 (OASIS standard): what code scanning services and editors read, rules and help included."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from stepwell.source.diagnostic import Diagnostic, Severity, Span
+from stepwell.source.escape_control import well_formed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from stepwell.frontends.render.report import Report, RulePage
+
+__all__ = ["render"]
+
+_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+_ROOT = "SRCROOT"
+_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
+_BRACES = str.maketrans({"{": "{{", "}": "}}"})
+
+
+def render(report: Report, *, rules: Mapping[str, RulePage], **_unused: object) -> Iterator[str]:
+    """One SARIF log in ASCII with one run, each rule and each result on its own line."""
+    ids = sorted({*rules, *(found.id for found in report.diagnostics)})
+    index = {rule_id: place for place, rule_id in enumerate(ids)}
+    version = json.dumps(report.tool_version)
+    yield f'{{"$schema": "{_SCHEMA}", "version": "2.1.0", "runs": [{{\n'
+    yield f'"tool": {{"driver": {{"name": "Stepwell", "version": {version}, "rules": ['
+    yield from _items(_rule(rule_id, rules.get(rule_id)) for rule_id in ids)
+    yield ']}},\n"columnKind": "unicodeCodePoints",\n"originalUriBaseIds": '
+    yield json.dumps({_ROOT: {"description": {"text": "The folder of the project."}}})
+    yield ',\n"results": ['
+    seen: Counter[str] = Counter()
+    yield from _items(_result(found, index[found.id], seen) for found in report.diagnostics)
+    yield "]}]}\n"
+
+
+def _items(values: Iterator[dict[str, Any]]) -> Iterator[str]:
+    separator = "\n"
+    for value in values:
+        yield separator + json.dumps(value)
+        separator = ",\n"
+
+
+def _rule(rule_id: str, page: RulePage | None) -> dict[str, Any]:
+    if page is None:
+        return {"id": rule_id}
+    severity = page.default_severity
+    return {
+        "id": rule_id,
+        "shortDescription": _message(page.summary),
+        "fullDescription": _message(page.summary),
+        "help": {**_message(page.markdown), "markdown": _message(page.markdown)["text"]},
+        "defaultConfiguration": {"enabled": False} if severity is None else {"level": _LEVELS[severity]},
+    }
+
+
+def _result(found: Diagnostic, rule_index: int, seen: Counter[str]) -> dict[str, Any]:
+    text = found.message if not found.help else f"{found.message}\nhelp: {found.help}"
+    result: dict[str, Any] = {
+        "ruleId": found.id,
+        "ruleIndex": rule_index,
+        "level": _LEVELS[found.severity],
+        "message": _message(text),
+    }
+    if found.span is not None:
+        result["locations"] = [_location(found.span)]
+    if found.related:
+        result["relatedLocations"] = [
+            {"id": number, **_location(other.span), "message": _message(other.message)}
+            for number, other in enumerate(found.related, start=1)
+        ]
+    content = _content(found)
+    result["partialFingerprints"] = {
+        "stepwell/v1": sha256(f"{content}\0{seen[content]}".encode()).hexdigest(),
+    }
+    seen[content] += 1
+    return result
+
+
+def _content(found: Diagnostic) -> str:
+    """What makes a finding the same one after lines above it came or went (section 3.27.17).
+
+    Numbers in the message do not count, for they may be line numbers; of findings that are alike
+    in all of this the first, second, ... is told apart by its place in the order.
+    """
+    path, text = ("", "") if found.span is None else (found.span.path, found.span.text.strip())
+    return well_formed("\0".join((found.id, path, text, re.sub(r"\d+", "0", found.message))))
+
+
+def _location(span: Span) -> dict[str, Any]:
+    return {
+        "physicalLocation": {
+            "artifactLocation": {"uri": _uri(span.path), "uriBaseId": _ROOT},
+            "region": {
+                "startLine": span.line,
+                "startColumn": span.column,
+                "endLine": span.end_line,
+                "endColumn": span.end_column,
+            },
+        }
+    }
+
+
+def _uri(path: str) -> str:
+    """A relative reference (RFC 3986 section 4.2); name bytes that are no UTF-8 come back as they were."""
+    try:
+        return quote(path.encode("utf-8", "surrogateescape"), safe="/")
+    except UnicodeEncodeError:
+        return quote(well_formed(path), safe="/")
+
+
+def _message(text: str) -> dict[str, str]:
+    """A message object; braces are doubled, for a single one begins a placeholder (section 3.11.5)."""
+    return {"text": well_formed(text).translate(_BRACES)}
