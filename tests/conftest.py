@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Mapping
+import signal
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tests.warm_python import run_python
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 NOT_SOURCES = (".git", ".venv", ".*_cache", ".hypothesis", ".benchmarks", "__pycache__")
@@ -44,6 +44,14 @@ Project = Callable[[Mapping[str, str | bytes]], Path]
 RunStepwell = Callable[..., Ran]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> Iterator[None]:
+    """Make SIGINT interrupt the processes of tests, even if the shell that started us ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     """The environment of this process, without anything that changes an answer or is the user's."""
@@ -71,16 +79,8 @@ def run_stepwell(environment: Mapping[str, str]) -> RunStepwell:
     """A function that runs the command in a folder, in a process of its own, with no user settings."""
 
     def run(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> Ran:
-        done = subprocess.run(
-            [sys.executable, "-m", "stepwell", *arguments],
-            cwd=cwd,
-            env={**environment, **(env or {})},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=120,
-            check=False,
-        )
-        return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+        done = run_python("-m", "stepwell", *arguments, cwd=cwd, env={**environment, **(env or {})})
+        return Ran(done.returncode, done.stdout, done.stderr)
 
     return run
 

@@ -22,6 +22,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 import yaml
+from tests.warm_python import commands
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FILES = REPOSITORY / "docs" / "ci"
@@ -164,7 +165,7 @@ def serve(tmp_path: Path, environment: Mapping[str, str]) -> Serve:
         base: Mapping[str, str] | None = None,
         frozen: bool = True,
     ) -> Service:
-        path = os.pathsep.join([str(tools), str(Path(sys.executable).parent), kept["PATH"]])
+        path = os.pathsep.join([str(tools), commands(), str(Path(sys.executable).parent), kept["PATH"]])
         service = Service(
             tmp_path,
             {
@@ -186,14 +187,13 @@ def serve(tmp_path: Path, environment: Mapping[str, str]) -> Serve:
         origin = tmp_path / "origin"
         write(origin / folder, {**PROJECT, **(base or {})})
         freeze = ["stepwell", "freeze", "--quiet", "--project", str(origin / folder)]
-        run = [sys.executable, "-m", *freeze]
-        subprocess.run(run, env=service.environment, capture_output=True, check=True)
+        subprocess.run(freeze, env=service.environment, capture_output=True, check=True)
         for command in ("init --quiet --initial-branch main", "add --all", "commit --quiet -m base"):
             service.git(*command.split(), cwd=origin)
         service.git("checkout", "--quiet", "-b", "change", cwd=origin)
         write(origin / folder, change)
         if frozen:
-            subprocess.run(run, env=service.environment, capture_output=True, check=True)
+            subprocess.run(freeze, env=service.environment, capture_output=True, check=True)
         service.git("add", "--all", cwd=origin)
         service.git("commit", "--quiet", "--message", "change", cwd=origin)
         service.git("checkout", "--quiet", "main", cwd=origin)

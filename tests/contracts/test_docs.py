@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.warm_python import commands as commands_of_stepwell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -99,7 +100,7 @@ def comparable(output: str) -> str:
 def follow(page: str, project: Path, environment: Mapping[str, str]) -> str:
     """Does what a page says, and tells where the first thing differs from it; empty when nothing does."""
     folder = project
-    path = os.pathsep.join([str(Path(sys.executable).parent), environment["PATH"]])
+    path = os.pathsep.join([commands_of_stepwell(), str(Path(sys.executable).parent), environment["PATH"]])
     for step in steps(page):
         if step.file:
             (folder / step.file).parent.mkdir(parents=True, exist_ok=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import tomli
 from tests.conftest import Ran
+from tests.warm_python import run_python
 
 if TYPE_CHECKING:
     from tests.conftest import Project
@@ -42,18 +41,11 @@ GOOD: Mapping[str, str] = {"registry.d/steps/scoring.yaml": SCORING + EXAMPLES, 
 def run_pytest(environment: Mapping[str, str]) -> Pytest:
     """A function that runs pytest with the plugin and no other."""
 
-    def run(*arguments: str, cwd: Path) -> Ran:
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-p",
-            "stepwell.frontends.pytest_plugin.plugin",
-            *arguments,
-        ]
+    def run(*arguments: str, cwd: Path, fresh: bool = False) -> Ran:
+        command = ["-m", "pytest", "-p", "stepwell.frontends.pytest_plugin.plugin", *arguments]
         env = {**environment, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "COLUMNS": "200"}
-        done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, timeout=120, check=False)
-        return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+        done = run_python(*command, cwd=cwd, env=env, fresh=fresh)
+        return Ran(done.returncode, done.stdout, done.stderr)
 
     return run
 
@@ -86,7 +78,7 @@ def test_a_run_that_asks_for_nothing_imports_nothing_but_the_plugin(
         "    print(sorted(one for one in sys.modules if one.split('.')[0] == 'stepwell'))\n"
     )
     root = project({**GOOD, "conftest.py": probe, "test_one.py": "def test_one():\n    pass\n"})
-    ran = run_pytest("-q", "-s", cwd=root)
+    ran = run_pytest("-q", "-s", cwd=root, fresh=True)
     assert ran.exit_code == 0
     assert (
         "['stepwell', 'stepwell.frontends', 'stepwell.frontends.pytest_plugin', "
@@ -450,7 +442,7 @@ def test_two_processes_give_what_one_gives(project: Project, run_pytest: Pytest)
     root = project(TEAMS)
     arguments = ("stepwell", "--stepwell-workspace", "all", "-rA", "-q", "--tb=no")
     one = run_pytest(*arguments, cwd=root)
-    two = run_pytest("-p", "xdist", "-n", "2", *arguments, cwd=root)
+    two = run_pytest("-p", "xdist", "-n", "2", *arguments, cwd=root, fresh=True)
     told = [
         sorted(line for line in ran.stdout.splitlines() if line[:6] in ("PASSED", "FAILED"))
         for ran in (one, two)

@@ -9,9 +9,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
+from tests.warm_python import run_python
 
 from stepwell.frontends.cli import COMMANDS, run
 from stepwell.version import __version__
@@ -36,20 +37,10 @@ Drive = Callable[..., "subprocess.CompletedProcess[str]"]
 def drive(environment: Mapping[str, str]) -> Drive:
     """A function that runs Python code with an argument list, as the command would be run."""
 
-    def run_it(code: str, *arguments: str, cwd: Path, **options: Any) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-c", code, *arguments],
-            cwd=cwd,
-            env={**environment, **options.pop("env", {})},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=120,
-            check=False,
-            **options,
-        )
-        return subprocess.CompletedProcess(
-            done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
-        )
+    def run_it(
+        code: str, *arguments: str, cwd: Path, env: Mapping[str, str] | None = None, fresh: bool = False
+    ) -> subprocess.CompletedProcess[str]:
+        return run_python("-c", code, *arguments, cwd=cwd, env={**environment, **(env or {})}, fresh=fresh)
 
     return run_it
 
@@ -82,7 +73,7 @@ def test_the_version_says_when_libyaml_is_missing(drive: Drive, tmp_path: Path) 
         "from stepwell.frontends.cli import run\n"
         "sys.exit(run(['--version', '--verbose']))"
     )
-    ran = drive(code, cwd=tmp_path)
+    ran = drive(code, cwd=tmp_path, fresh=True)
     assert ran.stdout.splitlines()[1] == (
         "YAML reader: PyYAML's own parser (this PyYAML was built without libyaml, so reading is slower)"
     )
@@ -391,7 +382,6 @@ def test_a_reader_that_goes_away_ends_it_quietly(
 def test_an_interrupt_while_reading_is_one_word(project: Project, drive: Drive) -> None:
     code = (
         "import signal, sys; import stepwell.resolve.load; from stepwell.frontends.cli import run\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "stepwell.resolve.load.check_definition = lambda *_: signal.raise_signal(signal.SIGINT)\n"
         "sys.exit(run(['check']))"
     )
@@ -406,7 +396,6 @@ def test_an_interrupt_from_the_keyboard_ends_the_process(
     os.mkfifo(root / "hold")
     code = (
         "import signal, sys; import stepwell.resolve.load; from stepwell.frontends.cli import run\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "stepwell.resolve.load.check_definition = lambda *_: open('hold').read()\n"
         "sys.exit(run(['list']))"
     )
@@ -511,7 +500,7 @@ def test_a_console_without_unicode_shows_escapes(project: Project, run_stepwell:
 
 
 def modules_after(drive: Drive, cwd: Path, code: str) -> set[str]:
-    ran = drive(f"import sys\n{code}\nsys.stderr.write(' '.join(sys.modules))", cwd=cwd)
+    ran = drive(f"import sys\n{code}\nsys.stderr.write(' '.join(sys.modules))", cwd=cwd, fresh=True)
     assert ran.returncode == 0
     return {name.partition(".")[0] for name in ran.stderr.split()}
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.warm_python import run_python
 
 if TYPE_CHECKING:
     from tests.conftest import Project, RunStepwell
@@ -499,11 +500,9 @@ def test_a_fault_of_the_disk_leaves_the_old_file_and_nothing_else(
         f"{function} = fault\n"
         "sys.exit(run(['freeze']))"
     )
-    ran = subprocess.run(
-        [sys.executable, "-c", code], cwd=root, env=environment, capture_output=True, check=False
-    )
-    assert (ran.returncode, ran.stdout) == (2, b"")
-    assert ran.stderr.decode() == f"error: generated/step_names.py cannot be written: {words}\n"
+    ran = run_python("-c", code, cwd=root, env=environment)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr == f"error: generated/step_names.py cannot be written: {words}\n"
     assert files_in(root) == before
 
 
@@ -516,14 +515,11 @@ def test_an_interrupt_while_writing_leaves_the_old_file_and_nothing_else(
     before = files_in(root)
     code = (
         "import os, signal, sys; from stepwell.frontends.cli import run\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "os.fsync = lambda _: signal.raise_signal(signal.SIGINT)\n"
         "sys.exit(run(['freeze']))"
     )
-    ran = subprocess.run(
-        [sys.executable, "-c", code], cwd=root, env=environment, capture_output=True, check=False
-    )
-    assert (ran.returncode, ran.stdout, ran.stderr) == (130, b"", b"\ninterrupted\n")
+    ran = run_python("-c", code, cwd=root, env=environment)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "\ninterrupted\n")
     assert files_in(root) == before
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from tests.warm_python import run_python
 
 from stepwell.write.files import STAGING
 
@@ -624,11 +623,8 @@ sys.exit(main())
 
 def stopped(folder: Path, environment: Mapping[str, str], after: int, by: str) -> int:
     """Run an import that gets a signal at one of its calls of the system; how it ends."""
-    arguments = [sys.executable, "-c", KILLED, str(after), by, "import", "old.py", "--force", "--into", "new"]
-    done = subprocess.run(
-        arguments, cwd=folder, env=environment, capture_output=True, timeout=120, check=False
-    )
-    return done.returncode
+    arguments = ["-c", KILLED, str(after), by, "import", "old.py", "--force", "--into", "new"]
+    return run_python(*arguments, cwd=folder, env=environment).returncode
 
 
 def test_an_import_that_is_killed_at_any_point_is_finished_or_cleared_away_by_the_next(

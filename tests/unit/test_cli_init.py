@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.warm_python import run_python
 
 if TYPE_CHECKING:
     from tests.conftest import RunStepwell
@@ -148,11 +149,9 @@ def test_a_disk_that_is_full_is_one_line(environment: Mapping[str, str], tmp_pat
         "os.fsync = full\n"
         "sys.exit(run(['init']))"
     )
-    ran = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, check=False
-    )
-    assert (ran.returncode, ran.stdout) == (2, b"")
-    assert ran.stderr == b"error: stepwell.toml cannot be written: no space left on device\n"
+    ran = run_python("-c", code, cwd=tmp_path, env=environment)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr == "error: stepwell.toml cannot be written: no space left on device\n"
     assert os.listdir(tmp_path) == []
 
 

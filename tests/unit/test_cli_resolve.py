@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from tests.warm_python import run_python
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,10 +82,8 @@ def test_the_strict_mode_refuses_a_tie_with_exit_code_1(run_stepwell: RunStepwel
 
 
 def ask(environment: Mapping[str, str], answers: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "stepwell", "resolve", "ModelEvaluation", "--mode", "interactive"]
-    return subprocess.run(
-        command, cwd=ROOT, env=environment, input=answers, capture_output=True, text=True, check=False
-    )
+    command = ["-m", "stepwell", "resolve", "ModelEvaluation", "--mode", "interactive"]
+    return run_python(*command, cwd=ROOT, env=environment, stdin=answers)
 
 
 QUESTION = f"""\

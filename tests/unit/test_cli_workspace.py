@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from tests.warm_python import run_python
 
 if TYPE_CHECKING:
     from tests.conftest import Project, Ran, RunStepwell
@@ -263,15 +264,7 @@ def in_process(environment: Mapping[str, str], root: Path, before: str, *argumen
         f"import os, sys\n{before}\nfrom stepwell.frontends.cli import run\n"
         f"sys.exit(run({list(arguments)!r}))"
     )
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=root,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    return run_python("-c", code, cwd=root, env=environment)
 
 
 @pytest.mark.parametrize("force", [[], ["--force"]])
@@ -473,8 +466,6 @@ def talk(
         stdout=its,
         stderr=its,
         start_new_session=True,
-        # whoever runs the tests in the background may have told them to ignore it
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     os.close(its)
     heard, waiting, interrupted = b"", list(answers), False

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.warm_python import run_python
 
 import stepwell
 from stepwell.live.registry import Registry
@@ -405,15 +406,7 @@ def test_a_thread_that_hangs_does_not_hold_up_the_exit(
         "import stepwell\nfrom stepwell.run.steps import Executor\n"
         "print(Executor(stepwell.open()).run('Hangs').error.fault.value)\n"
     )
-    ran = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=root,
-        env=dict(environment),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    ran = run_python("-c", script, cwd=root, env=environment)
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "timeout\n", "")
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from tests.warm_python import run_python
 
 import stepwell
 from stepwell.live.health import Status, health
@@ -248,15 +247,7 @@ registry.register({"name": "Loud", "description": "x"}, workspace="alice").remov
 open("registry.d/steps/scoring.yaml", "w").write("name: [")
 registry.reload()
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=project(FILES),
-        env=dict(environment),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_python("-c", code, cwd=project(FILES), env=environment)
     before, _, after = done.stderr.partition("then\n")
     assert (before, done.returncode) == ("", 0)
     assert "DEBUG stepwell.live.store registered <StepDefinition Loud> for alice\n" in after

@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.warm_python import run_python
 
 import stepwell
 from stepwell.frontends import legacy
@@ -417,14 +418,7 @@ ASK = (
 
 
 def ask(root: Path, environment: Mapping[str, str], **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", ASK],
-        cwd=root,
-        env={**environment, **env},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_python("-c", ASK, cwd=root, env={**environment, **env})
 
 
 ANSWER = "3 TrainConfig AliceConfig ['alice', 'bob'] None\n['Small'] Train\n"
