@@ -20,14 +20,17 @@ print(len(get_all_step_names()), "steps")'
 endef
 export ASK
 
+# Kept bytecode spares each later run the rewriting of every assertion.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Shows a command as it would be typed, then runs it.
 run = @printf '\n$$ %s\n' '$(1)' && $(1)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types floors registry frozen pages bench docs format sagemaker airflow clean
+.PHONY: help demo test test-fast check lint types floors registry frozen pages bench docs format sagemaker airflow clean
 
 help: ## List what make can do here.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
 demo: export PATH := .venv/bin:$(PATH)
 demo: $(INSTALLED) ## Check, explain and freeze this repository's registry, then import the result without Stepwell.
@@ -38,6 +41,9 @@ demo: $(INSTALLED) ## Check, explain and freeze this repository's registry, then
 
 test: $(STAMP) ## Run the whole suite; ARGS='-k yaml' passes arguments to pytest.
 	@.venv/bin/python -m pytest --numprocesses=auto --maxprocesses=4 $(ARGS)
+
+test-fast: $(STAMP) ## Run the tests that are not marked slow: a minute, and every package.
+	@.venv/bin/python -m pytest --numprocesses=auto --maxprocesses=2 -m 'not slow' $(ARGS)
 
 check: lint types floors registry frozen pages ## Run every check that is not a test.
 

@@ -86,10 +86,15 @@ def run_stepwell(environment: Mapping[str, str]) -> RunStepwell:
 
 
 @pytest.fixture(scope="session")
-def copy_repository() -> Callable[[Path], Path]:
+def copy_repository() -> Callable[..., Path]:
     """A function that copies this repository, without what git ignores, to a folder that does not exist."""
+    ignored = shutil.ignore_patterns(*NOT_SOURCES)
 
-    def copy(to: Path) -> Path:
-        return shutil.copytree(REPOSITORY, to, symlinks=True, ignore=shutil.ignore_patterns(*NOT_SOURCES))
+    def copy(to: Path, *, tests: bool = True) -> Path:
+        def ignore(folder: str, names: list[str]) -> set[str]:
+            own_tests = {"tests"} if folder == str(REPOSITORY) and not tests else set()
+            return ignored(folder, names) | own_tests
+
+        return shutil.copytree(REPOSITORY, to, symlinks=True, ignore=ignore)
 
     return copy

@@ -44,16 +44,12 @@ def run_python(
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         given.write(stdin.encode())
         given.seek(0)
-        if fresh or any(name.startswith("PYTHON") for name in env):
-            command = [sys.executable, *arguments]
-            code = subprocess.call(
-                command, cwd=cwd, env=env, stdin=given, stdout=out, stderr=err, timeout=timeout
-            )
-        else:
-            files = [given.fileno(), out.fileno(), err.fileno()]
-            code = warm_client.run(server(), arguments, str(cwd), env, files, timeout)
-            if code is None:
-                raise subprocess.TimeoutExpired(arguments, timeout)
+        files = [given.fileno(), out.fileno(), err.fileno()]
+        code = warm_client.run_program(
+            server(), arguments, str(cwd), env, files, fresh=fresh, timeout=timeout
+        )
+        if code is None:
+            raise subprocess.TimeoutExpired(arguments, timeout)
         out.seek(0)
         err.seek(0)
         return subprocess.CompletedProcess(arguments, code, out.read().decode(), err.read().decode())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import importlib
-import json
+import marshal
 import os
 import pkgutil
 import runpy
@@ -16,12 +16,15 @@ import sys
 import tempfile
 import threading
 from types import ModuleType
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
 import pytest  # noqa: F401
 
 import stepwell
+from warm_client import ANSWER
 
+Program: TypeAlias = "tuple[list[str], str, dict[str, str], bool]"
+"""Arguments, working directory, environment, and whether the interpreter is fresh."""
 IMPORTED_BY_A_PROGRAM = ("stepwell.__main__", "stepwell.frontends.pytest_plugin")
 """What ``python -m`` and ``pytest -p`` import themselves, and complain about when they find it."""
 
@@ -33,7 +36,7 @@ def import_stepwell() -> None:
     assert threading.active_count() == 1, "a fork has one thread"
 
 
-def serve(listener: socket.socket) -> tuple[list[str], str, dict[str, str]]:
+def serve(listener: socket.socket) -> Program:
     """Fork for each program until stdin ends; return in each fork, with the program."""
     running: dict[int, socket.socket] = {}
 
@@ -44,14 +47,14 @@ def serve(listener: socket.socket) -> tuple[list[str], str, dict[str, str]]:
                 return
             # after a timeout the client does not wait for it
             with running.pop(pid) as connection, contextlib.suppress(BrokenPipeError):
-                connection.sendall(f"{status}\n".encode())
+                connection.sendall(b"%*d" % (ANSWER, status))
 
     signal.signal(signal.SIGCHLD, report)
     while listener in select.select([listener, 0], [], [])[0]:
         connection = listener.accept()[0]
         _, files, _, _ = socket.recv_fds(connection, 1, 3)
-        with connection.makefile() as request:
-            program = json.load(request)
+        with connection.makefile("rb") as request:
+            program = marshal.load(request)  # noqa: S302
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
         pid = os.fork()
         if pid == 0:
@@ -67,14 +70,16 @@ def serve(listener: socket.socket) -> tuple[list[str], str, dict[str, str]]:
         for file in files:
             os.close(file)
         running[pid] = connection
-        connection.sendall(f"{pid}\n".encode())
+        connection.sendall(b"%*d" % (ANSWER, pid))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
     os._exit(0)
 
 
-def run_program(arguments: list[str], cwd: str, environment: dict[str, str]) -> NoReturn:
+def run_program(arguments: list[str], cwd: str, environment: dict[str, str], fresh: bool) -> NoReturn:
     """Run ``-c code`` or ``-m module`` to its end, and end as it does."""
     os.chdir(cwd)
+    if fresh or any(name.startswith("PYTHON") for name in environment):  # which only a start reads
+        os.execve(sys.executable, [sys.executable, *arguments], environment)  # noqa: S606
     os.environ.clear()
     os.environ.update(environment)
     tempfile.tempdir = None

@@ -24,6 +24,8 @@ import pytest
 import yaml
 from tests.warm_python import commands
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 FILES = REPOSITORY / "docs" / "ci"
 WORKFLOW = FILES / "github" / "workflow.yaml"

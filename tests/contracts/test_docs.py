@@ -20,6 +20,8 @@ from tests.warm_python import commands as commands_of_stepwell
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = [
     str(page.relative_to(REPOSITORY).as_posix())
@@ -136,10 +138,10 @@ def follow(page: str, project: Path, environment: Mapping[str, str]) -> str:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_what_a_page_shows_is_what_happens(
-    page: str, tmp_path: Path, copy_repository: Callable[[Path], Path], environment: Mapping[str, str]
+    page: str, tmp_path: Path, copy_repository: Callable[..., Path], environment: Mapping[str, str]
 ) -> None:
     text = (REPOSITORY / page).read_text(encoding="utf-8")
-    assert follow(text, copy_repository(tmp_path / "stepwell"), environment) == "", page
+    assert follow(text, copy_repository(tmp_path / "stepwell", tests=False), environment) == "", page
 
 
 def sessions(page: str) -> str:
@@ -157,11 +159,11 @@ def sessions(page: str) -> str:
 def test_python_answers_what_a_page_shows(
     page: str,
     tmp_path: Path,
-    copy_repository: Callable[[Path], Path],
+    copy_repository: Callable[..., Path],
     environment: Mapping[str, str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.chdir(copy_repository(tmp_path / "stepwell"))
+    monkeypatch.chdir(copy_repository(tmp_path / "stepwell", tests=False))
     for name in set(os.environ) - set(environment):
         monkeypatch.delenv(name)
     typed = doctest.DocTestParser().get_doctest(

@@ -7,7 +7,6 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from hera.workflows.models import Workflow
 
 from stepwell.model import StepDefinition
 from stepwell.run.pipelines import Node, OutputOf, Pipeline
@@ -45,6 +44,8 @@ def small(config: Mapping[str, Any], **more: Any) -> Pipeline:
 
 
 def workflow(pipeline: Pipeline) -> dict[str, Any]:
+    from hera.workflows.models import Workflow  # a second, which collection need not wait for
+
     given = find_exporter("argo")(pipeline)
     assert given.diagnostics == ()
     document = read_text("workflow.yaml", given.value.encode())

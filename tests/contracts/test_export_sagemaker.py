@@ -8,9 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from stepwell.model import StepDefinition
 from stepwell.run.pipelines import Node, OutputOf, Pipeline
@@ -243,6 +241,9 @@ def sagemaker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The client of a service that moto plays, without an account."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "none")
+    import boto3  # a second, which collection need not wait for
+    from moto import mock_aws
+
     with mock_aws():
         yield boto3.client("sagemaker", region_name="us-east-1")
 

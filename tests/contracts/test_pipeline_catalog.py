@@ -21,6 +21,8 @@ from stepwell.write.scaffold import NotWritten, copy_pipeline, open_catalog
 if TYPE_CHECKING:
     from tests.conftest import Project, RunStepwell
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 NAMES = ["BatchInference", "PyTorchEndToEnd", "SharedFraudModel", "XGBoostCalibration", "XGBoostEndToEnd"]
 

@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+pytestmark = pytest.mark.slow
+
 GOOD = """\
 name: DataCleaning
 sagemaker_step_type: Processing

@@ -173,7 +173,7 @@ def test_without_a_core_step_there_is_nothing_to_override(
 def test_in_this_repository_it_brings_no_finding(
     copy_repository: Callable[[Path], Path], run_stepwell: RunStepwell, tmp_path: Path
 ) -> None:
-    root = copy_repository(tmp_path / "stepwell")
+    root = copy_repository(tmp_path / "stepwell", tests=False)
     made = run_stepwell("workspace", "new", "dana", "--template", "advanced", cwd=root)
     assert (made.exit_code, made.stderr) == (0, "")
     assert "warning" not in made.stdout

@@ -18,6 +18,8 @@ from jsonschema import Draft202012Validator
 
 from stepwell.model import schema
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONTRACTS = ("step", "hyperparameter", "workspace", "project")
 SCHEMAS = {

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     Run = Callable[..., str]
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def run(environment: Mapping[str, str]) -> Run:

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -17,6 +18,8 @@ import stepwell
 from stepwell.live.registry import Registry
 from stepwell.live.store import Event
 from stepwell.source.diagnostic import Severity
+
+pytestmark = pytest.mark.slow
 
 NAMES = ("AlphaStep", "BetaStep", "GammaStep", "DeltaStep")
 FOLDERS = (

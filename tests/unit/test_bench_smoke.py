@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 FIGURE = re.compile(r"-?\d+(?:\.\d+)? (?:s|ms|µs|ns|KiB|MiB)")
 RATIO = re.compile(r"\d+(?:\.\d+)?x as fast \(.+ to .+\)|\d+(?:\.\d+)?x the time \(.+ to .+\)")

@@ -9,9 +9,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
 from tests.running import SUMS, run
 
 import stepwell
+
+pytestmark = pytest.mark.slow
 
 Project = Callable[[Mapping[str, "str | bytes"]], Path]
 

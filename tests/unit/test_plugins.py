@@ -20,6 +20,8 @@ from stepwell.model.settings import open_project
 from stepwell.resolve import plugins as plugins_module
 from stepwell.resolve.plugins import Plugin, find_plugins
 
+pytestmark = pytest.mark.slow
+
 TODAY = date(2026, 7, 1)
 SCORING = "name: Scoring\nsagemaker_step_type: Processing\ndescription: Score a batch.\n"
 RANKING = "name: Ranking\ndescription: Rank a batch.\npriority: 7\n"
