@@ -15,6 +15,7 @@ import socket
 import sys
 import tempfile
 import threading
+from pathlib import Path
 from types import ModuleType
 from typing import NoReturn, TypeAlias
 
@@ -25,6 +26,7 @@ from warm_client import ANSWER
 
 Program: TypeAlias = "tuple[list[str], str, dict[str, str], bool]"
 """Arguments, working directory, environment, and whether the interpreter is fresh."""
+REPOSITORY = Path(__file__).resolve().parent.parent
 IMPORTED_BY_A_PROGRAM = ("stepwell.__main__", "stepwell.frontends.pytest_plugin")
 """What ``python -m`` and ``pytest -p`` import themselves, and complain about when they find it."""
 
@@ -33,6 +35,7 @@ def import_stepwell() -> None:
     for module in pkgutil.walk_packages(stepwell.__path__, "stepwell."):
         if not module.name.startswith(IMPORTED_BY_A_PROGRAM):
             importlib.import_module(module.name)
+    stepwell.open(REPOSITORY).view()  # imports and compiles what Stepwell puts off until it reads a project
     assert threading.active_count() == 1, "a fork has one thread"
 
 

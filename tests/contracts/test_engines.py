@@ -18,6 +18,8 @@ from stepwell.run.pipelines.engines import ENGINES, Dask, Engine, EngineError, L
 if TYPE_CHECKING:
     Project = Callable[[Mapping[str, str | bytes]], Path]
 
+pytestmark = pytest.mark.slow
+
 OUT = "  outputs:\n    out: {path: /opt/ml/processing/output}\n"
 GPU = "  compute: {resources: {gpu: 1}}\n"
 

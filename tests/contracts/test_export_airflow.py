@@ -20,6 +20,8 @@ from stepwell.model import StepDefinition
 from stepwell.run.pipelines import Node, OutputOf, Pipeline
 from stepwell.write.export import find_exporter
 
+pytestmark = pytest.mark.slow
+
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "airflow"
 
 

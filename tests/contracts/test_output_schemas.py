@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     Project = Callable[[Mapping[str, str | bytes]], Path]
     RunStepwell = Callable[..., Any]
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 CASES = [
     pytest.param(folder / "project", id=folder.name)

@@ -14,6 +14,8 @@ from tests.warm_python import run_python
 if TYPE_CHECKING:
     from tests.conftest import Project
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 Pytest = Callable[..., Ran]
 

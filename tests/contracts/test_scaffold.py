@@ -16,6 +16,8 @@ import stepwell
 if TYPE_CHECKING:
     from tests.conftest import Project, RunStepwell
 
+pytestmark = pytest.mark.slow
+
 TEMPLATES = ("minimal", "standard", "advanced")
 FOLDERS = ("src/builders", "src/configs", "src/contracts", "src/scripts", "src/specs", "tests", "docs")
 CORE = {

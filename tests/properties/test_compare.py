@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +24,8 @@ from stepwell.review.effects.schema_diff import differences
 from stepwell.review.effects.touched import touched_views
 from stepwell.source.spelling import Naming
 from stepwell.source.tree import Folder
+
+pytestmark = pytest.mark.slow
 
 WORDS = ("XGBoost", "PyTorch", "Tabular", "Risk", "Model", "Eval", "Training", "Preprocessing", "V2")
 NAMES = st.lists(st.sampled_from(WORDS), min_size=1, max_size=5).map("".join)

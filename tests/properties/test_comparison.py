@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +19,8 @@ from stepwell.review import Comparison, State, compare, read_state
 from stepwell.review.comparison import DefinitionChange, ViewComparison, What
 from stepwell.review.snapshot_file import Packed, pack, unpack
 from stepwell.source.tree import EntryKind
+
+pytestmark = pytest.mark.slow
 
 TODAY = date(2026, 11, 1)
 NAMES = ("Alpha", "Beta", "Gamma", "Delta")

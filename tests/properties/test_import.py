@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +17,8 @@ from stepwell.resolve.load import load
 from stepwell.source.python import PythonTables, read_tables
 from stepwell.write.freeze.tables import hyperparameter_rows, rows_of
 from stepwell.write.migrate import gather, prepare, write_whole
+
+pytestmark = pytest.mark.slow
 
 TODAY = date(2026, 1, 1)
 NAMES = st.from_regex(r"[A-Z][A-Za-z0-9]{0,11}", fullmatch=True)

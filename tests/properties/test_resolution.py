@@ -23,6 +23,8 @@ from stepwell.source.read import read_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("Ranking", "Scoring", "Sorting")
 ALIASES = ("OldRanking", "OldScoring")
 WORKSPACES = ("alice", "bob", "carol")

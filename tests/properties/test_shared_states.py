@@ -11,12 +11,15 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stepwell.review import State, read_state
 from stepwell.source.git import open_repository, open_revision
 from stepwell.source.tree import Folder, Tree
+
+pytestmark = pytest.mark.slow
 
 TODAY = date(2026, 1, 2)
 ENVIRONMENT = {

@@ -21,6 +21,8 @@ from stepwell.resolve.view import View
 from stepwell.source.document import thaw
 from stepwell.source.yaml_writer import to_yaml
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("Scoring", "Ranking", "Sorting", "Rating")
 TYPES = st.sampled_from(["Processing", "Training"])
 TAGS = st.lists(st.sampled_from(["cpu", "gpu", "production"]), unique=True, max_size=3)

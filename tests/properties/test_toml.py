@@ -5,12 +5,15 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
+import pytest
 import tomli
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from stepwell.source import toml
 from stepwell.source.document import Document, Pointer, Unreadable, freeze_mapping, span_of
+
+pytestmark = pytest.mark.slow
 
 
 def _accepts(text: str) -> bool:

@@ -13,6 +13,8 @@ from stepwell.source.document import Document, thaw
 from stepwell.source.read import read_text
 from stepwell.source.yaml_writer import to_yaml
 
+pytestmark = pytest.mark.slow
+
 
 def _one_of(words: str) -> st.SearchStrategy[str]:
     """One of some words that a broken bar stands between."""

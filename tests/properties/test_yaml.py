@@ -20,6 +20,8 @@ from stepwell.source.document import Document, Unreadable, span_of, thaw
 from stepwell.source.read import read_text
 from stepwell.source.scalars import resolve
 
+pytestmark = pytest.mark.slow
+
 
 def _one_of(words: str) -> st.SearchStrategy[str]:
     """One of some words that a broken bar stands between."""

@@ -526,6 +526,7 @@ def test_a_wrong_word_ends_with_two(
     assert (ran.exit_code, ran.stdout, ran.stderr) == (2, "", told)
 
 
+@pytest.mark.slow
 def test_the_interfaces_of_this_repository_agree_with_its_scripts() -> None:
     registry = stepwell.open(REPOSITORY)
     views = (registry.view(), *map(registry.view, registry.workspaces))

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from tests.conftest import RunStepwell
 
+pytestmark = pytest.mark.slow
+
 WRONG = "registry.d/steps/wrong.yaml"
 BAD = "name: Wrong\ndescription: W.\nbad: 1\n"
 

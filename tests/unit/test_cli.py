@@ -354,6 +354,7 @@ def many_steps() -> dict[str, str]:
     return files
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments", [("list",), ("list", "--format", "json"), ("check", "--format", "json")]
 )
@@ -478,6 +479,7 @@ def test_closed_streams_change_no_exit_code(
     assert (ran.returncode, ran.stderr) == (1, b"")
 
 
+@pytest.mark.slow
 def test_a_console_without_unicode_shows_escapes(project: Project, run_stepwell: RunStepwell) -> None:
     root = project(
         {

@@ -16,6 +16,8 @@ import pytest
 if TYPE_CHECKING:
     from tests.conftest import Project, RunStepwell
 
+pytestmark = pytest.mark.slow
+
 STEP = "name: {name}\nsagemaker_step_type: Processing\ndescription: Do {name}.\n"
 SCORING = "registry.d/steps/scoring.yaml"
 FILES = {

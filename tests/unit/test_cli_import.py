@@ -16,6 +16,8 @@ from stepwell.write.files import STAGING
 if TYPE_CHECKING:
     from tests.conftest import RunStepwell
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((REPOSITORY / "schemas" / "output-import.schema.json").read_text(encoding="utf-8"))
 

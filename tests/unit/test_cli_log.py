@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from tests.conftest import RunStepwell
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 BATCH = "registry.d/steps/batch_scoring.yaml"
 

@@ -13,6 +13,8 @@ from stepwell.frontends.cli import run
 if TYPE_CHECKING:
     from tests.conftest import Project
 
+pytestmark = pytest.mark.slow
+
 STEP = """\
 name: Scoring
 sagemaker_step_type: Processing

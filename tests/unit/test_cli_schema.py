@@ -12,6 +12,8 @@ from jsonschema import Draft202012Validator
 if TYPE_CHECKING:
     from tests.conftest import RunStepwell
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path(__file__).resolve().parents[2] / "schemas"
 NAMES = sorted(path.name.removesuffix(".schema.json") for path in FOLDER.iterdir())
 

@@ -15,6 +15,8 @@ from jsonschema import Draft202012Validator
 if TYPE_CHECKING:
     from tests.conftest import Project, RunStepwell
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / "schemas" / "snapshot.schema.json").read_text(encoding="utf-8"))
 SCORING = "registry.d/steps/scoring.yaml"

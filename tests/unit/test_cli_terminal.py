@@ -20,6 +20,8 @@ import pytest
 if TYPE_CHECKING:
     from tests.conftest import Project, RunStepwell
 
+pytestmark = pytest.mark.slow
+
 FILES = {
     "registry.d/steps/scoring.yaml": (
         "name: Scoring\ndescription: Score a batch of rows with a model, and say how sure it is of each.\n"

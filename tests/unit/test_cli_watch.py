@@ -21,6 +21,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+pytestmark = pytest.mark.slow
+
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 CORE = "registry.d/steps/data_cleaning.yaml"
 OWN = "workspaces/alice/override/steps/data_cleaning.yaml"

@@ -23,6 +23,8 @@ from tests.warm_python import run_python
 if TYPE_CHECKING:
     from tests.conftest import Project, Ran, RunStepwell
 
+pytestmark = pytest.mark.slow
+
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 SCORING = "name: Scoring\nsagemaker_step_type: Processing\ndescription: Score a batch.\n"
 FILES = {

@@ -18,6 +18,8 @@ from stepwell.model.provider import Failure, ProviderError, Request, Response
 from stepwell.run.providers import ProviderRegistry
 from stepwell.run.steps import Context, Executor, Fault, ProviderChosen, StepResult
 
+pytestmark = pytest.mark.slow
+
 Project = Callable[[Mapping[str, str | bytes]], Path]
 
 WRITERS, RUNNERS, RUNS = 8, 32, 10_000

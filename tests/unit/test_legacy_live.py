@@ -335,6 +335,7 @@ def test_a_hundred_tasks_and_threads_see_their_own_table() -> None:
     assert list(STEP_NAMES) == wanted["bob"]
 
 
+@pytest.mark.slow
 def test_every_look_up_is_of_one_snapshot_while_files_change(root: Path, registry: stepwell.Registry) -> None:
     """A step and its table row change together: no reader sees a half of each."""
     path = root / "registry.d/steps/evaluate.yaml"
@@ -522,6 +523,7 @@ class TestWhichRegistryIsShown:
         assert legacy.registry().project.root == str(root)
 
 
+@pytest.mark.slow
 def test_a_type_checker_sees_the_functions(tmp_path: Path) -> None:
     importer = tmp_path / "importer.py"
     importer.write_text(

@@ -38,6 +38,8 @@ from stepwell.review.comparison import (
 )
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "comparison"
 UPDATE = os.environ.get("STEPWELL_UPDATE_GOLDEN") == "1"

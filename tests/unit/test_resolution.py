@@ -662,6 +662,7 @@ def acme(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("strategy", "told"),
     [
