@@ -31,6 +31,13 @@ settings.register_profile("stepwell-ci", settings.get_profile("stepwell"), deran
 settings.load_profile("stepwell-ci" if os.environ.get("CI") else "stepwell")
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not import a module of slow tests only to leave them all out."""
+    if config.option.markexpr != "not slow" or collection_path.suffix != ".py":
+        return None
+    return "\npytestmark = pytest.mark.slow\n" in collection_path.read_text(encoding="utf-8") or None
+
+
 @dataclass(frozen=True, slots=True)
 class Ran:
     """How a command ended and what it wrote, byte for byte (decoded as UTF-8)."""

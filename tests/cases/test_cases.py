@@ -264,7 +264,13 @@ def _written(value: Any, depth: int) -> str:
     return f"{opening}\n  {body}\n{closing}"
 
 
-@pytest.mark.parametrize("case", CASES if not UPDATE else sorted(CASES + NEW))
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, marks=pytest.mark.slow if case == "ten-thousand-levels-deep" else ())
+        for case in (CASES if not UPDATE else sorted(CASES + NEW))
+    ],
+)
 def test_case(case: str, capsys: pytest.CaptureFixture[str]) -> None:
     with copied(case) as root:
         registry = stepwell.open(root, today=TODAY)

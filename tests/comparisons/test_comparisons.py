@@ -26,6 +26,8 @@ from jsonschema import Draft202012Validator
 from stepwell.frontends import cli
 from stepwell.frontends.render.comparison import COMPARISON_RENDERERS
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 CASES = sorted(path.name for path in HERE.iterdir() if path.is_dir() and path.name[0] not in "._")

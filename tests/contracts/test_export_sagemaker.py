@@ -15,6 +15,8 @@ from stepwell.run.pipelines import Node, OutputOf, Pipeline
 from stepwell.source.diagnostic import Severity
 from stepwell.write.export import find_exporter
 
+pytestmark = pytest.mark.slow
+
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "sagemaker"
 GOLDENS = sorted(path.stem for path in GOLDEN.glob("*.json"))
 CHANNEL = "/opt/ml/input/data/CHANNEL"

@@ -19,6 +19,8 @@ from stepwell.source.read import read_text
 from stepwell.write import export
 from stepwell.write.export import EXPORTERS, exporter_names, find_exporter
 
+pytestmark = pytest.mark.slow
+
 IDS = ("a", "b", "c-d", "c_d", "import")
 KINDS = ("Processing", "Training", "Transform", "CreateModel", "RegisterModel", "Lambda", "Tuning", None)
 TEXTS = st.text(max_size=12) | st.sampled_from(["{{x}}", "${rows}", "${none}", "'\"\\\n", "$(x)", "a: b"])

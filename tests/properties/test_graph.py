@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import networkx
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepwell.model.graph import cycles_in
 from stepwell.run.pipelines import Pipeline
 from stepwell.source.errors import PipelineError
+
+pytestmark = pytest.mark.slow
 
 NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,6}", fullmatch=True)
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=8)

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from stepwell.source.document import freeze, thaw
 from stepwell.source.merge_patch import merge_patch
 
+pytestmark = pytest.mark.slow
+
 # RFC 7396, appendix A: original, patch, result.
 APPENDIX_A: list[tuple[Any, Any, Any]] = [
     ({"a": "b"}, {"a": "c"}, {"a": "c"}),

@@ -15,6 +15,8 @@ from tests.warm_python import run_python
 if TYPE_CHECKING:
     from tests.conftest import Project, RunStepwell
 
+pytestmark = pytest.mark.slow
+
 CONFIG = '[[freeze]]\noutput = "generated/step_names.py"\n'
 SCORING = "registry.d/steps/scoring.yaml"
 MODULE = "generated/step_names.py"
