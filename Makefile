@@ -27,10 +27,10 @@ unexport PYTHONDONTWRITEBYTECODE
 run = @printf '\n$$ %s\n' '$(1)' && $(1)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check lint types floors registry frozen pages bench docs format sagemaker airflow clean
+.PHONY: help demo test test-fast check lint types floors registry frozen schemas-check pages bench docs schemas format sagemaker airflow clean
 
 help: ## List what make can do here.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 demo: export PATH := .venv/bin:$(PATH)
 demo: $(INSTALLED) ## Check, explain and freeze this repository's registry, then import the result without Stepwell.
@@ -45,7 +45,7 @@ test: $(STAMP) ## Run the whole suite; ARGS='-k yaml' passes arguments to pytest
 test-fast: $(STAMP) ## Run the tests that are not marked slow: a minute, and every package.
 	@.venv/bin/python -m pytest --numprocesses=auto --maxprocesses=2 -m 'not slow' $(ARGS)
 
-check: lint types floors registry frozen pages ## Run every check that is not a test.
+check: lint types floors registry frozen schemas-check pages ## Run every check that is not a test.
 
 lint: $(STAMP) ## Ruff: rules and format.
 	.venv/bin/python -m ruff check .
@@ -63,11 +63,17 @@ registry: $(STAMP) ## This repository's own definitions.
 frozen: $(STAMP) ## Generated modules are what their sources give.
 	.venv/bin/python -m stepwell freeze --check
 
+schemas-check: $(STAMP) ## Files that follow from the schemas of definitions match them.
+	.venv/bin/python tools/schemas.py --check
+
 pages: $(STAMP) ## Generated pages of docs/reference are what the source gives.
 	.venv/bin/python docs/generate.py --check
 
 bench: $(STAMP) ## Measure, and write docs/benchmarks.md.
 	@.venv/bin/python tests/benchmarks/run.py
+
+schemas: $(STAMP) ## Write the files that follow from the schemas of definitions.
+	@.venv/bin/python tools/schemas.py
 
 docs: $(STAMP) ## Write the generated pages of docs/reference.
 	@.venv/bin/python docs/generate.py

@@ -296,7 +296,7 @@ def test_an_override_has_the_fields_of_what_it_patches_and_null_where_one_can_go
     name: str, patched: str
 ) -> None:
     def removable(field: dict[str, Any]) -> dict[str, Any]:
-        field = {key: value for key, value in field.items() if key != "default"}
+        field = {key: value for key, value in field.items() if key not in ("default", "convention")}
         if "type" in field:  # what has none may hold anything, null too
             field["type"] = [field["type"], "null"]
         if "enum" in field:

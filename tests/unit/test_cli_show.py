@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from stepwell.model.schema import resolved_of
 from stepwell.source.document import Document, thaw
 from stepwell.source.read import read_text
 
@@ -104,7 +105,8 @@ def test_a_record_is_as_its_schema_says_and_is_a_definition(
 
 def test_the_schema_of_a_record_is_that_of_a_step_with_its_defaults_there() -> None:
     def served(field: dict[str, Any]) -> dict[str, Any]:
-        kept = {key: value for key, value in field.items() if key not in ("default", "patternErrorMessage")}
+        of_files = ("default", "convention", "patternErrorMessage")
+        kept = {key: value for key, value in field.items() if key not in of_files}
         if "items" in kept:
             kept["items"] = served(kept["items"])
         if "properties" in kept:
@@ -112,6 +114,8 @@ def test_the_schema_of_a_record_is_that_of_a_step_with_its_defaults_there() -> N
         return kept
 
     step, shown = loaded_schema("step"), loaded_schema("output-show")
+    derived = resolved_of("step")
+    assert {key: shown[key] for key in derived} == derived
     fields = {key: served(field) for key, field in step["properties"].items() if key != "$schema"}
     assert shown["properties"] == fields
     with_default = [key for key, field in step["properties"].items() if "default" in field]

@@ -21,7 +21,6 @@ from jsonschema import Draft202012Validator
 
 from stepwell.frontends.render.comparison import COMPARISON_RENDERERS
 from stepwell.frontends.render.comparison.markdown import LIMIT, MARKER
-from stepwell.model import Deprecation
 from stepwell.model.layer import Layer, Origin
 from stepwell.review.comparison import (
     Acceptance,
@@ -72,7 +71,7 @@ CHANGED = DefinitionChange(
         FRAMEWORK,
         FieldChange("priority", 100, 7, default(100), stated(7, 6)),
         FieldChange("spec_type", "Score", None, stated("Score", 7), default(None, "not stated")),
-        FieldChange("deprecated", None, Deprecation("1.4", note=HOSTILE), default(None), stated(None, 8)),
+        FieldChange("deprecated", None, {"since": "1.4", "note": HOSTILE}, default(None), stated(None, 8)),
         field("x-odd", HOSTILE, {HOSTILE: [HOSTILE, 1, None, True]}),
         field("description", "a " * 100 + "old", "a " * 100 + "new"),
     ),

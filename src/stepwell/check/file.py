@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, final
 
 from stepwell.check import catalog
 from stepwell.check.catalog import FileScope, Ignore, WorkspaceScope
-from stepwell.model import KINDS, Definition, Workspace, define_workspace, schema, schema_errors
+from stepwell.model import KINDS, Definition, Workspace, schema, schema_errors
 from stepwell.model.layer import Layer, Listed, Source
 from stepwell.model.settings import Project, Settings
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
@@ -179,7 +179,7 @@ def check_workspace_file(
         workspace_id: the name of the workspace's folder.
         path: the file, relative to the project.
     """
-    plain = define_workspace(workspace_id, None)
+    plain = Workspace(workspace_id)
     document = read_document(project.tree, path)
     if isinstance(document, Diagnostic):
         empty = document.id == "empty-file"  # every field has a default, so an empty file says all
@@ -188,7 +188,7 @@ def check_workspace_file(
         return plain, tuple(
             schema_errors.explain("workspace", "workspace", document.data, lambda _: document)
         )
-    workspace = define_workspace(workspace_id, document)
+    workspace = Workspace(workspace_id, document)
     severities = project.settings.severities
     scope = WorkspaceScope(Source(Layer.LOCAL, workspace_id, document), workspace)
     found = catalog.run(catalog.active(catalog.WORKSPACE_RULES, severities), scope)

@@ -157,10 +157,10 @@ class _Comparing:
                 yield Lack("file", path, words, hinders=True)
 
     def _differing(self, step: StepDefinition, existing: StepDefinition) -> Iterator[Lack]:
-        for field in StepDefinition.FIELDS:
+        for field in StepDefinition.fields():
             if field in _NOT_FIELDS:
                 continue
-            mine, other = getattr(step, field), getattr(existing, field)
+            mine, other = step[field], existing[field]
             if mine != other:
                 words = f"`{field}` is {_shown(mine)} here, and {_shown(other)} in {self.there.title}"
                 yield Lack("field", field, words, hinders=False)

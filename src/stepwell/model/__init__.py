@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
+from stepwell.model.fields import Cost, Deprecation, HealthLimits, Limits
 from stepwell.model.hyperparameter import HyperparameterDefinition
 from stepwell.model.kinds import KIND_OF_NOUN, KINDS, Definition, Kind, kind_of
 from stepwell.model.pipeline import PipelineDefinition
-from stepwell.model.provider import (
-    IMPLEMENTATION_SETTINGS,
-    Cost,
-    HealthLimits,
-    Limits,
-    Model,
-    ProviderDefinition,
-)
-from stepwell.model.step import CONVENTIONS, Deprecation, StepDefinition
-from stepwell.model.workspace import WORKSPACE_ID, Workspace, define_workspace
+from stepwell.model.provider import IMPLEMENTATION_SETTINGS, Model, ProviderDefinition
+from stepwell.model.record import Record
+from stepwell.model.step import StepDefinition
+from stepwell.model.workspace import WORKSPACE_ID, Workspace
 
 __all__ = [
-    "CONVENTIONS",
     "IMPLEMENTATION_SETTINGS",
     "KINDS",
     "KIND_OF_NOUN",
@@ -32,8 +26,8 @@ __all__ = [
     "Model",
     "PipelineDefinition",
     "ProviderDefinition",
+    "Record",
     "StepDefinition",
     "Workspace",
-    "define_workspace",
     "kind_of",
 ]

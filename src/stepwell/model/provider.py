@@ -8,7 +8,8 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, Final, Literal, Protocol, final, runtime_checkable
 
-from stepwell.model.record import Record, refuse
+from stepwell.model.fields import Cost, HealthLimits, Limits, ProviderFields
+from stepwell.model.record import known_fields
 from stepwell.source.errors import StepwellError
 
 __all__ = [
@@ -30,8 +31,6 @@ __all__ = [
 ]
 
 
-_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
-
 _OVER_HTTP: Final = ("base_url", "timeout", "max_output", "headers", "proxy", "ca_file", "plain_http")
 
 IMPLEMENTATION_SETTINGS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
@@ -49,15 +48,6 @@ IMPLEMENTATION_SETTINGS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType
 
 @final
 @dataclass(frozen=True, slots=True)
-class Cost:
-    """What 1,000 tokens cost, in the project's one currency; ``None`` where nothing is said."""
-
-    input: float | None = None
-    output: float | None = None
-
-
-@final
-@dataclass(frozen=True, slots=True)
 class Model:
     """One model of a provider.
 
@@ -71,135 +61,33 @@ class Model:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much may be asked of a provider; ``None`` for as much as anybody likes.
-
-    Args:
-        concurrency: requests that may be under way at once.
-        requests_per_minute: requests that may be sent within any minute.
-    """
-
-    concurrency: int | None = None
-    requests_per_minute: int | None = None
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class HealthLimits:
-    """When a provider counts as unwell, and how that is found out.
-
-    Args:
-        probe: whether to ask for a sign of life now and then.
-        interval: seconds between two probes.
-        timeout: seconds after which a probe has failed.
-        failures: after how many failures in a row it is left alone.
-        recovery: seconds that it is left alone.
-    """
-
-    probe: bool = True
-    interval: float = 30
-    timeout: float = 5
-    failures: int = 5
-    recovery: float = 30
-
-
-@final
-class ProviderDefinition(Record):
-    """One provider as a view sees it; of its secrets it holds only where they are found."""
+class ProviderDefinition(ProviderFields):
+    """One provider as a view serves it; of its secrets it holds only where they are found."""
 
     __slots__ = ()
-    __setattr__ = refuse
-    __delattr__ = refuse
-    FIELDS = (
-        "name",
-        "description",
-        "implementation",
-        "capabilities",
-        "models",
-        "priority",
-        "cost",
-        "limits",
-        "health",
-        "settings",
-        "secrets",
-        "extensions",
-    )
-
-    @property
-    def implementation(self) -> str:
-        """What speaks to it: a name, ``package.module:Name`` or ``path/to/file.py:Name``."""
-        implementation: str = self.data["implementation"]
-        return implementation
-
-    @property
-    def capabilities(self) -> tuple[str, ...]:
-        """What it can do, in the project's own words."""
-        words: tuple[str, ...] = self.data.get("capabilities", ())
-        return words
-
-    @property
-    def models(self) -> tuple[Mapping[str, Any], ...]:
-        """The models that it answers with, the usual one first, as they are stated."""
-        stated: tuple[Mapping[str, Any], ...] = self.data.get("models", ())
-        return stated
-
-    @property
-    def priority(self) -> int:
-        """From 0 to 1000; the lowest is asked first."""
-        return int(self.data.get("priority", 100))
-
-    @property
-    def cost(self) -> Mapping[str, float]:
-        """What 1,000 tokens cost, as it is stated."""
-        stated: Mapping[str, float] = self.data.get("cost", _NOTHING)
-        return stated
-
-    @property
-    def limits(self) -> Mapping[str, int]:
-        """How much may be asked of it, as it is stated."""
-        stated: Mapping[str, int] = self.data.get("limits", _NOTHING)
-        return stated
-
-    @property
-    def health(self) -> Mapping[str, Any]:
-        """When it counts as unwell, as it is stated."""
-        stated: Mapping[str, Any] = self.data.get("health", _NOTHING)
-        return stated
-
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        """What the implementation needs to know, by its own names."""
-        settings: Mapping[str, Any] = self.data.get("settings", _NOTHING)
-        return settings
-
-    @property
-    def secrets(self) -> Mapping[str, str]:
-        """Where its secrets are found: ``env:NAME`` or ``file:PATH``, by the implementation's names."""
-        references: Mapping[str, str] = self.data.get("secrets", _NOTHING)
-        return references
 
     @property
     def known_models(self) -> tuple[Model, ...]:
         """Its models, each with what it costs."""
         return tuple(
-            Model(one["name"], Cost(**one["cost"]) if "cost" in one else self.price) for one in self.models
+            Model(one["name"], known_fields(Cost, one["cost"]) if "cost" in one else self.price)
+            for one in self.models
         )
 
     @property
     def price(self) -> Cost:
         """What 1,000 tokens cost."""
-        return Cost(**self.cost)
+        return self.cost or Cost()
 
     @property
     def quota(self) -> Limits:
         """How much may be asked of it."""
-        return Limits(**self.limits)
+        return self.limits or Limits()
 
     @property
     def health_limits(self) -> HealthLimits:
         """When it counts as unwell, with what holds where nothing is stated."""
-        return HealthLimits(**self.health)
+        return self.health or HealthLimits()
 
 
 @final

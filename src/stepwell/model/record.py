@@ -1,7 +1,7 @@
-"""What all kinds of definition have in common.
+"""Base of every record whose fields a JSON Schema declares.
 
-A definition is checked data and the documents that it came from, so that where a value was stated
-can be told when somebody asks, and costs nothing when nobody does.
+A record is checked data and the documents that it came from, so the position of a value is found when
+it is asked for, and costs nothing otherwise.
 """
 
 from __future__ import annotations
@@ -9,49 +9,138 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, Final, NoReturn, TypeVar
 
 from stepwell.model.layer import Source
+from stepwell.model.schema import conventions, defaults, fields, integers
 from stepwell.source.notebook_repr import in_notebook
+from stepwell.source.spelling import closest
 
-__all__ = ["Record", "digest_of", "refuse"]
+__all__ = ["Fields", "Record", "known_fields"]
+
+T = TypeVar("T")
+_set: Final = object.__setattr__
 
 
-def refuse(record: object, name: str, *_: object) -> NoReturn:
-    """Stand for ``__setattr__`` and ``__delattr__`` of what is immutable."""
-    raise AttributeError(f"a {type(record).__name__} is immutable: cannot change {name!r}")
+def known_fields(record: type[T], stated: Mapping[str, Any]) -> T:
+    """A dataclass from the values of a mapping; keys that it does not know are passed over."""
+    known: Mapping[str, Any] = record.__dataclass_fields__  # type: ignore[attr-defined]
+    return record(**{key: value for key, value in stated.items() if key in known})
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Record:
-    """What all kinds of definition have in common: checked data, and the documents that it came from.
+class Fields:
+    """Checked data with the fields that a schema declares; it cannot be changed.
+
+    ``record["field"]`` works for every field of the schema; the subclasses in ``model.fields`` add a typed
+    property for each.
+
+    Args:
+        data: the merged data, read-only; it fits the schema.
+    """
+
+    __slots__ = ("_digest", "data")
+    data: Mapping[str, Any]
+    _digest: str
+
+    SCHEMA: ClassVar[str] = ""
+    """The schema's name."""
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        _set(self, "data", data)
+        _set(self, "_digest", "")
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"a {type(self).__name__} is immutable: cannot change {name!r}")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"a {type(self).__name__} is immutable: cannot change {name!r}")
+
+    @classmethod
+    def fields(cls) -> tuple[str, ...]:
+        """The names of the fields in the schema's order, and ``extensions`` for the ``x-`` keys."""
+        return (*fields(cls.SCHEMA), "extensions")
+
+    def __getitem__(self, name: str) -> Any:
+        """The effective value of a field: stated, by convention or by default; ``None`` where it has none.
+
+        Raises:
+            KeyError: the schema has no such field.
+        """
+        value = self.data.get(name)
+        if value is not None:
+            return int(value) if type(value) is float and name in integers(self.SCHEMA) else value
+        if name in conventions(self.SCHEMA):
+            return self.conventional(name)
+        default = defaults(self.SCHEMA).get(name)
+        if default is None and name not in self.data and name not in fields(self.SCHEMA):
+            return self._undeclared(name)
+        return default
+
+    def conventional(self, name: str) -> str | None:
+        """The value that a field has by convention where it is not stated; ``None`` where there is none."""
+        convention = conventions(self.SCHEMA).get(name)
+        if convention is None or self.data.get(convention.requires) is None:
+            return None
+        return f"{self.data['name']}{convention.suffix}"
+
+    def _undeclared(self, name: str) -> Any:
+        if name == "extensions":
+            return self.extensions
+        if name[:2] == "x-":
+            return None
+        near = closest(name, fields(self.SCHEMA))
+        hint = f" (did you mean `{near[0]}`?)" if near else ""
+        raise KeyError(f"a {type(self).__name__} has no field `{name}`{hint}")
+
+    def effective(self) -> dict[str, Any]:
+        """Every field that has a value, in the schema's order, and the ``x-`` keys after them."""
+        known = {name: value for name in fields(self.SCHEMA) if (value := self[name]) is not None}
+        return {**known, **self.extensions}
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both have the same values, wherever these are stated."""
+        if not isinstance(other, Fields) or type(self) is not type(other):
+            return NotImplemented
+        return self.effective() == other.effective()
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    @property
+    def extensions(self) -> Mapping[str, Any]:
+        """The fields that begin with ``x-``, which are the team's own."""
+        return MappingProxyType({key: value for key, value in self.data.items() if key[:2] == "x-"})
+
+    @property
+    def digest(self) -> str:
+        """A hash of every effective value, whatever the files look like."""
+        if not self._digest:  # computed once, when first read
+            content = [type(self).__name__, self.effective()]
+            text = json.dumps(content, default=dict, sort_keys=True, separators=(",", ":"))
+            digest = hashlib.blake2b(text.encode("ascii"), digest_size=32).hexdigest()
+            _set(self, "_digest", digest)
+        return self._digest
+
+
+class Record(Fields):
+    """Base of all kinds of definition: checked data, and the documents that it came from.
 
     Args:
         data: the merged data, read-only; it fits the schema.
         sources: its documents, topmost first.
     """
 
-    data: Mapping[str, Any]
-    sources: tuple[Source, ...] = ()
-    _digest: str = field(default="", init=False)
+    __slots__ = ("sources",)
+    sources: tuple[Source, ...]
 
-    FIELDS: ClassVar[tuple[str, ...]] = ()
-    LATER: ClassVar[frozenset[str]] = frozenset()
-    """Fields that came later: they count in the digest only where they are stated, so that others stay."""
+    def __init__(self, data: Mapping[str, Any], sources: tuple[Source, ...] = ()) -> None:
+        _set(self, "data", data)
+        _set(self, "_digest", "")
+        _set(self, "sources", sources)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
-
-    def __eq__(self, other: object) -> bool:
-        """Whether both say the same, wherever it was written."""
-        if type(self) is not type(other):
-            return NotImplemented
-        return all(getattr(self, name) == getattr(other, name) for name in self.FIELDS)
-
-    def __hash__(self) -> int:
-        return hash(self.digest)
 
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
@@ -63,45 +152,6 @@ class Record:
 
     @property
     def name(self) -> str:
-        """What it is called, in its layer and in every table."""
+        """The name in its layer and in every table."""
         name: str = self.data["name"]
         return name
-
-    @property
-    def description(self) -> str:
-        """What it does, to someone choosing."""
-        description: str = self.data["description"]
-        return description
-
-    @property
-    def extensions(self) -> Mapping[str, Any]:
-        """The fields that begin with ``x-``, which are the team's own."""
-        return MappingProxyType({key: value for key, value in self.data.items() if key[:2] == "x-"})
-
-    @property
-    def digest(self) -> str:
-        """A hash of all that it says, whatever its files look like."""
-        if not self._digest:  # computed once, when first asked for
-            said: list[Any] = [getattr(self, name) for name in self.FIELDS if name not in self.LATER]
-            later = sorted(name for name in self.LATER if getattr(self, name) is not None)
-            said += ([name, getattr(self, name)] for name in later)
-            digest = digest_of(type(self).__name__, said)
-            object.__setattr__(self, "_digest", digest)
-        return self._digest
-
-
-def digest_of(kind: str, said: list[Any]) -> str:
-    """A hash of what a record of a kind says.
-
-    Args:
-        kind: what tells it from records of other kinds that say the same.
-        said: the values of its fields, in their order.
-    """
-    text = json.dumps([kind, *said], default=_plain, sort_keys=True, separators=(",", ":"))
-    return hashlib.blake2b(text.encode("ascii"), digest_size=32).hexdigest()
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return dict(value)
-    return [getattr(value, name) for name in value.__slots__]

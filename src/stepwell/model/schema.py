@@ -1,4 +1,4 @@
-"""The JSON Schemas: what they decide, and what they say of fields and defaults.
+"""The JSON Schemas: they decide what is valid, and declare the fields of every kind of file.
 
 ``jsonschema_rs`` decides, in microseconds; ``refusals`` finds the words for what it refuses.
 """
@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 
-from stepwell.source.document import thaw
+from stepwell.source.document import freeze, thaw
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,15 +22,20 @@ __all__ = [
     "DIALECT",
     "SHORT_FORM",
     "Compiled",
+    "Convention",
     "InvalidSchema",
     "compiled",
     "contents",
+    "conventions",
     "defaults",
     "expanded",
     "fields",
     "fields_of",
     "fits",
+    "integers",
     "is_open",
+    "override_of",
+    "resolved_of",
     "schema_names",
     "schema_text",
 ]
@@ -40,6 +45,14 @@ DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 SHORT_FORM: Final = ("required_fields", "optional_fields")
 """What a step's ``parameters`` may say in place of a JSON Schema."""
+
+_OVERRIDE: Final = "-override"
+
+_NOT_IN_A_PATCH: Final = ("required", "default", "convention")
+"""Keywords about fields that are not stated, which a patch leaves as they are below."""
+
+_ONLY_FOR_FILES: Final = ("default", "convention", "patternErrorMessage")
+"""Keywords about what somebody writes, which mean nothing where a definition is shown."""
 
 _NO_LINE_BREAK: Final = r"$(?!\\n)"
 """How the end of a text is written in the patterns, in JSON."""
@@ -57,8 +70,11 @@ def schema_names() -> tuple[str, ...]:
 
 @cache
 def schema_text(name: str) -> str:
-    """The JSON text of a schema."""
-    return (_folder() / f"{name}.schema.json").read_text(encoding="utf-8")
+    """The JSON text of a schema; that of an override is derived from the schema of what it patches."""
+    base = name.removesuffix(_OVERRIDE)
+    if base == name:
+        return (_folder() / f"{name}.schema.json").read_text(encoding="utf-8")
+    return json.dumps(override_of(base), indent=2, ensure_ascii=schema_text(base).isascii()) + "\n"
 
 
 @cache
@@ -68,11 +84,125 @@ def contents(name: str) -> dict[str, Any]:
     return loaded
 
 
+def override_of(name: str) -> dict[str, Any]:
+    """The schema of an override, a JSON Merge Patch (RFC 7396) of what a schema describes.
+
+    Args:
+        name: the schema of the definition that is patched.
+    """
+    base = contents(name)
+    noun = base["title"].split()[-1]
+    patch = _patch_of(base)
+    properties = patch["properties"]
+    schema_key = base["properties"]["$schema"]
+    properties["$schema"] = {**schema_key, "examples": [f"../../../../schemas/{name}{_OVERRIDE}.schema.json"]}
+    properties["name"] = {
+        **base["properties"]["name"],
+        "description": f"The name of the {noun} that is changed. It cannot change itself.",
+    }
+    return {
+        "$schema": base["$schema"],
+        "$id": base["$id"].replace(f"/{name}.", f"/{name}{_OVERRIDE}."),
+        "title": f"{base['title']}, override",
+        "description": (
+            f"An override: a JSON Merge Patch (RFC 7396) of the {noun} that `name` names. State only what "
+            "changes; `null` removes an optional field, a list is replaced whole. Stepwell checks the "
+            f"override against this, and the patched definition against {name}.schema.json."
+        ),
+        "type": "object",
+        "required": ["name"],
+        "additionalProperties": base["additionalProperties"],
+        "patternProperties": base["patternProperties"],
+        "properties": properties,
+        "examples": base["overrideExamples"],
+    }
+
+
+def _patch_of(schema: dict[str, Any]) -> dict[str, Any]:
+    """What a merge patch of a mapping may hold: everything is optional, and ``null`` removes what may go."""
+    required = schema.get("required", ())
+    patch = {key: value for key, value in schema.items() if key not in _NOT_IN_A_PATCH}
+    if "properties" in schema:
+        patch["properties"] = {
+            key: _patch_of(field) if key in required else _removable(field)
+            for key, field in schema["properties"].items()
+        }
+    if isinstance(schema.get("additionalProperties"), dict):
+        patch["additionalProperties"] = _removable(schema["additionalProperties"])
+    return patch
+
+
+def _removable(schema: dict[str, Any]) -> dict[str, Any]:
+    patch = _patch_of(schema)
+    if "type" in patch:  # a field without a type may hold anything, null too
+        patch["type"] = [patch["type"], "null"]
+    if "enum" in patch:
+        patch["enum"] = [*patch["enum"], None]
+    return patch
+
+
+def resolved_of(name: str) -> dict[str, Any]:
+    """The schema of a definition with its defaults filled in, as output gives it.
+
+    Args:
+        name: the schema of the definition.
+    """
+    base = contents(name)
+    filled = {*base.get("required", ()), *defaults(name)}
+    return {
+        "type": "object",
+        "required": [key for key in fields(name) if key in filled],
+        "additionalProperties": base["additionalProperties"],
+        "patternProperties": base["patternProperties"],
+        "properties": {key: _output_of(base["properties"][key]) for key in fields(name)},
+    }
+
+
+def _output_of(schema: dict[str, Any]) -> dict[str, Any]:
+    output = {key: value for key, value in schema.items() if key not in _ONLY_FOR_FILES}
+    if "items" in output:
+        output["items"] = _output_of(output["items"])
+    if "properties" in output:
+        output["properties"] = {key: _output_of(field) for key, field in output["properties"].items()}
+    return output
+
+
+@final
+class Convention(NamedTuple):
+    """What a field holds where it is not stated: the definition's name and a suffix.
+
+    Args:
+        suffix: what follows the name.
+        requires: the field without which the convention does not hold.
+    """
+
+    suffix: str
+    requires: str
+
+
+@cache
+def conventions(name: str) -> Mapping[str, Convention]:
+    """The fields of a schema that have a value by convention."""
+    properties: dict[str, Any] = contents(name)["properties"]
+    return MappingProxyType(
+        {key: Convention(**field["convention"]) for key, field in properties.items() if "convention" in field}
+    )
+
+
 @cache
 def defaults(name: str) -> Mapping[str, Any]:
-    """The values that a schema gives to the fields that a document leaves out."""
-    fields: dict[str, Any] = contents(name)["properties"]
-    return MappingProxyType({key: field["default"] for key, field in fields.items() if "default" in field})
+    """The values that a schema gives to fields that are not stated, read-only."""
+    properties: dict[str, Any] = contents(name)["properties"]
+    return MappingProxyType(
+        {key: freeze(field["default"]) for key, field in properties.items() if "default" in field}
+    )
+
+
+@cache
+def integers(name: str) -> frozenset[str]:
+    """The fields that hold whole numbers, which a file may write as ``100.0``."""
+    properties: dict[str, Any] = contents(name)["properties"]
+    return frozenset(key for key, field in properties.items() if field.get("type") == "integer")
 
 
 @cache

@@ -92,9 +92,7 @@ def _conflict(
 ) -> Conflict:
     first, *others = (one.definition for one in (*candidates, *hidden))
     differing = tuple(
-        field
-        for field in StepDefinition.FIELDS
-        if any(getattr(other, field) != getattr(first, field) for other in others)
+        field for field in StepDefinition.fields() if any(other[field] != first[field] for other in others)
     )
     return Conflict(name, candidates, hidden, differing, resolve(snapshot, name).ambiguous)
 

@@ -17,7 +17,7 @@ from typing import Any, final
 from stepwell.check import catalog
 from stepwell.check.catalog import FreezeScope, Ignore
 from stepwell.check.file import CheckedFile, check_definition, check_workspace_file
-from stepwell.model import KINDS, Workspace, define_workspace
+from stepwell.model import KINDS, Workspace
 from stepwell.model.layer import Listed
 from stepwell.model.settings import RESERVED_ID, Project
 from stepwell.resolve.layers import Layered, lay_under, layer_core, layer_workspace
@@ -232,7 +232,7 @@ def lay_overlay(
     """
     path = layout.settings.get(one)
     if path is None:
-        workspace, said = define_workspace(one, None), NOTHING_FOUND
+        workspace, said = Workspace(one), NOTHING_FOUND
     else:
         workspace, said = check_workspace_file(project, one, path)
     own_files = [checked[listed.path] for listed in layout.workspaces[one]]

@@ -1,4 +1,4 @@
-"""Where the value of a field comes from, and what the fields of a step are."""
+"""Where the value of a field comes from, and what the fields of a definition are."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
-from stepwell.model import CONVENTIONS, StepDefinition
+from stepwell.model import Record
 from stepwell.model.layer import ABSENT, Origin, Source, step_into
 from stepwell.model.schema import defaults, fields, fields_of, is_open
 from stepwell.source.document import Pointer
@@ -15,30 +15,24 @@ from stepwell.source.spelling import closest
 __all__ = [
     "Explanation",
     "explain",
+    "explain_all",
     "origins",
-    "paths_of",
 ]
 
 
 def origins(
-    name: str,
-    sources: tuple[Source, ...],
-    pointer: Pointer,
-    defaults: Mapping[str, Any],
-    hidden: tuple[tuple[Source, ...], ...] = (),
+    definition: Record, pointer: Pointer, hidden: tuple[tuple[Source, ...], ...] = ()
 ) -> tuple[Origin, ...]:
     """Everything that speaks of a field, the winner first.
 
     Args:
-        name: the definition's name.
-        sources: its documents, topmost first.
+        definition: as a view serves it.
         pointer: the field, e.g. ``("config_class",)`` or ``("deprecated", "note")``.
-        defaults: what the schema gives to fields that are left out.
         hidden: the documents of definitions that this one hides whole; they lose whatever they say.
     """
-    told = tuple(_told(sources, pointer))
+    told = tuple(_told(definition.sources, pointer))
     covered = tuple(origin for one in hidden for origin in _told(one, pointer))
-    default = _default(name, sources, pointer, defaults)
+    default = _default(definition, pointer)
     removed = bool(told) and told[0].how == "removed"
     if removed or not told:
         return (default, *told, *covered)
@@ -62,18 +56,16 @@ def _told(sources: tuple[Source, ...], pointer: Pointer) -> Iterator[Origin]:
         yield Origin(value, source.layer, source.workspace, span, how)
 
 
-def _default(name: str, sources: tuple[Source, ...], pointer: Pointer, defaults: Mapping[str, Any]) -> Origin:
+def _default(definition: Record, pointer: Pointer) -> Origin:
     field = str(pointer[0])
-    if len(pointer) == 1 and field in CONVENTIONS and _effective(sources, "sagemaker_step_type") is not None:
-        return Origin(name + CONVENTIONS[field], None, None, None, "by convention")
-    if len(pointer) == 1 and field in defaults:
-        value = defaults[field]
-        return Origin(tuple(value) if isinstance(value, list) else value, None, None, None, "schema default")
+    if len(pointer) == 1:
+        conventional = definition.conventional(field)
+        if conventional is not None:
+            return Origin(conventional, None, None, None, "by convention")
+        default = defaults(definition.SCHEMA).get(field)
+        if default is not None:
+            return Origin(default, None, None, None, "schema default")
     return Origin(None, None, None, None, "not stated")
-
-
-def _effective(sources: tuple[Source, ...], field: str) -> Any:
-    return next((source.document.data[field] for source in sources if field in source.document.data), None)
 
 
 @final
@@ -82,7 +74,7 @@ class Explanation:
     """Where the value of one field comes from.
 
     Args:
-        step: the step's name.
+        step: the name of the step, or of another definition.
         field: the field, dotted where it lies inside a mapping.
         value: what the view serves.
         winner: what gave it.
@@ -96,52 +88,61 @@ class Explanation:
     losers: tuple[Origin, ...]
 
 
-def explain(definition: StepDefinition, field: str, hidden: tuple[StepDefinition, ...]) -> Explanation:
+def explain(definition: Record, field: str, hidden: tuple[Record, ...]) -> Explanation:
     """Where the value of a field comes from: what gave it, and all that lost.
 
     Args:
-        definition: the step.
+        definition: a step or another definition.
         field: a field's name, dotted for one inside a mapping.
         hidden: the definitions of its name that it hides whole, topmost first.
 
     Raises:
-        LookupError: a step cannot have such a field.
+        LookupError: such a definition cannot have the field.
     """
-    told = origins(
-        definition.name,
-        definition.sources,
-        _pointer(field, definition),
-        defaults("step"),
-        tuple(one.sources for one in hidden),
+    return _explained(definition, _pointer(field, definition), hidden)
+
+
+def explain_all(definition: Record, hidden: tuple[Record, ...]) -> tuple[Explanation, ...]:
+    """``explain`` for every field that has a value, in the schema's order; for each key of a mapping.
+
+    Args:
+        definition: a step or another definition.
+        hidden: the definitions of its name that it hides whole, topmost first.
+    """
+    every = (
+        _explained(definition, pointer, hidden)
+        for field in _fields_of(definition)
+        for pointer in _leaves(definition, field)
     )
-    return Explanation(definition.name, field, told[0].value, told[0], told[1:])
+    return tuple(one for one in every if one.winner.how != "not stated")
 
 
-def paths_of(definition: StepDefinition) -> tuple[str, ...]:
-    """Every field that a step can have, in the schema's order; of a mapping that it states, each key."""
-    return tuple(path for field in _fields_of(definition) for path in _leaves(definition, field))
+def _explained(definition: Record, pointer: tuple[str, ...], hidden: tuple[Record, ...]) -> Explanation:
+    told = origins(definition, pointer, tuple(one.sources for one in hidden))
+    return Explanation(definition.name, ".".join(pointer), told[0].value, told[0], told[1:])
 
 
-def _fields_of(definition: StepDefinition) -> tuple[str, ...]:
-    return (*fields("step"), *definition.extensions)
+def _fields_of(definition: Record) -> tuple[str, ...]:
+    return (*fields(definition.SCHEMA), *definition.extensions)
 
 
-def _leaves(definition: StepDefinition, field: str) -> tuple[str, ...]:
+def _leaves(definition: Record, field: str) -> Iterator[tuple[str, ...]]:
     value = definition.data.get(field)
     if isinstance(value, Mapping) and value:
-        return tuple(f"{field}.{key}" for key in value)
-    return (field,)
+        yield from ((field, key) for key in value)
+    else:
+        yield (field,)
 
 
-def _pointer(field: str, definition: StepDefinition) -> tuple[str, ...]:
+def _pointer(field: str, definition: Record) -> tuple[str, ...]:
     if field in definition.data:
         return (field,)
     head, *rest = field.split(".")
     known = _fields_of(definition)
     if head not in known:
-        raise _no_field("a step", head, known)
-    if rest and not head.startswith("x-") and not is_open("step", head):
-        inner = fields_of("step", head)
+        raise _no_field(f"a {definition.SCHEMA}", head, known)
+    if rest and not head.startswith("x-") and not is_open(definition.SCHEMA, head):
+        inner = fields_of(definition.SCHEMA, head)
         if not inner:
             raise LookupError(f"`{head}` has no fields")
         if rest[0] not in inner or len(rest) > 1:

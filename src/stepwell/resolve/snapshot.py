@@ -183,7 +183,7 @@ def _of_views(old: View, new: View, suspects: _Suspects) -> ViewChanges:
 
 def differing_fields(was: Definition, now: Definition) -> tuple[str, ...]:
     """The fields in which two definitions differ, in the schema's order."""
-    return tuple(field for field in was.FIELDS if getattr(was, field) != getattr(now, field))
+    return tuple(field for field in was.fields() if was[field] != now[field])
 
 
 def _pairs(

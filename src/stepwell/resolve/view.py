@@ -16,7 +16,7 @@ from stepwell.model import (
     StepDefinition,
 )
 from stepwell.model.component import COMPONENT_KINDS, IMPLEMENTATION, Component
-from stepwell.resolve.provenance import Explanation, explain, paths_of
+from stepwell.resolve.provenance import Explanation, explain, explain_all
 from stepwell.resolve.table import Immutable, LayeredTable
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.errors import ComponentError, UnknownStep
@@ -230,8 +230,7 @@ class View(Immutable, Mapping[str, StepDefinition]):
             UnknownStep: when the view has no such step.
         """
         definition = self[step]
-        explained = (self.explain(definition.name, path) for path in paths_of(definition))
-        return tuple(one for one in explained if one.winner.how != "not stated")
+        return explain_all(definition, self.steps.hidden(definition.name))
 
     def components(self, step: str) -> Mapping[str, Component]:
         """Where every part of a step is: its builder, configuration class, contract and so on, by kind.

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-from stepwell.model import KIND_OF_NOUN, KINDS, Definition, StepDefinition, kind_of
+from stepwell.model import KIND_OF_NOUN, KINDS, Definition, StepDefinition
 from stepwell.model.layer import Layer, Origin
-from stepwell.model.schema import defaults
 from stepwell.resolve.provenance import origins
 from stepwell.resolve.snapshot import Snapshot, ViewChanges, changes_between, differing_fields
 from stepwell.resolve.table import LayeredTable
@@ -135,7 +134,7 @@ def _own(view: View, noun: str, name: str) -> Definition | None:
 
 
 def _value(definition: Definition, field: str) -> Any:
-    return definition.extensions.get(field) if field.startswith("x-") else getattr(definition, field)
+    return definition.extensions.get(field) if field.startswith("x-") else definition[field]
 
 
 def _table(view: View, noun: str) -> LayeredTable[Any]:
@@ -233,9 +232,7 @@ def field_changes(was: Definition, now: Definition) -> Iterator[FieldChange]:
         if name == "name":
             continue
         if name != "extensions":
-            yield FieldChange(
-                name, getattr(was, name), getattr(now, name), _origin(was, name), _origin(now, name)
-            )
+            yield FieldChange(name, was[name], now[name], _origin(was, name), _origin(now, name))
             continue
         for key in sorted(was.extensions.keys() | now.extensions.keys()):
             old, new = was.extensions.get(key), now.extensions.get(key)
@@ -244,8 +241,7 @@ def field_changes(was: Definition, now: Definition) -> Iterator[FieldChange]:
 
 
 def _origin(definition: Definition, field: str) -> Origin:
-    stated = defaults(kind_of(definition).noun)
-    return origins(definition.name, definition.sources, (field,), stated)[0]
+    return origins(definition, (field,))[0]
 
 
 def place_of_name(definition: Definition) -> Span:

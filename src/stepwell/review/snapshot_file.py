@@ -15,7 +15,7 @@ from typing import Any, Final, final
 
 from stepwell.model import KIND_OF_NOUN, KINDS, Definition, schema
 from stepwell.model.layer import Origin
-from stepwell.model.schema import defaults, fields
+from stepwell.model.schema import fields
 from stepwell.model.settings import CONFIG_NAME
 from stepwell.resolve.provenance import origins
 from stepwell.resolve.snapshot import Snapshot
@@ -68,18 +68,11 @@ def _view(view: View) -> dict[str, Any]:
 def _definition(noun: str, definition: Definition) -> dict[str, Any]:
     told: dict[str, Any] = {}
     for field in (*fields(noun), *sorted(definition.extensions)):
-        value = _value(definition, field)
+        value = definition[field]
         if value is not None:
-            origin = origins(definition.name, definition.sources, (field,), defaults(noun))[0]
-            told[field] = {"value": value, "from": _origin(origin)}
+            origin = origins(definition, (field,))[0]
+            told[field] = {"value": thaw(value), "from": _origin(origin)}
     return {"name": definition.name, "digest": definition.digest, "fields": told}
-
-
-def _value(definition: Definition, field: str) -> Any:
-    """A field as a file could state it; ``None`` where it has no value."""
-    if field == "deprecated" or field not in definition.FIELDS:
-        return thaw(definition.data.get(field))
-    return thaw(getattr(definition, field))
 
 
 def _origin(origin: Origin) -> Mapping[str, Any]:

@@ -28,7 +28,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from stepwell.check.rule import Finding, Override, ViewScope
-from stepwell.model import StepDefinition
 from stepwell.source.diagnostic import Related, Severity
 
 ID: Final = "override-changes-nothing"
@@ -50,11 +49,9 @@ def check(scope: ViewScope) -> Iterator[Finding]:
 
 def _is_the_same(override: Override) -> bool:
     result, base = override.result, override.base
+    if result is None or base is None:
+        return False
     stated = override.source.document.data
-    if any(
-        getattr(result, field, None) != getattr(base, field, None)
-        for field in stated
-        if field in StepDefinition.FIELDS
-    ):
+    if any(result[field] != base[field] for field in stated if field != "$schema"):
         return False  # one field that it states and that differs settles nearly every override
     return result == base

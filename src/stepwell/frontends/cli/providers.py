@@ -26,8 +26,7 @@ from stepwell.frontends.cli.options import (
 )
 from stepwell.model import Cost, ProviderDefinition
 from stepwell.model.layer import given_by
-from stepwell.model.schema import defaults, fields
-from stepwell.resolve.provenance import Explanation, origins
+from stepwell.resolve.provenance import Explanation, explain_all
 from stepwell.resolve.view import View
 from stepwell.source.document import thaw
 from stepwell.source.errors import StepwellError, UnknownProvider
@@ -98,18 +97,7 @@ def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
 
 def explained(view: View, name: str) -> tuple[Explanation, ...]:
     """Where every field of a provider that has a value comes from."""
-    definition = view.providers[name]
-    hidden = tuple(one.sources for one in view.providers.hidden(name))
-    found = []
-    for field in (*fields("provider"), *definition.extensions):
-        value = definition.data.get(field)
-        inner = tuple(value) if isinstance(value, Mapping) else ()
-        pointers: list[tuple[str, ...]] = [(field, key) for key in inner] or [(field,)]
-        for pointer in pointers:
-            told = origins(name, definition.sources, pointer, defaults("provider"), hidden)
-            if told[0].how != "not stated":
-                found.append(Explanation(name, ".".join(pointer), told[0].value, told[0], told[1:]))
-    return tuple(found)
+    return explain_all(view.providers[name], view.providers.hidden(name))
 
 
 def plain(
@@ -149,8 +137,8 @@ def _plain_provider(one: ProviderDefinition) -> dict[str, Any]:
             "concurrency": one.quota.concurrency,
             "requests_per_minute": one.quota.requests_per_minute,
         },
-        "settings": thaw(one.settings),
-        "secrets": dict(one.secrets),
+        "settings": thaw(one.settings or {}),
+        "secrets": dict(one.secrets or {}),
         "layer": source.layer.value,
         "workspace": source.workspace,
         "file": document.path,

@@ -21,7 +21,6 @@ from stepwell.frontends.cli.options import (
 )
 from stepwell.frontends.cli.states import with_progress
 from stepwell.model import StepDefinition
-from stepwell.model.schema import fields
 from stepwell.source.document import thaw
 from stepwell.source.errors import ProjectError, UnknownStep, UnknownWorkspace
 
@@ -49,7 +48,7 @@ def command(step: str, workspace: str | None, revision: str | None, form: str, a
         definition = step_of(*open_view(asked, workspace), step)
     else:
         definition = _at(asked, workspace, revision, step)
-    record = _record(definition)
+    record = thaw(definition.effective())
     if form == "json":
         json.dump(record, sys.stdout, indent=2)
         sys.stdout.write("\n")
@@ -109,16 +108,3 @@ def _today(asked: Asked, workspace: str, name: str) -> str:
         return ""
     view = registry.view(workspace if workspace in registry.workspaces else None)
     return f"{view.title} has it today" if name in view else ""
-
-
-def _record(definition: StepDefinition) -> dict[str, object]:
-    """The step as a definition file could state it whole."""
-    record: dict[str, object] = {}
-    for name in fields("step"):
-        value = getattr(definition, name)
-        if name == "deprecated":
-            value = definition.data.get(name)
-        if value is not None:
-            record[name] = thaw(value)
-    record.update((key, thaw(value)) for key, value in definition.extensions.items())
-    return record

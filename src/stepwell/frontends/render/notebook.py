@@ -71,8 +71,8 @@ def _layer(step: StepDefinition) -> str:
 
 def _definition(record: Record) -> str:
     rows = []
-    for name in record.FIELDS:
-        value = thaw(record.data[name]) if name in record.data else getattr(record, name)
+    for name in record.fields():
+        value = thaw(record[name])
         if value in (None, (), {}) or (isinstance(value, Mapping) and not value):
             continue
         shown = value if isinstance(value, str) else json.dumps(thaw(value), ensure_ascii=False, default=str)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, final
 
-from stepwell.model import CONVENTIONS, StepDefinition
+from stepwell.model import StepDefinition
 from stepwell.model.settings import RESERVED_ID, FreezeTarget
 from stepwell.resolve.view import LEGACY_FIELDS, View
 from stepwell.review.comparison import Consumer, Effect, Level
@@ -57,9 +57,8 @@ class Owners:
             return known[1]
         found: dict[str, list[str]] = {}
         for name, step in table.items():
-            data = step.data
-            if data.get("sagemaker_step_type") is not None:
-                found.setdefault(data.get(field) or name + CONVENTIONS[field], []).append(name)
+            if step.sagemaker_step_type is not None:
+                found.setdefault(step[field], []).append(name)
         self._indexes[id(table), field] = (table, found)  # kept, so that no other gets its id
         return found
 

@@ -87,12 +87,12 @@ class Roster:
                 return known[1]
             factory = implementation_of(self._registry, definition)
             root = self._registry.project.root
-            secrets = Secrets(definition.name, definition.secrets, self._environment, root)
+            secrets = Secrets(definition.name, definition.secrets or {}, self._environment, root)
             setup = Setup(
                 definition.name,
                 tuple(one.name for one in definition.known_models),
-                definition.settings,
-                tuple(definition.secrets),
+                definition.settings or {},
+                tuple(definition.secrets or ()),
                 secrets.get,
                 root,
                 self._environment,

@@ -117,8 +117,9 @@ def secrets_of(view: View, environment: Mapping[str, str], root: str) -> tuple[s
     """
     found = []
     for definition in view.providers.values():
-        held = Secrets(definition.name, definition.secrets, environment, root)
-        for name in definition.secrets:
+        references = definition.secrets or {}
+        held = Secrets(definition.name, references, environment, root)
+        for name in references:
             with suppress(ProviderError):
                 found.append(held.get(name) or "")
     return tuple(filter(None, found))

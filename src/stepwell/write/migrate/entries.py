@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, final
 
-from stepwell.model import CONVENTIONS
 from stepwell.model.layer import Layer
+from stepwell.model.schema import conventions
 from stepwell.source.diagnostic import Diagnostic, Related, Severity
 from stepwell.source.document import Document
 from stepwell.source.python import Remark
@@ -17,6 +17,7 @@ __all__ = [
     "Entry",
     "EntryKey",
     "Gathered",
+    "conventional",
     "effective",
     "fail",
     "in_full",
@@ -25,6 +26,57 @@ __all__ = [
     "patch_of",
     "without_conventional",
 ]
+
+
+_OPTIONAL: Final = (
+    "sagemaker_step_type",
+    "framework",
+    "config_class",
+    "builder_step_name",
+    "spec_type",
+    "priority",
+    "environment_tags",
+    "compatibility_tags",
+    "conflict_resolution_strategy",
+)
+"""Fields that an old row could leave out, and that the step then did not have."""
+
+
+def effective(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a step, those included that it has by convention."""
+    if data.get("sagemaker_step_type") is None:
+        return dict(data)
+    return {**conventional(data["name"]), **{key: value for key, value in data.items() if value is not None}}
+
+
+def conventional(name: str) -> dict[str, str]:
+    """The fields that a step of the legacy table has by convention."""
+    return {key: f"{name}{convention.suffix}" for key, convention in conventions("step").items()}
+
+
+def without_conventional(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that a step must state: those that it has by convention are left out."""
+    if data.get("sagemaker_step_type") is None:
+        return dict(data)
+    known = conventional(data["name"])
+    return {key: value for key, value in data.items() if key not in known or value != known[key]}
+
+
+def patch_of(row: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
+    """What changes a step into an old row that replaced it whole; only ``name`` where nothing does.
+
+    Args:
+        row: the fields of the row, ``name`` among them.
+        base: the fields of the step below.
+    """
+    wanted, given = effective(row), effective(base)
+    patch: dict[str, Any] = {"name": row["name"]}
+    patch.update((key, value) for key, value in row.items() if key != "name" and given.get(key) != value)
+    for key in _OPTIONAL:
+        left_out = base.get(key) is not None and row.get(key) is None
+        if left_out and given.get(key) != wanted.get(key):
+            patch[key] = None
+    return patch
 
 
 LEGACY_FIELDS: Final = (
@@ -99,9 +151,8 @@ class Gathered:
 
 def in_full(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row with the class names that its step has by convention, where it does not say them."""
-    conventional = {key: row["name"] + ending for key, ending in CONVENTIONS.items()}
     stated = {key: row[key] for key in LEGACY_FIELDS if row.get(key) is not None}
-    return {**(conventional if "sagemaker_step_type" in stated else {}), **stated}
+    return {**(conventional(row["name"]) if "sagemaker_step_type" in stated else {}), **stated}
 
 
 def merged(entries: tuple[Entry, ...]) -> tuple[tuple[Entry, ...], tuple[Diagnostic, ...]]:
@@ -166,53 +217,3 @@ def fail(
 def note(rule: str, message: str, document: Document, pointer: tuple[str | int, ...]) -> Diagnostic:
     """Something that is carried, and not as it was."""
     return Diagnostic(rule, Severity.INFO, message, document.key_span(pointer))
-
-
-_OPTIONAL: Final = (
-    "sagemaker_step_type",
-    "framework",
-    "config_class",
-    "builder_step_name",
-    "spec_type",
-    "priority",
-    "environment_tags",
-    "compatibility_tags",
-    "conflict_resolution_strategy",
-)
-"""Fields that an old row could leave out, and that the step then did not have."""
-
-
-def effective(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a step, those included that it has by convention."""
-    if data.get("sagemaker_step_type") is None:
-        return dict(data)
-    by_convention = {key: f"{data['name']}{ending}" for key, ending in CONVENTIONS.items()}
-    return {**by_convention, **{key: value for key, value in data.items() if value is not None}}
-
-
-def without_conventional(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that a step must state: those that it has by convention are left out."""
-    if data.get("sagemaker_step_type") is None:
-        return dict(data)
-    return {
-        key: value
-        for key, value in data.items()
-        if key not in CONVENTIONS or value != f"{data['name']}{CONVENTIONS[key]}"
-    }
-
-
-def patch_of(row: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
-    """What changes a step into an old row that replaced it whole; only ``name`` where nothing does.
-
-    Args:
-        row: the fields of the row, ``name`` among them.
-        base: the fields of the step below.
-    """
-    wanted, given = effective(row), effective(base)
-    patch: dict[str, Any] = {"name": row["name"]}
-    patch.update((key, value) for key, value in row.items() if key != "name" and given.get(key) != value)
-    for key in _OPTIONAL:
-        left_out = base.get(key) is not None and row.get(key) is None
-        if left_out and given.get(key) != wanted.get(key):
-            patch[key] = None
-    return patch

@@ -9,8 +9,8 @@ from enum import Enum
 from typing import Any, final
 
 from stepwell.check.file import CheckedFile
-from stepwell.model import CONVENTIONS
 from stepwell.model.layer import Layer
+from stepwell.model.schema import conventions
 from stepwell.resolve.load import Loaded
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import Document
@@ -128,7 +128,8 @@ class _Drafting:
                 self._planned[entry.key] = held
                 self._keep(entry, existing.listed.path)
                 return
-            stated = {**{key: value for key, value in held.items() if key not in CONVENTIONS}, **stated}
+            kept = {key: value for key, value in held.items() if key not in conventions("step")}
+            stated = {**kept, **stated}
             self._planned[entry.key] = stated
         self._write(entry, entry.kind[:-1], stated, existing)
 

@@ -21,6 +21,7 @@ from stepwell.frontends.render.json import finding
 from stepwell.live.registry import Registry
 from stepwell.model import KINDS
 from stepwell.model.layer import Layer
+from stepwell.model.schema import fields
 from stepwell.resolve.view import View
 from stepwell.source.document import thaw
 from stepwell.source.escape_control import visible, well_formed
@@ -31,15 +32,6 @@ Examples:
   stepwell workspace show alice --format json
 """
 
-_SETTINGS = (
-    "version",
-    "description",
-    "dependencies",
-    "default_resolution_strategy",
-    "preferred_frameworks",
-    "environment_preferences",
-    "conflict_tolerance",
-)
 _OTHER_KINDS = tuple(KINDS)[1:]
 """Every kind but steps, of which more is told."""
 
@@ -74,7 +66,7 @@ def _plain(registry: Registry, workspace: str) -> dict[str, Any]:
         "id": workspace,
         "folder": folder,
         "file": None if said.document is None else said.document.path,
-        "settings": {key: thaw(getattr(said, key)) for key in _SETTINGS},
+        "settings": {key: thaw(said[key]) for key in _settings()},
         "adds": [_place(view, name, Layer.LOCAL) for name in own if not _hides(registry, view, name)],
         "hides": [_place(view, name, Layer.LOCAL) for name in own if _hides(registry, view, name)],
         "overrides": [_place(view, name, Layer.OVERRIDE) for name in overridden],
@@ -86,6 +78,17 @@ def _plain(registry: Registry, workspace: str) -> dict[str, Any]:
         ],
         "findings": [finding(one) for one in found],
     }
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return ", ".join(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _settings() -> tuple[str, ...]:
+    """The fields of a workspace besides its id, which has a line of its own."""
+    return tuple(field for field in fields("workspace") if field != "developer_id")
 
 
 def _hides(registry: Registry, view: View, name: str) -> bool:
@@ -113,10 +116,9 @@ def _lines(registry: Registry, told: dict[str, Any]) -> Iterator[str]:
     yield f"{told['id']} in {visible(told['folder'])}"
     if said["description"]:
         yield f"  {visible(' '.join(said['description'].split()))}"
-    for key in _SETTINGS:
+    for key in _settings():
         if key != "description" and said[key]:
-            value = said[key] if isinstance(said[key], str) else ", ".join(said[key])
-            yield f"  {key}: {visible(value)}"
+            yield f"  {key}: {visible(_shown(said[key]))}"
     for title, verb in (("adds", "Adds"), ("hides", "Hides steps of the core"), ("overrides", "Overrides")):
         if told[title]:
             yield ""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from stepwell.model import KINDS, Deprecation
+from stepwell.model import KINDS
 from stepwell.review.comparison import Level
 from stepwell.source.escape_control import visible, well_formed
 
@@ -104,12 +104,9 @@ def view_title(view: ViewComparison) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A value as plain data that JSON can say: no lone surrogates, a deprecation as the mapping it is."""
+    """A value as plain data that JSON can say: no lone surrogates."""
     if isinstance(value, str):
         return well_formed(value)
-    if isinstance(value, Deprecation):
-        said = {name: getattr(value, name) for name in value.__slots__}
-        return {name: plain(one) for name, one in said.items() if one is not None}
     if isinstance(value, Mapping):
         return {well_formed(key): plain(one) for key, one in value.items()}
     if isinstance(value, (tuple, list)):
