@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, final
 
 from stepwell.check import catalog
 from stepwell.check.catalog import FileScope, Ignore, WorkspaceScope
-from stepwell.model import KINDS, Definition, Workspace, schema, schema_errors
+from stepwell.model import KINDS, AuthoredDefinition, Workspace, schema, schema_errors
 from stepwell.model.layer import Layer, Listed, Source
 from stepwell.model.settings import Project, Settings
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
@@ -33,8 +33,7 @@ class CheckedFile(NamedTuple):
         listed: which file.
         name: the name that it gives, as far as one can be read.
         place: where it gives it; told only where the file is left out.
-        source: its document; ``None`` when it cannot be read or does not fit its schema.
-        definition: its record; ``None`` for an override, and where an error keeps it out.
+        authored: what it states; ``None`` where it cannot be read or an error keeps it out.
         diagnostics: what was found.
         ignores: its ignore comments.
         used: those of them that hid something.
@@ -43,11 +42,15 @@ class CheckedFile(NamedTuple):
     listed: Listed
     name: str | None
     place: Span | None
-    source: Source | None
-    definition: Definition | None
+    authored: AuthoredDefinition | None
     diagnostics: tuple[Diagnostic, ...] = ()
     ignores: tuple[Ignore, ...] = ()
     used: tuple[Ignore, ...] = ()
+
+    @property
+    def source(self) -> Source | None:
+        """Its document; ``None`` where it cannot be read or an error keeps it out."""
+        return None if self.authored is None else self.authored.source
 
 
 _NO_IGNORES: Final[tuple[Ignore, ...]] = ()
@@ -113,7 +116,7 @@ def _check_provider(
     ]
     place = checked.place
     if written and not isinstance(document, Diagnostic):
-        checked = checked._replace(source=None, definition=None, ignores=(), used=())
+        checked = checked._replace(authored=None, ignores=(), used=())
         place = place or document.key_span(("name",))
     return checked._replace(
         place=place and redaction.covered_span(place),
@@ -145,28 +148,26 @@ def _check(
 ) -> CheckedFile:
     path, layer, workspace, kind_name = listed
     if isinstance(document, Diagnostic):
-        return CheckedFile(listed, None, document.span or Span(path), None, None, (document,))
+        return CheckedFile(listed, None, document.span or Span(path), None, (document,))
     kind = KINDS[kind_name]
     data = document.data
-    is_override = layer is Layer.OVERRIDE
-    form = f"{kind.noun}-override" if is_override else kind.noun
+    form = f"{kind.noun}-override" if layer is Layer.OVERRIDE else kind.noun
     if not schema.fits(form, data, flat=document.flat):
         name = data.get("name")
         found = tuple(schema_errors.explain(form, kind.noun, data, lambda _: document))
         place = document.key_span(("name",))
-        return CheckedFile(listed, name if isinstance(name, str) else None, place, None, None, found)
-    source = Source(layer, workspace, document)
-    definition = None if is_override else kind.define(data, (source,))
+        return CheckedFile(listed, name if isinstance(name, str) else None, place, None, found)
+    authored = AuthoredDefinition(kind, Source(layer, workspace, document))
     ignores = catalog.ignores_in(document)
-    scope = FileScope(source, kind, definition, settings, today)
+    scope = FileScope(authored, settings, today)
     found = tuple(catalog.run(file_rules, scope))
     used = _NO_IGNORES
     if ignores:
         found, used = hide(found, ignores)
     if found and not is_served(found):
         left_out_at = document.value_span(("name",))
-        return CheckedFile(listed, data["name"], left_out_at, None, None, found, ignores, used)
-    return CheckedFile(listed, data["name"], None, source, definition, found, ignores, used)
+        return CheckedFile(listed, data["name"], left_out_at, None, found, ignores, used)
+    return CheckedFile(listed, data["name"], None, authored, found, ignores, used)
 
 
 def check_workspace_file(

@@ -49,7 +49,7 @@ def check_mapping(data: Any, listed: Listed, settings: Settings, today: date) ->
     except _NotPlain as refused:
         rule, span = refused.rule, Span(listed.path)
         found = Diagnostic(rule, Severity.ERROR, str(refused), span, refused.help)
-        return CheckedFile(listed, None, span, None, None, (found,))
+        return CheckedFile(listed, None, span, None, (found,))
     document = Document(listed.path, "", plain, lambda _: _NOWHERE)
     held = catalog.active(catalog.CONTENT_RULES, settings.severities)
     checked = check_document(listed, document, settings, today, held)

@@ -8,7 +8,7 @@ from datetime import date
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar, final
 
-from stepwell.model import Definition, Kind, StepDefinition, Workspace
+from stepwell.model import AuthoredDefinition, Definition, Kind, StepDefinition, Workspace
 from stepwell.model.component import Component
 from stepwell.model.layer import Source
 from stepwell.model.settings import References, Settings
@@ -59,23 +59,29 @@ class FileScope(NamedTuple):
     """One definition file that fits its schema.
 
     Args:
-        source: the document in its layer.
-        kind: what it defines.
-        definition: the record; ``None`` for an override, which is only part of one.
+        authored: what it states.
         settings: the project's.
         today: the date on which it is checked.
     """
 
-    source: Source
-    kind: Kind
-    definition: Definition | None
+    authored: AuthoredDefinition
     settings: Settings
     today: date
 
     @property
+    def kind(self) -> Kind:
+        """What it defines."""
+        return self.authored.kind
+
+    @property
+    def source(self) -> Source:
+        """The document in its layer."""
+        return self.authored.source
+
+    @property
     def data(self) -> Mapping[str, Any]:
         """The document's data."""
-        return self.source.document.data
+        return self.authored.data
 
 
 @final

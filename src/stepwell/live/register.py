@@ -78,7 +78,7 @@ def register(
     if runs and isinstance(data, Mapping) and "sagemaker_step_type" not in data:
         settings = _with_any_name(settings)  # as for a file that names its implementation
     checked = check_mapping(data, listed, settings, loaded.today)
-    step = checked.definition
+    step = None if checked.authored is None else checked.authored.standalone()
     unfit = (*_unfit(definition, implementation), *_unnamed(definition, metadata))
     if unfit or not isinstance(step, StepDefinition):
         raise _error(checked, in_order((*checked.diagnostics, *unfit)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stepwell.model.authored import AuthoredDefinition
 from stepwell.model.fields import Cost, Deprecation, HealthLimits, Limits
 from stepwell.model.hyperparameter import HyperparameterDefinition
 from stepwell.model.kinds import KIND_OF_NOUN, KINDS, Definition, Kind, kind_of
@@ -16,6 +17,7 @@ __all__ = [
     "KINDS",
     "KIND_OF_NOUN",
     "WORKSPACE_ID",
+    "AuthoredDefinition",
     "Cost",
     "Definition",
     "Deprecation",

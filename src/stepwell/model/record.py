@@ -95,8 +95,16 @@ class Fields:
 
     def effective(self) -> dict[str, Any]:
         """Every field that has a value, in the schema's order, and the ``x-`` keys after them."""
-        known = {name: value for name in fields(self.SCHEMA) if (value := self[name]) is not None}
-        return {**known, **self.extensions}
+        schema, data = self.SCHEMA, self.data
+        values = {**defaults(schema), **data}
+        for name in conventions(schema):
+            if name not in data and (conventional := self.conventional(name)) is not None:
+                values[name] = conventional
+        for name in integers(schema):
+            if name in values:
+                values[name] = int(values[name])
+        known = {name: values[name] for name in fields(schema) if name in values}
+        return known | {name: value for name, value in data.items() if name[:2] == "x-"}
 
     def __eq__(self, other: object) -> bool:
         """Whether both have the same values, wherever these are stated."""

@@ -68,9 +68,10 @@ def relayer_core(before: Layered, replaced: Iterable[Replaced], settings: Settin
     fresh: dict[str, dict[str, Definition]] = {folder: {} for folder in KINDS}
     for file in come:
         table = tables[file.listed.kind]
-        if file.name is None or file.definition is None or file.name in table:
+        definition = None if file.authored is None else file.authored.standalone()
+        if file.name is None or definition is None or file.name in table:
             return None
-        table[file.name] = fresh[file.listed.kind][file.name] = file.definition
+        table[file.name] = fresh[file.listed.kind][file.name] = definition
     by_config_class, by_alias = _index_again(before, gone, come)
     for folder, kind in KINDS.items():
         scope = ViewScope(
@@ -106,7 +107,7 @@ def _index_again(
     by_config_class, by_alias = dict(before.by_config_class), dict(before.by_alias)
     for files, keep in ((gone, False), (come, True)):
         for file in files:
-            step = file.definition
+            step = None if file.authored is None else file.authored.standalone()
             if not isinstance(step, StepDefinition):
                 continue
             classes = () if step.config_class is None else (step.config_class,)

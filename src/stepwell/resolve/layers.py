@@ -11,7 +11,16 @@ from typing import Any, Final, final
 from stepwell.check import catalog
 from stepwell.check.catalog import Hidden, Ignore, LayerScope, Override, Rule, Shadow, ViewScope
 from stepwell.check.file import CheckedFile, hide, is_served
-from stepwell.model import KINDS, Definition, Kind, StepDefinition, Workspace, schema, schema_errors
+from stepwell.model import (
+    KINDS,
+    AuthoredDefinition,
+    Definition,
+    Kind,
+    StepDefinition,
+    Workspace,
+    schema,
+    schema_errors,
+)
 from stepwell.model.layer import Layer, Source, given_by
 from stepwell.model.settings import Settings
 from stepwell.resolve.plugins import package_of
@@ -26,6 +35,7 @@ __all__ = [
     "lay_under",
     "layer_core",
     "layer_workspace",
+    "standalone",
     "suspects",
     "suspects_of_core",
     "unique",
@@ -141,9 +151,7 @@ def layer_core(files: Iterable[CheckedFile], settings: Settings) -> Layered:
     for folder, kind in KINDS.items():
         group = grouped.get(folder, ())
         table, repeated = unique(group)
-        tables[folder] = MappingProxyType(
-            {name: file.definition for name, file in table.items() if file.definition}
-        )
+        tables[folder] = MappingProxyType(standalone(table))
         found += catalog.run(layer_rules, LayerScope(kind, repeated))
         left_out[folder] = _left_out(group, tables[folder], repeated)
     steps = tables["steps"]
@@ -235,7 +243,7 @@ class _Overlay:
 
     def _lay_local(self) -> None:
         table, repeated = self._unique(self._local)
-        self._above = {name: file.definition for name, file in table.items() if file.definition is not None}
+        self._above = standalone(table)
         core_left_out = self._core.left_out[self._kind.folder]
         self._left_out = {**core_left_out, **_left_out(self._local, self._above, repeated)}
         self._tell(diagnostic for file in self._local for diagnostic in file.diagnostics)
@@ -256,9 +264,9 @@ class _Overlay:
             base = self._base(file.name)
             if file.diagnostics:
                 self._tell(_naming_base(file.diagnostics, base))
-            if file.source is None or file.name is None or table.get(file.name) is not file:
+            if file.authored is None or file.name is None or table.get(file.name) is not file:
                 continue
-            override, faults = _override(self._kind, file.name, file.source, base)
+            override, faults = _override(file.authored, file.name, base)
             self._tell(faults)
             made.append(override)
         self._above.update((one.name, one.result) for one in made if one.result is not None)
@@ -308,11 +316,12 @@ class _Overlay:
 
 
 def _override(
-    kind: Kind, name: str, source: Source, base: Definition | None
+    authored: AuthoredDefinition, name: str, base: Definition | None
 ) -> tuple[Override, list[Diagnostic]]:
+    kind, source = authored.kind, authored.source
     if base is None:
         return Override(source, name, None, None), []
-    merged = merge_patch(base.data, source.document.data)
+    merged = merge_patch(base.data, authored.data)
     sources = (source, *base.sources)
     flat = all(one.document.flat for one in sources)
     if schema.fits(kind.noun, merged, flat=flat):
@@ -353,6 +362,15 @@ def unique(files: Iterable[CheckedFile]) -> tuple[dict[str, CheckedFile], Mappin
     for name in repeated:
         del table[name]
     return table, {name: tuple(sources) for name, sources in repeated.items()}
+
+
+def standalone(table: Mapping[str, CheckedFile]) -> dict[str, Definition]:
+    """The definitions that files make with nothing below them, by name; overrides make none."""
+    return {
+        name: definition
+        for name, file in table.items()
+        if file.authored is not None and (definition := file.authored.standalone()) is not None
+    }
 
 
 def _stem(path: str) -> str:
@@ -397,7 +415,7 @@ def lay_under(
         found += catalog.run(
             catalog.active(catalog.LAYER_RULES, settings.severities), LayerScope(kind, repeated)
         )
-        below = {name: file.definition for name, file in table.items() if file.definition is not None}
+        below = standalone(table)
         hidden = {name: one for name, one in below.items() if _place(core, folder, name) is not None}
         covered[folder] = MappingProxyType({name: (one,) for name, one in hidden.items()})
         found += _told_hidden(core, kind, hidden, settings)

@@ -126,7 +126,7 @@ def _layered(
 ) -> Loaded:
     checked = dict(core)
     files = tuple(file.listed for file in core.values())
-    below = {file.name: file.definition.data for file in core.values() if file.definition is not None}
+    below = {file.name: file.authored.data for file in core.values() if file.authored is not None}
     by_workspace: dict[str, tuple[Listed, ...]] = {}
     for one, read in sorted(overlays.items()):
         own: list[Listed] = []

@@ -34,8 +34,7 @@ SEVERITY: Final = Severity.ERROR
 
 def check(scope: FileScope) -> Iterable[Finding]:
     """Compare the stem of the path with the name in it, for a whole definition."""
-    is_override = scope.definition is None
-    return () if is_override else _compare(scope.source.document, scope.settings)
+    return () if scope.authored.is_override else _compare(scope.source.document, scope.settings)
 
 
 def check_overrides(scope: ViewScope) -> Iterator[Finding]:

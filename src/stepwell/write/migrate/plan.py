@@ -176,8 +176,8 @@ class _Drafting:
             if key in self._planned:
                 return self._planned[key]
             held = self._existing.get(key)
-            if held is not None and held.definition is not None:
-                return held.definition.data
+            if held is not None and held.authored is not None:
+                return held.authored.data
         served = self._loaded.snapshot.core.steps.get(entry.name)
         return served.data if served is not None else None
 
