@@ -14,7 +14,7 @@ import stepwell
 from stepwell.live.registry import Registry
 from stepwell.model import StepDefinition
 from stepwell.source.diagnostic import Diagnostic
-from stepwell.source.document import Document
+from stepwell.source.document import Document, FrozenMapping
 from stepwell.source.read import read_text
 
 Project = Callable[[Mapping[str, "str | bytes"]], Path]
@@ -63,7 +63,7 @@ def reachable(value: Any, seen: dict[int, Any]) -> Iterator[Any]:
 def test_only_immutable_values_can_be_reached(registry: Registry) -> None:
     found = list(reachable((registry, registry.view(), registry.view("alice")), {}))
     kinds = {type(value) for value in found}
-    assert {Document, StepDefinition, Diagnostic, MappingProxyType, tuple} <= kinds
+    assert {Document, FrozenMapping, StepDefinition, Diagnostic, MappingProxyType, tuple} <= kinds
     assert not kinds & {dict, list, set, bytearray}
 
 
@@ -147,7 +147,7 @@ def test_the_data_of_a_document_is_read_only(path: str, text: str) -> None:
     document = read_text(path, text.encode())
     assert isinstance(document, Document)
     for value in reachable(document.data, {}):
-        assert isinstance(value, (MappingProxyType, tuple))
+        assert isinstance(value, (FrozenMapping, tuple))
     with pytest.raises(AttributeError):
         document.text = "changed"  # type: ignore[misc]
 

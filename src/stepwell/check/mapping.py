@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import date
-from types import MappingProxyType
 from typing import Any, Final
 
 from stepwell.check import catalog
@@ -13,12 +12,11 @@ from stepwell.check.file import CheckedFile, check_document
 from stepwell.model.layer import Listed
 from stepwell.model.settings import Settings
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
-from stepwell.source.document import Document, Pointer, TextMap, thaw
+from stepwell.source.document import Document, FrozenMapping, Pointer, no_places, thaw
 from stepwell.source.read import read_text
 
 __all__ = ["check_mapping", "plain_copy", "written_out"]
 
-_NOWHERE: Final = TextMap(MappingProxyType({}), MappingProxyType({}))
 _MAX_DEPTH: Final = 64
 _INTEGERS: Final = range(-(2**63), 2**63)
 
@@ -50,7 +48,7 @@ def check_mapping(data: Any, listed: Listed, settings: Settings, today: date) ->
         rule, span = refused.rule, Span(listed.path)
         found = Diagnostic(rule, Severity.ERROR, str(refused), span, refused.help)
         return CheckedFile(listed, None, span, None, (found,))
-    document = Document(listed.path, "", plain, lambda _: _NOWHERE)
+    document = Document(listed.path, "", plain, no_places)
     held = catalog.active(catalog.CONTENT_RULES, settings.severities)
     checked = check_document(listed, document, settings, today, held)
     return (
@@ -127,7 +125,7 @@ def _copied(value: Any, pointer: Pointer) -> Any:
                 )
             word = _text(key, pointer)
             copy[word] = _copied(item, (*pointer, word))
-        return MappingProxyType(copy)
+        return FrozenMapping(copy)
     if isinstance(value, (list, tuple)):
         return tuple(_copied(item, (*pointer, place)) for place, item in enumerate(value))
     raise _NotPlain(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, NamedTuple, final
@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, final
 from stepwell.source.diagnostic import Span
 from stepwell.source.document import Document, Pointer
 
-__all__ = ["ABSENT", "Layer", "Listed", "Origin", "Source", "given_by", "step_into"]
+__all__ = ["ABSENT", "Layer", "Listed", "Origin", "Source", "given_by", "origins_in", "step_into"]
 
 
 @final
@@ -70,6 +70,23 @@ def step_into(value: Any, step: str | int) -> Any:
     if isinstance(value, tuple) and isinstance(step, int) and step < len(value):
         return value[step]
     return ABSENT
+
+
+def origins_in(sources: tuple[Source, ...], pointer: Pointer) -> Iterator[Origin]:
+    """Every source that states or removes the value at a pointer, topmost first."""
+    for source in sources:
+        value: Any = source.document.data
+        depth = 0
+        for step in pointer:
+            value = step_into(value, step)
+            depth += 1
+            if value is ABSENT or value is None:
+                break
+        if value is ABSENT:
+            continue
+        span = source.document.value_span(pointer[:depth])
+        how = "removed" if value is None else "stated"
+        yield Origin(value, source.layer, source.workspace, span, how)
 
 
 def given_by(sources: tuple[Source, ...], pointer: Pointer) -> Document:

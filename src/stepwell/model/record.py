@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping
-from types import MappingProxyType
 from typing import Any, ClassVar, Final, NoReturn, TypeVar
 
-from stepwell.model.layer import Source
+from stepwell.model.layer import Origin, Source, origins_in
 from stepwell.model.schema import conventions, defaults, fields, integers
+from stepwell.source.document import FrozenMapping, thaw
 from stepwell.source.notebook_repr import in_notebook
 from stepwell.source.spelling import closest
 
@@ -106,6 +106,16 @@ class Fields:
         known = {name: values[name] for name in fields(schema) if name in values}
         return known | {name: value for name, value in data.items() if name[:2] == "x-"}
 
+    def to_dict(self, *, resolved: bool = True) -> dict[str, Any]:
+        """The fields as plain data that may be changed.
+
+        Args:
+            resolved: with every value by convention and by default; otherwise only what is stated.
+        """
+        stated = {name: value for name, value in self.data.items() if name != "$schema"}
+        changeable: dict[str, Any] = thaw(self.effective() if resolved else stated)
+        return changeable
+
     def __eq__(self, other: object) -> bool:
         """Whether both have the same values, wherever these are stated."""
         if not isinstance(other, Fields) or type(self) is not type(other):
@@ -118,7 +128,7 @@ class Fields:
     @property
     def extensions(self) -> Mapping[str, Any]:
         """The fields that begin with ``x-``, which are the team's own."""
-        return MappingProxyType({key: value for key, value in self.data.items() if key[:2] == "x-"})
+        return FrozenMapping({key: value for key, value in self.data.items() if key[:2] == "x-"})
 
     @property
     def digest(self) -> str:
@@ -147,6 +157,9 @@ class Record(Fields):
         _set(self, "_digest", "")
         _set(self, "sources", sources)
 
+    def __reduce__(self) -> tuple[type[Record], tuple[Mapping[str, Any], tuple[Source, ...]]]:
+        return type(self), (self.data, self.sources)
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
 
@@ -163,3 +176,24 @@ class Record(Fields):
         """The name in its layer and in every table."""
         name: str = self.data["name"]
         return name
+
+    def origin(self, *pointer: str | int) -> Origin:
+        """The origin of a value: its file and position, a convention or the default of the schema.
+
+        Args:
+            pointer: the field, and keys inside it: ``step.origin("deprecated", "note")``.
+        """
+        topmost = next(origins_in(self.sources, pointer), None)
+        return self.fallback(*pointer) if topmost is None or topmost.how == "removed" else topmost
+
+    def fallback(self, *pointer: str | int) -> Origin:
+        """What gives a value that no file states: a convention, the schema, or nothing."""
+        if len(pointer) == 1:
+            field = str(pointer[0])
+            conventional = self.conventional(field)
+            if conventional is not None:
+                return Origin(conventional, None, None, None, "by convention")
+            default = defaults(self.SCHEMA).get(field)
+            if default is not None:
+                return Origin(default, None, None, None, "schema default")
+        return Origin(None, None, None, None, "not stated")

@@ -54,6 +54,9 @@ _NOT_IN_A_PATCH: Final = ("required", "default", "convention")
 _ONLY_FOR_FILES: Final = ("default", "convention", "patternErrorMessage")
 """Keywords about what somebody writes, which mean nothing where a definition is shown."""
 
+_EXTENSION: Final = "The team's own: whatever the definition's files say under it."
+"""Description of the ``x-`` keys in output."""
+
 _NO_LINE_BREAK: Final = r"$(?!\\n)"
 """How the end of a text is written in the patterns, in JSON."""
 
@@ -153,7 +156,7 @@ def resolved_of(name: str) -> dict[str, Any]:
         "type": "object",
         "required": [key for key in fields(name) if key in filled],
         "additionalProperties": base["additionalProperties"],
-        "patternProperties": base["patternProperties"],
+        "patternProperties": {key: {"description": _EXTENSION} for key in base["patternProperties"]},
         "properties": {key: _output_of(base["properties"][key]) for key in fields(name)},
     }
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, Final, final
 
 from stepwell.model.fields import WorkspaceFields
-from stepwell.source.document import Document
+from stepwell.source.document import Document, FrozenMapping
 
 __all__ = ["WORKSPACE_ID", "Workspace"]
 
 WORKSPACE_ID: Final = r"[A-Za-z0-9][A-Za-z0-9_-]*"
 """What a workspace may be called: its folder's name."""
 
-_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+_NOTHING: Final[Mapping[str, Any]] = FrozenMapping()
 
 
 @final
@@ -34,6 +33,9 @@ class Workspace(WorkspaceFields):
         super().__init__(_NOTHING if document is None else document.data)
         object.__setattr__(self, "id", id)
         object.__setattr__(self, "document", document)
+
+    def __reduce__(self) -> tuple[type[Workspace], tuple[str, Document | None]]:
+        return Workspace, (self.id, self.document)
 
     def __repr__(self) -> str:
         return f"<Workspace {self.id}>"

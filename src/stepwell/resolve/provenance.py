@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, final
 
 from stepwell.model import Record
-from stepwell.model.layer import ABSENT, Origin, Source, step_into
-from stepwell.model.schema import defaults, fields, fields_of, is_open
+from stepwell.model.layer import Origin, Source, origins_in
+from stepwell.model.schema import fields, fields_of, is_open
 from stepwell.source.document import Pointer
 from stepwell.source.spelling import closest
 
@@ -30,42 +31,12 @@ def origins(
         pointer: the field, e.g. ``("config_class",)`` or ``("deprecated", "note")``.
         hidden: the documents of definitions that this one hides whole; they lose whatever they say.
     """
-    told = tuple(_told(definition.sources, pointer))
-    covered = tuple(origin for one in hidden for origin in _told(one, pointer))
-    default = _default(definition, pointer)
-    removed = bool(told) and told[0].how == "removed"
-    if removed or not told:
-        return (default, *told, *covered)
-    return (*told, *covered) if default.how == "not stated" else (*told, *covered, default)
-
-
-def _told(sources: tuple[Source, ...], pointer: Pointer) -> Iterator[Origin]:
-    for source in sources:
-        value: Any = source.document.data
-        depth = 0
-        for step in pointer:
-            value = step_into(value, step)
-            depth += 1
-            if value is ABSENT or value is None:
-                break
-        if value is ABSENT:
-            continue
-        here = pointer[:depth]
-        span = source.document.value_span(here)
-        how = "removed" if value is None else "stated"
-        yield Origin(value, source.layer, source.workspace, span, how)
-
-
-def _default(definition: Record, pointer: Pointer) -> Origin:
-    field = str(pointer[0])
-    if len(pointer) == 1:
-        conventional = definition.conventional(field)
-        if conventional is not None:
-            return Origin(conventional, None, None, None, "by convention")
-        default = defaults(definition.SCHEMA).get(field)
-        if default is not None:
-            return Origin(default, None, None, None, "schema default")
-    return Origin(None, None, None, None, "not stated")
+    winner = definition.origin(*pointer)
+    fallback = definition.fallback(*pointer)
+    told = chain.from_iterable(origins_in(sources, pointer) for sources in (definition.sources, *hidden))
+    if winner.layer is None:
+        return (winner, *told)
+    return tuple(told) if fallback.how == "not stated" else (*told, fallback)
 
 
 @final

@@ -7,18 +7,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, NamedTuple, final
+from typing import Any, Final, NamedTuple, NoReturn, final
 
 from stepwell.source.diagnostic import Span
 
 __all__ = [
     "Document",
+    "FrozenMapping",
     "Pointer",
     "Stretch",
     "TextMap",
     "Unreadable",
     "freeze",
     "freeze_mapping",
+    "no_places",
     "span_of",
     "thaw",
 ]
@@ -71,6 +73,14 @@ class TextMap:
 
     keys: Mapping[Pointer, Stretch]
     values: Mapping[Pointer, Stretch]
+
+
+_NO_PLACES: Final = TextMap(MappingProxyType({}), MappingProxyType({}))
+
+
+def no_places(_: str) -> TextMap:
+    """``locate`` of a document whose data was not read from a text."""
+    return _NO_PLACES
 
 
 @final
@@ -197,6 +207,28 @@ def _line_starts(text: str) -> tuple[int, ...]:
     return tuple(starts)
 
 
+@final
+class FrozenMapping(dict[str, Any]):
+    """A mapping that cannot be changed; it can be hashed, pickled and written as JSON.
+
+    ``copy()`` gives a plain ``dict``.
+    """
+
+    __slots__ = ()
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("this mapping is read-only; change a copy of it, made by its method copy()")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(frozenset(self.items()))
+
+    def __reduce__(self) -> tuple[type[FrozenMapping], tuple[dict[str, Any]]]:
+        return FrozenMapping, (self.copy(),)
+
+
 def freeze(value: Any) -> Any:
     """An immutable copy of plain data: mappings become read-only, lists become tuples."""
     if isinstance(value, (dict, MappingProxyType)):
@@ -206,9 +238,9 @@ def freeze(value: Any) -> Any:
     return value
 
 
-def freeze_mapping(value: Mapping[str, Any]) -> Mapping[str, Any]:
+def freeze_mapping(value: Mapping[str, Any]) -> FrozenMapping:
     """As ``freeze``, for a mapping whose values are mostly scalars."""
-    return MappingProxyType({key: item if type(item) is str else freeze(item) for key, item in value.items()})
+    return FrozenMapping({key: item if type(item) is str else freeze(item) for key, item in value.items()})
 
 
 def thaw(value: Any) -> Any:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from stepwell.source.document import FrozenMapping
+
 __all__ = ["merge_patch", "patch_between"]
 
 _ABSENT: Final = object()
@@ -30,7 +32,7 @@ def merge_patch(target: Any, patch: Any) -> Any:
             result[key] = merge_patch(result.get(key), value)
         else:
             result[key] = value
-    return MappingProxyType(result)
+    return FrozenMapping(result)
 
 
 def patch_between(target: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:

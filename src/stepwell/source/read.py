@@ -7,12 +7,11 @@ import os
 import re
 import stat
 from functools import lru_cache
-from types import MappingProxyType
 from typing import Any, Final
 
 from stepwell.source import yaml_flat
 from stepwell.source.diagnostic import Diagnostic, Related, Severity, Span
-from stepwell.source.document import Document, TextMap, Unreadable, freeze_mapping, span_of
+from stepwell.source.document import Document, FrozenMapping, TextMap, Unreadable, freeze_mapping, span_of
 
 __all__ = ["MAX_BYTES", "SUFFIXES", "read", "read_bytes", "read_text", "too_large"]
 
@@ -82,7 +81,7 @@ def read_text(path: str, content: bytes) -> Document | Diagnostic:
     form = SUFFIXES[path[path.rfind(".") :]]
     plain = yaml_flat.load(text) if form == "yaml" else None
     if plain is not None:
-        return Document(path, text, MappingProxyType(plain), _locate_yaml, True)
+        return Document(path, text, FrozenMapping(plain), _locate_yaml, True)
     text = text.removeprefix("\ufeff")
     try:
         return Document(path, text, freeze_mapping(_load(form, text)), _LOCATE[form])

@@ -48,11 +48,10 @@ from stepwell.model.graph import Node, Stated
 from stepwell.model.graph.node import fill, parameters_in
 from stepwell.model.schema import Compiled, InvalidSchema, compiled, expanded
 from stepwell.source.diagnostic import Severity
-from stepwell.source.document import Document, Pointer, TextMap, thaw
+from stepwell.source.document import Document, Pointer, TextMap, no_places, thaw
 
 ID: Final = "config-mismatch"
 SEVERITY: Final = Severity.ERROR
-_NOWHERE: Final = TextMap(MappingProxyType({}), MappingProxyType({}))
 
 
 def check(scope: PipelineScope) -> Iterator[Finding]:
@@ -95,7 +94,7 @@ def _whose(node: Node) -> Callable[[Pointer], Document]:
             for one in node.stated:
                 if one.has("config", *pointer[:depth]):
                     return _alone(one)
-        return _alone(node.stated[0]) if node.stated else Document("", "", {}, lambda _: _NOWHERE)
+        return _alone(node.stated[0]) if node.stated else Document("", "", {}, no_places)
 
     return whose
 

@@ -21,7 +21,6 @@ from stepwell.frontends.cli.options import (
 )
 from stepwell.frontends.cli.states import with_progress
 from stepwell.model import StepDefinition
-from stepwell.source.document import thaw
 from stepwell.source.errors import ProjectError, UnknownStep, UnknownWorkspace
 
 _EXAMPLE = """\b
@@ -48,7 +47,7 @@ def command(step: str, workspace: str | None, revision: str | None, form: str, a
         definition = step_of(*open_view(asked, workspace), step)
     else:
         definition = _at(asked, workspace, revision, step)
-    record = thaw(definition.effective())
+    record = definition.to_dict()
     if form == "json":
         json.dump(record, sys.stdout, indent=2)
         sys.stdout.write("\n")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from types import MappingProxyType
 from typing import Any, Final, NoReturn, final
 
 from stepwell.model import PipelineDefinition, schema, schema_errors
@@ -12,13 +11,12 @@ from stepwell.model.graph.link import Among, Linked, Sees, link
 from stepwell.model.graph.node import Graph, Node, read_step, written_step
 from stepwell.model.layer import Layer, Source
 from stepwell.source.diagnostic import Diagnostic
-from stepwell.source.document import Document, TextMap, freeze, thaw
+from stepwell.source.document import Document, freeze, no_places, thaw
 from stepwell.source.errors import PipelineError
 from stepwell.source.read import read_text
 
 __all__ = ["from_json", "from_yaml", "plain_of", "to_json", "to_yaml"]
 
-_NOWHERE: Final = TextMap(MappingProxyType({}), MappingProxyType({}))
 _ANYWHERE: Final = Among()
 
 
@@ -103,7 +101,7 @@ def from_json(text: str, view: Sees | None, among: Among | None) -> Linked:
         raise PipelineError(f"the text is no JSON: {error}") from None
     if not isinstance(data, dict):
         raise PipelineError("the text is no mapping")
-    return _made(Document("text.json", text, freeze(data), lambda _: _NOWHERE), (), view, among)
+    return _made(Document("text.json", text, freeze(data), no_places), (), view, among)
 
 
 def _made(document: Document, sources: tuple[Source, ...], view: Sees | None, among: Among | None) -> Linked:

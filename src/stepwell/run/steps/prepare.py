@@ -19,7 +19,7 @@ from stepwell.resolve.snapshot import Snapshot
 from stepwell.resolve.view import View
 from stepwell.run.steps.result import Fault, StepError
 from stepwell.source.diagnostic import Diagnostic, in_order
-from stepwell.source.document import Document, Pointer, TextMap, thaw
+from stepwell.source.document import Document, Pointer, no_places, thaw
 from stepwell.source.errors import StepwellError, UnknownStep, UnknownWorkspace
 from stepwell.source.exception_text import worded
 
@@ -35,7 +35,6 @@ __all__ = [
 ]
 
 
-_NOWHERE: Final = TextMap(MappingProxyType({}), MappingProxyType({}))
 _SHOWN: Final = "<parameters>"
 """What stands where the path of a file would, for parameters that code gives."""
 
@@ -104,7 +103,7 @@ def check_parameters(
     if known is None or known.fit(parameters):
         return ()
     if whose is None:
-        made = written_out(Document(_SHOWN, "", plain_copy(parameters), lambda _: _NOWHERE))
+        made = written_out(Document(_SHOWN, "", plain_copy(parameters), no_places))
         whose = _always(made)
     noun = f"the step `{step.name}`"
     return in_order(explain_by(known.schema, noun, thaw(parameters), whose, prefix))
