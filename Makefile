@@ -63,8 +63,9 @@ registry: $(STAMP) ## This repository's own definitions.
 frozen: $(STAMP) ## Generated modules are what their sources give.
 	.venv/bin/python -m stepwell freeze --check
 
-schemas-check: $(STAMP) ## Files that follow from the schemas of definitions match them.
+schemas-check: $(STAMP) ## Generated schemas match what they are generated from.
 	.venv/bin/python tools/schemas.py --check
+	.venv/bin/python docs/generate_schemas.py --check
 
 pages: $(STAMP) ## Generated pages of docs/reference are what the source gives.
 	.venv/bin/python docs/generate.py --check
@@ -72,8 +73,9 @@ pages: $(STAMP) ## Generated pages of docs/reference are what the source gives.
 bench: $(STAMP) ## Measure, and write docs/benchmarks.md.
 	@.venv/bin/python tests/benchmarks/run.py
 
-schemas: $(STAMP) ## Write the files that follow from the schemas of definitions.
+schemas: $(STAMP) ## Write the generated schemas.
 	@.venv/bin/python tools/schemas.py
+	@.venv/bin/python docs/generate_schemas.py
 
 docs: $(STAMP) ## Write the generated pages of docs/reference.
 	@.venv/bin/python docs/generate.py

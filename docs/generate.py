@@ -227,12 +227,12 @@ def inner(field: dict[str, Any], root: dict[str, Any], path: str) -> Iterator[st
 
 def resolved(field: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
     """A field with what it refers to; of an alternative to null, the other."""
-    other: dict[str, Any] = next((one for one in field.get("oneOf", ()) if one.get("type") != "null"), {})
+    other: dict[str, Any] = next((one for one in field.get("anyOf", ()) if one.get("type") != "null"), {})
     reference = field.get("$ref") or other.get("$ref")
     if reference is None:
         return field
     target: dict[str, Any] = root["$defs"][reference.rpartition("/")[2]]
-    return {**target, **{key: value for key, value in field.items() if key not in ("$ref", "oneOf")}}
+    return {**target, **{key: value for key, value in field.items() if key not in ("$ref", "anyOf")}}
 
 
 TYPES = {

@@ -1,9 +1,14 @@
-"""What programs read is what its published schema says: each ``--format json``, and each SARIF log."""
+"""What programs read is what its published schema says: each ``--format json``, and each SARIF log.
+
+``STEPWELL_UPDATE_GOLDEN=1 pytest tests/contracts/test_output_schemas.py`` rewrites the files in
+``tests/golden/output``; the diff is reviewed.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -28,6 +33,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+GOLDEN = REPOSITORY / "tests" / "golden" / "output"
+UPDATE = os.environ.get("STEPWELL_UPDATE_GOLDEN") == "1"
 CASES = [
     pytest.param(folder / "project", id=folder.name)
     for folder in sorted((REPOSITORY / "tests" / "cases").iterdir())
@@ -115,6 +122,14 @@ ANSWERS: Mapping[str, tuple[str, Mapping[tuple[str, ...], int]]] = {
 }
 BEFORE = {"pipeline compare": ("pipeline run Sums -q", "pipeline run Sums -q --no-cache")}
 """Commands that make what another one tells of."""
+VARYING = (
+    (r'("(?:seconds|latency|began|ended)": )\d+(?:\.\d+)?(?:e-\d+)?', r"\g<1>0"),
+    (r'("seconds": \[)[^]]*\]', r"\g<1>]"),
+    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:\+\d\d:\d\d)?", "<time>"),
+    (r"\d{8}-\d{6}-[0-9a-f]+", "<run>"),
+    (r'("tool": \{"name": "stepwell", "version": )"[^"]*"', r'\g<1>"<version>"'),
+)
+"""What differs from run to run, and what a golden file has in its place."""
 WITHOUT_VERSION = {"show"}  # its answer is the definition itself, as a file could say it
 STREAMS = {"watch": "tests/unit/test_cli_watch.py"}
 """Commands that answer until they are stopped, and the tests that hold their lines to their schema."""
@@ -131,9 +146,18 @@ def commit(root: Path) -> None:
     """Make a project a git repository with one commit, and change it after that."""
     git = ["git", "-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-C", str(root)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    environment |= dict.fromkeys(("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"), "2027-01-31T09:30:00+00:00")
     for words in ("init --quiet", "add --all", "commit --quiet --message base"):
         subprocess.run([*git, *words.split()], env=environment, capture_output=True, check=True)
     (root / STEP).write_text(FILES[STEP].replace("pandas", "numpy"), encoding="utf-8")
+
+
+def stable(text: str, root: Path) -> str:
+    """An answer without what differs from run to run."""
+    text = text.replace(str(root), "<root>")
+    for pattern, replacement in VARYING:
+        text = re.sub(pattern, replacement, text)
+    return text
 
 
 def offered() -> Iterator[str]:
@@ -190,6 +214,10 @@ def test_an_answer_is_as_its_schema_says(
         assert run_stepwell(*words.split(), cwd=root).exit_code == 0
     ran = run_stepwell(*command.split(), *arguments, "--format", "json", cwd=root)
     assert ran.exit_code == exit_code, ran.stderr
+    golden = GOLDEN / f"{re.sub('[^A-Za-z0-9]+', '-', ' '.join((command, *arguments))).strip('-')}.json"
+    if UPDATE:
+        golden.write_text(stable(ran.stdout, root), encoding="utf-8")
+    assert stable(ran.stdout, root) == golden.read_text(encoding="utf-8")
     described = schema(ANSWERS[command][0])
     Draft202012Validator.check_schema(described)
     answer = json.loads(ran.stdout)

@@ -520,5 +520,15 @@ def test_a_clean_run_on_plain_files_imports_no_slow_package(
 ) -> None:
     code = f"from stepwell.frontends.cli import run\nassert run({line.split()!r}) == 0"
     imported = modules_after(drive, project(SCORING), code)
-    slow = {"jsonschema", "referencing", "jinja2", "watchdog", "rich", "httpx", "limits", "pybreaker"}
+    slow = {
+        "jsonschema",
+        "referencing",
+        "jinja2",
+        "watchdog",
+        "rich",
+        "httpx",
+        "limits",
+        "pybreaker",
+        "msgspec",
+    }
     assert imported & slow == set()

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -26,7 +23,7 @@ from stepwell.frontends.cli.options import (
 from stepwell.frontends.cli.states import with_progress
 from stepwell.frontends.render import RENDERERS, Report
 from stepwell.live.registry import Registry
-from stepwell.source.diagnostic import Diagnostic, Severity, Span
+from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.version import __version__
 
 __all__ = ["check_alignment"]
@@ -148,67 +145,12 @@ def _written(
             __version__,
         )
         return "".join(RENDERERS["text"](report, color=color_wanted() and not to_file, rules={}))
-    record = _record(aligned, found)
+    from stepwell.frontends.render.output.alignment import align_output
+    from stepwell.frontends.render.output.record import encode, plain
+
+    record = align_output(aligned, found)
     if form == "json":
-        return json.dumps(record, indent=2) + "\n"
+        return f"{encode(record)}\n"
     from stepwell.frontends.render.alignment import as_html
 
-    return as_html(record)
-
-
-def _record(aligned: tuple[Aligned, ...], found: tuple[Diagnostic, ...]) -> dict[str, Any]:
-    by_view: dict[str | None, list[Aligned]] = {}
-    for one in aligned:
-        by_view.setdefault(one.workspace, []).append(one)
-    return {
-        "version": 1,
-        "summary": {
-            "steps": len(aligned),
-            "aligned": sum(one.is_aligned for one in aligned),
-            **_counted(found),
-        },
-        "workspaces": [
-            {
-                "workspace": workspace,
-                "steps": len(steps),
-                "aligned": sum(one.is_aligned for one in steps),
-                "success_rate": round(sum(one.is_aligned for one in steps) / len(steps), 4),
-            }
-            for workspace, steps in by_view.items()
-        ],
-        "steps": [_step(one) for one in aligned],
-        "diagnostics": [_plain(one) for one in found],
-    }
-
-
-def _step(one: Aligned) -> dict[str, Any]:
-    return {
-        "step": one.step,
-        "workspace": one.workspace,
-        "has_interface": one.has_interface,
-        "script": one.script,
-        "builder": one.builder,
-        "aligned": one.is_aligned,
-        "levels": [{"level": level, **_counted(found)} for level, found in one.levels],
-        "diagnostics": [_plain(found) for found in one.diagnostics],
-    }
-
-
-def _counted(found: Iterable[Diagnostic]) -> dict[str, int]:
-    severities = [one.severity for one in found]
-    return {f"{one.value}s": severities.count(one) for one in (Severity.ERROR, Severity.WARNING)}
-
-
-def _plain(one: Diagnostic) -> dict[str, Any]:
-    return {
-        "id": one.id,
-        "severity": one.severity.value,
-        "message": one.message,
-        "place": _place(one.span),
-        "help": one.help,
-        "related": [{"message": other.message, "place": _place(other.span)} for other in one.related],
-    }
-
-
-def _place(span: Span | None) -> dict[str, Any] | None:
-    return None if span is None else {"file": span.path, "line": span.line, "column": span.column}
+    return as_html(plain(record))

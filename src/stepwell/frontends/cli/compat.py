@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 import click
 
-from stepwell.frontends.cli.options import Asked, format_option, open_view, project_options, workspace_option
+from stepwell.frontends.cli.options import (
+    Asked,
+    format_option,
+    open_view,
+    project_options,
+    workspace_option,
+    write_json,
+)
 from stepwell.model.step_type import INTERFACE
-from stepwell.run.steps.compatibility import Compatibility, Fallback, compatibility
+from stepwell.run.steps.compatibility import Compatibility, compatibility
 from stepwell.source.escape_control import visible
 
 _EXAMPLE = """\b
@@ -38,8 +43,9 @@ def command(workspace: str | None, exit_code: bool, form: str, asked: Asked) -> 
     registry, view = open_view(asked, workspace)
     found = compatibility(registry.project, view)
     if form == "json":
-        json.dump(_plain(found, view.workspace), sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        from stepwell.frontends.render.output.steps import compat_output
+
+        write_json(compat_output(found, view.workspace))
     else:
         sys.stdout.writelines(f"{line}\n" for line in _lines(found))
         if found.fallbacks or found.mismatches or not asked.quiet:
@@ -81,29 +87,3 @@ def _summary(found: Compatibility) -> str:
     if not told:
         return f"In {found.view} nothing is left to old code, and every step suits the interface {INTERFACE}."
     return f"In {found.view}: {'; '.join(told)}."
-
-
-def _plain(found: Compatibility, workspace: str | None) -> dict[str, Any]:
-    return {
-        "version": 1,
-        "interface": INTERFACE,
-        "workspace": workspace,
-        "fallbacks": [_plain_fallback(one) for one in found.fallbacks],
-        "mismatches": [
-            {"step": one.step, "place": one.place, "reason": one.reason} for one in found.mismatches
-        ],
-    }
-
-
-def _plain_fallback(one: Fallback) -> dict[str, Any]:
-    span = one.declared_at
-    return {
-        "step": one.step,
-        "code": one.code,
-        "file": span.path,
-        "line": span.line,
-        "column": span.column,
-        "served_by": one.served_by or None,
-        "fault": one.fault or None,
-        "migration": {"file": one.file, "text": one.text} if one.file else None,
-    }

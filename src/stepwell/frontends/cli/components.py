@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import click
 
@@ -17,14 +16,14 @@ from stepwell.frontends.cli.options import (
     project_options,
     step_of,
     workspace_option,
+    write_json,
 )
 from stepwell.frontends.cli.states import with_progress
 from stepwell.model.component import COMPONENT_KINDS, CodePlace, Component, ComponentState
 from stepwell.resolve.view import View
-from stepwell.source.diagnostic import Span
 from stepwell.source.escape_control import columns, visible
 
-__all__ = ["component_lines", "plain_component"]
+__all__ = ["component_lines"]
 
 _EXAMPLE = """\b
 Examples:
@@ -70,9 +69,9 @@ def command(
         and (one.state in _AMISS if missing else step is not None or one.state is not ComponentState.NONE)
     ]
     if form == "json":
-        told = [{"step": name, **plain_component(one)} for name, one in every]
-        json.dump({"version": 1, "workspace": view.workspace, "components": told}, sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        from stepwell.frontends.render.output.steps import components_output
+
+        write_json(components_output(view, every))
     else:
         sys.stdout.writelines(f"{line}\n" for line in _lines(view, names, every))
         if not asked.quiet:
@@ -92,21 +91,6 @@ def component_lines(components: list[Component]) -> Iterator[str]:
     for row in rows:
         cells = [cell + " " * (width - columns(cell)) for cell, width in zip(row[:3], widths, strict=True)]
         yield f"  {'  '.join([*cells, row[3]])}".rstrip()
-
-
-def plain_component(one: Component) -> dict[str, Any]:
-    """One part as data."""
-    return {
-        "kind": one.kind,
-        "state": one.state.value,
-        "wanted": one.wanted or None,
-        "place": None if one.place is None else _plain(one.place),
-        "declared_at": None if one.declared_at is None else _plain_span(one.declared_at),
-        "shadows": [_plain(place) for place in one.shadows],
-        "candidates": [_plain(place) for place in one.candidates],
-        "fault": one.fault or None,
-        "help": one.help or None,
-    }
 
 
 def _rows(one: Component) -> Iterator[tuple[str, str, str, str]]:
@@ -150,18 +134,3 @@ def _summary(every: list[Component], steps: int) -> str:
         if state is not ComponentState.NONE and (count or state is ComponentState.MISSING)
     )
     return f"{steps} step{'s' if steps != 1 else ''}: {told}."
-
-
-def _plain(place: CodePlace) -> dict[str, Any]:
-    return {
-        "file": place.path,
-        "name": place.name,
-        "line": place.line,
-        "column": place.column,
-        "layer": place.layer.value,
-        "workspace": place.workspace,
-    }
-
-
-def _plain_span(span: Span) -> dict[str, Any]:
-    return {"file": span.path, "line": span.line, "column": span.column}

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from typing import Any
 
 import click
 
-from stepwell.frontends.cli.options import Asked, format_option, open_registry, project_options
-from stepwell.frontends.cli.resolve import plain_candidate
+from stepwell.frontends.cli.options import Asked, format_option, open_registry, project_options, write_json
 from stepwell.resolve.conflicts import Agreement, Conflict
 from stepwell.source.escape_control import columns, visible
 
@@ -37,8 +34,9 @@ def command(exit_code: bool, form: str, asked: Asked) -> int:
     """
     found = open_registry(asked).conflicts()
     if form == "json":
-        json.dump({"version": 1, "conflicts": [_plain(one) for one in found]}, sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        from stepwell.frontends.render.output.steps import conflicts_output
+
+        write_json(conflicts_output(found))
     else:
         for one in found:
             sys.stdout.writelines(f"{line}\n" for line in _lines(one))
@@ -79,18 +77,3 @@ def _summary(found: tuple[Conflict, ...]) -> str:
     counts.append(("ambiguous", sum(one.ambiguous for one in found)))
     told = ", ".join(f"{count} {word}" for word, count in counts if count)
     return f"{names} more than one definition: {told}."
-
-
-def _plain(one: Conflict) -> dict[str, Any]:
-    return {
-        "name": one.name,
-        "agreement": one.agreement.value,
-        "ambiguous": one.ambiguous,
-        "differing": list(one.differing),
-        "recommendation": one.recommendation,
-        "definitions": [
-            {**plain_candidate(each), "hidden": hidden}
-            for several, hidden in ((one.candidates, False), (one.hidden, True))
-            for each in several
-        ],
-    }

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable
-from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
 
 import click
 
-from stepwell.frontends.cli.options import Asked, format_option, open_registry, project_options
+from stepwell.frontends.cli.options import Asked, format_option, open_registry, project_options, write_json
 from stepwell.frontends.cli.states import with_progress
 from stepwell.live.health import Health, LayerHealth, Status
 from stepwell.model import KINDS
-
-if TYPE_CHECKING:
-    from stepwell.live.store import Event
 
 _EXAMPLE = """\b
 Examples:
@@ -37,8 +31,9 @@ def command(form: str, asked: Asked) -> int:
     with_progress(asked, registry.code.index)
     told = registry.health(components=True)
     if form == "json":
-        json.dump(_plain(told), sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        from stepwell.frontends.render.output.project import doctor_output
+
+        write_json(doctor_output(told))
     elif not (asked.quiet and told.status is Status.OK):
         sys.stdout.writelines(f"{line}\n" for line in _lines(told))
     return int(told.status is not Status.OK)
@@ -78,53 +73,3 @@ def _row(one: LayerHealth, kinds: Iterable[str]) -> tuple[str, ...]:
 
 def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def _plain(told: Health) -> dict[str, Any]:
-    watching = told.watching
-    return {
-        "version": 1,
-        "status": told.status.value,
-        "digest": told.digest,
-        "current": told.current,
-        "workspaces": told.workspaces,
-        "errors": told.errors,
-        "warnings": told.warnings,
-        "conflicts": told.conflicts,
-        "ambiguous": told.ambiguous,
-        "layers": [
-            {
-                "layer": one.layer.value,
-                "workspace": one.workspace,
-                **{kind: getattr(one, kind) for kind in KINDS},
-                "errors": one.errors,
-                "warnings": one.warnings,
-            }
-            for one in told.layers
-        ],
-        "last_reload": _event(told.last_reload),
-        "last_refusal": _event(told.last_refusal),
-        "watching": None
-        if watching is None
-        else {
-            "running": watching.running,
-            "mode": watching.mode,
-            "poll": watching.poll,
-            "reason": watching.reason,
-            "bursts": watching.bursts,
-        },
-        "counters": dict(told.counters),
-        "lost_components": told.lost_components,
-        "recommendations": list(told.recommendations),
-    }
-
-
-def _event(event: Event | None) -> dict[str, Any] | None:
-    if event is None:
-        return None
-    return {
-        "at": datetime.fromtimestamp(event.at, timezone.utc).isoformat(timespec="milliseconds"),
-        "seconds": event.seconds,
-        "digest": event.new.digest,
-        "errors": sum(found.severity.value == "error" for found in event.diagnostics),
-    }

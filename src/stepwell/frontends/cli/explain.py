@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
 
 import click
 
-from stepwell.frontends.cli.components import component_lines, plain_component
+from stepwell.frontends.cli.components import component_lines
 from stepwell.frontends.cli.options import (
     Asked,
     complete_step,
@@ -18,6 +17,7 @@ from stepwell.frontends.cli.options import (
     step_of,
     terminal_columns,
     workspace_option,
+    write_json,
 )
 from stepwell.frontends.cli.states import with_progress
 from stepwell.model.component import Component
@@ -27,7 +27,7 @@ from stepwell.resolve.view import View
 from stepwell.source.document import thaw
 from stepwell.source.escape_control import columns, visible
 
-__all__ = ["explained_lines", "plain_origin"]
+__all__ = ["explained_lines"]
 
 _EXAMPLE = """\b
 Examples:
@@ -58,11 +58,9 @@ def command(step: str, workspace: str | None, form: str, asked: Asked) -> int:
         with_progress(asked, registry.code.index)
         parts = tuple(view.components(name).values())
     if form == "json":
-        told = _plain(view, explained)
-        if not dot:
-            told["components"] = [plain_component(one) for one in parts]
-        json.dump(told, sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        from stepwell.frontends.render.output.steps import explain_output
+
+        write_json(explain_output(view, explained, None if dot else parts))
     else:
         sys.stdout.writelines(f"{line}\n" for line in explained_lines(view, explained))
         known = [one for one in parts if one.place is not None or one.candidates or one.declared_at]
@@ -113,33 +111,3 @@ def _from(origin: Origin) -> str:
 
 def _where(origin: Origin) -> str:
     return f"{visible(origin.span.path)}:{origin.span.line}:{origin.span.column}" if origin.span else ""
-
-
-def _plain(view: View, explained: tuple[Explanation, ...]) -> dict[str, Any]:
-    return {
-        "version": 1,
-        "workspace": view.workspace,
-        "step": explained[0].step,
-        "fields": [
-            {
-                "field": one.field,
-                "value": thaw(one.value),
-                "winner": plain_origin(one.winner),
-                "losers": [plain_origin(origin) for origin in one.losers],
-            }
-            for one in explained
-        ],
-    }
-
-
-def plain_origin(origin: Origin) -> dict[str, Any]:
-    """An origin as data."""
-    return {
-        "value": thaw(origin.value),
-        "how": origin.how,
-        "layer": origin.layer.value if origin.layer else None,
-        "workspace": origin.workspace,
-        "file": origin.span.path if origin.span else None,
-        "line": origin.span.line if origin.span else None,
-        "column": origin.span.column if origin.span else None,
-    }

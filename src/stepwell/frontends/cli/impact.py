@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from typing import Any, Final
+from typing import Final
 
 import click
 
@@ -17,6 +16,7 @@ from stepwell.frontends.cli.options import (
     project_options,
     step_of,
     workspace_option,
+    write_json,
 )
 from stepwell.frontends.cli.states import with_progress
 from stepwell.model import StepDefinition
@@ -62,8 +62,9 @@ def command(step: str, workspace: str | None, form: str, asked: Asked) -> int:
         lambda tell: impact_of(registry.project, registry.snapshot, definition, view.workspace, tell),
     )
     if form == "json":
-        json.dump(_plain(view, definition, found), sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        from stepwell.frontends.render.output.steps import impact_output
+
+        write_json(impact_output(view, definition, found))
     else:
         sys.stdout.writelines(f"{line}\n" for line in _lines(view, definition, found))
     return 0
@@ -116,25 +117,3 @@ def _summary(found: Impact) -> str:
         count = len(found.generated)
         told += f", and {count} generated file{'s' if count != 1 else ''}"
     return f"{told}."
-
-
-def _plain(view: View, step: StepDefinition, found: Impact) -> dict[str, Any]:
-    return {
-        "version": 1,
-        "workspace": view.workspace,
-        "step": step.name,
-        "names": [{"name": one.name, "roles": list(one.roles)} for one in found.names],
-        "places": [
-            {
-                "group": one.group,
-                "what": one.what,
-                "name": one.name,
-                "file": one.path,
-                "line": one.line,
-                "column": one.column,
-            }
-            for one in found.places
-        ],
-        "generated": [{"file": path, "times": count} for path, count in found.generated.items()],
-        "unread": [{"file": path, "reason": why} for path, why in found.unread.items()],
-    }

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterator
 from datetime import date
-from typing import Any
 
 import click
 
-from stepwell.frontends.cli.options import Asked, color_wanted, format_option, project_options
-from stepwell.frontends.render.json import finding
+from stepwell.frontends.cli.options import Asked, color_wanted, format_option, project_options, write_json
 from stepwell.model.settings import find_project
 from stepwell.resolve.plugins import find_plugins
 from stepwell.source.diagnostic import Severity
 from stepwell.source.errors import ProjectError
-from stepwell.source.escape_control import visible, well_formed
+from stepwell.source.escape_control import visible
 from stepwell.source.excerpt import block
 from stepwell.write.migrate import (
     Busy,
@@ -99,8 +96,9 @@ def command(
     if writes:
         _write(root, planned)
     if form == "json":
-        json.dump(_plain(planned, recovered, dry_run=dry_run, written=writes), sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        from stepwell.frontends.render.output.project import import_output
+
+        write_json(import_output(planned, recovered, dry_run=dry_run, written=writes))
     else:
         lines = _lines(planned, recovered, asked, dry_run=dry_run, refused=refused)
         sys.stdout.writelines(f"{line}\n" for line in lines)
@@ -211,35 +209,3 @@ def _about_leftover(recovered: tuple[str, ...], *, dry_run: bool) -> str:
 
 def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def _plain(
-    planned: Import, recovered: tuple[str, ...] | None, *, dry_run: bool, written: bool
-) -> dict[str, Any]:
-    gathered = planned.gathered
-    return {
-        "version": 1,
-        "dry_run": dry_run,
-        "written": written,
-        "whole": planned.is_whole,
-        "recovered": None if recovered is None else [well_formed(path) for path in recovered],
-        "sources": [{"path": well_formed(path), "holds": words} for path, words in gathered.read],
-        "skipped": [{"path": well_formed(path), "reason": why} for path, why in gathered.skipped],
-        "files": [
-            {"path": well_formed(file.path), "status": file.status.value, "text": file.text}
-            for file in planned.files
-        ],
-        "proof": [
-            {
-                "table": table.title,
-                "workspace": table.workspace,
-                "rows": table.rows,
-                "equal": table.equal,
-                "in_order": table.in_order,
-                "others": table.others,
-                "holds": table.holds,
-            }
-            for table in planned.proof
-        ],
-        "diagnostics": [finding(one) for one in planned.diagnostics],
-    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
 import click
@@ -15,8 +14,8 @@ from stepwell.frontends.cli.options import (
     shows_unicode,
     terminal_columns,
     workspace_option,
+    write_json,
 )
-from stepwell.model import StepDefinition
 from stepwell.resolve.view import View
 from stepwell.source.escape_control import columns, visible
 
@@ -37,28 +36,17 @@ def command(workspace: str | None, form: str, asked: Asked) -> int:
     if form == "table":
         sys.stdout.writelines(f"{line}\n" for line in _table(view))
         return 0
-    listing = {"version": 1, "workspace": view.workspace, "steps": [_row(step) for step in view.values()]}
+    from stepwell.frontends.render.output.steps import list_output
+
+    listing = list_output(view)
     if form == "json":
-        json.dump(listing, sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        write_json(listing)
     else:
+        from stepwell.frontends.render.output.record import plain
         from stepwell.source.yaml_writer import to_yaml
 
-        sys.stdout.write(to_yaml(listing, ascii_only=not shows_unicode()))
+        sys.stdout.write(to_yaml(plain(listing), ascii_only=not shows_unicode()))
     return 0
-
-
-def _row(step: StepDefinition) -> dict[str, object]:
-    top = step.sources[0]
-    return {
-        "name": step.name,
-        "sagemaker_step_type": step.sagemaker_step_type,
-        "framework": step.framework,
-        "priority": step.priority,
-        "layer": top.layer.value,
-        "file": top.document.path,
-        "description": step.description,
-    }
 
 
 _FEWEST = 20

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -18,9 +17,10 @@ from stepwell.frontends.cli.options import (
     open_registry,
     project_options,
     workspace_option,
+    write_json,
 )
 from stepwell.frontends.cli.states import Here, with_progress
-from stepwell.frontends.render.history import to_lines, to_record
+from stepwell.frontends.render.history import to_lines
 from stepwell.model import WORKSPACE_ID
 from stepwell.model.layer import Layer
 from stepwell.model.settings import Project, open_project
@@ -94,8 +94,9 @@ def command(
         if not found.is_known:
             raise click.UsageError(_unknown(asked, step, workspace, revision, found))
     if form == "json":
-        json.dump(to_record(found, workspace or None), sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        from stepwell.frontends.render.output.history import log_output
+
+        write_json(log_output(found, workspace or None))
     else:
         title = f"workspace {workspace}" if workspace else "the core"
         told = to_lines(found, title, color=color_wanted(), verbose=asked.verbose)

@@ -244,6 +244,13 @@ def shows_unicode() -> bool:
     return (sys.stdout.encoding or "ascii").lower().replace("-", "").startswith("utf")
 
 
+def write_json(record: object, *, ascii_only: bool = True) -> None:
+    """Write an output record, or plain data, to stdout as JSON."""
+    from stepwell.frontends.render.output.record import encode
+
+    sys.stdout.write(f"{encode(record, ascii_only=ascii_only)}\n")
+
+
 def color_wanted() -> bool:
     """Whether to colour: on a terminal, unless ``NO_COLOR`` is set (no-color.org)."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

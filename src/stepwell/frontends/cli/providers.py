@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
 
-from stepwell.frontends.cli.explain import explained_lines, plain_origin
+from stepwell.frontends.cli.explain import explained_lines
 from stepwell.frontends.cli.options import (
     Asked,
     format_option,
@@ -23,12 +22,11 @@ from stepwell.frontends.cli.options import (
     open_view,
     project_options,
     workspace_option,
+    write_json,
 )
-from stepwell.model import Cost, ProviderDefinition
-from stepwell.model.layer import given_by
+from stepwell.model import ProviderDefinition
 from stepwell.resolve.provenance import Explanation, explain_all
 from stepwell.resolve.view import View
-from stepwell.source.document import thaw
 from stepwell.source.errors import StepwellError, UnknownProvider
 from stepwell.source.escape_control import columns, visible
 
@@ -41,7 +39,6 @@ __all__ = [
     "Faults",
     "explained",
     "health_lines",
-    "plain",
     "state_of",
     "table",
 ]
@@ -98,68 +95,6 @@ def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
 def explained(view: View, name: str) -> tuple[Explanation, ...]:
     """Where every field of a provider that has a value comes from."""
     return explain_all(view.providers[name], view.providers.hidden(name))
-
-
-def plain(
-    view: View, names: tuple[str, ...], faults: Faults, figures: Mapping[str, Figures], explaining: bool
-) -> dict[str, Any]:
-    """Providers as data."""
-    told = []
-    for name in names:
-        plain = _plain_provider(view.providers[name])
-        plain["health"] = _plain_health(figures[name], faults.get(name)) if name in figures else None
-        plain["fields"] = None
-        if explaining:
-            plain["fields"] = [
-                {
-                    "field": one.field,
-                    "winner": plain_origin(one.winner),
-                    "losers": [plain_origin(origin) for origin in one.losers],
-                }
-                for one in explained(view, name)
-            ]
-        told.append(plain)
-    return {"version": 1, "workspace": view.workspace, "time": None, "providers": told}
-
-
-def _plain_provider(one: ProviderDefinition) -> dict[str, Any]:
-    document = given_by(one.sources, ("name",))
-    source = next(held for held in one.sources if held.document is document)
-    return {
-        "name": one.name,
-        "description": one.description,
-        "implementation": one.implementation,
-        "capabilities": list(one.capabilities),
-        "models": [{"name": model.name, "cost": _plain_cost(model.cost)} for model in one.known_models],
-        "priority": one.priority,
-        "cost": _plain_cost(one.price),
-        "limits": {
-            "concurrency": one.quota.concurrency,
-            "requests_per_minute": one.quota.requests_per_minute,
-        },
-        "settings": thaw(one.settings or {}),
-        "secrets": dict(one.secrets or {}),
-        "layer": source.layer.value,
-        "workspace": source.workspace,
-        "file": document.path,
-        "line": document.value_span(("name",)).line,
-    }
-
-
-def _plain_cost(cost: Cost) -> dict[str, float | None]:
-    return {"input": cost.input, "output": cost.output}
-
-
-def _plain_health(figures: Figures, fault: StepwellError | None) -> dict[str, Any]:
-    return {
-        "state": figures.state,
-        "fault": None if fault is None else str(fault),
-        "requests": figures.requests,
-        "failures": figures.failures,
-        "latency": figures.latency,
-        "error_share": round(figures.error_share, 4),
-        "back_in": round(figures.back_in, 3),
-    }
 
 
 def state_of(figures: Figures, fault: StepwellError | None) -> str:
@@ -222,8 +157,10 @@ def command(
     if probing:
         faults, figures = asyncio.run(_probe(registry, view, told))
     if form == "json":
-        json.dump(plain(view, told, faults, figures, name is not None), sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        from stepwell.frontends.render.output.project import providers_output
+
+        origins = None if name is None else {one: explained(view, one) for one in told}
+        write_json(providers_output(view, told, faults, figures, explained=origins))
     else:
         if name is None:
             sys.stdout.writelines(f"{line}\n" for line in table(view, told))
@@ -323,9 +260,11 @@ class _Watching:
         if states == self._known:
             return
         if self._form == "json":
-            told = plain(view, tuple(figures), faults, figures, explaining=False)
-            told["time"] = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-            click.echo(json.dumps(told))
+            from stepwell.frontends.render.output.project import providers_output
+            from stepwell.frontends.render.output.record import encode
+
+            clock = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+            click.echo(encode(providers_output(view, figures, faults, figures, time=clock), indent=None))
         else:
             clock = time.strftime("%H:%M:%S")
             for name, state in states.items():

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import replace
-from typing import Any
 
 import click
 
@@ -17,6 +15,7 @@ from stepwell.frontends.cli.options import (
     open_view,
     project_options,
     workspace_option,
+    write_json,
 )
 from stepwell.live.registry import Registry
 from stepwell.resolve.candidates import Candidate, all_names
@@ -86,8 +85,9 @@ def command(
         return AMBIGUOUS
     _tell_tie(found, Severity.WARNING)
     if form == "json":
-        json.dump(_plain(found), sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        from stepwell.frontends.render.output.steps import resolve_output
+
+        write_json(resolve_output(found))
     else:
         sys.stdout.writelines(f"{line}\n" for line in _lines(found))
     return 0
@@ -168,39 +168,3 @@ def _row(one: Candidate, chosen: bool) -> tuple[str, ...]:
 
 def _is_alias(found: Resolution) -> bool:
     return found.definition.name != found.name
-
-
-def _plain(found: Resolution) -> dict[str, Any]:
-    context = found.context
-    return {
-        "version": 1,
-        "asked": {
-            "step": found.name,
-            "workspace": context.workspace,
-            "frameworks": list(context.frameworks),
-            "environment": list(context.environment),
-        },
-        "chosen": plain_candidate(found.chosen),
-        "strategy": found.strategy,
-        "reason": found.reason,
-        "ambiguous": found.ambiguous,
-        "tried": [{"strategy": one.strategy, "reason": one.reason} for one in found.tried],
-        "tied": [plain_candidate(one) for one in found.tied],
-        "candidates": [plain_candidate(one) for one in found.candidates],
-    }
-
-
-def plain_candidate(one: Candidate) -> dict[str, Any]:
-    """A candidate as JSON has it."""
-    step, span = one.definition, one.span
-    return {
-        "name": step.name,
-        "workspace": one.workspace,
-        "layer": one.layer.value,
-        "framework": step.framework,
-        "environment_tags": list(step.environment_tags),
-        "priority": step.priority,
-        "file": span.path,
-        "line": span.line,
-        "column": span.column,
-    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from datetime import date
 
@@ -18,6 +17,7 @@ from stepwell.frontends.cli.options import (
     shows_unicode,
     step_of,
     workspace_option,
+    write_json,
 )
 from stepwell.frontends.cli.states import with_progress
 from stepwell.model import StepDefinition
@@ -49,8 +49,7 @@ def command(step: str, workspace: str | None, revision: str | None, form: str, a
         definition = _at(asked, workspace, revision, step)
     record = definition.to_dict()
     if form == "json":
-        json.dump(record, sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        write_json(record)
     else:
         from stepwell.source.yaml_writer import to_yaml
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections import Counter
@@ -25,8 +24,7 @@ from stepwell.frontends.cli.options import (
     view_of,
     workspace_option,
 )
-from stepwell.frontends.render.events import VERSION, as_data, duration, in_words
-from stepwell.frontends.render.json import finding
+from stepwell.frontends.render.events import duration, in_words
 from stepwell.live.registry import Registry
 from stepwell.live.store import Event
 from stepwell.model.settings import RESERVED_ID, FreezeTarget, Settings
@@ -117,7 +115,7 @@ class _Following:
         """Tell one reload, one refusal, or why there are no events."""
         if isinstance(news, str):
             if self.form == "json":
-                self._write("notice", message=news)
+                self._write("notice", news)
             else:
                 click.echo(f"note: {news}", err=True)
         elif news.accepted:
@@ -147,7 +145,7 @@ class _Following:
                 event,
                 color="32" if mended else "",
                 quiet=self.quiet,
-                **as_data(changes, self.workspace),
+                changes=changes,
             )
         self._freeze()
 
@@ -177,26 +175,18 @@ class _Following:
         **more: Any,
     ) -> None:
         if self.form == "json":
-            self._write(kind, event, message=words, **more)
+            self._write(kind, words, event, **more)
         elif not quiet:
             painted = f"\x1b[{color}m{words}\x1b[0m" if color and color_wanted() else words
             click.echo(f"{time.strftime('%H:%M:%S')}  {painted}")
 
-    def _write(self, kind: str, event: Event | None = None, **more: Any) -> None:
-        told: dict[str, Any] = {
-            "version": VERSION,
-            "event": kind,
-            "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
-            **more,
-        }
-        if event is not None:
-            told |= {
-                "seconds": round(event.seconds, 6),
-                "old_digest": event.old_digest,
-                "new_digest": event.new_digest,
-                "diagnostics": [finding(found) for found in event.diagnostics],
-            }
-        click.echo(json.dumps(told))
+    def _write(self, kind: str, message: str, event: Event | None = None, **more: Any) -> None:
+        from stepwell.frontends.render.output.project import watch_line
+        from stepwell.frontends.render.output.record import encode
+
+        clock = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+        line = watch_line(kind, clock, message, event=event, workspace=self.workspace, **more)
+        click.echo(encode(line, indent=None))
 
     def _freeze(self) -> None:
         if not self.freezing:

@@ -1,19 +1,16 @@
-"""What a reload changed, in words and for programs."""
+"""What a reload changed, in words."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from stepwell.source.escape_control import visible, well_formed
+from stepwell.source.escape_control import visible
 
 if TYPE_CHECKING:
     from stepwell.resolve.snapshot import Changes, Snapshot, ViewChanges
 
-__all__ = ["VERSION", "as_data", "duration", "in_words"]
-
-VERSION = 1
-"""The version of the form for programs; it rises with every change that a reader could notice."""
+__all__ = ["duration", "in_words"]
 
 SHOWN = 3
 """How many names are told one by one; of more only the number is told."""
@@ -58,21 +55,6 @@ def in_words(changes: Changes, old: Snapshot, new: Snapshot, workspace: str | No
     return "; ".join(told)
 
 
-def as_data(changes: Changes, workspace: str | None = None) -> dict[str, Any]:
-    """What changed, as plain data: the core's view, and each other view that differs.
-
-    Args:
-        changes: what changed.
-        workspace: whose view alone is asked for.
-    """
-    return {
-        "core": _data(changes.core) if workspace is None else None,
-        "workspaces": {
-            one: _data(view) for one, view in changes.workspaces.items() if workspace in (None, one)
-        },
-    }
-
-
 def duration(seconds: float) -> str:
     """A time as people say it."""
     return f"{seconds:.1f} s" if seconds >= 1 else f"{max(seconds * 1000, 1):.0f} ms"
@@ -100,13 +82,3 @@ def _listed(names: Iterable[str], noun: str) -> str:
     if len(listed) > SHOWN:
         return f"{len(listed)} {noun}s"
     return ", ".join(map(visible, listed))
-
-
-def _data(view: ViewChanges) -> dict[str, Any]:
-    return {
-        "added": [well_formed(name) for name in view.added],
-        "removed": [well_formed(name) for name in view.removed],
-        "changed": {
-            well_formed(name): list(map(well_formed, fields)) for name, fields in view.changed.items()
-        },
-    }

@@ -1,24 +1,21 @@
-"""The history of a step in its written forms."""
+"""The history of a step as text."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from stepwell.frontends.render.comparison.wording import place, plain, told, told_pair
+from stepwell.frontends.render.comparison.wording import place, told, told_pair
 from stepwell.review.comparison import What
-from stepwell.source.escape_control import columns, visible, well_formed
+from stepwell.source.escape_control import columns, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from stepwell.review.comparison import DefinitionChange, FieldChange
     from stepwell.review.history import Trace, Traced
-    from stepwell.source.diagnostic import Diagnostic, Span
+    from stepwell.source.diagnostic import Diagnostic
 
-__all__ = ["VERSION", "to_lines", "to_record"]
-
-VERSION: Final = 1
-"""The version of the JSON form; it rises with every change that a reader could notice."""
+__all__ = ["to_lines"]
 
 _BECAUSE: Final = {"alias": "alias", "replaced_by": "its `replaced_by`", "file": "git follows the file"}
 
@@ -108,65 +105,3 @@ def _of(change: DefinitionChange) -> str:
 def _unread(found: Diagnostic) -> str:
     place = f"{visible(found.span.path)}:{found.span.line}:{found.span.column}: " if found.span else ""
     return f"{place}{visible(found.message)}"
-
-
-def to_record(found: Trace, workspace: str | None) -> dict[str, Any]:
-    """What programs read: the form that ``schemas/output-log.schema.json`` describes.
-
-    Args:
-        found: the history.
-        workspace: whose view it is; ``None`` for the core's.
-    """
-    return {
-        "version": VERSION,
-        "workspace": workspace,
-        "step": well_formed(found.names[0]),
-        "names": [well_formed(name) for name in found.names],
-        "entries": [_plain_entry(one) for one in found.entries],
-        "has_more": found.has_more,
-        "cut_off": found.cut_off,
-    }
-
-
-def _plain_entry(one: Traced) -> dict[str, Any]:
-    commit, change = one.commit, one.change
-    return {
-        "commit": None
-        if commit is None
-        else {
-            "id": commit.id,
-            "parents": list(commit.parents),
-            "author": well_formed(commit.author),
-            "date": commit.date,
-            "subject": well_formed(commit.subject),
-        },
-        "what": "unreadable" if change is None else change.what.value,
-        "name": None if change is None else change.name,
-        "old_name": None if change is None else change.old_name,
-        "because": None if change is None else change.because,
-        "old_place": None if change is None else _plain_place(change.old_place),
-        "new_place": None if change is None else _plain_place(change.new_place),
-        "fields": [] if change is None else [_plain_field(field) for field in change.fields],
-        "unread": [
-            {"id": found.id, "message": well_formed(found.message), "place": _plain_place(found.span)}
-            for found in one.unread
-        ],
-    }
-
-
-def _plain_field(one: FieldChange) -> dict[str, Any]:
-    origins = one.old_origin, one.new_origin
-    old, new = (_plain_place(origin.span) if origin is not None else None for origin in origins)
-    return {
-        "field": one.field,
-        "old": plain(one.old),
-        "new": plain(one.new),
-        "old_place": old,
-        "new_place": new,
-    }
-
-
-def _plain_place(span: Span | None) -> dict[str, Any] | None:
-    return (
-        None if span is None else {"file": well_formed(span.path), "line": span.line, "column": span.column}
-    )

@@ -11,7 +11,7 @@ from stepwell.live.registry import Registry
 from stepwell.model.graph import Pipeline
 from stepwell.source.errors import PipelineError
 
-__all__ = ["Swap", "alone", "swaps"]
+__all__ = ["Swap", "Trial", "alone", "swaps"]
 
 
 @final
@@ -30,6 +30,28 @@ class Swap:
     workspace: str
     pipeline: Pipeline | None
     is_same: bool = False
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Whether a pipeline works with one step as another workspace has it.
+
+    Args:
+        step: the step's id.
+        workspace: whose it is.
+        state: ``works``, ``does not work``, ``the same`` or ``not there``.
+        run: the run that tried it.
+        failed: the step that failed in that.
+        fault: why it does not work.
+    """
+
+    step: str
+    workspace: str
+    state: str
+    run: str | None = None
+    failed: str | None = None
+    fault: str | None = None
 
 
 def alone(pipeline: Pipeline, node: str) -> Pipeline:

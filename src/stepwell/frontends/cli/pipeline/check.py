@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
-from typing import Any
 
 import click
 
@@ -17,10 +15,10 @@ from stepwell.frontends.cli.options import (
     open_view,
     project_options,
     workspace_option,
+    write_json,
 )
 from stepwell.frontends.cli.pipeline.options import complete_pipeline, linked_of
 from stepwell.frontends.cli.states import with_progress
-from stepwell.frontends.render.json import finding
 from stepwell.live.registry import Registry
 from stepwell.model import KINDS
 from stepwell.model.graph import Linked, Pipeline, crossing
@@ -61,8 +59,9 @@ def command(names: tuple[str, ...], workspace: str | None, form: str, asked: Ask
     left_out = () if names else tuple(_in_files(registry, view))
     every = in_order((*left_out, *(each for found_in in found.values() for each in found_in)))
     if form == "json":
-        json.dump(_plain(view, linked, found, left_out), sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        from stepwell.frontends.render.output.pipelines import pipeline_check_output
+
+        write_json(pipeline_check_output(view, linked, found, left_out))
     else:
         for one in every:
             if not asked.quiet or one.severity is Severity.ERROR:
@@ -105,29 +104,3 @@ def _summary(pipelines: int, found: tuple[Diagnostic, ...], seconds: float) -> s
     ]
     noun = "pipeline" if pipelines == 1 else "pipelines"
     return f"Checked {pipelines} {noun}: {', '.join(counts) or 'no findings'} in {seconds:.2f} s."
-
-
-def _plain(
-    view: View,
-    linked: list[Linked],
-    found: dict[str, tuple[Diagnostic, ...]],
-    left_out: tuple[Diagnostic, ...],
-) -> dict[str, Any]:
-    return {
-        "version": 1,
-        "workspace": view.workspace,
-        "pipelines": [
-            {
-                "name": one.definition.name,
-                "passed": all(each.severity is not Severity.ERROR for each in found[one.definition.name]),
-                "steps": len(one.nodes),
-                "edges": crossing(Pipeline.of(one))[1],
-                "across_workspaces": [
-                    {"from": edge.source, "to": edge.target} for edge in crossing(Pipeline.of(one))[0]
-                ],
-                "diagnostics": [finding(each) for each in found[one.definition.name]],
-            }
-            for one in linked
-        ],
-        "files": [finding(one) for one in left_out],
-    }

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
 import click
 
-from stepwell.frontends.cli.options import Asked, format_option, open_registry, project_options
+from stepwell.frontends.cli.options import Asked, format_option, open_registry, project_options, write_json
 from stepwell.frontends.cli.pipeline.options import complete_pipeline
 
 _EXAMPLE = """\b
@@ -30,7 +29,7 @@ def command(name: str, runs: tuple[str, ...], form: str, asked: Asked) -> int:
     Without RUN, compare the latest run with the one before; with one, the latest with that. Exit with 1
     when a step ended otherwise or gave something else.
     """
-    from stepwell.frontends.render.run import comparison_lines, plain_comparison
+    from stepwell.frontends.render.run import comparison_lines
     from stepwell.run.pipelines import Record
     from stepwell.run.pipelines.statistics import compare_runs
 
@@ -50,8 +49,9 @@ def command(name: str, runs: tuple[str, ...], form: str, asked: Asked) -> int:
             raise click.UsageError(f"the run {one.id} is one of `{one.pipeline}`")
     differences = compare_runs(*pair)
     if form == "json":
-        json.dump(plain_comparison(*pair, differences), sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        from stepwell.frontends.render.output.runs import pipeline_compare_output
+
+        write_json(pipeline_compare_output(*pair, differences))
     else:
         sys.stdout.writelines(f"{line}\n" for line in comparison_lines(*pair, differences))
     return int(not all(one.is_same for one in differences))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from typing import Any
 
 import click
 
-from stepwell.frontends.cli.options import Asked, format_option, open_view, project_options, workspace_option
+from stepwell.frontends.cli.options import (
+    Asked,
+    format_option,
+    open_view,
+    project_options,
+    workspace_option,
+    write_json,
+)
 from stepwell.model.graph import Linked, link
 from stepwell.source.escape_control import columns, visible
 
@@ -30,16 +35,16 @@ def command(workspace: str | None, form: str, asked: Asked) -> int:
     registry, view = open_view(asked, workspace)
     every = [link(view, view.pipelines[name], registry.among) for name in view.pipelines]
     if form == "json":
-        told = {"version": 1, "workspace": view.workspace, "pipelines": [_row(one) for one in every]}
-        json.dump(told, sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        from stepwell.frontends.render.output.pipelines import pipeline_list_output
+
+        write_json(pipeline_list_output(view, every))
         return 0
     if not every:
         if not asked.quiet:
             hint = "`stepwell pipeline new NAME` makes one"
             sys.stdout.write(f"There is no pipeline in {view.title}; {hint}.\n")
         return 0
-    rows = [_HEADINGS, *(_cells(_row(one)) for one in every)]
+    rows = [_HEADINGS, *(_cells(one) for one in every)]
     widths = [max(columns(row[place]) for row in rows) for place in range(len(_HEADINGS) - 1)]
     for row in rows:
         cells = [cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=False)]
@@ -47,19 +52,12 @@ def command(workspace: str | None, form: str, asked: Asked) -> int:
     return 0
 
 
-def _cells(row: dict[str, Any]) -> tuple[str, ...]:
-    description = " ".join(row["description"].split())
-    return row["name"], str(row["steps"]), row["layer"], row["extends"] or "-", visible(description)
-
-
-def _row(linked: Linked) -> dict[str, Any]:
+def _cells(linked: Linked) -> tuple[str, ...]:
     definition = linked.definition
-    top = definition.sources[0]
-    return {
-        "name": definition.name,
-        "steps": len(linked.nodes),
-        "layer": top.layer.value,
-        "file": top.document.path,
-        "extends": definition.extends,
-        "description": definition.description,
-    }
+    return (
+        definition.name,
+        str(len(linked.nodes)),
+        definition.sources[0].layer.value,
+        definition.extends or "-",
+        visible(" ".join(definition.description.split())),
+    )

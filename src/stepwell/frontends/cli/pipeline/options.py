@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -39,7 +38,6 @@ __all__ = [
     "plan_of",
     "tell_findings",
     "values_of",
-    "without_run",
     "write_report",
 ]
 
@@ -310,27 +308,13 @@ def make_run(
         )
 
 
-def without_run(found: Iterable[Diagnostic]) -> dict[str, Any]:
-    """The answer that tells of no run."""
-    from stepwell.frontends.render.json import finding
-
-    told = [finding(one) for one in found]
-    return {"version": 1, "run": None, "steps": [], "developers": [], "diagnostics": told}
-
-
-def tell_findings(found: tuple[Diagnostic, ...], registry: Registry, form: str, **more: Any) -> None:
-    """Write why there is no run: as text on stdout, or as the answer that a run would give, without one.
+def tell_findings(found: tuple[Diagnostic, ...], registry: Registry) -> None:
+    """Write why there is no run.
 
     Args:
         found: why.
         registry: of the project.
-        form: ``text`` or ``json``.
-        more: what else the answer has.
     """
-    if form == "json":
-        json.dump({**without_run(found), **more}, sys.stdout, indent=2)
-        sys.stdout.write("\n")
-        return
     from stepwell.frontends.render import RENDERERS, Report
     from stepwell.version import __version__
 
@@ -343,10 +327,12 @@ def tell_findings(found: tuple[Diagnostic, ...], registry: Registry, form: str, 
 
 def write_report(run: RunRecord, root: str, path: str, asked: Asked) -> None:
     """Write the page of a run."""
-    from stepwell.frontends.render.run import as_html, plain_run
+    from stepwell.frontends.render.output.record import plain
+    from stepwell.frontends.render.output.runs import pipeline_run_output
+    from stepwell.frontends.render.run import as_html, logs_of
     from stepwell.source.atomic_write import write_atomically
 
-    write_atomically(Path(path), as_html(plain_run(run, root, logs=True)))
+    write_atomically(Path(path), as_html(plain(pipeline_run_output(run, root)), logs_of(run)))
     if not asked.quiet:
         click.echo(f"wrote {path}", err=True)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from stepwell.frontends.cli.options import Asked, format_option, project_options, workspace_option
+from stepwell.frontends.cli.options import Asked, format_option, project_options, workspace_option, write_json
 from stepwell.frontends.cli.pipeline.options import (
     Said,
     complete_pipeline,
@@ -21,6 +21,12 @@ from stepwell.frontends.cli.pipeline.options import (
     tell_findings,
     write_report,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from stepwell.run.pipelines import RunRecord
+    from stepwell.source.diagnostic import Diagnostic
 
 _EXAMPLE = """\b
 Examples:
@@ -78,7 +84,7 @@ def command(
     fails, those that do not need it go on. Runs are kept in `.stepwell/` of the project. Exit with 1
     when a step failed, or when something stands in the way of a run.
     """
-    from stepwell.frontends.render.run import plain_run, run_lines
+    from stepwell.frontends.render.run import run_lines
     from stepwell.run.pipelines import Record
 
     if start is not None and only is not None:
@@ -95,20 +101,28 @@ def command(
         parameters.update(_parameter(one) for one in settings)
         plan, found = plan_of(registry, pipeline, said, parameters=parameters, make_up=made_up)
         if has_errors(found):
-            tell_findings(found, registry, form)
+            if form == "json":
+                _write(None, root, found)
+            else:
+                tell_findings(found, registry)
             return 1
         run = make_run(plan, record, said, asked, mode="run", resume=resume, start=start, only=only)
     if form == "json":
-        json.dump(plain_run(run, root, findings=found), sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        _write(run, root, found)
     else:
         if found and not asked.quiet:
-            tell_findings(found, registry, form)
+            tell_findings(found, registry)
         if not (asked.quiet and run.state.is_good):
             sys.stdout.writelines(f"{line}\n" for line in run_lines(run, root))
     if said.report is not None:
         write_report(run, root, said.report, asked)
     return exit_code_of(run.state)
+
+
+def _write(run: RunRecord | None, root: str, found: Iterable[Diagnostic]) -> None:
+    from stepwell.frontends.render.output.runs import pipeline_run_output
+
+    write_json(pipeline_run_output(run, root, found))
 
 
 def _parameter(word: str) -> tuple[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -16,6 +16,7 @@ from stepwell.frontends.cli.options import (
     project_options,
     shows_unicode,
     workspace_option,
+    write_json,
 )
 from stepwell.frontends.cli.pipeline.options import complete_pipeline, linked_of, values_of
 from stepwell.model.graph import Linked, Node, Pipeline
@@ -62,8 +63,9 @@ def command(name: str, workspace: str | None, said: tuple[str, ...], form: str, 
         hint = f"`stepwell pipeline check {name}` tells where"
         raise click.ClickException(f"{visible(str(error))}; {hint}") from None
     if form == "json":
-        json.dump(_plain(linked, analysis, preview), sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        from stepwell.frontends.render.output.pipelines import pipeline_show_output
+
+        write_json(pipeline_show_output(linked, analysis, preview))
     else:
         sys.stdout.writelines(f"{line}\n" for line in _lines(linked, analysis, preview))
     return 0
@@ -134,55 +136,3 @@ def _shares(counts: Any, nobody: str) -> str:
 
 def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def _plain(linked: Linked, analysis: Analysis, preview: Preview) -> dict[str, Any]:
-    pipeline = Pipeline.of(linked)
-    return {
-        "version": 1,
-        "name": pipeline.name,
-        "workspace": pipeline.workspace,
-        "description": pipeline.description,
-        "file": linked.definition.sources[0].document.path,
-        "extends": [one.extends for one in linked.flat.way],
-        "parameters": thaw(preview.parameters),
-        "unset": list(preview.unset),
-        "steps": [
-            {
-                "level": one.level,
-                "id": one.id,
-                "step": one.step,
-                "workspace": one.workspace,
-                "job_type": one.job_type,
-                "known": pipeline.nodes[one.id].definition is not None,
-                "script": one.script,
-                "config": thaw(one.config),
-                "reads": thaw(one.reads),
-                "after": list(one.after),
-                "place": _place(pipeline.nodes[one.id]),
-            }
-            for one in preview.steps
-        ],
-        "analysis": {
-            "steps": analysis.nodes,
-            "edges": analysis.edges,
-            "depth": analysis.depth,
-            "width": analysis.width,
-            "fan_in": dict(analysis.fan_in),
-            "fan_out": dict(analysis.fan_out),
-            "by_workspace": _counts(analysis.by_workspace.items(), "workspace"),
-            "by_type": _counts(analysis.by_type.items(), "sagemaker_step_type"),
-            "crossing": len(analysis.crossed),
-            "longest_way": list(analysis.critical_path.nodes),
-            "recommendations": list(analysis.recommendations),
-        },
-    }
-
-
-def _counts(items: Iterable[tuple[str | None, int]], word: str) -> list[dict[str, Any]]:
-    return [{word: one, "steps": count} for one, count in items]
-
-
-def _place(node: Node) -> dict[str, Any] | None:
-    span = node.place
-    return None if span is None else {"file": span.path, "line": span.line, "column": span.column}

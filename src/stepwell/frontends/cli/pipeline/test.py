@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from stepwell.frontends.cli.options import Asked, format_option, project_options, view_of, workspace_option
+from stepwell.frontends.cli.options import (
+    Asked,
+    format_option,
+    project_options,
+    view_of,
+    workspace_option,
+    write_json,
+)
 from stepwell.frontends.cli.pipeline.options import (
     Said,
     complete_pipeline,
@@ -20,14 +26,17 @@ from stepwell.frontends.cli.pipeline.options import (
     open_pipeline,
     plan_of,
     tell_findings,
-    without_run,
     write_report,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from stepwell.live.registry import Registry
     from stepwell.model.graph import Pipeline
-    from stepwell.run.pipelines import Record
+    from stepwell.run.pipelines import Record, RunRecord
+    from stepwell.run.pipelines.variants import Trial
+    from stepwell.source.diagnostic import Diagnostic
 
 _EXAMPLE = """\b
 Examples:
@@ -63,7 +72,7 @@ def command(
 
     Exit with 1 when a step failed, or when something stands in the way.
     """
-    from stepwell.frontends.render.run import plain_run, run_lines
+    from stepwell.frontends.render.run import run_lines
     from stepwell.run.pipelines import Record
     from stepwell.run.pipelines.variants import alone
 
@@ -76,12 +85,14 @@ def command(
             pipeline = alone(pipeline, step)
         plan, found = plan_of(registry, pipeline, said, parameters={}, make_up=True)
         if has_errors(found):
-            tell_findings(found, registry, form, components=None)
+            if form == "json":
+                _write(None, root, found)
+            else:
+                tell_findings(found, registry)
             return 1
         run = make_run(plan, record, said, asked, mode="test")
     if form == "json":
-        json.dump({**plain_run(run, root, findings=found), "components": None}, sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        _write(run, root, found)
     elif not (asked.quiet and run.state.is_good):
         sys.stdout.writelines(f"{line}\n" for line in run_lines(run, root))
     if said.report is not None:
@@ -104,13 +115,12 @@ def _with_others(
         view_of(registry, one)
     tried = list(_tried(registry, pipeline, record, ids, step, said, asked))
     if form == "json":
-        json.dump({**without_run(()), "components": tried}, sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        _write(None, registry.project.root, tried=tried)
     else:
         from stepwell.frontends.render.run import swap_lines
 
         sys.stdout.writelines(f"{line}\n" for line in swap_lines(tried))
-    return int(any(one["state"] == "does not work" for one in tried))
+    return int(any(one.state == "does not work" for one in tried))
 
 
 def _tried(
@@ -121,37 +131,36 @@ def _tried(
     step: str | None,
     said: Said,
     asked: Asked,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Trial]:
     """Each step with each workspace: whether the pipeline works with that one's."""
     from stepwell.run.pipelines import State
-    from stepwell.run.pipelines.variants import swaps
+    from stepwell.run.pipelines.variants import Trial, swaps
 
     for swap in swaps(registry, pipeline, ids):
         if step is not None and swap.node != step:
             continue
-        told: dict[str, Any] = {
-            "step": swap.node,
-            "workspace": swap.workspace,
-            "state": "",
-            "run": None,
-            "failed": None,
-            "fault": None,
-        }
-        if swap.pipeline is None:
-            yield {**told, "state": "not there"}
-            continue
-        if swap.is_same:
-            yield {**told, "state": "the same"}
+        if swap.pipeline is None or swap.is_same:
+            yield Trial(swap.node, swap.workspace, "not there" if swap.pipeline is None else "the same")
             continue
         plan, found = plan_of(registry, swap.pipeline, said, parameters={}, make_up=True)
         if has_errors(found):
             fault = next(one.message for one in found if one.severity.rank == 0)
-            yield {**told, "state": "does not work", "fault": fault}
+            yield Trial(swap.node, swap.workspace, "does not work", fault=fault)
             continue
         run = make_run(plan, record, said, asked, mode="test")
         first = next((one for one in run.steps if one.state is State.FAILED), None)
-        told["run"] = run.id
         if first is None:
-            yield {**told, "state": "works"}
+            yield Trial(swap.node, swap.workspace, "works", run.id)
         else:
-            yield {**told, "state": "does not work", "failed": first.node, "fault": first.fault}
+            yield Trial(swap.node, swap.workspace, "does not work", run.id, first.node, first.fault)
+
+
+def _write(
+    run: RunRecord | None,
+    root: str,
+    found: Iterable[Diagnostic] = (),
+    tried: Iterable[Trial] | None = None,
+) -> None:
+    from stepwell.frontends.render.output.runs import pipeline_test_output
+
+    write_json(pipeline_test_output(run, root, found, tried))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 
-from stepwell.frontends.cli.options import Asked, format_option, open_view, project_options, workspace_option
+from stepwell.frontends.cli.options import (
+    Asked,
+    format_option,
+    open_view,
+    project_options,
+    workspace_option,
+    write_json,
+)
 from stepwell.frontends.cli.pipeline.options import complete_pipeline, linked_of
 from stepwell.model.graph import Linked, Pipeline
 from stepwell.run.pipelines.wiring import Candidate, Proposal, propose, with_inputs
@@ -45,8 +50,9 @@ def command(name: str, workspace: str | None, write: bool, explain: bool, form: 
     proposals = propose(Pipeline.of(linked), registry.view, registry.project.settings)
     written, elsewhere = _write(registry.project.root, linked, proposals) if write else (0, ())
     if form == "json":
-        json.dump(_plain(linked, proposals, written), sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        from stepwell.frontends.render.output.pipelines import pipeline_wire_output
+
+        write_json(pipeline_wire_output(linked, proposals, written))
     else:
         for one in proposals:
             if not asked.quiet or one.required:
@@ -119,26 +125,3 @@ def _summary(linked: Linked, proposals: tuple[Proposal, ...], written: int, *, w
         done = f"wrote {written} into {visible(path)}" if written else "nothing is written"
         return f"{counts}; {done}"
     return f"{counts}; --write writes what is proposed" if chosen else counts
-
-
-def _plain(linked: Linked, proposals: tuple[Proposal, ...], written: int) -> dict[str, Any]:
-    return {
-        "version": 1,
-        "name": linked.definition.name,
-        "workspace": linked.view.workspace,
-        "written": written,
-        "proposals": [
-            {
-                "step": one.node,
-                "input": one.input,
-                "required": one.required,
-                "chosen": None if one.chosen is None else str(one.chosen.fed),
-                "ambiguous": one.is_ambiguous,
-                "candidates": [
-                    {"output": str(other.fed), "score": other.score, "reasons": list(other.reasons)}
-                    for other in one.candidates
-                ],
-            }
-            for one in proposals
-        ],
-    }

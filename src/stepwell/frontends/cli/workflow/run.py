@@ -24,6 +24,7 @@ from stepwell.frontends.cli.options import (
     registry_of,
     view_of,
     workspace_option,
+    write_json,
 )
 from stepwell.frontends.cli.options import Asked as Options
 from stepwell.live.registry import Registry
@@ -223,8 +224,9 @@ def command(
     began = time.monotonic()
     record, path, error = _run(opened, workflow, provider, resume, variables, asked)
     if form == "json":
-        json.dump({**record, "folder": path}, sys.stdout, indent=2, ensure_ascii=False)
-        sys.stdout.write("\n")
+        from stepwell.frontends.render.output.runs import workflow_run_output
+
+        write_json(workflow_run_output(record, path), ascii_only=False)
     else:
         _tell(record, path, opened.registry.project.root, time.monotonic() - began, asked)
     if error is not None:

@@ -6,7 +6,6 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -19,8 +18,7 @@ from stepwell.frontends.cli.workspace.options import (
     refuse_unknown,
     tell,
 )
-from stepwell.frontends.render.json import finding
-from stepwell.source.diagnostic import Diagnostic, Severity
+from stepwell.source.diagnostic import Severity
 from stepwell.source.escape_control import visible
 
 _EXAMPLE = """\b
@@ -57,13 +55,19 @@ def command(workspaces: tuple[str, ...], report: str | None, form: str, asked: A
     index = index_of(registry, asked)
     wanted = tuple(dict.fromkeys(workspaces)) or registry.workspaces
     found = {one: examine(registry, index, one) for one in wanted}
-    told = _plain(found)
-    text = json.dumps(told, indent=2) + "\n"
-    if report is not None:
-        _write(report, text)
-    if form == "json":
-        sys.stdout.write(text)
-    else:
+    if report is not None or form == "json":
+        from stepwell.frontends.render.output.record import encode
+        from stepwell.frontends.render.output.workspaces import workspace_check_output
+
+        text = f"{encode(workspace_check_output(found))}\n"
+        if report is not None:
+            _write(report, text)
+        if form == "json":
+            sys.stdout.write(text)
+    failed = sum(
+        any(each.severity is Severity.ERROR for each in diagnostics) for diagnostics in found.values()
+    )
+    if form != "json":
         for one, diagnostics in found.items():
             shown = tuple(each for each in diagnostics if not asked.quiet or each.severity is Severity.ERROR)
             sys.stdout.writelines(f"{line}\n" for line in tell(shown))
@@ -71,48 +75,15 @@ def command(workspaces: tuple[str, ...], report: str | None, form: str, asked: A
                 sys.stdout.write(f"{one}: {counted(diagnostics)}\n")
                 sys.stdout.write("\n" if len(found) > 1 and shown else "")
         if not asked.quiet:
-            sys.stdout.write(f"{_summary(told['totals'])}\n")
-    return int(told["totals"]["failed"] > 0)
+            sys.stdout.write(f"{_summary(len(found), failed)}\n")
+    return int(failed > 0)
 
 
-def _plain(found: dict[str, tuple[Diagnostic, ...]]) -> dict[str, Any]:
-    rows = [
-        {
-            "id": one,
-            "passed": not any(each.severity is Severity.ERROR for each in diagnostics),
-            **_counts(diagnostics),
-            "diagnostics": [finding(each) for each in diagnostics],
-        }
-        for one, diagnostics in found.items()
-    ]
-    every = tuple(each for diagnostics in found.values() for each in diagnostics)
-    passed = sum(bool(row["passed"]) for row in rows)
-    return {
-        "version": 1,
-        "workspaces": rows,
-        "totals": {
-            "workspaces": len(rows),
-            "passed": passed,
-            "failed": len(rows) - passed,
-            "success_rate": round(passed / len(rows), 4) if rows else None,
-            **_counts(every),
-        },
-    }
-
-
-def _counts(found: tuple[Diagnostic, ...]) -> dict[str, int]:
-    return {
-        "errors": sum(one.severity is Severity.ERROR for one in found),
-        "warnings": sum(one.severity is Severity.WARNING for one in found),
-        "infos": sum(one.severity is Severity.INFO for one in found),
-    }
-
-
-def _summary(totals: dict[str, Any]) -> str:
-    if not totals["workspaces"]:
+def _summary(workspaces: int, failed: int) -> str:
+    if not workspaces:
         return "There is no workspace to check."
-    noun = "workspace" if totals["workspaces"] == 1 else "workspaces"
-    return f"Checked {totals['workspaces']} {noun}: {totals['passed']} passed, {totals['failed']} failed."
+    noun = "workspace" if workspaces == 1 else "workspaces"
+    return f"Checked {workspaces} {noun}: {workspaces - failed} passed, {failed} failed."
 
 
 def _refuse_report(path: str) -> None:

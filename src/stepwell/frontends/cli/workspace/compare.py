@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 import click
 
 from stepwell.code.portability import Portable, compare_workspaces
-from stepwell.frontends.cli.options import Asked, format_option, open_registry, project_options, step_of
+from stepwell.frontends.cli.options import (
+    Asked,
+    format_option,
+    open_registry,
+    project_options,
+    step_of,
+    write_json,
+)
 from stepwell.frontends.cli.workspace.options import complete_id, index_of, refuse_unknown
 from stepwell.source.escape_control import visible
 
@@ -49,8 +54,9 @@ def command(one: str, other: str, steps: str | None, form: str, asked: Asked) ->
     index = index_of(registry, asked)
     found = compare_workspaces(registry.project, registry.snapshot, index, one, other, names)
     if form == "json":
-        json.dump(_plain(one, other, found), sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        from stepwell.frontends.render.output.workspaces import workspace_compare_output
+
+        write_json(workspace_compare_output(one, other, found))
     else:
         sys.stdout.writelines(f"{line}\n" for line in _lines(one, other, found, asked))
     return int(not all(each.works for each in found))
@@ -70,23 +76,3 @@ def _lines(one: str, other: str, found: tuple[Portable, ...], asked: Asked) -> I
             yield f"{works} of {len(found)} {noun} of {one} would work in {other}."
         else:
             yield f"{one} has no step of its own."
-
-
-def _plain(one: str, other: str, found: tuple[Portable, ...]) -> dict[str, Any]:
-    return {
-        "version": 1,
-        "from": one,
-        "to": other,
-        "steps": [
-            {
-                "step": each.step,
-                "layer": each.layer,
-                "works": each.works,
-                "lacks": [
-                    {"kind": lack.kind, "what": lack.what, "words": lack.words, "hinders": lack.hinders}
-                    for lack in each.lacks
-                ],
-            }
-            for each in found
-        ],
-    }

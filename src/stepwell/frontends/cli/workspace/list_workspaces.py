@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from typing import Any
 
 import click
 
-from stepwell.frontends.cli.options import Asked, format_option, open_registry, project_options
+from stepwell.frontends.cli.options import Asked, format_option, open_registry, project_options, write_json
 from stepwell.frontends.cli.workspace.options import counted, findings_of, names_of
 from stepwell.live.registry import Registry
-from stepwell.source.diagnostic import Severity
 from stepwell.source.escape_control import columns, visible
 
 _EXAMPLE = """\b
@@ -33,9 +30,18 @@ def command(form: str, asked: Asked) -> int:
     """
     registry = open_registry(asked)
     if form == "json":
-        told = {"version": 1, "workspaces": [_row(registry, one) for one in registry.workspaces]}
-        json.dump(told, sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        from stepwell.frontends.render.output.workspaces import WorkspaceListOutput, listed_workspace
+
+        rows = [
+            listed_workspace(
+                registry.snapshot.workspaces[one],
+                f"{registry.project.settings.workspaces}/{one}",
+                names_of(registry.view(one)),
+                findings_of(registry.project, registry.diagnostics, one),
+            )
+            for one in registry.workspaces
+        ]
+        write_json(WorkspaceListOutput(workspaces=tuple(rows)))
         return 0
     if not registry.workspaces:
         if not asked.quiet:
@@ -45,31 +51,13 @@ def command(form: str, asked: Asked) -> int:
     return 0
 
 
-def _row(registry: Registry, workspace: str) -> dict[str, Any]:
-    said = registry.snapshot.workspaces[workspace]
-    own, overridden = names_of(registry.view(workspace))
-    found = findings_of(registry.project, registry.diagnostics, workspace)
-    return {
-        "id": workspace,
-        "version": said.version,
-        "description": said.description,
-        "folder": f"{registry.project.settings.workspaces}/{workspace}",
-        "steps": len(own),
-        "overrides": len(overridden),
-        "findings": {
-            "errors": sum(one.severity is Severity.ERROR for one in found),
-            "warnings": sum(one.severity is Severity.WARNING for one in found),
-            "infos": sum(one.severity is Severity.INFO for one in found),
-        },
-    }
-
-
 def _table(registry: Registry) -> list[str]:
     rows = [_HEADINGS]
     for one in registry.workspaces:
-        row = _row(registry, one)
+        version = registry.snapshot.workspaces[one].version
+        own, overridden = names_of(registry.view(one))
         found = counted(findings_of(registry.project, registry.diagnostics, one))
-        rows.append((one, visible(row["version"]), str(row["steps"]), str(row["overrides"]), found))
+        rows.append((one, visible(version), str(len(own)), str(len(overridden)), found))
     widths = [max(columns(row[place]) for row in rows) for place in range(len(_HEADINGS))]
     return [
         "  ".join(

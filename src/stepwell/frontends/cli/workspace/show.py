@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from stepwell.frontends.cli.options import Asked, format_option, open_registry, project_options
+from stepwell.frontends.cli.options import Asked, format_option, open_registry, project_options, write_json
 from stepwell.frontends.cli.workspace.options import (
     complete_id,
     counted,
@@ -17,14 +17,14 @@ from stepwell.frontends.cli.workspace.options import (
     names_of,
     refuse_unknown,
 )
-from stepwell.frontends.render.json import finding
+from stepwell.frontends.render.workspace_contents import WorkspaceContents, fields_of
 from stepwell.live.registry import Registry
 from stepwell.model import KINDS
 from stepwell.model.layer import Layer
-from stepwell.model.schema import fields
+from stepwell.model.schema import fields as schema_fields
 from stepwell.resolve.view import View
-from stepwell.source.document import thaw
-from stepwell.source.escape_control import visible, well_formed
+from stepwell.source.document import Document, thaw
+from stepwell.source.escape_control import visible
 
 _EXAMPLE = """\b
 Examples:
@@ -46,38 +46,40 @@ def command(workspace: str, form: str, asked: Asked) -> int:
     """Show the workspace ID: its settings, its layers, its folders of code, and its findings."""
     registry = open_registry(asked)
     refuse_unknown(registry, workspace)
-    told = _plain(registry, workspace)
+    contents = _contents(registry, workspace)
     if form == "json":
-        json.dump(told, sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        from stepwell.frontends.render.output.workspaces import workspace_show_output
+
+        write_json(workspace_show_output(contents))
     else:
-        sys.stdout.writelines(f"{line}\n" for line in _lines(registry, told))
+        sys.stdout.writelines(f"{line}\n" for line in _lines(contents))
     return 0
 
 
-def _plain(registry: Registry, workspace: str) -> dict[str, Any]:
-    said = registry.snapshot.workspaces[workspace]
+def _contents(registry: Registry, workspace: str) -> WorkspaceContents:
     view = registry.view(workspace)
     own, overridden = names_of(view)
     folder = f"{registry.project.settings.workspaces}/{workspace}"
-    found = findings_of(registry.project, registry.diagnostics, workspace)
-    return {
-        "version": 1,
-        "id": workspace,
-        "folder": folder,
-        "file": None if said.document is None else said.document.path,
-        "settings": {key: thaw(said[key]) for key in _settings()},
-        "adds": [_place(view, name, Layer.LOCAL) for name in own if not _hides(registry, view, name)],
-        "hides": [_place(view, name, Layer.LOCAL) for name in own if _hides(registry, view, name)],
-        "overrides": [_place(view, name, Layer.OVERRIDE) for name in overridden],
-        **{folder: sorted(view.tables[folder].above) for folder in _OTHER_KINDS},
-        "code": [
-            {"folder": f"{folder}/{name}", "files": count}
+    hiding = [name for name in own if _hides(registry, view, name)]
+    return WorkspaceContents(
+        workspace=registry.snapshot.workspaces[workspace],
+        folder=folder,
+        adds={name: _document(view, name, Layer.LOCAL) for name in own if name not in hiding},
+        hides={name: _document(view, name, Layer.LOCAL) for name in hiding},
+        overrides={name: _document(view, name, Layer.OVERRIDE) for name in overridden},
+        others={kind: tuple(sorted(view.tables[kind].above)) for kind in _OTHER_KINDS},
+        code={
+            f"{folder}/{name}": count
             for name in _CODE
             if (count := _python_files(registry, f"{folder}/{name}")) is not None
-        ],
-        "findings": [finding(one) for one in found],
-    }
+        },
+        findings=findings_of(registry.project, registry.diagnostics, workspace),
+    )
+
+
+def _hides(registry: Registry, view: View, name: str) -> bool:
+    """Whether a step of the core is out of sight behind a local one."""
+    return name in registry.snapshot.core.steps and view.steps[name].sources[-1].layer is Layer.LOCAL
 
 
 def _shown(value: Any) -> str:
@@ -86,20 +88,8 @@ def _shown(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _settings() -> tuple[str, ...]:
-    """The fields of a workspace besides its id, which has a line of its own."""
-    return tuple(field for field in fields("workspace") if field != "developer_id")
-
-
-def _hides(registry: Registry, view: View, name: str) -> bool:
-    """Whether a step of the core is out of sight behind a local one."""
-    return name in registry.snapshot.core.steps and view.steps[name].sources[-1].layer is Layer.LOCAL
-
-
-def _place(view: View, name: str, layer: Layer) -> dict[str, Any]:
-    source = next(one for one in view.steps[name].sources if one.layer is layer)
-    fields = [key for key in source.document.data if key not in ("name", "$schema")]
-    return {"step": name, "file": well_formed(source.document.path), "fields": fields}
+def _document(view: View, name: str, layer: Layer) -> Document:
+    return next(one.document for one in view.steps[name].sources if one.layer is layer)
 
 
 def _python_files(registry: Registry, folder: str) -> int | None:
@@ -111,33 +101,37 @@ def _python_files(registry: Registry, folder: str) -> int | None:
     return sum(1 for one in list_sources(registry.project.root, (folder,)) if one.path.endswith(".py"))
 
 
-def _lines(registry: Registry, told: dict[str, Any]) -> Iterator[str]:
-    said = told["settings"]
-    yield f"{told['id']} in {visible(told['folder'])}"
-    if said["description"]:
-        yield f"  {visible(' '.join(said['description'].split()))}"
-    for key in _settings():
-        if key != "description" and said[key]:
-            yield f"  {key}: {visible(_shown(said[key]))}"
-    for title, verb in (("adds", "Adds"), ("hides", "Hides steps of the core"), ("overrides", "Overrides")):
-        if told[title]:
+def _lines(contents: WorkspaceContents) -> Iterator[str]:
+    workspace = contents.workspace
+    yield f"{workspace.id} in {visible(contents.folder)}"
+    if workspace.description:
+        yield f"  {visible(' '.join(workspace.description.split()))}"
+    for key in schema_fields("workspace"):
+        value = thaw(workspace[key])
+        if value and key not in {"developer_id", "description"}:
+            yield f"  {key}: {visible(_shown(value))}"
+    for title, steps in (
+        ("Adds", contents.adds),
+        ("Hides steps of the core", contents.hides),
+        ("Overrides", contents.overrides),
+    ):
+        if steps:
             yield ""
-            yield verb
-            for one in told[title]:
-                fields = f" ({', '.join(map(visible, one['fields']))})" if title == "overrides" else ""
-                yield f"  {one['step']}  {visible(one['file'])}{fields}"
-    for folder in _OTHER_KINDS:
-        if told[folder]:
+            yield title
+            for name, document in steps.items():
+                fields = f" ({', '.join(map(visible, fields_of(document)))})" if title == "Overrides" else ""
+                yield f"  {name}  {visible(document.path)}{fields}"
+    for kind, names in contents.others.items():
+        if names:
             yield ""
-            yield KINDS[folder].titles.capitalize()
-            yield from (f"  {name}" for name in told[folder])
-    if told["code"]:
+            yield KINDS[kind].titles.capitalize()
+            yield from (f"  {name}" for name in names)
+    if contents.code:
         yield ""
         yield "Code"
-        for one in told["code"]:
-            files = "1 Python file" if one["files"] == 1 else f"{one['files']} Python files"
-            yield f"  {visible(one['folder'])}/  {files}"
-    found = findings_of(registry.project, registry.diagnostics, told["id"])
+        for folder, count in contents.code.items():
+            files = "1 Python file" if count == 1 else f"{count} Python files"
+            yield f"  {visible(folder)}/  {files}"
     yield ""
-    more = f"; `stepwell check {told['folder']}` tells them" if found else ""
-    yield f"Findings: {counted(found)}{more}."
+    more = f"; `stepwell check {contents.folder}` tells them" if contents.findings else ""
+    yield f"Findings: {counted(contents.findings)}{more}."

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from stepwell.frontends.render.run.text import seconds
+from stepwell.frontends.render.run.text import log_of, seconds
+from stepwell.run.pipelines import RunRecord
 from stepwell.source.escape_control import visible
 
-__all__ = ["as_html"]
+__all__ = ["as_html", "logs_of"]
 
 _WIDTH, _HEIGHT, _ACROSS, _DOWN = 190, 46, 70, 18
 """Of a box in the picture of the graph, and of the room between two, in pixels."""
@@ -18,11 +19,12 @@ _LETTERS: Final = 23
 """That fit into a box."""
 
 
-def as_html(record: Mapping[str, Any]) -> str:
+def as_html(record: Mapping[str, Any], logs: Mapping[str, str]) -> str:
     """The page of a run.
 
     Args:
-        record: as ``plain_run`` gives it with logs.
+        record: the output of ``stepwell pipeline run --format json`` as plain data.
+        logs: the text of the last log of each step that has one, by its id.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -39,8 +41,18 @@ def as_html(record: Mapping[str, Any]) -> str:
     environment.filters["clock"] = lambda at: time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at))
     environment.filters["lines"] = lambda text: "\n".join(visible(line) for line in text.splitlines())
     return environment.get_template("report.html.j2").render(
-        **record, graph=_graph(record["steps"]), bars=_bars(record)
+        **record, logs=logs, graph=_graph(record["steps"]), bars=_bars(record)
     )
+
+
+def logs_of(run: RunRecord) -> dict[str, str]:
+    """The text of the last log of each step that has one, by its id."""
+    paths = {one.node: log_of(run, one) for one in run.steps}
+    return {
+        node: Path(path).read_text(encoding="utf-8", errors="backslashreplace")
+        for node, path in paths.items()
+        if path
+    }
 
 
 def _graph(steps: list[Mapping[str, Any]]) -> dict[str, Any]:

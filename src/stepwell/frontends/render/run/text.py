@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, final
 
-from stepwell.frontends.render.run.json import log_of
 from stepwell.run.pipelines import RunRecord, State, StepRecord
 from stepwell.run.pipelines.statistics import StepDifference, developers_of
+from stepwell.run.pipelines.variants import Trial
+from stepwell.run.pipelines.worker import LOG
 from stepwell.source.escape_control import columns, visible
 
 __all__ = [
     "Live",
     "comparison_lines",
+    "log_of",
     "run_lines",
     "seconds",
     "swap_lines",
@@ -78,15 +80,24 @@ def comparison_lines(
     yield f"{same} of {len(every)} steps are the same in {before.id} and {after.id}."
 
 
-def swap_lines(tried: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def swap_lines(tried: Iterable[Trial]) -> Iterator[str]:
     """Whether a pipeline works with the steps of other workspaces."""
     rows = []
     for one in tried:
-        told = one["fault"] or ""
-        if one["failed"] and one["failed"] != one["step"]:
-            told = f"{one['failed']}: {told}"
-        rows.append((visible(one["step"]), visible(one["workspace"]), one["state"], visible(told)))
+        told = one.fault or ""
+        if one.failed and one.failed != one.step:
+            told = f"{one.failed}: {told}"
+        rows.append((visible(one.step), visible(one.workspace), one.state, visible(told)))
     yield from _table(rows)
+
+
+def log_of(run: RunRecord, step: StepRecord) -> str:
+    """The path of the log of a step's last attempt; empty where it has none."""
+    for one in reversed(step.attempts):
+        path = os.path.join(run.folder, one.folder, LOG) if one.folder else ""
+        if path and os.path.exists(path):
+            return path
+    return ""
 
 
 def seconds(count: float) -> str:

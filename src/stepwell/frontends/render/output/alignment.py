@@ -1,0 +1,181 @@
+"""Alignment of steps with their code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from msgspec import Meta
+
+from stepwell.frontends.render.output.findings import FilePosition, file_position
+from stepwell.frontends.render.output.record import Count, Output, Record, Share, doc
+from stepwell.source.diagnostic import Diagnostic, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from stepwell.code.alignment import Aligned
+
+
+class AlignmentSummary(Record, frozen=True, kw_only=True):
+    """What came of all steps together."""
+
+    steps: Annotated[Count, doc("How many steps were looked at, a step once in each view.", 1)]
+    aligned: Annotated[Count, doc("How many of them have no error.", 0)]
+    errors: Annotated[Count, doc("How many errors were found.", 1)]
+    warnings: Annotated[Count, doc("How many warnings were found.", 0)]
+
+
+class AlignedView(Record, frozen=True, kw_only=True):
+    """What came of one view."""
+
+    workspace: Annotated[str | None, doc("Whose view; null for the core's.", "alice", None)]
+    steps: Annotated[Count, doc("How many of its steps were looked at.", 1)]
+    aligned: Annotated[Count, doc("How many of them have no error.", 0)]
+    success_rate: Annotated[Share, doc("The share of steps without an error, from 0 to 1.", 0.5)]
+
+
+class AlignmentLevel(Record, frozen=True, kw_only=True):
+    """One level: 1 script and interface, 2 the interface in itself, 3 inputs and steps, 4 builder and
+    configuration.
+    """
+
+    level: Annotated[int, Meta(ge=1, le=4), doc("Which one.", 1)]
+    errors: Annotated[Count, doc("How many errors were found.", 1)]
+    warnings: Annotated[Count, doc("How many warnings were found.", 0)]
+
+
+class AlignmentNote(Record, frozen=True, kw_only=True):
+    """Another place that a finding speaks of."""
+
+    message: Annotated[str, doc("What is there.", "it is read here")]
+    place: Annotated[FilePosition | None, doc("Where.")]
+
+
+class AlignmentFinding(Record, frozen=True, kw_only=True):
+    """One finding."""
+
+    id: Annotated[str, doc("The rule; `stepwell explain-rule ID` tells of it.", "undeclared-environment")]
+    severity: Annotated[Severity, doc("How much it matters.")]
+    message: Annotated[
+        str,
+        doc(
+            "What is wrong.",
+            "the script of `Scoring` reads the environment variable `BATCH_SIZE`, which the "
+            "interface does not declare",
+        ),
+    ]
+    place: Annotated[FilePosition | None, doc("Where, in the definition.")]
+    help: Annotated[str | None, doc("What to do about it.", "add it to `env.optional`", None)]
+    related: Annotated[
+        tuple[AlignmentNote, ...], doc("Other places that it speaks of, in Python or in definitions.")
+    ]
+
+
+class AlignedStep(Record, frozen=True, kw_only=True):
+    """What came of one step in one view."""
+
+    step: Annotated[str, doc("The step's name.", "Scoring")]
+    workspace: Annotated[str | None, doc("Whose view; null for the core's.", "alice", None)]
+    has_interface: Annotated[
+        bool,
+        doc("Whether the step says what its script should do; without, levels 1 to 3 find nothing.", True),
+    ]
+    script: Annotated[
+        str | None,
+        doc(
+            "The script that was looked into, relative to the project; null without one.",
+            "src/scripts/scoring.py",
+            None,
+        ),
+    ]
+    builder: Annotated[
+        str | None,
+        doc(
+            "The file and line of its builder; null where that was not found or not looked at.",
+            "src/builders.py:12",
+            None,
+        ),
+    ]
+    aligned: Annotated[bool, doc("Whether no error was found.", False)]
+    levels: Annotated[tuple[AlignmentLevel, ...], doc("What was found on each level that was looked at.")]
+    diagnostics: Annotated[tuple[AlignmentFinding, ...], doc("What was found.")]
+
+
+class AlignOutput(Output, frozen=True, kw_only=True):
+    """What `stepwell align --format json` prints: for every step that was looked at, whether its interface
+    agrees with its script, the other steps, its builder and its configuration class.
+    """
+
+    summary: Annotated[AlignmentSummary, doc("How much of the whole is aligned.")]
+    workspaces: Annotated[tuple[AlignedView, ...], doc("The same for each view.")]
+    steps: Annotated[
+        tuple[AlignedStep, ...], doc("Every step of every view, in the order of its table, the core's first.")
+    ]
+    diagnostics: Annotated[
+        tuple[AlignmentFinding, ...],
+        doc("Every finding once, by file, line, column and id; what a comment of the core hides is in none."),
+    ]
+
+
+def align_output(aligned: Iterable[Aligned], found: Iterable[Diagnostic]) -> AlignOutput:
+    """The alignment of steps, with every finding once."""
+    aligned, found = tuple(aligned), tuple(found)
+    by_view: dict[str | None, list[Aligned]] = {}
+    for one in aligned:
+        by_view.setdefault(one.workspace, []).append(one)
+    errors, warnings = _counts(found)
+    return AlignOutput(
+        summary=AlignmentSummary(
+            steps=len(aligned),
+            aligned=sum(one.is_aligned for one in aligned),
+            errors=errors,
+            warnings=warnings,
+        ),
+        workspaces=tuple(
+            AlignedView(
+                workspace=workspace,
+                steps=len(steps),
+                aligned=sum(one.is_aligned for one in steps),
+                success_rate=round(sum(one.is_aligned for one in steps) / len(steps), 4),
+            )
+            for workspace, steps in by_view.items()
+        ),
+        steps=tuple(map(_step, aligned)),
+        diagnostics=tuple(map(_finding, found)),
+    )
+
+
+def _step(one: Aligned) -> AlignedStep:
+    return AlignedStep(
+        step=one.step,
+        workspace=one.workspace,
+        has_interface=one.has_interface,
+        script=one.script,
+        builder=one.builder,
+        aligned=one.is_aligned,
+        levels=tuple(_level(level, found) for level, found in one.levels),
+        diagnostics=tuple(map(_finding, one.diagnostics)),
+    )
+
+
+def _level(level: int, found: Iterable[Diagnostic]) -> AlignmentLevel:
+    errors, warnings = _counts(found)
+    return AlignmentLevel(level=level, errors=errors, warnings=warnings)
+
+
+def _counts(found: Iterable[Diagnostic]) -> tuple[int, int]:
+    severities = [one.severity for one in found]
+    return severities.count(Severity.ERROR), severities.count(Severity.WARNING)
+
+
+def _finding(one: Diagnostic) -> AlignmentFinding:
+    return AlignmentFinding(
+        id=one.id,
+        severity=one.severity,
+        message=one.message,
+        place=file_position(one.span),
+        help=one.help,
+        related=tuple(
+            AlignmentNote(message=other.message, place=file_position(other.span)) for other in one.related
+        ),
+    )

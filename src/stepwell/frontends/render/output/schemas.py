@@ -1,0 +1,222 @@
+"""The JSON Schema of every output, derived from its record."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+import msgspec
+
+from stepwell.frontends.render.output.alignment import AlignOutput
+from stepwell.frontends.render.output.findings import CheckOutput
+from stepwell.frontends.render.output.history import DiffOutput, LogOutput
+from stepwell.frontends.render.output.pipelines import (
+    PipelineCheckOutput,
+    PipelineListOutput,
+    PipelineShowOutput,
+    PipelineWireOutput,
+)
+from stepwell.frontends.render.output.project import DoctorOutput, ImportOutput, ProvidersOutput, WatchLine
+from stepwell.frontends.render.output.record import Output
+from stepwell.frontends.render.output.runs import (
+    PipelineCompareOutput,
+    PipelineRunOutput,
+    PipelineTestOutput,
+    WorkflowRunOutput,
+)
+from stepwell.frontends.render.output.steps import (
+    CompatOutput,
+    ComponentsOutput,
+    ConflictsOutput,
+    ExplainOutput,
+    ImpactOutput,
+    ListOutput,
+    ResolveOutput,
+)
+from stepwell.frontends.render.output.workspaces import (
+    WorkspaceCheckOutput,
+    WorkspaceCompareOutput,
+    WorkspaceListOutput,
+    WorkspaceShowOutput,
+)
+from stepwell.model.schema import DIALECT, contents
+
+__all__ = ["OUTPUTS", "output_schemas", "schema_of", "schema_text_of", "shown_step_schema"]
+
+OUTPUTS: Final[Mapping[str, type[Output]]] = MappingProxyType(
+    {
+        "align": AlignOutput,
+        "check": CheckOutput,
+        "compat": CompatOutput,
+        "components": ComponentsOutput,
+        "conflicts": ConflictsOutput,
+        "diff": DiffOutput,
+        "doctor": DoctorOutput,
+        "explain": ExplainOutput,
+        "impact": ImpactOutput,
+        "import": ImportOutput,
+        "list": ListOutput,
+        "log": LogOutput,
+        "pipeline check": PipelineCheckOutput,
+        "pipeline compare": PipelineCompareOutput,
+        "pipeline list": PipelineListOutput,
+        "pipeline run": PipelineRunOutput,
+        "pipeline show": PipelineShowOutput,
+        "pipeline test": PipelineTestOutput,
+        "pipeline wire": PipelineWireOutput,
+        "providers": ProvidersOutput,
+        "resolve": ResolveOutput,
+        "watch": WatchLine,
+        "workflow check": CheckOutput,
+        "workflow run": WorkflowRunOutput,
+        "workspace check": WorkspaceCheckOutput,
+        "workspace compare": WorkspaceCompareOutput,
+        "workspace list": WorkspaceListOutput,
+        "workspace show": WorkspaceShowOutput,
+    }
+)
+"""The record that each command prints with ``--format json``; ``show`` prints the definition itself."""
+
+_BASE: Final = "https://stepwell.dev/schemas/1"
+
+
+def schema_name(command: str) -> str:
+    """The name of the schema of a command's output."""
+    return "diagnostics" if OUTPUTS.get(command) is CheckOutput else f"output-{command.replace(' ', '-')}"
+
+
+def output_schemas() -> dict[str, dict[str, Any]]:
+    """The schema of every output, by its name."""
+    schemas = {
+        schema_name(command): schema_of(
+            record, schema_name(command), "diagnostics" if record is CheckOutput else command
+        )
+        for command, record in OUTPUTS.items()
+    }
+    return {**schemas, "output-show": shown_step_schema()}
+
+
+def schema_text_of(schema: Mapping[str, Any]) -> str:
+    """The text of a schema file."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def schema_of(record: type[Output], name: str, title: str) -> dict[str, Any]:
+    """The schema of one output.
+
+    Args:
+        record: the type of the output.
+        name: what the schema is called.
+        title: what the output is called.
+    """
+    _, definitions = msgspec.json.schema_components([record], ref_template="#/$defs/{name}")
+    enums = {key: value["enum"] for key, value in definitions.items() if "enum" in value}
+    definitions = {key: _simple(value, enums) for key, value in definitions.items() if key not in enums}
+    root = definitions.pop(record.__name__)
+    example = _example(root, definitions)
+    return {
+        "$schema": DIALECT,
+        "$id": f"{_BASE}/{name}.schema.json",
+        **root,
+        "title": f"Stepwell {title}, version {root['properties']['version']['const']}",
+        **({"$defs": definitions} if definitions else {}),
+        "examples": [example],
+    }
+
+
+def shown_step_schema() -> dict[str, Any]:
+    """The schema of a step as ``stepwell show`` prints it: a definition with its defaults filled in."""
+    schema = copy.deepcopy(contents("step"))
+    fields = schema["properties"]
+    filled = [key for key, field in fields.items() if "default" in field]
+    defaults = {key: fields[key]["default"] for key in filled}
+    del fields["$schema"]
+    schema["examples"] = [{**example, **defaults} for example in schema["examples"]]
+    schema["patternProperties"]["^x-"]["description"] = (
+        "The team's own: whatever the definition's files say under it."
+    )
+    return {
+        **_without(schema, ("default", "patternErrorMessage")),
+        "$id": f"{_BASE}/output-show.schema.json",
+        "title": "Stepwell step, resolved",
+        "description": (
+            "What `stepwell show STEP --format json` prints: the step as the view serves it, every field "
+            "filled in from its files, by convention or by default. It is a whole definition: written to a "
+            "file it fits the schema `step`."
+        ),
+        "required": [*schema["required"], *filled],
+    }
+
+
+def _without(schema: dict[str, Any], keywords: tuple[str, ...]) -> dict[str, Any]:
+    """A schema without some keywords, at any depth."""
+    kept = {key: value for key, value in schema.items() if key not in keywords}
+    for key in ("items", "additionalProperties"):
+        if isinstance(kept.get(key), dict):
+            kept[key] = _without(kept[key], keywords)
+    for key in ("properties", "patternProperties"):
+        if key in kept:
+            kept[key] = {name: _without(below, keywords) for name, below in kept[key].items()}
+    return kept
+
+
+def _simple(schema: Mapping[str, Any], enums: Mapping[str, Any]) -> dict[str, Any]:
+    """What msgspec derives, in the form that people write: enums in place, ``const``, lists of types."""
+    schema = {key: value for key, value in schema.items() if key != "default"}
+    name = schema.get("$ref", "").rpartition("/")[2]
+    if name in enums:
+        del schema["$ref"]
+        schema["enum"] = enums[name]
+    if "properties" in schema:
+        fields = schema["properties"]
+        written = {
+            key for key, field in fields.items() if "default" in field
+        }  # always, as nothing is omitted
+        schema["required"] = [key for key in fields if key in {*schema["required"], *written}]
+        schema["properties"] = {key: _simple(field, enums) for key, field in fields.items()}
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict):
+            schema[key] = _simple(schema[key], enums)
+    if "description" in schema:
+        schema["description"] = " ".join(schema["description"].split())
+    if len(schema.get("enum", ())) == 1:
+        schema["const"] = schema.pop("enum")[0]
+    if "anyOf" in schema:
+        ways = [_simple(way, enums) for way in schema.pop("anyOf")]
+        schema.update(_alternatives(ways))
+    return schema
+
+
+def _alternatives(ways: list[dict[str, Any]]) -> dict[str, Any]:
+    """Alternatives: where null is the one besides a plain type, as a list of types."""
+    first, *others = ways
+    if others == [{"type": "null"}] and "enum" in first:
+        return {"enum": [*first["enum"], None]}
+    if others == [{"type": "null"}] and "type" in first:
+        return {**first, "type": [first["type"], "null"]}
+    return {"anyOf": ways}
+
+
+def _example(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Any:
+    """A value that fits a schema, made of the examples of its fields."""
+    if "$ref" in schema:
+        return _example(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+    if "properties" in schema:
+        return {key: _example(schema["properties"][key], definitions) for key in schema["required"]}
+    if schema.get("examples"):
+        return schema["examples"][0]
+    if "const" in schema:
+        return schema["const"]
+    if "enum" in schema:
+        return schema["enum"][0]
+    if "anyOf" in schema:
+        return _example(schema["anyOf"][0], definitions)
+    kind = schema.get("type")
+    if kind == "array":
+        return [_example(schema["items"], definitions)] * max(schema.get("minItems", 1), 1)
+    return {"object": {}, "boolean": True, "string": "", "integer": 1, "number": 1.0}.get(
+        kind if isinstance(kind, str) else "null"
+    )
