@@ -23,6 +23,7 @@ from jsonschema import Draft202012Validator
 from tests.running import CONFIGURATION, SUMS
 
 from stepwell.frontends import cli
+from stepwell.frontends.render.output.schemas import OUTPUTS, output_schemas, schema_name, schema_text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,45 +81,40 @@ FILES: Mapping[str, str] = {
 FILES = {**FILES, "flow.yaml": "workflow:\n  name: flow\n  steps: [{name: one, type: DataCleaning}]\n"}
 BROKEN = "registry.d/steps/broken.yaml"
 
-# Command → its schema, and the command lines that are tried with `--format json` and how each ends.
-ANSWERS: Mapping[str, tuple[str, Mapping[tuple[str, ...], int]]] = {
-    "check": (
-        "diagnostics",
-        {(): 0, ("--workspace", "alice"): 0, (BROKEN,): 0, ("--references",): 1, ("--since", "HEAD"): 0},
-    ),
-    "list": ("output-list", {(): 0, ("--workspace", "bob"): 0}),
-    "show": (
-        "output-show",
-        {("DataCleaning",): 0, ("Cleaning", "--workspace", "alice"): 0, ("DataCleaning", "--at", "HEAD"): 0},
-    ),
-    "explain": (
-        "output-explain",
-        {("DataCleaning",): 0, ("DataCleaning.framework", "--workspace", "alice"): 0},
-    ),
-    "resolve": ("output-resolve", {("DataCleaning",): 0, ("DataCleaning", "--workspace", "bob"): 0}),
-    "conflicts": ("output-conflicts", {(): 0}),
-    "impact": ("output-impact", {("DataCleaning",): 0, ("DataCleaning", "--workspace", "bob"): 0}),
-    "diff": ("output-diff", {("HEAD",): 0, ("old/step_names.py", "HEAD", "--exit-code"): 1}),
-    "log": ("output-log", {("DataCleaning",): 0, ("DataCleaning", "--workspace", "bob"): 0}),
-    "doctor": ("output-doctor", {(): 0}),
-    "components": ("output-components", {(): 0, ("DataCleaning", "--workspace", "bob"): 0}),
-    "compat": ("output-compat", {(): 0, ("--workspace", "bob", "--exit-code"): 0}),
-    "providers": ("output-providers", {(): 0, ("Echo",): 0, ("--health", "--workspace", "bob"): 0}),
-    "align": ("output-align", {(): 0, ("DataCleaning", "--level", "2"): 0}),
-    "workspace list": ("output-workspace-list", {(): 0}),
-    "workspace show": ("output-workspace-show", {("alice",): 0}),
-    "workspace check": ("output-workspace-check", {(): 0, ("bob",): 0}),
-    "workspace compare": ("output-workspace-compare", {("bob", "alice"): 0}),
-    "pipeline list": ("output-pipeline-list", {(): 0, ("--workspace", "bob"): 0}),
-    "pipeline show": ("output-pipeline-show", {("CleaningTwice", "--set", "rows=3"): 0}),
-    "pipeline check": ("output-pipeline-check", {(): 0, ("CleaningTwice",): 0}),
-    "pipeline run": ("output-pipeline-run", {("CleaningTwice",): 1, ("Sums", "--made-up"): 0}),
-    "pipeline test": ("output-pipeline-test", {("Sums",): 0, ("Sums", "--components-from", "bob"): 0}),
-    "pipeline compare": ("output-pipeline-compare", {("Sums",): 0}),
-    "pipeline wire": ("output-pipeline-wire", {("CleaningTwice",): 0}),
-    "workflow check": ("diagnostics", {("flow.yaml",): 0}),
-    "workflow run": ("output-workflow-run", {("flow.yaml",): 1}),  # its step has no code
-    "import": ("output-import", {("old/step_names.py", "--dry-run"): 0, ("old/step_names.py",): 0}),
+# Command → the command lines that are tried with `--format json`, and how each ends.
+ANSWERS: Mapping[str, Mapping[tuple[str, ...], int]] = {
+    "check": {(): 0, ("--workspace", "alice"): 0, (BROKEN,): 0, ("--references",): 1, ("--since", "HEAD"): 0},
+    "list": {(): 0, ("--workspace", "bob"): 0},
+    "show": {
+        ("DataCleaning",): 0,
+        ("Cleaning", "--workspace", "alice"): 0,
+        ("DataCleaning", "--at", "HEAD"): 0,
+    },
+    "explain": {("DataCleaning",): 0, ("DataCleaning.framework", "--workspace", "alice"): 0},
+    "resolve": {("DataCleaning",): 0, ("DataCleaning", "--workspace", "bob"): 0},
+    "conflicts": {(): 0},
+    "impact": {("DataCleaning",): 0, ("DataCleaning", "--workspace", "bob"): 0},
+    "diff": {("HEAD",): 0, ("old/step_names.py", "HEAD", "--exit-code"): 1},
+    "log": {("DataCleaning",): 0, ("DataCleaning", "--workspace", "bob"): 0},
+    "doctor": {(): 0},
+    "components": {(): 0, ("DataCleaning", "--workspace", "bob"): 0},
+    "compat": {(): 0, ("--workspace", "bob", "--exit-code"): 0},
+    "providers": {(): 0, ("Echo",): 0, ("--health", "--workspace", "bob"): 0},
+    "align": {(): 0, ("DataCleaning", "--level", "2"): 0},
+    "workspace list": {(): 0},
+    "workspace show": {("alice",): 0},
+    "workspace check": {(): 0, ("bob",): 0},
+    "workspace compare": {("bob", "alice"): 0},
+    "pipeline list": {(): 0, ("--workspace", "bob"): 0},
+    "pipeline show": {("CleaningTwice", "--set", "rows=3"): 0},
+    "pipeline check": {(): 0, ("CleaningTwice",): 0},
+    "pipeline run": {("CleaningTwice",): 1, ("Sums", "--made-up"): 0},
+    "pipeline test": {("Sums",): 0, ("Sums", "--components-from", "bob"): 0},
+    "pipeline compare": {("Sums",): 0},
+    "pipeline wire": {("CleaningTwice",): 0},
+    "workflow check": {("flow.yaml",): 0},
+    "workflow run": {("flow.yaml",): 1},  # its step has no code
+    "import": {("old/step_names.py", "--dry-run"): 0, ("old/step_names.py",): 0},
 }
 BEFORE = {"pipeline compare": ("pipeline run Sums -q", "pipeline run Sums -q --no-cache")}
 """Commands that make what another one tells of."""
@@ -177,13 +173,18 @@ def offered() -> Iterator[str]:
 
 
 def test_every_command_that_answers_json_is_held_to_a_schema_here() -> None:
-    assert sorted(offered()) == sorted([*ANSWERS, *STREAMS])
+    assert sorted(offered()) == sorted([*ANSWERS, *STREAMS]) == sorted([*OUTPUTS, "show"])
+
+
+@pytest.mark.parametrize(("name", "derived"), output_schemas().items())
+def test_a_published_schema_is_the_one_that_is_derived(name: str, derived: dict[str, Any]) -> None:
+    path = REPOSITORY / "schemas" / f"{name}.schema.json"
+    assert path.read_text(encoding="utf-8") == schema_text_of(derived)
 
 
 def test_every_schema_of_an_output_belongs_to_a_command() -> None:
     published = {path.name.partition(".")[0] for path in (REPOSITORY / "schemas").glob("output-*.json")}
-    used = {name for name, _ in ANSWERS.values()} - {"diagnostics"}
-    assert published == used | {f"output-{command}" for command in STREAMS}
+    assert published == output_schemas().keys() - {"diagnostics"}
 
 
 @pytest.mark.parametrize("command", STREAMS)
@@ -195,7 +196,7 @@ def test_the_lines_of_a_stream_are_held_to_its_schema_elsewhere(command: str) ->
     ("command", "arguments", "exit_code"),
     [
         pytest.param(command, arguments, exit_code, id=" ".join((command, *arguments)))
-        for command, (_, tried) in ANSWERS.items()
+        for command, tried in ANSWERS.items()
         for arguments, exit_code in tried.items()
     ],
 )
@@ -218,7 +219,7 @@ def test_an_answer_is_as_its_schema_says(
     if UPDATE:
         golden.write_text(stable(ran.stdout, root), encoding="utf-8")
     assert stable(ran.stdout, root) == golden.read_text(encoding="utf-8")
-    described = schema(ANSWERS[command][0])
+    described = schema(schema_name(command))
     Draft202012Validator.check_schema(described)
     answer = json.loads(ran.stdout)
     assert [error.message for error in Draft202012Validator(described).iter_errors(answer)] == []

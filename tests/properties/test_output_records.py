@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from stepwell.frontends.render.output.record import Output, encode
+from stepwell.frontends.render.output.record import OutputRecord, encode
 from stepwell.frontends.render.output.schemas import OUTPUTS, output_schemas, schema_name
 
 SCHEMAS = output_schemas()
@@ -67,7 +67,7 @@ def of_kind(kind: str, schema: dict[str, Any], root: dict[str, Any]) -> st.Searc
 @settings(max_examples=15)
 @given(data=st.data())
 def test_a_record_survives_json_and_fits_its_schema(command: str, data: st.DataObject) -> None:
-    record: type[Output] = OUTPUTS[command]
+    record: type[OutputRecord] = OUTPUTS[command]
     schema = SCHEMAS[schema_name(command)]
     drawn = data.draw(values(schema, schema))
     made = msgspec.convert(drawn, record)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta
 
 from stepwell.frontends.render.output.findings import FilePosition, file_position
-from stepwell.frontends.render.output.record import Count, Output, Record, Share, doc
+from stepwell.frontends.render.output.record import Count, OutputPart, OutputRecord, Share, doc
 from stepwell.source.diagnostic import Diagnostic, Severity
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from stepwell.code.alignment import Aligned
 
 
-class AlignmentSummary(Record, frozen=True, kw_only=True):
+class AlignmentSummary(OutputPart, frozen=True, kw_only=True):
     """What came of all steps together."""
 
     steps: Annotated[Count, doc("How many steps were looked at, a step once in each view.", 1)]
@@ -25,7 +25,7 @@ class AlignmentSummary(Record, frozen=True, kw_only=True):
     warnings: Annotated[Count, doc("How many warnings were found.", 0)]
 
 
-class AlignedView(Record, frozen=True, kw_only=True):
+class AlignedView(OutputPart, frozen=True, kw_only=True):
     """What came of one view."""
 
     workspace: Annotated[str | None, doc("Whose view; null for the core's.", "alice", None)]
@@ -34,7 +34,7 @@ class AlignedView(Record, frozen=True, kw_only=True):
     success_rate: Annotated[Share, doc("The share of steps without an error, from 0 to 1.", 0.5)]
 
 
-class AlignmentLevel(Record, frozen=True, kw_only=True):
+class AlignmentLevel(OutputPart, frozen=True, kw_only=True):
     """One level: 1 script and interface, 2 the interface in itself, 3 inputs and steps, 4 builder and
     configuration.
     """
@@ -44,14 +44,14 @@ class AlignmentLevel(Record, frozen=True, kw_only=True):
     warnings: Annotated[Count, doc("How many warnings were found.", 0)]
 
 
-class AlignmentNote(Record, frozen=True, kw_only=True):
+class AlignmentNote(OutputPart, frozen=True, kw_only=True):
     """Another place that a finding speaks of."""
 
     message: Annotated[str, doc("What is there.", "it is read here")]
     place: Annotated[FilePosition | None, doc("Where.")]
 
 
-class AlignmentFinding(Record, frozen=True, kw_only=True):
+class AlignmentFinding(OutputPart, frozen=True, kw_only=True):
     """One finding."""
 
     id: Annotated[str, doc("The rule; `stepwell explain-rule ID` tells of it.", "undeclared-environment")]
@@ -71,7 +71,7 @@ class AlignmentFinding(Record, frozen=True, kw_only=True):
     ]
 
 
-class AlignedStep(Record, frozen=True, kw_only=True):
+class AlignedStep(OutputPart, frozen=True, kw_only=True):
     """What came of one step in one view."""
 
     step: Annotated[str, doc("The step's name.", "Scoring")]
@@ -101,7 +101,7 @@ class AlignedStep(Record, frozen=True, kw_only=True):
     diagnostics: Annotated[tuple[AlignmentFinding, ...], doc("What was found.")]
 
 
-class AlignOutput(Output, frozen=True, kw_only=True):
+class AlignOutput(OutputRecord, frozen=True, kw_only=True):
     """What `stepwell align --format json` prints: for every step that was looked at, whether its interface
     agrees with its script, the other steps, its builder and its configuration class.
     """

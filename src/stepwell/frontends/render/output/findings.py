@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from stepwell.frontends.render.output.record import Amount, Count, Ordinal, Output, Record, doc
+from stepwell.frontends.render.output.record import Amount, Count, Ordinal, OutputPart, OutputRecord, doc
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 
 if TYPE_CHECKING:
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from stepwell.frontends.render.report import Report
 
 
-class ToolVersion(Record, frozen=True, kw_only=True):
+class ToolVersion(OutputPart, frozen=True, kw_only=True):
     """What found this."""
 
     name: Annotated[Literal["stepwell"], doc("Always `stepwell`.")]
     version: Annotated[str, doc("The version of Stepwell.", "0.1.0")]
 
 
-class CheckSummary(Record, frozen=True, kw_only=True):
+class CheckSummary(OutputPart, frozen=True, kw_only=True):
     """What was checked, and how much was found."""
 
     files: Annotated[Count, doc("How many files were read.")]
@@ -32,7 +32,7 @@ class CheckSummary(Record, frozen=True, kw_only=True):
     seconds: Annotated[Amount, doc("How long the check took, in seconds.")]
 
 
-class TextSpan(Record, frozen=True, kw_only=True):
+class TextSpan(OutputPart, frozen=True, kw_only=True):
     """A stretch of one file. Lines and columns count from 1, columns in Unicode code points; the end is
     exclusive.
     """
@@ -50,14 +50,14 @@ class TextSpan(Record, frozen=True, kw_only=True):
     end_column: Annotated[Ordinal, doc("The column of the first character after the stretch.", 11)]
 
 
-class RelatedPlace(Record, frozen=True, kw_only=True):
+class RelatedPlace(OutputPart, frozen=True, kw_only=True):
     """Another place that a finding speaks of."""
 
     message: Annotated[str, doc("What ties the place to the finding.", "overrides", "first defined")]
     span: Annotated[TextSpan, doc("The place.")]
 
 
-class Finding(Record, frozen=True, kw_only=True):
+class ReportedFinding(OutputPart, frozen=True, kw_only=True):
     """One finding about a file."""
 
     id: Annotated[
@@ -72,7 +72,7 @@ class Finding(Record, frozen=True, kw_only=True):
     related: Annotated[tuple[RelatedPlace, ...], doc("Other places that the finding speaks of.")]
 
 
-class CheckOutput(Output, frozen=True, kw_only=True):
+class CheckOutput(OutputRecord, frozen=True, kw_only=True):
     """What `stepwell check --format json` prints: what was checked, and every finding in the order path,
     line, column, id. The version rises with every change of form that a reader could notice.
     """
@@ -80,12 +80,12 @@ class CheckOutput(Output, frozen=True, kw_only=True):
     tool: ToolVersion
     summary: CheckSummary
     diagnostics: Annotated[
-        tuple[Finding, ...],
+        tuple[ReportedFinding, ...],
         doc("The findings, in the order path, line, column, id; those that concern no file come first."),
     ]
 
 
-class FilePosition(Record, frozen=True, kw_only=True):
+class FilePosition(OutputPart, frozen=True, kw_only=True):
     """A position in a file."""
 
     file: Annotated[str, doc("The file, relative to the project, with `/`.", "registry.d/steps/scoring.yaml")]
@@ -110,14 +110,14 @@ def check_output(report: Report, found: Iterable[Diagnostic]) -> CheckOutput:
     )
 
 
-def findings(found: Iterable[Diagnostic]) -> tuple[Finding, ...]:
+def findings(found: Iterable[Diagnostic]) -> tuple[ReportedFinding, ...]:
     """Diagnostics as records."""
     return tuple(map(finding, found))
 
 
-def finding(found: Diagnostic) -> Finding:
+def finding(found: Diagnostic) -> ReportedFinding:
     """A diagnostic as a record."""
-    return Finding(
+    return ReportedFinding(
         id=found.id,
         severity=found.severity,
         message=found.message,

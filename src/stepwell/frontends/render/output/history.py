@@ -8,14 +8,14 @@ from stepwell.frontends.render.comparison.wording import counts
 from stepwell.frontends.render.comparison.wording import plain as plain_value
 from stepwell.frontends.render.output.findings import (
     FilePosition,
-    Finding,
+    ReportedFinding,
     TextSpan,
     file_position,
     findings,
     required_span,
     text_span,
 )
-from stepwell.frontends.render.output.record import Count, Output, Record, doc, one_of
+from stepwell.frontends.render.output.record import Count, OutputPart, OutputRecord, doc, one_of
 from stepwell.frontends.render.output.steps import HOW
 from stepwell.model import KIND_OF_NOUN
 from stepwell.model.layer import Layer
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 _Noun = Annotated[str, one_of(*KIND_OF_NOUN)]
 
 
-class EffectCounts(Record, frozen=True, kw_only=True):
+class EffectCounts(OutputPart, frozen=True, kw_only=True):
     """How many effects there are of each level that nobody has accepted, and how many are accepted."""
 
     breaking: Annotated[Count, doc("How many break somebody.", 2)]
@@ -49,16 +49,16 @@ class EffectCounts(Record, frozen=True, kw_only=True):
     accepted: Annotated[Count, doc("How many are accepted.", 2)]
 
 
-class ComparedState(Record, frozen=True, kw_only=True):
+class ComparedState(OutputPart, frozen=True, kw_only=True):
     """One of the two states."""
 
     title: Annotated[str, doc("The state in words.", "main (3f2a9c1)", "the working tree")]
     errors: Annotated[
-        tuple[Finding, ...], doc("The errors in it. What has one was left out of the comparison.")
+        tuple[ReportedFinding, ...], doc("The errors in it. What has one was left out of the comparison.")
     ]
 
 
-class EffectAcceptance(Record, frozen=True, kw_only=True):
+class EffectAcceptance(OutputPart, frozen=True, kw_only=True):
     """One entry of `accepted_breaks.yaml`."""
 
     reason: Annotated[str, doc("Why the team can live with it.", "Nobody has used it since 1.2.")]
@@ -69,7 +69,7 @@ class EffectAcceptance(Record, frozen=True, kw_only=True):
     place: Annotated[TextSpan, doc("The entry.")]
 
 
-class ChangeEffect(Record, frozen=True, kw_only=True):
+class ChangeEffect(OutputPart, frozen=True, kw_only=True):
     """What changes mean to one consumer."""
 
     key: Annotated[
@@ -100,7 +100,7 @@ class ChangeEffect(Record, frozen=True, kw_only=True):
     acceptance: Annotated[EffectAcceptance | None, doc("The entry that accepts it.")]
 
 
-class ChangedOrigin(Record, frozen=True, kw_only=True):
+class ChangedOrigin(OutputPart, frozen=True, kw_only=True):
     """What gives a field its value."""
 
     how: Annotated[str, one_of(*HOW), doc("How it is given.")]
@@ -111,7 +111,7 @@ class ChangedOrigin(Record, frozen=True, kw_only=True):
     place: Annotated[TextSpan | None, doc("The value in its file; `null` where no file says it.")]
 
 
-class ChangedField(Record, frozen=True, kw_only=True):
+class ChangedField(OutputPart, frozen=True, kw_only=True):
     """One field that says something else."""
 
     field: Annotated[str, doc("Its name.", "framework")]
@@ -125,7 +125,7 @@ class ChangedField(Record, frozen=True, kw_only=True):
     ]
 
 
-class ChangedDefinition(Record, frozen=True, kw_only=True):
+class ChangedDefinition(OutputPart, frozen=True, kw_only=True):
     """One definition that came, went, got another name, or says something else."""
 
     what: Annotated[What, doc("What happened to it.")]
@@ -143,7 +143,7 @@ class ChangedDefinition(Record, frozen=True, kw_only=True):
     ]
 
 
-class HiddenFieldChange(Record, frozen=True, kw_only=True):
+class HiddenFieldChange(OutputPart, frozen=True, kw_only=True):
     """A change of the core that a workspace does not see, since its own layers say the field."""
 
     noun: Annotated[_Noun, doc("The kind of definition.")]
@@ -153,7 +153,7 @@ class HiddenFieldChange(Record, frozen=True, kw_only=True):
     hidden_by: Annotated[ChangedOrigin, doc("What the workspace serves instead.")]
 
 
-class ViewChanges(Record, frozen=True, kw_only=True):
+class ChangedView(OutputPart, frozen=True, kw_only=True):
     """What differs in one view."""
 
     workspace: Annotated[str | None, doc("Whose view; `null` for the core's.", "alice")]
@@ -180,7 +180,7 @@ class ViewChanges(Record, frozen=True, kw_only=True):
     ]
 
 
-class DiffOutput(Output, frozen=True, kw_only=True):
+class DiffOutput(OutputRecord, frozen=True, kw_only=True):
     """What `stepwell diff --format json` prints: what changed between two states of the registry, and what
     that means to whom.
     """
@@ -193,19 +193,19 @@ class DiffOutput(Output, frozen=True, kw_only=True):
         tuple[ChangeEffect, ...], doc("What the changes mean to whom, what matters most first.")
     ]
     views: Annotated[
-        tuple[ViewChanges, ...],
+        tuple[ChangedView, ...],
         doc(
             "What differs in each view: the core's first, then those of workspaces by id. Views "
             "without a difference are left out."
         ),
     ]
     stale: Annotated[
-        tuple[Finding, ...],
+        tuple[ReportedFinding, ...],
         doc("Entries of `accepted_breaks.yaml` that accept nothing, and what is wrong with that file."),
     ]
 
 
-class LogCommit(Record, frozen=True, kw_only=True):
+class LogCommit(OutputPart, frozen=True, kw_only=True):
     """One commit."""
 
     id: Annotated[str, doc("Its full id.", "7c4a557c0614cb9fcac5de0dcdaaf32632cde023")]
@@ -221,7 +221,7 @@ class LogCommit(Record, frozen=True, kw_only=True):
     subject: Annotated[str, doc("The first line of its message.", "Raise the priority of scoring")]
 
 
-class LogField(Record, frozen=True, kw_only=True):
+class LogField(OutputPart, frozen=True, kw_only=True):
     """One field that says something else; of a step that came or went, one that it states."""
 
     field: Annotated[str, doc("Its name.", "priority")]
@@ -233,7 +233,7 @@ class LogField(Record, frozen=True, kw_only=True):
     ]
 
 
-class UnreadFile(Record, frozen=True, kw_only=True):
+class UnreadFile(OutputPart, frozen=True, kw_only=True):
     """One error that keeps a definition, or an override of it, out of the view."""
 
     id: Annotated[str, doc("The id of the finding.", "invalid-yaml")]
@@ -241,7 +241,7 @@ class UnreadFile(Record, frozen=True, kw_only=True):
     place: Annotated[FilePosition | None, doc("Where; null where no single file is concerned.")]
 
 
-class LogEntry(Record, frozen=True, kw_only=True):
+class LogEntry(OutputPart, frozen=True, kw_only=True):
     """One commit that changed the step, or what is not committed."""
 
     commit: Annotated[LogCommit | None, doc("The commit; null for what is not committed.")]
@@ -274,7 +274,7 @@ class LogEntry(Record, frozen=True, kw_only=True):
     unread: Annotated[tuple[UnreadFile, ...], doc("What could not be read there, and could before.")]
 
 
-class LogOutput(Output, frozen=True, kw_only=True):
+class LogOutput(OutputRecord, frozen=True, kw_only=True):
     """What `stepwell log STEP --format json` prints: every commit that changed what a view serves of a
     step, newest first.
     """
@@ -334,8 +334,8 @@ def _acceptance(entry: Acceptance) -> EffectAcceptance:
     return EffectAcceptance(reason=entry.reason, until=entry.until, place=required_span(entry.span))
 
 
-def _view(view: ViewComparison) -> ViewChanges:
-    return ViewChanges(
+def _view(view: ViewComparison) -> ChangedView:
+    return ChangedView(
         workspace=view.workspace,
         is_new=view.is_new,
         is_gone=view.is_gone,

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from stepwell.frontends.render.output.findings import FilePosition, Finding, file_position, findings
-from stepwell.frontends.render.output.record import Count, Ordinal, Output, Record, Share, doc
+from stepwell.frontends.render.output.findings import FilePosition, ReportedFinding, file_position, findings
+from stepwell.frontends.render.output.record import Count, Ordinal, OutputPart, OutputRecord, Share, doc
 from stepwell.model.graph import Pipeline, crossing
 from stepwell.model.layer import Layer
 from stepwell.source.diagnostic import Diagnostic, Severity
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from stepwell.run.pipelines.wiring import Proposal
 
 
-class ListedPipeline(Record, frozen=True, kw_only=True):
+class ListedPipeline(OutputPart, frozen=True, kw_only=True):
     """One pipeline in short."""
 
     name: Annotated[str, doc("Its name.", "TrainAndEvaluate")]
@@ -39,14 +39,14 @@ class ListedPipeline(Record, frozen=True, kw_only=True):
     description: Annotated[str, doc("What it is for.", "Train a model, and measure it.")]
 
 
-class PipelineListOutput(Output, frozen=True, kw_only=True):
+class PipelineListOutput(OutputRecord, frozen=True, kw_only=True):
     """What `stepwell pipeline list --format json` prints: the pipelines of one view, by name."""
 
     workspace: Annotated[str | None, doc("Whose view it is; null for the core's.", "alice", None)]
     pipelines: Annotated[tuple[ListedPipeline, ...], doc("The pipelines, by name.")]
 
 
-class PlannedStep(Record, frozen=True, kw_only=True):
+class PreviewedStep(OutputPart, frozen=True, kw_only=True):
     """One step as a run would meet it."""
 
     level: Annotated[Ordinal, doc("Its level, from 1; steps of one level may run at the same time.", 1)]
@@ -75,21 +75,21 @@ class PlannedStep(Record, frozen=True, kw_only=True):
     ]
 
 
-class WorkspaceShare(Record, frozen=True, kw_only=True):
+class WorkspaceShare(OutputPart, frozen=True, kw_only=True):
     """The steps that are taken from one view."""
 
     workspace: Annotated[str | None, doc("Whose view it is; null for the core's.", "alice", None)]
     steps: Annotated[Count, doc("How many.", 3)]
 
 
-class TypeShare(Record, frozen=True, kw_only=True):
+class TypeShare(OutputPart, frozen=True, kw_only=True):
     """The steps of one type."""
 
     sagemaker_step_type: Annotated[str | None, doc("The type; null for steps without one.", "Training")]
     steps: Annotated[Count, doc("How many.", 3)]
 
 
-class PipelineAnalysis(Record, frozen=True, kw_only=True):
+class PipelineAnalysis(OutputPart, frozen=True, kw_only=True):
     """What kind of graph a pipeline is."""
 
     steps: Annotated[Count, doc("How many steps.", 3)]
@@ -109,7 +109,7 @@ class PipelineAnalysis(Record, frozen=True, kw_only=True):
     recommendations: Annotated[tuple[Annotated[str, doc("One sentence.")], ...], doc("What could be better.")]
 
 
-class PipelineShowOutput(Output, frozen=True, kw_only=True):
+class PipelineShowOutput(OutputRecord, frozen=True, kw_only=True):
     """What `stepwell pipeline show NAME --format json` prints: the graph of one pipeline, and what a run
     of it would do.
     """
@@ -134,18 +134,20 @@ class PipelineShowOutput(Output, frozen=True, kw_only=True):
     unset: Annotated[
         tuple[Annotated[str, doc("The name of one parameter.")], ...], doc("Parameters that a run must set.")
     ]
-    steps: Annotated[tuple[PlannedStep, ...], doc("The steps in the order in which a run would start them.")]
+    steps: Annotated[
+        tuple[PreviewedStep, ...], doc("The steps in the order in which a run would start them.")
+    ]
     analysis: Annotated[PipelineAnalysis, doc("What kind of graph it is.")]
 
 
-class CrossingEdge(Record, frozen=True, kw_only=True):
+class CrossingEdge(OutputPart, frozen=True, kw_only=True):
     """An edge between steps of two workspaces."""
 
     from_: Annotated[str, doc("The earlier step.", "prepare")] = msgspec.field(name="from")
     to: Annotated[str, doc("The later one.", "train")]
 
 
-class CheckedPipeline(Record, frozen=True, kw_only=True):
+class CheckedPipeline(OutputPart, frozen=True, kw_only=True):
     """One pipeline."""
 
     name: Annotated[str, doc("Its name.", "TrainAndEvaluate")]
@@ -157,22 +159,23 @@ class CheckedPipeline(Record, frozen=True, kw_only=True):
         doc("The edges that lead from the step of one workspace to that of another."),
     ]
     diagnostics: Annotated[
-        tuple[Finding, ...], doc("What is found, in order, each as `diagnostics.schema.json` describes it.")
+        tuple[ReportedFinding, ...],
+        doc("What is found, in order, each as `diagnostics.schema.json` describes it."),
     ]
 
 
-class PipelineCheckOutput(Output, frozen=True, kw_only=True):
+class PipelineCheckOutput(OutputRecord, frozen=True, kw_only=True):
     """What `stepwell pipeline check --format json` prints: pipelines of one view, each with its findings."""
 
     workspace: Annotated[str | None, doc("Whose view it is; null for the core's.", "alice", None)]
     pipelines: Annotated[tuple[CheckedPipeline, ...], doc("The pipelines that were checked.")]
     files: Annotated[
-        tuple[Finding, ...],
+        tuple[ReportedFinding, ...],
         doc("What is wrong with files of pipelines themselves, so that they may be left out."),
     ]
 
 
-class ProposedOutput(Record, frozen=True, kw_only=True):
+class ProposedOutput(OutputPart, frozen=True, kw_only=True):
     """One output that fits."""
 
     output: Annotated[str, doc("The output, as `step_id.output`.", "prepare.processed_data")]
@@ -180,7 +183,7 @@ class ProposedOutput(Record, frozen=True, kw_only=True):
     reasons: Annotated[tuple[Annotated[str, doc("A few words.")], ...], doc("What speaks for it.")]
 
 
-class InputProposal(Record, frozen=True, kw_only=True):
+class InputProposal(OutputPart, frozen=True, kw_only=True):
     """What could feed one input."""
 
     step: Annotated[str, doc("The id of the step.", "train")]
@@ -198,7 +201,7 @@ class InputProposal(Record, frozen=True, kw_only=True):
     candidates: Annotated[tuple[ProposedOutput, ...], doc("What fits, best first.")]
 
 
-class PipelineWireOutput(Output, frozen=True, kw_only=True):
+class PipelineWireOutput(OutputRecord, frozen=True, kw_only=True):
     """What `stepwell pipeline wire NAME --format json` prints: what could feed the open inputs of one
     pipeline.
     """
@@ -239,7 +242,7 @@ def pipeline_show_output(linked: Linked, analysis: Analysis, preview: Preview) -
         parameters=thaw(preview.parameters),
         unset=tuple(preview.unset),
         steps=tuple(
-            PlannedStep(
+            PreviewedStep(
                 level=one.level,
                 id=one.id,
                 step=one.step,

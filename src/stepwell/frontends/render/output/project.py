@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import UNSET, UnsetType
 
-from stepwell.frontends.render.output.findings import Finding, findings
-from stepwell.frontends.render.output.record import Amount, Count, Output, Record, doc, one_of
+from stepwell.frontends.render.output.findings import ReportedFinding, findings
+from stepwell.frontends.render.output.record import Amount, Count, OutputPart, OutputRecord, doc, one_of
 from stepwell.frontends.render.output.steps import ValueOrigin, value_origin
 from stepwell.live.health import Status
 from stepwell.model.layer import Layer, given_by
@@ -22,15 +22,14 @@ if TYPE_CHECKING:
     from stepwell.live.store import Event
     from stepwell.model import Cost, ProviderDefinition
     from stepwell.resolve.provenance import Explanation
-    from stepwell.resolve.snapshot import Changes
-    from stepwell.resolve.snapshot import ViewChanges as ViewEdits
+    from stepwell.resolve.snapshot import Changes, ViewChanges
     from stepwell.resolve.view import View
     from stepwell.run.providers.circuit import Figures
     from stepwell.source.errors import StepwellError
     from stepwell.write.migrate import Import
 
 
-class LayerStatus(Record, frozen=True, kw_only=True):
+class LayerStatus(OutputPart, frozen=True, kw_only=True):
     """One layer: what it gives, and what is wrong in its files."""
 
     layer: Annotated[Layer, doc("Which one.")]
@@ -43,7 +42,7 @@ class LayerStatus(Record, frozen=True, kw_only=True):
     warnings: Annotated[Count, doc("How many warnings are found in its files.", 0)]
 
 
-class ReloadStatus(Record, frozen=True, kw_only=True):
+class ReloadStatus(OutputPart, frozen=True, kw_only=True):
     """One time that the files were read again."""
 
     at: Annotated[str, doc("When, in UTC (RFC 3339).", "2026-07-01T12:30:00.125+00:00")]
@@ -52,7 +51,7 @@ class ReloadStatus(Record, frozen=True, kw_only=True):
     errors: Annotated[Count, doc("How many errors were found.", 0)]
 
 
-class WatchStatus(Record, frozen=True, kw_only=True):
+class WatchStatus(OutputPart, frozen=True, kw_only=True):
     """What a watch does."""
 
     running: Annotated[bool, doc("Whether changes are followed.", True)]
@@ -68,7 +67,7 @@ class WatchStatus(Record, frozen=True, kw_only=True):
     bursts: Annotated[Count, doc("How many bursts of changes were answered.", 3)]
 
 
-class RegistryCounters(Record, frozen=True, kw_only=True):
+class RegistryCounters(OutputPart, frozen=True, kw_only=True):
     """How often things happened since the registry was opened."""
 
     reloads: Annotated[Count, doc("How many reloads were served.", 0)]
@@ -79,7 +78,7 @@ class RegistryCounters(Record, frozen=True, kw_only=True):
     subscriber_failures: Annotated[Count, doc("How often a subscriber raised.", 0)]
 
 
-class DoctorOutput(Output, frozen=True, kw_only=True):
+class DoctorOutput(OutputRecord, frozen=True, kw_only=True):
     """What `stepwell doctor --format json` prints: how it stands with the project. The same is
     `registry.health()` of a program that runs; what only such a program can know is null or 0 here.
     """
@@ -127,7 +126,7 @@ class DoctorOutput(Output, frozen=True, kw_only=True):
     ]
 
 
-class ViewDifference(Record, frozen=True, kw_only=True):
+class ViewDifference(OutputPart, frozen=True, kw_only=True):
     """What differs between two instants of one view."""
 
     added: Annotated[
@@ -142,7 +141,7 @@ class ViewDifference(Record, frozen=True, kw_only=True):
     ]
 
 
-class WatchLine(Output, frozen=True, kw_only=True):
+class WatchLine(OutputRecord, frozen=True, kw_only=True):
     """One line of what `stepwell watch --format json` prints: one object for everything that happens."""
 
     event: Annotated[
@@ -189,7 +188,7 @@ class WatchLine(Output, frozen=True, kw_only=True):
         doc("The digest of what is served now. Of reloads and refusals.", "9c1185a5c5e9fc54612808977ee8f548"),
     ] = UNSET
     diagnostics: Annotated[
-        tuple[Finding, ...] | UnsetType,
+        tuple[ReportedFinding, ...] | UnsetType,
         doc(
             "All that is found in the files as they are now, as in `stepwell check --format json`. "
             "Of reloads and refusals."
@@ -197,7 +196,7 @@ class WatchLine(Output, frozen=True, kw_only=True):
     ] = UNSET
 
 
-class TokenCost(Record, frozen=True, kw_only=True):
+class TokenCost(OutputPart, frozen=True, kw_only=True):
     """What it costs."""
 
     input: Annotated[
@@ -209,21 +208,21 @@ class TokenCost(Record, frozen=True, kw_only=True):
     ]
 
 
-class ProviderModel(Record, frozen=True, kw_only=True):
+class ProviderModel(OutputPart, frozen=True, kw_only=True):
     """One model."""
 
     name: Annotated[str, doc("What the provider calls it.", "small-1")]
     cost: TokenCost
 
 
-class ProviderLimits(Record, frozen=True, kw_only=True):
+class ProviderLimits(OutputPart, frozen=True, kw_only=True):
     """How much may be asked of it; null for as much as anybody likes."""
 
     concurrency: Annotated[int | None, doc("Requests that may be under way at once.", 8, None)]
     requests_per_minute: Annotated[int | None, doc("Requests that may be sent within any minute.", 600, None)]
 
 
-class ProviderHealth(Record, frozen=True, kw_only=True):
+class ProviderHealth(OutputPart, frozen=True, kw_only=True):
     """How a provider does."""
 
     state: Annotated[
@@ -244,7 +243,7 @@ class ProviderHealth(Record, frozen=True, kw_only=True):
     back_in: Annotated[float, doc("Seconds after which it may be asked again; 0 where it may be now.", 0.0)]
 
 
-class ProviderField(Record, frozen=True, kw_only=True):
+class ProviderField(OutputPart, frozen=True, kw_only=True):
     """One field, or one key inside it, and where it comes from."""
 
     field: Annotated[str, doc("The field, dotted where it lies inside a mapping.", "limits.concurrency")]
@@ -252,7 +251,7 @@ class ProviderField(Record, frozen=True, kw_only=True):
     losers: Annotated[tuple[ValueOrigin, ...], doc("What else speaks of it, topmost first.")]
 
 
-class ListedProvider(Record, frozen=True, kw_only=True):
+class ListedProvider(OutputPart, frozen=True, kw_only=True):
     """One provider, as the view serves it."""
 
     name: Annotated[str, doc("The provider's name.", "HouseModels")]
@@ -285,7 +284,7 @@ class ListedProvider(Record, frozen=True, kw_only=True):
     ]
 
 
-class ProvidersOutput(Output, frozen=True, kw_only=True):
+class ProvidersOutput(OutputRecord, frozen=True, kw_only=True):
     """What `stepwell providers --format json` prints: the providers of a view. With `--watch` it is one
     line for every change.
     """
@@ -298,21 +297,21 @@ class ProvidersOutput(Output, frozen=True, kw_only=True):
     providers: Annotated[tuple[ListedProvider, ...], doc("The providers, in the order of the table.")]
 
 
-class ImportSource(Record, frozen=True, kw_only=True):
+class ImportSource(OutputPart, frozen=True, kw_only=True):
     """One file that was read."""
 
     path: Annotated[str, doc("The file, as it was named.", "old/step_names.py")]
     holds: Annotated[str, doc("What was found in it, in words.", "STEP_NAMES with 18 rows")]
 
 
-class SkippedSource(Record, frozen=True, kw_only=True):
+class SkippedSource(OutputPart, frozen=True, kw_only=True):
     """One file that was passed over."""
 
     path: Annotated[str, doc("The file.", "old/README.md")]
     reason: Annotated[str, doc("Why, in words.", "not a kind of file that is imported")]
 
 
-class ImportedFile(Record, frozen=True, kw_only=True):
+class ImportedFile(OutputPart, frozen=True, kw_only=True):
     """One file of the plan."""
 
     path: Annotated[str, doc("The file, relative to the project.", "registry.d/steps/base.yaml")]
@@ -332,7 +331,7 @@ class ImportedFile(Record, frozen=True, kw_only=True):
     ]
 
 
-class ComparedTable(Record, frozen=True, kw_only=True):
+class ComparedTable(OutputPart, frozen=True, kw_only=True):
     """One table, compared."""
 
     table: Annotated[str, doc("Which table, in words.", "the table of steps")]
@@ -347,7 +346,7 @@ class ComparedTable(Record, frozen=True, kw_only=True):
     holds: Annotated[bool, doc("Whether nothing was lost.", True)]
 
 
-class ImportOutput(Output, frozen=True, kw_only=True):
+class ImportOutput(OutputRecord, frozen=True, kw_only=True):
     """What `stepwell import --format json` prints: the plan, the proof, and what cannot be carried."""
 
     dry_run: Annotated[bool, doc("Whether nothing was to be written.", False)]
@@ -371,7 +370,7 @@ class ImportOutput(Output, frozen=True, kw_only=True):
         doc("Each table of the sources, compared with the one that the new definitions give."),
     ]
     diagnostics: Annotated[
-        tuple[Finding, ...],
+        tuple[ReportedFinding, ...],
         doc(
             "What cannot be carried, where a row is not equal, and what the checks find, each at "
             "its place in the sources."
@@ -462,7 +461,7 @@ def watch_line(
     )
 
 
-def _difference(view: ViewEdits) -> ViewDifference:
+def _difference(view: ViewChanges) -> ViewDifference:
     return ViewDifference(
         added=tuple(view.added),
         removed=tuple(view.removed),

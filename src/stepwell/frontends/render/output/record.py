@@ -14,9 +14,9 @@ __all__ = [
     "Amount",
     "Count",
     "Ordinal",
-    "Output",
+    "OutputPart",
+    "OutputRecord",
     "Priority",
-    "Record",
     "Share",
     "doc",
     "encode",
@@ -45,11 +45,11 @@ def one_of(*values: str) -> Meta:
     return Meta(extra_json_schema={"enum": list(values)})
 
 
-class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class OutputPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A part of an output; its docstring and the ``doc`` of its fields are the descriptions in the schema."""
 
 
-class Output(Record, frozen=True, kw_only=True):
+class OutputRecord(OutputPart, frozen=True, kw_only=True):
     """A whole output. Its version rises with every change that a reader could notice."""
 
     version: Annotated[

@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from stepwell.frontends.render.output.findings import Finding, findings
-from stepwell.frontends.render.output.record import Amount, Count, Ordinal, Output, Record, doc, one_of
+from stepwell.frontends.render.output.findings import ReportedFinding, findings
+from stepwell.frontends.render.output.record import (
+    Amount,
+    Count,
+    Ordinal,
+    OutputPart,
+    OutputRecord,
+    doc,
+    one_of,
+)
 from stepwell.frontends.render.run.text import log_of
 from stepwell.run.pipelines import AttemptRecord, RunRecord, State, StepRecord
 from stepwell.run.pipelines.statistics import developers_of
@@ -22,7 +30,7 @@ if TYPE_CHECKING:
     from stepwell.source.diagnostic import Diagnostic
 
 
-class PipelineRun(Record, frozen=True, kw_only=True):
+class PipelineRun(OutputPart, frozen=True, kw_only=True):
     """The run; null where something stands in the way of one."""
 
     id: Annotated[str, doc("Its name.", "20270101-120000-1a2b")]
@@ -37,7 +45,7 @@ class PipelineRun(Record, frozen=True, kw_only=True):
     folder: Annotated[str, doc("Relative to the project.", ".stepwell/runs/20270101-120000-1a2b")]
 
 
-class StepOutput(Record, frozen=True, kw_only=True):
+class StepOutput(OutputPart, frozen=True, kw_only=True):
     """One output."""
 
     name: Annotated[str, doc("As the interface names it.", "rows")]
@@ -50,7 +58,7 @@ class StepOutput(Record, frozen=True, kw_only=True):
     files: Annotated[Count, doc("How many.", 1)]
 
 
-class StepAttempt(Record, frozen=True, kw_only=True):
+class StepAttempt(OutputPart, frozen=True, kw_only=True):
     """One attempt."""
 
     number: Annotated[Ordinal, doc("From 1.")]
@@ -65,7 +73,7 @@ class StepAttempt(Record, frozen=True, kw_only=True):
     worker: Annotated[str | None, doc("Which process of an engine had it.", None)]
 
 
-class StepRun(Record, frozen=True, kw_only=True):
+class StepRun(OutputPart, frozen=True, kw_only=True):
     """One step."""
 
     id: Annotated[str, doc("Its id in the pipeline.", "make")]
@@ -98,7 +106,7 @@ class StepRun(Record, frozen=True, kw_only=True):
     attempts: Annotated[tuple[StepAttempt, ...], doc("In their order.")]
 
 
-class DeveloperShare(Record, frozen=True, kw_only=True):
+class DeveloperShare(OutputPart, frozen=True, kw_only=True):
     """One developer."""
 
     developer: Annotated[str | None, doc("The workspace; null for the core.", None)]
@@ -109,14 +117,14 @@ class DeveloperShare(Record, frozen=True, kw_only=True):
     seconds: Annotated[float, doc("Of all attempts.", 0.25)]
 
 
-class PipelineRunOutput(Output, frozen=True, kw_only=True):
+class PipelineRunOutput(OutputRecord, frozen=True, kw_only=True):
     """What `stepwell pipeline run --format json` prints: a run of a pipeline, or why there is none."""
 
     run: PipelineRun | None
     steps: Annotated[tuple[StepRun, ...], doc("In an order that respects what needs what.")]
     developers: Annotated[tuple[DeveloperShare, ...], doc("How each one's steps went.")]
     diagnostics: Annotated[
-        tuple[Finding, ...],
+        tuple[ReportedFinding, ...],
         doc(
             "What was found before the run, in order, each as `diagnostics.schema.json` describes "
             "it; with an error there is none."
@@ -124,7 +132,7 @@ class PipelineRunOutput(Output, frozen=True, kw_only=True):
     ]
 
 
-class TriedComponent(Record, frozen=True, kw_only=True):
+class TriedComponent(OutputPart, frozen=True, kw_only=True):
     """One step as one workspace has it."""
 
     step: Annotated[str, doc("The step's id in the pipeline.", "total")]
@@ -149,7 +157,7 @@ class PipelineTestOutput(PipelineRunOutput, frozen=True, kw_only=True):
     ]
 
 
-class ComparedStepRun(Record, frozen=True, kw_only=True):
+class ComparedStepRun(OutputPart, frozen=True, kw_only=True):
     """One step."""
 
     id: Annotated[str, doc("Its id.", "make")]
@@ -170,7 +178,7 @@ class ComparedStepRun(Record, frozen=True, kw_only=True):
     why: Annotated[str | None, doc("What explains it.", None)]
 
 
-class PipelineCompareOutput(Output, frozen=True, kw_only=True):
+class PipelineCompareOutput(OutputRecord, frozen=True, kw_only=True):
     """What `stepwell pipeline compare --format json` prints: what differs between two runs of a pipeline."""
 
     pipeline: Annotated[str, doc("Which pipeline.", "Sums")]
@@ -179,7 +187,7 @@ class PipelineCompareOutput(Output, frozen=True, kw_only=True):
     steps: Annotated[tuple[ComparedStepRun, ...], doc("Every step that one of them has.")]
 
 
-class WorkflowFile(Record, frozen=True, kw_only=True):
+class WorkflowFile(OutputPart, frozen=True, kw_only=True):
     """Which workflow."""
 
     name: Annotated[str, doc("Its name.", "greeting")]
@@ -187,7 +195,7 @@ class WorkflowFile(Record, frozen=True, kw_only=True):
     digest: Annotated[str, doc("The SHA-256 hash of the file.", "68e76d5a")]
 
 
-class WorkflowStepRun(Record, frozen=True, kw_only=True):
+class WorkflowStepRun(OutputPart, frozen=True, kw_only=True):
     """What became of one step."""
 
     name: Annotated[str, doc("What the workflow calls it.", "hello")]
@@ -216,14 +224,14 @@ class WorkflowStepRun(Record, frozen=True, kw_only=True):
     ] = UNSET
 
 
-class SessionTurn(Record, frozen=True, kw_only=True):
+class SessionTurn(OutputPart, frozen=True, kw_only=True):
     """One turn."""
 
     role: Annotated[str, one_of("user", "assistant"), doc("Who speaks.")]
     content: Annotated[str, doc("What is said.", "Teach me.")]
 
 
-class WorkflowRunOutput(Output, frozen=True, kw_only=True):
+class WorkflowRunOutput(OutputRecord, frozen=True, kw_only=True):
     """The record of a run: what `stepwell workflow run --format json` writes, and with the exception of
     `folder` what its `record.json` holds.
     """

@@ -20,7 +20,7 @@ from stepwell.frontends.render.output.pipelines import (
     PipelineWireOutput,
 )
 from stepwell.frontends.render.output.project import DoctorOutput, ImportOutput, ProvidersOutput, WatchLine
-from stepwell.frontends.render.output.record import Output
+from stepwell.frontends.render.output.record import OutputRecord
 from stepwell.frontends.render.output.runs import (
     PipelineCompareOutput,
     PipelineRunOutput,
@@ -46,7 +46,7 @@ from stepwell.model.schema import DIALECT, contents
 
 __all__ = ["OUTPUTS", "output_schemas", "schema_of", "schema_text_of", "shown_step_schema"]
 
-OUTPUTS: Final[Mapping[str, type[Output]]] = MappingProxyType(
+OUTPUTS: Final[Mapping[str, type[OutputRecord]]] = MappingProxyType(
     {
         "align": AlignOutput,
         "check": CheckOutput,
@@ -104,7 +104,7 @@ def schema_text_of(schema: Mapping[str, Any]) -> str:
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
-def schema_of(record: type[Output], name: str, title: str) -> dict[str, Any]:
+def schema_of(record: type[OutputRecord], name: str, title: str) -> dict[str, Any]:
     """The schema of one output.
 
     Args:

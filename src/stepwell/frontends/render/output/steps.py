@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from msgspec import UNSET, UnsetType
 
 from stepwell.frontends.render.output.findings import FilePosition, file_position
-from stepwell.frontends.render.output.record import Ordinal, Output, Priority, Record, doc, one_of
+from stepwell.frontends.render.output.record import Ordinal, OutputPart, OutputRecord, Priority, doc, one_of
 from stepwell.model.component import COMPONENT_KINDS, CodePlace, Component, ComponentState
 from stepwell.model.layer import Layer, Origin
 from stepwell.model.step_type import INTERFACE
@@ -30,7 +30,7 @@ HOW: Final = ("stated", "removed", "by convention", "schema default", "not state
 """How a field can get its value."""
 
 
-class ListedStep(Record, frozen=True, kw_only=True):
+class ListedStep(OutputPart, frozen=True, kw_only=True):
     """One step as the view serves it, in short. `stepwell show STEP` shows all its fields."""
 
     name: Annotated[str, doc("The name of the step, unique in the list.", "XGBoostTraining")]
@@ -63,7 +63,7 @@ class ListedStep(Record, frozen=True, kw_only=True):
     ]
 
 
-class ListOutput(Output, frozen=True, kw_only=True):
+class ListOutput(OutputRecord, frozen=True, kw_only=True):
     """What `stepwell list --format json` prints, and with `--format yaml` as YAML: the steps of one view,
     in the order of its table.
     """
@@ -74,7 +74,7 @@ class ListOutput(Output, frozen=True, kw_only=True):
     steps: Annotated[tuple[ListedStep, ...], doc("The steps, in table order.")]
 
 
-class ValueOrigin(Record, frozen=True, kw_only=True):
+class ValueOrigin(OutputPart, frozen=True, kw_only=True):
     """One thing that speaks of a field: a file, the naming convention, or the schema's default."""
 
     value: Annotated[
@@ -113,7 +113,7 @@ class ValueOrigin(Record, frozen=True, kw_only=True):
     ]
 
 
-class ExplainedField(Record, frozen=True, kw_only=True):
+class ExplainedField(OutputPart, frozen=True, kw_only=True):
     """Where the value of one field comes from."""
 
     field: Annotated[
@@ -129,7 +129,7 @@ class ExplainedField(Record, frozen=True, kw_only=True):
     ]
 
 
-class ComponentPlace(Record, frozen=True, kw_only=True):
+class ComponentPlace(OutputPart, frozen=True, kw_only=True):
     """A class, a function, a value or a whole file of Python."""
 
     file: Annotated[
@@ -193,7 +193,7 @@ _Help = Annotated[
 ]
 
 
-class StepComponent(Record, frozen=True, kw_only=True):
+class StepComponent(OutputPart, frozen=True, kw_only=True):
     """One part of a step in the view."""
 
     kind: _Kind
@@ -207,7 +207,7 @@ class StepComponent(Record, frozen=True, kw_only=True):
     help: _Help
 
 
-class ListedComponent(Record, frozen=True, kw_only=True):
+class ListedComponent(OutputPart, frozen=True, kw_only=True):
     """One part of a step in the view, with the step's name."""
 
     step: Annotated[str, doc("The step's name.", "Scoring")]
@@ -222,7 +222,7 @@ class ListedComponent(Record, frozen=True, kw_only=True):
     help: _Help
 
 
-class ExplainOutput(Output, frozen=True, kw_only=True):
+class ExplainOutput(OutputRecord, frozen=True, kw_only=True):
     """What `stepwell explain STEP[.FIELD] --format json` prints: for each field of a step the value that
     the view serves, what gave it, and what lost to it.
     """
@@ -245,7 +245,7 @@ class ExplainOutput(Output, frozen=True, kw_only=True):
     ] = UNSET
 
 
-class ComponentsOutput(Output, frozen=True, kw_only=True):
+class ComponentsOutput(OutputRecord, frozen=True, kw_only=True):
     """What `stepwell components --format json` prints: where each Python part of the steps of a view is,
     without any being run.
     """
@@ -260,7 +260,7 @@ class ComponentsOutput(Output, frozen=True, kw_only=True):
     ]
 
 
-class ResolveRequest(Record, frozen=True, kw_only=True):
+class ResolveRequest(OutputPart, frozen=True, kw_only=True):
     """What a choice may depend on."""
 
     step: Annotated[str, doc("The name or alias.", "ModelEvaluation")]
@@ -271,7 +271,7 @@ class ResolveRequest(Record, frozen=True, kw_only=True):
     ]
 
 
-class StepCandidate(Record, frozen=True, kw_only=True):
+class StepCandidate(OutputPart, frozen=True, kw_only=True):
     """One definition of the name, as its view serves it."""
 
     name: Annotated[
@@ -304,7 +304,7 @@ class StepCandidate(Record, frozen=True, kw_only=True):
     column: Annotated[Ordinal, doc("The column of its name in Unicode code points, from 1.", 8)]
 
 
-class TriedStrategy(Record, frozen=True, kw_only=True):
+class TriedStrategy(OutputPart, frozen=True, kw_only=True):
     """One strategy and what it said."""
 
     strategy: Annotated[str, doc("Its name.", "framework_match")]
@@ -317,7 +317,7 @@ class TriedStrategy(Record, frozen=True, kw_only=True):
     ]
 
 
-class ResolveOutput(Output, frozen=True, kw_only=True):
+class ResolveOutput(OutputRecord, frozen=True, kw_only=True):
     """What `stepwell resolve STEP --format json` prints: which of the definitions of a name is chosen,
     what decided, and everything that it was chosen from.
     """
@@ -374,7 +374,7 @@ class ConflictingDefinition(StepCandidate, frozen=True, kw_only=True):
     ]
 
 
-class NameConflict(Record, frozen=True, kw_only=True):
+class NameConflict(OutputPart, frozen=True, kw_only=True):
     """One name with more than one definition."""
 
     name: Annotated[str, doc("The name.", "ModelEvaluation")]
@@ -420,7 +420,7 @@ class NameConflict(Record, frozen=True, kw_only=True):
     ]
 
 
-class ConflictsOutput(Output, frozen=True, kw_only=True):
+class ConflictsOutput(OutputRecord, frozen=True, kw_only=True):
     """What `stepwell conflicts --format json` prints: every name that has more than one definition."""
 
     conflicts: Annotated[
@@ -428,7 +428,7 @@ class ConflictsOutput(Output, frozen=True, kw_only=True):
     ]
 
 
-class ImpactName(Record, frozen=True, kw_only=True):
+class ImpactName(OutputPart, frozen=True, kw_only=True):
     """One name and what it is to the step."""
 
     name: Annotated[str, doc("The name.", "XGBoostTrainingConfig")]
@@ -446,7 +446,7 @@ class ImpactName(Record, frozen=True, kw_only=True):
     ]
 
 
-class ImpactPlace(Record, frozen=True, kw_only=True):
+class ImpactPlace(OutputPart, frozen=True, kw_only=True):
     """One place."""
 
     group: Annotated[str, one_of("definitions", "configuration", "python"), doc("The kind of file.")]
@@ -473,21 +473,21 @@ class ImpactPlace(Record, frozen=True, kw_only=True):
     column: Annotated[Ordinal, doc("The column in characters, from 1.", 7)]
 
 
-class GeneratedMention(Record, frozen=True, kw_only=True):
+class GeneratedMention(OutputPart, frozen=True, kw_only=True):
     """One generated file."""
 
     file: Annotated[str, doc("The file, relative to the project, with `/`.", "generated/step_names.py")]
     times: Annotated[Ordinal, doc("How often it holds one of the names.", 10)]
 
 
-class UnsearchedFile(Record, frozen=True, kw_only=True):
+class UnsearchedFile(OutputPart, frozen=True, kw_only=True):
     """One file that was not searched."""
 
     file: Annotated[str, doc("The file, relative to the project, with `/`.", "src/huge.py")]
     reason: Annotated[str, doc("Why it was not searched.", "it is larger than 4096 KiB")]
 
 
-class ImpactOutput(Output, frozen=True, kw_only=True):
+class ImpactOutput(OutputRecord, frozen=True, kw_only=True):
     """What `stepwell impact --format json` prints: every place that names a step, its classes or its
     aliases.
     """
@@ -505,7 +505,7 @@ class ImpactOutput(Output, frozen=True, kw_only=True):
     unread: Annotated[tuple[UnsearchedFile, ...], doc("Python files that were not searched, by path.")]
 
 
-class FallbackMigration(Record, frozen=True, kw_only=True):
+class FallbackMigration(OutputPart, frozen=True, kw_only=True):
     """The file that would make it needless; null where it is so already."""
 
     file: Annotated[str, doc("The file, relative to the project.", "registry.d/steps/claude.yaml")]
@@ -519,7 +519,7 @@ class FallbackMigration(Record, frozen=True, kw_only=True):
     ]
 
 
-class FallbackUse(Record, frozen=True, kw_only=True):
+class FallbackUse(OutputPart, frozen=True, kw_only=True):
     """One fallback: whether a definition makes it needless, or which file would."""
 
     step: Annotated[str, doc("The name of the step.", "claude")]
@@ -546,7 +546,7 @@ class FallbackUse(Record, frozen=True, kw_only=True):
     migration: FallbackMigration | None
 
 
-class InterfaceMismatch(Record, frozen=True, kw_only=True):
+class InterfaceMismatch(OutputPart, frozen=True, kw_only=True):
     """One step that this version of the interface does not suit."""
 
     step: Annotated[str, doc("The name of the step.", "Summarize")]
@@ -557,7 +557,7 @@ class InterfaceMismatch(Record, frozen=True, kw_only=True):
     ]
 
 
-class CompatOutput(Output, frozen=True, kw_only=True):
+class CompatOutput(OutputRecord, frozen=True, kw_only=True):
     """What `stepwell compat --format json` prints: the steps that old code still runs, and those that were
     made for another version of the interface of step types.
     """

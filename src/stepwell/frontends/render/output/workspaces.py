@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from stepwell.frontends.render.output.findings import Finding, findings
-from stepwell.frontends.render.output.record import Count, Output, Record, Share, doc, one_of
+from stepwell.frontends.render.output.findings import ReportedFinding, findings
+from stepwell.frontends.render.output.record import Count, OutputPart, OutputRecord, Share, doc, one_of
 from stepwell.frontends.render.workspace_contents import fields_of
 from stepwell.source.diagnostic import Diagnostic, Severity
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from stepwell.source.document import Document
 
 
-class FindingCounts(Record, frozen=True, kw_only=True):
+class FindingCounts(OutputPart, frozen=True, kw_only=True):
     """How many findings of each severity."""
 
     errors: Annotated[Count, doc("How many errors.", 0)]
@@ -28,7 +28,7 @@ class FindingCounts(Record, frozen=True, kw_only=True):
     infos: Annotated[Count, doc("How many remarks.", 2)]
 
 
-class ListedWorkspace(Record, frozen=True, kw_only=True):
+class ListedWorkspace(OutputPart, frozen=True, kw_only=True):
     """One workspace in short. `stepwell workspace show ID` shows more."""
 
     id: Annotated[str, doc("Its id, the name of its folder.", "alice")]
@@ -42,13 +42,13 @@ class ListedWorkspace(Record, frozen=True, kw_only=True):
     findings: Annotated[FindingCounts, doc("What `stepwell check` finds in its files.")]
 
 
-class WorkspaceListOutput(Output, frozen=True, kw_only=True):
+class WorkspaceListOutput(OutputRecord, frozen=True, kw_only=True):
     """What `stepwell workspace list --format json` prints: the workspaces of a project, ids sorted."""
 
     workspaces: Annotated[tuple[ListedWorkspace, ...], doc("The workspaces, ids sorted.")]
 
 
-class WorkspaceSettings(Record, frozen=True, kw_only=True):
+class WorkspaceSettings(OutputPart, frozen=True, kw_only=True):
     """What the workspace says of itself."""
 
     version: Annotated[str, doc("Its version.", "1.0.0")]
@@ -64,7 +64,7 @@ class WorkspaceSettings(Record, frozen=True, kw_only=True):
     ]
 
 
-class WorkspaceStep(Record, frozen=True, kw_only=True):
+class WorkspaceStep(OutputPart, frozen=True, kw_only=True):
     """One step in a layer of the workspace."""
 
     step: Annotated[str, doc("Its name.", "XGBoostTraining")]
@@ -77,14 +77,14 @@ class WorkspaceStep(Record, frozen=True, kw_only=True):
     ]
 
 
-class CodeFolder(Record, frozen=True, kw_only=True):
+class CodeFolder(OutputPart, frozen=True, kw_only=True):
     """One folder."""
 
     folder: Annotated[str, doc("The folder, relative to the project.", "workspaces/alice/src/builders")]
     files: Annotated[Count, doc("How many Python files are in it.", 2)]
 
 
-class WorkspaceShowOutput(Output, frozen=True, kw_only=True):
+class WorkspaceShowOutput(OutputRecord, frozen=True, kw_only=True):
     """What `stepwell workspace show ID --format json` prints: one workspace, and what it makes of the
     core.
     """
@@ -109,11 +109,12 @@ class WorkspaceShowOutput(Output, frozen=True, kw_only=True):
     ]
     code: Annotated[tuple[CodeFolder, ...], doc("Its folders of code that are there.")]
     findings: Annotated[
-        tuple[Finding, ...], doc("What is found, in order, each as `diagnostics.schema.json` describes it.")
+        tuple[ReportedFinding, ...],
+        doc("What is found, in order, each as `diagnostics.schema.json` describes it."),
     ]
 
 
-class CheckedWorkspace(Record, frozen=True, kw_only=True):
+class CheckedWorkspace(OutputPart, frozen=True, kw_only=True):
     """One workspace."""
 
     id: Annotated[str, doc("Its id.", "alice")]
@@ -122,11 +123,12 @@ class CheckedWorkspace(Record, frozen=True, kw_only=True):
     warnings: Annotated[Count, doc("How many warnings.", 1)]
     infos: Annotated[Count, doc("How many remarks.", 2)]
     diagnostics: Annotated[
-        tuple[Finding, ...], doc("What is found, in order, each as `diagnostics.schema.json` describes it.")
+        tuple[ReportedFinding, ...],
+        doc("What is found, in order, each as `diagnostics.schema.json` describes it."),
     ]
 
 
-class WorkspaceTotals(Record, frozen=True, kw_only=True):
+class WorkspaceTotals(OutputPart, frozen=True, kw_only=True):
     """The sums."""
 
     workspaces: Annotated[Count, doc("How many were checked.", 3)]
@@ -145,7 +147,7 @@ class WorkspaceTotals(Record, frozen=True, kw_only=True):
     infos: Annotated[Count, doc("How many remarks.", 2)]
 
 
-class WorkspaceCheckOutput(Output, frozen=True, kw_only=True):
+class WorkspaceCheckOutput(OutputRecord, frozen=True, kw_only=True):
     """What `stepwell workspace check --format json` prints, and `--report` writes: each workspace with its
     findings, and totals.
     """
@@ -154,7 +156,7 @@ class WorkspaceCheckOutput(Output, frozen=True, kw_only=True):
     totals: Annotated[WorkspaceTotals, doc("All of them together.")]
 
 
-class MissingPart(Record, frozen=True, kw_only=True):
+class MissingPart(OutputPart, frozen=True, kw_only=True):
     """One thing."""
 
     kind: Annotated[
@@ -167,7 +169,7 @@ class MissingPart(Record, frozen=True, kw_only=True):
     hinders: Annotated[bool, doc("Whether the step cannot work without it.", True)]
 
 
-class PortableStep(Record, frozen=True, kw_only=True):
+class PortableStep(OutputPart, frozen=True, kw_only=True):
     """One step."""
 
     step: Annotated[str, doc("Its name.", "XGBoostTraining")]
@@ -176,7 +178,7 @@ class PortableStep(Record, frozen=True, kw_only=True):
     lacks: Annotated[tuple[MissingPart, ...], doc("What it would miss, or find different.")]
 
 
-class WorkspaceCompareOutput(Output, frozen=True, kw_only=True):
+class WorkspaceCompareOutput(OutputRecord, frozen=True, kw_only=True):
     """What `stepwell workspace compare A B --format json` prints: how the steps of one workspace would
     fare in another.
     """
