@@ -43,7 +43,7 @@ def command(workspace: str | None, exit_code: bool, form: str, asked: Asked) -> 
     registry, view = open_view(asked, workspace)
     found = compatibility(registry.project, view)
     if form == "json":
-        from stepwell.frontends.render.output.steps import compat_output
+        from stepwell.frontends.render.output.usages import compat_output
 
         write_json(compat_output(found, view.workspace))
     else:

@@ -69,7 +69,7 @@ def command(
         and (one.state in _AMISS if missing else step is not None or one.state is not ComponentState.NONE)
     ]
     if form == "json":
-        from stepwell.frontends.render.output.steps import components_output
+        from stepwell.frontends.render.output.components import components_output
 
         write_json(components_output(view, every))
     else:

@@ -58,7 +58,7 @@ def command(step: str, workspace: str | None, form: str, asked: Asked) -> int:
         with_progress(asked, registry.code.index)
         parts = tuple(view.components(name).values())
     if form == "json":
-        from stepwell.frontends.render.output.steps import explain_output
+        from stepwell.frontends.render.output.components import explain_output
 
         write_json(explain_output(view, explained, None if dot else parts))
     else:

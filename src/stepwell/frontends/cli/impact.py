@@ -62,7 +62,7 @@ def command(step: str, workspace: str | None, form: str, asked: Asked) -> int:
         lambda tell: impact_of(registry.project, registry.snapshot, definition, view.workspace, tell),
     )
     if form == "json":
-        from stepwell.frontends.render.output.steps import impact_output
+        from stepwell.frontends.render.output.usages import impact_output
 
         write_json(impact_output(view, definition, found))
     else:

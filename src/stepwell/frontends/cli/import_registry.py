@@ -96,7 +96,7 @@ def command(
     if writes:
         _write(root, planned)
     if form == "json":
-        from stepwell.frontends.render.output.project import import_output
+        from stepwell.frontends.render.output.imports import import_output
 
         write_json(import_output(planned, recovered, dry_run=dry_run, written=writes))
     else:

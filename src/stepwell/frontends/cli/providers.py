@@ -157,7 +157,7 @@ def command(
     if probing:
         faults, figures = asyncio.run(_probe(registry, view, told))
     if form == "json":
-        from stepwell.frontends.render.output.project import providers_output
+        from stepwell.frontends.render.output.providers import providers_output
 
         origins = None if name is None else {one: explained(view, one) for one in told}
         write_json(providers_output(view, told, faults, figures, explained=origins))
@@ -260,7 +260,7 @@ class _Watching:
         if states == self._known:
             return
         if self._form == "json":
-            from stepwell.frontends.render.output.project import providers_output
+            from stepwell.frontends.render.output.providers import providers_output
             from stepwell.frontends.render.output.record import encode
 
             clock = datetime.now(timezone.utc).isoformat(timespec="milliseconds")

@@ -15,8 +15,8 @@ from stepwell.frontends.render.output.findings import (
     required_span,
     text_span,
 )
+from stepwell.frontends.render.output.origins import HOW
 from stepwell.frontends.render.output.record import Count, OutputPart, OutputRecord, doc, one_of
-from stepwell.frontends.render.output.steps import HOW
 from stepwell.model import KIND_OF_NOUN
 from stepwell.model.layer import Layer
 from stepwell.review.comparison import Consumer, Level, What

@@ -64,8 +64,12 @@ def plain(record: object) -> Any:
 
 
 def encode(record: object, *, indent: int | None = 2, ascii_only: bool = True) -> str:
-    """A record as JSON text."""
-    return json.dumps(plain(record), indent=indent, ensure_ascii=ascii_only)
+    """A record as JSON text, every text in it representable in UTF-8."""
+    data = msgspec.to_builtins(record)
+    text = json.dumps(data, indent=indent, ensure_ascii=ascii_only)
+    if ascii_only and "\\ud" not in text:  # the escape of a surrogate, alone or in a pair
+        return text
+    return json.dumps(_well_formed(data), indent=indent, ensure_ascii=ascii_only)
 
 
 def _well_formed(value: Any) -> Any:

@@ -11,15 +11,18 @@ from typing import Any, Final
 import msgspec
 
 from stepwell.frontends.render.output.alignment import AlignOutput
+from stepwell.frontends.render.output.components import ComponentsOutput, ExplainOutput
 from stepwell.frontends.render.output.findings import CheckOutput
 from stepwell.frontends.render.output.history import DiffOutput, LogOutput
+from stepwell.frontends.render.output.imports import ImportOutput
 from stepwell.frontends.render.output.pipelines import (
     PipelineCheckOutput,
     PipelineListOutput,
     PipelineShowOutput,
     PipelineWireOutput,
 )
-from stepwell.frontends.render.output.project import DoctorOutput, ImportOutput, ProvidersOutput, WatchLine
+from stepwell.frontends.render.output.project import DoctorOutput, WatchLine
+from stepwell.frontends.render.output.providers import ProvidersOutput
 from stepwell.frontends.render.output.record import OutputRecord
 from stepwell.frontends.render.output.runs import (
     PipelineCompareOutput,
@@ -27,15 +30,8 @@ from stepwell.frontends.render.output.runs import (
     PipelineTestOutput,
     WorkflowRunOutput,
 )
-from stepwell.frontends.render.output.steps import (
-    CompatOutput,
-    ComponentsOutput,
-    ConflictsOutput,
-    ExplainOutput,
-    ImpactOutput,
-    ListOutput,
-    ResolveOutput,
-)
+from stepwell.frontends.render.output.steps import ConflictsOutput, ListOutput, ResolveOutput
+from stepwell.frontends.render.output.usages import CompatOutput, ImpactOutput
 from stepwell.frontends.render.output.workspaces import (
     WorkspaceCheckOutput,
     WorkspaceCompareOutput,
