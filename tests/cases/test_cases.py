@@ -291,6 +291,7 @@ def test_no_case_is_without_expectations() -> None:
     assert len(CASES) > 100
 
 
+@pytest.mark.slow
 def test_one_good_file_is_served_beside_a_hundred_broken_ones(run_stepwell: Callable[..., Any]) -> None:
     with copied("hundred-broken-files-beside-one-good-one") as root:
         checked = run_stepwell("check", "--format", "concise", cwd=root)

@@ -20,6 +20,8 @@ import pytest
 from stepwell.code.import_worlds import Worlds
 from stepwell.source.errors import ComponentError
 
+pytestmark = pytest.mark.slow
+
 Project = Callable[[Mapping[str, "str | bytes"]], Path]
 
 THREADS = 8
@@ -118,7 +120,6 @@ def test_threads_that_import_in_a_circle_from_both_ends_come_to_an_end(project: 
         assert world.load(f"{source}/left.py", "right") is world.load(f"{source}/right.py")
 
 
-@pytest.mark.slow
 def test_loading_and_renewing_at_once_never_mixes_two_texts_for_long(project: Project) -> None:
     path = "workspaces/alice/src/value.py"
     user = "from pkg.inner import value\nclass User:\n    got = value\n"

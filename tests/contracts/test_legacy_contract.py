@@ -22,6 +22,8 @@ from stepwell.model import HyperparameterDefinition, StepDefinition
 from stepwell.source.spelling import Naming
 from stepwell.write.freeze import LegacyNaming, generate
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent / "legacy"
 REPOSITORY = Path(__file__).parents[2]
 NAMING = LegacyNaming(

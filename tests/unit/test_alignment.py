@@ -49,6 +49,7 @@ def script(body: str, before: str = "import os\n") -> str:
     return f"{before}\n\ndef main() -> None:\n    {body}\n"
 
 
+@pytest.mark.slow
 def test_a_finding_has_both_lines(project: Project, run_stepwell: RunStepwell) -> None:
     root = project({STEP: INTERFACE, SCRIPT: script('print(os.environ["LABEL"])')})
     ran = run_stepwell("align", cwd=root)

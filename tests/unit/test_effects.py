@@ -767,6 +767,7 @@ def test_an_old_python_table_has_importers_and_neither_words_nor_rules(tmp_path:
     ]
 
 
+@pytest.mark.slow
 def test_a_schema_too_deep_to_compare_raises_nothing(tmp_path: Path) -> None:
     deep = '{"items": ' * 900 + "{}" + "}" * 900
     deeper = deep.replace("{}", '{"type": "string"}')

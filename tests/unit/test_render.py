@@ -612,6 +612,7 @@ ANY_REPORT = st.lists(ANY_FINDING, max_size=4).map(lambda found: replace(REPORT,
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
+@pytest.mark.slow
 @given(report=ANY_REPORT, name=st.sampled_from(sorted(RENDERERS)))
 def test_no_form_lets_a_control_character_through(report: Report, name: str) -> None:
     assert CONTROL.findall(written(name, report)) == []
@@ -623,6 +624,7 @@ def test_a_line_is_a_finding(report: Report, name: str) -> None:
     assert len(lines) == len(report.diagnostics)
 
 
+@pytest.mark.slow
 @given(report=ANY_REPORT)
 def test_text_has_as_many_lines_as_it_means_to(report: Report) -> None:
     body = written("text", report).splitlines()
@@ -630,6 +632,7 @@ def test_text_has_as_many_lines_as_it_means_to(report: Report) -> None:
     assert [line for line in body if not opening.match(line)] == []
 
 
+@pytest.mark.slow
 @given(report=ANY_REPORT)
 def test_colour_never_changes_the_words(report: Report) -> None:
     colored = written("text", report, color=True)
@@ -642,6 +645,7 @@ def test_github_parses_back(report: Report) -> None:
     assert [properties["title"] for _, properties, _ in commands] == ["some-rule"] * len(report.diagnostics)
 
 
+@pytest.mark.slow
 @given(report=ANY_REPORT)
 def test_xml_and_json_are_well_formed(report: Report) -> None:
     (suite,) = ET.fromstring(written("junit", report))  # noqa: S314 - it is our own

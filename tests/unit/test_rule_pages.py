@@ -147,6 +147,7 @@ def ids_in_source() -> set[str]:
     return ids
 
 
+@pytest.mark.slow
 def test_every_id_that_the_source_gives_has_a_page_and_no_page_is_left_over() -> None:
     given = ids_in_source()
     assert given - set(RULES) == set(FIXED_PAGES)

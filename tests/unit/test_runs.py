@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     Project = Callable[[Mapping[str, "str | bytes"]], Path]
 
+pytestmark = pytest.mark.slow
+
 OUT = "  outputs:\n    out: {path: /opt/ml/processing/output}\n"
 DATA = "  inputs:\n    DATA: {path: /opt/ml/processing/input/data}\n"
 GIVE = 'open("/opt/ml/processing/output/it.txt", "w").write("it")\n'

@@ -20,6 +20,8 @@ import pytest
 import stepwell
 from stepwell.live.registry import Registry
 
+pytestmark = pytest.mark.slow
+
 SECONDS = float(os.environ.get("STEPWELL_THREADS_SECONDS", "5"))
 READERS = 8
 

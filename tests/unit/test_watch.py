@@ -157,6 +157,7 @@ def test_the_backup_dance_of_vim(live: Followed, monkeypatch: pytest.MonkeyPatch
     assert [*live.events[0].changes.core.changed] == ["DataCleaning"]
 
 
+@pytest.mark.slow
 def test_a_checkout_of_500_changed_files_is_one_reload(project: Any, environment: Any) -> None:
     def git(*arguments: str) -> None:
         subprocess.run(

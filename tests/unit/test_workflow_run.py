@@ -21,6 +21,8 @@ from stepwell.frontends import cli
 from stepwell.frontends.cli import options as opening
 from stepwell.frontends.cli.workflow.run import Progress
 
+pytestmark = pytest.mark.slow
+
 SCHEMA = json.loads((REPOSITORY / "schemas" / "output-workflow-run.schema.json").read_text(encoding="utf-8"))
 GREETING = "workflow: {name: greeting, steps: [{name: hello, type: claude, prompt: 'Hello, {{ who }}!'}]}\n"
 
