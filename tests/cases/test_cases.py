@@ -36,6 +36,8 @@ from stepwell.source.document import thaw
 from stepwell.source.spelling import Naming
 from stepwell.write.freeze import LegacyNaming, generate
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).resolve().parent
 CASES = sorted(path.name for path in HERE.iterdir() if (path / "expected-diagnostics.json").exists())
 NEW = sorted(
@@ -264,13 +266,7 @@ def _written(value: Any, depth: int) -> str:
     return f"{opening}\n  {body}\n{closing}"
 
 
-@pytest.mark.parametrize(
-    "case",
-    [
-        pytest.param(case, marks=pytest.mark.slow if case == "ten-thousand-levels-deep" else ())
-        for case in (CASES if not UPDATE else sorted(CASES + NEW))
-    ],
-)
+@pytest.mark.parametrize("case", CASES if not UPDATE else sorted(CASES + NEW))
 def test_case(case: str, capsys: pytest.CaptureFixture[str]) -> None:
     with copied(case) as root:
         registry = stepwell.open(root, today=TODAY)
@@ -291,7 +287,6 @@ def test_no_case_is_without_expectations() -> None:
     assert len(CASES) > 100
 
 
-@pytest.mark.slow
 def test_one_good_file_is_served_beside_a_hundred_broken_ones(run_stepwell: Callable[..., Any]) -> None:
     with copied("hundred-broken-files-beside-one-good-one") as root:
         checked = run_stepwell("check", "--format", "concise", cwd=root)
