@@ -39,7 +39,7 @@ BLOCK = re.compile(
     re.VERBOSE | re.MULTILINE,
 )
 PYTHON_SESSION = re.compile(r"^```pycon\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-DURATION = re.compile(r"\bin \d+(?:\.\d+)? ?(?:ms|s)\b")
+DURATION = re.compile(r"\bin (?:\d+(?:\.\d+)? ?|less than 0\.01 )(?:ms|s)\b")
 
 
 @dataclass(frozen=True, slots=True)
