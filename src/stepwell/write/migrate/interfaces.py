@@ -172,7 +172,7 @@ def interface_entry(document: Document) -> Entry | Diagnostic:
         return fail(
             "wrong-type", "`step_type` must be text", document, ("step_type",), "write the step's name"
         )
-    if not isinstance(registry, MappingProxyType):
+    if not isinstance(registry, Mapping):
         return fail("wrong-type", "`registry` must be a mapping", document, ("registry",), "write its fields")
     stated = {key: registry[key] for key in LEGACY_FIELDS if registry.get(key) is not None}
     taken = {"name": name, **stated}

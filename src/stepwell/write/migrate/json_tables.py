@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from types import MappingProxyType
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
@@ -71,14 +70,14 @@ def tables_in(document: Document) -> Iterator[tuple[str, Any, Pointer]]:
     base: Pointer = ()
     for wrapper in _WRAPPERS:
         inner = data.get(wrapper)
-        if isinstance(inner, (MappingProxyType, tuple)) and not _is_row(inner):
+        if isinstance(inner, (Mapping, tuple)) and not _is_row(inner):
             data, base = inner, (wrapper,)
             break
     if not base and isinstance(data.get(""), tuple) and len(data) == 1:
         data, base = data[""], ("",)
     if isinstance(data, tuple):
         for place, row in enumerate(data):
-            name = row.get("name") if isinstance(row, MappingProxyType) else None
+            name = row.get("name") if isinstance(row, Mapping) else None
             yield name if isinstance(name, str) else "", row, (*base, place)
         return
     for name, row in data.items():
@@ -86,11 +85,7 @@ def tables_in(document: Document) -> Iterator[tuple[str, Any, Pointer]]:
 
 
 def _is_row(value: Any) -> bool:
-    return (
-        isinstance(value, MappingProxyType)
-        and "description" in value
-        and isinstance(value["description"], str)
-    )
+    return isinstance(value, Mapping) and "description" in value and isinstance(value["description"], str)
 
 
 def _refuse_constant(word: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, Final
 
 from stepwell.model.layer import Layer
@@ -23,7 +22,7 @@ _FIELDS: Final = ("pipeline_name", "description", "steps")
 def is_dag(document: Document) -> bool:
     """Whether a document is a graph of nodes and edges."""
     graph = document.data.get("dag")
-    return isinstance(graph, MappingProxyType) and "nodes" in graph
+    return isinstance(graph, Mapping) and "nodes" in graph
 
 
 def is_configuration(document: Document) -> bool:
@@ -60,7 +59,7 @@ class _Making:
     def from_dag(self) -> None:
         data = self._document.data
         graph, about = data["dag"], data.get("metadata")
-        about = about if isinstance(about, MappingProxyType) else {}
+        about = about if isinstance(about, Mapping) else {}
         self._state("name", about.get("name") or _stem(self._document.path), ("metadata", "name"))
         where: Pointer = ("dag", "description") if graph.get("description") else ("metadata", "description")
         self._describe(graph.get("description") or about.get("description"), where)
@@ -87,7 +86,7 @@ class _Making:
         places: dict[str, int] = {}
         for at, step in enumerate(data["steps"]):
             here: Pointer = ("steps", at)
-            name = step.get("step_name") if isinstance(step, MappingProxyType) else None
+            name = step.get("step_name") if isinstance(step, Mapping) else None
             if not isinstance(name, str) or not _ID.fullmatch(name):
                 self._leave_out("this is no step with a name of letters, digits, `_` and `-`", here)
             elif name in places:
@@ -95,7 +94,7 @@ class _Making:
             else:
                 places[name] = self._configured(name, step, here)
         for at, step in enumerate(data["steps"]):
-            if isinstance(step, MappingProxyType) and step.get("step_name") in places:
+            if isinstance(step, Mapping) and step.get("step_name") in places:
                 for number, needed in enumerate(step.get("dependencies") or ()):
                     self._edge((needed, step["step_name"]), places, ("steps", at, "dependencies", number))
         self._keep(data, _FIELDS, {})

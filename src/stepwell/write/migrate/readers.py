@@ -182,14 +182,12 @@ class _Gathering:
             self._take_pipeline(document)
             return
         rows = list(tables_in(document))
-        if not any(
-            isinstance(row, MappingProxyType) and set(LEGACY_FIELDS) & row.keys() for _, row, _ in rows
-        ):
+        if not any(isinstance(row, Mapping) and set(LEGACY_FIELDS) & row.keys() for _, row, _ in rows):
             self._pass_over(path, "it holds no table", asked_for=asked_for)
             return
         taken = 0
         for name, row, pointer in rows:
-            if not isinstance(row, MappingProxyType) or not name:
+            if not isinstance(row, Mapping) or not name:
                 words = "this is no row with a name and fields, so it is left out"
                 self.found.append(fail("not-a-row", words, document, pointer, "write a mapping of fields"))
                 continue
