@@ -77,8 +77,8 @@ class CheckOutput(OutputRecord, frozen=True, kw_only=True):
     line, column, id. The version rises with every change of form that a reader could notice.
     """
 
-    tool: ToolVersion
-    summary: CheckSummary
+    tool: Annotated[ToolVersion, doc("What found this.")]
+    summary: Annotated[CheckSummary, doc("What was checked, and how much was found.")]
     diagnostics: Annotated[
         tuple[ReportedFinding, ...],
         doc("The findings, in the order path, line, column, id; those that concern no file come first."),

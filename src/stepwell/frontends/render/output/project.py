@@ -98,7 +98,7 @@ class DoctorOutput(OutputRecord, frozen=True, kw_only=True):
     last_reload: Annotated[ReloadStatus | None, doc("The last reload that was served.")]
     last_refusal: Annotated[ReloadStatus | None, doc("The last reload that was refused.")]
     watching: Annotated[WatchStatus | None, doc("What the watch does; null when there is none.")]
-    counters: RegistryCounters
+    counters: Annotated[RegistryCounters, doc("How often things happened since the registry was opened.")]
     lost_components: Annotated[
         Count, doc("How many components are declared and not there, or could be in several places.", 0)
     ]

@@ -35,7 +35,7 @@ class ProviderModel(OutputPart, frozen=True, kw_only=True):
     """One model."""
 
     name: Annotated[str, doc("What the provider calls it.", "small-1")]
-    cost: TokenCost
+    cost: Annotated[TokenCost, doc("What it costs.")]
 
 
 class ProviderLimits(OutputPart, frozen=True, kw_only=True):
@@ -85,8 +85,8 @@ class ListedProvider(OutputPart, frozen=True, kw_only=True):
     ]
     models: Annotated[tuple[ProviderModel, ...], doc("Its models, the usual one first.")]
     priority: Annotated[int, doc("From 0 to 1000; the lowest is asked first.", 100)]
-    cost: TokenCost
-    limits: ProviderLimits
+    cost: Annotated[TokenCost, doc("What it costs.")]
+    limits: Annotated[ProviderLimits, doc("How much may be asked of it; null for as much as anybody likes.")]
     settings: Annotated[dict[str, Any], doc("What its implementation is told.", {"timeout": 60})]
     secrets: Annotated[
         dict[str, Annotated[str, doc("One reference.")]],

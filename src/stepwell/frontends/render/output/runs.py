@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class PipelineRun(OutputPart, frozen=True, kw_only=True):
-    """The run; null where something stands in the way of one."""
+    """A run of a pipeline."""
 
     id: Annotated[str, doc("Its name.", "20270101-120000-1a2b")]
     pipeline: Annotated[str, doc("Which pipeline.", "Sums")]
@@ -120,7 +120,7 @@ class DeveloperShare(OutputPart, frozen=True, kw_only=True):
 class PipelineRunOutput(OutputRecord, frozen=True, kw_only=True):
     """What `stepwell pipeline run --format json` prints: a run of a pipeline, or why there is none."""
 
-    run: PipelineRun | None
+    run: Annotated[PipelineRun | None, doc("The run; null where something stands in the way of one.")]
     steps: Annotated[tuple[StepRun, ...], doc("In an order that respects what needs what.")]
     developers: Annotated[tuple[DeveloperShare, ...], doc("How each one's steps went.")]
     diagnostics: Annotated[
@@ -215,7 +215,7 @@ class WorkflowStepRun(OutputPart, frozen=True, kw_only=True):
         str | UnsetType,
         doc("The file of its answer, relative to the run's folder.", "results/001-hello.json"),
     ] = UNSET
-    fault: Annotated[str | UnsetType, doc("Why it failed.")] = UNSET
+    fault: Annotated[str | UnsetType, doc("Why it failed.", "`ready.txt` does not exist")] = UNSET
     seconds: Annotated[Amount | UnsetType, doc("How long it took.", 0.01)] = UNSET
     provider: Annotated[str | UnsetType | None, doc("The provider that was asked last.", "echo")] = UNSET
     attempts: Annotated[Count | UnsetType, doc("How often it was tried.", 1)] = UNSET
@@ -237,7 +237,7 @@ class WorkflowRunOutput(OutputRecord, frozen=True, kw_only=True):
     """
 
     run: Annotated[str, doc("What the run is called: `--resume` takes it.", "20261127-212934-123456")]
-    workflow: WorkflowFile
+    workflow: Annotated[WorkflowFile, doc("Which workflow.")]
     state: Annotated[
         str,
         one_of("running", "finished", "failed", "interrupted"),

@@ -38,6 +38,7 @@ from stepwell.frontends.render.output.workspaces import (
     WorkspaceListOutput,
     WorkspaceShowOutput,
 )
+from stepwell.model import CONVENTIONS
 from stepwell.model.schema import DIALECT, contents
 
 __all__ = ["OUTPUTS", "output_schemas", "schema_of", "schema_text_of", "shown_step_schema"]
@@ -112,6 +113,10 @@ def schema_of(record: type[OutputRecord], name: str, title: str) -> dict[str, An
     enums = {key: value["enum"] for key, value in definitions.items() if "enum" in value}
     definitions = {key: _simple(value, enums) for key, value in definitions.items() if key not in enums}
     root = definitions.pop(record.__name__)
+    for holder in (root, *definitions.values()):
+        for field in holder["properties"].values():
+            if not field.keys() & {"examples", "enum", "const", "$ref"}:
+                field["examples"] = [_example(field, definitions, short=True)]
     example = _example(root, definitions)
     return {
         "$schema": DIALECT,
@@ -130,7 +135,10 @@ def shown_step_schema() -> dict[str, Any]:
     filled = [key for key, field in fields.items() if "default" in field]
     defaults = {key: fields[key]["default"] for key in filled}
     del fields["$schema"]
-    schema["examples"] = [{**example, **defaults} for example in schema["examples"]]
+    schema["examples"] = [
+        {**example, **{key: example["name"] + ending for key, ending in CONVENTIONS.items()}, **defaults}
+        for example in schema["examples"]
+    ]
     schema["patternProperties"]["^x-"]["description"] = (
         "The team's own: whatever the definition's files say under it."
     )
@@ -148,14 +156,12 @@ def shown_step_schema() -> dict[str, Any]:
 
 
 def _without(schema: dict[str, Any], keywords: tuple[str, ...]) -> dict[str, Any]:
-    """A schema without some keywords, at any depth."""
+    """A schema without some keywords, in its fields and items too."""
     kept = {key: value for key, value in schema.items() if key not in keywords}
-    for key in ("items", "additionalProperties"):
-        if isinstance(kept.get(key), dict):
-            kept[key] = _without(kept[key], keywords)
-    for key in ("properties", "patternProperties"):
-        if key in kept:
-            kept[key] = {name: _without(below, keywords) for name, below in kept[key].items()}
+    if "items" in kept:
+        kept["items"] = _without(kept["items"], keywords)
+    if "properties" in kept:
+        kept["properties"] = {name: _without(below, keywords) for name, below in kept["properties"].items()}
     return kept
 
 
@@ -196,23 +202,24 @@ def _alternatives(ways: list[dict[str, Any]]) -> dict[str, Any]:
     return {"anyOf": ways}
 
 
-def _example(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Any:
-    """A value that fits a schema, made of the examples of its fields."""
+def _example(schema: Mapping[str, Any], definitions: Mapping[str, Any], *, short: bool = False) -> Any:
+    """A value that fits a schema, made of the examples of its fields; a short one has no records in it."""
     if "$ref" in schema:
         return _example(definitions[schema["$ref"].rpartition("/")[2]], definitions)
     if "properties" in schema:
         return {key: _example(schema["properties"][key], definitions) for key in schema["required"]}
-    if schema.get("examples"):
+    if schema.get("examples", [[]]) not in ([[]], [None]):
         return schema["examples"][0]
     if "const" in schema:
         return schema["const"]
     if "enum" in schema:
         return schema["enum"][0]
     if "anyOf" in schema:
-        return _example(schema["anyOf"][0], definitions)
+        return None if short else _example(schema["anyOf"][0], definitions)
     kind = schema.get("type")
-    if kind == "array":
-        return [_example(schema["items"], definitions)] * max(schema.get("minItems", 1), 1)
+    if kind == "array" or kind == ["array", "null"]:
+        least = schema.get("minItems", 0 if short else 1)
+        return [_example(schema["items"], definitions)] * least
     return {"object": {}, "boolean": True, "string": "", "integer": 1, "number": 1.0}.get(
         kind if isinstance(kind, str) else "null"
     )

@@ -92,7 +92,7 @@ class ImpactOutput(OutputRecord, frozen=True, kw_only=True):
 
 
 class FallbackMigration(OutputPart, frozen=True, kw_only=True):
-    """The file that would make it needless; null where it is so already."""
+    """The file that would make a fallback needless."""
 
     file: Annotated[str, doc("The file, relative to the project.", "registry.d/steps/claude.yaml")]
     text: Annotated[
@@ -129,7 +129,9 @@ class FallbackUse(OutputPart, frozen=True, kw_only=True):
             None,
         ),
     ]
-    migration: FallbackMigration | None
+    migration: Annotated[
+        FallbackMigration | None, doc("The file that would make it needless; null where it is so already.")
+    ]
 
 
 class InterfaceMismatch(OutputPart, frozen=True, kw_only=True):
