@@ -11,6 +11,6 @@ __all__ = ["PipelineDefinition"]
 
 @final
 class PipelineDefinition(PipelineFields):
-    """One pipeline as a view serves it; ``stepwell.model.graph`` makes the graph of it and of what it extends."""
+    """One pipeline as a view serves it; ``stepwell.model.graph`` makes its graph, with what it extends."""
 
     __slots__ = ()

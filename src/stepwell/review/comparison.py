@@ -21,6 +21,7 @@ __all__ = [
     "Reordering",
     "ViewComparison",
     "What",
+    "counts",
 ]
 
 
@@ -259,3 +260,10 @@ class Comparison:
         """The worst that happens to anybody and that nobody has accepted."""
         standing = [effect.level for effect in self.effects if effect.acceptance is None]
         return min(standing, key=lambda level: level.rank, default=Level.SAFE)
+
+
+def counts(comparison: Comparison) -> dict[str, int]:
+    """The number of effects of each level, and of those that are accepted."""
+    standing = [effect.level for effect in comparison.effects if effect.acceptance is None]
+    number = {level.value: standing.count(level) for level in Level}
+    return {**number, "accepted": len(comparison.effects) - len(standing)}

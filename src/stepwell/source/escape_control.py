@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
+from typing import Any
 
-__all__ = ["TAB", "columns", "findable", "visible", "well_formed"]
+__all__ = ["TAB", "columns", "findable", "visible", "well_formed", "well_formed_data"]
 
 TAB = "    "
 """How a tab is drawn in a source line; of one width everywhere, so that carets below it stand right."""
@@ -60,3 +62,14 @@ def _width(char: str) -> int:
     if unicodedata.east_asian_width(char) in "WF":
         return 2
     return 0 if unicodedata.category(char) in {"Mn", "Me"} else 1
+
+
+def well_formed_data(value: Any) -> Any:
+    """Plain data with every text in it ``well_formed``."""
+    if isinstance(value, str):
+        return well_formed(value)
+    if isinstance(value, Mapping):
+        return {well_formed(key): well_formed_data(one) for key, one in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [well_formed_data(one) for one in value]
+    return value

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from stepwell.model import KINDS
-from stepwell.review.comparison import Level
-from stepwell.source.escape_control import visible, well_formed
+from stepwell.review.comparison import counts
+from stepwell.source.escape_control import visible, well_formed_data
 
 if TYPE_CHECKING:
     from stepwell.model.layer import Origin
@@ -24,14 +23,12 @@ if TYPE_CHECKING:
 __all__ = [
     "ROOM",
     "counted",
-    "counts",
     "cut",
     "headline",
     "hidden_by",
     "origin_in_words",
     "place",
     "places",
-    "plain",
     "told",
     "told_pair",
     "view_title",
@@ -57,13 +54,6 @@ def headline(comparison: Comparison) -> str:
     effects = ", ".join(f"{count} {word}" for word, count in number.items() if count)
     parts = (effects, _extent(comparison), left_out)
     return f"{comparison.verdict.value}: {'; '.join(part for part in parts if part)}"
-
-
-def counts(comparison: Comparison) -> dict[str, int]:
-    """How many effects stand of each level, and how many are accepted."""
-    standing = [effect.level for effect in comparison.effects if effect.acceptance is None]
-    number = {level.value: standing.count(level) for level in Level}
-    return {**number, "accepted": len(comparison.effects) - len(standing)}
 
 
 def counted(count: int, noun: str) -> str:
@@ -103,17 +93,6 @@ def view_title(view: ViewComparison) -> str:
     return f"{title}: {', '.join(parts)}" if parts else title
 
 
-def plain(value: Any) -> Any:
-    """A value as plain data that JSON can say: no lone surrogates."""
-    if isinstance(value, str):
-        return well_formed(value)
-    if isinstance(value, Mapping):
-        return {well_formed(key): plain(one) for key, one in value.items()}
-    if isinstance(value, (tuple, list)):
-        return [plain(one) for one in value]
-    return value
-
-
 def told(value: Any, room: int = ROOM) -> str:
     """A value as people read it: as JSON, on one line, nothing in it hidden, cut where it is long."""
     return cut(_whole(value), room)
@@ -140,7 +119,7 @@ def cut(text: str, room: int = ROOM) -> str:
 def _whole(value: Any) -> str:
     if value is None:
         return "none"
-    return visible(json.dumps(plain(value), ensure_ascii=False))
+    return visible(json.dumps(well_formed_data(value), ensure_ascii=False))
 
 
 def place(span: Span) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from stepwell.frontends.render.comparison.wording import counts
-from stepwell.frontends.render.comparison.wording import plain as plain_value
 from stepwell.frontends.render.output.findings import (
     FilePosition,
     ReportedFinding,
@@ -19,7 +17,8 @@ from stepwell.frontends.render.output.origins import HOW
 from stepwell.frontends.render.output.record import Count, OutputPart, OutputRecord, doc, one_of
 from stepwell.model import KIND_OF_NOUN
 from stepwell.model.layer import Layer
-from stepwell.review.comparison import Consumer, Level, What
+from stepwell.review.comparison import Consumer, Level, What, counts
+from stepwell.source.escape_control import well_formed_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -372,8 +371,8 @@ def _field(change: FieldChange) -> ChangedField:
     old, new = change.old_origin, change.new_origin
     return ChangedField(
         field=change.field,
-        old=plain_value(change.old),
-        new=plain_value(change.new),
+        old=well_formed_data(change.old),
+        new=well_formed_data(change.new),
         old_origin=None if old is None else _origin(old),
         new_origin=None if new is None else _origin(new),
     )
@@ -430,8 +429,8 @@ def _log_field(one: FieldChange) -> LogField:
     old, new = one.old_origin, one.new_origin
     return LogField(
         field=one.field,
-        old=plain_value(one.old),
-        new=plain_value(one.new),
+        old=well_formed_data(one.old),
+        new=well_formed_data(one.new),
         old_place=None if old is None else file_position(old.span),
         new_place=None if new is None else file_position(new.span),
     )

@@ -38,8 +38,7 @@ from stepwell.frontends.render.output.workspaces import (
     WorkspaceListOutput,
     WorkspaceShowOutput,
 )
-from stepwell.model import CONVENTIONS
-from stepwell.model.schema import DIALECT, contents
+from stepwell.model.schema import DIALECT, contents, conventions
 
 __all__ = ["OUTPUTS", "output_schemas", "schema_of", "schema_text_of", "shown_step_schema"]
 
@@ -136,7 +135,11 @@ def shown_step_schema() -> dict[str, Any]:
     defaults = {key: fields[key]["default"] for key in filled}
     del fields["$schema"]
     schema["examples"] = [
-        {**example, **{key: example["name"] + ending for key, ending in CONVENTIONS.items()}, **defaults}
+        {
+            **example,
+            **{key: example["name"] + one.suffix for key, one in conventions("step").items()},
+            **defaults,
+        }
         for example in schema["examples"]
     ]
     schema["patternProperties"]["^x-"]["description"] = (
