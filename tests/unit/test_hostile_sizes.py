@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import stepwell
-from stepwell.check.catalog import ignores_in
+from stepwell.check.ignores import ignores_in
 from stepwell.model.settings import open_project
 from stepwell.resolve.layout import lay_out
 from stepwell.source.diagnostic import Diagnostic

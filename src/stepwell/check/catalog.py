@@ -1,339 +1,271 @@
-"""What a schema cannot say: one module a rule, each with its manual page as its docstring.
-
-The lists below are written out, so that which rules run where can be read here.
-"""
+"""Every rule, when it runs and how severe its findings are; a rule is imported when it first runs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cache
+from importlib import import_module
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar, cast, final
 
-from stepwell.check.alignment import (
-    duplicate_output_alias,
-    invalid_requirement,
-    missing_argument,
-    missing_builder_method,
-    missing_config_attribute,
-    missing_entry_point,
-    no_compatible_source,
-    no_main,
-    node_type_mismatch,
-    optional_environment,
-    property_path_mismatch,
-    source_type_mismatch,
-    undeclared_argument,
-    undeclared_environment,
-    undeclared_path,
-    unknown_source,
-    unused_environment,
-    unused_path,
-)
-from stepwell.check.alignment.scope import AlignmentScope
-from stepwell.check.definition import (
-    developer_id_mismatch,
-    file_name_mismatch,
-    freeze_target,
-    invalid_parameters_schema,
-    invalid_version_range,
-    naming_style,
-    not_in_vocabulary,
-    past_removal,
-    unknown_implementation,
-    unknown_setting,
-    unused_ignore,
-)
 from stepwell.check.fixed import FIXED_PAGES
-from stepwell.check.ignores import Ignore, ignores_in
-from stepwell.check.layers import (
-    alias_collision,
-    duplicate_config_class,
-    duplicate_definition,
-    override_changes_name,
-    override_changes_nothing,
-    override_without_base,
-    plugin_hidden,
-    shadows_core,
-)
-from stepwell.check.layers.shadows_core import BY_TOLERANCE
-from stepwell.check.pipeline_scope import PipelineScope
-from stepwell.check.pipelines import (
-    ambiguous_step,
-    config_mismatch,
-    cross_workspace,
-    dangling_reference,
-    duplicate_step_id,
-    extends_cycle,
-    input_type_mismatch,
-    missing_input,
-    pipeline_cycle,
-    unavailable_component,
-    unknown_base,
-    unknown_input,
-    unknown_job_type,
-    unknown_output,
-    unknown_parameter,
-    unknown_step,
-    unknown_workspace,
-    unused_parameter,
-)
-from stepwell.check.references import (
-    ambiguous_component,
-    builder_base,
-    duplicate_class,
-    missing_class,
-    missing_component,
-    missing_implementation,
-    missing_module,
-    unparsable_source,
-)
-from stepwell.check.rule import (
-    ALWAYS_TOLD,
-    FileScope,
-    Finding,
-    FreezeScope,
-    Hidden,
-    LayerScope,
-    Override,
-    Reference,
-    ReferenceScope,
-    Rule,
-    Shadow,
-    ViewScope,
-    WorkspaceScope,
-    rule_of,
-)
+from stepwell.check.ignores import Ignore
+from stepwell.check.rule import ALWAYS_TOLD, Finding, Rule
 from stepwell.model.settings import Project
 from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.source.document import Document, Pointer
 from stepwell.source.spelling import closest
 
 __all__ = [
-    "ALIGNMENT_IGNORE_RULES",
-    "ALIGNMENT_RULES",
-    "ALWAYS_TOLD",
+    "ALIGNMENT_LEVELS",
     "BY_TOLERANCE",
     "CAN_BE_IGNORED",
-    "CONTENT_RULES",
-    "FILE_RULES",
     "FIXED_PAGES",
-    "FREEZE_RULES",
-    "IGNORE_RULES",
-    "LAYER_RULES",
-    "OVERRIDE_RULES",
-    "PIPELINE_CODE_RULES",
-    "PIPELINE_RULES",
-    "PLUGIN_RULES",
-    "REFERENCE_IGNORE_RULES",
-    "REFERENCE_RULES",
     "RULES",
-    "SHADOW_RULES",
-    "VIEW_RULES",
-    "WORKSPACE_RULES",
     "Active",
-    "AlignmentScope",
-    "FileScope",
-    "FreezeScope",
-    "Hidden",
-    "Ignore",
-    "LayerScope",
-    "Override",
-    "PipelineScope",
-    "Reference",
-    "ReferenceScope",
-    "Rule",
-    "Shadow",
-    "ViewScope",
-    "WorkspaceScope",
+    "Occasion",
     "active",
     "check_severities",
-    "ignores_in",
+    "ids",
     "page_of",
+    "rules",
     "run",
     "severity_of",
 ]
 
 S = TypeVar("S")
 
-FILE_RULES: Final[tuple[Rule[FileScope], ...]] = (
-    rule_of(file_name_mismatch),
-    rule_of(naming_style),
-    rule_of(not_in_vocabulary),
-    rule_of(past_removal),
-    rule_of(unknown_implementation),
-    rule_of(unknown_setting),
-    rule_of(invalid_parameters_schema),
-    rule_of(invalid_version_range),
-)
-CONTENT_RULES: Final = tuple(rule for rule in FILE_RULES if rule.id != file_name_mismatch.ID)
-"""Those that ask nothing of the file: for what a package brings and for what code registers."""
+Occasion = Literal[
+    "file",
+    "plugin file",
+    "workspace",
+    "layer",
+    "shadow",
+    "override",
+    "view",
+    "plugin",
+    "pipeline",
+    "pipeline code",
+    "freeze",
+    "reference",
+    "script alignment",
+    "specification alignment",
+    "dependency alignment",
+    "builder alignment",
+    "unused ignore",
+    "unused reference ignore",
+    "unused alignment ignore",
+]
+"""When a group of rules runs."""
 
-WORKSPACE_RULES: Final[tuple[Rule[WorkspaceScope], ...]] = (rule_of(developer_id_mismatch),)
-LAYER_RULES: Final[tuple[Rule[LayerScope], ...]] = (rule_of(duplicate_definition),)
-SHADOW_RULES: Final[tuple[Rule[ViewScope], ...]] = (rule_of(shadows_core),)
-OVERRIDE_RULES: Final[tuple[Rule[ViewScope], ...]] = (
-    replace(rule_of(file_name_mismatch), check=file_name_mismatch.check_overrides),
-    rule_of(override_changes_name),
-    rule_of(override_without_base),
-    rule_of(override_changes_nothing),
-    replace(rule_of(invalid_parameters_schema), check=invalid_parameters_schema.check_overrides),
-)
-VIEW_RULES: Final[tuple[Rule[ViewScope], ...]] = (
-    rule_of(duplicate_config_class),
-    rule_of(alias_collision),
-)
-PLUGIN_RULES: Final[tuple[Rule[tuple[Hidden, ...]], ...]] = (rule_of(plugin_hidden),)
-PIPELINE_RULES: Final[tuple[Rule[PipelineScope], ...]] = (
-    rule_of(duplicate_step_id),
-    rule_of(unknown_base),
-    rule_of(extends_cycle),
-    rule_of(ambiguous_step),
-    rule_of(unknown_workspace),
-    rule_of(unknown_job_type),
-    rule_of(unknown_step),
-    rule_of(dangling_reference),
-    rule_of(pipeline_cycle),
-    rule_of(unknown_input),
-    rule_of(unknown_output),
-    rule_of(missing_input),
-    rule_of(input_type_mismatch),
-    rule_of(config_mismatch),
-    rule_of(unknown_parameter),
-    rule_of(unused_parameter),
-    rule_of(cross_workspace),
-)
-PIPELINE_CODE_RULES: Final[tuple[Rule[PipelineScope], ...]] = (rule_of(unavailable_component),)
-"""Those that look into sources; they run when `stepwell pipeline check` asks for them."""
-
-FREEZE_RULES: Final[tuple[Rule[FreezeScope], ...]] = (rule_of(freeze_target),)
-REFERENCE_RULES: Final[tuple[Rule[ReferenceScope], ...]] = (
-    rule_of(missing_class),
-    rule_of(missing_module),
-    rule_of(duplicate_class),
-    rule_of(builder_base),
-    rule_of(missing_component),
-    rule_of(missing_implementation),
-    rule_of(ambiguous_component),
-    rule_of(unparsable_source),
-)
-"""Those that look into Python sources; they run when a check asks for references."""
-
-ALIGNMENT_RULES: Final[Mapping[int, tuple[Rule[AlignmentScope], ...]]] = MappingProxyType(
+_MODULES: Final[Mapping[Occasion, tuple[str, ...]]] = MappingProxyType(
     {
-        1: (
-            rule_of(undeclared_environment),
-            rule_of(unused_environment),
-            rule_of(optional_environment),
-            rule_of(undeclared_argument),
-            rule_of(missing_argument),
-            rule_of(undeclared_path),
-            rule_of(unused_path),
-            rule_of(missing_entry_point),
-            rule_of(no_main),
+        "file": (
+            "definition.file_name_mismatch",
+            "definition.naming_style",
+            "definition.not_in_vocabulary",
+            "definition.past_removal",
+            "definition.unknown_implementation",
+            "definition.unknown_setting",
+            "definition.invalid_parameters_schema",
+            "definition.invalid_version_range",
         ),
-        2: (
-            rule_of(duplicate_output_alias),
-            rule_of(property_path_mismatch),
-            rule_of(node_type_mismatch),
-            rule_of(invalid_requirement),
+        "plugin file": (
+            "definition.naming_style",
+            "definition.not_in_vocabulary",
+            "definition.past_removal",
+            "definition.unknown_implementation",
+            "definition.unknown_setting",
+            "definition.invalid_parameters_schema",
+            "definition.invalid_version_range",
         ),
-        3: (
-            rule_of(no_compatible_source),
-            rule_of(unknown_source),
-            rule_of(source_type_mismatch),
+        "workspace": ("definition.developer_id_mismatch",),
+        "layer": ("layers.duplicate_definition",),
+        "shadow": ("layers.shadows_core",),
+        "override": (
+            "definition.file_name_mismatch:check_overrides",
+            "layers.override_changes_name",
+            "layers.override_without_base",
+            "layers.override_changes_nothing",
+            "definition.invalid_parameters_schema:check_overrides",
         ),
-        4: (
-            rule_of(missing_config_attribute),
-            rule_of(missing_builder_method),
-            replace(rule_of(builder_base), check=builder_base.check_step),
+        "view": ("layers.duplicate_config_class", "layers.alias_collision"),
+        "plugin": ("layers.plugin_hidden",),
+        "pipeline": (
+            "pipelines.duplicate_step_id",
+            "pipelines.unknown_base",
+            "pipelines.extends_cycle",
+            "pipelines.ambiguous_step",
+            "pipelines.unknown_workspace",
+            "pipelines.unknown_job_type",
+            "pipelines.unknown_step",
+            "pipelines.dangling_reference",
+            "pipelines.pipeline_cycle",
+            "pipelines.unknown_input",
+            "pipelines.unknown_output",
+            "pipelines.missing_input",
+            "pipelines.input_type_mismatch",
+            "pipelines.config_mismatch",
+            "pipelines.unknown_parameter",
+            "pipelines.unused_parameter",
+            "pipelines.cross_workspace",
         ),
+        "pipeline code": ("pipelines.unavailable_component",),
+        "freeze": ("definition.freeze_target",),
+        "reference": (
+            "references.missing_class",
+            "references.missing_module",
+            "references.duplicate_class",
+            "references.builder_base",
+            "references.missing_component",
+            "references.missing_implementation",
+            "references.ambiguous_component",
+            "references.unparsable_source",
+        ),
+        "script alignment": (
+            "alignment.undeclared_environment",
+            "alignment.unused_environment",
+            "alignment.optional_environment",
+            "alignment.undeclared_argument",
+            "alignment.missing_argument",
+            "alignment.undeclared_path",
+            "alignment.unused_path",
+            "alignment.missing_entry_point",
+            "alignment.no_main",
+        ),
+        "specification alignment": (
+            "alignment.duplicate_output_alias",
+            "alignment.property_path_mismatch",
+            "alignment.node_type_mismatch",
+            "alignment.invalid_requirement",
+        ),
+        "dependency alignment": (
+            "alignment.no_compatible_source",
+            "alignment.unknown_source",
+            "alignment.source_type_mismatch",
+        ),
+        "builder alignment": (
+            "alignment.missing_config_attribute",
+            "alignment.missing_builder_method",
+            "references.builder_base:check_step",
+        ),
+        "unused ignore": ("definition.unused_ignore",),
     }
 )
-"""Those that hold interfaces against scripts, steps, builders and configurations, by level."""
+"""The rules of each occasion, in the order in which they run: a module, and its function unless ``check``."""
 
-
-def _unused_whatever_is_asked(scope: tuple[Ignore, ...]) -> Iterator[Finding]:
-    """Leave the ignores of other checks to these: only they know what they hide."""
-    others = _ABOUT_REFERENCES | _ABOUT_ALIGNMENT | {rule.id for rule in PIPELINE_CODE_RULES}
-    return unused_ignore.check(tuple(one for one in scope if one.rule not in others))
-
-
-def _unused_for_references(scope: tuple[Ignore, ...]) -> Iterator[Finding]:
-    return unused_ignore.check(tuple(one for one in scope if one.rule in _ABOUT_REFERENCES))
-
-
-def _unused_for_alignment(scope: tuple[Ignore, ...]) -> Iterator[Finding]:
-    return unused_ignore.check(tuple(one for one in scope if one.rule in _ABOUT_ALIGNMENT))
-
-
-_ABOUT_REFERENCES: Final = frozenset(rule.id for rule in REFERENCE_RULES)
-_ABOUT_ALIGNMENT: Final = frozenset(rule.id for level in ALIGNMENT_RULES.values() for rule in level)
-
-IGNORE_RULES: Final[tuple[Rule[tuple[Ignore, ...]], ...]] = (
-    replace(rule_of(unused_ignore), check=_unused_whatever_is_asked),
+ALIGNMENT_LEVELS: Final[Mapping[int, Occasion]] = MappingProxyType(
+    {
+        1: "script alignment",
+        2: "specification alignment",
+        3: "dependency alignment",
+        4: "builder alignment",
+    }
 )
-REFERENCE_IGNORE_RULES: Final[tuple[Rule[tuple[Ignore, ...]], ...]] = (
-    replace(rule_of(unused_ignore), check=_unused_for_references),
-)
-ALIGNMENT_IGNORE_RULES: Final[tuple[Rule[tuple[Ignore, ...]], ...]] = (
-    replace(rule_of(unused_ignore), check=_unused_for_alignment),
-)
+"""The rules that compare an interface with its script, with itself, with other steps and with its builder."""
 
-_EVERY: Final[tuple[tuple[Rule[Any], ...], ...]] = (
-    FILE_RULES,
-    WORKSPACE_RULES,
-    LAYER_RULES,
-    SHADOW_RULES,
-    OVERRIDE_RULES,
-    VIEW_RULES,
-    PLUGIN_RULES,
-    PIPELINE_RULES,
-    PIPELINE_CODE_RULES,
-    FREEZE_RULES,
-    REFERENCE_RULES,
-    *ALIGNMENT_RULES.values(),
-    IGNORE_RULES,
+BY_TOLERANCE: Final[Mapping[str, Severity | None]] = MappingProxyType(
+    {"low": Severity.ERROR, "medium": Severity.WARNING, "high": None}
 )
-RULES: Final[Mapping[str, Rule[Any]]] = MappingProxyType(
-    {rule.id: rule for rules in _EVERY for rule in rules}
-)
-"""Every rule whose severity a project can choose, by id."""
-
-
-CAN_BE_IGNORED: Final = frozenset(RULES) - ALWAYS_TOLD
-"""The ids that a comment may hide."""
+"""The severity of ``shadows-core`` by the workspace's ``conflict_tolerance``; ``None`` switches it off."""
 
 _FIXED_WARNINGS: Final = frozenset(
     {"ambiguous-resolution", "misplaced-file", "folder-named-like-file", "left-out", "repeated-key"}
 )
 
 
-def severity_of(rule_id: str) -> Severity:
-    """The severity of an id where the project says nothing."""
-    if rule_id in RULES:
-        return RULES[rule_id].severity
-    return Severity.WARNING if rule_id in _FIXED_WARNINGS else Severity.ERROR
+def _id_of(entry: str) -> str:
+    return entry.partition(".")[2].partition(":")[0].replace("_", "-")
+
+
+_ENTRIES: Final[Mapping[str, str]] = MappingProxyType(
+    {_id_of(entry): entry for entries in _MODULES.values() for entry in entries if ":" not in entry}
+)
+
+
+@final
+class _Rules(Mapping[str, Rule[Any]]):
+    """Every rule by id, imported when it is looked up."""
+
+    def __getitem__(self, rule_id: str) -> Rule[Any]:
+        return _load(_ENTRIES[rule_id])
+
+    def __contains__(self, rule_id: object) -> bool:
+        return rule_id in _ENTRIES
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_ENTRIES)
+
+    def __len__(self) -> int:
+        return len(_ENTRIES)
+
+
+RULES: Final[Mapping[str, Rule[Any]]] = _Rules()
+"""Every rule whose severity a project can choose, by id."""
+
+CAN_BE_IGNORED: Final = frozenset(_ENTRIES) - ALWAYS_TOLD
+"""The ids that a comment may hide."""
+
+
+@cache
+def _load(entry: str) -> Rule[Any]:
+    name, _, function = entry.partition(":")
+    module = import_module(f"stepwell.check.{name}")
+    page = (module.__doc__ or "").strip()
+    return Rule(module.ID, module.SEVERITY, page, getattr(module, function or "check"))
+
+
+@cache
+def rules(occasion: Occasion) -> tuple[Rule[Any], ...]:
+    """The rules that run on an occasion, in order."""
+    if occasion == "unused ignore":  # the ignores of other checks are left to these: only they know
+        others = {*ids("reference"), *_ALIGNMENT, *ids("pipeline code")}
+        return (_unused(lambda rule_id: rule_id not in others),)
+    if occasion == "unused reference ignore":
+        mine = ids("reference")
+        return (_unused(lambda rule_id: rule_id in mine),)
+    if occasion == "unused alignment ignore":
+        return (_unused(lambda rule_id: rule_id in _ALIGNMENT),)
+    return tuple(_load(entry) for entry in _MODULES[occasion])
+
+
+def ids(occasion: Occasion) -> frozenset[str]:
+    """The ids of the rules that run on an occasion; imports none of them."""
+    return frozenset(_id_of(entry) for entry in _MODULES[occasion])
+
+
+_ALIGNMENT: Final = frozenset(one for level in ALIGNMENT_LEVELS.values() for one in ids(level))
+
+
+def _unused(judged: Any) -> Rule[Any]:
+    """The rule ``unused-ignore`` for the comments whose rules ran."""
+    rule = _load("definition.unused_ignore")
+
+    def check(scope: tuple[Ignore, ...]) -> Iterator[Finding]:
+        return cast("Iterator[Finding]", rule.check(tuple(one for one in scope if judged(one.rule))))
+
+    return replace(rule, check=check)
 
 
 Active = tuple[tuple[Rule[S], Severity], ...]
-"""Rules that run, each with the severity of what it finds."""
+"""Rules that run, each with the severity of its findings."""
 
 
 def active(
-    rules: tuple[Rule[S], ...],
+    occasion: Occasion,
     severities: Mapping[str, str],
     defaults: Mapping[str, Severity | None] = MappingProxyType({}),
-) -> Active[S]:
-    """The rules that a project lets run.
+) -> Active[Any]:
+    """The rules of an occasion that a project lets run.
 
     Args:
-        rules: which ones could.
-        severities: what the project says: rule id to ``error``, ``warning``, ``info`` or ``off``.
-        defaults: severities that stand in for a rule's own; ``None`` switches it off.
+        occasion: when.
+        severities: what the project sets: rule id to ``error``, ``warning``, ``info`` or ``off``.
+        defaults: severities that replace a rule's own; ``None`` switches it off.
     """
-    found: list[tuple[Rule[S], Severity]] = []
-    for rule in rules:
+    found: list[tuple[Rule[Any], Severity]] = []
+    for rule in rules(occasion):
         said = severities.get(rule.id)
         severity = defaults.get(rule.id, rule.severity)
         if said is not None:
@@ -346,25 +278,26 @@ def active(
 
 
 def run(rules: Active[S], scope: S) -> Iterator[Diagnostic]:
-    """Run rules over what they look at, and stamp their findings.
-
-    Args:
-        rules: which ones, with their severities.
-        scope: what they look at.
-    """
+    """Run rules on a scope; each finding becomes a diagnostic with the rule's id and severity."""
     for rule, severity in rules:
         for finding in rule.check(scope):
             yield Diagnostic(rule.id, severity, finding.message, finding.span, finding.help, finding.related)
 
 
+def severity_of(rule_id: str) -> Severity:
+    """The severity of an id where the project sets none."""
+    if rule_id in RULES:
+        return RULES[rule_id].severity
+    return Severity.WARNING if rule_id in _FIXED_WARNINGS else Severity.ERROR
+
+
 def page_of(rule_id: str) -> str | None:
-    """The manual page of an id, ``None`` when there is no such id."""
-    rule = RULES.get(rule_id)
-    return rule.page if rule is not None else FIXED_PAGES.get(rule_id)
+    """The manual page of an id; ``None`` when there is no such id."""
+    return RULES[rule_id].page if rule_id in RULES else FIXED_PAGES.get(rule_id)
 
 
 def check_severities(project: Project) -> Iterator[Diagnostic]:
-    """Hold the ids of ``[rules]`` against those that exist and can be changed."""
+    """Report the ids in ``[rules]`` that do not exist or cannot be changed."""
     for rule_id, severity in project.settings.severities.items():
         silenced = rule_id in ALWAYS_TOLD and severity == "off"
         if project.config is None or (rule_id in RULES and not silenced):

@@ -7,7 +7,8 @@ from datetime import date
 from typing import Final, NamedTuple, final
 
 from stepwell.check import catalog
-from stepwell.check.catalog import FileScope, Ignore, WorkspaceScope
+from stepwell.check.ignores import Ignore, ignores_in
+from stepwell.check.rule import FileScope, WorkspaceScope
 from stepwell.model import KINDS, AuthoredDefinition, Workspace, schema, schema_errors
 from stepwell.model.layer import Layer, Listed, Source
 from stepwell.model.settings import Project, Settings
@@ -158,7 +159,7 @@ def _check(
         place = document.key_span(("name",))
         return CheckedFile(listed, name if isinstance(name, str) else None, place, None, found)
     authored = AuthoredDefinition(kind, Source(layer, workspace, document))
-    ignores = catalog.ignores_in(document)
+    ignores = ignores_in(document)
     scope = FileScope(authored, settings, today)
     found = tuple(catalog.run(file_rules, scope))
     used = _NO_IGNORES
@@ -192,11 +193,11 @@ def check_workspace_file(
     workspace = Workspace(workspace_id, document)
     severities = project.settings.severities
     scope = WorkspaceScope(Source(Layer.LOCAL, workspace_id, document), workspace)
-    found = catalog.run(catalog.active(catalog.WORKSPACE_RULES, severities), scope)
-    ignores = catalog.ignores_in(document)
+    found = catalog.run(catalog.active("workspace", severities), scope)
+    ignores = ignores_in(document)
     shown, used = hide(found, ignores)
     unused = tuple(ignore for ignore in ignores if ignore not in used)
-    return workspace, (*shown, *catalog.run(catalog.active(catalog.IGNORE_RULES, severities), unused))
+    return workspace, (*shown, *catalog.run(catalog.active("unused ignore", severities), unused))
 
 
 def hide(

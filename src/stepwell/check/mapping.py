@@ -49,7 +49,7 @@ def check_mapping(data: Any, listed: Listed, settings: Settings, today: date) ->
         found = Diagnostic(rule, Severity.ERROR, str(refused), span, refused.help)
         return CheckedFile(listed, None, span, None, (found,))
     document = Document(listed.path, "", plain, no_places)
-    held = catalog.active(catalog.CONTENT_RULES, settings.severities)
+    held = catalog.active("plugin file", settings.severities)
     checked = check_document(listed, document, settings, today, held)
     return (
         check_document(listed, written_out(document), settings, today, held)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar, final
 
 from stepwell.model import AuthoredDefinition, Definition, Kind, StepDefinition, Workspace
@@ -32,7 +31,6 @@ __all__ = [
     "Shadow",
     "ViewScope",
     "WorkspaceScope",
-    "rule_of",
 ]
 
 
@@ -282,8 +280,3 @@ class Rule(Generic[S]):
     severity: Severity
     page: str
     check: Callable[[S], Iterable[Finding]]
-
-
-def rule_of(module: ModuleType) -> Rule[Any]:
-    """The rule that a module is: ``ID``, ``SEVERITY``, ``check`` and its docstring."""
-    return Rule(module.ID, module.SEVERITY, (module.__doc__ or "").strip(), module.check)

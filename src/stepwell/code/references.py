@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from stepwell.check import catalog
-from stepwell.check.catalog import Ignore, Reference, ReferenceScope
 from stepwell.check.file import hide
+from stepwell.check.ignores import Ignore, ignores_in
+from stepwell.check.rule import Reference, ReferenceScope
 from stepwell.code import own_components, own_folder, own_implementations, source_folders
 from stepwell.model import Definition
 from stepwell.model.layer import Layer
@@ -38,7 +39,7 @@ def check_references(
         workspace: whose view to look at; without one at the core and at all of them.
     """
     table = project.settings.references or References()
-    active = catalog.active(catalog.REFERENCE_RULES, project.settings.severities)
+    active = catalog.active("reference", project.settings.severities)
     core = SourceView(index, table.source)
     own = {one: SourceView(index, (own_folder(project, one),)) for one in snapshot.workspaces}
     failures = [file for file in index.files.values() if file.failure is not None]
@@ -60,7 +61,7 @@ def check_references(
     shown, used = hide(found, ignores)
     if workspace is None:
         unused = tuple(one for one in ignores if one not in used)
-        judged = catalog.active(catalog.REFERENCE_IGNORE_RULES, project.settings.severities)
+        judged = catalog.active("unused reference ignore", project.settings.severities)
         shown = (*shown, *catalog.run(judged, unused))
     return in_order(shown)
 
@@ -124,4 +125,4 @@ def _ignores(views: Iterable[View]) -> Iterator[Ignore]:
                     if id(source.document) in seen or source.layer in _NOT_IN_FILES:
                         continue
                     seen.add(id(source.document))
-                    yield from catalog.ignores_in(source.document)
+                    yield from ignores_in(source.document)

@@ -9,9 +9,9 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from stepwell.check import catalog
-from stepwell.check.catalog import ViewScope
 from stepwell.check.file import CheckedFile, is_served
 from stepwell.check.mapping import check_mapping, written_out
+from stepwell.check.rule import ViewScope
 from stepwell.live.store import Meets, Store
 from stepwell.model import KINDS, StepDefinition
 from stepwell.model.layer import Layer, Listed, Source
@@ -194,9 +194,7 @@ class _Collisions:
                     return
                 continue
             scope = self._scope(one, view, step)
-            for found in catalog.run(
-                catalog.active(catalog.VIEW_RULES, self._good.project.settings.severities), scope
-            ):
+            for found in catalog.run(catalog.active("view", self._good.project.settings.severities), scope):
                 if (found.id, found.message) not in told:  # what the core has, a workspace has again
                     told.add((found.id, found.message))
                     yield found

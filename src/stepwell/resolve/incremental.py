@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import Any, Final, final
 
 from stepwell.check import catalog
-from stepwell.check.catalog import ViewScope
 from stepwell.check.file import CheckedFile, check_definition
+from stepwell.check.rule import ViewScope
 from stepwell.model import KINDS, Definition, StepDefinition
 from stepwell.model.layer import Layer, Listed
 from stepwell.model.settings import Project, Settings
@@ -87,7 +87,7 @@ def relayer_core(before: Layered, replaced: Iterable[Replaced], settings: Settin
             _EMPTY,
             settings,
         )
-        if any(True for _ in catalog.run(catalog.active(catalog.VIEW_RULES, settings.severities), scope)):
+        if any(True for _ in catalog.run(catalog.active("view", settings.severities), scope)):
             return None
     frozen = {folder: MappingProxyType(table) for folder, table in tables.items()}
     return Layered(
@@ -371,7 +371,7 @@ def _check_again(
     folders = tuple(f"{hint}/" for hint in hints if hint not in listed and hint not in before.checked)
     checked = dict(before.checked)
     replaced: list[Replaced] = []
-    file_rules = catalog.active(catalog.FILE_RULES, project.settings.severities)
+    file_rules = catalog.active("file", project.settings.severities)
     suspected = [path for path in listed if path not in checked or path in hints or path.startswith(folders)]
     project.tree.expect(suspected)
     for path in suspected:

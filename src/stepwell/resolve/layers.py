@@ -9,8 +9,10 @@ from types import MappingProxyType
 from typing import Any, Final, final
 
 from stepwell.check import catalog
-from stepwell.check.catalog import Hidden, Ignore, LayerScope, Override, Rule, Shadow, ViewScope
+from stepwell.check.catalog import Occasion
 from stepwell.check.file import CheckedFile, hide, is_served
+from stepwell.check.ignores import Ignore
+from stepwell.check.rule import Hidden, LayerScope, Override, Shadow, ViewScope
 from stepwell.model import (
     KINDS,
     AuthoredDefinition,
@@ -147,12 +149,12 @@ def layer_core(files: Iterable[CheckedFile], settings: Settings) -> Layered:
     tables: dict[str, Table] = {}
     left_out: dict[str, Mapping[str, Span]] = {}
     found = [diagnostic for group in grouped.values() for file in group for diagnostic in file.diagnostics]
-    layer_rules = catalog.active(catalog.LAYER_RULES, settings.severities)
     for folder, kind in KINDS.items():
         group = grouped.get(folder, ())
         table, repeated = unique(group)
         tables[folder] = MappingProxyType(standalone(table))
-        found += catalog.run(layer_rules, LayerScope(kind, repeated))
+        if repeated:
+            found += catalog.run(catalog.active("layer", settings.severities), LayerScope(kind, repeated))
         left_out[folder] = _left_out(group, tables[folder], repeated)
     steps = tables["steps"]
     by_config_class, by_alias = index(steps)
@@ -160,7 +162,7 @@ def layer_core(files: Iterable[CheckedFile], settings: Settings) -> Layered:
     if colliding:
         none = (_EMPTY, _EMPTY, _EMPTY)
         scope = ViewScope(KINDS["steps"], None, _EMPTY, steps, colliding, (), (), *none, settings)
-        found += catalog.run(catalog.active(catalog.VIEW_RULES, settings.severities), scope)
+        found += catalog.run(catalog.active("view", settings.severities), scope)
     shown, used = hide(
         found, [ignore for group in grouped.values() for file in group for ignore in file.ignores]
     )
@@ -236,9 +238,9 @@ class _Overlay:
         overrides = self._lay_overrides()
         scope = self._scope(overrides=overrides)
         if overrides:
-            self._run(catalog.OVERRIDE_RULES, scope)
+            self._run("override", scope)
         if scope.suspects:
-            self._run(catalog.VIEW_RULES, scope)
+            self._run("view", scope)
         return MappingProxyType(self._above)
 
     def _lay_local(self) -> None:
@@ -253,7 +255,7 @@ class _Overlay:
         tolerance = {"shadows-core": catalog.BY_TOLERANCE[self._workspace.conflict_tolerance]}
         for shadow in shadows:
             scope = self._scope(shadows=(shadow,))
-            told = self._run(catalog.SHADOW_RULES, scope, tolerance)
+            told = self._run("shadow", scope, tolerance)
             if not is_served(told):
                 del self._above[shadow.local.name]
 
@@ -280,13 +282,13 @@ class _Overlay:
     ) -> tuple[dict[str, CheckedFile], Mapping[str, tuple[Source, ...]]]:
         table, repeated = unique(files)
         if repeated:
-            self._run(catalog.LAYER_RULES, LayerScope(self._kind, repeated))
+            self._run("layer", LayerScope(self._kind, repeated))
         return table, repeated
 
     def _run(
-        self, some: tuple[Rule[Any], ...], scope: Any, defaults: Mapping[str, Severity | None] = _EMPTY
+        self, occasion: Occasion, scope: Any, defaults: Mapping[str, Severity | None] = _EMPTY
     ) -> tuple[Diagnostic, ...]:
-        return self._tell(catalog.run(catalog.active(some, self._settings.severities, defaults), scope))
+        return self._tell(catalog.run(catalog.active(occasion, self._settings.severities, defaults), scope))
 
     def _tell(self, found: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
         shown, used = hide(found, self._ignores)
@@ -412,9 +414,7 @@ def lay_under(
     by_config_class, by_alias = dict(core.by_config_class), dict(core.by_alias)
     for folder, kind in KINDS.items():
         table, repeated = unique(file for file in guests if file.listed.kind == folder)
-        found += catalog.run(
-            catalog.active(catalog.LAYER_RULES, settings.severities), LayerScope(kind, repeated)
-        )
+        found += catalog.run(catalog.active("layer", settings.severities), LayerScope(kind, repeated))
         below = standalone(table)
         hidden = {name: one for name, one in below.items() if _place(core, folder, name) is not None}
         covered[folder] = MappingProxyType({name: (one,) for name, one in hidden.items()})
@@ -426,7 +426,7 @@ def lay_under(
             scope = ViewScope(
                 kind, None, served, {name: one}, {name: one}, (), (), by_config_class, by_alias, {}, settings
             )
-            faults = tuple(catalog.run(catalog.active(catalog.VIEW_RULES, settings.severities), scope))
+            faults = tuple(catalog.run(catalog.active("view", settings.severities), scope))
             found += faults
             if is_served(faults):
                 served[name] = one
@@ -460,7 +460,7 @@ def _told_hidden(
         for name, one in hidden.items()
         if (place := _place(core, kind.folder, name)) is not None
     )
-    return catalog.run(catalog.active(catalog.PLUGIN_RULES, settings.severities), scope)
+    return catalog.run(catalog.active("plugin", settings.severities), scope)
 
 
 def _index(

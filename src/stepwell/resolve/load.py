@@ -15,8 +15,9 @@ from types import MappingProxyType
 from typing import Any, final
 
 from stepwell.check import catalog
-from stepwell.check.catalog import FreezeScope, Ignore
 from stepwell.check.file import CheckedFile, check_definition, check_workspace_file
+from stepwell.check.ignores import Ignore
+from stepwell.check.rule import FreezeScope
 from stepwell.model import KINDS, Workspace
 from stepwell.model.layer import Listed
 from stepwell.model.settings import RESERVED_ID, Project
@@ -196,7 +197,7 @@ def check_all(
     checked = {file.path: same for file in listed if (same := known(file)) is not None}
     own = [file.path for file in listed if file.path not in checked]
     project.tree.expect((*own, *layout.settings.values()))
-    file_rules = catalog.active(catalog.FILE_RULES, project.settings.severities)
+    file_rules = catalog.active("file", project.settings.severities)
     for done, file in enumerate(listed):
         if progress is not None and done % 256 == 0:
             progress(done, len(listed))
@@ -362,11 +363,13 @@ def _about_freezing(
     seen = {**views, "": core, RESERVED_ID: core}
     steps = {one: view.steps.keys() | left_out for one, view in seen.items()} if left_out else seen
     scope = FreezeScope(project.config, project.prefix, project.settings, steps)
-    return catalog.run(catalog.active(catalog.FREEZE_RULES, project.settings.severities), scope)
+    return catalog.run(catalog.active("freeze", project.settings.severities), scope)
 
 
 def _unused_ignores(project: Project, files: Iterable[CheckedFile], used: set[Any]) -> Iterable[Diagnostic]:
     unused = tuple(
         ignore for file in files for ignore in file.ignores if ignore not in used and ignore not in file.used
     )
-    return catalog.run(catalog.active(catalog.IGNORE_RULES, project.settings.severities), unused)
+    if not unused:
+        return ()
+    return catalog.run(catalog.active("unused ignore", project.settings.severities), unused)

@@ -11,8 +11,9 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple, final
 
 from stepwell.check import catalog
-from stepwell.check.catalog import PIPELINE_CODE_RULES, PIPELINE_RULES, Ignore, PipelineScope
 from stepwell.check.file import hide
+from stepwell.check.ignores import Ignore, ignores_in
+from stepwell.check.pipeline_scope import PipelineScope
 from stepwell.model import PipelineDefinition, StepDefinition
 from stepwell.model.component import Component
 from stepwell.model.graph import Among, Linked, link
@@ -90,7 +91,7 @@ def check_pipelines(
         MappingProxyType({one: view for one, view in views.items() if one is not None}),
         settings.naming.job_type_suffixes,
     )
-    active = catalog.active(PIPELINE_RULES, settings.severities)
+    active = catalog.active("pipeline", settings.severities)
     found: dict[str | None, tuple[Diagnostic, ...]] = {}
     used: set[Ignore] = set()
     clean: dict[tuple[str | None, str], _Clean] = {}
@@ -132,7 +133,10 @@ def findings_in(
         if node.definition is not None:
             seen = views[linked.view.workspace if node.workspace is None else node.workspace]
             components[one] = seen.components(node.definition.name)
-    active = catalog.active((*PIPELINE_RULES, *PIPELINE_CODE_RULES), settings.severities)
+    active = (
+        *catalog.active("pipeline", settings.severities),
+        *catalog.active("pipeline code", settings.severities),
+    )
     shown, _ = hide(catalog.run(active, PipelineScope(linked, components)), _ignores(linked))
     return in_order(shown)
 
@@ -164,4 +168,4 @@ def _ignores(linked: Linked) -> Collection[Ignore]:
     }
     for source in linked.definition.sources:
         documents[id(source.document)] = source.document
-    return tuple(one for document in documents.values() for one in catalog.ignores_in(document))
+    return tuple(one for document in documents.values() for one in ignores_in(document))

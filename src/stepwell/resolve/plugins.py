@@ -177,7 +177,7 @@ def _read(folder: str, kind: str, path: str, shown: str, settings: Settings, tod
     document = (
         _shown(content, shown) if isinstance(content, Diagnostic) else content._replace(path=listed.path)
     )
-    held = catalog.active(catalog.CONTENT_RULES, settings.severities)
+    held = catalog.active("plugin file", settings.severities)
     return check_document(listed, document, settings, today, held)
 
 

@@ -37,9 +37,6 @@ from stepwell.source.diagnostic import Related, Severity
 ID: Final = "shadows-core"
 SEVERITY: Final = Severity.WARNING
 
-BY_TOLERANCE: Final = {"low": Severity.ERROR, "medium": Severity.WARNING, "high": None}
-"""The severity that a workspace's ``conflict_tolerance`` asks for; ``None`` for silence."""
-
 
 def check(scope: ViewScope) -> Iterator[Finding]:
     """Name each local definition that hides one of the core."""

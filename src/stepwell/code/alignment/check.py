@@ -7,8 +7,9 @@ from typing import Final, NamedTuple, final
 
 from stepwell.check import catalog
 from stepwell.check.alignment.scope import AlignmentScope, MissingScript, ScriptFacts, SourceStep
-from stepwell.check.catalog import ALIGNMENT_RULES, Ignore
+from stepwell.check.catalog import ALIGNMENT_LEVELS
 from stepwell.check.file import hide
+from stepwell.check.ignores import Ignore, ignores_in
 from stepwell.code import own_folder
 from stepwell.code.alignment.parse import Parsed, Reader
 from stepwell.model import StepDefinition
@@ -82,7 +83,7 @@ def _words(step: StepDefinition) -> Iterator[str]:
         yield from said.get("compatible_sources", ())
 
 
-LEVELS: Final = tuple(ALIGNMENT_RULES)
+LEVELS: Final = tuple(ALIGNMENT_LEVELS)
 _NOT_IN_FILES: Final = frozenset({Layer.PLUGIN, Layer.RUNTIME})
 
 
@@ -187,7 +188,7 @@ def every_finding(
         for step in every:
             for one in step.used:
                 unused.pop(one, None)
-        judged = catalog.active(catalog.ALIGNMENT_IGNORE_RULES, project.settings.severities)
+        judged = catalog.active("unused alignment ignore", project.settings.severities)
         found += catalog.run(judged, tuple(unused))
     return in_order(found)
 
@@ -203,7 +204,7 @@ class _Aligning:
         self._facts: dict[str, ScriptFacts | MissingScript] = {}
         severities = project.settings.severities
         self._active = {
-            level: catalog.active(ALIGNMENT_RULES[level], severities) for level in ALIGNMENT_RULES
+            level: catalog.active(occasion, severities) for level, occasion in ALIGNMENT_LEVELS.items()
         }
 
     def step(self, view: View, step: StepDefinition, levels: Collection[int]) -> Aligned:
@@ -314,4 +315,4 @@ class _Aligning:
 def _ignores(step: StepDefinition) -> Iterator[Ignore]:
     for source in step.sources:
         if source.layer not in _NOT_IN_FILES:
-            yield from catalog.ignores_in(source.document)
+            yield from ignores_in(source.document)

@@ -20,7 +20,7 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
-from stepwell.check.catalog import PIPELINE_RULES
+from stepwell.check.catalog import ids
 from stepwell.live.registry import Registry
 from stepwell.live.workspace_context import WORKSPACE_VARIABLES
 from stepwell.model import StepDefinition
@@ -48,7 +48,7 @@ __all__ = [
     "workspace_option",
 ]
 
-_LEAVES_NOTHING_OUT = frozenset(rule.id for rule in PIPELINE_RULES)
+_LEAVES_NOTHING_OUT = ids("pipeline")
 
 F = TypeVar("F", bound=Callable[..., Any])
 

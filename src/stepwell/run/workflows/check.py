@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, final
 
-from stepwell.check import catalog
 from stepwell.check.file import hide
+from stepwell.check.ignores import ignores_in
 from stepwell.model import StepDefinition, schema, schema_errors
 from stepwell.resolve.view import View
 from stepwell.run.workflows.annotations import Held, filled, held, parted, whole_schema
@@ -78,7 +78,7 @@ def check_document(document: Document, view: View, folder: str) -> Checked[Workf
         found, sound = (), True
     if sound:
         found = (*found, *_Check(document, view, folder).findings())
-    shown, _ = hide(in_order(found), catalog.ignores_in(document))
+    shown, _ = hide(in_order(found), ignores_in(document))
     failed = any(one.severity is Severity.ERROR for one in shown)
     return Checked(None if failed else Workflow(document, document.data["workflow"]), tuple(shown))
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final, final
 
-from stepwell.check.catalog import PIPELINE_RULES
+from stepwell.check.catalog import ids
 from stepwell.model import KINDS, schema_errors
 from stepwell.model.layer import Layer
 from stepwell.model.schema import fits
@@ -181,7 +181,7 @@ def _differing(entry: Entry, row: Mapping[str, Any] | None, fields: tuple[str, .
             yield Diagnostic("not-proved", Severity.ERROR, message, document.value_span((key,)))
 
 
-_OF_PIPELINES: Final = frozenset(rule.id for rule in PIPELINE_RULES)
+_OF_PIPELINES: Final = ids("pipeline")
 _CARRIED: Final = (Status.NEW, Status.OVERWRITES, Status.EDITED)
 
 

@@ -7,7 +7,7 @@ import time
 
 import click
 
-from stepwell.check.catalog import PIPELINE_RULES
+from stepwell.check.catalog import ids
 from stepwell.frontends.cli.options import (
     Asked,
     color_wanted,
@@ -34,7 +34,7 @@ Examples:
   stepwell pipeline check --format json
 """
 
-_RULES = frozenset(rule.id for rule in PIPELINE_RULES)
+_RULES = ids("pipeline")
 
 
 @click.command("check", epilog=_EXAMPLE, short_help="Check pipelines, and the code of their steps.")

@@ -146,7 +146,7 @@ def shown_step_schema() -> dict[str, Any]:
         "The team's own: whatever the definition's files say under it."
     )
     return {
-        **_without(schema, ("default", "patternErrorMessage")),
+        **_without(schema, ("default", "patternErrorMessage", "convention", "overrideExamples")),
         "$id": f"{_BASE}/output-show.schema.json",
         "title": "Stepwell step, resolved",
         "description": (
