@@ -326,7 +326,7 @@ def test_a_local_step_over_one_of_a_package_says_so(project: Any) -> None:
         ("stepwell_no_such_package", "there is no folder `stepwell_no_such_package`"),
         ("json", "its folder holds no definitions, neither in `steps/` nor `hyperparameters/`"),
         ("json:loads", "`json:loads` fails with TypeError: "),
-        ("json:nothing", "`json:nothing` fails with AttributeError: "),
+        ("json:nothing", "`json:nothing` cannot be loaded: AttributeError: "),
         ("platform:system", "`platform:system` gives a str, not a list of steps"),
         ("not a module", "`not a module` names neither a folder nor a callable"),
     ],

@@ -11,11 +11,10 @@ from __future__ import annotations
 import logging
 import os
 import re
-import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import Any, Final, final
 
 from stepwell.check import catalog
 from stepwell.check.file import CheckedFile, check_document
@@ -25,10 +24,9 @@ from stepwell.model.layer import Layer, Listed
 from stepwell.model.settings import Settings
 from stepwell.resolve.layout import list_folder
 from stepwell.source.diagnostic import Diagnostic, Severity
+from stepwell.source.errors import ExtensionError
+from stepwell.source.extensions import Extension, any_declared, extensions
 from stepwell.source.read import read
-
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
 
 __all__ = ["GROUP", "GROUP_OF_TYPES", "Plugin", "find_plugins", "package_of", "read_plugins"]
 
@@ -69,13 +67,10 @@ def find_plugins() -> tuple[Plugin, ...]:
 
     What a package's code raises is logged with its traceback, and told as the package's fault.
     """
-    if not _any_names(GROUP, GROUP_OF_TYPES):
+    if not any_declared(GROUP, GROUP_OF_TYPES):
         return ()
-    from importlib.metadata import entry_points
-
-    found = sorted(entry_points(group=GROUP), key=lambda one: (_package(one), one.name))
-    types = sorted(entry_points(group=GROUP_OF_TYPES), key=lambda one: (_package(one), one.name))
-    return (*(_found(one) for one in found), *(_type_of_steps(one) for one in types))
+    definitions = (_found(one) for one in extensions(GROUP))
+    return (*definitions, *(_type_of_steps(one) for one in extensions(GROUP_OF_TYPES)))
 
 
 def read_plugins(
@@ -114,8 +109,8 @@ def package_of(path: str) -> str:
     return path[1:].partition(">")[0]
 
 
-def _found(point: EntryPoint) -> Plugin:
-    package = _package(point)
+def _found(point: Extension) -> Plugin:
+    package = point.package
     form = _FORM.fullmatch(point.value)
     if form is None:
         return Plugin(package, fault=f"`{point.value}` names neither a folder nor a callable")
@@ -132,6 +127,9 @@ def _found(point: EntryPoint) -> Plugin:
                 module=form["module"].partition(".")[0],
             )
         folder = _folder(form["module"])
+    except ExtensionError as error:
+        _log.warning("the plugin %s of %s failed", point.name, package, exc_info=error.__cause__)
+        return Plugin(package, fault=f"`{point.value}` {error.fault}")
     except Exception as error:  # noqa: BLE001 - a package's code may raise anything; it is logged and told
         _log.warning("the plugin %s of %s failed", point.name, package, exc_info=True)
         return Plugin(package, fault=f"`{point.value}` fails with {type(error).__name__}: {error}")
@@ -141,9 +139,9 @@ def _found(point: EntryPoint) -> Plugin:
     return Plugin(package, folder, module=form["module"].partition(".")[0])
 
 
-def _type_of_steps(point: EntryPoint) -> Plugin:
+def _type_of_steps(point: Extension) -> Plugin:
     """The definition that an implementation stands for: its name, and where it is."""
-    package, form = _package(point), _FORM.fullmatch(point.value)
+    package, form = point.package, _FORM.fullmatch(point.value)
     if form is None or not form["attr"]:
         return Plugin(package, fault=f"`{point.value}` names no implementation of a step")
     step = {
@@ -165,10 +163,6 @@ def _folder(module: str) -> str | None:
         if os.path.isdir(folder):
             return os.path.realpath(folder)
     return None
-
-
-def _package(point: EntryPoint) -> str:
-    return point.dist.name if point.dist is not None else point.value
 
 
 def _read(folder: str, kind: str, path: str, shown: str, settings: Settings, today: date) -> CheckedFile:
@@ -198,47 +192,3 @@ def _failed(plugin: Plugin, fault: str) -> Diagnostic:
         None,
         "mend or remove the package, or set `enabled = false` in `[plugins]`",
     )
-
-
-def _any_names(*groups: str) -> bool:
-    """Whether any installed package may name one of some entry-point groups.
-
-    ``importlib.metadata`` takes longer to import than a small project to check, and nearly always
-    has nothing to tell; so its files are looked through first. Whatever is not a plain folder of
-    packages is left to it.
-    """
-    if any(_finds_more(finder) for finder in sys.meta_path):
-        return True
-    wanted = tuple(f"[{group}]".encode("ascii") for group in groups)
-    declared = (content.replace(b" ", b"") for content in _declarations(sys.path))
-    return any(one in content for content in declared for one in wanted)
-
-
-def _finds_more(finder: Any) -> bool:
-    name = getattr(finder, "__module__", "") or ""
-    return hasattr(finder, "find_distributions") and not name.startswith(("_frozen_importlib", "importlib."))
-
-
-def _declarations(paths: Iterable[str]) -> Iterator[bytes]:
-    """The entry points that packages declare, as they are written; for an archive all that it holds."""
-    for path in dict.fromkeys(paths):
-        try:
-            names = os.listdir(path or os.curdir)
-        except NotADirectoryError:
-            yield f"[{GROUP}]".encode("ascii")  # an archive of packages
-            continue
-        except OSError:
-            continue
-        for name in names:
-            if name.endswith((".dist-info", ".egg-info", ".egg")):
-                yield _content(os.path.join(path, name, "entry_points.txt"))
-                if name.endswith(".egg"):
-                    yield _content(os.path.join(path, name, "EGG-INFO", "entry_points.txt"))
-
-
-def _content(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError:
-        return b""

@@ -10,16 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, final
+from typing import Any, Final, NamedTuple, Protocol, final
 
 from stepwell.model import StepDefinition
 from stepwell.resolve.candidates import Candidate
-from stepwell.source.errors import StrategyFailed, UnknownStrategy
+from stepwell.source.errors import ExtensionError, StrategyFailed, UnknownStrategy
 from stepwell.source.exception_text import worded
+from stepwell.source.extensions import extensions, load_extension
 from stepwell.source.spelling import closest
-
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
 
 __all__ = ["GROUP", "STRATEGIES", "Context", "Selection", "Strategy", "strategy_named"]
 
@@ -137,22 +135,14 @@ def strategy_named(name: str) -> Strategy:
 
 @cache  # what is imported stays imported; a failure is not kept
 def _installed(name: str) -> Strategy:
-    from importlib.metadata import entry_points
-
-    group = entry_points(group=GROUP)
-    found = tuple({point.value: point for point in group if point.name == name}.values())
-    if not found:
-        raise UnknownStrategy(name, closest(name, (*STRATEGIES, *group.names), 3))
-    if len(found) > 1:
-        raise StrategyFailed(name, " and ".join(map(_package, found)), "both give it, so neither is used")
-    point = found[0]
     try:
-        function = point.load()
-    except Exception as error:
-        raise StrategyFailed(name, _package(point), f"cannot be loaded: {worded(error)}") from error
-    if not callable(function):
-        raise StrategyFailed(name, _package(point), f"`{point.value}` is not a function")
-    return _guarded(name, _package(point), function)
+        loaded = load_extension(GROUP, name)
+    except ExtensionError as error:
+        raise StrategyFailed(name, error.package, error.fault) from error.__cause__
+    if loaded is None:
+        installed = (one.name for one in extensions(GROUP))
+        raise UnknownStrategy(name, closest(name, (*STRATEGIES, *installed), 3))
+    return _guarded(name, loaded.package, loaded.call)
 
 
 def _guarded(name: str, package: str, function: Any) -> Strategy:
@@ -170,10 +160,6 @@ def _guarded(name: str, package: str, function: Any) -> Strategy:
         return Selection(known, str(reason))
 
     return select
-
-
-def _package(point: EntryPoint) -> str:
-    return f"package {point.dist.name}" if point.dist is not None else f"`{point.value}`"
 
 
 def _fits(one: Candidate, environment: frozenset[str]) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, Protocol, final
 
 if TYPE_CHECKING:
     from stepwell.source.diagnostic import Diagnostic
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AmbiguousStep",
     "ComponentError",
+    "ExtensionError",
     "NoProvider",
     "PipelineError",
     "ProjectError",
@@ -24,6 +25,7 @@ __all__ = [
     "UnknownStep",
     "UnknownStrategy",
     "UnknownWorkspace",
+    "package_names",
 ]
 
 
@@ -248,6 +250,47 @@ class UnknownStrategy(StepwellError, ValueError):
 
     def __reduce__(self) -> tuple[type[UnknownStrategy], tuple[str, tuple[str, ...]]]:
         return UnknownStrategy, (self.strategy, self.suggestions)
+
+
+class NamedExtension(Protocol):
+    """What an error names an extension by."""
+
+    @property
+    def package(self) -> str:
+        """The distribution that declares it."""
+
+    @property
+    def value(self) -> str:
+        """What its entry point refers to."""
+
+
+def package_names(found: Iterable[NamedExtension]) -> str:
+    """The packages of some extensions as errors name them; the entry point's value where there is none."""
+    return " and ".join(
+        f"`{one.value}`" if one.package == one.value else f"package {one.package}" for one in found
+    )
+
+
+@final
+class ExtensionError(StepwellError):
+    """What an installed package adds by an entry point cannot be used; what its code raised is the cause.
+
+    Args:
+        group: the group of entry points.
+        name: the name of the entry point.
+        found: the packages that declare it.
+        fault: what is wrong, to be read after the package.
+    """
+
+    def __init__(self, group: str, name: str, found: Iterable[NamedExtension], fault: str) -> None:
+        self.group = group
+        self.name = name
+        self.fault = fault
+        self.package = package_names(found)
+        super().__init__(f"entry point `{name}` of `{group}` in {self.package} {fault}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return StepwellError.__new__, (type(self), *self.args), self.__dict__
 
 
 @final

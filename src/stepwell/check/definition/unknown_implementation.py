@@ -27,6 +27,7 @@ from typing import Final
 from stepwell.check.rule import FileScope, Finding
 from stepwell.model import IMPLEMENTATION_SETTINGS
 from stepwell.source.diagnostic import Severity
+from stepwell.source.extensions import extensions
 from stepwell.source.spelling import closest
 
 ID: Final = "unknown-implementation"
@@ -40,9 +41,7 @@ def check(scope: FileScope) -> Iterable[Finding]:
     named = scope.data.get("implementation") if scope.kind.noun == "provider" else None
     if named is None or ":" in named or named in IMPLEMENTATION_SETTINGS:
         return ()
-    from importlib.metadata import entry_points
-
-    installed = entry_points(group=_GROUP).names
+    installed = tuple(one.name for one in extensions(_GROUP))
     if named in installed:
         return ()
     near = closest(named, (*IMPLEMENTATION_SETTINGS, *installed))

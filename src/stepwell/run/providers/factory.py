@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, final
 from stepwell.model import IMPLEMENTATION_SETTINGS, ProviderDefinition
 from stepwell.model.layer import Layer, Source, given_by
 from stepwell.model.provider import Failure, Provider, ProviderError, Setup
-from stepwell.source.errors import ComponentError, StepwellError
+from stepwell.source.errors import ComponentError, ExtensionError, StepwellError
 from stepwell.source.exception_text import worded
+from stepwell.source.extensions import extensions, load_extension
 from stepwell.source.redaction import SHORTEST, without_secrets
 from stepwell.source.spelling import closest
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
-
     from stepwell.live.registry import Registry
 
 __all__ = [
@@ -141,24 +140,15 @@ def implementation_by_name(name: str) -> Any:
             if error.name is not None and error.name.startswith("stepwell"):
                 raise
             raise CannotBeMade(f"`{name}` needs the extra `ai`: pip install 'stepwell[ai]'") from error
-    from importlib.metadata import entry_points
-
-    group = entry_points(group=GROUP)
-    points = tuple({point.value: point for point in group if point.name == name}.values())
-    if not points:
-        near = closest(name, (*IMPLEMENTATIONS, *group.names))
+    try:
+        loaded = load_extension(GROUP, name)
+    except ExtensionError as error:
+        raise CannotBeMade(str(error)) from error
+    if loaded is None:
+        near = closest(name, (*IMPLEMENTATIONS, *(one.name for one in extensions(GROUP))))
         hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(IMPLEMENTATIONS)}"
         raise CannotBeMade(f"there is no implementation `{name}` ({hint})")
-    if len(points) > 1:
-        raise CannotBeMade(f"several packages give an implementation `{name}`, so none is used")
-    return _load(points[0])
-
-
-def _load(point: EntryPoint) -> Any:
-    try:
-        return point.load()
-    except (Exception, SystemExit) as error:  # a package's code may raise anything; all of it is told
-        raise CannotBeMade(f"`{point.value}` cannot be loaded: {worded(error)}") from error
+    return loaded.call
 
 
 def _callable(named: str, found: Any) -> Callable[[Setup], Provider]:

@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, final
 from stepwell.model import Cost, ProviderDefinition
 from stepwell.model.provider import Provider, ProviderError, Response
 from stepwell.run.providers.circuit import Figures
-from stepwell.source.errors import NoProvider, StrategyFailed, UnknownStrategy
+from stepwell.source.errors import ExtensionError, NoProvider, StrategyFailed, UnknownStrategy
 from stepwell.source.exception_text import worded
+from stepwell.source.extensions import extensions, load_extension
 from stepwell.source.spelling import closest
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
-
     from stepwell.resolve.view import View
 
 __all__ = [
@@ -195,22 +194,14 @@ def strategy_named(name: str) -> ProviderStrategy:
 
 @cache  # what is imported stays imported; a failure is not kept
 def _installed(name: str) -> ProviderStrategy:
-    from importlib.metadata import entry_points
-
-    group = entry_points(group=GROUP)
-    found = tuple({point.value: point for point in group if point.name == name}.values())
-    if not found:
-        raise UnknownStrategy(name, closest(name, (*STRATEGIES, *group.names), 3))
-    if len(found) > 1:
-        raise StrategyFailed(name, " and ".join(map(_package, found)), "both give it, so neither is used")
-    point = found[0]
     try:
-        function = point.load()
-    except Exception as error:
-        raise StrategyFailed(name, _package(point), f"cannot be loaded: {worded(error)}") from error
-    if not callable(function):
-        raise StrategyFailed(name, _package(point), f"`{point.value}` is not a function")
-    return _guarded(name, _package(point), function)
+        loaded = load_extension(GROUP, name)
+    except ExtensionError as error:
+        raise StrategyFailed(name, error.package, error.fault) from error.__cause__
+    if loaded is None:
+        installed = (one.name for one in extensions(GROUP))
+        raise UnknownStrategy(name, closest(name, (*STRATEGIES, *installed), 3))
+    return _guarded(name, loaded.package, loaded.call)
 
 
 def _guarded(name: str, package: str, function: Any) -> ProviderStrategy:
@@ -232,10 +223,6 @@ def _together(cost: Cost) -> float | None:
     if cost.input is None and cost.output is None:
         return None
     return (cost.input or 0.0) + (cost.output or 0.0)
-
-
-def _package(point: EntryPoint) -> str:
-    return f"package {point.dist.name}" if point.dist is not None else f"`{point.value}`"
 
 
 @final

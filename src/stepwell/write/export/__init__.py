@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 from stepwell.model.graph import Pipeline
 from stepwell.source.diagnostic import Checked
+from stepwell.source.extensions import extensions, load_extension
 
 __all__ = ["EXPORTERS", "GROUP", "Exporter", "exporter_names", "find_exporter"]
 
@@ -45,9 +46,7 @@ class Exporter(Protocol):
 
 def exporter_names() -> tuple[str, ...]:
     """The name of every exporter, our own first."""
-    from importlib.metadata import entry_points
-
-    return tuple(dict.fromkeys((*EXPORTERS, *sorted(one.name for one in entry_points(group=GROUP)))))
+    return tuple(dict.fromkeys((*EXPORTERS, *sorted(one.name for one in extensions(GROUP)))))
 
 
 def find_exporter(name: str) -> Exporter:
@@ -58,13 +57,13 @@ def find_exporter(name: str) -> Exporter:
 
     Raises:
         KeyError: there is none of this name.
+        ExtensionError: the package that brings it cannot be loaded.
     """
     if name in EXPORTERS:
         own: Exporter = import_module(EXPORTERS[name]).export
         return own
-    from importlib.metadata import entry_points
-
-    for point in entry_points(group=GROUP, name=name):
-        theirs: Exporter = point.load()
-        return theirs
-    raise KeyError(name)
+    loaded = load_extension(GROUP, name)
+    if loaded is None:
+        raise KeyError(name)
+    theirs: Exporter = loaded.call
+    return theirs

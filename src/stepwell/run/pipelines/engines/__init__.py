@@ -9,6 +9,7 @@ from typing import Final
 from stepwell.run.pipelines.engines.dask import Dask
 from stepwell.run.pipelines.engines.engine import Engine, EngineError, Session
 from stepwell.run.pipelines.engines.local import Local
+from stepwell.source.extensions import extensions, load_extension
 
 __all__ = ["ENGINES", "GROUP", "Dask", "Engine", "EngineError", "Local", "Session", "engine_named"]
 
@@ -36,18 +37,14 @@ def engine_named(
         resources: what there is of each resource, where the engine does not know itself.
 
     Raises:
-        EngineError: there is none of that name, or its package cannot be loaded.
+        EngineError: there is none of that name.
+        ExtensionError: the package that brings it cannot be loaded.
     """
     make = ENGINES.get(name)
     if make is None:
-        from importlib.metadata import entry_points
-
-        brought = {one.name: one for one in entry_points(group=GROUP)}
-        if name not in brought:
-            there = ", ".join((*ENGINES, *sorted(brought)))
+        loaded = load_extension(GROUP, name)
+        if loaded is None:
+            there = ", ".join((*ENGINES, *sorted(one.name for one in extensions(GROUP))))
             raise EngineError(f"there is no engine `{name}` (there are {there})")
-        try:
-            make = brought[name].load()
-        except Exception as error:
-            raise EngineError(f"the engine `{name}` cannot be loaded: {error!r}") from error
+        make = loaded.call
     return make(scheduler, jobs, resources or {})
