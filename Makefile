@@ -27,7 +27,7 @@ unexport PYTHONDONTWRITEBYTECODE
 run = @printf '\n$$ %s\n' '$(1)' && $(1)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check lint types floors registry frozen schemas-check pages bench docs schemas format sagemaker airflow clean
+.PHONY: help demo test test-fast check lint types layers registry frozen schemas-check pages bench docs schemas format sagemaker airflow clean
 
 help: ## List what make can do here.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -45,7 +45,7 @@ test: $(STAMP) ## Run the whole suite; ARGS='-k yaml' passes arguments to pytest
 test-fast: $(STAMP) ## Run the tests that are not marked slow: a minute, and every package.
 	@.venv/bin/python -m pytest --numprocesses=auto --maxprocesses=2 -m 'not slow' $(ARGS)
 
-check: lint types floors registry frozen schemas-check pages ## Run every check that is not a test.
+check: lint types layers registry frozen schemas-check pages ## Run every check that is not a test.
 
 lint: $(STAMP) ## Ruff: rules and format.
 	.venv/bin/python -m ruff check .
@@ -54,7 +54,7 @@ lint: $(STAMP) ## Ruff: rules and format.
 types: $(STAMP) ## Mypy, strict.
 	.venv/bin/python -m mypy
 
-floors: $(STAMP) ## Imports only go down (.importlinter).
+layers: $(STAMP) ## Imports only go down (.importlinter).
 	.venv/bin/lint-imports
 
 registry: $(STAMP) ## This repository's own definitions.
@@ -65,7 +65,6 @@ frozen: $(STAMP) ## Generated modules are what their sources give.
 
 schemas-check: $(STAMP) ## Generated schemas match what they are generated from.
 	.venv/bin/python tools/schemas.py --check
-	.venv/bin/python docs/generate_schemas.py --check
 
 pages: $(STAMP) ## Generated pages of docs/reference are what the source gives.
 	.venv/bin/python docs/generate.py --check
@@ -75,7 +74,6 @@ bench: $(STAMP) ## Measure, and write docs/benchmarks.md.
 
 schemas: $(STAMP) ## Write the generated schemas.
 	@.venv/bin/python tools/schemas.py
-	@.venv/bin/python docs/generate_schemas.py
 
 docs: $(STAMP) ## Write the generated pages of docs/reference.
 	@.venv/bin/python docs/generate.py

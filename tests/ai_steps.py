@@ -16,7 +16,7 @@ from stepwell.resolve.plugins import Plugin
 from stepwell.source.tree import Folder
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-PACK = REPOSITORY / "packs" / "ai_steps"
+PACK = REPOSITORY / "plugins" / "ai_steps"
 DEFINITIONS = PACK / "src" / "stepwell_ai_steps" / "definitions"
 EXAMPLES = PACK / "examples"
 PLUGIN = Plugin("stepwell-ai-steps", str(DEFINITIONS), module="stepwell_ai_steps")

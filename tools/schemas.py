@@ -1,6 +1,8 @@
-"""The files that follow from the schemas of definitions: schemas of overrides, and typed fields.
+"""The files that are generated from schemas and records.
 
-``python tools/schemas.py`` writes them; with ``--check`` it compares them with what is there.
+These are the schemas of overrides and the typed fields, from the schemas of definitions, and the
+schemas of what commands print, from its records. ``python tools/schemas.py`` writes them; with
+``--check`` it compares them with what is there.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from stepwell.frontends.render.output.schemas import output_schemas, schema_text_of
 from stepwell.model.schema import contents, fields, schema_names, schema_text
 
 DEFINITIONS = [name for name in schema_names() if "overrideExamples" in contents(name)]
@@ -44,10 +47,12 @@ SCALARS = {"string": "str", "integer": "int", "number": "float", "boolean": "boo
 def main(arguments: list[str]) -> int:
     wanted = {f"schemas/{noun}-override.schema.json": schema_text(f"{noun}-override") for noun in DEFINITIONS}
     wanted["src/stepwell/model/fields.py"] = fields_module()
+    for name, schema in output_schemas().items():
+        wanted[f"schemas/{name}.schema.json"] = schema_text_of(schema)
     stale = [path for path, text in wanted.items() if written(ROOT / path) != text]
     if "--check" in arguments:
         for path in stale:
-            sys.stderr.write(f"{path} does not match the schemas: run `make schemas`\n")
+            sys.stderr.write(f"{path} does not match its source: run `make schemas`\n")
         return int(bool(stale))
     for path in stale:
         (ROOT / path).write_text(wanted[path], encoding="utf-8", newline="\n")

@@ -107,7 +107,7 @@ def test_it_carries_what_the_package_reads_and_nothing_else(wheel: Path, source:
     }
     shipped = {
         f"stepwell/shipped/{path.relative_to(source).as_posix()}"
-        for folder in ("registry.d", "scripts", "workspaces", "stepwell.toml")
+        for folder in ("registry.d", "step_code", "workspaces", "stepwell.toml")
         for path in (source / folder, *(source / folder).rglob("*"))
         if path.is_file()
     }

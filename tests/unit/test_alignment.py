@@ -533,7 +533,7 @@ def test_the_interfaces_of_this_repository_agree_with_its_scripts() -> None:
     views = (registry.view(), *map(registry.view, registry.workspaces))
     aligned = align(registry.project, registry.snapshot, registry.code.index(), views)
     assert every_finding(registry.project, aligned, judge_ignores=True) == ()
-    of_core = {f"scripts/{one.name}" for one in (REPOSITORY / "scripts").glob("*.py")}
+    of_core = {f"step_code/scripts/{one.name}" for one in (REPOSITORY / "step_code/scripts").glob("*.py")}
     assert len(of_core) == 9
     assert {one.script for one in aligned if one.script} == {
         *of_core,

@@ -133,6 +133,8 @@ class _Copying:
             if place.workspace is not None:  # found there by its name
                 script = script.replace(catalog.workspaces, self._settings.workspaces, 1)
             elif source.workspace is None:
+                roots = (f"{one}/" for one in catalog.component_folders if script.startswith(f"{one}/"))
+                script = script.removeprefix(next(roots, ""))
                 text = f"{text}components:\n  script: {script}\n"
             self._add(script, self._text(place.path))
         self._add(path, text)
