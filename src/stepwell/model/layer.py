@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, NamedTuple, final
 
 from stepwell.source.diagnostic import Span
 from stepwell.source.document import Document, Pointer
+from stepwell.source.merge_patch import merge_patch
 
-__all__ = ["ABSENT", "Layer", "Listed", "Origin", "Source", "given_by", "origins_in", "step_into"]
+__all__ = [
+    "ABSENT",
+    "Applied",
+    "Layer",
+    "Listed",
+    "Origin",
+    "Source",
+    "apply_layers",
+    "given_by",
+    "origins_in",
+    "step_into",
+]
 
 
 @final
 class Layer(Enum):
-    """Where a definition stands; a later one lies above an earlier one.
+    """Where a definition comes from; a later layer lies above an earlier one.
 
-    ``plugin`` is what installed packages bring, ``runtime`` what code registers while it runs.
+    ``plugin`` is what installed packages bring, ``runtime`` what code registers while it runs. This is
+    the only place that states the order: ``apply_layers`` follows it.
     """
 
     PLUGIN = "plugin"
@@ -105,6 +118,56 @@ def given_by(sources: tuple[Source, ...], pointer: Pointer) -> Document:
         if value is not ABSENT:
             return source.document
     return given_by(sources, pointer[:-1])
+
+
+@final
+class Applied(NamedTuple):
+    """The effective definition of one name, with the documents that its values come from.
+
+    Args:
+        data: the effective data, read-only.
+        sources: the documents that contribute to it, topmost first.
+        hidden: the documents of each definition that a whole one above it hides, topmost first.
+    """
+
+    data: Mapping[str, Any]
+    sources: tuple[Source, ...]
+    hidden: tuple[tuple[Source, ...], ...] = ()
+
+    def document_of(self, pointer: Pointer) -> Document:
+        """The document that gave, or removed, the value at a pointer."""
+        return given_by(self.sources, pointer)
+
+    def origins(self, pointer: Pointer) -> tuple[Origin, ...]:
+        """Every statement about the value at a pointer, the effective one first."""
+        every = (self.sources, *self.hidden)
+        return tuple(origin for sources in every for origin in origins_in(sources, pointer))
+
+
+def apply_layers(sources: Iterable[Source], below: Applied | None = None) -> Applied | None:
+    """Apply the documents of one name in the order of their layers.
+
+    A whole definition hides everything below it. An override is a JSON Merge Patch (RFC 7396) of what
+    lies below, and changes nothing where nothing does.
+
+    Args:
+        sources: documents of one name, at most one of each layer, in any order.
+        below: the result of the layers below these.
+
+    Returns:
+        The effective definition, which is not validated; ``None`` where only overrides speak of the name.
+    """
+    for source in sorted(sources, key=lambda one: _RANK[one.layer]):
+        if source.layer is not Layer.OVERRIDE:
+            hidden = () if below is None else (below.sources, *below.hidden)
+            below = Applied(source.document.data, (source,), hidden)
+        elif below is not None:
+            data = merge_patch(below.data, source.document.data)
+            below = Applied(data, (source, *below.sources), below.hidden)
+    return below
+
+
+_RANK: Final = {layer: rank for rank, layer in enumerate(Layer)}
 
 
 @final

@@ -23,11 +23,10 @@ from stepwell.model import (
     schema,
     schema_errors,
 )
-from stepwell.model.layer import Layer, Source, given_by
+from stepwell.model.layer import Applied, Layer, Source, apply_layers
 from stepwell.model.settings import Settings
 from stepwell.resolve.plugins import package_of
 from stepwell.source.diagnostic import Diagnostic, Related, Severity, Span, in_order
-from stepwell.source.merge_patch import merge_patch
 
 __all__ = [
     "Index",
@@ -321,14 +320,13 @@ def _override(
     authored: AuthoredDefinition, name: str, base: Definition | None
 ) -> tuple[Override, list[Diagnostic]]:
     kind, source = authored.kind, authored.source
-    if base is None:
+    applied = None if base is None else apply_layers((source,), Applied(base.data, base.sources))
+    if applied is None:
         return Override(source, name, None, None), []
-    merged = merge_patch(base.data, authored.data)
-    sources = (source, *base.sources)
-    flat = all(one.document.flat for one in sources)
-    if schema.fits(kind.noun, merged, flat=flat):
-        return Override(source, name, base, kind.define(merged, sources)), []
-    found = schema_errors.explain(kind.noun, kind.noun, merged, lambda pointer: given_by(sources, pointer))
+    flat = all(one.document.flat for one in applied.sources)
+    if schema.fits(kind.noun, applied.data, flat=flat):
+        return Override(source, name, base, kind.define(applied.data, applied.sources)), []
+    found = schema_errors.explain(kind.noun, kind.noun, applied.data, applied.document_of)
     return Override(source, name, base, None), _naming_base(found, base)
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol, final
 
 from stepwell.model import PipelineDefinition
 from stepwell.model.graph.node import Stated
-from stepwell.model.layer import Source, given_by
+from stepwell.model.layer import Source, apply_layers, given_by
 from stepwell.source.diagnostic import Span
 from stepwell.source.document import Document
 from stepwell.source.merge_patch import merge_patch
@@ -151,13 +151,10 @@ def _parted(pipelines: Pipelines, definition: PipelineDefinition) -> tuple[_Part
     rest = definition.sources[saying + 1 :]
     if saying >= 0 and rest:
         own = definition.sources[: saying + 1]
-        return _Part(_merged(own), own), PipelineDefinition(_merged(rest), rest)
+        stated, below = reduce(merge_patch, (one.document.data for one in reversed(own))), apply_layers(rest)
+        assert below is not None  # noqa: S101 - the lowest source of a definition is whole
+        return _Part(stated, own), PipelineDefinition(below.data, below.sources)
     return whole, next(iter(pipelines.hidden(name)), None)
-
-
-def _merged(sources: tuple[Source, ...]) -> Mapping[str, Any]:
-    merged: Mapping[str, Any] = reduce(merge_patch, (one.document.data for one in reversed(sources)))
-    return merged
 
 
 def _laid(
