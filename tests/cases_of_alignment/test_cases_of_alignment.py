@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 
 import stepwell
-from stepwell.check.catalog import ALIGNMENT_LEVELS
+from stepwell.check.catalog import ALIGNMENT_LEVELS, rules
 from stepwell.code.alignment import align, every_finding
 from stepwell.source.diagnostic import Span
 
 HERE = Path(__file__).resolve().parent
 CASES = sorted(path.name for path in HERE.iterdir() if (path / "project").is_dir())
 UPDATE = os.environ.get("STEPWELL_UPDATE_CASES") == "1"
-IDS = [rule.id for level in ALIGNMENT_LEVELS.values() for rule in level]
+IDS = [rule.id for occasion in ALIGNMENT_LEVELS.values() for rule in rules(occasion)]
 
 
 def _place(root: Path, span: Span | None) -> dict[str, Any]:

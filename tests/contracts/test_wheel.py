@@ -97,8 +97,8 @@ def test_it_carries_what_the_package_reads_and_nothing_else(wheel: Path, source:
         if path.is_file()
     }
     assert "stepwell/py.typed" in names
-    assert any(name.startswith("stepwell/freeze/templates/") for name in names)
-    assert any(name.startswith("stepwell/scaffolding/templates/") for name in names)
+    assert any(name.startswith("stepwell/write/freeze/templates/") for name in names)
+    assert any(name.startswith("stepwell/write/scaffold/templates/") for name in names)
     assert schemas == {
         f"stepwell/schemas/{path.name}": path.read_bytes() for path in (source / "schemas").iterdir()
     }

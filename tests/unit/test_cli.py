@@ -27,6 +27,9 @@ SCORING = {
     ),
     "workspaces/alice/override/steps/scoring.yaml": "name: Scoring\npriority: 50\n",
 }
+TOOK = r"(less than )?0\.\d\d s"
+"""How long something took: not the same twice."""
+
 READING = ["check", "list", "show Scoring", "explain Scoring.priority", "freeze --output -"]
 """Every command that reads a project, as it is typed."""
 
@@ -188,7 +191,7 @@ def test_a_command_works_from_any_folder_of_a_project(
     at_the_top = run_stepwell(*line.split(), cwd=root)
     deep = run_stepwell(*line.split(), cwd=root / "workspaces" / "alice" / "override" / "steps")
     assert at_the_top.exit_code == 0
-    assert re.sub(r"0\.\d\d s", "", deep.stdout) == re.sub(r"0\.\d\d s", "", at_the_top.stdout)
+    assert re.sub(TOOK, "", deep.stdout) == re.sub(TOOK, "", at_the_top.stdout)
     assert deep.stderr == at_the_top.stderr == ""
 
 
@@ -269,7 +272,7 @@ def test_verbose_says_on_stderr_which_project_is_read(
     assert told[0] == f"project: {root}/stepwell.toml"
     assert re.fullmatch(r"files read: 3 in \d+\.\d\d s", told[1])
     assert told[2:] == (["view: the core"] if line.split()[0] in {"list", "show", "explain"} else [])
-    assert re.sub(r"0\.\d\d s", "", verbose.stdout) == re.sub(r"0\.\d\d s", "", plain.stdout)
+    assert re.sub(TOOK, "", verbose.stdout) == re.sub(TOOK, "", plain.stdout)
     assert verbose.exit_code == plain.exit_code == 0
 
 

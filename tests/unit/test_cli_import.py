@@ -600,7 +600,7 @@ def test_a_file_without_a_table_is_told(run_stepwell: RunStepwell, tmp_path: Pat
 
 KILLED = """
 import os, signal, sys
-from stepwell.write.migrate import writing
+from stepwell.write import files as writing
 
 left, by = int(sys.argv[1]), sys.argv[2]
 sys.argv[:3] = ["stepwell"]

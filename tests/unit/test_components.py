@@ -14,7 +14,7 @@ import stepwell
 from stepwell.code.references import check_references
 from stepwell.model.component import Component
 from stepwell.model.schema import contents
-from stepwell.source.python.outline import outline_of
+from stepwell.source.python.outliner import outline_of
 
 if TYPE_CHECKING:
     from tests.conftest import Project, RunStepwell
@@ -341,7 +341,7 @@ def test_a_file_that_is_declared_outside_the_sources_is_read_again_too(project: 
 
 def test_checking_without_sources_reads_none(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "stepwell.source.python.outline.outline_of", lambda _: pytest.fail("a file was parsed")
+        "stepwell.source.python.outliner.outline_of", lambda _: pytest.fail("a file was parsed")
     )
     registry = stepwell.open(project(FILES))
     registry.reload()

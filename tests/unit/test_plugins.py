@@ -17,7 +17,6 @@ import stepwell
 from stepwell.check.catalog import page_of
 from stepwell.live.registry import Registry
 from stepwell.model.settings import open_project
-from stepwell.resolve import plugins as plugins_module
 from stepwell.resolve.plugins import Plugin, find_plugins
 
 pytestmark = pytest.mark.slow
@@ -347,7 +346,7 @@ def test_each_way_an_entry_point_fails_names_the_package(
 
 def test_without_any_such_package_the_slow_scan_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [])
-    monkeypatch.setattr(plugins_module.sys, "meta_path", [])
+    monkeypatch.setattr(sys, "meta_path", [])
     monkeypatch.setitem(sys.modules, "importlib.metadata", None)  # importing it would now fail
     assert find_plugins() == ()
 

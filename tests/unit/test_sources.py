@@ -14,7 +14,8 @@ import pytest
 
 from stepwell.source.python import Lineage, SourceIndex, SourceView, index_sources, module_defines, place_of
 from stepwell.source.python.cache import _SAME_TICK
-from stepwell.source.python.outline import Failure, Outline, outline_of
+from stepwell.source.python.outline import Failure, Outline
+from stepwell.source.python.outliner import outline_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -206,7 +207,7 @@ def test_a_store_serves_another_process(tmp_path: Path) -> None:
     code = (
         "import sys; from stepwell.source.python import index_sources\n"
         "parsed = index_sources(sys.argv[1], ('src',), sys.argv[2]).parsed\n"
-        "print(parsed, 'stepwell.source.python.outline' in sys.modules)"
+        "print(parsed, 'stepwell.source.python.outliner' in sys.modules)"
     )
     ran = [
         subprocess.run(

@@ -10,7 +10,8 @@ from typing import NamedTuple, final
 from stepwell.resolve.plugins import Plugin
 from stepwell.source.python import SourceFile, SourceIndex, index_sources
 from stepwell.source.python.index import read_source
-from stepwell.source.python.outline import Failure, dotted, outline_of, parse, warnings_kept_in
+from stepwell.source.python.outline import Failure
+from stepwell.source.python.outliner import dotted, outline_of, parse, warnings_kept_in
 
 __all__ = [
     "Installed",

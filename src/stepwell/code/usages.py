@@ -200,7 +200,7 @@ def _in_python(
 ) -> Iterator[Place]:
     from stepwell.source.python import Failure
     from stepwell.source.python.index import list_sources, read_source
-    from stepwell.source.python.search import Words, mentions_in
+    from stepwell.source.python.occurrences import Words, mentions_in
 
     words = Words(names)
     listed = sorted(list_sources(root, ("",), _PYTHON))

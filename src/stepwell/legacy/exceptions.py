@@ -3,5 +3,6 @@
 import sys
 
 from stepwell.frontends.legacy import exceptions
+from stepwell.frontends.legacy.exceptions import *  # noqa: F403 - what type checkers see
 
 sys.modules[__name__] = exceptions

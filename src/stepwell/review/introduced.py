@@ -62,7 +62,7 @@ def findings_at(
 
 def _sources(revision: Revision, folders: Iterable[str]) -> Iterator[tuple[str, SourceFile]]:
     """The outlines of a commit's Python files; links and submodules are passed over."""
-    from stepwell.source.python.outline import outline_of, warnings_kept_in
+    from stepwell.source.python.outliner import outline_of, warnings_kept_in
 
     starts = tuple(f"{folder}/" if folder else "" for folder in folders)
     paths = [path for path in revision.files() if path.endswith(".py") and path.startswith(starts)]

@@ -10,7 +10,7 @@ from stepwell.code.alignment.parse import Parsed, Reader, every_node
 from stepwell.model.component import CodePlace
 from stepwell.model.layer import Layer
 from stepwell.source.python import Defined, SourceFile, SourceView
-from stepwell.source.python.outline import dotted
+from stepwell.source.python.outliner import dotted
 
 __all__ = [
     "MODELS",

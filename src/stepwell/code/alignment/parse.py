@@ -10,7 +10,8 @@ from typing import Any, Final, NamedTuple, final
 from stepwell.source.diagnostic import Span
 from stepwell.source.document import span_of
 from stepwell.source.python.index import read_source
-from stepwell.source.python.outline import Failure, parse, warnings_kept_in
+from stepwell.source.python.outline import Failure
+from stepwell.source.python.outliner import parse, warnings_kept_in
 
 __all__ = [
     "Known",

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple, final
 
 from stepwell.source.python import Failure
-from stepwell.source.python.outline import parse, warnings_kept_in
+from stepwell.source.python.outliner import parse, warnings_kept_in
 
 __all__ = ["Loading", "loadings_in"]
 

@@ -13,7 +13,7 @@ from stepwell.code import own_folder
 from stepwell.live.registry import Registry
 from stepwell.model import StepDefinition
 from stepwell.resolve.view import View
-from stepwell.source.python.outline import parse, warnings_kept_in
+from stepwell.source.python.outliner import parse, warnings_kept_in
 
 __all__ = ["Script", "Scripts"]
 

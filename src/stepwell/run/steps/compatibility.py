@@ -17,7 +17,6 @@ from stepwell.run.steps.result import Fault, StepError
 from stepwell.source.diagnostic import Span
 from stepwell.source.document import Document
 from stepwell.source.exception_text import worded
-from stepwell.source.yaml_writer import to_yaml
 
 __all__ = [
     "Compatibility",
@@ -121,6 +120,8 @@ def _declared_at(config: Document, project: Project, name: str) -> Span:
 def _text(project: Project, name: str, code: str) -> str:
     up = "../" * (project.settings.core.count("/") + 2)
     step = {"name": name, "description": f"The step type {name}.", "implementation": code}
+    from stepwell.source.yaml_writer import to_yaml  # loads yaml, which only this line needs
+
     return f"# yaml-language-server: $schema={up}schemas/step.schema.json\n{to_yaml(step)}"
 
 

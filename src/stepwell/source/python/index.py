@@ -284,7 +284,7 @@ def _outline_all(
             pending.append(one)
     if not pending:
         return files, 0
-    from stepwell.source.python.outline import outline_of, warnings_kept_in
+    from stepwell.source.python.outliner import outline_of, warnings_kept_in
 
     with warnings_kept_in():
         for done, one in enumerate(pending):

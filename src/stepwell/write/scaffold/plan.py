@@ -16,7 +16,7 @@ from stepwell.resolve.snapshot import Snapshot
 from stepwell.source.diagnostic import Diagnostic, Severity, in_order
 from stepwell.source.python import Failure, SourceFile, SourceIndex, SourceView, index_sources
 from stepwell.source.python.index import read_source
-from stepwell.source.python.outline import outline_of, warnings_kept_in
+from stepwell.source.python.outliner import outline_of, warnings_kept_in
 from stepwell.write.migrate.staged import Staged
 
 __all__ = [

@@ -169,7 +169,7 @@ def _provider(
         limits=ProviderLimits(
             concurrency=one.quota.concurrency, requests_per_minute=one.quota.requests_per_minute
         ),
-        settings=thaw(one.settings),
+        settings=thaw(one.settings or {}),
         secrets=dict(one.secrets or {}),
         layer=source.layer.value,
         workspace=source.workspace,

@@ -1,0 +1,137 @@
+"""Occurrences of names in a Python file: identifiers, strings and attributes."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple, final
+
+from stepwell.source.python.outline import Failure
+from stepwell.source.python.outliner import parse, warnings_kept_in
+
+__all__ = ["Mention", "Words", "mentions_in"]
+
+_JOB_TYPE: Final = r"(?:_[A-Z][A-Za-z0-9_]*)?"
+
+
+@final
+class Mention(NamedTuple):
+    """One place that names something.
+
+    Args:
+        what: ``class``, ``function``, ``import``, ``name``, ``attribute``, ``argument`` or ``string``;
+            ``text`` in a file that cannot be parsed.
+        name: what is named, as it is written.
+        line: from 1.
+        column: in characters from 1.
+    """
+
+    what: str
+    name: str
+    line: int
+    column: int
+
+
+@final
+class Words:
+    """Names to search for.
+
+    Args:
+        names: the names; each also stands for itself with a job type, e.g. ``Scoring_Training``.
+    """
+
+    __slots__ = ("_bytes", "_names", "_with_job_type")
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = frozenset(names)
+        either = "|".join(
+            re.escape(name) for name in sorted(self._names, key=lambda name: (-len(name), name))
+        )
+        pattern = rf"(?<![A-Za-z0-9_])(?:{either}){_JOB_TYPE}(?![A-Za-z0-9_])"
+        self._bytes = re.compile(pattern.encode("ascii", "backslashreplace"))
+        self._with_job_type = re.compile(rf"(?:{either}){_JOB_TYPE}")
+
+    def count(self, content: bytes) -> int:
+        """How often a file holds one."""
+        return sum(1 for _ in self._bytes.finditer(content))
+
+    def places(self, content: bytes) -> Iterator[tuple[int, str]]:
+        """Where a file holds one, in bytes from its beginning, and as what."""
+        for found in self._bytes.finditer(content):
+            yield found.start(), found[0].decode("ascii", "replace")
+
+    def holds(self, content: bytes) -> bool:
+        """Whether a file holds one."""
+        return self._bytes.search(content) is not None
+
+    def means(self, name: str) -> bool:
+        """Whether a name is one of them."""
+        return name in self._names
+
+    def tells(self, text: str) -> bool:
+        """Whether a whole text is one of them, perhaps with a job type."""
+        return self._with_job_type.fullmatch(text) is not None
+
+
+def mentions_in(content: bytes, words: Words) -> tuple[Mention, ...]:
+    """Every place of a file that names one of some words, in its order.
+
+    Args:
+        content: the file's bytes.
+        words: what is searched for.
+    """
+    with warnings_kept_in():
+        tree = parse(content)
+    if isinstance(tree, Failure):
+        return tuple(_plain(content, words))
+    lines = content.removeprefix(b"\xef\xbb\xbf").splitlines()
+    found = {mention for node in ast.walk(tree) for mention in _of_node(node, words, lines)}
+    return tuple(sorted(found, key=lambda one: (one.line, one.column, one.what)))
+
+
+def _of_node(node: ast.AST, words: Words, lines: list[bytes]) -> Iterator[Mention]:
+    if isinstance(node, ast.Name):
+        if words.means(node.id):
+            yield _mention("name", node.id, node.lineno, node.col_offset, lines)
+    elif isinstance(node, ast.Attribute):
+        if words.means(node.attr):
+            line, end = node.end_lineno or node.lineno, node.end_col_offset or node.col_offset
+            yield _mention("attribute", node.attr, line, end - len(node.attr.encode()), lines)
+    elif isinstance(node, ast.Constant):
+        if isinstance(node.value, str) and words.tells(node.value):
+            yield _mention("string", node.value, node.lineno, node.col_offset, lines)
+    elif isinstance(node, ast.alias):
+        last = node.name.rpartition(".")[2]
+        if words.means(last):
+            yield _mention("import", last, node.lineno, node.col_offset, lines)
+        elif node.asname is not None and words.means(node.asname):
+            yield _mention("import", node.asname, node.lineno, node.col_offset, lines)
+    elif isinstance(node, ast.ImportFrom):
+        last = (node.module or "").rpartition(".")[2]
+        if words.means(last):
+            yield _mention("import", last, node.lineno, node.col_offset, lines)
+    elif isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+        if words.means(node.name):
+            what = "class" if isinstance(node, ast.ClassDef) else "function"
+            at = _line(lines, node.lineno).find(node.name.encode(), node.col_offset)
+            yield _mention(what, node.name, node.lineno, max(at, node.col_offset), lines)
+    elif isinstance(node, (ast.keyword, ast.arg)) and node.arg is not None and words.means(node.arg):
+        yield _mention("argument", node.arg, node.lineno, node.col_offset, lines)
+
+
+def _plain(content: bytes, words: Words) -> Iterator[Mention]:
+    for at, name in words.places(content):
+        before = content[:at]
+        line = len(before.splitlines()) + before.endswith((b"\n", b"\r")) or 1
+        start = max(before.rfind(b"\n"), before.rfind(b"\r")) + 1
+        yield Mention("text", name, line, len(before[start:].decode("utf-8", "replace")) + 1)
+
+
+def _mention(what: str, name: str, line: int, offset: int, lines: list[bytes]) -> Mention:
+    """A place whose column the parser counts in bytes."""
+    return Mention(what, name, line, len(_line(lines, line)[:offset].decode("utf-8", "replace")) + 1)
+
+
+def _line(lines: list[bytes], line: int) -> bytes:
+    return lines[line - 1] if line <= len(lines) else b""

@@ -1,0 +1,162 @@
+"""Reads the outline of a Python file; nothing of it is run."""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from stepwell.source.python.outline import Binding, ClassOutline, Failure, ImportOutline, Outline
+
+__all__ = ["dotted", "outline_of", "parse", "warnings_kept_in"]
+
+
+_CLASS_NAME: Final = re.compile(rb"[ \t\f]*class[ \t\f]+")
+
+
+_MAX_DOTS: Final = 64
+
+
+_BODIES: Final = ("body", "orelse", "finalbody", "handlers", "cases")
+
+
+_SCOPES: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+_PLAIN: Final = (ast.Expr, ast.Return, ast.Pass, ast.Raise, ast.Assert, ast.Delete, ast.AugAssign)
+
+
+@contextmanager
+def warnings_kept_in() -> Iterator[None]:
+    """Keep the warnings that the parser gives about somebody's file from this program's output."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def parse(content: bytes) -> ast.Module | Failure:
+    """The syntax tree of a file, or why there is none.
+
+    Args:
+        content: its bytes; an encoding that it declares (PEP 263) is obeyed.
+    """
+    try:
+        return ast.parse(content)
+    except SyntaxError as error:
+        told = error if content.isascii() else _in_characters(content, error)
+        return Failure(told.msg or "invalid syntax", max(told.lineno or 1, 1), max(told.offset or 1, 1))
+    except (RecursionError, MemoryError):
+        return Failure("it is nested too deeply", 1, 1)
+    except (ValueError, OverflowError) as error:
+        return Failure(str(error), 1, 1)
+
+
+def _in_characters(content: bytes, error: SyntaxError) -> SyntaxError:
+    """The same error with its place in characters: in bytes, the parser counts bytes."""
+    import io
+    import tokenize
+
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        ast.parse(content.decode(encoding).removeprefix("\ufeff"))
+    except SyntaxError as again:
+        return again if again.lineno == error.lineno else error
+    except (ValueError, RecursionError, MemoryError):
+        return error
+    return error
+
+
+def outline_of(content: bytes) -> Outline | Failure:
+    """What a file defines, or why that cannot be told.
+
+    Args:
+        content: its bytes.
+    """
+    tree = parse(content)
+    if isinstance(tree, Failure):
+        return tree
+    lines = content.splitlines()
+    classes: list[ClassOutline] = []
+    imports: list[ImportOutline] = []
+    bindings: list[Binding] = []
+    # A stack, not recursion: a chain of `elif` is as deep as it is long.
+    pending: list[tuple[list[Any], str, bool]] = [(tree.body, "", True)]
+    while pending:
+        statements, scope, at_top = pending.pop()
+        for statement in statements:
+            if isinstance(statement, _PLAIN):
+                continue
+            if isinstance(statement, ast.ClassDef):
+                name = statement.name
+                qualified = f"{scope}{name}"
+                classes.append(
+                    ClassOutline(
+                        name,
+                        qualified,
+                        statement.lineno,
+                        _column(statement, lines),
+                        tuple(map(_base, statement.bases)),
+                    )
+                )
+                pending.append((statement.body, f"{qualified}.", False))
+            elif isinstance(statement, _SCOPES):
+                if at_top:
+                    bindings.append(Binding(statement.name, ""))
+                pending.append((statement.body, f"{scope}{statement.name}.", False))
+            elif isinstance(statement, ast.Import):
+                line = statement.lineno
+                imports += [
+                    ImportOutline(one.name, "", one.asname or "", 0, line, at_top) for one in statement.names
+                ]
+            elif isinstance(statement, ast.ImportFrom):
+                module, level, line = statement.module or "", statement.level, statement.lineno
+                imports += [
+                    ImportOutline(module, one.name, one.asname or "", level, line, at_top)
+                    for one in statement.names
+                ]
+            elif isinstance(statement, (ast.Assign, ast.AnnAssign)):
+                if at_top:
+                    bindings.extend(_assigned(statement))
+            else:
+                for part in _BODIES:
+                    below = getattr(statement, part, None)
+                    if below:
+                        pending.append((below, scope, at_top))
+    classes.sort(key=lambda one: (one.line, one.column))
+    return Outline(tuple(classes), tuple(imports), tuple(bindings))
+
+
+def dotted(expression: ast.expr) -> str:
+    """A name with its attributes, e.g. ``package.Base``; empty for any other expression."""
+    parts: list[str] = []
+    while isinstance(expression, ast.Attribute) and len(parts) < _MAX_DOTS:
+        parts.append(expression.attr)
+        expression = expression.value
+    if not isinstance(expression, ast.Name):
+        return ""
+    parts.append(expression.id)
+    return ".".join(reversed(parts))
+
+
+def _base(expression: ast.expr) -> str:
+    return dotted(expression.value if isinstance(expression, ast.Subscript) else expression)
+
+
+def _column(statement: ast.ClassDef, lines: list[bytes]) -> int:
+    """Nothing but blanks can stand before a class statement, so bytes are characters here."""
+    line = lines[statement.lineno - 1] if statement.lineno <= len(lines) else b""
+    found = _CLASS_NAME.match(line.removeprefix(b"\xef\xbb\xbf"))
+    return found.end() + 1 if found else statement.col_offset + 1
+
+
+def _assigned(statement: ast.Assign | ast.AnnAssign) -> Iterator[Binding]:
+    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+    stands_for = _base(statement.value) if statement.value is not None else ""
+    for target in targets:
+        if isinstance(target, ast.Name):
+            yield Binding(target.id, stands_for)
+        elif isinstance(target, (ast.Tuple, ast.List)):
+            yield from (Binding(one.id, "") for one in target.elts if isinstance(one, ast.Name))
