@@ -1,21 +1,36 @@
-"""Stepwell: a declarative registry of pipeline steps.
+"""A declarative registry of pipeline steps.
 
-``stepwell.open(".")`` reads a project; ``registry.view("alice")`` is what one developer sees.
+>>> registry = stepwell.open(".")
+>>> registry.view("alice")["XGBoostTraining"].config_class
+
+Open a project     open, Registry, Snapshot, View
+Definitions        StepDefinition, HyperparameterDefinition, ProviderDefinition, PipelineDefinition, Workspace
+Findings           Diagnostic, Severity, Span, Related
+Origins            Explanation, Origin, Layer
+Several of a name  Resolution, Candidate, Conflict
+While it runs      Event, Changes, ViewChanges, Subscription, Registration, Health
+Pipelines          Pipeline
+Running steps      Executor, Context, StepResult, StepError, RunContext
+Active workspace   workspace, set_workspace, clear_workspace, current_workspace
+Errors             StepwellError and its subclasses
 """
 
 from __future__ import annotations
 
 import os
 from datetime import date
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
 
 from stepwell.source.errors import (
     AmbiguousStep,
     ComponentError,
+    ExtensionError,
     NoProvider,
     PipelineError,
     ProjectError,
     RegistrationError,
+    RevisionError,
     StepwellError,
     StrategyFailed,
     UnknownPipeline,
@@ -27,23 +42,76 @@ from stepwell.source.errors import (
 from stepwell.version import __version__
 
 if TYPE_CHECKING:
+    from stepwell.live.health import Health
     from stepwell.live.registry import Registry
+    from stepwell.live.store import Event, Subscription
     from stepwell.live.workspace_context import clear_workspace, current_workspace, set_workspace, workspace
+    from stepwell.model import (
+        HyperparameterDefinition,
+        PipelineDefinition,
+        ProviderDefinition,
+        StepDefinition,
+        Workspace,
+    )
+    from stepwell.model.graph import Pipeline
+    from stepwell.model.layer import Layer, Origin
+    from stepwell.model.step_type import RunContext
+    from stepwell.resolve.candidates import Candidate
+    from stepwell.resolve.choose import Resolution
+    from stepwell.resolve.conflicts import Conflict
+    from stepwell.resolve.provenance import Explanation
+    from stepwell.resolve.runtime_layer import Registration
+    from stepwell.resolve.snapshot import Changes, Snapshot, ViewChanges
+    from stepwell.resolve.view import View
+    from stepwell.run.steps import Context, Executor, StepError, StepResult
+    from stepwell.source.diagnostic import Diagnostic, Related, Severity, Span
 
 __all__ = [
     "AmbiguousStep",
+    "Candidate",
+    "Changes",
     "ComponentError",
+    "Conflict",
+    "Context",
+    "Diagnostic",
+    "Event",
+    "Executor",
+    "Explanation",
+    "ExtensionError",
+    "Health",
+    "HyperparameterDefinition",
+    "Layer",
     "NoProvider",
+    "Origin",
+    "Pipeline",
+    "PipelineDefinition",
     "PipelineError",
     "ProjectError",
+    "ProviderDefinition",
+    "Registration",
     "RegistrationError",
+    "Registry",
+    "Related",
+    "Resolution",
+    "RevisionError",
+    "RunContext",
+    "Severity",
+    "Snapshot",
+    "Span",
+    "StepDefinition",
+    "StepError",
+    "StepResult",
     "StepwellError",
     "StrategyFailed",
+    "Subscription",
     "UnknownPipeline",
     "UnknownProvider",
     "UnknownStep",
     "UnknownStrategy",
     "UnknownWorkspace",
+    "View",
+    "ViewChanges",
+    "Workspace",
     "__version__",
     "clear_workspace",
     "current_workspace",
@@ -52,15 +120,40 @@ __all__ = [
     "workspace",
 ]
 
-_CONTEXT = frozenset({"clear_workspace", "current_workspace", "set_workspace", "workspace"})
+_MODULES: Final = {
+    "live.health": ("Health",),
+    "live.registry": ("Registry",),
+    "live.store": ("Event", "Subscription"),
+    "live.workspace_context": ("clear_workspace", "current_workspace", "set_workspace", "workspace"),
+    "model": (
+        "HyperparameterDefinition",
+        "PipelineDefinition",
+        "ProviderDefinition",
+        "StepDefinition",
+        "Workspace",
+    ),
+    "model.graph": ("Pipeline",),
+    "model.layer": ("Layer", "Origin"),
+    "model.step_type": ("RunContext",),
+    "resolve.candidates": ("Candidate",),
+    "resolve.choose": ("Resolution",),
+    "resolve.conflicts": ("Conflict",),
+    "resolve.provenance": ("Explanation",),
+    "resolve.runtime_layer": ("Registration",),
+    "resolve.snapshot": ("Changes", "Snapshot", "ViewChanges"),
+    "resolve.view": ("View",),
+    "run.steps": ("Context", "Executor", "StepError", "StepResult"),
+    "source.diagnostic": ("Diagnostic", "Related", "Severity", "Span"),
+}
+_MODULE_OF: Final = {name: module for module, names in _MODULES.items() for name in names}
+"""Where a public name is defined; ``import stepwell`` alone loads none of these modules."""
 
 
 def __getattr__(name: str) -> object:
-    if name not in _CONTEXT:
+    module = _MODULE_OF.get(name)
+    if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from stepwell.live import workspace_context  # `import stepwell` alone loads nothing that is not used
-
-    value: object = getattr(workspace_context, name)
+    value: object = getattr(import_module(f"{__name__}.{module}"), name)
     globals()[name] = value
     return value
 

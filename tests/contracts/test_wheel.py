@@ -141,5 +141,13 @@ def test_the_catalog_comes_from_the_wheel(stepwell: Path, run: Run, tmp_path: Pa
     assert [step["Name"] for step in json.loads(exported)["Steps"]][-1] == "package"
 
 
+def test_a_user_s_program_is_typed_strictly(wheel: Path, run: Run, tmp_path: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)  # mypy finds it here before any other
+    program = shutil.copy(Path(__file__).with_name("user_program.py"), tmp_path)
+    command = (sys.executable, "-m", "mypy", "--strict", "--python-version=3.10", program)
+    assert run(*command, cwd=tmp_path) == "Success: no issues found in 1 source file\n"
+
+
 def test_its_version_is_the_wheel_s(stepwell: Path, wheel: Path, run: Run, tmp_path: Path) -> None:
     assert run(stepwell, "--version", cwd=tmp_path).split()[-1] == wheel.name.split("-")[1]

@@ -86,7 +86,9 @@ def asked_for(snapshot: Snapshot) -> list[str]:
 def test_the_candidates_are_what_the_views_answer_once_each(content, context) -> None:
     snapshot = snapshot_of(content)
     for word in asked_for(snapshot):
-        answers = {id(view[word]) for view in map(snapshot.view, (None, *WORKSPACES)) if word in view}
+        answers = {
+            id(view[word]) for view in map(snapshot.view, (None, *WORKSPACES)) if view.get(word) is not None
+        }
         found = resolve(snapshot, word, **context)
         assert {id(one.definition) for one in found.candidates} == answers
         assert len(found.candidates) == len(answers)
@@ -98,7 +100,7 @@ def test_a_workspace_that_sees_the_name_gets_what_its_view_serves(content, works
     snapshot = snapshot_of(content)
     for word in asked_for(snapshot):
         view = snapshot.view(workspace)
-        if word in view:
+        if view.get(word) is not None:
             found = resolve(snapshot, word, workspace=workspace, strategy="workspace_priority")
             assert found.definition is view[word]
             assert not found.ambiguous

@@ -1,4 +1,4 @@
-"""Definitions are values: picklable, copyable, equal by content, hashable, and never changed."""
+"""What the API gives away are values: picklable, copyable, equal by content, hashable, never changed."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 import stepwell
-from stepwell.live.registry import Registry
-from stepwell.model import Definition, StepDefinition, Workspace
+from stepwell import Event, Registry, Snapshot, StepDefinition, View, Workspace
+from stepwell.model import Definition
 from stepwell.source.document import FrozenMapping, freeze
 
 Project = Callable[[Mapping[str, "str | bytes"]], Path]
@@ -30,6 +30,12 @@ FILES = {
     "registry.d/hyperparameters/odd.yaml": "name: Odd\nmodule_path: a.b\ndescription: O.\n",
     "workspaces/alice/workspace.yaml": "preferred_frameworks: [xgboost]\nx-own: {a: [1]}\n",
     "workspaces/alice/override/steps/scoring.yaml": "name: Scoring\nframework: xgboost\naliases: null\n",
+    "workspaces/alice/local/steps/toml.yaml": "name: Toml\ndescription: Another.\nx-own: {a: [{b: 1}]}\n",
+    "registry.d/pipelines/both.yaml": (
+        "name: Both\ndescription: B.\nparameters: {days: 7}\nsteps:\n"
+        "- {id: a, step: Toml, config: {days: '${days}', more: [{b: 1}]}}\n"
+        "- {id: b, step: 'alice:Scoring', inputs: {data: a.out, days: '${days}'}, depends_on: [a]}\n"
+    ),
 }
 
 
@@ -70,15 +76,155 @@ def test_a_copy_is_equal_and_as_immutable(registry: Registry, copied: Callable[[
             other.data["name"] = "Other"
 
 
+def answers(registry: Registry) -> dict[str, Any]:
+    """One or more of each kind of value that the API answers with, besides definitions."""
+    events: list[Event] = []
+    subscription = registry.subscribe(events.append)
+    registry.register({"name": "Passing", "description": "P."}, lambda *_: 1).remove()
+    subscription.cancel()
+    path = Path(registry.project.root, "registry.d/steps/broken.yaml")
+    path.write_text("name: Broken\n", encoding="utf-8")
+    refused = registry.reload()
+    path.unlink()
+    registry.reload()
+    assert refused is not None
+    alice = registry.view("alice")
+    return {
+        "snapshot": registry.snapshot,
+        "with what was registered": events[0].new,
+        "core": registry.view(None),
+        "view": alice,
+        "table": alice.steps,
+        "tables": alice.tables,
+        "events": tuple(events),
+        "refusal": refused,
+        "diagnostics": refused.diagnostics,
+        "changes": events[0].changes,
+        "explanations": alice.explain_all("Scoring"),
+        "explanation of a default": alice.explain("Scoring.environment_tags"),
+        "resolution": registry.resolve("Scoring"),
+        "conflicts": registry.conflicts(),
+        "health": registry.health(),
+        "pipeline": registry.pipeline("Both"),
+        "pipeline in code": stepwell.Pipeline("P").add_step("a", "Toml", config={"b": [1]}),
+        "workspaces": registry.snapshot.workspaces,
+    }
+
+
+def test_an_answer_is_the_same_after_a_pickle_or_a_copy(registry: Registry) -> None:
+    for what, value in answers(registry).items():
+        loaded = pickle.loads(pickle.dumps(value))  # noqa: S301 - what was just written
+        for other in (loaded, copy.copy(value), copy.deepcopy(value)):
+            assert type(other) is type(value), what
+            assert other == value, what
+            assert hash(other) == hash(value), what
+
+
+def test_answers_are_equal_where_the_content_is(registry: Registry) -> None:
+    first, second = answers(registry), answers(stepwell.open(registry.project.root))
+    assert first["pipeline"].levels == (("a",), ("b",))
+    for what in first.keys() - {"events", "refusal", "health"}:  # these tell a time
+        assert first[what] == second[what], what
+        assert hash(first[what]) == hash(second[what]), what
+    core, alice = registry.view(None), registry.view("alice")
+    assert core != alice
+    assert core == dict(core)
+    assert core.steps != alice.steps
+    assert first["snapshot"] != first["with what was registered"]
+    assert first["snapshot"] != first["core"]
+
+
+def test_1_and_true_are_two_values(project: Project) -> None:
+    for name in ("one", "yes"):
+        project({f"{name}/stepwell.toml": ""})
+    texts = {"one": "1", "yes": "true"}
+    one, yes = (
+        stepwell.open(
+            project({f"{name}/registry.d/steps/a.yaml": f"name: A\ndescription: A.\nx-own: {value}\n"}) / name
+        ).view()["A"]
+        for name, value in texts.items()
+    )
+    assert one["x-own"] == yes["x-own"]
+    assert one != yes
+    assert hash(one) != hash(yes)
+
+
+def test_a_view_that_came_from_elsewhere_has_definitions_and_no_code(registry: Registry) -> None:
+    registry.register("shout", lambda *_: 1)
+    view: View = pickle.loads(pickle.dumps(registry.view("alice")))  # noqa: S301 - what was just written
+    assert view["shout"] == registry.view("alice")["shout"]
+    assert view.explain("Scoring.framework") == registry.view("alice").explain("Scoring", "framework")
+    assert (view.digest, view.diagnostics) == (
+        registry.view("alice").digest,
+        registry.view("alice").diagnostics,
+    )
+    with pytest.raises(stepwell.ComponentError, match="was read without the project's sources"):
+        view.load("shout", "implementation")
+    assert copy.deepcopy(registry.view("alice")).load("shout", "implementation")({}, None) == 1
+
+
+def test_what_workspaces_share_is_sent_once(registry: Registry) -> None:
+    snapshot: Snapshot = pickle.loads(pickle.dumps(registry.snapshot))  # noqa: S301 - what was just written
+    assert snapshot.view("alice").steps.under is snapshot.core.steps
+    assert snapshot.view("alice").providers["Echo"] is snapshot.core.providers["Echo"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda answers: setattr(answers["view"], "steps", {}), "a View is immutable: cannot set 'steps'"),
+        (lambda answers: setattr(answers["snapshot"], "a", 1), "a Snapshot is immutable: cannot set 'a'"),
+        (lambda answers: delattr(answers["table"], "above"), "a LayeredTable is immutable: cannot delete"),
+        (lambda answers: answers["view"].__setitem__("a", 1), "__setitem__"),
+        (lambda answers: answers["tables"].clear(), "this mapping is read-only"),
+        (lambda answers: answers["pipeline"].nodes.clear(), "this mapping is read-only"),
+        (lambda answers: answers["pipeline"].nodes["a"].config.clear(), "this mapping is read-only"),
+        (lambda answers: setattr(answers["pipeline"], "name", "Q"), "cannot assign to field 'name'"),
+        (lambda answers: setattr(answers["resolution"], "name", "Q"), "cannot assign to field 'name'"),
+    ],
+)
+def test_an_answer_says_that_it_cannot_be_changed(
+    registry: Registry, change: Callable[[Any], None], message: str
+) -> None:
+    with pytest.raises((AttributeError, TypeError), match=message):
+        change(answers(registry))
+
+
+def test_a_registry_says_what_to_send_instead(registry: Registry) -> None:
+    for way in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError, match=r"send `registry\.snapshot`"):
+            way(registry)
+
+
+def test_a_view_is_a_mapping_that_also_answers_to_aliases(registry: Registry) -> None:
+    view = registry.view(None)
+    assert list(view) == list(view.keys()) == [name for name, _ in view.items()] == ["Scoring", "Toml"]
+    assert len(view) == len(view.keys()) == len(view.items()) == len(list(view.values())) == 2
+    assert [step.name for step in view.values()] == list(view)
+    step = view["Toml"]
+    for word in ("Toml", "T", "Tom"):
+        assert (word in view) is (word in list(view)) is (word in set(view.keys())) is (word == "Toml")
+        assert ((word, step) in view.items()) is (word == "Toml")
+        assert view.get(word) is (step if word != "Tom" else None)
+    assert view["T"] is step
+    assert view.get("Tom", 1) == 1
+
+
 def framework_of(step: StepDefinition) -> tuple[Any, int | None]:
     span = step.origin("framework").span
     return step["framework"], span and span.line
+
+
+def same(value: Any) -> Any:
+    return value
 
 
 def test_another_process_can_be_given_a_definition(registry: Registry) -> None:
     step = registry.view("alice")["Scoring"]
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         assert pool.apply(framework_of, (step,)) == ("xgboost", 2)
+        for what, value in answers(registry).items():
+            assert pool.apply(same, (value,)) == value, what
 
 
 def test_plain_data_has_every_value_or_what_is_stated(registry: Registry) -> None:

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, final
 
 from stepwell.check.file import CheckedFile
@@ -17,6 +16,7 @@ from stepwell.model.layer import Layer
 from stepwell.resolve.load import Loaded
 from stepwell.resolve.snapshot import Snapshot
 from stepwell.source.diagnostic import Diagnostic, Severity
+from stepwell.source.document import FrozenMapping
 
 if TYPE_CHECKING:
     from stepwell.live.store import Event, Store
@@ -147,7 +147,7 @@ def health(store: Store, watching: WatchState | None = None, *, components: bool
         last_reload=store.last_reload,
         last_refusal=store.last_refusal,
         watching=watching,
-        counters=MappingProxyType(counters),
+        counters=FrozenMapping(counters),
         recommendations=tuple(advice.sentences()),
         lost_components=len(lost) if components else None,
     )

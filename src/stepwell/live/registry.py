@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from enum import Enum
 from functools import cache as once
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar, final
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, final
 
 from stepwell.code import SourceCode
 from stepwell.live.store import Event, Store, Subscription
@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from stepwell.live.health import Health
     from stepwell.live.register import Validator
     from stepwell.live.watch import Watch, WatchState
-    from stepwell.model import StepDefinition
+    from stepwell.model import PipelineDefinition, StepDefinition
     from stepwell.model.graph import Among, Pipeline
     from stepwell.resolve.choose import Choose, Mode, Resolution
     from stepwell.resolve.conflicts import Conflict
     from stepwell.resolve.runtime_layer import Registration
+    from stepwell.resolve.table import LayeredTable
 
 __all__ = ["InEffect", "Registry"]
 
@@ -36,6 +37,15 @@ T = TypeVar("T")
 logging.getLogger("stepwell").addHandler(logging.NullHandler())  # silent until somebody listens
 
 _NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
+
+_GUESSES: Final = {
+    "check": "`registry.diagnostics`, and `registry.reload()` before it to read the files again",
+    "explain": "`registry.view().explain(step, field)`",
+    "get": "`registry.view().get(name)`",
+    "hyperparameters": "`registry.view().hyperparameters`",
+    "providers": "`registry.view().providers`",
+}
+"""What to use for an attribute that a user may look for."""
 
 
 class InEffect(Enum):
@@ -81,6 +91,39 @@ class Registry:
     def __repr__(self) -> str:
         counted = f"{len(self.snapshot.core)} core steps, {len(self.workspaces)} workspaces"
         return f"<Registry at {self.project.root}: {counted}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a Registry stays in its process: send `registry.snapshot`, or open the project there"
+        )
+
+    def __getitem__(self, name: str) -> StepDefinition:
+        """The step that the workspace in effect sees: ``registry.view()[name]``.
+
+        Raises:
+            UnknownStep: with suggestions.
+        """
+        return self.view()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.view())
+
+    if not TYPE_CHECKING:  # else any attribute would seem to exist
+
+        def __getattr__(self, name: str) -> NoReturn:
+            hint = _GUESSES.get(name)
+            told = f"a Registry has no attribute {name!r}{f': use {hint}' if hint else ''}"
+            raise AttributeError(told, name=name, obj=self)
+
+    @property
+    def steps(self) -> LayeredTable[StepDefinition]:
+        """The steps that the workspace in effect sees: ``registry.view().steps``."""
+        return self.view().steps
+
+    @property
+    def pipelines(self) -> LayeredTable[PipelineDefinition]:
+        """The pipelines that the workspace in effect sees: ``registry.view().pipelines``."""
+        return self.view().pipelines
 
     @property
     def project(self) -> Project:
@@ -232,18 +275,22 @@ class Registry:
         """Call a function with every Event from now on, one at a time and in order.
 
         What it raises is logged, and stops neither the reload nor other subscribers.
+
+        Raises:
+            TypeError: it cannot be called.
         """
         return self._store.subscribe(callback)
 
     def register(
         self,
-        definition: StepDefinition | Mapping[str, Any] | str,
+        definition: StepDefinition | Mapping[str, Any] | str | None = None,
         implementation: Any = None,
         *,
         workspace: str | None = None,
         validator: Validator | None = None,
         replace: bool = False,
         metadata: Mapping[str, Any] = MappingProxyType({}),
+        **fields: Any,
     ) -> Registration:
         """Lay a step over all files, for as long as this registry lives or until it is taken back.
 
@@ -257,14 +304,25 @@ class Registry:
             replace: whether it may hide a step of its name.
             metadata: further fields of a step that is given by its name, the short form of its parameters
                 among them.
+            fields: the fields of the step in place of a mapping, ``register(name="Scoring", …)``; or more of
+                ``metadata``.
 
         Raises:
+            TypeError: a whole definition is given, and ``fields`` too.
             RegistrationError: with the findings that a file would have got, and why the implementation
                 does not fit.
             UnknownWorkspace: with suggestions.
         """
         from stepwell.live.register import register
 
+        if definition is None:
+            if isinstance(implementation, str):  # the name of what runs it, as in a file
+                fields, implementation = {**fields, "implementation": implementation}, None
+            definition = fields if implementation is None else fields.pop("name", "")
+        if fields and isinstance(definition, str):
+            metadata = {**metadata, **fields}
+        elif fields and definition is not fields:
+            raise TypeError(f"register takes a definition or its fields, not both: {', '.join(fields)}")
         return register(self._store, definition, workspace, validator, replace, implementation, metadata)
 
     def step_type(

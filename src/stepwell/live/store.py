@@ -255,7 +255,13 @@ class Store:
             self.counts[what] += 1
 
     def subscribe(self, callback: Subscriber) -> Subscription:
-        """Call a function with every Event from now on, one at a time and in order."""
+        """Call a function with every Event from now on, one at a time and in order.
+
+        Raises:
+            TypeError: it cannot be called.
+        """
+        if not callable(callback):
+            raise TypeError(f"a subscriber is a function of one Event; {callback!r} cannot be called")
         subscription = Subscription(self, callback)
         with self._writing:
             self._subscriptions = (*self._subscriptions, subscription)

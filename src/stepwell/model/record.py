@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, ClassVar, Final, NoReturn, TypeVar
 
 from stepwell.model.layer import Origin, Source, origins_in
@@ -77,6 +77,10 @@ class Fields:
             return self._undeclared(name)
         return default
 
+    def __iter__(self) -> Iterator[str]:
+        """The fields that have a value, in the schema's order."""
+        return iter(self.effective())
+
     def conventional(self, name: str) -> str | None:
         """The value that a field has by convention where it is not stated; ``None`` where there is none."""
         convention = conventions(self.SCHEMA).get(name)
@@ -120,7 +124,7 @@ class Fields:
         """Whether both have the same values, wherever these are stated."""
         if not isinstance(other, Fields) or type(self) is not type(other):
             return NotImplemented
-        return self.effective() == other.effective()
+        return self.digest == other.digest
 
     def __hash__(self) -> int:
         return hash(self.digest)

@@ -159,7 +159,7 @@ def _rests_on(view: View, linked: Linked) -> _Clean:
 
 def _step(view: View, among: Among, workspace: str | None, name: str) -> StepDefinition | None:
     seen = view if workspace is None else among.views.get(workspace)
-    return seen[name] if seen is not None and name in seen else None
+    return None if seen is None else seen.get(name)
 
 
 def _ignores(linked: Linked) -> Collection[Ignore]:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar, final
 from stepwell.model import KINDS, Definition, Workspace
 from stepwell.resolve.table import Immutable, LayeredTable
 from stepwell.resolve.view import Code, View
+from stepwell.source.document import FrozenMapping
 from stepwell.source.errors import UnknownWorkspace
 from stepwell.source.spelling import closest
 
@@ -38,9 +39,17 @@ class Snapshot(Immutable):
     """
 
     def __init__(self, core: View, workspaces: Mapping[str, Workspace], views: Mapping[str, View]) -> None:
-        self.__dict__.update(
-            core=core, workspaces=MappingProxyType(dict(workspaces)), _views=MappingProxyType(views)
-        )
+        self.__dict__.update(core=core, workspaces=FrozenMapping(workspaces), _views=MappingProxyType(views))
+
+    def __reduce__(self) -> tuple[type[Snapshot], tuple[object, ...]]:
+        return Snapshot, (self.core, self.workspaces, dict(self._views))
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both serve the same to every workspace."""
+        return self.digest == other.digest if isinstance(other, Snapshot) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
 
     core: View
     workspaces: Mapping[str, Workspace]
@@ -121,7 +130,7 @@ class ViewChanges:
 
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
-    changed: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    changed: Mapping[str, tuple[str, ...]] = field(default_factory=FrozenMapping)
 
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.changed)
@@ -159,7 +168,7 @@ def changes_between(old: Snapshot, new: Snapshot) -> Changes:
         seen = _of_views(old.view(one), new.view(one), suspects)
         if seen or old.workspaces[one] != new.workspaces[one]:
             found[one] = seen
-    return Changes(core, MappingProxyType(found))
+    return Changes(core, FrozenMapping(found))
 
 
 def _of_views(old: View, new: View, suspects: _Suspects) -> ViewChanges:
@@ -176,9 +185,7 @@ def _of_views(old: View, new: View, suspects: _Suspects) -> ViewChanges:
             removed.append(name)
         elif fields := differing_fields(was, now):
             changed[name] = fields
-    return ViewChanges(
-        tuple(sorted(added)), tuple(sorted(removed)), MappingProxyType(dict(sorted(changed.items())))
-    )
+    return ViewChanges(tuple(sorted(added)), tuple(sorted(removed)), FrozenMapping(sorted(changed.items())))
 
 
 def differing_fields(was: Definition, now: Definition) -> tuple[str, ...]:

@@ -8,9 +8,11 @@ from types import MappingProxyType
 from typing import Any, Generic, NoReturn, TypeVar, final
 
 from stepwell.model import HyperparameterDefinition, PipelineDefinition, ProviderDefinition, StepDefinition
+from stepwell.source.document import FrozenMapping
 
 __all__ = ["Immutable", "LayeredTable"]
 
+S = TypeVar("S", bound="Immutable")
 D = TypeVar("D", StepDefinition, HyperparameterDefinition, ProviderDefinition, PipelineDefinition)
 
 
@@ -22,6 +24,12 @@ class Immutable:
 
     def __delattr__(self, name: str) -> NoReturn:
         raise AttributeError(f"a {type(self).__name__} is immutable: cannot delete {name!r}")
+
+    def __copy__(self: S) -> S:  # noqa: PYI019 - Python 3.10 has no Self
+        return self
+
+    def __deepcopy__(self: S, _: object) -> S:  # noqa: PYI019
+        return self
 
 
 @final
@@ -52,6 +60,13 @@ class LayeredTable(Immutable, Mapping[str, D], Generic[D]):
     under: LayeredTable[D] | None
     first: tuple[str, ...]
     covered: Mapping[str, tuple[D, ...]]
+
+    def __reduce__(self) -> tuple[type[LayeredTable[D]], tuple[object, ...]]:
+        above, covered = FrozenMapping(self.above), FrozenMapping(self.covered)
+        return LayeredTable, (above, self.under, self.first, covered)
+
+    def __hash__(self) -> int:  # as of any mapping that is read-only; equal ones have equal items
+        return hash(frozenset(self.items()))
 
     def __getitem__(self, name: str) -> D:
         found = self.above.get(name)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, ItemsView, Iterator, Mapping
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Final, Protocol, final
+from typing import Any, Final, Protocol, TypeVar, final, overload
 
 from stepwell.model import (
     KINDS,
@@ -19,11 +19,14 @@ from stepwell.model.component import COMPONENT_KINDS, IMPLEMENTATION, Component
 from stepwell.resolve.provenance import Explanation, explain, explain_all
 from stepwell.resolve.table import Immutable, LayeredTable
 from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.document import FrozenMapping
 from stepwell.source.errors import ComponentError, UnknownStep
 from stepwell.source.notebook_repr import in_notebook
 from stepwell.source.spelling import closest
 
 __all__ = ["LEGACY_FIELDS", "Code", "View"]
+
+T = TypeVar("T")
 
 LEGACY_FIELDS: Final = (
     "config_class",
@@ -68,6 +71,8 @@ class Code(Protocol):
 class View(Immutable, Mapping[str, StepDefinition]):
     """What one workspace sees: its steps by name in table order, and a table of every other kind.
 
+    ``[]`` and ``get`` also take an alias. ``in``, iteration and ``len`` know names only.
+
     Args:
         workspace: the workspace's id, ``None`` for the core view.
         tables: the definitions of every kind, by a key of ``KINDS``.
@@ -87,7 +92,7 @@ class View(Immutable, Mapping[str, StepDefinition]):
         steps = tables["steps"]
         self.__dict__.update(
             workspace=workspace,
-            tables=tables,
+            tables=FrozenMapping(tables),
             steps=steps,
             diagnostics=diagnostics,
             code=code,
@@ -105,23 +110,52 @@ class View(Immutable, Mapping[str, StepDefinition]):
     _above: Mapping[str, StepDefinition]
     _below: Mapping[str, StepDefinition]
 
+    def __reduce__(self) -> tuple[type[View], tuple[object, ...]]:
+        """Its definitions and findings; the code of a project stays in its process."""
+        return View, (self.workspace, self.tables, self.diagnostics)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both serve the same definitions to the same workspace, wherever these are stated."""
+        if isinstance(other, View):
+            return self.workspace == other.workspace and self.tables == other.tables
+        return self.steps == other
+
+    def __hash__(self) -> int:
+        return hash(self.steps)
+
     def __getitem__(self, name: str) -> StepDefinition:
         """The step of a name, or of an alias that no step has as its name.
 
         Raises:
             UnknownStep: with suggestions.
         """
+        found = self.get(name)
+        if found is not None:
+            return found
+        near = closest(name, self.steps.order, 3) if isinstance(name, str) else ()
+        raise UnknownStep(name, near, self.title)
+
+    @overload
+    def get(self, name: str, default: None = None, /) -> StepDefinition | None: ...
+
+    @overload
+    def get(self, name: str, default: StepDefinition | T, /) -> StepDefinition | T: ...
+
+    def get(self, name: str, default: Any = None, /) -> Any:
+        """The step of a name, or of an alias that no step has as its name; otherwise the default."""
         found = self._above.get(name) or self._below.get(name)
         if found is not None:
             return found
         named = self.steps.aliased(name)
-        if named is not None:
-            return self.steps[named]
-        near = closest(name, self.steps.order, 3) if isinstance(name, str) else ()
-        raise UnknownStep(name, near, self.title)
+        return default if named is None else self.steps[named]
 
     def __contains__(self, name: object) -> bool:
-        return name in self.steps or self.steps.aliased(name) is not None
+        """Whether a step has the name; an alias is none, since iterating does not yield it."""
+        return name in self.steps
+
+    def items(self) -> ItemsView[str, StepDefinition]:
+        """Names and steps, in table order."""
+        return self.steps.items()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.steps.order)
@@ -209,17 +243,24 @@ class View(Immutable, Mapping[str, StepDefinition]):
                 table[name] = {field: getattr(step, field) for field in LEGACY_FIELDS}
         return table
 
-    def explain(self, step: str, field: str) -> Explanation:
+    def explain(self, step: str, field: str | None = None) -> Explanation:
         """Where the value of a field comes from: what gave it, and all that lost.
 
         Args:
-            step: a step's name or alias.
+            step: a step's name or alias; or both in one, ``"Name.field"``.
             field: a field's name; dotted for one inside a mapping (``deprecated.note``).
 
         Raises:
             UnknownStep: when the view has no such step.
             LookupError: when a step cannot have such a field.
+            TypeError: when no field is named.
         """
+        if field is None:
+            step, _, field = step.partition(".")
+            if not field:
+                raise TypeError(
+                    f"explain needs a field: explain({step!r}, 'priority'); or explain_all({step!r})"
+                )
         definition = self[step]
         return explain(definition, field, self.steps.hidden(definition.name))
 

@@ -370,3 +370,7 @@ def _hint(suggestions: tuple[str, ...]) -> str:
     if not suggestions:
         return ""
     return " (did you mean " + " or ".join(f"`{name}`" for name in suggestions) + "?)"
+
+
+for _error in (StepwellError, *StepwellError.__subclasses__()):
+    _error.__module__ = "stepwell"  # where it is exported: a traceback names what a caller can import

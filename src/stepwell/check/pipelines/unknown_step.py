@@ -55,7 +55,7 @@ def check(scope: PipelineScope) -> Iterator[Finding]:
             continue
         view = scope.linked.view if node.workspace is None else views[node.workspace]
         near = closest(node.step, view)
-        elsewhere = [one for one, other in views.items() if node.step in other]
+        elsewhere = [one for one, other in views.items() if other.get(node.step) is not None]
         if elsewhere:
             hint = f"workspace {elsewhere[0]} has it: `{elsewhere[0]}:{node.step}`"
         else:

@@ -52,7 +52,7 @@ def check(scope: PipelineScope) -> Iterator[Finding]:
         near = closest(node.workspace, among.views)
         if near:
             hint = f"did you mean `{near[0]}`?"
-        elif node.workspace in scope.linked.view and among.job_types:
+        elif scope.linked.view.get(node.workspace) is not None and among.job_types:
             hint = f"a job type is one of {', '.join(f'`{one}`' for one in among.job_types)}"
         else:
             hint = "`stepwell workspace list` shows all"

@@ -69,8 +69,9 @@ def step_named(view: View, word: str, settings: Settings) -> StepDefinition | No
         word: a name or an alias, perhaps with ``-`` or ``_`` and a job type of the project after it.
         settings: the project's.
     """
-    if word in view:
-        return view[word]
+    step = view.get(word)
+    if step is not None:
+        return step
     for suffix in settings.naming.job_type_suffixes:
         stem = word[: -len(suffix) - 1]
         if stem and word[len(stem)] in _BETWEEN and word[len(stem) + 1 :].lower() == suffix.lower():

@@ -141,9 +141,9 @@ def _served_today(asked: Asked, name: str, workspace: str | None) -> tuple[str, 
         UsageError: when a plugin brings it.
     """
     view = _view_today(asked, workspace)
-    if name not in view:
+    step = view.get(name)
+    if step is None:
         return None
-    step = view[name]
     own = [source for source in step.sources if source.layer not in (Layer.PLUGIN, Layer.RUNTIME)]
     if not own:
         raise click.UsageError(f"`{step.name}` comes from a plugin, whose history is not in this project")
@@ -157,7 +157,7 @@ def _unknown(asked: Asked, name: str, workspace: str | None, revision: str | Non
     past = "the history" if revision is None else f"the history up to `{visible(revision)}`"
     if found.cut_off:
         past += f", which this shallow clone cuts off at {found.cut_off[:10]} (`git fetch --unshallow`),"
-    if name in view:
+    if view.get(name) is not None:
         return f"{past} has no step `{visible(name)}`: it came later"
     near = closest(name, view, 3)
     hint = f"did you mean {' or '.join(f'`{one}`' for one in near)}?" if near else "`stepwell list` shows all"

@@ -105,4 +105,4 @@ def _today(asked: Asked, workspace: str, name: str) -> str:
     except ProjectError:
         return ""
     view = registry.view(workspace if workspace in registry.workspaces else None)
-    return f"{view.title} has it today" if name in view else ""
+    return f"{view.title} has it today" if view.get(name) is not None else ""

@@ -33,11 +33,8 @@ class Sees(Protocol):
     def pipelines(self) -> Pipelines:
         """Its pipelines."""
 
-    def __contains__(self, name: object) -> bool:
-        """Whether it has a step of a name or an alias."""
-
-    def __getitem__(self, name: str) -> StepDefinition:
-        """The step of a name or an alias."""
+    def get(self, name: str, /) -> StepDefinition | None:
+        """The step of a name or an alias, if any."""
 
     def __iter__(self) -> Iterator[str]:
         """The names of its steps."""
@@ -110,7 +107,7 @@ def link(view: Sees, definition: PipelineDefinition, among: Among) -> Linked:
         named = (reading.workspace, reading.name)
         if named not in steps:
             seen = view if named[0] is None else among.views.get(named[0])
-            steps[named] = seen[named[1]] if seen is not None and named[1] in seen else None
+            steps[named] = None if seen is None else seen.get(named[1])
         nodes[one] = _node(one, entry.data, reading, steps[named], entry.stated)
     _name_by_output(nodes)
     parameters = MappingProxyType(flat.parameters)
@@ -139,10 +136,10 @@ def _node(
         reading.job_type,
         step,
         data.get("config", _NOTHING),
-        MappingProxyType(inputs) if inputs else _NOTHING,
+        inputs,
         data.get("depends_on", ()),
-        MappingProxyType(given) if given else _NOTHING,
-        MappingProxyType({key: value for key, value in data.items() if key[:2] == "x-"}) or _NOTHING,
+        given,
+        {key: value for key, value in data.items() if key[:2] == "x-"},
         stated,
     )
 
@@ -158,7 +155,7 @@ def _name_by_output(nodes: dict[str, Node]) -> None:
             if (real := _output_named(nodes.get(fed.node), fed.output)) != fed.output
         }
         if named:
-            nodes[one] = replace(node, inputs=MappingProxyType({**node.inputs, **named}))
+            nodes[one] = replace(node, inputs={**node.inputs, **named})
 
 
 def _output_named(node: Node | None, word: str) -> str:

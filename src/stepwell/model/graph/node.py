@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Protocol, final
 
 from stepwell.model import StepDefinition
 from stepwell.source.diagnostic import Span
-from stepwell.source.document import Document, Pointer
+from stepwell.source.document import Document, FrozenMapping, Pointer, freeze_mapping
 
 __all__ = [
     "Edge",
@@ -21,6 +20,7 @@ __all__ = [
     "Stated",
     "fed_by",
     "fill",
+    "freeze_fields",
     "parameter_named",
     "parameters_in",
     "read_step",
@@ -63,13 +63,26 @@ def fill(value: Any, values: Mapping[str, Any]) -> Any:
     if name is not None:
         return values.get(name, value)
     if isinstance(value, Mapping):
-        return MappingProxyType({key: fill(below, values) for key, below in value.items()})
+        return FrozenMapping({key: fill(below, values) for key, below in value.items()})
     if isinstance(value, tuple):
         return tuple(fill(below, values) for below in value)
     return value
 
 
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
+_NOTHING: Mapping[str, Any] = FrozenMapping()
+
+
+def freeze_fields(value: object, names: Iterable[str]) -> None:
+    """Freeze the mappings that a value is made with, so that it can be hashed and sent elsewhere.
+
+    Args:
+        value: while it is made.
+        names: its fields that are mappings.
+    """
+    for name in names:
+        given = getattr(value, name)
+        if type(given) is not FrozenMapping:
+            object.__setattr__(value, name, freeze_mapping(given))
 
 
 @final
@@ -163,6 +176,9 @@ class Node:
     given: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     extensions: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     stated: tuple[Stated, ...] = field(default=(), compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        freeze_fields(self, ("config", "inputs", "given", "extensions"))
 
     @property
     def needs(self) -> tuple[str, ...]:

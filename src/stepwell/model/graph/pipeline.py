@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Any, NamedTuple, final
 
 from stepwell.model import StepDefinition
 from stepwell.model.graph.link import Among, Linked, Sees, definition_of, link
-from stepwell.model.graph.node import Edge, Node, OutputOf, fed_by, fill, parameters_in
+from stepwell.model.graph.node import Edge, Node, OutputOf, fed_by, fill, freeze_fields, parameters_in
 from stepwell.model.graph.order import levels_of
 from stepwell.source.diagnostic import Span
-from stepwell.source.document import freeze
+from stepwell.source.document import FrozenMapping
 from stepwell.source.errors import PipelineError
 from stepwell.source.notebook_repr import in_notebook
 from stepwell.source.spelling import closest
 
 __all__ = ["Clash", "Pipeline", "clashes"]
 
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
+_NOTHING: Mapping[str, Any] = FrozenMapping()
 
 
 @final
@@ -40,10 +39,13 @@ class Pipeline:
     name: str
     description: str = ""
     parameters: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
-    nodes: Mapping[str, Node] = field(default_factory=lambda: MappingProxyType({}))
+    nodes: Mapping[str, Node] = field(default_factory=lambda: _NOTHING)
     workspace: str | None = None
     extensions: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     _levels: tuple[tuple[str, ...], ...] | None = field(default=None, init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        freeze_fields(self, ("parameters", "nodes", "extensions"))
 
     @classmethod
     def from_view(cls, view: Sees, name: str, among: Among | None = None) -> Pipeline:
@@ -167,15 +169,15 @@ class Pipeline:
             workspace,
             job_type,
             None if isinstance(step, str) else step,
-            freeze(config),
-            MappingProxyType(fed),
+            config,
+            fed,
             tuple(dict.fromkeys(depends_on)),
-            MappingProxyType(given),
+            given,
         )
         for wanted in node.needs:
             if wanted != id:
                 self._node(wanted)
-        return replace(self, nodes=MappingProxyType({**self.nodes, id: node}))
+        return replace(self, nodes={**self.nodes, id: node})
 
     def remove_step(self, id: str) -> Pipeline:  # noqa: A002 - the field's name
         """The same without one step.
@@ -188,7 +190,7 @@ class Pipeline:
         if needing:
             raise PipelineError(f"`{id}` is needed by {', '.join(needing)}; disconnect or remove these first")
         nodes = {name: node for name, node in self.nodes.items() if name != id}
-        return replace(self, nodes=MappingProxyType(nodes))
+        return replace(self, nodes=nodes)
 
     def connect(self, source: str, target: str) -> Pipeline:
         """The same with ``source`` (``step_id.output``) feeding ``target`` (``step_id.input``).
@@ -209,7 +211,7 @@ class Pipeline:
         if dot:
             fed = {**node.inputs, name: OutputOf(earlier, output)}
             given = {key: one for key, one in node.given.items() if key != name}
-            changed = replace(node, inputs=MappingProxyType(fed), given=MappingProxyType(given))
+            changed = replace(node, inputs=fed, given=given)
         else:
             changed = replace(node, depends_on=tuple(dict.fromkeys((*node.depends_on, earlier))))
         return self._with(changed)
@@ -226,7 +228,7 @@ class Pipeline:
             raise PipelineError(f"`{target}` does not need `{source}`")
         inputs = {name: fed for name, fed in node.inputs.items() if fed.node != source}
         depends_on = tuple(one for one in node.depends_on if one != source)
-        return self._with(replace(node, inputs=MappingProxyType(inputs), depends_on=depends_on))
+        return self._with(replace(node, inputs=inputs, depends_on=depends_on))
 
     def clone(self, name: str, description: str | None = None) -> Pipeline:
         """The same under another name, with the same description where none is given."""
@@ -246,10 +248,10 @@ class Pipeline:
         return Pipeline(
             name,
             description or f"{self.name} and {other.name}.",
-            MappingProxyType({**self.parameters, **other.parameters}),
-            MappingProxyType({**self.nodes, **other.nodes}),
+            {**self.parameters, **other.parameters},
+            {**self.nodes, **other.nodes},
             self.workspace,
-            MappingProxyType({**self.extensions, **other.extensions}),
+            {**self.extensions, **other.extensions},
         )
 
     def split(self, parts: Mapping[str, Collection[str]]) -> tuple[Pipeline, ...]:
@@ -282,8 +284,8 @@ class Pipeline:
                 Pipeline(
                     name,
                     self.description,
-                    MappingProxyType(parameters),
-                    MappingProxyType(nodes),
+                    parameters,
+                    nodes,
                     self.workspace,
                     self.extensions,
                 )
@@ -338,7 +340,7 @@ class Pipeline:
         return cls.of(from_json(text, view, among))
 
     def _with(self, node: Node) -> Pipeline:
-        return replace(self, nodes=MappingProxyType({**self.nodes, node.id: node}))
+        return replace(self, nodes={**self.nodes, node.id: node})
 
     def _node(self, id: str) -> Node:  # noqa: A002 - the field's name
         node = self.nodes.get(id)

@@ -146,11 +146,8 @@ class _Nobody:
     title = "no view"
     pipelines = _NoPipelines()
 
-    def __contains__(self, name: object) -> bool:
-        return False
-
-    def __getitem__(self, name: str) -> NoReturn:
-        raise KeyError(name)
+    def get(self, _: str, /) -> None:
+        return None
 
     def __iter__(self) -> Iterator[str]:
         return iter(())

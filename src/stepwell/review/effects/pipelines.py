@@ -205,7 +205,7 @@ def effects_on_first(old: State, new: State, views: Mapping[str | None, Touched]
 
 def _lost(touched: Touched, name: str) -> bool:
     """Whether a view had a step, and its name answers no more, not even as an alias."""
-    return name in touched.old.steps and name not in touched.new
+    return name in touched.old.steps and touched.new.get(name) is None
 
 
 def _step_gone(touched: Touched, was: StepDefinition) -> Effect:

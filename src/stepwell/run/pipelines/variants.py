@@ -67,8 +67,8 @@ def alone(pipeline: Pipeline, node: str) -> Pipeline:
     if node not in pipeline.nodes:
         there = ", ".join(pipeline.nodes)
         raise PipelineError(f"`{pipeline.name}` has no step `{node}` (its steps are {there})")
-    one = replace(pipeline.nodes[node], inputs=MappingProxyType({}), depends_on=())
-    return replace(pipeline, nodes=MappingProxyType({node: one}))
+    one = replace(pipeline.nodes[node], inputs={}, depends_on=())
+    return replace(pipeline, nodes={node: one})
 
 
 def swaps(registry: Registry, pipeline: Pipeline, workspaces: Iterable[str]) -> Iterator[Swap]:
@@ -85,13 +85,13 @@ def swaps(registry: Registry, pipeline: Pipeline, workspaces: Iterable[str]) -> 
     for workspace in workspaces:
         view = registry.view(workspace)
         for node in pipeline.nodes.values():
-            if node.step not in view:
+            definition = view.get(node.step)
+            if definition is None:
                 yield Swap(node.id, workspace, None)
                 continue
-            definition = view[node.step]
             own = registry.view(node.workspace or pipeline.workspace)
             same = node.definition is not None and node.definition == definition
-            if same and node.step in own:
+            if same and own.get(node.step) is not None:
                 scripts = [one.components(node.step)["script"].place for one in (own, view)]
                 same = scripts[0] == scripts[1]
             other = replace(node, workspace=workspace, definition=definition)

@@ -180,9 +180,9 @@ def wired(pipeline: Pipeline, proposals: Iterable[Proposal]) -> Pipeline:
     for one in proposals:
         if one.chosen is not None:
             node = nodes[one.node]
-            inputs = MappingProxyType({**node.inputs, one.input: one.chosen.fed})
+            inputs = {**node.inputs, one.input: one.chosen.fed}
             nodes[one.node] = replace(node, inputs=inputs)
-    return replace(pipeline, nodes=MappingProxyType(nodes))
+    return replace(pipeline, nodes=nodes)
 
 
 @final
@@ -289,7 +289,7 @@ class _Wiring:
         step = step_named(view, word, self._settings)
         if step is None:
             return None
-        if word in view:
+        if view.get(word) is step:
             return step.name, None
         known = self._settings.naming.job_type_suffixes
         return step.name, next((one for one in known if word.lower().endswith(one.lower())), None)

@@ -106,8 +106,9 @@ def _fallbacks(project: Project, view: View) -> Iterator[Fallback]:
         if config is None:  # a setting is stated somewhere
             continue
         at = _declared_at(config, project, name)
-        if name in view:
-            yield Fallback(name, code, at, place_of(view[name]))
+        step = view.get(name)
+        if step is not None:
+            yield Fallback(name, code, at, place_of(step))
             continue
         file = f"{project.settings.core}/steps/{project.settings.naming.stem(name)}.yaml"
         yield Fallback(name, code, at, "", place_in_module(code).fault, file, _text(project, name, code))

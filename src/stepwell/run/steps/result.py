@@ -81,6 +81,8 @@ class StepError(StepwellError):
         retry_after: seconds after which a provider says to ask again.
     """
 
+    __module__ = "stepwell"  # as the errors of ``stepwell.source.errors``
+
     def __init__(
         self,
         step: str,

@@ -63,7 +63,7 @@ def with_declared_settings(registry: Registry, pipeline: Pipeline) -> Pipeline:
     """
     reader = Reader(registry.project.root)
     nodes = {one.id: _filled(registry, pipeline, one, reader) for one in pipeline.nodes.values()}
-    return replace(pipeline, nodes=MappingProxyType(nodes))
+    return replace(pipeline, nodes=nodes)
 
 
 def _filled(registry: Registry, pipeline: Pipeline, node: Node, reader: Reader) -> Node:
@@ -78,7 +78,7 @@ def _filled(registry: Registry, pipeline: Pipeline, node: Node, reader: Reader) 
         place = components[kind].place
         if place is not None:
             found.update(_settings(defaults_of(reader, sees, place)))
-    return replace(node, config=MappingProxyType({**found, **node.config})) if found else node
+    return replace(node, config={**found, **node.config}) if found else node
 
 
 def _settings(defaults: Mapping[str, Any]) -> dict[str, Any]:

@@ -102,8 +102,9 @@ def _refuse_taken(view: View, name: str) -> None:
         where = "the core" if source.layer is Layer.CORE else f"the {source.layer.value} layer"
         hint = "; to change it for a workspace, write an override" if source.layer is Layer.CORE else ""
         raise NotWritten(f"there is a step `{name}` already, in {where} ({source.document.path}){hint}")
-    if name in view:
-        raise NotWritten(f"`{name}` is an alias of the step `{view[name].name}` already")
+    aliased = view.by_alias(name)
+    if aliased is not None:
+        raise NotWritten(f"`{name}` is an alias of the step `{aliased.name}` already")
 
 
 def _path(project: Project, view: View, name: str, like: StepDefinition | None) -> str:
