@@ -98,6 +98,7 @@ GUESSES: dict[str, tuple[Callable[[Registry, View], Any], Any]] = {
     "step[field]": (lambda _, view: view["A"]["framework"], "f"),
     "field in step": (lambda _, view: ("framework" in view["A"], "requires" in view["A"]), (True, False)),
     "for field in step": (lambda _, view: list(view["A"])[:2], ["name", "description"]),
+    "dict(step)": (lambda _, view: dict(view["A"])["priority"], 1),
     "step.origin(field)": (lambda _, view: view["A"].origin("framework").span.line, 3),
     "explain(name.field)": (lambda _, view: view.explain("A.priority").value, 1),
     "explain(alias.field)": (lambda _, view: view.explain("Old.config_class").winner.how, "not stated"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, KeysView, Mapping
 from typing import Any, ClassVar, Final, NoReturn, TypeVar
 
 from stepwell.model.layer import Origin, Source, origins_in
@@ -77,9 +77,12 @@ class Fields:
             return self._undeclared(name)
         return default
 
+    def keys(self) -> KeysView[str]:
+        """The fields that have a value, in the schema's order; so ``dict(record)`` works."""
+        return self.effective().keys()
+
     def __iter__(self) -> Iterator[str]:
-        """The fields that have a value, in the schema's order."""
-        return iter(self.effective())
+        return iter(self.keys())
 
     def conventional(self, name: str) -> str | None:
         """The value that a field has by convention where it is not stated; ``None`` where there is none."""

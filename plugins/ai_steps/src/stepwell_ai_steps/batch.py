@@ -6,9 +6,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stepwell.model.step_type import RunContext
+from stepwell import RunContext, StepwellError
 from stepwell.run.workflows import Flow, Prompt, applies, compose, read_inside
-from stepwell.source.errors import StepwellError
 from stepwell_ai_steps.asking import ask
 from stepwell_ai_steps.presets import with_preset
 

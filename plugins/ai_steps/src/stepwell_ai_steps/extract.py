@@ -10,7 +10,7 @@ from typing import Any, Final
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from stepwell.model.step_type import RunContext
+from stepwell import RunContext
 from stepwell.run.workflows import shortened
 from stepwell_ai_steps.asking import ask, json_in, prompt_of
 from stepwell_ai_steps.presets import with_preset

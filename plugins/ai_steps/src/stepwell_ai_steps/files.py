@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from stepwell.model.step_type import RunContext
+from stepwell import Diagnostic, RunContext
 from stepwell.run.workflows import Flow, OutsideFolder, StepFailed, inside, read_inside
 from stepwell.source.atomic_write import write_atomically
-from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import thaw
 from stepwell.source.read import read_text
 from stepwell.source.yaml_writer import to_yaml

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from stepwell import RunContext
 from stepwell.model.provider import Failure, ProviderError
-from stepwell.model.step_type import RunContext
 from stepwell.run.workflows import faults
 from stepwell_ai_steps.asking import ask, json_in, prompt_of
 

@@ -7,9 +7,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from stepwell.model.step_type import RunContext
+from stepwell import RunContext, StepwellError
 from stepwell.run.workflows import Flow, StepFailed, applies, data_from, nested, run_steps
-from stepwell.source.errors import StepwellError
 
 __all__ = ["for_each", "repeat"]
 

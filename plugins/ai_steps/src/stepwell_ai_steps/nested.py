@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from stepwell.model.step_type import RunContext
+from stepwell import RunContext
 from stepwell.run.workflows import Flow, StepFailed, evaluate, nested, run_steps, seen
 
 __all__ = ["run_workflow"]

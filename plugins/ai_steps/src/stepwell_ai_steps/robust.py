@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from stepwell import RunContext
 from stepwell.model.provider import ProviderError
-from stepwell.model.step_type import RunContext
 from stepwell.run.workflows import Flow, Prompt, shortened
 from stepwell_ai_steps.asking import answer_of, complete, persist, prompt_of, request_of
 from stepwell_ai_steps.presets import with_preset

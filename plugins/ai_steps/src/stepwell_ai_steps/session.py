@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stepwell.model.step_type import RunContext
+from stepwell import RunContext
 from stepwell.run.workflows import Flow, Turn
 from stepwell_ai_steps.asking import ask, prompt_of
 from stepwell_ai_steps.presets import with_preset

@@ -6,9 +6,8 @@ from collections.abc import Callable, Hashable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from stepwell.model.step_type import RunContext
+from stepwell import RunContext, StepwellError
 from stepwell.run.workflows import Flow, StepFailed, applies, data_from, evaluate
-from stepwell.source.errors import StepwellError
 
 __all__ = ["OPERATIONS", "transform"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stepwell.model.step_type import RunContext
+from stepwell import RunContext
 from stepwell.run.workflows import Flow
 
 __all__ = ["echo", "set_variables"]
