@@ -172,15 +172,16 @@ def test_what_workspaces_share_is_sent_once(registry: Registry) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda answers: setattr(answers["view"], "steps", {}), "a View is immutable: cannot set 'steps'"),
-        (lambda answers: setattr(answers["snapshot"], "a", 1), "a Snapshot is immutable: cannot set 'a'"),
-        (lambda answers: delattr(answers["table"], "above"), "a LayeredTable is immutable: cannot delete"),
+        (lambda answers: setattr(answers["view"], "steps", {}), "View is immutable: cannot change 'steps'"),
+        (lambda answers: setattr(answers["snapshot"], "a", 1), "Snapshot is immutable: cannot change 'a'"),
+        (lambda answers: delattr(answers["table"], "above"), "LayeredTable is immutable: cannot change"),
         (lambda answers: answers["view"].__setitem__("a", 1), "__setitem__"),
         (lambda answers: answers["tables"].clear(), "this mapping is read-only"),
         (lambda answers: answers["pipeline"].nodes.clear(), "this mapping is read-only"),
         (lambda answers: answers["pipeline"].nodes["a"].config.clear(), "this mapping is read-only"),
-        (lambda answers: setattr(answers["pipeline"], "name", "Q"), "cannot assign to field 'name'"),
-        (lambda answers: setattr(answers["resolution"], "name", "Q"), "cannot assign to field 'name'"),
+        (lambda answers: setattr(answers["pipeline"], "name", "Q"), "Pipeline is immutable: cannot change"),
+        (lambda answers: setattr(answers["resolution"], "nmae", "Q"), "Resolution is immutable: cannot"),
+        (lambda answers: delattr(answers["diagnostics"][0], "id"), "Diagnostic is immutable: cannot change"),
     ],
 )
 def test_an_answer_says_that_it_cannot_be_changed(

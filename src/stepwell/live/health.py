@@ -17,6 +17,7 @@ from stepwell.resolve.load import Loaded
 from stepwell.resolve.snapshot import Snapshot
 from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.source.document import FrozenMapping
+from stepwell.source.immutable import immutable
 
 if TYPE_CHECKING:
     from stepwell.live.store import Event, Store
@@ -51,6 +52,7 @@ class Status(Enum):
 
 
 @final
+@immutable
 @dataclass(frozen=True, slots=True)
 class LayerHealth:
     """One layer: what it adds to the views, and what is wrong in its files.
@@ -77,6 +79,7 @@ class LayerHealth:
 
 
 @final
+@immutable
 @dataclass(frozen=True, slots=True)
 class Health:
     """How it stands with a registry at one instant.

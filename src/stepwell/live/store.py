@@ -23,6 +23,7 @@ from stepwell.resolve.snapshot import Changes, Snapshot, changes_between
 from stepwell.resolve.view import Code
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.errors import ProjectError
+from stepwell.source.immutable import immutable
 
 __all__ = ["Event", "Meets", "RenewedCode", "Store", "Subscription"]
 
@@ -51,6 +52,7 @@ class RenewedCode(Code, Protocol):
 
 
 @final
+@immutable
 @dataclass(frozen=True, slots=True)
 class Event:
     """One swap of the Snapshot, or one refusal of a bad one.

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, final
 
 from stepwell.source.diagnostic import Span
 from stepwell.source.document import Document, Pointer
+from stepwell.source.immutable import immutable
 from stepwell.source.merge_patch import merge_patch
 
 __all__ = [
@@ -171,6 +172,7 @@ _RANK: Final = {layer: rank for rank, layer in enumerate(Layer)}
 
 
 @final
+@immutable
 @dataclass(frozen=True, slots=True)
 class Origin:
     """What gave a field its value, or would have given it.

@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterator, KeysView, Mapping
-from typing import Any, ClassVar, Final, NoReturn, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 from stepwell.model.layer import Origin, Source, origins_in
 from stepwell.model.schema import conventions, defaults, fields, integers
 from stepwell.source.document import FrozenMapping, thaw
+from stepwell.source.immutable import Immutable
 from stepwell.source.notebook_repr import in_notebook
 from stepwell.source.spelling import closest
 
@@ -29,7 +30,7 @@ def known_fields(record: type[T], stated: Mapping[str, Any]) -> T:
     return record(**{key: value for key, value in stated.items() if key in known})
 
 
-class Fields:
+class Fields(Immutable):
     """Checked data with the fields that a schema declares; it cannot be changed.
 
     ``record["field"]`` works for every field of the schema; the subclasses in ``model.fields`` add a typed
@@ -49,12 +50,6 @@ class Fields:
     def __init__(self, data: Mapping[str, Any]) -> None:
         _set(self, "data", data)
         _set(self, "_digest", "")
-
-    def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError(f"a {type(self).__name__} is immutable: cannot change {name!r}")
-
-    def __delattr__(self, name: str) -> NoReturn:
-        raise AttributeError(f"a {type(self).__name__} is immutable: cannot change {name!r}")
 
     @classmethod
     def fields(cls) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from stepwell.resolve.strategies import STRATEGIES, Context, strategy_named
 from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, Related, Severity
 from stepwell.source.errors import AmbiguousStep, UnknownStep
+from stepwell.source.immutable import immutable
 from stepwell.source.spelling import closest
 
 __all__ = ["AUTOMATIC", "MODES", "Choose", "Mode", "Resolution", "Tried", "resolve"]
@@ -43,6 +44,7 @@ class Tried(NamedTuple):
 
 
 @final
+@immutable
 @dataclass(frozen=True, slots=True)
 class Resolution:
     """Which definition a name stands for in a context, and why.

@@ -13,6 +13,7 @@ from stepwell.model.layer import Layer
 from stepwell.resolve.candidates import Candidate, candidates_of
 from stepwell.resolve.choose import resolve
 from stepwell.resolve.snapshot import Snapshot
+from stepwell.source.immutable import immutable
 
 __all__ = ["METADATA", "Agreement", "Conflict", "conflicts"]
 
@@ -41,6 +42,7 @@ class Agreement(Enum):
 
 
 @final
+@immutable
 @dataclass(frozen=True, slots=True)
 class Conflict:
     """One name with more than one definition.

@@ -11,6 +11,7 @@ from stepwell.model import Record
 from stepwell.model.layer import Origin, Source, origins_in
 from stepwell.model.schema import fields, fields_of, is_open
 from stepwell.source.document import Pointer
+from stepwell.source.immutable import immutable
 from stepwell.source.spelling import closest
 
 __all__ = [
@@ -40,6 +41,7 @@ def origins(
 
 
 @final
+@immutable
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """Where the value of one field comes from.

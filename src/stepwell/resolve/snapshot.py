@@ -11,10 +11,11 @@ from types import MappingProxyType
 from typing import Any, TypeVar, final
 
 from stepwell.model import KINDS, Definition, Workspace
-from stepwell.resolve.table import Immutable, LayeredTable
+from stepwell.resolve.table import LayeredTable
 from stepwell.resolve.view import Code, View
 from stepwell.source.document import FrozenMapping
 from stepwell.source.errors import UnknownWorkspace
+from stepwell.source.immutable import Immutable, immutable
 from stepwell.source.spelling import closest
 
 __all__ = [
@@ -118,6 +119,7 @@ class Snapshot(Immutable):
 
 
 @final
+@immutable
 @dataclass(frozen=True, slots=True)
 class ViewChanges:
     """What differs between two views of one workspace, steps and hyperparameter classes alike.
@@ -137,6 +139,7 @@ class ViewChanges:
 
 
 @final
+@immutable
 @dataclass(frozen=True, slots=True)
 class Changes:
     """What differs between two Snapshots.

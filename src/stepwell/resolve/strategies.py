@@ -17,6 +17,7 @@ from stepwell.resolve.candidates import Candidate
 from stepwell.source.errors import ExtensionError, StrategyFailed, UnknownStrategy
 from stepwell.source.exception_text import worded
 from stepwell.source.extensions import extensions, load_extension
+from stepwell.source.immutable import immutable
 from stepwell.source.spelling import closest
 
 __all__ = ["GROUP", "STRATEGIES", "Context", "Selection", "Strategy", "strategy_named"]
@@ -26,6 +27,7 @@ GROUP: Final = "stepwell.strategies"
 
 
 @final
+@immutable
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a choice may depend on.

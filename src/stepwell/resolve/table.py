@@ -5,31 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Generic, NoReturn, TypeVar, final
+from typing import Any, Generic, TypeVar, final
 
 from stepwell.model import HyperparameterDefinition, PipelineDefinition, ProviderDefinition, StepDefinition
 from stepwell.source.document import FrozenMapping
+from stepwell.source.immutable import Immutable
 
-__all__ = ["Immutable", "LayeredTable"]
+__all__ = ["LayeredTable"]
 
-S = TypeVar("S", bound="Immutable")
 D = TypeVar("D", StepDefinition, HyperparameterDefinition, ProviderDefinition, PipelineDefinition)
-
-
-class Immutable:
-    """An object whose attributes are set while it is made, or computed once when first asked for."""
-
-    def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError(f"a {type(self).__name__} is immutable: cannot set {name!r}")
-
-    def __delattr__(self, name: str) -> NoReturn:
-        raise AttributeError(f"a {type(self).__name__} is immutable: cannot delete {name!r}")
-
-    def __copy__(self: S) -> S:  # noqa: PYI019 - Python 3.10 has no Self
-        return self
-
-    def __deepcopy__(self: S, _: object) -> S:  # noqa: PYI019
-        return self
 
 
 @final

@@ -17,10 +17,11 @@ from stepwell.model import (
 )
 from stepwell.model.component import COMPONENT_KINDS, IMPLEMENTATION, Component
 from stepwell.resolve.provenance import Explanation, explain, explain_all
-from stepwell.resolve.table import Immutable, LayeredTable
+from stepwell.resolve.table import LayeredTable
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import FrozenMapping
 from stepwell.source.errors import ComponentError, UnknownStep
+from stepwell.source.immutable import Immutable
 from stepwell.source.notebook_repr import in_notebook
 from stepwell.source.spelling import closest
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Generic, TypeVar, final
 
+from stepwell.source.immutable import immutable
 from stepwell.source.notebook_repr import in_notebook
 
 __all__ = ["Checked", "Diagnostic", "Related", "Severity", "Span", "in_order"]
@@ -32,6 +33,7 @@ _RANKS = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 
 @final
+@immutable
 @dataclass(frozen=True, slots=True)
 class Span:
     """A stretch of one file, as people count: from 1, columns in characters, the end exclusive.
@@ -54,6 +56,7 @@ class Span:
 
 
 @final
+@immutable
 @dataclass(frozen=True, slots=True)
 class Related:
     """Another place that a finding speaks of, with the words that tie it, e.g. ``overrides``."""
@@ -63,6 +66,7 @@ class Related:
 
 
 @final
+@immutable
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
     """One finding about a user's file.

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple, Protocol, final
 from stepwell.model import StepDefinition
 from stepwell.source.diagnostic import Span
 from stepwell.source.document import Document, FrozenMapping, Pointer, freeze_mapping
+from stepwell.source.immutable import immutable
 
 __all__ = [
     "Edge",
@@ -86,6 +87,7 @@ def freeze_fields(value: object, names: Iterable[str]) -> None:
 
 
 @final
+@immutable
 @dataclass(frozen=True, slots=True)
 class OutputOf:
     """An output of another node, as an input names it: ``node.output``."""
@@ -145,6 +147,7 @@ class Stated(NamedTuple):
 
 
 @final
+@immutable
 @dataclass(frozen=True, slots=True)
 class Node:
     """One step of a pipeline.

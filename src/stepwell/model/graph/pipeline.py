@@ -13,6 +13,7 @@ from stepwell.model.graph.order import levels_of
 from stepwell.source.diagnostic import Span
 from stepwell.source.document import FrozenMapping
 from stepwell.source.errors import PipelineError
+from stepwell.source.immutable import immutable
 from stepwell.source.notebook_repr import in_notebook
 from stepwell.source.spelling import closest
 
@@ -22,6 +23,7 @@ _NOTHING: Mapping[str, Any] = FrozenMapping()
 
 
 @final
+@immutable
 @dataclass(frozen=True, slots=True)
 class Pipeline:
     """A graph of steps.
