@@ -119,6 +119,8 @@ def _declared_at(config: Document, project: Project, name: str) -> Span:
 
 
 def _text(project: Project, name: str, code: str) -> str:
+    from stepwell.source.yaml_writer import to_yaml  # the executor, which shares this module, writes no YAML
+
     up = "../" * (project.settings.core.count("/") + 2)
     step = {"name": name, "description": f"The step type {name}.", "implementation": code}
     from stepwell.source.yaml_writer import to_yaml  # loads yaml, which only this line needs
