@@ -123,7 +123,6 @@ def _text(project: Project, name: str, code: str) -> str:
 
     up = "../" * (project.settings.core.count("/") + 2)
     step = {"name": name, "description": f"The step type {name}.", "implementation": code}
-    from stepwell.source.yaml_writer import to_yaml  # loads yaml, which only this line needs
 
     return f"# yaml-language-server: $schema={up}schemas/step.schema.json\n{to_yaml(step)}"
 
