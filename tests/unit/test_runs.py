@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import signal
@@ -15,8 +16,9 @@ import pytest
 from tests.running import MAKE, SUMS, TOTAL, output, plan, run, single, states
 
 from stepwell.run.pipelines import Choice, Limits, Record, State
-from stepwell.run.pipelines.run_store import RunBusy, UnknownRun
 from stepwell.run.pipelines.statistics import compare_runs
+from stepwell.run.run_store import RunBusy, RunStore, UnknownRun
+from stepwell.run.workflows.run_folder import Runs, new_record
 from stepwell.source.errors import PipelineError
 
 if TYPE_CHECKING:
@@ -421,7 +423,7 @@ def test_a_run_that_failed_goes_on_where_it_failed(project: Project) -> None:
         run(root, "Sums", resume="r2")
     with (
         Record(str(root)) as record,
-        record.holding(first.id),
+        record.store.locked(first.id),
         pytest.raises(RunBusy, match="still going on"),
     ):
         run(root, "Sums", resume=first.id)
@@ -566,3 +568,20 @@ def is_gone(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
     except OSError:
         return True
+
+
+def test_runs_of_both_kinds_share_one_folder_and_are_listed_apart(project: Project) -> None:
+    root = project(SUMS)
+    workflows = Runs(str(root))
+    first = workflows.begin("20260101-120000-000001")
+    first.write({**new_record("20260101-120000-000001", {"name": "greeting"}, None, ""), "state": "finished"})
+    ran = run(root, "Sums")
+    store = RunStore(str(root))
+    assert (store.ids("pipeline"), store.ids("workflow")) == ((ran.id,), ("20260101-120000-000001",))
+    with pytest.raises(UnknownRun, match="did you mean `20260101-120000-000001`") as near:
+        workflows.find("20260101-120000-00000", "greeting")
+    assert str(copy.copy(near.value)) == str(near.value)
+    for other in (ran.id, f"{ran.id[:-1]}_", "record.sqlit"):
+        with pytest.raises(UnknownRun, match=r"runs are in \.stepwell/runs"):
+            workflows.find(other, "greeting")
+    assert workflows.begin(ran.id).path == f"{store.folder_of(ran.id)}-2"

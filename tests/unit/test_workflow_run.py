@@ -332,8 +332,11 @@ def test_a_conversation_goes_on_in_a_later_run(run: Callable[..., Any]) -> None:
 def test_providers_and_runs_are_offered_to_the_shell(
     tmp_path: Path, run_stepwell: Callable[..., Any], words: str, offered: list[str]
 ) -> None:
-    for name in ("r1", "r2"):
-        (tmp_path / ".stepwell" / "runs" / name).mkdir(parents=True)
+    runs = tmp_path / ".stepwell" / "runs"
+    for name in ("r1/record.json", "r2/record.json", "of-a-pipeline/lock", "notes/record.txt"):
+        (runs / name).parent.mkdir(parents=True)
+        (runs / name).touch()
+    (runs / "record.sqlite").touch()
     typed = f"stepwell workflow run flow.yaml {words}"
     asked = {"_STEPWELL_COMPLETE": "bash_complete", "COMP_WORDS": typed, "COMP_CWORD": "5"}
     ran = run_stepwell(cwd=tmp_path, env={**asked, "PYTHONPATH": str(site(tmp_path / "site"))})

@@ -5,8 +5,8 @@ from __future__ import annotations
 from stepwell.model.graph import Among, Edge, Node, OutputOf, Pipeline, Stated
 from stepwell.run.pipelines.data_manifest import MANIFEST, Manifest, read_manifest
 from stepwell.run.pipelines.plan import Plan, PlannedStep, make_plan
+from stepwell.run.pipelines.run_database import Record
 from stepwell.run.pipelines.run_record import AttemptRecord, RunRecord, StepRecord
-from stepwell.run.pipelines.run_store import Record
 from stepwell.run.pipelines.scheduler import run_plan
 from stepwell.run.pipelines.selection import Choice, Options
 from stepwell.run.pipelines.task import Held, Limits, Outcome, Port, State, Task

@@ -16,8 +16,8 @@ from urllib.parse import quote
 from stepwell.run.pipelines.artifacts import Unholdable, digest_of, place_of
 from stepwell.run.pipelines.cache_key import key_of
 from stepwell.run.pipelines.plan import Feed, Plan, PlannedStep, stated_at
+from stepwell.run.pipelines.run_database import Record
 from stepwell.run.pipelines.run_record import RunRecord, StepRecord
-from stepwell.run.pipelines.run_store import Record
 from stepwell.run.pipelines.selection import Choice, Options, chosen
 from stepwell.run.pipelines.task import Held, Outcome, Port, State, Task
 from stepwell.run.pipelines.worker import read_outcomes
@@ -79,7 +79,7 @@ def run_plan(
         run = resume
     else:
         run = record.begin(plan.pipeline.name, plan.pipeline.workspace, engine.name, mode, plan.parameters)
-    with record.holding(run):
+    with record.store.locked(run):
         if resume is not None:
             record.resume(run, engine.name)
         driving = _Driving(plan, record, run, options or Options(), wanted, forced, known, tell)
@@ -115,7 +115,7 @@ class _Driving:
     ) -> None:
         self._plan, self._record, self._run, self._options = plan, record, run, options
         self._chosen, self._forced, self._known, self._tell = chosen, forced, known, tell
-        self._folder = record.folder_of(run)
+        self._folder = record.store.folder_of(run)
         self._stop = os.path.join(self._folder, "stop")
         self._states = dict.fromkeys(plan.steps, State.WAITING)
         self._gave: dict[str, Mapping[str, Held]] = {}

@@ -17,7 +17,7 @@ from stepwell.resolve.view import View
 from stepwell.run.steps import Context, Executor, StepResult
 from stepwell.run.workflows.check import check_document, type_of
 from stepwell.run.workflows.interpreter import fault_of, run_step
-from stepwell.run.workflows.run_store import Runs, new_record
+from stepwell.run.workflows.run_folder import Runs, new_record
 from stepwell.run.workflows.state import Flow, Setting, StepFailed
 from stepwell.run.workflows.workflow import Workflow, inside
 from stepwell.source.diagnostic import Diagnostic, Severity

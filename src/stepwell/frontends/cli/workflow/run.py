@@ -92,10 +92,10 @@ def complete_provider(ctx: click.Context, _: click.Parameter, incomplete: str) -
 
 def complete_run(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Names of runs for the shell, the last one first."""
-    from stepwell.run.workflows.run_store import Runs
+    from stepwell.run.run_store import RunStore
 
     registry = _completing(ctx)
-    names = () if registry is None else Runs(registry.project.root).names()
+    names = () if registry is None else RunStore(registry.project.root).ids("workflow")
     return [CompletionItem(name) for name in ("last", *names[::-1]) if name.startswith(incomplete)]
 
 
@@ -249,10 +249,11 @@ def _run(
         The record, the folder that it is in, and the interrupt that ended it, if one did.
     """
     from stepwell.run.providers import ProviderRegistry
+    from stepwell.run.run_store import UnknownRun
     from stepwell.run.steps import Executor
     from stepwell.run.workflows.provider_choice import One, UnusableProvider, provider_named, secrets_of
     from stepwell.run.workflows.run import Asked, Running
-    from stepwell.run.workflows.run_store import Runs, UnknownRun
+    from stepwell.run.workflows.run_folder import Runs
 
     environment = dict(os.environ)
     root = opened.registry.project.root

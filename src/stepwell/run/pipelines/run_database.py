@@ -1,4 +1,4 @@
-"""The record of runs: one SQLite file for a project, and a folder for each run beside it.
+"""The record of pipeline runs: one SQLite file for a project, beside the folders of the runs.
 
 Every change is one transaction in write-ahead mode, so a process that is killed leaves the record as it was
 after the last step that it recorded, and others read while one writes.
@@ -12,7 +12,6 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict
 from types import MappingProxyType
 from typing import Any, Final, final
@@ -20,12 +19,9 @@ from typing import Any, Final, final
 from stepwell.run.pipelines.artifacts import place_of
 from stepwell.run.pipelines.run_record import AttemptRecord, RunRecord, StepRecord
 from stepwell.run.pipelines.task import Held, Outcome, State
-from stepwell.source.errors import StepwellError
+from stepwell.run.run_store import RunStore, UnknownRun
 
-__all__ = ["FOLDER", "Record", "RunBusy", "UnknownRun"]
-
-FOLDER: Final = ".stepwell"
-"""The folder of a project in which runs are kept; git ignores it."""
+__all__ = ["Record"]
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -52,16 +48,6 @@ PRAGMA user_version = 1;
 
 
 @final
-class UnknownRun(StepwellError):
-    """There is no such run; the message says which there are."""
-
-
-@final
-class RunBusy(StepwellError):
-    """Another process is at this run."""
-
-
-@final
 class Record:
     """The runs of a project.
 
@@ -70,15 +56,11 @@ class Record:
     """
 
     def __init__(self, root: str) -> None:
-        self.folder = os.path.join(os.path.abspath(root), FOLDER)  # other processes work elsewhere
-        self.objects = os.path.join(self.folder, "objects")
-        os.makedirs(os.path.join(self.folder, "runs"), exist_ok=True)
-        ignored = os.path.join(self.folder, ".gitignore")
-        if not os.path.lexists(ignored):
-            with open(ignored, "w", encoding="utf-8") as file:
-                file.write("*\n")
+        self.store = RunStore(root)
+        self.store.create()
+        self.objects = os.path.join(self.store.folder, "objects")
         self._base = sqlite3.connect(
-            os.path.join(self.folder, "runs", "record.sqlite"), timeout=60, isolation_level=None
+            os.path.join(self.store.runs, "record.sqlite"), timeout=60, isolation_level=None
         )
         self._base.execute("PRAGMA journal_mode = WAL")
         self._base.execute("PRAGMA synchronous = NORMAL")
@@ -95,43 +77,18 @@ class Record:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def folder_of(self, run: str) -> str:
-        """The folder of a run."""
-        return os.path.join(self.folder, "runs", run)
-
-    @contextmanager
-    def holding(self, run: str) -> Iterator[None]:
-        """Be the only process at a run.
-
-        Raises:
-            RunBusy: another one is.
-        """
-        import fcntl  # not everywhere; what only reads a record needs none
-
-        os.makedirs(self.folder_of(run), exist_ok=True)
-        with open(os.path.join(self.folder_of(run), "lock"), "a", encoding="utf-8") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise RunBusy(f"the run {run} is still going on in another process") from None
-            yield
-
     def begin(
         self, pipeline: str, workspace: str | None, engine: str, mode: str, parameters: Mapping[str, Any]
     ) -> str:
         """Begin a run, and give its id."""
         began = time.time()
-        while True:
-            stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(began))
-            run = f"{stamp}-{secrets.token_hex(2)}"
-            values = (run, pipeline, workspace, engine, mode, json.dumps(dict(parameters)), "running", began)
-            try:
-                self._base.execute(
-                    "INSERT INTO runs SELECT ?,?,?,?,?,?,?,?,NULL,COALESCE(MAX(number),0)+1 FROM runs", values
-                )
-            except sqlite3.IntegrityError:
-                continue
-            return run
+        stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(began))
+        run = self.store.begin(f"{stamp}-{secrets.token_hex(2)}")
+        self._base.execute(
+            "INSERT INTO runs SELECT ?,?,?,?,?,?,?,?,NULL,COALESCE(MAX(number),0)+1 FROM runs",
+            (run, pipeline, workspace, engine, mode, json.dumps(dict(parameters)), "running", began),
+        )
+        return run
 
     def resume(self, run: str, engine: str) -> None:
         """Have a run go on that has ended, or whose process has."""
@@ -187,7 +144,7 @@ class Record:
 
     def end_attempt(self, run: str, node: str, outcome: Outcome) -> None:
         """Write how an attempt ended."""
-        folder = os.path.relpath(outcome.folder, self.folder_of(run)) if outcome.folder else ""
+        folder = os.path.relpath(outcome.folder, self.store.folder_of(run)) if outcome.folder else ""
         self._base.execute(
             "UPDATE attempts SET state=?, began=?, ended=?, exit_code=?, fault=?, folder=?, worker=? "
             "WHERE run=? AND node=? AND token=?",
@@ -262,10 +219,6 @@ class Record:
         ).fetchone()
         return None if row is None else str(row[0])
 
-    def runs(self) -> tuple[str, ...]:
-        """The ids of all runs, the latest first."""
-        return tuple(row[0] for row in self._base.execute("SELECT id FROM runs ORDER BY number DESC"))
-
     def read(self, run: str) -> RunRecord:
         """All that is known of a run.
 
@@ -276,7 +229,7 @@ class Record:
             "SELECT pipeline,workspace,engine,mode,parameters,state,began,ended FROM runs WHERE id=?", (run,)
         ).fetchone()
         if row is None:
-            raise UnknownRun(f"there is no run {run} ({self._there()})")
+            raise UnknownRun(run, f"there is no run {run} ({self._latest()})")
         attempts: dict[str, list[AttemptRecord]] = {}
         for node, number, state, began, ended, code, fault, folder, worker in self._base.execute(
             "SELECT node,number,state,began,ended,exit_code,fault,folder,worker FROM attempts "
@@ -333,13 +286,13 @@ class Record:
             State(state),
             began,
             ended,
-            self.folder_of(run),
+            self.store.folder_of(run),
             tuple(steps),
         )
 
-    def _there(self) -> str:
-        there = self.runs()
-        return f"the latest are {', '.join(there[:3])}" if there else "none was made yet"
+    def _latest(self) -> str:
+        runs = [row[0] for row in self._base.execute("SELECT id FROM runs ORDER BY number DESC LIMIT 3")]
+        return f"the latest are {', '.join(runs)}" if runs else "none was made yet"
 
 
 def _held(text: str) -> tuple[Held, ...]:

@@ -1,4 +1,4 @@
-"""The record of a run: a folder of its own below ``.stepwell/runs``, written as things happen.
+"""The record of a workflow run: a folder of its own below ``.stepwell/runs``, written as things happen.
 
 ``record.json`` says how far the run is (``schemas/output-workflow-run.schema.json``); ``results/`` holds the
 answer of each step, ``outputs/`` the files that steps keep. Each file is written whole or not at all, and
@@ -13,16 +13,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, final
 
+from stepwell.run.run_store import FOLDER, RECORD, RunStore, UnknownRun
 from stepwell.run.workflows.workflow import inside
 from stepwell.source.atomic_write import write_atomically
-from stepwell.source.errors import StepwellError
 from stepwell.source.redaction import without_secrets
 from stepwell.source.spelling import closest
 
-__all__ = ["FOLDER", "RunFolder", "Runs", "UnknownRun"]
-
-FOLDER: Final = ".stepwell"
-"""The folder that runs are kept in, in the project's or the workflow's own."""
+__all__ = ["RunFolder", "Runs"]
 
 _VERSION: Final = 1
 _LEAST: Final = 4
@@ -30,24 +27,6 @@ _LEAST: Final = 4
 
 _EARLIER: Final = 50
 """How many earlier runs are looked through for an answer or a conversation."""
-
-
-@final
-class UnknownRun(StepwellError, LookupError):
-    """There is no run of this name to go on with.
-
-    Args:
-        run: its name.
-        fault: why not, in words.
-    """
-
-    def __init__(self, run: str, fault: str) -> None:
-        self.run = run
-        self.fault = fault
-        super().__init__(f"there is no run `{run}` to go on with: {fault}")
-
-    def __reduce__(self) -> tuple[type[UnknownRun], tuple[str, str]]:
-        return UnknownRun, (self.run, self.fault)
 
 
 @final
@@ -74,7 +53,7 @@ class RunFolder:
 
     def write(self, record: Mapping[str, Any]) -> None:
         """Write the record as it is now."""
-        self._write("record.json", _json(record))
+        self._write(RECORD, _json(record))
 
     def keep_result(
         self, place: int, name: str, answer: Any, variables: Mapping[str, Any], sessions: Mapping[str, Any]
@@ -104,7 +83,7 @@ class RunFolder:
         """
         held = _read(os.path.join(self._path, path))
         if not isinstance(held, dict) or "answer" not in held:
-            raise UnknownRun(os.path.basename(self._path), f"`{path}` is not what it wrote")
+            raise _unknown(os.path.basename(self._path), f"`{path}` is not what it wrote")
         return held
 
     def keep(self, path: str, text: str) -> None:
@@ -143,16 +122,11 @@ class Runs:
         secrets: texts that are drawn over wherever they would be written.
     """
 
-    __slots__ = ("_root", "_secrets")
+    __slots__ = ("_secrets", "_store")
 
     def __init__(self, root: str, secrets: Iterable[str] = ()) -> None:
-        self._root = root
+        self._store = RunStore(root)
         self._secrets = tuple(secrets)
-
-    @property
-    def folder(self) -> str:
-        """Where they are, absolute."""
-        return os.path.join(self._root, FOLDER, "runs")
 
     def begin(self, name: str) -> RunFolder:
         """The folder of a new run.
@@ -160,18 +134,8 @@ class Runs:
         Args:
             name: what the run is called; a number is put after it where there is one of that name.
         """
-        os.makedirs(self.folder, mode=0o700, exist_ok=True)
-        unseen = os.path.join(self._root, FOLDER, ".gitignore")
-        if not os.path.lexists(unseen):
-            write_atomically(Path(unseen), "*\n")
-        for number in range(1, 1000):
-            path = os.path.join(self.folder, name if number == 1 else f"{name}-{number}")
-            try:
-                os.mkdir(path, 0o700)
-            except FileExistsError:
-                continue
-            return RunFolder(path, self._secrets)
-        raise UnknownRun(name, "there are too many runs of this name")
+        run = self._store.begin(name, 0o700)
+        return RunFolder(self._store.folder_of(run), self._secrets)
 
     def find(self, name: str, workflow: str) -> tuple[RunFolder, dict[str, Any]]:
         """A run that is there, and its record.
@@ -183,22 +147,22 @@ class Runs:
         Raises:
             UnknownRun: there is none, it is one of another workflow, or its record cannot be read.
         """
-        there = self._names()
+        runs = self._store.ids("workflow")
         if name == "last":
             name = next((found for found, _ in self._earlier(workflow)), name)
             if name == "last":
-                raise UnknownRun(name, f"there are no runs of `{workflow}`")
-        if name not in there:
-            near = closest(name, there)
+                raise _unknown(name, f"there are no runs of `{workflow}`")
+        if name not in runs:
+            near = closest(name, runs)
             hint = f"did you mean `{near[0]}`?" if near else f"runs are in {FOLDER}/runs"
-            raise UnknownRun(name, hint if there else f"there are no runs of `{workflow}`")
-        record = _read(os.path.join(self.folder, name, "record.json"))
+            raise _unknown(name, hint if runs else f"there are no runs of `{workflow}`")
+        record = self._record(name)
         if not isinstance(record, dict) or record.get("version") != _VERSION:
-            raise UnknownRun(name, "its record cannot be read")
+            raise _unknown(name, "its record cannot be read")
         other = record.get("workflow", {}).get("name")
         if other != workflow:
-            raise UnknownRun(name, f"it is a run of `{other}`")
-        return RunFolder(os.path.join(self.folder, name), self._secrets), record
+            raise _unknown(name, f"it is a run of `{other}`")
+        return RunFolder(self._store.folder_of(name), self._secrets), record
 
     def recall(self, workflow: str, kind: str, key: str) -> Any:
         """What an earlier run of a workflow left.
@@ -217,27 +181,24 @@ class Runs:
                 return record["sessions"][key]
             for step in record.get("steps", ()) if kind == "answer" else ():
                 path = step.get("result")
-                held = _read(os.path.join(self.folder, name, path)) if path else None
+                held = _read(os.path.join(self._store.folder_of(name), path)) if path else None
                 answer = held.get("answer") if isinstance(held, dict) else None
                 if isinstance(answer, dict) and answer.get("prompt_digest") == key:
                     return answer
         return None
 
-    def names(self) -> tuple[str, ...]:
-        """The names of all runs, in the order in which they began."""
-        return tuple(self._names())
-
     def _earlier(self, workflow: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        for name in self._names()[: -_EARLIER - 1 : -1]:
-            record = _read(os.path.join(self.folder, name, "record.json"))
+        for name in self._store.ids("workflow")[: -_EARLIER - 1 : -1]:
+            record = self._record(name)
             if isinstance(record, dict) and record.get("workflow", {}).get("name") == workflow:
                 yield name, record
 
-    def _names(self) -> list[str]:
-        try:
-            return sorted(one for one in os.listdir(self.folder) if not one.startswith("."))
-        except OSError:
-            return []
+    def _record(self, name: str) -> Any:
+        return _read(os.path.join(self._store.folder_of(name), RECORD))
+
+
+def _unknown(run: str, fault: str) -> UnknownRun:
+    return UnknownRun(run, f"there is no run `{run}` to go on with: {fault}")
 
 
 def new_record(run: str, workflow: Mapping[str, Any], provider: str | None, started: str) -> dict[str, Any]:
