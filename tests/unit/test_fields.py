@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from stepwell.model import KINDS, StepDefinition, Workspace
+from stepwell.model import KIND_OF_NOUN, KINDS, StepDefinition, Workspace
 from stepwell.model.record import Fields, Record
 from stepwell.model.schema import fields, schema_names
 
@@ -160,7 +160,7 @@ print(json.dumps({
     "values": [[table["Scoring"]["owner"], table["Scoring"]["reviewers"]] for table in core.tables.values()],
     "alice": [[table["Scoring"]["owner"], table["Scoring"]["reviewers"]] for table in alice.tables.values()],
     "workspace": registry.snapshot.workspaces["alice"]["owner"],
-    "changed": events[-1].changes.core.changed["Scoring"],
+    "changed": {key.noun: fields for key, fields in events[-1].changes.core.changed.items()},
 }))
 """
 
@@ -172,7 +172,7 @@ def test_a_new_field_is_digested_and_reloaded(run: Run, tmp_path: Path) -> None:
     assert told["values"] == [["eve", ["ben"]]] * 4
     assert told["alice"] == [["nobody", ["ben"]]] * 4
     assert told["workspace"] == "eve"
-    assert told["changed"] == ["owner", "reviewers"]
+    assert told["changed"] == {noun: ["owner", "reviewers"] for noun in KIND_OF_NOUN}
 
 
 def test_a_new_field_is_diffed_and_in_the_log(run: Run, tmp_path: Path) -> None:

@@ -7,6 +7,9 @@ from datetime import date
 from pathlib import Path
 
 import stepwell
+from stepwell.frontends.render.events import in_words
+from stepwell.frontends.render.output.project import watch_line
+from stepwell.live.store import Event
 from stepwell.model.settings import open_project
 from stepwell.resolve.incremental import reload
 from stepwell.resolve.load import load
@@ -81,3 +84,28 @@ def test_a_change_that_breaks_a_pipeline_is_not_served(project: Project) -> None
     )
     assert registry.pipeline("Nightly").nodes["load"].definition == registry.view()["Loading"]
     assert list((registry.view()["Loading"].interface or {})["outputs"]) == ["rows"]
+
+
+def test_a_step_and_a_pipeline_of_one_name_are_told_apart(project: Project) -> None:
+    root = project({**FILES, f"{STEPS}/nightly.yaml": LOAD.replace("Loading", "Nightly")})
+    step, pipeline = root / STEPS / "nightly.yaml", root / PIPELINES / "nightly.yaml"
+    registry = stepwell.open(root, today=date(2026, 11, 1))
+    events: list[Event] = []
+    registry.subscribe(events.append)
+    step.write_text(step.read_text().replace("Load.", "Load it."))
+    registry.reload()
+    pipeline.write_text(NIGHTLY.replace("Every", "Each"))
+    registry.reload()
+    assert [dict(event.changes.core.changed) for event in events] == [
+        {("Nightly", "step"): ("description",)},
+        {("Nightly", "pipeline"): ("description",)},
+    ]
+    both = Event(True, events[0].old, events[1].new, (), 0.0)
+    assert in_words(both.changes, both.old, both.new) == (
+        "changed pipeline Nightly (description), step Nightly (description)"
+    )
+    line = watch_line("reload", "", "", changes=both.changes)
+    assert line.core.changed == {"pipeline Nightly": ("description",), "step Nightly": ("description",)}
+    step.unlink()
+    registry.reload()
+    assert events[2].changes.core.removed == (("Nightly", "step"),)

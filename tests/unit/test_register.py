@@ -403,8 +403,8 @@ def test_subscribers_are_told(registry: Registry) -> None:
     registry.subscribe(events.append)
     registry.register(step(), workspace="alice").remove()
     assert [(one.cause, one.accepted, one.changes.workspaces["alice"].added) for one in events] == [
-        ("register", True, ("Fancy",)),
+        ("register", True, (("Fancy", "step"),)),
         ("remove", True, ()),
     ]
     assert not events[0].changes.core
-    assert events[1].changes.workspaces["alice"].removed == ("Fancy",)
+    assert events[1].changes.workspaces["alice"].removed == (("Fancy", "step"),)

@@ -97,8 +97,8 @@ def test_an_edit_in_place_is_told_once_with_what_it_changed(live: Followed) -> N
     [event] = live.events
     assert event.accepted
     assert (event.old_digest, event.new_digest) == (old, live.registry.digest)
-    assert dict(event.changes.core.changed) == {"DataCleaning": ("description",)}
-    assert dict(event.changes.workspaces["alice"].changed) == {"DataCleaning": ("description",)}
+    assert dict(event.changes.core.changed) == {("DataCleaning", "step"): ("description",)}
+    assert dict(event.changes.workspaces["alice"].changed) == {("DataCleaning", "step"): ("description",)}
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ def test_the_backup_dance_of_vim(live: Followed, monkeypatch: pytest.MonkeyPatch
     Path(f"{file}~").unlink()
     until(lambda: live.description() == "danced" and live.events)
     assert [event.accepted for event in live.events] == [True]
-    assert [*live.events[0].changes.core.changed] == ["DataCleaning"]
+    assert [*live.events[0].changes.core.changed] == [("DataCleaning", "step")]
 
 
 @pytest.mark.slow
@@ -769,7 +769,7 @@ def test_a_checkout_is_read_whole_although_a_hint_is_on_its_way(
         live.write(ONE, "name: DataCleaning\ndescription: two\n")
         (root / ".git" / "index.lock").replace(root / ".git" / "index")
         until(lambda: live.events)
-        assert [*live.events[0].changes.core.changed] == ["DataCleaning", "ModelFitting"]
+        assert [key.name for key in live.events[0].changes.core.changed] == ["DataCleaning", "ModelFitting"]
 
 
 def test_a_lock_that_a_crashed_git_left_delays_no_edit(

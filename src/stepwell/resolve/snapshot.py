@@ -1,4 +1,4 @@
-"""What differs between two Snapshots: names and fields, for the core and for each workspace."""
+"""Every view at one instant, and what differs between two: kinds, names and fields, view by view."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import chain
 from types import MappingProxyType
-from typing import Any, TypeVar, final
+from typing import Any, NamedTuple, TypeVar, final
 
 from stepwell.model import KINDS, Definition, Workspace
 from stepwell.resolve.table import LayeredTable
@@ -20,6 +19,7 @@ from stepwell.source.spelling import closest
 
 __all__ = [
     "Changes",
+    "DefinitionKey",
     "Snapshot",
     "ViewChanges",
     "changes_between",
@@ -119,20 +119,33 @@ class Snapshot(Immutable):
 
 
 @final
+class DefinitionKey(NamedTuple):
+    """A definition in a view: a step and a pipeline can have the same name.
+
+    Args:
+        name: its name.
+        noun: its kind, as in ``KIND_OF_NOUN``.
+    """
+
+    name: str
+    noun: str
+
+
+@final
 @immutable
 @dataclass(frozen=True, slots=True)
 class ViewChanges:
-    """What differs between two views of one workspace, steps and hyperparameter classes alike.
+    """What differs between two views of one workspace, in definitions of every kind.
 
     Args:
-        added: names that are new.
-        removed: names that are gone.
-        changed: each name that says something else, with the fields that do.
+        added: the definitions that are new, sorted.
+        removed: the definitions that are gone, sorted.
+        changed: the fields that differ, by definition, sorted.
     """
 
-    added: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-    changed: Mapping[str, tuple[str, ...]] = field(default_factory=FrozenMapping)
+    added: tuple[DefinitionKey, ...] = ()
+    removed: tuple[DefinitionKey, ...] = ()
+    changed: Mapping[DefinitionKey, tuple[str, ...]] = field(default_factory=FrozenMapping)
 
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.changed)
@@ -164,9 +177,7 @@ def changes_between(old: Snapshot, new: Snapshot) -> Changes:
     found: dict[str, ViewChanges] = {}
     for one in sorted({*old.workspaces, *new.workspaces}):
         if one not in new.workspaces or one not in old.workspaces:
-            before = old.view(one).keys() if one in old.workspaces else set()
-            after = new.view(one).keys() if one in new.workspaces else set()
-            found[one] = ViewChanges(tuple(sorted(after - before)), tuple(sorted(before - after)))
+            found[one] = ViewChanges(_steps(new, one), _steps(old, one))
             continue
         seen = _of_views(old.view(one), new.view(one), suspects)
         if seen or old.workspaces[one] != new.workspaces[one]:
@@ -177,18 +188,26 @@ def changes_between(old: Snapshot, new: Snapshot) -> Changes:
 def _of_views(old: View, new: View, suspects: _Suspects) -> ViewChanges:
     if old is new:
         return ViewChanges()
-    added: list[str] = []
-    removed: list[str] = []
-    changed: dict[str, tuple[str, ...]] = {}
-    pairs = (_pairs(old.tables[folder], new.tables[folder], suspects) for folder in KINDS)
-    for name, was, now in chain.from_iterable(pairs):
-        if was is None:
-            added.append(name)
-        elif now is None:
-            removed.append(name)
-        elif fields := differing_fields(was, now):
-            changed[name] = fields
+    added: list[DefinitionKey] = []
+    removed: list[DefinitionKey] = []
+    changed: dict[DefinitionKey, tuple[str, ...]] = {}
+    for folder, kind in KINDS.items():
+        for name, was, now in _pairs(old.tables[folder], new.tables[folder], suspects):
+            key = DefinitionKey(name, kind.noun)
+            if was is None:
+                added.append(key)
+            elif now is None:
+                removed.append(key)
+            elif fields := differing_fields(was, now):
+                changed[key] = fields
     return ViewChanges(tuple(sorted(added)), tuple(sorted(removed)), FrozenMapping(sorted(changed.items())))
+
+
+def _steps(snapshot: Snapshot, workspace: str) -> tuple[DefinitionKey, ...]:
+    """The steps that a workspace sees; none where it is not there."""
+    if workspace not in snapshot.workspaces:
+        return ()
+    return tuple(DefinitionKey(name, "step") for name in sorted(snapshot.view(workspace).keys()))
 
 
 def differing_fields(was: Definition, now: Definition) -> tuple[str, ...]:

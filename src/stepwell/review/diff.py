@@ -144,8 +144,8 @@ def _table(view: View, noun: str) -> LayeredTable[Any]:
 def _of_kind(
     noun: str, old: Mapping[str, Definition], new: Mapping[str, Definition], seen: ViewChanges
 ) -> Iterator[DefinitionChange]:
-    gone = {name: old[name] for name in seen.removed if name in old and name not in new}
-    came = {name: new[name] for name in seen.added if name in new and name not in old}
+    gone = {key.name: old[key.name] for key in seen.removed if key.noun == noun}
+    came = {key.name: new[key.name] for key in seen.added if key.noun == noun}
     for was, now, because in list(_renamed(gone, came)):
         del gone[was.name]
         came.pop(now.name, None)
@@ -155,17 +155,16 @@ def _of_kind(
         )
     yield from (_removed(noun, was) for was in gone.values())
     yield from (_added(noun, now) for now in came.values())
-    for name in seen.changed:
-        was_one, now_one = old.get(name), new.get(name)
-        if was_one is not None and now_one is not None and was_one != now_one:
-            fields = tuple(field_changes(was_one, now_one))
+    for key in seen.changed:
+        if key.noun == noun:
+            was, now = old[key.name], new[key.name]
             yield DefinitionChange(
                 What.CHANGED,
                 noun,
-                name,
-                fields,
-                old_place=place_of_name(was_one),
-                new_place=place_of_name(now_one),
+                key.name,
+                tuple(field_changes(was, now)),
+                old_place=place_of_name(was),
+                new_place=place_of_name(now),
             )
 
 

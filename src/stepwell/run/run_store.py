@@ -17,7 +17,7 @@ from typing import Final, Literal, final
 from stepwell.source.atomic_write import write_atomically
 from stepwell.source.errors import StepwellError
 
-__all__ = ["FOLDER", "RECORD", "Kind", "RunBusy", "RunStore", "UnknownRun"]
+__all__ = ["FOLDER", "RECORD", "RunBusy", "RunKind", "RunStore", "UnknownRun"]
 
 FOLDER: Final = ".stepwell"
 """The folder of a project in which runs are kept; git ignores it."""
@@ -25,10 +25,10 @@ FOLDER: Final = ".stepwell"
 RECORD: Final = "record.json"
 """The record of a workflow run, in its folder."""
 
-Kind = Literal["pipeline", "workflow"]
+RunKind = Literal["pipeline", "workflow"]
 
 _LOCK: Final = "lock"
-_MARKS: Final[Mapping[Kind, str]] = MappingProxyType({"pipeline": _LOCK, "workflow": RECORD})
+_MARKS: Final[Mapping[RunKind, str]] = MappingProxyType({"pipeline": _LOCK, "workflow": RECORD})
 """The file that every run of a kind has in its folder from its beginning."""
 
 
@@ -98,7 +98,7 @@ class RunStore:
         """The folder of a run, absolute."""
         return os.path.join(self.runs, run)
 
-    def ids(self, kind: Kind) -> tuple[str, ...]:
+    def ids(self, kind: RunKind) -> tuple[str, ...]:
         """The ids of all runs of a kind, sorted."""
         try:
             entries = sorted(os.listdir(self.runs))

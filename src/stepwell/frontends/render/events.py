@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from stepwell.source.escape_control import visible
 
 if TYPE_CHECKING:
-    from stepwell.resolve.snapshot import Changes, Snapshot, ViewChanges
+    from stepwell.resolve.snapshot import Changes, DefinitionKey, Snapshot, ViewChanges
 
-__all__ = ["duration", "in_words"]
+__all__ = ["duration", "in_words", "labels"]
 
 SHOWN = 3
 """How many names are told one by one; of more only the number is told."""
@@ -60,20 +61,29 @@ def duration(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds >= 1 else f"{max(seconds * 1000, 1):.0f} ms"
 
 
+def labels(keys: Iterable[DefinitionKey]) -> list[str]:
+    """What definitions are called: by name, with the kind before it where two of them have one name."""
+    listed = list(keys)
+    count = Counter(key.name for key in listed)
+    return [f"{key.noun} {key.name}" if count[key.name] > 1 else key.name for key in listed]
+
+
 def _verbs(view: ViewChanges) -> Iterator[str]:
     if view.added:
-        yield f"added {_listed(view.added, 'definition')}"
+        yield f"added {_listed(labels(view.added), 'definition')}"
     if view.removed:
-        yield f"removed {_listed(view.removed, 'definition')}"
+        yield f"removed {_listed(labels(view.removed), 'definition')}"
     if view.changed:
         yield f"changed {_changed(view.changed)}"
 
 
-def _changed(changed: Mapping[str, Iterable[str]]) -> str:
+def _changed(changed: Mapping[DefinitionKey, Iterable[str]]) -> str:
+    names = labels(changed)
     if len(changed) > SHOWN:
-        return _listed(tuple(changed), "definition")
+        return _listed(names, "definition")
     return ", ".join(
-        f"{visible(name)} ({', '.join(map(visible, fields))})" for name, fields in changed.items()
+        f"{visible(name)} ({', '.join(map(visible, fields))})"
+        for name, fields in zip(names, changed.values(), strict=True)
     )
 
 

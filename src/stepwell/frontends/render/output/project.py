@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from msgspec import UNSET, UnsetType
 
+from stepwell.frontends.render.events import labels
 from stepwell.frontends.render.output.findings import ReportedFinding, findings
 from stepwell.frontends.render.output.record import Amount, Count, OutputPart, OutputRecord, doc, one_of
 from stepwell.live.health import Status
@@ -127,7 +128,9 @@ class ViewDifference(OutputPart, frozen=True, kw_only=True):
     changed: Annotated[
         dict[str, Annotated[tuple[Annotated[str, doc("One field.")], ...], doc("The fields that differ.")]],
         doc(
-            "Each name that says something else, with the fields that do.", {"XGBoostTraining": ["priority"]}
+            "Each name that says something else, with the fields that do. Where definitions of two kinds "
+            "have one name, here and above, the kind stands before it.",
+            {"XGBoostTraining": ["priority"]},
         ),
     ]
 
@@ -272,7 +275,7 @@ def watch_line(
 
 def _difference(view: ViewChanges) -> ViewDifference:
     return ViewDifference(
-        added=tuple(view.added),
-        removed=tuple(view.removed),
-        changed={name: tuple(fields) for name, fields in view.changed.items()},
+        added=tuple(labels(view.added)),
+        removed=tuple(labels(view.removed)),
+        changed=dict(zip(labels(view.changed), view.changed.values(), strict=True)),
     )
