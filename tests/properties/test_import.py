@@ -16,7 +16,8 @@ from stepwell.model.settings import open_project
 from stepwell.resolve.load import load
 from stepwell.source.python import PythonTables, read_tables
 from stepwell.write.freeze.tables import hyperparameter_rows, rows_of
-from stepwell.write.migrate import gather, prepare, write_whole
+from stepwell.write.migrate import gather, prepare
+from stepwell.write.transaction import write_files
 
 pytestmark = pytest.mark.slow
 
@@ -58,7 +59,7 @@ def imported(sources: dict[str, str], workspace: str | None = None) -> tuple[Any
             paths.append(str(path))
         root = str(Path(folder, "new").resolve())
         planned = prepare(root, gather(tuple(paths), workspace), TODAY)
-        write_whole(root, [(file.path, file.text) for file in planned.writes])
+        write_files(root, {file.path: file.text.encode() for file in planned.writes})
         return planned, load(open_project(root), TODAY).snapshot
 
 

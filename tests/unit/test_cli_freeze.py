@@ -479,7 +479,7 @@ def test_a_file_where_the_folder_belongs_is_one_line(project: Project, run_stepw
 FAULTS = {
     "a full disk": ("os.fsync", 28, "no space left on device"),
     "a folder that is read-only": ("pathlib.Path.open", 13, "permission denied"),
-    "a file system that is read-only": ("pathlib.Path.replace", 30, "read-only file system"),
+    "a file system that is read-only": ("os.replace", 30, "read-only file system"),
 }
 
 

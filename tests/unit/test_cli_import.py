@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from tests.warm_python import run_python
 
-from stepwell.write.files import STAGING
+from stepwell.write.transaction import STAGING
 
 if TYPE_CHECKING:
     from tests.conftest import RunStepwell
@@ -600,7 +601,7 @@ def test_a_file_without_a_table_is_told(run_stepwell: RunStepwell, tmp_path: Pat
 
 KILLED = """
 import os, signal, sys
-from stepwell.write import files as writing
+from stepwell.write import transaction as writing
 
 left, by = int(sys.argv[1]), sys.argv[2]
 sys.argv[:3] = ["stepwell"]
@@ -687,10 +688,7 @@ def test_what_somebody_changed_after_a_killed_import_is_not_overwritten(
         if (tmp_path / "new" / STAGING / "journal.json").exists():
             break
         run_stepwell("import", "README", "--into", "new", cwd=tmp_path)
-        for path in (tmp_path / "new").glob(f"{STAGING}/*"):
-            path.unlink()
-        if (tmp_path / "new" / STAGING).exists():
-            (tmp_path / "new" / STAGING).rmdir()
+        shutil.rmtree(tmp_path / "new" / STAGING, ignore_errors=True)
     (tmp_path / "new/stepwell.toml").write_text("# mine\n")
     ran = run_stepwell("import", "old.py", "--into", "new", "--dry-run", cwd=tmp_path)
     assert ran.stdout.startswith("an import was killed here; the next one without --dry-run finishes or")

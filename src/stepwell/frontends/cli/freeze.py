@@ -109,21 +109,23 @@ def refuse_to_harm(project: Project, path: str) -> None:
         )
 
 
-def write(project: Project, path: str, text: str) -> bool:
-    """Write a generated file, whole or not at all.
+def write(project: Project, texts: Mapping[str, str]) -> tuple[str, ...]:
+    """Write generated files, all or none.
 
     Returns:
-        Whether it changed.
+        Those that changed.
 
     Raises:
-        ClickException: when it cannot be written.
+        ClickException: when one cannot be written.
     """
-    from stepwell.source.atomic_write import write_atomically
+    from stepwell.write.transaction import Busy, write_files
 
     try:
-        return write_atomically(Path(project.root, path), text)
+        return write_files(project.root, {path: text.encode() for path, text in texts.items()})
+    except Busy:
+        raise click.UsageError("another command writes to this project; wait until it is done") from None
     except OSError as error:
-        raise failed(path, "written", error) from None
+        raise failed(error.filename, "written", error) from None
 
 
 def failed(path: str, done: str, error: OSError) -> click.ClickException:
@@ -173,10 +175,10 @@ def command(checking: bool, output: str | None, workspace: str | None, asked: As
         return _compare(registry.project, texts, quiet=asked.quiet)
     for path in texts:
         refuse_to_harm(registry.project, path)
-    for path, text in texts.items():
-        changed = write(registry.project, path, text)
-        if not asked.quiet:
-            click.echo(f"{'wrote' if changed else 'unchanged:'} {path}", err=True)
+    changed = write(registry.project, texts)
+    if not asked.quiet:
+        for path in texts:
+            click.echo(f"{'wrote' if path in changed else 'unchanged:'} {path}", err=True)
     return 0
 
 

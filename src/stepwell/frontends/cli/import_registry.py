@@ -17,17 +17,14 @@ from stepwell.source.errors import ProjectError
 from stepwell.source.escape_control import visible
 from stepwell.source.excerpt import block
 from stepwell.write.migrate import (
-    Busy,
     Import,
     NoWorkspace,
     Status,
     TableProof,
     gather,
-    left_behind,
     prepare,
-    recover,
-    write_whole,
 )
+from stepwell.write.transaction import Busy, left_behind, recover, write_files
 
 _EXAMPLE = """\b
 Examples:
@@ -132,7 +129,7 @@ def _recover(root: str, *, dry_run: bool) -> tuple[str, ...] | None:
 
 def _write(root: str, planned: Import) -> None:
     try:
-        write_whole(root, [(file.path, file.text) for file in planned.writes])
+        write_files(root, {file.path: file.text.encode() for file in planned.writes})
     except Busy:
         raise click.UsageError("another import writes to this project; wait until it is done") from None
     except ValueError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
@@ -60,14 +59,17 @@ def command(folder: str) -> int:
     for path in files:
         if os.path.lexists(os.path.join(folder, path)):
             raise click.UsageError(f"{_shown(folder, path)} exists already, and nothing was written")
-    from stepwell.source.atomic_write import write_atomically
+    from stepwell.write.transaction import Busy, write_files
 
-    for path, text in files.items():
-        try:
-            write_atomically(Path(folder, path), text)
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise click.ClickException(f"{_shown(folder, path)} cannot be written: {reason}") from None
+    try:
+        contents = {path: text.encode() for path, text in files.items()}
+        write_files(os.path.abspath(folder), contents, overwrite=False)
+    except Busy:
+        raise click.UsageError("another command writes to this folder; wait until it is done") from None
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise click.ClickException(f"{_shown(folder, error.filename)} cannot be written: {reason}") from None
+    for path in files:
         click.echo(f"wrote {_shown(folder, path)}")
     there = "" if folder == "." else f"cd {shlex.quote(folder)} && "
     click.echo(f"next: {there}stepwell check")

@@ -213,7 +213,7 @@ class _Following:
         texts = texts_of(registry, target)
         for path in texts:
             refuse_to_harm(registry.project, path)
-        written = [path for path, text in texts.items() if write(registry.project, path, text)]
+        written = write(registry.project, texts)
         if written:
             self._say("frozen", f"wrote {target.output}", quiet=self.quiet, paths=written)
 

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from stepwell.write.files import Busy, left_behind, recover, write_whole
 from stepwell.write.migrate.plan import PlannedFile, Status
 from stepwell.write.migrate.readers import NoWorkspace, gather
 from stepwell.write.migrate.round_trip import Import, TableProof, prepare
 
 __all__ = [
-    "Busy",
     "Import",
     "NoWorkspace",
     "PlannedFile",
     "Status",
     "TableProof",
     "gather",
-    "left_behind",
     "prepare",
-    "recover",
-    "write_whole",
 ]

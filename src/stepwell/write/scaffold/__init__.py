@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from stepwell.write.files import create, remove
 from stepwell.write.scaffold.catalog import Copied, copy_pipeline, open_catalog
 from stepwell.write.scaffold.copy import copy_files
 from stepwell.write.scaffold.plan import Plan, plan, values_for
+from stepwell.write.scaffold.removal import remove
 from stepwell.write.scaffold.step import NotWritten, plan_pipeline, plan_step
 from stepwell.write.scaffold.templates_rendered import Template, find_templates, render
 
@@ -16,7 +16,6 @@ __all__ = [
     "Template",
     "copy_files",
     "copy_pipeline",
-    "create",
     "find_templates",
     "open_catalog",
     "plan",

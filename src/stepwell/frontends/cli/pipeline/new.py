@@ -77,8 +77,8 @@ def write_from_catalog(registry: Registry, view: View, name: str, source: str, *
     Raises:
         UsageError: a name or a file is taken.
     """
-    from stepwell.write.migrate import Busy, write_whole
     from stepwell.write.scaffold import NotWritten, copy_pipeline, open_catalog, plan
+    from stepwell.write.transaction import Busy, write_files
 
     project = registry.project
     try:
@@ -93,7 +93,7 @@ def write_from_catalog(registry: Registry, view: View, name: str, source: str, *
         sys.stdout.write(f"{visible(copied.pipeline)} is not written\n")
         return 1
     try:
-        write_whole(project.root, list(copied.files.items()))
+        write_files(project.root, laid)
     except Busy:
         raise click.UsageError("another command writes to this project; wait until it is done") from None
     except ValueError as error:

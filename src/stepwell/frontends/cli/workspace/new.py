@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -352,16 +351,10 @@ def _not_made(found: tuple[Diagnostic, ...], folder: str) -> int:
 
 def _write(project: Project, folder: str, planned: Plan, *, there: bool) -> list[str]:
     """Put the files in place; gives those that changed."""
-    from stepwell.write.migrate import Busy, write_whole
-    from stepwell.write.scaffold import create
+    from stepwell.write.transaction import Busy, write_files
 
-    root = project.root
     try:
-        if not there:
-            create(root, folder, {path[len(folder) + 1 :]: text for path, text in planned.files.items()})
-            return sorted(planned.files)
-        changed = [path for path, text in planned.files.items() if _held(f"{root}/{path}") != text]
-        write_whole(root, [(path, _text(path, planned.files[path])) for path in changed])
+        return sorted(write_files(project.root, planned.files, overwrite=there))
     except Busy:
         raise click.UsageError("another command writes to this project; wait until it is done") from None
     except ValueError as error:
@@ -369,18 +362,3 @@ def _write(project: Project, folder: str, planned: Plan, *, there: bool) -> list
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise click.ClickException(f"{folder} cannot be made: {reason}; nothing was written") from None
-    return sorted(changed)
-
-
-def _text(path: str, content: bytes) -> str:
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        raise click.UsageError(f"{visible(path)} holds no text, so --force does not write it") from None
-
-
-def _held(path: str) -> bytes | None:
-    try:
-        return Path(path).read_bytes()
-    except OSError:
-        return None

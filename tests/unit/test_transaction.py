@@ -1,0 +1,78 @@
+"""Several files are written together, or none is."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stepwell.write.transaction import STAGING, recover, write_files
+
+FILES = {"one.txt": b"1", "new/deep/two.txt": b"2", "new/three.txt": b"3"}
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def test_what_is_written_is_told_and_what_is_there_already_is_not_touched(tmp_path: Path) -> None:
+    assert write_files(str(tmp_path / "made"), FILES) == tuple(FILES)
+    assert contents(tmp_path / "made") == FILES
+    before = os.stat(tmp_path / "made" / "one.txt").st_mtime_ns
+    assert write_files(str(tmp_path / "made"), {**FILES, "new/three.txt": b"4"}) == ("new/three.txt",)
+    assert os.stat(tmp_path / "made" / "one.txt").st_mtime_ns == before
+
+
+@pytest.mark.parametrize("failing", range(1, 6))
+def test_a_failure_at_any_rename_names_a_file_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    (tmp_path / "one.txt").write_bytes(b"0")
+    (tmp_path / "four.txt").write_bytes(b"0")
+    count = 0
+
+    def counted(real: Any) -> Any:
+        def call(*arguments: str) -> None:
+            nonlocal count
+            count += 1
+            if count == failing:
+                raise OSError(28, "no space left on device")
+            real(*arguments)
+
+        return call
+
+    monkeypatch.setattr(os, "replace", counted(os.replace))
+    monkeypatch.setattr(os, "rename", counted(os.rename))
+    files = {**FILES, "four.txt": b"4"}
+    if failing == 5:  # the journal and three moves
+        write_files(str(tmp_path), files)
+        assert contents(tmp_path) == files
+        return
+    with pytest.raises(OSError, match="no space left") as failed:
+        write_files(str(tmp_path), files)
+    assert failed.value.filename in files
+    assert contents(tmp_path) == {"one.txt": b"0", "four.txt": b"0"}
+    assert sorted(os.listdir(tmp_path)) == ["four.txt", "one.txt"]
+
+
+def test_a_new_folder_appears_whole_and_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "three.txt").write_bytes(b"mine")
+    with pytest.raises(FileExistsError) as refused:
+        write_files(str(tmp_path), FILES, overwrite=False)
+    assert refused.value.filename == "new/three.txt"
+    assert contents(tmp_path) == {"new/three.txt": b"mine"}
+
+
+def test_the_next_writer_finishes_what_a_killed_one_left(tmp_path: Path) -> None:
+    staging = tmp_path / STAGING
+    (staging / "0.new").mkdir(parents=True)
+    (staging / "0.new" / "a.txt").write_bytes(b"a")
+    step = {"path": "folder", "new": "0.new", "before": None, "files": ["folder/a.txt"]}
+    (staging / "journal.json").write_text(json.dumps({"version": 2, "steps": [step]}))
+    write_files(str(tmp_path), FILES)
+    assert contents(tmp_path) == {**FILES, "folder/a.txt": b"a"}
+    assert recover(str(tmp_path)) is None
