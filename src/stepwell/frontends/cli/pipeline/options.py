@@ -325,14 +325,14 @@ def tell_findings(found: tuple[Diagnostic, ...], registry: Registry) -> None:
     sys.stdout.write(text.rpartition("\n\n")[0] + "\n")  # the summary is one of a check
 
 
-def write_report(run: RunRecord, root: str, path: str, asked: Asked) -> None:
+def write_report(pipeline: Pipeline, run: RunRecord, root: str, path: str, asked: Asked) -> None:
     """Write the page of a run."""
     from stepwell.frontends.render.output.record import plain
     from stepwell.frontends.render.output.runs import pipeline_run_output
     from stepwell.frontends.render.run import as_html, logs_of
     from stepwell.source.atomic_write import write_atomically
 
-    write_atomically(Path(path), as_html(plain(pipeline_run_output(run, root)), logs_of(run)))
+    write_atomically(Path(path), as_html(pipeline, plain(pipeline_run_output(run, root)), logs_of(run)))
     if not asked.quiet:
         click.echo(f"wrote {path}", err=True)
 

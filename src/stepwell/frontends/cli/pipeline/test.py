@@ -96,7 +96,7 @@ def command(
     elif not (asked.quiet and run.state.is_good):
         sys.stdout.writelines(f"{line}\n" for line in run_lines(run, root))
     if said.report is not None:
-        write_report(run, root, said.report, asked)
+        write_report(pipeline, run, root, said.report, asked)
     return exit_code_of(run.state)
 
 

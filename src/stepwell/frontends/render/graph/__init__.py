@@ -7,11 +7,11 @@ from types import MappingProxyType
 from typing import Final
 
 from stepwell.frontends.render.graph.html import as_html
-from stepwell.frontends.render.graph.svg import as_svg
+from stepwell.frontends.render.graph.svg import Mark, as_svg
 from stepwell.frontends.render.graph.text import as_dot, as_mermaid, as_text
 from stepwell.model.graph import Pipeline
 
-__all__ = ["PICTURES", "as_dot", "as_html", "as_mermaid", "as_svg", "as_text"]
+__all__ = ["PICTURES", "Mark", "as_dot", "as_html", "as_mermaid", "as_svg", "as_text"]
 
 PICTURES: Final[Mapping[str, Callable[[Pipeline], str]]] = MappingProxyType(
     {"text": as_text, "mermaid": as_mermaid, "dot": as_dot, "svg": as_svg, "html": as_html}

@@ -1,13 +1,14 @@
-"""The colours of pictures of pipelines: one for each workspace, and one for the longest way."""
+"""The colours of pictures of pipelines: of workspaces, of states of a run, and of the longest way."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final, NamedTuple, final
 
 from stepwell.model.graph import Pipeline, workspace_of
 
-__all__ = ["CORE", "LONGEST", "Colour", "colours_of", "step_word"]
+__all__ = ["CORE", "LONGEST", "Colour", "colour_of_state", "colours_of", "step_word"]
 
 
 @final
@@ -44,6 +45,23 @@ def colours_of(pipeline: Pipeline) -> Mapping[str | None, Colour]:
     for place, one in enumerate(sorted(one for one in ids if one is not None)):
         found[one] = _WORKSPACES[place % len(_WORKSPACES)]
     return found
+
+
+_SKIPPED: Final = Colour("#f7ecd2", "#6b4a00")
+_STATES: Final[Mapping[str, Colour]] = MappingProxyType(
+    {
+        "done": Colour("#d8efe1", "#00592d"),
+        "cached": Colour("#dcebf5", "#2c5c7c"),
+        "failed": Colour("#fbdcdc", "#a40000"),
+        "skipped": _SKIPPED,
+        "cancelled": _SKIPPED,
+    }
+)
+
+
+def colour_of_state(state: str) -> Colour:
+    """The colour of a step of a run; of the core where it has not ended."""
+    return _STATES.get(state, CORE)
 
 
 def step_word(step: str, job_type: str | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from html import escape
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple, final
 
 from stepwell.frontends.render.graph.layout import Line, lay_out
 from stepwell.frontends.render.graph.palette import LONGEST, Colour, colours_of, step_word
@@ -13,7 +13,7 @@ from stepwell.frontends.render.graph.text import longest_pairs
 from stepwell.model.graph import Edge, Node, Pipeline, workspace_of
 from stepwell.source.escape_control import visible
 
-__all__ = ["as_svg"]
+__all__ = ["Mark", "as_svg"]
 
 _WIDTHS: Final = (170.0, 330.0)
 """The narrowest and the widest box: as wide as the longest name of the pipeline asks for."""
@@ -25,7 +25,6 @@ _GAP_X: Final = 26
 _GAP_Y: Final = 58
 _MARGIN: Final = 24
 _TOP: Final = 92
-_NOTHING: Final[Mapping[str, Colour]] = MappingProxyType({})
 
 _STYLE: Final = """\
 text{font-family:system-ui,"Segoe UI","Helvetica Neue",Arial,sans-serif;fill:#1c2430}
@@ -36,20 +35,41 @@ text{font-family:system-ui,"Segoe UI","Helvetica Neue",Arial,sans-serif;fill:#1c
 .tip{fill:#8a97a8}.tip.longest{fill:#c2410c}.tip.back{fill:#b00020}"""
 
 
-def as_svg(pipeline: Pipeline, marks: Mapping[str, Colour] = _NOTHING) -> str:
+@final
+class Mark(NamedTuple):
+    """How a node is drawn in a picture of a run.
+
+    Args:
+        state: named in the legend, instead of the workspace.
+        colour: of the state.
+        text: below the id, instead of the step.
+    """
+
+    state: str
+    colour: Colour
+    text: str
+
+
+_NO_MARKS: Final[Mapping[str, Mark]] = MappingProxyType({})
+
+
+def as_svg(pipeline: Pipeline, marks: Mapping[str, Mark] = _NO_MARKS) -> str:
     """One SVG image that needs nothing beside it.
 
     Args:
         pipeline: the pipeline.
-        marks: colours of nodes that stand in for those of their workspaces, as of a run's states.
+        marks: the states of a run, by node; without them, nodes have the colours of their workspaces.
     """
     return "".join(f"{line}\n" for line in _drawn(pipeline, marks))
 
 
-def _drawn(pipeline: Pipeline, marks: Mapping[str, Colour]) -> Iterator[str]:
-    layout, box = lay_out(pipeline), _box_width(pipeline)
-    colours, longest = colours_of(pipeline), longest_pairs(pipeline)
-    legend = list(_legend(colours, has_way=bool(longest)))
+def _drawn(pipeline: Pipeline, marks: Mapping[str, Mark]) -> Iterator[str]:
+    layout, box = lay_out(pipeline), _box_width(pipeline, marks)
+    colours = colours_of(pipeline)
+    longest = frozenset() if marks else longest_pairs(pipeline)  # its colour would hide those of states
+    named = {mark.state: mark.colour for mark in marks.values()}
+    named = named or {workspace or "core": colour for workspace, colour in colours.items()}
+    legend = list(_legend(named, has_way=bool(longest)))
     title = escape(visible(pipeline.name))
     one = escape(f"pipeline-{pipeline.name}", quote=True)
     about = visible(" ".join(pipeline.description.split()))
@@ -84,18 +104,29 @@ def _drawn(pipeline: Pipeline, marks: Mapping[str, Colour]) -> Iterator[str]:
     on_way = {one for pair in longest for one in pair}
     for node in pipeline.nodes.values():
         column, layer = layout.places[node.id]
-        colour = marks.get(node.id) or colours[workspace_of(pipeline, node)]
+        mark, whose = marks.get(node.id), workspace_of(pipeline, node)
+        colour = colours[whose] if mark is None else mark.colour
         x, y = shift + column * (box + _GAP_X), _TOP + layer * (_HEIGHT + _GAP_Y)
-        yield _box(node, colour, x, y, box, whose=workspace_of(pipeline, node), is_longest=node.id in on_way)
+        yield _box(node, mark, colour, x, y, box, whose=whose, is_longest=node.id in on_way)
     yield "</svg>"
 
 
 def _box(
-    node: Node, colour: Colour, x: float, y: float, box: float, *, whose: str | None, is_longest: bool
+    node: Node,
+    mark: Mark | None,
+    colour: Colour,
+    x: float,
+    y: float,
+    box: float,
+    *,
+    whose: str | None,
+    is_longest: bool,
 ) -> str:
     word = step_word(node.step, node.job_type)
     said = f"{node.id}: {word} of {'the core' if whose is None else f'workspace {whose}'}"
-    if node.definition is None:
+    if mark is not None:
+        said, word = f"{node.id}: {mark.text}", mark.text
+    elif node.definition is None:
         said += "; there is no such step"
     elif node.definition.description:
         said += f". {' '.join(node.definition.description.split())}"
@@ -146,9 +177,8 @@ def _edge(line: Line, edges: list[Edge], shift: float, box: float, *, is_longest
     )
 
 
-def _legend(colours: Mapping[str | None, Colour], *, has_way: bool) -> Iterator[tuple[float, str]]:
-    for workspace, colour in colours.items():
-        name = "core" if workspace is None else workspace
+def _legend(colours: Mapping[str, Colour], *, has_way: bool) -> Iterator[tuple[float, str]]:
+    for name, colour in colours.items():
         box = f'<rect width="14" height="12" rx="3" y="-10" fill="{colour.light}" stroke="{colour.dark}"/>'
         yield 34 + 7 * len(name), f'{box}<text class="legend" x="20">{escape(name)}</text>'
     if has_way:
@@ -156,11 +186,11 @@ def _legend(colours: Mapping[str | None, Colour], *, has_way: bool) -> Iterator[
         yield 110, f'{stroke}<text class="legend" x="22">longest way</text>'
 
 
-def _box_width(pipeline: Pipeline) -> float:
+def _box_width(pipeline: Pipeline, marks: Mapping[str, Mark]) -> float:
     least, most = _WIDTHS
     wanted = least
     for node in pipeline.nodes.values():
-        word = step_word(node.step, node.job_type)
+        word = marks[node.id].text if node.id in marks else step_word(node.step, node.job_type)
         wanted = max(wanted, 32 + len(node.id) * _OF_ID, 32 + len(word) * _OF_STEP)
     return min(wanted, most)
 

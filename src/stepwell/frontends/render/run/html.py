@@ -5,24 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from stepwell.frontends.render.run.text import log_of, seconds
-from stepwell.run.pipelines import RunRecord
+from stepwell.run.pipelines import Pipeline, RunRecord
 from stepwell.source.escape_control import visible
 
 __all__ = ["as_html", "logs_of"]
 
-_WIDTH, _HEIGHT, _ACROSS, _DOWN = 190, 46, 70, 18
-"""Of a box in the picture of the graph, and of the room between two, in pixels."""
-_LETTERS: Final = 23
-"""That fit into a box."""
 
-
-def as_html(record: Mapping[str, Any], logs: Mapping[str, str]) -> str:
+def as_html(pipeline: Pipeline, record: Mapping[str, Any], logs: Mapping[str, str]) -> str:
     """The page of a run.
 
     Args:
+        pipeline: the graph that was run.
         record: the output of ``stepwell pipeline run --format json`` as plain data.
         logs: the text of the last log of each step that has one, by its id.
     """
@@ -41,7 +37,7 @@ def as_html(record: Mapping[str, Any], logs: Mapping[str, str]) -> str:
     environment.filters["clock"] = lambda at: time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at))
     environment.filters["lines"] = lambda text: "\n".join(visible(line) for line in text.splitlines())
     return environment.get_template("report.html.j2").render(
-        **record, logs=logs, graph=_graph(record["steps"]), bars=_bars(record)
+        **record, logs=logs, drawing=_drawing(pipeline, record["steps"]), bars=_bars(record)
     )
 
 
@@ -55,42 +51,18 @@ def logs_of(run: RunRecord) -> dict[str, str]:
     }
 
 
-def _graph(steps: list[Mapping[str, Any]]) -> dict[str, Any]:
-    """Where each box of the picture stands, and the lines between them: a column for each level."""
-    level: dict[str, int] = {}
-    for one in steps:  # each stands after what it needs
-        level[one["id"]] = 1 + max((level[need] for need in one["needs"] if need in level), default=-1)
-    rows: dict[int, int] = {}
-    boxes: dict[str, dict[str, Any]] = {}
+def _drawing(pipeline: Pipeline, steps: list[Mapping[str, Any]]) -> str:
+    """The graph, with how each step ended, how long it took and whose it is."""
+    from stepwell.frontends.render.graph import Mark, as_svg  # a run without a report draws nothing
+    from stepwell.frontends.render.graph.palette import colour_of_state
+
+    marks: dict[str, Mark] = {}
     for one in steps:
-        column = level[one["id"]]
-        row = rows.get(column, 0)
-        rows[column] = row + 1
-        name = visible(one["id"])
-        boxes[one["id"]] = {
-            "x": 10 + column * (_WIDTH + _ACROSS),
-            "y": 10 + row * (_HEIGHT + _DOWN),
-            "name": name if len(name) <= _LETTERS else f"{name[: _LETTERS - 1]}…",
-            "step": one,
-        }
-    lines = [
-        {
-            "x1": boxes[need]["x"] + _WIDTH,
-            "y1": boxes[need]["y"] + _HEIGHT / 2,
-            "x2": boxes[one["id"]]["x"],
-            "y2": boxes[one["id"]]["y"] + _HEIGHT / 2,
-        }
-        for one in steps
-        for need in one["needs"]
-        if need in boxes
-    ]
-    return {
-        "boxes": list(boxes.values()),
-        "lines": lines,
-        "box": {"width": _WIDTH, "height": _HEIGHT},
-        "width": 20 + (max(level.values(), default=0) + 1) * (_WIDTH + _ACROSS) - _ACROSS,
-        "height": 20 + max(rows.values(), default=1) * (_HEIGHT + _DOWN) - _DOWN,
-    }
+        took = f", {seconds(one['seconds'])}" if one["attempts"] else ""
+        whose = f" ({one['developer']})" if one["developer"] else ""
+        text = f"{one['state']}{took}{whose}"
+        marks[one["id"]] = Mark(one["state"], colour_of_state(one["state"]), text)
+    return as_svg(pipeline, marks)
 
 
 def _bars(record: Mapping[str, Any]) -> list[dict[str, Any]]:
