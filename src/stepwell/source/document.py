@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, NoReturn, final
+from typing import Any, Final, NamedTuple, NoReturn, TypeVar, final
 
 from stepwell.source.diagnostic import Span
 
@@ -207,8 +207,12 @@ def _line_starts(text: str) -> tuple[int, ...]:
     return tuple(starts)
 
 
+K = TypeVar("K")
+V = TypeVar("V")
+
+
 @final
-class FrozenMapping(dict[str, Any]):
+class FrozenMapping(dict[K, V]):
     """A mapping that cannot be changed; it can be hashed, pickled and written as JSON.
 
     ``copy()`` gives a plain ``dict``.
@@ -225,7 +229,7 @@ class FrozenMapping(dict[str, Any]):
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(frozenset(self.items()))
 
-    def __reduce__(self) -> tuple[type[FrozenMapping], tuple[dict[str, Any]]]:
+    def __reduce__(self) -> tuple[type[FrozenMapping[K, V]], tuple[dict[K, V]]]:
         return FrozenMapping, (self.copy(),)
 
 
@@ -238,7 +242,7 @@ def freeze(value: Any) -> Any:
     return value
 
 
-def freeze_mapping(value: Mapping[str, Any]) -> FrozenMapping:
+def freeze_mapping(value: Mapping[str, Any]) -> FrozenMapping[str, Any]:
     """As ``freeze``, for a mapping whose values are mostly scalars."""
     return FrozenMapping({key: item if type(item) is str else freeze(item) for key, item in value.items()})
 
