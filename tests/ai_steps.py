@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stepwell.live.registry import Registry
-from stepwell.model.provider import Chunk, Failure, ProviderError, Request, Response
+from stepwell.model.provider_protocol import Chunk, Failure, ProviderError, Request, Response
 from stepwell.model.settings import Project, Settings
 from stepwell.model.step_type import RunContext
 from stepwell.resolve.plugins import Plugin

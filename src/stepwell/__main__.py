@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 from stepwell.version import __version__
@@ -14,6 +15,8 @@ def main() -> int:
     if sys.argv[1:] == ["--version"]:  # the most frequent question needs none of the machinery
         sys.stdout.write(f"stepwell {__version__}\n")
         return 0
+    # Nearly all that a command makes lives until it ends, and looking for garbage finds none.
+    gc.set_threshold(100_000, 20, 20)
     try:
         from stepwell.frontends.cli import run
     except KeyboardInterrupt:  # before there is anybody to tell it properly

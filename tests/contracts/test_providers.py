@@ -12,7 +12,16 @@ import pytest
 from tests.model_servers import ModelServer, model_server
 
 from stepwell.frontends.pytest_plugin.provider_contract import check_provider
-from stepwell.model.provider import Chunk, Failure, Message, Provider, ProviderError, Request, Response, Setup
+from stepwell.model.provider_protocol import (
+    Chunk,
+    Failure,
+    Message,
+    Provider,
+    ProviderError,
+    Request,
+    Response,
+    Setup,
+)
 from stepwell.run.providers.factory import IMPLEMENTATIONS, implementation_by_name
 
 KEY = "correct horse battery staple 1234567890"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from tests.ai_steps import Scripted, context, texts
 
-from stepwell.model.provider import Failure, ProviderError
+from stepwell.model.provider_protocol import Failure, ProviderError
 from stepwell.run.workflows import Flow, Setting, StepFailed
 from stepwell.source.document import freeze, thaw
 from stepwell.source.errors import StepwellError

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import stepwell
-from stepwell.model.provider import Failure, ProviderError, Request, Response
+from stepwell.model.provider_protocol import Failure, ProviderError, Request, Response
 from stepwell.run.providers import ProviderRegistry
 from stepwell.run.steps import Context, Executor, Fault, ProviderChosen, StepResult
 
@@ -30,7 +30,7 @@ async def who(parameters, context):
     return context.workspace, parameters["number"], WHO
 
 async def ask(parameters, context):
-    from stepwell.model.provider import Message, Request
+    from stepwell.model.provider_protocol import Message, Request
     asked = Request((Message("user", str(parameters["number"])),), timeout=0.2)
     return (await context.provider.complete(asked)).text
 """

@@ -16,7 +16,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import stepwell
-from stepwell.model.provider import Failure, Message, Provider, ProviderError, Request, Response, Setup
+from stepwell.model.provider_protocol import (
+    Failure,
+    Message,
+    Provider,
+    ProviderError,
+    Request,
+    Response,
+    Setup,
+)
 from stepwell.model.schema import compiled
 from stepwell.run.providers import ProviderRegistry
 from stepwell.run.providers.command import Command

@@ -18,7 +18,7 @@ import pytest
 
 import stepwell
 from stepwell.frontends.pytest_plugin.provider_contract import Faulty
-from stepwell.model.provider import Failure, Message, ProviderError, Request, Response, Setup
+from stepwell.model.provider_protocol import Failure, Message, ProviderError, Request, Response, Setup
 from stepwell.run.providers import ProviderRegistry
 from stepwell.source.diagnostic import Severity
 from stepwell.source.errors import (
@@ -597,7 +597,7 @@ def test_a_workspace_has_its_own_providers_and_shares_the_limits_of_those_it_inh
 
 OWN = "name: Ada\npriority: 7\nlimits: {concurrency: 1}\n"
 MINE = """
-from stepwell.model.provider import Chunk, Response
+from stepwell.model.provider_protocol import Chunk, Response
 from helpers import GREETING
 
 class Mine:

@@ -23,7 +23,15 @@ from tests.model_servers import (
     send_piece,
 )
 
-from stepwell.model.provider import Failure, Message, Provider, ProviderError, Request, Response, Setup
+from stepwell.model.provider_protocol import (
+    Failure,
+    Message,
+    Provider,
+    ProviderError,
+    Request,
+    Response,
+    Setup,
+)
 from stepwell.run.providers.factory import implementation_by_name
 from stepwell.run.providers.http_errors import lasts_until
 

@@ -20,7 +20,7 @@ from tests.model_servers import Asked, Writer, model_server, send
 
 import stepwell
 from stepwell.frontends import cli
-from stepwell.model.provider import Message, ProviderError, Request
+from stepwell.model.provider_protocol import Message, ProviderError, Request
 from stepwell.run.providers import ProviderRegistry
 from stepwell.run.providers.factory import Secrets
 from stepwell.source.diagnostic import Diagnostic, Severity, Span

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from pathlib import Path
 from typing import Final, final
 
 __all__ = ["FIXED_PAGES"]
@@ -19,8 +19,8 @@ class _Pages(Mapping[str, str]):
 
     @cached_property
     def _sections(self) -> Mapping[str, str]:
-        text = Path(__file__).with_suffix(".md").read_text(encoding="utf-8")
-        _, *parts = _SECTION.split(text)
+        with open(f"{os.path.splitext(__file__)[0]}.md", encoding="utf-8") as file:
+            _, *parts = _SECTION.split(file.read())
         return {rule_id: page.strip() for rule_id, page in zip(parts[::2], parts[1::2], strict=True)}
 
     def __getitem__(self, rule_id: str) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final, final
+from typing import Final, NamedTuple, final
 
 from stepwell.source.diagnostic import Diagnostic, Span
 from stepwell.source.document import Document, span_of
@@ -17,8 +16,7 @@ _MARK: Final = "stepwell:"
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Ignore:
+class Ignore(NamedTuple):
     """One rule that one comment hides.
 
     Args:

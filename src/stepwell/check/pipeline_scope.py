@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final, final
+from typing import Any, Final, NamedTuple, final
 
 from stepwell.model import StepDefinition
 from stepwell.model.component import Component
@@ -19,8 +18,7 @@ _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class PipelineScope:
+class PipelineScope(NamedTuple):
     """One pipeline of one view.
 
     Args:
@@ -29,7 +27,7 @@ class PipelineScope:
     """
 
     linked: Linked
-    components: Mapping[str, Mapping[str, Component]] = field(default_factory=lambda: _NOTHING)
+    components: Mapping[str, Mapping[str, Component]] = _NOTHING
 
     @property
     def pipeline(self) -> Pipeline:

@@ -35,8 +35,7 @@ __all__ = [
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """What a rule yields; whoever runs the rule adds its id and its severity.
 
     Args:
@@ -83,8 +82,7 @@ class FileScope(NamedTuple):
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class WorkspaceScope:
+class WorkspaceScope(NamedTuple):
     """One ``workspace.yaml`` that fits its schema, and the id that its folder says."""
 
     source: Source
@@ -92,8 +90,7 @@ class WorkspaceScope:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class LayerScope:
+class LayerScope(NamedTuple):
     """All documents of one layer that define one name more than once.
 
     Args:
@@ -106,8 +103,7 @@ class LayerScope:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Shadow:
+class Shadow(NamedTuple):
     """A local definition that hides one of the core."""
 
     local: Definition
@@ -115,8 +111,7 @@ class Shadow:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Hidden:
+class Hidden(NamedTuple):
     """A definition of an installed package that one of the core hides.
 
     Args:
@@ -133,8 +128,7 @@ class Hidden:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Override:
+class Override(NamedTuple):
     """One override and what came of it.
 
     Args:
@@ -151,8 +145,7 @@ class Override:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class ViewScope:
+class ViewScope(NamedTuple):
     """One kind of definition in one view.
 
     Args:
@@ -194,8 +187,7 @@ S = TypeVar("S")
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class FreezeScope:
+class FreezeScope(NamedTuple):
     """The ``[[freeze]]`` tables of a project.
 
     Args:
@@ -212,8 +204,7 @@ class FreezeScope:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(NamedTuple):
     """A class or a module of Python sources that a definition names.
 
     Args:
@@ -232,8 +223,7 @@ class Reference:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class ReferenceScope:
+class ReferenceScope(NamedTuple):
     """What a view's own definitions name, and the sources that the view sees.
 
     Args:

@@ -11,12 +11,11 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol, final
 
 from stepwell.model.settings import CONFIG_NAME, Project, open_project
-from stepwell.resolve.incremental import reload
 from stepwell.resolve.load import FindPlugins, Loaded, collector_paused, load
 from stepwell.resolve.runtime_layer import Registered, with_one_more, with_registered
 from stepwell.resolve.snapshot import Changes, Snapshot, changes_between
@@ -288,6 +287,8 @@ class Store:
         if hints is None or whole or self._today() != self._seen.today:
             return self._read_all()
         with collector_paused():
+            from stepwell.resolve.incremental import reload
+
             return reload(self._seen, hints)
 
     def _read_all(self) -> Loaded:
@@ -296,7 +297,7 @@ class Store:
             return load(open_project(self._seen.project.root), self._today(), plugins=self._plugins)
         except ProjectError:
             self._lost = True
-            return replace(self._seen, diagnostics=(_GONE,))
+            return self._seen._replace(diagnostics=(_GONE,))
 
     def _deliver(self) -> None:
         """Tell the events in their order; whoever is telling already tells the new ones too."""
@@ -326,7 +327,7 @@ def _with_code(loaded: Loaded, code: Code | None) -> Loaded:
     if code is None:
         return loaded
     snapshot = loaded.snapshot.with_code(code)
-    return loaded if snapshot is loaded.snapshot else replace(loaded, snapshot=snapshot)
+    return loaded if snapshot is loaded.snapshot else loaded._replace(snapshot=snapshot)
 
 
 def _says_the_same(before: Loaded, seen: Loaded) -> bool:

@@ -6,7 +6,6 @@ it is asked for, and costs nothing otherwise.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Collection, Iterator, KeysView, Mapping
 from typing import Any, ClassVar, Final, TypeVar
@@ -138,6 +137,8 @@ class Fields(Immutable):
         if not self._digest:  # computed once, when first read
             content = [type(self).__name__, self.effective()]
             text = json.dumps(content, default=dict, sort_keys=True, separators=(",", ":"))
+            import hashlib  # few commands digest anything
+
             digest = hashlib.blake2b(text.encode("ascii"), digest_size=32).hexdigest()
             _set(self, "_digest", digest)
         return self._digest

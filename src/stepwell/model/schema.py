@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from functools import cache, lru_cache
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 
@@ -46,6 +46,7 @@ DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 SHORT_FORM: Final = ("required_fields", "optional_fields")
 """What a step's ``parameters`` may say in place of a JSON Schema."""
 
+_SUFFIX: Final = ".schema.json"
 _OVERRIDE: Final = "-override"
 
 _NOT_IN_A_PATCH: Final = ("required", "default", "convention")
@@ -61,14 +62,16 @@ _NO_LINE_BREAK: Final = r"$(?!\\n)"
 """How the end of a text is written in the patterns, in JSON."""
 
 
-def _folder() -> Path:
-    inside = Path(__file__).parents[1] / "schemas"  # in the wheel
-    return inside if inside.is_dir() else Path(__file__).parents[3] / "schemas"
+def _folder() -> str:
+    package = os.path.dirname(os.path.dirname(__file__))
+    inside = os.path.join(package, "schemas")  # in the wheel
+    return inside if os.path.isdir(inside) else os.path.join(package, "..", "..", "schemas")
 
 
 def schema_names() -> tuple[str, ...]:
     """The names of all schemas that are shipped, e.g. ``step``."""
-    return tuple(sorted(path.name.removesuffix(".schema.json") for path in _folder().glob("*.schema.json")))
+    names = os.listdir(_folder())
+    return tuple(sorted(name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX)))
 
 
 @cache
@@ -76,7 +79,8 @@ def schema_text(name: str) -> str:
     """The JSON text of a schema; that of an override is derived from the schema of what it patches."""
     base = name.removesuffix(_OVERRIDE)
     if base == name:
-        return (_folder() / f"{name}.schema.json").read_text(encoding="utf-8")
+        with open(os.path.join(_folder(), f"{name}{_SUFFIX}"), encoding="utf-8") as file:
+            return file.read()
     return json.dumps(override_of(base), indent=2, ensure_ascii=schema_text(base).isascii()) + "\n"
 
 
@@ -263,8 +267,9 @@ def _decide(name: str) -> Callable[[Any], bool]:
 
     # Python's `$` also stands before a last line break, which the schemas forbid by looking ahead. In Rust
     # it is the very end, and a pattern that looks ahead costs many times one that does not.
-    text = schema_text(name).replace(_NO_LINE_BREAK, "$")
-    return jsonschema_rs.Draft202012Validator(json.loads(text)).is_valid
+    base = name.removesuffix(_OVERRIDE)
+    text = schema_text(name) if base == name else json.dumps(override_of(base))
+    return jsonschema_rs.Draft202012Validator(json.loads(text.replace(_NO_LINE_BREAK, "$"))).is_valid
 
 
 def fits(name: str, data: Mapping[str, Any], *, flat: bool = False) -> bool:

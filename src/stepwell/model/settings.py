@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final, final
+from typing import Any, Final, NamedTuple, final
 
 from stepwell.model import schema, schema_errors
 from stepwell.source.diagnostic import Diagnostic, Severity
@@ -36,8 +36,7 @@ RESERVED_ID: Final = "all"
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class FreezeTarget:
+class FreezeTarget(NamedTuple):
     """One generated module.
 
     Args:
@@ -53,8 +52,7 @@ class FreezeTarget:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class References:
+class References(NamedTuple):
     """The ``[references]`` table: where the classes that definitions name are looked for.
 
     Args:
@@ -70,8 +68,7 @@ class References:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Components:
+class Components(NamedTuple):
     """The ``[components]`` table: where the core's classes and scripts lie.
 
     Args:
@@ -83,8 +80,7 @@ class Components:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Alignment:
+class Alignment(NamedTuple):
     """The ``[alignment]`` table: what the alignment of interfaces takes for granted.
 
     Args:
@@ -93,7 +89,7 @@ class Alignment:
     """
 
     generic_sources: tuple[str, ...] = ()
-    builder_methods: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    builder_methods: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 @final

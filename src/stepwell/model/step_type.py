@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final, Protocol, final, runtime_checkable
 
 from stepwell.model import StepDefinition
-from stepwell.model.provider import Provider
+from stepwell.model.provider_protocol import Provider
 from stepwell.model.schema import SHORT_FORM
 
 __all__ = [

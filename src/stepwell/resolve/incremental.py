@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, Final, final
+from typing import Any, Final, NamedTuple, final
 
 from stepwell.check import catalog
 from stepwell.check.file import CheckedFile, check_definition
@@ -143,8 +142,7 @@ def concerned(
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Relisted:
+class Relisted(NamedTuple):
     """A new Layout, and what may differ in it.
 
     Args:
@@ -187,7 +185,7 @@ def relist(project: Project, before: Layout, changed: Iterable[str]) -> Relisted
     if again is None:
         layout = list_core(project, before)
     elif again:
-        layout = replace(before, core=_with(before.core, again))
+        layout = before._replace(core=_with(before.core, again))
     for one in ids:
         layout = list_workspace(project, layout, one)
     if again is None:

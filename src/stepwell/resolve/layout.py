@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final, final
+from typing import Final, NamedTuple, final
 
 from stepwell.model import KINDS, WORKSPACE_ID
 from stepwell.model.layer import Layer, Listed
@@ -34,8 +34,7 @@ _WORKSPACE_STEM: Final = "workspace"
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """Every file of a project that says something, sorted by path.
 
     Args:

@@ -9,10 +9,9 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
-from typing import Any, final
+from typing import Any, NamedTuple, final
 
 from stepwell.check import catalog
 from stepwell.check.file import CheckedFile, check_definition, check_workspace_file
@@ -61,8 +60,7 @@ Known = Callable[[Listed], CheckedFile | None]
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Overlay:
+class Overlay(NamedTuple):
     """One workspace as it was laid.
 
     Args:
@@ -77,8 +75,7 @@ class Overlay:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Guests:
+class Guests(NamedTuple):
     """What plugins bring.
 
     Args:
@@ -91,8 +88,7 @@ class Guests:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(NamedTuple):
     """What one load of a project came to.
 
     Args:

@@ -12,9 +12,9 @@ import logging
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
-from typing import Any, Final, final
+from typing import Any, Final, NamedTuple, final
 
 from stepwell.check import catalog
 from stepwell.check.file import CheckedFile, check_document
@@ -43,8 +43,7 @@ _log = logging.getLogger(__name__)
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Plugin:
+class Plugin(NamedTuple):
     """What one entry point of an installed package brings.
 
     Args:

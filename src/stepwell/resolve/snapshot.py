@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -110,6 +109,8 @@ class Snapshot(Immutable):
     @property
     def digest(self) -> str:
         """A hash of every view and of what every workspace says of itself."""
+        import hashlib  # few commands digest anything
+
         digest = hashlib.blake2b(self.core.digest.encode("ascii"), digest_size=16)
         for workspace_id, workspace in self.workspaces.items():
             digest.update(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, ItemsView, Iterator, Mapping
 from functools import cached_property
 from types import MappingProxyType
@@ -202,11 +201,15 @@ class View(Immutable, Mapping[str, StepDefinition]):
         for later in _LATER_KINDS:  # they count only where there are any, so that other digests stay
             if self.tables[later]:
                 content += f"/{later} {self.tables[later].content:x}"
+        import hashlib  # few commands digest anything
+
         return hashlib.blake2b(content.encode("ascii"), digest_size=16).hexdigest()
 
     @property
     def legacy_digest(self) -> str:
         """A hash of what old importers are given: the steps and the hyperparameter classes."""
+        import hashlib  # few commands digest anything
+
         return hashlib.blake2b(self._tables_content.encode("ascii"), digest_size=16).hexdigest()
 
     @property

@@ -187,4 +187,4 @@ def _lenient(settings: Settings) -> Settings:
 def _ordered(settings: Settings, first: tuple[str, ...]) -> tuple[FreezeTarget, ...]:
     """The tables as they stood: in the order of the Python source."""
     targets = settings.freeze or (FreezeTarget("step_names.py"),)
-    return tuple(replace(target, first=first) for target in targets)
+    return tuple(target._replace(first=first) for target in targets)

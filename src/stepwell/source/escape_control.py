@@ -29,7 +29,7 @@ def findable(path: str) -> str:
 
     For a program that looks the file up again: a no-break space in its name stays one.
     """
-    return _NOT_IN_TEXT.sub(lambda found: _escape(found[0]), path)
+    return re.sub(_NOT_IN_TEXT, lambda found: _escape(found[0]), path)
 
 
 def columns(shown: str) -> int:
@@ -51,7 +51,7 @@ def well_formed(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-_NOT_IN_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+_NOT_IN_TEXT = "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]"  # slow to compile
 
 
 def _escape(char: str) -> str:

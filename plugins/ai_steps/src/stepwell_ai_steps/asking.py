@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 from stepwell import RunContext
-from stepwell.model.provider import Failure, Message, ProviderError, Request, Response
+from stepwell.model.provider_protocol import Failure, Message, ProviderError, Request, Response
 from stepwell.run.workflows import Flow, Prompt, StepFailed, Turn, compose
 
 __all__ = ["answer_of", "ask", "conversation", "json_in", "persist", "prompt_of", "request_of"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from stepwell import RunContext
-from stepwell.model.provider import Failure, ProviderError
+from stepwell.model.provider_protocol import Failure, ProviderError
 from stepwell.run.workflows import faults
 from stepwell_ai_steps.asking import ask, json_in, prompt_of
 

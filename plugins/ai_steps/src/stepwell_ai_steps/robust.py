@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from stepwell import RunContext
-from stepwell.model.provider import ProviderError
+from stepwell.model.provider_protocol import ProviderError
 from stepwell.run.workflows import Flow, Prompt, shortened
 from stepwell_ai_steps.asking import answer_of, complete, persist, prompt_of, request_of
 from stepwell_ai_steps.presets import with_preset

@@ -44,19 +44,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from stepwell.check.alignment.scope import AlignmentScope, related
+from stepwell.check.pipelines.input_type_mismatch import fits
 from stepwell.check.rule import Finding
 from stepwell.source.diagnostic import Severity
 
 ID: Final = "source-type-mismatch"
 SEVERITY: Final = Severity.ERROR
-
-FITS: Final = {
-    "training_data": ("processing_output",),
-    "payload_samples": ("processing_output",),
-    "processing_output": ("training_data",),
-    "hyperparameters": ("processing_output", "custom_property"),
-}
-"""The types of outputs, besides its own, that an input of a type takes."""
 
 
 def check(scope: AlignmentScope) -> Iterator[Finding]:
@@ -69,7 +62,7 @@ def check(scope: AlignmentScope) -> Iterator[Finding]:
             if wanted is None or source is None or not outputs:
                 continue
             given = {one.get("type") for one in outputs.values()}
-            if None in given or given & {wanted, *FITS.get(wanted, ())}:
+            if any(one is None or fits(wanted, one) for one in given):
                 continue
             shown = " and ".join(f"`{one}`" for one in sorted(given))
             yield Finding(

@@ -48,7 +48,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from stepwell.check.alignment.source_type_mismatch import FITS
 from stepwell.check.pipeline_scope import PipelineScope, part_of
 from stepwell.check.rule import Finding
 from stepwell.source.diagnostic import Severity
@@ -78,6 +77,15 @@ def check(scope: PipelineScope) -> Iterator[Finding]:
         )
 
 
+_FITS: Final = {
+    "training_data": ("processing_output",),
+    "payload_samples": ("processing_output",),
+    "processing_output": ("training_data",),
+    "hyperparameters": ("processing_output", "custom_property"),
+}
+"""The types of outputs, besides its own, that an input of a type takes."""
+
+
 def fits(wanted: str, given: str) -> bool:
     """Whether an input of a type takes an output of a type."""
-    return given == wanted or given in FITS.get(wanted, ())
+    return given == wanted or given in _FITS.get(wanted, ())

@@ -18,9 +18,9 @@ from stepwell.frontends.cli.options import (
     project_options,
     step_of,
     view_of,
+    with_progress,
     workspace_option,
 )
-from stepwell.frontends.cli.states import with_progress
 from stepwell.frontends.render import RENDERERS, Report
 from stepwell.live.registry import Registry
 from stepwell.source.diagnostic import Diagnostic, Severity

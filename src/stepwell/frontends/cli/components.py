@@ -15,10 +15,10 @@ from stepwell.frontends.cli.options import (
     open_view,
     project_options,
     step_of,
+    with_progress,
     workspace_option,
     write_json,
 )
-from stepwell.frontends.cli.states import with_progress
 from stepwell.model.component import COMPONENT_KINDS, CodePlace, Component, ComponentState
 from stepwell.resolve.view import View
 from stepwell.source.escape_control import columns, visible

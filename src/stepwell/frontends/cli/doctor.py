@@ -7,8 +7,14 @@ from collections.abc import Iterable
 
 import click
 
-from stepwell.frontends.cli.options import Asked, format_option, open_registry, project_options, write_json
-from stepwell.frontends.cli.states import with_progress
+from stepwell.frontends.cli.options import (
+    Asked,
+    format_option,
+    open_registry,
+    project_options,
+    with_progress,
+    write_json,
+)
 from stepwell.live.health import Health, LayerHealth, Status
 from stepwell.model import KINDS
 

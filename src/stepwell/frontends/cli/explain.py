@@ -16,10 +16,10 @@ from stepwell.frontends.cli.options import (
     project_options,
     step_of,
     terminal_columns,
+    with_progress,
     workspace_option,
     write_json,
 )
-from stepwell.frontends.cli.states import with_progress
 from stepwell.model.component import Component
 from stepwell.model.layer import Origin
 from stepwell.resolve.provenance import Explanation

@@ -16,10 +16,11 @@ from stepwell.frontends.cli.options import (
     format_option,
     open_registry,
     project_options,
+    with_progress,
     workspace_option,
     write_json,
 )
-from stepwell.frontends.cli.states import Here, with_progress
+from stepwell.frontends.cli.states import Here
 from stepwell.frontends.render.history import to_lines
 from stepwell.model import WORKSPACE_ID
 from stepwell.model.layer import Layer

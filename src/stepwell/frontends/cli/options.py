@@ -6,19 +6,15 @@ This is where the environment, the clock and the working directory are read.
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from datetime import date
 from functools import wraps
-from textwrap import shorten
-from typing import Any, TypeVar, final
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, final
 
 import click
 from click.core import ParameterSource
-from click.shell_completion import CompletionItem
 
 from stepwell.check.catalog import ids
 from stepwell.live.registry import Registry
@@ -29,6 +25,9 @@ from stepwell.resolve.plugins import find_plugins
 from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Severity
 from stepwell.source.errors import ProjectError, StepwellError, UnknownStep, UnknownWorkspace
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 __all__ = [
     "Asked",
@@ -45,17 +44,18 @@ __all__ = [
     "step_of",
     "terminal_columns",
     "view_of",
+    "with_progress",
     "workspace_option",
 ]
 
 _LEAVES_NOTHING_OUT = ids("pipeline")
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """What the shared options say.
 
     Args:
@@ -144,19 +144,29 @@ def registry_of(project: Project, asked: Asked) -> Registry:
         asked: what the shared options say.
     """
     began = time.monotonic()
-    if asked.quiet or not sys.stderr.isatty():
-        registry = Registry(project, date.today, plugins=find_plugins, cache=cache_folder())
-    else:
-        from stepwell.frontends.cli.output import Progress
-
-        with Progress() as progress:
-            registry = Registry(
-                project, date.today, progress.tell, plugins=find_plugins, cache=cache_folder()
-            )
+    registry = with_progress(
+        asked,
+        lambda tell: Registry(project, date.today, tell, plugins=find_plugins, cache=cache_folder()),
+    )
     if asked.verbose:
         click.echo(f"project: {os.path.join(project.root, configuration_of(project))}", err=True)
         click.echo(f"files read: {registry.files} in {time.monotonic() - began:.2f} s", err=True)
     return registry
+
+
+def with_progress(asked: Asked, work: Callable[[Callable[[int, int], None] | None], T]) -> T:
+    """Do what may take long, with progress on a terminal.
+
+    Args:
+        asked: how loud.
+        work: does it; is given what to tell how far it is, or ``None``.
+    """
+    if asked.quiet or not sys.stderr.isatty():
+        return work(None)
+    from stepwell.frontends.cli.output import Progress
+
+    with Progress() as progress:
+        return work(progress.tell)
 
 
 def open_view(asked: Asked, workspace: str | None) -> tuple[Registry, View]:
@@ -200,6 +210,8 @@ def view_of(registry: Registry, workspace: str | None, who: str = "") -> View:
     try:
         return registry.view(workspace or None)
     except UnknownWorkspace as error:
+        from textwrap import shorten
+
         there = shorten(", ".join(registry.workspaces), 60, placeholder=" ...") or "none"
         hint = _did_you_mean(error.suggestions) or f"the project has {there}"
         raise click.UsageError(f"unknown workspace: {workspace}{who} ({hint})") from None
@@ -258,7 +270,11 @@ def color_wanted() -> bool:
 
 def terminal_columns() -> int:
     """How wide the terminal is that stdout is; 0 for a pipe or a file, which has no edge to keep from."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    if not sys.stdout.isatty():
+        return 0
+    import shutil
+
+    return shutil.get_terminal_size().columns
 
 
 def complete_step(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -268,7 +284,7 @@ def complete_step(ctx: click.Context, _: click.Parameter, incomplete: str) -> li
         view = registry.view((registry.project.settings.workspace if named is None else named) or None)
     except StepwellError:
         return []
-    return [CompletionItem(name) for name in view if name.startswith(incomplete)]
+    return _completions(view, incomplete)
 
 
 def _complete_workspace(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -276,7 +292,13 @@ def _complete_workspace(ctx: click.Context, _: click.Parameter, incomplete: str)
         ids = _completing(ctx).workspaces
     except StepwellError:
         return []
-    return [CompletionItem(name) for name in ids if name.startswith(incomplete)]
+    return _completions(ids, incomplete)
+
+
+def _completions(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
 def _completing(ctx: click.Context) -> Registry:

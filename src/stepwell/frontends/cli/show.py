@@ -16,10 +16,10 @@ from stepwell.frontends.cli.options import (
     project_options,
     shows_unicode,
     step_of,
+    with_progress,
     workspace_option,
     write_json,
 )
-from stepwell.frontends.cli.states import with_progress
 from stepwell.model import StepDefinition
 from stepwell.source.errors import ProjectError, UnknownStep, UnknownWorkspace
 

@@ -7,8 +7,7 @@ from datetime import date
 
 import click
 
-from stepwell.frontends.cli.options import Asked
-from stepwell.frontends.cli.states import with_progress
+from stepwell.frontends.cli.options import Asked, with_progress
 from stepwell.live.registry import Registry
 from stepwell.resolve.plugins import find_plugins
 from stepwell.review.introduced import Introduced, findings_at, introduced, renames

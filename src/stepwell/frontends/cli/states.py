@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from typing import Final, TypeVar, final
+from typing import Final, final
 
 import click
 
-from stepwell.frontends.cli.options import Asked
+from stepwell.frontends.cli.options import Asked, with_progress
 from stepwell.live.registry import Registry
 from stepwell.model.settings import find_project
 from stepwell.resolve.plugins import find_plugins
@@ -39,11 +37,7 @@ __all__ = [
     "check_sources",
     "read_both",
     "read_one",
-    "with_progress",
 ]
-
-
-T = TypeVar("T")
 
 
 def check_sources(registry: Registry, workspace: str | None, asked: Asked) -> tuple[Diagnostic, ...]:
@@ -65,21 +59,6 @@ def check_sources(registry: Registry, workspace: str | None, asked: Asked) -> tu
             err=True,
         )
     return check_references(registry.project, registry.snapshot, index, workspace)
-
-
-def with_progress(asked: Asked, work: Callable[[Callable[[int, int], None] | None], T]) -> T:
-    """Do what may take long, with progress on a terminal.
-
-    Args:
-        asked: how loud.
-        work: does it; is given what to tell how far it is, or ``None``.
-    """
-    if asked.quiet or not sys.stderr.isatty():
-        return work(None)
-    from stepwell.frontends.cli.output import Progress
-
-    with Progress() as progress:
-        return work(progress.tell)
 
 
 _RANGE: Final = re.compile(

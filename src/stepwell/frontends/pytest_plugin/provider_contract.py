@@ -15,7 +15,16 @@ from random import Random
 from types import MappingProxyType
 from typing import Any, Final, final
 
-from stepwell.model.provider import Chunk, Failure, Message, Provider, ProviderError, Request, Response, Usage
+from stepwell.model.provider_protocol import (
+    Chunk,
+    Failure,
+    Message,
+    Provider,
+    ProviderError,
+    Request,
+    Response,
+    Usage,
+)
 from stepwell.model.schema import compiled
 
 __all__ = ["Faulty", "check_provider"]

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from stepwell.model import StepDefinition
-from stepwell.model.provider import Provider
+from stepwell.model.provider_protocol import Provider
 from stepwell.model.step_type import RunContext, faults_of, is_async, runner_of
 
 __all__ = ["check_step_type"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import NamedTuple, final
 
 from stepwell.source.diagnostic import Diagnostic, Severity
 
@@ -11,8 +11,7 @@ __all__ = ["Report", "RulePage"]
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class RulePage:
+class RulePage(NamedTuple):
     """The manual page of one rule.
 
     Args:

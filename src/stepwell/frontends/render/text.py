@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stepwell.source.diagnostic import Severity
-from stepwell.source.excerpt import block
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +16,8 @@ __all__ = ["render", "summary"]
 
 def render(report: Report, *, color: bool, **_unused: object) -> Iterator[str]:
     """Every finding as a block, a blank line after each, and the summary line at the end."""
+    if report.diagnostics:
+        from stepwell.source.excerpt import block
     for found in report.diagnostics:
         yield f"{block(found, color=color)}\n\n"
     yield f"{summary(report)}\n"

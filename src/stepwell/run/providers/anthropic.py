@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final, final
 
-from stepwell.model.provider import Request, Setup
+from stepwell.model.provider_protocol import Request, Setup
 from stepwell.run.providers.factory import Settings
 from stepwell.run.providers.http import Web
 from stepwell.run.providers.message_format import Conversing, Finish, Reading, refuse_answer

@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, final
 
 from stepwell.model import ProviderDefinition
-from stepwell.model.provider import Failure, ProviderError
+from stepwell.model.provider_protocol import Failure, ProviderError
 from stepwell.source.errors import StepwellError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final, TypeVar, final
 
-from stepwell.model.provider import Chunk, Failure, Provider, ProviderError, Request, Response
+from stepwell.model.provider_protocol import Chunk, Failure, Provider, ProviderError, Request, Response
 from stepwell.run.providers.circuit import ProviderState
 from stepwell.run.providers.factory import Secrets
 from stepwell.run.providers.structured_output import within, within_each

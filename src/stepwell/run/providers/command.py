@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
 from typing import Final, final
 
-from stepwell.model.provider import Chunk, Failure, ProviderError, Request, Response, Setup
+from stepwell.model.provider_protocol import Chunk, Failure, ProviderError, Request, Response, Setup
 from stepwell.run.providers.factory import Settings
 from stepwell.run.providers.structured_output import (
     answered,

@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Literal, final
 
-from stepwell.model.provider import Chunk, Failure, ProviderError, Request, Response, Setup, Usage
+from stepwell.model.provider_protocol import Chunk, Failure, ProviderError, Request, Response, Setup, Usage
 from stepwell.run.providers.factory import Settings
 from stepwell.run.providers.structured_output import (
     answered,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, final
 
 from stepwell.model import IMPLEMENTATION_SETTINGS, ProviderDefinition
 from stepwell.model.layer import Layer, Source, given_by
-from stepwell.model.provider import Failure, Provider, ProviderError, Setup
+from stepwell.model.provider_protocol import Failure, Provider, ProviderError, Setup
 from stepwell.source.errors import ComponentError, ExtensionError, StepwellError
 from stepwell.source.exception_text import worded
 from stepwell.source.extensions import extensions, load_extension

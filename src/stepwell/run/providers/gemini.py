@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final, final
 from urllib.parse import quote
 
-from stepwell.model.provider import Failure, ProviderError, Request, Setup
+from stepwell.model.provider_protocol import Failure, ProviderError, Request, Setup
 from stepwell.run.providers.factory import Settings
 from stepwell.run.providers.http import Web
 from stepwell.run.providers.message_format import Conversing, Reading, refuse_answer

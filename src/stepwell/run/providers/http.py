@@ -16,7 +16,7 @@ from typing import Any, Final, final
 
 import httpx
 
-from stepwell.model.provider import Failure, ProviderError, Setup
+from stepwell.model.provider_protocol import Failure, ProviderError, Setup
 from stepwell.run.providers.factory import Settings
 from stepwell.run.providers.http_errors import failure_of, lasts_until, said_by
 from stepwell.source.redaction import without_secrets

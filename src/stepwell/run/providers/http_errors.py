@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
-from stepwell.model.provider import Failure
+from stepwell.model.provider_protocol import Failure
 
 __all__ = ["failure_named", "failure_of", "lasts_until", "said_by"]
 

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn, Protocol, TypeVar, final
 
-from stepwell.model.provider import Chunk, Failure, ProviderError, Request, Response, Usage
+from stepwell.model.provider_protocol import Chunk, Failure, ProviderError, Request, Response, Usage
 from stepwell.run.providers.http import Web
 from stepwell.run.providers.http_errors import failure_named
 from stepwell.run.providers.structured_output import answered, asked_schema, within, within_each

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, final
 
 from stepwell.model import ProviderDefinition
-from stepwell.model.provider import Provider, ProviderError, Request, Setup
+from stepwell.model.provider_protocol import Provider, ProviderError, Request, Setup
 from stepwell.run.providers.circuit import Figures, ProviderState
 from stepwell.run.providers.client import Guarded
 from stepwell.run.providers.factory import CannotBeMade, Secrets, implementation_of, make

@@ -10,7 +10,16 @@ import threading
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final, final
 
-from stepwell.model.provider import Chunk, Failure, Provider, ProviderError, Request, Response, Setup, Usage
+from stepwell.model.provider_protocol import (
+    Chunk,
+    Failure,
+    Provider,
+    ProviderError,
+    Request,
+    Response,
+    Setup,
+    Usage,
+)
 from stepwell.run.providers.factory import Settings
 from stepwell.run.providers.structured_output import answered, plain_request, streamed, within
 from stepwell.source.redaction import without_secrets

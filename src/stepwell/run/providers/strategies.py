@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, final
 
 from stepwell.model import Cost, ProviderDefinition
-from stepwell.model.provider import Provider, ProviderError, Response
+from stepwell.model.provider_protocol import Provider, ProviderError, Response
 from stepwell.run.providers.circuit import Figures
 from stepwell.source.errors import ExtensionError, NoProvider, StrategyFailed, UnknownStrategy
 from stepwell.source.exception_text import worded

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final, Literal, TypeVar
 
-from stepwell.model.provider import Chunk, Failure, ProviderError, Request, Response, Usage
+from stepwell.model.provider_protocol import Chunk, Failure, ProviderError, Request, Response, Usage
 from stepwell.model.schema import Compiled, compiled
 from stepwell.source.document import thaw
 

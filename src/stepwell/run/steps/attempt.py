@@ -10,7 +10,7 @@ from concurrent.futures import CancelledError as RunCancelled
 from dataclasses import dataclass, field
 from typing import Any, Final, final
 
-from stepwell.model.provider import Provider, ProviderError
+from stepwell.model.provider_protocol import Provider, ProviderError
 from stepwell.model.step_type import RunContext
 from stepwell.resolve.snapshot import Snapshot
 from stepwell.run.steps.events import AttemptEnded, AttemptStarted, Events, ProviderChosen, Providers

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, final
 
-from stepwell.model.provider import Provider
+from stepwell.model.provider_protocol import Provider
 from stepwell.resolve.view import View
 from stepwell.run.steps.result import Attempt, StepResult
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, final
 
-from stepwell.model.provider import Provider, ProviderError, Setup
+from stepwell.model.provider_protocol import Provider, ProviderError, Setup
 from stepwell.resolve.view import View
 from stepwell.run.providers import ProviderRegistry
 from stepwell.run.providers.factory import (

@@ -14,11 +14,11 @@ from stepwell.frontends.cli.options import (
     format_option,
     open_view,
     project_options,
+    with_progress,
     workspace_option,
     write_json,
 )
 from stepwell.frontends.cli.pipeline.options import complete_pipeline, linked_of
-from stepwell.frontends.cli.states import with_progress
 from stepwell.live.registry import Registry
 from stepwell.model import KINDS
 from stepwell.model.graph import Linked, Pipeline, crossing

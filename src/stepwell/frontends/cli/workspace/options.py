@@ -13,8 +13,7 @@ from types import FrameType
 import click
 from click.shell_completion import CompletionItem
 
-from stepwell.frontends.cli.options import Asked, color_wanted, open_registry, view_of
-from stepwell.frontends.cli.states import with_progress
+from stepwell.frontends.cli.options import Asked, color_wanted, open_registry, view_of, with_progress
 from stepwell.live.registry import Registry
 from stepwell.model import WORKSPACE_ID
 from stepwell.model.layer import Layer
