@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final, final
+from typing import Any, Final, NamedTuple, final
 
 from stepwell.model.hyperparameter import HyperparameterDefinition
 from stepwell.model.layer import Source
@@ -19,8 +18,7 @@ Definition = StepDefinition | HyperparameterDefinition | ProviderDefinition | Pi
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """One kind of definition.
 
     Args:
