@@ -20,7 +20,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from stepwell.frontends.render import RENDERERS, Report, RulePage
+from stepwell.frontends.render import RENDERERS
+from stepwell.frontends.render.report import Report, RulePage
 from stepwell.source.diagnostic import Diagnostic, Related, Severity, Span
 from stepwell.source.escape_control import columns
 
@@ -140,7 +141,8 @@ def test_the_forms_are_those_of_the_command_line() -> None:
 
 def test_importing_the_package_imports_no_form_and_the_text_form_only_what_it_needs() -> None:
     code = (
-        "import sys; from stepwell.frontends.render import RENDERERS, Report\n"
+        "import sys; from stepwell.frontends.render import RENDERERS\n"
+        "from stepwell.frontends.render.report import Report\n"
         "forms = {'text', 'concise', 'json', 'github', 'sarif', 'junit'}\n"
         "drawn = {name for name in sys.modules if 'stepwell.frontends.render' in name}\n"
         "assert not forms & {name.rpartition('.')[2] for name in drawn}\n"

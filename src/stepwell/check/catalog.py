@@ -15,7 +15,7 @@ from stepwell.check.rule import ALWAYS_TOLD, Finding, Rule
 from stepwell.model.settings import Project
 from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.source.document import Document, Pointer
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import suggest
 
 __all__ = [
     "ALIGNMENT_LEVELS",
@@ -316,6 +316,5 @@ def _unusable(config: Document, pointer: Pointer, rule_id: str) -> Diagnostic:
         message = f"the severity of `{rule_id}` is fixed"
         help_text = "without it a file could be left out and nobody would be told"
         return Diagnostic("fixed-severity", Severity.ERROR, message, span, help_text)
-    near = closest(rule_id, RULES)
-    help_text = f"did you mean `{near[0]}`?" if near else "`stepwell explain-rule` lists all rules"
+    help_text = suggest(rule_id, RULES) or "`stepwell explain-rule` lists all rules"
     return Diagnostic("unknown-rule", Severity.ERROR, f"there is no rule `{rule_id}`", span, help_text)

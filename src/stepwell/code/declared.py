@@ -13,7 +13,7 @@ from stepwell.model.layer import Layer, Source
 from stepwell.model.settings import Project
 from stepwell.resolve.plugins import package_of
 from stepwell.source.python import SourceFile
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import closest, did_you_mean
 
 __all__ = ["Declared", "Declaring", "declarations", "place_named"]
 
@@ -114,9 +114,8 @@ class Declaring(NamedTuple):
         except (OSError, ValueError):
             there = []
         near = closest(file, (one for one in there if one.endswith(".py")))
-        if near:
-            hint = f"did you mean `{f'{folder}/{near[0]}'.removeprefix('/').removeprefix(base)}`?"
-        else:
+        hint = did_you_mean([f"{folder}/{one}".removeprefix("/").removeprefix(base) for one in near])
+        if not hint:
             hint = f"the path is relative to {f'`{base}`' if base else 'the project'}"
         return Declared(None, f"there is no file `{full}`", hint)
 
@@ -149,6 +148,10 @@ def place_named(file: SourceFile, root: str, place: CodePlace) -> Declared:
     at = place_of_name(root, file, place.name)
     if at is not None:
         return Declared(replace(place, line=at[0], column=at[1]))
-    near = closest(place.name, (*top_names(file), *(one.qualified for one in file.outline.classes)))
-    hint = f"did you mean `{near[0]}`?" if near else "define it there, or declare where it is"
+    hint = (
+        did_you_mean(
+            closest(place.name, (*top_names(file), *(one.qualified for one in file.outline.classes)))
+        )
+        or "define it there, or declare where it is"
+    )
     return Declared(None, f"`{place.path}` defines no `{place.name}`", hint)

@@ -13,7 +13,7 @@ from stepwell.code.files import in_project, outline_file, place_of_name, top_nam
 from stepwell.model import StepDefinition
 from stepwell.model.component import IMPLEMENTATION, CodePlace, Component, ComponentState
 from stepwell.model.layer import Layer, Source
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import suggest
 
 __all__ = ["implementation_of", "place_in_module"]
 
@@ -104,8 +104,10 @@ def place_in_module(value: str) -> Declared:
         return Declared(CodePlace(shown, name, *at, Layer.PLUGIN, None, module))
     if any(one.name == "__getattr__" for one in file.outline.bindings):
         return Declared(place)
-    near = closest(name, (*top_names(file), *(one.qualified for one in file.outline.classes)))
-    hint = f"did you mean `{near[0]}`?" if near else "see what the module defines"
+    hint = (
+        suggest(name, (*top_names(file), *(one.qualified for one in file.outline.classes)))
+        or "see what the module defines"
+    )
     return Declared(None, f"`{shown}` defines no `{name}`", hint)
 
 

@@ -18,6 +18,7 @@ from stepwell.resolve.snapshot import Snapshot
 from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.source.document import FrozenMapping
 from stepwell.source.immutable import immutable
+from stepwell.source.wording import counted
 
 if TYPE_CHECKING:
     from stepwell.live.store import Event, Store
@@ -259,11 +260,11 @@ class _Advice:
             yield "Mend the project's settings: until then defaults stand in for what cannot be used."
         if not self.current:
             yield (
-                f"Mend {_counted(errors, 'error')} in the files: what they said before is still served, "
+                f"Mend {counted(errors, 'error')} in the files: what they said before is still served, "
                 "and `stepwell check` tells what is wrong now."
             )
         elif errors:
-            yield f"Mend {_counted(errors, 'error')}, which `stepwell check` tells: what has one is left out."
+            yield f"Mend {counted(errors, 'error')}, which `stepwell check` tells: what has one is left out."
         if not len(self.snapshot.core) and not errors:
             folder = f"{self.seen.project.settings.core}/steps/"
             yield f"Write a first definition into `{folder}`: the core serves no step."
@@ -278,7 +279,7 @@ class _Advice:
         for workspace in sorted(one for one in gone if one is not None):
             count = sum(one.workspace == workspace for one in self.registered)
             yield (
-                f"Remove {_counted(count, 'registration')} for the workspace `{workspace}`, "
+                f"Remove {counted(count, 'registration')} for the workspace `{workspace}`, "
                 "which is gone: nobody sees what they registered."
             )
         for one in self.registered:
@@ -305,7 +306,7 @@ class _Advice:
             workspace, step, one = self.lost[0]
             shown = f" --workspace {workspace}" if workspace else ""
             yield (
-                f"Mend {_counted(len(self.lost), 'component')} that cannot be loaded, such as the {one.kind} "
+                f"Mend {counted(len(self.lost), 'component')} that cannot be loaded, such as the {one.kind} "
                 f"of `{step}`: `stepwell components --missing{shown}` tells why."
             )
 
@@ -313,7 +314,7 @@ class _Advice:
         failures = self.counters["subscriber_failures"]
         if failures:
             yield (
-                f"Mend a subscriber that failed {_counted(failures, 'time')}: "
+                f"Mend a subscriber that failed {counted(failures, 'time')}: "
                 "the log of `stepwell.live.store` has its tracebacks."
             )
         if self.watching is not None and self.watching.reason:
@@ -322,10 +323,6 @@ class _Advice:
 
 def _is_file(layer: Layer) -> bool:
     return layer not in (Layer.RUNTIME, Layer.PLUGIN)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _some(names: Iterable[str]) -> str:

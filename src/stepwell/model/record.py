@@ -15,7 +15,8 @@ from stepwell.model.schema import conventions, defaults, fields, integers
 from stepwell.source.document import FrozenMapping, thaw
 from stepwell.source.immutable import Immutable
 from stepwell.source.notebook_repr import in_notebook
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import suggest
+from stepwell.source.wording import parenthesised
 
 __all__ = ["Fields", "Record", "known_fields"]
 
@@ -90,8 +91,7 @@ class Fields(Immutable):
             return self.extensions
         if name[:2] == "x-":
             return None
-        near = closest(name, fields(self.SCHEMA))
-        hint = f" (did you mean `{near[0]}`?)" if near else ""
+        hint = parenthesised(suggest(name, fields(self.SCHEMA)))
         raise KeyError(f"a {type(self).__name__} has no field `{name}`{hint}")
 
     def effective(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 from stepwell.model.schema import contents
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.document import Document, Pointer, thaw
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import closest, did_you_mean, suggest
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -134,7 +134,7 @@ class _Explained:
             if key == "<<":
                 help_text = "YAML 1.2 has no merge keys: write the fields out"
             elif near:
-                help_text = f"did you mean `{near[0]}`?"
+                help_text = did_you_mean(near)
             elif free:
                 help_text = f"fields are {_listed(known)}; a key of your own begins with `x-`"
             else:
@@ -179,8 +179,7 @@ class _Explained:
 
     def _enum(self) -> Iterator[Diagnostic]:
         choices = [str(choice) for choice in self._wanted if choice is not None]
-        near = closest(str(self._value), choices)
-        help_text = f"did you mean `{near[0]}`?" if near else f"one of {_listed(choices)}"
+        help_text = suggest(str(self._value), choices) or f"one of {_listed(choices)}"
         yield self._at_value(
             "not-in-vocabulary", f"{self._what()} cannot be `{_shown(self._value)}`", help_text
         )

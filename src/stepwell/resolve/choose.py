@@ -17,7 +17,7 @@ from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, Related, Severity
 from stepwell.source.errors import AmbiguousStep, UnknownStep
 from stepwell.source.immutable import immutable
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import closest, suggest
 
 __all__ = ["AUTOMATIC", "MODES", "Choose", "Mode", "Resolution", "Tried", "resolve"]
 
@@ -173,8 +173,7 @@ def resolve(
 
 def _hold_to_modes(mode: str, choose: Choose | None) -> None:
     if mode not in MODES:
-        near = closest(mode, MODES)
-        hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(MODES)}"
+        hint = suggest(mode, MODES) or f"there are {', '.join(MODES)}"
         raise ValueError(f"there is no mode `{mode}` ({hint})")
     if mode == "interactive" and choose is None:
         raise ValueError("the mode `interactive` needs `choose`, which is asked about a tie")

@@ -14,7 +14,7 @@ from stepwell.model.layer import Layer, Listed
 from stepwell.model.settings import RESERVED_ID, Project
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.read import SUFFIXES
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import closest, suggest
 from stepwell.source.tree import EntryKind, Folder, Tree
 
 __all__ = ["LAYOUT_IDS", "Layout", "lay_out", "list_core", "list_folder", "list_workspace"]
@@ -30,6 +30,7 @@ LAYOUT_IDS: Final = (
 """Every id that the listing of files can give."""
 
 _MAX_DEPTH: Final = 32
+_FOLDER_FORM: Final = "the folder `{}/`"
 _WORKSPACE_STEM: Final = "workspace"
 
 
@@ -124,9 +125,9 @@ class _Walk:
             if is_folder and name in KINDS:
                 files.extend(Listed(found, layer, workspace, name) for found in self.below(path))
             elif is_folder:
-                near = closest(name, KINDS)
+                hint = suggest(name, KINDS, form=_FOLDER_FORM) or _KINDS_HELP
                 for found in self.below(path):
-                    self.misplaced(found, f"did you mean the folder `{near[0]}/`?" if near else _KINDS_HELP)
+                    self.misplaced(found, hint)
             elif name in KINDS:
                 self._unreadable(path, _NOT_A_FOLDER)
             elif _suffix(name) in SUFFIXES:
@@ -159,12 +160,7 @@ class _Walk:
             elif entry in _LAYERS:
                 self._unreadable(path, _NOT_A_FOLDER)
             elif is_folder and (entry in KINDS or closest(entry, _LAYERS)):
-                near = closest(entry, _LAYERS)
-                words = (
-                    f"did you mean the folder `{near[0]}/`?"
-                    if near
-                    else "move it into `local/` or `override/`"
-                )
+                words = suggest(entry, _LAYERS, form=_FOLDER_FORM) or "move it into `local/` or `override/`"
                 for found in self.below(path):
                     self.misplaced(found, words)
             elif not is_folder and _suffix(entry) in SUFFIXES and entry.startswith(f"{_WORKSPACE_STEM}."):

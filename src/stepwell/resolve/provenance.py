@@ -12,7 +12,8 @@ from stepwell.model.layer import Origin, Source, origins_in
 from stepwell.model.schema import fields, fields_of, is_open
 from stepwell.source.document import Pointer
 from stepwell.source.immutable import immutable
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import suggest
+from stepwell.source.wording import parenthesised
 
 __all__ = [
     "Explanation",
@@ -124,6 +125,5 @@ def _pointer(field: str, definition: Record) -> tuple[str, ...]:
 
 
 def _no_field(owner: str, field: str, known: tuple[str, ...]) -> LookupError:
-    near = closest(field, known)
-    hint = f" (did you mean `{near[0]}`?)" if near else ""
+    hint = parenthesised(suggest(field, known))
     return LookupError(f"{owner} has no field `{field}`{hint}")

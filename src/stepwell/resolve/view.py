@@ -22,7 +22,7 @@ from stepwell.source.document import FrozenMapping
 from stepwell.source.errors import ComponentError, UnknownStep
 from stepwell.source.immutable import Immutable
 from stepwell.source.notebook_repr import in_notebook
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import closest, suggest
 
 __all__ = ["LEGACY_FIELDS", "Code", "View"]
 
@@ -341,8 +341,9 @@ class View(Immutable, Mapping[str, StepDefinition]):
         elif kind in COMPONENT_KINDS:
             component = self.components(step)[kind]
         else:
-            near = closest(kind, (*COMPONENT_KINDS, IMPLEMENTATION))
-            hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(COMPONENT_KINDS)}"
+            hint = (
+                suggest(kind, (*COMPONENT_KINDS, IMPLEMENTATION)) or f"there are {', '.join(COMPONENT_KINDS)}"
+            )
             raise LookupError(f"there is no kind of component `{kind}` ({hint})")
         if self.code is None:
             raise self._without_code(definition)

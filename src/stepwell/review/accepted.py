@@ -13,7 +13,7 @@ from stepwell.model.settings import Project
 from stepwell.review.comparison import Acceptance, Effect, Level
 from stepwell.source.diagnostic import Diagnostic, Related, Severity, Span, in_order
 from stepwell.source.document import Document
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import closest, did_you_mean
 from stepwell.source.tree import EntryKind, Tree, read_document
 
 __all__ = ["ACCEPTED_NAMES", "accept", "day_of"]
@@ -176,5 +176,5 @@ def _accepts_nothing(entry: Acceptance, effect: Effect | None, keys: Mapping[str
         severity,
         f"`{entry.effect}` accepts nothing here",
         entry.span,
-        f"did you mean `{near[0]}`?" if near else "delete the entry once its change is released",
+        did_you_mean(near) or "delete the entry once its change is released",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import Enum
@@ -9,8 +10,9 @@ from typing import Any, Generic, TypeVar, final
 
 from stepwell.source.immutable import immutable
 from stepwell.source.notebook_repr import in_notebook
+from stepwell.source.wording import counted
 
-__all__ = ["Checked", "Diagnostic", "Related", "Severity", "Span", "in_order"]
+__all__ = ["Checked", "Diagnostic", "Related", "Severity", "Span", "counted_findings", "in_order"]
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -120,3 +122,9 @@ class Checked(Generic[T_co]):
 def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """All findings once each, in the documented order."""
     return tuple(sorted(set(diagnostics), key=lambda found: found.sort_key))
+
+
+def counted_findings(diagnostics: Iterable[Diagnostic]) -> str:
+    """How many findings of each severity there are: ``2 errors, 1 warning``; empty for none."""
+    counts = Counter(found.severity for found in diagnostics)
+    return ", ".join(counted(counts[one], one.value) for one in Severity if counts[one])

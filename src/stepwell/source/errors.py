@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, final
 
+from stepwell.source.wording import parenthesised
+
 if TYPE_CHECKING:
     from stepwell.source.diagnostic import Diagnostic
 
@@ -367,9 +369,9 @@ class UnknownProvider(StepwellError, KeyError, ValueError):
 
 
 def _hint(suggestions: tuple[str, ...]) -> str:
-    if not suggestions:
-        return ""
-    return " (did you mean " + " or ".join(f"`{name}`" for name in suggestions) + "?)"
+    from stepwell.source.spelling import did_you_mean  # only a failed look-up pays for it
+
+    return parenthesised(did_you_mean(suggestions))
 
 
 for _error in (StepwellError, *StepwellError.__subclasses__()):

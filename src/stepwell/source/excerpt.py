@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.escape_control import TAB, columns, visible
+from stepwell.source.spelling import SUGGESTION
 
 __all__ = ["LEAD", "WIDTH", "block"]
 
@@ -16,7 +17,6 @@ LEAD = 30
 """Columns that a window keeps before the place."""
 
 _CUT = "..."
-_SUGGESTION = "did you mean"
 _BOLD = "1"
 _GUTTER = "1;34"
 _COLORS = {Severity.ERROR: "1;31", Severity.WARNING: "1;33", Severity.INFO: "1;36"}
@@ -47,7 +47,7 @@ def block(found: Diagnostic, *, color: bool) -> str:
         bar = margin + paint("|", _GUTTER)
         source, offset, carets = _underlined(span)
         marks = "^" * carets
-        if pending.startswith(_SUGGESTION) and offset + carets + 1 + columns(pending) <= WIDTH:
+        if pending.startswith(SUGGESTION) and offset + carets + 1 + columns(pending) <= WIDTH:
             marks, pending = f"{marks} {pending}", ""
         lines += [bar, f"{paint(f' {number} |', _GUTTER)} {source}".rstrip(" ")]
         lines += [f"{bar} {' ' * offset}{paint(marks, tint)}"]

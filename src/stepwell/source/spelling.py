@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, final
 
-__all__ = ["DEFAULT_ABBREVIATIONS", "DEFAULT_SUFFIXES", "STYLES", "Naming", "closest", "snake_case"]
+__all__ = [
+    "DEFAULT_ABBREVIATIONS",
+    "DEFAULT_SUFFIXES",
+    "STYLES",
+    "SUGGESTION",
+    "Naming",
+    "closest",
+    "did_you_mean",
+    "snake_case",
+    "suggest",
+]
+
+SUGGESTION: Final = "did you mean"
+"""How every hint begins that suggests a name."""
 
 DEFAULT_SUFFIXES: Final = ("training", "validation", "testing", "calibration")
 DEFAULT_ABBREVIATIONS: Final[Mapping[str, str]] = MappingProxyType(
@@ -101,3 +114,25 @@ def closest(word: str, choices: Iterable[str], count: int = 1) -> tuple[str, ...
             near.setdefault(choice.lower(), []).append(choice)
     found = get_close_matches(word.lower(), near, count, 0.7)
     return tuple(choice for one in found for choice in near[one])[:count]
+
+
+def did_you_mean(names: Sequence[str], form: str = "`{}`") -> str:
+    """The hint that suggests names, empty where there are none.
+
+    Args:
+        names: what may be meant, best first.
+        form: how each name is written.
+    """
+    return f"{SUGGESTION} {' or '.join(form.format(name) for name in names)}?" if names else ""
+
+
+def suggest(word: str, choices: Iterable[str], count: int = 1, form: str = "`{}`") -> str:
+    """The hint that suggests the names nearest to a mistyped one, empty when nothing is near.
+
+    Args:
+        word: what was written.
+        choices: what exists.
+        count: how many at the most.
+        form: how each name is written.
+    """
+    return did_you_mean(closest(word, choices, count), form)

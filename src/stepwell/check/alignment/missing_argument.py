@@ -47,7 +47,7 @@ from typing import Final
 from stepwell.check.alignment.scope import AlignmentScope, plain_flag, related
 from stepwell.check.rule import Finding
 from stepwell.source.diagnostic import Severity
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import closest, did_you_mean
 
 ID: Final = "missing-argument"
 SEVERITY: Final = Severity.ERROR
@@ -65,6 +65,6 @@ def check(scope: AlignmentScope) -> Iterator[Finding]:
             yield Finding(
                 f"the script of `{scope.step.name}` takes no argument `{flag}`",
                 scope.value(*pointer) if pointer[0] == "job_arguments" else scope.key(*pointer),
-                f"did you mean `{near[0]}`?" if near else "let the script take it, or remove it",
+                did_you_mean(near) or "let the script take it, or remove it",
                 related("this is the script", facts.place),
             )

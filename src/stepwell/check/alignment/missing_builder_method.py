@@ -65,7 +65,7 @@ from typing import Final
 from stepwell.check.alignment.scope import AlignmentScope, related, stated
 from stepwell.check.rule import Finding
 from stepwell.source.diagnostic import Severity
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import closest, did_you_mean
 
 ID: Final = "missing-builder-method"
 SEVERITY: Final = Severity.ERROR
@@ -84,6 +84,6 @@ def check(scope: AlignmentScope) -> Iterator[Finding]:
         yield Finding(
             f"the builder `{builder.name}` of `{scope.step.name}` has no method `{name}`",
             stated(scope, "builder", "builder_step_name"),
-            f"did you mean `{near[0]}`?" if near else "define it",
+            did_you_mean(near) or "define it",
             (*related("the builder", builder.span), *related("it is asked for here", span)),
         )

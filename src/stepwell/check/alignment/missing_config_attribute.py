@@ -67,7 +67,7 @@ from typing import Final
 from stepwell.check.alignment.scope import AlignmentScope, related, stated
 from stepwell.check.rule import Finding
 from stepwell.source.diagnostic import Severity, Span
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import closest, did_you_mean
 
 ID: Final = "missing-config-attribute"
 SEVERITY: Final = Severity.ERROR
@@ -86,7 +86,7 @@ def check(scope: AlignmentScope) -> Iterator[Finding]:
                 "configuration, which "
                 f"`{builder.config}` does not have",
                 _config_span(scope),
-                f"did you mean `{near[0]}`?" if near else "give the class this attribute",
+                did_you_mean(near) or "give the class this attribute",
                 (*related("it is read here", span), *related("the configuration class", builder.config_span)),
             )
 

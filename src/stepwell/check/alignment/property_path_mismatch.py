@@ -37,7 +37,7 @@ from stepwell.check.alignment.sagemaker_properties import PROPERTIES
 from stepwell.check.alignment.scope import AlignmentScope, related
 from stepwell.check.rule import Finding
 from stepwell.source.diagnostic import Severity, Span
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import closest, did_you_mean
 
 ID: Final = "property-path-mismatch"
 SEVERITY: Final = Severity.ERROR
@@ -74,12 +74,12 @@ def _fault(path: str, step_type: str | None, outputs: Collection[str]) -> tuple[
     known = PROPERTIES.get(step_type or "", ())
     if known and first is not None and first[1] not in known:
         near = closest(first[1], known)
-        hint = f"did you mean `{near[0]}`?" if near else f"it begins with {' or '.join(known[:2])}, say"
+        hint = did_you_mean(near) or f"it begins with {' or '.join(known[:2])}, say"
         return f"begins with `{first[1]}`, which a step of the type {step_type} does not have", hint
     of = _OUTPUT.match(path)
     if step_type == "Processing" and of is not None and of[2] not in outputs:
         near = closest(of[2], outputs)
-        hint = f"did you mean `{near[0]}`?" if near else "write the name of an output"
+        hint = did_you_mean(near) or "write the name of an output"
         return f"asks for `{of[2]}`, which is none of the step's outputs", hint
     return None
 

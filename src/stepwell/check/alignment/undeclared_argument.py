@@ -48,7 +48,7 @@ from typing import Final
 from stepwell.check.alignment.scope import AlignmentScope, plain_flag, related
 from stepwell.check.rule import Finding
 from stepwell.source.diagnostic import Severity
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import closest, did_you_mean
 
 ID: Final = "undeclared-argument"
 SEVERITY: Final = Severity.ERROR
@@ -69,6 +69,6 @@ def check(scope: AlignmentScope) -> Iterator[Finding]:
             "interface does "
             "not declare",
             scope.key("arguments"),
-            f"did you mean `{near[0]}`?" if near else "add it to `arguments`",
+            did_you_mean(near) or "add it to `arguments`",
             related("it is taken here", one.span),
         )

@@ -47,7 +47,7 @@ from typing import Final
 from stepwell.check.alignment.scope import AlignmentScope, related
 from stepwell.check.rule import Finding
 from stepwell.source.diagnostic import Severity
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import closest, did_you_mean
 
 ID: Final = "undeclared-environment"
 SEVERITY: Final = Severity.ERROR
@@ -69,6 +69,6 @@ def check(scope: AlignmentScope) -> Iterator[Finding]:
             f"the script of `{scope.step.name}` reads the environment variable `{one.name}`, which the "
             "interface does not declare",
             scope.key("env"),
-            f"did you mean `{near[0]}`?" if near else f"add it to `env.{kind}`",
+            did_you_mean(near) or f"add it to `env.{kind}`",
             related("it is read here", one.span),
         )

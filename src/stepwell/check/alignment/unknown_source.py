@@ -45,6 +45,7 @@ from typing import Final
 from stepwell.check.alignment.scope import AlignmentScope
 from stepwell.check.rule import Finding
 from stepwell.source.diagnostic import Severity
+from stepwell.source.spelling import did_you_mean
 
 ID: Final = "unknown-source"
 SEVERITY: Final = Severity.WARNING
@@ -60,7 +61,6 @@ def check(scope: AlignmentScope) -> Iterator[Finding]:
                     f"the source `{word}` of the input `{name}` of `{scope.step.name}` names no "
                     f"step of {scope.view}",
                     scope.value("inputs", name, "compatible_sources", place),
-                    f"did you mean `{near}`?"
-                    if near
-                    else "remove it, or list it in `[alignment] generic_sources`",
+                    did_you_mean((near,) if near else ())
+                    or "remove it, or list it in `[alignment] generic_sources`",
                 )

@@ -34,7 +34,7 @@ from stepwell.check.rule import Finding, FreezeScope
 from stepwell.model.settings import RESERVED_ID, FreezeTarget
 from stepwell.source.diagnostic import Related, Severity
 from stepwell.source.document import Document, Pointer
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import closest, did_you_mean
 
 ID: Final = "freeze-target"
 SEVERITY: Final = Severity.ERROR
@@ -60,7 +60,7 @@ def check(scope: FreezeScope) -> Iterator[Finding]:
             yield Finding(
                 f"there is no workspace `{target.workspace}`",
                 scope.config.value_span((*pointer, "workspace")),
-                f"did you mean `{near[0]}`?" if near else "leave it out for the core, or write `all`",
+                did_you_mean(near) or "leave it out for the core, or write `all`",
             )
 
 
@@ -73,5 +73,5 @@ def _unknown_steps(
             yield Finding(
                 f"there is no step `{name}` to put first",
                 config.value_span((*pointer, "first", place)),
-                f"did you mean `{near[0]}`?" if near else "remove it, or mend the step that it names",
+                did_you_mean(near) or "remove it, or mend the step that it names",
             )

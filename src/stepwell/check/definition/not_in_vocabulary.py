@@ -33,7 +33,7 @@ from typing import Final
 from stepwell.check.rule import FileScope, Finding
 from stepwell.source.diagnostic import Severity
 from stepwell.source.document import Document
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import closest, did_you_mean
 
 ID: Final = "not-in-vocabulary"
 SEVERITY: Final = Severity.ERROR
@@ -77,5 +77,5 @@ def _compare(
         yield Finding(
             f"`{word}` is not in the vocabulary of `{field}`",
             document.value_span((field,) if place is None else (field, place)),
-            f"did you mean `{near[0]}`?" if near else add,
+            did_you_mean(near) or add,
         )

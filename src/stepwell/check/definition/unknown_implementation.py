@@ -28,7 +28,7 @@ from stepwell.check.rule import FileScope, Finding
 from stepwell.model import IMPLEMENTATION_SETTINGS
 from stepwell.source.diagnostic import Severity
 from stepwell.source.extensions import extensions
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import suggest
 
 ID: Final = "unknown-implementation"
 SEVERITY: Final = Severity.WARNING
@@ -44,7 +44,9 @@ def check(scope: FileScope) -> Iterable[Finding]:
     installed = tuple(one.name for one in extensions(_GROUP))
     if named in installed:
         return ()
-    near = closest(named, (*IMPLEMENTATION_SETTINGS, *installed))
-    hint = f"did you mean `{near[0]}`?" if near else "install the package that brings it, or name a file"
+    hint = (
+        suggest(named, (*IMPLEMENTATION_SETTINGS, *installed))
+        or "install the package that brings it, or name a file"
+    )
     span = scope.source.document.value_span(("implementation",))
     return (Finding(f"there is no implementation `{named}`", span, hint),)

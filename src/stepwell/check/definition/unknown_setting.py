@@ -29,7 +29,7 @@ from typing import Final
 from stepwell.check.rule import FileScope, Finding
 from stepwell.model import IMPLEMENTATION_SETTINGS
 from stepwell.source.diagnostic import Severity
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import closest, did_you_mean
 
 ID: Final = "unknown-setting"
 SEVERITY: Final = Severity.ERROR
@@ -47,5 +47,5 @@ def check(scope: FileScope) -> Iterable[Finding]:
 def _finding(scope: FileScope, name: str, known: tuple[str, ...]) -> Finding:
     near = closest(name, known)
     message = f"`{scope.data['implementation']}` has no setting `{name}`"
-    hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(f'`{one}`' for one in known)}"
+    hint = did_you_mean(near) or f"there are {', '.join(f'`{one}`' for one in known)}"
     return Finding(message, scope.source.document.key_span(("settings", name)), hint)

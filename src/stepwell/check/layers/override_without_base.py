@@ -31,7 +31,7 @@ from typing import Final
 from stepwell.check.layers import override_changes_name
 from stepwell.check.rule import Finding, ViewScope
 from stepwell.source.diagnostic import Related, Severity
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import closest, did_you_mean
 
 ID: Final = "override-without-base"
 SEVERITY: Final = Severity.ERROR
@@ -53,7 +53,5 @@ def check(scope: ViewScope) -> Iterator[Finding]:
             yield Finding(message, span, "mend that file first", (Related("overrides", broken),))
             continue
         near = closest(override.name, [*scope.below, *scope.above])
-        help_text = (
-            f"did you mean `{near[0]}`?" if near else f"a new {noun} of the workspace belongs in `local/`"
-        )
+        help_text = did_you_mean(near) or f"a new {noun} of the workspace belongs in `local/`"
         yield Finding(f"there is no {noun} `{override.name}` to override", span, help_text)

@@ -36,7 +36,7 @@ from typing import Final
 from stepwell.check.pipeline_scope import PipelineScope
 from stepwell.check.rule import Finding
 from stepwell.source.diagnostic import Severity, Span
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import closest, did_you_mean
 
 ID: Final = "dangling-reference"
 SEVERITY: Final = Severity.ERROR
@@ -66,5 +66,5 @@ def _finding(scope: PipelineScope, words: str, wanted: str, place: Span) -> Find
     return Finding(
         f"{words}, and `{scope.pipeline.name}` has no step of that id",
         place,
-        f"did you mean `{near[0]}`?" if near else "add the step, or name another",
+        did_you_mean(near) or "add the step, or name another",
     )

@@ -42,7 +42,7 @@ from typing import Final
 from stepwell.check.pipeline_scope import PipelineScope
 from stepwell.check.rule import Finding
 from stepwell.source.diagnostic import Severity
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import closest, did_you_mean
 
 ID: Final = "unknown-base"
 SEVERITY: Final = Severity.ERROR
@@ -65,5 +65,5 @@ def check(scope: PipelineScope) -> Iterator[Finding]:
     yield Finding(
         f"`{missing.name}` extends `{missing.extends}`, and there is no such pipeline in {scope.view}",
         place,
-        f"did you mean `{near[0]}`?" if near else "`stepwell pipeline list` shows all pipelines",
+        did_you_mean(near) or "`stepwell pipeline list` shows all pipelines",
     )

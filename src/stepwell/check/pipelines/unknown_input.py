@@ -39,7 +39,7 @@ from typing import Final
 from stepwell.check.pipeline_scope import PipelineScope, part_of
 from stepwell.check.rule import Finding
 from stepwell.source.diagnostic import Severity
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import closest, did_you_mean
 
 ID: Final = "unknown-input"
 SEVERITY: Final = Severity.ERROR
@@ -59,6 +59,6 @@ def check(scope: PipelineScope) -> Iterator[Finding]:
             yield Finding(
                 f"the step `{node.definition.name}` has no input `{name}`",
                 scope.at(node, "inputs", name, key=True),
-                f"did you mean `{near[0]}`?" if near else f"its inputs are {listed}",
+                did_you_mean(near) or f"its inputs are {listed}",
                 scope.related("its interface is here", node.definition, "inputs"),
             )

@@ -34,7 +34,7 @@ from typing import Final
 from stepwell.check.pipeline_scope import PipelineScope
 from stepwell.check.rule import Finding
 from stepwell.source.diagnostic import Severity
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import suggest
 
 ID: Final = "unknown-job-type"
 SEVERITY: Final = Severity.ERROR
@@ -46,6 +46,5 @@ def check(scope: PipelineScope) -> Iterator[Finding]:
     for node in scope.nodes.values():
         if node.job_type is None or node.job_type in known:
             continue
-        near = closest(node.job_type, known)
-        hint = f"did you mean `{near[0]}`?" if near else "add it to `[naming] job_type_suffixes`"
+        hint = suggest(node.job_type, known) or "add it to `[naming] job_type_suffixes`"
         yield Finding(f"there is no job type `{node.job_type}`", scope.at(node, "step"), hint)

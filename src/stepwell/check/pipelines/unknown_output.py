@@ -46,7 +46,7 @@ from typing import Final
 from stepwell.check.pipeline_scope import PipelineScope, part_of
 from stepwell.check.rule import Finding
 from stepwell.source.diagnostic import Severity
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import closest, did_you_mean
 
 ID: Final = "unknown-output"
 SEVERITY: Final = Severity.ERROR
@@ -59,12 +59,12 @@ def check(scope: PipelineScope) -> Iterator[Finding]:
         if known is None or earlier.definition is None or fed.output in known:
             continue
         every = (*known, *(alias for said in known.values() for alias in said.get("aliases", ())))
-        near = closest(fed.output, every)
         listed = ", ".join(f"`{one}`" for one in known) or "none"
+        hint = did_you_mean([f"{fed.node}.{one}" for one in closest(fed.output, every)])
         yield Finding(
             f"`{earlier.id}` has no output `{fed.output}`: the step `{earlier.definition.name}` gives none "
             "of that name",
             scope.at(node, "inputs", name),
-            f"did you mean `{fed.node}.{near[0]}`?" if near else f"its outputs are {listed}",
+            hint or f"its outputs are {listed}",
             scope.related("its interface is here", earlier.definition, "outputs"),
         )

@@ -36,7 +36,7 @@ from stepwell.check.pipeline_scope import PipelineScope
 from stepwell.check.rule import Finding
 from stepwell.model.graph.node import parameters_in
 from stepwell.source.diagnostic import Severity
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import closest, did_you_mean
 
 ID: Final = "unknown-parameter"
 SEVERITY: Final = Severity.ERROR
@@ -54,5 +54,5 @@ def check(scope: PipelineScope) -> Iterator[Finding]:
                 yield Finding(
                     f"`{scope.pipeline.name}` has no parameter `{name}`",
                     scope.at(node, *pointer),
-                    f"did you mean `{near[0]}`?" if near else "add it to `parameters`",
+                    did_you_mean(near) or "add it to `parameters`",
                 )

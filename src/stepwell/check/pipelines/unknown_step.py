@@ -34,7 +34,7 @@ from typing import Final
 from stepwell.check.pipeline_scope import PipelineScope
 from stepwell.check.rule import Finding
 from stepwell.source.diagnostic import Severity
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import closest, did_you_mean
 
 ID: Final = "unknown-step"
 SEVERITY: Final = Severity.ERROR
@@ -59,5 +59,5 @@ def check(scope: PipelineScope) -> Iterator[Finding]:
         if elsewhere:
             hint = f"workspace {elsewhere[0]} has it: `{elsewhere[0]}:{node.step}`"
         else:
-            hint = f"did you mean `{near[0]}`?" if near else "`stepwell list` shows all steps"
+            hint = did_you_mean(near) or "`stepwell list` shows all steps"
         yield Finding(f"there is no step `{node.step}` in {view.title}", scope.at(node, "step"), hint)

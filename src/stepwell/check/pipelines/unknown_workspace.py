@@ -37,7 +37,7 @@ from typing import Final
 from stepwell.check.pipeline_scope import PipelineScope
 from stepwell.check.rule import Finding
 from stepwell.source.diagnostic import Severity
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import closest, did_you_mean
 
 ID: Final = "unknown-workspace"
 SEVERITY: Final = Severity.ERROR
@@ -51,7 +51,7 @@ def check(scope: PipelineScope) -> Iterator[Finding]:
             continue
         near = closest(node.workspace, among.views)
         if near:
-            hint = f"did you mean `{near[0]}`?"
+            hint = did_you_mean(near)
         elif scope.linked.view.get(node.workspace) is not None and among.job_types:
             hint = f"a job type is one of {', '.join(f'`{one}`' for one in among.job_types)}"
         else:

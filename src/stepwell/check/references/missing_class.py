@@ -41,6 +41,7 @@ from typing import TYPE_CHECKING, Final
 
 from stepwell.check.rule import Finding, Reference, ReferenceScope
 from stepwell.source.diagnostic import Related, Severity
+from stepwell.source.spelling import did_you_mean
 
 if TYPE_CHECKING:
     from stepwell.source.python import Defined, SourceFile
@@ -91,7 +92,7 @@ def _message(scope: ReferenceScope, one: Reference) -> str:
 def _help(scope: ReferenceScope, one: Reference, places: tuple[Defined, ...], file: SourceFile | None) -> str:
     if places:
         names = scope.sees.names_of(places[0].file)
-        return f"did you mean the module `{names[0]}`? it defines the class ({_told(places[0])})"
+        return f"{did_you_mean(names[:1], 'the module `{}`')} it defines the class ({_told(places[0])})"
     for workspace, sees in scope.elsewhere.items():
         found = sees.classes(one.name)
         if found:
@@ -101,10 +102,10 @@ def _help(scope: ReferenceScope, one: Reference, places: tuple[Defined, ...], fi
 
         near_here = closest(one.name, [each.qualified for each in file.outline.classes])
         if near_here:
-            return f"did you mean `{near_here[0]}`? the module defines it ({file.path})"
+            return f"{did_you_mean(near_here)} the module defines it ({file.path})"
     near = scope.sees.near(one.name)
     if near:
-        return f"did you mean `{near[0]}`? it is defined in {_told(scope.sees.classes(near[0])[0])}"
+        return f"{did_you_mean(near[:1])} it is defined in {_told(scope.sees.classes(near[0])[0])}"
     if not any(True for _ in scope.sees.files):
         folders = " or ".join(f"`{folder}/`" for folder in scope.sees.folders)
         return f"no Python file lies in {folders}: say in `[references] source` where the sources are"

@@ -38,7 +38,7 @@ from typing import Final
 
 from stepwell.check.rule import Finding, Reference, ReferenceScope
 from stepwell.source.diagnostic import Related, Severity
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import closest, did_you_mean
 
 ID: Final = "missing-module"
 SEVERITY: Final = Severity.ERROR
@@ -71,7 +71,7 @@ def _help(scope: ReferenceScope, one: Reference) -> str:
     if places:
         names = scope.sees.names_of(places[0].file)
         near = closest(one.name, names)
-        return f"did you mean `{(near or names)[0]}`? it defines `{one.definition.name}`"
+        return f"{did_you_mean((near or names)[:1])} it defines `{one.definition.name}`"
     for workspace, sees in scope.elsewhere.items():
         file = sees.module(one.name)
         if file is not None:
@@ -79,7 +79,7 @@ def _help(scope: ReferenceScope, one: Reference) -> str:
     near = closest(one.name, scope.sees.modules())
     if near:
         file = scope.sees.module(near[0])
-        return f"did you mean `{near[0]}`?{f' it is {file.path}' if file is not None else ''}"
+        return f"{did_you_mean(near)}{f' it is {file.path}' if file is not None else ''}"
     if scope.sees.has_package(one.name):
         return "it is a folder without an `__init__.py`: name the module in it that defines the class"
     return "name a module that exists, or list it in `[references] external` if a package brings it"

@@ -87,10 +87,9 @@ class _Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name not in COMMANDS and not name.startswith("-"):
-            from stepwell.source.spelling import closest
+            from stepwell.source.spelling import suggest
 
-            near = closest(name, COMMANDS)
-            hint = f"did you mean `{near[0]}`?" if near else "`stepwell --help` lists them"
+            hint = suggest(name, COMMANDS) or "`stepwell --help` lists them"
             raise click.UsageError(f"there is no command `{name}` ({hint})", ctx)
         return super().resolve_command(ctx, args)
 
@@ -235,9 +234,8 @@ class CommandGroup(click.Group):
         """The command that is asked for; a name that is none is refused with the nearest one."""
         name = args[0]
         if name not in self._modules and not name.startswith("-"):
-            from stepwell.source.spelling import closest
+            from stepwell.source.spelling import suggest
 
-            near = closest(name, self._modules)
-            hint = f"did you mean `{near[0]}`?" if near else f"`stepwell {self.name} --help` lists them"
+            hint = suggest(name, self._modules) or f"`stepwell {self.name} --help` lists them"
             raise click.UsageError(f"there is no command `{self.name} {name}` ({hint})", ctx)
         return super().resolve_command(ctx, args)

@@ -21,7 +21,8 @@ from stepwell.frontends.cli.options import (
     with_progress,
     workspace_option,
 )
-from stepwell.frontends.render import RENDERERS, Report
+from stepwell.frontends.render import RENDERERS
+from stepwell.frontends.render.report import Report
 from stepwell.live.registry import Registry
 from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.version import __version__

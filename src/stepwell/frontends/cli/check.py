@@ -19,7 +19,8 @@ from stepwell.frontends.cli.options import (
     view_of,
     workspace_option,
 )
-from stepwell.frontends.render import RENDERERS, Report, RulePage
+from stepwell.frontends.render import RENDERERS
+from stepwell.frontends.render.report import Report, RulePage
 from stepwell.live.registry import Registry
 from stepwell.source.diagnostic import Diagnostic, Severity, in_order
 from stepwell.version import __version__

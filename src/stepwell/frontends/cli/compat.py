@@ -18,6 +18,7 @@ from stepwell.frontends.cli.options import (
 from stepwell.model.step_type import INTERFACE
 from stepwell.run.steps.compatibility import Compatibility, compatibility
 from stepwell.source.escape_control import visible
+from stepwell.source.wording import counted
 
 _EXAMPLE = """\b
 Examples:
@@ -75,14 +76,12 @@ def _summary(found: Compatibility) -> str:
     used, needless = len(found.used), len(found.fallbacks) - len(found.used)
     told = []
     if used:
-        told.append(
-            "1 step is served by a fallback" if used == 1 else f"{used} steps are served by fallbacks"
-        )
+        told.append(counted(used, "step is served by a fallback", "steps are served by fallbacks"))
     if needless:
-        told.append("1 fallback is needless" if needless == 1 else f"{needless} fallbacks are needless")
+        told.append(counted(needless, "fallback is needless", "fallbacks are needless"))
     if found.mismatches:
         count = len(found.mismatches)
-        does = "1 step does" if count == 1 else f"{count} steps do"
+        does = counted(count, "step does", "steps do")
         told.append(f"{does} not suit the interface {INTERFACE}")
     if not told:
         return f"In {found.view} nothing is left to old code, and every step suits the interface {INTERFACE}."

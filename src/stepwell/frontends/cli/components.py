@@ -19,6 +19,7 @@ from stepwell.frontends.cli.options import (
     workspace_option,
     write_json,
 )
+from stepwell.frontends.render.columns import padded
 from stepwell.model.component import COMPONENT_KINDS, CodePlace, Component, ComponentState
 from stepwell.resolve.view import View
 from stepwell.source.escape_control import columns, visible
@@ -89,8 +90,7 @@ def component_lines(components: list[Component]) -> Iterator[str]:
     widths = [max((columns(row[column]) for row in rows), default=0) for column in range(2)]
     widths.append(max((columns(row[2]) for row in rows if row[3]), default=0))  # a sentence may be longer
     for row in rows:
-        cells = [cell + " " * (width - columns(cell)) for cell, width in zip(row[:3], widths, strict=True)]
-        yield f"  {'  '.join([*cells, row[3]])}".rstrip()
+        yield f"  {'  '.join([*map(padded, row, widths), row[3]])}".rstrip()
 
 
 def _rows(one: Component) -> Iterator[tuple[str, str, str, str]]:

@@ -7,8 +7,10 @@ import sys
 import click
 
 from stepwell.frontends.cli.options import Asked, format_option, open_registry, project_options, write_json
+from stepwell.frontends.render.columns import aligned
 from stepwell.resolve.conflicts import Agreement, Conflict
-from stepwell.source.escape_control import columns, visible
+from stepwell.source.escape_control import visible
+from stepwell.source.wording import counted
 
 _EXAMPLE = """\b
 Examples:
@@ -51,18 +53,11 @@ def _lines(one: Conflict) -> list[str]:
         for several, note in ((one.candidates, ""), (one.hidden, "(hidden)"))
         for each in several
     ]
-    widths = [max(columns(row[column]) for row in rows) for column in range(3)]
     told = one.agreement.value + (", ambiguous" if one.ambiguous else "")
     differing = f"  differing: {', '.join(one.differing)}"
     return [
         f"{one.name}: {told}",
-        *(
-            "  "
-            + "  ".join(
-                cell + " " * (width - columns(cell)) for cell, width in zip(row, (*widths, 0), strict=True)
-            ).rstrip()
-            for row in rows
-        ),
+        *(f"  {line}" for line in aligned(rows)),
         *([differing] if one.differing else []),
         f"  {visible(one.recommendation)}",
         "",
@@ -72,7 +67,7 @@ def _lines(one: Conflict) -> list[str]:
 def _summary(found: tuple[Conflict, ...]) -> str:
     if not found:
         return "No name has more than one definition."
-    names = "1 name has" if len(found) == 1 else f"{len(found)} names have"
+    names = counted(len(found), "name has", "names have")
     counts = [(kind.value, sum(one.agreement is kind for one in found)) for kind in reversed(Agreement)]
     counts.append(("ambiguous", sum(one.ambiguous for one in found)))
     told = ", ".join(f"{count} {word}" for word, count in counts if count)

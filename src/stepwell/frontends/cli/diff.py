@@ -21,7 +21,7 @@ from stepwell.frontends.cli.states import Here, read_both
 from stepwell.frontends.render.comparison import COMPARISON_RENDERERS
 from stepwell.review import Comparison, State, compare
 from stepwell.review.comparison import Level
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import suggest
 
 _EXAMPLE = """\b
 Examples:
@@ -85,8 +85,7 @@ def _of_workspace(found: Comparison, old: State, new: State, workspace: str) -> 
     """What concerns the core and one workspace."""
     there = {**old.loaded.snapshot.workspaces, **new.loaded.snapshot.workspaces}
     if workspace not in there:
-        near = closest(workspace, there)
-        hint = f"did you mean `{near[0]}`?" if near else "neither state has it"
+        hint = suggest(workspace, there) or "neither state has it"
         raise click.UsageError(f"unknown workspace: {workspace} ({hint})")
     return replace(
         found,

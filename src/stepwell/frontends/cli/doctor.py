@@ -17,6 +17,7 @@ from stepwell.frontends.cli.options import (
 )
 from stepwell.live.health import Health, LayerHealth, Status
 from stepwell.model import KINDS
+from stepwell.source.wording import counted
 
 _EXAMPLE = """\b
 Examples:
@@ -50,13 +51,13 @@ _ALWAYS = ("steps", "hyperparameters")
 
 
 def _lines(told: Health) -> list[str]:
-    conflicts = _counted(told.conflicts, "conflict") if told.conflicts else "no conflicts"
+    conflicts = counted(told.conflicts, "conflict") if told.conflicts else "no conflicts"
     whole = [
         told.status.value,
-        _counted(told.errors, "error"),
-        _counted(told.warnings, "warning"),
+        counted(told.errors, "error"),
+        counted(told.warnings, "warning"),
         conflicts,
-        _counted(told.workspaces, "workspace"),
+        counted(told.workspaces, "workspace"),
     ]
     kinds = [kind for kind in KINDS if kind in _ALWAYS or any(getattr(one, kind) for one in told.layers)]
     rows = [("LAYER", *(kind.upper() for kind in kinds), "ERRORS", "WARNINGS")]
@@ -75,7 +76,3 @@ def _row(one: LayerHealth, kinds: Iterable[str]) -> tuple[str, ...]:
     title = f"{one.layer.value} of {one.workspace}" if one.workspace else one.layer.value
     numbers = (*(getattr(one, kind) for kind in kinds), one.errors, one.warnings)
     return (title, *map(str, numbers))
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

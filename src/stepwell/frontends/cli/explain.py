@@ -20,6 +20,7 @@ from stepwell.frontends.cli.options import (
     workspace_option,
     write_json,
 )
+from stepwell.frontends.render.columns import padded
 from stepwell.model.component import Component
 from stepwell.model.layer import Origin
 from stepwell.resolve.provenance import Explanation
@@ -85,8 +86,7 @@ def explained_lines(view: View, explained: tuple[Explanation, ...]) -> list[str]
         widths = [max(columns(row[column]) for row in shown) for column in (1, 2)]
         lines.append(f"{one.step}.{one.field} in {view.title}")
         for word, value, given_by, where in shown:
-            value += " " * (widths[0] - columns(value))
-            line = f"  {word}  {value}  {given_by:<{widths[1]}}"
+            line = f"  {word}  {padded(value, widths[0])}  {padded(given_by, widths[1])}"
             if where and room and columns(line) + 2 + columns(where) > room:
                 lines += [line.rstrip(), f"         {where}"]
             else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from stepwell.check.catalog import FIXED_PAGES, RULES, page_of, severity_of
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import suggest
 
 _EXAMPLE = """\b
 Examples:
@@ -24,8 +24,7 @@ def command(rule_id: str | None) -> int:
         return 0
     page = page_of(rule_id)
     if page is None:
-        near = closest(rule_id, (*RULES, *FIXED_PAGES))
-        hint = f"did you mean `{near[0]}`?" if near else "`stepwell explain-rule` lists all ids"
+        hint = suggest(rule_id, (*RULES, *FIXED_PAGES)) or "`stepwell explain-rule` lists all ids"
         raise click.UsageError(f"there is no rule `{rule_id}` ({hint})")
     words = "by default" if rule_id in RULES else "always"
     click.echo(f"{rule_id} ({words} {severity_of(rule_id).value})\n\n{page}")

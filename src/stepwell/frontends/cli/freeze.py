@@ -22,6 +22,7 @@ from stepwell.frontends.cli.options import (
 from stepwell.live.registry import Registry
 from stepwell.model.settings import RESERVED_ID, FreezeTarget, Project
 from stepwell.source.diagnostic import Diagnostic, Severity
+from stepwell.source.wording import counted
 from stepwell.version import __version__
 from stepwell.write.freeze import generate
 from stepwell.write.freeze.tables import LegacyNaming
@@ -228,7 +229,7 @@ def _compare(project: Project, texts: Mapping[str, str], *, quiet: bool) -> int:
         sys.stdout.write(difference)
         differing += bool(difference)
     if differing:
-        files = "1 frozen file differs" if differing == 1 else f"{differing} frozen files differ"
+        files = counted(differing, "frozen file differs", "frozen files differ")
         click.echo(f"{files} from what the definitions give; `stepwell freeze` writes them", err=True)
     elif not quiet:
         click.echo("the frozen files are up to date", err=True)

@@ -22,6 +22,7 @@ from stepwell.frontends.cli.options import (
 from stepwell.model import StepDefinition
 from stepwell.resolve.view import View
 from stepwell.source.escape_control import columns, visible
+from stepwell.source.wording import counted
 
 _EXAMPLE = """\b
 Examples:
@@ -111,7 +112,7 @@ def _times(count: int) -> str:
 
 def _summary(found: Impact) -> str:
     files = len({place.path for place in found.places})
-    places = "1 place" if len(found.places) == 1 else f"{len(found.places)} places"
+    places = counted(len(found.places), "place")
     told = f"{places} in {files} file{'s' if files != 1 else ''}"
     if found.generated:
         count = len(found.generated)

@@ -16,6 +16,7 @@ from stepwell.source.diagnostic import Severity
 from stepwell.source.errors import ProjectError
 from stepwell.source.escape_control import visible
 from stepwell.source.excerpt import block
+from stepwell.source.wording import counted
 from stepwell.write.migrate import (
     Import,
     NoWorkspace,
@@ -165,7 +166,7 @@ def _lines(
     elif not asked.quiet:
         kept = sum(file.status is Status.UNCHANGED for file in planned.files)
         unchanged = f", {kept} unchanged" if kept else ""
-        yield f"wrote {_counted(len(planned.writes), 'file')}{unchanged}"
+        yield f"wrote {counted(len(planned.writes), 'file')}{unchanged}"
 
 
 def _plan(planned: Import, asked: Asked) -> Iterator[str]:
@@ -186,12 +187,12 @@ def _proved(table: TableProof) -> str:
     whose = "" if table.title == "the table of steps" else f", {table.title}"
     order = ", in the same order" if table.in_order else ""
     if table.holds:
-        others = f" (the project has {_counted(table.others, 'row')} more)" if table.others else ""
-        return f"proved: {_counted(table.rows, 'row')} equal{order}{whose}{others}"
+        others = f" (the project has {counted(table.others, 'row')} more)" if table.others else ""
+        return f"proved: {counted(table.rows, 'row')} equal{order}{whose}{others}"
     if table.equal == table.rows:
-        return f"not proved: {_counted(table.rows, 'row')} equal, in another order{whose}"
+        return f"not proved: {counted(table.rows, 'row')} equal, in another order{whose}"
     another = ", in another order" if table.in_order is False else ""
-    return f"not proved: {table.equal} of {_counted(table.rows, 'row')} equal{another}{whose}"
+    return f"not proved: {table.equal} of {counted(table.rows, 'row')} equal{another}{whose}"
 
 
 def _about_leftover(recovered: tuple[str, ...], *, dry_run: bool) -> str:
@@ -200,9 +201,5 @@ def _about_leftover(recovered: tuple[str, ...], *, dry_run: bool) -> str:
             "an import was killed here; the next one without --dry-run finishes or clears away what it left"
         )
     if recovered:
-        return f"finished an import that was killed: {_counted(len(recovered), 'file')} put in place"
+        return f"finished an import that was killed: {counted(len(recovered), 'file')} put in place"
     return "cleared away what an import left that was killed"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -16,6 +16,7 @@ from stepwell.frontends.cli.options import (
     workspace_option,
     write_json,
 )
+from stepwell.frontends.render.columns import padded
 from stepwell.resolve.view import View
 from stepwell.source.escape_control import columns, visible
 
@@ -71,7 +72,7 @@ def _table(view: View) -> list[str]:
     room = terminal_columns()
     described = not room or room - sum(widths) - 2 * len(widths) >= _FEWEST
     for row in (_HEADINGS, *rows):
-        cells = [cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=False)]
+        cells = list(map(padded, row, widths))
         line = "  ".join([*cells, row[-1]] if described else cells).rstrip()
         lines.append(_cut(line, room) if room else line)
     return lines

@@ -30,7 +30,7 @@ from stepwell.review.history import Trace, trace
 from stepwell.source.errors import RevisionError
 from stepwell.source.escape_control import visible
 from stepwell.source.git import literal, touching
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import suggest
 
 _EXAMPLE = """\b
 Examples:
@@ -130,8 +130,7 @@ def _refuse_unknown_workspace(here: Here, project: Project, workspace: str, star
         there = sorted(entry.name for entry in project.tree.scan(folder))
     except OSError:
         there = []
-    near = closest(workspace, there)
-    hint = f"did you mean `{near[0]}`?" if near else "neither the project nor its history has it"
+    hint = suggest(workspace, there) or "neither the project nor its history has it"
     raise click.UsageError(f"unknown workspace: {visible(workspace)} ({hint})")
 
 
@@ -160,8 +159,7 @@ def _unknown(asked: Asked, name: str, workspace: str | None, revision: str | Non
         past += f", which this shallow clone cuts off at {found.cut_off[:10]} (`git fetch --unshallow`),"
     if view.get(name) is not None:
         return f"{past} has no step `{visible(name)}`: it came later"
-    near = closest(name, view, 3)
-    hint = f"did you mean {' or '.join(f'`{one}`' for one in near)}?" if near else "`stepwell list` shows all"
+    hint = suggest(name, view, 3) or "`stepwell list` shows all"
     return f"neither {view.title} nor {past} has a step `{visible(name)}` ({hint})"
 
 

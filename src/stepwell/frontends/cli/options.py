@@ -25,6 +25,8 @@ from stepwell.resolve.plugins import find_plugins
 from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Severity
 from stepwell.source.errors import ProjectError, StepwellError, UnknownStep, UnknownWorkspace
+from stepwell.source.spelling import did_you_mean
+from stepwell.source.wording import counted
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -191,8 +193,8 @@ def open_view(asked: Asked, workspace: str | None) -> tuple[Registry, View]:
         found.severity is Severity.ERROR and found.id not in _LEAVES_NOTHING_OUT for found in view.diagnostics
     )
     if errors and not asked.quiet:
-        counted = "1 error" if errors == 1 else f"{errors} errors"
-        click.echo(f"{view.title} has {counted}, and what has one is left out: `stepwell check`", err=True)
+        has = f"{view.title} has {counted(errors, 'error')}"
+        click.echo(f"{has}, and what has one is left out: `stepwell check`", err=True)
     return registry, view
 
 
@@ -213,7 +215,7 @@ def view_of(registry: Registry, workspace: str | None, who: str = "") -> View:
         from textwrap import shorten
 
         there = shorten(", ".join(registry.workspaces), 60, placeholder=" ...") or "none"
-        hint = _did_you_mean(error.suggestions) or f"the project has {there}"
+        hint = did_you_mean(error.suggestions) or f"the project has {there}"
         raise click.UsageError(f"unknown workspace: {workspace}{who} ({hint})") from None
 
 
@@ -232,7 +234,7 @@ def step_of(registry: Registry, view: View, name: str) -> StepDefinition:
         elif name in view.pipelines:
             hint = f"it is a pipeline: `stepwell pipeline show {name}`"
         elif error.suggestions:
-            hint = _did_you_mean(error.suggestions)
+            hint = did_you_mean(error.suggestions)
         else:
             hint = "`stepwell list` shows all"
         raise click.UsageError(f"there is no step `{name}` in {view.title} ({hint})") from None
@@ -325,7 +327,3 @@ def _who_asked(project: Project, workspace: str | None) -> str:
     if source is not ParameterSource.ENVIRONMENT:
         return ""
     return f", as {next(name for name in WORKSPACE_VARIABLES if os.environ.get(name))} says"
-
-
-def _did_you_mean(near: tuple[str, ...]) -> str:
-    return f"did you mean {' or '.join(f'`{name}`' for name in near)}?" if near else ""

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import platform
 import time
-from importlib.metadata import version
 from typing import Any, Final, final
-
-from stepwell.source import yaml
 
 __all__ = [
     "Progress",
@@ -60,6 +56,11 @@ _PACKAGES = ("pyyaml", "jsonschema", "jsonschema-rs", "tomli")
 
 def details() -> str:
     """Lines that say what reads and checks on this machine."""
+    import platform
+    from importlib.metadata import version
+
+    from stepwell.source import yaml
+
     libyaml = yaml.libyaml_version()
     reader = f"libyaml {libyaml}" if libyaml else _WITHOUT_LIBYAML
     lines = [f"YAML reader: {reader}", f"Python {platform.python_version()}"]

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -24,11 +24,13 @@ from stepwell.frontends.cli.options import (
     workspace_option,
     write_json,
 )
+from stepwell.frontends.render.columns import aligned
 from stepwell.model import ProviderDefinition
 from stepwell.resolve.provenance import Explanation, explain_all
 from stepwell.resolve.view import View
 from stepwell.source.errors import StepwellError, UnknownProvider
-from stepwell.source.escape_control import columns, visible
+from stepwell.source.escape_control import visible
+from stepwell.source.wording import counted
 
 if TYPE_CHECKING:
     from stepwell.live.registry import Registry
@@ -54,7 +56,7 @@ def table(view: View, names: tuple[str, ...]) -> list[str]:
     """The lines of the table of providers."""
     if not names:
         return []
-    return _aligned([_HEADINGS, *(_row(view.providers[name]) for name in names)])
+    return aligned([_HEADINGS, *(_row(view.providers[name]) for name in names)])
 
 
 def _row(one: ProviderDefinition) -> tuple[str, ...]:
@@ -75,21 +77,11 @@ def _row(one: ProviderDefinition) -> tuple[str, ...]:
 def health_lines(names: tuple[str, ...], faults: Faults, figures: Mapping[str, Figures]) -> list[str]:
     """The lines that tell how providers do."""
     rows = [(name, figures[name].state, _said(faults.get(name))) for name in names]
-    return _aligned([("NAME", "STATE", "WHAT IS WRONG"), *rows])
+    return aligned([("NAME", "STATE", "WHAT IS WRONG"), *rows])
 
 
 def _said(fault: StepwellError | None) -> str:
     return "-" if fault is None else visible(" ".join(str(fault).split()))
-
-
-def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(columns(cell) for cell in column) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=True)
-        ).rstrip()
-        for row in rows
-    ]
 
 
 def explained(view: View, name: str) -> tuple[Explanation, ...]:
@@ -231,7 +223,7 @@ class _Watching:
     async def _follow(self) -> None:
         if self._form == "text" and not self._asked.quiet:
             count = len(self._there(self._view()))
-            click.echo(f"watching {count} provider{'' if count == 1 else 's'}; Ctrl-C ends it")
+            click.echo(f"watching {counted(count, 'provider')}; Ctrl-C ends it")
         async with _registry_of(self._registry) as providers:
             faults = await providers.probe(self._names, workspace=self._workspace)
             probing = asyncio.ensure_future(providers.watch_over(self._workspace))

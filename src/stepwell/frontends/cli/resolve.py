@@ -17,14 +17,15 @@ from stepwell.frontends.cli.options import (
     workspace_option,
     write_json,
 )
+from stepwell.frontends.render.columns import aligned
 from stepwell.live.registry import Registry
 from stepwell.resolve.candidates import Candidate, all_names
 from stepwell.resolve.choose import MODES, Mode, Resolution
 from stepwell.source.diagnostic import Severity
 from stepwell.source.errors import AmbiguousStep, UnknownStep
-from stepwell.source.escape_control import columns, visible
+from stepwell.source.escape_control import visible
 from stepwell.source.excerpt import block
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import closest, did_you_mean
 
 _EXAMPLE = """\b
 Examples:
@@ -120,7 +121,7 @@ def _tell_tie(found: Resolution, severity: Severity) -> None:
 def _unknown(registry: Registry, step: str) -> str:
     near = closest(step, all_names(registry.snapshot), 3)
     if near:
-        hint = f"did you mean {' or '.join(f'`{name}`' for name in near)}?"
+        hint = did_you_mean(near)
     elif any(found.severity is Severity.ERROR for found in registry.diagnostics):
         hint = "a definition with errors is left out, and `stepwell check` tells them"
     elif step in registry.view(None).pipelines:
@@ -137,20 +138,14 @@ def _lines(found: Resolution) -> list[str]:
     chosen = found.chosen
     called = f"{found.name}, an alias of {chosen.definition.name}" if _is_alias(found) else found.name
     rows = [(" ", *_HEADINGS), *(_row(one, one is chosen) for one in found.candidates)]
-    widths = [max(columns(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     name_width = max(len(one.strategy) for one in found.tried)
     return [
         f"{visible(called)}: the definition of {visible(chosen.owner)}",
         "",
         *(f"  {one.strategy:<{name_width}}  {visible(one.reason)}" for one in found.tried),
         "",
-        *(_aligned(row, widths) for row in rows),
+        *aligned(rows),
     ]
-
-
-def _aligned(row: tuple[str, ...], widths: list[int]) -> str:
-    cells = [cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=False)]
-    return "  ".join([*cells, row[-1]])
 
 
 def _row(one: Candidate, chosen: bool) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import sys
 import click
 
 from stepwell.model.schema import schema_names, schema_text
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import suggest
 
 _EXAMPLE = """\b
 Examples:
@@ -26,8 +26,7 @@ def command(kind: str | None) -> int:
             click.echo(name)
         return 0
     if kind not in names:
-        near = closest(kind, names)
-        hint = f"did you mean `{near[0]}`?" if near else "`stepwell schema` lists all"
+        hint = suggest(kind, names) or "`stepwell schema` lists all"
         raise click.UsageError(f"there is no schema `{kind}` ({hint})")
     sys.stdout.write(schema_text(kind))  # where stdout is not UTF-8, its escapes are those of JSON
     return 0

@@ -22,6 +22,8 @@ from stepwell.frontends.cli.options import (
 )
 from stepwell.model import StepDefinition
 from stepwell.source.errors import ProjectError, UnknownStep, UnknownWorkspace
+from stepwell.source.spelling import did_you_mean
+from stepwell.source.wording import counted
 
 _EXAMPLE = """\b
 Examples:
@@ -78,24 +80,20 @@ def _at(asked: Asked, workspace: str | None, revision: str, name: str) -> StepDe
     try:
         view = snapshot.view(whose or None)
     except UnknownWorkspace as error:
-        hint = _near(error.suggestions) or f"it had {', '.join(snapshot.workspaces) or 'none'}"
+        hint = did_you_mean(error.suggestions) or f"it had {', '.join(snapshot.workspaces) or 'none'}"
         raise click.UsageError(f"there was no workspace {whose} at {tree.title} ({hint})") from None
     broken = len(state.errors)
     if broken and not asked.quiet:
-        errors = "1 error" if broken == 1 else f"{broken} errors"
+        errors = counted(broken, "error")
         click.echo(f"{tree.title} has {errors}, and what has one is left out", err=True)
     try:
         return view[name]
     except UnknownStep as error:
-        hints = [_near(error.suggestions), _today(asked, whose, name)]
+        hints = [did_you_mean(error.suggestions), _today(asked, whose, name)]
         told = "; ".join(hint for hint in hints if hint) or "`stepwell log` tells the history of a step"
         raise click.UsageError(
             f"there was no step `{name}` in {view.title} at {tree.title} ({told})"
         ) from None
-
-
-def _near(suggestions: tuple[str, ...]) -> str:
-    return f"did you mean {' or '.join(f'`{one}`' for one in suggestions)}?" if suggestions else ""
 
 
 def _today(asked: Asked, workspace: str, name: str) -> str:

@@ -11,6 +11,7 @@ import click
 
 from stepwell.frontends.cli.options import Asked, project_options
 from stepwell.frontends.cli.states import Here, read_one
+from stepwell.source.wording import counted
 
 _EXAMPLE = """\b
 Examples:
@@ -44,8 +45,8 @@ def command(state: str | None, output: str | None, force: bool, asked: Asked) ->
     read = read_one(place, today, asked)
     text = pack(replace(read, title=place.name or place.title))
     if read.errors and not asked.quiet:
-        counted = "1 error" if len(read.errors) == 1 else f"{len(read.errors)} errors"
-        click.echo(f"{read.title} has {counted}, and what has one is in no view: `stepwell check`", err=True)
+        has = f"{read.title} has {counted(len(read.errors), 'error')}"
+        click.echo(f"{has}, and what has one is in no view: `stepwell check`", err=True)
     if output is None or output == "-":
         sys.stdout.write(text)
         return 0

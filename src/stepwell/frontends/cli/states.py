@@ -29,6 +29,7 @@ from stepwell.source.git import (
     open_repository,
     open_revision,
 )
+from stepwell.source.spelling import did_you_mean
 from stepwell.source.tree import EntryKind, Folder, Tree
 
 __all__ = [
@@ -252,7 +253,7 @@ class Here:
         if tree.follow(inside).kind is not EntryKind.FILE:
             hint = "paths begin at the top of the repository"
             if self.repository.prefix and self._in_project(revision, path):
-                hint = f"did you mean `{revision}:{self.repository.prefix}{path}`?"
+                hint = did_you_mean((f"{revision}:{self.repository.prefix}{path}",))
             raise click.UsageError(f"{tree.title} holds no file `{path}` ({hint})")
         _refuse_without_table(f"{revision}:{path}", tree, inside)
         return Place(f"{path} in {tree.title}", root, tree, (inside,), tree.commit)

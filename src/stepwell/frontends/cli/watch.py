@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -28,8 +27,9 @@ from stepwell.frontends.render.events import duration, in_words
 from stepwell.live.registry import Registry
 from stepwell.live.store import Event
 from stepwell.model.settings import RESERVED_ID, FreezeTarget, Settings
-from stepwell.source.diagnostic import Diagnostic, Severity
+from stepwell.source.diagnostic import Diagnostic, counted_findings
 from stepwell.source.excerpt import block
+from stepwell.source.wording import counted
 
 _EXAMPLE = """\b
 Examples:
@@ -104,10 +104,10 @@ class _Following:
         found = self.registry.diagnostics
         self.known = Counter(map(_fault, found))
         count = len(self.registry.view(self.workspace))
-        about = f"{_counted(count, 'step')}, {_counted(len(self.registry.workspaces), 'workspace')}"
+        about = f"{counted(count, 'step')}, {counted(len(self.registry.workspaces), 'workspace')}"
         if self.workspace is not None:
-            about = f"{_counted(count, 'step')} of workspace {self.workspace}"
-        told = f"{_counts(found)} (`stepwell check` shows them)" if found else "no findings"
+            about = f"{counted(count, 'step')} of workspace {self.workspace}"
+        told = f"{counted_findings(found)} (`stepwell check` shows them)" if found else "no findings"
         self._say("start", f"watching {about}: {told}; Ctrl-C ends it", quiet=self.quiet)
         self._freeze()
 
@@ -137,7 +137,7 @@ class _Following:
         if mended:
             words = f"mended: {words}" if words else "mended: what is served is what the files say"
         elif not words and self.workspace is None:
-            words = f"findings changed: {_counts(event.diagnostics) or 'none are left'}"
+            words = f"findings changed: {counted_findings(event.diagnostics) or 'none are left'}"
         if words:
             self._say(
                 "reload",
@@ -158,7 +158,9 @@ class _Following:
             before[fault] -= 1
             if before[fault] < 0:
                 fresh.append(found)
-        words = f"refused: {_counts(fresh)} in {duration(event.seconds)}; what was good before is served"
+        words = (
+            f"refused: {counted_findings(fresh)} in {duration(event.seconds)}; what was good before is served"
+        )
         self._say("refusal", words, event, color="31")
         if self.form == "text":
             for found in fresh:
@@ -221,12 +223,3 @@ class _Following:
 def _fault(found: Diagnostic) -> tuple[str, str, str]:
     """A finding without its line, which moves when other lines do."""
     return found.id, found.message, found.span.path if found.span is not None else ""
-
-
-def _counts(found: Iterable[Diagnostic]) -> str:
-    counted = Counter(one.severity for one in found)
-    return ", ".join(_counted(counted[one], one.value) for one in Severity if counted[one])
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

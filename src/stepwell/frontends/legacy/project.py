@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from stepwell.frontends.legacy.source import NOTHING_HELD, HeldRows
 from stepwell.live.workspace_context import ACTIVE, WORKSPACE_VARIABLES, current_workspace
 from stepwell.source.errors import ProjectError
+from stepwell.source.wording import counted
 
 if TYPE_CHECKING:
     from stepwell.frontends.legacy.tables import Tables
@@ -199,9 +200,11 @@ def _open_live(project: Project) -> Source:
     opened = Registry(project, date.today, plugins=find_plugins)
     errors = sum(found.severity is Severity.ERROR for found in opened.diagnostics)
     if errors:
-        counted, them = ("1 error", "it") if errors == 1 else (f"{errors} errors", "them")
         _log.warning(
-            "%s has %s, so what has one is left out: `stepwell check` tells %s", project.root, counted, them
+            "%s has %s, so what has one is left out: `stepwell check` tells %s",
+            project.root,
+            counted(errors, "error"),
+            "it" if errors == 1 else "them",
         )
     return Live(opened)
 

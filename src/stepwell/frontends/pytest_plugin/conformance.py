@@ -12,7 +12,7 @@ from stepwell.model.settings import Alignment
 from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Span
 from stepwell.source.document import Pointer
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import closest, did_you_mean, suggest
 
 __all__ = ["nonconforming"]
 
@@ -86,8 +86,7 @@ def _of_builder(builder: Any, step: StepDefinition, table: Alignment) -> Iterato
     wanted = (*listed.get("all", ()), *listed.get(step.sagemaker_step_type or "", ()))
     for method in dict.fromkeys(wanted):
         if not callable(inspect.getattr_static(builder, method, None)) and not _is_method(builder, method):
-            near = closest(method, (one for one in dir(builder) if not one.startswith("__")))
-            hint = f"did you mean `{near[0]}`?" if near else "define it"
+            hint = suggest(method, (one for one in dir(builder) if not one.startswith("__"))) or "define it"
             yield Problem(f"the builder `{name}` of `{step.name}` has no method `{method}`", span, hint)
     for method in sorted(getattr(builder, "__abstractmethods__", ())):
         message = f"the builder `{name}` of `{step.name}` leaves the method `{method}` abstract"
@@ -117,12 +116,12 @@ def _of_names(
     for name in (one for one in said if one not in has):
         if takes_all or said[name].get("path"):
             near = closest(name, has)
-            hint = f"did you mean `{near[0]}`?" if near else f"add it to the {_word(kind)}"
+            hint = did_you_mean(near) or f"add it to the {_word(kind)}"
             message = f"the {_word(kind)} of `{step.name}` has no {side.noun} `{name}`"
             yield Problem(message, _key(step, ("interface", side.field, name)), hint)
     for name in (one for one in has if one not in said):
         near = closest(name, said)
-        hint = f"did you mean `{near[0]}`?" if near else "declare it in the interface"
+        hint = did_you_mean(near) or "declare it in the interface"
         message = f"the {_word(kind)} of `{step.name}` has the {side.noun} `{name}`, the interface has not"
         yield Problem(message, _key(step, ("interface", side.field), ("interface",)), hint)
 

@@ -15,7 +15,7 @@ from stepwell.live.registry import Registry
 from stepwell.model.settings import RESERVED_ID, open_project
 from stepwell.resolve.view import View
 from stepwell.source.errors import ProjectError, UnknownWorkspace
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import suggest
 
 __all__ = [
     "CORE",
@@ -27,9 +27,9 @@ __all__ = [
     "ask",
     "check_ids",
     "collect_steps",
-    "did_you_mean",
     "every_label",
     "find_view",
+    "suggest_or_list",
 ]
 
 
@@ -113,12 +113,12 @@ def every_label(registry: Registry) -> tuple[str, ...]:
     return CORE, *(_label(registry.view(one)) for one in registry.workspaces)
 
 
-def did_you_mean(word: str, choices: Iterable[str]) -> str:
+def suggest_or_list(word: str, choices: Iterable[str]) -> str:
     """The end of a message about a word that names nothing: what may be meant, or what there is."""
     there = list(choices)
-    near = closest(word, there, 3)
-    if near:
-        return f"did you mean {' or '.join(f'`{one}`' for one in near)}?"
+    hint = suggest(word, there, 3)
+    if hint:
+        return hint
     shown = ", ".join(f"`{one}`" for one in there[:_MOST])
     return f"there are {shown}{' and others' if len(there) > _MOST else ''}" if there else "there are none"
 
@@ -143,7 +143,7 @@ def find_view(registry: Registry, name: str | None) -> View:
     try:
         return registry.view(name.removeprefix(_SPELT_OUT))
     except UnknownWorkspace:
-        hint = did_you_mean(name, (CORE, *registry.workspaces, RESERVED_ID))
+        hint = suggest_or_list(name, (CORE, *registry.workspaces, RESERVED_ID))
         raise pytest.UsageError(f"unknown workspace: {name} ({hint})") from None
 
 
@@ -186,7 +186,7 @@ def check_ids(asked: Asked) -> None:
             name, there = "::".join(checks), [one.name for one in checks_of(known[label][name])]
         if name not in there:
             shown = "::".join(("stepwell", label, *rest))
-            raise pytest.UsageError(f"not found: {shown} ({did_you_mean(name, there)})")
+            raise pytest.UsageError(f"not found: {shown} ({suggest_or_list(name, there)})")
 
 
 @final

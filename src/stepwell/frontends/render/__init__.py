@@ -6,12 +6,12 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, cast
 
-from stepwell.frontends.render.report import Report, RulePage
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["RENDERERS", "Renderer", "Report", "RulePage"]
+    from stepwell.frontends.render.report import Report, RulePage
+
+__all__ = ["RENDERERS", "Renderer"]
 
 
 class Renderer(Protocol):

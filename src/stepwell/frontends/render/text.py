@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stepwell.source.diagnostic import Severity
+from stepwell.source.diagnostic import counted_findings
+from stepwell.source.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,16 +28,11 @@ def summary(report: Report) -> str:
     """One sentence: what was checked, what was found, how long it took."""
     looked_at = ", ".join(
         (
-            _counted(report.files, "file"),
-            _counted(report.steps, "step"),
-            _counted(report.workspaces, "workspace"),
+            counted(report.files, "file"),
+            counted(report.steps, "step"),
+            counted(report.workspaces, "workspace"),
         )
     )
-    counts = ((severity, report.count(severity)) for severity in Severity)
-    findings = ", ".join(_counted(count, severity.value) for severity, count in counts if count)
+    findings = counted_findings(report.diagnostics)
     time = f"{report.seconds:.2f} s" if report.seconds >= 0.01 else "less than 0.01 s"
     return f"Checked {looked_at}: {findings or 'no findings'} in {time}."
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

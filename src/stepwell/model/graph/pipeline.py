@@ -15,7 +15,8 @@ from stepwell.source.document import FrozenMapping
 from stepwell.source.errors import PipelineError
 from stepwell.source.immutable import immutable
 from stepwell.source.notebook_repr import in_notebook
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import suggest
+from stepwell.source.wording import parenthesised
 
 __all__ = ["Clash", "Pipeline", "clashes"]
 
@@ -347,8 +348,7 @@ class Pipeline:
     def _node(self, id: str) -> Node:  # noqa: A002 - the field's name
         node = self.nodes.get(id)
         if node is None:
-            near = closest(id, self.nodes)
-            hint = f" (did you mean `{near[0]}`?)" if near else ""
+            hint = parenthesised(suggest(id, self.nodes))
             raise PipelineError(f"`{self.name}` has no step `{id}`{hint}")
         return node
 

@@ -10,7 +10,8 @@ from typing import Any, Final, NamedTuple, final
 
 from stepwell.model.graph import Edge, Node, Pipeline, crossing, workspace_of
 from stepwell.source.errors import PipelineError
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import suggest
+from stepwell.source.wording import parenthesised
 
 __all__ = [
     "Analysis",
@@ -256,8 +257,7 @@ def preview_of(pipeline: Pipeline, values: Mapping[str, Any] = _NOTHING) -> Prev
     """
     for name in values:
         if name not in pipeline.parameters:
-            near = closest(name, pipeline.parameters)
-            hint = f" (did you mean `{near[0]}`?)" if near else ""
+            hint = parenthesised(suggest(name, pipeline.parameters))
             raise PipelineError(f"`{pipeline.name}` has no parameter `{name}`{hint}")
     parameters = {**pipeline.parameters, **values}
     steps: list[PlannedStep] = []

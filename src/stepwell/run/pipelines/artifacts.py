@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, Final, final
 
 from stepwell.run.pipelines.task import Held
+from stepwell.source.wording import counted
 
 __all__ = [
     "FORMATS",
@@ -180,7 +181,7 @@ def check_content(path: str, content: Mapping[str, Any]) -> str:
         rows += count if is_wanted else 0
     least = content.get("min_rows", 0)
     if rows < least:
-        return f"it has {rows} {'row' if rows == 1 else 'rows'}, and must have at least {least}"
+        return f"it has {counted(rows, 'row')}, and must have at least {least}"
     return ""
 
 

@@ -10,7 +10,7 @@ from stepwell.model import schema, schema_errors
 from stepwell.source.diagnostic import Checked, Diagnostic, Severity, Span
 from stepwell.source.document import Document
 from stepwell.source.read import read
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import closest, did_you_mean
 
 __all__ = ["MANIFEST", "Manifest", "read_manifest"]
 
@@ -63,7 +63,7 @@ class Manifest:
                     Severity.WARNING,
                     f"there is no step `{step}`",
                     document.key_span(("steps", step)),
-                    f"did you mean `{near[0]}`?" if near else None,
+                    did_you_mean(near) or None,
                 )
                 continue
             names = tuple(known[step])
@@ -75,7 +75,7 @@ class Manifest:
                         Severity.ERROR,
                         f"`{step}` has no input `{name}`",
                         document.key_span(("steps", step, name)),
-                        f"did you mean `{near[0]}`?" if near else f"its inputs are {', '.join(names)}",
+                        did_you_mean(near) or f"its inputs are {', '.join(names)}",
                     )
                 elif not os.path.lexists(os.path.join(self._root, path)):
                     yield Diagnostic(

@@ -18,7 +18,8 @@ from stepwell.source.errors import ComponentError, ExtensionError, StepwellError
 from stepwell.source.exception_text import worded
 from stepwell.source.extensions import extensions, load_extension
 from stepwell.source.redaction import SHORTEST, without_secrets
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import did_you_mean, suggest
+from stepwell.source.wording import parenthesised
 
 if TYPE_CHECKING:
     from stepwell.live.registry import Registry
@@ -109,8 +110,8 @@ def implementation_of(registry: Registry, definition: ProviderDefinition) -> Cal
             raise CannotBeMade(f"`{named}` is a path in a package: name it as `package.module:Name`")
         found = registry.code.worlds().world_of(workspace).load(path, name)
     except ComponentError as error:
-        near = f" (did you mean `{error.suggestions[0]}`?)" if error.suggestions else ""
-        raise CannotBeMade(f"{error.path}:{error.line}: {error.fault}{near}") from error
+        hint = parenthesised(did_you_mean(error.suggestions[:1]))
+        raise CannotBeMade(f"{error.path}:{error.line}: {error.fault}{hint}") from error
     except (ImportError, AttributeError) as error:
         raise CannotBeMade(f"`{named}` cannot be loaded: {error}") from error
     return _callable(named, found)
@@ -145,8 +146,10 @@ def implementation_by_name(name: str) -> Any:
     except ExtensionError as error:
         raise CannotBeMade(str(error)) from error
     if loaded is None:
-        near = closest(name, (*IMPLEMENTATIONS, *(one.name for one in extensions(GROUP))))
-        hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(IMPLEMENTATIONS)}"
+        hint = (
+            suggest(name, (*IMPLEMENTATIONS, *(one.name for one in extensions(GROUP))))
+            or f"there are {', '.join(IMPLEMENTATIONS)}"
+        )
         raise CannotBeMade(f"there is no implementation `{name}` ({hint})")
     return loaded.call
 
@@ -253,8 +256,7 @@ class Secrets:
     def _variable(self, name: str) -> str:
         value = self._environment.get(name)
         if value is None:
-            near = closest(name, self._environment)
-            hint = f" (did you mean `{near[0]}`?)" if near else ""
+            hint = parenthesised(suggest(name, self._environment))
             raise self._missing(f"the environment variable {name} is not set{hint}")
         return value.strip()
 
@@ -305,8 +307,7 @@ class Settings:
         known = IMPLEMENTATION_SETTINGS[implementation]
         for name in given:
             if name not in known:
-                near = closest(name, known)
-                hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(known)}"
+                hint = suggest(name, known) or f"there are {', '.join(known)}"
                 raise ValueError(f"it has no setting `{name}` ({hint})")
 
     def text(self, name: str, default: str | None = None) -> str:

@@ -30,7 +30,7 @@ from stepwell.run.providers.strategies import (
     unusable,
 )
 from stepwell.source.errors import NoProvider, StepwellError, UnknownProvider
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import closest, suggest
 
 if TYPE_CHECKING:
     from stepwell.live.registry import Registry
@@ -436,6 +436,5 @@ class ProviderRegistry:
         known = {word for one in view.providers.values() for word in one.capabilities}
         for word in wanted:
             if word not in known and known:
-                near = closest(word, known)
-                hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(sorted(known))}"
+                hint = suggest(word, known) or f"there are {', '.join(sorted(known))}"
                 raise NoProvider(view.title, f"none has the capability `{word}` ({hint})")

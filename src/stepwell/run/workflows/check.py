@@ -15,7 +15,7 @@ from stepwell.run.workflows.workflow import Workflow
 from stepwell.source.diagnostic import Checked, Diagnostic, Severity, in_order
 from stepwell.source.document import Document, Pointer, thaw
 from stepwell.source.read import read
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import closest, did_you_mean
 
 __all__ = ["OLD_TYPES", "check_document", "check_workflow", "parameters_of", "type_of"]
 
@@ -250,7 +250,7 @@ class _Check:
         if kind in OLD_TYPES:
             hint = "install the package that brings it: `python -m pip install stepwell-ai-steps`"
         elif near:
-            hint = f"did you mean `{near[0]}`?"
+            hint = did_you_mean(near)
         else:
             hint = "`stepwell list` shows the steps of the registry"
         return self._refer.finding_at(

@@ -19,7 +19,7 @@ from stepwell.run.providers.factory import (
     make,
 )
 from stepwell.source.errors import NoProvider, StepwellError, UnknownProvider
-from stepwell.source.spelling import snake_case
+from stepwell.source.spelling import snake_case, suggest
 
 __all__ = ["Chosen", "One", "UnusableProvider", "provider_named", "secrets_of"]
 
@@ -126,15 +126,13 @@ def secrets_of(view: View, environment: Mapping[str, str], root: str) -> tuple[s
 
 
 def _unknown(text: str, providers: ProviderRegistry, view: View) -> str:
-    from stepwell.source.spelling import closest
 
     del providers
     if text in _WITH_ONE:
         what = "FILE" if text == "replay" else "PROGRAM"
         return f"the provider `{text}` needs a definition, or write `{text}:{what}`"
     names = [*view.providers, _WITHOUT_SETTINGS]
-    near = closest(text, names)
-    hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(f'`{one}`' for one in names)}"
+    hint = suggest(text, names) or f"there are {', '.join(f'`{one}`' for one in names)}"
     if text in IMPLEMENTATIONS:
         hint = "it needs a definition in `providers/`"
     return f"there is no provider `{text}` in {view.title} ({hint})"

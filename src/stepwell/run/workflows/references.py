@@ -10,7 +10,7 @@ from stepwell.run.workflows.expressions import BadExpression, bare, names_in, pi
 from stepwell.run.workflows.workflow import OutsideFolder, inside, read_inside
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.document import Document, Pointer
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import closest, did_you_mean, suggest
 
 __all__ = ["Referring", "Scope", "names_of"]
 
@@ -64,8 +64,7 @@ class Referring:
         elif isinstance(value, Mapping):
             for word, under in value.items():
                 if word not in ("and", "or", "not"):
-                    near = closest(word, ("and", "or", "not"))
-                    hint = f"did you mean `{near[0]}`?" if near else "a condition is `and`, `or` or `not`"
+                    hint = suggest(word, ("and", "or", "not")) or "a condition is `and`, `or` or `not`"
                     yield self.finding_at(
                         "unknown-field", f"a condition has no `{word}`", (*pointer, word), hint, key=True
                     )
@@ -114,7 +113,7 @@ class Referring:
         for name in sorted(named - _ALWAYS - scope.before - scope.names):
             near = closest(name, sorted({*scope.before, *scope.names, *_ALWAYS}))
             message = f"`{name}` is neither an earlier step nor a variable of the workflow"
-            hint = f"did you mean `{near[0]}`?" if near else "set it in `variables`, or with `--set`"
+            hint = did_you_mean(near) or "set it in `variables`, or with `--set`"
             yield Diagnostic("unknown-reference", Severity.WARNING, message, span, hint)
 
     def earlier(self, name: str, pointer: Pointer, scope: Scope) -> Iterator[Diagnostic]:
@@ -126,7 +125,7 @@ class Referring:
         if name in scope.later:
             message, hint = f"the step `{name}` runs only after this one", "move it up"
         elif near:
-            message, hint = f"there is no earlier step `{name}`", f"did you mean `{near[0]}`?"
+            message, hint = f"there is no earlier step `{name}`", did_you_mean(near)
         else:
             earlier = ", ".join(f"`{one}`" for one in sorted(scope.before))
             message = f"there is no earlier step `{name}`"

@@ -17,7 +17,7 @@ from stepwell.run.run_store import FOLDER, RECORD, RunStore, UnknownRun
 from stepwell.run.workflows.workflow import inside
 from stepwell.source.atomic_write import write_atomically
 from stepwell.source.redaction import without_secrets
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import suggest
 
 __all__ = ["RunFolder", "Runs"]
 
@@ -153,8 +153,7 @@ class Runs:
             if name == "last":
                 raise _unknown(name, f"there are no runs of `{workflow}`")
         if name not in runs:
-            near = closest(name, runs)
-            hint = f"did you mean `{near[0]}`?" if near else f"runs are in {FOLDER}/runs"
+            hint = suggest(name, runs) or f"runs are in {FOLDER}/runs"
             raise _unknown(name, hint if runs else f"there are no runs of `{workflow}`")
         record = self._record(name)
         if not isinstance(record, dict) or record.get("version") != _VERSION:

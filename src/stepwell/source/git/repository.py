@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Final, final
 
 from stepwell.source.errors import RevisionError
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import suggest
+from stepwell.source.wording import parenthesised
 
 __all__ = ["Repository", "open_repository"]
 
@@ -161,9 +162,9 @@ class Repository:
         return tuple((listed or "").split())
 
     def _hint(self, revision: str) -> str:
-        near = closest(revision, self.names())
-        if near:
-            return f" (did you mean `{near[0]}`?)"
+        hint = suggest(revision, self.names())
+        if hint:
+            return parenthesised(hint)
         if self.shallow:
             return " in this shallow clone: fetch more of its history (`git fetch --unshallow`)"
         return ": `git log` and `git branch --all` show those that there are"

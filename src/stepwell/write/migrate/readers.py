@@ -16,6 +16,7 @@ from stepwell.source.diagnostic import Diagnostic, Severity, Span, in_order
 from stepwell.source.document import Document, TextMap
 from stepwell.source.python import HYPERPARAMETERS, METADATA, TABLES, PythonTables, Row, read_tables
 from stepwell.source.read import read_bytes, read_text
+from stepwell.source.wording import counted
 from stepwell.write.migrate.entries import LEGACY_FIELDS, Entry, Gathered, fail, merged, note
 from stepwell.write.migrate.interfaces import SUFFIXES, interface_entry, is_interface
 from stepwell.write.migrate.json_tables import read_json, tables_in
@@ -126,7 +127,7 @@ class _Gathering:
                 self.entries.append(self._entry(name, row, owner))
             if name == "STEP_NAMES":
                 self.order += [row.name for row in table.rows]
-            words.append(f"{name} with {_counted(len(table.rows), 'row')}")
+            words.append(f"{name} with {counted(len(table.rows), 'row')}")
         if tables.metadata is not None and owner is not None:
             self.metadata[owner] = self._about(tables.metadata, owner)
             words.append(METADATA)
@@ -202,7 +203,7 @@ class _Gathering:
             )
             self.order.append(name)
             taken += 1
-        self.read.append((path, _counted(taken, "row")))
+        self.read.append((path, counted(taken, "row")))
 
     def _take_yaml(self, path: str, content: bytes, *, asked_for: bool) -> None:
         document = read_text(path, content)
@@ -222,7 +223,7 @@ class _Gathering:
         self.entries.append(entry)
         steps, edges = len(entry.row["steps"]), len(entry.row["edges"])
         self.read.append(
-            (document.path, f"a pipeline of {_counted(steps, 'step')} and {_counted(edges, 'edge')}")
+            (document.path, f"a pipeline of {counted(steps, 'step')} and {counted(edges, 'edge')}")
         )
 
     def _take_interface(self, path: str, content: bytes, *, asked_for: bool) -> None:
@@ -294,7 +295,3 @@ def _row_document(
     own = TextMap(keys, values)
     data = {key: value for key, value in row.items() if value is not None or key in LEGACY_FIELDS}
     return Document(document.path, document.text, MappingProxyType({**data, "name": name}), lambda _: own)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -18,7 +18,7 @@ from stepwell.model.graph import Node
 from stepwell.model.layer import Source
 from stepwell.model.settings import open_project
 from stepwell.resolve.view import View
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import suggest
 from stepwell.source.tree import EntryKind
 from stepwell.write.scaffold.step import NotWritten
 
@@ -72,8 +72,7 @@ def copy_pipeline(
     """
     pipelines = catalog.view(None).pipelines
     if source not in pipelines:
-        near = closest(source, pipelines)
-        hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(pipelines)}"
+        hint = suggest(source, pipelines) or f"there are {', '.join(pipelines)}"
         raise NotWritten(f"the catalog has no pipeline `{source}` ({hint})")
     if name in registry.view(workspace).pipelines:
         raise NotWritten(f"there is a pipeline `{name}` already")

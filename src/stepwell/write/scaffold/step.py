@@ -20,8 +20,9 @@ from stepwell.run.pipelines.wiring import propose, wired
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import thaw
 from stepwell.source.read import read_text
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import suggest
 from stepwell.source.tree import EntryKind
+from stepwell.source.wording import parenthesised
 from stepwell.write.migrate.yaml_text import file_text, in_schema_order
 
 __all__ = [
@@ -195,8 +196,7 @@ def _read(field: str, text: str) -> Any:
 
 def _near(word: str, known: Iterable[str]) -> str:
     every = tuple(known)
-    near = closest(word, every)
-    return f"did you mean `{near[0]}`?" if near else f"fields are {', '.join(every)}"
+    return suggest(word, every) or f"fields are {', '.join(every)}"
 
 
 def plan_pipeline(
@@ -250,8 +250,7 @@ def _with_step(
         raise NotWritten(f"there is no workspace `{reading.workspace}`")
     whose = view if reading.workspace is None else views(reading.workspace)
     if reading.name not in whose:
-        near = closest(reading.name, whose)
-        hint = f" (did you mean `{near[0]}`?)" if near else ""
+        hint = parenthesised(suggest(reading.name, whose))
         raise NotWritten(f"there is no step `{reading.name}` in {whose.title}{hint}")
     stem = project.settings.naming.stem(reading.name)
     one = wanted = f"{stem}_{reading.job_type}" if reading.job_type else stem

@@ -16,7 +16,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from stepwell.model.settings import Project
 from stepwell.source.diagnostic import Checked, Diagnostic, Severity, Span
 from stepwell.source.read import read_text
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import closest, did_you_mean, suggest
 from stepwell.source.tree import EntryKind, Folder, Tree
 from stepwell.source.yaml_writer import to_yaml
 
@@ -103,8 +103,10 @@ def _extended(name: str, found: Mapping[str, Template], diagnostics: list[Diagno
     seen = [name]
     while template.extends:
         if template.extends not in found or template.extends in seen:
-            near = closest(template.extends, [one for one in found if one not in seen])
-            hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(sorted(found))}"
+            hint = (
+                suggest(template.extends, [one for one in found if one not in seen])
+                or f"there are {', '.join(sorted(found))}"
+            )
             message = f"the template `{template.name}` extends `{template.extends}`, which it cannot"
             diagnostics.append(_broken(f"{template.folder}/{DESCRIBED_IN}", message, hint))
             break
@@ -354,7 +356,7 @@ class _Rendering:
         if isinstance(error, TemplateError) and words.endswith(" is undefined"):
             near = closest(words.partition("'")[2].partition("'")[0], self.values)
             if near:
-                return f"did you mean `{near[0]}`?"
+                return did_you_mean(near)
             return f"templates know {', '.join(f'`{one}`' for one in self.values)}"
         return _HELP
 

@@ -24,8 +24,9 @@ from stepwell.model import KINDS
 from stepwell.model.graph import Linked, Pipeline, crossing
 from stepwell.resolve.pipelines import findings_in
 from stepwell.resolve.view import View
-from stepwell.source.diagnostic import Diagnostic, Severity, in_order
+from stepwell.source.diagnostic import Diagnostic, Severity, counted_findings, in_order
 from stepwell.source.excerpt import block
+from stepwell.source.wording import counted
 
 _EXAMPLE = """\b
 Examples:
@@ -91,16 +92,10 @@ def _in_files(registry: Registry, view: View) -> list[Diagnostic]:
 
 def _about(linked: Linked) -> str:
     crossed, edges = crossing(Pipeline.of(linked))
-    nodes = len(linked.nodes)
-    steps, ways = "step" if nodes == 1 else "steps", "edge" if edges == 1 else "edges"
-    return f"{linked.definition.name}: {nodes} {steps}, {edges} {ways}, {len(crossed)} across workspaces"
+    about = f"{counted(len(linked.nodes), 'step')}, {counted(edges, 'edge')}"
+    return f"{linked.definition.name}: {about}, {len(crossed)} across workspaces"
 
 
 def _summary(pipelines: int, found: tuple[Diagnostic, ...], seconds: float) -> str:
-    counts = [
-        f"{count} {severity.value}{'' if count == 1 else 's'}"
-        for severity in Severity
-        if (count := sum(one.severity is severity for one in found))
-    ]
-    noun = "pipeline" if pipelines == 1 else "pipelines"
-    return f"Checked {pipelines} {noun}: {', '.join(counts) or 'no findings'} in {seconds:.2f} s."
+    findings = counted_findings(found) or "no findings"
+    return f"Checked {counted(pipelines, 'pipeline')}: {findings} in {seconds:.2f} s."

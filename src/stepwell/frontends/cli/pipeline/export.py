@@ -14,7 +14,7 @@ from stepwell.frontends.cli.pipeline.options import complete_pipeline, open_pipe
 from stepwell.frontends.cli.workspace.options import tell
 from stepwell.source.diagnostic import Severity
 from stepwell.source.escape_control import visible
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import suggest
 
 if TYPE_CHECKING:
     from stepwell.write.export import Exporter
@@ -82,8 +82,7 @@ def _exporter(name: str) -> Exporter:
         return find_exporter(name)
     except KeyError:
         names = exporter_names()
-        near = closest(name, names)
-        hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(names)}"
+        hint = suggest(name, names) or f"there are {', '.join(names)}"
         raise click.UsageError(f"there is no exporter `{visible(name)}` ({hint})") from None
 
 

@@ -14,8 +14,9 @@ from stepwell.frontends.cli.options import (
     workspace_option,
     write_json,
 )
+from stepwell.frontends.render.columns import aligned
 from stepwell.model.graph import Linked, link
-from stepwell.source.escape_control import columns, visible
+from stepwell.source.escape_control import visible
 
 _EXAMPLE = """\b
 Examples:
@@ -44,11 +45,8 @@ def command(workspace: str | None, form: str, asked: Asked) -> int:
             hint = "`stepwell pipeline new NAME` makes one"
             sys.stdout.write(f"There is no pipeline in {view.title}; {hint}.\n")
         return 0
-    rows = [_HEADINGS, *(_cells(one) for one in every)]
-    widths = [max(columns(row[place]) for row in rows) for place in range(len(_HEADINGS) - 1)]
-    for row in rows:
-        cells = [cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=False)]
-        sys.stdout.write("  ".join([*cells, row[-1]]).rstrip() + "\n")
+    rows = (_HEADINGS, *(_cells(one) for one in every))
+    sys.stdout.writelines(f"{line}\n" for line in aligned(rows))
     return 0
 
 

@@ -19,7 +19,7 @@ from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Severity
 from stepwell.source.errors import ProjectError
 from stepwell.source.escape_control import visible
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import closest, did_you_mean
 
 __all__ = [
     "complete_from",
@@ -55,7 +55,7 @@ def is_in_catalog(registry: Registry, name: str) -> bool:
     own = tuple(one for view in views for one in view.pipelines)
     near = closest(name, pipelines)
     if name not in (*pipelines, *own) and near and not closest(name, own):
-        raise click.UsageError(f"there is no pipeline `{visible(name)}` (did you mean `{near[0]}`?)")
+        raise click.UsageError(f"there is no pipeline `{visible(name)}` ({did_you_mean(near)})")
     return name in pipelines
 
 

@@ -21,7 +21,7 @@ from stepwell.resolve.view import View
 from stepwell.source import scalars
 from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.source.errors import StepwellError, UnknownPipeline
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import closest, did_you_mean
 
 if TYPE_CHECKING:
     from stepwell.model.graph import Pipeline
@@ -55,7 +55,7 @@ def linked_of(registry: Registry, view: View, name: str) -> Linked:
         if elsewhere:
             hint = f"`--workspace {elsewhere[0]}` has it"
         elif error.suggestions:
-            hint = f"did you mean {' or '.join(f'`{one}`' for one in error.suggestions)}?"
+            hint = did_you_mean(error.suggestions)
         else:
             hint = "`stepwell pipeline list` shows all"
         raise click.UsageError(f"there is no pipeline `{name}` in {view.title} ({hint})") from None
@@ -86,7 +86,7 @@ def values_of(pipeline: Pipeline, said: tuple[str, ...]) -> dict[str, Any]:
         if name not in pipeline.parameters:
             near = closest(name, pipeline.parameters)
             listed = ", ".join(f"`{each}`" for each in pipeline.parameters) or "none"
-            hint = f"did you mean `{near[0]}`?" if near else f"its parameters are {listed}"
+            hint = did_you_mean(near) or f"its parameters are {listed}"
             raise click.UsageError(f"`{pipeline.name}` has no parameter `{name}` ({hint})")
         try:
             values[name] = scalars.resolve(text)
@@ -315,7 +315,8 @@ def tell_findings(found: tuple[Diagnostic, ...], registry: Registry) -> None:
         found: why.
         registry: of the project.
     """
-    from stepwell.frontends.render import RENDERERS, Report
+    from stepwell.frontends.render import RENDERERS
+    from stepwell.frontends.render.report import Report
     from stepwell.version import __version__
 
     report = Report(

@@ -19,12 +19,14 @@ from stepwell.frontends.cli.options import (
     write_json,
 )
 from stepwell.frontends.cli.pipeline.options import complete_pipeline, linked_of, values_of
+from stepwell.frontends.render.columns import aligned
 from stepwell.model.graph import Linked, Node, Pipeline
 from stepwell.model.graph.serialize import plain_of
 from stepwell.run.pipelines.analysis import Analysis, Preview, analyse, preview_of
 from stepwell.source.document import thaw
 from stepwell.source.errors import PipelineError
-from stepwell.source.escape_control import columns, visible
+from stepwell.source.escape_control import visible
+from stepwell.source.wording import counted
 
 _EXAMPLE = """\b
 Examples:
@@ -92,11 +94,11 @@ def _lines(linked: Linked, analysis: Analysis, preview: Preview) -> Iterator[str
         yield from _table([("PARAMETER", "VALUE"), *shown])
     yield ""
     yield (
-        f"{_counted(analysis.nodes, 'step')} in {_counted(analysis.depth, 'level')}, "
-        f"{_counted(analysis.edges, 'edge')}; at most {analysis.width} at the same time."
+        f"{counted(analysis.nodes, 'step')} in {counted(analysis.depth, 'level')}, "
+        f"{counted(analysis.edges, 'edge')}; at most {analysis.width} at the same time."
     )
     way = analysis.critical_path.nodes
-    yield f"Longest way: {' → '.join(way)} ({_counted(len(way), 'step')})."
+    yield f"Longest way: {' → '.join(way)} ({counted(len(way), 'step')})."
     types = _shares(analysis.by_type, "none")
     yield f"Steps by view: {_shares(analysis.by_workspace, 'core')}; by type: {types}."
     if analysis.crossed:
@@ -124,15 +126,8 @@ def _fed(node: Node) -> Iterator[str]:
 
 
 def _table(rows: list[tuple[str, ...]]) -> Iterator[str]:
-    widths = [max(columns(row[place]) for row in rows) for place in range(len(rows[0]) - 1)]
-    for row in rows:
-        cells = [cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=False)]
-        yield "  ".join(["", *cells, row[-1]]).rstrip()
+    return (f"  {line}".rstrip() for line in aligned(rows))
 
 
 def _shares(counts: Any, nobody: str) -> str:
     return ", ".join(f"{visible(one or nobody)} {count}" for one, count in counts.items())
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -16,10 +16,12 @@ from stepwell.frontends.cli.options import (
     workspace_option,
 )
 from stepwell.frontends.cli.workflow.run import folder_option, open_workflow
-from stepwell.frontends.render import RENDERERS, Report, RulePage
+from stepwell.frontends.render import RENDERERS
+from stepwell.frontends.render.report import Report, RulePage
 from stepwell.live.registry import Registry
-from stepwell.source.diagnostic import Severity, in_order
+from stepwell.source.diagnostic import Severity, counted_findings, in_order
 from stepwell.source.excerpt import block
+from stepwell.source.wording import counted
 from stepwell.version import __version__
 
 _EXAMPLE = """\b
@@ -75,13 +77,8 @@ def _tell(report: Report, asked: Asked) -> None:
         sys.stdout.write(f"{block(one, color=color_wanted())}\n\n")
     if asked.quiet and not report.diagnostics:
         return
-    counts = ((severity.value, report.count(severity)) for severity in Severity)
-    found = ", ".join(_counted(count, word) for word, count in counts if count) or "no findings"
-    sys.stdout.write(f"Checked {_counted(report.files, 'workflow')}: {found} in {report.seconds:.2f} s.\n")
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    found = counted_findings(report.diagnostics) or "no findings"
+    sys.stdout.write(f"Checked {counted(report.files, 'workflow')}: {found} in {report.seconds:.2f} s.\n")
 
 
 def _pages() -> dict[str, RulePage]:

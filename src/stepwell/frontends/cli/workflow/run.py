@@ -27,6 +27,7 @@ from stepwell.frontends.cli.options import (
     write_json,
 )
 from stepwell.frontends.cli.options import Asked as Options
+from stepwell.frontends.render.columns import aligned
 from stepwell.live.registry import Registry
 from stepwell.model.settings import Project, Settings, find_project
 from stepwell.resolve.view import View
@@ -34,9 +35,9 @@ from stepwell.run.workflows.check import check_workflow
 from stepwell.run.workflows.workflow import Workflow
 from stepwell.source.diagnostic import Checked
 from stepwell.source.errors import ProjectError, StepwellError
-from stepwell.source.escape_control import columns, visible
+from stepwell.source.escape_control import visible
 from stepwell.source.excerpt import block
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import closest, did_you_mean
 from stepwell.source.tree import Folder
 
 __all__ = [
@@ -312,9 +313,7 @@ def _variables(settings: tuple[str, ...], workflow: Workflow) -> dict[str, Any]:
         known = workflow.variables
         if known and name not in known:
             near = closest(name, known)
-            hint = (
-                f"did you mean `{near[0]}`?" if near else f"it has {', '.join(f'`{key}`' for key in known)}"
-            )
+            hint = did_you_mean(near) or f"it has {', '.join(f'`{key}`' for key in known)}"
             raise click.UsageError(f"the workflow has no variable `{name}` ({hint})")
         try:
             told[name] = json.loads(value)
@@ -325,15 +324,9 @@ def _variables(settings: tuple[str, ...], workflow: Workflow) -> dict[str, Any]:
 
 def _tell(record: Mapping[str, Any], path: str, root: str, seconds: float, options: Options) -> None:
     rows = [(visible(one["name"]), _state(one), _said(one, path)) for one in record["steps"]]
-    widths = [max((columns(row[at]) for row in rows), default=0) for at in range(2)]
-    for name, state, said in rows:
+    for (_, state, _), line in zip(rows, aligned(rows), strict=True):
         if not options.quiet or state.startswith("failed"):
-            cells = (
-                name + " " * (widths[0] - columns(name)),
-                state + " " * (widths[1] - columns(state)),
-                said,
-            )
-            sys.stdout.write(f"{'  '.join(cells)}".rstrip() + "\n")
+            sys.stdout.write(f"{line}\n")
     if record.get("fault"):
         sys.stdout.write(f"{visible(record['fault'])}\n")
     shown = os.path.relpath(path, root).replace(os.sep, "/")

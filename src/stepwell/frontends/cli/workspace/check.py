@@ -12,14 +12,14 @@ import click
 from stepwell.frontends.cli.options import Asked, format_option, open_registry, project_options
 from stepwell.frontends.cli.workspace.options import (
     complete_id,
-    counted,
     examine,
     index_of,
     refuse_unknown,
     tell,
 )
-from stepwell.source.diagnostic import Severity
+from stepwell.source.diagnostic import Severity, counted_findings
 from stepwell.source.escape_control import visible
+from stepwell.source.wording import counted
 
 _EXAMPLE = """\b
 Examples:
@@ -72,7 +72,7 @@ def command(workspaces: tuple[str, ...], report: str | None, form: str, asked: A
             shown = tuple(each for each in diagnostics if not asked.quiet or each.severity is Severity.ERROR)
             sys.stdout.writelines(f"{line}\n" for line in tell(shown))
             if shown or not asked.quiet:
-                sys.stdout.write(f"{one}: {counted(diagnostics)}\n")
+                sys.stdout.write(f"{one}: {counted_findings(diagnostics) or 'no findings'}\n")
                 sys.stdout.write("\n" if len(found) > 1 and shown else "")
         if not asked.quiet:
             sys.stdout.write(f"{_summary(len(found), failed)}\n")
@@ -82,8 +82,7 @@ def command(workspaces: tuple[str, ...], report: str | None, form: str, asked: A
 def _summary(workspaces: int, failed: int) -> str:
     if not workspaces:
         return "There is no workspace to check."
-    noun = "workspace" if workspaces == 1 else "workspaces"
-    return f"Checked {workspaces} {noun}: {workspaces - failed} passed, {failed} failed."
+    return f"Checked {counted(workspaces, 'workspace')}: {workspaces - failed} passed, {failed} failed."
 
 
 def _refuse_report(path: str) -> None:

@@ -18,6 +18,7 @@ from stepwell.frontends.cli.options import (
 )
 from stepwell.frontends.cli.workspace.options import complete_id, index_of, refuse_unknown
 from stepwell.source.escape_control import visible
+from stepwell.source.wording import counted
 
 _EXAMPLE = """\b
 Examples:
@@ -72,7 +73,6 @@ def _lines(one: str, other: str, found: tuple[Portable, ...], asked: Asked) -> I
     if not asked.quiet:
         if found:
             works = sum(each.works for each in found)
-            noun = "step" if len(found) == 1 else "steps"
-            yield f"{works} of {len(found)} {noun} of {one} would work in {other}."
+            yield f"{works} of {counted(len(found), 'step')} of {one} would work in {other}."
         else:
             yield f"{one} has no step of its own."

@@ -7,9 +7,11 @@ import sys
 import click
 
 from stepwell.frontends.cli.options import Asked, format_option, open_registry, project_options, write_json
-from stepwell.frontends.cli.workspace.options import counted, findings_of, names_of
+from stepwell.frontends.cli.workspace.options import findings_of, names_of
+from stepwell.frontends.render.columns import aligned
 from stepwell.live.registry import Registry
-from stepwell.source.escape_control import columns, visible
+from stepwell.source.diagnostic import counted_findings
+from stepwell.source.escape_control import visible
 
 _EXAMPLE = """\b
 Examples:
@@ -56,12 +58,7 @@ def _table(registry: Registry) -> list[str]:
     for one in registry.workspaces:
         version = registry.snapshot.workspaces[one].version
         own, overridden = names_of(registry.view(one))
-        found = counted(findings_of(registry.project, registry.diagnostics, one))
+        findings = findings_of(registry.project, registry.diagnostics, one)
+        found = counted_findings(findings) or "no findings"
         rows.append((one, visible(version), str(len(own)), str(len(overridden)), found))
-    widths = [max(columns(row[place]) for row in rows) for place in range(len(_HEADINGS))]
-    return [
-        "  ".join(
-            cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=True)
-        ).rstrip()
-        for row in rows
-    ]
+    return aligned(rows)

@@ -25,7 +25,7 @@ from stepwell.resolve.plugins import find_plugins
 from stepwell.source.diagnostic import Checked, Diagnostic, Severity
 from stepwell.source.errors import ProjectError, StepwellError
 from stepwell.source.escape_control import visible
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import suggest
 from stepwell.source.tree import EntryKind
 
 if TYPE_CHECKING:
@@ -303,8 +303,7 @@ def _rendered(
     found = find_templates(project)
     chosen = found.value.get(template)
     if chosen is None:
-        near = closest(template, found.value)
-        hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(found.value)}"
+        hint = suggest(template, found.value) or f"there are {', '.join(found.value)}"
         raise click.UsageError(f"there is no template `{visible(template)}` ({hint})")
     broken = tuple(
         one
@@ -334,8 +333,7 @@ def _refuse_words(registry: Registry, description: str, framework: str) -> None:
         )
     allowed = registry.project.settings.vocabulary.get("frameworks")
     if framework and allowed is not None and framework not in allowed:
-        near = closest(framework, allowed)
-        hint = f"did you mean `{near[0]}`?" if near else f"the project has {', '.join(allowed) or 'none'}"
+        hint = suggest(framework, allowed) or f"the project has {', '.join(allowed) or 'none'}"
         raise click.UsageError(f"`{visible(framework)}` is no framework of the project ({hint})")
     if framework and (not framework.isprintable() or framework != framework.strip() or len(framework) > 128):
         raise click.UsageError(

@@ -19,7 +19,7 @@ from stepwell.model import WORKSPACE_ID
 from stepwell.model.layer import Layer
 from stepwell.model.settings import RESERVED_ID, Project
 from stepwell.resolve.view import View
-from stepwell.source.diagnostic import Diagnostic, Severity, in_order
+from stepwell.source.diagnostic import Diagnostic, in_order
 from stepwell.source.errors import StepwellError
 from stepwell.source.escape_control import visible
 from stepwell.source.excerpt import block
@@ -27,7 +27,6 @@ from stepwell.source.python import SourceIndex
 
 __all__ = [
     "complete_id",
-    "counted",
     "examine",
     "findings_of",
     "index_of",
@@ -146,13 +145,3 @@ def tell(found: tuple[Diagnostic, ...]) -> Iterator[str]:
     for one in found:
         yield block(one, color=color_wanted()).rstrip("\n")
         yield ""
-
-
-def counted(found: tuple[Diagnostic, ...]) -> str:
-    """How many findings of each severity there are, in words."""
-    words = []
-    for severity, noun in ((Severity.ERROR, "error"), (Severity.WARNING, "warning"), (Severity.INFO, "info")):
-        count = sum(one.severity is severity for one in found)
-        if count:
-            words.append(f"{count} {noun}" if count == 1 else f"{count} {noun}s")
-    return ", ".join(words) or "no findings"

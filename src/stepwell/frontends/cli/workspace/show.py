@@ -12,7 +12,6 @@ import click
 from stepwell.frontends.cli.options import Asked, format_option, open_registry, project_options, write_json
 from stepwell.frontends.cli.workspace.options import (
     complete_id,
-    counted,
     findings_of,
     names_of,
     refuse_unknown,
@@ -23,8 +22,10 @@ from stepwell.model import KINDS
 from stepwell.model.layer import Layer
 from stepwell.model.schema import fields as schema_fields
 from stepwell.resolve.view import View
+from stepwell.source.diagnostic import counted_findings
 from stepwell.source.document import Document, thaw
 from stepwell.source.escape_control import visible
+from stepwell.source.wording import counted
 
 _EXAMPLE = """\b
 Examples:
@@ -130,8 +131,8 @@ def _lines(contents: WorkspaceContents) -> Iterator[str]:
         yield ""
         yield "Code"
         for folder, count in contents.code.items():
-            files = "1 Python file" if count == 1 else f"{count} Python files"
+            files = counted(count, "Python file")
             yield f"  {visible(folder)}/  {files}"
     yield ""
     more = f"; `stepwell check {contents.folder}` tells them" if contents.findings else ""
-    yield f"Findings: {counted(contents.findings)}{more}."
+    yield f"Findings: {counted_findings(contents.findings) or 'no findings'}{more}."

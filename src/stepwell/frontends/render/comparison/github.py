@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from stepwell.frontends.render import github
-from stepwell.frontends.render.comparison.wording import counted
 from stepwell.frontends.render.report import Report
 from stepwell.review.comparison import Level
 from stepwell.source.diagnostic import Diagnostic, Related, Severity
+from stepwell.source.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,6 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 from stepwell.frontends.render.comparison.wording import (
-    counted,
     cut,
     headline,
     hidden_by,
@@ -20,6 +19,7 @@ from stepwell.frontends.render.comparison.wording import (
 from stepwell.model import KIND_OF_NOUN
 from stepwell.review.comparison import Level, What
 from stepwell.source.escape_control import visible
+from stepwell.source.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

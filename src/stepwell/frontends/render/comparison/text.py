@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from stepwell.frontends.render.comparison.wording import (
-    counted,
     headline,
     hidden_by,
     place,
@@ -17,6 +16,7 @@ from stepwell.frontends.render.comparison.wording import (
 from stepwell.model import KIND_OF_NOUN
 from stepwell.review.comparison import Level, What
 from stepwell.source.escape_control import visible
+from stepwell.source.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

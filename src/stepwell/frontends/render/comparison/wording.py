@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from stepwell.model import KINDS
 from stepwell.review.comparison import counts
 from stepwell.source.escape_control import visible, well_formed_data
+from stepwell.source.wording import counted
 
 if TYPE_CHECKING:
     from stepwell.model.layer import Origin
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ROOM",
-    "counted",
     "cut",
     "headline",
     "hidden_by",
@@ -41,7 +41,6 @@ _LEAD: Final = 20
 """Characters that are shown before the first one that differs, where a value is cut."""
 
 _CUT: Final = "..."
-_NOUNS: Final = {kind.noun: (kind.title, kind.titles) for kind in KINDS.values()}
 
 
 def headline(comparison: Comparison) -> str:
@@ -56,19 +55,17 @@ def headline(comparison: Comparison) -> str:
     return f"{comparison.verdict.value}: {'; '.join(part for part in parts if part)}"
 
 
-def counted(count: int, noun: str) -> str:
-    """A number and what it counts."""
-    one, several = _NOUNS.get(noun, (noun, f"{noun}s"))
-    return f"{count} {one if count == 1 else several}"
-
-
 def _extent(comparison: Comparison) -> str:
     """How many definitions differ in the core, and how many workspaces see something else."""
     core = next((view for view in comparison.views if view.workspace is None), None)
     parts: list[str] = []
     if core:
         nouns = [change.noun for change in core.changes]
-        number = [counted(nouns.count(noun), noun) for noun in _NOUNS if noun in nouns]
+        number = [
+            counted(nouns.count(one.noun), one.title, one.titles)
+            for one in KINDS.values()
+            if one.noun in nouns
+        ]
         parts.append(f"{' and '.join(number) or 'the order'} changed in the core")
     others = sum(view.workspace is not None and bool(view) for view in comparison.views)
     if others:

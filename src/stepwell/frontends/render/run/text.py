@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, final
 
+from stepwell.frontends.render.columns import aligned
 from stepwell.run.pipelines import RunRecord, State, StepRecord
 from stepwell.run.pipelines.statistics import StepDifference, developers_of
 from stepwell.run.pipelines.variants import Trial
 from stepwell.run.pipelines.worker import LOG
-from stepwell.source.escape_control import columns, visible
+from stepwell.source.escape_control import visible
+from stepwell.source.wording import counted
 
 __all__ = [
     "Live",
@@ -34,22 +36,21 @@ def run_lines(run: RunRecord, root: str) -> Iterator[str]:
         (visible(one.node), one.state.value, seconds(one.seconds) if one.attempts else "", visible(one.fault))
         for one in run.steps
     ]
-    for line, one in zip(_table(rows), run.steps, strict=True):
+    for line, one in zip(aligned(rows), run.steps, strict=True):
         yield line
         if one.state is State.FAILED:
             yield from _more(run, one, root)
     yield ""
-    counted = [
+    states = [
         f"{count} {state.value}" for state in State if (count := sum(one.state is state for one in run.steps))
     ]
     took = "" if run.ended is None else f" in {seconds(max(0.0, run.ended - run.began))}"
-    yield f"Run {run.id} of {run.pipeline} on {run.engine}: {', '.join(counted) or 'no steps'}{took}."
+    yield f"Run {run.id} of {run.pipeline} on {run.engine}: {', '.join(states) or 'no steps'}{took}."
     developers = developers_of(run)
     if len(developers) > 1:
         for each in developers:
-            noun = "step" if each.steps == 1 else "steps"
-            went = f"{each.done} done, {each.failed} failed"
-            yield f"  {visible(each.name) or 'core'}: {each.steps} {noun}, {went}, {seconds(each.seconds)}"
+            went = f"{counted(each.steps, 'step')}, {each.done} done, {each.failed} failed"
+            yield f"  {visible(each.name) or 'core'}: {went}, {seconds(each.seconds)}"
 
 
 def comparison_lines(
@@ -74,7 +75,7 @@ def comparison_lines(
         word = "same" if one.is_same else "differs"
         told = "; ".join(part for part in (gave, one.why if not one.is_same else "") if part)
         rows.append((visible(one.node), word, " → ".join(states), " → ".join(took), visible(told)))
-    yield from _table(rows)
+    yield from aligned(rows)
     yield ""
     same = sum(one.is_same for one in every)
     yield f"{same} of {len(every)} steps are the same in {before.id} and {after.id}."
@@ -88,7 +89,7 @@ def swap_lines(tried: Iterable[Trial]) -> Iterator[str]:
         if one.failed and one.failed != one.step:
             told = f"{one.failed}: {told}"
         rows.append((visible(one.step), visible(one.workspace), one.state, visible(told)))
-    yield from _table(rows)
+    yield from aligned(rows)
 
 
 def log_of(run: RunRecord, step: StepRecord) -> str:
@@ -115,13 +116,6 @@ def _more(run: RunRecord, one: StepRecord, root: str) -> Iterator[str]:
     log = log_of(run, one)
     if log:
         yield f"  log: {visible(os.path.relpath(log, root))}"
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    widths = [max((columns(row[at]) for row in rows), default=0) for at in range(len(rows[0]) if rows else 0)]
-    for row in rows:
-        cells = (cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=True))
-        yield "  ".join(cells).rstrip()
 
 
 _MOST: Final = 12
