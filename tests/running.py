@@ -11,12 +11,12 @@ from stepwell.live.registry import Registry
 from stepwell.model.settings import open_project
 from stepwell.run.pipelines import (
     MANIFEST,
-    Choice,
-    Limits,
+    AttemptLimits,
     Options,
-    Plan,
-    Record,
+    RunDatabase,
+    RunPlan,
     RunRecord,
+    StepSelection,
     make_plan,
     read_manifest,
     run_plan,
@@ -118,7 +118,7 @@ def plan(
     parameters: Mapping[str, Any] | None = None,
     make_up: bool = False,
     clean: bool = True,
-) -> tuple[Plan, tuple[Diagnostic, ...]]:
+) -> tuple[RunPlan, tuple[Diagnostic, ...]]:
     """What a run would do, and what is found."""
     registry = open_registry(root, clean=clean)
     manifest = read_manifest(str(root), MANIFEST)
@@ -141,20 +141,20 @@ def run(
     parameters: Mapping[str, Any] | None = None,
     make_up: bool = False,
     retries: int = 0,
-    limits: Limits | None = None,
+    limits: AttemptLimits | None = None,
     cache: bool = True,
-    choice: Choice | None = None,
+    choice: StepSelection | None = None,
     resume: str | None = None,
 ) -> RunRecord:
     """Run a pipeline in whose way nothing stands."""
     made, found = plan(root, name, workspace, parameters=parameters, make_up=make_up)
     assert [one.message for one in found] == []
-    with Record(str(root)) as record:
+    with RunDatabase(str(root)) as record:
         return run_plan(
             made,
             record,
             engine or Local(2),
-            options=Options(retries, limits or Limits(), cache),
+            options=Options(retries, limits or AttemptLimits(), cache),
             choice=choice,
             resume=resume,
         )

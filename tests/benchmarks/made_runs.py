@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import stepwell
-from stepwell.run.pipelines import Options, Record, make_plan, run_plan
+from stepwell.run.pipelines import Options, RunDatabase, make_plan, run_plan
 from stepwell.run.pipelines.engines import Dask, Engine, Local
 
 
@@ -34,7 +34,7 @@ def measure(name: str, root: str, rounds: int) -> dict[str, list[float]]:
             engine, theirs = on_dask(open_until_the_end, script, len(plan.steps))
 
         def ours() -> None:
-            with Record(root) as record:
+            with RunDatabase(root) as record:
                 if not run_plan(plan, record, engine, options=Options(cache=False)).state.is_good:
                     raise RuntimeError("a step failed")
 

@@ -13,7 +13,7 @@ from peers import Overlay
 
 import stepwell
 from stepwell.resolve import load
-from stepwell.resolve.layers import Layered, layer_core, layer_workspace
+from stepwell.resolve.layers import LayerTables, layer_core, layer_workspace
 from stepwell.resolve.table import LayeredTable
 from stepwell.resolve.view import View
 
@@ -54,7 +54,7 @@ class Inputs:
             overlays.append(Overlay(local, override))
         return [_row(file) for file in self.core[0]], overlays
 
-    def core_tables(self) -> Layered:
+    def core_tables(self) -> LayerTables:
         """The core's tables."""
         return layer_core(*self.core)
 
@@ -62,7 +62,7 @@ class Inputs:
         """The core's tables, then the view of each workspace over them."""
         return self.views_over(self.core_tables())
 
-    def views_over(self, core: Layered) -> list[View]:
+    def views_over(self, core: LayerTables) -> list[View]:
         """The view of each workspace over the core's tables."""
         below = _view(None, core, None)
         return [_view(rest[0].id, layer_workspace(core, *rest), below) for rest in self.workspaces]
@@ -72,7 +72,7 @@ def _row(file: Any) -> dict[str, Any]:
     return dict(file.source.document.data)
 
 
-def _view(workspace: str | None, layered: Layered, core: View | None) -> View:
+def _view(workspace: str | None, layered: LayerTables, core: View | None) -> View:
     tables: dict[str, LayeredTable[Any]] = {}
     for kind, above in layered.tables.items():
         tables[kind] = LayeredTable(above, core.tables[kind] if core else None, ())

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.running import CONFIGURATION, SUMS, output, plan, run, single, states
 
-from stepwell.run.pipelines import Limits, Options, Record, RunRecord, State, run_plan
+from stepwell.run.pipelines import AttemptLimits, Options, RunDatabase, RunRecord, StepState, run_plan
 from stepwell.run.pipelines.engines import ENGINES, Dask, Engine, EngineError, Local, engine_named
 
 if TYPE_CHECKING:
@@ -91,15 +91,15 @@ def test_it_tries_again(project: Project, engine: Engine, tmp_path: Path) -> Non
     script = f"import os\nos.path.exists({mark!r}) and exit(0)\nos.mkdir({mark!r})\nexit(3)\n"
     made = run(project(single(script)), "Only", engine, retries=1)
     assert [(one.state, one.exit_code) for one in made.step("it").attempts] == [
-        (State.FAILED, 3),
-        (State.DONE, 0),
+        (StepState.FAILED, 3),
+        (StepState.DONE, 0),
     ]
 
 
 def test_it_ends_a_step_that_takes_too_long(project: Project, engine: Engine) -> None:
-    step = run(project(single("import time\ntime.sleep(600)\n")), "Only", engine, limits=Limits(0.3)).step(
-        "it"
-    )
+    step = run(
+        project(single("import time\ntime.sleep(600)\n")), "Only", engine, limits=AttemptLimits(0.3)
+    ).step("it")
     assert (step.kind, step.fault) == ("timeout", "its script was ended after 0.3 s, the limit")
 
 
@@ -150,13 +150,13 @@ def test_it_lets_a_run_be_ended(project: Project, engine: Engine, tmp_path: Path
             return session
 
     made, _ = plan(root, "Only")
-    with Record(str(root)) as record:
+    with RunDatabase(str(root)) as record:
         with pytest.raises(KeyboardInterrupt):
             run_plan(made, record, Interrupted(), options=Options())
         ended = record.read(record.last() or "")
-    assert ended.state is State.CANCELLED
+    assert ended.state is StepState.CANCELLED
     assert states(ended) == {"it": "cancelled", "last": "cancelled"}
-    assert [one.state for one in ended.step("it").attempts] == [State.CANCELLED]
+    assert [one.state for one in ended.step("it").attempts] == [StepState.CANCELLED]
     deadline = time.monotonic() + 60
     while Path(f"/proc/{mark.read_text()}").exists():
         assert time.monotonic() < deadline
@@ -218,7 +218,7 @@ def test_engines_give_equal_outputs_for_any_graph(
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text)
     made = [run(root, "Any", one, cache=False) for one in engines.values()]
-    assert made[0].state is State.DONE
+    assert made[0].state is StepState.DONE
     assert plain(made[0]) == plain(made[1])
 
 
@@ -242,8 +242,8 @@ def test_a_worker_that_is_lost_costs_only_the_step_that_it_had(project: Project,
     made = run(project(files), "Only", Dask(jobs=2))
     assert states(made) == {"a": "done", "b": "done", "c": "done"}
     assert [(one.state, one.fault) for one in made.step("b").attempts] == [
-        (State.FAILED, "its worker went away"),
-        (State.DONE, ""),
+        (StepState.FAILED, "its worker went away"),
+        (StepState.DONE, ""),
     ]
     assert sorted(one.name[0] for one in tmp_path.glob("?-*")) == ["a", "b", "b", "c"]
     assert all(one.worker.startswith("tcp://") for one in made.step("c").attempts)

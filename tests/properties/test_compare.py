@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from stepwell.model.legacy_names import canonical_name
 from stepwell.resolve.view import View
-from stepwell.review import Comparison, State, compare, read_state
+from stepwell.review import Comparison, RegistryState, compare, read_state
 from stepwell.review.comparison import Level
 from stepwell.review.diff import views_that_differ
 from stepwell.review.effects.file_name_lookup import Guesser, all_known, differing_file_names, probes_of
@@ -50,7 +50,7 @@ OFF = '[rules]\nalias-collision = "off"\nduplicate-config-class = "off"\nfreeze-
 TODAY = date(2026, 11, 24)
 
 
-def read(folder: Path, said: Mapping[str, Any], naming: str = "") -> State:
+def read(folder: Path, said: Mapping[str, Any], naming: str = "") -> RegistryState:
     """A state that is written to a folder, with one workspace, core and workspace frozen."""
     first = json.dumps(said["first"])
     frozen = f'[[freeze]]\noutput = "all.py"\nworkspace = "all"\nfirst = {first}\n'
@@ -68,7 +68,7 @@ def write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def compared(old: State, new: State) -> Comparison:
+def compared(old: RegistryState, new: RegistryState) -> Comparison:
     return compare(old, new, lambda _: None)
 
 

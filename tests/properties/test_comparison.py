@@ -15,7 +15,7 @@ from stepwell.frontends.render.comparison import COMPARISON_RENDERERS
 from stepwell.model import Definition, HyperparameterDefinition, StepDefinition
 from stepwell.model.layer import Layer
 from stepwell.resolve.view import View
-from stepwell.review import Comparison, State, compare, read_state
+from stepwell.review import Comparison, RegistryState, compare, read_state
 from stepwell.review.comparison import DefinitionChange, ViewComparison, What
 from stepwell.review.snapshot_file import Packed, pack, unpack
 from stepwell.source.tree import EntryKind
@@ -86,11 +86,11 @@ def tree(files: Mapping[str, bytes]) -> Packed:
     return Packed(files, folders)
 
 
-def state(files: Mapping[str, bytes], like: State | None = None) -> State:
+def state(files: Mapping[str, bytes], like: RegistryState | None = None) -> RegistryState:
     return read_state("a state", "/project", tree(files), TODAY, like=like)
 
 
-def compared(old: State, new: State) -> Comparison:
+def compared(old: RegistryState, new: RegistryState) -> Comparison:
     return compare(old, new, lambda _: None)
 
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from stepwell.review import State, read_state
+from stepwell.review import RegistryState, read_state
 from stepwell.source.git import open_repository, open_revision
 from stepwell.source.tree import Folder, Tree
 
@@ -96,7 +96,7 @@ def lay(root: Path, files: Mapping[str, str]) -> None:
             file.write_text(text)
 
 
-def said(state: State) -> Any:
+def said(state: RegistryState) -> Any:
     loaded = state.loaded
     tables = {one: loaded.snapshot.view(one).digest for one in loaded.snapshot.workspaces}
     return (
@@ -143,7 +143,7 @@ def test_what_is_shared_is_what_is_read(first: dict[str, str], second: dict[str,
             git("commit", "-q", "--allow-empty", "-m", "a state")
         repository = open_repository(str(root), ENVIRONMENT)
 
-        def state(tree: Tree, like: State | None = None) -> State:
+        def state(tree: Tree, like: RegistryState | None = None) -> RegistryState:
             return read_state("a state", str(root), tree, TODAY, like=like)
 
         old, new = (state(open_revision(repository, one)) for one in ("HEAD~1", "HEAD"))

@@ -13,7 +13,7 @@ import pytest
 from tests.ai_steps import Scripted, context, texts
 
 from stepwell.model.provider_protocol import Failure, ProviderError
-from stepwell.run.workflows import Flow, Setting, StepFailed
+from stepwell.run.workflows import Scope, Setting, StepFailed
 from stepwell.source.document import freeze, thaw
 from stepwell.source.errors import StepwellError
 from stepwell_ai_steps import batch, claude, extract, files, gemini, loops, nested, robust, session, variables
@@ -78,7 +78,7 @@ def test_a_preset_is_what_options_go_before() -> None:
     ("mode", "preset"), [("production", "production"), ("test", "development"), ("", "development")]
 )
 def test_the_environment_chooses_a_preset_where_none_is_named(mode: str, preset: str) -> None:
-    flow = Flow.begin(Setting(facts={"workflow": {"environment": {"mode": mode}}}))
+    flow = Scope.begin(Setting(facts={"workflow": {"environment": {"mode": mode}}}))
     given = context("claude_smart", Scripted("ok"), values=flow.given())
     assert run(claude.ask_smart, {"prompt": "Hi"}, given)["preset"] == preset
 
@@ -96,7 +96,7 @@ def test_a_question_is_asked_again_after_the_failures_that_options_name() -> Non
 
 
 def test_a_session_goes_on_with_all_that_was_said() -> None:
-    flow, provider = Flow.begin(), Scripted("one", "two", "three")
+    flow, provider = Scope.begin(), Scripted("one", "two", "three")
     for said in ("first", "second", "third"):
         parameters = {"prompt": said, "session_config": {"session_name": "s"}}
         answer = run(
@@ -116,7 +116,7 @@ def test_a_session_goes_on_with_all_that_was_said() -> None:
 
 def test_a_session_that_continues_begins_with_what_an_earlier_run_kept() -> None:
     kept = [{"role": "user", "content": "before"}, {"role": "assistant", "content": "then"}]
-    flow = Flow.begin(Setting(recall=lambda kind, key: kept if (kind, key) == ("session", "s") else None))
+    flow = Scope.begin(Setting(recall=lambda kind, key: kept if (kind, key) == ("session", "s") else None))
     provider = Scripted("now")
     config = {"session_name": "s", "continue_on_restart": True}
     given = context("claude_session", provider, values=flow.given())
@@ -237,7 +237,7 @@ def test_a_batch_without_an_answer_fails() -> None:
 
 def test_parallel_tasks_have_options_and_conditions_of_their_own(tmp_path: Path) -> None:
     kept: dict[str, str] = {}
-    flow = Flow.begin(Setting(keep=kept.__setitem__))
+    flow = Scope.begin(Setting(keep=kept.__setitem__))
     provider = Scripted("ok")
     tasks = [
         {"id": "a", "prompt": "A", "claude_options": {"max_tokens": 1}, "output_to_file": "a.txt"},
@@ -273,7 +273,7 @@ RETRY = {"max_retries": 1, "base_delay_ms": 0, "retry_conditions": ["api_error"]
     ],
 )
 def test_a_robust_step_answers_otherwise_when_there_is_no_answer(fallback: str, answer: Any) -> None:
-    flow = Flow.begin(Setting(recall=lambda kind, _: {"text": "kept"} if kind == "answer" else None))
+    flow = Scope.begin(Setting(recall=lambda kind, _: {"text": "kept"} if kind == "answer" else None))
     provider = Scripted(Failure.UNAVAILABLE)
     parameters = {"prompt": "Hi", "retry_config": {**RETRY, "fallback_action": fallback}}
     given = context("claude_robust", provider, values=flow.given())
@@ -330,7 +330,7 @@ def test_an_instructor_asks_again_for_data_that_fits() -> None:
 
 
 def test_variables_are_set_for_the_run_or_for_a_turn() -> None:
-    flow = Flow.begin(variables={"a": 1})
+    flow = Scope.begin(variables={"a": 1})
     inner = flow.inner("[0]", {"index": 0})
     given = context("set_variable", values=inner.given())
     run(variables.set_variables, {"variables": {"a": 2}}, given)
@@ -399,7 +399,7 @@ def test_an_echo_answers_with_its_value() -> None:
     ],
 )
 def test_data_is_transformed(operations: list[dict[str, Any]], data: Any) -> None:
-    flow = Flow.begin(results={"rows": ROWS, "extra": {"data": [{"order": 2, "paid": True}]}})
+    flow = Scope.begin(results={"rows": ROWS, "extra": {"data": [{"order": 2, "paid": True}]}})
     parameters = {"input_source": "previous_response:rows", "operations": operations, "output_field": "out"}
     assert run(transform, parameters, context("data_transform", values=flow.given())) == {"data": data}
     assert flow.variables == {"out": data}
@@ -547,7 +547,7 @@ async def answering(kind: str, parameters: Mapping[str, Any], values: Mapping[st
     """Stands for an executor: an echo, a variable, or a failure."""
     from stepwell.run.steps import Fault, StepError, StepResult
 
-    flow = Flow.of(values)
+    flow = Scope.of(values)
     if kind == "fail":
         return StepResult(False, error=StepError("fail", Fault.ERROR, "it had to fail"))
     if kind == "set":
@@ -559,9 +559,9 @@ async def answering(kind: str, parameters: Mapping[str, Any], values: Mapping[st
     return StepResult(True, {"text": f"{flow.path}:{flow.names().get('loop', {}).get('item', '')}"})
 
 
-def loop(call: Any, parameters: Mapping[str, Any], flow: Flow | None = None) -> Any:
+def loop(call: Any, parameters: Mapping[str, Any], flow: Scope | None = None) -> Any:
     given = context(
-        "for_loop", values=(Flow.begin() if flow is None else flow).at("each").given(), run=answering
+        "for_loop", values=(Scope.begin() if flow is None else flow).at("each").given(), run=answering
     )
     return run(call, parameters, given)
 
@@ -570,7 +570,7 @@ def loop(call: Any, parameters: Mapping[str, Any], flow: Flow | None = None) -> 
 def test_a_loop_runs_its_steps_for_each_item(parallel: bool) -> None:
     steps = [{"name": "say", "type": "echo"}]
     parameters = {"iterator": "word", "data_source": ["a", "b"], "steps": steps, "parallel": parallel}
-    flow = Flow.begin()
+    flow = Scope.begin()
     answer = loop(loops.for_each, parameters, flow)
     assert [one["results"]["say"]["text"] for one in answer["iterations"]] == [
         "each[0].say:a",
@@ -604,7 +604,7 @@ def test_a_loop_without_a_list_is_refused(parameters: Mapping[str, Any], fault: 
 
 
 def test_a_while_loop_is_bounded() -> None:
-    flow = Flow.begin()
+    flow = Scope.begin()
     steps = [{"name": "more", "type": "set"}]
     assert loop(loops.repeat, {"condition": "not n or n < 3", "steps": steps}, flow) == {
         "iterations": 3,
@@ -617,7 +617,7 @@ def test_a_while_loop_is_bounded() -> None:
 
 
 def test_steps_are_counted_over_all_loops() -> None:
-    flow = Flow.begin(Setting(max_steps=5))
+    flow = Scope.begin(Setting(max_steps=5))
     steps = [{"name": "more", "type": "set"}]
     with pytest.raises(StepwellError, match="the run has more than 5 steps"):
         loop(loops.repeat, {"condition": "true", "steps": steps}, flow)
@@ -625,7 +625,7 @@ def test_steps_are_counted_over_all_loops() -> None:
 
 def test_workflows_lie_only_so_deep_in_each_other() -> None:
     stated: dict[str, Any] = {"steps": [{"name": "again", "type": "pipeline", "pipeline_file": "self.yaml"}]}
-    flow = Flow.begin(Setting(max_depth=3, load=lambda _: stated))
+    flow = Scope.begin(Setting(max_depth=3, load=lambda _: stated))
     given = context("pipeline", values=flow.at("again").given(), run=answering)
     with pytest.raises(StepFailed, match="workflows lie more than 3 deep in each other"):
         run(nested.run_workflow, {"pipeline_file": "self.yaml"}, given)
@@ -633,7 +633,7 @@ def test_workflows_lie_only_so_deep_in_each_other() -> None:
 
 def test_a_workflow_inside_sees_its_inputs_and_no_more() -> None:
     inner = {"variables": {"a": 1, "b": 1}, "steps": [{"name": "s", "type": "echo"}]}
-    flow = Flow.begin(results={"outer": "x"}, variables={"v": 1})
+    flow = Scope.begin(results={"outer": "x"}, variables={"v": 1})
     given = context("pipeline", values=flow.at("in").given(), run=answering)
     parameters = {"pipeline": inner, "inputs": {"b": 2}, "outputs": ["b", {"path": "s.text", "as": "said"}]}
     assert run(nested.run_workflow, parameters, given)["data"] == {"b": 2, "said": "in.s:"}

@@ -22,7 +22,7 @@ from stepwell.source.git import (
     open_repository,
     touching,
 )
-from stepwell.source.tree import Entry, EntryKind, Target
+from stepwell.source.tree import EntryKind, Target, TreeEntry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,7 +110,7 @@ def test_a_part_of_a_commit_shows_what_was_asked_for_and_nothing_else(history: H
     part = open_part(
         opened(history), commit, ["stepwell.toml", "registry.d", "none"], ["registry.d/steps/**/scoring.yaml"]
     )
-    assert list(part.scan("registry.d/steps")) == [Entry("scoring.yaml", EntryKind.FILE, False)]
+    assert list(part.scan("registry.d/steps")) == [TreeEntry("scoring.yaml", EntryKind.FILE, False)]
     assert sorted(entry.name for entry in part.scan("")) == ["registry.d", "stepwell.toml"]
     assert part.read(SCORING) == START.encode()
     assert isinstance(part.read("registry.d/steps/other_a.yaml"), Diagnostic)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import stepwell
-from stepwell.model.graph.node import Reading, read_step, written_step
+from stepwell.model.graph.node import StepReference, read_step, written_step
 from stepwell.run.pipelines import Edge, OutputOf, Pipeline
 from stepwell.source.document import thaw
 from stepwell.source.errors import PipelineError, UnknownPipeline
@@ -54,18 +54,18 @@ FILES = {
 @pytest.mark.parametrize(
     ("word", "read"),
     [
-        ("Loading", Reading("Loading")),
-        ("Loading:training", Reading("Loading", None, "training")),
-        ("alice:Loading", Reading("Loading", "alice")),
-        ("alice:Loading:training", Reading("Loading", "alice", "training")),
-        (":Loading:training", Reading("Loading", None, "training")),
-        ("alice:Loading:", Reading("Loading", "alice")),
-        ("bob:Loading", Reading("Loading", "bob")),
-        ("Loading:evening", Reading("Loading", None, "evening")),
-        ("alice:training", Reading("training", "alice", None, ("alice", "training"))),
+        ("Loading", StepReference("Loading")),
+        ("Loading:training", StepReference("Loading", None, "training")),
+        ("alice:Loading", StepReference("Loading", "alice")),
+        ("alice:Loading:training", StepReference("Loading", "alice", "training")),
+        (":Loading:training", StepReference("Loading", None, "training")),
+        ("alice:Loading:", StepReference("Loading", "alice")),
+        ("bob:Loading", StepReference("Loading", "bob")),
+        ("Loading:evening", StepReference("Loading", None, "evening")),
+        ("alice:training", StepReference("training", "alice", None, ("alice", "training"))),
     ],
 )
-def test_a_word_that_names_a_step_is_read_in_one_way(word: str, read: Reading) -> None:
+def test_a_word_that_names_a_step_is_read_in_one_way(word: str, read: StepReference) -> None:
     assert read_step(word, {"alice"}, ("training", "testing")) == read
     again = written_step(read.name, read.workspace, read.job_type)
     assert read_step(again, {"alice"}, ("training",))[:3] == read[:3]

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from tests.warm_python import run_python
 
 import stepwell
-from stepwell.live.health import Status, health
+from stepwell.live.health import HealthStatus, health
 from stepwell.live.registry import Registry
 from stepwell.model.schema import contents
 from stepwell.model.settings import open_project
@@ -44,7 +44,7 @@ def layers(registry: Registry) -> list[tuple[str, str | None, int, int, int, int
 def test_a_project_without_findings_is_ok(project: Project) -> None:
     registry = stepwell.open(project(FILES), today=TODAY)
     told = registry.health()
-    assert (told.status, told.current, told.digest) == (Status.OK, True, registry.digest)
+    assert (told.status, told.current, told.digest) == (HealthStatus.OK, True, registry.digest)
     assert (told.workspaces, told.errors, told.warnings) == (2, 0, 0)
     assert (told.last_reload, told.last_refusal, told.watching) == (None, None, None)
     assert set(told.counters.values()) == {0}
@@ -77,7 +77,7 @@ def test_each_finding_is_counted_in_its_layer_and_what_has_an_error_is_not_count
         ("local", "bob", 1, 0, 0, 1),
     ]
     told = registry.health()
-    assert (told.status, told.errors, told.warnings) == (Status.DEGRADED, 4, 2)
+    assert (told.status, told.errors, told.warnings) == (HealthStatus.DEGRADED, 4, 2)
     assert told.recommendations[:2] == (
         "Mend 4 errors, which `stepwell check` tells: what has one is left out.",
         "Mend or remove a package: the package bolt brings no steps: it fails.",
@@ -95,12 +95,12 @@ def test_each_finding_is_counted_in_its_layer_and_what_has_an_error_is_not_count
 def test_it_is_broken_when_nothing_serves_or_the_settings_cannot_be_used(
     files: dict[str, str], project: Project
 ) -> None:
-    assert stepwell.open(project(files)).health().status is Status.BROKEN
+    assert stepwell.open(project(files)).health().status is HealthStatus.BROKEN
 
 
 def test_an_empty_project_is_ok_and_told_where_to_begin(project: Project) -> None:
     told = stepwell.open(project({})).health()
-    assert told.status is Status.OK
+    assert told.status is HealthStatus.OK
     assert told.recommendations == (
         "Write a first definition into `registry.d/steps/`: the core serves no step.",
     )
@@ -113,7 +113,7 @@ def test_a_refused_reload_is_told_until_the_file_is_mended(project: Project) -> 
     file.write_text("name: [\n")
     refused = registry.reload()
     told = registry.health()
-    assert (told.status, told.current, told.digest) == (Status.DEGRADED, False, good)
+    assert (told.status, told.current, told.digest) == (HealthStatus.DEGRADED, False, good)
     assert told.last_refusal is refused
     assert told.recommendations[0].startswith("Mend ")
     assert "what they said before is still served" in told.recommendations[0]
@@ -121,7 +121,7 @@ def test_a_refused_reload_is_told_until_the_file_is_mended(project: Project) -> 
     served = registry.reload()
     told = registry.health()
     assert (told.status, told.current, told.last_reload, told.last_refusal) == (
-        Status.OK,
+        HealthStatus.OK,
         True,
         served,
         refused,

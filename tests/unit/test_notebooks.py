@@ -35,7 +35,7 @@ CELLS = (
     "registry.view()['Loading']",
     "registry.pipeline('Nightly')",
     "registry.diagnostics[0]",
-    "from stepwell.run.pipelines import Record\nrecord = Record('.')",
+    "from stepwell.run.pipelines import RunDatabase\nrecord = RunDatabase('.')",
     "record.read(record.last('Sums'))",
 )
 RUN = """\

@@ -9,7 +9,7 @@ import pytest
 
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import thaw
-from stepwell.source.python import PythonTables, Row, read_tables
+from stepwell.source.python import PythonTables, TableRow, read_tables
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -20,7 +20,7 @@ def read(text: str | bytes) -> PythonTables:
     return tables
 
 
-def rows(text: str | bytes, table: str = "STEP_NAMES") -> dict[str, Row]:
+def rows(text: str | bytes, table: str = "STEP_NAMES") -> dict[str, TableRow]:
     return {row.name: row for row in read(text).tables[table].rows}
 
 

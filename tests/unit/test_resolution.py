@@ -15,7 +15,7 @@ from stepwell.model import StepDefinition
 from stepwell.resolve.candidates import Candidate
 from stepwell.resolve.choose import AUTOMATIC, Mode
 from stepwell.resolve.conflicts import METADATA, Agreement
-from stepwell.resolve.strategies import STRATEGIES, Context, Selection, Strategy
+from stepwell.resolve.strategies import STRATEGIES, ResolutionContext, Selection, Strategy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -569,15 +569,17 @@ SEVERAL = (
     candidate("bob", framework="pytorch", priority=10, environment_tags=("cpu", "edge")),
 )
 CONTEXTS = [
-    Context(),
-    Context("alice", SEVERAL[1].definition, ("pytorch",), ("gpu",)),
-    Context("bob", SEVERAL[2].definition, ("numpy", "xgboost"), ("edge",)),
-    Context("carol", SEVERAL[0].definition, (), ("unknown",)),
-    Context("dave", None, ("numpy",), ()),
+    ResolutionContext(),
+    ResolutionContext("alice", SEVERAL[1].definition, ("pytorch",), ("gpu",)),
+    ResolutionContext("bob", SEVERAL[2].definition, ("numpy", "xgboost"), ("edge",)),
+    ResolutionContext("carol", SEVERAL[0].definition, (), ("unknown",)),
+    ResolutionContext("dave", None, ("numpy",), ()),
 ]
 
 
-def hold_to_contract(strategy: Strategy, candidates: tuple[Candidate, ...], context: Context) -> None:
+def hold_to_contract(
+    strategy: Strategy, candidates: tuple[Candidate, ...], context: ResolutionContext
+) -> None:
     selection = strategy(candidates, context)
     assert isinstance(selection, Selection)
     assert list(selection.candidates) == [one for one in candidates if one in selection.candidates]
@@ -589,7 +591,7 @@ def hold_to_contract(strategy: Strategy, candidates: tuple[Candidate, ...], cont
 
 @pytest.mark.parametrize("context", CONTEXTS)
 @pytest.mark.parametrize("name", STRATEGIES)
-def test_a_strategy_keeps_the_contract(name: str, context: Context) -> None:
+def test_a_strategy_keeps_the_contract(name: str, context: ResolutionContext) -> None:
     hold_to_contract(STRATEGIES[name], SEVERAL, context)
     hold_to_contract(STRATEGIES[name], SEVERAL[1:], context)
 

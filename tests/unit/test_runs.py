@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.running import MAKE, SUMS, TOTAL, output, plan, run, single, states
 
-from stepwell.run.pipelines import Choice, Limits, Record, State
+from stepwell.run.pipelines import AttemptLimits, RunDatabase, StepSelection, StepState
 from stepwell.run.pipelines.statistics import compare_runs
 from stepwell.run.run_store import RunBusy, RunStore, UnknownRun
 from stepwell.run.workflows.run_folder import Runs, new_record
@@ -37,116 +37,116 @@ def test_a_step_reads_what_the_one_before_gave(project: Project) -> None:
     root = project(SUMS)
     made = run(root, "Sums", parameters={"rows": 5})
     assert states(made) == {"make": "done", "total": "done"}
-    assert made.state is State.DONE
+    assert made.state is StepState.DONE
     assert output(made, "make.rows", "rows.csv").count("\n") == 6
     assert json.loads(output(made, "total.total")) == {"total": 10}
     assert made.step("total").inputs["rows"] == made.step("make").outputs[0].digest
     assert (root / ".stepwell" / ".gitignore").read_text() == "*\n"
 
 
-FAULTS: dict[str, tuple[str, str, Limits, str, str]] = {
+FAULTS: dict[str, tuple[str, str, AttemptLimits, str, str]] = {
     "it hangs": (
         "import time\ntime.sleep(600)\n",
         "",
-        Limits(seconds=0.3),
+        AttemptLimits(seconds=0.3),
         "timeout",
         "its script was ended after 0.3 s, the limit",
     ),
     "it hangs in a process of its own": (
         "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'import time; time.sleep(600)'])\n",
         "",
-        Limits(seconds=0.3),
+        AttemptLimits(seconds=0.3),
         "timeout",
         "its script was ended after 0.3 s, the limit",
     ),
     "it raises": (
         "print('before')\nraise ValueError('no such column')\n",
         "",
-        Limits(),
+        AttemptLimits(),
         "exit",
         "its script exited with 1: ValueError: no such column",
     ),
     "it exits 137": (
         "import sys\nsys.exit(137)\n",
         "",
-        Limits(),
+        AttemptLimits(),
         "exit",
         "its script was killed (exit code 137: most often for want of memory)",
     ),
     "it is killed": (
         "import os\nos.kill(os.getpid(), 9)\n",
         "",
-        Limits(),
+        AttemptLimits(),
         "exit",
         "its script was killed (exit code 137: most often for want of memory)",
     ),
     "it crashes": (
         "import os\nos.abort()\n",
         "",
-        Limits(),
+        AttemptLimits(),
         "exit",
         "its script was ended by SIGABRT",
     ),
     "it gives nothing": (
         "pass\n",
         OUT,
-        Limits(),
+        AttemptLimits(),
         "output",
         "it gave no output `out`: /opt/ml/processing/output is empty",
     ),
     "it removes the folder of its output": (
         "import os\nos.rmdir('/opt/ml/processing/output')\n",
         OUT,
-        Limits(),
+        AttemptLimits(),
         "output",
         "it gave no output `out`: there is no /opt/ml/processing/output",
     ),
     "it writes half a JSON file": (
         'open("/opt/ml/processing/output/m.json", "w").write(\'{"accuracy": \')\n',
         OUT,
-        Limits(),
+        AttemptLimits(),
         "output",
         "its output `out`: m.json:1:14: it is no JSON: Expecting value",
     ),
     "it writes half a table": (
         'open("/opt/ml/processing/output/t.csv", "w").write("a,b\\n1,2\\n3")\n',
         OUT,
-        Limits(),
+        AttemptLimits(),
         "output",
         "its output `out`: t.csv:3: 1 values, and the header has 2",
     ),
     "one file fills its disk": (
         'open("/opt/ml/processing/output/t", "wb").write(b"x" * 3_000_000)\n',
         OUT,
-        Limits(disk=2**20),
+        AttemptLimits(disk=2**20),
         "disk",
         "its script used more than 1 MiB of disk, the limit",
     ),
     "many files fill its disk": (
         'for n in range(30):\n    open(f"/opt/ml/processing/output/{n}", "wb").write(b"x" * 100_000)\n',
         OUT,
-        Limits(disk=2**20),
+        AttemptLimits(disk=2**20),
         "disk",
         "its script used more than 1 MiB of disk, the limit",
     ),
     "it leads out of its sandbox": (
         'import os\nos.symlink("/etc/passwd", "/opt/ml/processing/output/p")\n',
         OUT,
-        Limits(),
+        AttemptLimits(),
         "output",
         "its output `out` cannot be kept: `p` is a link that leads out of it",
     ),
     "it deletes its input": (
         f'import os\nos.remove("/opt/ml/processing/input/data/made_up.csv")\n{GIVE}',
         f"{DATA.replace('}', ', type: data}')}{OUT}",
-        Limits(),
+        AttemptLimits(),
         "deleted-input",
         "its script deleted `made_up.csv` of its input `DATA`",
     ),
     "a path is put together at run time": (
         'import os\nopen(os.sep + "opt" + "/ml/model/x", "w")\n',
         "",
-        Limits(),
+        AttemptLimits(),
         "exit",
         (
             "its script exited with 1: PermissionError: [Errno 1] a path of the container that is put "
@@ -157,7 +157,7 @@ FAULTS: dict[str, tuple[str, str, Limits, str, str]] = {
     "nobody gives what `main` takes": (
         "def main(input_paths, model):\n    pass\n",
         "",
-        Limits(),
+        AttemptLimits(),
         "exit",
         (
             "its script exited with 1: `main` takes `model`, which is none of input_paths, output_paths, "
@@ -172,8 +172,8 @@ def test_what_a_script_does_wrong_is_a_failed_step(project: Project, fault: str)
     script, interface, limits, kind, told = FAULTS[fault]
     made = run(project(single(script, interface)), "Only", limits=limits, make_up=True)
     step = made.step("it")
-    assert (step.state, step.kind, step.fault) == (State.FAILED, kind, told)
-    assert made.state is State.FAILED
+    assert (step.state, step.kind, step.fault) == (StepState.FAILED, kind, told)
+    assert made.state is StepState.FAILED
     assert len(step.attempts) == 1
 
 
@@ -183,7 +183,7 @@ def test_nothing_that_a_script_started_outlives_it(project: Project, tmp_path: P
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
         f"open({str(tmp_path / 'pid')!r}, 'w').write(str(child.pid))\n"
     )
-    assert run(project(single(script)), "Only").state is State.DONE
+    assert run(project(single(script)), "Only").state is StepState.DONE
     pid = int((tmp_path / "pid").read_text())
     wait_until_gone(pid)
 
@@ -347,7 +347,7 @@ def test_an_output_inside_another_is_in_both(project: Project) -> None:
 
 def test_a_log_is_kept_within_bounds(project: Project) -> None:
     script = "print('first')\nfor _ in range(10000): print('x' * 99)\nprint('last')\n"
-    made = run(project(single(script)), "Only", limits=Limits(log=1000))
+    made = run(project(single(script)), "Only", limits=AttemptLimits(log=1000))
     log = (Path(made.folder) / "steps" / "it" / "1" / "log.txt").read_text()
     assert log.startswith("first\nxxx")
     assert log.endswith("xxx\nlast\n")
@@ -361,8 +361,8 @@ def test_a_step_is_tried_again_as_often_as_is_said(project: Project, tmp_path: P
         f"import os\nos.path.exists({mark!r}) and exit(0)\nos.mkdir({mark!r})\nraise OSError('not yet')\n"
     )
     made = run(project(single(script)), "Only", retries=2)
-    assert [one.state for one in made.step("it").attempts] == [State.FAILED, State.DONE]
-    assert made.state is State.DONE
+    assert [one.state for one in made.step("it").attempts] == [StepState.FAILED, StepState.DONE]
+    assert made.state is StepState.DONE
 
 
 def test_what_was_made_just_so_is_not_made_again(project: Project) -> None:
@@ -399,15 +399,21 @@ def test_a_module_that_a_script_imports_counts_in_the_cache(project: Project) ->
 
 def test_some_steps_are_run_and_others_taken_from_before(project: Project) -> None:
     root = project(SUMS)
-    refused = run(root, "Sums", choice=Choice(only="total"))
+    refused = run(root, "Sums", choice=StepSelection(only="total"))
     assert refused.step("make").fault == "it is not asked for, and no earlier run has made it as it is now"
     assert states(refused) == {"make": "failed", "total": "skipped"}
     run(root, "Sums")
-    assert states(run(root, "Sums", choice=Choice(only="total"))) == {"make": "cached", "total": "done"}
-    assert states(run(root, "Sums", choice=Choice(only="make"))) == {"make": "done", "total": "skipped"}
-    assert states(run(root, "Sums", choice=Choice(start="make"))) == {"make": "done", "total": "done"}
+    assert states(run(root, "Sums", choice=StepSelection(only="total"))) == {
+        "make": "cached",
+        "total": "done",
+    }
+    assert states(run(root, "Sums", choice=StepSelection(only="make"))) == {
+        "make": "done",
+        "total": "skipped",
+    }
+    assert states(run(root, "Sums", choice=StepSelection(start="make"))) == {"make": "done", "total": "done"}
     with pytest.raises(PipelineError, match=r"`Sums` has no step `mak` \(its steps are make, total\)"):
-        run(root, "Sums", choice=Choice(start="mak"))
+        run(root, "Sums", choice=StepSelection(start="mak"))
 
 
 def test_a_run_that_failed_goes_on_where_it_failed(project: Project) -> None:
@@ -422,7 +428,7 @@ def test_a_run_that_failed_goes_on_where_it_failed(project: Project) -> None:
     with pytest.raises(UnknownRun, match=f"there is no run r2 .the latest are {first.id}"):
         run(root, "Sums", resume="r2")
     with (
-        Record(str(root)) as record,
+        RunDatabase(str(root)) as record,
         record.store.locked(first.id),
         pytest.raises(RunBusy, match="still going on"),
     ):
@@ -467,7 +473,7 @@ def test_a_run_that_is_ended_at_any_moment_goes_on_with_what_is_not_done(
     process.send_signal(number)
     assert process.wait(60) == (-9 if number is signal.SIGKILL else 130)
     wait_until_gone(script)
-    with Record(str(root)) as record:
+    with RunDatabase(str(root)) as record:
         ended = record.read(record.last("Only") or "")
     expected = "cancelled" if number is signal.SIGINT else None
     assert states(ended) == {"a": "done", "b": expected or "running", "c": expected or "waiting"}
@@ -480,7 +486,7 @@ def test_a_run_that_is_ended_at_any_moment_goes_on_with_what_is_not_done(
 def test_a_step_that_ended_and_was_not_recorded_is_not_made_again(project: Project) -> None:
     root = project(SUMS)
     first = run(root, "Sums")
-    with Record(str(root)) as record:  # as it is when the process dies between the two
+    with RunDatabase(str(root)) as record:  # as it is when the process dies between the two
         record._base.execute("DELETE FROM cache")
         record._base.execute("UPDATE steps SET state='running'")
     again = run(root, "Sums", resume=first.id)

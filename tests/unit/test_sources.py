@@ -14,7 +14,7 @@ import pytest
 
 from stepwell.source.python import Lineage, SourceIndex, SourceView, index_sources, module_defines, place_of
 from stepwell.source.python.cache import _SAME_TICK
-from stepwell.source.python.outline import Failure, Outline
+from stepwell.source.python.outline import Outline, ParseFailure
 from stepwell.source.python.outliner import outline_of
 
 if TYPE_CHECKING:
@@ -92,22 +92,24 @@ def test_imports_and_names_of_the_module_are_kept() -> None:
 @pytest.mark.parametrize(
     ("content", "failure"),
     [
-        (b"x = (\n", Failure("'(' was never closed", 1, 5)),
-        ("é = 1\nclass Ä\n".encode(), Failure("expected ':'", 2, 8)),
+        (b"x = (\n", ParseFailure("'(' was never closed", 1, 5)),
+        ("é = 1\nclass Ä\n".encode(), ParseFailure("expected ':'", 2, 8)),
         (b"x = 1\n\0", None),
         (b"x = '\xe9'\n", None),
         (b"# coding: klingon\n", None),
         (b"x = " + b"(" * 100_000, None),
-        (b"x = " + b"-" * 200_000 + b"1", Failure("it is nested too deeply", 1, 1)),
-        (b"x = 1" + b"+1" * 300_000, Failure("it is nested too deeply", 1, 1)),
-        (b"if a: pass\n" + b"elif a: pass\n" * 50_000, Failure("it is nested too deeply", 1, 1)),
-        (b"class A(x" + b".y" * 100_000 + b"): pass\n", Failure("it is nested too deeply", 1, 1)),
+        (b"x = " + b"-" * 200_000 + b"1", ParseFailure("it is nested too deeply", 1, 1)),
+        (b"x = 1" + b"+1" * 300_000, ParseFailure("it is nested too deeply", 1, 1)),
+        (b"if a: pass\n" + b"elif a: pass\n" * 50_000, ParseFailure("it is nested too deeply", 1, 1)),
+        (b"class A(x" + b".y" * 100_000 + b"): pass\n", ParseFailure("it is nested too deeply", 1, 1)),
     ],
     ids=["bracket", "columns", "nul", "latin-1", "encoding", "brackets", "minus", "plus", "elif", "dots"],
 )
-def test_what_cannot_be_parsed_is_a_failure_with_a_place(content: bytes, failure: Failure | None) -> None:
+def test_what_cannot_be_parsed_is_a_failure_with_a_place(
+    content: bytes, failure: ParseFailure | None
+) -> None:
     said = outline_of(content)
-    assert isinstance(said, Failure)
+    assert isinstance(said, ParseFailure)
     assert failure in (None, said)
 
 
@@ -161,7 +163,7 @@ def test_a_named_pipe_and_a_file_too_large_do_not_stop_the_index(tmp_path: Path)
     found = index_sources(root, ("src",))
     assert {path: file.failure for path, file in found.files.items()} == {
         "src/a.py": None,
-        "src/big.py": Failure("it is larger than 4096 KiB", 1, 1),
+        "src/big.py": ParseFailure("it is larger than 4096 KiB", 1, 1),
     }
 
 

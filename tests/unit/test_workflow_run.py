@@ -19,7 +19,7 @@ from tests.ai_steps import EXAMPLES, PLUGIN, REPOSITORY, site
 
 from stepwell.frontends import cli
 from stepwell.frontends.cli import options as opening
-from stepwell.frontends.cli.workflow.run import Progress
+from stepwell.frontends.cli.workflow.run import StepProgress
 
 pytestmark = pytest.mark.slow
 
@@ -458,7 +458,7 @@ workflow:
 
 
 def test_progress_is_one_line_for_each_step(capsys: pytest.CaptureFixture[str]) -> None:
-    progress = Progress(3, shown=True)
+    progress = StepProgress(3, shown=True)
     for word, path, more in (
         ("reuse", "a", {}),
         ("start", "b", {}),
@@ -468,7 +468,7 @@ def test_progress_is_one_line_for_each_step(capsys: pytest.CaptureFixture[str]) 
         ("skip", "d", {}),
     ):
         progress.tell(word, path, more)
-    Progress(3, shown=False).tell("start", "a", {})
+    StepProgress(3, shown=False).tell("start", "a", {})
     assert capsys.readouterr().err.splitlines() == [
         "[1/3] a was done before",
         "[2/3] b runs",

@@ -10,7 +10,7 @@ from typing import NamedTuple, final
 from stepwell.resolve.plugins import Plugin
 from stepwell.source.python import SourceFile, SourceIndex, index_sources
 from stepwell.source.python.index import read_source
-from stepwell.source.python.outline import Failure
+from stepwell.source.python.outline import ParseFailure
 from stepwell.source.python.outliner import dotted, outline_of, parse, warnings_kept_in
 
 __all__ = [
@@ -44,11 +44,11 @@ def outline_file(root: str, path: str, real: str) -> SourceFile:
         real: the same with links resolved.
     """
     content, stamp = read_source(root, path)
-    if isinstance(content, Failure):
+    if isinstance(content, ParseFailure):
         return SourceFile(path, real, stamp, None, content)
     with warnings_kept_in():
         said = outline_of(content)
-    if isinstance(said, Failure):
+    if isinstance(said, ParseFailure):
         return SourceFile(path, real, stamp, None, said)
     return SourceFile(path, real, stamp, said, None)
 

@@ -77,7 +77,7 @@ def compare_workspaces(
         other: where to.
         steps: which of them; without any, all that the workspace itself defines or changes.
     """
-    comparing = _Comparing(project, snapshot.view(one), snapshot.view(other), index, snapshot.workspaces)
+    comparing = _Comparison(project, snapshot.view(one), snapshot.view(other), index, snapshot.workspaces)
     wanted = [
         name for name in comparing.here if (name in steps if steps else name in comparing.here.steps.above)
     ]
@@ -86,7 +86,7 @@ def compare_workspaces(
 
 @final
 @dataclass(frozen=True, slots=True)
-class _Comparing:
+class _Comparison:
     """Two workspaces.
 
     Args:

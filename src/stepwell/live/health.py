@@ -13,7 +13,7 @@ from stepwell.code import own_components
 from stepwell.model import KINDS
 from stepwell.model.component import Component, ComponentState
 from stepwell.model.layer import Layer
-from stepwell.resolve.load import Loaded
+from stepwell.resolve.load import LoadResult
 from stepwell.resolve.snapshot import Snapshot
 from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.source.document import FrozenMapping
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from stepwell.resolve.conflicts import Conflict
     from stepwell.resolve.runtime_layer import Registered
 
-__all__ = ["COUNTERS", "Health", "LayerHealth", "Status", "health"]
+__all__ = ["COUNTERS", "Health", "HealthStatus", "LayerHealth", "health"]
 
 COUNTERS: Final = (
     "reloads",
@@ -40,7 +40,7 @@ COUNTERS: Final = (
 
 
 @final
-class Status(Enum):
+class HealthStatus(Enum):
     """The whole in one word.
 
     ``broken``: the settings cannot be used, or nothing serves. ``degraded``: something is left out, or what
@@ -104,7 +104,7 @@ class Health:
             ``None`` where nobody looked into the sources.
     """
 
-    status: Status
+    status: HealthStatus
     digest: str
     current: bool
     workspaces: int
@@ -139,7 +139,7 @@ def health(store: Store, watching: WatchState | None = None, *, components: bool
     advice = _Advice(seen, snapshot, registered, store.is_current, met, watching, counters, lost)
     status = _status(seen, snapshot, store.is_current)
     return Health(
-        status=Status.DEGRADED if lost and status is Status.OK else status,
+        status=HealthStatus.DEGRADED if lost and status is HealthStatus.OK else status,
         digest=snapshot.digest,
         current=store.is_current,
         workspaces=len(snapshot.workspaces),
@@ -167,20 +167,20 @@ def _lost_components(snapshot: Snapshot) -> tuple[tuple[str | None, str, Compone
     )
 
 
-def _status(seen: Loaded, snapshot: Snapshot, current: bool) -> Status:
+def _status(seen: LoadResult, snapshot: Snapshot, current: bool) -> HealthStatus:
     errors = [found for found in seen.diagnostics if found.severity is Severity.ERROR]
     if not errors and current:
-        return Status.OK
+        return HealthStatus.OK
     serves = len(snapshot.core) or any(len(snapshot.view(one)) for one in snapshot.workspaces)
-    return Status.DEGRADED if serves and not _unusable(seen) else Status.BROKEN
+    return HealthStatus.DEGRADED if serves and not _unusable(seen) else HealthStatus.BROKEN
 
 
-def _unusable(seen: Loaded) -> bool:
+def _unusable(seen: LoadResult) -> bool:
     """Whether settings cannot be used, so that defaults stand in for them."""
     return any(found.severity is Severity.ERROR for found in seen.project.diagnostics)
 
 
-def _layers(seen: Loaded, registered: tuple[Registered, ...]) -> Iterator[LayerHealth]:
+def _layers(seen: LoadResult, registered: tuple[Registered, ...]) -> Iterator[LayerHealth]:
     given: Counter[tuple[Layer, str | None, str]] = Counter()
     for file in (*seen.checked.values(), *seen.guests.files):
         if _gives(seen, file):
@@ -207,7 +207,7 @@ def _layers(seen: Loaded, registered: tuple[Registered, ...]) -> Iterator[LayerH
         )
 
 
-def _gives(seen: Loaded, file: CheckedFile) -> bool:
+def _gives(seen: LoadResult, file: CheckedFile) -> bool:
     """Whether a file's definition serves, or would if a higher layer did not hide it."""
     listed = file.listed
     tables = seen.core if listed.workspace is None else seen.overlays[listed.workspace].layered
@@ -215,7 +215,7 @@ def _gives(seen: Loaded, file: CheckedFile) -> bool:
     return file.source is not None and (file.name in tables.tables[listed.kind] or file.name in hidden)
 
 
-def _owner(seen: Loaded, found: Diagnostic) -> tuple[Layer, str | None] | None:
+def _owner(seen: LoadResult, found: Diagnostic) -> tuple[Layer, str | None] | None:
     """The layer in whose files something is found; ``None`` for the settings and for stray files."""
     if found.span is None:
         return (Layer.PLUGIN, None) if found.id == "plugin-failed" else None
@@ -237,7 +237,7 @@ def _owner(seen: Loaded, found: Diagnostic) -> tuple[Layer, str | None] | None:
 class _Advice:
     """What to do, each a sentence."""
 
-    seen: Loaded
+    seen: LoadResult
     snapshot: Snapshot
     registered: tuple[Registered, ...]
     current: bool

@@ -17,7 +17,7 @@ from stepwell.model import KINDS, StepDefinition
 from stepwell.model.layer import Layer, Listed, Source
 from stepwell.model.settings import Settings
 from stepwell.model.step_type import faults_of, fields_of_type, name_of
-from stepwell.resolve.load import Loaded
+from stepwell.resolve.load import LoadResult
 from stepwell.resolve.runtime_layer import Registered, Registration
 from stepwell.resolve.snapshot import Snapshot
 from stepwell.resolve.view import View
@@ -84,7 +84,7 @@ def register(
         raise _error(checked, in_order((*checked.diagnostics, *unfit)))
     validated = tuple(_validated(validator, step)) if validator is not None else ()
 
-    def prepare(good: Loaded, snapshot: Snapshot, meets: Meets) -> Registered:
+    def prepare(good: LoadResult, snapshot: Snapshot, meets: Meets) -> Registered:
         snapshot.view(workspace)
         collisions = _Collisions(good, snapshot, meets, workspace, replace)
         found = tuple(collisions.of(step))
@@ -168,7 +168,7 @@ class _Collisions:
 
     def __init__(
         self,
-        good: Loaded,
+        good: LoadResult,
         snapshot: Snapshot,
         meets: Meets,
         workspace: str | None,

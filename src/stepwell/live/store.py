@@ -16,7 +16,7 @@ from datetime import date
 from typing import Protocol, final
 
 from stepwell.model.settings import CONFIG_NAME, Project, open_project
-from stepwell.resolve.load import FindPlugins, Loaded, collector_paused, load
+from stepwell.resolve.load import FindPlugins, LoadResult, collector_paused, load
 from stepwell.resolve.runtime_layer import Registered, with_one_more, with_registered
 from stepwell.resolve.snapshot import Changes, Snapshot, changes_between
 from stepwell.resolve.view import Code
@@ -38,7 +38,7 @@ _GONE = Diagnostic(
 
 Subscriber = Callable[["Event"], object]
 Meets = Callable[[frozenset[str]], tuple[Registered, ...]]
-Prepare = Callable[[Loaded, Snapshot, Meets], Registered]
+Prepare = Callable[[LoadResult, Snapshot, Meets], Registered]
 
 
 class RenewedCode(Code, Protocol):
@@ -118,7 +118,7 @@ class Store:
 
     def __init__(
         self,
-        loaded: Loaded,
+        loaded: LoadResult,
         today: Callable[[], date],
         plugins: FindPlugins = tuple,
         code: RenewedCode | None = None,
@@ -148,7 +148,7 @@ class Store:
         return self._snapshot
 
     @property
-    def seen(self) -> Loaded:
+    def seen(self) -> LoadResult:
         """The files as they were last read, served or not."""
         return self._seen
 
@@ -273,14 +273,14 @@ class Store:
         with self._writing:
             self._subscriptions = tuple(one for one in self._subscriptions if one is not subscription)
 
-    def _renew_code(self, hints: frozenset[str] | None, seen: Loaded) -> bool:
+    def _renew_code(self, hints: frozenset[str] | None, seen: LoadResult) -> bool:
         """Whether the Python sources are other ones now, for anybody who asked for something in them."""
         before = self._code
         if before is not None:
             self._code = before.renew(hints, seen.project, seen.layout.workspaces)
         return self._code is not before
 
-    def _read(self, hints: frozenset[str] | None) -> Loaded:
+    def _read(self, hints: frozenset[str] | None) -> LoadResult:
         if hints and all(path.endswith(".py") for path in hints) and not self._lost:
             return self._seen
         whole = hints is None or hints & {CONFIG_NAME, "pyproject.toml"} or self._lost
@@ -291,7 +291,7 @@ class Store:
 
             return reload(self._seen, hints)
 
-    def _read_all(self) -> Loaded:
+    def _read_all(self) -> LoadResult:
         self._lost = False
         try:
             return load(open_project(self._seen.project.root), self._today(), plugins=self._plugins)
@@ -323,14 +323,14 @@ class Store:
             _log.exception("a subscriber failed; the others are told all the same")
 
 
-def _with_code(loaded: Loaded, code: Code | None) -> Loaded:
+def _with_code(loaded: LoadResult, code: Code | None) -> LoadResult:
     if code is None:
         return loaded
     snapshot = loaded.snapshot.with_code(code)
     return loaded if snapshot is loaded.snapshot else loaded._replace(snapshot=snapshot)
 
 
-def _says_the_same(before: Loaded, seen: Loaded) -> bool:
+def _says_the_same(before: LoadResult, seen: LoadResult) -> bool:
     old, new = before.snapshot, seen.snapshot
     return (
         before.diagnostics == seen.diagnostics
@@ -340,7 +340,7 @@ def _says_the_same(before: Loaded, seen: Loaded) -> bool:
     )
 
 
-def _new_errors(good: Loaded, seen: Loaded) -> bool:
+def _new_errors(good: LoadResult, seen: LoadResult) -> bool:
     """Whether files have an error now that they did not have when they were last served."""
     known = {_fault(found) for found in good.diagnostics}
     return any(found.severity is Severity.ERROR and _fault(found) not in known for found in seen.diagnostics)

@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple, final
 from stepwell.model import StepDefinition, Workspace
 from stepwell.resolve.candidates import Candidate, all_names, candidates_of
 from stepwell.resolve.snapshot import Snapshot
-from stepwell.resolve.strategies import STRATEGIES, Context, strategy_named
+from stepwell.resolve.strategies import STRATEGIES, ResolutionContext, strategy_named
 from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, Related, Severity
 from stepwell.source.errors import AmbiguousStep, UnknownStep
@@ -59,7 +59,7 @@ class Resolution:
     """
 
     name: str
-    context: Context
+    context: ResolutionContext
     chosen: Candidate
     tried: tuple[Tried, ...]
     candidates: tuple[Candidate, ...]
@@ -181,14 +181,14 @@ def _hold_to_modes(mode: str, choose: Choose | None) -> None:
 
 def _context(
     snapshot: Snapshot, view: View, name: str, framework: str | None, environment: Iterable[str]
-) -> Context:
+) -> ResolutionContext:
     frameworks = (framework,) if framework else ()
     tags = (environment,) if isinstance(environment, str) else tuple(environment)
     if view.workspace is None:
-        return Context(None, None, frameworks, tags)
+        return ResolutionContext(None, None, frameworks, tags)
     said = snapshot.workspaces[view.workspace]
     serves = view.steps.get(name) or view.by_alias(name)
-    return Context(
+    return ResolutionContext(
         view.workspace,
         serves,
         frameworks or said.preferred_frameworks,
@@ -196,7 +196,9 @@ def _context(
     )
 
 
-def _declared(workspace: Workspace | None, context: Context, candidates: tuple[Candidate, ...]) -> str | None:
+def _declared(
+    workspace: Workspace | None, context: ResolutionContext, candidates: tuple[Candidate, ...]
+) -> str | None:
     """The strategy that the workspace states; else what it serves; else the candidates, if at one.
 
     A definition that the workspace does not see says nothing about how the workspace chooses.
@@ -211,7 +213,7 @@ def _declared(workspace: Workspace | None, context: Context, candidates: tuple[C
     return stated.pop() if len(stated) == 1 else None
 
 
-def _only(one: Candidate, context: Context) -> Tried:
+def _only(one: Candidate, context: ResolutionContext) -> Tried:
     unseen = context.workspace is not None and one.definition is not context.serves
     told = f"; workspace {context.workspace} does not see it" if unseen else ""
     return Tried("only_candidate", f"only {one.owner} defines it{told}")

@@ -13,12 +13,12 @@ from stepwell.check.rule import ViewScope
 from stepwell.model import KINDS, Definition, StepDefinition
 from stepwell.model.layer import Layer, Listed
 from stepwell.model.settings import Project, Settings
-from stepwell.resolve.layers import Layered, words_of
+from stepwell.resolve.layers import LayerTables, words_of
 from stepwell.resolve.layout import Layout, lay_out, list_core, list_workspace
 from stepwell.resolve.load import (
-    Known,
-    Loaded,
+    LoadResult,
     Overlay,
+    ReadCache,
     assemble,
     check_all,
     collector_paused,
@@ -47,7 +47,7 @@ Replaced = tuple[CheckedFile | None, CheckedFile | None]
 """One file before and after a change; ``None`` where there is none."""
 
 
-def relayer_core(before: Layered, replaced: Iterable[Replaced], settings: Settings) -> Layered | None:
+def relayer_core(before: LayerTables, replaced: Iterable[Replaced], settings: Settings) -> LayerTables | None:
     """The core's tables after some files changed, if all is well; ``None`` when it takes a whole look.
 
     Args:
@@ -89,7 +89,7 @@ def relayer_core(before: Layered, replaced: Iterable[Replaced], settings: Settin
         if any(True for _ in catalog.run(catalog.active("view", settings.severities), scope)):
             return None
     frozen = {folder: MappingProxyType(table) for folder, table in tables.items()}
-    return Layered(
+    return LayerTables(
         MappingProxyType(frozen),
         before.left_out,
         (),
@@ -101,7 +101,7 @@ def relayer_core(before: Layered, replaced: Iterable[Replaced], settings: Settin
 
 
 def _index_again(
-    before: Layered, gone: Iterable[CheckedFile], come: Iterable[CheckedFile]
+    before: LayerTables, gone: Iterable[CheckedFile], come: Iterable[CheckedFile]
 ) -> tuple[Mapping[str, tuple[str, ...]], Mapping[str, tuple[str, ...]]]:
     by_config_class, by_alias = dict(before.by_config_class), dict(before.by_alias)
     for files, keep in ((gone, False), (come, True)):
@@ -118,8 +118,8 @@ def _index_again(
 
 
 def concerned(
-    before: Layered, now: Layered, names: frozenset[str] | None = None
-) -> Callable[[Layered], bool]:
+    before: LayerTables, now: LayerTables, names: frozenset[str] | None = None
+) -> Callable[[LayerTables], bool]:
     """Whether a workspace's tables may come out differently over other tables of the core.
 
     Args:
@@ -262,7 +262,7 @@ def _within(path: str, folder: str) -> bool:
     return path == folder or path.startswith(f"{folder}/")
 
 
-def reload(before: Loaded, changed: Iterable[str]) -> Loaded:
+def reload(before: LoadResult, changed: Iterable[str]) -> LoadResult:
     """The same flow for what changed only; what did not change is shared with what was before.
 
     Args:
@@ -273,7 +273,7 @@ def reload(before: Loaded, changed: Iterable[str]) -> Loaded:
     return _again(before, before.project, changed)
 
 
-def load_changed(before: Loaded, project: Project, changed: Iterable[str]) -> Loaded:
+def load_changed(before: LoadResult, project: Project, changed: Iterable[str]) -> LoadResult:
     """Read another state of a project of which it is known where it differs.
 
     Args:
@@ -286,7 +286,7 @@ def load_changed(before: Loaded, project: Project, changed: Iterable[str]) -> Lo
         return _again(before, project, changed)
 
 
-def _again(before: Loaded, project: Project, changed: Iterable[str]) -> Loaded:
+def _again(before: LoadResult, project: Project, changed: Iterable[str]) -> LoadResult:
     hints = frozenset(changed)
     relisted = relist(project, before.layout, hints)
     checked, replaced = _check_again(before, project, relisted, hints)
@@ -294,7 +294,7 @@ def _again(before: Loaded, project: Project, changed: Iterable[str]) -> Loaded:
     return _lay_again(before, project, relisted.layout, checked, replaced, touched)
 
 
-def load_like(before: Loaded, project: Project, known: Known) -> Loaded:
+def load_like(before: LoadResult, project: Project, known: ReadCache) -> LoadResult:
     """Read another state of a project, sharing with an earlier load whatever both have.
 
     Args:
@@ -318,13 +318,13 @@ def load_like(before: Loaded, project: Project, known: Known) -> Loaded:
 
 
 def _lay_again(
-    before: Loaded,
+    before: LoadResult,
     project: Project,
     layout: Layout,
     checked: Mapping[str, CheckedFile],
     replaced: list[Replaced],
     workspaces: Collection[str | None] | None,
-) -> Loaded:
+) -> LoadResult:
     """Lay what differs.
 
     Args:
@@ -358,7 +358,7 @@ def _lay_again(
 
 
 def _check_again(
-    before: Loaded, project: Project, relisted: Relisted, hints: frozenset[str]
+    before: LoadResult, project: Project, relisted: Relisted, hints: frozenset[str]
 ) -> tuple[Mapping[str, CheckedFile], list[Replaced]]:
     """Every file by path, those that may differ read again, and the ones that do differ."""
     layout = relisted.layout
@@ -382,7 +382,7 @@ def _check_again(
     return checked, replaced
 
 
-def _suspects(before: Loaded, relisted: Relisted, hints: frozenset[str]) -> Iterable[str]:
+def _suspects(before: LoadResult, relisted: Relisted, hints: frozenset[str]) -> Iterable[str]:
     """The files that may be gone."""
     if relisted.everything:
         return before.checked
@@ -392,7 +392,7 @@ def _suspects(before: Loaded, relisted: Relisted, hints: frozenset[str]) -> Iter
     return {*hints, *own}
 
 
-def _introduces_itself_so(before: Loaded, project: Project, layout: Layout, one: str) -> bool:
+def _introduces_itself_so(before: LoadResult, project: Project, layout: Layout, one: str) -> bool:
     """Whether the ``workspace.yaml`` of a workspace says what it said, or there is none as before."""
     old, path = before.overlays.get(one), layout.settings.get(one)
     if old is None or path != before.layout.settings.get(one):

@@ -30,7 +30,7 @@ from stepwell.source.diagnostic import Diagnostic, Related, Severity, Span, in_o
 
 __all__ = [
     "Index",
-    "Layered",
+    "LayerTables",
     "Table",
     "index",
     "lay_under",
@@ -108,7 +108,7 @@ _EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
 
 @final
 @dataclass(frozen=True)
-class Layered:
+class LayerTables:
     """The tables of one view.
 
     Args:
@@ -137,7 +137,7 @@ class Layered:
         )
 
 
-def layer_core(files: Iterable[CheckedFile], settings: Settings) -> Layered:
+def layer_core(files: Iterable[CheckedFile], settings: Settings) -> LayerTables:
     """The core's tables.
 
     Args:
@@ -165,14 +165,14 @@ def layer_core(files: Iterable[CheckedFile], settings: Settings) -> Layered:
     shown, used = hide(
         found, [ignore for group in grouped.values() for file in group for ignore in file.ignores]
     )
-    return Layered(
+    return LayerTables(
         MappingProxyType(tables), MappingProxyType(left_out), in_order(shown), used, by_config_class, by_alias
     )
 
 
 def layer_workspace(
-    core: Layered, workspace: Workspace, files: Iterable[CheckedFile], settings: Settings
-) -> Layered:
+    core: LayerTables, workspace: Workspace, files: Iterable[CheckedFile], settings: Settings
+) -> LayerTables:
     """What a workspace lays over the core.
 
     Args:
@@ -194,7 +194,7 @@ def layer_workspace(
         tables[folder] = overlay.lay()
         found += overlay.found
         used += overlay.used
-    return Layered(MappingProxyType(tables), _EMPTY, in_order(found), tuple(used))
+    return LayerTables(MappingProxyType(tables), _EMPTY, in_order(found), tuple(used))
 
 
 def words_of(definition: Definition) -> Iterator[str]:
@@ -214,7 +214,7 @@ class _Overlay:
         self,
         kind: Kind,
         workspace: Workspace,
-        core: Layered,
+        core: LayerTables,
         settings: Settings,
         files: Iterable[CheckedFile],
     ) -> None:
@@ -390,8 +390,8 @@ def _left_out(
 
 
 def lay_under(
-    core: Layered, core_files: Iterable[CheckedFile], plugins: Iterable[CheckedFile], settings: Settings
-) -> Layered:
+    core: LayerTables, core_files: Iterable[CheckedFile], plugins: Iterable[CheckedFile], settings: Settings
+) -> LayerTables:
     """The core's tables with the definitions of plugins below them.
 
     A plugin changes nothing that the core says: where the core has its name, or an alias or a
@@ -442,7 +442,7 @@ def lay_under(
     )
 
 
-def _place(core: Layered, folder: str, name: str) -> Span | None:
+def _place(core: LayerTables, folder: str, name: str) -> Span | None:
     """Where the core gives a name, served or not; ``None`` where it does not."""
     served = core.tables[folder].get(name)
     if served is not None:
@@ -451,7 +451,7 @@ def _place(core: Layered, folder: str, name: str) -> Span | None:
 
 
 def _told_hidden(
-    core: Layered, kind: Kind, hidden: Mapping[str, Definition], settings: Settings
+    core: LayerTables, kind: Kind, hidden: Mapping[str, Definition], settings: Settings
 ) -> Iterable[Diagnostic]:
     scope = tuple(
         Hidden(kind, package_of(one.sources[0].document.path), one, place)

@@ -20,7 +20,7 @@ from stepwell.check.rule import FreezeScope
 from stepwell.model import KINDS, Workspace
 from stepwell.model.layer import Listed
 from stepwell.model.settings import RESERVED_ID, Project
-from stepwell.resolve.layers import Layered, lay_under, layer_core, layer_workspace
+from stepwell.resolve.layers import LayerTables, lay_under, layer_core, layer_workspace
 from stepwell.resolve.layout import Layout, lay_out
 from stepwell.resolve.pipelines import NOTHING_CHECKED, CheckedPipelines, check_pipelines
 from stepwell.resolve.plugins import Plugin, read_plugins
@@ -31,11 +31,11 @@ from stepwell.source.diagnostic import Diagnostic, in_order
 
 __all__ = [
     "FindPlugins",
-    "Guests",
-    "Known",
-    "Loaded",
+    "LoadResult",
     "Overlay",
+    "PluginDefinitions",
     "Progress",
+    "ReadCache",
     "assemble",
     "check_all",
     "collector_paused",
@@ -55,7 +55,7 @@ FindPlugins = Callable[[], tuple[Plugin, ...]]
 Tables = Mapping[str, LayeredTable[Any]]
 """The definitions of every kind that a view has, by a key of ``KINDS``."""
 
-Known = Callable[[Listed], CheckedFile | None]
+ReadCache = Callable[[Listed], CheckedFile | None]
 """What a file came to in another load under the same settings; ``None`` where it must be read."""
 
 
@@ -70,12 +70,12 @@ class Overlay(NamedTuple):
     """
 
     workspace: Workspace
-    layered: Layered
+    layered: LayerTables
     diagnostics: tuple[Diagnostic, ...]
 
 
 @final
-class Guests(NamedTuple):
+class PluginDefinitions(NamedTuple):
     """What plugins bring.
 
     Args:
@@ -88,7 +88,7 @@ class Guests(NamedTuple):
 
 
 @final
-class Loaded(NamedTuple):
+class LoadResult(NamedTuple):
     """What one load of a project came to.
 
     Args:
@@ -110,9 +110,9 @@ class Loaded(NamedTuple):
     diagnostics: tuple[Diagnostic, ...]
     layout: Layout
     checked: Mapping[str, CheckedFile]
-    core: Layered
+    core: LayerTables
     overlays: Mapping[str, Overlay]
-    guests: Guests
+    guests: PluginDefinitions
     pipelines: CheckedPipelines = NOTHING_CHECKED
 
     @property
@@ -126,8 +126,8 @@ def load(
     today: date,
     progress: Progress | None = None,
     plugins: FindPlugins = tuple,
-    known: Known = lambda _: None,
-) -> Loaded:
+    known: ReadCache = lambda _: None,
+) -> LoadResult:
     """Read, check and layer a whole project.
 
     Args:
@@ -140,7 +140,9 @@ def load(
     with collector_paused():
         layout = lay_out(project)
         checked = check_all(project, layout, today, progress, known)
-        guests = Guests(*read_plugins(plugins() if project.settings.plugins else (), project.settings, today))
+        guests = PluginDefinitions(
+            *read_plugins(plugins() if project.settings.plugins else (), project.settings, today)
+        )
         core = lay_core(project, layout, checked, guests)
         overlays = {one: lay_overlay(project, layout, one, core, checked) for one in layout.workspaces}
         loaded = assemble(project, today, layout, checked, core, overlays, guests, None)
@@ -178,7 +180,7 @@ def _all_files(layout: Layout) -> Iterator[Listed]:
 
 
 def check_all(
-    project: Project, layout: Layout, today: date, progress: Progress | None, known: Known
+    project: Project, layout: Layout, today: date, progress: Progress | None, known: ReadCache
 ) -> dict[str, CheckedFile]:
     """Read and check every definition file, by path.
 
@@ -202,7 +204,9 @@ def check_all(
     return checked
 
 
-def lay_core(project: Project, layout: Layout, checked: Mapping[str, CheckedFile], guests: Guests) -> Layered:
+def lay_core(
+    project: Project, layout: Layout, checked: Mapping[str, CheckedFile], guests: PluginDefinitions
+) -> LayerTables:
     """The core, laid over what plugins bring.
 
     Args:
@@ -216,7 +220,7 @@ def lay_core(project: Project, layout: Layout, checked: Mapping[str, CheckedFile
 
 
 def lay_overlay(
-    project: Project, layout: Layout, one: str, core: Layered, checked: Mapping[str, CheckedFile]
+    project: Project, layout: Layout, one: str, core: LayerTables, checked: Mapping[str, CheckedFile]
 ) -> Overlay:
     """One workspace, laid over the core.
 
@@ -242,11 +246,11 @@ def assemble(
     today: date,
     layout: Layout,
     checked: Mapping[str, CheckedFile],
-    core: Layered,
+    core: LayerTables,
     overlays: Mapping[str, Overlay],
-    guests: Guests,
-    before: Loaded | None,
-) -> Loaded:
+    guests: PluginDefinitions,
+    before: LoadResult | None,
+) -> LoadResult:
     """The Snapshot of tables that are laid, and all that was found.
 
     Args:
@@ -287,7 +291,7 @@ def assemble(
     found.append(_about_freezing(project, core_view, views, core.left_out["steps"]))
     found.append(_unused_ignores(project, checked.values(), used))
     workspaces = {one: overlay.workspace for one, overlay in overlays.items()}
-    return Loaded(
+    return LoadResult(
         project,
         today,
         Snapshot(core_view, workspaces, views),
@@ -313,7 +317,7 @@ def _by_workspace(project: Project, layout: Layout) -> dict[str | None, list[Dia
 
 
 def _tables_of_all(
-    project: Project, core: Layered, overlays: Mapping[str, Overlay], before: Loaded | None
+    project: Project, core: LayerTables, overlays: Mapping[str, Overlay], before: LoadResult | None
 ) -> dict[str | None, Tables]:
     """The tables of every view, the core's under ``None`` first; those of an earlier load where they are."""
     old = before.snapshot if before is not None else None
@@ -328,7 +332,7 @@ def _tables_of_all(
     return tables
 
 
-def _tables(project: Project, workspace_id: str | None, layered: Layered, core: Tables | None) -> Tables:
+def _tables(project: Project, workspace_id: str | None, layered: LayerTables, core: Tables | None) -> Tables:
     first = project.settings.first(workspace_id)
     tables: dict[str, LayeredTable[Any]] = {}
     for folder in KINDS:
@@ -340,7 +344,7 @@ def _tables(project: Project, workspace_id: str | None, layered: Layered, core: 
 
 
 def _view(
-    workspace: str | None, tables: Tables, found: tuple[Diagnostic, ...], before: Loaded | None
+    workspace: str | None, tables: Tables, found: tuple[Diagnostic, ...], before: LoadResult | None
 ) -> View:
     """A view, which is an earlier load's where that has the same tables and findings."""
     if before is not None and (workspace is None or workspace in before.overlays):

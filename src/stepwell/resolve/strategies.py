@@ -20,7 +20,7 @@ from stepwell.source.extensions import extensions, load_extension
 from stepwell.source.immutable import immutable
 from stepwell.source.spelling import closest
 
-__all__ = ["GROUP", "STRATEGIES", "Context", "Selection", "Strategy", "strategy_named"]
+__all__ = ["GROUP", "STRATEGIES", "ResolutionContext", "Selection", "Strategy", "strategy_named"]
 
 GROUP: Final = "stepwell.strategies"
 """The group of entry points by which an installed package adds strategies."""
@@ -29,7 +29,7 @@ GROUP: Final = "stepwell.strategies"
 @final
 @immutable
 @dataclass(frozen=True, slots=True)
-class Context:
+class ResolutionContext:
     """What a choice may depend on.
 
     Args:
@@ -61,7 +61,7 @@ class Selection(NamedTuple):
 class Strategy(Protocol):
     """A pure function that tells candidates apart by one thing."""
 
-    def __call__(self, candidates: tuple[Candidate, ...], context: Context, /) -> Selection:
+    def __call__(self, candidates: tuple[Candidate, ...], context: ResolutionContext, /) -> Selection:
         """Select some of the candidates, in their order; exactly one is a decision.
 
         Args:
@@ -71,7 +71,7 @@ class Strategy(Protocol):
         ...
 
 
-def workspace_priority(candidates: tuple[Candidate, ...], context: Context) -> Selection:
+def workspace_priority(candidates: tuple[Candidate, ...], context: ResolutionContext) -> Selection:
     """What the asking workspace sees: its own, or else the core's."""
     if context.workspace is None:
         return Selection((), "no workspace is asked for")
@@ -82,7 +82,7 @@ def workspace_priority(candidates: tuple[Candidate, ...], context: Context) -> S
     return Selection((), f"workspace {context.workspace} sees none")
 
 
-def framework_match(candidates: tuple[Candidate, ...], context: Context) -> Selection:
+def framework_match(candidates: tuple[Candidate, ...], context: ResolutionContext) -> Selection:
     """The only one with the preferred framework: the best one that any candidate has."""
     if not context.frameworks:
         return Selection((), "no framework is asked for")
@@ -93,7 +93,7 @@ def framework_match(candidates: tuple[Candidate, ...], context: Context) -> Sele
     return Selection((), f"none has the framework {' or '.join(context.frameworks)}")
 
 
-def environment_match(candidates: tuple[Candidate, ...], context: Context) -> Selection:
+def environment_match(candidates: tuple[Candidate, ...], context: ResolutionContext) -> Selection:
     """The only one that fits the environment: it has one of its tags, or none at all."""
     if not context.environment:
         return Selection((), "no environment is asked for")
@@ -106,7 +106,7 @@ def environment_match(candidates: tuple[Candidate, ...], context: Context) -> Se
     return Selection(found, f"{_count(found, candidates)} {verb} the environment {tags}")
 
 
-def priority_based(candidates: tuple[Candidate, ...], _context: Context) -> Selection:
+def priority_based(candidates: tuple[Candidate, ...], _context: ResolutionContext) -> Selection:
     """Those with the lowest priority."""
     priorities = [one.definition.priority for one in candidates]
     lowest = min(priorities)
@@ -150,7 +150,7 @@ def _installed(name: str) -> Strategy:
 def _guarded(name: str, package: str, function: Any) -> Strategy:
     """A foreign strategy whose mistakes are told as its own."""
 
-    def select(candidates: tuple[Candidate, ...], context: Context, /) -> Selection:
+    def select(candidates: tuple[Candidate, ...], context: ResolutionContext, /) -> Selection:
         try:
             selected, reason = function(candidates, context)
             known = tuple(one for one in candidates if one in selected)

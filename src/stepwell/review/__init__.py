@@ -11,12 +11,12 @@ from stepwell.review.accepted import accept
 from stepwell.review.comparison import Comparison
 from stepwell.review.diff import views_that_differ
 from stepwell.review.effects import effects_of
-from stepwell.review.state import State, read_state
+from stepwell.review.state import RegistryState, read_state
 
-__all__ = ["Comparison", "State", "compare", "read_state"]
+__all__ = ["Comparison", "RegistryState", "compare", "read_state"]
 
 
-def compare(old: State, new: State, is_past: Callable[[str], bool | None]) -> Comparison:
+def compare(old: RegistryState, new: RegistryState, is_past: Callable[[str], bool | None]) -> Comparison:
     """Compare two states of a registry.
 
     Args:

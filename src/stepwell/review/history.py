@@ -119,12 +119,12 @@ def trace(
         frozenset({(settings.core, settings.workspaces)}),
         frozenset({_configuration(project)}),
     )
-    walk = _Walk(repository, project, today, working, start, sought, name, limit)
+    walk = _HistoryWalk(repository, project, today, working, start, sought, name, limit)
     return walk.run(progress)
 
 
 @final
-class _Walk:
+class _HistoryWalk:
     """One walk; what it learns on its way makes it begin again with a wider search."""
 
     def __init__(

@@ -10,14 +10,14 @@ from typing import Final, final
 
 from stepwell.model import StepDefinition
 from stepwell.model.settings import CONFIG_NAME, Project, Settings, read_project
-from stepwell.resolve.load import Loaded, load
+from stepwell.resolve.load import LoadResult, load
 from stepwell.resolve.view import View
 from stepwell.review.old_tables import find_tables, load_tables
 from stepwell.source.diagnostic import Diagnostic, Severity, Span, in_order
 from stepwell.source.errors import ProjectError
 from stepwell.source.git import Repository, literal, open_part
 from stepwell.source.read import SUFFIXES
-from stepwell.source.tree import Entry, EntryKind, Target, Tree
+from stepwell.source.tree import EntryKind, Target, Tree, TreeEntry
 
 __all__ = [
     "Narrowed",
@@ -87,7 +87,7 @@ class Sought:
         suffix = path[path.rfind(".") :]
         return suffix in SUFFIXES and any(path.startswith(f"{one}/{_KIND}/") for one in self._folders())
 
-    def shows(self, folder: str, entry: Entry) -> bool:
+    def shows(self, folder: str, entry: TreeEntry) -> bool:
         """Whether an entry of a folder may say something about the step."""
         for core, workspaces in self.places:
             if folder == core:
@@ -127,7 +127,7 @@ class Narrowed:
         """The bytes of a file, or the finding that says why not."""
         return self.tree.read(path)
 
-    def scan(self, folder: str) -> Iterator[Entry]:
+    def scan(self, folder: str) -> Iterator[TreeEntry]:
         """The entries of a folder that are seen, in any order."""
         return (entry for entry in self.tree.scan(folder) if self.sought.shows(folder, entry))
 
@@ -185,12 +185,12 @@ def look(root: str, tree: Tree, workspace: str | None, today: date) -> Sighting:
     return Sighting(_view(loaded, workspace).steps, unread, project, False)
 
 
-def _view(loaded: Loaded, workspace: str | None) -> View:
+def _view(loaded: LoadResult, workspace: str | None) -> View:
     known = workspace if workspace in loaded.snapshot.workspaces else None
     return loaded.snapshot.view(known)
 
 
-def _unread(project: Project, loaded: Loaded) -> tuple[Diagnostic, ...]:
+def _unread(project: Project, loaded: LoadResult) -> tuple[Diagnostic, ...]:
     """The errors in definition files; those of the configuration keep no definition out."""
     configuration = "pyproject.toml" if project.prefix else CONFIG_NAME
     return in_order(

@@ -12,7 +12,7 @@ from stepwell.model.settings import read_project
 from stepwell.resolve.load import FindPlugins, Progress, load
 from stepwell.source.diagnostic import Diagnostic, Severity, in_order
 from stepwell.source.git import Gone, Revision
-from stepwell.source.python import Failure, SourceFile, SourceIndex
+from stepwell.source.python import ParseFailure, SourceFile, SourceIndex
 from stepwell.source.python.index import LEFT_OUT
 from stepwell.source.tree import Tree
 
@@ -74,10 +74,10 @@ def _sources(revision: Revision, folders: Iterable[str]) -> Iterator[tuple[str, 
             content = revision.read(path)
             if isinstance(content, Diagnostic):
                 if content.severity is Severity.ERROR:
-                    yield path, SourceFile(path, path, None, None, Failure(content.message, 1, 1))
+                    yield path, SourceFile(path, path, None, None, ParseFailure(content.message, 1, 1))
                 continue
             said = outline_of(content)
-            if isinstance(said, Failure):
+            if isinstance(said, ParseFailure):
                 yield path, SourceFile(path, path, None, None, said)
             else:
                 yield path, SourceFile(path, path, None, said, None)

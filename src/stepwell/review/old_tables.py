@@ -14,12 +14,12 @@ from stepwell.check.file import CheckedFile, check_document
 from stepwell.model.layer import Layer, Listed
 from stepwell.model.settings import FreezeTarget, Project, Settings
 from stepwell.resolve.layout import Layout
-from stepwell.resolve.load import Guests, Loaded, assemble, lay_core, lay_overlay
+from stepwell.resolve.load import LoadResult, PluginDefinitions, assemble, lay_core, lay_overlay
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import Document
 from stepwell.source.errors import ProjectError
 from stepwell.source.merge_patch import patch_between
-from stepwell.source.python import HYPERPARAMETERS, PythonTables, Row, read_tables
+from stepwell.source.python import HYPERPARAMETERS, PythonTables, TableRow, read_tables
 from stepwell.source.tree import EntryKind, Tree
 
 __all__ = ["find_tables", "load_tables"]
@@ -80,7 +80,7 @@ def _walk(tree: Tree) -> Iterator[str]:
 
 def load_tables(
     root: str, tree: Tree, settings: Settings, paths: tuple[str, ...], today: date
-) -> tuple[Loaded, tuple[Diagnostic, ...]]:
+) -> tuple[LoadResult, tuple[Diagnostic, ...]]:
     """What the modules of an old registry come to, layered as definitions are.
 
     Args:
@@ -123,7 +123,7 @@ def _layered(
     overlays: Mapping[str, PythonTables],
     today: date,
     lost: list[Diagnostic],
-) -> Loaded:
+) -> LoadResult:
     checked = dict(core)
     files = tuple(file.listed for file in core.values())
     below = {file.name: file.authored.data for file in core.values() if file.authored is not None}
@@ -142,7 +142,7 @@ def _layered(
                 own.append(listed)
         by_workspace[one] = tuple(own)
     layout = Layout(files, MappingProxyType(by_workspace), MappingProxyType({}), ())
-    guests = Guests()
+    guests = PluginDefinitions()
     core_layered = lay_core(project, layout, checked, guests)
     laid = {one: lay_overlay(project, layout, one, core_layered, checked) for one in by_workspace}
     return assemble(project, today, layout, checked, core_layered, laid, guests, None)
@@ -153,7 +153,7 @@ def _read(tree: Tree, path: str) -> PythonTables | Diagnostic:
     return content if isinstance(content, Diagnostic) else read_tables(path, content)
 
 
-def _rows(read: PythonTables, table: str, lost: list[Diagnostic]) -> Iterator[Row]:
+def _rows(read: PythonTables, table: str, lost: list[Diagnostic]) -> Iterator[TableRow]:
     for row in read.tables[table].rows if table in read.tables else ():
         lost += row.dropped
         yield row

@@ -21,11 +21,11 @@ from stepwell.resolve.provenance import origins
 from stepwell.resolve.snapshot import Snapshot
 from stepwell.resolve.view import View
 from stepwell.review.accepted import ACCEPTED_NAMES
-from stepwell.review.state import State
+from stepwell.review.state import RegistryState
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.document import thaw
 from stepwell.source.errors import ProjectError
-from stepwell.source.tree import Entry, EntryKind, Target, Tree
+from stepwell.source.tree import EntryKind, Target, Tree, TreeEntry
 from stepwell.version import __version__
 
 __all__ = [
@@ -123,7 +123,7 @@ class Packed:
             )
         return found
 
-    def scan(self, folder: str) -> Iterator[Entry]:
+    def scan(self, folder: str) -> Iterator[TreeEntry]:
         """The entries of a folder.
 
         Raises:
@@ -133,7 +133,7 @@ class Packed:
             raise NotADirectoryError(20, "this is no folder", folder)
         if folder not in self.folders:
             raise FileNotFoundError(2, "no such folder in the snapshot", folder)
-        return (Entry(name, kind, False) for name, kind in self.folders[folder].items())
+        return (TreeEntry(name, kind, False) for name, kind in self.folders[folder].items())
 
     def follow(self, path: str) -> Target:
         """What a path stands for."""
@@ -172,7 +172,7 @@ class PackedState:
     tables: tuple[str, ...]
 
 
-def pack(state: State) -> str:
+def pack(state: RegistryState) -> str:
     """The text of a snapshot file: the same for the same sources, wherever and whenever it is made.
 
     Args:
@@ -235,7 +235,7 @@ def _unusable(name: str, reason: str) -> ProjectError:
     return ProjectError(f"{name} is no snapshot that can be read: {reason}")
 
 
-def _paths(state: State, tree: Tree) -> Iterator[str]:
+def _paths(state: RegistryState, tree: Tree) -> Iterator[str]:
     """Every file that the state is made of."""
     settings = CONFIG_NAME if tree.follow(CONFIG_NAME).kind is EntryKind.FILE else "pyproject.toml"
     for name in (settings, *ACCEPTED_NAMES):
@@ -251,7 +251,7 @@ def _paths(state: State, tree: Tree) -> Iterator[str]:
     yield from layout.settings.values()
 
 
-def _empty_folders(state: State, tree: Tree, paths: Iterable[str]) -> Iterator[str]:
+def _empty_folders(state: RegistryState, tree: Tree, paths: Iterable[str]) -> Iterator[str]:
     """The folders that say something without a file in them: the core's, and a workspace's."""
     if state.tables:
         return
@@ -263,7 +263,7 @@ def _empty_folders(state: State, tree: Tree, paths: Iterable[str]) -> Iterator[s
             yield folder
 
 
-def _unless_secret(state: State, path: str, content: bytes | Diagnostic) -> bytes | Diagnostic:
+def _unless_secret(state: RegistryState, path: str, content: bytes | Diagnostic) -> bytes | Diagnostic:
     """What a file holds; why not, where it is refused for a secret in it, or may hold one and is not read."""
     checked = state.loaded.checked.get(path)
     if checked is None or checked.listed.kind != _PROVIDERS or isinstance(content, Diagnostic):

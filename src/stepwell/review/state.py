@@ -13,13 +13,13 @@ from stepwell.check.file import CheckedFile
 from stepwell.model.layer import Listed
 from stepwell.model.settings import CONFIG_NAME, Project, Settings, read_project
 from stepwell.resolve.incremental import load_changed, load_like
-from stepwell.resolve.load import FindPlugins, Known, Loaded, Progress, load
+from stepwell.resolve.load import FindPlugins, LoadResult, Progress, ReadCache, load
 from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.source.errors import ProjectError
 from stepwell.source.tree import EntryKind, Tree
 
 __all__ = [
-    "State",
+    "RegistryState",
     "read_state",
     "schemas_in",
 ]
@@ -56,7 +56,7 @@ def schemas_in(tree: Tree) -> Mapping[str, Mapping[str, Any]]:
 
 @final
 @dataclass(frozen=True, slots=True)
-class State:
+class RegistryState:
     """One state of a registry.
 
     Args:
@@ -68,7 +68,7 @@ class State:
     """
 
     title: str
-    loaded: Loaded
+    loaded: LoadResult
     schemas: Mapping[str, Any]
     tables: tuple[str, ...] = ()
     lost: tuple[Diagnostic, ...] = ()
@@ -106,11 +106,11 @@ def read_state(
     tree: Tree,
     today: date,
     *,
-    like: State | None = None,
+    like: RegistryState | None = None,
     tables: tuple[str, ...] = (),
     progress: Progress | None = None,
     plugins: FindPlugins = tuple,
-) -> State:
+) -> RegistryState:
     """Read one state of a project, sharing with another one what both have.
 
     Args:
@@ -141,13 +141,13 @@ def read_state(
             "nor a step_names.py"
         )
     if like is not None and changed is not None:
-        return State(title, load_changed(like.loaded, project, changed), schemas_in(tree))
-    known: Known = _nothing_known if like is None else _known(project, like, today)
+        return RegistryState(title, load_changed(like.loaded, project, changed), schemas_in(tree))
+    known: ReadCache = _nothing_known if like is None else _known(project, like, today)
     if like is not None and known is not _nothing_known and project.settings == like.loaded.project.settings:
         loaded = load_like(like.loaded, project, known)
     else:
         loaded = load(project, today, progress, plugins, known)
-    return State(title, loaded, schemas_in(tree))
+    return RegistryState(title, loaded, schemas_in(tree))
 
 
 def _has_definitions(project: Project | None, tree: Tree) -> bool:
@@ -160,14 +160,14 @@ def _has_definitions(project: Project | None, tree: Tree) -> bool:
 
 def _of_tables(
     title: str, root: str, tree: Tree, settings: Settings, paths: tuple[str, ...], today: date
-) -> State:
+) -> RegistryState:
     from stepwell.review.old_tables import load_tables
 
     loaded, lost = load_tables(root, tree, settings, paths, today)
-    return State(title, loaded, schemas_in(tree), paths, lost)
+    return RegistryState(title, loaded, schemas_in(tree), paths, lost)
 
 
-def _changed(project: Project | None, like: State, today: date) -> frozenset[str] | None:
+def _changed(project: Project | None, like: RegistryState, today: date) -> frozenset[str] | None:
     """Where a state differs from one that was read before, as far as its tree can tell without listing it."""
     before = like.loaded
     if project is None or like.tables or today != before.today or project.settings != before.project.settings:
@@ -183,7 +183,7 @@ def _nothing_known(_: Listed) -> CheckedFile | None:
     return None
 
 
-def _known(project: Project, like: State, today: date) -> Known:
+def _known(project: Project, like: RegistryState, today: date) -> ReadCache:
     """What another state has read already, as far as both mean the same by it."""
     before = like.loaded
     other = before.project

@@ -13,7 +13,7 @@ import tomli
 
 from stepwell.source.document import Pointer, Stretch, TextMap, Unreadable
 from stepwell.source.scalars import number_fits
-from stepwell.source.toml_spans import MAX_DEPTH, Places
+from stepwell.source.toml_spans import MAX_DEPTH, TomlSpans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +42,7 @@ def load(text: str) -> dict[str, Any]:
         raise _out_of_range(text, _longest_integer(text)) from None
     special = list(_special(data, ()))
     if special:
-        written = Places(text).values
+        written = TomlSpans(text).values
         for holder, key, pointer in special:
             start, end = written.get(pointer, (0, 0))  # absent if tomli learns what the scanner has not
             if isinstance(holder[key], (int, float)):
@@ -53,7 +53,7 @@ def load(text: str) -> dict[str, Any]:
 
 def locate(text: str) -> TextMap:
     """Where every key and value stands, as far as the text can be read."""
-    places = Places(text)
+    places = TomlSpans(text)
     return TextMap(places.keys, places.values)
 
 
@@ -63,7 +63,7 @@ def _refuse_deep_nesting(text: str) -> None:
     # Each level takes one of these characters, so nearly every text is done after counting.
     if text.count("[") + text.count("{") + text.count(".") < MAX_DEPTH:
         return
-    too_deep = Places(text).too_deep
+    too_deep = TomlSpans(text).too_deep
     if too_deep is not None:
         raise Unreadable("too-deeply-nested", f"nested more than {MAX_DEPTH} levels deep", too_deep)
 
@@ -84,7 +84,7 @@ _LONG_INTEGER: Final = re.compile(r"[+-]?[0-9](?:_?[0-9]){19,}").fullmatch
 
 
 def _longest_integer(text: str) -> Stretch:
-    stretches = sorted(Places(text).values.values())
+    stretches = sorted(TomlSpans(text).values.values())
     return next((found for found in stretches if _LONG_INTEGER(text, *found)), (0, 0))
 
 
@@ -115,7 +115,7 @@ _ESCAPES: Final = ("Unescaped '\\'", "Invalid hex value", "Escaped character")
 
 def _refusal(error: tomli.TOMLDecodeError, text: str) -> Unreadable:
     message, at = error.msg, _offset(error, text)
-    places = Places(text)
+    places = TomlSpans(text)
     if places.repeated is not None and places.repeated[2][0] < at:
         key, first, again = places.repeated
         if not key.isprintable():
@@ -155,7 +155,7 @@ def _bad_character(text: str, at: int) -> Unreadable | None:
     return None
 
 
-def _never_closed(text: str, at: int, places: Places) -> Unreadable | None:
+def _never_closed(text: str, at: int, places: TomlSpans) -> Unreadable | None:
     opened = places.stopped
     if opened is None or text[at : at + 1] not in ("", "\n", "\r"):
         return None
@@ -180,7 +180,7 @@ def _bad_escape(text: str, at: int, message: str) -> Unreadable | None:
     return Unreadable("invalid-toml", words, stretch, "write `\\\\` for a backslash, or use single quotes")
 
 
-def _anything_else(text: str, at: int, message: str, places: Places) -> Unreadable:
+def _anything_else(text: str, at: int, message: str, places: TomlSpans) -> Unreadable:
     token = _TOKEN(text, at)
     stretch = token.span() if token is not None else (at, at)
     related: tuple[tuple[str, Stretch], ...] = ()

@@ -15,7 +15,7 @@ import tomli
 
 from stepwell.source.document import Pointer, Stretch
 
-__all__ = ["MAX_DEPTH", "Places"]
+__all__ = ["MAX_DEPTH", "TomlSpans"]
 
 MAX_DEPTH: Final = 64
 """Tables and arrays inside each other, the document itself counted."""
@@ -46,7 +46,7 @@ class _StopError(Exception):
 
 
 @final
-class _Table:
+class _TomlTable:
     """What a later line may do with a table.
 
     Args:
@@ -60,11 +60,11 @@ class _Table:
     def __init__(self, pointer: Pointer, sealed: int | None) -> None:
         self.pointer = pointer
         self.sealed = sealed
-        self.entries: dict[str, _Table | list[_Table] | None] = {}  # None: a value, closed for good
+        self.entries: dict[str, _TomlTable | list[_TomlTable] | None] = {}  # None: a value, closed for good
 
 
 @final
-class Places:
+class TomlSpans:
     """One pass over a text; it never raises.
 
     Args:
@@ -99,7 +99,7 @@ class Places:
             self.unclosed = self._open[-1] if self._open else None
 
     def _document(self) -> None:
-        root = table = _Table((), self._section)
+        root = table = _TomlTable((), self._section)
         self._skip(_FILLING)
         while self._at < len(self._text):
             if self._text[self._at] == "[":
@@ -113,7 +113,7 @@ class Places:
             self._at = end.end()
             self._skip(_FILLING)
 
-    def _header(self, root: _Table) -> _Table:
+    def _header(self, root: _TomlTable) -> _TomlTable:
         self._section += 1
         start = self._at
         mark = "[[" if self._text.startswith("[[", start) else "["
@@ -129,25 +129,25 @@ class Places:
         open_table = self._item if mark == "[[" else self._opened
         return open_table(table, parts[-1], bracket)
 
-    def _through(self, table: _Table, part: _Part, bracket: Stretch) -> _Table:
+    def _through(self, table: _TomlTable, part: _Part, bracket: Stretch) -> _TomlTable:
         """The table that a header passes on its way to the one that it opens."""
         found = table.entries.get(part[0])
-        if isinstance(found, _Table):
+        if isinstance(found, _TomlTable):
             return found
         if found:
             return found[-1]
         return self._new(table, part, bracket, None)
 
-    def _opened(self, table: _Table, part: _Part, bracket: Stretch) -> _Table:
+    def _opened(self, table: _TomlTable, part: _Part, bracket: Stretch) -> _TomlTable:
         found = table.entries.get(part[0])
-        if not isinstance(found, _Table) or found.sealed is not None:
+        if not isinstance(found, _TomlTable) or found.sealed is not None:
             return self._new(table, part, bracket, self._section)
         found.sealed = self._section
         self.keys[found.pointer] = part[1]
         self.values[found.pointer] = bracket
         return found
 
-    def _item(self, table: _Table, part: _Part, bracket: Stretch) -> _Table:
+    def _item(self, table: _TomlTable, part: _Part, bracket: Stretch) -> _TomlTable:
         name, stretch = part
         pointer = (*table.pointer, name)
         items = table.entries.get(name)
@@ -159,10 +159,10 @@ class Places:
         inner = (*pointer, len(items))
         self._go_below(inner, stretch)
         self.values.setdefault(inner, bracket)
-        items.append(_Table(inner, self._section))
+        items.append(_TomlTable(inner, self._section))
         return items[-1]
 
-    def _key_value(self, table: _Table) -> None:
+    def _key_value(self, table: _TomlTable) -> None:
         parts = self._key()
         if not self._text.startswith("=", self._at):
             raise _StopError
@@ -171,7 +171,7 @@ class Places:
         dotted: list[Pointer] = []
         for part in parts[:-1]:
             found = table.entries.get(part[0])
-            if isinstance(found, _Table) and found.sealed in (None, self._section):
+            if isinstance(found, _TomlTable) and found.sealed in (None, self._section):
                 found.sealed = self._section
                 table = found
             else:
@@ -183,16 +183,16 @@ class Places:
         for pointer, (_, (start, _)) in zip(reversed(dotted), reversed(parts), strict=False):
             self.values[pointer] = (start, self._at)
 
-    def _new(self, table: _Table, part: _Part, place: Stretch, sealed: int | None) -> _Table:
+    def _new(self, table: _TomlTable, part: _Part, place: Stretch, sealed: int | None) -> _TomlTable:
         name, stretch = part
-        made = _Table((*table.pointer, name), sealed)
+        made = _TomlTable((*table.pointer, name), sealed)
         self._write(table, part)
         self._go_below(made.pointer, stretch)
         self.values.setdefault(made.pointer, place)
         table.entries[name] = made
         return made
 
-    def _write(self, table: _Table, part: _Part) -> None:
+    def _write(self, table: _TomlTable, part: _Part) -> None:
         name, stretch = part
         first = self.keys.setdefault((*table.pointer, name), stretch)
         if name in table.entries and self.repeated is None:
@@ -215,7 +215,7 @@ class Places:
         self.values.setdefault(pointer, (start, self._at))
 
     def _members(self, pointer: Pointer, closing: str) -> None:
-        table = _Table(pointer, self._section)
+        table = _TomlTable(pointer, self._section)
         index = 0
         self._skip(_FILLING)
         while not self._text.startswith(closing, self._at):

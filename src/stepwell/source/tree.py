@@ -16,7 +16,7 @@ from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import Document
 from stepwell.source.read import read_bytes, read_text
 
-__all__ = ["Entry", "EntryKind", "Folder", "Target", "Tree", "read_document"]
+__all__ = ["EntryKind", "Folder", "Target", "Tree", "TreeEntry", "read_document"]
 
 
 @final
@@ -29,7 +29,7 @@ class EntryKind(Enum):
 
 
 @final
-class Entry(NamedTuple):
+class TreeEntry(NamedTuple):
     """One name in a folder.
 
     Args:
@@ -62,7 +62,7 @@ class Tree(Protocol):
     def read(self, path: str) -> bytes | Diagnostic:
         """The bytes of a file, or the finding that says why not."""
 
-    def scan(self, folder: str) -> Iterable[Entry]:
+    def scan(self, folder: str) -> Iterable[TreeEntry]:
         """The entries of a folder, in any order.
 
         Raises:
@@ -91,15 +91,15 @@ class Folder:
         """The bytes of a regular file of at most ``MAX_BYTES``, or the finding that says why not."""
         return read_bytes(self.root, path)
 
-    def scan(self, folder: str) -> Iterator[Entry]:
+    def scan(self, folder: str) -> Iterator[TreeEntry]:
         """The entries of a folder, in any order."""
         regular = EntryKind.FILE
         with os.scandir(f"{self.root}/{folder}") as entries:
             for entry in entries:
                 if entry.is_symlink():
-                    yield Entry(entry.name, _kind_at(entry.path), True)
+                    yield TreeEntry(entry.name, _kind_at(entry.path), True)
                 else:
-                    yield Entry(entry.name, regular if entry.is_file() else _kind_of(entry), False)
+                    yield TreeEntry(entry.name, regular if entry.is_file() else _kind_of(entry), False)
 
     def follow(self, path: str) -> Target:
         """What a path stands for; of what lies outside only its kind is told."""

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 from stepwell import RunContext
 from stepwell.model.provider_protocol import Failure, Message, ProviderError, Request, Response
-from stepwell.run.workflows import Flow, Prompt, StepFailed, Turn, compose
+from stepwell.run.workflows import Prompt, Scope, StepFailed, Turn, compose
 
 __all__ = ["answer_of", "ask", "conversation", "json_in", "persist", "prompt_of", "request_of"]
 
@@ -70,7 +70,7 @@ async def complete(context: RunContext, request: Request) -> Response:
         ProviderError: there is no answer.
     """
     if context.provider is None:
-        raise StepFailed(Flow.of(context.values).path, "it has no provider to ask")
+        raise StepFailed(Scope.of(context.values).path, "it has no provider to ask")
     return await context.provider.complete(request)
 
 
@@ -107,7 +107,7 @@ async def persist(
 
 def prompt_of(parameters: Mapping[str, Any], context: RunContext, key: str = "prompt") -> Prompt:
     """The prompt of a step, put together."""
-    return compose(parameters.get(key, ""), Flow.of(context.values), context.folder)
+    return compose(parameters.get(key, ""), Scope.of(context.values), context.folder)
 
 
 def conversation(
@@ -121,7 +121,7 @@ def conversation(
         context: of the step.
     """
     name = prompt.session or str(options.get("session_id", "")) or context.session
-    flow = Flow.of(context.values)
+    flow = Scope.of(context.values)
     if name and options.get("resume_session") and not flow.turns(name):
         flow.say(name, *(flow.setting.recall("session", name) or ()))
     return name, flow.turns(name) if name else ()

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stepwell import RunContext, StepwellError
-from stepwell.run.workflows import Flow, Prompt, applies, compose, read_inside
+from stepwell.run.workflows import Prompt, Scope, applies, compose, read_inside
 from stepwell_ai_steps.asking import ask
 from stepwell_ai_steps.presets import with_preset
 
@@ -35,7 +35,7 @@ async def ask_batch(parameters: Mapping[str, Any], context: RunContext) -> Any:
 async def ask_parallel(parameters: Mapping[str, Any], context: RunContext) -> Any:
     """Ask every task's question with options of its own."""
     options = dict(parameters.get("claude_options") or {})
-    names = Flow.of(context.values).names()
+    names = Scope.of(context.values).names()
     wanted = [one for one in parameters["parallel_tasks"] if applies(one.get("condition", True), names)]
     tasks = await _ask_all(wanted, context, options, "", parameters.get("max_parallel", 10))
     return _told(tasks, "\n\n".join(f"## {one['id']}\n\n{one.get('text') or one['error']}" for one in tasks))
@@ -72,7 +72,7 @@ async def _ask_all(
 async def _ask_one(
     task: Mapping[str, Any], context: RunContext, options: Mapping[str, Any], shared: Any
 ) -> dict[str, Any]:
-    flow = Flow.of(context.values)
+    flow = Scope.of(context.values)
     said = [compose(one, flow, context.folder) for one in (shared, task.get("prompt", "")) if one]
     texts = [one.text for one in said]
     if "file" in task and context.folder is not None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stepwell import RunContext
-from stepwell.run.workflows import Flow
+from stepwell.run.workflows import Scope
 from stepwell_ai_steps.asking import ask, conversation, prompt_of
 from stepwell_ai_steps.presets import FOR_MODE, with_preset
 
@@ -20,7 +20,7 @@ async def ask_claude(parameters: Mapping[str, Any], context: RunContext) -> Any:
 
 async def ask_smart(parameters: Mapping[str, Any], context: RunContext) -> Any:
     """Ask Claude with the options of a preset, which the workflow's environment may choose."""
-    flow = Flow.of(context.values)
+    flow = Scope.of(context.values)
     preset = parameters.get("preset")
     if preset is None and parameters.get("environment_aware", True):
         workflow = flow.setting.facts.get("workflow", {})
@@ -35,7 +35,7 @@ async def _ask(parameters: Mapping[str, Any], context: RunContext, preset: str |
     session, turns = conversation(prompt, options, context)
     answer = await ask(context, prompt, options, turns=turns)
     if session:
-        Flow.of(context.values).say(
+        Scope.of(context.values).say(
             session,
             {"role": "user", "content": prompt.text},
             {"role": "assistant", "content": answer["text"]},

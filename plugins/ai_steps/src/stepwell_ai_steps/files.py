@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from stepwell import Diagnostic, RunContext
-from stepwell.run.workflows import Flow, OutsideFolder, StepFailed, inside, read_inside
+from stepwell.run.workflows import PathEscape, Scope, StepFailed, inside, read_inside
 from stepwell.source.atomic_write import write_atomically
 from stepwell.source.document import thaw
 from stepwell.source.read import read_text
@@ -27,12 +27,12 @@ _MOST: Final = 10_000
 
 def operate(parameters: Mapping[str, Any], context: RunContext) -> Any:
     """Do one thing with files; paths in the answer are relative to the folder."""
-    flow = Flow.of(context.values)
+    flow = Scope.of(context.values)
     if context.folder is None:
         raise StepFailed(flow.path, "it has no folder to work in")
     try:
         told = OPERATIONS[parameters["operation"]](os.path.realpath(context.folder), parameters)
-    except (OutsideFolder, FileFault) as error:
+    except (PathEscape, FileFault) as error:
         raise StepFailed(flow.path, str(error)) from None
     except OSError as error:
         raise StepFailed(flow.path, f"{error.strerror or error}".lower()) from None

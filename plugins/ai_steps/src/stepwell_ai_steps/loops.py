@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stepwell import RunContext, StepwellError
-from stepwell.run.workflows import Flow, StepFailed, applies, data_from, nested, run_steps
+from stepwell.run.workflows import Scope, StepFailed, applies, data_from, nested, run_steps
 
 __all__ = ["for_each", "repeat"]
 
@@ -18,7 +18,7 @@ _MOST_TURNS = 100
 
 async def for_each(parameters: Mapping[str, Any], context: RunContext) -> Any:
     """Run the steps for each item, one after the other or some at once."""
-    flow = Flow.of(context.values)
+    flow = Scope.of(context.values)
     items = data_from(parameters["data_source"], flow)
     if not isinstance(items, list):
         raise StepFailed(flow.path, f"`data_source` must give a list, and gives {type(items).__name__}")
@@ -70,7 +70,7 @@ async def for_each(parameters: Mapping[str, Any], context: RunContext) -> Any:
 
 async def repeat(parameters: Mapping[str, Any], context: RunContext) -> Any:
     """Run the steps again and again while the condition holds, so many times and so long at most."""
-    flow = Flow.of(context.values)
+    flow = Scope.of(context.values)
     most = parameters.get("max_iterations", _MOST_TURNS)
     limit = parameters.get("timeout_seconds")
     ends = None if limit is None else time.monotonic() + limit

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from stepwell import RunContext
-from stepwell.run.workflows import Flow, StepFailed, evaluate, nested, run_steps, seen
+from stepwell.run.workflows import Scope, StepFailed, evaluate, nested, run_steps, seen
 
 __all__ = ["run_workflow"]
 
 
 async def run_workflow(parameters: Mapping[str, Any], context: RunContext) -> Any:
     """Run another workflow, and keep of it what is asked for."""
-    flow = Flow.of(context.values)
+    flow = Scope.of(context.values)
     config = parameters.get("config") or {}
     most = min(config.get("max_depth", flow.setting.max_depth), flow.setting.max_depth)
     if flow.depth >= most:
@@ -35,7 +35,7 @@ async def run_workflow(parameters: Mapping[str, Any], context: RunContext) -> An
     return {"success": True, "data": _kept(parameters, inner)}
 
 
-def _stated(parameters: Mapping[str, Any], flow: Flow) -> Mapping[str, Any]:
+def _stated(parameters: Mapping[str, Any], flow: Scope) -> Mapping[str, Any]:
     """The workflow that is run.
 
     Raises:
@@ -51,7 +51,7 @@ def _stated(parameters: Mapping[str, Any], flow: Flow) -> Mapping[str, Any]:
     return flow.setting.load(parameters["pipeline_file"])
 
 
-def _kept(parameters: Mapping[str, Any], inner: Flow) -> dict[str, Any]:
+def _kept(parameters: Mapping[str, Any], inner: Scope) -> dict[str, Any]:
     wanted = parameters.get("outputs")
     if wanted is None:
         return dict(inner.own)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from stepwell import RunContext
 from stepwell.model.provider_protocol import ProviderError
-from stepwell.run.workflows import Flow, Prompt, shortened
+from stepwell.run.workflows import Prompt, Scope, shortened
 from stepwell_ai_steps.asking import answer_of, complete, persist, prompt_of, request_of
 from stepwell_ai_steps.presets import with_preset
 
@@ -54,7 +54,7 @@ async def _degrade(_: Prompt, __: Mapping[str, Any], ___: RunContext, error: Pro
 async def _recall(
     prompt: Prompt, options: Mapping[str, Any], context: RunContext, error: ProviderError, key: str
 ) -> Any:
-    flow = Flow.of(context.values)
+    flow = Scope.of(context.values)
     kept = flow.setting.recall("answer", key)
     if kept is None:
         return await _degrade(prompt, options, context, error, key)
@@ -76,7 +76,7 @@ async def _simplify(
 async def _warn(
     _: Prompt, __: Mapping[str, Any], context: RunContext, error: ProviderError, ____: str
 ) -> Any:
-    step = Flow.of(context.values).step or context.definition.name
+    step = Scope.of(context.values).step or context.definition.name
     text = f"The step `{step}` could not be answered ({error.failure.value}). Somebody has to look at it."
     return {
         "text": text,

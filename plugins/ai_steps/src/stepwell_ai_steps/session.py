@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stepwell import RunContext
-from stepwell.run.workflows import Flow, Turn
+from stepwell.run.workflows import Scope, Turn
 from stepwell_ai_steps.asking import ask, prompt_of
 from stepwell_ai_steps.presets import with_preset
 
@@ -16,7 +16,7 @@ __all__ = ["ask_in_session"]
 async def ask_in_session(parameters: Mapping[str, Any], context: RunContext) -> Any:
     """Ask in a conversation, with all that was said in it before."""
     config = parameters["session_config"]
-    flow = Flow.of(context.values)
+    flow = Scope.of(context.values)
     prompt = prompt_of(parameters, context)
     name = str(prompt.session or config.get("session_name") or context.session or flow.step)
     earlier = _earlier(flow, name, config)
@@ -32,7 +32,7 @@ async def ask_in_session(parameters: Mapping[str, Any], context: RunContext) -> 
     return {**answer, "session": name, "turns": len(flow.turns(name)) // 2}
 
 
-def _earlier(flow: Flow, name: str, config: Mapping[str, Any]) -> tuple[Turn, ...]:
+def _earlier(flow: Scope, name: str, config: Mapping[str, Any]) -> tuple[Turn, ...]:
     """What was said so far: in this run, or in an earlier one that kept it."""
     turns = flow.turns(name)
     if not turns and config.get("persist", True) and config.get("continue_on_restart", False):

@@ -7,16 +7,16 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from stepwell import RunContext, StepwellError
-from stepwell.run.workflows import Flow, StepFailed, applies, data_from, evaluate
+from stepwell.run.workflows import Scope, StepFailed, applies, data_from, evaluate
 
 __all__ = ["OPERATIONS", "transform"]
 
-Operation = Callable[[Any, Mapping[str, Any], Flow], Any]
+Operation = Callable[[Any, Mapping[str, Any], Scope], Any]
 
 
 async def transform(parameters: Mapping[str, Any], context: RunContext) -> Any:
     """Do one operation after the other; the answer's ``data`` is what the last one gives."""
-    flow = Flow.of(context.values)
+    flow = Scope.of(context.values)
     data = data_from(parameters["input_source"], flow)
     for place, one in enumerate(parameters["operations"]):
         data = _done(place, data, one, flow)
@@ -25,7 +25,7 @@ async def transform(parameters: Mapping[str, Any], context: RunContext) -> Any:
     return {"data": data}
 
 
-def _done(place: int, data: Any, one: Mapping[str, Any], flow: Flow) -> Any:
+def _done(place: int, data: Any, one: Mapping[str, Any], flow: Scope) -> Any:
     try:
         return OPERATIONS[one["operation"]](data, one, flow)
     except StepwellError as error:
@@ -35,26 +35,26 @@ def _done(place: int, data: Any, one: Mapping[str, Any], flow: Flow) -> Any:
     raise StepFailed(flow.path, f"operation {place + 1}, {one['operation']}: {fault}")
 
 
-def _filter(data: Any, one: Mapping[str, Any], flow: Flow) -> Any:
+def _filter(data: Any, one: Mapping[str, Any], flow: Scope) -> Any:
     condition = one.get("condition")
     if isinstance(data, list):
         return [item for item in data if _holds(item, condition, one, flow)]
     return data if _holds(data, condition, one, flow) else None
 
 
-def _holds(item: Any, condition: str | None, one: Mapping[str, Any], flow: Flow) -> bool:
+def _holds(item: Any, condition: str | None, one: Mapping[str, Any], flow: Scope) -> bool:
     if condition is None:
         return bool(field_of(item, one.get("field")))
     return applies(condition, _names(item, one, flow))
 
 
-def _map(data: Any, one: Mapping[str, Any], flow: Flow) -> Any:
+def _map(data: Any, one: Mapping[str, Any], flow: Scope) -> Any:
     if isinstance(data, list):
         return [_mapped(item, one, flow) for item in data]
     return _mapped(data, one, flow)
 
 
-def _mapped(item: Any, one: Mapping[str, Any], flow: Flow) -> Any:
+def _mapped(item: Any, one: Mapping[str, Any], flow: Scope) -> Any:
     field, mapping, expression = one.get("field"), one.get("mapping"), one.get("expression")
     value = field_of(item, field)
     if mapping is not None:
@@ -70,7 +70,7 @@ def _mapped(item: Any, one: Mapping[str, Any], flow: Flow) -> Any:
     return told if field is None else with_field(item, field, told)
 
 
-def _aggregate(data: Any, one: Mapping[str, Any], _: Flow) -> Any:
+def _aggregate(data: Any, one: Mapping[str, Any], _: Scope) -> Any:
     items = data if isinstance(data, list) else [data]
     function = FUNCTIONS[one.get("function", "sum")]
     group = one.get("group_by")
@@ -85,7 +85,7 @@ def _values(items: list[Any], field: str | None) -> list[Any]:
     return [value for value in (field_of(item, field) for item in items) if value is not None]
 
 
-def _join(data: Any, one: Mapping[str, Any], flow: Flow) -> Any:
+def _join(data: Any, one: Mapping[str, Any], flow: Scope) -> Any:
     if "right_source" not in one or "join_key" not in one:
         raise StepFailed(flow.path, "it needs `right_source` and `join_key`")
     right = data_from(one["right_source"], flow)
@@ -103,7 +103,7 @@ def _join(data: Any, one: Mapping[str, Any], flow: Flow) -> Any:
     return joined if isinstance(data, list) else (joined[0] if joined else None)
 
 
-def _group(data: Any, one: Mapping[str, Any], _: Flow) -> Any:
+def _group(data: Any, one: Mapping[str, Any], _: Scope) -> Any:
     return _grouped(data if isinstance(data, list) else [data], one.get("field"))
 
 
@@ -114,7 +114,7 @@ def _grouped(items: list[Any], field: str | None) -> dict[str, list[Any]]:
     return groups
 
 
-def _sort(data: Any, one: Mapping[str, Any], _: Flow) -> Any:
+def _sort(data: Any, one: Mapping[str, Any], _: Scope) -> Any:
     if not isinstance(data, list):
         return data
     field = one.get("by", one.get("field"))
@@ -123,7 +123,7 @@ def _sort(data: Any, one: Mapping[str, Any], _: Flow) -> Any:
     return sorted(there, key=lambda item: field_of(item, field), reverse=one.get("order") == "desc") + absent
 
 
-def _unique(data: Any, one: Mapping[str, Any], _: Flow) -> Any:
+def _unique(data: Any, one: Mapping[str, Any], _: Scope) -> Any:
     if not isinstance(data, list):
         return data
     seen: dict[Hashable, Any] = {}
@@ -132,7 +132,7 @@ def _unique(data: Any, one: Mapping[str, Any], _: Flow) -> Any:
     return list(seen.values())
 
 
-def _flatten(data: Any, one: Mapping[str, Any], _: Flow) -> Any:
+def _flatten(data: Any, one: Mapping[str, Any], _: Scope) -> Any:
     flat: list[Any] = []
     for item in data if isinstance(data, list) else [data]:
         value = field_of(item, one.get("field"))
@@ -184,7 +184,7 @@ def with_field(item: Any, way: str, value: Any) -> Any:
     return {**inner, key: with_field(inner.get(key), rest, value) if rest else value}
 
 
-def _names(item: Any, one: Mapping[str, Any], flow: Flow) -> dict[str, Any]:
+def _names(item: Any, one: Mapping[str, Any], flow: Scope) -> dict[str, Any]:
     fields = dict(item) if isinstance(item, Mapping) else {}
     return {**flow.names(), **fields, "item": item, "value": field_of(item, one.get("field"))}
 

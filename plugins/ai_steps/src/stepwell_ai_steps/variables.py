@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from stepwell import RunContext
-from stepwell.run.workflows import Flow
+from stepwell.run.workflows import Scope
 
 __all__ = ["echo", "set_variables"]
 
 
 async def set_variables(parameters: Mapping[str, Any], context: RunContext) -> Any:
     """Set variables; the answer holds them."""
-    flow = Flow.of(context.values)
+    flow = Scope.of(context.values)
     scope = parameters.get("scope", "global")
     for name, value in parameters["variables"].items():
         flow.set(name, value, "loop" if scope in ("loop", "local") else "run")

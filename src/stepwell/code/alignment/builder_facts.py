@@ -17,7 +17,7 @@ from stepwell.code.alignment.class_facts import (
     is_always_there,
     statements_of,
 )
-from stepwell.code.alignment.parse import Parsed, Reader, every_node
+from stepwell.code.alignment.parse import Parsed, SourceReader, every_node
 from stepwell.model.component import CodePlace
 from stepwell.model.settings import References
 from stepwell.source.diagnostic import Span
@@ -30,7 +30,7 @@ __all__ = [
 
 
 def builder_facts(
-    reader: Reader,
+    reader: SourceReader,
     sees: SourceView,
     builder: CodePlace,
     config: CodePlace | None,
@@ -197,7 +197,7 @@ _FIELDS: Final = frozenset({"Field", "field"})
 """The functions of pydantic, dataclasses and attrs that are told a default."""
 
 
-def defaults_of(reader: Reader, sees: SourceView, place: CodePlace) -> Mapping[str, Any]:
+def defaults_of(reader: SourceReader, sees: SourceView, place: CodePlace) -> Mapping[str, Any]:
     """The literals that a class and its bases set their attributes to, by name; the nearest counts.
 
     Args:

@@ -11,7 +11,7 @@ from stepwell.check.catalog import ALIGNMENT_LEVELS
 from stepwell.check.file import hide
 from stepwell.check.ignores import Ignore, ignores_in
 from stepwell.code import own_folder
-from stepwell.code.alignment.parse import Parsed, Reader
+from stepwell.code.alignment.parse import Parsed, SourceReader
 from stepwell.model import StepDefinition
 from stepwell.model.component import ComponentState
 from stepwell.model.layer import Layer
@@ -201,7 +201,7 @@ class _Aligning:
     def __init__(self, project: Project, index: SourceIndex) -> None:
         self._project = project
         self._index = index
-        self._reader = Reader(project.root)
+        self._reader = SourceReader(project.root)
         self._facts: dict[str, ScriptFacts | MissingScript] = {}
         severities = project.settings.severities
         self._active = {

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple, final
 
-from stepwell.code.alignment.parse import Parsed, Reader, every_node
+from stepwell.code.alignment.parse import Parsed, SourceReader, every_node
 from stepwell.model.component import CodePlace
 from stepwell.model.layer import Layer
 from stepwell.source.python import Defined, SourceFile, SourceView
@@ -17,7 +17,7 @@ __all__ = [
     "OF_NAMED_BASES",
     "Class",
     "Family",
-    "Outside",
+    "OutsideClass",
     "attributes_of",
     "bases_of",
     "class_at",
@@ -171,13 +171,13 @@ _MAX_HOPS: Final = 16
 
 
 @final
-class Outside(NamedTuple):
+class OutsideClass(NamedTuple):
     """Something that lies outside the sources, by its dotted name; empty for what cannot be told."""
 
     dotted: str
 
 
-def bases_of(sees: SourceView, path: str, base: ast.expr) -> Iterator[Defined | Outside]:
+def bases_of(sees: SourceView, path: str, base: ast.expr) -> Iterator[Defined | OutsideClass]:
     """What a base of a class stands for.
 
     Args:
@@ -188,15 +188,15 @@ def bases_of(sees: SourceView, path: str, base: ast.expr) -> Iterator[Defined | 
     written = dotted(base.value if isinstance(base, ast.Subscript) else base)
     file = sees.index.files.get(path)
     if not written or file is None:
-        yield Outside("")
+        yield OutsideClass("")
         return
     yield from _named(sees, file, written, 0)
 
 
-def _named(sees: SourceView, file: SourceFile, written: str, hops: int) -> Iterator[Defined | Outside]:
+def _named(sees: SourceView, file: SourceFile, written: str, hops: int) -> Iterator[Defined | OutsideClass]:
     outline = file.outline
     if outline is None or hops > _MAX_HOPS:
-        yield Outside("")
+        yield OutsideClass("")
         return
     own = [one for one in outline.classes if one.qualified == written]
     if own:
@@ -215,14 +215,14 @@ def _named(sees: SourceView, file: SourceFile, written: str, hops: int) -> Itera
         if target is not None:
             yield from _named(sees, target, name, hops + 1)
         else:
-            yield Outside(f"{module}.{name}")
+            yield OutsideClass(f"{module}.{name}")
         return
     for binding in outline.bindings:
         if binding.name == first and binding.stands_for and binding.stands_for != first:
             yield from _named(sees, file, f"{binding.stands_for}.{rest}".strip("."), hops + 1)
             return
     stars = any(imported.name == "*" for imported in outline.imports)
-    yield Outside(written if not rest and not stars and written in ("object", "Exception") else "")
+    yield OutsideClass(written if not rest and not stars and written in ("object", "Exception") else "")
 
 
 def _absolute(file: SourceFile, module: str, level: int) -> str:
@@ -262,7 +262,7 @@ class Family(NamedTuple):
         return attributes_of((one.node for one in self.classes), self.brought, model=self.is_model)
 
 
-def class_at(reader: Reader, place: CodePlace) -> Class | None:
+def class_at(reader: SourceReader, place: CodePlace) -> Class | None:
     """The class statement at a place; ``None`` where there is none, or it cannot be read.
 
     Args:
@@ -285,7 +285,7 @@ def class_at(reader: Reader, place: CodePlace) -> Class | None:
     return None if found is None else Class(parsed, found)
 
 
-def family_of(reader: Reader, sees: SourceView, start: Class) -> Family:
+def family_of(reader: SourceReader, sees: SourceView, start: Class) -> Family:
     """A class with all its bases.
 
     Args:
@@ -308,7 +308,7 @@ def family_of(reader: Reader, sees: SourceView, start: Class) -> Family:
         whole = whole and not any(word.arg not in ("metaclass", None) for word in here.node.keywords)
         for base in here.node.bases:
             for target in bases_of(sees, here.parsed.path, base):
-                if isinstance(target, Outside):
+                if isinstance(target, OutsideClass):
                     last = target.dotted.rpartition(".")[2]
                     is_model = is_model or target.dotted in MODELS
                     whole = whole and (last in _EMPTY or target.dotted in MODELS)

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, final
 from stepwell.source.diagnostic import Span
 from stepwell.source.document import span_of
 from stepwell.source.python.index import read_source
-from stepwell.source.python.outline import Failure
+from stepwell.source.python.outline import ParseFailure
 from stepwell.source.python.outliner import parse, warnings_kept_in
 
 __all__ = [
@@ -18,7 +18,7 @@ __all__ = [
     "Names",
     "Nodes",
     "Parsed",
-    "Reader",
+    "SourceReader",
     "constants_of",
     "every_node",
     "known",
@@ -134,7 +134,7 @@ class Parsed:
 
 
 @final
-class Reader:
+class SourceReader:
     """Reads the files of a project, each once.
 
     Args:
@@ -145,9 +145,9 @@ class Reader:
 
     def __init__(self, root: str) -> None:
         self.root = root
-        self._known: dict[str, Parsed | Failure] = {}
+        self._known: dict[str, Parsed | ParseFailure] = {}
 
-    def parsed(self, path: str) -> Parsed | Failure:
+    def parsed(self, path: str) -> Parsed | ParseFailure:
         """One file, or why it cannot be looked into.
 
         Args:
@@ -159,13 +159,13 @@ class Reader:
             self._known[path] = found
         return found
 
-    def _read(self, path: str) -> Parsed | Failure:
+    def _read(self, path: str) -> Parsed | ParseFailure:
         content, _ = read_source(self.root, path)
-        if isinstance(content, Failure):
+        if isinstance(content, ParseFailure):
             return content
         with warnings_kept_in():
             tree = parse(content)
-        return tree if isinstance(tree, Failure) else Parsed(path, content, tree)
+        return tree if isinstance(tree, ParseFailure) else Parsed(path, content, tree)
 
 
 _MAX_DEPTH: Final = 40

@@ -13,8 +13,8 @@ from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import CodeType, ModuleType
 from typing import Any, Final, Protocol, TypeVar, final
 
-from stepwell.code.import_worlds.module_paths import Kind, Place, Places
-from stepwell.code.import_worlds.module_records import Record
+from stepwell.code.import_worlds.module_paths import ModuleKind, ModulePath, ModulePaths
+from stepwell.code.import_worlds.module_records import ModuleRecord
 from stepwell.code.import_worlds.names import PACKAGE, ModuleName
 
 __all__ = ["FINDER", "Finder"]
@@ -28,24 +28,24 @@ class ImportStatements(Protocol):
         """What stands for the built-in ``__import__``."""
 
 
-class Modules(Protocol):
+class FinderModules(Protocol):
     """The modules of one project, as the finder and its loaders need them."""
 
     @property
-    def places(self) -> Places:
+    def places(self) -> ModulePaths:
         """The folders of the project."""
 
-    def importing(self, record: Record) -> AbstractContextManager[None]:
+    def importing(self, record: ModuleRecord) -> AbstractContextManager[None]:
         """Register a module while it runs; remove it if it fails."""
 
     def core_package(self, name: ModuleName, attribute: str) -> ModuleType | None:
         """The core's package of a folder's name, unless the folder has a module of the attribute's name."""
 
-    def imports_of(self, record: Record) -> ImportStatements:
+    def imports_of(self, record: ModuleRecord) -> ImportStatements:
         """The imports of a module."""
 
 
-M = TypeVar("M", bound=Modules)
+M = TypeVar("M", bound=FinderModules)
 
 
 @final
@@ -112,7 +112,7 @@ class _Folder(Loader):
     Where the core's folder of the name has an ``__init__.py``, its names are the package's names too.
     """
 
-    def __init__(self, modules: Modules, name: ModuleName, place: Place | None) -> None:
+    def __init__(self, modules: FinderModules, name: ModuleName, place: ModulePath | None) -> None:
         self._modules = modules
         self._name = name
         self._place = place
@@ -126,7 +126,7 @@ class _Folder(Loader):
         """Give it the names of the core's package."""
         spec = module.__spec__
         assert spec is not None  # noqa: S101 - the import system sets it before it calls
-        record = Record(self._name, self._place, spec)
+        record = ModuleRecord(self._name, self._place, spec)
         with self._modules.importing(record):
             if self._name.dotted:
                 module.__dict__["__getattr__"] = self._inherit
@@ -146,7 +146,7 @@ class _File(SourceFileLoader):
     Bytecode is found by time and size, which an edit may leave as they were.
     """
 
-    def __init__(self, modules: Modules, name: ModuleName, place: Place) -> None:
+    def __init__(self, modules: FinderModules, name: ModuleName, place: ModulePath) -> None:
         super().__init__(str(name), place.paths[0])
         self._modules = modules
         self._name = name
@@ -160,7 +160,7 @@ class _File(SourceFileLoader):
         """Run the file, with an ``__import__`` of its own."""
         spec = module.__spec__
         assert spec is not None  # noqa: S101 - the import system sets it before it calls
-        record = Record(self._name, self._place, spec)
+        record = ModuleRecord(self._name, self._place, spec)
         with self._modules.importing(record):
             content = self.get_data(self.path)
             record.digest = blake2b(content, digest_size=16).digest()
@@ -178,7 +178,7 @@ class _File(SourceFileLoader):
             raise SyntaxError(str(error), (self.path, 1, 1, None)) from None
 
 
-def _spec(modules: Modules, name: ModuleName) -> ModuleSpec | None:
+def _spec(modules: FinderModules, name: ModuleName) -> ModuleSpec | None:
     if not name.dotted:
         if not modules.places.is_world(name.world):
             return None
@@ -186,11 +186,11 @@ def _spec(modules: Modules, name: ModuleName) -> ModuleSpec | None:
     place = modules.places.own(name.world, name.dotted)
     if place is None:
         return None
-    if place.kind is Kind.FOLDER:
+    if place.kind is ModuleKind.FOLDER:
         spec = ModuleSpec(str(name), _Folder(modules, name, place), is_package=True)
         spec.submodule_search_locations = list(place.paths)
         return spec
-    is_package = place.kind is Kind.PACKAGE
+    is_package = place.kind is ModuleKind.PACKAGE
     path = place.paths[0]
     spec = ModuleSpec(str(name), _File(modules, name, place), origin=path, is_package=is_package)
     spec.has_location = True

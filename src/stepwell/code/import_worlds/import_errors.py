@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Final
 
-from stepwell.code.import_worlds.module_paths import Places
+from stepwell.code.import_worlds.module_paths import ModulePaths
 from stepwell.code.import_worlds.names import CORE, ModuleName, plain, project_key
 from stepwell.source.errors import ComponentError
 from stepwell.source.spelling import closest
@@ -19,7 +19,7 @@ _MOST_TEXT: Final = 2_000
 _OURS: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
 
 
-def refused(places: Places, world: str, path: str, name: str | None, reason: str) -> ComponentError:
+def refused(places: ModulePaths, world: str, path: str, name: str | None, reason: str) -> ComponentError:
     """The error for a path that may not be loaded, or that nothing lies at.
 
     Args:
@@ -39,7 +39,9 @@ def refused(places: Places, world: str, path: str, name: str | None, reason: str
     return _error(places, world, path, name, 1, reason, near=near)
 
 
-def missing_attribute(places: Places, world: str, path: str, name: str, module: object) -> ComponentError:
+def missing_attribute(
+    places: ModulePaths, world: str, path: str, name: str, module: object
+) -> ComponentError:
     """The error for a file that does not define what was wanted out of it.
 
     Args:
@@ -65,7 +67,7 @@ def missing_attribute(places: Places, world: str, path: str, name: str, module: 
 
 
 def import_failed(
-    places: Places, world: str, path: str, name: str | None, error: BaseException
+    places: ModulePaths, world: str, path: str, name: str | None, error: BaseException
 ) -> ComponentError:
     """The error for a file whose import failed.
 
@@ -119,7 +121,7 @@ def trimmed(traceback: TracebackType | None) -> TracebackType | None:
 
 
 def _error(
-    places: Places,
+    places: ModulePaths,
     world: str,
     path: str,
     name: str | None,
@@ -146,7 +148,7 @@ def _error(
     )
 
 
-def _frames(places: Places, error: BaseException) -> Iterator[tuple[str, int]]:
+def _frames(places: ModulePaths, error: BaseException) -> Iterator[tuple[str, int]]:
     """The lines of the worlds' modules that the error went through, outermost first, none twice in a row."""
     key = project_key(places.root)
     before: tuple[str, int] | None = None
@@ -166,7 +168,7 @@ def _frames(places: Places, error: BaseException) -> Iterator[tuple[str, int]]:
             yield shown, error.lineno or 1
 
 
-def _looked_in(places: Places, world: str) -> tuple[str, ...]:
+def _looked_in(places: ModulePaths, world: str) -> tuple[str, ...]:
     worlds = (world,) if world == CORE else (world, CORE)
     roots = [places.relative(root) for one in worlds for root in places.roots(one)]
     return (*dict.fromkeys(roots), "the environment")

@@ -10,35 +10,37 @@ from importlib.util import find_spec, resolve_name
 from types import ModuleType
 from typing import Any, Protocol, final
 
-from stepwell.code.import_worlds.module_paths import Kind, Place, Places
-from stepwell.code.import_worlds.module_records import Attempt, Record
+from stepwell.code.import_worlds.module_paths import ModuleKind, ModulePath, ModulePaths
+from stepwell.code.import_worlds.module_records import ImportAttempt, ModuleRecord
 from stepwell.code.import_worlds.names import CORE, PACKAGE, ModuleName
 
-__all__ = ["Imports"]
+__all__ = ["ImportHook"]
 
 
-class Modules(Protocol):
+class HookModules(Protocol):
     """The modules of one project, as import statements need them."""
 
     @property
-    def places(self) -> Places:
+    def places(self) -> ModulePaths:
         """The folders of the project."""
 
-    def attempt(self) -> Attempt:
+    def attempt(self) -> ImportAttempt:
         """One import, whose modules are removed if it fails."""
 
-    def name(self, place: Place) -> ModuleName:
+    def name(self, place: ModulePath) -> ModuleName:
         """The name of the module in a location."""
 
-    def current(self, name: ModuleName, importer: Record | None = None) -> tuple[ModuleType, Record | None]:
+    def current(
+        self, name: ModuleName, importer: ModuleRecord | None = None
+    ) -> tuple[ModuleType, ModuleRecord | None]:
         """Import a module, or return the one that was imported."""
 
-    def keep(self, importer: Record, needed: Record) -> None:
+    def keep(self, importer: ModuleRecord, needed: ModuleRecord) -> None:
         """Record that a module imported another."""
 
 
 @final
-class Imports:
+class ImportHook:
     """The imports of one module.
 
     Args:
@@ -48,7 +50,7 @@ class Imports:
 
     __slots__ = ("_importlib", "_modules", "_record")
 
-    def __init__(self, modules: Modules, record: Record) -> None:
+    def __init__(self, modules: HookModules, record: ModuleRecord) -> None:
         self._modules = modules
         self._record = record
         self._importlib: ModuleType | None = None
@@ -151,7 +153,7 @@ class Imports:
         known = self._record.reached.get(asked)
         if known is not None:
             return known
-        if Attempt.current() is not None:
+        if ImportAttempt.current() is not None:
             return self._walk(asked)
         with self._modules.attempt():
             return self._walk(asked)
@@ -164,7 +166,7 @@ class Imports:
             return root, root
         top: ModuleType | None = None
         above: ModuleType | None = None
-        kind: Kind | None = None
+        kind: ModuleKind | None = None
         keeps = True
         parts = dotted.split(".")
         for count, last in enumerate(parts, 1):
@@ -172,7 +174,7 @@ class Imports:
             place = modules.places.seen(record.name.world, prefix)
             record.asked[prefix] = place
             if place is None:
-                if kind is not None and (kind is not Kind.FOLDER or not _is_outside(parts[0])):
+                if kind is not None and (kind is not ModuleKind.FOLDER or not _is_outside(parts[0])):
                     missing = prefix.removeprefix(".")
                     raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)
                 return None
@@ -189,8 +191,8 @@ class Imports:
             record.reached[asked] = above, top
         return above, top
 
-    def _import(self, name: ModuleName) -> tuple[ModuleType, Record | None]:
-        attempt = Attempt.current()
+    def _import(self, name: ModuleName) -> tuple[ModuleType, ModuleRecord | None]:
+        attempt = ImportAttempt.current()
         fallen = 0 if attempt is None else len(attempt.fallen)
         try:
             return self._modules.current(name, self._record)

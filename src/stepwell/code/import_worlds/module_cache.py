@@ -12,19 +12,19 @@ from types import ModuleType
 from typing import Final, final
 
 from stepwell.code.import_worlds.finder import FINDER
-from stepwell.code.import_worlds.import_hook import Imports
-from stepwell.code.import_worlds.module_paths import Kind, Place, Places
-from stepwell.code.import_worlds.module_records import Attempt, Record, outdated
+from stepwell.code.import_worlds.import_hook import ImportHook
+from stepwell.code.import_worlds.module_paths import ModuleKind, ModulePath, ModulePaths
+from stepwell.code.import_worlds.module_records import ImportAttempt, ModuleRecord, outdated
 from stepwell.code.import_worlds.names import CORE, ModuleName, escaped, project_key
 
-__all__ = ["Modules"]
+__all__ = ["ModuleCache"]
 
 _LEAF: Final = ("__name__",)
 """What ``__import__`` is asked for so that it gives the last module of a dotted name, not the first."""
 
 
 @final
-class Modules:
+class ModuleCache:
     """The modules of one project, shared by all that open it in this process.
 
     The import system keeps them in ``sys.modules`` under names of our own, and its locks let one thread
@@ -37,14 +37,14 @@ class Modules:
 
     __slots__ = ("_records", "_writing", "key", "places")
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: ModulePaths) -> None:
         self.key = project_key(places.root)
         self.places = places
-        self._records: dict[str, Record] = {}
+        self._records: dict[str, ModuleRecord] = {}
         self._writing = threading.RLock()  # never held while code of a user runs
 
     @classmethod
-    def of(cls, places: Places) -> Modules:
+    def of(cls, places: ModulePaths) -> ModuleCache:
         """The modules of a project; those that were loaded before are held against its files first."""
         mine = cls(places)
         shared = FINDER.enter(mine.key, mine)
@@ -52,17 +52,17 @@ class Modules:
             shared.renew(None, places)
         return shared
 
-    def attempt(self) -> Attempt:
+    def attempt(self) -> ImportAttempt:
         """One import, whose modules are taken back if it fails."""
-        return Attempt(self._take_back)
+        return ImportAttempt(self._take_back)
 
-    def name(self, place: Place) -> ModuleName:
+    def name(self, place: ModulePath) -> ModuleName:
         """How the module of a place is called."""
         return ModuleName(self.key, place.world, place.dotted)
 
     def current(
-        self, name: ModuleName, importer: Record | None = None, *, held: bool = False
-    ) -> tuple[ModuleType, Record | None]:
+        self, name: ModuleName, importer: ModuleRecord | None = None, *, held: bool = False
+    ) -> tuple[ModuleType, ModuleRecord | None]:
         """Import a module, or take it as it was imported; never one whose text is known to be old.
 
         Args:
@@ -87,7 +87,7 @@ class Modules:
                 record.held |= held
                 return module, record
 
-    def is_in_use(self, record: Record) -> bool:
+    def is_in_use(self, record: ModuleRecord) -> bool:
         """Whether a module is the one that an import of its name gives now."""
         return self._records.get(str(record.name)) is record
 
@@ -96,25 +96,25 @@ class Modules:
         if name.world == CORE or self.places.own(name.world, f"{name.dotted}.{escaped(attribute)}"):
             return None
         place = self.places.own(CORE, name.dotted)
-        if place is None or place.kind is not Kind.PACKAGE:
+        if place is None or place.kind is not ModuleKind.PACKAGE:
             return None
         return self.current(self.name(place), self._records.get(str(name)))[0]
 
-    def imports_of(self, record: Record) -> Imports:
+    def imports_of(self, record: ModuleRecord) -> ImportHook:
         """What the import statements of a module call."""
-        return Imports(self, record)
+        return ImportHook(self, record)
 
-    def keep(self, importer: Record, needed: Record) -> None:
+    def keep(self, importer: ModuleRecord, needed: ModuleRecord) -> None:
         """Remember that a module got another one."""
         with self._writing:
             importer.needs.add(needed)
             importer.stale |= needed.stale
 
     @contextmanager
-    def importing(self, record: Record) -> Iterator[None]:
+    def importing(self, record: ModuleRecord) -> Iterator[None]:
         """Know a module from the moment that it begins to run; forget it if it fails."""
         full = str(record.name)
-        attempt = Attempt.current()
+        attempt = ImportAttempt.current()
         with self._writing:
             self._records[full] = record
             above = self._records.get(full.rpartition(".")[0])
@@ -133,7 +133,7 @@ class Modules:
         if attempt is not None:
             attempt.added.append(record)
 
-    def renew(self, changed: Iterable[str] | None, places: Places) -> frozenset[str]:
+    def renew(self, changed: Iterable[str] | None, places: ModulePaths) -> frozenset[str]:
         """Forget the modules whose files say something else now, and all that need them.
 
         Objects that came out of them go on working. What is being imported meanwhile is forgotten as
@@ -159,7 +159,7 @@ class Modules:
                 self._make_anew(record, values)
         return frozenset(str(record.name) for record in old)
 
-    def _make_anew(self, record: Record, gone: set[int]) -> None:
+    def _make_anew(self, record: ModuleRecord, gone: set[int]) -> None:
         """Put a package without code in the place of one through which old modules are reached."""
         full = str(record.name)
         before = sys.modules.get(full)
@@ -178,7 +178,7 @@ class Modules:
         if package is None or not package.is_folder:  # else it is made anew next, and takes this one up
             setattr(sys.modules[above], last, after)
 
-    def _take_back(self, added: list[Record]) -> None:
+    def _take_back(self, added: list[ModuleRecord]) -> None:
         """Remove what an attempt brought before it failed, but for what others have taken up since."""
         with self._writing:
             gone = {one for one in added if self.is_in_use(one) and not one.held}
@@ -219,7 +219,7 @@ class Modules:
             for name, record in self._records.items()
         )
 
-    def _drop(self, records: Iterable[Record]) -> None:
+    def _drop(self, records: Iterable[ModuleRecord]) -> None:
         for record in records:
             full = str(record.name)
             if self._records.get(full) is record:

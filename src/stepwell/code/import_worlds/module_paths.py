@@ -14,7 +14,7 @@ from typing import Final, final
 
 from stepwell.code.import_worlds.names import CORE, PACKAGE, escaped, unescaped
 
-__all__ = ["Kind", "Place", "Places", "Refused"]
+__all__ = ["ModuleKind", "ModulePath", "ModulePaths", "PathRejected"]
 
 ALWAYS_OUTSIDE: Final = frozenset({"stepwell", PACKAGE, "__main__", "__future__", *sys.builtin_module_names})
 """First parts of names that never mean a file of a world: the interpreter's own modules, and ours.
@@ -26,11 +26,11 @@ _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _MAX_DEPTH: Final = 32
 
 
-class Refused(Exception):
+class PathRejected(Exception):
     """A path is not one that a world may load; the message says why."""
 
 
-class Kind(Enum):
+class ModuleKind(Enum):
     """What a module is on disk."""
 
     FILE = "a file"
@@ -40,7 +40,7 @@ class Kind(Enum):
 
 @final
 @dataclass(frozen=True, slots=True)
-class Place:
+class ModulePath:
     """Where one module lies.
 
     Args:
@@ -52,13 +52,13 @@ class Place:
 
     world: str
     dotted: str
-    kind: Kind
+    kind: ModuleKind
     paths: tuple[str, ...]
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Places:
+class ModulePaths:
     """The folders of one project that hold Python sources.
 
     Args:
@@ -87,7 +87,7 @@ class Places:
         """Whether it can be the id of a workspace, or is the core."""
         return world == CORE or _ID.fullmatch(world) is not None
 
-    def seen(self, world: str, dotted: str) -> Place | None:
+    def seen(self, world: str, dotted: str) -> ModulePath | None:
         """What a name means to the modules of a world; ``None`` leaves it to the environment.
 
         The world's own sources come first, then the core's, then the environment, then whatever else
@@ -112,13 +112,13 @@ class Places:
                     return place
         return None
 
-    def own(self, world: str, dotted: str) -> Place | None:
+    def own(self, world: str, dotted: str) -> ModulePath | None:
         """The module of a world whose name within it is this one; the core is not asked."""
         for place in self._in(world, (*self.roots(world), self.home(world)), dotted):
             return place if place.dotted == dotted else None
         return None
 
-    def named(self, world: str, path: str) -> Place:
+    def named(self, world: str, path: str) -> ModulePath:
         """The module that a file is to a world: one of its own, or one of the core.
 
         Args:
@@ -129,23 +129,25 @@ class Places:
             Refused: it is no Python file, is not there, or lies where this world may not read.
         """
         if not path.endswith(".py") or os.path.basename(path) == ".py":
-            raise Refused("it is not a Python file: its name does not end in `.py`")
+            raise PathRejected("it is not a Python file: its name does not end in `.py`")
         if not os.path.isabs(path):
-            raise Refused("its path is not absolute")
+            raise PathRejected("its path is not absolute")
         if "\0" in path:
-            raise Refused("its path holds a NUL")
+            raise PathRejected("its path holds a NUL")
         if os.pardir in path.split(os.sep) or not self._is_below(path, self.root):
             path = os.path.realpath(path)
         path = os.path.normpath(path)
         if not self._is_below(path, self.root):
-            raise Refused("it lies outside the project")
+            raise PathRejected("it lies outside the project")
         owner = self._owner(path)
         if owner not in (world, CORE):
-            raise Refused("it belongs to another workspace")
+            raise PathRejected("it belongs to another workspace")
         if not os.path.lexists(path):
-            raise Refused("there is no such file")
+            raise PathRejected("there is no such file")
         if not self._may_read(owner, path):
-            raise Refused("it is a link to a place that this world may not read, or it is no regular file")
+            raise PathRejected(
+                "it is a link to a place that this world may not read, or it is no regular file"
+            )
         for root in (*self.roots(owner), self.home(owner)):
             if self._is_below(path, root):
                 parts = path[len(root.rstrip(os.sep)) + 1 : -len(".py")].split(os.sep)
@@ -154,7 +156,7 @@ class Places:
                 place = self.own(owner, ".".join(map(escaped, parts))) if parts else None
                 if place is not None and place.paths == (path,):
                     return place
-        raise Refused("another file or folder of the same name hides it")
+        raise PathRejected("another file or folder of the same name hides it")
 
     def names(self, world: str, package: str = "") -> Iterator[str]:
         """The names that a world could import from a package, or as first parts, without the environment's.
@@ -180,7 +182,7 @@ class Places:
             path = path[len(self.root.rstrip(os.sep)) + 1 :]
         return path.replace(os.sep, "/")
 
-    def _in(self, world: str, roots: tuple[str, ...], dotted: str) -> Iterator[Place]:
+    def _in(self, world: str, roots: tuple[str, ...], dotted: str) -> Iterator[ModulePath]:
         """The module of a name in some roots of a world: a file or package of any comes before folders."""
         parts = [unescaped(part) for part in dotted.split(".")]
         if not all(part and os.sep not in part and part not in (os.curdir, os.pardir) for part in parts):
@@ -189,16 +191,18 @@ class Places:
         for root in roots:
             base = os.path.join(root, *parts)
             for kind, path in (
-                (Kind.PACKAGE, os.path.join(base, "__init__.py")),
-                (Kind.FILE, f"{base}.py"),
+                (ModuleKind.PACKAGE, os.path.join(base, "__init__.py")),
+                (ModuleKind.FILE, f"{base}.py"),
             ):
                 if os.path.isfile(path) and _spelt_so(path) and self._may_read(world, path):
-                    yield Place(world, self._canonical(world, path, dotted), kind, (path,))
+                    yield ModulePath(world, self._canonical(world, path, dotted), kind, (path,))
                     return
             if os.path.isdir(base) and _spelt_so(base) and self._may_enter(world, base) and _has_python(base):
                 folders.append(base)
         if folders:
-            yield Place(world, self._canonical(world, folders[0], dotted), Kind.FOLDER, tuple(folders))
+            yield ModulePath(
+                world, self._canonical(world, folders[0], dotted), ModuleKind.FOLDER, tuple(folders)
+            )
 
     def _canonical(self, world: str, path: str, dotted: str) -> str:
         """The one name of a file that several names reach, as ``src.tools`` and ``tools`` do."""

@@ -8,22 +8,22 @@ from functools import cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, final
 
-from stepwell.code.import_worlds.module_paths import Kind, Place, Places
+from stepwell.code.import_worlds.module_paths import ModuleKind, ModulePath, ModulePaths
 from stepwell.code.import_worlds.names import ModuleName
 
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
-__all__ = ["Attempt", "Record", "digest_of", "outdated"]
+__all__ = ["ImportAttempt", "ModuleRecord", "digest_of", "outdated"]
 
 _running = threading.local()
 
-Seen = Callable[[str, str], Place | None]
+Seen = Callable[[str, str], ModulePath | None]
 
 
 @final
-class Record:
+class ModuleRecord:
     """One module of a world, from the moment that its code begins to run.
 
     Args:
@@ -54,13 +54,13 @@ class Record:
         "stale",
     )
 
-    def __init__(self, name: ModuleName, place: Place | None, spec: ModuleSpec) -> None:
+    def __init__(self, name: ModuleName, place: ModulePath | None, spec: ModuleSpec) -> None:
         self.name = name
         self.place = place
         self.spec = spec
         self.digest: bytes | None = None
-        self.needs: set[Record] = set()
-        self.asked: dict[str, Place | None] = {}
+        self.needs: set[ModuleRecord] = set()
+        self.asked: dict[str, ModulePath | None] = {}
         self.reached: dict[str, tuple[ModuleType, ModuleType]] = {}
         self.outside: set[str] = set()
         self.stale = False
@@ -77,16 +77,16 @@ class Record:
     @property
     def is_folder(self) -> bool:
         """Whether it is a package without code of its own."""
-        return self.place is None or self.place.kind is Kind.FOLDER
+        return self.place is None or self.place.kind is ModuleKind.FOLDER
 
     @property
     def package(self) -> str:
         """What its relative imports begin at, within its world."""
-        if self.place is None or self.place.kind is not Kind.FILE:
+        if self.place is None or self.place.kind is not ModuleKind.FILE:
             return self.name.dotted
         return self.name.dotted.rpartition(".")[0]
 
-    def differs(self, places: Places, is_hinted: Callable[[str], bool], seen: Seen) -> bool:
+    def differs(self, places: ModulePaths, is_hinted: Callable[[str], bool], seen: Seen) -> bool:
         """Whether it would be another module, or get other ones, if it were imported now.
 
         Args:
@@ -104,7 +104,7 @@ class Record:
 
 
 @final
-class Attempt:
+class ImportAttempt:
     """What one import brings, up to its end; ``with`` makes it the one of this thread.
 
     Args:
@@ -113,18 +113,18 @@ class Attempt:
 
     __slots__ = ("_around", "_take_back", "added", "fallen")
 
-    def __init__(self, take_back: Callable[[list[Record]], object]) -> None:
+    def __init__(self, take_back: Callable[[list[ModuleRecord]], object]) -> None:
         self._take_back = take_back
-        self._around: Attempt | None = None
-        self.added: list[Record] = []
-        self.fallen: list[Record] = []
+        self._around: ImportAttempt | None = None
+        self.added: list[ModuleRecord] = []
+        self.fallen: list[ModuleRecord] = []
 
     @staticmethod
-    def current() -> Attempt | None:
+    def current() -> ImportAttempt | None:
         """The innermost one of this thread."""
         return getattr(_running, "attempt", None)
 
-    def __enter__(self) -> Attempt:
+    def __enter__(self) -> ImportAttempt:
         self._around = self.current()
         _running.attempt = self
         return self
@@ -149,8 +149,8 @@ def digest_of(path: str) -> bytes | None:
 
 
 def outdated(
-    records: Iterable[Record], places: Places, is_hinted: Callable[[str], bool]
-) -> tuple[set[Record], set[Record]]:
+    records: Iterable[ModuleRecord], places: ModulePaths, is_hinted: Callable[[str], bool]
+) -> tuple[set[ModuleRecord], set[ModuleRecord]]:
     """Which modules must be imported anew, and which packages without code must be made anew for them.
 
     A module is imported anew if it differs, or anything that it needs does. So is a package whose code
@@ -162,20 +162,20 @@ def outdated(
         is_hinted: whether a file may have changed.
     """
     in_use = {str(record.name): record for record in records}
-    every: set[Record] = set()
+    every: set[ModuleRecord] = set()
     pending = [*in_use.values()]
     while pending:
         record = pending.pop()
         if record not in every:
             every.add(record)
             pending += record.needs
-    needed_by: dict[Record, list[Record]] = {}
+    needed_by: dict[ModuleRecord, list[ModuleRecord]] = {}
     for record in every:
         for one in record.needs:
             needed_by.setdefault(one, []).append(record)
     seen = cache(places.seen)  # most modules ask for the same names
-    old: set[Record] = set()
-    around: set[Record] = set()
+    old: set[ModuleRecord] = set()
+    around: set[ModuleRecord] = set()
     pending = [record for record in every if record.differs(places, is_hinted, seen)]
     while pending:
         record = pending.pop()

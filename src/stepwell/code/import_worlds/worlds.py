@@ -9,8 +9,8 @@ from types import ModuleType
 from typing import Any, Final, final
 
 from stepwell.code.import_worlds.import_errors import import_failed, missing_attribute, refused, trimmed
-from stepwell.code.import_worlds.module_cache import Modules
-from stepwell.code.import_worlds.module_paths import Places, Refused
+from stepwell.code.import_worlds.module_cache import ModuleCache
+from stepwell.code.import_worlds.module_paths import ModulePaths, PathRejected
 from stepwell.code.import_worlds.names import CORE, ModuleName
 from stepwell.source.errors import UnknownWorkspace
 
@@ -32,7 +32,7 @@ class World:
 
     __slots__ = ("_files", "_loaded", "_modules", "_world", "workspace")
 
-    def __init__(self, workspace: str | None, modules: Modules) -> None:
+    def __init__(self, workspace: str | None, modules: ModuleCache) -> None:
         self.workspace = workspace
         self._world = CORE if workspace is None else workspace
         self._modules = modules
@@ -83,7 +83,7 @@ class World:
         places = self._modules.places
         try:
             place = places.named(self._world, path)
-        except Refused as refusal:
+        except PathRejected as refusal:
             raise refused(places, self._world, path, name, str(refusal)) from None
         try:
             with self._modules.attempt():
@@ -107,8 +107,8 @@ class Worlds:
     __slots__ = ("_modules", "_places", "_worlds", "renewed")
 
     def __init__(self, root: str, sources: Iterable[str] = ("src",), workspaces: str = "workspaces") -> None:
-        self._places = Places(root, tuple(sources), workspaces)
-        self._modules = Modules.of(self._places)
+        self._places = ModulePaths(root, tuple(sources), workspaces)
+        self._modules = ModuleCache.of(self._places)
         self._worlds: dict[str | None, World] = {}
         self.renewed: frozenset[str] = frozenset()
         """The names of the modules that the last change made old."""
@@ -145,7 +145,7 @@ class Worlds:
             workspaces: the folder of the workspaces, likewise.
         """
         after = object.__new__(Worlds)
-        after._places = Places(
+        after._places = ModulePaths(
             self._places.root,
             self._places.sources if sources is None else tuple(sources),
             self._places.workspaces if workspaces is None else workspaces,

@@ -17,7 +17,7 @@ from stepwell.model.settings import Project, References
 from stepwell.resolve.snapshot import Snapshot
 from stepwell.source.diagnostic import Diagnostic, Severity, Span, in_order
 from stepwell.source.document import Document, Pointer
-from stepwell.source.python import Failure, SourceFile, SourceIndex, SourceView
+from stepwell.source.python import ParseFailure, SourceFile, SourceIndex, SourceView
 from stepwell.source.python.index import read_source
 from stepwell.source.python.outline import ImportOutline
 from stepwell.source.tree import EntryKind
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 
-Read = Callable[[str], "bytes | Failure"]
+Read = Callable[[str], "bytes | ParseFailure"]
 """Gives the bytes of a Python file by its path in the project."""
 
 _HELP: Final = "copy what is needed into this workspace, or move it to the core"
@@ -120,10 +120,10 @@ class _Bounds:
             if file.failure is not None:
                 message = f"this file is not looked into: {file.failure.message}"
                 line, column = file.failure.line, file.failure.column
-                text = b"" if isinstance(content, Failure) else content
+                text = b"" if isinstance(content, ParseFailure) else content
                 span = _span_at(file.path, text, line, column)
                 yield Diagnostic("unparsable-source", Severity.WARNING, message, span)
-            if isinstance(content, Failure):
+            if isinstance(content, ParseFailure):
                 continue
             for one in file.outline.imports if file.outline is not None else ():
                 found = self._of_relative(file, one) if one.level else self._of_import(one, is_seen, holder)

@@ -7,7 +7,7 @@ import posixpath
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple, final
 
-from stepwell.source.python import Failure
+from stepwell.source.python import ParseFailure
 from stepwell.source.python.outliner import parse, warnings_kept_in
 
 __all__ = ["Loading", "loadings_in"]
@@ -83,7 +83,7 @@ def loadings_in(content: bytes, path: str) -> Iterator[Loading]:
         return
     with warnings_kept_in():
         tree = parse(content)
-    if isinstance(tree, Failure):
+    if isinstance(tree, ParseFailure):
         return
     lines = content.removeprefix(b"\xef\xbb\xbf").splitlines()
     reader = _Literals(tree, path)

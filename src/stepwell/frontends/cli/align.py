@@ -10,7 +10,7 @@ import click
 
 from stepwell.code.alignment import LEVELS, Aligned, align, every_finding
 from stepwell.frontends.cli.options import (
-    Asked,
+    CommonOptions,
     color_wanted,
     complete_step,
     format_option,
@@ -67,7 +67,7 @@ def command(
     levels: str,
     form: str,
     output: str | None,
-    asked: Asked,
+    asked: CommonOptions,
 ) -> int:
     """Hold the interfaces of steps against their scripts, the other steps, their builders and their
     configuration classes. No Python of theirs is run.
@@ -102,7 +102,9 @@ def command(
     return int(any(one.severity is Severity.ERROR for one in found))
 
 
-def check_alignment(registry: Registry, workspace: str | None, asked: Asked) -> tuple[Diagnostic, ...]:
+def check_alignment(
+    registry: Registry, workspace: str | None, asked: CommonOptions
+) -> tuple[Diagnostic, ...]:
     """What ``check --alignment`` adds to the findings of a check.
 
     Args:

@@ -11,7 +11,7 @@ import click
 
 from stepwell.check.catalog import FIXED_PAGES, RULES, page_of, severity_of
 from stepwell.frontends.cli.options import (
-    Asked,
+    CommonOptions,
     color_wanted,
     format_option,
     open_registry,
@@ -72,7 +72,7 @@ def command(
     references: bool | None,
     since: str | None,
     alignment: bool,
-    asked: Asked,
+    asked: CommonOptions,
 ) -> int:
     """Check the project's definitions, overlays and configuration.
 

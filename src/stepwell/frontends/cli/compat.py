@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import click
 
 from stepwell.frontends.cli.options import (
-    Asked,
+    CommonOptions,
     format_option,
     open_view,
     project_options,
@@ -33,7 +33,7 @@ Examples:
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when anything is left to do.")
 @format_option("text", "json")
 @project_options
-def command(workspace: str | None, exit_code: bool, form: str, asked: Asked) -> int:
+def command(workspace: str | None, exit_code: bool, form: str, asked: CommonOptions) -> int:
     """Tell which steps are still run by old code, and which ones were made for another version of the
     interface of step types.
 

@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from stepwell.frontends.cli.options import (
-    Asked,
+    CommonOptions,
     complete_step,
     format_option,
     open_view,
@@ -50,7 +50,7 @@ _AMISS: Final = frozenset({ComponentState.MISSING, ComponentState.AMBIGUOUS})
 @format_option("text", "json")
 @project_options
 def command(
-    step: str | None, workspace: str | None, kind: str | None, missing: bool, form: str, asked: Asked
+    step: str | None, workspace: str | None, kind: str | None, missing: bool, form: str, asked: CommonOptions
 ) -> int:
     """Tell where the builder, configuration class, contract, specification, script and hyperparameters
     of steps are, and what each one shadows.

@@ -6,7 +6,13 @@ import sys
 
 import click
 
-from stepwell.frontends.cli.options import Asked, format_option, open_registry, project_options, write_json
+from stepwell.frontends.cli.options import (
+    CommonOptions,
+    format_option,
+    open_registry,
+    project_options,
+    write_json,
+)
 from stepwell.frontends.render.columns import aligned
 from stepwell.resolve.conflicts import Agreement, Conflict
 from stepwell.source.escape_control import visible
@@ -27,7 +33,7 @@ Examples:
 )
 @format_option("text", "json")
 @project_options
-def command(exit_code: bool, form: str, asked: Asked) -> int:
+def command(exit_code: bool, form: str, asked: CommonOptions) -> int:
     """List the names that have more than one definition.
 
     Definitions are identical, compatible (they differ only in what tells how a step is found, chosen and

@@ -10,7 +10,7 @@ from datetime import date
 import click
 
 from stepwell.frontends.cli.options import (
-    Asked,
+    CommonOptions,
     color_wanted,
     format_option,
     project_options,
@@ -19,7 +19,7 @@ from stepwell.frontends.cli.options import (
 )
 from stepwell.frontends.cli.states import Here, read_both
 from stepwell.frontends.render.comparison import COMPARISON_RENDERERS
-from stepwell.review import Comparison, State, compare
+from stepwell.review import Comparison, RegistryState, compare
 from stepwell.review.comparison import Level
 from stepwell.source.spelling import suggest
 
@@ -43,7 +43,12 @@ Examples:
 )
 @project_options
 def command(
-    base: str | None, head: str | None, workspace: str | None, form: str, exit_code: bool, asked: Asked
+    base: str | None,
+    head: str | None,
+    workspace: str | None,
+    form: str,
+    exit_code: bool,
+    asked: CommonOptions,
 ) -> int:
     """Compare two states of the registry, field by field, and tell whom the changes break.
 
@@ -73,7 +78,7 @@ def command(
     return int(exit_code and found.verdict is Level.BREAKING)
 
 
-def _tell(found: Comparison, asked: Asked) -> None:
+def _tell(found: Comparison, asked: CommonOptions) -> None:
     pieces = COMPARISON_RENDERERS["text"](found, color=color_wanted(), verbose=asked.verbose)
     for piece in pieces:
         sys.stdout.write(piece if shows_unicode() else piece.replace("→", "->"))
@@ -81,7 +86,7 @@ def _tell(found: Comparison, asked: Asked) -> None:
             return
 
 
-def _of_workspace(found: Comparison, old: State, new: State, workspace: str) -> Comparison:
+def _of_workspace(found: Comparison, old: RegistryState, new: RegistryState, workspace: str) -> Comparison:
     """What concerns the core and one workspace."""
     there = {**old.loaded.snapshot.workspaces, **new.loaded.snapshot.workspaces}
     if workspace not in there:

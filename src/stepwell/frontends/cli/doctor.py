@@ -8,14 +8,14 @@ from collections.abc import Iterable
 import click
 
 from stepwell.frontends.cli.options import (
-    Asked,
+    CommonOptions,
     format_option,
     open_registry,
     project_options,
     with_progress,
     write_json,
 )
-from stepwell.live.health import Health, LayerHealth, Status
+from stepwell.live.health import Health, HealthStatus, LayerHealth
 from stepwell.model import KINDS
 from stepwell.source.wording import counted
 
@@ -29,7 +29,7 @@ Examples:
 @click.command("doctor", epilog=_EXAMPLE, short_help="Tell how it stands with the project, and what to do.")
 @format_option("text", "json")
 @project_options
-def command(form: str, asked: Asked) -> int:
+def command(form: str, asked: CommonOptions) -> int:
     """Tell how it stands with the project: every layer, all conflicts, components, and what to do.
 
     The exit code is 1 unless all is well.
@@ -41,9 +41,9 @@ def command(form: str, asked: Asked) -> int:
         from stepwell.frontends.render.output.project import doctor_output
 
         write_json(doctor_output(told))
-    elif not (asked.quiet and told.status is Status.OK):
+    elif not (asked.quiet and told.status is HealthStatus.OK):
         sys.stdout.writelines(f"{line}\n" for line in _lines(told))
-    return int(told.status is not Status.OK)
+    return int(told.status is not HealthStatus.OK)
 
 
 _ALWAYS = ("steps", "hyperparameters")

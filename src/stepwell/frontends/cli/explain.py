@@ -9,7 +9,7 @@ import click
 
 from stepwell.frontends.cli.components import component_lines
 from stepwell.frontends.cli.options import (
-    Asked,
+    CommonOptions,
     complete_step,
     format_option,
     open_view,
@@ -42,7 +42,7 @@ Examples:
 @workspace_option("Whose view; the core's when left out.")
 @format_option("text", "json")
 @project_options
-def command(step: str, workspace: str | None, form: str, asked: Asked) -> int:
+def command(step: str, workspace: str | None, form: str, asked: CommonOptions) -> int:
     """Explain where the value of a field comes from, and what lost to it.
 
     Without FIELD, explain every field that has a value, and tell where the Python parts of the step are.

@@ -12,7 +12,7 @@ from types import MappingProxyType
 import click
 
 from stepwell.frontends.cli.options import (
-    Asked,
+    CommonOptions,
     configuration_of,
     open_registry,
     project_options,
@@ -157,7 +157,7 @@ Examples:
     "Whose view: an id, or `all` for core and every workspace in one module.", from_environment=False
 )
 @project_options
-def command(checking: bool, output: str | None, workspace: str | None, asked: Asked) -> int:
+def command(checking: bool, output: str | None, workspace: str | None, asked: CommonOptions) -> int:
     """Write the frozen modules that legacy code imports.
 
     A view with errors is not frozen. A file that Stepwell did not generate is not overwritten.

@@ -7,9 +7,9 @@ from typing import Final
 
 import click
 
-from stepwell.code.usages import Impact, Place, impact_of
+from stepwell.code.usages import Impact, Usage, impact_of
 from stepwell.frontends.cli.options import (
-    Asked,
+    CommonOptions,
     complete_step,
     format_option,
     open_view,
@@ -48,7 +48,7 @@ _WORDS: Final = {
 @workspace_option("Whose view; the core's when left out.")
 @format_option("text", "json")
 @project_options
-def command(step: str, workspace: str | None, form: str, asked: Asked) -> int:
+def command(step: str, workspace: str | None, form: str, asked: CommonOptions) -> int:
     """List every place that names a step, its classes or its aliases.
 
     These are definitions and overlays of every workspace, `replaced_by`, the `first` of `[[freeze]]`, and
@@ -96,11 +96,11 @@ def _table(rows: list[tuple[str, str]]) -> list[str]:
     return [f"  {where}{' ' * (width - columns(where))}  {what}" for where, what in rows]
 
 
-def _where(place: Place) -> str:
+def _where(place: Usage) -> str:
     return f"{visible(place.path)}:{place.line}:{place.column}"
 
 
-def _what(place: Place) -> str:
+def _what(place: Usage) -> str:
     if place.group == "python":
         return f"{_WORDS[place.what]} `{visible(place.name)}`"
     return visible(place.what)

@@ -9,7 +9,13 @@ from datetime import date
 
 import click
 
-from stepwell.frontends.cli.options import Asked, color_wanted, format_option, project_options, write_json
+from stepwell.frontends.cli.options import (
+    CommonOptions,
+    color_wanted,
+    format_option,
+    project_options,
+    write_json,
+)
 from stepwell.model.settings import find_project
 from stepwell.resolve.plugins import find_plugins
 from stepwell.source.diagnostic import Severity
@@ -20,8 +26,8 @@ from stepwell.source.wording import counted
 from stepwell.write.migrate import (
     Import,
     NoWorkspace,
-    Status,
     TableProof,
+    WriteStatus,
     gather,
     prepare,
 )
@@ -66,7 +72,7 @@ def command(
     workspace: str | None,
     into: str | None,
     form: str,
-    asked: Asked,
+    asked: CommonOptions,
 ) -> int:
     """Write definitions that mean what an old registry says; nothing of it is run.
 
@@ -103,7 +109,7 @@ def command(
     return int(refused or not planned.is_whole)
 
 
-def _root(into: str | None, asked: Asked) -> str:
+def _root(into: str | None, asked: CommonOptions) -> str:
     folder = into or asked.project
     if folder is not None:
         if os.path.lexists(folder) and not os.path.isdir(folder):
@@ -141,7 +147,7 @@ def _write(root: str, planned: Import) -> None:
 
 
 def _lines(
-    planned: Import, recovered: tuple[str, ...] | None, asked: Asked, *, dry_run: bool, refused: bool
+    planned: Import, recovered: tuple[str, ...] | None, asked: CommonOptions, *, dry_run: bool, refused: bool
 ) -> Iterator[str]:
     if recovered is not None:
         yield _about_leftover(recovered, dry_run=dry_run)
@@ -164,15 +170,15 @@ def _lines(
         if not asked.quiet:
             yield "nothing was written"
     elif not asked.quiet:
-        kept = sum(file.status is Status.UNCHANGED for file in planned.files)
+        kept = sum(file.status is WriteStatus.UNCHANGED for file in planned.files)
         unchanged = f", {kept} unchanged" if kept else ""
         yield f"wrote {counted(len(planned.writes), 'file')}{unchanged}"
 
 
-def _plan(planned: Import, asked: Asked) -> Iterator[str]:
+def _plan(planned: Import, asked: CommonOptions) -> Iterator[str]:
     for file in planned.files:
         yield f"{file.status.value:<10} {visible(file.path)}"
-        if asked.verbose and file.status is not Status.UNCHANGED:
+        if asked.verbose and file.status is not WriteStatus.UNCHANGED:
             yield from (f"    {visible(line)}".rstrip() for line in file.text.rstrip("\n").split("\n"))
 
 

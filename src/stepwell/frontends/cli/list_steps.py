@@ -7,7 +7,7 @@ import sys
 import click
 
 from stepwell.frontends.cli.options import (
-    Asked,
+    CommonOptions,
     format_option,
     open_view,
     project_options,
@@ -31,7 +31,7 @@ Examples:
 @workspace_option("Whose view; the core's when left out.")
 @format_option("table", "json", "yaml")
 @project_options
-def command(workspace: str | None, form: str, asked: Asked) -> int:
+def command(workspace: str | None, form: str, asked: CommonOptions) -> int:
     """List the steps that a view has, in the order of its table."""
     _, view = open_view(asked, workspace)
     if form == "table":

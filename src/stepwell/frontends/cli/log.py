@@ -10,7 +10,7 @@ from datetime import date
 import click
 
 from stepwell.frontends.cli.options import (
-    Asked,
+    CommonOptions,
     color_wanted,
     complete_step,
     format_option,
@@ -50,7 +50,7 @@ Examples:
 @format_option("text", "json")
 @project_options
 def command(
-    step: str, revision: str | None, workspace: str | None, limit: int | None, form: str, asked: Asked
+    step: str, revision: str | None, workspace: str | None, limit: int | None, form: str, asked: CommonOptions
 ) -> int:
     """Show every commit that changed what a view serves of a step, newest first.
 
@@ -134,7 +134,9 @@ def _refuse_unknown_workspace(here: Here, project: Project, workspace: str, star
     raise click.UsageError(f"unknown workspace: {visible(workspace)} ({hint})")
 
 
-def _served_today(asked: Asked, name: str, workspace: str | None) -> tuple[str, tuple[str, ...]] | None:
+def _served_today(
+    asked: CommonOptions, name: str, workspace: str | None
+) -> tuple[str, tuple[str, ...]] | None:
     """The step that a name or alias stands for today, and what its files are called.
 
     Raises:
@@ -151,7 +153,9 @@ def _served_today(asked: Asked, name: str, workspace: str | None) -> tuple[str, 
     return step.name, tuple(path.rpartition("/")[2].rpartition(".")[0] for path in paths)
 
 
-def _unknown(asked: Asked, name: str, workspace: str | None, revision: str | None, found: Trace) -> str:
+def _unknown(
+    asked: CommonOptions, name: str, workspace: str | None, revision: str | None, found: Trace
+) -> str:
     """That nothing in the history is called so, and what may be meant."""
     view = _view_today(asked, workspace)
     past = "the history" if revision is None else f"the history up to `{visible(revision)}`"
@@ -163,6 +167,6 @@ def _unknown(asked: Asked, name: str, workspace: str | None, revision: str | Non
     return f"neither {view.title} nor {past} has a step `{visible(name)}` ({hint})"
 
 
-def _view_today(asked: Asked, workspace: str | None) -> View:
+def _view_today(asked: CommonOptions, workspace: str | None) -> View:
     registry = open_registry(asked)
     return registry.view(workspace if workspace in registry.workspaces else None)

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from stepwell.frontends.cli.options import (
-    Asked,
+    CommonOptions,
     complete_step,
     open_registry,
     project_options,
@@ -49,7 +49,9 @@ Examples:
     "without a value the field is left out.",
 )
 @project_options
-def command(step: str, like: str | None, workspace: str | None, said: tuple[str, ...], asked: Asked) -> int:
+def command(
+    step: str, like: str | None, workspace: str | None, said: tuple[str, ...], asked: CommonOptions
+) -> int:
     """Write one file that defines STEP, in the folder and with the name that it belongs under.
 
     It is checked first, together with all that is there: nothing is written that brings an error, and

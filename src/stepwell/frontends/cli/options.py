@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 __all__ = [
-    "Asked",
+    "CommonOptions",
     "cache_folder",
     "color_wanted",
     "complete_step",
@@ -57,7 +57,7 @@ T = TypeVar("T")
 
 
 @final
-class Asked(NamedTuple):
+class CommonOptions(NamedTuple):
     """What the shared options say.
 
     Args:
@@ -76,7 +76,7 @@ def project_options(command: Callable[..., int]) -> Callable[..., int]:
 
     @wraps(command)
     def with_asked(*args: Any, project: str | None, quiet: bool, verbose: bool, **kwargs: Any) -> int:
-        return command(*args, asked=Asked(project, quiet, verbose), **kwargs)
+        return command(*args, asked=CommonOptions(project, quiet, verbose), **kwargs)
 
     for option in (
         click.option(
@@ -129,7 +129,7 @@ def format_option(*choices: str) -> Callable[[F], F]:
     )
 
 
-def open_registry(asked: Asked) -> Registry:
+def open_registry(asked: CommonOptions) -> Registry:
     """The registry of the project that is asked for, with progress on a terminal when it takes long.
 
     Raises:
@@ -138,7 +138,7 @@ def open_registry(asked: Asked) -> Registry:
     return registry_of(_find(asked), asked)
 
 
-def registry_of(project: Project, asked: Asked) -> Registry:
+def registry_of(project: Project, asked: CommonOptions) -> Registry:
     """The registry of a project, with progress on a terminal when it takes long.
 
     Args:
@@ -156,7 +156,7 @@ def registry_of(project: Project, asked: Asked) -> Registry:
     return registry
 
 
-def with_progress(asked: Asked, work: Callable[[Callable[[int, int], None] | None], T]) -> T:
+def with_progress(asked: CommonOptions, work: Callable[[Callable[[int, int], None] | None], T]) -> T:
     """Do what may take long, with progress on a terminal.
 
     Args:
@@ -171,7 +171,7 @@ def with_progress(asked: Asked, work: Callable[[Callable[[int, int], None] | Non
         return work(progress.tell)
 
 
-def open_view(asked: Asked, workspace: str | None) -> tuple[Registry, View]:
+def open_view(asked: CommonOptions, workspace: str | None) -> tuple[Registry, View]:
     """The view that is asked for: by the option, the environment, or else the project's settings.
 
     That something is left out of it is told on stderr.
@@ -304,10 +304,10 @@ def _completions(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
 
 
 def _completing(ctx: click.Context) -> Registry:
-    return open_registry(Asked(ctx.params.get("project"), quiet=True, verbose=False))
+    return open_registry(CommonOptions(ctx.params.get("project"), quiet=True, verbose=False))
 
 
-def _find(asked: Asked) -> Project:
+def _find(asked: CommonOptions) -> Project:
     if asked.project is not None:
         return open_project(asked.project)
     try:

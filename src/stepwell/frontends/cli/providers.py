@@ -16,7 +16,7 @@ from click.shell_completion import CompletionItem
 
 from stepwell.frontends.cli.explain import explained_lines
 from stepwell.frontends.cli.options import (
-    Asked,
+    CommonOptions,
     format_option,
     open_registry,
     open_view,
@@ -112,7 +112,7 @@ _LOOKS_AGAIN = 0.2
 
 def _complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
     try:
-        registry = open_registry(Asked(ctx.params.get("project"), quiet=True, verbose=False))
+        registry = open_registry(CommonOptions(ctx.params.get("project"), quiet=True, verbose=False))
         named = ctx.params.get("workspace")
         view = registry.view((registry.project.settings.workspace if named is None else named) or None)
     except StepwellError:
@@ -133,7 +133,7 @@ def _complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[C
 @format_option("text", "json")
 @project_options
 def command(
-    name: str | None, probing: bool, watching: bool, workspace: str | None, form: str, asked: Asked
+    name: str | None, probing: bool, watching: bool, workspace: str | None, form: str, asked: CommonOptions
 ) -> int:
     """Tell of the providers that a view has: what each can do, its models and its limits.
 
@@ -201,7 +201,7 @@ class _Watching:
     """
 
     def __init__(
-        self, registry: Registry, view: View, names: tuple[str, ...] | None, form: str, asked: Asked
+        self, registry: Registry, view: View, names: tuple[str, ...] | None, form: str, asked: CommonOptions
     ) -> None:
         self._registry = registry
         self._workspace = view.workspace

@@ -8,7 +8,7 @@ from dataclasses import replace
 import click
 
 from stepwell.frontends.cli.options import (
-    Asked,
+    CommonOptions,
     color_wanted,
     complete_step,
     format_option,
@@ -66,7 +66,7 @@ def command(
     mode: Mode,
     strategy: str | None,
     form: str,
-    asked: Asked,
+    asked: CommonOptions,
 ) -> int:
     """Choose which definition a step's name stands for, and tell why.
 

@@ -8,7 +8,7 @@ from datetime import date
 import click
 
 from stepwell.frontends.cli.options import (
-    Asked,
+    CommonOptions,
     complete_step,
     format_option,
     open_registry,
@@ -39,7 +39,7 @@ Examples:
 @click.option("--at", "revision", metavar="REV", help="As this git revision served it, without plugins.")
 @format_option("yaml", "json")
 @project_options
-def command(step: str, workspace: str | None, revision: str | None, form: str, asked: Asked) -> int:
+def command(step: str, workspace: str | None, revision: str | None, form: str, asked: CommonOptions) -> int:
     """Show a step with every field filled in, by name or by an alias.
 
     With --at, show it as a git revision served it; before there were definitions, as its old Python table
@@ -59,7 +59,7 @@ def command(step: str, workspace: str | None, revision: str | None, form: str, a
     return 0
 
 
-def _at(asked: Asked, workspace: str | None, revision: str, name: str) -> StepDefinition:
+def _at(asked: CommonOptions, workspace: str | None, revision: str, name: str) -> StepDefinition:
     """A step as a revision served it.
 
     Raises:
@@ -96,7 +96,7 @@ def _at(asked: Asked, workspace: str | None, revision: str, name: str) -> StepDe
         ) from None
 
 
-def _today(asked: Asked, workspace: str, name: str) -> str:
+def _today(asked: CommonOptions, workspace: str, name: str) -> str:
     """Whether a step exists today, in words; empty where it does not, or no project is here."""
     try:
         registry = open_registry(asked)

@@ -7,7 +7,7 @@ from datetime import date
 
 import click
 
-from stepwell.frontends.cli.options import Asked, with_progress
+from stepwell.frontends.cli.options import CommonOptions, with_progress
 from stepwell.live.registry import Registry
 from stepwell.resolve.plugins import find_plugins
 from stepwell.review.introduced import Introduced, findings_at, introduced, renames
@@ -22,7 +22,7 @@ def part_by_age(
     found: tuple[Diagnostic, ...],
     workspace: str | None,
     since: str,
-    asked: Asked,
+    asked: CommonOptions,
     *,
     references: bool,
 ) -> tuple[Introduced, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from stepwell.frontends.cli.options import Asked, project_options
+from stepwell.frontends.cli.options import CommonOptions, project_options
 from stepwell.frontends.cli.states import Here, read_one
 from stepwell.source.wording import counted
 
@@ -29,7 +29,7 @@ _KNOWN_BY = b'/snapshot.schema.json"'
 )
 @click.option("--force", is_flag=True, help="Overwrite a file that is no snapshot.")
 @project_options
-def command(state: str | None, output: str | None, force: bool, asked: Asked) -> int:
+def command(state: str | None, output: str | None, force: bool, asked: CommonOptions) -> int:
     """Write one state of the registry to one JSON file, for `stepwell diff` and for other programs.
 
     STATE is a revision, a folder or a Python table, as `stepwell diff` takes them; the working tree when left

@@ -12,11 +12,11 @@ from typing import Final, final
 
 import click
 
-from stepwell.frontends.cli.options import Asked, with_progress
+from stepwell.frontends.cli.options import CommonOptions, with_progress
 from stepwell.live.registry import Registry
 from stepwell.model.settings import find_project
 from stepwell.resolve.plugins import find_plugins
-from stepwell.review import State, read_state
+from stepwell.review import RegistryState, read_state
 from stepwell.review.accepted import day_of
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.errors import ProjectError, RevisionError
@@ -34,14 +34,14 @@ from stepwell.source.tree import EntryKind, Folder, Tree
 
 __all__ = [
     "Here",
-    "Place",
+    "StateLocation",
     "check_sources",
     "read_both",
     "read_one",
 ]
 
 
-def check_sources(registry: Registry, workspace: str | None, asked: Asked) -> tuple[Diagnostic, ...]:
+def check_sources(registry: Registry, workspace: str | None, asked: CommonOptions) -> tuple[Diagnostic, ...]:
     """What is wrong with the classes and modules that definitions name.
 
     Args:
@@ -71,7 +71,7 @@ _RANGE: Final = re.compile(
 
 @final
 @dataclass(frozen=True, slots=True)
-class Place:
+class StateLocation:
     """Where a state is read.
 
     Args:
@@ -101,14 +101,14 @@ class Here:
         asked: what the shared options say.
     """
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: CommonOptions) -> None:
         try:
             self.cwd = os.getcwd()
         except FileNotFoundError:
             raise ProjectError("the working directory is gone; go to a folder that exists") from None
         self.root = self._root(asked)
 
-    def _root(self, asked: Asked) -> str:
+    def _root(self, asked: CommonOptions) -> str:
         if asked.project is not None:
             folder = os.path.join(self.cwd, asked.project)
             if not os.path.isdir(folder):
@@ -128,7 +128,7 @@ class Here:
         """
         return open_repository(self.root, os.environ)
 
-    def states(self, base: str | None, head: str | None) -> tuple[Place, Place]:
+    def states(self, base: str | None, head: str | None) -> tuple[StateLocation, StateLocation]:
         """The two states that a command line names.
 
         Args:
@@ -155,11 +155,11 @@ class Here:
             return self._revision(commit, title), self._revision(new)
         return self._revision(old), self._revision(new)
 
-    def working_tree(self) -> Place:
+    def working_tree(self) -> StateLocation:
         """The files as they lie there."""
-        return Place("the working tree", self.root, Folder(self.root), is_working=True)
+        return StateLocation("the working tree", self.root, Folder(self.root), is_working=True)
 
-    def state(self, word: str) -> Place:
+    def state(self, word: str) -> StateLocation:
         """The state that one word names.
 
         Args:
@@ -183,7 +183,7 @@ class Here:
             )
         return self._on_disk(word)
 
-    def is_past(self, newer: Place, today: date, until: str) -> bool | None:
+    def is_past(self, newer: StateLocation, today: date, until: str) -> bool | None:
         """Whether a date or revision is reached; ``None`` where nobody can tell.
 
         Args:
@@ -216,7 +216,7 @@ class Here:
             return False
         return True
 
-    def _default_base(self) -> Place:
+    def _default_base(self) -> StateLocation:
         if self.repository.ask("rev-parse", "--verify", "--quiet", "HEAD^{commit}") is None:
             raise RevisionError("nothing is committed here yet, so there is nothing to compare with")
         commit, branch = base_revision(self.repository), default_branch(self.repository)
@@ -224,11 +224,11 @@ class Here:
         same = self.repository.commit(branch) == commit
         return self._revision(commit, f"{branch if same else f'the merge base with {branch}'} ({short})")
 
-    def _revision(self, revision: str, title: str = "") -> Place:
+    def _revision(self, revision: str, title: str = "") -> StateLocation:
         tree = open_revision(self.repository, revision)
-        return Place(title or tree.title, self.root, tree, commit=tree.commit)
+        return StateLocation(title or tree.title, self.root, tree, commit=tree.commit)
 
-    def _of_history(self, word: str) -> Place:
+    def _of_history(self, word: str) -> StateLocation:
         try:
             return self._revision(word)
         except RevisionError as error:
@@ -239,7 +239,7 @@ class Here:
             raise click.UsageError(f"`{word}`: write a table in a revision as REV:PATH")
         return self._table_in(revision, path)
 
-    def _table_in(self, revision: str, path: str) -> Place:
+    def _table_in(self, revision: str, path: str) -> StateLocation:
         """A Python table in a revision; the path is from the top of the repository, as git has it."""
         repository = self.repository
         top = f"{self.root}/"[: -len(repository.prefix) or None].rstrip("/") or "/"
@@ -256,26 +256,26 @@ class Here:
                 hint = did_you_mean((f"{revision}:{self.repository.prefix}{path}",))
             raise click.UsageError(f"{tree.title} holds no file `{path}` ({hint})")
         _refuse_without_table(f"{revision}:{path}", tree, inside)
-        return Place(f"{path} in {tree.title}", root, tree, (inside,), tree.commit)
+        return StateLocation(f"{path} in {tree.title}", root, tree, (inside,), tree.commit)
 
     def _in_project(self, revision: str, path: str) -> bool:
         return open_revision(self.repository, revision).follow(path).kind is EntryKind.FILE
 
-    def _on_disk(self, word: str) -> Place:
+    def _on_disk(self, word: str) -> StateLocation:
         full = os.path.realpath(self._full(word))
         if os.path.isdir(full):
-            return Place(word, full, Folder(full), name=os.path.basename(full) or "a folder")
+            return StateLocation(word, full, Folder(full), name=os.path.basename(full) or "a folder")
         if os.path.isfile(full) and word.endswith(".json"):
             from stepwell.review.snapshot_file import unpack
 
             packed = unpack(word, _content(full))
             title = f"{word} ({packed.title})"
-            return Place(title, os.path.dirname(full), packed.tree, packed.tables, name=packed.title)
+            return StateLocation(title, os.path.dirname(full), packed.tree, packed.tables, name=packed.title)
         if os.path.isfile(full) and word.endswith(".py"):
             root = self.root if full.startswith(f"{self.root}{os.sep}") else os.path.dirname(full)
             inside = os.path.relpath(full, root).replace(os.sep, "/")
             _refuse_without_table(word, Folder(root), inside)
-            return Place(word, root, Folder(root), (inside,), name=inside)
+            return StateLocation(word, root, Folder(root), (inside,), name=inside)
         raise click.UsageError(
             f"`{word}` is no state of a registry: name a revision, a folder, a snapshot (.json) "
             "or a Python table (.py)"
@@ -316,7 +316,9 @@ def _refuse_without_table(word: str, tree: Tree, path: str) -> None:
         raise click.UsageError(f"{word} holds no table: none of {', '.join(TABLES)} is given a value in it")
 
 
-def read_one(place: Place, today: date, asked: Asked, like: State | None = None) -> State:
+def read_one(
+    place: StateLocation, today: date, asked: CommonOptions, like: RegistryState | None = None
+) -> RegistryState:
     """Read a state.
 
     Args:
@@ -343,7 +345,9 @@ def read_one(place: Place, today: date, asked: Asked, like: State | None = None)
     )
 
 
-def read_both(old: Place, new: Place, today: date, asked: Asked) -> tuple[State, State]:
+def read_both(
+    old: StateLocation, new: StateLocation, today: date, asked: CommonOptions
+) -> tuple[RegistryState, RegistryState]:
     """Read two states; a folder before what tells without being read what its files hold.
 
     Args:

@@ -15,7 +15,7 @@ import click
 
 from stepwell.frontends.cli.freeze import refuse_to_harm, tell_errors, texts_of, write
 from stepwell.frontends.cli.options import (
-    Asked,
+    CommonOptions,
     color_wanted,
     format_option,
     open_registry,
@@ -51,7 +51,9 @@ Examples:
     help="Look at all files every so many seconds, instead of waiting for the file system's events.",
 )
 @project_options
-def command(freezing: bool, workspace: str | None, form: str, poll: float | None, asked: Asked) -> int:
+def command(
+    freezing: bool, workspace: str | None, form: str, poll: float | None, asked: CommonOptions
+) -> int:
     """Follow the project's files and tell what changed.
 
     An edit that brings an error is refused: what was good before is served until it is mended.

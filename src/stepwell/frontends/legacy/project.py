@@ -27,7 +27,7 @@ __all__ = [
     "SECOND",
     "SERVING",
     "STORED",
-    "Source",
+    "TableSource",
     "registry",
     "served",
     "tables_in",
@@ -38,7 +38,7 @@ __all__ = [
 _log = logging.getLogger("stepwell.legacy")
 
 
-class Source(Protocol):
+class TableSource(Protocol):
     """What the old names ask: the live registry, or its frozen modules."""
 
     @property
@@ -75,10 +75,10 @@ class Serving:
     def __init__(self) -> None:
         self.show(None)
 
-    def show(self, source: Source | None) -> None:
+    def show(self, source: TableSource | None) -> None:
         """Show another source."""
         self.source = source
-        self.held_by: Source | _Unopened = source or _UNOPENED
+        self.held_by: TableSource | _Unopened = source or _UNOPENED
 
 
 class _Unopened:
@@ -103,9 +103,9 @@ def use(registry: Registry | None) -> None:
     Args:
         registry: which one; ``None`` to open one again when it is next needed.
     """
-    from stepwell.frontends.legacy.source import Live
+    from stepwell.frontends.legacy.source import LiveTables
 
-    SERVING.show(None if registry is None else Live(registry))
+    SERVING.show(None if registry is None else LiveTables(registry))
 
 
 def registry() -> Registry:
@@ -114,15 +114,15 @@ def registry() -> Registry:
     Raises:
         ProjectError: there is none, or its frozen modules are served.
     """
-    from stepwell.frontends.legacy.source import Live
+    from stepwell.frontends.legacy.source import LiveTables
 
     source = served()
-    if not isinstance(source, Live):
+    if not isinstance(source, LiveTables):
         raise ProjectError("the old names show the frozen modules, and no live registry")
     return source.registry
 
 
-def served() -> Source:
+def served() -> TableSource:
     """What the old names show.
 
     Raises:
@@ -159,7 +159,7 @@ def _in_environment() -> str | None:
     return next(filter(None, map(os.environ.get, WORKSPACE_VARIABLES)), None)
 
 
-def _open() -> Source:
+def _open() -> TableSource:
     from stepwell.frontends.legacy.frozen import Frozen
     from stepwell.model.settings import find_project, open_project
 
@@ -182,10 +182,10 @@ def _open() -> Source:
         return frozen
 
 
-def _open_live(project: Project) -> Source:
+def _open_live(project: Project) -> TableSource:
     from datetime import date
 
-    from stepwell.frontends.legacy.source import Live
+    from stepwell.frontends.legacy.source import LiveTables
     from stepwell.live.registry import Registry
     from stepwell.resolve.plugins import find_plugins
     from stepwell.source.diagnostic import Severity
@@ -206,7 +206,7 @@ def _open_live(project: Project) -> Source:
             counted(errors, "error"),
             "it" if errors == 1 else "them",
         )
-    return Live(opened)
+    return LiveTables(opened)
 
 
 def _switch(variable: str, allowed: tuple[str, str]) -> str:

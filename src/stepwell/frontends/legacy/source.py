@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NOTHING_HELD",
-    "Held",
+    "CachedTables",
     "HeldRows",
-    "Live",
+    "LiveTables",
 ]
 
 
@@ -45,7 +45,7 @@ class HeldRows:
 
 
 @final
-class Held(HeldRows):
+class CachedTables(HeldRows):
     """The tables of one Snapshot, and the settings that were read with it.
 
     Args:
@@ -98,7 +98,7 @@ NOTHING_HELD = HeldRows(SimpleNamespace(_snapshot=None), None)
 
 
 @final
-class Live:
+class LiveTables:
     """The tables of a Registry, as it is at the moment of each look-up.
 
     Args:
@@ -110,7 +110,7 @@ class Live:
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
         self._store = registry._store  # noqa: SLF001 - a property costs more than the rest of a look-up
-        self.held = Held(self._store, registry.snapshot, registry.project.settings, {})
+        self.held = CachedTables(self._store, registry.snapshot, registry.project.settings, {})
 
     @property
     def default(self) -> str:
@@ -152,7 +152,7 @@ class Live:
                     return True
         return False
 
-    def _current(self) -> Held:
+    def _current(self) -> CachedTables:
         """The tables of the Snapshot that is served now; those of views that stayed are kept."""
         held, snapshot = self.held, self.registry.snapshot
         if held.snapshot is snapshot:
@@ -161,5 +161,7 @@ class Live:
         broken = any(found.severity is Severity.ERROR for found in project.diagnostics)
         stayed = held.snapshot.core is snapshot.core
         settings = held.settings if broken else project.settings
-        self.held = renewed = Held(self._store, snapshot, settings, held.made.copy() if stayed else {})
+        self.held = renewed = CachedTables(
+            self._store, snapshot, settings, held.made.copy() if stayed else {}
+        )
         return renewed

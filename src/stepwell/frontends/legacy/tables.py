@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ClassRow",
+    "LegacyRow",
     "LiveTable",
-    "Row",
     "StepRow",
     "StepRows",
     "Tables",
@@ -71,7 +71,7 @@ class _ReadOnly(dict[K, V]):
 
 
 @final
-class Row(_ReadOnly[str, V]):
+class LegacyRow(_ReadOnly[str, V]):
     """The fields of one step or class."""
 
     __slots__ = ()
@@ -81,9 +81,9 @@ class Row(_ReadOnly[str, V]):
         return "a row of the table"
 
 
-def row_of(fields: Mapping[str, V]) -> Row[V]:
+def row_of(fields: Mapping[str, V]) -> LegacyRow[V]:
     """A row with these fields."""
-    row = cast("Row[V]", dict.__new__(Row))
+    row = cast("LegacyRow[V]", dict.__new__(LegacyRow))
     dict.update(row, fields)
     return row
 
@@ -331,5 +331,5 @@ def tables_of_rows(
         rows: its ``STEP_NAMES``.
         classes: gives its table of hyperparameter classes.
     """
-    own: dict[str, Row[str]] = {name: row_of(row) for name, row in rows.items()}
+    own: dict[str, LegacyRow[str]] = {name: row_of(row) for name, row in rows.items()}
     return Tables(title, StepRows(own.get), lambda: own, classes)

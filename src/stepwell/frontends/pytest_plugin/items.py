@@ -19,8 +19,8 @@ from stepwell.source.spelling import suggest
 
 __all__ = [
     "CORE",
-    "Asked",
     "CheckItem",
+    "PluginOptions",
     "ProjectNode",
     "StepNode",
     "ViewNode",
@@ -44,7 +44,7 @@ _MOST: Final = 8
 
 
 @final
-class Asked:
+class PluginOptions:
     """A project, and what of it is to be tested.
 
     Args:
@@ -73,7 +73,7 @@ class Asked:
 
 def ask(
     rootdir: Path, started_in: Path, project: str | None, workspace: str | None, ids: Iterable[str]
-) -> Asked:
+) -> PluginOptions:
     """Open the project that a run asks for.
 
     Args:
@@ -103,9 +103,9 @@ def ask(
     wanted = tuple(one for one in parts if one and one[0])
     labels = every_label(registry) if workspace == RESERVED_ID else (_label(find_view(registry, workspace)),)
     if len(wanted) < len(parts) or not wanted:
-        return Asked(registry, labels, ())
+        return PluginOptions(registry, labels, ())
     named = dict.fromkeys(_label(find_view(registry, one[0])) for one in wanted)
-    return Asked(registry, tuple(named), wanted)
+    return PluginOptions(registry, tuple(named), wanted)
 
 
 def every_label(registry: Registry) -> tuple[str, ...]:
@@ -154,7 +154,7 @@ def _label(view: View) -> str:
     return view.workspace if view.workspace != CORE else f"{_SPELT_OUT}{CORE}"
 
 
-def collect_steps(session: pytest.Session, asked: Asked) -> list[pytest.Item]:
+def collect_steps(session: pytest.Session, asked: PluginOptions) -> list[pytest.Item]:
     """The tests that are asked for, collected as pytest collects all others.
 
     Args:
@@ -165,7 +165,7 @@ def collect_steps(session: pytest.Session, asked: Asked) -> list[pytest.Item]:
     return list(session.genitems(top))
 
 
-def check_ids(asked: Asked) -> None:
+def check_ids(asked: PluginOptions) -> None:
     """Hold the ids that are asked for against the steps and checks that there are.
 
     Args:
@@ -193,7 +193,7 @@ def check_ids(asked: Asked) -> None:
 class ProjectNode(pytest.Collector):
     """The project."""
 
-    def __init__(self, *, asked: Asked, **of_pytest: Any) -> None:
+    def __init__(self, *, asked: PluginOptions, **of_pytest: Any) -> None:
         super().__init__(**of_pytest)
         self.asked = asked
 
@@ -208,7 +208,7 @@ class ProjectNode(pytest.Collector):
 class ViewNode(pytest.Collector):
     """What one workspace sees, or the core."""
 
-    def __init__(self, *, asked: Asked, **of_pytest: Any) -> None:
+    def __init__(self, *, asked: PluginOptions, **of_pytest: Any) -> None:
         super().__init__(**of_pytest)
         self.asked = asked
 
@@ -223,7 +223,7 @@ class ViewNode(pytest.Collector):
 class StepNode(pytest.Collector):
     """One step of a view."""
 
-    def __init__(self, *, asked: Asked, subject: Subject, **of_pytest: Any) -> None:
+    def __init__(self, *, asked: PluginOptions, subject: Subject, **of_pytest: Any) -> None:
         super().__init__(**of_pytest)
         self.asked = asked
         self.subject = subject

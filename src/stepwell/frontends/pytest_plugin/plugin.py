@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from stepwell.frontends.pytest_plugin.items import Asked
+    from stepwell.frontends.pytest_plugin.items import PluginOptions
     from stepwell.live.registry import Registry
     from stepwell.resolve.view import View
 
 __all__ = ["stepwell_registry", "stepwell_workspace"]
 
-_ASKED = pytest.StashKey["Asked"]()
+_ASKED = pytest.StashKey["PluginOptions"]()
 _IDS = pytest.StashKey["list[str]"]()
 
 
@@ -122,7 +122,7 @@ def _names_steps(config: pytest.Config, argument: str) -> bool:
     return inside and (config.invocation_params.dir / first).resolve() == config.rootpath / "stepwell"
 
 
-def _asked(config: pytest.Config) -> Asked:
+def _asked(config: pytest.Config) -> PluginOptions:
     """What is asked for; opened when first needed."""
     known = config.stash.get(_ASKED, None)
     if known is None:

@@ -13,7 +13,7 @@ from stepwell.source.diagnostic import Span
 from stepwell.source.document import Document
 from stepwell.source.merge_patch import merge_patch
 
-__all__ = ["Entry", "Extension", "Flat", "Pipelines", "Repeated", "flatten"]
+__all__ = ["ExtendsLink", "Flat", "FlatStep", "Pipelines", "Repeated", "flatten"]
 
 
 class Pipelines(Protocol):
@@ -30,7 +30,7 @@ class Pipelines(Protocol):
 
 
 @final
-class Entry(NamedTuple):
+class FlatStep(NamedTuple):
     """One step with all that the pipelines on the way say of it.
 
     Args:
@@ -43,7 +43,7 @@ class Entry(NamedTuple):
 
 
 @final
-class Extension(NamedTuple):
+class ExtendsLink(NamedTuple):
     """One ``extends`` on the way down.
 
     Args:
@@ -81,10 +81,10 @@ class Flat(NamedTuple):
     """
 
     parameters: Mapping[str, Any]
-    entries: Mapping[str, Entry]
-    way: tuple[Extension, ...] = ()
-    missing: Extension | None = None
-    circle: tuple[Extension, ...] = ()
+    entries: Mapping[str, FlatStep]
+    way: tuple[ExtendsLink, ...] = ()
+    missing: ExtendsLink | None = None
+    circle: tuple[ExtendsLink, ...] = ()
     repeated: tuple[Repeated, ...] = ()
     left_out: tuple[tuple[str, Span | None], ...] = ()
 
@@ -114,10 +114,10 @@ def flatten(pipelines: Pipelines, definition: PipelineDefinition) -> Flat:
         definition: one of them.
     """
     parts: list[_Part] = []
-    way: list[Extension] = []
+    way: list[ExtendsLink] = []
     seen: list[tuple[str, tuple[Source, ...]]] = []
-    missing: Extension | None = None
-    circle: tuple[Extension, ...] = ()
+    missing: ExtendsLink | None = None
+    circle: tuple[ExtendsLink, ...] = ()
     at: PipelineDefinition | None = definition
     while at is not None:
         key = (at.name, at.sources)
@@ -131,7 +131,7 @@ def flatten(pipelines: Pipelines, definition: PipelineDefinition) -> Flat:
             break
         document = part.document("extends")
         way.append(
-            Extension(at.name, at.extends, None if document is None else document.value_span(("extends",)))
+            ExtendsLink(at.name, at.extends, None if document is None else document.value_span(("extends",)))
         )
         if below is None:
             missing = way[-1]
@@ -159,12 +159,12 @@ def _parted(pipelines: Pipelines, definition: PipelineDefinition) -> tuple[_Part
 
 def _laid(
     parts: list[_Part],
-    way: tuple[Extension, ...],
-    missing: Extension | None,
-    circle: tuple[Extension, ...],
+    way: tuple[ExtendsLink, ...],
+    missing: ExtendsLink | None,
+    circle: tuple[ExtendsLink, ...],
 ) -> Flat:
     parameters: Mapping[str, Any] = {}
-    entries: dict[str, Entry] = {}
+    entries: dict[str, FlatStep] = {}
     repeated: list[Repeated] = []
     left_out: list[tuple[str, Span | None]] = []
     for part in reversed(parts):
@@ -178,7 +178,7 @@ def _laid(
     return Flat(parameters, entries, way, missing, circle, tuple(repeated), tuple(left_out))
 
 
-def _lay(part: _Part, entries: dict[str, Entry], repeated: list[Repeated]) -> None:
+def _lay(part: _Part, entries: dict[str, FlatStep], repeated: list[Repeated]) -> None:
     """Lay the steps of one pipeline over those that it extends."""
     document = part.document("steps")
     own: dict[str, tuple[Stated, ...]] = {}
@@ -192,6 +192,6 @@ def _lay(part: _Part, entries: dict[str, Entry], repeated: list[Repeated]) -> No
         own[one] = stated
         below = entries.get(one)
         if below is None:
-            entries[one] = Entry(step, stated)
+            entries[one] = FlatStep(step, stated)
         else:
-            entries[one] = Entry(merge_patch(below.data, step), (*stated, *below.stated))
+            entries[one] = FlatStep(merge_patch(below.data, step), (*stated, *below.stated))

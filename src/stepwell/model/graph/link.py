@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, Protocol, final
 
 from stepwell.model import PipelineDefinition, StepDefinition
 from stepwell.model.graph.extends import Flat, Pipelines, flatten
-from stepwell.model.graph.node import Node, OutputOf, Reading, Stated, fed_by, read_step
+from stepwell.model.graph.node import Node, OutputOf, Stated, StepReference, fed_by, read_step
 from stepwell.source.errors import UnknownPipeline
 from stepwell.source.spelling import DEFAULT_SUFFIXES, closest
 
@@ -72,7 +72,7 @@ class Linked(NamedTuple):
     definition: PipelineDefinition
     parameters: Mapping[str, Any]
     nodes: Mapping[str, Node]
-    readings: Mapping[str, Reading]
+    readings: Mapping[str, StepReference]
     flat: Flat
     among: Among
 
@@ -100,7 +100,7 @@ def link(view: Sees, definition: PipelineDefinition, among: Among) -> Linked:
     flat = flatten(view.pipelines, definition)
     steps: dict[tuple[str | None, str], StepDefinition | None] = {}
     nodes: dict[str, Node] = {}
-    readings: dict[str, Reading] = {}
+    readings: dict[str, StepReference] = {}
     for one, entry in flat.entries.items():
         reading = read_step(entry.data.get("step", ""), among.views, among.job_types)
         readings[one] = reading
@@ -117,7 +117,7 @@ def link(view: Sees, definition: PipelineDefinition, among: Among) -> Linked:
 def _node(
     one: str,
     data: Mapping[str, Any],
-    reading: Reading,
+    reading: StepReference,
     step: StepDefinition | None,
     stated: tuple[Stated, ...],
 ) -> Node:

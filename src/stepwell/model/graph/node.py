@@ -17,8 +17,8 @@ __all__ = [
     "Graph",
     "Node",
     "OutputOf",
-    "Reading",
     "Stated",
+    "StepReference",
     "fed_by",
     "fill",
     "freeze_fields",
@@ -243,7 +243,7 @@ class Graph(Protocol):
 
 
 @final
-class Reading(NamedTuple):
+class StepReference(NamedTuple):
     """What a word that names a step says.
 
     Args:
@@ -259,7 +259,7 @@ class Reading(NamedTuple):
     other: tuple[str, str] | None = None
 
 
-def read_step(word: str, workspaces: Collection[str], job_types: Collection[str]) -> Reading:
+def read_step(word: str, workspaces: Collection[str], job_types: Collection[str]) -> StepReference:
     """Read ``Name``, ``Name:job_type``, ``workspace:Name`` or ``workspace:Name:job_type``.
 
     Of two parts the first is a workspace where the project has one of that id, and otherwise the second is
@@ -273,19 +273,19 @@ def read_step(word: str, workspaces: Collection[str], job_types: Collection[str]
     """
     first, *rest = word.split(":")
     if not rest:
-        return Reading(first)
+        return StepReference(first)
     if len(rest) == 2:
-        return Reading(rest[0], first or None, rest[1] or None)
+        return StepReference(rest[0], first or None, rest[1] or None)
     second = rest[0]
     if first in workspaces:
         other = (first, second) if second in job_types else None
-        return Reading(second, first, None, other)
+        return StepReference(second, first, None, other)
     if second in job_types or not first or not second:
-        return Reading(first or second, None, second if first else None)
+        return StepReference(first or second, None, second if first else None)
     # Neither is known: a job type is a lower-case word, and a step's name most often is not.
     if second[:1].isupper():
-        return Reading(second, first)
-    return Reading(first, None, second)
+        return StepReference(second, first)
+    return StepReference(first, None, second)
 
 
 def written_step(

@@ -20,12 +20,14 @@ from stepwell.review.effects.pipelines import (
     effects_on_references,
 )
 from stepwell.review.effects.touched import touched_views
-from stepwell.review.state import State
+from stepwell.review.state import RegistryState
 
 __all__ = ["effects_of"]
 
 
-def effects_of(old: State, new: State, views: tuple[ViewComparison, ...]) -> tuple[Effect, ...]:
+def effects_of(
+    old: RegistryState, new: RegistryState, views: tuple[ViewComparison, ...]
+) -> tuple[Effect, ...]:
     """The effects of a change on every consumer, what matters most first.
 
     What reaches a workspace from the core as it is, is told once, with the core.
@@ -42,7 +44,7 @@ def effects_of(old: State, new: State, views: tuple[ViewComparison, ...]) -> tup
     return tuple(sorted(found, key=lambda effect: effect.sort_key))
 
 
-def _on_views(old: State, new: State, views: tuple[ViewComparison, ...]) -> Iterator[Effect]:
+def _on_views(old: RegistryState, new: RegistryState, views: tuple[ViewComparison, ...]) -> Iterator[Effect]:
     seen = touched_views(old, new, views)
     frozen = frozen_views(old, new)
     owners, known = Owners(), all_known(old, new)

@@ -12,7 +12,7 @@ from stepwell.model.layer import Layer
 from stepwell.review.comparison import Consumer, Effect, Level
 from stepwell.review.effects.schema_diff import Difference, differences
 from stepwell.review.effects.touched import place_of
-from stepwell.review.state import State
+from stepwell.review.state import RegistryState
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.document import Document, Pointer
 from stepwell.source.spelling import STYLES
@@ -22,7 +22,7 @@ __all__ = ["effects_on_editors"]
 _LEVELS: Final[Mapping[str, int]] = {"off": 0, "info": 1, "warning": 2, "error": 3}
 
 
-def effects_on_editors(old: State, new: State) -> Iterator[Effect]:
+def effects_on_editors(old: RegistryState, new: RegistryState) -> Iterator[Effect]:
     """What people may no longer write, and what they wrote and may no longer keep.
 
     Breaking is what the older state holds and the newer one refuses; what nobody has written is risky.
@@ -38,7 +38,7 @@ def effects_on_editors(old: State, new: State) -> Iterator[Effect]:
     yield from _schemas(old, new)
 
 
-def _vocabulary(old: State, new: State) -> Iterator[Effect]:
+def _vocabulary(old: RegistryState, new: RegistryState) -> Iterator[Effect]:
     before, after = old.loaded.project.settings.vocabulary, new.loaded.project.settings.vocabulary
     refuses = _severity(new, "not-in-vocabulary") == "error"
     for name, fields in FIELDS.items():
@@ -68,7 +68,7 @@ def _vocabulary(old: State, new: State) -> Iterator[Effect]:
                 yield _effect(Level.SAFE, "vocabulary-widened", name, reason, place_was, place_now)
 
 
-def _naming(old: State, new: State) -> Iterator[Effect]:
+def _naming(old: RegistryState, new: RegistryState) -> Iterator[Effect]:
     was, now = old.loaded.project.settings.naming.step_name, new.loaded.project.settings.naming.step_name
     if was == now:
         return
@@ -83,7 +83,7 @@ def _naming(old: State, new: State) -> Iterator[Effect]:
     yield _effect(level, "naming-narrowed", "step_name", reason, *places)
 
 
-def _severities(old: State, new: State) -> Iterator[Effect]:
+def _severities(old: RegistryState, new: RegistryState) -> Iterator[Effect]:
     for rule in sorted({*old.loaded.project.settings.severities, *new.loaded.project.settings.severities}):
         if rule not in RULES:
             continue
@@ -101,7 +101,7 @@ def _severities(old: State, new: State) -> Iterator[Effect]:
             yield _effect(Level.SAFE, "rule-lowered", rule, reason, *places)
 
 
-def _found(old: State, new: State, rule: str) -> Diagnostic | None:
+def _found(old: RegistryState, new: RegistryState, rule: str) -> Diagnostic | None:
     """What a rule found before it was an error, or finds now in a file that was there."""
     for found in old.loaded.diagnostics:
         if found.id == rule:
@@ -113,7 +113,7 @@ def _found(old: State, new: State, rule: str) -> Diagnostic | None:
     return None
 
 
-def _schemas(old: State, new: State) -> Iterator[Effect]:
+def _schemas(old: RegistryState, new: RegistryState) -> Iterator[Effect]:
     for path in sorted(old.schemas.keys() | new.schemas.keys()):
         if path not in old.schemas:
             continue  # what was not there was kept by nobody
@@ -147,7 +147,7 @@ def _of_schema(path: str, one: Difference, documents: Iterable[tuple[Document, P
     return _effect(Level.RISKY, "schema-stricter", subject, reason, Span(path), Span(path))
 
 
-def _documents(state: State, path: str) -> Iterator[tuple[Document, Pointer]]:
+def _documents(state: RegistryState, path: str) -> Iterator[tuple[Document, Pointer]]:
     """What a schema is for, by its file's name: documents, each with the place of what it describes."""
     loaded = state.loaded
     name = path.rpartition("/")[2].removesuffix(".schema.json")
@@ -170,7 +170,7 @@ def _inside(data: Any, prefix: Pointer) -> Any:
     return data
 
 
-def _steps(state: State) -> Iterator[StepDefinition]:
+def _steps(state: RegistryState) -> Iterator[StepDefinition]:
     """Every step that some view of a state serves, apart from what it inherits."""
     snapshot = state.loaded.snapshot
     yield from snapshot.core.steps.above.values()
@@ -195,7 +195,7 @@ def _used(users: list[StepDefinition], *fields: str) -> str:
     return f"; `{users[0].name}`{at}{more} {verb} it"
 
 
-def _severity(state: State, rule: str) -> str:
+def _severity(state: RegistryState, rule: str) -> str:
     return state.loaded.project.settings.severities.get(rule, RULES[rule].severity.value)
 
 
@@ -208,7 +208,7 @@ def _listed(words: list[str]) -> str:
     return ", ".join(f"`{word}`" for word in words[:3]) + more
 
 
-def _said(state: State, table: str, key: str) -> Span | None:
+def _said(state: RegistryState, table: str, key: str) -> Span | None:
     project = state.loaded.project
     if project.config is None:
         return None

@@ -17,7 +17,7 @@ from stepwell.resolve.view import View
 from stepwell.review.comparison import Consumer, Effect, Level
 from stepwell.review.effects.importers import row_of
 from stepwell.review.effects.touched import Touched, place_of
-from stepwell.review.state import State
+from stepwell.review.state import RegistryState
 from stepwell.source.spelling import Naming
 
 __all__ = [
@@ -229,7 +229,7 @@ def _turned(file_name: str) -> str:
     return f"{rest}_{first}" if "_" in rest else file_name
 
 
-def all_known(old: State, new: State) -> KnownNames:
+def all_known(old: RegistryState, new: RegistryState) -> KnownNames:
     """The names of every step of two states, for the look-ups of all their views."""
     states = [state.loaded.snapshot for state in (old, new)]
     views = [view for one in states for view in (one.core, *(one.view(each) for each in one.workspaces))]
@@ -260,7 +260,9 @@ def differing_file_names(
     return MappingProxyType(found)
 
 
-def effects_on_file_names(touched: Touched, old: State, new: State, known: KnownNames) -> Iterator[Effect]:
+def effects_on_file_names(
+    touched: Touched, old: RegistryState, new: RegistryState, known: KnownNames
+) -> Iterator[Effect]:
     """What the look-up by file name means to its callers, one effect for each pair of steps.
 
     A file name that means nothing because its step went is told with that step.

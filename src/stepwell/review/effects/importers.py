@@ -10,7 +10,7 @@ from stepwell.model.settings import RESERVED_ID, FreezeTarget
 from stepwell.resolve.view import LEGACY_FIELDS, View
 from stepwell.review.comparison import Consumer, Effect, Level
 from stepwell.review.effects.touched import Touched, called, place_of
-from stepwell.review.state import State
+from stepwell.review.state import RegistryState
 from stepwell.source.diagnostic import Span
 
 __all__ = [
@@ -247,7 +247,7 @@ def _hyperparameters(touched: Touched, has_classes: bool, say: Say) -> Iterator[
                 yield say(Level.RISKY, "hyperparameter-changed", f"{name}.{field}", reason, *places)
 
 
-def frozen_views(old: State, new: State) -> dict[str | None, bool]:
+def frozen_views(old: RegistryState, new: RegistryState) -> dict[str | None, bool]:
     """The workspaces whose tables importers have, each with whether hyperparameter classes are beside it.
 
     What the older state freezes counts, since nobody imports yet what the newer one adds. Where nothing is
@@ -272,7 +272,7 @@ def frozen_views(old: State, new: State) -> dict[str | None, bool]:
     return kept or {None: True}
 
 
-def effects_on_modules(old: State, new: State) -> Iterator[Effect]:
+def effects_on_modules(old: RegistryState, new: RegistryState) -> Iterator[Effect]:
     """What becomes of the modules that importers import.
 
     Args:
@@ -294,7 +294,12 @@ def effects_on_modules(old: State, new: State) -> Iterator[Effect]:
 
 
 def _other_view(
-    old: State, new: State, was: FreezeTarget, now: FreezeTarget, new_place: int, old_place: int
+    old: RegistryState,
+    new: RegistryState,
+    was: FreezeTarget,
+    now: FreezeTarget,
+    new_place: int,
+    old_place: int,
 ) -> Effect:
     before, after = _title(was), _title(now)
     reason = f"`{was.output}` holds the view of {after} where it held that of {before}"
@@ -310,7 +315,7 @@ def _other_view(
     return _effect(level, "frozen-view-changed", was.output, reason, *places)
 
 
-def _rows_are_kept(old: State, new: State, was: FreezeTarget, now: FreezeTarget) -> bool:
+def _rows_are_kept(old: RegistryState, new: RegistryState, was: FreezeTarget, now: FreezeTarget) -> bool:
     """Whether what one view gave importers in the older state the other one gives them in the newer."""
     one, other = was.workspace or None, None if now.workspace == RESERVED_ID else now.workspace or None
     before, after = old.loaded.snapshot, new.loaded.snapshot
@@ -331,7 +336,7 @@ def _title(target: FreezeTarget) -> str:
     return f"workspace {target.workspace}" if target.workspace else "the core"
 
 
-def _place(state: State, place: int, key: str) -> Span | None:
+def _place(state: RegistryState, place: int, key: str) -> Span | None:
     project = state.loaded.project
     if project.config is None:
         return None

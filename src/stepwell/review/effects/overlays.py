@@ -10,13 +10,13 @@ from stepwell.model.settings import RESERVED_ID
 from stepwell.resolve.view import View
 from stepwell.review.comparison import Consumer, Effect, HiddenChange, Level, ViewComparison
 from stepwell.review.effects.touched import Touched, called, place_of, said_at
-from stepwell.review.state import State
+from stepwell.review.state import RegistryState
 from stepwell.source.diagnostic import Span
 
 __all__ = ["effects_on_overlay", "effects_on_workspaces"]
 
 
-def effects_on_workspaces(old: State, views: tuple[ViewComparison, ...]) -> Iterator[Effect]:
+def effects_on_workspaces(old: RegistryState, views: tuple[ViewComparison, ...]) -> Iterator[Effect]:
     """What became of whole workspaces, and what the core changed below them.
 
     Args:
@@ -31,7 +31,7 @@ def effects_on_workspaces(old: State, views: tuple[ViewComparison, ...]) -> Iter
         yield from _base_changed(view)
 
 
-def effects_on_overlay(touched: Touched, new: State) -> Iterator[Effect]:
+def effects_on_overlay(touched: Touched, new: RegistryState) -> Iterator[Effect]:
     """What a change of the core means to the overrides and the own steps of one workspace.
 
     Args:
@@ -53,7 +53,7 @@ def effects_on_overlay(touched: Touched, new: State) -> Iterator[Effect]:
     yield from _base_gone(touched, new)
 
 
-def _gone(old: State, one: str) -> Effect:
+def _gone(old: RegistryState, one: str) -> Effect:
     frozen = {target.workspace for target in old.loaded.project.settings.freeze}
     reason = f"workspace {one} is gone, so whoever asks for its view is refused"
     if frozen & {one, RESERVED_ID}:
@@ -121,7 +121,7 @@ def _shadow_gone(
     )
 
 
-def _base_gone(touched: Touched, new: State) -> Iterator[Effect]:
+def _base_gone(touched: Touched, new: RegistryState) -> Iterator[Effect]:
     """The overrides that are still there and patch nothing any more."""
     one = touched.workspace or ""
     checked = new.loaded.checked

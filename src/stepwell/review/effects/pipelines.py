@@ -14,7 +14,7 @@ from stepwell.resolve.snapshot import Snapshot
 from stepwell.resolve.view import View
 from stepwell.review.comparison import Consumer, Effect, Level
 from stepwell.review.effects.touched import Touched, place_of
-from stepwell.review.state import State
+from stepwell.review.state import RegistryState
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 
 __all__ = [
@@ -28,7 +28,9 @@ __all__ = [
 _OF_WORKSPACE: Final = ("default_resolution_strategy", "preferred_frameworks", "environment_preferences")
 
 
-def effects_on_choices(old: State, new: State, views: Mapping[str | None, Touched]) -> Iterator[Effect]:
+def effects_on_choices(
+    old: RegistryState, new: RegistryState, views: Mapping[str | None, Touched]
+) -> Iterator[Effect]:
     """The names of which another definition is chosen, though the same ones exist.
 
     Asked are: nobody in particular, every workspace that has one, and every framework and tag of theirs.
@@ -98,7 +100,9 @@ _IDS = {
 }
 
 
-def effects_on_graphs(old: State, new: State, views: Mapping[str | None, Touched]) -> Iterator[Effect]:
+def effects_on_graphs(
+    old: RegistryState, new: RegistryState, views: Mapping[str | None, Touched]
+) -> Iterator[Effect]:
     """What a change means to the pipelines of every view.
 
     Args:
@@ -178,7 +182,9 @@ def effects_on_references(touched: Touched, *, is_frozen: bool) -> Iterator[Effe
         yield from _replacements(touched, frozenset(gone))
 
 
-def effects_on_first(old: State, new: State, views: Mapping[str | None, Touched]) -> Iterator[Effect]:
+def effects_on_first(
+    old: RegistryState, new: RegistryState, views: Mapping[str | None, Touched]
+) -> Iterator[Effect]:
     """The places of ``[[freeze]] first`` that lost their step.
 
     Args:

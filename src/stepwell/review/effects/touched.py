@@ -11,7 +11,7 @@ from stepwell.model import KINDS, Definition
 from stepwell.model.layer import given_by
 from stepwell.resolve.view import View
 from stepwell.review.comparison import DefinitionChange, ViewComparison, What
-from stepwell.review.state import State
+from stepwell.review.state import RegistryState
 from stepwell.source.diagnostic import Span
 
 __all__ = ["Touched", "called", "place_of", "said_at", "touched_views"]
@@ -53,7 +53,9 @@ class Touched:
         return self.new.title
 
 
-def touched_views(old: State, new: State, views: tuple[ViewComparison, ...]) -> Mapping[str | None, Touched]:
+def touched_views(
+    old: RegistryState, new: RegistryState, views: tuple[ViewComparison, ...]
+) -> Mapping[str | None, Touched]:
     """Every view that both states have, the core's first, then by workspace.
 
     Args:
@@ -83,7 +85,7 @@ def touched_views(old: State, new: State, views: tuple[ViewComparison, ...]) -> 
     return MappingProxyType(found)
 
 
-def _left_out(state: State, workspace: str | None) -> Mapping[str, Span]:
+def _left_out(state: RegistryState, workspace: str | None) -> Mapping[str, Span]:
     of_core = state.loaded.core.left_out.get("steps", {})
     if workspace is None or workspace not in state.loaded.overlays:
         return of_core

@@ -15,8 +15,8 @@ from stepwell.source.wording import parenthesised
 
 __all__ = [
     "Analysis",
-    "PlannedStep",
     "Preview",
+    "PreviewedStep",
     "Way",
     "analyse",
     "longest_way",
@@ -204,7 +204,7 @@ def _twins(nodes: Mapping[str, Node]) -> Iterator[str]:
 
 
 @final
-class PlannedStep(NamedTuple):
+class PreviewedStep(NamedTuple):
     """One step as a run would meet it.
 
     Args:
@@ -240,7 +240,7 @@ class Preview(NamedTuple):
         unset: parameters that have no value yet: a run would be refused.
     """
 
-    steps: tuple[PlannedStep, ...]
+    steps: tuple[PreviewedStep, ...]
     parameters: Mapping[str, Any]
     unset: tuple[str, ...]
 
@@ -260,7 +260,7 @@ def preview_of(pipeline: Pipeline, values: Mapping[str, Any] = _NOTHING) -> Prev
             hint = parenthesised(suggest(name, pipeline.parameters))
             raise PipelineError(f"`{pipeline.name}` has no parameter `{name}`{hint}")
     parameters = {**pipeline.parameters, **values}
-    steps: list[PlannedStep] = []
+    steps: list[PreviewedStep] = []
     for level, ids in enumerate(pipeline.levels, 1):
         for one in ids:
             node = pipeline.nodes[one]
@@ -268,7 +268,7 @@ def preview_of(pipeline: Pipeline, values: Mapping[str, Any] = _NOTHING) -> Prev
             reads: dict[str, Any] = {name: str(fed) for name, fed in node.inputs.items()}
             reads.update((name, parameters.get(parameter)) for name, parameter in node.given.items())
             steps.append(
-                PlannedStep(
+                PreviewedStep(
                     level,
                     one,
                     node.step,

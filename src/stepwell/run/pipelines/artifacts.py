@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final, final
 
-from stepwell.run.pipelines.task import Held
+from stepwell.run.pipelines.task import Artifact
 from stepwell.source.wording import counted
 
 __all__ = [
@@ -103,7 +103,7 @@ def digest_of(path: str) -> tuple[str, int, int]:
     return total.hexdigest(), size, files
 
 
-def hold(objects: str, name: str, path: str, *, move: bool) -> Held:
+def hold(objects: str, name: str, path: str, *, move: bool) -> Artifact:
     """Keep an output.
 
     Args:
@@ -132,7 +132,7 @@ def hold(objects: str, name: str, path: str, *, move: bool) -> Held:
         except OSError:
             if not os.path.lexists(place):  # otherwise another step gave the same meanwhile
                 raise
-    return Held(name, digest, size, files)
+    return Artifact(name, digest, size, files)
 
 
 def _copy(path: str, to: str) -> None:

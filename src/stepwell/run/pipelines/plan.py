@@ -24,7 +24,7 @@ from stepwell.source.diagnostic import Checked, Diagnostic, Related, Severity, S
 from stepwell.source.document import Pointer, thaw
 from stepwell.source.errors import PipelineError
 
-__all__ = ["Feed", "Plan", "PlannedStep", "make_plan", "stated_at"]
+__all__ = ["Feed", "PlannedStep", "RunPlan", "make_plan", "stated_at"]
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -83,7 +83,7 @@ class PlannedStep:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RunPlan:
     """What a run of a pipeline does.
 
     Args:
@@ -114,7 +114,7 @@ def make_plan(
     manifest: Manifest | None = None,
     make_up: bool = False,
     only: Collection[str] = (),
-) -> Checked[Plan]:
+) -> Checked[RunPlan]:
     """Work out what a run of a pipeline would do.
 
     Args:
@@ -153,7 +153,7 @@ class _Planning:
         self._scripts = Scripts(registry)
         self._found: list[Diagnostic] = []
 
-    def made(self) -> Checked[Plan]:
+    def made(self) -> Checked[RunPlan]:
         pipeline = self._pipeline
         try:
             order = pipeline.order
@@ -176,7 +176,7 @@ class _Planning:
             step = self._step(pipeline.nodes[one])
             if step is not None:
                 steps[one] = step
-        plan = Plan(pipeline, MappingProxyType(dict(self._parameters)), MappingProxyType(steps))
+        plan = RunPlan(pipeline, MappingProxyType(dict(self._parameters)), MappingProxyType(steps))
         return Checked(plan, tuple(self._found))
 
     def _step(self, node: Node) -> PlannedStep | None:

@@ -18,10 +18,10 @@ from typing import Any, Final, final
 
 from stepwell.run.pipelines.artifacts import place_of
 from stepwell.run.pipelines.run_record import AttemptRecord, RunRecord, StepRecord
-from stepwell.run.pipelines.task import Held, Outcome, State
+from stepwell.run.pipelines.task import Artifact, AttemptOutcome, StepState
 from stepwell.run.run_store import RunStore, UnknownRun
 
-__all__ = ["Record"]
+__all__ = ["RunDatabase"]
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -48,7 +48,7 @@ PRAGMA user_version = 1;
 
 
 @final
-class Record:
+class RunDatabase:
     """The runs of a project.
 
     Args:
@@ -71,7 +71,7 @@ class Record:
         """Close the file."""
         self._base.close()
 
-    def __enter__(self) -> Record:
+    def __enter__(self) -> RunDatabase:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -94,7 +94,7 @@ class Record:
         """Have a run go on that has ended, or whose process has."""
         self._base.execute("UPDATE runs SET state='running', ended=NULL, engine=? WHERE id=?", (engine, run))
 
-    def end(self, run: str, state: State) -> None:
+    def end(self, run: str, state: StepState) -> None:
         """End a run."""
         self._base.execute("UPDATE runs SET state=?, ended=? WHERE id=?", (state.value, time.time(), run))
 
@@ -142,7 +142,7 @@ class Record:
         self._base.execute("COMMIT")
         return number
 
-    def end_attempt(self, run: str, node: str, outcome: Outcome) -> None:
+    def end_attempt(self, run: str, node: str, outcome: AttemptOutcome) -> None:
         """Write how an attempt ended."""
         folder = os.path.relpath(outcome.folder, self.store.folder_of(run)) if outcome.folder else ""
         self._base.execute(
@@ -166,15 +166,15 @@ class Record:
         self,
         run: str,
         node: str,
-        state: State,
+        state: StepState,
         *,
         key: str = "",
         inputs: Mapping[str, str] = MappingProxyType({}),
-        outputs: tuple[Held, ...] = (),
+        outputs: tuple[Artifact, ...] = (),
         fault: str = "",
         kind: str = "",
         help: str = "",  # noqa: A002 - the field's name in Diagnostic
-        outcome: Outcome | None = None,
+        outcome: AttemptOutcome | None = None,
     ) -> None:
         """Write what a step of a run came to, with the last attempt and what the cache is to know of it."""
         plain = json.dumps([asdict(one) for one in outputs])
@@ -187,13 +187,13 @@ class Record:
             "WHERE run=? AND node=?",
             (state.value, key, json.dumps(dict(inputs)), plain, fault, kind, help, now, run, node),
         )
-        if state is State.DONE:
+        if state is StepState.DONE:
             self._base.execute(
                 "INSERT OR REPLACE INTO cache VALUES (?,?,?,?,?)", (key, plain, run, node, now)
             )
         self._base.execute("COMMIT")
 
-    def cached(self, key: str) -> tuple[Held, ...] | None:
+    def cached(self, key: str) -> tuple[Artifact, ...] | None:
         """What a step with a key gave, if that is still there."""
         row = self._base.execute("SELECT outputs FROM cache WHERE key=?", (key,)).fetchone()
         if row is None:
@@ -201,7 +201,7 @@ class Record:
         held = _held(row[0])
         return held if self.has(held) else None
 
-    def has(self, outputs: tuple[Held, ...]) -> bool:
+    def has(self, outputs: tuple[Artifact, ...]) -> bool:
         """Whether outputs are still kept."""
         return all(os.path.lexists(place_of(self.objects, one.digest)) for one in outputs)
 
@@ -236,7 +236,7 @@ class Record:
             "WHERE run=? ORDER BY number",
             (run,),
         ):
-            one = AttemptRecord(number, State(state), began, ended, code, fault, folder, worker)
+            one = AttemptRecord(number, StepState(state), began, ended, code, fault, folder, worker)
             attempts.setdefault(node, []).append(one)
         steps = [
             StepRecord(
@@ -244,7 +244,7 @@ class Record:
                 step,
                 developer,
                 tuple(json.loads(needs)),
-                State(state),
+                StepState(state),
                 key or "",
                 fault,
                 kind,
@@ -283,7 +283,7 @@ class Record:
             engine,
             mode,
             MappingProxyType(json.loads(parameters)),
-            State(state),
+            StepState(state),
             began,
             ended,
             self.store.folder_of(run),
@@ -295,5 +295,5 @@ class Record:
         return f"the latest are {', '.join(runs)}" if runs else "none was made yet"
 
 
-def _held(text: str) -> tuple[Held, ...]:
-    return tuple(Held(**one) for one in json.loads(text))
+def _held(text: str) -> tuple[Artifact, ...]:
+    return tuple(Artifact(**one) for one in json.loads(text))

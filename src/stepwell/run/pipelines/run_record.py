@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
-from stepwell.run.pipelines.task import Held, State
+from stepwell.run.pipelines.task import Artifact, StepState
 from stepwell.source.notebook_repr import in_notebook
 
 __all__ = ["AttemptRecord", "RunRecord", "StepRecord"]
@@ -29,7 +29,7 @@ class AttemptRecord:
     """
 
     number: int
-    state: State
+    state: StepState
     began: float
     ended: float | None
     exit_code: int | None
@@ -64,7 +64,7 @@ class StepRecord:
     step: str
     developer: str
     needs: tuple[str, ...]
-    state: State
+    state: StepState
     key: str
     fault: str
     kind: str
@@ -72,7 +72,7 @@ class StepRecord:
     began: float | None
     ended: float | None
     inputs: Mapping[str, str]
-    outputs: tuple[Held, ...]
+    outputs: tuple[Artifact, ...]
     attempts: tuple[AttemptRecord, ...]
 
     @property
@@ -107,7 +107,7 @@ class RunRecord:
     engine: str
     mode: str
     parameters: Mapping[str, Any]
-    state: State
+    state: StepState
     began: float
     ended: float | None
     folder: str

@@ -9,9 +9,9 @@ from contextlib import suppress
 from typing import Final, final
 
 from stepwell.run.pipelines.artifacts import Unholdable, hold, walk
-from stepwell.run.pipelines.task import Held, Port, Task
+from stepwell.run.pipelines.task import Artifact, Port, Task
 
-__all__ = ["CONTAINER", "Refused", "Sandbox", "is_file_path"]
+__all__ = ["CONTAINER", "Sandbox", "SandboxRejection", "is_file_path"]
 
 CONTAINER: Final = "/opt/ml"
 """The folder of a container that is the platform's; most paths of an interface lie below it."""
@@ -28,7 +28,7 @@ _TRAINING: Final = "/opt/ml/input/data"
 
 
 @final
-class Refused(Exception):
+class SandboxRejection(Exception):
     """What is to go in or out does not fit the interface.
 
     Args:
@@ -116,7 +116,7 @@ class Sandbox:
             for name in self._fed.get(port.name, ()):
                 if not os.path.lexists(os.path.join(place, name) if name else place):
                     what = f"`{name}` of its input `{port.name}`" if name else f"its input `{port.name}`"
-                    raise Refused("deleted-input", port.name, f"its script deleted {what}")
+                    raise SandboxRejection("deleted-input", port.name, f"its script deleted {what}")
 
     def find(self, port: Port) -> str:
         """Where an output is.
@@ -126,12 +126,16 @@ class Sandbox:
         """
         place = self.inside(port.path)
         if not os.path.lexists(place):
-            raise Refused("output", port.name, f"it gave no output `{port.name}`: there is no {port.path}")
+            raise SandboxRejection(
+                "output", port.name, f"it gave no output `{port.name}`: there is no {port.path}"
+            )
         if os.path.isdir(place) and next(walk(place), None) is None:
-            raise Refused("output", port.name, f"it gave no output `{port.name}`: {port.path} is empty")
+            raise SandboxRejection(
+                "output", port.name, f"it gave no output `{port.name}`: {port.path} is empty"
+            )
         return place
 
-    def keep(self) -> tuple[Held, ...]:
+    def keep(self) -> tuple[Artifact, ...]:
         """Take the outputs out of the sandbox and keep them, those that lie in others first.
 
         Raises:
@@ -139,7 +143,7 @@ class Sandbox:
             OSError: one cannot be read or written.
         """
         ports = [port for port in self._task.outputs if port.path]
-        found: dict[str, Held] = {}
+        found: dict[str, Artifact] = {}
         for port in sorted(ports, key=lambda one: -len(one.path)):
             shared = any(other is not port and _lies_in(port.path, other.path) for other in ports)
             shared = shared or any(_lies_in(one.path, port.path) for one in self._task.inputs if one.path)
@@ -149,7 +153,7 @@ class Sandbox:
                 )
             except Unholdable as error:
                 fault = f"its output `{port.name}` cannot be kept: {error}"
-                raise Refused("output", port.name, fault) from None
+                raise SandboxRejection("output", port.name, fault) from None
         return tuple(found[port.name] for port in ports)
 
     def size(self) -> int:
@@ -169,7 +173,9 @@ class Sandbox:
     def _feed(self, port: Port) -> None:
         place, source = self.inside(port.path), port.source
         if not os.path.lexists(source):
-            raise Refused("input", port.name, f"what its input `{port.name}` is fed from is gone: {source}")
+            raise SandboxRejection(
+                "input", port.name, f"what its input `{port.name}` is fed from is gone: {source}"
+            )
         is_folder = os.path.isdir(source)
         if is_file_path(port.path):
             if is_folder:
@@ -185,7 +191,7 @@ class Sandbox:
             if not os.path.isdir(os.path.join(place, channel)):
                 there = ", ".join(sorted(os.listdir(place))[:5]) if os.path.isdir(place) else "one file"
                 fault = f"its input `{port.name}` has no channel `{channel}`: there is {there or 'nothing'}"
-                raise Refused("input", port.name, fault)
+                raise SandboxRejection("input", port.name, fault)
         self._fed[port.name] = tuple(name for name, _ in walk(place))
 
     def _one_file(self, port: Port) -> str:
@@ -195,7 +201,7 @@ class Sandbox:
         chosen = named if len(named) == 1 else every
         if len(chosen) != 1:
             fault = f"its input `{port.name}` is one file, {wanted}, and is fed {len(every)} others"
-            raise Refused("input", port.name, fault)
+            raise SandboxRejection("input", port.name, fault)
         return os.path.join(port.source, chosen[0])
 
 

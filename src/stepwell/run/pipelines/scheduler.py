@@ -15,11 +15,11 @@ from urllib.parse import quote
 
 from stepwell.run.pipelines.artifacts import Unholdable, digest_of, place_of
 from stepwell.run.pipelines.cache_key import key_of
-from stepwell.run.pipelines.plan import Feed, Plan, PlannedStep, stated_at
-from stepwell.run.pipelines.run_database import Record
+from stepwell.run.pipelines.plan import Feed, PlannedStep, RunPlan, stated_at
+from stepwell.run.pipelines.run_database import RunDatabase
 from stepwell.run.pipelines.run_record import RunRecord, StepRecord
-from stepwell.run.pipelines.selection import Choice, Options, chosen
-from stepwell.run.pipelines.task import Held, Outcome, Port, State, Task
+from stepwell.run.pipelines.selection import Options, StepSelection, chosen
+from stepwell.run.pipelines.task import Artifact, AttemptOutcome, Port, StepState, Task
 from stepwell.run.pipelines.worker import read_outcomes
 from stepwell.source.errors import PipelineError
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Tell", "run_plan"]
 
-Tell = Callable[[str, State, str], object]
+Tell = Callable[[str, StepState, str], object]
 """Told of every change: the node, how far it is now, and what went wrong."""
 
 _LOST: Final = 3
@@ -40,12 +40,12 @@ _PATIENCE: Final = 15.0
 
 
 def run_plan(
-    plan: Plan,
-    record: Record,
+    plan: RunPlan,
+    record: RunDatabase,
     engine: Engine,
     *,
     options: Options | None = None,
-    choice: Choice | None = None,
+    choice: StepSelection | None = None,
     resume: str | None = None,
     mode: str = "run",
     tell: Tell = lambda *_: None,
@@ -69,7 +69,7 @@ def run_plan(
         EngineError: the engine cannot be used.
         KeyboardInterrupt: as it came, after every script was ended and that was recorded.
     """
-    wanted, forced = chosen(plan, choice or Choice())
+    wanted, forced = chosen(plan, choice or StepSelection())
     known: Mapping[str, StepRecord] = {}
     if resume is not None:
         before = record.read(resume)
@@ -83,7 +83,7 @@ def run_plan(
         if resume is not None:
             record.resume(run, engine.name)
         driving = _Driving(plan, record, run, options or Options(), wanted, forced, known, tell)
-        state = State.CANCELLED
+        state = StepState.CANCELLED
         try:
             session = engine.start()
             try:
@@ -104,8 +104,8 @@ class _Driving:
 
     def __init__(
         self,
-        plan: Plan,
-        record: Record,
+        plan: RunPlan,
+        record: RunDatabase,
         run: str,
         options: Options,
         chosen: frozenset[str],
@@ -117,8 +117,8 @@ class _Driving:
         self._chosen, self._forced, self._known, self._tell = chosen, forced, known, tell
         self._folder = record.store.folder_of(run)
         self._stop = os.path.join(self._folder, "stop")
-        self._states = dict.fromkeys(plan.steps, State.WAITING)
-        self._gave: dict[str, Mapping[str, Held]] = {}
+        self._states = dict.fromkeys(plan.steps, StepState.WAITING)
+        self._gave: dict[str, Mapping[str, Artifact]] = {}
         self._flying: dict[str, _Flight] = {}
         self._digests: dict[str, str] = {}
         self._wanted = self._needed_for(chosen)
@@ -129,7 +129,7 @@ class _Driving:
                 self._below[needed].append(one)
         self._ready = deque(one for one in plan.steps if not self._open[one])
 
-    def drive(self, session: Session) -> State:
+    def drive(self, session: Session) -> StepState:
         """Have every step done that can be."""
         with suppress(FileNotFoundError):
             os.unlink(self._stop)
@@ -146,7 +146,7 @@ class _Driving:
             if outcome is not None and outcome.token in self._flying:
                 self._take(outcome, session)
         wanted = [self._states[one] for one in self._chosen]
-        return State.DONE if all(one.is_good for one in wanted) else State.FAILED
+        return StepState.DONE if all(one.is_good for one in wanted) else StepState.FAILED
 
     def stop(self, session: Session) -> None:
         """End every script, and record that."""
@@ -157,30 +157,32 @@ class _Driving:
             outcome = session.finished(0.2)
             flight = None if outcome is None else self._flying.pop(outcome.token, None)
             if outcome is not None and flight is not None:
-                done = outcome.state is State.DONE
-                self._settle(flight, outcome, State.DONE if done else State.CANCELLED)
+                done = outcome.state is StepState.DONE
+                self._settle(flight, outcome, StepState.DONE if done else StepState.CANCELLED)
         for flight in self._flying.values():
-            self._record.settle(self._run, flight.task.node, State.CANCELLED, key=flight.task.key)
+            self._record.settle(self._run, flight.task.node, StepState.CANCELLED, key=flight.task.key)
         for one in self._wanted:
-            if self._states[one] is State.WAITING:
-                self._record.settle(self._run, one, State.CANCELLED)
+            if self._states[one] is StepState.WAITING:
+                self._record.settle(self._run, one, StepState.CANCELLED)
 
     def _begin(self, one: str, session: Session) -> None:
         """Bring a step whose inputs are there to an end, or on its way."""
         step = self._plan.steps[one]
         if one not in self._wanted:
-            self._end(one, State.SKIPPED, fault="it was not asked for")
+            self._end(one, StepState.SKIPPED, fault="it was not asked for")
             return
         failed = [need for need in step.needs if not self._states[need].is_good]
         if failed:
             self._end(
-                one, State.SKIPPED, fault=f"`{failed[0]}`, which it needs, {_WHY[self._states[failed[0]]]}"
+                one,
+                StepState.SKIPPED,
+                fault=f"`{failed[0]}`, which it needs, {_WHY[self._states[failed[0]]]}",
             )
             return
         try:
             ports = tuple(self._fed(step, feed) for feed in step.inputs)
         except (OSError, Unholdable) as error:
-            self._end(one, State.FAILED, fault=f"its inputs cannot be read: {error}", kind="input")
+            self._end(one, StepState.FAILED, fault=f"its inputs cannot be read: {error}", kind="input")
             return
         inputs = {port.name: port.digest for port in ports if port.digest}
         key = key_of(step, inputs)
@@ -190,27 +192,27 @@ class _Driving:
             return
         if one not in self._chosen:
             fault = "it is not asked for, and no earlier run has made it as it is now"
-            self._end(one, State.FAILED, key=key, inputs=inputs, fault=fault, kind="engine")
+            self._end(one, StepState.FAILED, key=key, inputs=inputs, fault=fault, kind="engine")
             return
         for name, amount in step.resources:
             if amount > session.resources.get(name, 0):
                 fault = f"it needs {name}: {amount:g}, and the engine has {session.resources.get(name, 0):g}"
-                self._end(one, State.FAILED, key=key, inputs=inputs, fault=fault, kind="engine")
+                self._end(one, StepState.FAILED, key=key, inputs=inputs, fault=fault, kind="engine")
                 return
         self._submit(_Flight(self._task(step, key, ports), inputs), session)
 
-    def _has(self, one: str, key: str) -> tuple[tuple[Held, ...] | None, State]:
+    def _has(self, one: str, key: str) -> tuple[tuple[Artifact, ...] | None, StepState]:
         """What the step gave when it was done just so: in this run, or else in an earlier one."""
         known = self._known.get(one)
         if known is not None and one not in self._forced:
             if known.state.is_good and known.key == key and self._record.has(known.outputs):
                 return known.outputs, known.state
             for outcome, made in read_outcomes(self._folder_of(one)):  # ended, and nobody lived to record it
-                if made == key and outcome.state is State.DONE and self._record.has(outcome.outputs):
-                    return outcome.outputs, State.DONE
+                if made == key and outcome.state is StepState.DONE and self._record.has(outcome.outputs):
+                    return outcome.outputs, StepState.DONE
         if one in self._forced or (one in self._chosen and not self._options.cache):
-            return None, State.WAITING
-        return self._record.cached(key), State.CACHED
+            return None, StepState.WAITING
+        return self._record.cached(key), StepState.CACHED
 
     def _fed(self, step: PlannedStep, feed: Feed) -> Port:
         if feed.output is not None:
@@ -255,15 +257,15 @@ class _Driving:
         session.submit(task)
         self._flying[task.token] = flight
         self._record.start_attempt(self._run, task.node, task.token, task.key, flight.inputs)
-        self._states[task.node] = State.RUNNING
-        self._tell(task.node, State.RUNNING, "")
+        self._states[task.node] = StepState.RUNNING
+        self._tell(task.node, StepState.RUNNING, "")
 
-    def _take(self, outcome: Outcome, session: Session) -> None:
+    def _take(self, outcome: AttemptOutcome, session: Session) -> None:
         """Record how an attempt ended, and make another or go on."""
         flight = self._flying.pop(outcome.token)
         lost = outcome.kind == "lost"
         again = (flight.lost < _LOST) if lost else (flight.failed < self._options.retries)
-        if outcome.state is State.FAILED and again and outcome.kind not in _NOT_AGAIN:
+        if outcome.state is StepState.FAILED and again and outcome.kind not in _NOT_AGAIN:
             self._record.end_attempt(self._run, flight.task.node, outcome)
             task = replace(flight.task, token=secrets.token_hex(8))
             self._submit(
@@ -273,7 +275,7 @@ class _Driving:
         self._settle(flight, outcome, outcome.state)
         self._release(flight.task.node)
 
-    def _settle(self, flight: _Flight, outcome: Outcome, state: State) -> None:
+    def _settle(self, flight: _Flight, outcome: AttemptOutcome, state: StepState) -> None:
         node = flight.task.node
         help_text = outcome.help or self._places(node, outcome)
         self._record.settle(
@@ -293,11 +295,11 @@ class _Driving:
     def _end(
         self,
         one: str,
-        state: State,
+        state: StepState,
         *,
         key: str = "",
         inputs: Mapping[str, str] = MappingProxyType({}),
-        outputs: tuple[Held, ...] = (),
+        outputs: tuple[Artifact, ...] = (),
         fault: str = "",
         kind: str = "",
     ) -> None:
@@ -308,7 +310,7 @@ class _Driving:
         self._reached(one, state, outputs, fault)
         self._release(one)
 
-    def _reached(self, one: str, state: State, outputs: tuple[Held, ...], fault: str) -> None:
+    def _reached(self, one: str, state: StepState, outputs: tuple[Artifact, ...], fault: str) -> None:
         self._states[one] = state
         if state.is_good:
             self._gave[one] = {held.name: held for held in outputs}
@@ -322,7 +324,7 @@ class _Driving:
             if not self._open[below]:
                 self._ready.append(below)
 
-    def _show(self, one: str, held: Held) -> None:
+    def _show(self, one: str, held: Artifact) -> None:
         """Lay a link to an output where people look for it."""
         folder = os.path.join(self._folder, "outputs")
         link = os.path.join(folder, quote(f"{one}.{held.name}", safe=""))
@@ -331,7 +333,7 @@ class _Driving:
             os.unlink(link)
         os.symlink(os.path.relpath(place_of(self._record.objects, held.digest), folder), link)
 
-    def _places(self, one: str, outcome: Outcome) -> str:
+    def _places(self, one: str, outcome: AttemptOutcome) -> str:
         """Where what does not fit is declared: by the step, and by the one that feeds it."""
         if not outcome.port:
             return ""
@@ -375,9 +377,9 @@ class _Flight:
 
 
 _WHY: Final = {
-    State.FAILED: "failed",
-    State.SKIPPED: "was not run",
-    State.CANCELLED: "was cancelled",
+    StepState.FAILED: "failed",
+    StepState.SKIPPED: "was not run",
+    StepState.CANCELLED: "was cancelled",
 }
 
 

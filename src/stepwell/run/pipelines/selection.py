@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import final
 
-from stepwell.run.pipelines.plan import Plan
-from stepwell.run.pipelines.task import Limits
+from stepwell.run.pipelines.plan import RunPlan
+from stepwell.run.pipelines.task import AttemptLimits
 from stepwell.source.errors import PipelineError
 
-__all__ = ["Choice", "Options", "chosen"]
+__all__ = ["Options", "StepSelection", "chosen"]
 
 
 @final
@@ -28,14 +28,14 @@ class Options:
     """
 
     retries: int = 0
-    limits: Limits = field(default_factory=Limits)
+    limits: AttemptLimits = field(default_factory=AttemptLimits)
     cache: bool = True
     machine: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({"PATH": os.defpath}))
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Choice:
+class StepSelection:
     """Which steps of a pipeline are run.
 
     Args:
@@ -47,7 +47,7 @@ class Choice:
     only: str | None = None
 
 
-def chosen(plan: Plan, choice: Choice) -> tuple[frozenset[str], frozenset[str]]:
+def chosen(plan: RunPlan, choice: StepSelection) -> tuple[frozenset[str], frozenset[str]]:
     """The steps that may be run, and those of them that are run whatever the cache has.
 
     Args:

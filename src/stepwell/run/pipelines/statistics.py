@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import final
 
 from stepwell.run.pipelines.run_record import RunRecord, StepRecord
-from stepwell.run.pipelines.task import State
+from stepwell.run.pipelines.task import StepState
 
 __all__ = [
     "Developer",
@@ -126,7 +126,7 @@ def developers_of(run: RunRecord) -> tuple[Developer, ...]:
                 name,
                 len(own),
                 sum(one.state.is_good for one in own),
-                sum(one.state is State.FAILED for one in own),
+                sum(one.state is StepState.FAILED for one in own),
                 len(attempts),
                 sum(max(0.0, each.ended - each.began) for each in attempts if each.ended is not None),
             )

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import final
 
-__all__ = ["Held", "Limits", "Outcome", "Port", "State", "Task"]
+__all__ = ["Artifact", "AttemptLimits", "AttemptOutcome", "Port", "StepState", "Task"]
 
 
 @final
-class State(str, Enum):
+class StepState(str, Enum):
     """How far a step of a run is.
 
     ``waiting``: for others, or for a free place; ``running``; ``done``: it ran, and gave what it should;
@@ -29,12 +29,12 @@ class State(str, Enum):
     @property
     def is_good(self) -> bool:
         """Whether its outputs are there."""
-        return self in (State.DONE, State.CACHED)
+        return self in (StepState.DONE, StepState.CACHED)
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Limits:
+class AttemptLimits:
     """What one attempt may take.
 
     Args:
@@ -108,13 +108,13 @@ class Task:
     environment: tuple[tuple[str, str], ...] = ()
     inputs: tuple[Port, ...] = ()
     outputs: tuple[Port, ...] = ()
-    limits: Limits = Limits()
+    limits: AttemptLimits = AttemptLimits()
     resources: tuple[tuple[str, float], ...] = ()
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Held:
+class Artifact:
     """An output as it is kept.
 
     Args:
@@ -132,7 +132,7 @@ class Held:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class AttemptOutcome:
     """How one attempt ended.
 
     Args:
@@ -152,7 +152,7 @@ class Outcome:
     """
 
     token: str
-    state: State
+    state: StepState
     began: float
     ended: float
     folder: str = ""
@@ -161,5 +161,5 @@ class Outcome:
     help: str = ""
     port: str = ""
     exit_code: int | None = None
-    outputs: tuple[Held, ...] = ()
+    outputs: tuple[Artifact, ...] = ()
     worker: str = ""

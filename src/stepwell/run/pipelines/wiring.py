@@ -18,8 +18,8 @@ from stepwell.source.errors import PipelineError
 from stepwell.source.read import read_text
 
 __all__ = [
-    "Candidate",
     "Proposal",
+    "WiringCandidate",
     "propose",
     "wired",
     "with_inputs",
@@ -118,7 +118,7 @@ _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 @final
-class Candidate(NamedTuple):
+class WiringCandidate(NamedTuple):
     """An output that could feed an input.
 
     Args:
@@ -147,8 +147,8 @@ class Proposal(NamedTuple):
     node: str
     input: str
     required: bool
-    chosen: Candidate | None
-    candidates: tuple[Candidate, ...]
+    chosen: WiringCandidate | None
+    candidates: tuple[WiringCandidate, ...]
 
     @property
     def is_ambiguous(self) -> bool:
@@ -237,7 +237,7 @@ class _Wiring:
 
     def _proposal(self, node: Node, name: str, said: Mapping[str, Any]) -> Proposal:
         sources, generic = self._sources(node, said["compatible_sources"])
-        comparing = _Comparing(node, name, said, sources)
+        comparing = _InputMatch(node, name, said, sources)
         if generic:
             offered = self._of_fitting_type(said.get("type"))
         else:
@@ -246,13 +246,13 @@ class _Wiring:
         least = _LEAST * _MOST
         scored = sorted((one for one in scored if one[0] >= least), key=lambda one: -one[0])
         after = self._after(node.id)
-        fitting: list[Candidate] = []
+        fitting: list[WiringCandidate] = []
         for score, one in scored:
             if len(fitting) == _SHOWN:
                 break
             if one.node.id not in after:
                 fed, reasons = OutputOf(one.node.id, one.name), tuple(comparing.reasons(one))
-                fitting.append(Candidate(fed, round(score / _MOST, 2), reasons))
+                fitting.append(WiringCandidate(fed, round(score / _MOST, 2), reasons))
         clear = len(fitting) == 1 or (
             len(fitting) > 1 and fitting[0].score - fitting[1].score >= _APART - 1e-9
         )
@@ -305,7 +305,7 @@ class _Wiring:
 
 
 @final
-class _Comparing:
+class _InputMatch:
     """One input, held against outputs."""
 
     def __init__(

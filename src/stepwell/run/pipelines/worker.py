@@ -16,8 +16,8 @@ from typing import Any, Final, final
 
 from stepwell.run.pipelines import process
 from stepwell.run.pipelines.artifacts import check_content
-from stepwell.run.pipelines.sandbox import Refused, Sandbox
-from stepwell.run.pipelines.task import Held, Outcome, Port, State, Task
+from stepwell.run.pipelines.sandbox import Sandbox, SandboxRejection
+from stepwell.run.pipelines.task import Artifact, AttemptOutcome, Port, StepState, Task
 
 __all__ = ["LOG", "OUTCOME", "perform", "read_outcomes"]
 
@@ -32,7 +32,7 @@ _LOOK_AT_DISK: Final = 0.5
 """Seconds between two looks at how large a sandbox is."""
 
 
-def perform(task: Task) -> Outcome:
+def perform(task: Task) -> AttemptOutcome:
     """Make one attempt; where it was made already, tell how it ended.
 
     Nothing that a script does raises: it makes the outcome a failed one.
@@ -48,9 +48,9 @@ def perform(task: Task) -> Outcome:
         folder = _claim(task.folder)
     except OSError as error:
         fault = f"the folder of the run cannot be written: {error}"
-        return Outcome(
+        return AttemptOutcome(
             task.token,
-            State.FAILED,
+            StepState.FAILED,
             began,
             time.time(),
             fault=fault,
@@ -63,7 +63,7 @@ def perform(task: Task) -> Outcome:
     return outcome
 
 
-def read_outcomes(folder: str) -> Iterator[tuple[Outcome, str]]:
+def read_outcomes(folder: str) -> Iterator[tuple[AttemptOutcome, str]]:
     """How the attempts at a step ended, each with the key that it had; those that have not are left out.
 
     Args:
@@ -80,8 +80,8 @@ def read_outcomes(folder: str) -> Iterator[tuple[Outcome, str]]:
         except (OSError, ValueError):
             continue
         key = said.pop("key")
-        held = tuple(Held(**one) for one in said.pop("outputs"))
-        yield Outcome(**{**said, "state": State(said["state"]), "outputs": held}), key
+        held = tuple(Artifact(**one) for one in said.pop("outputs"))
+        yield AttemptOutcome(**{**said, "state": StepState(said["state"]), "outputs": held}), key
 
 
 @final
@@ -96,7 +96,7 @@ class _Attempt:
         self._next_look = time.monotonic() + _LOOK_AT_DISK
         self._deadline = None if task.limits.seconds is None else time.monotonic() + task.limits.seconds
 
-    def made(self) -> Outcome:
+    def made(self) -> AttemptOutcome:
         task, sandbox = self._task, self._sandbox
         try:
             sandbox.fill()
@@ -110,13 +110,13 @@ class _Attempt:
             for port in task.outputs:
                 if port.path:
                     _check("output", port, sandbox.find(port))
-            return self._ended(State.DONE, exit_code=0, outputs=sandbox.keep())
-        except Refused as error:
-            return self._ended(State.FAILED, error.fault, error.kind, port=error.port)
+            return self._ended(StepState.DONE, exit_code=0, outputs=sandbox.keep())
+        except SandboxRejection as error:
+            return self._ended(StepState.FAILED, error.fault, error.kind, port=error.port)
         except OSError as error:
-            return self._ended(State.FAILED, f"the sandbox cannot be made: {error}", "engine")
+            return self._ended(StepState.FAILED, f"the sandbox cannot be made: {error}", "engine")
 
-    def _run(self) -> Outcome | None:
+    def _run(self) -> AttemptOutcome | None:
         """Run the script; how the attempt ended, where it ended with that."""
         log = process.Log(os.path.join(self._folder, LOG), self._task.limits.log)
         try:
@@ -130,18 +130,20 @@ class _Attempt:
         finally:
             log.close()
         if ended.ended_for == "cancelled":
-            return self._ended(State.CANCELLED, "the run was ended", "cancelled", exit_code=ended.exit_code)
+            return self._ended(
+                StepState.CANCELLED, "the run was ended", "cancelled", exit_code=ended.exit_code
+            )
         if ended.ended_for == "timeout":
             fault = f"its script was ended after {self._task.limits.seconds:g} s, the limit"
-            return self._ended(State.FAILED, fault, "timeout", exit_code=ended.exit_code)
+            return self._ended(StepState.FAILED, fault, "timeout", exit_code=ended.exit_code)
         disk = f"its script used more than {_bytes(self._task.limits.disk)} of disk, the limit"
         if ended.ended_for == "disk" or (ended.exit_code and self._has_full_file()):
-            return self._ended(State.FAILED, disk, "disk", exit_code=ended.exit_code)
+            return self._ended(StepState.FAILED, disk, "disk", exit_code=ended.exit_code)
         if ended.exit_code:
             fault = f"its script {_how_it_ended(ended.exit_code)}{self._last_line()}"
-            return self._ended(State.FAILED, fault, "exit", exit_code=ended.exit_code)
+            return self._ended(StepState.FAILED, fault, "exit", exit_code=ended.exit_code)
         if self._sandbox.size() > self._task.limits.disk + 65536:
-            return self._ended(State.FAILED, disk, "disk", exit_code=0)
+            return self._ended(StepState.FAILED, disk, "disk", exit_code=0)
         return None
 
     def _job(self) -> str:
@@ -200,15 +202,15 @@ class _Attempt:
 
     def _ended(
         self,
-        state: State,
+        state: StepState,
         fault: str = "",
         kind: str = "",
         *,
         port: str = "",
         exit_code: int | None = None,
-        outputs: tuple[Held, ...] = (),
-    ) -> Outcome:
-        return Outcome(
+        outputs: tuple[Artifact, ...] = (),
+    ) -> AttemptOutcome:
+        return AttemptOutcome(
             self._task.token,
             state,
             self._began,
@@ -225,7 +227,7 @@ class _Attempt:
 def _check(kind: str, port: Port, place: str) -> None:
     fault = check_content(place, json.loads(port.content or "{}"))
     if fault:
-        raise Refused(kind, port.name, f"its {kind} `{port.name}`: {fault}")
+        raise SandboxRejection(kind, port.name, f"its {kind} `{port.name}`: {fault}")
 
 
 @cache
@@ -248,7 +250,7 @@ def _claim(folder: str) -> str:
             return place
 
 
-def _write_outcome(folder: str, key: str, outcome: Outcome) -> None:
+def _write_outcome(folder: str, key: str, outcome: AttemptOutcome) -> None:
     said: dict[str, Any] = {**asdict(outcome), "state": outcome.state.value, "key": key}
     unfinished = os.path.join(folder, f"{OUTCOME}.tmp")
     with open(unfinished, "w", encoding="utf-8") as file:

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from stepwell.run.providers.registry import ProviderRegistry
-from stepwell.run.providers.strategies import Answer, Failover, Selection
+from stepwell.run.providers.strategies import Answer, Failover, SelectedProvider
 
-__all__ = ["Answer", "Failover", "ProviderRegistry", "Selection"]
+__all__ = ["Answer", "Failover", "ProviderRegistry", "SelectedProvider"]

@@ -11,9 +11,9 @@ from contextlib import suppress
 from typing import Any, Final, final
 
 from stepwell.model.provider_protocol import Request, Setup
-from stepwell.run.providers.factory import Settings
+from stepwell.run.providers.factory import ProviderSettings
 from stepwell.run.providers.http import Web
-from stepwell.run.providers.message_format import Conversing, Finish, Reading, refuse_answer
+from stepwell.run.providers.message_format import AnswerSoFar, Conversing, Finish, refuse_answer
 from stepwell.run.providers.structured_output import needed_model
 from stepwell.source.document import thaw
 
@@ -37,7 +37,7 @@ def anthropic(setup: Setup) -> Conversing:
     asked for: ``tool`` (the default) by a tool that must be called, ``output_format`` by the API's own
     structured outputs. Secret: ``api_key``.
     """
-    settings = Settings(setup.settings, "anthropic")
+    settings = ProviderSettings(setup.settings, "anthropic")
     web = Web(setup, settings, "https://api.anthropic.com", ("x-api-key", ""))
     return Conversing(web, _Messages(setup, settings))
 
@@ -46,7 +46,7 @@ def anthropic(setup: Setup) -> Conversing:
 class _Messages:
     probe_path = "/v1/models?limit=1"
 
-    def __init__(self, setup: Setup, settings: Settings) -> None:
+    def __init__(self, setup: Setup, settings: ProviderSettings) -> None:
         self._name = setup.name
         self._models = setup.models
         self._max_tokens = settings.count("max_tokens", 4096)
@@ -75,7 +75,7 @@ class _Messages:
             body["stream"] = True
         return "/v1/messages", body
 
-    def read(self, request: Request, body: Mapping[str, Any], reading: Reading) -> None:
+    def read(self, request: Request, body: Mapping[str, Any], reading: AnswerSoFar) -> None:
         for block in body["content"]:
             if block["type"] == "text" and not self._calls_tool(request):
                 reading.text += block["text"]
@@ -86,7 +86,7 @@ class _Messages:
         self._finish(body.get("stop_reason") or "end_turn", reading)
         _count(body.get("usage") or {}, reading)
 
-    def read_event(self, request: Request, name: str, body: Mapping[str, Any], reading: Reading) -> str:
+    def read_event(self, request: Request, name: str, body: Mapping[str, Any], reading: AnswerSoFar) -> str:
         kind = body.get("type") or name
         if kind == "message_start":
             message = body["message"]
@@ -104,7 +104,7 @@ class _Messages:
                     reading.data = _unwrapped(request, json.loads("".join(reading.pieces)))
         return ""
 
-    def _delta(self, request: Request, delta: Mapping[str, Any], reading: Reading) -> str:
+    def _delta(self, request: Request, delta: Mapping[str, Any], reading: AnswerSoFar) -> str:
         if delta["type"] == "text_delta" and not self._calls_tool(request):
             return str(delta["text"])
         if delta["type"] == "input_json_delta":
@@ -126,13 +126,13 @@ class _Messages:
         }
         return {"tools": [tool], "tool_choice": {"type": "tool", "name": _TOOL}}
 
-    def _finish(self, reason: str, reading: Reading) -> None:
+    def _finish(self, reason: str, reading: AnswerSoFar) -> None:
         if reason == "refusal":
             refuse_answer(self._name, "the model declines")
         reading.finish = _FINISH.get(reason, "end")
 
 
-def _count(usage: Mapping[str, Any], reading: Reading) -> None:
+def _count(usage: Mapping[str, Any], reading: AnswerSoFar) -> None:
     asked = [usage.get(key) for key in _ASKED]
     if usage.get("input_tokens") is not None:
         reading.input_tokens = sum(int(one or 0) for one in asked)

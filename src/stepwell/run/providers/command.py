@@ -14,7 +14,7 @@ from contextlib import aclosing
 from typing import Final, final
 
 from stepwell.model.provider_protocol import Chunk, Failure, ProviderError, Request, Response, Setup
-from stepwell.run.providers.factory import Settings
+from stepwell.run.providers.factory import ProviderSettings
 from stepwell.run.providers.structured_output import (
     answered,
     asked_schema,
@@ -48,7 +48,7 @@ class Command:
     """
 
     def __init__(self, setup: Setup) -> None:
-        settings = Settings(setup.settings, "command")
+        settings = ProviderSettings(setup.settings, "command")
         self.name = setup.name
         self._setup = setup
         self._argv = settings.texts("argv", least=1)

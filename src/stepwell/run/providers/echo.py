@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Literal, final
 
 from stepwell.model.provider_protocol import Chunk, Failure, ProviderError, Request, Response, Setup, Usage
-from stepwell.run.providers.factory import Settings
+from stepwell.run.providers.factory import ProviderSettings
 from stepwell.run.providers.structured_output import (
     answered,
     asked_schema,
@@ -32,7 +32,7 @@ class Echo:
     """
 
     def __init__(self, setup: Setup) -> None:
-        settings = Settings(setup.settings, "echo")
+        settings = ProviderSettings(setup.settings, "echo")
         self.name = setup.name
         self._models = setup.models
         self._delay = settings.delay("delay")

@@ -28,8 +28,8 @@ __all__ = [
     "GROUP",
     "IMPLEMENTATIONS",
     "CannotBeMade",
+    "ProviderSettings",
     "Secrets",
-    "Settings",
     "implementation_by_name",
     "implementation_of",
     "make",
@@ -289,7 +289,7 @@ class Secrets:
 
 
 @final
-class Settings:
+class ProviderSettings:
     """Reads settings by name; what was read is what there is.
 
     Args:

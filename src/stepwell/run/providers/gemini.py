@@ -10,9 +10,9 @@ from typing import Any, Final, final
 from urllib.parse import quote
 
 from stepwell.model.provider_protocol import Failure, ProviderError, Request, Setup
-from stepwell.run.providers.factory import Settings
+from stepwell.run.providers.factory import ProviderSettings
 from stepwell.run.providers.http import Web
-from stepwell.run.providers.message_format import Conversing, Reading, refuse_answer
+from stepwell.run.providers.message_format import AnswerSoFar, Conversing, refuse_answer
 from stepwell.run.providers.structured_output import needed_model
 from stepwell.source.document import thaw
 
@@ -29,7 +29,7 @@ def gemini(setup: Setup) -> Conversing:
     Settings, besides those of all providers over HTTP: ``schema_field``, ``responseJsonSchema`` (the
     default) or ``responseSchema``, which older models know. Secret: ``api_key``.
     """
-    settings = Settings(setup.settings, "gemini")
+    settings = ProviderSettings(setup.settings, "gemini")
     address = "https://generativelanguage.googleapis.com/v1beta"
     return Conversing(Web(setup, settings, address, ("x-goog-api-key", "")), _Generating(setup, settings))
 
@@ -39,7 +39,7 @@ class _Generating:
     probe_path = "/models?pageSize=1"
     headers: Mapping[str, str] = {}
 
-    def __init__(self, setup: Setup, settings: Settings) -> None:
+    def __init__(self, setup: Setup, settings: ProviderSettings) -> None:
         self._name = setup.name
         self._models = setup.models
         self._schema_field = settings.one_of("schema_field", ("responseJsonSchema", "responseSchema"))
@@ -73,7 +73,7 @@ class _Generating:
         method = "streamGenerateContent?alt=sse" if streaming else "generateContent"
         return f"/{quote(named, safe='/-._~')}:{method}", body
 
-    def read(self, request: Request, body: Mapping[str, Any], reading: Reading) -> None:
+    def read(self, request: Request, body: Mapping[str, Any], reading: AnswerSoFar) -> None:
         reading.text = self.read_event(request, "", body, reading)
         if reading.finish is None:
             reading.finish = "end"
@@ -83,7 +83,7 @@ class _Generating:
         request: Request,  # noqa: ARG002
         name: str,  # noqa: ARG002
         body: Mapping[str, Any],
-        reading: Reading,
+        reading: AnswerSoFar,
     ) -> str:
         blocked = (body.get("promptFeedback") or {}).get("blockReason")
         if blocked:
@@ -103,7 +103,7 @@ class _Generating:
         parts = (candidate.get("content") or {}).get("parts") or ()
         return "".join(str(one["text"]) for one in parts if "text" in one and not one.get("thought"))
 
-    def _finish(self, reason: str | None, reading: Reading) -> None:
+    def _finish(self, reason: str | None, reading: AnswerSoFar) -> None:
         if reason is None:
             return
         if reason in _REFUSALS:

@@ -17,7 +17,7 @@ from typing import Any, Final, final
 import httpx
 
 from stepwell.model.provider_protocol import Failure, ProviderError, Setup
-from stepwell.run.providers.factory import Settings
+from stepwell.run.providers.factory import ProviderSettings
 from stepwell.run.providers.http_errors import failure_of, lasts_until, said_by
 from stepwell.source.redaction import without_secrets
 from stepwell.version import __version__
@@ -54,7 +54,9 @@ class Web:
         key: the header that its secret ``api_key`` is sent in, and what stands before it there.
     """
 
-    def __init__(self, setup: Setup, settings: Settings, base_url: str | None, key: tuple[str, str]) -> None:
+    def __init__(
+        self, setup: Setup, settings: ProviderSettings, base_url: str | None, key: tuple[str, str]
+    ) -> None:
         self._setup = setup
         self.name = setup.name
         self.base_url = settings.text("base_url", base_url).rstrip("/")

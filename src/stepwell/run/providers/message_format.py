@@ -13,7 +13,7 @@ from stepwell.run.providers.http import Web
 from stepwell.run.providers.http_errors import failure_named
 from stepwell.run.providers.structured_output import answered, asked_schema, within, within_each
 
-__all__ = ["Conversing", "Dialect", "Reading", "refuse_answer"]
+__all__ = ["AnswerSoFar", "Conversing", "Dialect", "refuse_answer"]
 
 T = TypeVar("T")
 Finish = Literal["end", "length", "stop"]
@@ -21,7 +21,7 @@ Finish = Literal["end", "length", "stop"]
 
 @final
 @dataclass(slots=True)
-class Reading:
+class AnswerSoFar:
     """What was read of an answer so far.
 
     Args:
@@ -65,14 +65,14 @@ class Dialect(Protocol):
             ProviderError: it cannot be asked for.
         """
 
-    def read(self, request: Request, body: Mapping[str, Any], reading: Reading) -> None:
+    def read(self, request: Request, body: Mapping[str, Any], reading: AnswerSoFar) -> None:
         """Take in a whole answer.
 
         Raises:
             ProviderError: it is none.
         """
 
-    def read_event(self, request: Request, name: str, body: Mapping[str, Any], reading: Reading) -> str:
+    def read_event(self, request: Request, name: str, body: Mapping[str, Any], reading: AnswerSoFar) -> str:
         """Take in an event of a stream, and give the text that it adds."""
 
 
@@ -117,14 +117,14 @@ class Conversing:
         answer = await self._web.post(path, body, self._dialect.headers)
         if not isinstance(answer, dict):
             raise self._malformed("the answer is no JSON object")
-        reading = Reading()
+        reading = AnswerSoFar()
         self._take(lambda: self._dialect.read(request, answer, reading))
         return self._ended(request, reading)
 
     async def _streamed(self, request: Request) -> AsyncGenerator[Chunk, None]:
         asked_schema(self.name, request)
         path, body = self._dialect.target(request, streaming=True)
-        reading = Reading()
+        reading = AnswerSoFar()
         async with aclosing(self._web.events(path, body, self._dialect.headers)) as events:
             async for name, data in events:
                 if data == "[DONE]":
@@ -137,7 +137,7 @@ class Conversing:
             raise self._malformed("the answer breaks off")
         yield Chunk("", self._ended(request, reading))
 
-    def _event(self, request: Request, name: str, data: str, reading: Reading) -> str:
+    def _event(self, request: Request, name: str, data: str, reading: AnswerSoFar) -> str:
         try:
             body = json.loads(data)
         except ValueError:
@@ -160,7 +160,7 @@ class Conversing:
             fault = f"{type(error).__name__}: {error}"
         raise self._malformed(f"the answer does not have the form that it should: {self._web.clean(fault)}")
 
-    def _ended(self, request: Request, reading: Reading) -> Response:
+    def _ended(self, request: Request, reading: AnswerSoFar) -> Response:
         return answered(
             self.name,
             request,

@@ -10,9 +10,9 @@ from typing import Any, Final, final
 from urllib.parse import urlsplit
 
 from stepwell.model.provider_protocol import Request, Setup
-from stepwell.run.providers.factory import Settings
+from stepwell.run.providers.factory import ProviderSettings
 from stepwell.run.providers.http import Web
-from stepwell.run.providers.message_format import Conversing, Finish, Reading, refuse_answer
+from stepwell.run.providers.message_format import AnswerSoFar, Conversing, Finish, refuse_answer
 from stepwell.run.providers.structured_output import needed_model
 from stepwell.source.document import thaw
 
@@ -29,7 +29,7 @@ def openai_compatible(setup: Setup) -> Conversing:
     where nothing is said; ``max_tokens_field``, what the longest answer is called; ``probe_path``. Secret:
     ``api_key``, which local servers do without.
     """
-    settings = Settings(setup.settings, "openai_compatible")
+    settings = ProviderSettings(setup.settings, "openai_compatible")
     web = Web(setup, settings, "https://api.openai.com/v1", ("authorization", "Bearer "))
     return Conversing(web, _ChatCompletions(setup, settings, web.base_url))
 
@@ -38,7 +38,7 @@ def openai_compatible(setup: Setup) -> Conversing:
 class _ChatCompletions:
     headers: Mapping[str, str] = {}
 
-    def __init__(self, setup: Setup, settings: Settings, base_url: str) -> None:
+    def __init__(self, setup: Setup, settings: ProviderSettings, base_url: str) -> None:
         self._name = setup.name
         self._models = setup.models
         self._strict = setup.settings.get("strict") is True
@@ -70,7 +70,7 @@ class _ChatCompletions:
                 body["stream_options"] = {"include_usage": True}
         return "/chat/completions", body
 
-    def read(self, request: Request, body: Mapping[str, Any], reading: Reading) -> None:  # noqa: ARG002
+    def read(self, request: Request, body: Mapping[str, Any], reading: AnswerSoFar) -> None:  # noqa: ARG002
         choice = body["choices"][0]
         message = choice["message"]
         if message.get("refusal"):
@@ -84,7 +84,7 @@ class _ChatCompletions:
         request: Request,  # noqa: ARG002
         name: str,  # noqa: ARG002
         body: Mapping[str, Any],
-        reading: Reading,
+        reading: AnswerSoFar,
     ) -> str:
         self._rest(body, reading)
         choices = body.get("choices")
@@ -98,12 +98,12 @@ class _ChatCompletions:
             self._finish(choice["finish_reason"], reading)
         return _text(delta.get("content"))
 
-    def _finish(self, reason: str, reading: Reading) -> None:
+    def _finish(self, reason: str, reading: AnswerSoFar) -> None:
         if reason == "content_filter":
             refuse_answer(self._name, "its filter held the answer back")
         reading.finish = _FINISH.get(reason, "end")
 
-    def _rest(self, body: Mapping[str, Any], reading: Reading) -> None:
+    def _rest(self, body: Mapping[str, Any], reading: AnswerSoFar) -> None:
         reading.model = str(body.get("model") or reading.model)
         usage = body.get("usage")
         if usage:

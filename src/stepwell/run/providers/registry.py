@@ -21,7 +21,7 @@ from stepwell.run.providers.strategies import (
     Answer,
     Failover,
     ProviderCandidate,
-    Selection,
+    SelectedProvider,
     Situation,
     in_order,
     nobody,
@@ -209,7 +209,7 @@ class ProviderRegistry:
         model: str | None = None,
         workspace: str | None = None,
         view: View | None = None,
-    ) -> Selection:
+    ) -> SelectedProvider:
         """Choose a provider that can do all that is required.
 
         Args:
@@ -268,11 +268,11 @@ class ProviderRegistry:
             self._remember(session, choice.candidate.name)
         guarded = next(one for candidate, one in free if candidate is choice.candidate)
         _log.debug("chose the provider %s: %s", choice.candidate.name, choice.reason)
-        return Selection(
+        return SelectedProvider(
             choice.candidate.definition, guarded, chosen_by, choice.reason, MappingProxyType(passed_over)
         )
 
-    def named(self, name: str, *, workspace: str | None = None, view: View | None = None) -> Selection:
+    def named(self, name: str, *, workspace: str | None = None, view: View | None = None) -> SelectedProvider:
         """A provider by its name, whatever others can do.
 
         Raises:
@@ -289,7 +289,7 @@ class ProviderRegistry:
             fault = str(refusal)
         if fault:
             raise unusable(seen, name, fault)
-        return Selection(definition, guarded, "named", "it was asked for by name", _NOBODY)
+        return SelectedProvider(definition, guarded, "named", "it was asked for by name", _NOBODY)
 
     async def complete(
         self,

@@ -20,7 +20,7 @@ from stepwell.model.provider_protocol import (
     Setup,
     Usage,
 )
-from stepwell.run.providers.factory import Settings
+from stepwell.run.providers.factory import ProviderSettings
 from stepwell.run.providers.structured_output import answered, plain_request, streamed, within
 from stepwell.source.redaction import without_secrets
 
@@ -46,7 +46,7 @@ class Replay:
     """
 
     def __init__(self, setup: Setup) -> None:
-        settings = Settings(setup.settings, "replay")
+        settings = ProviderSettings(setup.settings, "replay")
         self.name = setup.name
         self._setup = setup
         self._shown = settings.text("file")

@@ -27,11 +27,11 @@ __all__ = [
     "GROUP",
     "STRATEGIES",
     "Answer",
-    "Choice",
     "Failover",
     "ProviderCandidate",
+    "ProviderSelection",
     "ProviderStrategy",
-    "Selection",
+    "SelectedProvider",
     "Situation",
     "in_order",
     "nobody",
@@ -93,7 +93,7 @@ class Situation:
 
 
 @final
-class Choice(NamedTuple):
+class ProviderSelection(NamedTuple):
     """What a strategy chooses.
 
     Args:
@@ -108,7 +108,9 @@ class Choice(NamedTuple):
 class ProviderStrategy(Protocol):
     """A pure function that chooses one of several providers."""
 
-    def __call__(self, candidates: tuple[ProviderCandidate, ...], situation: Situation, /) -> Choice:
+    def __call__(
+        self, candidates: tuple[ProviderCandidate, ...], situation: Situation, /
+    ) -> ProviderSelection:
         """Choose.
 
         Args:
@@ -118,55 +120,59 @@ class ProviderStrategy(Protocol):
         ...
 
 
-def priority(candidates: tuple[ProviderCandidate, ...], _situation: Situation) -> Choice:
+def priority(candidates: tuple[ProviderCandidate, ...], _situation: Situation) -> ProviderSelection:
     """The one with the lowest priority; among equals the first by name."""
     first = candidates[0]
-    return Choice(first, f"it has the lowest priority, {first.definition.priority}")
+    return ProviderSelection(first, f"it has the lowest priority, {first.definition.priority}")
 
 
-def round_robin(candidates: tuple[ProviderCandidate, ...], situation: Situation) -> Choice:
+def round_robin(candidates: tuple[ProviderCandidate, ...], situation: Situation) -> ProviderSelection:
     """One after the other."""
     place = situation.turn % len(candidates)
-    return Choice(candidates[place], f"it is its turn, {place + 1} of {len(candidates)}")
+    return ProviderSelection(candidates[place], f"it is its turn, {place + 1} of {len(candidates)}")
 
 
-def least_latency(candidates: tuple[ProviderCandidate, ...], situation: Situation) -> Choice:
+def least_latency(candidates: tuple[ProviderCandidate, ...], situation: Situation) -> ProviderSelection:
     """The one that answered quickest of late; one that was never asked is tried first."""
     unmeasured = [one for one in candidates if one.figures.latency is None]
     if unmeasured:
         one = unmeasured[situation.turn % len(unmeasured)]
-        return Choice(one, "how quick it is is not known yet")
+        return ProviderSelection(one, "how quick it is is not known yet")
     one = min(candidates, key=lambda held: held.figures.latency or 0.0)
-    return Choice(one, f"it answered quickest of late, in {(one.figures.latency or 0.0) * 1000:.0f} ms")
+    return ProviderSelection(
+        one, f"it answered quickest of late, in {(one.figures.latency or 0.0) * 1000:.0f} ms"
+    )
 
 
-def least_errors(candidates: tuple[ProviderCandidate, ...], _situation: Situation) -> Choice:
+def least_errors(candidates: tuple[ProviderCandidate, ...], _situation: Situation) -> ProviderSelection:
     """The one with the smallest share of errors of late."""
     one = min(candidates, key=lambda held: round(held.figures.error_share, 3))
-    return Choice(one, f"it has the smallest share of errors of late, {one.figures.error_share:.0%}")
+    return ProviderSelection(
+        one, f"it has the smallest share of errors of late, {one.figures.error_share:.0%}"
+    )
 
 
-def cheapest(candidates: tuple[ProviderCandidate, ...], situation: Situation) -> Choice:
+def cheapest(candidates: tuple[ProviderCandidate, ...], situation: Situation) -> ProviderSelection:
     """The one that costs least; one whose cost is not stated counts as the dearest."""
     costs = [(one.cost(situation.model), one) for one in candidates]
     known = [(cost, one) for cost, one in costs if cost is not None]
     if not known:
-        return Choice(candidates[0], "no cost is stated, and it has the lowest priority")
+        return ProviderSelection(candidates[0], "no cost is stated, and it has the lowest priority")
     cost, one = min(known, key=lambda held: held[0])
-    return Choice(one, f"it costs least, {cost:g} per 1,000 tokens in and out")
+    return ProviderSelection(one, f"it costs least, {cost:g} per 1,000 tokens in and out")
 
 
-def sticky(candidates: tuple[ProviderCandidate, ...], situation: Situation) -> Choice:
+def sticky(candidates: tuple[ProviderCandidate, ...], situation: Situation) -> ProviderSelection:
     """The one that the session had before, as long as it can be asked."""
     if not situation.session:
         return priority(candidates, situation)._replace(reason="no session is named; lowest priority")
     for one in candidates:
         if one.name == situation.last:
-            return Choice(one, f"the session {situation.session} had it before")
+            return ProviderSelection(one, f"the session {situation.session} had it before")
     kept = f"the session {situation.session} begins with it"
     if situation.last is not None:
         kept = f"the session {situation.session} had {situation.last}, which cannot be asked"
-    return Choice(candidates[0], kept)
+    return ProviderSelection(candidates[0], kept)
 
 
 STRATEGIES: Final[Mapping[str, ProviderStrategy]] = MappingProxyType(
@@ -207,14 +213,14 @@ def _installed(name: str) -> ProviderStrategy:
 def _guarded(name: str, package: str, function: Any) -> ProviderStrategy:
     """A foreign strategy whose mistakes are told as its own."""
 
-    def choose(candidates: tuple[ProviderCandidate, ...], situation: Situation, /) -> Choice:
+    def choose(candidates: tuple[ProviderCandidate, ...], situation: Situation, /) -> ProviderSelection:
         try:
             candidate, reason = function(candidates, situation)
         except Exception as error:
             raise StrategyFailed(name, package, f"fails with {worded(error)}") from error
         if not any(candidate is one for one in candidates):
             raise StrategyFailed(name, package, "chose what is not a candidate")
-        return Choice(candidate, str(reason))
+        return ProviderSelection(candidate, str(reason))
 
     return choose
 
@@ -227,7 +233,7 @@ def _together(cost: Cost) -> float | None:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Selection:
+class SelectedProvider:
     """The provider that was chosen, and why.
 
     Args:
@@ -271,7 +277,7 @@ class Answer:
     """
 
     response: Response
-    selection: Selection
+    selection: SelectedProvider
     failovers: tuple[Failover, ...] = ()
 
 

@@ -20,7 +20,7 @@ from stepwell.run.steps.threads import Threads
 from stepwell.source.errors import NoProvider, StepwellError
 from stepwell.source.exception_text import worded
 
-__all__ = ["Outcome", "Run"]
+__all__ = ["Run", "StepOutcome"]
 
 _GRACE: Final = 5.0
 """Seconds that a cancelled coroutine has to end; then it is left behind."""
@@ -28,7 +28,7 @@ _GRACE: Final = 5.0
 
 @final
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class StepOutcome:
     """What an attempt came to: a value, or why there is none."""
 
     value: Any = None
@@ -87,7 +87,7 @@ class Run:
         said = self.context.timeout
         return self.ready.definition.timeout if said is None else said
 
-    def here(self, wait: Callable[[Coroutine[Any, Any, Outcome]], Outcome]) -> Outcome:
+    def here(self, wait: Callable[[Coroutine[Any, Any, StepOutcome]], StepOutcome]) -> StepOutcome:
         """The one attempt of a plain step, in the caller's own thread.
 
         Args:
@@ -99,18 +99,18 @@ class Run:
         began = self._start(None)
         try:
             value = self.ready.call(self.parameters, self._context(None, None, None))
-            outcome = Outcome(value)
+            outcome = StepOutcome(value)
             if hasattr(type(value), "__await__"):
                 outcome = wait(self._contained(value))
         except RunCancelled:
-            outcome = Outcome(error=self._error(Fault.CANCELLED, "the executor was closed", 1))
+            outcome = StepOutcome(error=self._error(Fault.CANCELLED, "the executor was closed", 1))
         except BaseException as error:  # a step may raise anything, and that is its result
             if isinstance(error, KeyboardInterrupt) and _on_main():
                 raise
-            outcome = Outcome(error=self._failed(error))
+            outcome = StepOutcome(error=self._failed(error))
         return self._ended(began, None, "", outcome)
 
-    async def whole(self) -> Outcome:
+    async def whole(self) -> StepOutcome:
         """All attempts.
 
         Raises:
@@ -134,10 +134,10 @@ class Run:
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
             sleep=asyncio.sleep,
         )
-        outcome: Outcome = await retrying(self._round)
+        outcome: StepOutcome = await retrying(self._round)
         return outcome
 
-    async def _round(self) -> Outcome:
+    async def _round(self) -> StepOutcome:
         """One attempt, or one with each provider that fits until one answers."""
         requires = self.ready.requires
         if not requires:
@@ -145,19 +145,19 @@ class Run:
         if self.providers is None:
             wanted = ", ".join(requires)
             said = f"it requires a provider with {wanted}, and the executor has no providers"
-            return Outcome(error=self._error(Fault.PROVIDER, said, len(self.attempts)))
+            return StepOutcome(error=self._error(Fault.PROVIDER, said, len(self.attempts)))
         view = self.snapshot.view(self.ready.workspace)
         failed: dict[str, str] = {}
-        last: Outcome | None = None
+        last: StepOutcome | None = None
         while True:
             try:
                 choice = self.providers.select(
                     requires, exclude=dict(failed), session=self.context.session, view=view
                 )
             except StepwellError as error:
-                return last or Outcome(error=self._nobody(error))
+                return last or StepOutcome(error=self._nobody(error))
             except (Exception, SystemExit) as error:  # noqa: BLE001 - whoever chooses may be foreign code
-                return Outcome(error=self._failed(error))
+                return StepOutcome(error=self._failed(error))
             name, reason = choice.provider.name, choice.reason
             if failed:
                 before, why = next(reversed(failed.items()))
@@ -168,19 +168,19 @@ class Run:
                 return last
             failed[name] = last.error.message.partition("\n")[0]
 
-    async def _attempt(self, provider: Provider | None, reason: str) -> Outcome:
+    async def _attempt(self, provider: Provider | None, reason: str) -> StepOutcome:
         if self.ready.is_async:
             return await self._timed(provider, reason)
         async with self.threads.place():
             return await self._timed(provider, reason)
 
-    async def _timed(self, provider: Provider | None, reason: str) -> Outcome:
+    async def _timed(self, provider: Provider | None, reason: str) -> StepOutcome:
         timeout = self.timeout
         began = self._start(provider)
         stop = _Stop()
         deadline = None if timeout is None else time.monotonic() + timeout
         given = self._context(provider, deadline, stop)
-        outcome: Outcome | None = None
+        outcome: StepOutcome | None = None
         try:
             work = self._contained(self._work(given))
             outcome = await (work if timeout is None else self._within(timeout, work, stop))
@@ -188,10 +188,10 @@ class Run:
             stop.said = True
             if outcome is None:  # cancelled: whoever listens is told before it goes up
                 cancelled = self._error(Fault.CANCELLED, "the run was cancelled", len(self.attempts) + 1)
-                self._ended(began, provider, reason, Outcome(error=cancelled))
+                self._ended(began, provider, reason, StepOutcome(error=cancelled))
         return self._ended(began, provider, reason, outcome)
 
-    async def _within(self, timeout: float, work: Any, stop: _Stop) -> Outcome:
+    async def _within(self, timeout: float, work: Any, stop: _Stop) -> StepOutcome:
         """What work comes to in time.
 
         The work is a task, which never ends with an exit that would take the event loop down.
@@ -205,15 +205,15 @@ class Run:
             raise
         if done:
             if task.cancelled():
-                return Outcome(error=self._itself())
-            outcome: Outcome = task.result()
+                return StepOutcome(error=self._itself())
+            outcome: StepOutcome = task.result()
             return outcome
         stop.said = True
         await self._ended_by_force(task)
         said = f"no result after {timeout:g} s"
-        return Outcome(error=self._error(Fault.TIMEOUT, said, len(self.attempts) + 1))
+        return StepOutcome(error=self._error(Fault.TIMEOUT, said, len(self.attempts) + 1))
 
-    async def _ended_by_force(self, task: asyncio.Task[Outcome]) -> None:
+    async def _ended_by_force(self, task: asyncio.Task[StepOutcome]) -> None:
         task.cancel()
         await asyncio.wait({task}, timeout=_GRACE)
 
@@ -226,18 +226,18 @@ class Run:
             raise value.error
         return await value if hasattr(type(value), "__await__") else value
 
-    async def _contained(self, awaitable: Any) -> Outcome:
+    async def _contained(self, awaitable: Any) -> StepOutcome:
         """What an awaitable gives or raises; only that somebody cancels it goes through."""
         try:
-            return Outcome(await awaitable)
+            return StepOutcome(await awaitable)
         except asyncio.CancelledError:
             if _is_cancelled():
                 raise
-            return Outcome(error=self._itself())
+            return StepOutcome(error=self._itself())
         except BaseException as error:  # a step may raise anything, and that is its result
             if isinstance(error, KeyboardInterrupt) and _on_main():
                 raise
-            return Outcome(error=self._failed(error))
+            return StepOutcome(error=self._failed(error))
 
     def _context(
         self, provider: Provider | None, deadline: float | None, stop: Callable[[], bool] | None
@@ -264,7 +264,9 @@ class Run:
             self.events.tell(AttemptStarted(self.number, self.asked, len(self.attempts) + 1, name))
         return time.perf_counter()
 
-    def _ended(self, began: float, provider: Provider | None, reason: str, outcome: Outcome) -> Outcome:
+    def _ended(
+        self, began: float, provider: Provider | None, reason: str, outcome: StepOutcome
+    ) -> StepOutcome:
         name = None if provider is None else provider.name
         seconds = time.perf_counter() - began
         attempt = Attempt(len(self.attempts) + 1, name, seconds, outcome.error, reason)

@@ -14,10 +14,10 @@ from stepwell.run.steps.result import Attempt, StepResult
 __all__ = [
     "AttemptEnded",
     "AttemptStarted",
-    "Choice",
     "Event",
     "Events",
     "ProviderChosen",
+    "ProviderOfAttempt",
     "Providers",
     "RunEnded",
     "RunStarted",
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 
-class Choice(Protocol):
+class ProviderOfAttempt(Protocol):
     """A provider that was chosen for one attempt."""
 
     @property
@@ -42,7 +42,7 @@ class Providers(Protocol):
 
     def select(
         self, requires: Iterable[str], *, exclude: Mapping[str, str], session: str, view: View | None
-    ) -> Choice:
+    ) -> ProviderOfAttempt:
         """The provider for the next attempt.
 
         Args:

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar, final
 
 from stepwell.live.registry import InEffect, Registry
-from stepwell.run.steps.attempt import Outcome, Run
+from stepwell.run.steps.attempt import Run, StepOutcome
 from stepwell.run.steps.compatibility import Fallbacks
 from stepwell.run.steps.events import Events, Providers, RunEnded, RunStarted, Subscriber
 from stepwell.run.steps.prepare import Generation, Ready, check_parameters
@@ -143,7 +143,7 @@ class Executor:
         run = self._begin(generation, workspace, step, parameters, context, 0, None, began)
         if isinstance(run, StepResult):
             return run
-        outcome: Outcome | None = None
+        outcome: StepOutcome | None = None
         try:
             outcome = run.here(self._loop.wait)
         finally:
@@ -338,7 +338,7 @@ class Executor:
         run = self._begin(generation, workspace, step, parameters, context, depth, parent, began)
         if isinstance(run, StepResult):
             return run
-        outcome: Outcome | None = None
+        outcome: StepOutcome | None = None
         try:
             outcome = await run.whole()
         finally:
@@ -346,13 +346,13 @@ class Executor:
                 self._end_cancelled(run, began)
         return self._end(run, outcome, began)
 
-    def _end(self, run: Run, outcome: Outcome, began: float) -> StepResult:
+    def _end(self, run: Run, outcome: StepOutcome, began: float) -> StepResult:
         return self._told(run.number, run.asked, self._result(run, outcome, began))
 
     def _end_cancelled(self, run: Run, began: float) -> None:
-        self._end(run, Outcome(error=_cancelled(run)), began)
+        self._end(run, StepOutcome(error=_cancelled(run)), began)
 
-    def _result(self, run: Run, outcome: Outcome, began: float) -> StepResult:
+    def _result(self, run: Run, outcome: StepOutcome, began: float) -> StepResult:
         attempts = tuple(run.attempts)
         provider = attempts[-1].provider if attempts else None
         return StepResult(

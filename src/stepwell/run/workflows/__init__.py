@@ -9,15 +9,15 @@ from typing import Any
 from stepwell.run.workflows.expressions import BadExpression, evaluate, render
 from stepwell.run.workflows.interpreter import applies, faults, nested, run_steps, text_of
 from stepwell.run.workflows.prompts import Prompt, compose, shortened
-from stepwell.run.workflows.state import Flow, Setting, StepFailed, Turn, seen
-from stepwell.run.workflows.workflow import OutsideFolder, inside, read_inside
+from stepwell.run.workflows.state import Scope, Setting, StepFailed, Turn, seen
+from stepwell.run.workflows.workflow import PathEscape, inside, read_inside
 from stepwell.source.document import thaw
 
 __all__ = [
     "BadExpression",
-    "Flow",
-    "OutsideFolder",
+    "PathEscape",
     "Prompt",
+    "Scope",
     "Setting",
     "StepFailed",
     "Turn",
@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 
-def data_from(source: Any, flow: Flow) -> Any:
+def data_from(source: Any, flow: Scope) -> Any:
     """The data that a source stands for.
 
     Args:

@@ -26,7 +26,7 @@ from stepwell.model.schema import contents
 from stepwell.run.workflows.expressions import render
 from stepwell.source.document import Pointer
 
-__all__ = ["EVERY_STEP", "Held", "filled", "held", "parted", "rendered", "whole_schema"]
+__all__ = ["EVERY_STEP", "AnnotatedValue", "filled", "held", "parted", "rendered", "whole_schema"]
 
 _AS_IT_IS: Final = frozenset(
     {"prompt", "steps", "workflow", "expression", "formula", "source", "name", "data"}
@@ -58,7 +58,7 @@ EVERY_STEP: Final[Mapping[str, Any]] = _EveryStep()
 
 
 @final
-class Held(NamedTuple):
+class AnnotatedValue(NamedTuple):
     """One value of a step's parameters.
 
     Args:
@@ -72,7 +72,7 @@ class Held(NamedTuple):
     value: Any
 
 
-def held(schema: Mapping[str, Any], data: Any, pointer: Pointer = ()) -> Iterator[Held]:
+def held(schema: Mapping[str, Any], data: Any, pointer: Pointer = ()) -> Iterator[AnnotatedValue]:
     """Every value that means more than its form says.
 
     Args:
@@ -82,11 +82,11 @@ def held(schema: Mapping[str, Any], data: Any, pointer: Pointer = ()) -> Iterato
     """
     kind = schema.get("x-holds")
     if kind is not None:
-        yield Held(kind, pointer, data)
+        yield AnnotatedValue(kind, pointer, data)
     if kind not in (None, "variables"):
         return
     if isinstance(data, str):
-        yield Held("text", pointer, data)
+        yield AnnotatedValue("text", pointer, data)
     elif isinstance(data, Mapping):
         for key, item in data.items():
             yield from held(_inside(schema, key), item, (*pointer, key))

@@ -9,7 +9,7 @@ from stepwell.check.file import hide
 from stepwell.check.ignores import ignores_in
 from stepwell.model import StepDefinition, schema, schema_errors
 from stepwell.resolve.view import View
-from stepwell.run.workflows.annotations import Held, filled, held, parted, whole_schema
+from stepwell.run.workflows.annotations import AnnotatedValue, filled, held, parted, whole_schema
 from stepwell.run.workflows.references import Referring, Scope, names_of
 from stepwell.run.workflows.workflow import Workflow
 from stepwell.source.diagnostic import Checked, Diagnostic, Severity, in_order
@@ -175,7 +175,7 @@ class _Check:
             yield from self._refer.text(value, pointer, scope)
             yield from self._refer.path(value, pointer, reads=False)
 
-    def _held(self, one: Held, scope: Scope) -> Iterator[Diagnostic]:
+    def _held(self, one: AnnotatedValue, scope: Scope) -> Iterator[Diagnostic]:
         kind, pointer, value = one
         if kind == "prompt":
             yield from self._prompt(value, pointer, scope)
@@ -265,7 +265,7 @@ def _explained(
         yield from schema_errors.explain_by(wanted, noun, thaw(data), whose, prefix)
 
 
-def _inside(holding: Iterable[Held]) -> Iterator[str]:
+def _inside(holding: Iterable[AnnotatedValue]) -> Iterator[str]:
     for kind, _, value in holding:
         if kind == "steps":
             yield from names_of(value)

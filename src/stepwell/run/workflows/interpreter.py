@@ -11,8 +11,8 @@ from stepwell.model.schema import InvalidSchema, compiled
 from stepwell.model.step_type import RunContext
 from stepwell.run.workflows.annotations import filled, parted, rendered
 from stepwell.run.workflows.expressions import BadExpression, as_text, holds, render
-from stepwell.run.workflows.state import Flow, Run, StepFailed
-from stepwell.run.workflows.workflow import OutsideFolder
+from stepwell.run.workflows.state import Run, Scope, StepFailed
+from stepwell.run.workflows.workflow import PathEscape
 from stepwell.source.document import thaw
 from stepwell.source.errors import StepwellError
 
@@ -21,7 +21,7 @@ __all__ = ["applies", "fault_of", "faults", "nested", "run_step", "run_steps", "
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
-async def run_steps(steps: Iterable[Mapping[str, Any]], flow: Flow, run: Run) -> None:
+async def run_steps(steps: Iterable[Mapping[str, Any]], flow: Scope, run: Run) -> None:
     """Run steps in order; the answers are in the flow.
 
     Args:
@@ -36,7 +36,7 @@ async def run_steps(steps: Iterable[Mapping[str, Any]], flow: Flow, run: Run) ->
         await run_step(step, flow, run)
 
 
-async def run_step(step: Mapping[str, Any], flow: Flow, run: Run) -> None:
+async def run_step(step: Mapping[str, Any], flow: Scope, run: Run) -> None:
     """Run one step.
 
     Args:
@@ -61,7 +61,7 @@ async def run_step(step: Mapping[str, Any], flow: Flow, run: Run) -> None:
         if "output_to_file" in general and setting.keep is not None:
             file = as_text(render(general["output_to_file"], here.names()))
             setting.keep(file, text_of(value, pretty=True))
-    except (BadExpression, OutsideFolder, OSError) as error:
+    except (BadExpression, PathEscape, OSError) as error:
         failed = StepFailed(here.path, str(error))
     except StepFailed as error:
         failed = error
@@ -83,7 +83,7 @@ def nested(context: RunContext) -> Run:
     """
 
     async def run(kind: str, parameters: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
-        flow = Flow.of(values)
+        flow = Scope.of(values)
         if context.run is None:
             raise StepFailed(flow.path, "steps cannot be nested here")
         result = await context.run(kind, parameters, values)
@@ -165,7 +165,7 @@ async def _answer(
     general: Mapping[str, Any],
     parameters: Mapping[str, Any],
     schema: Mapping[str, Any] | None,
-    here: Flow,
+    here: Scope,
     run: Run,
 ) -> Any:
     """Run a step whose condition is true."""

@@ -10,8 +10,8 @@ from typing import Any, Final, final
 
 from stepwell.run.workflows.expressions import BadExpression, as_text, evaluate, names_in, pieces
 from stepwell.run.workflows.interpreter import applies, text_of
-from stepwell.run.workflows.state import Flow, StepFailed, Turn, seen
-from stepwell.run.workflows.workflow import OutsideFolder, read_inside
+from stepwell.run.workflows.state import Scope, StepFailed, Turn, seen
+from stepwell.run.workflows.workflow import PathEscape, read_inside
 
 __all__ = ["Prompt", "compose", "shortened"]
 
@@ -32,7 +32,7 @@ class Prompt:
     session: str = ""
 
 
-def compose(prompt: Any, flow: Flow, folder: str | None) -> Prompt:
+def compose(prompt: Any, flow: Scope, folder: str | None) -> Prompt:
     """Put a prompt together.
 
     Args:
@@ -52,7 +52,7 @@ def compose(prompt: Any, flow: Flow, folder: str | None) -> Prompt:
             if not applies(part.get("condition", True), flow.names()):
                 continue
             text = _part(part, flow, folder)
-        except (BadExpression, OutsideFolder, OSError) as error:
+        except (BadExpression, PathEscape, OSError) as error:
             raise StepFailed(flow.path, f"a part of its prompt cannot be had: {error}") from None
         if part["type"] == "claude_continue":
             session = str(part.get("session_id", session))
@@ -83,7 +83,7 @@ def shortened(text: str, length: int) -> str:
     return kept or text[: max(length - 3, 0)].rstrip() + "..."[:length]
 
 
-def _part(part: Mapping[str, Any], flow: Flow, folder: str | None) -> str:
+def _part(part: Mapping[str, Any], flow: Scope, folder: str | None) -> str:
     kind = part["type"]
     if kind == "static":
         text = _spoken(part["content"], flow)
@@ -101,9 +101,9 @@ def _part(part: Mapping[str, Any], flow: Flow, folder: str | None) -> str:
     return text if length is None else text[:length]
 
 
-def _file(part: Mapping[str, Any], flow: Flow, folder: str | None) -> str:
+def _file(part: Mapping[str, Any], flow: Scope, folder: str | None) -> str:
     if folder is None:
-        raise OutsideFolder(part["path"], "cannot be read: this step has no folder")
+        raise PathEscape(part["path"], "cannot be read: this step has no folder")
     text = read_inside(folder, as_text(_spoken(part["path"], flow)))
     for name, value in part.get("variables", {}).items():
         told = _spoken(value, flow) if isinstance(value, str) else as_text(value)
@@ -111,7 +111,7 @@ def _file(part: Mapping[str, Any], flow: Flow, folder: str | None) -> str:
     return text
 
 
-def _previous(part: Mapping[str, Any], flow: Flow) -> str:
+def _previous(part: Mapping[str, Any], flow: Scope) -> str:
     name = part["step"]
     if name not in flow:
         raise BadExpression(name, "has no answer: the step was skipped, or did not run yet")
@@ -144,7 +144,7 @@ def _conversation(turns: Sequence[Turn], last: int | None) -> str:
     return "\n".join(f"{turn['role']}: {turn['content']}" for turn in kept)
 
 
-def _spoken(text: str, flow: Flow) -> str:
+def _spoken(text: str, flow: Scope) -> str:
     """A text for people, with the values of the expressions that speak of what there is.
 
     Others stay as they are written: a prompt may speak of templates itself.

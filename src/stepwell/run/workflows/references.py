@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, final
 
 from stepwell.run.workflows.expressions import BadExpression, bare, names_in, pieces, steps_in
-from stepwell.run.workflows.workflow import OutsideFolder, inside, read_inside
+from stepwell.run.workflows.workflow import PathEscape, inside, read_inside
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.document import Document, Pointer
 from stepwell.source.spelling import closest, did_you_mean, suggest
@@ -140,7 +140,7 @@ class Referring:
                 read_inside(self._folder, path)
             else:
                 inside(self._folder, path)
-        except (OutsideFolder, OSError) as error:
+        except (PathEscape, OSError) as error:
             hint = "paths are relative to the workflow's folder, or the one of `--folder`, and stay inside it"
             yield self.finding_at("unusable-path", str(error), pointer, hint)
 

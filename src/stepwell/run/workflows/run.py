@@ -18,13 +18,13 @@ from stepwell.run.steps import Context, Executor, StepResult
 from stepwell.run.workflows.check import check_document, type_of
 from stepwell.run.workflows.interpreter import fault_of, run_step
 from stepwell.run.workflows.run_folder import Runs, new_record
-from stepwell.run.workflows.state import Flow, Setting, StepFailed
+from stepwell.run.workflows.state import Scope, Setting, StepFailed
 from stepwell.run.workflows.workflow import Workflow, inside
 from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.source.document import thaw
 from stepwell.source.read import SUFFIXES, read
 
-__all__ = ["Asked", "Running", "Told"]
+__all__ = ["Running", "Told", "WorkflowOptions"]
 
 Told = Callable[[str, str, Mapping[str, Any]], None]
 """Told what happens: ``start``, ``end``, ``skip``, ``fail`` or ``reuse``, the path of the step, and more."""
@@ -38,7 +38,7 @@ def _nobody(_: str, __: str, ___: Mapping[str, Any]) -> None:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Asked:
+class WorkflowOptions:
     """How a workflow is to be run.
 
     Args:
@@ -81,7 +81,7 @@ class Running:
         OSError: the record cannot be written.
     """
 
-    def __init__(self, workflow: Workflow, executor: Executor, view: View, asked: Asked) -> None:
+    def __init__(self, workflow: Workflow, executor: Executor, view: View, asked: WorkflowOptions) -> None:
         self._workflow = workflow
         self._executor = executor
         self._view = view
@@ -95,7 +95,7 @@ class Running:
         self._failed: dict[str, str] = {}
         self._record = self._new_record()
         variables = {**thaw(workflow.variables), **asked.variables}
-        self._flow = Flow.begin(self._setting(), variables=variables)
+        self._flow = Scope.begin(self._setting(), variables=variables)
 
     @property
     def record(self) -> dict[str, Any]:
@@ -194,7 +194,7 @@ class Running:
         result = await self._executor.arun(kind, parameters, context)
         self._last = result
         if not result.ok:
-            raise StepFailed(Flow.of(values).path, fault_of(result.error))
+            raise StepFailed(Scope.of(values).path, fault_of(result.error))
         return result.value
 
     def _kept(self) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, final
 
 from stepwell.source.errors import StepwellError
 
-__all__ = ["Flow", "Run", "Setting", "StepFailed", "Turn"]
+__all__ = ["Run", "Scope", "Setting", "StepFailed", "Turn"]
 
 Run = Callable[[str, Mapping[str, Any], Mapping[str, Any]], Awaitable[Any]]
 """Runs one step: its type, its parameters, and what it is given of the flow."""
@@ -114,7 +114,7 @@ class Frame:
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Flow(Mapping[str, Any]):
+class Scope(Mapping[str, Any]):
     """The answers of earlier steps by name, as steps see them, and all else that they share.
 
     A step finds it in its ``RunContext.values`` by ``Flow.of``.
@@ -143,7 +143,7 @@ class Flow(Mapping[str, Any]):
         results: Mapping[str, Any] = _NOTHING,
         variables: Mapping[str, Any] = _NOTHING,
         sessions: Mapping[str, Sequence[Turn]] = _NOTHING,
-    ) -> Flow:
+    ) -> Scope:
         """A flow at its beginning.
 
         Args:
@@ -154,17 +154,17 @@ class Flow(Mapping[str, Any]):
         """
         answers = dict(results)
         frame = Frame(answers, latest=next(reversed(answers), ""))
-        return Flow(setting or Setting(), frame, Shared(variables, sessions))
+        return Scope(setting or Setting(), frame, Shared(variables, sessions))
 
     @staticmethod
-    def of(values: Mapping[str, Any]) -> Flow:
+    def of(values: Mapping[str, Any]) -> Scope:
         """The flow that a step was given; one of its own where it runs outside of any workflow.
 
         Args:
             values: ``RunContext.values``.
         """
         found = values.get(_FLOW)
-        return found if isinstance(found, Flow) else Flow.begin(results=values)
+        return found if isinstance(found, Scope) else Scope.begin(results=values)
 
     def given(self) -> Mapping[str, Any]:
         """What a step of the flow is given as ``RunContext.values``: the answers, and the flow itself."""
@@ -186,11 +186,11 @@ class Flow(Mapping[str, Any]):
     def __repr__(self) -> str:
         return f"<Flow with {', '.join(self) or 'no answers'}>"
 
-    def at(self, step: str) -> Flow:
+    def at(self, step: str) -> Scope:
         """The same flow as one of its steps sees it, which knows its name."""
         return replace(self, step=step, path=f"{self.path}{step}")
 
-    def inner(self, mark: str, loop: Mapping[str, Any] | None = None) -> Flow:
+    def inner(self, mark: str, loop: Mapping[str, Any] | None = None) -> Scope:
         """A flow inside this one: it sees the answers here, and keeps its own.
 
         Args:
@@ -202,7 +202,7 @@ class Flow(Mapping[str, Any]):
             around = {**loop, "parent": self.loop} if self.loop else dict(loop)
         return replace(self, frame=Frame(outer=self.frame), path=f"{self.path}{mark}.", loop=around)
 
-    def apart(self, inputs: Mapping[str, Any], inherits: bool) -> Flow:
+    def apart(self, inputs: Mapping[str, Any], inherits: bool) -> Scope:
         """A flow for a workflow inside this one, with variables of its own.
 
         Args:
@@ -219,7 +219,7 @@ class Flow(Mapping[str, Any]):
             depth=self.depth + 1,
         )
 
-    def absorb(self, inner: Flow) -> None:
+    def absorb(self, inner: Scope) -> None:
         """Keep the answers of a flow inside this one as one's own."""
         self.frame.results.update(inner.frame.results)
         self.frame.latest = inner.frame.latest or self.frame.latest

@@ -11,7 +11,7 @@ from stepwell.source.document import Document
 from stepwell.source.errors import StepwellError
 
 __all__ = [
-    "OutsideFolder",
+    "PathEscape",
     "Workflow",
     "inside",
     "read_inside",
@@ -23,7 +23,7 @@ MAX_TEXT: Final = 1024 * 1024
 
 
 @final
-class OutsideFolder(StepwellError, ValueError):
+class PathEscape(StepwellError, ValueError):
     """A path leads out of the folder that a workflow may touch, or cannot be one.
 
     Args:
@@ -36,8 +36,8 @@ class OutsideFolder(StepwellError, ValueError):
         self.fault = fault
         super().__init__(f"`{path}` {fault}")
 
-    def __reduce__(self) -> tuple[type[OutsideFolder], tuple[str, str]]:
-        return OutsideFolder, (self.path, self.fault)
+    def __reduce__(self) -> tuple[type[PathEscape], tuple[str, str]]:
+        return PathEscape, (self.path, self.fault)
 
 
 def inside(folder: str, path: str) -> str:
@@ -52,11 +52,11 @@ def inside(folder: str, path: str) -> str:
     """
     fault = _fault(path)
     if fault:
-        raise OutsideFolder(path, fault)
+        raise PathEscape(path, fault)
     root = os.path.realpath(folder)
     found = os.path.realpath(os.path.join(root, path))
     if found != root and not found.startswith(root.rstrip(os.sep) + os.sep):
-        raise OutsideFolder(path, "leads out of the folder through a link")
+        raise PathEscape(path, "leads out of the folder through a link")
     return found
 
 
@@ -73,17 +73,17 @@ def read_inside(folder: str, path: str) -> str:
     """
     found = inside(folder, path)
     if not os.path.exists(found):
-        raise OutsideFolder(path, "does not exist")
+        raise PathEscape(path, "does not exist")
     if not os.path.isfile(found):
-        raise OutsideFolder(path, "is not a regular file")
+        raise PathEscape(path, "is not a regular file")
     with open(found, "rb") as file:
         content = file.read(MAX_TEXT + 1)
     if len(content) > MAX_TEXT:
-        raise OutsideFolder(path, f"is larger than {MAX_TEXT // 1024} KiB")
+        raise PathEscape(path, f"is larger than {MAX_TEXT // 1024} KiB")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise OutsideFolder(path, "is not UTF-8 text") from None
+        raise PathEscape(path, "is not UTF-8 text") from None
 
 
 def _fault(path: str) -> str:

@@ -24,7 +24,7 @@ from stepwell.source.git.tree_listing import (
     meet,
 )
 from stepwell.source.read import MAX_BYTES, too_large
-from stepwell.source.tree import Entry, EntryKind, Target, Tree
+from stepwell.source.tree import EntryKind, Target, Tree, TreeEntry
 
 __all__ = [
     "Revision",
@@ -69,7 +69,7 @@ class Revision:
             return _unreadable(path, "git has no object for it in this clone", _PARTIAL)
         return too_large(path) if len(content) > MAX_BYTES else content
 
-    def scan(self, folder: str) -> Iterator[Entry]:
+    def scan(self, folder: str) -> Iterator[TreeEntry]:
         """The entries of a folder.
 
         Raises:
@@ -91,11 +91,11 @@ class Revision:
             path = start + name
             mode = objects[path].mode
             if mode == FILE:
-                yield Entry(name, EntryKind.FILE, False)
+                yield TreeEntry(name, EntryKind.FILE, False)
             elif mode == LINK:
-                yield Entry(name, self.follow(path).kind, True)
+                yield TreeEntry(name, self.follow(path).kind, True)
             else:
-                yield Entry(name, self._kind(path), False)
+                yield TreeEntry(name, self._kind(path), False)
 
     def follow(self, path: str) -> Target:
         """What a path stands for, links followed inside the revision only."""

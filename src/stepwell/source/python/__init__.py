@@ -8,9 +8,17 @@ from __future__ import annotations
 from stepwell.source.python.index import Defined, SourceIndex, index_sources
 from stepwell.source.python.inheritance import Lineage, Lost, matches, module_defines
 from stepwell.source.python.literal_tables import read_tables
-from stepwell.source.python.outline import ClassOutline, Failure, SourceFile
+from stepwell.source.python.outline import ClassOutline, ParseFailure, SourceFile
 from stepwell.source.python.search import SourceView, place_of, span_in
-from stepwell.source.python.table import HYPERPARAMETERS, METADATA, TABLES, PythonTables, Remark, Row, Table
+from stepwell.source.python.table import (
+    HYPERPARAMETERS,
+    METADATA,
+    TABLES,
+    PythonTables,
+    Remark,
+    Table,
+    TableRow,
+)
 
 __all__ = [
     "HYPERPARAMETERS",
@@ -18,16 +26,16 @@ __all__ = [
     "TABLES",
     "ClassOutline",
     "Defined",
-    "Failure",
     "Lineage",
     "Lost",
+    "ParseFailure",
     "PythonTables",
     "Remark",
-    "Row",
     "SourceFile",
     "SourceIndex",
     "SourceView",
     "Table",
+    "TableRow",
     "index_sources",
     "matches",
     "module_defines",

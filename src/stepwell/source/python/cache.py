@@ -19,9 +19,9 @@ from typing import Any, Final, final
 from stepwell.source.python.outline import (
     Binding,
     ClassOutline,
-    Failure,
     ImportOutline,
     Outline,
+    ParseFailure,
     SourceFile,
     Stamp,
 )
@@ -42,7 +42,7 @@ _FAILURE: Final = (str, int, int)
 _STAMP: Final = (int, int, int, int)
 
 
-def recall(cache: str, root: str) -> dict[str, tuple[Stamp, Outline | Failure]]:
+def recall(cache: str, root: str) -> dict[str, tuple[Stamp, Outline | ParseFailure]]:
     """What the store knows of a project's files, by path; empty where there is none that can be trusted.
 
     Args:
@@ -59,7 +59,7 @@ def recall(cache: str, root: str) -> dict[str, tuple[Stamp, Outline | Failure]]:
     if not isinstance(stored, dict) or stored.get("form") != _FORM or stored.get("root") != root:
         return {}
     files = stored.get("files")
-    known: dict[str, tuple[Stamp, Outline | Failure]] = {}
+    known: dict[str, tuple[Stamp, Outline | ParseFailure]] = {}
     for path, row in files.items() if isinstance(files, dict) else ():
         found = _known(row)
         if found is not None:
@@ -155,7 +155,7 @@ def _is_private(found: os.stat_result, is_kind: Any) -> bool:
     return found.st_uid == os.geteuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
-def _known(row: Any) -> tuple[Stamp, Outline | Failure] | None:
+def _known(row: Any) -> tuple[Stamp, Outline | ParseFailure] | None:
     if type(row) is not list or len(row) != 2:
         return None
     stamp, said = row
@@ -163,7 +163,7 @@ def _known(row: Any) -> tuple[Stamp, Outline | Failure] | None:
         return None
     size, changed, inode, moved = stamp
     if _is_row(said, _FAILURE):
-        return ((size, changed, inode, moved), Failure(*said)) if min(said[1:]) > 0 else None
+        return ((size, changed, inode, moved), ParseFailure(*said)) if min(said[1:]) > 0 else None
     classes, imports, bindings = said
     if type(classes) is not list or not _are_rows(imports, _IMPORT) or not _are_rows(bindings, _BINDING):
         return None

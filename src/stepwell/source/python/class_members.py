@@ -11,7 +11,7 @@ from stepwell.source.diagnostic import Diagnostic, Related, Severity
 from stepwell.source.document import Stretch
 from stepwell.source.python.parse import PythonSource
 
-__all__ = ["MAX_DEPTH", "Member", "Members", "Reader", "describe"]
+__all__ = ["MAX_DEPTH", "DictReader", "Member", "Members", "describe"]
 
 MAX_DEPTH: Final = 64
 
@@ -56,7 +56,7 @@ class Members:
 
 
 @final
-class Reader:
+class DictReader:
     """Reads expressions that are dicts, with the dicts that names stand for so far."""
 
     def __init__(self, source: PythonSource) -> None:

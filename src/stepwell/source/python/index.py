@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple, final
 
-from stepwell.source.python.outline import ClassOutline, Failure, Outline, SourceFile, Stamp
+from stepwell.source.python.outline import ClassOutline, Outline, ParseFailure, SourceFile, Stamp
 
 __all__ = [
     "LEFT_OUT",
@@ -112,7 +112,7 @@ def _scan(
     yield from files
 
 
-def read_source(root: str, path: str) -> tuple[bytes | Failure, Stamp | None]:
+def read_source(root: str, path: str) -> tuple[bytes | ParseFailure, Stamp | None]:
     """The bytes of one file, or why they cannot be had; and its stamp where it was the same throughout.
 
     Args:
@@ -127,9 +127,9 @@ def read_source(root: str, path: str) -> tuple[bytes | Failure, Stamp | None]:
     try:
         before = os.fstat(handle)
         if not stat.S_ISREG(before.st_mode):
-            return Failure("it is not a regular file", 1, 1), None
+            return ParseFailure("it is not a regular file", 1, 1), None
         if before.st_size > MAX_BYTES:
-            return Failure(f"it is larger than {MAX_BYTES // 1024} KiB", 1, 1), _stamp(before)
+            return ParseFailure(f"it is larger than {MAX_BYTES // 1024} KiB", 1, 1), _stamp(before)
         content = b""
         while len(content) <= before.st_size and (more := os.read(handle, before.st_size + 1)):
             content += more
@@ -142,9 +142,9 @@ def read_source(root: str, path: str) -> tuple[bytes | Failure, Stamp | None]:
     return content, _stamp(before) if same else None
 
 
-def _unreadable(error: OSError | ValueError) -> Failure:
+def _unreadable(error: OSError | ValueError) -> ParseFailure:
     reason = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
-    return Failure(f"it cannot be read: {reason.lower()}", 1, 1)
+    return ParseFailure(f"it cannot be read: {reason.lower()}", 1, 1)
 
 
 def _inside(root: str, path: str) -> str | None:
@@ -291,12 +291,12 @@ def _outline_all(
             if progress is not None and done % 64 == 0:
                 progress(done, len(pending))
             content, stamp = read_source(root, one.path)
-            said = content if isinstance(content, Failure) else outline_of(content)
+            said = content if isinstance(content, ParseFailure) else outline_of(content)
             files[one.path] = _file(one.path, one.real, stamp, said)
     return files, len(pending)
 
 
-def _file(path: str, real: str, stamp: Stamp | None, said: Outline | Failure) -> SourceFile:
-    if isinstance(said, Failure):
+def _file(path: str, real: str, stamp: Stamp | None, said: Outline | ParseFailure) -> SourceFile:
+    if isinstance(said, ParseFailure):
         return SourceFile(path, real, stamp, None, said)
     return SourceFile(path, real, stamp, said, None)

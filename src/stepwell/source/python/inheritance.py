@@ -32,7 +32,7 @@ class Lost(NamedTuple):
 
 
 @final
-class Outside(NamedTuple):
+class UnresolvedBase(NamedTuple):
     """Something that lies outside the sources, by its dotted name."""
 
     dotted: str
@@ -98,7 +98,9 @@ class Lineage:
     def _ends_well(self, dotted: str) -> bool:
         return dotted.rpartition(".")[2] == self._base or matches(dotted, self._external)
 
-    def _resolve(self, file: SourceFile, outline: ClassOutline, written: str) -> Iterator[Defined | Outside]:
+    def _resolve(
+        self, file: SourceFile, outline: ClassOutline, written: str
+    ) -> Iterator[Defined | UnresolvedBase]:
         """What a base stands for where it is written; several things where a name is bound several times."""
         if not written:
             return
@@ -120,7 +122,7 @@ class Lineage:
         seen: frozenset[tuple[str, str]],
         *,
         anywhere: bool,
-    ) -> Iterator[Defined | Outside]:
+    ) -> Iterator[Defined | UnresolvedBase]:
         """What a dotted name stands for in a module."""
         self._steps += 1
         key = (file.path, dotted)
@@ -149,7 +151,7 @@ class Lineage:
 
     def _imported(
         self, file: SourceFile, imported: ImportOutline, rest: str, seen: frozenset[tuple[str, str]]
-    ) -> Iterator[Defined | Outside]:
+    ) -> Iterator[Defined | UnresolvedBase]:
         module = _absolute(file, imported)
         if imported.name:
             yield from self._object(module, f"{imported.name}.{rest}" if rest else imported.name, seen)
@@ -161,7 +163,7 @@ class Lineage:
 
     def _object(
         self, module: str, rest: str, seen: frozenset[tuple[str, str]]
-    ) -> Iterator[Defined | Outside]:
+    ) -> Iterator[Defined | UnresolvedBase]:
         """What a name in a module stands for; the module may go on in the name."""
         if not rest or not module:
             return
@@ -176,19 +178,19 @@ class Lineage:
         elif file is not None:
             yield from self._named(file, rest, None, seen, anywhere=False)
         elif not self._sees.has_package(module):
-            yield Outside(f"{module}.{rest}")
+            yield UnresolvedBase(f"{module}.{rest}")
 
     def _from_star(
         self, file: SourceFile, imported: ImportOutline, dotted: str, seen: frozenset[tuple[str, str]]
-    ) -> Iterator[Defined | Outside]:
+    ) -> Iterator[Defined | UnresolvedBase]:
         module = _absolute(file, imported)
         source = self._sees.module(module)
         if source is not None:
             yield from self._named(source, dotted, None, seen, anywhere=False)
         elif dotted == self._base or matches(f"{module}.{dotted}", self._external):
-            yield Outside(f"{module}.{dotted}")
+            yield UnresolvedBase(f"{module}.{dotted}")
 
-    def _into(self, found: Iterable[Defined], rest: str) -> Iterator[Defined | Outside]:
+    def _into(self, found: Iterable[Defined], rest: str) -> Iterator[Defined | UnresolvedBase]:
         """The classes themselves, or those inside them that the rest of a name means."""
         for one in found:
             if rest:

@@ -10,10 +10,18 @@ from typing import Any, Final, final
 
 from stepwell.source.diagnostic import Diagnostic, Severity, in_order
 from stepwell.source.document import Document, Pointer, Stretch, TextMap
-from stepwell.source.python.class_members import MAX_DEPTH, Member, Members, Reader, describe, text_of
+from stepwell.source.python.class_members import MAX_DEPTH, DictReader, Member, Members, describe, text_of
 from stepwell.source.python.parse import PythonSource, read_source
 from stepwell.source.python.statements import follow
-from stepwell.source.python.table import HYPERPARAMETERS, METADATA, TABLES, PythonTables, Remark, Row, Table
+from stepwell.source.python.table import (
+    HYPERPARAMETERS,
+    METADATA,
+    TABLES,
+    PythonTables,
+    Remark,
+    Table,
+    TableRow,
+)
 
 __all__ = ["read_tables"]
 
@@ -68,7 +76,7 @@ def read_tables(path: str, content: bytes) -> PythonTables | Diagnostic:
     return PythonTables(path, MappingProxyType(tables), metadata, in_order(found))
 
 
-def _rows(table: str, members: Members, reader: Reader, found: list[Diagnostic]) -> Iterator[Row]:
+def _rows(table: str, members: Members, reader: DictReader, found: list[Diagnostic]) -> Iterator[TableRow]:
     for name, member in members.entries.items():
         if member.inner is None:
             words = f"the entry `{name}` of {table} is {describe(member.value)}, not a dict of its fields"
@@ -78,7 +86,7 @@ def _rows(table: str, members: Members, reader: Reader, found: list[Diagnostic])
         places.keys["name",] = places.values["name",] = member.place
         document, dropped = _document(member.inner, places, f"`{name}`", table, name)
         remarks = tuple(_remarks(reader.source, member, member.inner, document))
-        yield Row(name, document, remarks, (*member.inner.found, *dropped))
+        yield TableRow(name, document, remarks, (*member.inner.found, *dropped))
 
 
 def _document(
@@ -110,7 +118,7 @@ def _document(
 class _Places:
     """Values out of expressions, and where each of them stands."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: DictReader) -> None:
         self.reader = reader
         self.keys: dict[Pointer, Stretch] = {}
         self.values: dict[Pointer, Stretch] = {}

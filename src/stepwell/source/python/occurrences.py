@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple, final
 
-from stepwell.source.python.outline import Failure
+from stepwell.source.python.outline import ParseFailure
 from stepwell.source.python.outliner import parse, warnings_kept_in
 
 __all__ = ["Mention", "Words", "mentions_in"]
@@ -83,7 +83,7 @@ def mentions_in(content: bytes, words: Words) -> tuple[Mention, ...]:
     """
     with warnings_kept_in():
         tree = parse(content)
-    if isinstance(tree, Failure):
+    if isinstance(tree, ParseFailure):
         return tuple(_plain(content, words))
     lines = content.removeprefix(b"\xef\xbb\xbf").splitlines()
     found = {mention for node in ast.walk(tree) for mention in _of_node(node, words, lines)}

@@ -7,9 +7,9 @@ from typing import NamedTuple, final
 __all__ = [
     "Binding",
     "ClassOutline",
-    "Failure",
     "ImportOutline",
     "Outline",
+    "ParseFailure",
     "SourceFile",
     "Stamp",
 ]
@@ -82,7 +82,7 @@ class Outline(NamedTuple):
 
 
 @final
-class Failure(NamedTuple):
+class ParseFailure(NamedTuple):
     """Why a file has no outline.
 
     Args:
@@ -112,4 +112,4 @@ class SourceFile(NamedTuple):
     real: str
     stamp: Stamp | None
     outline: Outline | None
-    failure: Failure | None
+    failure: ParseFailure | None

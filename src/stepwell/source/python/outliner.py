@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from stepwell.source.python.outline import Binding, ClassOutline, Failure, ImportOutline, Outline
+from stepwell.source.python.outline import Binding, ClassOutline, ImportOutline, Outline, ParseFailure
 
 __all__ = ["dotted", "outline_of", "parse", "warnings_kept_in"]
 
@@ -37,7 +37,7 @@ def warnings_kept_in() -> Iterator[None]:
         yield
 
 
-def parse(content: bytes) -> ast.Module | Failure:
+def parse(content: bytes) -> ast.Module | ParseFailure:
     """The syntax tree of a file, or why there is none.
 
     Args:
@@ -47,11 +47,11 @@ def parse(content: bytes) -> ast.Module | Failure:
         return ast.parse(content)
     except SyntaxError as error:
         told = error if content.isascii() else _in_characters(content, error)
-        return Failure(told.msg or "invalid syntax", max(told.lineno or 1, 1), max(told.offset or 1, 1))
+        return ParseFailure(told.msg or "invalid syntax", max(told.lineno or 1, 1), max(told.offset or 1, 1))
     except (RecursionError, MemoryError):
-        return Failure("it is nested too deeply", 1, 1)
+        return ParseFailure("it is nested too deeply", 1, 1)
     except (ValueError, OverflowError) as error:
-        return Failure(str(error), 1, 1)
+        return ParseFailure(str(error), 1, 1)
 
 
 def _in_characters(content: bytes, error: SyntaxError) -> SyntaxError:
@@ -69,14 +69,14 @@ def _in_characters(content: bytes, error: SyntaxError) -> SyntaxError:
     return error
 
 
-def outline_of(content: bytes) -> Outline | Failure:
+def outline_of(content: bytes) -> Outline | ParseFailure:
     """What a file defines, or why that cannot be told.
 
     Args:
         content: its bytes.
     """
     tree = parse(content)
-    if isinstance(tree, Failure):
+    if isinstance(tree, ParseFailure):
         return tree
     lines = content.splitlines()
     classes: list[ClassOutline] = []

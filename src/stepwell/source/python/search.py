@@ -9,7 +9,7 @@ from typing import final
 from stepwell.source.diagnostic import Span
 from stepwell.source.document import span_of
 from stepwell.source.python.index import Defined, SourceIndex, read_source
-from stepwell.source.python.outline import Failure, SourceFile
+from stepwell.source.python.outline import ParseFailure, SourceFile
 from stepwell.source.spelling import closest
 
 __all__ = ["SourceView", "place_of", "span_in"]
@@ -130,7 +130,9 @@ def span_in(root: str, path: str, line: int, column: int, length: int) -> Span:
         length: in characters.
     """
     content, _ = read_source(root, path)
-    text = "" if isinstance(content, Failure) else content.decode("utf-8", "replace").removeprefix("\ufeff")
+    text = (
+        "" if isinstance(content, ParseFailure) else content.decode("utf-8", "replace").removeprefix("\ufeff")
+    )
     start = 0
     for _ in range(line - 1):
         found = _LINE_END.search(text, start)

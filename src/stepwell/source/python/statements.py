@@ -8,7 +8,7 @@ from typing import Final, final
 
 from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.source.document import Stretch
-from stepwell.source.python.class_members import Member, Members, Reader, describe, text_of
+from stepwell.source.python.class_members import DictReader, Member, Members, describe, text_of
 from stepwell.source.python.parse import PythonSource
 from stepwell.source.python.table import METADATA, TABLES
 
@@ -30,7 +30,7 @@ class Module:
         reader: reads its expressions, and knows its dicts.
     """
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: DictReader) -> None:
         self.reader = reader
         self.bound: dict[str, Stretch] = {}
         self.found: list[Diagnostic] = []
@@ -170,7 +170,7 @@ _MAKE_IT_PLAIN: Final = "write the entries into the table itself, or add them by
 
 def follow(source: PythonSource) -> Module:
     """Follow a module from its first statement to its last."""
-    module = Module(Reader(source))
+    module = Module(DictReader(source))
     for statement in source.tree.body:
         module.run(statement)
     return module

@@ -9,7 +9,7 @@ from typing import Final, final
 from stepwell.source.diagnostic import Diagnostic, Span
 from stepwell.source.document import Document
 
-__all__ = ["HYPERPARAMETERS", "METADATA", "TABLES", "PythonTables", "Remark", "Row", "Table"]
+__all__ = ["HYPERPARAMETERS", "METADATA", "TABLES", "PythonTables", "Remark", "Table", "TableRow"]
 
 HYPERPARAMETERS: Final = "HYPERPARAMETER_REGISTRY"
 METADATA: Final = "WORKSPACE_METADATA"
@@ -33,7 +33,7 @@ class Remark:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """One entry of a table.
 
     Args:
@@ -66,7 +66,7 @@ class Table:
     """
 
     name: str
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
     span: Span
 
 

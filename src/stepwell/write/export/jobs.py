@@ -14,7 +14,7 @@ from typing import Any, Final, final
 
 from stepwell.code import own_folder
 from stepwell.code.alignment.builder_facts import defaults_of
-from stepwell.code.alignment.parse import Reader
+from stepwell.code.alignment.parse import SourceReader
 from stepwell.live.registry import Registry
 from stepwell.model import StepDefinition
 from stepwell.model.graph import Node, OutputOf, Pipeline
@@ -61,12 +61,12 @@ def with_declared_settings(registry: Registry, pipeline: Pipeline) -> Pipeline:
         registry: of the project, whose sources are read.
         pipeline: the pipeline; what its steps' configurations say stays.
     """
-    reader = Reader(registry.project.root)
+    reader = SourceReader(registry.project.root)
     nodes = {one.id: _filled(registry, pipeline, one, reader) for one in pipeline.nodes.values()}
     return replace(pipeline, nodes=nodes)
 
 
-def _filled(registry: Registry, pipeline: Pipeline, node: Node, reader: Reader) -> Node:
+def _filled(registry: Registry, pipeline: Pipeline, node: Node, reader: SourceReader) -> Node:
     if node.definition is None:
         return node
     workspace = node.workspace or pipeline.workspace

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stepwell.write.migrate.plan import PlannedFile, Status
+from stepwell.write.migrate.plan import PlannedFile, WriteStatus
 from stepwell.write.migrate.readers import NoWorkspace, gather
 from stepwell.write.migrate.round_trip import Import, TableProof, prepare
 
@@ -10,8 +10,8 @@ __all__ = [
     "Import",
     "NoWorkspace",
     "PlannedFile",
-    "Status",
     "TableProof",
+    "WriteStatus",
     "gather",
     "prepare",
 ]

@@ -14,9 +14,9 @@ from stepwell.source.python import Remark
 
 __all__ = [
     "LEGACY_FIELDS",
-    "Entry",
     "EntryKey",
     "Gathered",
+    "PlannedDefinition",
     "conventional",
     "effective",
     "fail",
@@ -94,7 +94,7 @@ EntryKey = tuple[str, Layer, str | None, str]
 
 @final
 @dataclass(frozen=True, slots=True)
-class Entry:
+class PlannedDefinition:
     """One definition that is to be.
 
     Args:
@@ -141,7 +141,7 @@ class Gathered:
         diagnostics: what cannot be carried, and what else there is to tell.
     """
 
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[PlannedDefinition, ...] = ()
     metadata: Mapping[str, Document] = field(default_factory=dict)
     order: tuple[str, ...] = ()
     read: tuple[tuple[str, str], ...] = ()
@@ -155,9 +155,11 @@ def in_full(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**(conventional(row["name"]) if "sagemaker_step_type" in stated else {}), **stated}
 
 
-def merged(entries: tuple[Entry, ...]) -> tuple[tuple[Entry, ...], tuple[Diagnostic, ...]]:
+def merged(
+    entries: tuple[PlannedDefinition, ...],
+) -> tuple[tuple[PlannedDefinition, ...], tuple[Diagnostic, ...]]:
     """Every entry once: what several sources say of one is put together, the first one leading."""
-    result: dict[EntryKey, Entry] = {}
+    result: dict[EntryKey, PlannedDefinition] = {}
     found: list[Diagnostic] = []
     for entry in entries:
         first = result.get(entry.key)
@@ -169,7 +171,7 @@ def merged(entries: tuple[Entry, ...]) -> tuple[tuple[Entry, ...], tuple[Diagnos
     return tuple(result.values()), tuple(found)
 
 
-def _differences(first: Entry, other: Entry) -> Iterator[Diagnostic]:
+def _differences(first: PlannedDefinition, other: PlannedDefinition) -> Iterator[Diagnostic]:
     ours = (
         {**in_full(first.document.data), **first.document.data}
         if first.kind == "steps"
@@ -187,7 +189,7 @@ def _differences(first: Entry, other: Entry) -> Iterator[Diagnostic]:
             )
 
 
-def _together(first: Entry, other: Entry) -> Entry:
+def _together(first: PlannedDefinition, other: PlannedDefinition) -> PlannedDefinition:
     mine, theirs = first.document, other.document
     known = {**in_full(mine.data), **mine.data} if first.kind == "steps" else mine.data
     added = {key: value for key, value in theirs.data.items() if key not in known}
@@ -196,7 +198,7 @@ def _together(first: Entry, other: Entry) -> Entry:
     document = Document(mine.path, mine.text, {**mine.data, **added}, mine.locate)
     verbatim = {key: text for key, text in other.verbatim.items() if key in added}
     remarks = tuple(remark for remark in other.remarks if remark.field in added)
-    return Entry(
+    return PlannedDefinition(
         first.kind,
         first.layer,
         first.workspace,

@@ -12,7 +12,7 @@ from stepwell.model.schema import fields_of, fits
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import Document, Pointer, TextMap, thaw
 from stepwell.source.python import Remark
-from stepwell.write.migrate.entries import LEGACY_FIELDS, Entry, fail, in_full
+from stepwell.write.migrate.entries import LEGACY_FIELDS, PlannedDefinition, fail, in_full
 
 __all__ = [
     "INTERFACE",
@@ -160,7 +160,7 @@ def is_interface(document: Document) -> bool:
     return "step_type" in document.data
 
 
-def interface_entry(document: Document) -> Entry | Diagnostic:
+def interface_entry(document: Document) -> PlannedDefinition | Diagnostic:
     """The definition that an interface file stands for.
 
     Args:
@@ -200,7 +200,7 @@ def interface_entry(document: Document) -> Entry | Diagnostic:
             Remark(text, INTERFACE) for key in data if key in TAKEN for text in lines.comments((key,))
         ]
     verbatim = {UNKNOWN: lines.written(beyond, frozenset(rest))} if beyond else {}
-    return Entry("steps", Layer.CORE, None, source, in_full(taken), tuple(remarks), verbatim)
+    return PlannedDefinition("steps", Layer.CORE, None, source, in_full(taken), tuple(remarks), verbatim)
 
 
 class _Lines:

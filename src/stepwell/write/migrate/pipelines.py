@@ -9,7 +9,7 @@ from typing import Any, Final
 from stepwell.model.layer import Layer
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import Document, Pointer, TextMap, freeze
-from stepwell.write.migrate.entries import Entry, fail, note
+from stepwell.write.migrate.entries import PlannedDefinition, fail, note
 
 __all__ = ["is_configuration", "is_dag", "pipeline_entry"]
 
@@ -30,7 +30,9 @@ def is_configuration(document: Document) -> bool:
     return "pipeline_name" in document.data and isinstance(document.data.get("steps"), tuple)
 
 
-def pipeline_entry(document: Document, workspace: str | None) -> tuple[Entry, tuple[Diagnostic, ...]]:
+def pipeline_entry(
+    document: Document, workspace: str | None
+) -> tuple[PlannedDefinition, tuple[Diagnostic, ...]]:
     """The definition that an old pipeline stands for, and what of it is not carried as it was.
 
     Args:
@@ -43,7 +45,9 @@ def pipeline_entry(document: Document, workspace: str | None) -> tuple[Entry, tu
     else:
         making.from_configuration()
     layer = Layer.CORE if workspace is None else Layer.LOCAL
-    return Entry("pipelines", layer, workspace, making.made(), making.graph()), tuple(making.found)
+    return PlannedDefinition("pipelines", layer, workspace, making.made(), making.graph()), tuple(
+        making.found
+    )
 
 
 class _Making:

@@ -11,15 +11,15 @@ from typing import Any, final
 from stepwell.check.file import CheckedFile
 from stepwell.model.layer import Layer
 from stepwell.model.schema import conventions
-from stepwell.resolve.load import Loaded
+from stepwell.resolve.load import LoadResult
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import Document
 from stepwell.source.read import read_text
 from stepwell.source.tree import EntryKind, Tree
 from stepwell.write.migrate.entries import (
-    Entry,
     EntryKey,
     Gathered,
+    PlannedDefinition,
     effective,
     fail,
     note,
@@ -29,11 +29,11 @@ from stepwell.write.migrate.entries import (
 from stepwell.write.migrate.interfaces import UNKNOWN
 from stepwell.write.migrate.yaml_text import file_text, in_schema_order
 
-__all__ = ["Draft", "PlannedFile", "Status", "draft"]
+__all__ = ["Draft", "PlannedFile", "WriteStatus", "draft"]
 
 
 @final
-class Status(Enum):
+class WriteStatus(Enum):
     """What writing a file does."""
 
     NEW = "new"
@@ -56,7 +56,7 @@ class PlannedFile:
 
     path: str
     text: str
-    status: Status
+    status: WriteStatus
     source: Document | None = None
 
 
@@ -78,7 +78,7 @@ class Draft:
     refused: set[EntryKey] = field(default_factory=set)
 
 
-def draft(tree: Tree, loaded: Loaded, gathered: Gathered, left_out: Collection[EntryKey]) -> Draft:
+def draft(tree: Tree, loaded: LoadResult, gathered: Gathered, left_out: Collection[EntryKey]) -> Draft:
     """Plan a file for each entry and each workspace.
 
     Args:
@@ -102,7 +102,7 @@ def draft(tree: Tree, loaded: Loaded, gathered: Gathered, left_out: Collection[E
 
 @final
 class _Drafting:
-    def __init__(self, tree: Tree, loaded: Loaded) -> None:
+    def __init__(self, tree: Tree, loaded: LoadResult) -> None:
         self._tree = tree
         self._settings = loaded.project.settings
         self._loaded = loaded
@@ -115,7 +115,7 @@ class _Drafting:
         self._planned: dict[EntryKey, Mapping[str, Any]] = {}
         self.result = Draft()
 
-    def define(self, entry: Entry) -> None:
+    def define(self, entry: PlannedDefinition) -> None:
         """A complete definition: only what differs from convention is stated."""
         data = entry.document.data
         stated = without_conventional(data) if entry.kind == "steps" else dict(data)
@@ -133,7 +133,7 @@ class _Drafting:
             self._planned[entry.key] = stated
         self._write(entry, entry.kind[:-1], stated, existing)
 
-    def override(self, entry: Entry) -> None:
+    def override(self, entry: PlannedDefinition) -> None:
         """A row that replaced another whole: a patch that means the same."""
         base = self._base(entry)
         if base is None:
@@ -165,11 +165,11 @@ class _Drafting:
         if path is not None:
             held = self._read_data(path)
             if held is not None and all(held.get(key) == value for key, value in data.items()):
-                self._add(PlannedFile(path, self._text(path), Status.UNCHANGED, document))
+                self._add(PlannedFile(path, self._text(path), WriteStatus.UNCHANGED, document))
                 return
         self._add(self._file(path or self._workspace_file(workspace), text, document))
 
-    def _base(self, entry: Entry) -> Mapping[str, Any] | None:
+    def _base(self, entry: PlannedDefinition) -> Mapping[str, Any] | None:
         local = (entry.kind, Layer.LOCAL, entry.workspace, entry.name)
         core = (entry.kind, Layer.CORE, None, entry.name)
         for key in (local, core):
@@ -181,13 +181,13 @@ class _Drafting:
         served = self._loaded.snapshot.core.steps.get(entry.name)
         return served.data if served is not None else None
 
-    def _keep(self, entry: Entry, path: str) -> None:
+    def _keep(self, entry: PlannedDefinition, path: str) -> None:
         self.result.keys[path] = entry.key
-        self._add(PlannedFile(path, self._text(path), Status.UNCHANGED, entry.document))
+        self._add(PlannedFile(path, self._text(path), WriteStatus.UNCHANGED, entry.document))
 
     def _write(
         self,
-        entry: Entry,
+        entry: PlannedDefinition,
         form: str,
         data: Mapping[str, Any],
         existing: CheckedFile | None,
@@ -214,7 +214,7 @@ class _Drafting:
         self.result.keys[path] = entry.key
         self._add(self._file(path, text, entry.document))
 
-    def _free_path(self, entry: Entry, layer: Layer) -> str:
+    def _free_path(self, entry: PlannedDefinition, layer: Layer) -> str:
         folder = self._settings.core
         if layer is not Layer.CORE:
             folder = f"{self._settings.workspaces}/{entry.workspace}/{layer.value}"
@@ -225,9 +225,9 @@ class _Drafting:
 
     def _file(self, path: str, text: str, source: Document) -> PlannedFile:
         if self._tree.follow(path).kind is None:
-            return PlannedFile(path, text, Status.NEW, source)
+            return PlannedFile(path, text, WriteStatus.NEW, source)
         same = self._tree.read(path) == text.encode()
-        return PlannedFile(path, text, Status.UNCHANGED if same else Status.OVERWRITES, source)
+        return PlannedFile(path, text, WriteStatus.UNCHANGED if same else WriteStatus.OVERWRITES, source)
 
     def _add(self, file: PlannedFile) -> None:
         self.result.files[file.path] = file

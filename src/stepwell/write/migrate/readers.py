@@ -14,10 +14,10 @@ from stepwell.model.layer import Layer
 from stepwell.model.settings import RESERVED_ID
 from stepwell.source.diagnostic import Diagnostic, Severity, Span, in_order
 from stepwell.source.document import Document, TextMap
-from stepwell.source.python import HYPERPARAMETERS, METADATA, TABLES, PythonTables, Row, read_tables
+from stepwell.source.python import HYPERPARAMETERS, METADATA, TABLES, PythonTables, TableRow, read_tables
 from stepwell.source.read import read_bytes, read_text
 from stepwell.source.wording import counted
-from stepwell.write.migrate.entries import LEGACY_FIELDS, Entry, Gathered, fail, merged, note
+from stepwell.write.migrate.entries import LEGACY_FIELDS, Gathered, PlannedDefinition, fail, merged, note
 from stepwell.write.migrate.interfaces import SUFFIXES, interface_entry, is_interface
 from stepwell.write.migrate.json_tables import read_json, tables_in
 from stepwell.write.migrate.pipelines import is_configuration, is_dag, pipeline_entry
@@ -80,7 +80,7 @@ class _Gathering:
 
     def __init__(self, workspace: str | None) -> None:
         self._workspace = workspace
-        self.entries: list[Entry] = []
+        self.entries: list[PlannedDefinition] = []
         self.metadata: dict[str, Document] = {}
         self.order: list[str] = []
         self.read: list[tuple[str, str]] = []
@@ -158,12 +158,14 @@ class _Gathering:
                 data[key if key in known or key.startswith("x-") else f"x-{key}"] = value
         return _with(document, data, {f"x-{key}": key for key in document.data})
 
-    def _entry(self, table: str, row: Row, owner: str | None) -> Entry:
+    def _entry(self, table: str, row: TableRow, owner: str | None) -> PlannedDefinition:
         kind = "hyperparameters" if table == HYPERPARAMETERS else "steps"
         expected = _hyperparameter_row(row) if kind == "hyperparameters" else _stated(row.document.data)
         layer = _LAYERS.get(table, Layer.CORE)
         document = self._with_known_fields(kind, row.document)
-        return Entry(kind, layer, owner if layer is not Layer.CORE else None, document, expected, row.remarks)
+        return PlannedDefinition(
+            kind, layer, owner if layer is not Layer.CORE else None, document, expected, row.remarks
+        )
 
     def _with_known_fields(self, kind: str, document: Document) -> Document:
         known = schema.fields(kind[:-1])
@@ -199,7 +201,9 @@ class _Gathering:
                     fail("not-a-row", words, document, (*pointer, "name"), "make them the same")
                 )
             self.entries.append(
-                Entry("steps", Layer.CORE, None, self._with_known_fields("steps", own), _stated(own.data))
+                PlannedDefinition(
+                    "steps", Layer.CORE, None, self._with_known_fields("steps", own), _stated(own.data)
+                )
             )
             self.order.append(name)
             taken += 1
@@ -263,7 +267,7 @@ def _stated(data: Mapping[str, Any]) -> dict[str, Any]:
     return {key: data[key] for key in LEGACY_FIELDS if key in data}
 
 
-def _hyperparameter_row(row: Row) -> dict[str, Any]:
+def _hyperparameter_row(row: TableRow) -> dict[str, Any]:
     data = row.document.data
     fields = {key: data[key] for key in ("module_path", "description") if key in data}
     return {"class_name": row.name, "model_type": data.get("model_type"), **fields}

@@ -17,7 +17,7 @@ from stepwell.model import KINDS, schema_errors
 from stepwell.model.layer import Layer
 from stepwell.model.schema import fits
 from stepwell.model.settings import CONFIG_NAME, Project, read_project
-from stepwell.resolve.load import FindPlugins, Loaded, load
+from stepwell.resolve.load import FindPlugins, LoadResult, load
 from stepwell.resolve.snapshot import Snapshot
 from stepwell.source.diagnostic import Diagnostic, Severity, Span, in_order
 from stepwell.source.document import Document
@@ -25,8 +25,8 @@ from stepwell.source.errors import ProjectError
 from stepwell.source.read import read_text
 from stepwell.source.tree import Folder, Tree
 from stepwell.write.freeze.tables import hyperparameter_rows, rows_of
-from stepwell.write.migrate.entries import LEGACY_FIELDS, Entry, EntryKey, Gathered
-from stepwell.write.migrate.plan import Draft, PlannedFile, Status, draft
+from stepwell.write.migrate.entries import LEGACY_FIELDS, EntryKey, Gathered, PlannedDefinition
+from stepwell.write.migrate.plan import Draft, PlannedFile, WriteStatus, draft
 from stepwell.write.migrate.settings import first_of, new_configuration, with_order
 from stepwell.write.migrate.staged import Staged
 
@@ -117,7 +117,7 @@ def _tables(gathered: Gathered, snapshot: Snapshot, left_out: Collection[EntryKe
         )
 
 
-def _graph(entry: Entry, snapshot: Snapshot, left_out: Collection[EntryKey]) -> TableProof:
+def _graph(entry: PlannedDefinition, snapshot: Snapshot, left_out: Collection[EntryKey]) -> TableProof:
     """The steps and edges of an old pipeline, compared with those of the new one."""
     wanted = {*entry.row["steps"], *entry.row["edges"]}
     given: set[tuple[str, str]] = set()
@@ -143,7 +143,7 @@ def _graph(entry: Entry, snapshot: Snapshot, left_out: Collection[EntryKey]) -> 
 def _compare(
     title: str,
     workspace: str | None,
-    entries: Iterable[Entry],
+    entries: Iterable[PlannedDefinition],
     rows: Mapping[str, Mapping[str, Any]],
     fields: tuple[str, ...],
     left_out: Collection[EntryKey],
@@ -165,7 +165,9 @@ def _compare(
     return TableProof(title, workspace, len(expected), equal, in_order, others, tuple(differences))
 
 
-def _differing(entry: Entry, row: Mapping[str, Any] | None, fields: tuple[str, ...]) -> Iterator[Diagnostic]:
+def _differing(
+    entry: PlannedDefinition, row: Mapping[str, Any] | None, fields: tuple[str, ...]
+) -> Iterator[Diagnostic]:
     document = entry.document
     if row is None:
         message = f"the row `{entry.name}` is not in the new table"
@@ -182,7 +184,7 @@ def _differing(entry: Entry, row: Mapping[str, Any] | None, fields: tuple[str, .
 
 
 _OF_PIPELINES: Final = ids("pipeline")
-_CARRIED: Final = (Status.NEW, Status.OVERWRITES, Status.EDITED)
+_CARRIED: Final = (WriteStatus.NEW, WriteStatus.OVERWRITES, WriteStatus.EDITED)
 
 
 @final
@@ -212,7 +214,7 @@ class Import:
     @property
     def overwrites(self) -> tuple[PlannedFile, ...]:
         """The files that hold something else now."""
-        return tuple(file for file in self.files if file.status is Status.OVERWRITES)
+        return tuple(file for file in self.files if file.status is WriteStatus.OVERWRITES)
 
     @property
     def is_whole(self) -> bool:
@@ -299,7 +301,7 @@ def _configuration(
         if name in rows and rows[name].key not in left_out and rows[name].row.get("sagemaker_step_type")
     ]
     if project is None:
-        return [PlannedFile(CONFIG_NAME, new_configuration(order), Status.NEW)], []
+        return [PlannedFile(CONFIG_NAME, new_configuration(order), WriteStatus.NEW)], []
     first = first_of(project, order)
     held = project.settings.first(None)
     if not order or first == held:
@@ -314,14 +316,16 @@ def _configuration(
         if project.prefix
         else CONFIG_NAME
     )
-    return [PlannedFile(path, text, Status.EDITED if first[: len(held)] == held else Status.OVERWRITES)], []
+    return [
+        PlannedFile(path, text, WriteStatus.EDITED if first[: len(held)] == held else WriteStatus.OVERWRITES)
+    ], []
 
 
-def _told_in_sources(drafted: Draft, after: Loaded) -> Iterator[tuple[EntryKey | None, Diagnostic]]:
+def _told_in_sources(drafted: Draft, after: LoadResult) -> Iterator[tuple[EntryKey | None, Diagnostic]]:
     """What the check finds in planned files, told where in the sources it comes from."""
     for one in after.diagnostics:
         file = drafted.files.get(one.span.path) if one.span is not None else None
-        if file is not None and one.span is not None and file.status is not Status.UNCHANGED:
+        if file is not None and one.span is not None and file.status is not WriteStatus.UNCHANGED:
             told = replace(one, span=_moved(one.span, file))
             if one.id in _OF_PIPELINES and one.severity is Severity.ERROR:
                 told = replace(told, severity=Severity.WARNING)  # it is carried all the same

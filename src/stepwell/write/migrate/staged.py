@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import final
 
 from stepwell.source.diagnostic import Diagnostic
-from stepwell.source.tree import Entry, EntryKind, Target, Tree
+from stepwell.source.tree import EntryKind, Target, Tree, TreeEntry
 
 __all__ = ["Staged"]
 
@@ -30,7 +30,7 @@ class Staged:
         content = self.files.get(path)
         return self.below.read(path) if content is None else content
 
-    def scan(self, folder: str) -> Iterator[Entry]:
+    def scan(self, folder: str) -> Iterator[TreeEntry]:
         """The entries of a folder, in any order."""
         start = f"{folder}/" if folder else ""
         laid: dict[str, EntryKind] = {}
@@ -46,7 +46,7 @@ class Staged:
             there = []
         known = {entry.name for entry in there}
         yield from there
-        yield from (Entry(name, kind, is_link=False) for name, kind in laid.items() if name not in known)
+        yield from (TreeEntry(name, kind, is_link=False) for name, kind in laid.items() if name not in known)
 
     def follow(self, path: str) -> Target:
         """What a path stands for."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from stepwell.write.scaffold.catalog import Copied, copy_pipeline, open_catalog
+from stepwell.write.scaffold.catalog import CopiedPipeline, copy_pipeline, open_catalog
 from stepwell.write.scaffold.copy import copy_files
-from stepwell.write.scaffold.plan import Plan, plan, values_for
+from stepwell.write.scaffold.plan import ScaffoldPlan, plan, values_for
 from stepwell.write.scaffold.removal import remove
 from stepwell.write.scaffold.step import NotWritten, plan_pipeline, plan_step
 from stepwell.write.scaffold.templates_rendered import Template, find_templates, render
 
 __all__ = [
-    "Copied",
+    "CopiedPipeline",
     "NotWritten",
-    "Plan",
+    "ScaffoldPlan",
     "Template",
     "copy_files",
     "copy_pipeline",

@@ -22,7 +22,7 @@ from stepwell.source.spelling import suggest
 from stepwell.source.tree import EntryKind
 from stepwell.write.scaffold.step import NotWritten
 
-__all__ = ["Copied", "copy_pipeline", "open_catalog"]
+__all__ = ["CopiedPipeline", "copy_pipeline", "open_catalog"]
 
 _SCHEMA_LINE: Final = re.compile(r"\A(# yaml-language-server: \$schema=|#:schema )[^\n]*\n")
 _NAME_LINE: Final = re.compile(r"^name: .*$", re.MULTILINE)
@@ -30,7 +30,7 @@ _NAME_LINE: Final = re.compile(r"^name: .*$", re.MULTILINE)
 
 @final
 @dataclass(frozen=True, slots=True)
-class Copied:
+class CopiedPipeline:
     """A pipeline of the catalog with all that it runs, not written yet.
 
     Args:
@@ -57,7 +57,7 @@ def open_catalog(today: Callable[[], date]) -> Registry:
 
 def copy_pipeline(
     catalog: Registry, registry: Registry, workspace: str | None, source: str, name: str
-) -> Copied:
+) -> CopiedPipeline:
     """What a project lacks to have a pipeline of the catalog.
 
     Args:
@@ -97,7 +97,7 @@ class _Copying:
         self._files: dict[str, str] = {}
         self._kept: dict[str, None] = {}
 
-    def copied(self, source: str, name: str) -> Copied:
+    def copied(self, source: str, name: str) -> CopiedPipeline:
         """All of it."""
         for node in self._catalog.pipeline(source, workspace=None).nodes.values():
             self._step(node)
@@ -105,7 +105,7 @@ class _Copying:
         layer = self._layer(self._workspace)
         path = f"{layer}/pipelines/{self._settings.naming.stem(name)}.yaml"
         self._add(path, _NAME_LINE.sub(f"name: {name}", self._definition("pipeline", found, path), count=1))
-        return Copied(path, self._files, tuple(self._kept))
+        return CopiedPipeline(path, self._files, tuple(self._kept))
 
     def _step(self, node: Node) -> None:
         """A step of the core, or of a workspace, unless the project has one of that name itself."""

@@ -15,14 +15,14 @@ from stepwell.source.document import Document
 from stepwell.source.tree import EntryKind
 from stepwell.source.yaml_writer import to_yaml
 
-__all__ = ["Copied", "copy_files"]
+__all__ = ["CopiedSteps", "copy_files"]
 
 _LEFT_OUT: Final = frozenset({"__pycache__", "node_modules"})
 _MAX_DEPTH: Final = 64
 
 
 @final
-class Copied(NamedTuple):
+class CopiedSteps(NamedTuple):
     """What a new workspace takes over.
 
     Args:
@@ -36,7 +36,7 @@ class Copied(NamedTuple):
     mentions: tuple[str, ...]
 
 
-def copy_files(project: Project, source: Workspace, workspace: str) -> Copied:
+def copy_files(project: Project, source: Workspace, workspace: str) -> CopiedSteps:
     """The files of a workspace as a new one has them: the same, but for whose they are.
 
     Args:
@@ -78,7 +78,7 @@ def copy_files(project: Project, source: Workspace, workspace: str) -> Copied:
         files[document.path[len(base) + 1 :]] = _renamed(document, workspace).encode()
     word = re.compile(rf"(?<![A-Za-z0-9_-]){re.escape(source.id)}(?![A-Za-z0-9_-])".encode("ascii"))
     mentions = tuple(path for path, content in sorted(files.items()) if word.search(content))
-    return Copied(MappingProxyType(dict(sorted(files.items()))), tuple(skipped), mentions)
+    return CopiedSteps(MappingProxyType(dict(sorted(files.items()))), tuple(skipped), mentions)
 
 
 def _renamed(document: Document, workspace: str) -> str:

@@ -14,13 +14,13 @@ from stepwell.model.settings import Project
 from stepwell.resolve.load import FindPlugins, load
 from stepwell.resolve.snapshot import Snapshot
 from stepwell.source.diagnostic import Diagnostic, Severity, in_order
-from stepwell.source.python import Failure, SourceFile, SourceIndex, SourceView, index_sources
+from stepwell.source.python import ParseFailure, SourceFile, SourceIndex, SourceView, index_sources
 from stepwell.source.python.index import read_source
 from stepwell.source.python.outliner import outline_of, warnings_kept_in
 from stepwell.write.migrate.staged import Staged
 
 __all__ = [
-    "Plan",
+    "ScaffoldPlan",
     "plan",
     "values_for",
 ]
@@ -28,7 +28,7 @@ __all__ = [
 
 @final
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ScaffoldPlan:
     """What would be written, and what the project would be.
 
     Args:
@@ -54,7 +54,7 @@ def plan(
     today: date,
     plugins: FindPlugins,
     workspace: str | None,
-) -> Plan:
+) -> ScaffoldPlan:
     """Check a project as it would be with some more files; nothing is written.
 
     Args:
@@ -73,7 +73,7 @@ def plan(
         index = index_sources(project.root, source_folders(project, loaded.snapshot.workspaces))
         laid = _laid_over(index, files)
 
-        def read(path: str) -> bytes | Failure:
+        def read(path: str) -> bytes | ParseFailure:
             content = files.get(path)
             return read_source(project.root, path)[0] if content is None else content
 
@@ -82,7 +82,7 @@ def plan(
             found += check_references(staged, loaded.snapshot, laid, workspace)
             old += check_references(project, loaded.snapshot, index, None)
     known = {_same(one) for one in old}
-    return Plan(files, loaded.snapshot, in_order(one for one in found if _same(one) not in known))
+    return ScaffoldPlan(files, loaded.snapshot, in_order(one for one in found if _same(one) not in known))
 
 
 def _same(one: Diagnostic) -> tuple[str, str, str]:
@@ -96,8 +96,8 @@ def _laid_over(index: SourceIndex, files: Mapping[str, bytes]) -> SourceIndex:
         for path, content in files.items():
             if path.endswith(".py"):
                 said = outline_of(content)
-                failed = said if isinstance(said, Failure) else None
-                outline = None if isinstance(said, Failure) else said
+                failed = said if isinstance(said, ParseFailure) else None
+                outline = None if isinstance(said, ParseFailure) else said
                 merged[path] = SourceFile(path, path, None, outline, failed)
     return SourceIndex(index.root, index.folders, merged, 0)
 

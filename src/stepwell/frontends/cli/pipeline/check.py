@@ -9,7 +9,7 @@ import click
 
 from stepwell.check.catalog import ids
 from stepwell.frontends.cli.options import (
-    Asked,
+    CommonOptions,
     color_wanted,
     format_option,
     open_view,
@@ -43,7 +43,7 @@ _RULES = ids("pipeline")
 @workspace_option("Whose view; the core's when left out.")
 @format_option("text", "json")
 @project_options
-def command(names: tuple[str, ...], workspace: str | None, form: str, asked: Asked) -> int:
+def command(names: tuple[str, ...], workspace: str | None, form: str, asked: CommonOptions) -> int:
     """Check pipelines of a view, all of them when no NAME is given.
 
     It finds what `stepwell check` finds in them, and whether the code of their steps is there. No Python is

@@ -6,7 +6,13 @@ import sys
 
 import click
 
-from stepwell.frontends.cli.options import Asked, format_option, open_registry, project_options, write_json
+from stepwell.frontends.cli.options import (
+    CommonOptions,
+    format_option,
+    open_registry,
+    project_options,
+    write_json,
+)
 from stepwell.frontends.cli.pipeline.options import complete_pipeline
 
 _EXAMPLE = """\b
@@ -22,7 +28,7 @@ Examples:
 @click.argument("runs", nargs=-1, metavar="[RUN [RUN]]")
 @format_option("text", "json")
 @project_options
-def command(name: str, runs: tuple[str, ...], form: str, asked: Asked) -> int:
+def command(name: str, runs: tuple[str, ...], form: str, asked: CommonOptions) -> int:
     """Tell what differs between two runs of the pipeline NAME: what each step came to, how long it took,
     whether it gave the same, and why not.
 
@@ -30,13 +36,13 @@ def command(name: str, runs: tuple[str, ...], form: str, asked: Asked) -> int:
     when a step ended otherwise or gave something else.
     """
     from stepwell.frontends.render.run import comparison_lines
-    from stepwell.run.pipelines import Record
+    from stepwell.run.pipelines import RunDatabase
     from stepwell.run.pipelines.statistics import compare_runs
 
     if len(runs) > 2:
         raise click.UsageError("two runs are compared, not more")
     registry = open_registry(asked)
-    with Record(registry.project.root) as record:
+    with RunDatabase(registry.project.root) as record:
         after = runs[1] if len(runs) == 2 else record.last(name)
         if after is None:
             raise click.UsageError(f"`{name}` was never run")

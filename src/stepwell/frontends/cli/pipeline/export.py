@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
-from stepwell.frontends.cli.options import Asked, project_options, workspace_option
+from stepwell.frontends.cli.options import CommonOptions, project_options, workspace_option
 from stepwell.frontends.cli.pipeline.options import complete_pipeline, open_pipeline
 from stepwell.frontends.cli.workspace.options import tell
 from stepwell.source.diagnostic import Severity
@@ -49,7 +49,9 @@ def _complete_exporter(_: click.Context, __: click.Parameter, incomplete: str) -
 )
 @click.option("--force", is_flag=True, help="Overwrite a file that holds something else.")
 @project_options
-def command(name: str, to: str, workspace: str | None, output: str | None, force: bool, asked: Asked) -> int:
+def command(
+    name: str, to: str, workspace: str | None, output: str | None, force: bool, asked: CommonOptions
+) -> int:
     """Write the pipeline NAME for another system, from the interfaces of its steps, their configurations,
     what their builders and configuration classes declare, and its parameters.
 

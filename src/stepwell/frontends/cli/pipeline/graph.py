@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from stepwell.frontends.cli.options import Asked, open_view, project_options, workspace_option
+from stepwell.frontends.cli.options import CommonOptions, open_view, project_options, workspace_option
 from stepwell.frontends.cli.pipeline.options import complete_pipeline, linked_of
 from stepwell.model.graph import Pipeline
 from stepwell.source.escape_control import visible
@@ -39,7 +39,7 @@ Examples:
     help="Write to this file instead; a file that is there is replaced.",
 )
 @project_options
-def command(name: str, workspace: str | None, form: str, output: str | None, asked: Asked) -> int:
+def command(name: str, workspace: str | None, form: str, output: str | None, asked: CommonOptions) -> int:
     """Draw a pipeline: its steps in layers, in the colours of their workspaces, the longest way marked.
 
     An edge that closes a circle is drawn apart from the others. The image needs nothing beside it.

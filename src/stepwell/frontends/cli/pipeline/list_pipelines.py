@@ -7,7 +7,7 @@ import sys
 import click
 
 from stepwell.frontends.cli.options import (
-    Asked,
+    CommonOptions,
     format_option,
     open_view,
     project_options,
@@ -31,7 +31,7 @@ _HEADINGS = ("NAME", "STEPS", "LAYER", "EXTENDS", "DESCRIPTION")
 @workspace_option("Whose view; the core's when left out.")
 @format_option("table", "json")
 @project_options
-def command(workspace: str | None, form: str, asked: Asked) -> int:
+def command(workspace: str | None, form: str, asked: CommonOptions) -> int:
     """List the pipelines that a view has, by name."""
     registry, view = open_view(asked, workspace)
     every = [link(view, view.pipelines[name], registry.among) for name in view.pipelines]

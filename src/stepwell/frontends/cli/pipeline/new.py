@@ -9,7 +9,13 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
-from stepwell.frontends.cli.options import Asked, open_registry, project_options, view_of, workspace_option
+from stepwell.frontends.cli.options import (
+    CommonOptions,
+    open_registry,
+    project_options,
+    view_of,
+    workspace_option,
+)
 from stepwell.frontends.cli.pipeline.options import complete_pipeline, linked_of
 from stepwell.frontends.cli.workspace.options import tell
 from stepwell.live.registry import Registry
@@ -140,7 +146,9 @@ _LATER = frozenset({"missing-input"})
 )
 @workspace_option("Who gets it, in its local layer; the core when left out.", from_environment=False)
 @project_options
-def command(name: str, like: str | None, steps: tuple[str, ...], workspace: str | None, asked: Asked) -> int:
+def command(
+    name: str, like: str | None, steps: tuple[str, ...], workspace: str | None, asked: CommonOptions
+) -> int:
     """Write one file that defines a pipeline NAME, in the folder and with the name that it belongs under.
 
     What clearly feeds the inputs of its steps is written, too. It is checked first, together with all that

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, final
 import click
 from click.shell_completion import CompletionItem
 
-from stepwell.frontends.cli.options import Asked, color_wanted, open_registry, view_of
+from stepwell.frontends.cli.options import CommonOptions, color_wanted, open_registry, view_of
 from stepwell.live.registry import Registry
 from stepwell.model.graph import Linked, Pipeline, link
 from stepwell.model.graph.link import definition_of
@@ -25,7 +25,7 @@ from stepwell.source.spelling import closest, did_you_mean
 
 if TYPE_CHECKING:
     from stepwell.model.graph import Pipeline
-    from stepwell.run.pipelines import Plan, Record, RunRecord, State
+    from stepwell.run.pipelines import RunDatabase, RunPlan, RunRecord, StepState
 
 __all__ = [
     "Said",
@@ -64,7 +64,7 @@ def linked_of(registry: Registry, view: View, name: str) -> Linked:
 def complete_pipeline(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Names of pipelines for the shell."""
     try:
-        registry = open_registry(Asked(ctx.params.get("project"), quiet=True, verbose=False))
+        registry = open_registry(CommonOptions(ctx.params.get("project"), quiet=True, verbose=False))
         named = ctx.params.get("workspace")
         view = registry.view((registry.project.settings.workspace if named is None else named) or None)
     except StepwellError:
@@ -214,7 +214,7 @@ def engine_options(command: F) -> Callable[..., Any]:
     return done
 
 
-def open_pipeline(asked: Asked, workspace: str | None, name: str) -> tuple[Registry, Pipeline]:
+def open_pipeline(asked: CommonOptions, workspace: str | None, name: str) -> tuple[Registry, Pipeline]:
     """A pipeline of the view that is asked for.
 
     Raises:
@@ -234,7 +234,7 @@ def plan_of(
     parameters: Mapping[str, Any],
     make_up: bool,
     only: Iterable[str] = (),
-) -> tuple[Plan, tuple[Diagnostic, ...]]:
+) -> tuple[RunPlan, tuple[Diagnostic, ...]]:
     """What a run would do, and what stands in its way.
 
     Args:
@@ -265,10 +265,10 @@ def plan_of(
 
 
 def make_run(
-    plan: Plan,
-    record: Record,
+    plan: RunPlan,
+    record: RunDatabase,
     said: Said,
-    asked: Asked,
+    asked: CommonOptions,
     *,
     mode: str,
     resume: str | None = None,
@@ -287,21 +287,21 @@ def make_run(
         start: the step to begin with.
         only: the one step to run.
     """
-    from stepwell.run.pipelines import Choice, Limits, Options, run_plan
+    from stepwell.run.pipelines import AttemptLimits, Options, StepSelection, run_plan
     from stepwell.run.pipelines.engines import engine_named
 
     engine = engine_named(
         said.engine, scheduler=said.scheduler, jobs=said.jobs, resources=_amounts(said.resources)
     )
     machine = {name: os.environ[name] for name in _OF_THE_MACHINE if name in os.environ}
-    options = Options(said.retries, Limits(said.timeout, said.disk * 2**20), said.cache, machine)
+    options = Options(said.retries, AttemptLimits(said.timeout, said.disk * 2**20), said.cache, machine)
     with _progress(plan, asked) as tell:
         return run_plan(
             plan,
             record,
             engine,
             options=options,
-            choice=Choice(start, only),
+            choice=StepSelection(start, only),
             resume=resume,
             mode=mode,
             tell=tell,
@@ -326,7 +326,7 @@ def tell_findings(found: tuple[Diagnostic, ...], registry: Registry) -> None:
     sys.stdout.write(text.rpartition("\n\n")[0] + "\n")  # the summary is one of a check
 
 
-def write_report(pipeline: Pipeline, run: RunRecord, root: str, path: str, asked: Asked) -> None:
+def write_report(pipeline: Pipeline, run: RunRecord, root: str, path: str, asked: CommonOptions) -> None:
     """Write the page of a run."""
     from stepwell.frontends.render.output.record import plain
     from stepwell.frontends.render.output.runs import pipeline_run_output
@@ -338,7 +338,7 @@ def write_report(pipeline: Pipeline, run: RunRecord, root: str, path: str, asked
         click.echo(f"wrote {path}", err=True)
 
 
-def exit_code_of(state: State) -> int:
+def exit_code_of(state: StepState) -> int:
     """0 for a run whose steps are all done, else 1."""
     return int(not state.is_good)
 
@@ -382,12 +382,14 @@ def _amounts(words: tuple[str, ...]) -> dict[str, float]:
     return found
 
 
-def _progress(plan: Plan, asked: Asked) -> AbstractContextManager[Callable[[str, State, str], object]]:
+def _progress(
+    plan: RunPlan, asked: CommonOptions
+) -> AbstractContextManager[Callable[[str, StepState, str], object]]:
     if asked.quiet or not sys.stderr.isatty():
         return nullcontext(lambda *_: None)
-    from stepwell.frontends.render.run.text import Live
+    from stepwell.frontends.render.run.text import LiveRun
 
-    return Live(tuple(plan.steps))
+    return LiveRun(tuple(plan.steps))
 
 
 def _cores() -> int:

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from stepwell.frontends.cli.options import Asked, format_option, project_options, workspace_option, write_json
+from stepwell.frontends.cli.options import (
+    CommonOptions,
+    format_option,
+    project_options,
+    workspace_option,
+    write_json,
+)
 from stepwell.frontends.cli.pipeline.options import (
     Said,
     complete_pipeline,
@@ -75,7 +81,7 @@ def command(
     made_up: bool,
     said: Said,
     form: str,
-    asked: Asked,
+    asked: CommonOptions,
 ) -> int:
     """Run the pipeline NAME, each step's script in a process and a folder of its own.
 
@@ -85,13 +91,13 @@ def command(
     when a step failed, or when something stands in the way of a run.
     """
     from stepwell.frontends.render.run import run_lines
-    from stepwell.run.pipelines import Record
+    from stepwell.run.pipelines import RunDatabase
 
     if start is not None and only is not None:
         raise click.UsageError("--from and --only cannot both be given")
     registry, pipeline = open_pipeline(asked, workspace, name)
     root = registry.project.root
-    with Record(root) as record:
+    with RunDatabase(root) as record:
         parameters: dict[str, Any] = {}
         if resume is not None:
             resume = record.last(name) if resume == _LAST else resume

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from stepwell.frontends.cli.options import (
-    Asked,
+    CommonOptions,
     format_option,
     open_view,
     project_options,
@@ -44,7 +44,7 @@ Examples:
 )
 @format_option("text", "json", "yaml")
 @project_options
-def command(name: str, workspace: str | None, said: tuple[str, ...], form: str, asked: Asked) -> int:
+def command(name: str, workspace: str | None, said: tuple[str, ...], form: str, asked: CommonOptions) -> int:
     """Show a pipeline with all that it extends: its steps in the order in which a run starts them, what feeds
     them, its longest way, and what could be better about it. Nothing is run.
 

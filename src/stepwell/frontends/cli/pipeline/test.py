@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stepwell.frontends.cli.options import (
-    Asked,
+    CommonOptions,
     format_option,
     project_options,
     view_of,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from stepwell.live.registry import Registry
     from stepwell.model.graph import Pipeline
-    from stepwell.run.pipelines import Record, RunRecord
+    from stepwell.run.pipelines import RunDatabase, RunRecord
     from stepwell.run.pipelines.variants import Trial
     from stepwell.source.diagnostic import Diagnostic
 
@@ -65,7 +65,7 @@ def command(
     components_from: str | None,
     said: Said,
     form: str,
-    asked: Asked,
+    asked: CommonOptions,
 ) -> int:
     """Run the pipeline NAME as `stepwell pipeline run` does, on the data of data_manifest.yaml, and where
     that has none on data made up from the interface: its `content`, or else its `type`.
@@ -73,12 +73,12 @@ def command(
     Exit with 1 when a step failed, or when something stands in the way.
     """
     from stepwell.frontends.render.run import run_lines
-    from stepwell.run.pipelines import Record
+    from stepwell.run.pipelines import RunDatabase
     from stepwell.run.pipelines.variants import alone
 
     registry, pipeline = open_pipeline(asked, workspace, name)
     root = registry.project.root
-    with Record(root) as record:
+    with RunDatabase(root) as record:
         if components_from is not None:
             return _with_others(registry, pipeline, record, components_from, step, said, form, asked)
         if step is not None:
@@ -103,12 +103,12 @@ def command(
 def _with_others(
     registry: Registry,
     pipeline: Pipeline,
-    record: Record,
+    record: RunDatabase,
     words: str,
     step: str | None,
     said: Said,
     form: str,
-    asked: Asked,
+    asked: CommonOptions,
 ) -> int:
     ids = [one.strip() for one in words.split(",") if one.strip()]
     for one in ids:
@@ -126,14 +126,14 @@ def _with_others(
 def _tried(
     registry: Registry,
     pipeline: Pipeline,
-    record: Record,
+    record: RunDatabase,
     ids: list[str],
     step: str | None,
     said: Said,
-    asked: Asked,
+    asked: CommonOptions,
 ) -> Iterator[Trial]:
     """Each step with each workspace: whether the pipeline works with that one's."""
-    from stepwell.run.pipelines import State
+    from stepwell.run.pipelines import StepState
     from stepwell.run.pipelines.variants import Trial, swaps
 
     for swap in swaps(registry, pipeline, ids):
@@ -148,7 +148,7 @@ def _tried(
             yield Trial(swap.node, swap.workspace, "does not work", fault=fault)
             continue
         run = make_run(plan, record, said, asked, mode="test")
-        first = next((one for one in run.steps if one.state is State.FAILED), None)
+        first = next((one for one in run.steps if one.state is StepState.FAILED), None)
         if first is None:
             yield Trial(swap.node, swap.workspace, "works", run.id)
         else:

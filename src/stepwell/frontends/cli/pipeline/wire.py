@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from stepwell.frontends.cli.options import (
-    Asked,
+    CommonOptions,
     format_option,
     open_view,
     project_options,
@@ -18,7 +18,7 @@ from stepwell.frontends.cli.options import (
 )
 from stepwell.frontends.cli.pipeline.options import complete_pipeline, linked_of
 from stepwell.model.graph import Linked, Pipeline
-from stepwell.run.pipelines.wiring import Candidate, Proposal, propose, with_inputs
+from stepwell.run.pipelines.wiring import Proposal, WiringCandidate, propose, with_inputs
 from stepwell.source.document import Pointer
 from stepwell.source.errors import PipelineError
 from stepwell.source.escape_control import visible
@@ -37,7 +37,9 @@ Examples:
 @click.option("--explain", is_flag=True, help="Show the runners-up and the reasons, too.")
 @format_option("text", "json")
 @project_options
-def command(name: str, workspace: str | None, write: bool, explain: bool, form: str, asked: Asked) -> int:
+def command(
+    name: str, workspace: str | None, write: bool, explain: bool, form: str, asked: CommonOptions
+) -> int:
     """Propose what could feed the inputs of a pipeline that nothing feeds.
 
     Types, `compatible_sources`, names, aliases and semantic keywords of the interfaces are compared, and each
@@ -109,7 +111,7 @@ def _lines(one: Proposal, *, explain: bool) -> Iterator[str]:
         yield f"{target}: nothing in the pipeline fits{word}"
 
 
-def _shown(one: Candidate) -> str:
+def _shown(one: WiringCandidate) -> str:
     return f"{visible(str(one.fed))} ({one.score:.2f})"
 
 

@@ -9,7 +9,7 @@ import click
 
 from stepwell.check.catalog import FIXED_PAGES, RULES, page_of, severity_of
 from stepwell.frontends.cli.options import (
-    Asked,
+    CommonOptions,
     color_wanted,
     format_option,
     project_options,
@@ -45,7 +45,12 @@ Examples:
 )
 @project_options
 def command(
-    files: tuple[str, ...], folder: str | None, workspace: str | None, form: str, fail_on: str, asked: Asked
+    files: tuple[str, ...],
+    folder: str | None,
+    workspace: str | None,
+    form: str,
+    fail_on: str,
+    asked: CommonOptions,
 ) -> int:
     """Check workflow files: their steps, every parameter against the schema of its step type, the
     answers and variables that they speak of, and the files that they name.
@@ -72,7 +77,7 @@ def command(
     return int(any(one.severity.rank <= failing for one in report.diagnostics))
 
 
-def _tell(report: Report, asked: Asked) -> None:
+def _tell(report: Report, asked: CommonOptions) -> None:
     for one in report.diagnostics:
         sys.stdout.write(f"{block(one, color=color_wanted())}\n\n")
     if asked.quiet and not report.diagnostics:

@@ -16,7 +16,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from stepwell.frontends.cli.options import (
-    Asked,
+    CommonOptions,
     color_wanted,
     format_option,
     open_registry,
@@ -26,7 +26,6 @@ from stepwell.frontends.cli.options import (
     workspace_option,
     write_json,
 )
-from stepwell.frontends.cli.options import Asked as Options
 from stepwell.frontends.render.columns import aligned
 from stepwell.live.registry import Registry
 from stepwell.model.settings import Project, Settings, find_project
@@ -42,7 +41,7 @@ from stepwell.source.tree import Folder
 
 __all__ = [
     "Opened",
-    "Progress",
+    "StepProgress",
     "complete_provider",
     "complete_run",
     "folder_option",
@@ -101,7 +100,7 @@ def complete_run(ctx: click.Context, _: click.Parameter, incomplete: str) -> lis
 
 
 def open_workflow(
-    file: str, folder: str | None, workspace: str | None, asked: Asked, known: dict[str, Registry]
+    file: str, folder: str | None, workspace: str | None, asked: CommonOptions, known: dict[str, Registry]
 ) -> Opened:
     """Read and check a workflow file.
 
@@ -138,12 +137,12 @@ def open_workflow(
 def _completing(ctx: click.Context) -> Registry | None:
     own = os.path.realpath(os.path.dirname(ctx.params.get("file") or "") or ".")
     try:
-        return _registry(own, Asked(ctx.params.get("project"), quiet=True, verbose=False), {})
+        return _registry(own, CommonOptions(ctx.params.get("project"), quiet=True, verbose=False), {})
     except StepwellError:
         return None
 
 
-def _registry(own: str, asked: Asked, known: dict[str, Registry]) -> Registry:
+def _registry(own: str, asked: CommonOptions, known: dict[str, Registry]) -> Registry:
     try:
         known[""] = open_registry(asked)  # of one project, whichever the file
     except ProjectError:
@@ -152,7 +151,7 @@ def _registry(own: str, asked: Asked, known: dict[str, Registry]) -> Registry:
     else:
         return known[""]
     try:
-        known[own] = open_registry(Asked(find_project(own), asked.quiet, asked.verbose))
+        known[own] = open_registry(CommonOptions(find_project(own), asked.quiet, asked.verbose))
     except ProjectError:
         known[own] = registry_of(Project(own, Settings(), None, (), Folder(own)), asked)
     return known[own]
@@ -205,7 +204,7 @@ def command(
     folder: str | None,
     workspace: str | None,
     form: str,
-    asked: Options,
+    asked: CommonOptions,
 ) -> int:
     """Run the steps of a workflow file, one after the other.
 
@@ -242,7 +241,7 @@ def _run(
     provider: str | None,
     resume: str | None,
     variables: Mapping[str, Any],
-    options: Options,
+    options: CommonOptions,
 ) -> tuple[dict[str, Any], str, KeyboardInterrupt | None]:
     """Run the workflow.
 
@@ -253,7 +252,7 @@ def _run(
     from stepwell.run.run_store import UnknownRun
     from stepwell.run.steps import Executor
     from stepwell.run.workflows.provider_choice import One, UnusableProvider, provider_named, secrets_of
-    from stepwell.run.workflows.run import Asked, Running
+    from stepwell.run.workflows.run import Running, WorkflowOptions
     from stepwell.run.workflows.run_folder import Runs
 
     environment = dict(os.environ)
@@ -268,9 +267,9 @@ def _run(
     except UnusableProvider as error:
         raise click.UsageError(str(error)) from None
     chooser = providers if named is None else One(named)
-    progress = Progress(len(workflow.steps), shown=not options.quiet and sys.stderr.isatty())
+    progress = StepProgress(len(workflow.steps), shown=not options.quiet and sys.stderr.isatty())
     now = datetime.now().astimezone()
-    asked = Asked(
+    asked = WorkflowOptions(
         folder=opened.folder,
         shown=opened.shown,
         runs=Runs(root, secrets_of(opened.view, environment, root)),
@@ -322,7 +321,7 @@ def _variables(settings: tuple[str, ...], workflow: Workflow) -> dict[str, Any]:
     return told
 
 
-def _tell(record: Mapping[str, Any], path: str, root: str, seconds: float, options: Options) -> None:
+def _tell(record: Mapping[str, Any], path: str, root: str, seconds: float, options: CommonOptions) -> None:
     rows = [(visible(one["name"]), _state(one), _said(one, path)) for one in record["steps"]]
     for (_, state, _), line in zip(rows, aligned(rows), strict=True):
         if not options.quiet or state.startswith("failed"):
@@ -354,7 +353,7 @@ def _said(row: Mapping[str, Any], path: str) -> str:
 
 
 @final
-class Progress:
+class StepProgress:
     """One line on stderr for each step, where that is a terminal."""
 
     def __init__(self, steps: int, *, shown: bool) -> None:

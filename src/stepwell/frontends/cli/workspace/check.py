@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from stepwell.frontends.cli.options import Asked, format_option, open_registry, project_options
+from stepwell.frontends.cli.options import CommonOptions, format_option, open_registry, project_options
 from stepwell.frontends.cli.workspace.options import (
     complete_id,
     examine,
@@ -39,7 +39,7 @@ Examples:
 )
 @format_option("text", "json")
 @project_options
-def command(workspaces: tuple[str, ...], report: str | None, form: str, asked: Asked) -> int:
+def command(workspaces: tuple[str, ...], report: str | None, form: str, asked: CommonOptions) -> int:
     """Check workspaces, all of them when no ID is given.
 
     A workspace has its parts where people and Stepwell look for them, no file of it lies where

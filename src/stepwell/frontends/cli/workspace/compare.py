@@ -9,7 +9,7 @@ import click
 
 from stepwell.code.portability import Portable, compare_workspaces
 from stepwell.frontends.cli.options import (
-    Asked,
+    CommonOptions,
     format_option,
     open_registry,
     project_options,
@@ -35,7 +35,7 @@ Examples:
 )
 @format_option("text", "json")
 @project_options
-def command(one: str, other: str, steps: str | None, form: str, asked: Asked) -> int:
+def command(one: str, other: str, steps: str | None, form: str, asked: CommonOptions) -> int:
     """Tell which steps of workspace A would work in workspace B, and what is missing there.
 
     A step needs its classes and files in what B sees, and a step to override where it is an override.
@@ -63,7 +63,7 @@ def command(one: str, other: str, steps: str | None, form: str, asked: Asked) ->
     return int(not all(each.works for each in found))
 
 
-def _lines(one: str, other: str, found: tuple[Portable, ...], asked: Asked) -> Iterator[str]:
+def _lines(one: str, other: str, found: tuple[Portable, ...], asked: CommonOptions) -> Iterator[str]:
     for each in found:
         if each.works and asked.quiet:
             continue

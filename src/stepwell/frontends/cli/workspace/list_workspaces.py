@@ -6,7 +6,13 @@ import sys
 
 import click
 
-from stepwell.frontends.cli.options import Asked, format_option, open_registry, project_options, write_json
+from stepwell.frontends.cli.options import (
+    CommonOptions,
+    format_option,
+    open_registry,
+    project_options,
+    write_json,
+)
 from stepwell.frontends.cli.workspace.options import findings_of, names_of
 from stepwell.frontends.render.columns import aligned
 from stepwell.live.registry import Registry
@@ -25,7 +31,7 @@ _HEADINGS = ("ID", "VERSION", "STEPS", "OVERRIDES", "FINDINGS")
 @click.command("list", epilog=_EXAMPLE, short_help="List the workspaces.")
 @format_option("table", "json")
 @project_options
-def command(form: str, asked: Asked) -> int:
+def command(form: str, asked: CommonOptions) -> int:
     """List the workspaces: their steps, what they override, and how many findings their files have.
 
     The findings are those of `stepwell check`; `stepwell workspace check` looks for more.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
-from stepwell.frontends.cli.options import Asked, open_registry, project_options
+from stepwell.frontends.cli.options import CommonOptions, open_registry, project_options
 from stepwell.frontends.cli.workspace.options import (
     complete_id,
     refuse_bad_id,
@@ -29,7 +29,7 @@ from stepwell.source.spelling import suggest
 from stepwell.source.tree import EntryKind
 
 if TYPE_CHECKING:
-    from stepwell.write.scaffold import Plan, Template
+    from stepwell.write.scaffold import ScaffoldPlan, Template
 
 __all__ = [
     "ask",
@@ -131,7 +131,7 @@ def _templates(ctx: click.Context) -> Mapping[str, Template]:
     from stepwell.write.scaffold import find_templates
 
     try:
-        project = open_registry(Asked(ctx.params.get("project"), quiet=True, verbose=False)).project
+        project = open_registry(CommonOptions(ctx.params.get("project"), quiet=True, verbose=False)).project
     except StepwellError:
         return find_templates(None).value
     return find_templates(project).value
@@ -186,7 +186,7 @@ def command(
     framework: str | None,
     interactive: bool,
     force: bool,
-    asked: Asked,
+    asked: CommonOptions,
 ) -> int:
     """Make the workspace ID: its folders, and a step with matching classes and a script that runs.
 
@@ -347,7 +347,7 @@ def _not_made(found: tuple[Diagnostic, ...], folder: str) -> int:
     return 1
 
 
-def _write(project: Project, folder: str, planned: Plan, *, there: bool) -> list[str]:
+def _write(project: Project, folder: str, planned: ScaffoldPlan, *, there: bool) -> list[str]:
     """Put the files in place; gives those that changed."""
     from stepwell.write.transaction import Busy, write_files
 

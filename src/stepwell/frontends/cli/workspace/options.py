@@ -13,7 +13,7 @@ from types import FrameType
 import click
 from click.shell_completion import CompletionItem
 
-from stepwell.frontends.cli.options import Asked, color_wanted, open_registry, view_of, with_progress
+from stepwell.frontends.cli.options import CommonOptions, color_wanted, open_registry, view_of, with_progress
 from stepwell.live.registry import Registry
 from stepwell.model import WORKSPACE_ID
 from stepwell.model.layer import Layer
@@ -61,7 +61,7 @@ def undone_when_ended() -> Iterator[None]:
 def complete_id(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Ids of workspaces for the shell."""
     try:
-        registry = open_registry(Asked(ctx.params.get("project"), quiet=True, verbose=False))
+        registry = open_registry(CommonOptions(ctx.params.get("project"), quiet=True, verbose=False))
     except StepwellError:
         return []
     return [CompletionItem(name) for name in registry.workspaces if name.startswith(incomplete)]
@@ -116,7 +116,7 @@ def names_of(view: View) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(sorted(own)), tuple(sorted(overridden))
 
 
-def index_of(registry: Registry, asked: Asked) -> SourceIndex:
+def index_of(registry: Registry, asked: CommonOptions) -> SourceIndex:
     """The index of all Python sources that the core and the workspaces have."""
     from stepwell.code.references import source_folders
     from stepwell.source.python import index_sources

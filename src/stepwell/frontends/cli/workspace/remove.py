@@ -9,7 +9,7 @@ from datetime import datetime
 
 import click
 
-from stepwell.frontends.cli.options import Asked, configuration_of, open_registry, project_options
+from stepwell.frontends.cli.options import CommonOptions, configuration_of, open_registry, project_options
 from stepwell.frontends.cli.workspace.options import complete_id, names_of, refuse_unknown, undone_when_ended
 from stepwell.live.registry import Registry
 from stepwell.source.escape_control import visible
@@ -26,7 +26,7 @@ Examples:
 @click.option("--backup", is_flag=True, help="Keep a tar.gz of it in the hidden folder `.backup/` beside it.")
 @click.option("--yes", is_flag=True, help="Do not ask; needed where there is no terminal to ask on.")
 @project_options
-def command(workspace: str, backup: bool, yes: bool, asked: Asked) -> int:
+def command(workspace: str, backup: bool, yes: bool, asked: CommonOptions) -> int:
     """Remove the workspace ID with all its files.
 
     It is taken away whole or not at all.

@@ -9,7 +9,13 @@ from typing import Any
 
 import click
 
-from stepwell.frontends.cli.options import Asked, format_option, open_registry, project_options, write_json
+from stepwell.frontends.cli.options import (
+    CommonOptions,
+    format_option,
+    open_registry,
+    project_options,
+    write_json,
+)
 from stepwell.frontends.cli.workspace.options import (
     complete_id,
     findings_of,
@@ -43,7 +49,7 @@ _CODE = ("src/builders", "src/configs", "src/contracts", "src/scripts", "src/spe
 @click.argument("workspace", metavar="ID", shell_complete=complete_id)
 @format_option("text", "json")
 @project_options
-def command(workspace: str, form: str, asked: Asked) -> int:
+def command(workspace: str, form: str, asked: CommonOptions) -> int:
     """Show the workspace ID: its settings, its layers, its folders of code, and its findings."""
     registry = open_registry(asked)
     refuse_unknown(registry, workspace)

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, final
 
 from stepwell.model.graph import Pipeline
 
-__all__ = ["Layout", "Line", "lay_out"]
+__all__ = ["GraphLayout", "Line", "lay_out"]
 
 _SWEEPS: Final = 8
 _MOST_PLACES: Final = 20_000
@@ -41,7 +41,7 @@ class Line(NamedTuple):
 
 
 @final
-class Layout(NamedTuple):
+class GraphLayout(NamedTuple):
     """Places of nodes, in units of one node's width and one layer's height.
 
     Args:
@@ -57,7 +57,7 @@ class Layout(NamedTuple):
     layers: int
 
 
-def lay_out(pipeline: Pipeline) -> Layout:
+def lay_out(pipeline: Pipeline) -> GraphLayout:
     """Lay out a pipeline; edges that close a circle are left out of account, and marked."""
     nodes = tuple(pipeline.nodes)
     pairs = list(
@@ -91,7 +91,7 @@ def lay_out(pipeline: Pipeline) -> Layout:
         lines.append(Line(*pair, points, pair in back))
     width = max((x for one in lines for x, _ in one.points), default=0.0)
     width = max(width, max((x for x, _ in places.values()), default=0.0))
-    return Layout(places, tuple(lines), width + 1, count)
+    return GraphLayout(places, tuple(lines), width + 1, count)
 
 
 def _xy(place: tuple[float, int]) -> tuple[float, float]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from stepwell.frontends.render.output.findings import ReportedFinding, findings
 from stepwell.frontends.render.output.record import Count, OutputPart, OutputRecord, doc
-from stepwell.write.migrate.plan import Status as FileStatus
+from stepwell.write.migrate.plan import WriteStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +33,7 @@ class ImportedFile(OutputPart, frozen=True, kw_only=True):
 
     path: Annotated[str, doc("The file, relative to the project.", "registry.d/steps/base.yaml")]
     status: Annotated[
-        FileStatus,
+        WriteStatus,
         doc(
             "`new`; `unchanged`, which is not written; `overwrites`, which needs `--force`; "
             "`edited`, for a configuration that gains the order of the table."

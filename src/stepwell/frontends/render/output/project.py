@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 from stepwell.frontends.render.events import labels
 from stepwell.frontends.render.output.findings import ReportedFinding, findings
 from stepwell.frontends.render.output.record import Amount, Count, OutputPart, OutputRecord, doc, one_of
-from stepwell.live.health import Status
+from stepwell.live.health import HealthStatus
 from stepwell.model.layer import Layer
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class DoctorOutput(OutputRecord, frozen=True, kw_only=True):
     """
 
     status: Annotated[
-        Status,
+        HealthStatus,
         doc(
             "`ok`; `degraded` when something is left out, or what is served is not what the files "
             "say now; `broken` when the settings cannot be used or nothing serves."

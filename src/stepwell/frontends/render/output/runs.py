@@ -19,7 +19,7 @@ from stepwell.frontends.render.output.record import (
     one_of,
 )
 from stepwell.frontends.render.run.text import log_of
-from stepwell.run.pipelines import AttemptRecord, RunRecord, State, StepRecord
+from stepwell.run.pipelines import AttemptRecord, RunRecord, StepRecord, StepState
 from stepwell.run.pipelines.statistics import developers_of
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class PipelineRun(OutputPart, frozen=True, kw_only=True):
     workspace: Annotated[str | None, doc("In whose view; null for the core.", None)]
     engine: Annotated[str, doc("On what.", "local")]
     mode: Annotated[str, one_of("run", "test"), doc("What it is for.")]
-    state: Annotated[State, doc("How it ended.")]
+    state: Annotated[StepState, doc("How it ended.")]
     parameters: Annotated[dict[str, Any], doc("What was set.", {"rows": 3})]
     began: Annotated[float, doc("Seconds since 1970.", 1798804800.25)]
     ended: Annotated[float | None, doc("Seconds since 1970; null while it has not.", 1798804800.5)]
@@ -62,7 +62,7 @@ class StepAttempt(OutputPart, frozen=True, kw_only=True):
     """One attempt."""
 
     number: Annotated[Ordinal, doc("From 1.")]
-    state: Annotated[State, doc("How it ended.")]
+    state: Annotated[StepState, doc("How it ended.")]
     began: Annotated[float, doc("Seconds since 1970.", 1798804800.25)]
     ended: Annotated[float | None, doc("Seconds since 1970; null while it has not.", 1798804800.5)]
     exit_code: Annotated[
@@ -80,7 +80,7 @@ class StepRun(OutputPart, frozen=True, kw_only=True):
     step: Annotated[str, doc("The step's name.", "Make")]
     developer: Annotated[str | None, doc("The workspace whose step it is; null for the core.", None)]
     needs: Annotated[tuple[str, ...], doc("The steps that come before.")]
-    state: Annotated[State, doc("How far it is.")]
+    state: Annotated[StepState, doc("How far it is.")]
     seconds: Annotated[Amount, doc("That its last attempt took.", 0.25)]
     fault: Annotated[str | None, doc("What went wrong.", None)]
     kind: Annotated[
@@ -163,7 +163,7 @@ class ComparedStepRun(OutputPart, frozen=True, kw_only=True):
     id: Annotated[str, doc("Its id.", "make")]
     same: Annotated[bool, doc("Whether it ended alike and gave the same.")]
     states: Annotated[
-        tuple[State | None, ...],
+        tuple[StepState | None, ...],
         doc(
             "What it came to, before and after; null where a run does not have it.",
             min_length=2,

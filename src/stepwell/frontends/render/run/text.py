@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, final
 
 from stepwell.frontends.render.columns import aligned
-from stepwell.run.pipelines import RunRecord, State, StepRecord
+from stepwell.run.pipelines import RunRecord, StepRecord, StepState
 from stepwell.run.pipelines.statistics import StepDifference, developers_of
 from stepwell.run.pipelines.variants import Trial
 from stepwell.run.pipelines.worker import LOG
@@ -16,7 +16,7 @@ from stepwell.source.escape_control import visible
 from stepwell.source.wording import counted
 
 __all__ = [
-    "Live",
+    "LiveRun",
     "comparison_lines",
     "log_of",
     "run_lines",
@@ -38,11 +38,13 @@ def run_lines(run: RunRecord, root: str) -> Iterator[str]:
     ]
     for line, one in zip(aligned(rows), run.steps, strict=True):
         yield line
-        if one.state is State.FAILED:
+        if one.state is StepState.FAILED:
             yield from _more(run, one, root)
     yield ""
     states = [
-        f"{count} {state.value}" for state in State if (count := sum(one.state is state for one in run.steps))
+        f"{count} {state.value}"
+        for state in StepState
+        if (count := sum(one.state is state for one in run.steps))
     ]
     took = "" if run.ended is None else f" in {seconds(max(0.0, run.ended - run.began))}"
     yield f"Run {run.id} of {run.pipeline} on {run.engine}: {', '.join(states) or 'no steps'}{took}."
@@ -121,18 +123,18 @@ def _more(run: RunRecord, one: StepRecord, root: str) -> Iterator[str]:
 _MOST: Final = 12
 """Steps that are shown at once: those that are running, then those that ended last."""
 _LOOKS: Final = {
-    State.WAITING: "dim",
-    State.RUNNING: "cyan",
-    State.DONE: "green",
-    State.CACHED: "green dim",
-    State.FAILED: "red",
-    State.SKIPPED: "yellow",
-    State.CANCELLED: "yellow",
+    StepState.WAITING: "dim",
+    StepState.RUNNING: "cyan",
+    StepState.DONE: "green",
+    StepState.CACHED: "green dim",
+    StepState.FAILED: "red",
+    StepState.SKIPPED: "yellow",
+    StepState.CANCELLED: "yellow",
 }
 
 
 @final
-class Live:
+class LiveRun:
     """A context in which the steps of a run are shown; what it gives is told of every change.
 
     Args:
@@ -140,7 +142,7 @@ class Live:
     """
 
     def __init__(self, nodes: tuple[str, ...]) -> None:
-        self._states = dict.fromkeys(nodes, State.WAITING)
+        self._states = dict.fromkeys(nodes, StepState.WAITING)
         self._faults: dict[str, str] = {}
         self._since: dict[str, float] = {}
         self._took: dict[str, float] = {}
@@ -148,7 +150,7 @@ class Live:
         self._began = time.monotonic()
         self._live: Any = None
 
-    def __enter__(self) -> Live:
+    def __enter__(self) -> LiveRun:
         from rich.console import Console
         from rich.live import Live as Shown
 
@@ -161,14 +163,14 @@ class Live:
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
-    def __call__(self, node: str, state: State, fault: str) -> None:
+    def __call__(self, node: str, state: StepState, fault: str) -> None:
         """Show a change."""
         now = time.monotonic()
-        if state is State.RUNNING:
+        if state is StepState.RUNNING:
             self._since[node] = now
         elif node in self._since:
             self._took[node] = now - self._since[node]
-        if state is not State.RUNNING:
+        if state is not StepState.RUNNING:
             self._ended.append(node)
         self._states[node] = state
         self._faults[node] = fault
@@ -178,20 +180,20 @@ class Live:
         from rich.text import Text
 
         table = Table.grid(padding=(0, 2))
-        running = [one for one, state in self._states.items() if state is State.RUNNING]
+        running = [one for one, state in self._states.items() if state is StepState.RUNNING]
         shown = running[:_MOST]
         shown += list(reversed(self._ended))[: _MOST - len(shown)]
         now = time.monotonic()
         for one in shown:
             state = self._states[one]
-            took = now - self._since[one] if state is State.RUNNING else self._took.get(one)
+            took = now - self._since[one] if state is StepState.RUNNING else self._took.get(one)
             table.add_row(
                 Text(visible(one)),
                 Text(state.value, style=_LOOKS[state]),
                 Text("" if took is None else seconds(took)),
                 Text(visible(self._faults[one]), overflow="ellipsis", no_wrap=True),
             )
-        counted = sum(state not in (State.WAITING, State.RUNNING) for state in self._states.values())
+        counted = sum(state not in (StepState.WAITING, StepState.RUNNING) for state in self._states.values())
         table.add_row(
             Text(f"{counted} of {len(self._states)} steps, {seconds(now - self._began)}", style="bold")
         )

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any, Final, final
 
 from stepwell.run.pipelines.engines.engine import EngineError
-from stepwell.run.pipelines.task import Outcome, State, Task
+from stepwell.run.pipelines.task import AttemptOutcome, StepState, Task
 from stepwell.run.pipelines.worker import perform
 
 __all__ = ["Dask"]
@@ -51,7 +51,7 @@ class Dask:
         self._given = MappingProxyType(dict(resources))
         self._seconds = seconds
 
-    def start(self) -> _Working:
+    def start(self) -> _DaskSession:
         """Begin work.
 
         Raises:
@@ -76,7 +76,7 @@ class Dask:
             raise EngineError(
                 f"no worker of Dask answers at {self._scheduler or 'this machine'}: {error}"
             ) from None
-        return _Working(client, closing)
+        return _DaskSession(client, closing)
 
     def _cluster(self, dask: Any, distributed: Any, closing: ExitStack) -> Any:
         import logging
@@ -99,13 +99,13 @@ class Dask:
 
 
 @final
-class _Working:
+class _DaskSession:
     """The engine at work on one run."""
 
     def __init__(self, client: Any, closing: ExitStack) -> None:
         self._client = client
         self._closing = closing
-        self._ended: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        self._ended: queue.SimpleQueue[AttemptOutcome] = queue.SimpleQueue()
         self._flying: dict[str, Any] = {}
         self._looked = 0.0
         self._room = 0
@@ -128,7 +128,7 @@ class _Working:
         self._flying[task.token] = future
         future.add_done_callback(lambda done: self._ended.put(_outcome(task, done)))
 
-    def finished(self, seconds: float) -> Outcome | None:
+    def finished(self, seconds: float) -> AttemptOutcome | None:
         try:
             outcome = self._ended.get(timeout=seconds)
         except queue.Empty:
@@ -155,14 +155,14 @@ class _Working:
         self._resources = MappingProxyType(most)
 
 
-def _perform(task: Task) -> Outcome:
+def _perform(task: Task) -> AttemptOutcome:
     """Make an attempt, on a worker."""
     from distributed import get_worker
 
     return replace(perform(task), worker=str(get_worker().address))
 
 
-def _outcome(task: Task, done: Any) -> Outcome:
+def _outcome(task: Task, done: Any) -> AttemptOutcome:
     """What became of an attempt, whatever became of its worker."""
     now = time.time()
     if done.status == "finished":
@@ -170,7 +170,11 @@ def _outcome(task: Task, done: Any) -> Outcome:
             outcome = done.result()
         except Exception as error:  # noqa: BLE001 - whatever the way back of a result brings up
             return _failed(task, now, f"its outcome is lost: {error}", "lost")
-        return outcome if isinstance(outcome, Outcome) else _failed(task, now, "it gave no outcome", "engine")
+        return (
+            outcome
+            if isinstance(outcome, AttemptOutcome)
+            else _failed(task, now, "it gave no outcome", "engine")
+        )
     if done.status != "error":
         return _failed(task, now, "its worker went away", "lost")
     raised = done.exception()
@@ -187,5 +191,5 @@ def _outcome(task: Task, done: Any) -> Outcome:
     return _failed(task, now, f"the worker could not make it: {raised!r}", "engine", help_text)
 
 
-def _failed(task: Task, now: float, fault: str, kind: str, help_text: str = "") -> Outcome:
-    return Outcome(task.token, State.FAILED, now, now, fault=fault, kind=kind, help=help_text)
+def _failed(task: Task, now: float, fault: str, kind: str, help_text: str = "") -> AttemptOutcome:
+    return AttemptOutcome(task.token, StepState.FAILED, now, now, fault=fault, kind=kind, help=help_text)

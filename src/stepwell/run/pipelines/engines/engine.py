@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol, final, runtime_checkable
 
-from stepwell.run.pipelines.task import Outcome, Task
+from stepwell.run.pipelines.task import AttemptOutcome, Task
 from stepwell.source.errors import StepwellError
 
 __all__ = ["Engine", "EngineError", "Session"]
@@ -30,7 +30,7 @@ class Session(Protocol):
     def submit(self, task: Task) -> None:
         """Have an attempt made: ``stepwell.run.pipelines.perform(task)``, in any process."""
 
-    def finished(self, seconds: float) -> Outcome | None:
+    def finished(self, seconds: float) -> AttemptOutcome | None:
         """The outcome of an attempt that has ended; ``None`` when none does within some seconds.
 
         An attempt whose worker is gone has failed with the kind ``lost``. Each attempt is told once.

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, final
 
-from stepwell.run.pipelines.task import Outcome, State, Task
+from stepwell.run.pipelines.task import AttemptOutcome, StepState, Task
 from stepwell.run.pipelines.worker import perform
 
 __all__ = ["Local"]
@@ -33,13 +33,13 @@ class Local:
         self._jobs = jobs
         self._resources = MappingProxyType(dict(resources))
 
-    def start(self) -> _Working:
+    def start(self) -> _LocalSession:
         """Begin work; threads wait for the processes."""
-        return _Working(self._jobs, self._resources)
+        return _LocalSession(self._jobs, self._resources)
 
 
 @final
-class _Working:
+class _LocalSession:
     """The engine at work on one run."""
 
     def __init__(self, jobs: int, resources: Mapping[str, float]) -> None:
@@ -47,7 +47,7 @@ class _Working:
         self.resources = resources
         self._free = dict(resources)
         self._waiting: deque[Task] = deque()
-        self._ended: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        self._ended: queue.SimpleQueue[AttemptOutcome] = queue.SimpleQueue()
         self._changed = threading.Condition()
         self._closed = False
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(jobs)]
@@ -59,7 +59,7 @@ class _Working:
             self._waiting.append(task)
             self._changed.notify()
 
-    def finished(self, seconds: float) -> Outcome | None:
+    def finished(self, seconds: float) -> AttemptOutcome | None:
         try:
             return self._ended.get(timeout=seconds)
         except queue.Empty:
@@ -80,7 +80,9 @@ class _Working:
                 outcome = perform(task)
             except Exception as error:  # noqa: BLE001 - a thread must not end with the run waiting for it
                 fault = f"the attempt could not be made: {error!r}"
-                outcome = Outcome(task.token, State.FAILED, began, time.time(), fault=fault, kind="engine")
+                outcome = AttemptOutcome(
+                    task.token, StepState.FAILED, began, time.time(), fault=fault, kind="engine"
+                )
             with self._changed:
                 for name, amount in task.resources:
                     self._free[name] += amount
