@@ -15,17 +15,17 @@ from typing import Final, NamedTuple
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 
 NAMED_FOR_A_THING: Final = {
-    "spelling": "a noun: the nearest existing name",
-    "wiring": "a noun: which output goes to which input",
-    "wording": "a noun: the sentences of a comparison",
-    "sagemaker_training": "a noun: SageMaker's kind of job",
-    "unknown_setting": "a rule, named after its id",
+    "accepted": "breaks that a team accepted, as the file accepted-breaks.yaml calls them",
+    "declared": "components that a definition declares, beside those that are found",
+    "introduced": "findings that a change introduces, as `check --since` reports them",
+    "mapping": "a noun: the type of Python",
     "override_changes_nothing": "a rule, named after its id",
-    "mapping": "a noun: Python's type",
-    "accepted": "a file in the format accepted-breaks",
-    "introduced": "findings that a change introduced, as its command line option is called",
-    "declared": "components that a definition declares",
-    "staged": "a noun phrase: git's staged files",
+    "spelling": "a noun: the nearest existing name",
+    "staged": "git's own term",
+    "testing": "the public import path of the contract suites",
+    "unknown_setting": "a rule, named after its id",
+    "wiring": "a noun: which output goes to which input",
+    "wording": "a noun: counted words, and the sentences of a comparison",
 }
 """Modules whose name ends like a verb's form, each with the reason."""
 
@@ -113,7 +113,8 @@ def figures(repository: Path = REPOSITORY) -> tuple[Figure, ...]:
         for one, word in last.items()
         if re.search(r"(ing|ed|given|held|shown)$", word) and word not in NAMED_FOR_A_THING
     ]
-    forbidden = [one for one, word in last.items() if set(word.split("_")) & set(FORBIDDEN)]
+    rules = {one for one in names if re.fullmatch(r"stepwell\.check\.\w+\.\w+", one)}  # named by their ids
+    forbidden = [one for one in names if one not in rules and set(last[one].split("_")) & set(FORBIDDEN)]
     classes: dict[str, list[str]] = defaultdict(list)
     for one, tree in package.trees.items():
         for node in tree.body:
@@ -141,9 +142,9 @@ def figures(repository: Path = REPOSITORY) -> tuple[Figure, ...]:
     )
 
 
-MODULES: Final = 400
+MODULES: Final = 438
 CRUMBS: Final = 20
-BROAD: Final = 50
+BROAD: Final = 45
 
 
 def _is_crumb(package: Package, name: str) -> bool:

@@ -19,9 +19,9 @@ from stepwell.resolve.view import View
 from stepwell.review import Comparison, RegistryState, compare, read_state
 from stepwell.review.comparison import Level
 from stepwell.review.diff import views_that_differ
+from stepwell.review.effects.change_scope import touched_views
 from stepwell.review.effects.file_name_lookup import Guesser, all_known, differing_file_names, probes_of
 from stepwell.review.effects.schema_diff import differences
-from stepwell.review.effects.touched import touched_views
 from stepwell.source.spelling import Naming
 from stepwell.source.tree import Folder
 

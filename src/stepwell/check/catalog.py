@@ -9,7 +9,7 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeVar, cast, final
 
-from stepwell.check.fixed import FIXED_PAGES
+from stepwell.check.fixed_severities import FIXED_PAGES
 from stepwell.check.ignores import Ignore
 from stepwell.check.rule import ALWAYS_TOLD, Finding, Rule
 from stepwell.model.settings import Project

@@ -1,18 +1,25 @@
-"""The kinds of definition, and the folders that hold them."""
+"""The kinds of definition, and one definition as its file states it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, final
 
-from stepwell.model.hyperparameter import HyperparameterDefinition
-from stepwell.model.layer import Source
-from stepwell.model.pipeline import PipelineDefinition
+from stepwell.model.definition import HyperparameterDefinition, PipelineDefinition, StepDefinition
+from stepwell.model.layer import Layer, Source
 from stepwell.model.provider import ProviderDefinition
-from stepwell.model.step import StepDefinition
 
-__all__ = ["KINDS", "KIND_OF_NOUN", "Definition", "Kind", "kind_of"]
+__all__ = [
+    "KINDS",
+    "KIND_OF_NOUN",
+    "AuthoredDefinition",
+    "Definition",
+    "Kind",
+    "kind_of",
+]
+
 
 Definition = StepDefinition | HyperparameterDefinition | ProviderDefinition | PipelineDefinition
 
@@ -65,3 +72,40 @@ def kind_of(definition: Definition) -> Kind:
 
 
 _BY_RECORD: Final = {one.define: one for one in KINDS.values()}
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class AuthoredDefinition:
+    """One definition as its file states it: whole, or an override that patches another one.
+
+    It holds what is stated and nothing else: no value of another layer, by convention or by default.
+    Views, frozen modules and exporters take a ``Definition``, which applying the layers makes of it.
+
+    Args:
+        kind: what it defines.
+        source: its document, which fits its schema.
+    """
+
+    kind: Kind
+    source: Source
+    _standalone: Definition | None = field(default=None, init=False, repr=False)
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """What is stated."""
+        return self.source.document.data
+
+    @property
+    def is_override(self) -> bool:
+        """Whether it patches a definition of its name below."""
+        return self.source.layer is Layer.OVERRIDE
+
+    def standalone(self) -> Definition | None:
+        """The definition that it makes with nothing below it, always the same object; none for an override.
+
+        A reload compares definitions by identity first, so an unchanged file must keep its own.
+        """
+        if self._standalone is None and not self.is_override:
+            object.__setattr__(self, "_standalone", self.kind.define(self.data, (self.source,)))
+        return self._standalone

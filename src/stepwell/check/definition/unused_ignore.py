@@ -26,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from stepwell.check.fixed import FIXED_PAGES
+from stepwell.check.fixed_severities import FIXED_PAGES
 from stepwell.check.ignores import Ignore
 from stepwell.check.rule import ALWAYS_TOLD, Finding
 from stepwell.source.diagnostic import Severity

@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from stepwell.code.usages import Impact, Usage, impact_of
+from stepwell.code.usages import Impact, StepUsage, impact_of
 from stepwell.frontends.cli.options import (
     CommonOptions,
     complete_step,
@@ -96,11 +96,11 @@ def _table(rows: list[tuple[str, str]]) -> list[str]:
     return [f"  {where}{' ' * (width - columns(where))}  {what}" for where, what in rows]
 
 
-def _where(place: Usage) -> str:
+def _where(place: StepUsage) -> str:
     return f"{visible(place.path)}:{place.line}:{place.column}"
 
 
-def _what(place: Usage) -> str:
+def _what(place: StepUsage) -> str:
     if place.group == "python":
         return f"{_WORDS[place.what]} `{visible(place.name)}`"
     return visible(place.what)

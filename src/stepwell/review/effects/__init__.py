@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from stepwell.review.comparison import Effect, ViewComparison
+from stepwell.review.effects.change_scope import touched_views
 from stepwell.review.effects.editors import effects_on_editors
 from stepwell.review.effects.file_name_lookup import all_known, effects_on_file_names
 from stepwell.review.effects.importers import Owners, effects_on_modules, effects_on_tables, frozen_views
@@ -19,7 +20,6 @@ from stepwell.review.effects.pipelines import (
     effects_on_graphs,
     effects_on_references,
 )
-from stepwell.review.effects.touched import touched_views
 from stepwell.review.state import RegistryState
 
 __all__ = ["effects_of"]

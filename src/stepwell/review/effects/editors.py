@@ -10,8 +10,8 @@ from stepwell.check.definition.not_in_vocabulary import FIELDS
 from stepwell.model import KINDS, StepDefinition
 from stepwell.model.layer import Layer
 from stepwell.review.comparison import Consumer, Effect, Level
+from stepwell.review.effects.change_scope import place_of
 from stepwell.review.effects.schema_diff import Difference, differences
-from stepwell.review.effects.touched import place_of
 from stepwell.review.state import RegistryState
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.document import Document, Pointer

@@ -15,8 +15,8 @@ from typing import Final, final
 from stepwell.model.legacy_names import canonical_name, similarity
 from stepwell.resolve.view import View
 from stepwell.review.comparison import Consumer, Effect, Level
+from stepwell.review.effects.change_scope import Touched, place_of
 from stepwell.review.effects.importers import row_of
-from stepwell.review.effects.touched import Touched, place_of
 from stepwell.review.state import RegistryState
 from stepwell.source.spelling import Naming
 

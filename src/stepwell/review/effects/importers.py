@@ -9,7 +9,7 @@ from stepwell.model import StepDefinition
 from stepwell.model.settings import RESERVED_ID, FreezeTarget
 from stepwell.resolve.view import LEGACY_FIELDS, View
 from stepwell.review.comparison import Consumer, Effect, Level
-from stepwell.review.effects.touched import Touched, called, place_of
+from stepwell.review.effects.change_scope import Touched, called, place_of
 from stepwell.review.state import RegistryState
 from stepwell.source.diagnostic import Span
 

@@ -9,7 +9,7 @@ from stepwell.model.layer import Layer
 from stepwell.model.settings import RESERVED_ID
 from stepwell.resolve.view import View
 from stepwell.review.comparison import Consumer, Effect, HiddenChange, Level, ViewComparison
-from stepwell.review.effects.touched import Touched, called, place_of, said_at
+from stepwell.review.effects.change_scope import Touched, called, place_of, said_at
 from stepwell.review.state import RegistryState
 from stepwell.source.diagnostic import Span
 

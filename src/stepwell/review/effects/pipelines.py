@@ -13,7 +13,7 @@ from stepwell.resolve.choose import resolve
 from stepwell.resolve.snapshot import Snapshot
 from stepwell.resolve.view import View
 from stepwell.review.comparison import Consumer, Effect, Level
-from stepwell.review.effects.touched import Touched, place_of
+from stepwell.review.effects.change_scope import Touched, place_of
 from stepwell.review.state import RegistryState
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 

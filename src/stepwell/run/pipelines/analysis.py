@@ -16,7 +16,7 @@ from stepwell.source.wording import parenthesised
 __all__ = [
     "Analysis",
     "Preview",
-    "PreviewedStep",
+    "StepPreview",
     "Way",
     "analyse",
     "longest_way",
@@ -204,7 +204,7 @@ def _twins(nodes: Mapping[str, Node]) -> Iterator[str]:
 
 
 @final
-class PreviewedStep(NamedTuple):
+class StepPreview(NamedTuple):
     """One step as a run would meet it.
 
     Args:
@@ -240,7 +240,7 @@ class Preview(NamedTuple):
         unset: parameters that have no value yet: a run would be refused.
     """
 
-    steps: tuple[PreviewedStep, ...]
+    steps: tuple[StepPreview, ...]
     parameters: Mapping[str, Any]
     unset: tuple[str, ...]
 
@@ -260,7 +260,7 @@ def preview_of(pipeline: Pipeline, values: Mapping[str, Any] = _NOTHING) -> Prev
             hint = parenthesised(suggest(name, pipeline.parameters))
             raise PipelineError(f"`{pipeline.name}` has no parameter `{name}`{hint}")
     parameters = {**pipeline.parameters, **values}
-    steps: list[PreviewedStep] = []
+    steps: list[StepPreview] = []
     for level, ids in enumerate(pipeline.levels, 1):
         for one in ids:
             node = pipeline.nodes[one]
@@ -268,7 +268,7 @@ def preview_of(pipeline: Pipeline, values: Mapping[str, Any] = _NOTHING) -> Prev
             reads: dict[str, Any] = {name: str(fed) for name, fed in node.inputs.items()}
             reads.update((name, parameters.get(parameter)) for name, parameter in node.given.items())
             steps.append(
-                PreviewedStep(
+                StepPreview(
                     level,
                     one,
                     node.step,

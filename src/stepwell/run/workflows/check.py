@@ -10,7 +10,7 @@ from stepwell.check.ignores import ignores_in
 from stepwell.model import StepDefinition, schema, schema_errors
 from stepwell.resolve.view import View
 from stepwell.run.workflows.annotations import AnnotatedValue, filled, held, parted, whole_schema
-from stepwell.run.workflows.references import Referring, Scope, names_of
+from stepwell.run.workflows.references import Referring, VisibleNames, names_of
 from stepwell.run.workflows.workflow import Workflow
 from stepwell.source.diagnostic import Checked, Diagnostic, Severity, in_order
 from stepwell.source.document import Document, Pointer, thaw
@@ -108,10 +108,10 @@ class _Check:
 
     def findings(self) -> Iterator[Diagnostic]:
         steps = self._document.data["workflow"]["steps"]
-        scope = Scope(set(), set(names_of(steps)), self._variables)
+        scope = VisibleNames(set(), set(names_of(steps)), self._variables)
         yield from self._steps(("workflow", "steps"), steps, scope)
 
-    def _steps(self, pointer: Pointer, steps: Any, scope: Scope) -> Iterator[Diagnostic]:
+    def _steps(self, pointer: Pointer, steps: Any, scope: VisibleNames) -> Iterator[Diagnostic]:
         seen: dict[str, Pointer] = {}
         if not isinstance(steps, tuple):
             return
@@ -134,7 +134,7 @@ class _Check:
                 scope.later.discard(name)
                 scope.before.add(name)
 
-    def _step(self, here: Pointer, step: Mapping[str, Any], scope: Scope) -> Iterator[Diagnostic]:
+    def _step(self, here: Pointer, step: Mapping[str, Any], scope: VisibleNames) -> Iterator[Diagnostic]:
         kind = step.get("type")
         if not isinstance(kind, str) or not kind:
             return  # its schema says so
@@ -152,12 +152,14 @@ class _Check:
             if key in general:
                 yield from self._general(key, general[key], (*here, key), scope)
         holding = tuple(held(described, parameters, here))
-        own = Scope({*scope.before, *_inside(holding)}, scope.later, scope.names)  # a loop's steps repeat
+        own = VisibleNames(
+            {*scope.before, *_inside(holding)}, scope.later, scope.names
+        )  # a loop's steps repeat
         for one in holding:
             yield from self._held(one, own)
         scope.before.update(own.before)
 
-    def _general(self, key: str, value: Any, pointer: Pointer, scope: Scope) -> Iterator[Diagnostic]:
+    def _general(self, key: str, value: Any, pointer: Pointer, scope: VisibleNames) -> Iterator[Diagnostic]:
         if key == "condition":
             yield from self._refer.condition(value, pointer, scope)
         elif key == "output_schema" and isinstance(value, Mapping):
@@ -175,7 +177,7 @@ class _Check:
             yield from self._refer.text(value, pointer, scope)
             yield from self._refer.path(value, pointer, reads=False)
 
-    def _held(self, one: AnnotatedValue, scope: Scope) -> Iterator[Diagnostic]:
+    def _held(self, one: AnnotatedValue, scope: VisibleNames) -> Iterator[Diagnostic]:
         kind, pointer, value = one
         if kind == "prompt":
             yield from self._prompt(value, pointer, scope)
@@ -184,7 +186,9 @@ class _Check:
         elif kind == "workflow" and isinstance(value, Mapping):
             own = set(_mapping(value.get("variables")))
             yield from self._inner(
-                value.get("steps"), (*pointer, "steps"), Scope(set(scope.before), set(), own | scope.names)
+                value.get("steps"),
+                (*pointer, "steps"),
+                VisibleNames(set(scope.before), set(), own | scope.names),
             )
         elif kind == "expression":
             yield from self._refer.condition(value, pointer, scope)
@@ -210,7 +214,7 @@ class _Check:
                     yield from self._refer.text(path, place, scope)
                     yield from self._refer.path(path, place, reads=False)
 
-    def _inner(self, steps: Any, pointer: Pointer, scope: Scope) -> Iterator[Diagnostic]:
+    def _inner(self, steps: Any, pointer: Pointer, scope: VisibleNames) -> Iterator[Diagnostic]:
         if not isinstance(steps, tuple):
             return
         item = {"$defs": schema.contents("workflow")["$defs"], "$ref": "#/$defs/step"}
@@ -219,7 +223,7 @@ class _Check:
         yield from self._steps(pointer, steps, scope.inner(steps))
         scope.before.update(names_of(steps))
 
-    def _prompt(self, prompt: Any, pointer: Pointer, scope: Scope) -> Iterator[Diagnostic]:
+    def _prompt(self, prompt: Any, pointer: Pointer, scope: VisibleNames) -> Iterator[Diagnostic]:
         if isinstance(prompt, str):
             yield from self._refer.text(prompt, pointer, scope, spoken=True)
             return
@@ -232,7 +236,7 @@ class _Check:
             if isinstance(part, Mapping):
                 yield from self._part(part, here, scope)
 
-    def _part(self, part: Mapping[str, Any], here: Pointer, scope: Scope) -> Iterator[Diagnostic]:
+    def _part(self, part: Mapping[str, Any], here: Pointer, scope: VisibleNames) -> Iterator[Diagnostic]:
         for key in ("content", "new_prompt"):
             if isinstance(part.get(key), str):
                 yield from self._refer.text(part[key], (*here, key), scope, spoken=True)

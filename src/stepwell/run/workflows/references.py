@@ -12,7 +12,7 @@ from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.document import Document, Pointer
 from stepwell.source.spelling import closest, did_you_mean, suggest
 
-__all__ = ["Referring", "Scope", "names_of"]
+__all__ = ["Referring", "VisibleNames", "names_of"]
 
 _ALWAYS: Final = frozenset(
     {"steps", "variables", "state", "vars", "workflow", "step", "previous_response", "loop"}
@@ -25,7 +25,7 @@ _SYNTAX: Final = "an expression is as in `steps.first.text`, `length(items) > 2`
 
 @final
 @dataclass(frozen=True, slots=True)
-class Scope:
+class VisibleNames:
     """What steps at one place of a workflow may speak of.
 
     Args:
@@ -38,9 +38,9 @@ class Scope:
     later: set[str]
     names: set[str] = field(default_factory=set)
 
-    def inner(self, steps: Any) -> Scope:
+    def inner(self, steps: Any) -> VisibleNames:
         """The scope of steps inside a step: they may repeat, so each sees all of them."""
-        return Scope({*self.before, *names_of(steps)}, set(), self.names)
+        return VisibleNames({*self.before, *names_of(steps)}, set(), self.names)
 
 
 @final
@@ -58,7 +58,7 @@ class Referring:
         self._document = document
         self._folder = folder
 
-    def condition(self, value: Any, pointer: Pointer, scope: Scope) -> Iterator[Diagnostic]:
+    def condition(self, value: Any, pointer: Pointer, scope: VisibleNames) -> Iterator[Diagnostic]:
         if isinstance(value, str):
             yield from self.expression(bare(value), value, pointer, scope, spoken=False)
         elif isinstance(value, Mapping):
@@ -81,7 +81,7 @@ class Referring:
         except BadExpression as error:
             yield self.finding_at("bad-expression", str(error), pointer, _SYNTAX)
 
-    def source(self, value: str, pointer: Pointer, scope: Scope) -> Iterator[Diagnostic]:
+    def source(self, value: str, pointer: Pointer, scope: VisibleNames) -> Iterator[Diagnostic]:
         if "{{" in value:
             yield from self.text(value, pointer, scope)
             return
@@ -91,14 +91,14 @@ class Referring:
             yield from self.earlier(name, pointer, scope)
 
     def text(
-        self, text: str, pointer: Pointer, scope: Scope, *, spoken: bool = False
+        self, text: str, pointer: Pointer, scope: VisibleNames, *, spoken: bool = False
     ) -> Iterator[Diagnostic]:
         for piece in pieces(text) if "{{" in text else ():
             if piece.expression:
                 yield from self.expression(piece.text, piece.written, pointer, scope, spoken=spoken)
 
     def expression(
-        self, expression: str, written: str, pointer: Pointer, scope: Scope, *, spoken: bool
+        self, expression: str, written: str, pointer: Pointer, scope: VisibleNames, *, spoken: bool
     ) -> Iterator[Diagnostic]:
         span = self.span_in(pointer, written)
         try:
@@ -116,11 +116,11 @@ class Referring:
             hint = did_you_mean(near) or "set it in `variables`, or with `--set`"
             yield Diagnostic("unknown-reference", Severity.WARNING, message, span, hint)
 
-    def earlier(self, name: str, pointer: Pointer, scope: Scope) -> Iterator[Diagnostic]:
+    def earlier(self, name: str, pointer: Pointer, scope: VisibleNames) -> Iterator[Diagnostic]:
         if name not in scope.before and "{{" not in name:
             yield self.not_earlier(name, self._document.value_span(pointer), scope)
 
-    def not_earlier(self, name: str, span: Span, scope: Scope) -> Diagnostic:
+    def not_earlier(self, name: str, span: Span, scope: VisibleNames) -> Diagnostic:
         near = closest(name, sorted(scope.before))
         if name in scope.later:
             message, hint = f"the step `{name}` runs only after this one", "move it up"

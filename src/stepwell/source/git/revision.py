@@ -13,7 +13,7 @@ from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.errors import RevisionError
 from stepwell.source.git.history import pathspecs
 from stepwell.source.git.repository import Repository
-from stepwell.source.git.tree_listing import (
+from stepwell.source.git.tree_entries import (
     FILE,
     FOLDER,
     LINK,

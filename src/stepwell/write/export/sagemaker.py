@@ -22,8 +22,8 @@ from stepwell.write.export.sagemaker_settings import (
     instance,
     role,
     setting,
+    training,
 )
-from stepwell.write.export.sagemaker_training import training
 
 __all__ = [
     "export",

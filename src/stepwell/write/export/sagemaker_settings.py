@@ -1,14 +1,25 @@
-"""What every form of a step asks for: what feeds it, what it runs on, and who it runs as."""
+"""A training job: channels for its inputs, and hyperparameters, which tell it of its script, too."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from stepwell.write.export.jobs import Input, Job
-from stepwell.write.export.sagemaker_names import Wording
+from stepwell.write.export.jobs import Input, Job, Parameter, cannot, texts_of
+from stepwell.write.export.sagemaker_names import Wording, join
 
-__all__ = ["INSTANCE", "environment", "fed", "image", "instance", "role", "setting"]
+__all__ = [
+    "INSTANCE",
+    "environment",
+    "fed",
+    "image",
+    "instance",
+    "role",
+    "setting",
+    "training",
+]
+
 
 INSTANCE: Final = "ml.m5.xlarge"
 """What a step runs on where nobody says it."""
@@ -55,3 +66,76 @@ def role(job: Job, wording: Wording) -> Any:
     """Who the job runs as."""
     value = job.setting("role")
     return wording.ask("role-arn") if value is None else wording.setting(value)
+
+
+_CHANNELS: Final = "/opt/ml/input/data"
+_A_DAY: Final = 24 * 60 * 60  # seconds
+_VOLUME: Final = 30  # GB
+
+
+def training(job: Job, wording: Wording) -> dict[str, Any]:
+    place = wording.output(job)
+    request: dict[str, Any] = {
+        "AlgorithmSpecification": {"TrainingInputMode": "File", "TrainingImage": image(job, wording)},
+        "OutputDataConfig": {"S3OutputPath": place},
+        "StoppingCondition": {
+            "MaxRuntimeInSeconds": setting(job, wording, _A_DAY, "max_runtime_seconds"),
+        },
+        "ResourceConfig": {
+            "InstanceType": instance(job, wording, "training"),
+            "InstanceCount": setting(job, wording, 1, "instance_count", "training_instance_count"),
+            "VolumeSizeInGB": setting(job, wording, _VOLUME, "volume_size", "training_volume_size"),
+        },
+        "RoleArn": role(job, wording),
+    }
+    channels = [channel for one, uri in fed(job, wording) for channel in _channels(job, one, uri, wording)]
+    if channels:
+        request["InputDataConfig"] = channels
+    hyperparameters = _hyperparameters(job, wording)
+    if hyperparameters:
+        request["HyperParameters"] = hyperparameters
+    if job.environment:
+        request["Environment"] = environment(job, wording)
+    request["DebugHookConfig"] = {"S3OutputPath": place, "CollectionConfigurations": []}
+    request["ProfilerConfig"] = {"S3OutputPath": place, "DisableProfiler": False}
+    return {"Arguments": request}
+
+
+def _channels(job: Job, one: Input, uri: Any, wording: Wording) -> Iterator[dict[str, Any]]:
+    """The channels of a training job, each a folder below the one that all of them share."""
+    path = (one.path or "").rstrip("/")
+    inside = path.removeprefix(f"{_CHANNELS}/")
+    if one.channels and path == _CHANNELS:
+        named = {name: join("/", uri, name) for name in one.channels}
+    elif not one.channels and path != inside and "/" not in inside:
+        named = {inside: uri}
+    else:
+        why = f"takes `{one.name}` at `{path}`, and a training job finds its inputs at `{_CHANNELS}/CHANNEL`"
+        help_text = f"state `channels` for a path of `{_CHANNELS}` itself, or a path just below it"
+        wording.found.append(cannot(job.node, why, help_text))
+        return
+    for name, place in named.items():
+        source = {"S3DataType": "S3Prefix", "S3Uri": place, "S3DataDistributionType": "FullyReplicated"}
+        yield {"DataSource": {"S3DataSource": source}, "ChannelName": name}
+
+
+def _hyperparameters(job: Job, wording: Wording) -> dict[str, Any]:
+    """What the algorithm is given; with a script they are JSON, and say where it is (script mode)."""
+    said = job.node.config.get("hyperparameters")
+    plain = texts_of(said) if isinstance(said, Mapping) else {}
+    if job.entry_point is None:
+        return {name: wording.text(value) for name, value in plain.items()}
+    given = {**plain, **{flag.lstrip("-"): value for flag, value in job.arguments}}
+    told: dict[str, Any] = {
+        name: wording.text(value) if isinstance(value, Parameter) else json.dumps(value)
+        for name, value in given.items()
+    }
+    place = job.setting("code_uri")
+    code = wording.ask("training-code") if place is None else wording.setting(place)
+    told["sagemaker_submit_directory"] = json.dumps(code) if isinstance(code, str) else code
+    told["sagemaker_program"] = json.dumps(job.entry_point)
+    told["sagemaker_container_log_level"] = "20"
+    region = job.setting("region")
+    if region is not None:
+        told["sagemaker_region"] = json.dumps(region) if isinstance(region, str) else wording.setting(region)
+    return told

@@ -7,7 +7,7 @@ from stepwell.write.scaffold.copy import copy_files
 from stepwell.write.scaffold.plan import ScaffoldPlan, plan, values_for
 from stepwell.write.scaffold.removal import remove
 from stepwell.write.scaffold.step import NotWritten, plan_pipeline, plan_step
-from stepwell.write.scaffold.templates_rendered import Template, find_templates, render
+from stepwell.write.scaffold.template_files import Template, find_templates, render
 
 __all__ = [
     "CopiedPipeline",

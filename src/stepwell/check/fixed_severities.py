@@ -15,7 +15,7 @@ _SECTION: Final = re.compile(r"^## ([a-z0-9-]+)\n", re.MULTILINE)
 
 @final
 class _Pages(Mapping[str, str]):
-    """The sections of ``fixed.md`` by their heading, read when the first one is asked for."""
+    """The sections of ``fixed_severities.md`` by their heading, read when the first one is asked for."""
 
     @cached_property
     def _sections(self) -> Mapping[str, str]:
