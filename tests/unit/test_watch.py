@@ -448,7 +448,7 @@ def test_a_reload_that_fails_is_logged_and_the_next_reads_everything(
     live: Followed, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr("stepwell.live.store.reload", lambda *_: 1 / 0)
+        broken.setattr("stepwell.resolve.incremental.reload", lambda *_: 1 / 0)
         live.write(ONE, "name: DataCleaning\ndescription: lost\n")
         until(lambda: "ZeroDivisionError" in caplog.text)
     live.write("workspaces/alice/local/steps/own_step.yaml", "name: OwnStep\ndescription: own\npriority: 3\n")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Sequence
-from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 
@@ -18,6 +17,7 @@ from stepwell.model import StepDefinition
 from stepwell.model.component import CodePlace, Component, ComponentState
 from stepwell.source.errors import ComponentError
 from stepwell.source.exception_text import worded
+from stepwell.source.foreign_code import Translated, import_object
 
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
@@ -104,14 +104,12 @@ def from_package(workspace: str | None, place: CodePlace) -> Any:
     Raises:
         ComponentError: the import fails, or there is no such name; what was raised is the cause.
     """
-    try:
-        found: Any = import_module(place.module)
-        for part in place.name.split(".") if place.name is not None else ():
-            found = getattr(found, part)
-    except (Exception, SystemExit) as error:  # a package's code may raise anything; all of it is told
-        name = place.name or place.path
-        raise ComponentError(name, workspace, place.path, place.line, worded(error)) from error
-    return found
+
+    def failed(error: BaseException) -> ComponentError:
+        return ComponentError(place.name or place.path, workspace, place.path, place.line, worded(error))
+
+    with Translated(failed):
+        return import_object(place.module, place.name)
 
 
 def not_there(workspace: str | None, step: StepDefinition, component: Component) -> ComponentError:

@@ -24,6 +24,7 @@ from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, Related, Severity, Span, in_order
 from stepwell.source.errors import RegistrationError
 from stepwell.source.exception_text import worded
+from stepwell.source.foreign_code import Contained
 
 __all__ = ["Validator", "register"]
 
@@ -144,15 +145,14 @@ def _written(step: StepDefinition) -> StepDefinition:
 def _validated(validator: Validator, step: StepDefinition) -> Iterator[Diagnostic]:
     """What a validator says, whatever it does: only nothing, or nothing in it, is consent."""
     span = Span(SHOWN)
-    try:
+    given: list[Any] = []
+    with Contained(SystemExit) as outcome:
         said = validator(step)
         given = [said] if isinstance(said, (str, Diagnostic)) else list(() if said is None else said)
-    except Exception as error:  # noqa: BLE001 - a validator may raise anything; it is logged and told
-        _log.warning("the validator of %r failed", step, exc_info=True)
-        yield Diagnostic(
-            "refused-by-validator", Severity.ERROR, f"the validator fails with {worded(error)}", span, _LOGGED
-        )
-        return
+    if outcome.error is not None:
+        _log.warning("the validator of %r failed", step, exc_info=outcome.error)
+        message = f"the validator fails with {worded(outcome.error)}"
+        yield Diagnostic("refused-by-validator", Severity.ERROR, message, span, _LOGGED)
     for finding in given:
         message = finding.message if isinstance(finding, Diagnostic) else str(finding)
         place = (finding.span or span) if isinstance(finding, Diagnostic) else span

@@ -22,6 +22,7 @@ from stepwell.resolve.snapshot import Changes, Snapshot, changes_between
 from stepwell.resolve.view import Code
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.errors import ProjectError
+from stepwell.source.foreign_code import Contained
 from stepwell.source.immutable import immutable
 
 __all__ = ["Event", "Meets", "RenewedCode", "Store", "Subscription"]
@@ -316,11 +317,11 @@ class Store:
                 self._tell(subscription, event)
 
     def _tell(self, subscription: Subscription, event: Event) -> None:
-        try:
+        with Contained(SystemExit) as outcome:
             subscription.callback(event)
-        except Exception:  # noqa: BLE001 - a subscriber may raise anything; it is logged and counted
+        if outcome.error is not None:
             self.count("subscriber_failures")
-            _log.exception("a subscriber failed; the others are told all the same")
+            _log.error("a subscriber failed; the others are told all the same", exc_info=outcome.error)
 
 
 def _with_code(loaded: LoadResult, code: Code | None) -> LoadResult:

@@ -17,6 +17,7 @@ from stepwell.resolve.candidates import Candidate
 from stepwell.source.errors import ExtensionError, StrategyFailed, UnknownStrategy
 from stepwell.source.exception_text import worded
 from stepwell.source.extensions import extensions, load_extension
+from stepwell.source.foreign_code import Translated
 from stepwell.source.immutable import immutable
 from stepwell.source.spelling import closest
 
@@ -150,13 +151,14 @@ def _installed(name: str) -> Strategy:
 def _guarded(name: str, package: str, function: Any) -> Strategy:
     """A foreign strategy whose mistakes are told as its own."""
 
+    def failed(error: BaseException) -> StrategyFailed:
+        return StrategyFailed(name, package, f"failed: {worded(error)}")
+
     def select(candidates: tuple[Candidate, ...], context: ResolutionContext, /) -> Selection:
-        try:
+        with Translated(failed, SystemExit):
             selected, reason = function(candidates, context)
             known = tuple(one for one in candidates if one in selected)
             foreign = len(known) != len(selected)
-        except Exception as error:
-            raise StrategyFailed(name, package, f"failed: {worded(error)}") from error
         if foreign:
             raise StrategyFailed(name, package, "selected what is not a candidate")
         return Selection(known, str(reason))

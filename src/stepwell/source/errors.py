@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, final
 
-from stepwell.source.wording import parenthesised
-
 if TYPE_CHECKING:
     from stepwell.source.diagnostic import Diagnostic
 
@@ -369,7 +367,8 @@ class UnknownProvider(StepwellError, KeyError, ValueError):
 
 
 def _hint(suggestions: tuple[str, ...]) -> str:
-    from stepwell.source.spelling import did_you_mean  # only a failed look-up pays for it
+    from stepwell.source.spelling import did_you_mean  # only a failed look-up pays for these
+    from stepwell.source.wording import parenthesised
 
     return parenthesised(did_you_mean(suggestions))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 from stepwell.source.errors import ExtensionError, package_names
 from stepwell.source.exception_text import worded
+from stepwell.source.foreign_code import Translated
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -44,10 +45,8 @@ class Extension(NamedTuple):
         Raises:
             ExtensionError: the import fails, or what it refers to is not callable.
         """
-        try:
+        with Translated(lambda error: self.failed(f"cannot be loaded: {worded(error)}")):
             found = self.point.load()
-        except (Exception, SystemExit) as error:  # a package's code may raise anything
-            raise self.failed(f"cannot be loaded: {worded(error)}") from error
         if not callable(found):
             raise self.failed(f"`{self.value}` is not a function")
         return found

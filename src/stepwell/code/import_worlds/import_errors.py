@@ -10,6 +10,7 @@ from typing import Final
 from stepwell.code.import_worlds.module_paths import ModulePaths
 from stepwell.code.import_worlds.names import CORE, ModuleName, plain, project_key
 from stepwell.source.errors import ComponentError
+from stepwell.source.exception_text import text_of
 from stepwell.source.spelling import closest
 
 __all__ = ["import_failed", "missing_attribute", "refused", "trimmed"]
@@ -175,8 +176,5 @@ def _looked_in(places: ModulePaths, world: str) -> tuple[str, ...]:
 
 
 def _said(error: BaseException) -> str:
-    try:
-        said = error.msg if isinstance(error, SyntaxError) and error.msg else str(error)
-    except Exception:  # noqa: BLE001 - the text of a user's exception is a user's code
-        return "it cannot say why"
+    said = error.msg if isinstance(error, SyntaxError) and error.msg else text_of(error)
     return said if len(said) <= _MOST_TEXT else f"{said[:_MOST_TEXT]}\N{HORIZONTAL ELLIPSIS}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from functools import reduce
+from functools import partial, reduce
 from types import ModuleType
 from typing import Any, Final, final
 
@@ -12,7 +12,8 @@ from stepwell.code.import_worlds.import_errors import import_failed, missing_att
 from stepwell.code.import_worlds.module_cache import ModuleCache
 from stepwell.code.import_worlds.module_paths import ModulePaths, PathRejected
 from stepwell.code.import_worlds.names import CORE, ModuleName
-from stepwell.source.errors import UnknownWorkspace
+from stepwell.source.errors import ComponentError, UnknownWorkspace
+from stepwell.source.foreign_code import Translated
 
 __all__ = ["World", "Worlds"]
 
@@ -68,12 +69,10 @@ class World:
             return self._loaded.setdefault((path, name), module)
         places = self._modules.places
         try:
-            found = reduce(getattr, name.split("."), module)
+            with Translated(partial(self._failed, path, name), AttributeError):
+                found = reduce(getattr, name.split("."), module)
         except AttributeError:
             raise missing_attribute(places, self._world, path, name, module) from None
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a module's `__getattr__` is a user's code
-            failure = import_failed(places, self._world, path, name, error)
-            raise failure from error.with_traceback(trimmed(error.__traceback__))
         return self._loaded.setdefault((path, name), found)
 
     def _module(self, path: str, name: str | None) -> ModuleType:
@@ -85,13 +84,14 @@ class World:
             place = places.named(self._world, path)
         except PathRejected as refusal:
             raise refused(places, self._world, path, name, str(refusal)) from None
-        try:
-            with self._modules.attempt():
-                module, _ = self._modules.current(self._modules.name(place), held=True)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's code may raise anything
-            failure = import_failed(places, self._world, path, name, error)
-            raise failure from error.with_traceback(trimmed(error.__traceback__))
+        with Translated(partial(self._failed, path, name)), self._modules.attempt():
+            module, _ = self._modules.current(self._modules.name(place), held=True)
         return self._files.setdefault(path, module)
+
+    def _failed(self, path: str, name: str | None, error: BaseException) -> ComponentError:
+        failure = import_failed(self._modules.places, self._world, path, name, error)
+        error.__traceback__ = trimmed(error.__traceback__)
+        return failure
 
 
 @final

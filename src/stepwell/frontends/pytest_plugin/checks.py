@@ -21,6 +21,7 @@ from stepwell.source.document import thaw
 from stepwell.source.errors import ComponentError
 from stepwell.source.escape_control import visible
 from stepwell.source.exception_text import worded
+from stepwell.source.foreign_code import Translated
 
 __all__ = [
     "Check",
@@ -54,12 +55,14 @@ def _call(what: str, called: Any, step: StepDefinition, span: Span, given: Any) 
     if not callable(called):
         problem = Problem(f"the {what} `{name}` of `{step.name}` cannot be called", span)
         raise CheckFailed(str(problem), span.path, span.line)
-    try:
-        return called(**given) if what == "configuration class" else called(given)
-    except (Exception, SystemExit) as error:  # the user's code may raise anything; it is shown
+
+    def failed(error: BaseException) -> CheckFailed:
         message = f"the {what} `{name}` of `{step.name}` cannot be built from this example: {worded(error)}"
         problem = Problem(message, span, _advice(what, given))
-        raise CheckFailed(str(problem), span.path, span.line) from error
+        return CheckFailed(str(problem), span.path, span.line)
+
+    with Translated(failed):
+        return called(**given) if what == "configuration class" else called(given)
 
 
 def _advice(what: str, given: Any) -> str:

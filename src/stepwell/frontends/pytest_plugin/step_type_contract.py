@@ -13,6 +13,7 @@ from typing import Any, Final
 from stepwell.model import StepDefinition
 from stepwell.model.provider_protocol import Provider
 from stepwell.model.step_type import RunContext, faults_of, is_async, runner_of
+from stepwell.source.foreign_code import Contained
 
 __all__ = ["check_step_type"]
 
@@ -59,10 +60,10 @@ def check_step_type(
 
 
 def _faults(implementation: Any, parameters: dict[str, Any], context: RunContext) -> Iterator[str]:
-    try:
+    with Contained(SystemExit) as outcome:
         one, call = runner_of(implementation)
-    except Exception as error:  # noqa: BLE001 - the class may raise anything, and that is told
-        yield f"it cannot be made: {_told(error)}"
+    if outcome.error is not None:
+        yield f"it cannot be made: {_told(outcome.error)}"
         return
     yield from _faults_of_answers(one, parameters)
     before = copy.deepcopy(parameters)
@@ -85,23 +86,21 @@ def _faults(implementation: Any, parameters: dict[str, Any], context: RunContext
 def _faults_of_answers(one: Any, parameters: dict[str, Any]) -> Iterator[str]:
     validate, describe = getattr(one, "validate", None), getattr(one, "describe", None)
     if callable(validate):
-        try:
+        with Contained(SystemExit) as outcome:
             said = validate(parameters)
-        except Exception as error:  # noqa: BLE001 - it may raise anything, and that is told
-            yield f"`validate` fails: {_told(error)}"
-        else:
-            if not isinstance(said, (list, tuple)) or not all(isinstance(item, str) for item in said):
-                yield f"`validate` must give a list of texts, and gives {said!r}"
-            elif said:
-                yield f"`validate` finds fault with the parameters: {'; '.join(said)}"
+        if outcome.error is not None:
+            yield f"`validate` fails: {_told(outcome.error)}"
+        elif not isinstance(said, (list, tuple)) or not all(isinstance(item, str) for item in said):
+            yield f"`validate` must give a list of texts, and gives {said!r}"
+        elif said:
+            yield f"`validate` finds fault with the parameters: {'; '.join(said)}"
     if callable(describe):
-        try:
+        with Contained(SystemExit) as outcome:
             told = describe()
-        except Exception as error:  # noqa: BLE001 - it may raise anything, and that is told
-            yield f"`describe` fails: {_told(error)}"
-        else:
-            if not isinstance(told, str) or not told.strip() or "\n" in told:
-                yield f"`describe` must give one line of text, and gives {told!r}"
+        if outcome.error is not None:
+            yield f"`describe` fails: {_told(outcome.error)}"
+        elif not isinstance(told, str) or not told.strip() or "\n" in told:
+            yield f"`describe` must give one line of text, and gives {told!r}"
 
 
 def _once(call: Any, parameters: Mapping[str, Any], context: RunContext) -> Any:

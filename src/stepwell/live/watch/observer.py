@@ -9,7 +9,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Final, final
 
 from watchdog import events
@@ -99,7 +99,8 @@ class Observing:
         threads = set(threading.enumerate())
         self._observer = Observer()
         self._identities: dict[str, _Identity] = {}
-        try:
+        with ExitStack() as undo:
+            undo.callback(self.stop)
             self._observer.start()
             for folder in watched.deep:
                 self._look(f"{watched.root}/{folder}", self._below, recursive=True)
@@ -115,9 +116,7 @@ class Observing:
             self._threads = [
                 one for one in threading.enumerate() if one not in threads and isinstance(one, BaseThread)
             ]
-        except BaseException:
-            self.stop()
-            raise
+            undo.pop_all()
 
     def intact(self, burst: Burst | None) -> bool:
         """Whether everything is still watched: no folder was replaced, no link came or went.

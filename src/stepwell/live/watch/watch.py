@@ -16,6 +16,7 @@ from stepwell.live.watch.debounce import Burst, Debounce
 from stepwell.live.watch.folders import CONFIG_NAMES, Watched, folders_changed_since, watched
 from stepwell.live.watch.observer import Observing, eventless
 from stepwell.live.watch.poll import Polling
+from stepwell.source.foreign_code import Contained
 from stepwell.source.git import IndexTimes, index_times
 
 __all__ = ["LastBurst", "Watch", "WatchState"]
@@ -214,12 +215,12 @@ class Watch:
 
     def _reload(self, paths: frozenset[str] | None) -> None:
         began = time.monotonic()
-        try:
+        with Contained(SystemExit) as outcome:  # the loop must survive
             self._store.reload(paths)
-            self._failed = False
-        except Exception:  # noqa: BLE001 - a long-lived loop must survive; the log has the traceback
-            _log.exception("a reload failed; with the next change everything is read again")
-            self._failed = True
+        self._failed = outcome.error is not None
+        if outcome.error is not None:
+            message = "a reload failed; with the next change everything is read again"
+            _log.error(message, exc_info=outcome.error)
         ended = time.monotonic()
         self._bursts += 1
         self._last_burst = LastBurst(None if paths is None else len(paths), ended, ended - began)

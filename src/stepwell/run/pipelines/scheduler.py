@@ -7,7 +7,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, final
@@ -86,13 +86,10 @@ def run_plan(
         state = StepState.CANCELLED
         try:
             session = engine.start()
-            try:
+            with closing(session), ExitStack() as undo:
+                undo.callback(driving.stop, session)
                 state = driving.drive(session)
-            except BaseException:
-                driving.stop(session)
-                raise
-            finally:
-                session.close()
+                undo.pop_all()
         finally:
             record.end(run, state)
     return record.read(run)

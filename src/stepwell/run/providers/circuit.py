@@ -10,7 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, final
@@ -242,7 +242,8 @@ class ProviderState:
         """
         self._refuse_if_ill()
         await self._slots.take()
-        try:
+        with ExitStack() as undo:
+            undo.callback(self._slots.give_back)
             while left := self._take_of_minute():
                 await asyncio.sleep(left)
             with self._lock:
@@ -251,9 +252,7 @@ class ProviderState:
                     self._breaker.half_open()
                 self._trying = self._trying or self._is_half_open()
                 self._requests += 1
-        except BaseException:
-            self._slots.give_back()
-            raise
+            undo.pop_all()
         return self._clock()
 
     def settle(self, began: float, error: ProviderError | None, *, gave_up: bool = False) -> None:

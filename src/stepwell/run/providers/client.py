@@ -16,6 +16,7 @@ from stepwell.run.providers.circuit import ProviderState
 from stepwell.run.providers.factory import Secrets
 from stepwell.run.providers.structured_output import within, within_each
 from stepwell.source.exception_text import worded
+from stepwell.source.foreign_code import Contained
 
 __all__ = ["Guarded"]
 
@@ -63,23 +64,18 @@ class Guarded:
         ends = clock() + seconds
         began = await within(self.name, seconds, self.state.admit())
         settle: Callable[..., None] = self.state.settle
-        error: ProviderError | None = None
         try:
             left = max(0.001, ends - clock())
             timed = request if request.timeout is None else replace(request, timeout=left)
-            response = await within(
-                self.name, left, _kept(self.name, partial(self._provider.complete, timed))
-            )
+            answer = await self._answer(left, partial(self._provider.complete, timed))
         except asyncio.CancelledError:
             settle(began, None, gave_up=True)
             raise
-        except Exception as raised:  # noqa: BLE001 - an implementation may raise anything; it is logged
-            error = self._told(raised)
-        if error is not None:  # outside the handler: what was raised may hold a secret, and goes no further
-            settle(began, error)
-            raise error
+        if isinstance(answer, ProviderError):
+            settle(began, answer)
+            raise answer
         settle(began, None)
-        return self._clean(response)
+        return self._clean(answer)
 
     async def stream(self, request: Request) -> AsyncIterator[Chunk]:
         """Answer piece by piece, when it is this request's turn.
@@ -127,21 +123,28 @@ class Guarded:
         """
         clock = asyncio.get_running_loop().time
         began = clock()
-        error: ProviderError | None = None
-        try:
-            await within(self.name, timeout or _LONGEST, _kept(self.name, self._provider.probe))
-        except Exception as raised:  # noqa: BLE001 - an implementation may raise anything; it is logged
-            error = self._told(raised)
+        answer = await self._answer(timeout or _LONGEST, self._provider.probe)
+        error = answer if isinstance(answer, ProviderError) else None
         self.state.tell_probe(error, clock() - began)
         if error is not None:
             raise error
 
     async def close(self) -> None:
         """Let go of what the implementation holds; twice is harmless."""
-        try:
+        with Contained() as outcome:
             await self._provider.close()
-        except (Exception, SystemExit) as raised:  # noqa: BLE001 - an implementation may raise anything; it is logged
-            self._told(raised)
+        if outcome.error is not None:
+            self._told(outcome.error)
+
+    async def _answer(self, seconds: float, call: Callable[[], Awaitable[T]]) -> T | ProviderError:
+        """What the implementation answers in time, or how it failed.
+
+        The failure is raised outside the handler: what was raised may hold a secret, and goes no further.
+        """
+        try:
+            return await within(self.name, seconds, _kept(self.name, call))
+        except Exception as raised:  # noqa: BLE001 - an implementation may raise anything; it is logged
+            return self._told(raised)
 
     def _told(self, raised: BaseException) -> ProviderError:
         if isinstance(raised, ProviderError):

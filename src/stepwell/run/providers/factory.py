@@ -6,7 +6,6 @@ import logging
 import os
 import stat
 from collections.abc import Callable, Mapping
-from functools import reduce
 from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NoReturn, final
@@ -17,6 +16,7 @@ from stepwell.model.provider_protocol import Failure, Provider, ProviderError, S
 from stepwell.source.errors import ComponentError, ExtensionError, StepwellError
 from stepwell.source.exception_text import worded
 from stepwell.source.extensions import extensions, load_extension
+from stepwell.source.foreign_code import Contained, Translated, import_object
 from stepwell.source.redaction import SHORTEST, without_secrets
 from stepwell.source.spelling import did_you_mean, suggest
 from stepwell.source.wording import parenthesised
@@ -72,12 +72,13 @@ def make(factory: Callable[[Setup], Provider], setup: Setup) -> Provider:
     """
     fault = ""
     try:
-        made = factory(setup)
+        with Contained(ValueError, StepwellError) as outcome:
+            made = factory(setup)
     except (ValueError, StepwellError) as error:
         fault = str(error)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - it may raise anything; it is told by its type
-        fault = f"its implementation fails with {worded(error)}"
-        _log.debug("the provider %s cannot be made: %s", setup.name, type(error).__name__)
+    if outcome.error is not None:
+        fault = f"its implementation fails with {worded(outcome.error)}"
+        _log.debug("the provider %s cannot be made: %s", setup.name, type(outcome.error).__name__)
     if fault:
         raise CannotBeMade(fault)
     missing = [name for name in _METHODS if not callable(getattr(made, name, None))]
@@ -118,12 +119,12 @@ def implementation_of(registry: Registry, definition: ProviderDefinition) -> Cal
 
 
 def _imported(named: str, module: str, name: str) -> Any:
-    try:
-        return reduce(getattr, name.split("."), import_module(module))
-    except (ImportError, AttributeError) as error:
-        raise CannotBeMade(f"`{named}` cannot be loaded: {error}") from error
-    except (Exception, SystemExit) as error:  # a package's code may raise anything; all of it is told
-        raise CannotBeMade(f"`{named}` cannot be loaded: {worded(error)}") from error
+    def failed(error: BaseException) -> CannotBeMade:
+        is_plain = isinstance(error, (ImportError, AttributeError))
+        return CannotBeMade(f"`{named}` cannot be loaded: {error if is_plain else worded(error)}")
+
+    with Translated(failed):
+        return import_object(module, name)
 
 
 def implementation_by_name(name: str) -> Any:

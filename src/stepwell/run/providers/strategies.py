@@ -18,6 +18,7 @@ from stepwell.run.providers.circuit import Figures
 from stepwell.source.errors import ExtensionError, NoProvider, StrategyFailed, UnknownStrategy
 from stepwell.source.exception_text import worded
 from stepwell.source.extensions import extensions, load_extension
+from stepwell.source.foreign_code import Translated
 from stepwell.source.spelling import closest
 
 if TYPE_CHECKING:
@@ -213,11 +214,12 @@ def _installed(name: str) -> ProviderStrategy:
 def _guarded(name: str, package: str, function: Any) -> ProviderStrategy:
     """A foreign strategy whose mistakes are told as its own."""
 
+    def failed(error: BaseException) -> StrategyFailed:
+        return StrategyFailed(name, package, f"fails with {worded(error)}")
+
     def choose(candidates: tuple[ProviderCandidate, ...], situation: Situation, /) -> ProviderSelection:
-        try:
+        with Translated(failed, SystemExit):
             candidate, reason = function(candidates, situation)
-        except Exception as error:
-            raise StrategyFailed(name, package, f"fails with {worded(error)}") from error
         if not any(candidate is one for one in candidates):
             raise StrategyFailed(name, package, "chose what is not a candidate")
         return ProviderSelection(candidate, str(reason))

@@ -19,6 +19,7 @@ from stepwell.run.steps.result import Attempt, Context, Fault, StepError
 from stepwell.run.steps.threads import Threads
 from stepwell.source.errors import NoProvider, StepwellError
 from stepwell.source.exception_text import worded
+from stepwell.source.foreign_code import Contained
 
 __all__ = ["Run", "StepOutcome"]
 
@@ -151,13 +152,14 @@ class Run:
         last: StepOutcome | None = None
         while True:
             try:
-                choice = self.providers.select(
-                    requires, exclude=dict(failed), session=self.context.session, view=view
-                )
+                with Contained(StepwellError) as choosing:
+                    choice = self.providers.select(
+                        requires, exclude=dict(failed), session=self.context.session, view=view
+                    )
             except StepwellError as error:
                 return last or StepOutcome(error=self._nobody(error))
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - whoever chooses may be foreign code
-                return StepOutcome(error=self._failed(error))
+            if choosing.error is not None:
+                return StepOutcome(error=self._failed(choosing.error))
             name, reason = choice.provider.name, choice.reason
             if failed:
                 before, why = next(reversed(failed.items()))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, final
 
 from stepwell.code.implementation import place_in_module
@@ -17,6 +16,7 @@ from stepwell.run.steps.result import Fault, StepError
 from stepwell.source.diagnostic import Span
 from stepwell.source.document import Document
 from stepwell.source.exception_text import worded
+from stepwell.source.foreign_code import Translated, import_object
 
 __all__ = [
     "Compatibility",
@@ -179,11 +179,10 @@ class Fallbacks:
 
 def load_fallback(name: str, declared: str) -> Any:
     module, _, path = declared.partition(":")
-    try:
-        found: Any = import_module(module)
-        for part in path.split("."):
-            found = getattr(found, part)
-    except (Exception, SystemExit) as error:  # old code may raise anything while it is imported
+
+    def failed(error: BaseException) -> StepError:
         said = f"its fallback `{declared}` cannot be loaded: {worded(error)}"
-        raise StepError(name, Fault.NO_IMPLEMENTATION, said) from error
-    return found
+        return StepError(name, Fault.NO_IMPLEMENTATION, said)
+
+    with Translated(failed):
+        return import_object(module, path)

@@ -10,6 +10,7 @@ from typing import Protocol, final
 from stepwell.model.provider_protocol import Provider
 from stepwell.resolve.view import View
 from stepwell.run.steps.result import Attempt, StepResult
+from stepwell.source.foreign_code import Contained
 
 __all__ = [
     "AttemptEnded",
@@ -155,7 +156,7 @@ class Events:
     def tell(self, event: Event) -> None:
         """Tell everybody, whatever one of them raises."""
         for subscriber in self.subscribers:
-            try:
+            with Contained() as outcome:
                 subscriber(event)
-            except (Exception, SystemExit):  # noqa: BLE001, PERF203 - foreign code, and logged
-                _log.exception("a subscriber failed; the others are told all the same")
+            if outcome.error is not None:
+                _log.error("a subscriber failed; the others are told all the same", exc_info=outcome.error)

@@ -23,6 +23,7 @@ from stepwell.run.steps.result import Context, Fault, StepError, StepResult
 from stepwell.run.steps.threads import LoopThread, Threads
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.exception_text import text_of, worded
+from stepwell.source.foreign_code import Contained
 
 __all__ = [
     "Call",
@@ -51,11 +52,11 @@ def refusal_of(ready: Ready, step: str, parameters: Mapping[str, Any]) -> StepEr
     except (TypeError, ValueError, AttributeError) as error:
         said, cause = [text_of(error)], error
     if not said and ready.validate is not None:
-        try:
+        with Contained() as outcome:
             answer = ready.validate(parameters)
             said = [answer] if isinstance(answer, str) else [str(one) for one in answer or ()]
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a step's code may raise anything, and that refuses
-            said, cause = [f"`validate` fails with {worded(error)}"], error
+        if outcome.error is not None:
+            said, cause = [f"`validate` fails with {worded(outcome.error)}"], outcome.error
     if not said:
         return None
     refused = StepError(step, Fault.INVALID_PARAMETERS, "; ".join(said), ready.place, 0, found)

@@ -22,6 +22,7 @@ from stepwell.source.diagnostic import Diagnostic, in_order
 from stepwell.source.document import Document, Pointer, no_places, thaw
 from stepwell.source.errors import StepwellError, UnknownStep, UnknownWorkspace
 from stepwell.source.exception_text import worded
+from stepwell.source.foreign_code import Translated
 
 __all__ = [
     "Generation",
@@ -308,11 +309,12 @@ def _runner(name: str, implementation: Any, place: str) -> tuple[Any, Any]:
     faults = faults_of(implementation)
     if faults:
         raise StepError(name, Fault.NO_IMPLEMENTATION, "; ".join(faults), place)
-    try:
+
+    def failed(error: BaseException) -> StepError:
+        return StepError(name, Fault.NO_IMPLEMENTATION, f"it cannot be made: {worded(error)}", place)
+
+    with Translated(failed):
         return runner_of(implementation)
-    except (Exception, SystemExit) as error:  # a step's class may raise anything while it is made
-        said = f"it cannot be made: {worded(error)}"
-        raise StepError(name, Fault.NO_IMPLEMENTATION, said, place) from error
 
 
 def _of_fallback(name: str, workspace: str | None, fallback: Any) -> Ready:

@@ -54,10 +54,8 @@ class LoopThread:
             waited_for.add(future)
         try:
             return future.result()
-        except BaseException:
-            future.cancel()  # an interrupt of the caller ends what it waits for
-            raise
         finally:
+            future.cancel()  # an interrupt of the caller ends what it waits for; what is done stays so
             waited_for.discard(future)
 
     def close(self) -> None:

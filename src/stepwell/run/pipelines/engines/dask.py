@@ -17,6 +17,7 @@ from typing import Any, Final, final
 from stepwell.run.pipelines.engines.engine import EngineError
 from stepwell.run.pipelines.task import AttemptOutcome, StepState, Task
 from stepwell.run.pipelines.worker import perform
+from stepwell.source.foreign_code import Contained
 
 __all__ = ["Dask"]
 
@@ -166,10 +167,10 @@ def _outcome(task: Task, done: Any) -> AttemptOutcome:
     """What became of an attempt, whatever became of its worker."""
     now = time.time()
     if done.status == "finished":
-        try:
+        with Contained(SystemExit) as way_back:
             outcome = done.result()
-        except Exception as error:  # noqa: BLE001 - whatever the way back of a result brings up
-            return _failed(task, now, f"its outcome is lost: {error}", "lost")
+        if way_back.error is not None:
+            return _failed(task, now, f"its outcome is lost: {way_back.error}", "lost")
         return (
             outcome
             if isinstance(outcome, AttemptOutcome)

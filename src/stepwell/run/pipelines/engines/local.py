@@ -12,6 +12,7 @@ from typing import Final, final
 
 from stepwell.run.pipelines.task import AttemptOutcome, StepState, Task
 from stepwell.run.pipelines.worker import perform
+from stepwell.source.foreign_code import Contained
 
 __all__ = ["Local"]
 
@@ -76,10 +77,10 @@ class _LocalSession:
     def _work(self) -> None:
         while (task := self._next()) is not None:
             began = time.time()
-            try:
+            with Contained(SystemExit) as attempt:  # a thread must not end with the run waiting for it
                 outcome = perform(task)
-            except Exception as error:  # noqa: BLE001 - a thread must not end with the run waiting for it
-                fault = f"the attempt could not be made: {error!r}"
+            if attempt.error is not None:
+                fault = f"the attempt could not be made: {attempt.error!r}"
                 outcome = AttemptOutcome(
                     task.token, StepState.FAILED, began, time.time(), fault=fault, kind="engine"
                 )

@@ -1,0 +1,67 @@
+"""Boundary to foreign code: whatever it raises is contained, or becomes one error of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce
+from importlib import import_module
+from typing import Any, final
+
+__all__ = ["Contained", "Translated", "import_object"]
+
+
+@final
+class Contained:
+    """A block that runs foreign code: what it raises ends the block and is kept in ``error``.
+
+    ``KeyboardInterrupt``, ``CancelledError`` and ``GeneratorExit`` pass through.
+
+    Args:
+        passing: classes of exceptions that pass through, too.
+    """
+
+    __slots__ = ("_passing", "error")
+
+    def __init__(self, *passing: type[BaseException]) -> None:
+        self._passing = passing
+        self.error: BaseException | None = None
+
+    def __enter__(self) -> Contained:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if not isinstance(error, (Exception, SystemExit)) or isinstance(error, self._passing):
+            return False
+        self.error = error
+        return True
+
+
+@final
+class Translated:
+    """A block that runs foreign code: what it raises becomes the cause of another error.
+
+    Args:
+        translate: makes the other error of what was raised.
+        passing: classes of exceptions that pass through, as do those that ``Contained`` lets pass.
+    """
+
+    __slots__ = ("_passing", "_translate")
+
+    def __init__(
+        self, translate: Callable[[BaseException], Exception], *passing: type[BaseException]
+    ) -> None:
+        self._translate = translate
+        self._passing = passing
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, (Exception, SystemExit)) and not isinstance(error, self._passing):
+            raise self._translate(error) from error
+
+
+def import_object(module: str, name: str | None) -> Any:
+    """Import a module and take an object out of it, by its dotted name; the module itself without one."""
+    parts = name.split(".") if name is not None else ()
+    return reduce(getattr, parts, import_module(module))
