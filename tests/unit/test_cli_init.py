@@ -165,3 +165,15 @@ def test_the_settings_it_writes_are_all_of_them_defaults_but_the_frozen_module(
     assert listed[1:] == [
         "DataCleaning  Processing      -          core   Drop the rows and columns that a model cannot use."
     ]
+
+
+def test_nothing_is_written_through_a_link_out_of_the_folder(
+    run_stepwell: RunStepwell, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "registry.d").symlink_to(tmp_path / "elsewhere")
+    ran = run_stepwell("init", "new", cwd=tmp_path)
+    assert ran.exit_code == 2
+    assert ran.stderr.startswith("error: registry.d/steps/data_cleaning.yaml leads out of the project")
+    assert [*(tmp_path / "elsewhere").iterdir(), *(tmp_path / "new").glob("*.toml")] == []

@@ -66,6 +66,8 @@ def command(folder: str) -> int:
         write_files(os.path.abspath(folder), contents, overwrite=False)
     except Busy:
         raise click.UsageError("another command writes to this folder; wait until it is done") from None
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise click.ClickException(f"{_shown(folder, error.filename)} cannot be written: {reason}") from None
