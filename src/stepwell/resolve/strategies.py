@@ -6,7 +6,7 @@ entry point of the group ``stepwell.strategies``, which is imported when somebod
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
@@ -16,12 +16,20 @@ from stepwell.model import StepDefinition
 from stepwell.resolve.candidates import Candidate
 from stepwell.source.errors import ExtensionError, StrategyFailed, UnknownStrategy
 from stepwell.source.exception_text import worded
-from stepwell.source.extensions import extensions, load_extension
+from stepwell.source.extensions import LoadedExtension, extensions, load_extension
 from stepwell.source.foreign_code import Translated
 from stepwell.source.immutable import immutable
 from stepwell.source.spelling import closest
 
-__all__ = ["GROUP", "STRATEGIES", "ResolutionContext", "Selection", "Strategy", "strategy_named"]
+__all__ = [
+    "GROUP",
+    "STRATEGIES",
+    "ResolutionContext",
+    "Selection",
+    "Strategy",
+    "load_strategy",
+    "strategy_named",
+]
 
 GROUP: Final = "stepwell.strategies"
 """The group of entry points by which an installed package adds strategies."""
@@ -138,14 +146,30 @@ def strategy_named(name: str) -> Strategy:
 
 @cache  # what is imported stays imported; a failure is not kept
 def _installed(name: str) -> Strategy:
+    loaded = load_strategy(GROUP, name, STRATEGIES)
+    return _guarded(name, loaded.package, loaded.call)
+
+
+def load_strategy(group: str, name: str, ours: Iterable[str]) -> LoadedExtension:
+    """The strategy that an installed package has under a name.
+
+    Args:
+        group: the entry-point group.
+        name: the strategy's name.
+        ours: the names of our own strategies, which may be suggested.
+
+    Raises:
+        UnknownStrategy: when there is none; with suggestions.
+        StrategyFailed: when a package has it and it cannot be loaded.
+    """
     try:
-        loaded = load_extension(GROUP, name)
+        loaded = load_extension(group, name)
     except ExtensionError as error:
         raise StrategyFailed(name, error.package, error.fault) from error.__cause__
     if loaded is None:
-        installed = (one.name for one in extensions(GROUP))
-        raise UnknownStrategy(name, closest(name, (*STRATEGIES, *installed), 3))
-    return _guarded(name, loaded.package, loaded.call)
+        installed = (one.name for one in extensions(group))
+        raise UnknownStrategy(name, closest(name, (*ours, *installed), 3))
+    return loaded
 
 
 def _guarded(name: str, package: str, function: Any) -> Strategy:

@@ -105,6 +105,14 @@ def _tell_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     ctx.exit()
 
 
+def _show_help_alone(ctx: click.Context) -> int:
+    """Show a group's help where no command of it is named."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help(), err=True)
+        return USAGE
+    return 0
+
+
 @click.group(
     cls=_Commands,
     invoke_without_command=True,
@@ -121,10 +129,7 @@ def _tell_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
 @click.pass_context
 def _stepwell(ctx: click.Context, verbose: bool) -> int:  # noqa: ARG001 - the version's callback reads it
     """A declarative registry of pipeline steps: one small file per step, layered per developer."""
-    if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help(), err=True)
-        return USAGE
-    return 0
+    return _show_help_alone(ctx)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -206,13 +211,20 @@ class CommandGroup(click.Group):
     """Commands by name, none of them imported before it is asked for.
 
     Args:
+        name: what the commands are called together.
         package: the package of their modules.
         modules: every command's module, by the command's name, in the order in which they are told.
         settings: what click's own group takes.
     """
 
-    def __init__(self, *, package: str, modules: Mapping[str, str], **settings: Any) -> None:
-        super().__init__(**settings)
+    def __init__(self, name: str, *, package: str, modules: Mapping[str, str], **settings: Any) -> None:
+        super().__init__(
+            name,
+            invoke_without_command=True,
+            subcommand_metavar="COMMAND [ARGS]...",
+            callback=click.pass_context(_show_help_alone),
+            **settings,
+        )
         self._package = package
         self._modules = modules
 

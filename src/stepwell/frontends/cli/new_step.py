@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,10 +20,14 @@ from stepwell.frontends.cli.options import (
     workspace_option,
 )
 from stepwell.frontends.cli.workspace.options import tell
+from stepwell.live.registry import Registry
 from stepwell.resolve.plugins import find_plugins
 from stepwell.source.diagnostic import Severity
 from stepwell.source.errors import ProjectError
 from stepwell.source.escape_control import visible
+
+if TYPE_CHECKING:
+    from stepwell.write.scaffold.plan import ScaffoldPlan
 
 _EXAMPLE = """\b
 Examples:
@@ -63,27 +69,44 @@ def command(
         raise ProjectError("the project's configuration has errors, so nothing is written: `stepwell check`")
     view = view_of(registry, workspace)
     example = step_of(registry, view, like) if like is not None else None
-    from stepwell.write.scaffold import NotWritten, plan, plan_step
+    from stepwell.write.scaffold import NotWritten, plan_step
 
     try:
         new = plan_step(project, view, step, example, said)
     except NotWritten as error:
         raise click.UsageError(visible(str(error))) from None
-    today = date.today()  # noqa: DTZ011 - a date as people see it
-    planned = plan(project, registry.diagnostics, {new.path: new.text.encode()}, today, find_plugins, None)
-    sys.stdout.writelines(f"{line}\n" for line in tell(planned.diagnostics))
-    if not planned.is_sound:
-        sys.stdout.write(f"{visible(new.path)} is not written\n")
+    planned = write_new(registry, new.path, new.text)
+    if planned is None:
         return 1
-    from stepwell.source.atomic_write import write_atomically
-
-    try:
-        write_atomically(Path(project.root, new.path), new.text)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise click.ClickException(f"{visible(new.path)} cannot be written: {reason}") from None
-    sys.stdout.write(f"wrote {visible(new.path)}\n")
     if not asked.quiet:
         whose = f" --workspace {view.workspace}" if view.workspace is not None else ""
         sys.stdout.write(f"next: stepwell explain {step}{whose}\n")
     return 0
+
+
+def write_new(registry: Registry, path: str, text: str, later: Collection[str] = ()) -> ScaffoldPlan | None:
+    """Check a new definition and write it; nothing is written where it brings an error.
+
+    Args:
+        registry: of which project.
+        path: the new file, relative to the project.
+        text: its content.
+        later: the ids of errors that somebody may mend later.
+    """
+    from stepwell.source.atomic_write import write_atomically
+    from stepwell.write.scaffold import plan
+
+    project = registry.project
+    today = date.today()  # noqa: DTZ011 - a date as people see it
+    planned = plan(project, registry.diagnostics, {path: text.encode()}, today, find_plugins, None)
+    sys.stdout.writelines(f"{line}\n" for line in tell(planned.diagnostics))
+    if any(one.severity is Severity.ERROR and one.id not in later for one in planned.diagnostics):
+        sys.stdout.write(f"{visible(path)} is not written\n")
+        return None
+    try:
+        write_atomically(Path(project.root, path), text)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise click.ClickException(f"{visible(path)} cannot be written: {reason}") from None
+    sys.stdout.write(f"wrote {visible(path)}\n")
+    return planned

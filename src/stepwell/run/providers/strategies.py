@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, final
 
 from stepwell.model import Cost, ProviderDefinition
 from stepwell.model.provider_protocol import Provider, ProviderError, Response
+from stepwell.resolve.strategies import load_strategy
 from stepwell.run.providers.circuit import Figures
-from stepwell.source.errors import ExtensionError, NoProvider, StrategyFailed, UnknownStrategy
+from stepwell.source.errors import NoProvider, StrategyFailed
 from stepwell.source.exception_text import worded
-from stepwell.source.extensions import extensions, load_extension
 from stepwell.source.foreign_code import Translated
-from stepwell.source.spelling import closest
 
 if TYPE_CHECKING:
     from stepwell.resolve.view import View
@@ -201,13 +200,7 @@ def strategy_named(name: str) -> ProviderStrategy:
 
 @cache  # what is imported stays imported; a failure is not kept
 def _installed(name: str) -> ProviderStrategy:
-    try:
-        loaded = load_extension(GROUP, name)
-    except ExtensionError as error:
-        raise StrategyFailed(name, error.package, error.fault) from error.__cause__
-    if loaded is None:
-        installed = (one.name for one in extensions(GROUP))
-        raise UnknownStrategy(name, closest(name, (*STRATEGIES, *installed), 3))
+    loaded = load_strategy(GROUP, name, STRATEGIES)
     return _guarded(name, loaded.package, loaded.call)
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
-import click
-
 from stepwell.frontends.cli import CommandGroup
 
 __all__ = ["COMMANDS", "command"]
@@ -36,20 +34,11 @@ Examples:
 """
 
 
-@click.group(
+command = CommandGroup(
     "pipeline",
-    cls=CommandGroup,
     package=__name__,
     modules=COMMANDS,
-    invoke_without_command=True,
-    subcommand_metavar="COMMAND [ARGS]...",
     epilog=_EXAMPLE,
     short_help="List, show, check, wire, draw and make pipelines.",
+    help="Work with pipelines: graphs of steps, one in a file.",
 )
-@click.pass_context
-def command(ctx: click.Context) -> int:
-    """Work with pipelines: graphs of steps, one in a file."""
-    if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help(), err=True)
-        return 2
-    return 0

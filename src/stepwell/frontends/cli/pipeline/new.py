@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from datetime import date
-from pathlib import Path
 
 import click
 from click.shell_completion import CompletionItem
 
+from stepwell.frontends.cli.new_step import write_new
 from stepwell.frontends.cli.options import (
     CommonOptions,
     open_registry,
@@ -165,26 +165,15 @@ def command(
             raise click.UsageError("--step cannot be given with a pipeline of the catalog: it has its steps")
         return write_from_catalog(registry, view, name, like, quiet=asked.quiet)
     example = Pipeline.of(linked_of(registry, view, like)) if like is not None else None
-    from stepwell.write.scaffold import NotWritten, plan, plan_pipeline
+    from stepwell.write.scaffold import NotWritten, plan_pipeline
 
     try:
         new = plan_pipeline(project, view, registry.view, registry.among, name, example, steps)
     except NotWritten as error:
         raise click.UsageError(visible(str(error))) from None
-    today = date.today()  # noqa: DTZ011 - a date as people see it
-    planned = plan(project, registry.diagnostics, {new.path: new.text.encode()}, today, find_plugins, None)
-    sys.stdout.writelines(f"{line}\n" for line in tell(planned.diagnostics))
-    if any(one.severity is Severity.ERROR and one.id not in _LATER for one in planned.diagnostics):
-        sys.stdout.write(f"{visible(new.path)} is not written\n")
+    planned = write_new(registry, new.path, new.text, _LATER)
+    if planned is None:
         return 1
-    from stepwell.source.atomic_write import write_atomically
-
-    try:
-        write_atomically(Path(project.root, new.path), new.text)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise click.ClickException(f"{visible(new.path)} cannot be written: {reason}") from None
-    sys.stdout.write(f"wrote {visible(new.path)}\n")
     if not asked.quiet:
         whose = f" --workspace {view.workspace}" if view.workspace is not None else ""
         sys.stdout.write(f"next: stepwell pipeline show {name}{whose}\n")

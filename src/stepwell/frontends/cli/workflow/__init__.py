@@ -5,8 +5,6 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
-import click
-
 from stepwell.frontends.cli import CommandGroup
 
 __all__ = ["COMMANDS", "command"]
@@ -21,20 +19,11 @@ Examples:
 """
 
 
-@click.group(
+command = CommandGroup(
     "workflow",
-    cls=CommandGroup,
     package=__name__,
     modules=COMMANDS,
-    invoke_without_command=True,
-    subcommand_metavar="COMMAND [ARGS]...",
     epilog=_EXAMPLE,
     short_help="Check and run workflow files.",
+    help="Check and run workflow files: steps that are run one after the other, each by a step type.",
 )
-@click.pass_context
-def command(ctx: click.Context) -> int:
-    """Check and run workflow files: steps that are run one after the other, each by a step type."""
-    if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help(), err=True)
-        return 2
-    return 0

@@ -5,8 +5,6 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
-import click
-
 from stepwell.frontends.cli import CommandGroup
 
 __all__ = ["COMMANDS", "command"]
@@ -31,20 +29,11 @@ Examples:
 """
 
 
-@click.group(
+command = CommandGroup(
     "workspace",
-    cls=CommandGroup,
     package=__name__,
     modules=COMMANDS,
-    invoke_without_command=True,
-    subcommand_metavar="COMMAND [ARGS]...",
     epilog=_EXAMPLE,
     short_help="Make, list, check, compare and remove workspaces.",
+    help="Make, list, check, compare and remove workspaces, each the folder of one developer.",
 )
-@click.pass_context
-def command(ctx: click.Context) -> int:
-    """Make, list, check, compare and remove workspaces, each the folder of one developer."""
-    if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help(), err=True)
-        return 2
-    return 0
