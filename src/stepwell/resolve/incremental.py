@@ -13,7 +13,7 @@ from stepwell.check.rule import ViewScope
 from stepwell.model import KINDS, Definition, StepDefinition
 from stepwell.model.layer import Layer, Listed
 from stepwell.model.settings import Project, Settings
-from stepwell.resolve.layers import LayerTables, words_of
+from stepwell.resolve.layers import LayerTables, add_to_index, words_of
 from stepwell.resolve.layout import Layout, lay_out, list_core, list_workspace
 from stepwell.resolve.load import (
     LoadResult,
@@ -104,16 +104,16 @@ def _index_again(
     before: LayerTables, gone: Iterable[CheckedFile], come: Iterable[CheckedFile]
 ) -> tuple[Mapping[str, tuple[str, ...]], Mapping[str, tuple[str, ...]]]:
     by_config_class, by_alias = dict(before.by_config_class), dict(before.by_alias)
-    for files, keep in ((gone, False), (come, True)):
-        for file in files:
-            step = None if file.authored is None else file.authored.standalone()
-            if not isinstance(step, StepDefinition):
-                continue
-            classes = () if step.config_class is None else (step.config_class,)
-            for index, words in ((by_config_class, classes), (by_alias, step.aliases)):
-                for word in words:
-                    others = tuple(name for name in index.get(word, ()) if name != step.name)
-                    index[word] = (*others, step.name) if keep else others
+    for file in gone:
+        step = None if file.authored is None else file.authored.standalone()
+        if isinstance(step, StepDefinition):
+            for index, words in ((by_config_class, (step.config_class,)), (by_alias, step.aliases)):
+                for word in filter(None, words):
+                    index[word] = tuple(name for name in index[word] if name != step.name)
+    for file in come:
+        step = None if file.authored is None else file.authored.standalone()
+        if step is not None:
+            add_to_index(step, by_config_class, by_alias)
     return by_config_class, by_alias
 
 

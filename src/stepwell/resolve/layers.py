@@ -32,6 +32,7 @@ __all__ = [
     "Index",
     "LayerTables",
     "Table",
+    "add_to_index",
     "index",
     "lay_under",
     "layer_core",
@@ -53,15 +54,24 @@ def index(steps: Table) -> tuple[Index, Index]:
     """The steps by configuration class and by alias."""
     by_config_class: dict[str, tuple[str, ...]] = {}
     by_alias: dict[str, tuple[str, ...]] = {}
-    for name, step in steps.items():
-        if not isinstance(step, StepDefinition):
-            continue
-        config_class = step.config_class
-        if config_class is not None:
-            by_config_class[config_class] = (*by_config_class.get(config_class, ()), name)
-        for alias in step.aliases:
-            by_alias[alias] = (*by_alias.get(alias, ()), name)
+    for step in steps.values():
+        add_to_index(step, by_config_class, by_alias)
     return by_config_class, by_alias
+
+
+def add_to_index(
+    definition: Definition,
+    by_config_class: dict[str, tuple[str, ...]],
+    by_alias: dict[str, tuple[str, ...]],
+) -> None:
+    """Enter the name of a step under its configuration class and its aliases."""
+    if not isinstance(definition, StepDefinition):
+        return
+    name, config_class = definition.name, definition.config_class
+    if config_class is not None:
+        by_config_class[config_class] = (*by_config_class.get(config_class, ()), name)
+    for alias in definition.aliases:
+        by_alias[alias] = (*by_alias.get(alias, ()), name)
 
 
 def suspects_of_core(steps: Table, by_config_class: Index, by_alias: Index) -> dict[str, Definition]:
@@ -428,7 +438,7 @@ def lay_under(
             found += faults
             if is_served(faults):
                 served[name] = one
-                _index(one, by_config_class, by_alias)
+                add_to_index(one, by_config_class, by_alias)
         tables[folder] = MappingProxyType(served)
     shown, used = hide(found, [ignore for file in core_files for ignore in file.ignores])
     return replace(
@@ -459,14 +469,3 @@ def _told_hidden(
         if (place := _place(core, kind.folder, name)) is not None
     )
     return catalog.run(catalog.active("plugin", settings.severities), scope)
-
-
-def _index(
-    one: Definition, by_config_class: dict[str, tuple[str, ...]], by_alias: dict[str, tuple[str, ...]]
-) -> None:
-    if not isinstance(one, StepDefinition):
-        return
-    if one.config_class is not None:
-        by_config_class[one.config_class] = (*by_config_class.get(one.config_class, ()), one.name)
-    for alias in one.aliases:
-        by_alias[alias] = (*by_alias.get(alias, ()), one.name)
