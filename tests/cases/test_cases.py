@@ -237,7 +237,7 @@ def _settings(settings: Settings) -> dict[str, Any]:
                 if getattr(value, one) != getattr(plain, one)
             }
         elif name == "freeze":
-            value = [{one: getattr(target, one) for one in target.__slots__} for target in value]
+            value = [{one: getattr(target, one) for one in target._fields} for target in value]
         said[name] = thaw(value)
     return said
 

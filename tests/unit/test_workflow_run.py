@@ -413,12 +413,12 @@ parameters:
     note: {type: string}
 """
 OWN_CODE = """\
-from stepwell.run.workflows import Flow, compose, nested, run_steps
+from stepwell.run.workflows import Scope, compose, nested, run_steps
 
 async def shout(parameters, context):
-    flow = Flow.of(context.values)
-    await run_steps(parameters.get("before", ()), flow.inner(""), nested(context))
-    said = compose(parameters["said"], flow, context.folder).text
+    scope = Scope.of(context.values)
+    await run_steps(parameters.get("before", ()), scope.inner(""), nested(context))
+    said = compose(parameters["said"], scope, context.folder).text
     return {"text": said.upper() * parameters.get("times", 1), "note": parameters.get("note")}
 """
 

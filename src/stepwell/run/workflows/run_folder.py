@@ -94,7 +94,7 @@ class RunFolder:
             text: its content.
 
         Raises:
-            OutsideFolder: the path leads out of them.
+            PathEscape: the path leads out of them.
             OSError: it cannot be written.
         """
         outputs = os.path.join(self._path, "outputs")

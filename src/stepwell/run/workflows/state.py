@@ -117,7 +117,7 @@ class Frame:
 class Scope(Mapping[str, Any]):
     """The answers of earlier steps by name, as steps see them, and all else that they share.
 
-    A step finds it in its ``RunContext.values`` by ``Flow.of``.
+    A step finds it in its ``RunContext.values`` by ``Scope.of``.
 
     Args:
         setting: what the run is given.
@@ -184,7 +184,7 @@ class Scope(Mapping[str, Any]):
         return sum(1 for _ in self)
 
     def __repr__(self) -> str:
-        return f"<Flow with {', '.join(self) or 'no answers'}>"
+        return f"<Scope with {', '.join(self) or 'no answers'}>"
 
     def at(self, step: str) -> Scope:
         """The same flow as one of its steps sees it, which knows its name."""

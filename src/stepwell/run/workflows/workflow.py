@@ -48,7 +48,7 @@ def inside(folder: str, path: str) -> str:
         path: relative to it, with ``/``; it need not exist.
 
     Raises:
-        OutsideFolder: it is absolute, goes up out of the folder, or a link on its way leads out.
+        PathEscape: it is absolute, goes up out of the folder, or a link on its way leads out.
     """
     fault = _fault(path)
     if fault:
@@ -68,7 +68,7 @@ def read_inside(folder: str, path: str) -> str:
         path: the file, relative to it, with ``/``.
 
     Raises:
-        OutsideFolder: it is elsewhere, is no regular file, is not UTF-8, or is larger than 1 MiB.
+        PathEscape: it is elsewhere, is no regular file, is not UTF-8, or is larger than 1 MiB.
         OSError: it cannot be read.
     """
     found = inside(folder, path)
