@@ -14,6 +14,8 @@ from stepwell.source.document import Document, thaw
 from stepwell.source.read import read_text
 from stepwell.write.export import find_exporter
 
+pytestmark = pytest.mark.slow
+
 
 def step(name: str, description: str = "Work.", **interface: Any) -> StepDefinition:
     return StepDefinition(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,8 @@ from hypothesis import strategies as st
 import stepwell
 from stepwell.model.layer import Layer, Source, apply_layers
 from stepwell.source.read import read_text
+
+pytestmark = pytest.mark.slow
 
 TAGS = st.lists(st.sampled_from(["gpu", "cpu", "nightly"]), unique=True, max_size=2)
 FIELDS: Mapping[str, st.SearchStrategy[Any]] = {

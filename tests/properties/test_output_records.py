@@ -15,6 +15,8 @@ from jsonschema import Draft202012Validator
 from stepwell.frontends.render.output.record import OutputRecord, encode
 from stepwell.frontends.render.output.schemas import OUTPUTS, output_schemas, schema_name
 
+pytestmark = pytest.mark.slow
+
 SCHEMAS = output_schemas()
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 ANYTHING = st.recursive(

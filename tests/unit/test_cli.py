@@ -17,6 +17,8 @@ from tests.warm_python import run_python
 from stepwell.frontends.cli import COMMANDS, run
 from stepwell.version import __version__
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from tests.conftest import Project, RunStepwell
 

@@ -14,9 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from jsonschema import Draft202012Validator
 
 from stepwell.model.schema import contents
+
+pytestmark = pytest.mark.slow
 
 if TYPE_CHECKING:
     from tests.conftest import Project, RunStepwell

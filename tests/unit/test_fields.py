@@ -17,6 +17,8 @@ from stepwell.model import KIND_OF_NOUN, KINDS, StepDefinition, Workspace
 from stepwell.model.record import Fields, Record
 from stepwell.model.schema import fields, schema_names
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 NEW_FIELDS = {
     "owner": {

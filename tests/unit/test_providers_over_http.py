@@ -35,6 +35,8 @@ from stepwell.model.provider_protocol import (
 from stepwell.run.providers.factory import implementation_by_name
 from stepwell.run.providers.http_errors import lasts_until
 
+pytestmark = pytest.mark.slow
+
 KEY = "correct-horse-battery-staple-123"
 SERVICES = ("openai_compatible", "anthropic", "gemini")
 ERRORS = {
