@@ -135,6 +135,11 @@ class Applied(NamedTuple):
     sources: tuple[Source, ...]
     hidden: tuple[tuple[Source, ...], ...] = ()
 
+    def patched(self, override: Source) -> Applied:
+        """The result of applying an override to it."""
+        data = merge_patch(self.data, override.document.data)
+        return Applied(data, (override, *self.sources), self.hidden)
+
     def document_of(self, pointer: Pointer) -> Document:
         """The document that gave, or removed, the value at a pointer."""
         return given_by(self.sources, pointer)
@@ -163,8 +168,7 @@ def apply_layers(sources: Iterable[Source], below: Applied | None = None) -> App
             hidden = () if below is None else (below.sources, *below.hidden)
             below = Applied(source.document.data, (source,), hidden)
         elif below is not None:
-            data = merge_patch(below.data, source.document.data)
-            below = Applied(data, (source, *below.sources), below.hidden)
+            below = below.patched(source)
     return below
 
 

@@ -23,7 +23,7 @@ from stepwell.model import (
     schema,
     schema_errors,
 )
-from stepwell.model.layer import Applied, Layer, Source, apply_layers
+from stepwell.model.layer import Applied, Layer, Source
 from stepwell.model.settings import Settings
 from stepwell.resolve.plugins import package_of
 from stepwell.source.diagnostic import Diagnostic, Related, Severity, Span, in_order
@@ -330,9 +330,9 @@ def _override(
     authored: AuthoredDefinition, name: str, base: Definition | None
 ) -> tuple[Override, list[Diagnostic]]:
     kind, source = authored.kind, authored.source
-    applied = None if base is None else apply_layers((source,), Applied(base.data, base.sources))
-    if applied is None:
+    if base is None:
         return Override(source, name, None, None), []
+    applied = Applied(base.data, base.sources).patched(source)
     flat = all(one.document.flat for one in applied.sources)
     if schema.fits(kind.noun, applied.data, flat=flat):
         return Override(source, name, base, kind.define(applied.data, applied.sources)), []

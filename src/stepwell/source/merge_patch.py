@@ -24,15 +24,15 @@ def merge_patch(target: Any, patch: Any) -> Any:
     """
     if not isinstance(patch, _MAPPINGS):
         return patch
-    result: dict[str, Any] = target.copy() if isinstance(target, _MAPPINGS) else {}
-    for key, value in patch.items():
+    result: FrozenMapping[str, Any] = FrozenMapping(target if isinstance(target, _MAPPINGS) else ())
+    for key, value in patch.items():  # written through dict: nobody else has it yet
         if value is None:
-            result.pop(key, None)
+            dict.pop(result, key, None)
         elif isinstance(value, _MAPPINGS):
-            result[key] = merge_patch(result.get(key), value)
+            dict.__setitem__(result, key, merge_patch(result.get(key), value))
         else:
-            result[key] = value
-    return FrozenMapping(result)
+            dict.__setitem__(result, key, value)
+    return result
 
 
 def patch_between(target: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
