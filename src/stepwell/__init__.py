@@ -166,7 +166,6 @@ def open(path: str | os.PathLike[str] = ".", *, today: date | None = None) -> Re
     """Open the project that a folder belongs to, found by walking up from it.
 
     Args:
-        path: any folder of the project.
         today: the date to hold deprecations against; the machine's date when left out.
 
     Raises:

@@ -31,13 +31,9 @@ class CheckedFile(NamedTuple):
     """What one definition file came to.
 
     Args:
-        listed: which file.
         name: the name that it gives, as far as one can be read.
         place: where it gives it; told only where the file is left out.
         authored: what it states; ``None`` where it cannot be read or an error keeps it out.
-        diagnostics: what was found.
-        ignores: its ignore comments.
-        used: those of them that hid something.
     """
 
     listed: Listed
@@ -60,14 +56,7 @@ _NO_IGNORES: Final[tuple[Ignore, ...]] = ()
 def check_definition(
     project: Project, listed: Listed, today: date, file_rules: catalog.Active[FileScope]
 ) -> CheckedFile:
-    """Read and check one definition file.
-
-    Args:
-        project: the project that it belongs to.
-        listed: the file.
-        today: the date to hold deprecations against.
-        file_rules: the rules that run on single files.
-    """
+    """Read and check one definition file."""
     return check_document(
         listed, read_document(project.tree, listed.path), project.settings, today, file_rules
     )
@@ -80,15 +69,7 @@ def check_document(
     today: date,
     file_rules: catalog.Active[FileScope],
 ) -> CheckedFile:
-    """Check what one definition file holds, or what stands for one.
-
-    Args:
-        listed: the file.
-        document: what was read, or why it cannot be.
-        settings: the project's.
-        today: the date to hold deprecations against.
-        file_rules: the rules that run on it.
-    """
+    """Check what one definition file holds, or what stands for one."""
     if listed.kind == "providers":
         return _check_provider(listed, document, settings, today, file_rules)
     return _check(listed, document, settings, today, file_rules)
@@ -177,8 +158,6 @@ def check_workspace_file(
     """Read and check the ``workspace.yaml`` of one workspace; with errors its defaults serve.
 
     Args:
-        project: the project.
-        workspace_id: the name of the workspace's folder.
         path: the file, relative to the project.
     """
     plain = Workspace(workspace_id)

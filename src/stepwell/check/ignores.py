@@ -17,13 +17,7 @@ _MARK: Final = "stepwell:"
 
 @final
 class Ignore(NamedTuple):
-    """One rule that one comment hides.
-
-    Args:
-        rule: the id of the rule.
-        line: the line whose findings it hides.
-        span: the comment.
-    """
+    """One rule that one comment hides."""
 
     rule: str
     line: int

@@ -37,10 +37,7 @@ def check_mapping(data: Any, listed: Listed, settings: Settings, today: date) ->
     into is only made when there is something to point at.
 
     Args:
-        data: the fields of the step.
         listed: what it stands for; its path is shown where a file's would be.
-        settings: the project's.
-        today: the date to hold deprecations against.
     """
     try:
         plain = _fields(data)

@@ -22,7 +22,6 @@ class PipelineScope(NamedTuple):
     """One pipeline of one view.
 
     Args:
-        linked: the pipeline, and how it came about.
         components: the parts of the step of each node by kind, by id; empty where no sources were looked at.
     """
 

@@ -39,10 +39,7 @@ class Finding(NamedTuple):
     """What a rule yields; whoever runs the rule adds its id and its severity.
 
     Args:
-        message: what is wrong, in one line.
         span: where.
-        help: what to do about it.
-        related: other places it speaks of.
     """
 
     message: str
@@ -53,13 +50,7 @@ class Finding(NamedTuple):
 
 @final
 class FileScope(NamedTuple):
-    """One definition file that fits its schema.
-
-    Args:
-        authored: what it states.
-        settings: the project's.
-        today: the date on which it is checked.
-    """
+    """One definition file that fits its schema."""
 
     authored: AuthoredDefinition
     settings: Settings
@@ -91,12 +82,7 @@ class WorkspaceScope(NamedTuple):
 
 @final
 class LayerScope(NamedTuple):
-    """All documents of one layer that define one name more than once.
-
-    Args:
-        kind: what they define.
-        repeated: name to its documents, by path.
-    """
+    """All documents of one layer that define one name more than once."""
 
     kind: Kind
     repeated: Mapping[str, tuple[Source, ...]]
@@ -115,9 +101,6 @@ class Hidden(NamedTuple):
     """A definition of an installed package that one of the core hides.
 
     Args:
-        kind: what both define.
-        package: the package.
-        definition: the package's.
         place: the name of the core's, which may itself be left out.
     """
 
@@ -132,8 +115,6 @@ class Override(NamedTuple):
     """One override and what came of it.
 
     Args:
-        source: the override's document.
-        name: the definition that it names.
         base: what lies below; ``None`` when there is nothing, or nothing that serves.
         result: the merged definition; ``None`` when it could not be made.
     """
@@ -149,18 +130,10 @@ class ViewScope(NamedTuple):
     """One kind of definition in one view.
 
     Args:
-        kind: which kind.
         workspace: whose view; ``None`` for the core.
-        below: the core's definitions by name.
-        above: the view's own definitions by name, merged; the core's for the core view.
         suspects: those of the view's own that may collide with another of the view.
-        overrides: the workspace's overrides, by path.
-        shadows: the workspace's definitions that hide one of the core, by name.
-        below_by_config_class: configuration class to the names of the core's steps that have it.
-        below_by_alias: alias to the names of the core's steps that have it.
         left_out: names that a file gives but that are not served, each with a place in that file; where no
             name can be read, the stem of the file stands for it.
-        settings: the project's.
     """
 
     kind: Kind
@@ -191,9 +164,7 @@ class FreezeScope(NamedTuple):
     """The ``[[freeze]]`` tables of a project.
 
     Args:
-        config: the configuration that they stand in.
         prefix: where Stepwell's table stands in it.
-        settings: the project's.
         steps: the names of every view's steps by workspace; the core's under ``""`` and ``all``.
     """
 
@@ -208,10 +179,6 @@ class Reference(NamedTuple):
     """A class or a module of Python sources that a definition names.
 
     Args:
-        definition: the definition, as the view serves it.
-        field: the field that names it.
-        name: the name.
-        span: the value of the field, or what the convention follows from.
         stated: whether the field is written; otherwise the name is conventional.
     """
 
@@ -224,19 +191,7 @@ class Reference(NamedTuple):
 
 @final
 class ReferenceScope(NamedTuple):
-    """What a view's own definitions name, and the sources that the view sees.
-
-    Args:
-        view: the view in words.
-        references: what is named, but for what its definitions inherit from the core.
-        sees: the sources.
-        elsewhere: the sources of other workspaces, by id.
-        failures: the view's own files that cannot be parsed.
-        references_table: what the project says of references.
-        root: the project's folder.
-        components: the parts of the view's steps, but for what is the same in the core's view.
-        implementations: what runs the view's own steps, but for what they inherit from the core.
-    """
+    """What a view's own definitions name, and the sources that the view sees."""
 
     view: str
     references: tuple[Reference, ...]
@@ -259,9 +214,7 @@ class Rule(Generic[S]):
     """One rule.
 
     Args:
-        id: words that name it.
         severity: unless the project says otherwise.
-        page: its manual page.
         check: gives its findings; one that runs on every file gives an empty tuple where nothing is
             wrong, since nearly always nothing is and a generator would cost more than the look.
     """

@@ -24,8 +24,6 @@ class Declared(NamedTuple):
 
     Args:
         place: where it leads; ``None`` when it leads nowhere.
-        fault: why not.
-        help: what to do about it.
     """
 
     place: CodePlace | None
@@ -38,7 +36,6 @@ def declarations(sources: tuple[Source, ...], kind: str) -> list[tuple[Source, s
 
     Args:
         sources: its documents, topmost first.
-        kind: of component.
     """
     found: list[tuple[Source, str]] = []
     for source in sources:
@@ -59,9 +56,7 @@ class Declaring(NamedTuple):
     """Follows declarations.
 
     Args:
-        project: the project.
         outline: gives what a file of the project defines.
-        installed: the sources of installed packages.
     """
 
     project: Project
@@ -72,7 +67,6 @@ class Declaring(NamedTuple):
         """Where a declaration leads.
 
         Args:
-            source: the document that it stands in.
             value: as it is written, ``path/to/file.py:Name`` or a path alone.
         """
         path, _, name = value.partition(":")
@@ -134,9 +128,7 @@ def place_named(file: SourceFile, root: str, place: CodePlace) -> Declared:
     """The place of a name, once it is known where in the file it stands.
 
     Args:
-        file: the file.
         root: the folder that its path is relative to.
-        place: the name in it.
     """
     if file.outline is None:
         why, line, _ = file.failure or ("it cannot be read", 1, 1)

@@ -39,7 +39,6 @@ def outline_file(root: str, path: str, real: str) -> SourceFile:
     """What a file defines that no index has.
 
     Args:
-        root: the project's folder.
         path: relative to it.
         real: the same with links resolved.
     """
@@ -66,8 +65,6 @@ def place_of_name(root: str, file: SourceFile, name: str) -> tuple[int, int] | N
     """Line and column of a name of a module; of its first part where the rest lies inside what it names.
 
     Args:
-        root: the project's folder.
-        file: the module; it has an outline.
         name: the name, perhaps dotted.
 
     Returns:
@@ -133,9 +130,7 @@ class Installed(NamedTuple):
     """The sources of one installed package.
 
     Args:
-        package: the distribution's name.
         folder: the folder of its top package relative to the root of its sources; empty for a single module.
-        sources: its files.
     """
 
     package: str
@@ -144,11 +139,7 @@ class Installed(NamedTuple):
 
 
 def installed_sources(plugins: Iterable[Plugin]) -> tuple[Installed, ...]:
-    """The sources of the packages that bring steps, each once.
-
-    Args:
-        plugins: as they were found.
-    """
+    """The sources of the packages that bring steps, each once."""
     wanted = dict.fromkeys((plugin.package, plugin.module) for plugin in plugins if plugin.module)
     return tuple(one for package, module in wanted for one in _sources(package, module))
 

@@ -21,12 +21,7 @@ _FILE: Final = re.compile(r"\.py:")
 
 
 def implementation_of(step: StepDefinition, declaring: Declaring) -> Component:
-    """Where what runs a step is; no Python is run.
-
-    Args:
-        step: as a view serves it.
-        declaring: follows what names a file of the project.
-    """
+    """Where what runs a step is; no Python is run."""
     source = _stating(step.sources)
     value = step.implementation
     if source is None or value is None:

@@ -38,7 +38,6 @@ class _Folders(NamedTuple):
 
     Args:
         sources: the folders of the core's sources, relative to the project.
-        workspaces: the folder of the workspaces, likewise.
     """
 
     sources: tuple[str, ...]
@@ -98,7 +97,6 @@ def from_package(workspace: str | None, place: CodePlace) -> Any:
     """Import a component of an installed package, as anybody would.
 
     Args:
-        workspace: who asks.
         place: where it is.
 
     Raises:
@@ -113,13 +111,7 @@ def from_package(workspace: str | None, place: CodePlace) -> Any:
 
 
 def not_there(workspace: str | None, step: StepDefinition, component: Component) -> ComponentError:
-    """The error for a component that has no one place.
-
-    Args:
-        workspace: who asked.
-        step: whose part it is.
-        component: the part.
-    """
+    """The error for a component that has no one place."""
     source = step.sources[0].document if step.sources else None
     span = component.declared_at or (source.value_span(("name",)) if source is not None else None)
     path, line = (span.path, span.line) if span is not None else (step.name, 1)

@@ -19,8 +19,6 @@ class Ending(NamedTuple):
     """How a file that holds a component is called, and the name in it.
 
     Args:
-        folder: the folder that it lies in.
-        ending: what follows the step's name in snake_case.
         suffix: how the name in it ends; empty where the whole file is meant.
     """
 
@@ -39,11 +37,7 @@ ENDINGS: Final = {
 
 @final
 class Files:
-    """The files of an index by the last two parts of their paths.
-
-    Args:
-        index: which one.
-    """
+    """The files of an index by the last two parts of their paths."""
 
     def __init__(self, index: SourceIndex) -> None:
         self.index = index
@@ -67,9 +61,6 @@ class Tier(NamedTuple):
     """Sources among which none comes before another.
 
     Args:
-        files: the files.
-        sees: which of them.
-        layer: whose they are.
         workspace: the workspace's id, or ``None``.
         package: the installed package's name; empty for the project's own.
     """
@@ -118,8 +109,6 @@ class ByName(NamedTuple):
     """What was found under a name.
 
     Args:
-        places: those of the first sources that have any: one, or several that could be meant.
-        below: those of the sources after them.
         fault: why a file that is called rightly does not serve; empty otherwise.
     """
 
@@ -132,7 +121,6 @@ class ByName(NamedTuple):
         """The classes of a name.
 
         Args:
-            name: the class.
             tiers: where to look, the nearest first; those in one tuple are equals.
         """
         return cls._first(tuple(place for one in equals for place in one.classes(name)) for equals in tiers)
@@ -143,7 +131,6 @@ class ByName(NamedTuple):
 
         Args:
             kind: one of ``ENDINGS``.
-            stem: the step's name in snake_case.
             tiers: where to look, the nearest first.
         """
         how = ENDINGS[kind]

@@ -27,8 +27,6 @@ class Lack:
 
     Args:
         kind: ``class``, ``file``, ``base``, ``field``, ``name`` or ``framework``.
-        what: the class, file, step, field or word.
-        words: the same as a sentence.
         hinders: whether the step cannot work without it; else it only differs.
     """
 
@@ -44,9 +42,7 @@ class Portable:
     """How one step would fare.
 
     Args:
-        step: its name.
         layer: where its workspace has it: ``local`` or ``override``, or that of the core.
-        lacks: what it would miss.
     """
 
     step: str
@@ -70,10 +66,7 @@ def compare_workspaces(
     """How the steps of one workspace would fare in another, in the order of its table.
 
     Args:
-        project: the project.
-        snapshot: its definitions.
         index: its sources, of the folders that ``references.source_folders`` gives.
-        one: whose steps.
         other: where to.
         steps: which of them; without any, all that the workspace itself defines or changes.
     """
@@ -87,15 +80,7 @@ def compare_workspaces(
 @final
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    """Two workspaces.
-
-    Args:
-        project: their project.
-        here: the view that has the steps.
-        there: the view that would get them.
-        index: the sources of both.
-        workspaces: what each workspace says of itself.
-    """
+    """Two workspaces."""
 
     project: Project
     here: View

@@ -33,8 +33,6 @@ def check_references(
     """Everything that is wrong with the classes and modules that definitions name, in order.
 
     Args:
-        project: the project.
-        snapshot: its definitions.
         index: its sources, of the folders that ``source_folders`` gives.
         workspace: whose view to look at; without one at the core and at all of them.
     """

@@ -38,12 +38,7 @@ def own_folder(project: Project, workspace: str) -> str:
 
 
 def source_folders(project: Project, workspaces: Iterable[str]) -> tuple[str, ...]:
-    """The folders to index: those of the configuration, and the ``src/`` of each workspace.
-
-    Args:
-        project: the project.
-        workspaces: the ids of its workspaces.
-    """
+    """The folders to index: those of the configuration, and the ``src/`` of each workspace."""
     settings = project.settings
     of_references = (settings.references or References()).source
     own = (own_folder(project, one) for one in workspaces)
@@ -58,9 +53,6 @@ class SourceCode:
     """The Python sources of a project, from one change of them to the next; nothing is read until asked.
 
     Args:
-        project: the project.
-        workspaces: the ids of its workspaces.
-        plugins: finds what installed packages bring.
         cache: a folder of the user in which what files define is kept; ``None`` to keep nothing.
     """
 
@@ -97,11 +89,7 @@ class SourceCode:
         make_findable(project.root, project.settings.component_folders, project.settings.workspaces)
 
     def index(self, progress: Progress | None = None) -> SourceIndex:
-        """What all files define, read when first asked for.
-
-        Args:
-            progress: told how far the reading is.
-        """
+        """What all files define, read when first asked for."""
         with self._reading:
             if self._index is None:
                 from stepwell.source.python import index_sources
@@ -115,7 +103,6 @@ class SourceCode:
 
         Args:
             workspace: who sees it; ``None`` for the core.
-            step: as that view serves it.
         """
         from stepwell.code.declared import Declaring
 
@@ -125,11 +112,7 @@ class SourceCode:
         return MappingProxyType(found)
 
     def implementation(self, step: StepDefinition) -> Component:
-        """Where what runs a step is, as its definition says; no Python is run.
-
-        Args:
-            step: as a view serves it.
-        """
+        """Where what runs a step is, as its definition says; no Python is run."""
         from stepwell.code.declared import Declaring
         from stepwell.code.implementation import implementation_of
 
@@ -141,8 +124,6 @@ class SourceCode:
 
         Args:
             workspace: who asks; ``None`` for the core.
-            step: whose part it is.
-            component: the part.
 
         Raises:
             ComponentError: it is not there or could be several, or its import fails.
@@ -176,8 +157,6 @@ class SourceCode:
 
         Args:
             changed: files and folders that may have changed, relative to the project; ``None`` for all.
-            project: the project as it is now.
-            workspaces: the ids of its workspaces now.
         """
         there = tuple(workspaces)
         hints = None if changed is None else tuple(one for one in changed if not one.endswith(_NOT_CODE))
@@ -357,10 +336,6 @@ def own_components(snapshot: Snapshot, view: View) -> Iterator[tuple[StepDefinit
 
     What a workspace inherits can differ only where it has sources of its own. A view that was read
     without sources has no parts.
-
-    Args:
-        snapshot: what the view is one of.
-        view: which one.
     """
     if view.code is None:
         return
@@ -375,12 +350,7 @@ def own_components(snapshot: Snapshot, view: View) -> Iterator[tuple[StepDefinit
 
 
 def own_implementations(snapshot: Snapshot, view: View) -> Iterator[tuple[StepDefinition, Component]]:
-    """What runs a view's own steps, but for what they inherit from the core.
-
-    Args:
-        snapshot: what the view is one of.
-        view: which one.
-    """
+    """What runs a view's own steps, but for what they inherit from the core."""
     if view.code is None:
         return
     below = snapshot.core.steps if view is not snapshot.core else _NO_STEPS

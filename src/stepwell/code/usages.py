@@ -32,7 +32,6 @@ class Named:
     """One name that stands for the step or belongs to it.
 
     Args:
-        name: the name.
         roles: what it is to the step: ``name``, ``alias``, ``configuration class``, ``builder`` or
             ``specification type``.
     """
@@ -48,8 +47,6 @@ class StepUsage:
 
     Args:
         group: ``definitions``, ``configuration`` or ``python``.
-        what: what the place is, in words.
-        name: the name that stands there.
         path: the file, relative to the project, with ``/``.
         line: from 1.
         column: in characters from 1.
@@ -66,14 +63,7 @@ class StepUsage:
 @final
 @dataclass(frozen=True, slots=True)
 class Impact:
-    """What a change of a step would touch.
-
-    Args:
-        names: the names that were searched for, the step's own first.
-        places: every place, by group, path and line.
-        generated: the modules that Stepwell wrote, by path, and how often each holds one of the names.
-        unread: Python files that could not be read, by path, and why.
-    """
+    """What a change of a step would touch."""
 
     names: tuple[Named, ...]
     places: tuple[StepUsage, ...]
@@ -91,11 +81,7 @@ def impact_of(
     """Find every place that names a step, its classes or its aliases.
 
     Args:
-        project: the project; its Python files are searched wherever they lie in it.
-        snapshot: its definitions.
-        step: the step, as a view serves it.
         workspace: whose view; without one, what every workspace makes of the step is searched for too.
-        progress: told how far the search through Python files is.
     """
     variants = [step]
     if workspace is None:

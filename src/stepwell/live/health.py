@@ -59,14 +59,9 @@ class LayerHealth:
     """One layer: what it adds to the views, and what is wrong in its files.
 
     Args:
-        layer: which one.
         workspace: whose; ``None`` for the layers that everybody sees.
         steps: how many steps it gives, those that a higher layer hides included.
-        hyperparameters: the same of hyperparameter classes.
-        providers: the same of providers.
         pipelines: the same of pipelines.
-        errors: how many errors are found in it.
-        warnings: how many warnings.
     """
 
     layer: Layer
@@ -86,19 +81,8 @@ class Health:
     """How it stands with a registry at one instant.
 
     Args:
-        status: the whole in one word.
-        digest: of what is served.
         current: whether that is what the files said when they were last read.
-        workspaces: how many there are.
-        layers: those that every project has, and those of workspaces and of code that give or lack something.
-        errors: how many errors are found in all.
-        warnings: how many warnings.
-        conflicts: how many names have more than one definition.
-        ambiguous: for how many of them nothing tells the definitions apart.
-        last_reload: the last swap that a reload made.
-        last_refusal: the last reload that was not served.
         watching: what the watch does; ``None`` when there is none.
-        counters: how often things happened since the registry was opened.
         recommendations: what to do, in sentences, the most important first.
         lost_components: how many components are declared and not there, or could be in several places;
             ``None`` where nobody looked into the sources.
@@ -122,13 +106,7 @@ class Health:
 
 
 def health(store: Store, watching: WatchState | None = None, *, components: bool = False) -> Health:
-    """How it stands with a registry at this instant.
-
-    Args:
-        store: what holds it.
-        watching: what its watch does.
-        components: whether to look for the parts of steps in the sources, too.
-    """
+    """How it stands with a registry at this instant."""
     from stepwell.resolve.conflicts import conflicts
 
     seen, snapshot, registered = store.seen, store.snapshot, store.registered

@@ -53,10 +53,7 @@ def register(
     free is asked while nobody else writes.
 
     Args:
-        store: what it is laid over.
-        definition: the step, or the fields of its file, or its name alone.
         workspace: who sees it; ``None`` for everybody.
-        validator: what else it is held to.
         replace: whether it may hide a step of its name.
         implementation: what runs it; ``None`` to leave that to its definition.
         metadata: further fields, where its name alone is given.

@@ -62,9 +62,7 @@ class Registry:
     """A project's definitions, read, checked and layered; kept right while they change.
 
     Args:
-        project: which project.
         today: gives the date to hold deprecations against.
-        progress: told how far the first reading is.
         environment: the environment variables, which may name the workspace in effect.
         plugins: finds what installed packages bring; asked once, unless the project serves none.
         cache: a folder of the user in which what Python files define is kept; ``None`` to keep nothing.
@@ -201,10 +199,8 @@ class Registry:
         """Choose which of several definitions a name stands for, and say why.
 
         Args:
-            name: a step's name, or an alias.
             workspace: who asks: what it sees comes first, and what it prefers counts. The workspace in
                 effect when left out, nobody in particular when ``None``.
-            framework: the preferred one.
             environment: where the step is to run, any of these tags.
             mode: ``automatic`` breaks a tie by the order of candidates and says so, ``strict`` refuses it,
                 ``interactive`` puts it to ``choose``.
@@ -237,7 +233,6 @@ class Registry:
         """The graph of a pipeline, with all that it extends and the steps of other workspaces that it names.
 
         Args:
-            name: the pipeline.
             workspace: whose view; the workspace in effect when left out, the core when ``None``.
 
         Raises:
@@ -302,8 +297,6 @@ class Registry:
             workspace: who sees it; left out, everybody does.
             validator: called with the step; what it raises, and every finding it gives, refuses it.
             replace: whether it may hide a step of its name.
-            metadata: further fields of a step that is given by its name, the short form of its parameters
-                among them.
             fields: the fields of the step in place of a mapping, ``register(name="Scoring", …)``; or more of
                 ``metadata``.
 
@@ -337,11 +330,9 @@ class Registry:
         """Register the function or class that follows as what runs a step: ``@registry.step_type("shout")``.
 
         Args:
-            name: the step's name.
             workspace: who sees it; left out, everybody does.
             validator: called with the step; what it raises, and every finding it gives, refuses it.
             replace: whether it may hide a step of its name.
-            metadata: further fields of the step.
 
         Raises:
             RegistrationError: as ``register``, where the function or class stands.
@@ -361,11 +352,7 @@ class Registry:
         return registered
 
     def health(self, *, components: bool = False) -> Health:
-        """How it stands with the registry at this instant, and what to do about it.
-
-        Args:
-            components: whether to look for the parts of steps in the sources, too, which reads them.
-        """
+        """How it stands with the registry at this instant, and what to do about it."""
         from stepwell.live.health import health
 
         return health(self._store, self.watching, components=components)
@@ -376,7 +363,6 @@ class Registry:
         Args:
             poll: seconds between two looks at all files; left out, ``[watch] poll`` of the settings says
                 it, and without that the file system's events are waited for.
-            tell: called once with each reason why there are no events, in words.
         """
         from stepwell.live.watch import Watch
 

@@ -59,10 +59,6 @@ class Event:
 
     Args:
         accepted: whether the new Snapshot is served; otherwise the last good one still is.
-        old: the Snapshot before.
-        new: the Snapshot that was made, served or not.
-        diagnostics: everything that is found in the files as they are now.
-        seconds: how long the work took.
         cause: ``reload``, ``register`` or ``remove``; ``code`` where only Python sources changed.
         at: when it happened, in seconds since 1970.
     """
@@ -111,9 +107,7 @@ class Store:
     """Holds the Snapshot that is served.
 
     Args:
-        loaded: the first load of the project.
         today: gives the date to hold deprecations against.
-        plugins: finds what installed packages bring.
         code: the project's Python sources; without them no view knows where the parts of its steps are.
     """
 

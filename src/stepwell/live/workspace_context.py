@@ -60,9 +60,6 @@ def workspace(id: str) -> _Block:  # noqa: A002 - what a workspace has
     Whether there is such a workspace is known to a registry, which refuses an unknown one when it is
     asked.
 
-    Args:
-        id: the workspace's id.
-
     Raises:
         TypeError: it is no string.
         ValueError: it is empty.
@@ -72,9 +69,6 @@ def workspace(id: str) -> _Block:  # noqa: A002 - what a workspace has
 
 def set_workspace(id: str) -> None:  # noqa: A002 - what a workspace has
     """Make a workspace the active one of this thread or task, to the end of the innermost ``with``.
-
-    Args:
-        id: the workspace's id.
 
     Raises:
         TypeError: it is no string.
@@ -99,7 +93,6 @@ def active_workspace(environment: Mapping[str, str], declared: str) -> str | Non
     The context comes first, then the environment, then the project's settings.
 
     Args:
-        environment: the environment variables.
         declared: the project's ``[project] workspace``, empty for none.
     """
     named = ACTIVE.get()

@@ -69,14 +69,12 @@ class Component:
 
     Args:
         kind: one of ``COMPONENT_KINDS``, or ``IMPLEMENTATION``.
-        state: what is known of it.
         place: where it is; ``None`` unless it is declared or found.
         wanted: what was looked for: a class, or the end of a file's path; empty where nothing names it.
         declared_at: the value in the definition that declares it; ``None`` where none does.
         shadows: the places below that would be taken if this one were not there, nearest first.
         candidates: the places of which any could be meant, where it is ambiguous.
         fault: why it is not there, in words; empty where it is.
-        help: what to do about that.
     """
 
     kind: str

@@ -26,15 +26,7 @@ Definition = StepDefinition | HyperparameterDefinition | ProviderDefinition | Pi
 
 @final
 class Kind(NamedTuple):
-    """One kind of definition.
-
-    Args:
-        noun: its schema's name, and what one is called in messages that speak of its fields.
-        title: what one is called in a sentence.
-        titles: what several are called.
-        folder: the folder under each layer that holds its files.
-        define: the record of a document that fits the schema.
-    """
+    """One kind of definition."""
 
     noun: str
     title: str
@@ -81,10 +73,6 @@ class AuthoredDefinition:
 
     It holds what is stated and nothing else: no value of another layer, by convention or by default.
     Views, frozen modules and exporters take a ``Definition``, which applying the layers makes of it.
-
-    Args:
-        kind: what it defines.
-        source: its document, which fits its schema.
     """
 
     kind: Kind

@@ -47,7 +47,6 @@ class Listed(NamedTuple):
 
     Args:
         path: relative to the project, with ``/``.
-        layer: the layer that it belongs to.
         workspace: the id of its workspace, ``None`` for core.
         kind: a key of ``KINDS``.
     """
@@ -63,9 +62,7 @@ class Source(NamedTuple):
     """One document in its layer.
 
     Args:
-        layer: the layer that it belongs to.
         workspace: the id of the workspace; ``None`` for core, plugins, and what is registered for all.
-        document: what was read.
     """
 
     layer: Layer
@@ -110,7 +107,6 @@ def given_by(sources: tuple[Source, ...], pointer: Pointer) -> Document:
 
     Args:
         sources: the documents of a definition, topmost first.
-        pointer: the way to the value in the merged data.
     """
     for source in sources:
         value: Any = source.document.data
@@ -158,7 +154,6 @@ def apply_layers(sources: Iterable[Source], below: Applied | None = None) -> App
 
     Args:
         sources: documents of one name, at most one of each layer, in any order.
-        below: the result of the layers below these.
 
     Returns:
         The effective definition, which is not validated; ``None`` where only overrides speak of the name.

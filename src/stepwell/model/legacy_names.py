@@ -18,7 +18,6 @@ def canonical_name(
     Args:
         file_name: words joined by ``_``, without a folder or an extension.
         step_names: the steps in table order, which decides between equally similar ones.
-        suffixes: last words that name a job type, not a step.
         abbreviations: a word to what it stands for; ``""`` drops it.
 
     Raises:

@@ -41,7 +41,6 @@ class Model:
     """One model of a provider.
 
     Args:
-        name: what the provider calls it.
         cost: what it costs: its own where it has one, the provider's otherwise.
     """
 

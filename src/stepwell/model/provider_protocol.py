@@ -26,12 +26,7 @@ __all__ = [
 @final
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation.
-
-    Args:
-        role: who speaks.
-        content: what is said.
-    """
+    """One turn of a conversation."""
 
     role: Literal["system", "user", "assistant"]
     content: str
@@ -43,12 +38,9 @@ class Request:
     """What a provider is asked.
 
     Args:
-        messages: the conversation so far, the last turn the user's.
         model: which of the provider's models; its first when left out.
         schema: a JSON Schema (draft 2020-12) that the answer must fit; it comes back as ``Response.data``.
-        max_tokens: the longest answer, in tokens.
         temperature: how freely it is drawn, from 0.
-        stop: texts at which the answer ends.
         timeout: seconds that the whole exchange may take; ``None`` for the provider's own.
         settings: what only one kind of provider understands, by its own names.
     """
@@ -78,7 +70,6 @@ class Response:
     """What a provider answers.
 
     Args:
-        text: the answer.
         data: what the answer says where a schema was asked for; it fits it.
         model: the model that answered, as the provider names it.
         finish: why the answer ended: said all, reached ``max_tokens``, or met one of ``stop``.
@@ -120,8 +111,6 @@ class ProviderError(StepwellError):
     """A provider did not answer, or not as it was asked.
 
     Args:
-        provider: its name.
-        failure: what kind of thing went wrong.
         message: what happened, in one sentence, without any secret.
         retry_after: seconds after which the provider says to ask again.
     """
@@ -186,7 +175,6 @@ class Setup:
     Where a setting is missing or wrong it raises ``ValueError`` with one sentence about it.
 
     Args:
-        name: the provider's name.
         models: what it calls its models, the usual one first.
         settings: the definition's ``settings``.
         secrets: the names in the definition's ``secrets``.
@@ -194,7 +182,6 @@ class Setup:
             Ask for it with each request, and never keep it. It raises ``ProviderError`` where the
             reference leads nowhere.
         folder: the project's folder, absolute.
-        environment: the environment variables.
         provider: gives another provider of the same view, by its name.
     """
 

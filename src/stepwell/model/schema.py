@@ -92,11 +92,7 @@ def contents(name: str) -> dict[str, Any]:
 
 
 def override_of(name: str) -> dict[str, Any]:
-    """The schema of an override, a JSON Merge Patch (RFC 7396) of what a schema describes.
-
-    Args:
-        name: the schema of the definition that is patched.
-    """
+    """The schema of an override, a JSON Merge Patch (RFC 7396) of what a schema describes."""
     base = contents(name)
     noun = base["title"].split()[-1]
     patch = _patch_of(base)
@@ -149,11 +145,7 @@ def _removable(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def resolved_of(name: str) -> dict[str, Any]:
-    """The schema of a definition with its defaults filled in, as output gives it.
-
-    Args:
-        name: the schema of the definition.
-    """
+    """The schema of a definition with its defaults filled in, as output gives it."""
     base = contents(name)
     filled = {*base.get("required", ()), *defaults(name)}
     return {
@@ -179,7 +171,6 @@ class Convention(NamedTuple):
     """What a field holds where it is not stated: the definition's name and a suffix.
 
     Args:
-        suffix: what follows the name.
         requires: the field without which the convention does not hold.
     """
 
@@ -233,7 +224,6 @@ class InvalidSchema(ValueError):
     """A schema that a user wrote is none.
 
     Args:
-        message: what is wrong, in words.
         pointer: where in the schema.
     """
 
@@ -243,11 +233,7 @@ class InvalidSchema(ValueError):
 
 
 def expanded(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON Schema that a step's ``parameters`` stand for, as changeable data.
-
-    Args:
-        parameters: as they are stated, a JSON Schema or its short form.
-    """
+    """The JSON Schema that a step's ``parameters`` stand for, as changeable data."""
     stated: dict[str, Any] = thaw(parameters)
     if stated.keys().isdisjoint(SHORT_FORM):
         return stated
@@ -276,9 +262,7 @@ def fits(name: str, data: Mapping[str, Any], *, flat: bool = False) -> bool:
     """Whether plain data fits a schema.
 
     Args:
-        name: the schema's name.
         data: plain data, read-only or not.
-        flat: whether no mapping lies inside another value, which saves a copy.
     """
     return _decide(name)(_copy(data) if flat else thaw(data))
 
@@ -292,9 +276,6 @@ def _copy(data: Any) -> dict[str, Any]:
 @final
 class Compiled:
     """A JSON Schema (draft 2020-12) that somebody wrote, ready to decide; it fetches nothing.
-
-    Args:
-        text: the schema as JSON.
 
     Raises:
         InvalidSchema: it is none, or refers to what lies outside it.

@@ -45,10 +45,6 @@ def explain(
     """Why a document does not fit its schema, each finding at its key or value.
 
     Args:
-        name: the schema's name.
-        noun: what the document defines, in a message's words.
-        data: the data that was refused.
-        whose: which document gave the value at a pointer; a merged definition has several.
         prefix: where the data stands in its document.
     """
     yield from explain_by(contents(name), noun, data, whose, prefix)
@@ -64,10 +60,6 @@ def explain_by(
     """As ``explain``, by a schema that may be a user's own.
 
     Args:
-        schema: the schema; nothing outside it is referred to.
-        noun: what the data is, in a message's words.
-        data: the data that was refused.
-        whose: which document gave the value at a pointer.
         prefix: where the data stands in its document.
     """
     from jsonschema import Draft202012Validator

@@ -84,7 +84,6 @@ class Alignment(NamedTuple):
     """The ``[alignment]`` table: what the alignment of interfaces takes for granted.
 
     Args:
-        generic_sources: words for sources that stand for any step of a kind.
         builder_methods: type of step to the methods that its builder must have; ``all`` for every type.
     """
 
@@ -101,18 +100,12 @@ class Settings:
         core: the folder of the core registry, relative to the project.
         workspaces: the folder of all workspaces, relative to the project.
         workspace: the workspace that is active when nothing else says so; empty for none.
-        naming: the naming rules.
-        vocabulary: field name to the words that it allows; an absent field allows any.
         severities: rule id to ``error``, ``warning``, ``info`` or ``off``, where the project says so.
-        freeze: the generated modules.
         poll: seconds between two looks at all files while watching; 0 to wait for events.
-        plugins: whether what installed packages bring is served.
         references: where named classes are looked for; ``None`` where the project does not say.
         components: where the core's classes and scripts lie.
         templates: the folder of the team's own templates of workspaces, relative to the project; empty
             for none.
-        alignment: what the alignment of interfaces takes for granted.
-        fallbacks: the code that still runs steps which the registry does not have, by the step's name.
     """
 
     core: str = "registry.d"
@@ -153,11 +146,9 @@ class Project:
 
     Args:
         root: its folder, absolute, links resolved.
-        settings: what its configuration says.
         config: the configuration file, ``None`` when it is empty or could not be read.
         prefix: where Stepwell's table stands in that file.
         tree: where its files are read.
-        diagnostics: what is wrong with the configuration.
     """
 
     root: str
@@ -192,9 +183,6 @@ def find_project(start: str) -> str:
 
 def open_project(folder: str) -> Project:
     """Read the configuration of the project in a folder.
-
-    Args:
-        folder: the project's folder.
 
     Raises:
         ProjectError: when there is no folder or it holds no configuration.

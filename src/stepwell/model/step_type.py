@@ -31,7 +31,6 @@ def fields_of_type(name: str, implementation: Any, metadata: Mapping[str, Any]) 
     """The fields of the file that would say the same.
 
     Args:
-        name: what the step is called.
         implementation: what runs it; the first line of its docstring is the description where none is given.
         metadata: further fields; the short form of parameters may stand among them.
     """
@@ -76,20 +75,15 @@ class RunContext:
     """What an implementation is given besides its parameters.
 
     Args:
-        definition: the step that is run, as its view serves it.
         workspace: in whose view; ``None`` for the core.
         provider: the one that was chosen for this attempt; ``None`` where the step requires none.
         attempt: which try this is, from 1.
         deadline: when the attempt is ended, in seconds of ``time.monotonic``; ``None`` for never.
-        values: what earlier steps left for later ones, by name.
         session: names a conversation that goes on over several steps; empty for none.
         folder: an absolute path below which the step may read and write; ``None`` where it has no files.
         run: runs another step in the same run, as ``await run(step, parameters, values)``, and gives its
             ``StepResult``, whether it succeeds or not; ``None`` where steps cannot be nested.
         tell: called with a name and plain data that belong in the record of the run.
-        stopped: whether nobody waits for this attempt any more, since it took too long or was cancelled. A
-            coroutine is cancelled then; a thread cannot be, so code that works long in one asks this.
-        depth: how many runs this one is nested in.
     """
 
     definition: StepDefinition
@@ -122,7 +116,6 @@ class StepType(Protocol):
 
         Args:
             parameters: they fit the schema in the definition's ``parameters``.
-            context: the rest.
 
         Returns:
             The result, or an awaitable of it.

@@ -21,7 +21,6 @@ class Workspace(WorkspaceFields):
     """The settings of one developer's workspace: those of its ``workspace.yaml``, defaults for the rest.
 
     Args:
-        id: the name of its folder.
         document: its checked ``workspace.yaml``; ``None`` where it has none.
     """
 

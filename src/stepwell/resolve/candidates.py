@@ -17,7 +17,6 @@ class Candidate(NamedTuple):
     """One definition that a name may stand for.
 
     Args:
-        definition: the step as its view serves it.
         workspace: whose it is; ``None`` for the core's.
     """
 
@@ -50,10 +49,6 @@ def candidates_of(snapshot: Snapshot, name: str) -> tuple[Candidate, ...]:
     """Everything that a name stands for in some view, once each: the core's first, then by workspace.
 
     As in a view, an alias stands for a step where no step has that name.
-
-    Args:
-        snapshot: what is defined.
-        name: a step's name, or an alias.
     """
     return snapshot.recall(name, lambda: tuple(_defined(snapshot, name)))
 

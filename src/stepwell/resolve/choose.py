@@ -50,9 +50,6 @@ class Resolution:
     """Which definition a name stands for in a context, and why.
 
     Args:
-        name: what was asked for: a name or an alias.
-        context: what the choice depended on.
-        chosen: the candidate that is chosen.
         tried: the strategies that were asked, in order; the last one decided.
         candidates: everything that the name may stand for, the core's first, then by workspace.
         tied: the candidates that nothing told apart, the chosen one first; none when it is clear.
@@ -122,12 +119,7 @@ def resolve(
     ``AUTOMATIC`` in their order, until one leaves a single candidate.
 
     Args:
-        snapshot: what is defined.
-        name: a step's name, or an alias.
-        workspace: who asks.
-        framework: the preferred one; else those that the workspace prefers.
         environment: where it is to run, any of these tags; else those that the workspace prefers.
-        mode: what is done with a tie.
         strategy: what to choose by first: one of ``STRATEGIES``, or an installed one.
         choose: asked about a tie in the interactive mode.
 

@@ -48,10 +48,6 @@ class Conflict:
     """One name with more than one definition.
 
     Args:
-        name: the name.
-        candidates: its definitions, the core's first, then by workspace.
-        hidden: those that no view serves, since another of the same owner lies above them: by code
-            that registered it, or in the core above an installed package.
         differing: the fields that differ between any two of them all, in their order.
         ambiguous: whether nothing tells the candidates apart for who asks without a workspace.
     """
@@ -78,11 +74,7 @@ class Conflict:
 
 
 def conflicts(snapshot: Snapshot) -> tuple[Conflict, ...]:
-    """Every name that has more than one definition in the views of a Snapshot, by name.
-
-    Args:
-        snapshot: what is defined.
-    """
+    """Every name that has more than one definition in the views of a Snapshot, by name."""
     hidden = _hidden(snapshot)
     names = {*hidden, *snapshot.owners}
     found = ((name, candidates_of(snapshot, name), hidden.get(name, ())) for name in sorted(names))

@@ -48,13 +48,7 @@ Replaced = tuple[CheckedFile | None, CheckedFile | None]
 
 
 def relayer_core(before: LayerTables, replaced: Iterable[Replaced], settings: Settings) -> LayerTables | None:
-    """The core's tables after some files changed, if all is well; ``None`` when it takes a whole look.
-
-    Args:
-        before: the tables before.
-        replaced: the core's files that changed.
-        settings: the project's.
-    """
+    """The core's tables after some files changed, if all is well; ``None`` when it takes a whole look."""
     gone = [old for old, _ in replaced if old is not None]
     come = [new for _, new in replaced if new is not None]
     if before.diagnostics or before.used or any(file.diagnostics or file.ignores for file in (*gone, *come)):
@@ -123,8 +117,6 @@ def concerned(
     """Whether a workspace's tables may come out differently over other tables of the core.
 
     Args:
-        before: the core's tables before.
-        now: its tables.
         names: the names that alone may differ, if that is known.
     """
     if now is before:
@@ -146,7 +138,6 @@ class Relisted(NamedTuple):
     """A new Layout, and what may differ in it.
 
     Args:
-        layout: the files as they are now.
         everything: whether any file may differ.
         whole_core: whether any file of the core may differ.
         core: the files of the core, of those that there are, that may differ.
@@ -164,8 +155,6 @@ def relist(project: Project, before: Layout, changed: Iterable[str]) -> Relisted
     """List again the parts of a project in which paths changed.
 
     Args:
-        project: the project.
-        before: its files as they were.
         changed: files and folders that appeared, changed or vanished, relative to the project.
     """
     core, base = project.settings.core, project.settings.workspaces
@@ -266,7 +255,6 @@ def reload(before: LoadResult, changed: Iterable[str]) -> LoadResult:
     """The same flow for what changed only; what did not change is shared with what was before.
 
     Args:
-        before: an earlier load.
         changed: files and folders that appeared, changed or vanished since, relative to the project.
             Changes of the configuration need a whole ``load``.
     """
@@ -277,8 +265,6 @@ def load_changed(before: LoadResult, project: Project, changed: Iterable[str]) -
     """Read another state of a project of which it is known where it differs.
 
     Args:
-        before: an earlier load, under the same settings and on the same day.
-        project: the other state.
         changed: every file and folder below the project's folders that only one of the states has, or
             that differs, relative to the project.
     """
@@ -298,8 +284,6 @@ def load_like(before: LoadResult, project: Project, known: ReadCache) -> LoadRes
     """Read another state of a project, sharing with an earlier load whatever both have.
 
     Args:
-        before: an earlier load, under the same settings and on the same day.
-        project: the other state.
         known: gives what need not be read again: files of the earlier load.
     """
     with collector_paused():
@@ -328,11 +312,7 @@ def _lay_again(
     """Lay what differs.
 
     Args:
-        before: an earlier load.
-        project: the project.
         layout: where its files lie.
-        checked: every definition file by path.
-        replaced: the files that differ.
         workspaces: the ids of the workspaces whose files may differ; ``None`` for all of them.
     """
     core, names = before.core, None

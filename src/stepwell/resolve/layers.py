@@ -122,13 +122,10 @@ class LayerTables:
     """The tables of one view.
 
     Args:
-        tables: kind to the view's own definitions by name, merged with what lies below.
         left_out: kind to the names that a file of the core gives without being served.
         diagnostics: what was found in its files and in laying them, in order.
-        used: the ignore comments that hid something of it.
         by_config_class: configuration class to the steps that have it (of the core only).
         by_alias: alias to the steps that have it (of the core only).
-        covered: kind to the definitions that lie below the core and are hidden by it, by name.
     """
 
     tables: Mapping[str, Table]
@@ -148,12 +145,7 @@ class LayerTables:
 
 
 def layer_core(files: Iterable[CheckedFile], settings: Settings) -> LayerTables:
-    """The core's tables.
-
-    Args:
-        files: the core's files, by path.
-        settings: the project's.
-    """
+    """The core's tables."""
     grouped = _by_kind(files)
     tables: dict[str, Table] = {}
     left_out: dict[str, Mapping[str, Span]] = {}
@@ -183,14 +175,7 @@ def layer_core(files: Iterable[CheckedFile], settings: Settings) -> LayerTables:
 def layer_workspace(
     core: LayerTables, workspace: Workspace, files: Iterable[CheckedFile], settings: Settings
 ) -> LayerTables:
-    """What a workspace lays over the core.
-
-    Args:
-        core: the core's tables.
-        workspace: whose.
-        files: its files of both layers, by path.
-        settings: the project's.
-    """
+    """What a workspace lays over the core."""
     grouped = _by_kind(files)
     tables: dict[str, Table] = {}
     found: list[Diagnostic] = []
@@ -356,11 +341,7 @@ def _by_kind(files: Iterable[CheckedFile]) -> dict[str, list[CheckedFile]]:
 
 
 def unique(files: Iterable[CheckedFile]) -> tuple[dict[str, CheckedFile], Mapping[str, tuple[Source, ...]]]:
-    """The files with a name of their own by that name, and the documents of names that several give.
-
-    Args:
-        files: of one kind and one layer.
-    """
+    """The files with a name of their own by that name, and the documents of names that several give."""
     table: dict[str, CheckedFile] = {}
     repeated: dict[str, list[Source]] = {}
     for file in files:
@@ -406,12 +387,6 @@ def lay_under(
 
     A plugin changes nothing that the core says: where the core has its name, or an alias or a
     configuration class that collides with it, the plugin's definition is left out and told.
-
-    Args:
-        core: the tables of the core's own files.
-        core_files: these files.
-        plugins: what plugins bring, by package.
-        settings: the project's.
     """
     guests = tuple(plugins)
     if not guests:

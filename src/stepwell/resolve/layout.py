@@ -39,7 +39,6 @@ class Layout(NamedTuple):
     """Every file of a project that says something, sorted by path.
 
     Args:
-        core: the definition files of the core.
         workspaces: the definition files of each workspace, by id, ids sorted.
         settings: the path of ``workspace.yaml`` (or ``.toml``) of each workspace that has one.
         diagnostics: what cannot be read, or lies where nothing is read.
@@ -88,9 +87,6 @@ def list_workspace(project: Project, before: Layout, workspace_id: str) -> Layou
 
 def list_folder(folder: str) -> tuple[tuple[tuple[str, str], ...], tuple[Diagnostic, ...]]:
     """The definition files of a folder that belongs to no project, and what cannot be read of it.
-
-    Args:
-        folder: it holds a folder for each kind; whatever else is in it is its own affair.
 
     Returns:
         Kind and path of each file, sorted, the path relative to the folder; and the findings.

@@ -61,13 +61,7 @@ ReadCache = Callable[[Listed], CheckedFile | None]
 
 @final
 class Overlay(NamedTuple):
-    """One workspace as it was laid.
-
-    Args:
-        workspace: what it says of itself.
-        layered: its tables.
-        diagnostics: what was found in it.
-    """
+    """One workspace as it was laid."""
 
     workspace: Workspace
     layered: LayerTables
@@ -76,12 +70,7 @@ class Overlay(NamedTuple):
 
 @final
 class PluginDefinitions(NamedTuple):
-    """What plugins bring.
-
-    Args:
-        files: every definition, by package.
-        diagnostics: what is wrong with a plugin as a whole.
-    """
+    """What plugins bring."""
 
     files: tuple[CheckedFile, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
@@ -92,16 +81,9 @@ class LoadResult(NamedTuple):
     """What one load of a project came to.
 
     Args:
-        project: which project.
-        today: the date that deprecations were held against.
         snapshot: every view; definitions with errors are left out of it.
         diagnostics: everything that was found, in order.
         layout: where its files lie.
-        checked: every definition file by path.
-        core: the core's tables.
-        overlays: every workspace by id.
-        guests: what plugins bring.
-        pipelines: what came of checking them.
     """
 
     project: Project
@@ -131,9 +113,6 @@ def load(
     """Read, check and layer a whole project.
 
     Args:
-        project: which one.
-        today: the date to hold deprecations against.
-        progress: told how far the reading is.
         plugins: finds what installed packages bring; asked unless the project serves none.
         known: gives what need not be read again.
     """
@@ -185,10 +164,7 @@ def check_all(
     """Read and check every definition file, by path.
 
     Args:
-        project: the project.
         layout: where its files lie.
-        today: the date to hold deprecations against.
-        progress: told how far the reading is.
         known: gives what need not be read again.
     """
     listed = list(_all_files(layout))
@@ -210,10 +186,7 @@ def lay_core(
     """The core, laid over what plugins bring.
 
     Args:
-        project: its project.
         layout: where the files lie.
-        checked: every definition file by path.
-        guests: what plugins bring.
     """
     files = [checked[listed.path] for listed in layout.core]
     return lay_under(layer_core(files, project.settings), files, guests.files, project.settings)
@@ -225,11 +198,7 @@ def lay_overlay(
     """One workspace, laid over the core.
 
     Args:
-        project: its project.
         layout: where the files lie.
-        one: the workspace's id.
-        core: the core's tables.
-        checked: every definition file by path.
     """
     path = layout.settings.get(one)
     if path is None:
@@ -254,13 +223,7 @@ def assemble(
     """The Snapshot of tables that are laid, and all that was found.
 
     Args:
-        project: which project.
-        today: the date that deprecations were held against.
         layout: where the files lie.
-        checked: every definition file by path.
-        core: the core's tables.
-        overlays: every workspace by id.
-        guests: what plugins bring.
         before: an earlier load, whose views are kept where nothing in them changed.
     """
     stray = _by_workspace(project, layout)

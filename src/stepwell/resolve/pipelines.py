@@ -31,10 +31,8 @@ class _Clean(NamedTuple):
     """A pipeline in which nothing was found, and all that this rests on.
 
     Args:
-        definition: the pipeline.
         extended: the pipelines on the way down, by name, with those that they hide.
         steps: the steps by workspace and name, ``None`` for the workspace of the pipeline's own view.
-        workspaces: the ids of all workspaces.
     """
 
     definition: PipelineDefinition
@@ -62,8 +60,6 @@ class CheckedPipelines(NamedTuple):
 
     Args:
         diagnostics: by workspace, ``None`` for the core; a workspace has what the core has not.
-        used: the ignore comments that hid something.
-        clean: those in which nothing was found, by view and name.
     """
 
     diagnostics: Mapping[str | None, tuple[Diagnostic, ...]] = _NONE
@@ -81,9 +77,7 @@ def check_pipelines(
     """Check the pipelines of some views.
 
     Args:
-        settings: the project's.
         views: every view by workspace, the core's under ``None``.
-        before: what came of an earlier check under the same settings.
     """
     if not any(view.pipelines.above for view in views.values()):
         return NOTHING_CHECKED
@@ -124,8 +118,6 @@ def findings_in(
     """Everything that is wrong with one pipeline, the parts of its steps too, in order.
 
     Args:
-        settings: the project's.
-        linked: the pipeline.
         views: every view by workspace, read with its sources; the core's under ``None``.
     """
     components: dict[str, Mapping[str, Component]] = {}

@@ -47,7 +47,6 @@ class Plugin(NamedTuple):
     """What one entry point of an installed package brings.
 
     Args:
-        package: the name of the distribution.
         folder: its folder of definitions, absolute; ``None`` where a callable gives them, or nothing does.
         given: what the callable gave.
         fault: why there is nothing; empty when all is well.
@@ -76,11 +75,6 @@ def read_plugins(
     plugins: Iterable[Plugin], settings: Settings, today: date
 ) -> tuple[tuple[CheckedFile, ...], tuple[Diagnostic, ...]]:
     """Read and check what plugins bring.
-
-    Args:
-        plugins: as they were found.
-        settings: the project's, to which they are held.
-        today: the date to hold deprecations against.
 
     Returns:
         Each definition, and what is wrong with a plugin as a whole.

@@ -29,9 +29,7 @@ def origins(
     """Everything that speaks of a field, the winner first.
 
     Args:
-        definition: as a view serves it.
         pointer: the field, e.g. ``("config_class",)`` or ``("deprecated", "note")``.
-        hidden: the documents of definitions that this one hides whole; they lose whatever they say.
     """
     winner = definition.origin(*pointer)
     fallback = definition.fallback(*pointer)
@@ -48,10 +46,7 @@ class Explanation:
     """Where the value of one field comes from.
 
     Args:
-        step: the name of the step, or of another definition.
         field: the field, dotted where it lies inside a mapping.
-        value: what the view serves.
-        winner: what gave it.
         losers: what else speaks of the field, topmost first, the default last.
     """
 
@@ -66,7 +61,6 @@ def explain(definition: Record, field: str, hidden: tuple[Record, ...]) -> Expla
     """Where the value of a field comes from: what gave it, and all that lost.
 
     Args:
-        definition: a step or another definition.
         field: a field's name, dotted for one inside a mapping.
         hidden: the definitions of its name that it hides whole, topmost first.
 
@@ -80,7 +74,6 @@ def explain_all(definition: Record, hidden: tuple[Record, ...]) -> tuple[Explana
     """``explain`` for every field that has a value, in the schema's order; for each key of a mapping.
 
     Args:
-        definition: a step or another definition.
         hidden: the definitions of its name that it hides whole, topmost first.
     """
     every = (

@@ -22,11 +22,8 @@ class Registered:
     """One definition that code registered.
 
     Args:
-        definition: the step.
         workspace: who sees it; ``None`` for everybody.
-        diagnostics: what was found in it and is no error.
         implementation: what runs it, where code gave that too; ``None`` where only its definition says it.
-        words: its name, aliases and configuration class, which another step could collide with.
     """
 
     definition: StepDefinition
@@ -43,12 +40,7 @@ class Registered:
 
 @final
 class Registration:
-    """A step that code registered; ``remove`` takes it back, and so does the end of a ``with`` block.
-
-    Args:
-        one: what was registered.
-        take_back: undoes it.
-    """
+    """A step that code registered; ``remove`` takes it back, and so does the end of a ``with`` block."""
 
     __slots__ = ("_one", "_take_back")
 
@@ -89,10 +81,6 @@ def with_registered(snapshot: Snapshot, registered: tuple[Registered, ...]) -> S
     """A Snapshot with registered steps laid over every layer of files.
 
     A later registration lies above an earlier one, and one for a workspace above one for everybody.
-
-    Args:
-        snapshot: what the files say.
-        registered: oldest first.
     """
     common = tuple(one for one in registered if one.workspace is None)
     core = _laid_over(snapshot.core, common, None) if common else snapshot.core
@@ -100,13 +88,7 @@ def with_registered(snapshot: Snapshot, registered: tuple[Registered, ...]) -> S
 
 
 def with_one_more(snapshot: Snapshot, registered: tuple[Registered, ...], served: Snapshot) -> Snapshot:
-    """As ``with_registered``, when all but the last of them are served already.
-
-    Args:
-        snapshot: what the files say.
-        registered: oldest first.
-        served: the Snapshot with all of them but the last.
-    """
+    """As ``with_registered``, when all but the last of them are served already."""
     last = registered[-1]
     core = _laid_over(served.core, (last,), None) if last.workspace is None else served.core
     return _over(snapshot, core, registered)

@@ -33,7 +33,6 @@ class Snapshot(Immutable):
     """Every view at one instant.
 
     Args:
-        core: the view with no workspace.
         workspaces: what each ``workspace.yaml`` says, by id, ids sorted.
         views: the view of each workspace, by id; handed over, not copied, since it may make them late.
     """
@@ -92,7 +91,6 @@ class Snapshot(Immutable):
         """What is worked out about a name once, and kept as long as the Snapshot is.
 
         Args:
-            name: the name.
             work_out: gives it; nothing is kept where it gives nothing.
         """
         found: tuple[T, ...] | None = self._kept.get(name)
@@ -124,7 +122,6 @@ class DefinitionKey(NamedTuple):
     """A definition in a view: a step and a pipeline can have the same name.
 
     Args:
-        name: its name.
         noun: its kind, as in ``KIND_OF_NOUN``.
     """
 
@@ -156,13 +153,7 @@ class ViewChanges:
 @immutable
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What differs between two Snapshots.
-
-    Args:
-        core: in the view with no workspace.
-        workspaces: in the view of each workspace that sees a difference, by id; a workspace that is
-            new or gone is there too.
-    """
+    """What differs between two Snapshots."""
 
     core: ViewChanges
     workspaces: Mapping[str, ViewChanges]

@@ -44,7 +44,6 @@ class ResolutionContext:
     Args:
         workspace: who asks; ``None`` for nobody in particular.
         serves: what the view of that workspace serves under the name, if anything.
-        frameworks: the preferred ones, best first.
         environment: where the step is to run: any of these tags.
     """
 
@@ -60,7 +59,6 @@ class Selection(NamedTuple):
 
     Args:
         candidates: those that it selects, in their order; none where it has nothing to go by.
-        reason: why, in words.
     """
 
     candidates: tuple[Candidate, ...]
@@ -154,8 +152,6 @@ def load_strategy(group: str, name: str, ours: Iterable[str]) -> LoadedExtension
     """The strategy that an installed package has under a name.
 
     Args:
-        group: the entry-point group.
-        name: the strategy's name.
         ours: the names of our own strategies, which may be suggested.
 
     Raises:

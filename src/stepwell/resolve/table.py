@@ -23,7 +23,6 @@ class LayeredTable(Immutable, Mapping[str, D], Generic[D]):
     Nothing of what lies below is copied, so a workspace costs what it changes.
 
     Args:
-        above: the view's own definitions by name.
         under: the table that they lie upon; ``None`` for the core's.
         first: names that open the table, in this order; the rest follow by name.
         covered: what lies hidden below a definition and is in no other table, topmost first, by name.
@@ -125,7 +124,6 @@ class LayeredTable(Immutable, Mapping[str, D], Generic[D]):
 
         Args:
             names: of the definitions that may differ.
-            before: the earlier table.
         """
         if "content" not in before.__dict__:
             return  # nobody has asked for it, and working it out now would cost more than it spares

@@ -46,7 +46,6 @@ class Code(Protocol):
 
         Args:
             workspace: who sees it; ``None`` for the core.
-            step: as that view serves it.
         """
 
     def load(self, workspace: str | None, step: StepDefinition, component: Component) -> Any:
@@ -57,11 +56,7 @@ class Code(Protocol):
         """
 
     def implementation(self, step: StepDefinition) -> Component:
-        """Where what runs a step is.
-
-        Args:
-            step: as a view serves it.
-        """
+        """Where what runs a step is."""
 
     def has_own(self, workspace: str) -> bool:
         """Whether a workspace has any sources of its own."""
@@ -76,9 +71,7 @@ class View(Immutable, Mapping[str, StepDefinition]):
     Args:
         workspace: the workspace's id, ``None`` for the core view.
         tables: the definitions of every kind, by a key of ``KINDS``.
-        diagnostics: what was found in the files that this view is made of.
         code: the sources in which the parts of its steps lie; ``None`` for a view that was read without.
-        implementations: what runs steps that code registered, by the step's name.
     """
 
     def __init__(
@@ -284,9 +277,6 @@ class View(Immutable, Mapping[str, StepDefinition]):
 
         No Python is run.
 
-        Args:
-            step: a step's name or alias.
-
         Raises:
             UnknownStep: when the view has no such step.
             ComponentError: when the view was read without the project's sources.
@@ -301,9 +291,6 @@ class View(Immutable, Mapping[str, StepDefinition]):
 
     def implementation(self, step: str) -> Component:
         """Where what runs a step is, as its definition says; no Python is run.
-
-        Args:
-            step: a step's name or alias.
 
         Raises:
             UnknownStep: when the view has no such step.
@@ -321,7 +308,6 @@ class View(Immutable, Mapping[str, StepDefinition]):
         is given as its module.
 
         Args:
-            step: a step's name or alias.
             kind: ``builder``, ``config``, ``contract``, ``spec``, ``script`` or ``hyperparameters``; or
                 ``implementation``, what runs the step.
 

@@ -20,7 +20,6 @@ def compare(old: RegistryState, new: RegistryState, is_past: Callable[[str], boo
     """Compare two states of a registry.
 
     Args:
-        old: the older one.
         new: the newer one; its ``accepted_breaks.yaml`` holds.
         is_past: whether what stands as ``until`` in an acceptance is over; ``None`` where nobody can tell.
     """

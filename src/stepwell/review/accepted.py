@@ -35,7 +35,6 @@ def accept(
     """The effects, each with the entry that accepts it, and what is wrong with the entries.
 
     Args:
-        project: whose file is read.
         effects: what breaks or may break.
         is_past: whether a date or revision is reached; ``None`` where nobody can tell, and then the entry
             holds: the revision is still to come.
@@ -66,11 +65,7 @@ def accept(
 
 
 def day_of(until: str) -> date | None:
-    """The day that an ``until`` names, as ``YYYY-MM-DD``; ``None`` where it is a revision.
-
-    Args:
-        until: what an entry says.
-    """
+    """The day that an ``until`` names, as ``YYYY-MM-DD``; ``None`` where it is a revision."""
     try:
         return date.fromisoformat(until) if _DAY.fullmatch(until) else None
     except ValueError:  # no such day

@@ -68,9 +68,7 @@ class FieldChange:
     """One field that says something else.
 
     Args:
-        field: its name.
         old: what it said, read-only; ``None`` where it had no value.
-        new: what it says.
         old_origin: what gave the old value; ``None`` where there was no definition.
         new_origin: what gives the new one; ``None`` where there is no definition.
     """
@@ -88,7 +86,6 @@ class DefinitionChange:
     """One definition that came, went, got another name, or says something else.
 
     Args:
-        what: which of these.
         noun: its kind: ``step`` or ``hyperparameter``.
         name: its name; the new one where it was renamed.
         fields: what differs, in the schema's order; of what came or went every field that it states.
@@ -114,11 +111,7 @@ class HiddenChange:
     """A change of the core that a workspace does not see, since its own layers say the field.
 
     Args:
-        noun: the definition's kind.
-        name: the definition.
         field: the field; empty where a local definition hides the whole one, or what hides it is gone.
-        change: what changed in the core.
-        hidden_by: what the workspace serves instead.
     """
 
     noun: str
@@ -148,11 +141,7 @@ class ViewComparison:
     Args:
         workspace: the workspace's id; ``None`` for the core.
         changes: what differs, by name; for a workspace only what differs otherwise than in the core.
-        inherited: how many changes of the core reach the view as they are.
-        hidden: the changes of the core that do not reach it.
         reordering: whether what stayed is in another order.
-        is_new: whether the workspace is new.
-        is_gone: whether the workspace is gone.
     """
 
     workspace: str | None
@@ -178,11 +167,8 @@ class Acceptance:
     """One entry of ``accepted_breaks.yaml``.
 
     Args:
-        effect: the key of the effect that it accepts.
-        reason: why the team can live with it.
         until: the last day on which it holds, or the revision from which it holds no longer; ``None`` for
             always.
-        span: the entry's place.
     """
 
     effect: str
@@ -197,15 +183,11 @@ class Effect:
     """What changes mean to one consumer.
 
     Args:
-        consumer: to whom.
-        level: how much it matters.
         id: words that name the kind of effect, e.g. ``name-left-table``.
-        subject: what it is about: a step, a class, a file name, a word.
         reason: why, in one sentence without a full stop.
         workspace: whose view; ``None`` for the core's, and for what concerns no view.
         old_place: where it was said before.
         new_place: where it is said now.
-        acceptance: the entry that accepts it.
     """
 
     consumer: Consumer
@@ -235,12 +217,8 @@ class Comparison:
     """All that two states say of each other.
 
     Args:
-        old_title: the older state in words.
-        new_title: the newer state in words.
-        views: the core first, then every workspace whose view differs, by id.
         effects: what that means to whom, what matters most first.
         old_diagnostics: errors of the older state: what has one was left out of the comparison.
-        new_diagnostics: errors of the newer state.
         stale: entries of ``accepted_breaks.yaml`` that accept nothing, and what is wrong with that file.
     """
 

@@ -37,12 +37,7 @@ __all__ = [
 
 
 def views_that_differ(old: Snapshot, new: Snapshot) -> tuple[ViewComparison, ...]:
-    """Compare two Snapshots: the core first, then every workspace whose view differs, by id.
-
-    Args:
-        old: the older one.
-        new: the newer one.
-    """
+    """Compare two Snapshots: the core first, then every workspace whose view differs, by id."""
     changes = changes_between(old, new)
     core = _of_view(old.core, new.core, changes.core)
     found = [core]
@@ -221,12 +216,7 @@ def stated_fields(was: Definition | None, now: Definition | None) -> tuple[Field
 
 
 def field_changes(was: Definition, now: Definition) -> Iterator[FieldChange]:
-    """What differs between two definitions, apart from their names, in the schema's order.
-
-    Args:
-        was: the older one.
-        now: the newer one.
-    """
+    """What differs between two definitions, apart from their names, in the schema's order."""
     for name in differing_fields(was, now):
         if name == "name":
             continue
@@ -302,13 +292,7 @@ def _longest_run(places: Sequence[int]) -> frozenset[int]:
 def predecessor(
     step: StepDefinition, left: Mapping[str, StepDefinition], gone: Iterable[Gone]
 ) -> tuple[StepDefinition, str] | None:
-    """What a step was before, and what says so: an alias, ``replaced_by``, or git's rename of the file.
-
-    Args:
-        step: the step under its new name.
-        left: the steps that went in the same commit, by name.
-        gone: the files that did.
-    """
+    """What a step was before, and what says so: an alias, ``replaced_by``, or git's rename of the file."""
     for alias in step.aliases:
         if alias in left:
             return left[alias], "alias"
@@ -329,11 +313,6 @@ def stem_of(path: str) -> str:
 
 
 def stems_of(step: StepDefinition, naming: Naming) -> frozenset[str]:
-    """What the files of a step are called; rows of an old table lie in none.
-
-    Args:
-        step: the step.
-        naming: the project's naming rules.
-    """
+    """What the files of a step are called; rows of an old table lie in none."""
     paths = (source.document.path for source in step.sources)
     return frozenset({naming.stem(step.name), *(stem_of(path) for path in paths if not path.endswith(".py"))})

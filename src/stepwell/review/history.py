@@ -48,7 +48,6 @@ class Traced:
     Args:
         commit: the commit; ``None`` for what is not committed.
         change: what it did to the step; ``None`` where it only left it unreadable.
-        unread: what could not be read there.
     """
 
     commit: Commit | None
@@ -62,12 +61,7 @@ class Trace:
     """The history of one step.
 
     Args:
-        names: what it is and was called, the newest name first.
-        entries: what changed it, newest first.
-        is_known: whether any state that was looked at has it.
-        is_served: whether the newest state has it.
         has_more: whether there may be older entries than were asked for.
-        cut_off: the commit at which a shallow clone ends.
     """
 
     names: tuple[str, ...]
@@ -98,16 +92,10 @@ def trace(
     neither is what plugins bring.
 
     Args:
-        repository: opened for the project's folder.
-        project: the project as it is now.
-        name: the step's name.
         workspace: whose view; ``None`` for the core's.
         start: the full id of the commit to walk back from; ``None`` where nothing is committed yet.
-        today: the date to hold deprecations against.
         working: the project's folder, where what is not committed counts too.
-        stems: what its files are called besides its name.
         limit: how many commits to tell at the most.
-        progress: told how far the walk is.
 
     Raises:
         RevisionError: the core lies in a submodule, or the step is reached through a link.

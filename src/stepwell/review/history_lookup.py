@@ -44,8 +44,6 @@ class Sought:
         workspace: whose view; ``None`` for the core.
         places: where definitions lie: the core's folder and that of all workspaces, one pair for each
             configuration that the project has had.
-        configurations: the configuration files that it has had.
-        tables: whether the modules of an old Python registry count.
     """
 
     stems: frozenset[str]
@@ -113,12 +111,7 @@ class Sought:
 @final
 @dataclass(frozen=True, slots=True)
 class Narrowed:
-    """A tree of which only the files are seen that may say something about a step.
-
-    Args:
-        tree: the whole.
-        sought: which files.
-    """
+    """A tree of which only the files are seen that may say something about a step."""
 
     tree: Tree
     sought: Sought
@@ -146,8 +139,6 @@ class Sighting:
     """What one state of a project says of a few steps.
 
     Args:
-        steps: the steps that the view serves, by name.
-        unread: what keeps some of them, or a part of them, out of it.
         project: the project there; ``None`` where there is none yet.
         has_core: whether definitions are served; without any, the old tables are.
     """
@@ -163,9 +154,7 @@ def look(root: str, tree: Tree, workspace: str | None, today: date) -> Sighting:
 
     Args:
         root: the project's folder on disk, absolute.
-        tree: the state's files, narrowed.
         workspace: whose view; that of the core where the state has no such workspace.
-        today: the date to hold deprecations against.
     """
     project = read_project(root, tree)
     if project is not None and tree.follow(project.settings.core).kind is EntryKind.FOLDER:
@@ -202,13 +191,7 @@ def _unread(project: Project, loaded: LoadResult) -> tuple[Diagnostic, ...]:
 
 @final
 class Sightings:
-    """What the states of a project say of a step; states with the same files are read once.
-
-    Args:
-        repository: opened for the project's folder.
-        project: the project as it is now.
-        today: the date to hold deprecations against.
-    """
+    """What the states of a project say of a step; states with the same files are read once."""
 
     def __init__(self, repository: Repository, project: Project, today: date) -> None:
         self._repository = repository
@@ -221,7 +204,6 @@ class Sightings:
         """What a commit says of a step.
 
         Args:
-            commit: its full id.
             sought: which files may say something.
         """
         found = self._seen.get((sought, commit))

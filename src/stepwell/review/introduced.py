@@ -38,12 +38,7 @@ def findings_at(
 
     Args:
         root: the project's folder on disk, absolute.
-        revision: the commit.
         workspace: whose view; the core's where the commit has no such workspace; ``None`` for everything.
-        today: the date to hold deprecations against, the same as for the later state.
-        references: whether to look for the classes that definitions name.
-        progress: told how far the reading is.
-        plugins: finds what installed packages bring.
     """
     project = read_project(root, revision)
     if project is None:
@@ -103,11 +98,6 @@ def introduced(
 
     Two are equal that have the same id, file and message; lines may move. Equal ones are counted: where one
     was and two are, one is new, by preference the one whose source line is.
-
-    Args:
-        old: the findings of the earlier state.
-        new: those of the later one.
-        renames: the path that a file had in the earlier state, by its path in the later one.
     """
     there: dict[tuple[str, str, str], Counter[str]] = {}
     for one in old:
@@ -135,9 +125,6 @@ def renames(gone: Iterable[Gone], before: Revision, now: Tree, paths: Iterable[s
     """The path that files had in an earlier state, by their path now.
 
     Args:
-        gone: what the earlier state has and the later one has not.
-        before: the earlier state.
-        now: the later one.
         paths: the files in question; where git knows no rename of one, equal bytes tell of it.
     """
     found = {one.now: one.path for one in gone if one.now is not None}

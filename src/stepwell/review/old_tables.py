@@ -34,9 +34,6 @@ _NOT_ASKED: Final = RULES.keys() - {"duplicate-definition", "override-without-ba
 def find_tables(tree: Tree) -> tuple[str, ...]:
     """The modules of an old registry in a tree, by path: one of the core, and one for each workspace.
 
-    Args:
-        tree: the state's files.
-
     Raises:
         ProjectError: several modules could be the core's, so that somebody must say which.
     """
@@ -82,13 +79,6 @@ def load_tables(
     root: str, tree: Tree, settings: Settings, paths: tuple[str, ...], today: date
 ) -> tuple[LoadResult, tuple[Diagnostic, ...]]:
     """What the modules of an old registry come to, layered as definitions are.
-
-    Args:
-        root: the project's folder on disk.
-        tree: the state's files.
-        settings: its settings, as far as it has any.
-        paths: its modules.
-        today: the date to hold deprecations against.
 
     Returns:
         What was loaded, and what of the modules could not be taken over.

@@ -41,11 +41,7 @@ __all__ = [
 
 
 def resolved_views(snapshot: Snapshot) -> Iterator[dict[str, Any]]:
-    """The core's view, then each workspace's by id, which holds what it sees otherwise than the core.
-
-    Args:
-        snapshot: the state.
-    """
+    """The core's view, then each workspace's by id, which holds what it sees otherwise than the core."""
     for one in (None, *snapshot.workspaces):
         yield _view(snapshot.view(one))
 
@@ -108,7 +104,6 @@ class Packed:
 
     Args:
         files: the bytes of each by its path, or the finding that says why there are none.
-        folders: the entries of every folder, by its path.
     """
 
     files: Mapping[str, bytes | Diagnostic]
@@ -163,7 +158,6 @@ class PackedState:
 
     Args:
         title: the state in words, as it was when it was packed.
-        tree: its files.
         tables: the Python files that it is made of; none for definitions.
     """
 
@@ -173,11 +167,7 @@ class PackedState:
 
 
 def pack(state: RegistryState) -> str:
-    """The text of a snapshot file: the same for the same sources, wherever and whenever it is made.
-
-    Args:
-        state: what to pack.
-    """
+    """The text of a snapshot file: the same for the same sources, wherever and whenever it is made."""
     loaded = state.loaded
     tree = loaded.project.tree
     paths = sorted(_paths(state, tree))
@@ -201,7 +191,6 @@ def unpack(name: str, content: bytes) -> PackedState:
     """Read a snapshot file.
 
     Args:
-        name: the file, as it was asked for.
         content: its bytes.
 
     Raises:

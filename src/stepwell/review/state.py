@@ -30,11 +30,7 @@ _ENDING: Final = ".schema.json"
 
 
 def schemas_in(tree: Tree) -> Mapping[str, Mapping[str, Any]]:
-    """The schemas that editors find in a project, by path; what is no JSON object is passed over.
-
-    Args:
-        tree: the state's files.
-    """
+    """The schemas that editors find in a project, by path; what is no JSON object is passed over."""
     found: dict[str, Mapping[str, Any]] = {}
     if tree.follow(_FOLDER).kind is not EntryKind.FOLDER:
         return MappingProxyType(found)
@@ -61,10 +57,7 @@ class RegistryState:
 
     Args:
         title: how it was asked for, e.g. ``main (3f2a9c1)`` or ``the working tree``.
-        loaded: what it came to.
-        schemas: the JSON Schemas that lie in the project, by path.
         tables: the Python files that it is made of; none for definitions.
-        lost: what could not be taken over from them.
     """
 
     title: str
@@ -114,14 +107,9 @@ def read_state(
     """Read one state of a project, sharing with another one what both have.
 
     Args:
-        title: the state in words.
         root: the project's folder on disk, absolute.
         tree: where the state's files are read.
-        today: the date to hold deprecations against.
-        like: a state that was read before.
         tables: the Python files to read instead of definitions, relative to the tree.
-        progress: told how far the reading is.
-        plugins: finds what installed packages bring.
 
     Raises:
         ProjectError: when the state holds neither a configuration nor an old table.

@@ -34,12 +34,7 @@ _MARKS: Final[Mapping[RunKind, str]] = MappingProxyType({"pipeline": _LOCK, "wor
 
 @final
 class UnknownRun(StepwellError, LookupError):
-    """There is no run of this id, or it cannot be continued.
-
-    Args:
-        run: the id.
-        message: why.
-    """
+    """There is no run of this id, or it cannot be continued."""
 
     def __init__(self, run: str, message: str) -> None:
         self.run = run
@@ -56,11 +51,7 @@ class RunBusy(StepwellError):
 
 @final
 class RunStore:
-    """The runs of a project; nothing is made before the first run begins.
-
-    Args:
-        root: the project's folder.
-    """
+    """The runs of a project; nothing is made before the first run begins."""
 
     __slots__ = ("folder", "runs")
 
@@ -80,7 +71,6 @@ class RunStore:
 
         Args:
             name: the id, which gets a number where it is taken; ids sort as their runs began.
-            mode: the permissions of the folder, before the umask.
 
         Returns:
             The id.

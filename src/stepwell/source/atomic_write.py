@@ -16,10 +16,6 @@ def write_atomically(path: Path, content: str | bytes) -> bool:
     A symbolic link stays and its target is written; an existing file keeps its permissions, a new one
     and its folders get those of the umask. Nothing is left behind when writing fails or is interrupted.
 
-    Args:
-        path: the file to write.
-        content: all of it.
-
     Returns:
         Whether the file changed; a file that already has the content is not touched.
 

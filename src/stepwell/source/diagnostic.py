@@ -42,10 +42,6 @@ class Span:
 
     Args:
         path: relative to the project, with ``/``.
-        line: first line.
-        column: first column.
-        end_line: line of the first character after the stretch.
-        end_column: column of the first character after the stretch.
         text: the whole first line without its line break, as it was when it was read.
     """
 
@@ -75,11 +71,8 @@ class Diagnostic:
 
     Args:
         id: words that name the rule, e.g. ``unknown-field``.
-        severity: how much it matters.
         message: what is wrong, in one line, without a full stop.
         span: where; ``None`` only when no file is concerned.
-        help: what to do about it.
-        related: other places it speaks of.
     """
 
     id: str

@@ -38,10 +38,7 @@ class Unreadable(Exception):
 
     Args:
         id: the rule, e.g. ``duplicate-key``.
-        message: what is wrong, in one line.
         stretch: where in the text.
-        help: what to do about it.
-        related: other places, each with the words that tie it.
     """
 
     def __init__(
@@ -62,12 +59,7 @@ class Unreadable(Exception):
 
 @final
 class TextMap(NamedTuple):
-    """Where every key and value of a document stands in its text.
-
-    Args:
-        keys: pointer to the stretch of the key that introduces the value (absent for list items).
-        values: pointer to the stretch of the value.
-    """
+    """Where every key and value of a document stands in its text."""
 
     keys: Mapping[Pointer, Stretch]
     values: Mapping[Pointer, Stretch]
@@ -90,7 +82,6 @@ class Document(NamedTuple):
         text: the decoded text without a byte order mark.
         data: its plain data, read-only all the way down.
         locate: finds every key and value in the text; asked only when somebody needs a place.
-        flat: whether no mapping lies inside another value.
     """
 
     path: str

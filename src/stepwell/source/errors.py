@@ -45,12 +45,7 @@ class RevisionError(StepwellError):
 
 @final
 class RegistrationError(StepwellError, ValueError):
-    """A step cannot be registered.
-
-    Args:
-        name: its name, as far as one can be read.
-        diagnostics: what was found.
-    """
+    """A step cannot be registered."""
 
     def __init__(self, name: str | None, diagnostics: tuple[Diagnostic, ...]) -> None:
         self.name = name
@@ -75,11 +70,9 @@ class ComponentError(StepwellError, ImportError):
         workspace: for whom; ``None`` for the core.
         path: the file that failed, which may be one that was imported on the way, relative to the project.
         line: of that file, from 1.
-        fault: what is wrong, in words, or the exception's type and message.
         file: the file that was to be loaded, relative to the project.
         looked_for: the module or name that is missing; empty where another thing is wrong.
         looked_in: the places where a module was looked for, in their order.
-        suggestions: existing names close to it, best first.
         imported_at: the lines that led there, as ``path:line``, outermost first.
     """
 
@@ -140,8 +133,6 @@ class UnknownPipeline(StepwellError, KeyError):
     """A view was asked for a pipeline that it does not have.
 
     Args:
-        name: what was asked for.
-        suggestions: existing names close to it, best first.
         place: the view in words, e.g. ``workspace alice`` or ``the core``.
     """
 
@@ -166,8 +157,6 @@ class UnknownStep(StepwellError, KeyError, ValueError):
     functions of the old registry raised one.
 
     Args:
-        name: what was asked for.
-        suggestions: existing names close to it, best first.
         place: the view in words, e.g. ``workspace alice`` or ``the core``.
     """
 
@@ -189,8 +178,6 @@ class UnknownWorkspace(StepwellError, KeyError, ValueError):
     """A registry was asked for a workspace that the project does not have.
 
     Args:
-        workspace: what was asked for.
-        suggestions: existing ids close to it, best first.
         available: every id that there is, told in the words of the old registry; ``None`` for ours.
     """
 
@@ -220,7 +207,6 @@ class AmbiguousStep(StepwellError, ValueError):
     """Nothing tells several definitions of a name apart, and the mode ``strict`` allows no guess.
 
     Args:
-        name: what was asked for.
         candidates: every definition of it, whose it is and where, e.g.
             ``workspace bob at workspaces/bob/local/steps/scoring.yaml:1``.
     """
@@ -236,12 +222,7 @@ class AmbiguousStep(StepwellError, ValueError):
 
 @final
 class UnknownStrategy(StepwellError, ValueError):
-    """There is no strategy of resolution of this name, neither here nor in an installed package.
-
-    Args:
-        strategy: what was asked for.
-        suggestions: existing names close to it, best first.
-    """
+    """There is no strategy of resolution of this name, neither here nor in an installed package."""
 
     def __init__(self, strategy: str, suggestions: tuple[str, ...] = ()) -> None:
         self.strategy = strategy
@@ -273,14 +254,7 @@ def package_names(found: Iterable[NamedExtension]) -> str:
 
 @final
 class ExtensionError(StepwellError):
-    """What an installed package adds by an entry point cannot be used; what its code raised is the cause.
-
-    Args:
-        group: the group of entry points.
-        name: the name of the entry point.
-        found: the packages that declare it.
-        fault: what is wrong, to be read after the package.
-    """
+    """What an installed package adds by an entry point cannot be used; what its code raised is the cause."""
 
     def __init__(self, group: str, name: str, found: Iterable[NamedExtension], fault: str) -> None:
         self.group = group
@@ -298,9 +272,7 @@ class StrategyFailed(StepwellError):
     """A strategy of an installed package cannot be used; what it raised is the cause.
 
     Args:
-        strategy: its name.
         package: what gives it, e.g. ``package acme-strategies``.
-        fault: what is wrong, to be read after the two.
     """
 
     def __init__(self, strategy: str, package: str, fault: str) -> None:
@@ -318,9 +290,6 @@ class NoProvider(StepwellError, LookupError):
     """No provider of a view can be asked at this instant.
 
     Args:
-        place: the view in words.
-        fault: why, in one sentence.
-        passed_over: why each of its providers is not asked, by name.
         retry_after: seconds after which one of them may be; ``None`` where waiting does not help.
     """
 
@@ -345,13 +314,7 @@ class NoProvider(StepwellError, LookupError):
 
 @final
 class UnknownProvider(StepwellError, KeyError, ValueError):
-    """A view was asked for a provider that it does not have.
-
-    Args:
-        name: what was asked for.
-        suggestions: existing names close to it, best first.
-        place: the view in words.
-    """
+    """A view was asked for a provider that it does not have."""
 
     def __init__(self, name: str, suggestions: tuple[str, ...] = (), place: str = "the core") -> None:
         self.name = name

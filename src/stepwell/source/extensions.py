@@ -22,7 +22,6 @@ class Extension(NamedTuple):
     """One entry point of an installed package.
 
     Args:
-        point: as the package declares it.
         package: the name of the distribution; the entry point's value where it belongs to none.
     """
 
@@ -73,7 +72,6 @@ class LoadedExtension(NamedTuple):
     """An imported extension.
 
     Args:
-        call: the function or class.
         package: its package, as errors name it: ``package acme-strategies``.
     """
 

@@ -15,9 +15,6 @@ class Contained:
     """A block that runs foreign code: what it raises ends the block and is kept in ``error``.
 
     ``KeyboardInterrupt``, ``CancelledError`` and ``GeneratorExit`` pass through.
-
-    Args:
-        passing: classes of exceptions that pass through, too.
     """
 
     __slots__ = ("_passing", "error")
@@ -41,7 +38,6 @@ class Translated:
     """A block that runs foreign code: what it raises becomes the cause of another error.
 
     Args:
-        translate: makes the other error of what was raised.
         passing: classes of exceptions that pass through, as do those that ``Contained`` lets pass.
     """
 

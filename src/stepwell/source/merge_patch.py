@@ -19,7 +19,6 @@ def merge_patch(target: Any, patch: Any) -> Any:
     """Apply a JSON Merge Patch (RFC 7396 section 2) to read-only data, giving read-only data.
 
     Args:
-        target: what lies below.
         patch: what changes; ``None`` as a member removes the field.
     """
     if not isinstance(patch, _MAPPINGS):
@@ -39,7 +38,6 @@ def patch_between(target: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[
     """The smallest JSON Merge Patch (RFC 7396) that makes one mapping of another.
 
     Args:
-        target: what lies below.
         wanted: what applying the patch to it must give; it holds no ``None``.
     """
     patch: dict[str, Any] = {key: None for key in target if key not in wanted}

@@ -18,9 +18,7 @@ def in_notebook(
     """What ``_repr_mimebundle_`` gives (IPython, "Integrating your objects with IPython").
 
     Args:
-        value: what is shown.
         include: the media types that are asked for; all of them when left out.
-        exclude: those that are not wanted.
     """
     bundle: dict[str, Any] = import_module(_RENDERER).bundle(value)
     return {

@@ -32,7 +32,6 @@ def read(root: str, path: str) -> Document | Diagnostic:
     """Read one file of a project.
 
     Args:
-        root: the project's folder.
         path: the file, relative to it, with ``/``.
     """
     content = read_bytes(root, path)

@@ -54,9 +54,6 @@ _ARGUMENT: Final = re.compile(  # `--token …`, in such a text
 def literal_secrets(data: Mapping[str, Any]) -> Iterator[tuple[Pointer, bool]]:
     """Where plain data holds what looks like a secret.
 
-    Args:
-        data: a provider's document, or part of one.
-
     Yields:
         The way to it, and whether it is the value; otherwise it is the key.
     """
@@ -67,7 +64,6 @@ def without_secrets(text: str, known: Iterable[str] = ()) -> str:
     """A text with every secret in it drawn over by as many asterisks.
 
     Args:
-        text: any text.
         known: secrets that may be in it, besides those that their form gives away.
     """
     telling = (one for one in known if len(one) >= SHORTEST)
@@ -77,12 +73,7 @@ def without_secrets(text: str, known: Iterable[str] = ()) -> str:
 
 
 def covered(found: Diagnostic, data: Mapping[str, Any] | None) -> Diagnostic:
-    """A finding about a provider's file that shows no secret of it.
-
-    Args:
-        found: the finding.
-        data: what the file says, as far as it can be read.
-    """
+    """A finding about a provider's file that shows no secret of it."""
     known = tuple(_texts(data)) if data is not None else ()
 
     def clean(text: str) -> str:

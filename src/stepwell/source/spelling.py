@@ -53,7 +53,6 @@ class Naming:
 
     Args:
         step_name: a key of ``STYLES``.
-        job_type_suffixes: last words of a file name that say a job type, not a step.
         abbreviations: words of a file name and what they stand for in a step's name; also words
             of a name that stay one word in a file name (``XGBoost`` gives ``xgboost``).
     """
@@ -80,12 +79,7 @@ def _with_capitals_inside(expansions: Iterable[str]) -> tuple[str, ...]:
 
 
 def snake_case(name: str, whole_words: tuple[str, ...] = ()) -> str:
-    """The stem of the file that holds a definition: ``XGBoostModelEval`` gives ``xgboost_model_eval``.
-
-    Args:
-        name: the definition's name.
-        whole_words: words that are not taken apart at their capitals.
-    """
+    """The stem of the file that holds a definition: ``XGBoostModelEval`` gives ``xgboost_model_eval``."""
     return ("_".join(_words(whole_words)(name)) or name).lower()
 
 
@@ -101,8 +95,6 @@ def closest(word: str, choices: Iterable[str], count: int = 1) -> tuple[str, ...
     """The existing names nearest to a mistyped one, best first; none when nothing is near.
 
     Args:
-        word: what was written.
-        choices: what exists.
         count: how many at the most.
     """
     from difflib import get_close_matches  # only a mistake pays for it
@@ -121,7 +113,6 @@ def did_you_mean(names: Sequence[str], form: str = "`{}`") -> str:
 
     Args:
         names: what may be meant, best first.
-        form: how each name is written.
     """
     return f"{SUGGESTION} {' or '.join(form.format(name) for name in names)}?" if names else ""
 
@@ -130,9 +121,6 @@ def suggest(word: str, choices: Iterable[str], count: int = 1, form: str = "`{}`
     """The hint that suggests the names nearest to a mistyped one, empty when nothing is near.
 
     Args:
-        word: what was written.
-        choices: what exists.
         count: how many at the most.
-        form: how each name is written.
     """
     return did_you_mean(closest(word, choices, count), form)

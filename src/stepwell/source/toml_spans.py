@@ -50,7 +50,6 @@ class _TomlTable:
     """What a later line may do with a table.
 
     Args:
-        pointer: the table.
         sealed: the section that wrote it out, whose dotted keys alone may extend it; ``None``
             while it only stands in front of other tables' names.
     """

@@ -33,9 +33,7 @@ class TreeEntry(NamedTuple):
     """One name in a folder.
 
     Args:
-        name: the name.
         kind: what it stands for; ``None`` for a link that leads nowhere.
-        is_link: whether it is a link.
     """
 
     name: str

@@ -9,8 +9,6 @@ def counted(count: int, noun: str, plural: str = "") -> str:
     """A number and what it counts: ``1 file``, ``3 files``.
 
     Args:
-        count: the number.
-        noun: the singular.
         plural: the plural where it is not the singular and an ``s``.
     """
     return f"{count} {noun if count == 1 else plural or f'{noun}s'}"

@@ -44,7 +44,6 @@ def to_yaml(data: Any, *, ascii_only: bool = False) -> str:
 
     Args:
         data: plain data of ``dict``, ``list`` and scalars.
-        ascii_only: whether to escape everything beyond ASCII.
     """
     text = _dump(data, allow_unicode=not ascii_only)
     return text if text.replace("\n", "").isprintable() else _dump(data, allow_unicode=False)

@@ -42,7 +42,6 @@ class _Entry(NamedTuple):
 
     Args:
         path: relative to the project, with its links resolved.
-        files: of each file the path as it is shown, its path inside a new folder, and its content.
     """
 
     path: str
@@ -143,9 +142,6 @@ def _put_all(root: str, entries: Sequence[_Entry]) -> None:
 
 def recover(root: str) -> tuple[str, ...] | None:
     """Finish or clear away what a killed command has left.
-
-    Args:
-        root: the project's folder.
 
     Returns:
         The files that were put in place; ``None`` where nothing was left. A file that somebody

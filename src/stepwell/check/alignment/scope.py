@@ -36,9 +36,7 @@ class EnvironmentUse(NamedTuple):
     """One environment variable that a script reads.
 
     Args:
-        name: the variable.
         required: whether the script fails where it is not set.
-        span: the name in the script.
     """
 
     name: str
@@ -51,9 +49,7 @@ class ArgumentUse(NamedTuple):
     """One argument that a script takes.
 
     Args:
-        flags: as they are written on the command line; a positional one has its name.
         required: whether the script fails without it.
-        span: the first flag in the script.
     """
 
     flags: tuple[str, ...]
@@ -66,9 +62,6 @@ class PathUse(NamedTuple):
     """One path of the container that a script names.
 
     Args:
-        path: normalised; of a path that is put together at run time the part that is known.
-        whole: whether all of it is known.
-        written: whether the script writes there, as far as that can be told.
         span: where the script names it.
     """
 
@@ -84,12 +77,7 @@ class ScriptFacts(NamedTuple):
 
     Args:
         path: the file, relative to the project.
-        environment: the variables that it reads.
-        arguments: the arguments that it takes.
-        paths: the container's paths that it names.
         starts: whether it has a function ``main`` or a part that runs when it is started.
-        open_environment: whether it reads variables whose names are put together at run time.
-        open_arguments: whether it takes arguments that cannot be told.
     """
 
     path: str
@@ -108,12 +96,7 @@ class ScriptFacts(NamedTuple):
 
 @final
 class MissingScript(NamedTuple):
-    """That a script is named and not found.
-
-    Args:
-        why: in words, to be read after a colon.
-        help: what to do.
-    """
+    """That a script is named and not found."""
 
     why: str
     help: str
@@ -124,9 +107,6 @@ class Stray(NamedTuple):
     """A class whose chain of bases does not lead to the one that the project asks for.
 
     Args:
-        name: the class.
-        base: the class that is asked for.
-        help: what to do.
         related: where the class is, and where the chain ends.
     """
 
@@ -141,11 +121,8 @@ class BuilderFacts(NamedTuple):
     """What one builder class asks of its configuration, and what it lacks itself.
 
     Args:
-        name: the class.
-        span: its name in its file.
         reads: attribute of the configuration to where the builder reads it first.
         config: the name of the configuration class; empty where it is not found.
-        config_span: its name in its file.
         has: what the configuration class and its bases define; ``None`` where that cannot be told.
         methods: what the builder and its bases define; ``None`` where that cannot be told.
         abstract: the method that a base asks for to where it does, of those that nothing defines.
@@ -165,12 +142,7 @@ class BuilderFacts(NamedTuple):
 
 @final
 class SourceStep(NamedTuple):
-    """A step that a source names.
-
-    Args:
-        step: as the view serves it.
-        span: its name in its definition.
-    """
+    """A step that a source names."""
 
     step: StepDefinition
     span: Span
@@ -182,14 +154,11 @@ class AlignmentScope:
     """One step of one view.
 
     Args:
-        view: the view in words.
-        step: the step.
         script: what its script does; why it is missing; ``None`` where no script is asked for or looked at.
         sources: each word of its ``compatible_sources`` to the step that it names, ``None`` for a generic
             word; a word that is not here names nothing.
         near: a word that names nothing to what may be meant.
         builder: what its builder asks for; ``None`` where the builder is not found or not looked at.
-        table: what the project says of alignment.
     """
 
     view: str
@@ -299,13 +268,7 @@ def plain_flag(flag: str) -> str:
 
 
 def stated(scope: AlignmentScope, component: str, field: str) -> Span:
-    """Where a step says which class is its builder or configuration; its name where convention says it.
-
-    Args:
-        scope: the step.
-        component: the kind of component.
-        field: the field of the class's name.
-    """
+    """Where a step says which class is its builder or configuration; its name where convention says it."""
     for pointer in (("components", component), (field,)):
         for source in scope.step.sources:
             if _has(source.document.data, pointer):

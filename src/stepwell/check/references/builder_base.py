@@ -93,14 +93,7 @@ def check_step(scope: AlignmentScope) -> Iterator[Finding]:
 
 
 def stray_of(root: str, lineage: Lineage, base: str, place: Defined) -> Stray | None:
-    """Where the chain of a class ends without the base; ``None`` where it leads to it.
-
-    Args:
-        root: the project's folder.
-        lineage: follows the chain.
-        base: what is looked for, as the project says it.
-        place: the class.
-    """
+    """Where the chain of a class ends without the base; ``None`` where it leads to it."""
     from stepwell.source.python import place_of
 
     ends = lineage.lost(place)

@@ -39,11 +39,7 @@ def builder_facts(
     """What a builder asks of its configuration, and what it lacks itself; ``None`` where it cannot be read.
 
     Args:
-        reader: reads the files.
-        sees: the sources in which bases are followed.
-        builder: the builder class.
         config: the configuration class, if there is one place for it.
-        table: what the project says of references, with the base that builders are to have.
     """
     own = class_at(reader, builder)
     if own is None:
@@ -198,13 +194,7 @@ _FIELDS: Final = frozenset({"Field", "field"})
 
 
 def defaults_of(reader: SourceReader, sees: SourceView, place: CodePlace) -> Mapping[str, Any]:
-    """The literals that a class and its bases set their attributes to, by name; the nearest counts.
-
-    Args:
-        reader: reads the files.
-        sees: the sources in which bases are followed.
-        place: the class.
-    """
+    """The literals that a class and its bases set their attributes to, by name; the nearest counts."""
     found: dict[str, Any] = {}
     start = class_at(reader, place)
     for one in family_of(reader, sees, start).classes if start is not None else ():

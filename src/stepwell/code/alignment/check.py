@@ -42,8 +42,6 @@ def sources_of(
     """What the words of a step's ``compatible_sources`` name, and what may be meant by the others.
 
     Args:
-        view: whose steps.
-        step: the step.
         settings: the project's; its generic words are ``None`` in the answer.
     """
     found: dict[str, SourceStep | None] = {}
@@ -65,9 +63,7 @@ def step_named(view: View, word: str, settings: Settings) -> StepDefinition | No
     """The step that a word names.
 
     Args:
-        view: whose steps.
         word: a name or an alias, perhaps with ``-`` or ``_`` and a job type of the project after it.
-        settings: the project's.
     """
     step = view.get(word)
     if step is not None:
@@ -94,13 +90,8 @@ class Aligned(NamedTuple):
 
     Args:
         workspace: whose view; ``None`` for the core.
-        step: the step's name.
-        has_interface: whether it says what its script should do.
         script: the script that was looked into, relative to the project; ``None`` without one.
         builder: where its builder is; ``None`` where that was not found.
-        levels: each level that was looked at, with what was found on it.
-        ignores: the ignore comments in its definitions.
-        used: those of them that hid something.
     """
 
     workspace: str | None
@@ -124,12 +115,7 @@ class Aligned(NamedTuple):
 
 
 def steps_to_align(snapshot: Snapshot, view: View) -> Iterator[str]:
-    """The steps of a view that differ in it, in definition or code, from those of the core's view.
-
-    Args:
-        snapshot: what the view is one of.
-        view: which one.
-    """
+    """The steps of a view that differ in it, in definition or code, from those of the core's view."""
     if view is snapshot.core:
         yield from view.steps
         return
@@ -155,10 +141,6 @@ def align(
     """Hold the interfaces of steps against scripts, other steps, builders and configurations; no code runs.
 
     Args:
-        project: the project.
-        snapshot: its definitions, read with its sources.
-        index: those sources.
-        views: whose steps.
         steps: which steps, by name; ``None`` for those that ``steps_to_align`` gives.
         levels: which of ``LEVELS``.
     """
@@ -175,13 +157,7 @@ def align(
 def every_finding(
     project: Project, aligned: Iterable[Aligned], *, judge_ignores: bool
 ) -> tuple[Diagnostic, ...]:
-    """The findings of all that was aligned, once each, in order.
-
-    Args:
-        project: the project.
-        aligned: what came of each step.
-        judge_ignores: whether everything was looked at, so that a comment that hid nothing can be told.
-    """
+    """The findings of all that was aligned, once each, in order."""
     every = tuple(aligned)
     found = [one for step in every for one in step.diagnostics]
     if judge_ignores:

@@ -60,8 +60,6 @@ def attributes_of(
     """What an instance has; ``None`` where that cannot be told.
 
     Args:
-        classes: the class and its bases.
-        brought: what bases outside the sources bring.
         model: whether it is a pydantic model.
     """
     names: set[str] = {*brought, *(_OF_MODELS if model else ())}
@@ -77,7 +75,6 @@ def is_always_there(name: str, *, model: bool) -> bool:
     """Whether every object, or every pydantic model, has an attribute.
 
     Args:
-        name: the attribute.
         model: whether it is read from a pydantic model.
     """
     return (name.startswith("__") and name.endswith("__")) or (model and name.startswith("model_"))
@@ -178,13 +175,7 @@ class OutsideClass(NamedTuple):
 
 
 def bases_of(sees: SourceView, path: str, base: ast.expr) -> Iterator[Defined | OutsideClass]:
-    """What a base of a class stands for.
-
-    Args:
-        sees: the sources to look in.
-        path: the file that the class stands in.
-        base: the base as it is written.
-    """
+    """What a base of a class stands for."""
     written = dotted(base.value if isinstance(base, ast.Subscript) else base)
     file = sees.index.files.get(path)
     if not written or file is None:
@@ -263,12 +254,7 @@ class Family(NamedTuple):
 
 
 def class_at(reader: SourceReader, place: CodePlace) -> Class | None:
-    """The class statement at a place; ``None`` where there is none, or it cannot be read.
-
-    Args:
-        reader: reads the files.
-        place: the class.
-    """
+    """The class statement at a place; ``None`` where there is none, or it cannot be read."""
     if place.module or place.name is None:  # an installed package's file is no file of the project
         return None
     parsed = reader.parsed(place.path)
@@ -286,13 +272,7 @@ def class_at(reader: SourceReader, place: CodePlace) -> Class | None:
 
 
 def family_of(reader: SourceReader, sees: SourceView, start: Class) -> Family:
-    """A class with all its bases.
-
-    Args:
-        reader: reads the files.
-        sees: the sources in which bases are followed.
-        start: the class.
-    """
+    """A class with all its bases."""
     found: list[Class] = []
     whole, is_model = True, False
     brought: set[str] = set()

@@ -79,7 +79,6 @@ class Parsed:
     Args:
         path: relative to the project.
         content: its bytes.
-        tree: what they say.
     """
 
     __slots__ = ("_content", "_every", "_lines", "_nodes", "path", "tree")
@@ -135,11 +134,7 @@ class Parsed:
 
 @final
 class SourceReader:
-    """Reads the files of a project, each once.
-
-    Args:
-        root: the project's folder.
-    """
+    """Reads the files of a project, each once."""
 
     __slots__ = ("_known", "root")
 
@@ -179,12 +174,7 @@ _PATHS: Final = frozenset({"pathlib.Path", "pathlib.PurePath", "pathlib.PosixPat
 
 @final
 class Known(NamedTuple):
-    """What is known of a text.
-
-    Args:
-        text: its beginning.
-        whole: whether that is all of it.
-    """
+    """What is known of a text."""
 
     text: str
     whole: bool
@@ -192,11 +182,7 @@ class Known(NamedTuple):
 
 @final
 class Names:
-    """What the names of a file stand for: imports, and assignments of one name to another.
-
-    Args:
-        nodes: every node of the file.
-    """
+    """What the names of a file stand for: imports, and assignments of one name to another."""
 
     __slots__ = ("_imported",)
 
@@ -239,11 +225,7 @@ class Names:
 
 
 def constants_of(nodes: Nodes) -> Mapping[str, ast.expr]:
-    """The names that are assigned once in a file, with what they are assigned.
-
-    Args:
-        nodes: every node of the file.
-    """
+    """The names that are assigned once in a file, with what they are assigned."""
     found: dict[str, ast.expr] = {}
     again = {one.arg for one in nodes.get(ast.arg, ())}
     for assigned in nodes.get(ast.Assign, ()):
@@ -282,8 +264,6 @@ def known(
 
     Args:
         expression: the expression.
-        names: what names stand for.
-        constants: what names are assigned.
         depth: how many expressions it lies in.
     """
     if isinstance(expression, ast.Constant):

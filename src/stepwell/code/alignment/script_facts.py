@@ -53,11 +53,7 @@ _READERS_OF_THE_ENVIRONMENT: Final = frozenset(
 
 
 def facts_of(parsed: Parsed) -> ScriptFacts:
-    """What a script was seen to do.
-
-    Args:
-        parsed: the script.
-    """
+    """What a script was seen to do."""
     return _Script(parsed).facts()
 
 

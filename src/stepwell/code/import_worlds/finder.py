@@ -60,7 +60,6 @@ class Finder(MetaPathFinder):
         """Make a project's modules findable.
 
         Args:
-            key: says which project.
             modules: what finds them, where the project was not entered before.
 
         Returns:

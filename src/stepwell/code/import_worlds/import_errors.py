@@ -21,15 +21,7 @@ _OURS: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
 
 
 def refused(places: ModulePaths, world: str, path: str, name: str | None, reason: str) -> ComponentError:
-    """The error for a path that may not be loaded, or that nothing lies at.
-
-    Args:
-        places: the folders of the project.
-        world: who asked.
-        path: the file that was asked for.
-        name: what was wanted out of it.
-        reason: why not.
-    """
+    """The error for a path that may not be loaded, or that nothing lies at."""
     folder, file = os.path.split(path)
     try:
         near = closest(file, (one for one in sorted(os.listdir(folder)) if one.endswith(".py")), 3)
@@ -46,11 +38,7 @@ def missing_attribute(
     """The error for a file that does not define what was wanted out of it.
 
     Args:
-        places: the folders of the project.
-        world: who asked.
-        path: the file.
         name: what was wanted, dotted where it lies in a class.
-        module: what the file gave.
     """
     held, parts = module, name.split(".")
     while len(parts) > 1 and hasattr(held, parts[0]):
@@ -70,15 +58,7 @@ def missing_attribute(
 def import_failed(
     places: ModulePaths, world: str, path: str, name: str | None, error: BaseException
 ) -> ComponentError:
-    """The error for a file whose import failed.
-
-    Args:
-        places: the folders of the project.
-        world: who asked.
-        path: the file.
-        name: what was wanted out of it.
-        error: what was raised; it is the cause.
-    """
+    """The error for a file whose import failed."""
     frames = [*_frames(places, error)]
     at, line = frames.pop() if frames else (places.relative(path), 1)
     if len(frames) > _MOST_FRAMES:

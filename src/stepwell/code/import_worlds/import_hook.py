@@ -41,12 +41,7 @@ class HookModules(Protocol):
 
 @final
 class ImportHook:
-    """The imports of one module.
-
-    Args:
-        modules: of its project.
-        record: of the module.
-    """
+    """The imports of one module."""
 
     __slots__ = ("_importlib", "_modules", "_record")
 

@@ -30,9 +30,6 @@ class ModuleCache:
     The import system keeps them in ``sys.modules`` under names of our own, and its locks let one thread
     run a module while others wait. Here stands what each one needs, so that an edit reaches all that
     depend on it.
-
-    Args:
-        places: the folders of the project.
     """
 
     __slots__ = ("_records", "_writing", "key", "places")
@@ -66,8 +63,6 @@ class ModuleCache:
         """Import a module, or take it as it was imported; never one whose text is known to be old.
 
         Args:
-            name: how it is called.
-            importer: who needs it.
             held: whether it stays when an import that brought it fails, for somebody has what is in it.
         """
         full = str(name)
@@ -141,7 +136,6 @@ class ModuleCache:
 
         Args:
             changed: the files and folders that may have changed, absolute; ``None`` for all.
-            places: the folders as they are now.
 
         Returns:
             The names of what is forgotten.

@@ -45,8 +45,6 @@ class ModulePath:
 
     Args:
         world: whose it is: the id of a workspace, or ``CORE``.
-        dotted: its name within that world.
-        kind: what it is on disk.
         paths: the file, absolute; for a folder without ``__init__.py`` every folder of the name.
     """
 
@@ -94,7 +92,6 @@ class ModulePaths:
         lies in the workspace and in the project.
 
         Args:
-            world: who asks.
             dotted: the name; with a dot in front it is relative to the world, and never the environment's.
         """
         is_relative = dotted.startswith(".")
@@ -122,7 +119,6 @@ class ModulePaths:
         """The module that a file is to a world: one of its own, or one of the core.
 
         Args:
-            world: who asks.
             path: the file, absolute.
 
         Raises:
@@ -162,7 +158,6 @@ class ModulePaths:
         """The names that a world could import from a package, or as first parts, without the environment's.
 
         Args:
-            world: who asks.
             package: its dotted name; empty for the folders of sources themselves.
         """
         for one in (world, CORE):

@@ -27,9 +27,7 @@ class ModuleRecord:
     """One module of a world, from the moment that its code begins to run.
 
     Args:
-        name: how it is called.
         place: where it lies; ``None`` for the world itself, which is a package that no folder has to be.
-        spec: what the import system holds of it.
 
     Attributes:
         digest: of the text that ran; ``None`` until it was read.
@@ -90,9 +88,7 @@ class ModuleRecord:
         """Whether it would be another module, or get other ones, if it were imported now.
 
         Args:
-            places: the folders as they are now.
             is_hinted: whether a file may have changed.
-            seen: what a name means to a world now.
         """
         if self.place is not None and places.own(self.name.world, self.name.dotted) != self.place:
             return True
@@ -105,11 +101,7 @@ class ModuleRecord:
 
 @final
 class ImportAttempt:
-    """What one import brings, up to its end; ``with`` makes it the one of this thread.
-
-    Args:
-        take_back: given the modules of an attempt that failed.
-    """
+    """What one import brings, up to its end; ``with`` makes it the one of this thread."""
 
     __slots__ = ("_around", "_take_back", "added", "fallen")
 
@@ -157,8 +149,6 @@ def outdated(
     ran, if one of its modules is: whoever holds the package reaches the module through it.
 
     Args:
-        records: all that are in use.
-        places: the folders as they are now.
         is_hinted: whether a file may have changed.
     """
     in_use = {str(record.name): record for record in records}

@@ -21,7 +21,6 @@ class ModuleName(NamedTuple):
     """A module's name taken apart: ``stepwell_worlds.p3f….alice.builders.train``.
 
     Args:
-        key: says which project.
         world: the id of a workspace, or ``CORE``.
         dotted: the module's name within its world; empty for the world itself.
     """
@@ -70,7 +69,6 @@ def plain(text: str, root: str) -> str:
 
     Args:
         text: e.g. the message of an exception.
-        root: the project's folder.
     """
     name = re.compile(
         rf"{PACKAGE}\.{project_key(root)}\.(?P<world>{CORE}|[A-Za-z0-9][A-Za-z0-9_-]*)(?P<below>\.?)"

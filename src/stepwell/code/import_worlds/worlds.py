@@ -28,7 +28,6 @@ class World:
 
     Args:
         workspace: its id, ``None`` for the core.
-        modules: of the project.
     """
 
     __slots__ = ("_files", "_loaded", "_modules", "_world", "workspace")
@@ -142,7 +141,6 @@ class Worlds:
         Args:
             changed: files and folders that may have changed, relative to the project; ``None`` for all.
             sources: the core's folders, where the settings say other ones now.
-            workspaces: the folder of the workspaces, likewise.
         """
         after = object.__new__(Worlds)
         after._places = ModulePaths(

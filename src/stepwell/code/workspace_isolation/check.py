@@ -45,10 +45,7 @@ def check_isolation(
     """Every place of a workspace that refers outside its own folder and the core, in order.
 
     Args:
-        project: the project.
-        snapshot: its definitions.
         index: its sources, of the folders that ``references.source_folders`` gives.
-        workspace: which workspace.
         read: gives the bytes of its Python files; left out, they are read from disk.
     """
     ids = frozenset(snapshot.workspaces) - {workspace}
@@ -81,10 +78,6 @@ class _Bounds:
     """One workspace, and what lies outside it.
 
     Args:
-        project: the project.
-        own: the workspace's id.
-        others: the ids of all others.
-        index: the sources of all.
         read: gives the bytes of a Python file.
     """
 
@@ -318,10 +311,6 @@ def check_structure(project: Project, workspace: Workspace) -> Iterator[Diagnost
     """What a workspace lacks, or has where nobody looks for it.
 
     Definitions that lie where none is read are told by every check of the project.
-
-    Args:
-        project: the project.
-        workspace: what the workspace says of itself.
     """
     folder = f"{project.settings.workspaces}/{workspace.id}"
     document = workspace.document

@@ -135,9 +135,6 @@ def _stepwell(ctx: click.Context, verbose: bool) -> int:  # noqa: ARG001 - the v
 def run(arguments: Sequence[str]) -> int:
     """Run one command line.
 
-    Args:
-        arguments: what follows the command's name.
-
     Returns:
         The exit code.
     """
@@ -211,10 +208,7 @@ class CommandGroup(click.Group):
     """Commands by name, none of them imported before it is asked for.
 
     Args:
-        name: what the commands are called together.
-        package: the package of their modules.
         modules: every command's module, by the command's name, in the order in which they are told.
-        settings: what click's own group takes.
     """
 
     def __init__(self, name: str, *, package: str, modules: Mapping[str, str], **settings: Any) -> None:

@@ -108,9 +108,7 @@ def check_alignment(
     """What ``check --alignment`` adds to the findings of a check.
 
     Args:
-        registry: of which project.
         workspace: whose view; without one the core and all of them.
-        asked: how loud.
     """
     index = with_progress(asked, registry.code.index)
     views = [registry.view(workspace)]

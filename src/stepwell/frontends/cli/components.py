@@ -81,11 +81,7 @@ def command(
 
 
 def component_lines(components: list[Component]) -> Iterator[str]:
-    """The lines that tell of the parts of one step.
-
-    Args:
-        components: the parts.
-    """
+    """The lines that tell of the parts of one step."""
     rows = [row for one in components for row in _rows(one)]
     widths = [max((columns(row[column]) for row in rows), default=0) for column in range(2)]
     widths.append(max((columns(row[2]) for row in rows if row[3]), default=0))  # a sentence may be longer

@@ -72,12 +72,7 @@ def command(step: str, workspace: str | None, form: str, asked: CommonOptions) -
 
 
 def explained_lines(view: View, explained: tuple[Explanation, ...]) -> list[str]:
-    """The lines that tell where fields come from.
-
-    Args:
-        view: whose.
-        explained: the fields.
-    """
+    """The lines that tell where fields come from."""
     lines = []
     room = terminal_columns()
     for one in explained:

@@ -88,9 +88,7 @@ def write_new(registry: Registry, path: str, text: str, later: Collection[str] =
     """Check a new definition and write it; nothing is written where it brings an error.
 
     Args:
-        registry: of which project.
         path: the new file, relative to the project.
-        text: its content.
         later: the ids of errors that somebody may mend later.
     """
     from stepwell.source.atomic_write import write_atomically

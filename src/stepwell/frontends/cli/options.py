@@ -62,8 +62,6 @@ class CommonOptions(NamedTuple):
 
     Args:
         project: the project's folder, or ``None`` to look for it from the working directory up.
-        quiet: leave out what is not asked for.
-        verbose: say more.
     """
 
     project: str | None
@@ -104,7 +102,6 @@ def workspace_option(help_text: str, *, from_environment: bool = True) -> Callab
     """Give a command ``--workspace ID``.
 
     Args:
-        help_text: what it does there.
         from_environment: whether the environment may say it; not where it decides what is written.
     """
     return click.option(
@@ -139,12 +136,7 @@ def open_registry(asked: CommonOptions) -> Registry:
 
 
 def registry_of(project: Project, asked: CommonOptions) -> Registry:
-    """The registry of a project, with progress on a terminal when it takes long.
-
-    Args:
-        project: which project.
-        asked: what the shared options say.
-    """
+    """The registry of a project, with progress on a terminal when it takes long."""
     began = time.monotonic()
     registry = with_progress(
         asked,
@@ -160,7 +152,6 @@ def with_progress(asked: CommonOptions, work: Callable[[Callable[[int, int], Non
     """Do what may take long, with progress on a terminal.
 
     Args:
-        asked: how loud.
         work: does it; is given what to tell how far it is, or ``None``.
     """
     if asked.quiet or not sys.stderr.isatty():
@@ -177,7 +168,6 @@ def open_view(asked: CommonOptions, workspace: str | None) -> tuple[Registry, Vi
     That something is left out of it is told on stderr.
 
     Args:
-        asked: what the shared options say.
         workspace: what ``--workspace`` or the environment says; empty for the core.
 
     Raises:
@@ -202,8 +192,6 @@ def view_of(registry: Registry, workspace: str | None, who: str = "") -> View:
     """The view of a workspace, or with an empty id that of the core.
 
     Args:
-        registry: of which project.
-        workspace: the workspace's id.
         who: who asked for it, where that was not the command line.
 
     Raises:

@@ -32,12 +32,7 @@ class Progress:
             self._bar.stop()
 
     def tell(self, done: int, total: int) -> None:
-        """Show how far the work is.
-
-        Args:
-            done: how many files are read.
-            total: how many there are.
-        """
+        """Show how far the work is."""
         if self._bar is None:
             if time.monotonic() - self._began < _PATIENCE:
                 return

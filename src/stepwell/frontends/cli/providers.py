@@ -193,11 +193,8 @@ class _Watching:
     """What was told of the providers so far.
 
     Args:
-        registry: which one.
-        view: whose.
         names: which providers; all where there are none.
         form: ``text`` or ``json``.
-        asked: what the shared options say.
     """
 
     def __init__(

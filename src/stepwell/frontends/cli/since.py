@@ -31,12 +31,7 @@ def part_by_age(
     A change begins at the merge base of the revision and ``HEAD``, as for ``git diff REV...``.
 
     Args:
-        registry: of which project.
-        found: what is found in it now.
         workspace: whose findings they are; ``None`` for all.
-        since: the revision.
-        asked: how loud.
-        references: whether they tell of references too.
 
     Raises:
         RevisionError: when there is no such revision, or nothing in common with it.
@@ -71,7 +66,6 @@ def left_out(count: int, title: str) -> str:
     """How many findings are not shown, in one sentence.
 
     Args:
-        count: how many.
         title: the commit where they were found already.
     """
     if count == 1:

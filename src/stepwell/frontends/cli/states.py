@@ -45,9 +45,7 @@ def check_sources(registry: Registry, workspace: str | None, asked: CommonOption
     """What is wrong with the classes and modules that definitions name.
 
     Args:
-        registry: of which project.
         workspace: whose view; without one the core and all of them.
-        asked: how loud.
     """
     from stepwell.code.references import check_references
 
@@ -75,12 +73,8 @@ class StateLocation:
     """Where a state is read.
 
     Args:
-        title: the state in words.
         root: the project's folder on disk, absolute, links resolved.
-        tree: its files.
-        tables: the Python files to read instead of definitions.
         commit: the full id of its commit, where it is a revision.
-        is_working: whether it is the working tree.
         name: the state in words that say nothing of this machine; empty where the title does not.
     """
 
@@ -95,11 +89,7 @@ class StateLocation:
 
 @final
 class Here:
-    """From where states are named: the project, the working directory, and the repository around them.
-
-    Args:
-        asked: what the shared options say.
-    """
+    """From where states are named: the project, the working directory, and the repository around them."""
 
     def __init__(self, asked: CommonOptions) -> None:
         try:
@@ -187,8 +177,6 @@ class Here:
         """Whether a date or revision is reached; ``None`` where nobody can tell.
 
         Args:
-            newer: the newer state.
-            today: the date.
             until: ``YYYY-MM-DD``, or a revision.
         """
         day = day_of(until)
@@ -323,9 +311,6 @@ def read_one(
 
     Args:
         place: where.
-        today: the date to hold deprecations against.
-        asked: how loud.
-        like: a state that was read before, with which it shares what both have.
 
     Raises:
         ProjectError: when the state holds no registry.
@@ -349,12 +334,6 @@ def read_both(
     old: StateLocation, new: StateLocation, today: date, asked: CommonOptions
 ) -> tuple[RegistryState, RegistryState]:
     """Read two states; a folder before what tells without being read what its files hold.
-
-    Args:
-        old: the older one.
-        new: the newer one.
-        today: the date to hold deprecations against.
-        asked: how loud.
 
     Raises:
         ProjectError: when one of them holds no registry.

@@ -85,10 +85,7 @@ class _Following:
     """What was told so far.
 
     Args:
-        registry: what is followed.
-        workspace: whose view alone is told.
         form: ``text`` or ``json``.
-        freezing: whether frozen modules are rewritten.
         quiet: whether only trouble is told.
     """
 

@@ -57,7 +57,6 @@ class StepBuilderRegistry:
         """Return the builder of the step that a config configures.
 
         Args:
-            config: an object whose class some step names as its configuration class.
             node_name: the step's name in a graph, asked where no step names the class.
 
         Raises:

@@ -6,13 +6,7 @@ __all__ = ["RegistryError"]
 
 
 class RegistryError(Exception):
-    """The registry has no builder for a step.
-
-    Args:
-        message: what went wrong.
-        unresolvable_types: the step types that no builder was found for.
-        available_builders: the builders that there are.
-    """
+    """The registry has no builder for a step."""
 
     def __init__(
         self,

@@ -27,12 +27,7 @@ __all__ = [
 
 
 class HeldRows:
-    """What the shortest way of a look-up reads: rows, and whether they are still right.
-
-    Args:
-        store: whose Snapshot is served now.
-        snapshot: the one that the rows are of.
-    """
+    """What the shortest way of a look-up reads: rows, and whether they are still right."""
 
     __slots__ = ("rows", "snapshot", "store")
 
@@ -49,9 +44,6 @@ class CachedTables(HeldRows):
     """The tables of one Snapshot, and the settings that were read with it.
 
     Args:
-        store: whose Snapshot is served now.
-        snapshot: the one that the tables are of.
-        settings: the project's.
         made: tables by workspace (``None`` for the core), each with the view that they show.
     """
 
@@ -99,11 +91,7 @@ NOTHING_HELD = HeldRows(SimpleNamespace(_snapshot=None), None)
 
 @final
 class LiveTables:
-    """The tables of a Registry, as it is at the moment of each look-up.
-
-    Args:
-        registry: which one.
-    """
+    """The tables of a Registry, as it is at the moment of each look-up."""
 
     __slots__ = ("_store", "held", "registry")
 

@@ -225,7 +225,6 @@ class Tables:
     """What one view shows to old importers; nothing here is handed out to be changed.
 
     Args:
-        title: the view in words.
         rows: the rows of ``STEP_NAMES`` by name, without an order.
         order: gives the names in table order.
         classes: gives the table of hyperparameter classes.
@@ -282,7 +281,6 @@ def tables_of_view(view: View, core: Tables | None) -> Tables:
     """The tables of a view, which share their rows with the core's where it sees the same steps.
 
     Args:
-        view: which one.
         core: the tables of the core that it lies over, ``None`` for the core itself.
     """
     from stepwell.resolve.view import LEGACY_FIELDS
@@ -327,7 +325,6 @@ def tables_of_rows(
     """The tables of rows that a frozen module holds.
 
     Args:
-        title: the view in words.
         rows: its ``STEP_NAMES``.
         classes: gives its table of hyperparameter classes.
     """

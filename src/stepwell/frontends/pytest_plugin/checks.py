@@ -35,10 +35,6 @@ __all__ = [
 def build_examples(view: View, step: StepDefinition) -> None:
     """Call the configuration class with each example, and the builder with what it gives.
 
-    Args:
-        view: whose classes.
-        step: whose examples.
-
     Raises:
         ComponentError: one of the classes cannot be loaded.
         CheckFailed: one of them cannot be called, or raises something, which is the cause.
@@ -91,7 +87,6 @@ class Check(NamedTuple):
     """One thing that can be checked of a step.
 
     Args:
-        name: the last part of the test's id.
         run: does it; gives what is worth telling though it passes, and raises ``CheckFailed``.
         skipped: why it cannot be done, in words; empty where it can.
     """
@@ -111,11 +106,7 @@ class Subject:
     """What is checked: a step of a view, or a file of the view that gives none and has findings.
 
     Args:
-        registry: of which project.
-        view: whose step.
-        name: the step's name, or the file's path.
         step: the step; ``None`` for a file.
-        found: what a check of the project finds in it.
         referring: gives what a check of references finds, by path, as ``_by_path`` does.
     """
 
@@ -145,10 +136,6 @@ def subjects_of(registry: Registry, view: View) -> Iterator[Subject]:
     """Every step of a view in table order, then its files that have findings and give no step.
 
     What the core's own files lack is told with the core only.
-
-    Args:
-        registry: of which project.
-        view: the view.
     """
     left = dict.fromkeys(_found_in(registry, view))
     by_path = _by_path((*view.diagnostics, *left))

@@ -24,9 +24,7 @@ class _Side(NamedTuple):
     """Names that a contract or a specification may hold, and the same of the interface.
 
     Args:
-        noun: what one of them is.
         held_as: how the loaded object may call them.
-        field: the field of the interface.
     """
 
     noun: str
@@ -46,11 +44,6 @@ _SPEC: Final = (
 
 def nonconforming(view: View, step: StepDefinition, table: Alignment) -> Iterator[Problem]:
     """What the loaded parts of a step lack or have too much.
-
-    Args:
-        view: whose parts.
-        step: the step.
-        table: what the project asks of builders.
 
     Raises:
         ComponentError: a part cannot be loaded.

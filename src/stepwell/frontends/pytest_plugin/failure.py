@@ -21,7 +21,6 @@ class CheckFailed(Exception):
     """A check fails; where the user's code raised something, that is the cause.
 
     Args:
-        text: what the user is told.
         path: the file that it is about, relative to the project.
         line: of that file, from 1.
     """
@@ -40,7 +39,6 @@ class Problem:
     Args:
         message: what is wrong, in one line, without a full stop.
         span: where the definition says otherwise.
-        help: what to do about it.
     """
 
     __slots__ = ("help", "message", "span")
@@ -61,11 +59,7 @@ def findings(found: Iterable[Diagnostic]) -> str:
 
 
 def cannot_load(error: ComponentError) -> CheckFailed:
-    """The failure for a component that cannot be loaded; what the user's code raised is to be its cause.
-
-    Args:
-        error: what loading it raised.
-    """
+    """The failure for a component that cannot be loaded; what the user's code raised is to be its cause."""
     told = "\n".join(visible(line) for line in str(error).split("\n"))
     cause = error.__cause__
     if isinstance(cause, SyntaxError) and cause.text:  # it has no frame that would show the line

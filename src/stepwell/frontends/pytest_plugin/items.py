@@ -48,8 +48,6 @@ class PluginOptions:
     """A project, and what of it is to be tested.
 
     Args:
-        registry: the project's.
-        labels: the views, each as ids call it.
         ids: the ids of single tests, without their first part; none for all.
     """
 
@@ -77,7 +75,6 @@ def ask(
     """Open the project that a run asks for.
 
     Args:
-        rootdir: pytest's root folder.
         started_in: where pytest was started: the project is looked for from there up, if it lies in the root
             folder, and relative paths of options start from it.
         project: what ``--stepwell-project`` says.
@@ -127,7 +124,6 @@ def find_view(registry: Registry, name: str | None) -> View:
     """The view that a word of the user names.
 
     Args:
-        registry: of which project.
         name: a workspace's id or label; ``core`` or nothing for the core, ``None`` for the one in effect.
 
     Raises:
@@ -155,21 +151,13 @@ def _label(view: View) -> str:
 
 
 def collect_steps(session: pytest.Session, asked: PluginOptions) -> list[pytest.Item]:
-    """The tests that are asked for, collected as pytest collects all others.
-
-    Args:
-        session: the session of pytest.
-        asked: what is asked for.
-    """
+    """The tests that are asked for, collected as pytest collects all others."""
     top: ProjectNode = ProjectNode.from_parent(session, name="stepwell", nodeid="stepwell", asked=asked)
     return list(session.genitems(top))
 
 
 def check_ids(asked: PluginOptions) -> None:
     """Hold the ids that are asked for against the steps and checks that there are.
-
-    Args:
-        asked: what is asked for.
 
     Raises:
         UsageError: an id names nothing; with suggestions.

@@ -50,8 +50,6 @@ async def check_provider(
     """Hold a provider to all that is asked of one.
 
     Args:
-        make: makes a fresh provider that answers; it is called several times.
-        structured: whether it can be asked for data that fits a schema.
         secrets: texts that it must not show.
         patience: seconds that one exchange may take.
 
@@ -211,14 +209,10 @@ class Faulty:
     """A provider that fails now and then, always alike for the same seed; it answers with the last message.
 
     Args:
-        name: its name.
-        seed: what its faults are drawn from.
         errors: the share of requests that fail, 0 to 1.
         hangs: the share of requests that are never answered, 0 to 1.
         burst: after how many requests it says for a while that too much is asked of it; 0 for never.
-        burst_length: to how many requests it then says so.
         retry_after: seconds after which it then says to ask again.
-        seconds: how long an answer takes.
     """
 
     def __init__(

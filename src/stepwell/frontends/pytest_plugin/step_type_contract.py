@@ -39,7 +39,6 @@ def check_step_type(
         implementation: a function, a class or an object with ``execute``.
         parameters: such as it accepts; nothing when left out.
         provider: what it is given where it requires one.
-        values: what earlier steps have left.
         folder: an absolute path below which it may read and write.
 
     Raises:

@@ -21,7 +21,6 @@ class Renderer(Protocol):
         """The pieces of the written form, in order; joined they are the whole, with its last line break.
 
         Args:
-            report: what was checked and found.
             color: whether ANSI colours may be written; only the text form has any.
             rules: the manual page of each rule by its id; only the SARIF form carries them.
         """

@@ -21,12 +21,6 @@ def in_words(changes: Changes, old: Snapshot, new: Snapshot, workspace: str | No
     """What changed, as half a sentence; empty when nothing that is asked for did.
 
     What a workspace sees as the core does is told once.
-
-    Args:
-        changes: what changed.
-        old: the Snapshot before.
-        new: the Snapshot after.
-        workspace: whose view alone is asked for.
     """
     told: list[str] = []
     seen: dict[str, list[str]] = {}

@@ -24,10 +24,7 @@ def to_lines(found: Trace, title: str, *, color: bool, verbose: bool) -> Iterato
     """What people read: each commit with what it changed, a blank line before each.
 
     Args:
-        found: the history.
-        title: the view in words.
         color: whether ANSI colours may be written.
-        verbose: whether to tell the fields of what came or went.
     """
     yield f"{visible(found.names[0])} in {title}"
     for one in found.entries:

@@ -29,11 +29,7 @@ _COLOURS: Final = {"error": "#b00020", "warning": "#92700c", "info": "#2563a8"}
 
 
 def bundle(value: object) -> dict[str, Any]:
-    """The forms of a value by their media type.
-
-    Args:
-        value: a view, a definition, a pipeline, a run of one, or a diagnostic.
-    """
+    """The forms of a value by their media type."""
     if isinstance(value, Pipeline):
         return {
             "text/plain": as_text(value),

@@ -16,8 +16,6 @@ class RulePage(NamedTuple):
 
     Args:
         id: words that name the rule, e.g. ``unknown-field``.
-        summary: what it finds, in one sentence.
-        markdown: the whole page.
         default_severity: its severity when no configuration says otherwise; ``None`` when it is off.
     """
 
@@ -34,11 +32,6 @@ class Report:
 
     Args:
         diagnostics: the findings, in the order in which they are told.
-        files: how many files were read.
-        steps: how many step definitions they hold.
-        workspaces: how many workspaces were looked at.
-        seconds: how long it took.
-        tool_version: the version of Stepwell that found this.
     """
 
     diagnostics: tuple[Diagnostic, ...]

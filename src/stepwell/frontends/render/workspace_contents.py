@@ -19,14 +19,8 @@ class WorkspaceContents:
     """What one workspace adds, hides and overrides.
 
     Args:
-        workspace: its settings.
         folder: its folder, relative to the project.
         adds: the documents of the steps that only it has, by step.
-        hides: those of its own steps that hide a step of the core.
-        overrides: those that change a step.
-        others: the names that it defines or changes of every other kind, by the kind's folder.
-        code: how many Python files are in each of its folders of code.
-        findings: the findings in its files.
     """
 
     workspace: Workspace

@@ -36,7 +36,6 @@ class Burst:
 
     Args:
         paths: files and folders, relative to the project; ``None`` when anything may have changed.
-        seconds: how long it lasted.
     """
 
     paths: frozenset[str] | None

@@ -29,10 +29,7 @@ class Watched:
     """What of a project is looked at.
 
     Args:
-        root: the project's folder.
         core: the folder of the core, relative to the project.
-        workspaces: the folder of all workspaces.
-        sources: the folders of the core's Python sources.
         deep: those folders, each looked at with all below it; none lies in another.
         way: the folders that lead to them, relative to the project, the project's own (empty) first.
         links: each link in them to what it leads to, an absolute path in the project.
@@ -134,7 +131,6 @@ def folders_changed_since(watched: Watched, then: float) -> Iterator[str]:
     """The folders in which an entry came or went after a time.
 
     Args:
-        watched: what is looked at.
         then: seconds since the epoch.
     """
     for top in watched.deep:

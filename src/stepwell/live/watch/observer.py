@@ -82,10 +82,6 @@ _Identity = tuple[int, int] | None
 class Observing:
     """Watches what there is of a project's folders.
 
-    Args:
-        watched: what to look at.
-        debounce: who is told.
-
     Raises:
         OSError: the system allows no more watches, or has none.
     """

@@ -30,10 +30,7 @@ class Polling:
     """Looks every so often, and hints at what differs.
 
     Args:
-        watched: what to look at.
-        debounce: who is told.
         every: seconds between two looks.
-        is_changing: whether somebody is in the middle of a change of many files.
     """
 
     def __init__(

@@ -41,7 +41,6 @@ class LastBurst:
     Args:
         paths: how many paths were hinted at; ``None`` when everything was read again.
         ended: when the reload was over, in seconds of ``time.monotonic``.
-        seconds: how long the reload took.
     """
 
     paths: int | None
@@ -55,12 +54,8 @@ class WatchState:
     """What a watch does at this instant.
 
     Args:
-        running: whether changes are followed.
-        mode: whether the file system tells of them, or all files are looked at every so often.
         poll: seconds between two such looks; ``None`` with events.
         reason: why there are no events, in words; empty where they were not wanted.
-        bursts: how many bursts were answered.
-        last_burst: the last of them.
     """
 
     running: bool
@@ -82,9 +77,7 @@ class Watch:
     """Keeps a store right while files change; ``with`` starts and stops it.
 
     Args:
-        store: what is kept right.
         poll: seconds between two looks at all files, instead of waiting for events.
-        tell: called once with each reason why there are no events, in words.
     """
 
     def __init__(

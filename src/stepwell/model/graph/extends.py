@@ -47,8 +47,6 @@ class ExtendsLink(NamedTuple):
     """One ``extends`` on the way down.
 
     Args:
-        name: the pipeline that extends.
-        extends: what it names.
         place: where it says so; ``None`` where no file does.
     """
 
@@ -72,11 +70,9 @@ class Flat(NamedTuple):
 
     Args:
         parameters: by name, with defaults.
-        entries: the steps by id.
         way: every ``extends``, from the definition down.
         missing: the last of them, where there is nothing of its name.
         circle: the part of the way that leads round, where it does.
-        repeated: ids that stand twice in one list.
         left_out: ids of ``without`` that nothing below has, each with its place.
     """
 
@@ -94,7 +90,6 @@ class _Part(NamedTuple):
     """What one pipeline on the way says itself.
 
     Args:
-        data: its fields.
         sources: the documents that they come from, topmost first.
     """
 
@@ -107,12 +102,7 @@ class _Part(NamedTuple):
 
 
 def flatten(pipelines: Pipelines, definition: PipelineDefinition) -> Flat:
-    """A definition with all that it extends.
-
-    Args:
-        pipelines: those that it can extend.
-        definition: one of them.
-    """
+    """A definition with all that it extends."""
     parts: list[_Part] = []
     way: list[ExtendsLink] = []
     seen: list[tuple[str, tuple[Source, ...]]] = []

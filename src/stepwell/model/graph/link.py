@@ -43,12 +43,7 @@ class Sees(Protocol):
 @final
 @dataclass(frozen=True, slots=True)
 class Among:
-    """What a pipeline's steps may be named by, besides its own view.
-
-    Args:
-        views: the view of every workspace, by id.
-        job_types: the project's job types.
-    """
+    """What a pipeline's steps may be named by, besides its own view."""
 
     views: Mapping[str, Sees] = field(default_factory=lambda: _NOTHING)
     job_types: tuple[str, ...] = DEFAULT_SUFFIXES
@@ -59,13 +54,7 @@ class Linked(NamedTuple):
     """A definition as a graph, and what rules look at.
 
     Args:
-        view: whose.
-        definition: what was linked.
         parameters: with their defaults.
-        nodes: the steps by id.
-        readings: how the word of each node's step was read, by id.
-        flat: what came of laying what it extends under it.
-        among: what else could be named.
     """
 
     view: Sees
@@ -93,8 +82,6 @@ def link(view: Sees, definition: PipelineDefinition, among: Among) -> Linked:
     """The graph of a definition; what is wrong with it stays visible in what is given.
 
     Args:
-        view: whose pipeline, and whose steps.
-        definition: one that the view has.
         among: what else its steps may be named by.
     """
     flat = flatten(view.pipelines, definition)

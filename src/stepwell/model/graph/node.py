@@ -54,12 +54,7 @@ def parameters_in(value: Any, pointer: Pointer = ()) -> Iterator[tuple[Pointer, 
 
 
 def fill(value: Any, values: Mapping[str, Any]) -> Any:
-    """Read-only data with the values of parameters in the places that stand for them.
-
-    Args:
-        value: the data; what stands for a parameter that has no value stays as it is.
-        values: the parameters by name.
-    """
+    """Read-only data with the values of parameters in the places that stand for them."""
     name = parameter_named(value)
     if name is not None:
         return values.get(name, value)
@@ -74,12 +69,7 @@ _NOTHING: Mapping[str, Any] = FrozenMapping()
 
 
 def freeze_fields(value: object, names: Iterable[str]) -> None:
-    """Freeze the mappings that a value is made with, so that it can be hashed and sent elsewhere.
-
-    Args:
-        value: while it is made.
-        names: its fields that are mappings.
-    """
+    """Freeze the mappings that a value is made with, so that it can be hashed and sent elsewhere."""
     for name in names:
         given = getattr(value, name)
         if type(given) is not FrozenMapping:
@@ -104,10 +94,7 @@ class Edge(NamedTuple):
     """That one node must be done before another.
 
     Args:
-        source: the earlier node.
-        target: the later one.
         output: the output that is handed over; ``None`` for an edge of ``depends_on``.
-        input: the input that takes it.
     """
 
     source: str
@@ -121,7 +108,6 @@ class Stated(NamedTuple):
     """A place in a document that says something of a node.
 
     Args:
-        document: which one.
         pointer: the way to the entry of ``steps``.
     """
 
@@ -153,16 +139,12 @@ class Node:
     """One step of a pipeline.
 
     Args:
-        id: what the pipeline calls it, once.
-        step: the step's name, or an alias of it.
         workspace: whose view the step is taken from, where it is named as ``workspace:Name``; ``None`` for
             the pipeline's own view.
         job_type: the variant, where it is named as ``Name:job_type``.
         definition: the step as that view serves it; ``None`` where there is none.
         config: the configuration, which the step's ``parameters`` describe; a value ``${name}`` stands for
             a parameter of the pipeline (``Pipeline.config_of``).
-        inputs: the step's inputs by name, each with the output that feeds it.
-        given: the step's inputs that a parameter of the pipeline feeds: input to parameter.
         depends_on: the nodes that must be done before, beside those that feed it.
         extensions: the keys that begin with ``x-``, which are the team's own.
         stated: where files say something of it, topmost first; none for one that was made in code.
@@ -199,7 +181,6 @@ class Node:
         Args:
             inner: the way to the part, e.g. ``"inputs", "data"``; of one that nobody states, the nearest
                 thing on its way.
-            key: whether to give the key's place and not the value's.
         """
         if not self.stated:
             return None
@@ -247,7 +228,6 @@ class StepReference(NamedTuple):
     """What a word that names a step says.
 
     Args:
-        name: the step's name, or an alias of it.
         workspace: whose view it is taken from; ``None`` for the pipeline's own.
         job_type: the variant; ``None`` where none is named.
         other: another way to read the word, where both are possible.
@@ -265,11 +245,6 @@ def read_step(word: str, workspaces: Collection[str], job_types: Collection[str]
     Of two parts the first is a workspace where the project has one of that id, and otherwise the second is
     a job type. Where the first is a workspace and the second a job type, too, both readings are given.
     Of three parts the first and the last may be empty.
-
-    Args:
-        word: what stands in the file; it fits the schema.
-        workspaces: the ids of all workspaces.
-        job_types: the project's job types.
     """
     first, *rest = word.split(":")
     if not rest:
@@ -300,11 +275,7 @@ def written_step(
 
 
 def fed_by(word: str) -> OutputOf | str:
-    """What feeds an input: an output of another node, or the name of a parameter.
-
-    Args:
-        word: what stands in the file; it fits the schema.
-    """
+    """What feeds an input: an output of another node, or the name of a parameter."""
     parameter = parameter_named(word)
     if parameter is not None:
         return parameter

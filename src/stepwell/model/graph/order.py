@@ -38,9 +38,6 @@ _MOST = 20
 def levels_of(pipeline: Graph) -> tuple[tuple[str, ...], ...]:
     """The nodes in groups: those of one need only nodes of earlier ones; nodes that are not there count not.
 
-    Args:
-        pipeline: the graph.
-
     Raises:
         PipelineError: they need each other in a circle.
     """
@@ -61,9 +58,6 @@ def levels_of(pipeline: Graph) -> tuple[tuple[str, ...], ...]:
 
 def cycles_in(pipeline: Graph) -> tuple[tuple[str, ...], ...]:
     """Circles of nodes that need each other, each begun at the node that is stated first; no two share one.
-
-    Args:
-        pipeline: the graph.
 
     Returns:
         Each circle in the direction in which things are handed over, without its first node again.

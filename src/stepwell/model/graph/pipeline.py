@@ -30,8 +30,6 @@ class Pipeline:
     """A graph of steps.
 
     Args:
-        name: what it is called.
-        description: what it is for.
         parameters: the values that a run may set, by name, each with its default; ``None`` where a run must
             set one.
         nodes: the steps by id, in the order in which they are stated.
@@ -58,8 +56,6 @@ class Pipeline:
         a definition, and of two nodes of one id the first counts.
 
         Args:
-            view: whose pipeline, and whose steps.
-            name: the pipeline.
             among: every view and the project's job types, for steps that are named as ``workspace:Name``;
                 ``Registry.among`` gives it.
 
@@ -125,7 +121,6 @@ class Pipeline:
         """The configuration of a node with parameters filled in.
 
         Args:
-            node: its id.
             values: the parameters that a run sets; the others have their defaults.
         """
         filled: Mapping[str, Any] = fill(self.nodes[node].config, {**self.parameters, **values})
@@ -145,11 +140,7 @@ class Pipeline:
         """The same with one more step at the end.
 
         Args:
-            id: what the pipeline calls it.
-            step: the step's name, or the step itself.
             workspace: whose view the step is taken from, where that is not the pipeline's own.
-            job_type: the variant.
-            config: its configuration; it is copied.
             inputs: its inputs by name, each with ``step_id.output`` or ``${parameter}``.
             depends_on: the steps that must be done before, besides those that feed it.
 
@@ -296,11 +287,7 @@ class Pipeline:
         return tuple(made)
 
     def to_yaml(self, among: Among | None = None) -> str:
-        """The YAML of its file; ``from_yaml`` gives the same again.
-
-        Args:
-            among: what decides how the words of its steps are read.
-        """
+        """The YAML of its file; ``from_yaml`` gives the same again."""
         from stepwell.model.graph.serialize import to_yaml
 
         return to_yaml(self, among or Among())
@@ -359,8 +346,6 @@ class Clash(NamedTuple):
 
     Args:
         what: ``step`` or ``parameter``.
-        name: the id of the step, or the parameter.
-        differs: the fields of the step that differ; nothing for a parameter.
         first: where the first says it, if a file does.
         second: where the second says it.
     """
@@ -384,12 +369,7 @@ _FIELDS = (
 
 
 def clashes(first: Pipeline, second: Pipeline) -> Iterator[Clash]:
-    """What keeps two pipelines from being one: steps and parameters of one name that differ.
-
-    Args:
-        first: the one.
-        second: the other.
-    """
+    """What keeps two pipelines from being one: steps and parameters of one name that differ."""
     for name in first.parameters.keys() & second.parameters.keys():
         if not _same(first.parameters[name], second.parameters[name]):
             yield Clash("parameter", name)

@@ -21,12 +21,7 @@ _ANYWHERE: Final = Among()
 
 
 def plain_of(pipeline: Graph, among: Among = _ANYWHERE) -> dict[str, Any]:
-    """A pipeline as the data of its file: what it extends is in it, so it extends nothing.
-
-    Args:
-        pipeline: the pipeline.
-        among: what decides how the words of its steps are read.
-    """
+    """A pipeline as the data of its file: what it extends is in it, so it extends nothing."""
     said: dict[str, Any] = {"name": pipeline.name}
     if pipeline.description:
         said["description"] = pipeline.description
@@ -80,7 +75,6 @@ def from_yaml(text: str, view: Sees | None, among: Among | None) -> Linked:
     """The linked definition of a YAML text.
 
     Args:
-        text: the text.
         view: whose steps it names, and whose pipelines it extends; without one no step has a definition.
         among: what else it may name.
 

@@ -31,11 +31,6 @@ def effects_of(
     """The effects of a change on every consumer, what matters most first.
 
     What reaches a workspace from the core as it is, is told once, with the core.
-
-    Args:
-        old: the older state.
-        new: the newer one.
-        views: what differs between them.
     """
     found = [*_told_once(_on_views(old, new, views))]
     found += effects_on_modules(old, new)

@@ -24,14 +24,8 @@ class Touched:
 
     Args:
         workspace: whose view; ``None`` for the core's.
-        old: the older one.
-        new: the newer one.
         names: of every kind, by a key of ``KINDS``, the names of what may differ, sorted; of a renamed
             definition both names.
-        renamed: the old name of a step to the change that renamed it.
-        moved: steps that stand elsewhere in the table.
-        left_out: names of steps that files of the newer state give, but for whose errors they are not served;
-            each with the place of the name.
     """
 
     workspace: str | None
@@ -56,13 +50,7 @@ class Touched:
 def touched_views(
     old: RegistryState, new: RegistryState, views: tuple[ViewComparison, ...]
 ) -> Mapping[str | None, Touched]:
-    """Every view that both states have, the core's first, then by workspace.
-
-    Args:
-        old: the older state.
-        new: the newer one.
-        views: what differs between them.
-    """
+    """Every view that both states have, the core's first, then by workspace."""
     before, after = old.loaded.snapshot, new.loaded.snapshot
     compared = {view.workspace: view for view in views}
     core = compared[None]
@@ -112,7 +100,6 @@ def place_of(definition: Definition | None, field: str = "name") -> Span | None:
 
     Args:
         definition: which one; ``None`` where there is none.
-        field: the field.
     """
     if definition is None or not definition.sources:
         return None

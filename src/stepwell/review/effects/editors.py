@@ -26,10 +26,6 @@ def effects_on_editors(old: RegistryState, new: RegistryState) -> Iterator[Effec
     """What people may no longer write, and what they wrote and may no longer keep.
 
     Breaking is what the older state holds and the newer one refuses; what nobody has written is risky.
-
-    Args:
-        old: the older state.
-        new: the newer one.
     """
     if not (old.tables or new.tables):  # the old registry had neither words nor rules
         yield from _vocabulary(old, new)

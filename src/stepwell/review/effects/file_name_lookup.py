@@ -39,11 +39,7 @@ _WHOLE: Final = 0.9
 
 @final
 class KnownNames:
-    """The names of steps, and which of them hold a word; the lists are made when they are asked for.
-
-    Args:
-        names: every name that some table has.
-    """
+    """The names of steps, and which of them hold a word; the lists are made when they are asked for."""
 
     __slots__ = ("_held", "_names", "_near", "_starts", "_text")
 
@@ -104,8 +100,6 @@ class _Table(Collection[str]):
     """A legacy table as the look-up asks it: all names are in it, and only some are walked.
 
     Args:
-        first: the names that open the table.
-        every: all its names.
         walked: the names to walk, in no order; what the table does not have is passed over.
     """
 
@@ -137,9 +131,7 @@ class Guesser:
     """The look-up by file name in one view.
 
     Args:
-        view: whose table.
         naming: the project's ``[naming]``.
-        known: names, all of the table's among them.
     """
 
     __slots__ = ("_every", "_first", "_known", "_naming", "_unwalked")
@@ -196,7 +188,6 @@ def probes_of(names: Sequence[str], naming: Naming) -> tuple[str, ...]:
     For each step: its own, shortened and turned about, each with every job type; and its single words.
 
     Args:
-        names: the steps.
         naming: the project's ``[naming]``.
     """
     found: set[str] = set()
@@ -239,14 +230,7 @@ def all_known(old: RegistryState, new: RegistryState) -> KnownNames:
 def differing_file_names(
     touched: Touched, old: Naming, new: Naming, known: KnownNames
 ) -> Mapping[str, tuple[str, str | None]]:
-    """The file names that meant a step and mean another one, or none: each with both.
-
-    Args:
-        touched: the view.
-        old: how the older state reads file names.
-        new: how the newer one does.
-        known: the names of all steps.
-    """
+    """The file names that meant a step and mean another one, or none: each with both."""
     before, after = Guesser(touched.old, old, known), Guesser(touched.new, new, known)
     suspects = frozenset((*touched.steps, *touched.moved))
     found: dict[str, tuple[str, str | None]] = {}
@@ -266,12 +250,6 @@ def effects_on_file_names(
     """What the look-up by file name means to its callers, one effect for each pair of steps.
 
     A file name that means nothing because its step went is told with that step.
-
-    Args:
-        touched: the view.
-        old: the older state.
-        new: the newer one.
-        known: the names of all steps.
     """
     before, after = old.loaded.project.settings.naming, new.loaded.project.settings.naming
     pairs: dict[tuple[str, str | None], list[str]] = {}

@@ -39,9 +39,7 @@ class Owners:
         """The step that a class leads to in a view's tables; ``None`` where it leads to none.
 
         Args:
-            view: which one.
             field: ``config_class`` or ``spec_type``.
-            value: the class.
         """
         steps = view.steps
         names = list(self._index(steps.above, field).get(value, ()))
@@ -67,13 +65,7 @@ Say = Callable[..., Effect]
 
 
 def effects_on_tables(touched: Touched, owners: Owners, *, has_classes: bool) -> Iterator[Effect]:
-    """What a change of one view means to importers of its tables.
-
-    Args:
-        touched: the view.
-        owners: the steps by their classes.
-        has_classes: whether importers find hyperparameter classes beside the steps.
-    """
+    """What a change of one view means to importers of its tables."""
     say = _saying(touched.workspace)
     rows = [(name, row_of(touched.old, name), row_of(touched.new, name)) for name in touched.steps]
     for name, was, now in rows:
@@ -253,10 +245,6 @@ def frozen_views(old: RegistryState, new: RegistryState) -> dict[str | None, boo
     What the older state freezes counts, since nobody imports yet what the newer one adds. Where nothing is
     frozen importers have the core's tables from ``stepwell.legacy``. A registry of Python tables is what
     importers have itself; which workspaces they see follows from what the newer state freezes.
-
-    Args:
-        old: the older state.
-        new: the newer one.
     """
     state = new if old.tables else old
     found: dict[str | None, bool] = {}
@@ -273,12 +261,7 @@ def frozen_views(old: RegistryState, new: RegistryState) -> dict[str | None, boo
 
 
 def effects_on_modules(old: RegistryState, new: RegistryState) -> Iterator[Effect]:
-    """What becomes of the modules that importers import.
-
-    Args:
-        old: the older state.
-        new: the newer one.
-    """
+    """What becomes of the modules that importers import."""
     if old.tables or new.tables:
         return
     kept = {target.output: place for place, target in enumerate(new.loaded.project.settings.freeze)}

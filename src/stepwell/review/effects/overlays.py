@@ -17,12 +17,7 @@ __all__ = ["effects_on_overlay", "effects_on_workspaces"]
 
 
 def effects_on_workspaces(old: RegistryState, views: tuple[ViewComparison, ...]) -> Iterator[Effect]:
-    """What became of whole workspaces, and what the core changed below them.
-
-    Args:
-        old: the older state.
-        views: what differs between them.
-    """
+    """What became of whole workspaces, and what the core changed below them."""
     for view in views:
         if view.workspace is None:
             continue
@@ -32,12 +27,7 @@ def effects_on_workspaces(old: RegistryState, views: tuple[ViewComparison, ...])
 
 
 def effects_on_overlay(touched: Touched, new: RegistryState) -> Iterator[Effect]:
-    """What a change of the core means to the overrides and the own steps of one workspace.
-
-    Args:
-        touched: its view.
-        new: the newer state.
-    """
+    """What a change of the core means to the overrides and the own steps of one workspace."""
     if touched.workspace is None:
         return
     for folder, kind in KINDS.items():

@@ -34,11 +34,6 @@ def effects_on_choices(
     """The names of which another definition is chosen, though the same ones exist.
 
     Asked are: nobody in particular, every workspace that has one, and every framework and tag of theirs.
-
-    Args:
-        old: the older state.
-        new: the newer one.
-        views: every view that both have.
     """
     before, after = old.loaded.snapshot, new.loaded.snapshot
     names = {name for touched in views.values() for name in touched.steps}
@@ -103,13 +98,7 @@ _IDS = {
 def effects_on_graphs(
     old: RegistryState, new: RegistryState, views: Mapping[str | None, Touched]
 ) -> Iterator[Effect]:
-    """What a change means to the pipelines of every view.
-
-    Args:
-        old: the older state.
-        new: the newer one.
-        views: every view that both have.
-    """
+    """What a change means to the pipelines of every view."""
     for workspace, touched in views.items():
         yield from _gone(touched)
         before = {_same(one) for one in old.loaded.pipelines.diagnostics.get(workspace, ())}
@@ -164,12 +153,7 @@ def _pipeline_at(view: View, span: Span | None) -> str:
 
 
 def effects_on_references(touched: Touched, *, is_frozen: bool) -> Iterator[Effect]:
-    """What a change of one view means to whoever names its steps.
-
-    Args:
-        touched: the view.
-        is_frozen: whether importers see it, who are told of what left its table.
-    """
+    """What a change of one view means to whoever names its steps."""
     gone = [name for name in touched.steps if _lost(touched, name)]
     for name in gone:
         was = touched.old.steps[name]
@@ -185,13 +169,7 @@ def effects_on_references(touched: Touched, *, is_frozen: bool) -> Iterator[Effe
 def effects_on_first(
     old: RegistryState, new: RegistryState, views: Mapping[str | None, Touched]
 ) -> Iterator[Effect]:
-    """The places of ``[[freeze]] first`` that lost their step.
-
-    Args:
-        old: the older state.
-        new: the newer one.
-        views: every view that both have.
-    """
+    """The places of ``[[freeze]] first`` that lost their step."""
     project = new.loaded.project
     if project.config is None or old.tables or new.tables:
         return

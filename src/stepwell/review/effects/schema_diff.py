@@ -27,10 +27,6 @@ def differences(old: Any, new: Any) -> tuple[Difference, ...]:
 
     What a keyword alone cannot tell counts as stricter: a pattern in place of another, a condition, a
     reference to something else. ``$ref`` is not followed; what stands in ``$defs`` is compared there.
-
-    Args:
-        old: the older schema.
-        new: the newer one.
     """
     found: list[Difference] = []
     pending = [Pair(as_schema(old), as_schema(new), "#", ())]

@@ -43,7 +43,6 @@ class Difference:
     Args:
         pointer: where it stands in the newer schema, or stood in the older, as a URI fragment (RFC 6901);
             for ``required`` with the field that it speaks of.
-        reason: what it asks now, in words.
         is_stricter: whether something that was taken may be refused; ``False`` where only more is taken.
         way: to the values that it is asked of; ``None`` where that depends on more than the place.
         refuses: whether it refuses a value there; ``None`` where that cannot be told.
@@ -132,11 +131,7 @@ def _below(way: tuple[str | int, ...], value: Any, step: str | int | None) -> It
 
 
 def bounds(pair: Pair) -> Iterator[Difference]:
-    """What two schemas say of the value itself.
-
-    Args:
-        pair: both.
-    """
+    """What two schemas say of the value itself."""
     yield from _types(pair)
     yield from _listed(pair)
     yield from _limits(pair)
@@ -288,11 +283,7 @@ _LONGEST: Final = 1024
 
 
 def form_of(pattern: str) -> re.Pattern[str] | None:
-    """A pattern that Python has, and that no text takes a lifetime to be held against; else ``None``.
-
-    Args:
-        pattern: as a schema says it.
-    """
+    """A pattern that Python has, and that no text takes a lifetime to be held against; else ``None``."""
     if _REPEATED_GROUP.search(pattern) or len(_REPEATING.findall(pattern)) > 4:
         return None
     try:

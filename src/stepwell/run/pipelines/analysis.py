@@ -34,7 +34,6 @@ class Way(NamedTuple):
     """The longest way through a pipeline: nothing makes a run shorter than it.
 
     Args:
-        nodes: along it.
         length: how long it is, in steps or in seconds.
         in_seconds: whether the length is in seconds.
     """
@@ -50,17 +49,9 @@ class Analysis:
     """What kind of graph a pipeline is.
 
     Args:
-        nodes: how many steps.
-        edges: how many pairs of steps of which one needs the other.
         levels: the steps in groups that may run at once.
-        fan_in: each step to how many it needs.
-        fan_out: each step to how many need it.
         by_workspace: how many steps are taken from each view; ``None`` for the core.
         by_type: how many steps there are of each ``sagemaker_step_type``; ``None`` for those without.
-        crossed: the edges that cross workspaces.
-        crossings: from which view to which, and how often.
-        critical_path: the longest way.
-        recommendations: what could be better, each in one sentence.
     """
 
     nodes: int
@@ -90,7 +81,6 @@ def analyse(pipeline: Pipeline, seconds: Mapping[str, float] = _NOTHING) -> Anal
     """Look at a pipeline as a graph.
 
     Args:
-        pipeline: the graph.
         seconds: how long its steps took, where that is known; the longest way is told in seconds then.
 
     Raises:
@@ -209,14 +199,9 @@ class StepPreview(NamedTuple):
 
     Args:
         level: from 1; steps of one level may run at the same time.
-        id: what the pipeline calls it.
-        step: the step's name.
         workspace: from whose view; ``None`` for the core.
-        job_type: the variant.
         script: the file that its container starts; ``None`` for one that starts none.
-        config: its configuration, parameters filled in.
         reads: each input to what feeds it: ``step_id.output``, or the value of a parameter.
-        after: the steps that it waits for.
     """
 
     level: int
@@ -236,8 +221,6 @@ class Preview(NamedTuple):
 
     Args:
         steps: in the order in which they would start.
-        parameters: every parameter with the value that it would have.
-        unset: parameters that have no value yet: a run would be refused.
     """
 
     steps: tuple[StepPreview, ...]
@@ -247,10 +230,6 @@ class Preview(NamedTuple):
 
 def preview_of(pipeline: Pipeline, values: Mapping[str, Any] = _NOTHING) -> Preview:
     """What a run would do.
-
-    Args:
-        pipeline: the pipeline.
-        values: the parameters that the run sets.
 
     Raises:
         PipelineError: a parameter is not one of the pipeline's, or its steps need each other in a circle.

@@ -36,12 +36,7 @@ class Unholdable(Exception):
 
 
 def place_of(objects: str, digest: str) -> str:
-    """Where something with this digest is kept, or would be.
-
-    Args:
-        objects: the folder of everything that is kept.
-        digest: of its content.
-    """
+    """Where something with this digest is kept, or would be."""
     return os.path.join(objects, digest[:2], digest[2:])
 
 
@@ -107,9 +102,6 @@ def hold(objects: str, name: str, path: str, *, move: bool) -> Artifact:
     """Keep an output.
 
     Args:
-        objects: the folder of everything that is kept.
-        name: of the output.
-        path: the file or folder that it is.
         move: whether it may be taken away from its place; otherwise it is copied.
 
     Raises:
@@ -156,7 +148,6 @@ def check_content(path: str, content: Mapping[str, Any]) -> str:
     A file that ends in ``.csv``, ``.json`` or ``.jsonl`` is read in any case, so that half a file is seen.
 
     Args:
-        path: the file or folder.
         content: ``files``, ``format``, ``columns``, ``min_rows`` and ``schema``, as the interface's schema
             describes them; empty for nothing in particular.
     """

@@ -20,7 +20,6 @@ def key_of(step: PlannedStep, inputs: Mapping[str, str]) -> str:
     form that its outputs must have, the interpreter, and the installed packages that its interface names.
 
     Args:
-        step: which step.
         inputs: the digest of each input, by name.
     """
     said = {

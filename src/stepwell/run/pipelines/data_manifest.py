@@ -37,7 +37,6 @@ class Manifest:
 
         Args:
             names: what the step may be called, the nearest first.
-            name: the input.
         """
         for one in names:
             said = self._steps.get(one, {}).get(name)
@@ -91,9 +90,7 @@ def read_manifest(root: str, path: str = MANIFEST, *, must_exist: bool = False) 
     """Read a data manifest; one that cannot be read or does not fit feeds nothing.
 
     Args:
-        root: the project's folder.
         path: the file, relative to it or absolute.
-        must_exist: whether a missing file is a finding.
     """
     full = os.path.join(root, path)
     empty = Manifest(os.path.dirname(full))

@@ -38,7 +38,6 @@ class Feed:
         port: the input; its ``source`` is set where a file feeds it.
         output: the output of another step that does; ``None`` for none.
         kind: its ``type`` in the interface.
-        made_up: whether it is to be made up, since nothing feeds it.
     """
 
     port: Port
@@ -53,16 +52,9 @@ class PlannedStep:
     """One step, ready to be run as soon as its inputs are there.
 
     Args:
-        node: the step as the pipeline has it.
-        definition: the step as its view serves it.
         developer: whose it is: the workspace that defines it or has its script; empty for the core.
-        needs: the nodes that come before.
-        script: what is run.
         code: the digest of the script and of what it imports beside it.
         compiled: the script as ``Scripts.compiled`` gives it.
-        arguments: of its command line.
-        environment: the declared variables that have a value.
-        inputs: what feeds each input that is fed.
         outputs: where each output is to be.
         resources: what an engine must have free for it.
     """
@@ -87,8 +79,6 @@ class RunPlan:
     """What a run of a pipeline does.
 
     Args:
-        pipeline: the graph.
-        parameters: what was set, by name.
         steps: by the id of their nodes, each after what it needs; without those because of which something
             is told.
     """
@@ -118,9 +108,6 @@ def make_plan(
     """Work out what a run of a pipeline would do.
 
     Args:
-        registry: of its project.
-        pipeline: the graph.
-        parameters: the values that are set, by name.
         manifest: what feeds inputs that no step feeds; ``None`` for nothing.
         make_up: whether an input that nothing feeds is fed made-up data; otherwise that is an error.
         only: the steps that are of interest, by id; none means all. Of others nothing wrong is told.
@@ -323,7 +310,6 @@ def stated_at(definition: StepDefinition, *pointer: str) -> Span | None:
     """Where the topmost file of a step states something of its interface; ``None`` where none does.
 
     Args:
-        definition: the step.
         pointer: the way to it in the interface, e.g. ``"inputs", "DATA"``.
     """
     whole: Pointer = ("interface", *pointer)

@@ -40,7 +40,6 @@ class Log:
     """What a script writes, kept within bounds: its beginning at once, its end when it has ended.
 
     Args:
-        path: the file.
         limit: bytes.
     """
 
@@ -75,10 +74,6 @@ def supervise(
     """Run a command in a group of processes of its own, and kill the group with it.
 
     Args:
-        command: its first word is the program.
-        environment: all of it.
-        folder: the working directory.
-        log: takes what it writes to stdout and stderr.
         stop: asked ten times a second for a reason to end it; empty for none.
     """
     process = subprocess.Popen(  # noqa: S603 - the step's script, which is what was asked for

@@ -49,11 +49,7 @@ PRAGMA user_version = 1;
 
 @final
 class RunDatabase:
-    """The runs of a project.
-
-    Args:
-        root: the project's folder.
-    """
+    """The runs of a project."""
 
     def __init__(self, root: str) -> None:
         self.store = RunStore(root)
@@ -102,7 +98,6 @@ class RunDatabase:
         """Write which steps a run has, keeping what is known of those that it had.
 
         Args:
-            run: which run.
             steps: of each the node, the step, the developer and what it needs, in an order of running.
         """
         self._base.execute("BEGIN IMMEDIATE")
@@ -210,7 +205,6 @@ class RunDatabase:
 
         Args:
             pipeline: of this pipeline; ``None`` for any.
-            before: begun before this run.
         """
         row = self._base.execute(
             "SELECT id FROM runs WHERE (?1 IS NULL OR pipeline=?1) AND "

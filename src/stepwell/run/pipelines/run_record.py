@@ -19,13 +19,9 @@ class AttemptRecord:
 
     Args:
         number: from 1.
-        state: how it ended, or that it has not.
         began: seconds since 1970.
         ended: seconds since 1970; ``None`` while it has not.
-        exit_code: of the script.
-        fault: what went wrong.
         folder: with its log and its sandbox, relative to the folder of the run; empty where there is none.
-        worker: which process of an engine had it.
     """
 
     number: int
@@ -44,19 +40,10 @@ class StepRecord:
     """One step of a run, as the record has it.
 
     Args:
-        node: its id in the pipeline.
-        step: the step's name.
         developer: the workspace whose step it is; empty for the core.
-        needs: the nodes that come before.
-        state: how far it is.
         key: what its outputs depend on; empty while that is not known.
-        fault: what went wrong.
-        kind: the fault in a word.
-        help: what to do about it.
         began: seconds since 1970, of the first attempt; ``None`` where there was none.
-        ended: of the last.
         inputs: their digests by name.
-        outputs: what it gave.
         attempts: in their order.
     """
 
@@ -88,13 +75,8 @@ class RunRecord:
     """One run, as the record has it.
 
     Args:
-        id: its name.
-        pipeline: which pipeline.
         workspace: in whose view; ``None`` for the core.
-        engine: on what.
         mode: ``run`` or ``test``.
-        parameters: what was set, by name.
-        state: how far it is.
         began: seconds since 1970.
         ended: seconds since 1970; ``None`` while it has not.
         folder: an absolute path, with one folder for each step that was begun.

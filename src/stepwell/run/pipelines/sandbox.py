@@ -33,7 +33,6 @@ class SandboxRejection(Exception):
 
     Args:
         kind: as ``Outcome.kind`` has it.
-        port: the input or output.
         fault: in a sentence without a full stop.
     """
 
@@ -50,7 +49,6 @@ class Sandbox:
 
     Args:
         folder: an absolute path that does not exist.
-        task: what it is for.
     """
 
     def __init__(self, folder: str, task: Task) -> None:

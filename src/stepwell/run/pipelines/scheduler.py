@@ -53,14 +53,11 @@ def run_plan(
     """Run a pipeline, and give what the record says of it.
 
     Args:
-        plan: what to do.
         record: where it is written down.
         engine: where it is done.
-        options: how.
         choice: which steps; all when left out.
         resume: a run of the same pipeline that goes on: only what is not done in it is done.
         mode: ``run`` or ``test``, for the record.
-        tell: told of every change.
 
     Raises:
         PipelineError: the choice names a step that is not there.
@@ -361,10 +358,7 @@ class _Flight:
     """An attempt that an engine has.
 
     Args:
-        task: what it was handed.
         inputs: the digests of the step's inputs.
-        failed: how many attempts failed before.
-        lost: how many were lost before.
     """
 
     task: Task

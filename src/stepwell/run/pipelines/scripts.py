@@ -39,11 +39,7 @@ class Script(NamedTuple):
 
 @final
 class Scripts:
-    """Finds the scripts of a project, and reads each file once.
-
-    Args:
-        registry: of the project.
-    """
+    """Finds the scripts of a project, and reads each file once."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -51,12 +47,7 @@ class Scripts:
         self._read: dict[str, tuple[bytes, tuple[tuple[int, str], ...]]] = {}
 
     def find(self, view: View, step: StepDefinition) -> Script | tuple[str, str]:
-        """The script of a step; why there is none, and what to do.
-
-        Args:
-            view: whose.
-            step: which step.
-        """
+        """The script of a step; why there is none, and what to do."""
         one = view.components(step.name)["script"]
         if one.place is not None:
             place = one.place
@@ -72,9 +63,6 @@ class Scripts:
 
     def digest(self, script: Script) -> str:
         """The digest of a script and of every file beside it that it imports, however far.
-
-        Args:
-            script: which one.
 
         Raises:
             OSError: one of them cannot be read.
@@ -102,9 +90,6 @@ class Scripts:
 
         Empty where it does not compile: its own process tells why. That process is spared the compiler, which
         costs a tenth of its start; and what runs is what the digest is of, whatever is edited meanwhile.
-
-        Args:
-            script: which one.
         """
         content, _ = self._imports(script.path)
         try:

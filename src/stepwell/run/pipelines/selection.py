@@ -21,7 +21,6 @@ class Options:
     """How a run is made.
 
     Args:
-        retries: how often a step that fails is tried again.
         limits: what one attempt may take.
         cache: whether a step is left out that an earlier run made just so.
         machine: the variables of the machine that every script gets besides its own, such as ``PATH``.
@@ -40,7 +39,6 @@ class StepSelection:
 
     Args:
         start: this one and all that need it, whatever the cache has; ``None`` for no such wish.
-        only: this one alone, whatever the cache has.
     """
 
     start: str | None = None
@@ -49,10 +47,6 @@ class StepSelection:
 
 def chosen(plan: RunPlan, choice: StepSelection) -> tuple[frozenset[str], frozenset[str]]:
     """The steps that may be run, and those of them that are run whatever the cache has.
-
-    Args:
-        plan: which has the steps.
-        choice: among them.
 
     Raises:
         PipelineError: it names a step that is not there.

@@ -18,7 +18,6 @@ def arguments_of(interface: Mapping[str, Any], config: Mapping[str, Any]) -> tup
     """The command line: every declared argument that the configuration gives a value, flag and value in turn.
 
     Args:
-        interface: of the step.
         config: its configuration; ``job_type`` may be among it.
     """
     found: dict[str, str] = {}
@@ -30,12 +29,7 @@ def arguments_of(interface: Mapping[str, Any], config: Mapping[str, Any]) -> tup
 
 
 def environment_of(interface: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, str]:
-    """The declared variables that the configuration gives a value, under their names or those in lower case.
-
-    Args:
-        interface: of the step.
-        config: its configuration.
-    """
+    """Return the declared environment variables that the configuration sets."""
     said = interface.get("env") or _NOTHING
     names = dict.fromkeys((*said.get("required", ()), *(said.get("optional") or ())))
     values = {name: _said(config, (name, name.lower())) for name in names}
@@ -43,12 +37,7 @@ def environment_of(interface: Mapping[str, Any], config: Mapping[str, Any]) -> d
 
 
 def missing_settings(interface: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What the script cannot run without and the configuration does not give: in words, and the key to add.
-
-    Args:
-        interface: of the step.
-        config: its configuration.
-    """
+    """Yield each required setting without a value: a message, and the key to add."""
     given = arguments_of(interface, config)[::2]
     for flag, sources, said in _flags(interface):
         if said.get("required") and flag not in given and said.get("default") is None:

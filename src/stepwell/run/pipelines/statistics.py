@@ -23,12 +23,8 @@ class StepDifference:
     """One step in two runs.
 
     Args:
-        node: its id.
         before: in the earlier run; ``None`` where that has no such step.
-        after: in the later one.
         inputs: the inputs that differ by digest, or that only one run has.
-        outputs: the outputs that do.
-        changed: whether the script, its settings, its inputs or what is installed differ.
     """
 
     node: str
@@ -59,12 +55,7 @@ class StepDifference:
 
 
 def compare_runs(before: RunRecord, after: RunRecord) -> tuple[StepDifference, ...]:
-    """Every step that one of two runs has, in the order of the later run, then of the earlier.
-
-    Args:
-        before: the earlier run.
-        after: the later run.
-    """
+    """Every step that one of two runs has, in the order of the later run, then of the earlier."""
     old = {one.node: one for one in before.steps}
     new = {one.node: one for one in after.steps}
     return tuple(_difference(node, old.get(node), new.get(node)) for node in dict.fromkeys((*new, *old)))
@@ -96,11 +87,6 @@ class Developer:
 
     Args:
         name: the workspace; empty for the core.
-        steps: how many.
-        done: how many gave what they should, now or in an earlier run.
-        failed: how many did not.
-        attempts: of all of them.
-        seconds: that their attempts took together.
     """
 
     name: str
@@ -112,11 +98,7 @@ class Developer:
 
 
 def developers_of(run: RunRecord) -> tuple[Developer, ...]:
-    """Every developer who has a step in a run, the core first, then by name.
-
-    Args:
-        run: which run.
-    """
+    """Every developer who has a step in a run, the core first, then by name."""
     found = []
     for name in sorted({one.developer for one in run.steps}):
         own = [one for one in run.steps if one.developer == name]

@@ -54,10 +54,8 @@ class Port:
     """One input or output of a step.
 
     Args:
-        name: as the interface names it.
         path: where the container has it; empty for one that is no file.
         source: the file or folder that an input is copied from; empty for an output.
-        digest: of what is there, for an input.
         channels: the folders that an input must have below its path.
         content: what the interface says of its files, as JSON; empty for nothing.
     """
@@ -76,18 +74,9 @@ class Task:
     """One attempt at one step, with all that a process on any machine that sees the folders needs.
 
     Args:
-        token: names this attempt and no other.
-        node: the step's id in the pipeline.
-        key: of the cache: what the outputs depend on.
-        folder: the step's own folder in that of the run; each attempt gets one inside.
         objects: the folder in which outputs are kept by digest.
-        stop: a file; once it is there, the attempt is to end.
-        script: the file to run.
         function: the function in it to call; empty to run it as it would be started.
-        compiled: the script as one version of Python compiled it; another one compiles it again.
         folders: where it imports from, in their order.
-        arguments: of its command line.
-        environment: its whole environment, apart from what the sandbox adds.
         inputs: each with where it comes from.
         outputs: each with where it is to be.
         limits: what it may take.
@@ -115,14 +104,7 @@ class Task:
 @final
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """An output as it is kept.
-
-    Args:
-        name: of the output.
-        digest: of its content, by which it is found again.
-        bytes: of all its files.
-        files: how many.
-    """
+    """An output as it is kept."""
 
     name: str
     digest: str
@@ -136,7 +118,6 @@ class AttemptOutcome:
     """How one attempt ended.
 
     Args:
-        token: of its task.
         state: ``done``, ``failed`` or ``cancelled``.
         began: seconds since 1970.
         ended: seconds since 1970.
@@ -144,10 +125,8 @@ class AttemptOutcome:
         fault: what went wrong, in a sentence without a full stop; empty when nothing did.
         kind: the fault in a word: ``exit``, ``timeout``, ``disk``, ``input``, ``deleted-input``, ``output``,
             ``lost`` or ``engine``.
-        help: what to do about it.
         port: the input or output that is concerned; empty for none.
         exit_code: of the script; ``None`` where it had none. Below 0 is the number of a signal.
-        outputs: what it gave.
         worker: which process of an engine had it; empty for this one.
     """
 

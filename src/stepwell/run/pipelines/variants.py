@@ -20,10 +20,7 @@ class Swap:
     """A pipeline with one step as another workspace has it.
 
     Args:
-        node: the step's id.
-        workspace: whose it is.
         pipeline: the graph; ``None`` where the workspace has no such step.
-        is_same: whether the workspace sees the same definition and script, so that nothing is to try.
     """
 
     node: str
@@ -38,12 +35,7 @@ class Trial:
     """Whether a pipeline works with one step as another workspace has it.
 
     Args:
-        step: the step's id.
-        workspace: whose it is.
         state: ``works``, ``does not work``, ``the same`` or ``not there``.
-        run: the run that tried it.
-        failed: the step that failed in that.
-        fault: why it does not work.
     """
 
     step: str
@@ -57,10 +49,6 @@ class Trial:
 def alone(pipeline: Pipeline, node: str) -> Pipeline:
     """A pipeline of one step, which nothing feeds and which waits for nothing.
 
-    Args:
-        pipeline: which has the step.
-        node: its id.
-
     Raises:
         PipelineError: it has none of that id.
     """
@@ -73,11 +61,6 @@ def alone(pipeline: Pipeline, node: str) -> Pipeline:
 
 def swaps(registry: Registry, pipeline: Pipeline, workspaces: Iterable[str]) -> Iterator[Swap]:
     """A pipeline once for each of its steps and each of some workspaces, with the step as that one has it.
-
-    Args:
-        registry: of its project.
-        pipeline: the graph.
-        workspaces: their ids.
 
     Raises:
         UnknownWorkspace: there is none of an id.

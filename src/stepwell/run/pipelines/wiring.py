@@ -30,7 +30,6 @@ def with_inputs(document: Document, additions: Mapping[Pointer, Mapping[str, str
     """The text of a pipeline with more inputs fed.
 
     Args:
-        document: the pipeline's YAML file.
         additions: the way to each entry of ``steps`` to what feeds its inputs, by input.
 
     Raises:
@@ -122,9 +121,7 @@ class WiringCandidate(NamedTuple):
     """An output that could feed an input.
 
     Args:
-        fed: the output.
         score: from 0 to 1.
-        reasons: what speaks for it, each in a few words.
     """
 
     fed: OutputOf
@@ -137,11 +134,8 @@ class Proposal(NamedTuple):
     """What could feed one open input.
 
     Args:
-        node: whose input.
-        input: its name.
         required: whether the step cannot run without it.
         chosen: what is proposed; ``None`` where nothing fits, or several do equally.
-        candidates: the best ones, best first.
     """
 
     node: str
@@ -162,20 +156,13 @@ def propose(
     """A proposal for every input that nothing feeds and that says what it takes.
 
     Args:
-        pipeline: the pipeline.
         views: gives the view of a workspace, of the core for ``None``.
-        settings: the project's.
     """
     return tuple(_Wiring(pipeline, views, settings).proposals())
 
 
 def wired(pipeline: Pipeline, proposals: Iterable[Proposal]) -> Pipeline:
-    """A pipeline in which what is proposed is done.
-
-    Args:
-        pipeline: the pipeline.
-        proposals: those that are taken; one that chooses nothing changes nothing.
-    """
+    """A pipeline in which what is proposed is done."""
     nodes = dict(pipeline.nodes)
     for one in proposals:
         if one.chosen is not None:

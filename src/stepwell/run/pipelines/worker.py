@@ -36,9 +36,6 @@ def perform(task: Task) -> AttemptOutcome:
     """Make one attempt; where it was made already, tell how it ended.
 
     Nothing that a script does raises: it makes the outcome a failed one.
-
-    Args:
-        task: what to do.
     """
     before = next((one for one, _ in read_outcomes(task.folder) if one.token == task.token), None)
     if before is not None:  # a worker went after the end of it and before anybody heard
@@ -64,11 +61,7 @@ def perform(task: Task) -> AttemptOutcome:
 
 
 def read_outcomes(folder: str) -> Iterator[tuple[AttemptOutcome, str]]:
-    """How the attempts at a step ended, each with the key that it had; those that have not are left out.
-
-    Args:
-        folder: the step's, in that of its run.
-    """
+    """How the attempts at a step ended, each with the key that it had; those that have not are left out."""
     try:
         names = os.listdir(folder)
     except OSError:

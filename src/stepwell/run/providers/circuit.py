@@ -119,9 +119,6 @@ class Figures:
     Args:
         state: ``well``; ``failing``, where the last answer failed; ``left alone``; ``trying again``, where
             the next request decides; ``unknown``, where nothing was asked yet.
-        under_way: requests that are not answered yet.
-        requests: how many were sent.
-        failures: how many of them failed.
         latency: seconds to an answer, a running mean; ``None`` before the first.
         error_share: the share of late requests that failed, 0 to 1, a running mean.
         back_in: seconds after which it may be asked again; 0 where it may be now.
@@ -145,7 +142,6 @@ class ProviderState:
     """How one provider does, from one reload to the next; safe in threads and tasks.
 
     Args:
-        definition: the provider.
         clock: gives the time in seconds, as ``time.monotonic``.
     """
 
@@ -261,7 +257,6 @@ class ProviderState:
         Args:
             began: what ``admit`` gave.
             error: how it failed, if it did.
-            gave_up: whether whoever asked did not wait for the answer, which then tells nothing.
         """
         now = self._clock()
         with self._lock:
@@ -275,7 +270,6 @@ class ProviderState:
 
         Args:
             error: how it failed, if it did.
-            seconds: how long it took.
         """
         with self._lock:
             self._probed_at = time.time()

@@ -37,8 +37,6 @@ class Guarded:
     secrets are drawn over wherever it says them.
 
     Args:
-        provider: the implementation.
-        state: how the provider does.
         secrets: its secrets.
     """
 

@@ -65,7 +65,6 @@ def make(factory: Callable[[Setup], Provider], setup: Setup) -> Provider:
 
     Args:
         factory: what ``implementation_of`` gave.
-        setup: what it is made with.
 
     Raises:
         CannotBeMade: it refuses.
@@ -89,10 +88,6 @@ def make(factory: Callable[[Setup], Provider], setup: Setup) -> Provider:
 
 def implementation_of(registry: Registry, definition: ProviderDefinition) -> Callable[[Setup], Provider]:
     """The implementation of a provider.
-
-    Args:
-        registry: the registry, in whose import worlds the code of a workspace is loaded.
-        definition: the provider.
 
     Raises:
         CannotBeMade: there is no such implementation, or its import fails.
@@ -196,9 +191,7 @@ class Secrets:
     """What a definition's ``secrets`` refer to.
 
     Args:
-        provider: the provider's name.
         references: ``env:NAME`` or ``file:PATH`` by name.
-        environment: the environment variables.
         root: the project's folder, absolute.
     """
 
@@ -292,10 +285,6 @@ class Secrets:
 @final
 class ProviderSettings:
     """Reads settings by name; what was read is what there is.
-
-    Args:
-        given: the settings.
-        implementation: one of ours, whose settings are known.
 
     Raises:
         ValueError: there is another one; with "did you mean".

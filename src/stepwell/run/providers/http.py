@@ -49,7 +49,6 @@ class Web:
     """The connection to one provider.
 
     Args:
-        setup: the provider.
         base_url: its address where the settings say none; ``None`` where they must.
         key: the header that its secret ``api_key`` is sent in, and what stands before it there.
     """

@@ -48,12 +48,7 @@ _SECONDS: Final = re.compile(r"(\d+(?:\.\d+)?)\s*s?\Z")
 
 
 def failure_of(status: int, content: bytes) -> Failure:
-    """What kind of thing went wrong.
-
-    Args:
-        status: of the answer.
-        content: its body.
-    """
+    """What kind of thing went wrong."""
     if status == 400 and "API_KEY_INVALID" in set(_reasons(_error_in(content))):
         return Failure.AUTHENTICATION
     known = _BY_STATUS.get(status)

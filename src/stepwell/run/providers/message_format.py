@@ -25,14 +25,9 @@ class AnswerSoFar:
     """What was read of an answer so far.
 
     Args:
-        text: what it says.
         data: the data that it gives apart from its text.
         model: the model that answers.
         finish: why it ended; ``None`` while it goes on.
-        input_tokens: what was asked took.
-        output_tokens: what was answered took.
-        reason: why it will have ended, in the service's word.
-        pieces: parts of the data that are still to be put together.
     """
 
     text: str = ""
@@ -78,12 +73,7 @@ class Dialect(Protocol):
 
 @final
 class Conversing:
-    """A provider over HTTP.
-
-    Args:
-        web: the connection.
-        dialect: what the service calls things.
-    """
+    """A provider over HTTP."""
 
     def __init__(self, web: Web, dialect: Dialect) -> None:
         self.name = web.name

@@ -52,8 +52,6 @@ class Roster:
     """The providers that were asked for so far; safe in threads.
 
     Args:
-        registry: the registry.
-        environment: the environment variables.
         clock: gives the time in seconds.
     """
 
@@ -72,7 +70,6 @@ class Roster:
         """What is asked in a provider's name: the same as before as long as its definition and its code are.
 
         Args:
-            definition: the provider.
             view: where it was found; other providers that it speaks of are looked for there.
 
         Raises:
@@ -165,7 +162,6 @@ class ProviderRegistry:
     several event loops.
 
     Args:
-        registry: the registry.
         environment: the environment variables, in which secrets are found.
         strategy: how to choose where a caller does not say.
         clock: gives the time in seconds, as ``time.monotonic``.
@@ -214,8 +210,6 @@ class ProviderRegistry:
 
         Args:
             requires: the capabilities that it must have.
-            strategy: how to choose among those that fit.
-            exclude: names that are not chosen; a mapping also says why.
             session: names a conversation that goes on, for ``sticky``.
             model: a model that it must have; a provider that lists none has any.
             workspace: in whose view; the core's where it is left out.

@@ -48,12 +48,7 @@ GROUP: Final = "stepwell.provider_strategies"
 @final
 @dataclass(frozen=True, slots=True)
 class ProviderCandidate:
-    """A provider that fits and can be asked.
-
-    Args:
-        definition: the provider.
-        figures: how it does.
-    """
+    """A provider that fits and can be asked."""
 
     definition: ProviderDefinition
     figures: Figures
@@ -80,7 +75,6 @@ class Situation:
     """What a choice may depend on besides the candidates.
 
     Args:
-        turn: how many choices were made before among the same candidates.
         session: names a conversation that goes on; empty for none.
         last: the provider that this conversation had last; ``None`` where there was none.
         model: the model that is asked for; ``None`` for any.
@@ -94,12 +88,7 @@ class Situation:
 
 @final
 class ProviderSelection(NamedTuple):
-    """What a strategy chooses.
-
-    Args:
-        candidate: one of those that it was given.
-        reason: why, in words.
-    """
+    """What a strategy chooses."""
 
     candidate: ProviderCandidate
     reason: str
@@ -232,11 +221,7 @@ class SelectedProvider:
     """The provider that was chosen, and why.
 
     Args:
-        definition: the provider, as its view serves it.
         provider: what to ask; it keeps to the provider's limits, and is told how each request went.
-        strategy: how it was chosen.
-        reason: why, in words.
-        passed_over: why each other provider of the view was not, by name.
     """
 
     definition: ProviderDefinition
@@ -266,8 +251,6 @@ class Answer:
     """An answer, and how it was come by.
 
     Args:
-        response: the answer.
-        selection: who gave it.
         failovers: who failed before, in their order.
     """
 

@@ -119,12 +119,7 @@ def answered(
     """An answer, with its data where a schema was asked for.
 
     Args:
-        name: the provider's name.
-        request: what was asked.
-        text: what was answered.
         model: the model that answered.
-        finish: why the answer ended.
-        usage: what it took.
         data: the data, where it came apart from the text.
 
     Raises:

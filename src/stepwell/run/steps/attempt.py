@@ -55,18 +55,8 @@ class Run:
     """One run, from the request to its result.
 
     Args:
-        number: a number of its own.
-        asked: the step's name as it was asked for.
-        ready: the step.
-        parameters: they fit.
-        context: what the caller says besides.
-        events: who is told.
         providers: chooses one for each attempt; ``None`` where there are none.
         threads: where what is no coroutine runs.
-        nested: runs another step in the same run.
-        depth: how many runs it is nested in.
-        snapshot: what it keeps to.
-        attempts: those that have ended.
     """
 
     number: int

@@ -34,13 +34,9 @@ class Fallback:
     """One fallback that the project declares.
 
     Args:
-        step: the step's name.
-        code: what serves it, as it is declared.
-        declared_at: the line that declares it.
         served_by: the file and line of the definition that makes it needless; empty where it is still used.
         fault: why the code cannot be found from here; empty where it is.
         file: the file that a migration would write, relative to the project; empty where none is needed.
-        text: what it would write there.
     """
 
     step: str
@@ -55,13 +51,7 @@ class Fallback:
 @final
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """A step that this version of the interface of step types does not suit.
-
-    Args:
-        step: the step's name.
-        place: the file and line that define it.
-        reason: why, in words.
-    """
+    """A step that this version of the interface of step types does not suit."""
 
     step: str
     place: str
@@ -74,8 +64,6 @@ class Compatibility:
     """What still has to be done about old code in one view.
 
     Args:
-        view: the view in words.
-        fallbacks: every fallback that the project declares, by the step's name.
         mismatches: the steps that do not suit, in table order.
     """
 
@@ -90,12 +78,7 @@ class Compatibility:
 
 
 def compatibility(project: Project, view: View) -> Compatibility:
-    """What still has to be done about old code.
-
-    Args:
-        project: the project, whose settings declare fallbacks.
-        view: whose steps to look at.
-    """
+    """What still has to be done about old code."""
     fallbacks = tuple(_fallbacks(project, view))
     return Compatibility(view.title, fallbacks, tuple(_mismatches(view)))
 
@@ -143,7 +126,6 @@ class Fallbacks:
     """Finds what serves a step that the registry does not have, and notes each once in the log.
 
     Args:
-        registry: whose settings declare them.
         given: those that code gives, by the step's name; they come before the declared ones.
     """
 

@@ -48,7 +48,6 @@ class Providers(Protocol):
 
         Args:
             requires: the capabilities that it must have.
-            exclude: the names of those that have failed already, each with why.
             session: a conversation that should stay with one; empty for none.
             view: what the run sees; ``None`` where it sees nothing but a fallback.
 
@@ -66,8 +65,6 @@ class RunStarted:
     """A run begins.
 
     Args:
-        run: a number of its own.
-        step: what was asked for.
         workspace: in whose view; ``None`` for the core.
         parent: the run that it is nested in; ``None`` for none.
     """
@@ -84,9 +81,6 @@ class ProviderChosen:
     """A provider is chosen for the next attempt.
 
     Args:
-        run: which run.
-        step: of which step.
-        provider: its name.
         reason: why it, in words; empty where it is not said.
         excluded: the providers that have failed in this round, in order.
     """
@@ -104,8 +98,6 @@ class AttemptStarted:
     """An attempt begins.
 
     Args:
-        run: which run.
-        step: of which step.
         number: from 1.
         provider: the name of the provider; ``None`` for none.
     """
@@ -129,13 +121,7 @@ class AttemptEnded:
 @final
 @dataclass(frozen=True, slots=True)
 class RunEnded:
-    """A run ends, one way or another.
-
-    Args:
-        run: which run.
-        step: of which step.
-        result: what became of it.
-    """
+    """A run ends, one way or another."""
 
     run: int
     step: str

@@ -33,13 +33,7 @@ __all__ = [
 
 
 def refusal_of(ready: Ready, step: str, parameters: Mapping[str, Any]) -> StepError | None:
-    """Why a step may not be run with some parameters; ``None`` where it may.
-
-    Args:
-        ready: the step.
-        step: what it was asked for as.
-        parameters: what it would be run with.
-    """
+    """Why a step may not be run with some parameters; ``None`` where it may."""
     if ready.parameters is None and ready.validate is None:
         return None
     found: tuple[Diagnostic, ...] = ()
@@ -81,10 +75,8 @@ class Executor:
 
     Args:
         registry: where steps are looked up.
-        providers: chooses a provider for each attempt of a step that requires one.
         fallbacks: what runs steps that the registry does not have, by name; over those of the project's
             ``[execution.fallbacks]``, which are imported when they are first needed.
-        threads: how many steps that are no coroutines run at once for each event loop.
         depth: how deep runs may be nested.
         telemetry: whether to tell OpenTelemetry of runs; left out, where it is installed.
     """
@@ -124,9 +116,7 @@ class Executor:
         caller; every other on an event loop that the executor keeps in a thread of its own.
 
         Args:
-            step: its name, or an alias.
             parameters: plain data, where the step describes its parameters.
-            context: the circumstances.
 
         Raises:
             KeyboardInterrupt: somebody interrupts the program; what ran is cancelled.
@@ -158,9 +148,7 @@ class Executor:
         """Run a step on the running event loop; one that is no coroutine runs in a thread.
 
         Args:
-            step: its name, or an alias.
             parameters: plain data, where the step describes its parameters.
-            context: the circumstances.
 
         Raises:
             CancelledError: the task is cancelled, and with it the step: a coroutine has ended by then; a
@@ -172,7 +160,6 @@ class Executor:
         """Run steps side by side, and wait for all.
 
         Args:
-            calls: what to run.
             at_once: how many may run at the same time.
 
         Returns:
@@ -190,7 +177,6 @@ class Executor:
         """Run steps side by side on the running event loop.
 
         Args:
-            calls: what to run; taken one by one as there is room.
             at_once: how many may run at the same time.
 
         Returns:

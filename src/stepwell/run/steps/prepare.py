@@ -46,7 +46,6 @@ class Parameters:
     """The JSON Schema of a step's parameters, made ready once.
 
     Args:
-        schema: the schema, its short form expanded.
         decide: whether plain data fits it.
     """
 
@@ -90,7 +89,6 @@ def check_parameters(
     """Everything that is wrong with the parameters of a step, each at its key or value.
 
     Args:
-        step: the step.
         parameters: plain data, read-only or not.
         whose: gives the document that a value stands in; left out for parameters that code gives, which are
             written out to have a text to point into.
@@ -120,7 +118,6 @@ class Retry:
     """When a failed step is tried again.
 
     Args:
-        attempts: how often in all.
         wait: seconds before the second attempt at most; doubled for each later one.
         max_wait: the longest wait, in seconds.
         on: which failures; ``None`` for all.
@@ -138,17 +135,11 @@ class Ready:
     """A step that can be run.
 
     Args:
-        definition: as its view serves it.
         workspace: whose view; ``None`` for the core.
-        implementation: what its definition or its registration names.
-        one: the object that runs it.
-        call: what of it is called.
-        is_async: whether that is a coroutine function.
         validate: what it has to say of parameters; ``None`` where it has nothing.
         parameters: what they must be; ``None`` where they may be anything.
         retry: when a failure is tried again; ``None`` for never.
         requires: the capabilities that its provider must have.
-        place: the file and line that define it.
     """
 
     definition: StepDefinition
@@ -173,13 +164,7 @@ class Ready:
 
 @final
 class Generation:
-    """What is ready to run in one Snapshot; safe in threads, and never waited for once a step is ready.
-
-    Args:
-        snapshot: the Snapshot.
-        fallbacks: what runs steps that it does not have, by name.
-        before: what was ready in an earlier Snapshot, of which all is kept that is the same here.
-    """
+    """What is ready to run in one Snapshot; safe in threads, and never waited for once a step is ready."""
 
     __slots__ = ("_before", "_fallbacks", "_making", "ready", "snapshot")
 
@@ -200,7 +185,6 @@ class Generation:
 
         Args:
             workspace: in whose view; ``None`` for the core.
-            name: its name, or an alias.
 
         Raises:
             StepError: there is no such step, or it cannot be run.

@@ -37,7 +37,6 @@ class Context:
     Args:
         workspace: in whose view the step is looked up: an id, or ``None`` for the core; left out, the
             workspace in effect.
-        values: what earlier steps left for this one, by name.
         session: names a conversation that goes on over several steps; empty for none.
         folder: an absolute path below which the step may read and write; ``None`` where it has no files.
         timeout: how long one attempt may take, in seconds; left out, as the definition says.
@@ -72,8 +71,6 @@ class StepError(StepwellError):
     """A step has no result; what its code raised, if anything, is the cause.
 
     Args:
-        step: what was asked for.
-        fault: what kind of thing went wrong.
         message: what happened, in one sentence or a few lines.
         place: the file and line that define the step, as ``path:line``; empty where nothing does.
         attempt: the attempt at which it happened, from 1; 0 before the first.
@@ -122,9 +119,7 @@ class Attempt:
     Args:
         number: from 1.
         provider: the name of the provider that it was made with; ``None`` for none.
-        seconds: how long it took.
         error: why it failed; ``None`` for the one that did not.
-        reason: why this provider was chosen, in words.
     """
 
     number: int
@@ -140,7 +135,6 @@ class StepResult:
     """What became of one run of a step.
 
     Args:
-        ok: whether there is a value.
         value: what the step gave; ``None`` where it failed.
         error: why it failed; ``None`` where it did not.
         attempts: every try, in order; none where it never came to one.

@@ -119,11 +119,7 @@ class _Call(NamedTuple):
 
 @final
 class Threads:
-    """Runs functions in threads, so many at once for each event loop.
-
-    Args:
-        at_once: how many.
-    """
+    """Runs functions in threads, so many at once for each event loop."""
 
     __slots__ = ("_at_once", "_idle", "_places")
 
@@ -142,9 +138,6 @@ class Threads:
 
     def start(self, work: Callable[[], T]) -> asyncio.Future[T]:
         """Call a function in a thread, in the context variables of the caller.
-
-        Args:
-            work: raises nothing.
 
         Returns:
             What it gives; cancelling that gives the thread up, which works on and is heard no more.

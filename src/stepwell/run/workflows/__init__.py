@@ -43,7 +43,6 @@ def data_from(source: Any, flow: Scope) -> Any:
     Args:
         source: plain data as it is; a text with ``{{ }}``; ``previous_response``, ``step``, ``step:field``,
             ``step.field`` or ``previous_response:step.field``; or the name of a variable.
-        flow: what the step sees.
 
     Raises:
         BadExpression: there is no such answer or variable, or it has no such field.

@@ -63,8 +63,6 @@ class AnnotatedValue(NamedTuple):
 
     Args:
         kind: the word of ``x-holds``; ``text`` for a text that may hold expressions.
-        pointer: the way to it.
-        value: it.
     """
 
     kind: str
@@ -76,7 +74,6 @@ def held(schema: Mapping[str, Any], data: Any, pointer: Pointer = ()) -> Iterato
     """Every value that means more than its form says.
 
     Args:
-        schema: that of the data.
         data: plain data, read-only or not.
         pointer: where the data stands.
     """
@@ -99,7 +96,6 @@ def rendered(schema: Mapping[str, Any], data: Any, names: Mapping[str, Any]) -> 
     """Plain data with the values of its expressions, but for what the step evaluates itself.
 
     Args:
-        schema: that of the data.
         data: plain data, read-only or not.
         names: what expressions may speak of.
 
@@ -122,12 +118,7 @@ def rendered(schema: Mapping[str, Any], data: Any, names: Mapping[str, Any]) -> 
 
 
 def parted(step: Mapping[str, Any], schema: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What a step says as any step may, and its parameters.
-
-    Args:
-        step: as its file states it.
-        schema: that of its type's parameters; what it declares is the type's.
-    """
+    """What a step says as any step may, and its parameters."""
     own = schema.get("properties", _NOTHING)
     general = {key: value for key, value in step.items() if key in EVERY_STEP and key not in own}
     general.update({key: step[key] for key in ("name", "type") if key in step})
@@ -141,13 +132,7 @@ def parted(step: Mapping[str, Any], schema: Mapping[str, Any]) -> tuple[dict[str
 def filled(
     parameters: Mapping[str, Any], schema: Mapping[str, Any], defaults: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Parameters with the workflow's defaults where a step says nothing.
-
-    Args:
-        parameters: as the step states them.
-        schema: that of its type's parameters.
-        defaults: the workflow's, by their names.
-    """
+    """Parameters with the workflow's defaults where a step says nothing."""
     told = dict(parameters)
     for key, field in schema.get("properties", _NOTHING).items():
         given = defaults.get(field.get("x-default", ""))
@@ -165,11 +150,7 @@ def filled(
 
 
 def whole_schema(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema of a whole step: the keys that every step may have, and what its type describes.
-
-    Args:
-        parameters: the schema of the type's parameters.
-    """
+    """The schema of a whole step: the keys that every step may have, and what its type describes."""
     return {
         **parameters,
         "type": "object",

@@ -48,7 +48,6 @@ def check_workflow(root: str, path: str, view: View, folder: str) -> Checked[Wor
     Args:
         root: the folder that paths of findings are relative to.
         path: the file, relative to it, with ``/``.
-        view: whose step types.
         folder: the folder that its paths are relative to, absolute.
 
     Returns:
@@ -64,8 +63,6 @@ def check_document(document: Document, view: View, folder: str) -> Checked[Workf
     """Check a workflow that was read.
 
     Args:
-        document: its file.
-        view: whose step types.
         folder: the folder that its paths are relative to, absolute.
     """
     if not schema.fits("workflow", document.data):

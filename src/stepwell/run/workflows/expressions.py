@@ -31,12 +31,7 @@ MAX_RESULT: Final = 1024 * 1024
 
 
 class BadExpression(StepwellError, ValueError):
-    """An expression cannot be read, or has no value.
-
-    Args:
-        expression: as it was written.
-        fault: what is wrong, to be read after it.
-    """
+    """An expression cannot be read, or has no value."""
 
     def __init__(self, expression: str, fault: str) -> None:
         self.expression = expression
@@ -59,9 +54,7 @@ class Piece:
 
     Args:
         text: the literal text, or the expression without its braces and blanks.
-        expression: which of the two.
         start: where it begins in the whole, braces included.
-        written: as it stands in the whole.
     """
 
     text: str
@@ -75,11 +68,7 @@ _CONTAINS: Final = re.compile(r"(?P<whole>.+?)\s+contains\s+(?P<part>.+)", re.DO
 
 
 def pieces(text: str) -> Iterator[Piece]:
-    """The literal and the expressions of a text, in order. What is not closed is literal.
-
-    Args:
-        text: any text.
-    """
+    """The literal and the expressions of a text, in order. What is not closed is literal."""
     at = 0
     while (start := text.find("{{", at)) >= 0:
         end = _closing(text, start + 2)
@@ -129,7 +118,6 @@ def render(text: str, names: Mapping[str, Any]) -> Any:
     """A text with the values of its expressions; the value itself where the text is one expression.
 
     Args:
-        text: any text.
         names: what its expressions may speak of.
 
     Raises:

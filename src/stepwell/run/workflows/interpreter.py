@@ -24,11 +24,6 @@ _NOTHING: Final[Mapping[str, Any]] = {}
 async def run_steps(steps: Iterable[Mapping[str, Any]], flow: Scope, run: Run) -> None:
     """Run steps in order; the answers are in the flow.
 
-    Args:
-        steps: as their file states them.
-        flow: what they share.
-        run: runs one of them.
-
     Raises:
         StepFailed: one failed, and does not say ``continue_on_error``.
     """
@@ -38,11 +33,6 @@ async def run_steps(steps: Iterable[Mapping[str, Any]], flow: Scope, run: Run) -
 
 async def run_step(step: Mapping[str, Any], flow: Scope, run: Run) -> None:
     """Run one step.
-
-    Args:
-        step: as its file states it.
-        flow: what it shares with the others.
-        run: runs it.
 
     Raises:
         StepFailed: it failed, and does not say ``continue_on_error``.
@@ -76,11 +66,7 @@ async def run_step(step: Mapping[str, Any], flow: Scope, run: Run) -> None:
 
 
 def nested(context: RunContext) -> Run:
-    """What runs a step inside a step: for ``run_steps`` in a loop.
-
-    Args:
-        context: of the step around it.
-    """
+    """What runs a step inside a step: for ``run_steps`` in a loop."""
 
     async def run(kind: str, parameters: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
         flow = Scope.of(values)
@@ -95,11 +81,7 @@ def nested(context: RunContext) -> Run:
 
 
 def fault_of(error: BaseException | None) -> str:
-    """What is wrong, in one sentence: that of the step's own code where it raised one of ours.
-
-    Args:
-        error: why a step has no result.
-    """
+    """What is wrong, in one sentence: that of the step's own code where it raised one of ours."""
     cause = error.__cause__ if error is not None else None
     if isinstance(cause, StepFailed):
         return cause.fault
@@ -112,7 +94,6 @@ def faults(schema: Mapping[str, Any], data: Any) -> tuple[str, ...]:
     """Why data does not fit a schema, each in one line; nothing where it fits.
 
     Args:
-        schema: a JSON Schema.
         data: plain data, read-only or not.
     """
     try:
@@ -149,7 +130,6 @@ def text_of(answer: Any, *, pretty: bool = False) -> str:
     """An answer as text: its ``text`` where it has one, and else its ``data``, or all of it, as JSON.
 
     Args:
-        answer: as a step left it.
         pretty: whether JSON is set in lines.
     """
     if isinstance(answer, str):

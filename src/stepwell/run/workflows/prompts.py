@@ -24,7 +24,6 @@ class Prompt:
     """A prompt, ready to be asked.
 
     Args:
-        text: what is said.
         session: the conversation that it goes on with; empty for none.
     """
 
@@ -37,7 +36,6 @@ def compose(prompt: Any, flow: Scope, folder: str | None) -> Prompt:
 
     Args:
         prompt: a text, or a list of parts (``$defs/prompt_part`` of the workflow's schema).
-        flow: what the step sees.
         folder: where its files are; ``None`` where it has none.
 
     Raises:
@@ -68,7 +66,6 @@ def shortened(text: str, length: int) -> str:
     """The first sentences of a text that fit a length, or its first words where not one does.
 
     Args:
-        text: any text.
         length: the most characters.
     """
     text = text.strip()

@@ -35,12 +35,7 @@ class UnusableProvider(StepwellError):
 @final
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A provider that was chosen.
-
-    Args:
-        provider: it.
-        reason: why, in words.
-    """
+    """A provider that was chosen."""
 
     provider: Provider
     reason: str
@@ -49,11 +44,7 @@ class Chosen:
 @final
 @dataclass(frozen=True, slots=True)
 class One:
-    """Gives the same provider for every step, whatever it requires.
-
-    Args:
-        provider: it.
-    """
+    """Gives the same provider for every step, whatever it requires."""
 
     provider: Provider
 
@@ -83,10 +74,7 @@ def provider_named(
     Args:
         text: a provider of the view, in its own spelling or in snake_case; or ``echo``, ``replay:FILE`` or
             ``command:PROGRAM ARGUMENTS``, which need no definition.
-        providers: those of the view.
-        view: whose providers.
         folder: where a file is looked for, and where a program runs; absolute.
-        environment: the environment variables.
 
     Raises:
         UnusableProvider: there is none of this name, or it cannot be used.
@@ -111,8 +99,6 @@ def secrets_of(view: View, environment: Mapping[str, str], root: str) -> tuple[s
     """What the secrets of a view's providers are at this moment, as far as they can be had.
 
     Args:
-        view: whose providers.
-        environment: the environment variables.
         root: the project's folder, absolute.
     """
     found = []

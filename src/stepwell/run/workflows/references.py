@@ -26,13 +26,7 @@ _SYNTAX: Final = "an expression is as in `steps.first.text`, `length(items) > 2`
 @final
 @dataclass(frozen=True, slots=True)
 class VisibleNames:
-    """What steps at one place of a workflow may speak of.
-
-    Args:
-        before: names that earlier steps leave their answers under.
-        later: names of steps that are not run yet, for the message.
-        names: variables.
-    """
+    """What steps at one place of a workflow may speak of."""
 
     before: set[str]
     later: set[str]
@@ -48,7 +42,6 @@ class Referring:
     """Finds what is wrong with the expressions, references and paths of one workflow.
 
     Args:
-        document: its file.
         folder: the folder that its paths are relative to, absolute.
     """
 

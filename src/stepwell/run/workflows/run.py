@@ -43,15 +43,11 @@ class WorkflowOptions:
 
     Args:
         folder: the folder that its paths are relative to, and cannot leave; absolute.
-        shown: the workflow's file as it is shown.
         runs: where the record is kept.
-        name: what a new run is called.
         now: gives the time.
-        variables: values that go before those of the workflow, by name.
         provider: the name of the provider that is asked, whatever steps require; ``None`` where each chooses.
         resume: the run to go on with; ``None`` for a new one.
         workspace: in whose view; ``None`` for the core.
-        tell: told what happens.
     """
 
     folder: str
@@ -69,12 +65,6 @@ class WorkflowOptions:
 @final
 class Running:
     """One run of a workflow.
-
-    Args:
-        workflow: it, checked.
-        executor: runs the steps.
-        view: whose step types.
-        asked: how.
 
     Raises:
         UnknownRun: there is no such run to go on with.

@@ -35,7 +35,6 @@ class RunFolder:
 
     Args:
         path: it, absolute.
-        secrets: texts that are drawn over wherever they would be written.
     """
 
     __slots__ = ("_path", "_secrets", "outputs")
@@ -62,10 +61,7 @@ class RunFolder:
 
         Args:
             place: which step, from 0.
-            name: its name.
             answer: plain data; what is none is kept as its text.
-            variables: those that are set.
-            sessions: the conversations so far.
 
         Returns:
             The file, relative to the run's folder.
@@ -91,7 +87,6 @@ class RunFolder:
 
         Args:
             path: relative to the outputs.
-            text: its content.
 
         Raises:
             PathEscape: the path leads out of them.
@@ -119,7 +114,6 @@ class Runs:
 
     Args:
         root: the folder that they are kept below, absolute.
-        secrets: texts that are drawn over wherever they would be written.
     """
 
     __slots__ = ("_secrets", "_store")
@@ -142,7 +136,6 @@ class Runs:
 
         Args:
             name: what it is called; ``last`` for the one of the workflow that began last.
-            workflow: the name of the workflow.
 
         Raises:
             UnknownRun: there is none, it is one of another workflow, or its record cannot be read.
@@ -167,7 +160,6 @@ class Runs:
         """What an earlier run of a workflow left.
 
         Args:
-            workflow: its name.
             kind: ``session`` for a conversation by its name, ``answer`` for an answer by the digest of
                 its prompt.
             key: the name or digest.
@@ -204,7 +196,6 @@ def new_record(run: str, workflow: Mapping[str, Any], provider: str | None, star
     """The record of a run that begins.
 
     Args:
-        run: what it is called.
         workflow: its name, file and digest.
         provider: the provider that it was started with; ``None`` where each step chooses.
         started: when, as ISO 8601.

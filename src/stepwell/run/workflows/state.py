@@ -29,7 +29,6 @@ class StepFailed(StepwellError):
 
     Args:
         path: which step, with the loops around it, e.g. ``each[2].ask``.
-        fault: what is wrong, in one sentence.
     """
 
     def __init__(self, path: str, fault: str) -> None:
@@ -51,7 +50,6 @@ class Setting:
         defaults: the workflow's defaults.
         describe: gives the schema of a step type's parameters; ``None`` for a type that is not there.
         tell: called with a word, the path of a step, and plain data, as things happen.
-        keep: writes a file among the run's outputs: its path there, and its text.
         recall: gives what an earlier run of the workflow left: a kind, and a key; ``None`` where none did.
         load: gives the steps of a workflow file inside the folder, checked.
         max_steps: the most steps of the whole.
@@ -93,7 +91,6 @@ class Frame:
     """The answers and variables of one place in a run.
 
     Args:
-        results: the answers, by step.
         local: the variables that only this place sees.
         outer: what is around it; ``None`` for nothing.
         latest: the step that answered last; empty for none.
@@ -120,13 +117,9 @@ class Scope(Mapping[str, Any]):
     A step finds it in its ``RunContext.values`` by ``Scope.of``.
 
     Args:
-        setting: what the run is given.
-        frame: the answers here and around.
-        shared: what all of the run shares.
         loop: what ``loop`` is in expressions.
         path: where this is: the steps around it, and the step.
         step: the name of the step that sees it; empty between steps.
-        depth: how many workflows are around it.
     """
 
     setting: Setting
@@ -144,14 +137,7 @@ class Scope(Mapping[str, Any]):
         variables: Mapping[str, Any] = _NOTHING,
         sessions: Mapping[str, Sequence[Turn]] = _NOTHING,
     ) -> Scope:
-        """A flow at its beginning.
-
-        Args:
-            setting: what the run is given.
-            results: answers that there are already.
-            variables: variables that are set already.
-            sessions: conversations so far, by name.
-        """
+        """A flow at its beginning."""
         answers = dict(results)
         frame = Frame(answers, latest=next(reversed(answers), ""))
         return Scope(setting or Setting(), frame, Shared(variables, sessions))
@@ -203,12 +189,7 @@ class Scope(Mapping[str, Any]):
         return replace(self, frame=Frame(outer=self.frame), path=f"{self.path}{mark}.", loop=around)
 
     def apart(self, inputs: Mapping[str, Any], inherits: bool) -> Scope:
-        """A flow for a workflow inside this one, with variables of its own.
-
-        Args:
-            inputs: its variables.
-            inherits: whether it sees the answers and variables here besides.
-        """
+        """A flow for a workflow inside this one, with variables of its own."""
         variables = {**(self.variables if inherits else _NOTHING), **inputs}
         return replace(
             self,
@@ -233,7 +214,6 @@ class Scope(Mapping[str, Any]):
         """Set a variable.
 
         Args:
-            name: its name.
             value: plain data.
             scope: whether all of the run sees it, or only this turn of the loop.
         """
@@ -304,11 +284,7 @@ class Scope(Mapping[str, Any]):
 
 
 def seen(answer: Any) -> Any:
-    """An answer as expressions see it: what a mapping holds under ``data`` is to be had directly, too.
-
-    Args:
-        answer: as the step left it.
-    """
+    """An answer as expressions see it: what a mapping holds under ``data`` is to be had directly, too."""
     if not isinstance(answer, Mapping):
         return answer
     data = answer.get("data")

@@ -24,12 +24,7 @@ MAX_TEXT: Final = 1024 * 1024
 
 @final
 class PathEscape(StepwellError, ValueError):
-    """A path leads out of the folder that a workflow may touch, or cannot be one.
-
-    Args:
-        path: as it was written.
-        fault: why it is refused, to be read after it.
-    """
+    """A path leads out of the folder that a workflow may touch, or cannot be one."""
 
     def __init__(self, path: str, fault: str) -> None:
         self.path = path
@@ -107,7 +102,6 @@ class Workflow:
     """A workflow, checked.
 
     Args:
-        document: the file that it was read from.
         stated: what stands below its key ``workflow``.
     """
 

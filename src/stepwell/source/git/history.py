@@ -35,11 +35,7 @@ class Commit:
     """One commit as a log tells it.
 
     Args:
-        id: its full id.
-        parents: the full ids of its parents; the first is what it was made on.
-        author: the author's name.
         date: the author's date, ISO 8601 with its offset.
-        subject: the first line of its message.
     """
 
     id: str
@@ -70,9 +66,6 @@ class Gone(NamedTuple):
 def default_branch(repository: Repository) -> str:
     """The branch that changes are proposed to.
 
-    Args:
-        repository: which one.
-
     Raises:
         RevisionError: when none can be told.
     """
@@ -87,11 +80,6 @@ def default_branch(repository: Repository) -> str:
 
 def merge_base(repository: Repository, one: str, other: str) -> str:
     """The full id of the best common ancestor of two revisions.
-
-    Args:
-        repository: which one.
-        one: a revision.
-        other: a revision.
 
     Raises:
         RevisionError: when there is no such revision, or they have no ancestor in common here.
@@ -110,9 +98,6 @@ def base_revision(repository: Repository) -> str:
 
     That is the merge base of ``HEAD`` and the default branch.
 
-    Args:
-        repository: which one.
-
     Raises:
         RevisionError: when it cannot be told, or nothing is committed yet.
     """
@@ -120,12 +105,7 @@ def base_revision(repository: Repository) -> str:
 
 
 def parents_of(repository: Repository, commit: str) -> tuple[str, ...]:
-    """The full ids of a commit's parents that are in this clone.
-
-    Args:
-        repository: which one.
-        commit: its full id.
-    """
+    """The full ids of a commit's parents that are in this clone."""
     listed = repository.ask("rev-list", "--parents", "--max-count=1", commit) or commit
     return tuple(listed.split()[1:])
 
@@ -134,8 +114,6 @@ def touching(repository: Repository, start: str, globs: Iterable[str]) -> tuple[
     """The commits that changed some paths, newest first, as ``git log -- PATH`` simplifies history.
 
     Args:
-        repository: which one.
-        start: the commit to walk back from.
         globs: paths relative to the folder of the repository, in git's ``glob`` form (gitglossary(7)).
     """
     form = "%H%x00%P%x00%an%x00%aI%x00%s"
@@ -161,8 +139,6 @@ def oldest_touching(repository: Repository, start: str, globs: Iterable[str]) ->
     """The full id of the commit at which the history of some paths begins, if it has one.
 
     Args:
-        repository: which one.
-        start: the commit to walk back from.
         globs: as for ``touching``.
     """
     listed = repository.ask("rev-list", "--topo-order", start, "--", *pathspecs(repository, globs))
@@ -170,23 +146,12 @@ def oldest_touching(repository: Repository, start: str, globs: Iterable[str]) ->
 
 
 def is_ancestor(repository: Repository, commit: str, of: str) -> bool:
-    """Whether one commit came before another.
-
-    Args:
-        repository: which one.
-        commit: a full id.
-        of: the full id of the other.
-    """
+    """Whether one commit came before another."""
     return commit != of and repository.ask("merge-base", "--is-ancestor", commit, of) is not None
 
 
 def is_cut_off(repository: Repository, commit: Commit) -> bool:
-    """Whether a commit has parents that a shallow clone leaves out.
-
-    Args:
-        repository: which one.
-        commit: the commit, as it was listed there.
-    """
+    """Whether a commit has parents that a shallow clone leaves out."""
     if not repository.shallow or commit.parents:
         return False
     head, _, _ = (repository.ask("cat-file", "commit", commit.id) or "").partition("\n\n")
@@ -194,23 +159,12 @@ def is_cut_off(repository: Repository, commit: Commit) -> bool:
 
 
 def gone_between(repository: Repository, old: str, new: str) -> tuple[Gone, ...]:
-    """The files of one commit that another one has not, or under another path.
-
-    Args:
-        repository: which one.
-        old: the full id of the older commit.
-        new: the full id of the newer one.
-    """
+    """The files of one commit that another one has not, or under another path."""
     return _gone(repository.ask("diff-tree", "-r", *_FINDING_GONE, old, new))
 
 
 def gone_from(repository: Repository, old: str) -> tuple[Gone, ...]:
-    """The files of a commit that the index has not, or under another path, or that are deleted on disk.
-
-    Args:
-        repository: which one.
-        old: the full id of the commit.
-    """
+    """The files of a commit that the index has not, or under another path, or that are deleted on disk."""
     staged = _gone(repository.ask("diff-index", "--cached", *_FINDING_GONE, old))
     deleted = repository.ask("ls-files", "--deleted", "-z") or ""
     known = {one.path for one in staged}
@@ -229,7 +183,6 @@ def pathspecs(repository: Repository, globs: Iterable[str]) -> list[str]:
     """What stands for some paths on git's command line.
 
     Args:
-        repository: which one.
         globs: paths relative to its folder, in git's ``glob`` form.
     """
     return [f":(top,glob){literal(repository.prefix)}{glob}" for glob in globs]

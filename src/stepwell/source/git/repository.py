@@ -29,8 +29,6 @@ class Repository:
         prefix: the folder relative to the top of the working tree, ending in ``/``; empty for the top.
         git_dir: where its objects are, absolute.
         object_format: the hash of its objects, ``sha1`` or ``sha256``.
-        shallow: whether its history is cut off.
-        environment: what the process that asks was started with.
     """
 
     folder: str
@@ -43,9 +41,6 @@ class Repository:
     def ask(self, *words: str) -> str | None:
         """What a command answers, without the last line break; ``None`` when it refuses.
 
-        Args:
-            words: the command and its arguments.
-
         Raises:
             RevisionError: when there is no git.
         """
@@ -54,10 +49,6 @@ class Repository:
 
     def list_tree(self, tree: str, *, deep: bool) -> bytes:
         """The entries of a tree as ``git ls-tree -z`` writes them.
-
-        Args:
-            tree: its object id.
-            deep: whether to go into the folders in it.
 
         Raises:
             RevisionError: when the object is not there.
@@ -72,7 +63,6 @@ class Repository:
         """The entries of a commit at some paths, as ``git ls-tree -z`` writes them.
 
         Args:
-            commit: its full id.
             paths: relative to the top of the working tree; of a folder its own entry.
 
         Raises:
@@ -89,10 +79,6 @@ class Repository:
 
         Folders are listed too, and no renames looked for; ``None`` when one of the commits is not all there.
 
-        Args:
-            old: a full id.
-            new: another one.
-
         Raises:
             RevisionError: when there is no git.
         """
@@ -106,7 +92,6 @@ class Repository:
         Git goes on reading while whoever asks works on what has come.
 
         Args:
-            ids: full object ids.
             at_most: how many bytes of an object to give; what is beyond them is passed over.
         """
         wanted = list(dict.fromkeys(ids))
@@ -175,7 +160,6 @@ def open_repository(folder: str, environment: Mapping[str, str]) -> Repository:
 
     Args:
         folder: absolute, links resolved.
-        environment: what the process was started with.
 
     Raises:
         RevisionError: when git is not installed, or the folder is in no repository.

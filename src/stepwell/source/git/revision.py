@@ -40,14 +40,7 @@ _MAX_LINKS: Final = 40
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Revision:
-    """A project as one commit holds it.
-
-    Args:
-        repository: the repository.
-        commit: the commit's full id.
-        title: how the revision was asked for, and its id.
-        inventory: what is listed of it.
-    """
+    """A project as one commit holds it."""
 
     repository: Repository
     commit: str
@@ -174,7 +167,6 @@ class Revision:
         What is equal in both is not listed a second time.
 
         Args:
-            other: the other one.
             folders: relative to the project.
 
         Returns:
@@ -249,10 +241,6 @@ class Revision:
 def open_revision(repository: Repository, revision: str) -> Revision:
     """A revision of the project in the folder of a repository.
 
-    Args:
-        repository: opened for the project's folder.
-        revision: as git reads one.
-
     Raises:
         RevisionError: when there is no such revision.
     """
@@ -281,9 +269,6 @@ def open_part(repository: Repository, commit: str, paths: Iterable[str], globs: 
     """A commit of which only some files are seen, so that reading it costs what these cost.
 
     Args:
-        repository: opened for the project's folder.
-        commit: a full id.
-        paths: files, or folders that are there whether or not a file in them is seen.
         globs: further files, in git's ``glob`` form.
 
     Raises:

@@ -37,8 +37,6 @@ class Object(NamedTuple):
 
     Args:
         mode: as git writes it: ``040000`` a folder, ``120000`` a link, ``160000`` a submodule.
-        id: the object's id.
-        place: the repository that holds it: that of a submodule for what lies in one.
     """
 
     mode: str
@@ -47,12 +45,7 @@ class Object(NamedTuple):
 
 
 def in_listing(listing: bytes, place: Repository) -> Iterator[tuple[str, Object]]:
-    """What ``git ls-tree -z`` wrote: each path with its object.
-
-    Args:
-        listing: its output.
-        place: the repository.
-    """
+    """What ``git ls-tree -z`` wrote: each path with its object."""
     for line in listing.decode("utf-8", "surrogateescape").split("\0"):
         if line:
             about, _, path = line.partition("\t")
@@ -61,12 +54,7 @@ def in_listing(listing: bytes, place: Repository) -> Iterator[tuple[str, Object]
 
 
 def in_comparison(listing: bytes, place: Repository) -> Iterator[tuple[str, Object | None]]:
-    """What ``git diff-tree -z --raw`` wrote: each path with its object in the later tree, if it has one.
-
-    Args:
-        listing: its output, of a comparison that looks for no renames.
-        place: the repository.
-    """
+    """What ``git diff-tree -z --raw`` wrote: each path with its object in the later tree, if it has one."""
     words = iter(listing.decode("utf-8", "surrogateescape").split("\0"))
     for about, path in zip(words, words, strict=False):
         _, mode, _, one, _ = about.split()
@@ -76,14 +64,7 @@ def in_comparison(listing: bytes, place: Repository) -> Iterator[tuple[str, Obje
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Inventory:
-    """What is listed of a project in one commit so far.
-
-    Args:
-        objects: what lies at each path.
-        names: the names in each folder.
-        listed: the folders and submodules that were listed with all below them.
-        is_whole: whether it tells all that the commit holds, and not a part.
-    """
+    """What is listed of a project in one commit so far."""
 
     objects: dict[str, Object]
     names: dict[str, list[str]]
@@ -131,9 +112,7 @@ class Inventory:
         """List what another commit's inventory has listed, as this commit has it.
 
         Args:
-            other: of the other commit.
             compared: that commit and this one, as ``git diff-tree`` writes what differs.
-            place: the repository of both.
 
         Returns:
             What lies at each path that differs, ``None`` for nothing; instead of all of it ``None``, and

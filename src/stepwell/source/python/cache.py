@@ -43,12 +43,7 @@ _STAMP: Final = (int, int, int, int)
 
 
 def recall(cache: str, root: str) -> dict[str, tuple[Stamp, Outline | ParseFailure]]:
-    """What the store knows of a project's files, by path; empty where there is none that can be trusted.
-
-    Args:
-        cache: the folder of the store.
-        root: the project's folder.
-    """
+    """What the store knows of a project's files, by path; empty where there is none that can be trusted."""
     content = _read(cache, _name(root))
     if content is None:
         return {}
@@ -73,10 +68,6 @@ class Unfinished:
 
     The time of its own file tells which files had changed only just then, and might change again without
     another stamp: those are left out. Where the folder cannot be written to, nothing is kept.
-
-    Args:
-        cache: the folder of the store.
-        root: the project's folder.
     """
 
     __slots__ = ("_began", "_handle", "_path", "_root", "_target")

@@ -22,11 +22,9 @@ class Member:
     """One key of a dict and what it holds.
 
     Args:
-        key: the key.
         place: where the key stands.
         value: the expression of its value.
         inner: what the value holds, where it is a dict itself.
-        lines: the first and the last line whose comments belong to it.
     """
 
     key: str
@@ -43,7 +41,6 @@ class Members:
 
     Args:
         entries: its keys, in order.
-        found: what of it could not be read.
     """
 
     entries: dict[str, Member] = field(default_factory=dict)

@@ -41,7 +41,6 @@ class ListedSource(NamedTuple):
     Args:
         path: relative to the project, with ``/``.
         real: the same with links resolved.
-        stamp: of the file as it was listed.
     """
 
     path: str
@@ -61,7 +60,6 @@ def list_sources(
     Args:
         root: the project's folder, absolute, links resolved.
         folders: relative to it; an empty text is the project itself.
-        suffixes: the endings of the files.
     """
     seen: set[str] = set()
     for folder in folders:
@@ -116,7 +114,6 @@ def read_source(root: str, path: str) -> tuple[bytes | ParseFailure, Stamp | Non
     """The bytes of one file, or why they cannot be had; and its stamp where it was the same throughout.
 
     Args:
-        root: the project's folder.
         path: relative to it.
     """
     try:
@@ -181,7 +178,6 @@ class SourceIndex:
         root: the project's folder, absolute, links resolved.
         folders: which folders are indexed, relative to it.
         files: every file by path, sorted.
-        parsed: how many of them were parsed for this index.
     """
 
     __slots__ = ("classes", "files", "folders", "parsed", "root")
@@ -239,7 +235,6 @@ def index_sources(
         root: the project's folder, absolute, links resolved.
         folders: relative to it.
         cache: a folder of the user that outlives the process; ``None`` to keep nothing.
-        progress: told how far it is.
     """
     wanted = tuple(dict.fromkeys(folders))
     listed = list(list_sources(root, wanted))

@@ -21,7 +21,6 @@ class Lost(NamedTuple):
     """Where a chain of bases ends without the one that is asked for.
 
     Args:
-        by: the class at the end of the chain.
         base: its base as it is written; empty when it has none, or none that can be followed.
         outside: what that base is outside the sources, dotted; empty where it leads nowhere.
     """
@@ -43,7 +42,6 @@ class Lineage:
     """Follows the bases of classes.
 
     Args:
-        sees: the sources to follow them in.
         base: the class that is looked for, by its name or dotted with its module.
         external: patterns of names outside the sources that count as derived from it.
     """
@@ -57,11 +55,7 @@ class Lineage:
         self._steps = 0
 
     def lost(self, start: Defined) -> tuple[Lost, ...]:
-        """Where every chain of a class ends, or nothing when one of them reaches the base.
-
-        Args:
-            start: the class.
-        """
+        """Where every chain of a class ends, or nothing when one of them reaches the base."""
         self._steps = 0
         ends: list[Lost] = []
         seen: set[tuple[str, str]] = set()
@@ -211,13 +205,7 @@ def matches(dotted: str, patterns: Iterable[str]) -> bool:
 
 
 def module_defines(sees: SourceView, file: SourceFile, name: str) -> bool:
-    """Whether a module defines a name, imports it, or may take it over from where everything is imported.
-
-    Args:
-        sees: the sources that stars are followed in.
-        file: the module.
-        name: the name.
-    """
+    """Whether a module defines a name, imports it, or may take it over from where everything is imported."""
     pending, seen = [file], set[str]()
     while pending:
         here = pending.pop()

@@ -45,7 +45,6 @@ def read_tables(path: str, content: bytes) -> PythonTables | Diagnostic:
     """Read the tables of an old registry's Python file; nothing of it is run.
 
     Args:
-        path: the file, as findings name it.
         content: its bytes.
 
     Returns:

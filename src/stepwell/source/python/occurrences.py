@@ -22,7 +22,6 @@ class Mention(NamedTuple):
     Args:
         what: ``class``, ``function``, ``import``, ``name``, ``attribute``, ``argument`` or ``string``;
             ``text`` in a file that cannot be parsed.
-        name: what is named, as it is written.
         line: from 1.
         column: in characters from 1.
     """
@@ -79,7 +78,6 @@ def mentions_in(content: bytes, words: Words) -> tuple[Mention, ...]:
 
     Args:
         content: the file's bytes.
-        words: what is searched for.
     """
     with warnings_kept_in():
         tree = parse(content)

@@ -24,7 +24,6 @@ class ClassOutline(NamedTuple):
     """One class statement.
 
     Args:
-        name: the class.
         qualified: with the classes and functions that it stands in, e.g. ``Outer.Inner``.
         line: of its name, from 1.
         column: of its name, in characters from 1.
@@ -46,9 +45,7 @@ class ImportOutline(NamedTuple):
         module: the module, as it is written; empty for ``from . import name``.
         name: what is taken from it; empty for ``import module``, ``*`` for all.
         alias: the name after ``as``; empty without one.
-        level: how many dots stand before the module.
         line: from 1.
-        at_top: whether it binds a name of the module, not of a function or a class.
     """
 
     module: str
@@ -64,7 +61,6 @@ class Binding(NamedTuple):
     """One name that the module itself binds, by an assignment or a function.
 
     Args:
-        name: the name.
         stands_for: the dotted name that it is assigned; empty for anything else.
     """
 
@@ -86,7 +82,6 @@ class ParseFailure(NamedTuple):
     """Why a file has no outline.
 
     Args:
-        message: the reason, to be read after a colon.
         line: from 1.
         column: in characters from 1.
     """

@@ -25,9 +25,7 @@ class PythonSource:
     """A text and its syntax tree.
 
     Args:
-        path: the file.
         text: without a byte order mark.
-        tree: its syntax tree.
     """
 
     def __init__(self, path: str, text: str, tree: ast.Module) -> None:
@@ -94,7 +92,6 @@ def read_source(path: str, content: bytes) -> PythonSource | Diagnostic:
     """Decode a Python file as Python does (PEP 263) and parse it.
 
     Args:
-        path: the file, as findings name it.
         content: its bytes.
     """
     if len(content) > MAX_BYTES:

@@ -20,7 +20,6 @@ class SourceView:
     """The sources that lie in some folders of an index.
 
     Args:
-        index: every file.
         folders: those that are seen, relative to the project.
     """
 
@@ -109,12 +108,7 @@ class SourceView:
 
 
 def place_of(root: str, defined: Defined) -> Span:
-    """The name of a class in its file.
-
-    Args:
-        root: the project's folder.
-        defined: the class.
-    """
+    """The name of a class in its file."""
     outline = defined.outline
     return span_in(root, defined.file.path, outline.line, outline.column, len(outline.name))
 
@@ -123,11 +117,9 @@ def span_in(root: str, path: str, line: int, column: int, length: int) -> Span:
     """A stretch of one line of a Python file, with the line's text where the file can still be read.
 
     Args:
-        root: the project's folder.
         path: the file, relative to it.
         line: from 1.
         column: in characters from 1.
-        length: in characters.
     """
     content, _ = read_source(root, path)
     text = (

@@ -37,10 +37,8 @@ class TableRow:
     """One entry of a table.
 
     Args:
-        name: its key.
         document: its fields, with ``name`` first, as a definition has them; its text is the module's.
         remarks: the comments that belong to it, in order.
-        dropped: what of it could not be read.
     """
 
     name: str
@@ -76,10 +74,7 @@ class PythonTables:
     """One module.
 
     Args:
-        path: the file.
-        tables: the tables that it holds, by name.
         metadata: what it says of its workspace; ``None`` when it says nothing.
-        diagnostics: what of the tables could not be read, apart from what the rows tell themselves.
     """
 
     path: str

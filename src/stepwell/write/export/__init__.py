@@ -35,9 +35,6 @@ class Exporter(Protocol):
     def __call__(self, pipeline: Pipeline, /) -> Checked[str]:
         """One text, and what is wrong.
 
-        Args:
-            pipeline: a graph whose inputs are connected.
-
         Returns:
             The text, which is of use only where no finding is an error. The same pipeline gives the same
             text, and nothing that a definition says can be more in it than a text.
@@ -51,9 +48,6 @@ def exporter_names() -> tuple[str, ...]:
 
 def find_exporter(name: str) -> Exporter:
     """The exporter of a name; our own go before those of packages.
-
-    Args:
-        name: which one.
 
     Raises:
         KeyError: there is none of this name.

@@ -37,9 +37,6 @@ _VARIABLE: Final = "STEPWELL_SET_"
 def export(pipeline: Pipeline) -> Checked[str]:
     """The file, for the folder of DAGs of Airflow 3.
 
-    Args:
-        pipeline: a graph whose inputs are connected.
-
     Returns:
         The text, and an error for everything because of which a step could not run; the text is of use only
         without one.

@@ -30,9 +30,6 @@ _ARTIFACT: Final = re.compile(r"[-A-Za-z0-9_]{1,63}")
 def export(pipeline: Pipeline) -> Checked[str]:
     """The workflow as YAML, for ``argo submit``.
 
-    Args:
-        pipeline: a graph whose inputs are connected.
-
     Returns:
         The text, and an error for everything that Argo could not run; the text is of use only without one.
     """
@@ -45,9 +42,7 @@ class _Workflow:
     """One workflow while it is put together.
 
     Args:
-        pipeline: what it is made from.
         jobs: its steps, in order.
-        found: what is wrong; grows.
     """
 
     def __init__(self, pipeline: Pipeline, jobs: tuple[Job, ...], found: list[Diagnostic]) -> None:

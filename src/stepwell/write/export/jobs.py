@@ -55,12 +55,7 @@ SETTINGS: Final = frozenset(
 
 
 def with_declared_settings(registry: Registry, pipeline: Pipeline) -> Pipeline:
-    """A pipeline whose steps are configured as their configuration classes and builders say by default.
-
-    Args:
-        registry: of the project, whose sources are read.
-        pipeline: the pipeline; what its steps' configurations say stays.
-    """
+    """A pipeline whose steps are configured as their configuration classes and builders say by default."""
     reader = SourceReader(registry.project.root)
     nodes = {one.id: _filled(registry, pipeline, one, reader) for one in pipeline.nodes.values()}
     return replace(pipeline, nodes=nodes)
@@ -93,11 +88,7 @@ def _settings(defaults: Mapping[str, Any]) -> dict[str, Any]:
 @final
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A value that a run sets: a parameter of the pipeline.
-
-    Args:
-        name: which one.
-    """
+    """A value that a run sets: a parameter of the pipeline."""
 
     name: str
 
@@ -112,7 +103,6 @@ class Input:
     """One input of a job.
 
     Args:
-        name: its name in the interface.
         type: what kind of thing it is; empty where the interface does not say.
         path: where the container finds it; ``None`` for what is no file.
         channels: the folders below the path that are handed over one by one; none for the whole.
@@ -134,7 +124,6 @@ class Output:
     """One output of a job.
 
     Args:
-        name: its name in the interface.
         path: where the container leaves it; ``None`` for what is no file.
         property_path: the property of a SageMaker step that leads to it; empty where none is stated.
     """
@@ -150,11 +139,7 @@ class Job:
     """One step of a pipeline, ready to be written down.
 
     Args:
-        node: the step as the pipeline names it.
-        definition: the step as its view serves it.
         arguments: each flag of its script with its value, in the order in which they are handed over.
-        environment: each variable that the configuration sets, by name.
-        inputs: what it takes, by name.
         outputs: what it gives, by name.
     """
 
@@ -178,9 +163,6 @@ class Job:
     def setting(self, *names: str) -> Any:
         """What it runs on: the configuration says it, or else ``compute`` in the interface.
 
-        Args:
-            names: what the setting is called, the first one that is stated counts.
-
         Returns:
             The value, a ``Parameter`` where a run sets it; ``None`` where nobody says it.
         """
@@ -198,9 +180,6 @@ _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 def jobs_of(pipeline: Pipeline) -> Checked[tuple[Job, ...]]:
     """What every step of a pipeline is started with, each after those that it needs.
-
-    Args:
-        pipeline: a graph whose inputs are connected.
 
     Returns:
         The jobs, and an error for everything because of which there is none, or not a whole one.
@@ -237,22 +216,12 @@ def written(value: Any) -> str:
 
 
 def cannot(node: Node, why: str, help_text: str | None = None) -> Diagnostic:
-    """That a step cannot be exported, at the line that names it.
-
-    Args:
-        node: the step.
-        why: what is the matter, in words that follow the step's id.
-        help_text: what to do about it.
-    """
+    """That a step cannot be exported, at the line that names it."""
     return Diagnostic("cannot-export", Severity.ERROR, f"`{node.id}` {why}", node.place, help_text)
 
 
 def texts_of(said: Mapping[str, Any]) -> dict[str, Text]:
-    """A mapping of a configuration, each value as a text.
-
-    Args:
-        said: the mapping.
-    """
+    """A mapping of a configuration, each value as a text."""
     return {name: _text(value) for name, value in said.items()}
 
 

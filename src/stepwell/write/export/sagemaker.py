@@ -36,12 +36,7 @@ _VOLUME: Final = 30  # GB
 
 
 def request_of(job: Job, wording: Wording) -> dict[str, Any] | None:
-    """A step as the definition has it; ``None`` for one that SageMaker has no words for.
-
-    Args:
-        job: the step.
-        wording: what it shares with the others.
-    """
+    """A step as the definition has it; ``None`` for one that SageMaker has no words for."""
     kind = job.definition.sagemaker_step_type or ""
     if kind not in _KINDS:
         known = ", ".join(_KINDS)
@@ -248,9 +243,6 @@ _EXPERIMENT = {
 
 def export(pipeline: Pipeline) -> Checked[str]:
     """The definition as JSON.
-
-    Args:
-        pipeline: a graph whose inputs are connected.
 
     Returns:
         The text, and an error for every step that SageMaker cannot run as it is; the text is of use only

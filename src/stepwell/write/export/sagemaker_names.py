@@ -17,24 +17,13 @@ _TYPES: Final = {bool: "Boolean", int: "Integer", float: "Float"}
 
 
 def join(on: str, *values: Any) -> dict[str, Any]:
-    """Texts that SageMaker puts together when the pipeline runs.
-
-    Args:
-        on: what stands between them.
-        values: texts and references.
-    """
+    """Texts that SageMaker puts together when the pipeline runs."""
     return {"Std:Join": {"On": on, "Values": list(values)}}
 
 
 @final
 class Wording:
-    """What the steps of one definition share while it is put together.
-
-    Args:
-        pipeline: what it is made from.
-        jobs: its steps.
-        found: what is wrong; grows.
-    """
+    """What the steps of one definition share while it is put together."""
 
     def __init__(self, pipeline: Pipeline, jobs: tuple[Job, ...], found: list[Diagnostic]) -> None:
         self.found = found

@@ -48,8 +48,6 @@ def instance(job: Job, wording: Wording, kind: str) -> Any:
     """The kind of machine.
 
     Args:
-        job: the step.
-        wording: what it shares with the others.
         kind: what the setting's name may begin with, e.g. ``processing``.
     """
     value = job.setting("instance_type", f"{kind}_instance_type")

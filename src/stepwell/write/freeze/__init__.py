@@ -25,12 +25,9 @@ def generate(
 
     Args:
         output: a path that ends with ``.py`` (that module and its ``.pyi``) or with ``/`` (a package).
-        core: the view that the tables show.
         workspaces: ``None`` for the older form, which knows one view; a mapping of workspace id to
             view for the newer form, whose functions take a ``workspace_id``.
-        naming: what the file-name lookup strips and expands.
         command: the command that makes these files, told in their first lines.
-        version: the version of the generator, told there too.
 
     Raises:
         ValueError: ``output`` ends with neither ``.py`` nor ``/``, or a step of the legacy tables

@@ -30,7 +30,6 @@ def unified(before: Sequence[str], after: Sequence[str], before_path: str, after
     Args:
         before: the old lines, with their line ends.
         after: the new lines, with theirs.
-        before_path: what the first header names.
         after_path: what the second header names.
     """
     for number, group in enumerate(_ByUniqueLines(before, after).get_grouped_opcodes(3)):
@@ -115,8 +114,6 @@ def drift(path: Path, fresh_text: str, shown_path: str) -> str:
 
     Args:
         path: the file; a missing one differs from every text, from an empty one too.
-        fresh_text: what it should hold.
-        shown_path: its path as the diff names it.
 
     Raises:
         OSError: the file exists and cannot be read.

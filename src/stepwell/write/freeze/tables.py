@@ -45,7 +45,6 @@ class LegacyNaming:
     """What the legacy file-name lookup strips and expands.
 
     Args:
-        job_type_suffixes: last parts of a file name that name a job type, not a step.
         abbreviations: a part of a file name to what it stands for; ``""`` drops the part.
     """
 

@@ -67,7 +67,6 @@ def patch_of(row: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         row: the fields of the row, ``name`` among them.
-        base: the fields of the step below.
     """
     wanted, given = effective(row), effective(base)
     patch: dict[str, Any] = {"name": row["name"]}
@@ -103,8 +102,6 @@ class PlannedDefinition:
         workspace: whose layer; ``None`` for the core.
         document: its fields, ``name`` among them, each with its place in the source.
         row: the row of the old table that it must give again.
-        remarks: the comments that belong to it.
-        verbatim: fields whose YAML is taken as it is written in the source.
     """
 
     kind: str
@@ -134,11 +131,7 @@ class Gathered:
 
     Args:
         entries: the definitions, in the order of the sources.
-        metadata: what each workspace says of itself, by id.
         order: the names of the old core table, in its order.
-        read: each source file and what it holds, in words.
-        skipped: each file of a folder that was passed over, and why.
-        diagnostics: what cannot be carried, and what else there is to tell.
     """
 
     entries: tuple[PlannedDefinition, ...] = ()

@@ -47,9 +47,6 @@ def interface_of(data: Mapping[str, Any]) -> dict[str, Any] | None:
 
     Nothing is left out but values that are null: what an interface has no field for stands there under the
     same name with ``x-`` before it.
-
-    Args:
-        data: the file's data.
     """
     parts = {key: data[key] for key in ("contract", "spec") if data.get(key) is not None}
     if not all(isinstance(one, Mapping) for one in parts.values()):
@@ -161,11 +158,7 @@ def is_interface(document: Document) -> bool:
 
 
 def interface_entry(document: Document) -> PlannedDefinition | Diagnostic:
-    """The definition that an interface file stands for.
-
-    Args:
-        document: the file.
-    """
+    """The definition that an interface file stands for."""
     data = document.data
     name, registry = data["step_type"], data.get("registry", MappingProxyType({}))
     if not isinstance(name, str):

@@ -31,7 +31,6 @@ def read_json(path: str, content: bytes) -> Document | Diagnostic:
     """Read a JSON file (RFC 8259) as a Document; a list stands under the key ``""``.
 
     Args:
-        path: the file, as findings name it.
         content: its bytes.
     """
     try:

@@ -36,7 +36,6 @@ def pipeline_entry(
     """The definition that an old pipeline stands for, and what of it is not carried as it was.
 
     Args:
-        document: the file.
         workspace: whose local layer it goes to; ``None`` for the core.
     """
     making = _Making(document)

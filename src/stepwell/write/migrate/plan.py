@@ -50,7 +50,6 @@ class PlannedFile:
     Args:
         path: relative to the project.
         text: what it is to hold; what it holds, where it stays unchanged.
-        status: what writing it does.
         source: what it is made from; ``None`` for the configuration.
     """
 
@@ -63,14 +62,7 @@ class PlannedFile:
 @final
 @dataclass(slots=True)
 class Draft:
-    """The files of a plan while it is made.
-
-    Args:
-        files: by path.
-        keys: which entry each file is for.
-        found: what could not be planned, or is told about it.
-        refused: the entries that get no file, though they are carried nowhere.
-    """
+    """The files of a plan while it is made."""
 
     files: dict[str, PlannedFile] = field(default_factory=dict)
     keys: dict[str, EntryKey] = field(default_factory=dict)
@@ -79,14 +71,7 @@ class Draft:
 
 
 def draft(tree: Tree, loaded: LoadResult, gathered: Gathered, left_out: Collection[EntryKey]) -> Draft:
-    """Plan a file for each entry and each workspace.
-
-    Args:
-        tree: the project's files as they are.
-        loaded: the project as it is.
-        gathered: what the sources hold.
-        left_out: entries that cannot be carried.
-    """
+    """Plan a file for each entry and each workspace."""
     drafting = _Drafting(tree, loaded)
     wanted = [entry for entry in gathered.entries if entry.key not in left_out]
     for entry in wanted:

@@ -38,7 +38,6 @@ def gather(paths: tuple[str, ...], workspace: str | None) -> Gathered:
     """Read the sources of an import; nothing of them is run.
 
     Args:
-        paths: files and folders, as they are to be shown.
         workspace: the workspace that tables of a workspace belong to, where they do not say it.
 
     Raises:

@@ -47,13 +47,8 @@ class TableProof:
     """One table of the input, compared with the one that the new definitions give.
 
     Args:
-        title: which table, in words.
         workspace: whose; ``None`` for the core.
-        rows: how many rows the input has.
-        equal: how many of them come out equal.
         in_order: whether the rows come out in the same order; ``None`` where the input gives none.
-        others: how many rows more the new table has.
-        differences: every field that differs, at its place in the source.
     """
 
     title: str
@@ -71,13 +66,7 @@ class TableProof:
 
 
 def prove(gathered: Gathered, snapshot: Snapshot, left_out: Collection[EntryKey]) -> tuple[TableProof, ...]:
-    """Compare every table of the input with what a snapshot gives.
-
-    Args:
-        gathered: the input.
-        snapshot: every view of the project as it will be.
-        left_out: the entries that could not be carried.
-    """
+    """Compare every table of the input with what a snapshot gives."""
     return tuple(_tables(gathered, snapshot, left_out))
 
 
@@ -190,15 +179,7 @@ _CARRIED: Final = (WriteStatus.NEW, WriteStatus.OVERWRITES, WriteStatus.EDITED)
 @final
 @dataclass(frozen=True, slots=True)
 class Import:
-    """What an import would do.
-
-    Args:
-        root: the project's folder.
-        gathered: what the sources hold.
-        files: every file of the plan, the configuration last.
-        proof: each table of the input, compared.
-        diagnostics: what cannot be carried and what the checks find, at its place in the sources.
-    """
+    """What an import would do."""
 
     root: str
     gathered: Gathered
@@ -228,9 +209,6 @@ def prepare(root: str, gathered: Gathered, today: date, plugins: FindPlugins = t
 
     Args:
         root: the project's folder, absolute, links resolved; it need not hold a project yet.
-        gathered: what the sources hold.
-        today: the date to hold deprecations against.
-        plugins: finds what installed packages bring.
 
     Raises:
         ProjectError: the project's configuration cannot be used.

@@ -43,10 +43,6 @@ def with_order(project: Project, first: Sequence[str]) -> str | Diagnostic:
 
     Comments and everything else stay as they are written.
 
-    Args:
-        project: whose configuration.
-        first: the steps that open the table.
-
     Returns:
         The text, or the finding that says what to write by hand.
     """

@@ -15,12 +15,7 @@ __all__ = ["Staged"]
 @final
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """A tree with some of its files replaced or added.
-
-    Args:
-        below: the tree as it is.
-        files: what is laid over it, by path.
-    """
+    """A tree with some of its files replaced or added."""
 
     below: Tree
     files: Mapping[str, bytes]

@@ -19,12 +19,7 @@ _NOTHING: Final[Mapping[str, str]] = {}
 
 
 def in_schema_order(form: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields in the order in which the schema names them; those of the team's own last.
-
-    Args:
-        form: the schema's name.
-        data: the fields.
-    """
+    """Fields in the order in which the schema names them; those of the team's own last."""
     known = [key for key in schema.fields(form) if key in data]
     return {key: data[key] for key in (*known, *(key for key in data if key not in known))}
 
@@ -39,7 +34,6 @@ def file_text(
 
     Args:
         data: the fields, in order.
-        remarks: comments, each above the field that it names, or above all.
         verbatim: fields whose YAML is written already; used where it says the same.
         schema_path: where the schema lies, seen from the file; empty where editors cannot see it.
     """

@@ -31,13 +31,7 @@ _NAME_LINE: Final = re.compile(r"^name: .*$", re.MULTILINE)
 @final
 @dataclass(frozen=True, slots=True)
 class CopiedPipeline:
-    """A pipeline of the catalog with all that it runs, not written yet.
-
-    Args:
-        pipeline: the path of its file in the project.
-        files: the text of each new file, by its path in the project; the pipeline's is the last.
-        kept: the steps that the project has itself, each as a pipeline names it.
-    """
+    """A pipeline of the catalog with all that it runs, not written yet."""
 
     pipeline: str
     files: Mapping[str, str]
@@ -61,11 +55,7 @@ def copy_pipeline(
     """What a project lacks to have a pipeline of the catalog.
 
     Args:
-        catalog: the catalog.
-        registry: of the project.
         workspace: who gets the pipeline, in its local layer; ``None`` for the core.
-        source: the pipeline's name in the catalog.
-        name: what it is to be called.
 
     Raises:
         NotWritten: there is no such pipeline, or its name or a file is taken.
@@ -85,7 +75,6 @@ class _Copying:
 
     Args:
         catalog: where it is from.
-        registry: of the project that gets it.
         workspace: who gets the pipeline; ``None`` for the core.
     """
 

@@ -27,8 +27,6 @@ class CopiedSteps(NamedTuple):
 
     Args:
         files: the bytes of each file, by its path in the workspace.
-        skipped: what is not taken over, and why.
-        mentions: the files that still name the workspace that was copied.
     """
 
     files: Mapping[str, bytes]
@@ -37,13 +35,7 @@ class CopiedSteps(NamedTuple):
 
 
 def copy_files(project: Project, source: Workspace, workspace: str) -> CopiedSteps:
-    """The files of a workspace as a new one has them: the same, but for whose they are.
-
-    Args:
-        project: the project.
-        source: the workspace to copy.
-        workspace: the id of the new one.
-    """
+    """The files of a workspace as a new one has them: the same, but for whose they are."""
     base = f"{project.settings.workspaces}/{source.id}"
     files: dict[str, bytes] = {}
     skipped: list[tuple[str, str]] = []

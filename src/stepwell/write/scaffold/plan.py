@@ -33,7 +33,6 @@ class ScaffoldPlan:
 
     Args:
         files: the bytes of each file, by its path in the project.
-        snapshot: every view of the project with them.
         diagnostics: what the checks find that they did not find before, in order.
     """
 
@@ -58,11 +57,7 @@ def plan(
     """Check a project as it would be with some more files; nothing is written.
 
     Args:
-        project: the project as it is.
-        before: what is found in it now.
         files: the bytes of each new or changed file, by its path in the project.
-        today: the date to hold deprecations against.
-        plugins: finds what installed packages bring.
         workspace: whose isolation and references to check too; ``None`` for none.
     """
     staged = replace(project, tree=Staged(project.tree, files))
@@ -120,10 +115,6 @@ def values_for(
     """The values for one new workspace.
 
     Args:
-        project: the project; names follow its style.
-        snapshot: its definitions, whose names are not taken again.
-        workspace: the id of the new workspace.
-        description: what it is for.
         framework: what its steps are written for; empty for none.
         index: the core's sources, where the base of all builders is looked for.
     """

@@ -22,9 +22,7 @@ def remove(root: str, workspaces: str, workspace: str, backup: str | None) -> st
     A link is taken away as a link, and so is what it leads to left alone.
 
     Args:
-        root: the project's folder.
         workspaces: the folder of all workspaces, relative to it.
-        workspace: the id.
         backup: what to call the archive, without its ending; ``None`` for no archive.
 
     Returns:

@@ -51,7 +51,6 @@ class NewFile:
 
     Args:
         path: its file, relative to the project.
-        text: what it holds.
     """
 
     path: str
@@ -64,10 +63,6 @@ def plan_step(
     """The file of a new step, for the core or for a workspace's local layer.
 
     Args:
-        project: the project.
-        view: who gets it.
-        name: the step's name.
-        like: the step whose stated fields it takes over.
         said: more fields, each ``field=value``; one without a value is left out.
 
     Raises:
@@ -123,9 +118,7 @@ def schema_near(project: Project, path: str, noun: str) -> str:
     """The way from a new file to the project's own copy of its schema; empty where it has none.
 
     Args:
-        project: the project.
         path: the file, relative to it.
-        noun: the schema's name.
     """
     schema = f"schemas/{noun}.schema.json"
     if project.tree.follow(schema).kind is not EntryKind.FILE:
@@ -211,12 +204,8 @@ def plan_pipeline(
     """The file of a new pipeline, for the core or for a workspace's local layer.
 
     Args:
-        project: the project.
-        view: who gets it.
         views: gives the view of a workspace, of the core for ``None``.
         among: what else its steps may be named by.
-        name: what it is called.
-        like: a pipeline whose steps it takes over.
         steps: more steps, each as ``steps`` of a file names it; what clearly feeds them is written, too.
 
     Raises:

@@ -62,7 +62,6 @@ class Template:
     """One template.
 
     Args:
-        name: its folder's name.
         description: what it is for, in a few words; empty where nobody says so.
         extends: the template whose files it has too; empty for none.
         folder: where it lies, as messages tell it.
@@ -240,7 +239,6 @@ def render(template: Template, values: Mapping[str, Any], schemas: Schemas) -> C
     The name of a file or folder may be a template too; what has an empty one is left out.
 
     Args:
-        template: what to render.
         values: what its expressions can name.
         schemas: gives the comment for editors.
     """

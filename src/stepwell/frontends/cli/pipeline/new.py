@@ -49,7 +49,6 @@ def is_in_catalog(registry: Registry, name: str) -> bool:
 
     Args:
         registry: of the project, which may have one of nearly this name itself.
-        name: the pipeline, which the view has not.
 
     Raises:
         UsageError: nobody has it, and the catalog has one of nearly this name.
@@ -69,13 +68,6 @@ def write_from_catalog(registry: Registry, view: View, name: str, source: str, *
     """Copy a pipeline of the catalog, its steps and their scripts into the project.
 
     A step that the project has itself is kept. All is checked first, and nothing is overwritten.
-
-    Args:
-        registry: of the project.
-        view: who gets it.
-        name: what the pipeline is to be called.
-        source: what the catalog calls it.
-        quiet: leave out what is not asked for.
 
     Returns:
         The exit code: 1 when the checks find an error.

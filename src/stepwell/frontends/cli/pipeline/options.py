@@ -238,11 +238,6 @@ def plan_of(
     """What a run would do, and what stands in its way.
 
     Args:
-        registry: of the project.
-        pipeline: the graph.
-        said: what the options say.
-        parameters: the values that are set, by name.
-        make_up: whether inputs that nothing feeds get made-up data.
         only: the steps that are of interest; none means all.
     """
     from stepwell.run.pipelines import MANIFEST, make_plan, read_manifest
@@ -278,14 +273,8 @@ def make_run(
     """Run a plan, with progress on a terminal.
 
     Args:
-        plan: what to do.
         record: where it is written down.
-        said: what the options say.
-        asked: how loud.
         mode: ``run`` or ``test``.
-        resume: the run that goes on.
-        start: the step to begin with.
-        only: the one step to run.
     """
     from stepwell.run.pipelines import AttemptLimits, Options, StepSelection, run_plan
     from stepwell.run.pipelines.engines import engine_named
@@ -309,12 +298,7 @@ def make_run(
 
 
 def tell_findings(found: tuple[Diagnostic, ...], registry: Registry) -> None:
-    """Write why there is no run.
-
-    Args:
-        found: why.
-        registry: of the project.
-    """
+    """Write why there is no run."""
     from stepwell.frontends.render import RENDERERS
     from stepwell.frontends.render.report import Report
     from stepwell.version import __version__

@@ -59,10 +59,7 @@ class Opened:
 
     Args:
         registry: that of the project, or of the workflow's folder where there is none.
-        view: whose step types.
-        checked: the workflow, and what was found.
         folder: the folder that its paths are relative to, absolute.
-        shown: the file as it is shown.
     """
 
     registry: Registry
@@ -108,11 +105,8 @@ def open_workflow(
     where there is none of them, the file's folder stands for one, with the steps that packages bring.
 
     Args:
-        file: its path.
         folder: the folder for its paths; ``None`` for the one that it is in.
         workspace: whose view; ``None`` for the project's own choice.
-        asked: what the shared options say.
-        known: the registries that are open already, by the folder of the file; another is added.
 
     Raises:
         UsageError: there is no such file, or no such workspace.

@@ -50,12 +50,7 @@ def ask(
     """Ask for what is not said yet: id, template, description, framework.
 
     Args:
-        registry: of which project.
-        workspace: the id.
-        template: the template's name.
         copy_from: the workspace to copy; with one, only the id is asked for.
-        description: what the workspace is for.
-        framework: what its steps are written for.
 
     Raises:
         UsageError: there is no terminal to ask on.

@@ -21,7 +21,6 @@ class ComparisonRenderer(Protocol):
         """The pieces of the written form, in order; joined they are the whole, with its last line break.
 
         Args:
-            comparison: what two states say of each other.
             color: whether ANSI colours may be written; only the text form has any.
             verbose: whether to say all there is; only the text form says less.
         """

@@ -25,14 +25,7 @@ _Place = str | tuple[str, str, int]
 
 @final
 class Line(NamedTuple):
-    """One edge as it is drawn.
-
-    Args:
-        source: the earlier node.
-        target: the later one.
-        points: from the source to the target, in columns and layers; the ends are the nodes' own places.
-        is_back: whether it closes a circle.
-    """
+    """One edge as it is drawn."""
 
     source: str
     target: str
@@ -46,9 +39,6 @@ class GraphLayout(NamedTuple):
 
     Args:
         places: each node's column and layer, from 0.
-        lines: every edge, once for each pair of nodes.
-        columns: how many columns wide it is.
-        layers: how many layers high it is.
     """
 
     places: Mapping[str, tuple[float, int]]

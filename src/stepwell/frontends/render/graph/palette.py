@@ -13,12 +13,7 @@ __all__ = ["CORE", "LONGEST", "Colour", "colour_of_state", "colours_of", "step_w
 
 @final
 class Colour(NamedTuple):
-    """Colours that go together; text on the light one can be read (WCAG 2.2, 1.4.3).
-
-    Args:
-        light: of the area.
-        dark: of its edge.
-    """
+    """Colours that go together; text on the light one can be read (WCAG 2.2, 1.4.3)."""
 
     light: str
     dark: str

@@ -37,13 +37,7 @@ text{font-family:system-ui,"Segoe UI","Helvetica Neue",Arial,sans-serif;fill:#1c
 
 @final
 class Mark(NamedTuple):
-    """How a node is drawn in a picture of a run.
-
-    Args:
-        state: named in the legend, instead of the workspace.
-        colour: of the state.
-        text: below the id, instead of the step.
-    """
+    """How a node is drawn in a picture of a run."""
 
     state: str
     colour: Colour
@@ -57,7 +51,6 @@ def as_svg(pipeline: Pipeline, marks: Mapping[str, Mark] = _NO_MARKS) -> str:
     """One SVG image that needs nothing beside it.
 
     Args:
-        pipeline: the pipeline.
         marks: the states of a run, by node; without them, nodes have the colours of their workspaces.
     """
     return "".join(f"{line}\n" for line in _drawn(pipeline, marks))

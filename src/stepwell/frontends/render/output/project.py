@@ -247,13 +247,7 @@ def watch_line(
     """What happened while files were watched.
 
     Args:
-        kind: what happened.
         time: when, as RFC 3339.
-        message: the same for people.
-        event: the reload that was served or refused.
-        changes: what it changed.
-        workspace: whose view alone is watched.
-        paths: the files that were written.
     """
     return WatchLine(
         event=kind,

@@ -132,10 +132,6 @@ def providers_output(
     """Providers of a view.
 
     Args:
-        view: whose.
-        names: which providers.
-        faults: what is wrong with each.
-        figures: the health of each that was probed.
         explained: where the fields of each come from.
         time: when it was so, as RFC 3339.
     """

@@ -276,9 +276,7 @@ def pipeline_run_output(
     """A run of a pipeline, or why there is none.
 
     Args:
-        run: which run.
         root: the project's folder; paths are told relative to it.
-        found: the findings before it began.
     """
     return PipelineRunOutput(**_run(run, root, found))
 
@@ -294,8 +292,6 @@ def pipeline_test_output(
     Args:
         run: the run; ``None`` where there is none, or several.
         root: the project's folder; paths are told relative to it.
-        found: the findings before it began.
-        tried: the steps of other workspaces that were tried.
     """
     return PipelineTestOutput(
         **_run(run, root, found),

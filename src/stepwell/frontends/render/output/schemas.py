@@ -101,13 +101,7 @@ def schema_text_of(schema: Mapping[str, Any]) -> str:
 
 
 def schema_of(record: type[OutputRecord], name: str, title: str) -> dict[str, Any]:
-    """The schema of one output.
-
-    Args:
-        record: the type of the output.
-        name: what the schema is called.
-        title: what the output is called.
-    """
+    """The schema of one output."""
     _, definitions = msgspec.json.schema_components([record], ref_template="#/$defs/{name}")
     enums = {key: value["enum"] for key, value in definitions.items() if "enum" in value}
     definitions = {key: _simple(value, enums) for key, value in definitions.items() if key not in enums}

@@ -197,10 +197,7 @@ def listed_workspace(
     """A workspace in short.
 
     Args:
-        workspace: which one.
         folder: its folder, relative to the project.
-        names: the steps that it has of its own, and those that it overrides.
-        found: the findings in its files.
     """
     own, overridden = names
     return ListedWorkspace(

@@ -18,9 +18,7 @@ def as_html(pipeline: Pipeline, record: Mapping[str, Any], logs: Mapping[str, st
     """The page of a run.
 
     Args:
-        pipeline: the graph that was run.
         record: the output of ``stepwell pipeline run --format json`` as plain data.
-        logs: the text of the last log of each step that has one, by its id.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 

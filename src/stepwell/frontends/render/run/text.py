@@ -26,12 +26,7 @@ __all__ = [
 
 
 def run_lines(run: RunRecord, root: str) -> Iterator[str]:
-    """A run: a line for each step, more for one that failed, and a summary.
-
-    Args:
-        run: which run.
-        root: the project's folder.
-    """
+    """A run: a line for each step, more for one that failed, and a summary."""
     rows = [
         (visible(one.node), one.state.value, seconds(one.seconds) if one.attempts else "", visible(one.fault))
         for one in run.steps
@@ -58,13 +53,7 @@ def run_lines(run: RunRecord, root: str) -> Iterator[str]:
 def comparison_lines(
     before: RunRecord, after: RunRecord, differences: Iterable[StepDifference]
 ) -> Iterator[str]:
-    """What differs between two runs.
-
-    Args:
-        before: the earlier run.
-        after: the later run.
-        differences: every step.
-    """
+    """What differs between two runs."""
     every = list(differences)
     rows = []
     for one in every:
@@ -135,11 +124,7 @@ _LOOKS: Final = {
 
 @final
 class LiveRun:
-    """A context in which the steps of a run are shown; what it gives is told of every change.
-
-    Args:
-        nodes: the ids of the steps.
-    """
+    """A context in which the steps of a run are shown; what it gives is told of every change."""
 
     def __init__(self, nodes: tuple[str, ...]) -> None:
         self._states = dict.fromkeys(nodes, StepState.WAITING)

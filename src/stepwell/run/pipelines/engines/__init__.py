@@ -31,8 +31,6 @@ def engine_named(
     """An engine by its name: one of ``ENGINES``, or one that an installed package brings.
 
     Args:
-        name: which one.
-        scheduler: the address of a scheduler, for an engine that has one.
         jobs: how many attempts at once, where the engine has no workers of its own to count.
         resources: what there is of each resource, where the engine does not know itself.
 

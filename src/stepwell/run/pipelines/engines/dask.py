@@ -33,9 +33,6 @@ class Dask:
     Args:
         scheduler: its address, e.g. ``tcp://host:8786``; ``None`` for a cluster on this machine, which
             lives as long as the run.
-        jobs: how many workers a cluster on this machine has.
-        resources: what a cluster on this machine has of each resource; elsewhere the workers say it.
-        seconds: how long to wait for a scheduler and its first worker.
     """
 
     name = "dask"

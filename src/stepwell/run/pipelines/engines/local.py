@@ -21,12 +21,7 @@ _NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
 
 @final
 class Local:
-    """Each step in a process of its own, some at once.
-
-    Args:
-        jobs: how many at once.
-        resources: what there is of each resource, for all attempts at once together.
-    """
+    """Each step in a process of its own, some at once."""
 
     name = "local"
 
