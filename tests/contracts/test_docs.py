@@ -31,7 +31,7 @@ PAGES = [
 
 BLOCK = re.compile(
     r"""
-    (?:^[ ]*<!--[ ]*(?P<label>file|exit):[ ]*(?P<value>\S+)[ ]*-->\n(?:[ ]*\n)?)?
+    (?:^[ ]*(?:\*\*`(?P<file>[^`\n]+)`\*\*|<!--[ ]*exit:[ ]*(?P<exit>\d+)[ ]*-->)\n(?:[ ]*\n)?)?
     ^(?P<indent>[ ]*)```(?P<language>\w+)\n
     (?P<body>(?:.*\n)*?)
     ^[ ]*```[ ]*$
@@ -58,10 +58,10 @@ def steps(page: str) -> Iterator[Step]:
     for block in BLOCK.finditer(page):
         line = page.count("\n", 0, block.start("body")) + 1
         body = textwrap.dedent(block["body"])
-        if block["label"] == "file":
-            yield Step(line, file=block["value"], content=body)
+        if block["file"]:
+            yield Step(line, file=block["file"], content=body)
         elif block["language"] == "console":
-            yield from commands(line, body, int(block["value"] or 0))
+            yield from commands(line, body, int(block["exit"] or 0))
 
 
 def commands(line: int, body: str, last_exit_code: int) -> Iterator[Step]:
@@ -208,7 +208,7 @@ def test_output_is_compared_line_by_line(shown: str, told: str, same: bool) -> N
         ("```console\n$ echo one\none\n\n$ echo two\ntwo\n```\n", ""),
         ("```console\n$ make demo\nnever run\n```\n", ""),
         ("```console\n$ python -c '\nprint(1)'\n1\n```\n", ""),
-        ("<!-- file: a/b.yaml -->\n```yaml\nx: 1\n```\n\n```console\n$ cd a\n$ cat b.yaml\nx: 1\n```\n", ""),
+        ("**`a/b.yaml`**\n\n```yaml\nx: 1\n```\n\n```console\n$ cd a\n$ cat b.yaml\nx: 1\n```\n", ""),
         ("1. Do\n\n   ```console\n   $ echo one\n   one\n   ```\n", ""),
         ("<!-- exit: 3 -->\n```console\n$ exit 3\n```\n", ""),
         ("```console\n$ exit 3\n```\n", "line 2: $ exit 3\nexit code 3, the page says 0"),
