@@ -7,6 +7,7 @@ ARGS ?=
 # Named after the clone's place and the interpreter: a copied clone would otherwise run the code of
 # the one it was copied from, and another PYTHON would be ignored.
 PLACE := $(shell printf '%s %s' "$(PYTHON)" "$$(pwd -P)" | cksum | cut -d ' ' -f 1)
+VERSION := $(shell sed -n 's/^__version__.*"\(.*\)"$$/\1/p' src/stepwell/version.py)
 INSTALLED := .venv/installed-$(PLACE)
 STAMP := .venv/equipped-$(PLACE)
 
@@ -27,7 +28,7 @@ unexport PYTHONDONTWRITEBYTECODE
 run = @printf '\n$$ %s\n' '$(1)' && $(1)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check lint types layers figures registry frozen schemas-check pages bench docs schemas format sagemaker airflow clean
+.PHONY: help demo test test-fast check lint types layers figures registry frozen schemas-check pages site bench docs schemas format sagemaker airflow clean
 
 help: ## List what make can do here.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -45,7 +46,7 @@ test: $(STAMP) ## Run the whole suite; ARGS='-k yaml' passes arguments to pytest
 test-fast: $(STAMP) ## Run the tests that are not marked slow: a minute, and every package.
 	@.venv/bin/python -m pytest --numprocesses=auto --maxprocesses=2 -m 'not slow' $(ARGS)
 
-check: lint types layers figures registry frozen schemas-check pages ## Run every check that is not a test.
+check: lint types layers figures registry frozen schemas-check pages site ## Run every check that is not a test.
 
 lint: $(STAMP) ## Ruff: rules and format.
 	.venv/bin/python -m ruff check .
@@ -71,6 +72,16 @@ schemas-check: $(STAMP) ## Generated schemas match what they are generated from.
 
 pages: $(STAMP) ## Generated pages of docs/reference are what the source gives.
 	.venv/bin/python docs/generate.py --check
+
+site: .venv/site/installed ## Build the documentation as a site in build/site; a broken link fails.
+	.venv/site/bin/sphinx-build --quiet --fail-on-warning --keep-going docs build/site/$(VERSION)
+	@printf '<meta http-equiv="refresh" content="0; url=%s/index.html">\n' '$(VERSION)' > build/site/index.html
+	@echo 'open build/site/index.html'
+
+.venv/site/installed: docs/site/requirements.txt
+	"$(PYTHON)" -m venv .venv/site
+	@.venv/site/bin/python -m pip install --quiet --disable-pip-version-check --requirement docs/site/requirements.txt
+	@touch $@
 
 bench: $(STAMP) ## Measure, and write docs/benchmarks.md.
 	@.venv/bin/python tests/benchmarks/run.py
