@@ -58,7 +58,7 @@ BREAKING: Mapping[str, str | None] = {"registry.d/steps/scoring.yaml": None}
 WRONG: Mapping[str, str | None] = {
     "registry.d/steps/data_cleaning.yaml": GOOD.replace("Processing", "Procesing")
 }
-FINDING = "`Procesing` is not in the vocabulary of `sagemaker_step_type`"
+FINDING = "`Procesing` is not an allowed value of `sagemaker_step_type`"
 
 
 # --- what the services are for the scripts

@@ -34,14 +34,14 @@ sagemaker_step_types = ["Processing"]
 output = "step_names.py"
 """
 FINDING = """\
-error[not-in-vocabulary]: `Procesing` is not in the vocabulary of `sagemaker_step_type`
+error[not-in-vocabulary]: `Procesing` is not an allowed value of `sagemaker_step_type`
   --> registry.d/steps/data_cleaning.yaml:2:22
    |
  2 | sagemaker_step_type: Procesing
    |                      ^^^^^^^^^ did you mean `Processing`?
 """
 BASE_GONE = """\
-error[override-without-base]: there is no step `DataCleaning` to override
+error[override-without-base]: no step `DataCleaning` to override
   --> workspaces/alice/override/steps/data_cleaning.yaml:1:7
 """
 

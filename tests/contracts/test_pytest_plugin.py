@@ -182,7 +182,7 @@ def test_a_declared_part_that_is_not_there_fails(project: Project, run_pytest: P
     assert ran.exit_code == 1
     assert failure(ran, "core, Scoring: components").splitlines()[:4] == [
         (
-            "error[missing-component]: the builder of `Scoring` is not there: "
+            "error[missing-component]: builder of `Scoring` does not exist: "
             "`src/scoring.py` defines no `ScoringStepBilder`"
         ),
         "  --> registry.d/steps/scoring.yaml:4:23",
@@ -319,7 +319,7 @@ def test_a_builder_lacks_methods_that_the_project_asks_for(project: Project, run
     ran = run_pytest("stepwell::core::Scoring::conforms", cwd=root)
     assert ran.exit_code == 1
     assert failure(ran, "core, Scoring: conforms") == (
-        "the builder `ScoringStepBuilder` of `Scoring` has no method `create_steps`\n"
+        "builder `ScoringStepBuilder` of `Scoring` has no method `create_steps`\n"
         "  --> registry.d/steps/scoring.yaml:1:7\n"
         "  = help: did you mean `create_step`?\n"
         "\n"

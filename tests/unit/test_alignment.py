@@ -55,8 +55,8 @@ def test_a_finding_has_both_lines(project: Project, run_stepwell: RunStepwell) -
     ran = run_stepwell("align", cwd=root)
     assert ran.exit_code == 1
     assert ran.stdout.startswith(
-        "error[undeclared-environment]: the script of `Scoring` reads the environment variable `LABEL`, which "  # noqa: E501
-        "the interface does not declare\n"
+        "error[undeclared-environment]: script of `Scoring` reads the environment variable `LABEL`, but "
+        "the interface does not declare it\n"
         "  --> registry.d/steps/scoring.yaml:4:1\n"
     )
     assert "src/scripts/scoring.py:5:22" in ran.stdout
@@ -99,7 +99,7 @@ def test_the_entry_point_says_which_script_is_meant(project: Project) -> None:
             "missing-entry-point",
             5,
             (
-                "the entry point `batch/other.py` of `Scoring` is not there: `components.script` declares "
+                "entry point `batch/other.py` of `Scoring` does not exist: `components.script` declares "
                 "src/scripts/scoring.py"
             ),
         )
@@ -139,7 +139,10 @@ def test_writing_into_an_input_is_told(project: Project) -> None:
     step = f"{INTERFACE}  inputs:\n    DATA: {{path: /opt/ml/processing/input}}\n"
     told = found(project({STEP: step, SCRIPT: script('open("/opt/ml/processing/input/rows", "w")')}))
     assert [(one[0], one[1]) for one in told] == [("undeclared-path", 4)]
-    assert "writes `/opt/ml/processing/input/rows`, which the interface declares as no output" in told[0][2]
+    assert (
+        "writes `/opt/ml/processing/input/rows`, but the interface does not declare it as an output"
+        in told[0][2]
+    )
 
 
 def test_flags_with_dashes_and_underscores_are_one(project: Project) -> None:
@@ -383,7 +386,7 @@ def test_a_builder_without_the_declared_base_is_told_once_by_both_checks(
     code = "class Base: ...\nclass ScoringConfig: ...\nclass ScoringStepBuilder: ...\n"
     asked = '[references]\nbuilder_base = "Base"\n'
     root = project({"stepwell.toml": asked, STEP: HEAD, "src/scoring.py": code})
-    said = "the builder `ScoringStepBuilder`, by convention that of `Scoring`, does not derive from `Base`"
+    said = "builder `ScoringStepBuilder` (by convention the builder of `Scoring`) does not derive from `Base`"
     assert [one[:3] for one in found(root)] == [("builder-base", 1, said)]
     both = run_stepwell("check", "--references", "--alignment", "--format", "concise", cwd=root)
     assert both.stdout == f"registry.d/steps/scoring.yaml:1:7: error[builder-base] {said}\n"
@@ -405,7 +408,7 @@ def test_methods_are_asked_for_by_type(project: Project) -> None:
     text = "class ScoringConfig:\n    pass\n\n\nclass ScoringStepBuilder:\n    def create_step(self): ...\n"
     told = found(project({"stepwell.toml": toml, STEP: HEAD, "src/scoring.py": text}))
     assert [one[2] for one in told] == [
-        "the builder `ScoringStepBuilder` of `Scoring` has no method `make_processor`"
+        "builder `ScoringStepBuilder` of `Scoring` has no method `make_processor`"
     ]
 
 

@@ -42,7 +42,7 @@ CONCISE = (
     "workspaces/alice/local/steps/tuning.yaml:3:11: error[out-of-range] "
     "`priority` must be at most 1000, and this is 2000\n"
     "workspaces/bob/override/steps/scoring.yaml:1:7: warning[override-changes-nothing] "
-    "this override of `Scoring` changes nothing\n"
+    "override of `Scoring` changes nothing\n"
 )
 
 
@@ -101,13 +101,13 @@ def test_everything_is_told_at_once_and_ends_with_1(project: Project, run_stepwe
         " 3 | priority: 2000\n"
         "   |           ^^^^\n"
         "\n"
-        "warning[override-changes-nothing]: this override of `Scoring` changes nothing\n"
+        "warning[override-changes-nothing]: override of `Scoring` changes nothing\n"
         "  --> workspaces/bob/override/steps/scoring.yaml:1:7\n"
         "   |\n"
         " 1 | name: Scoring\n"
         "   |       ^^^^^^^\n"
         "   |\n"
-        "   = help: delete the file, or state what should differ\n"
+        "   = help: delete the file, or set the fields that should differ\n"
         "   = overrides registry.d/steps/scoring.yaml:1:7\n"
         "\n"
         "Checked 6 files, 3 steps, 2 workspaces: 3 errors, 1 warning in 0 s.\n"

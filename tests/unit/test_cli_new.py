@@ -174,7 +174,7 @@ def test_a_mistake_is_one_line_and_writes_nothing(
 @pytest.mark.parametrize(
     ("arguments", "found"),
     [
-        (["scoring_step"], "error[naming-style]: `scoring_step` is not written in PascalCase"),
+        (["scoring_step"], "error[naming-style]: `scoring_step` is not in PascalCase"),
         (["Sco ring"], "error[wrong-form]"),
         (["../../evil"], "error[wrong-form]"),
         (["Scoring", "--set", "priority=high"], "error[wrong-type]"),

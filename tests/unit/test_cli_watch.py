@@ -54,14 +54,13 @@ error[unknown-field]: step has no field `priorty`
  4 | priorty: 1
    | ^^^^^^^ did you mean `priority`?
 
-error[override-without-base]: the step `DataCleaning` that this overrides \
-is left out because of its own errors
+error[override-without-base]: the overridden step `DataCleaning` has errors and is skipped
   --> workspaces/alice/override/steps/data_cleaning.yaml:1:7
    |
  1 | name: DataCleaning
    |       ^^^^^^^^^^^^
    |
-   = help: mend that file first
+   = help: fix that file first
    = overrides registry.d/steps/data_cleaning.yaml
 
 mended: changed DataCleaning (description) in 0 ms

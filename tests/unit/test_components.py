@@ -154,7 +154,7 @@ def test_two_scripts_are_a_finding_that_names_both_and_neither_is_taken(project:
             "registry.d/steps/scoring.yaml:1:7",
             "ambiguous-component",
             (
-                "the script of `Scoring` in the core is ambiguous: `scripts/scoring.py` could be "
+                "script of `Scoring` in the core is ambiguous: `scripts/scoring.py` could be "
                 "src/more/scripts/scoring.py:1 or src/scripts/scoring.py:1"
             ),
         )
@@ -228,7 +228,7 @@ def test_a_declaration_that_leads_nowhere_is_told_at_its_value(
     component = stepwell.open(root).view(None).components("Scoring")["builder"]
     assert (component.state.value, component.fault, component.help) == ("missing", message, help_text)
     place = "registry.d/steps/scoring.yaml:4:12"
-    assert (place, "missing-component", f"the builder of `Scoring` is not there: {message}") in found(root)
+    assert (place, "missing-component", f"builder of `Scoring` does not exist: {message}") in found(root)
 
 
 @pytest.mark.parametrize(

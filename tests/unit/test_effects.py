@@ -794,7 +794,7 @@ GIVES = "interface: {outputs: {scores: {type: processing_output}}}"
             {**core("Rating"), **PIPELINE},
             (
                 BROKEN + "unknown-step [nightly.yaml:1 > nightly.yaml:4] the "
-                "pipeline `Nightly`: there is no step `Scoring` in the core"
+                "pipeline `Nightly`: unknown step `Scoring` in the core"
             ),
         ),
         (
@@ -802,8 +802,8 @@ GIVES = "interface: {outputs: {scores: {type: processing_output}}}"
             {**core("Scoring", GIVES.replace("scores", "points")), **core("Rating"), **PIPELINE},
             (
                 BROKEN + "unknown-output [nightly.yaml:1 > nightly.yaml:5] the "
-                "pipeline `Nightly`: `score` has no output `scores`: the step `Scoring` gives none of that "
-                "name"
+                "pipeline `Nightly`: `score` has no output `scores`: step `Scoring` does not declare "
+                "it"
             ),
         ),
         (
@@ -818,7 +818,7 @@ GIVES = "interface: {outputs: {scores: {type: processing_output}}}"
             },
             (
                 BROKEN + "missing-input [nightly.yaml:1 > nightly.yaml:5] the "
-                "pipeline `Nightly`: nothing feeds the required input `more` of `rate`"
+                "pipeline `Nightly`: required input `more` of `rate` is not connected"
             ),
         ),
         (

@@ -222,7 +222,7 @@ def test_parameters_are_held_to_the_schema_and_explained(executor: Executor) -> 
     ]
     wrong = executor.run("Total", {"numbers": [1, "two"]})
     assert "`numbers[1]` must be a number, and this is text" in shown(wrong)
-    assert "`numbers[1]` must be plain data, and this is an object" in shown(
+    assert "`numbers[1]` must be plain data, got an object" in shown(
         executor.run("Total", {"numbers": [1, object()]})
     )
     assert executor.run("Total", {"numbers": (1, 2)}).value == 3

@@ -80,7 +80,7 @@ def test_a_notebook_shows_views_steps_pipelines_runs_and_findings(
     named = [one.text for one in picture.iter("{http://www.w3.org/2000/svg}title")]
     assert named[0] == "Nightly"
     assert "load.rows feeds score.data" in named
-    assert "error[unknown-step]</b>: there is no step `Scorring` in the core" in found["text/html"]
+    assert "error[unknown-step]</b>: unknown step `Scorring` in the core" in found["text/html"]
     assert "<code>registry.d/pipelines/nightly.yaml:6:23</code>" in found["text/html"]
     took = [f"{one.seconds:.2f} s" for one in made.steps]
     assert sorted(of_run) == ["text/html", "text/plain"]

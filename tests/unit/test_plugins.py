@@ -219,7 +219,7 @@ def test_of_two_packages_that_bring_one_name_neither_is_served(project: Any) -> 
     assert said(registry) == [
         (
             "duplicate-definition",
-            "the packages acme and bolt both bring the step `Scoring`, so neither is served",
+            "packages acme and bolt both define step `Scoring`; both definitions are skipped",
             "<bolt>",
         )
     ]

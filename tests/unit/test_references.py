@@ -66,7 +66,7 @@ def test_a_missing_class_is_told_at_its_value_with_what_was_meant(project: Proje
     ran = check(root, form="text")
     assert ran.exit_code == 1
     assert ran.stdout.startswith(
-        "error[missing-class]: the configuration class `ScorngConfig` is defined nowhere in the sources "
+        "error[missing-class]: the configuration class `ScorngConfig` is not defined in the sources "
         "that the core sees\n"
         "  --> registry.d/steps/scoring.yaml:4:15\n"
         "   |\n"
@@ -82,7 +82,7 @@ def test_a_conventional_class_is_told_at_the_name(project: Project) -> None:
             "missing-class",
             (
                 "the builder of `Scoring` is by convention `ScoringStepBuilder`, "
-                "which is defined nowhere in the sources that the core sees"
+                "which is not defined in the sources that the core sees"
             ),
         ),
         (
@@ -90,7 +90,7 @@ def test_a_conventional_class_is_told_at_the_name(project: Project) -> None:
             "missing-class",
             (
                 "the configuration class of `Scoring` is by convention `ScoringConfig`, "
-                "which is defined nowhere in the sources that the core sees"
+                "which is not defined in the sources that the core sees"
             ),
         ),
     ]
@@ -106,7 +106,7 @@ def test_where_there_is_no_python_the_folder_is_named(project: Project, check: C
         {"stepwell.toml": '[references]\nsource = ["lib"]\n', "registry.d/steps/scoring.yaml": STEP}
     )
     assert (
-        "= help: no Python file lies in `lib/`: say in `[references] source` where the sources are\n"
+        "= help: `lib/` has no Python files: set the source folders in `[references] source`\n"
         in check(root, form="text").stdout
     )
 
@@ -159,8 +159,8 @@ def test_a_comment_hides_a_finding_and_a_left_over_one_is_told_only_where_refere
     assert check(root, "--no-references").stdout == ""
     (root / "src/gone.py").write_text("class Gone: pass\n")
     assert check(root).stdout == (
-        "registry.d/steps/scoring.yaml:4:21: warning[unused-ignore] nothing on this line is found by "
-        "`missing-class`, so there is nothing to ignore\n"
+        "registry.d/steps/scoring.yaml:4:21: warning[unused-ignore] "
+        "`missing-class` has no findings on this line\n"
     )
     assert check(root, "--no-references").stdout == ""
 
@@ -169,11 +169,11 @@ def test_a_class_defined_twice_names_both_places(project: Project, check: Check)
     ran = check(project({**FILES, "src/old/configs.py": f"\n{CONFIG}"}), form="text")
     assert ran.exit_code == 0
     assert ran.stdout.startswith(
-        "warning[duplicate-class]: `ScoringConfig`, by convention the class of `Scoring`, is defined twice "
+        "warning[duplicate-class]: `ScoringConfig` (by convention the class of `Scoring`) is defined twice "
         "in the sources that the core sees\n"
         "  --> registry.d/steps/scoring.yaml:1:7\n"
     )
-    assert "   = it is defined in src/configs.py:1:7\n   = and in src/old/configs.py:2:7\n" in ran.stdout
+    assert "   = defined in src/configs.py:1:7\n   = and in src/old/configs.py:2:7\n" in ran.stdout
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ HYPER = "name: Tree\nmodule_path: {}\ndescription: A tree.\n"
                 (
                     "registry.d/hyperparameters/tree.yaml:2:14",
                     "missing-module",
-                    "there is no module `models.tree` in the sources that the core sees",
+                    "unknown module `models.tree` in the sources that the core sees",
                 )
             ],
         ),
@@ -229,7 +229,7 @@ HYPER = "name: Tree\nmodule_path: {}\ndescription: A tree.\n"
                 (
                     "registry.d/hyperparameters/tree.yaml:1:7",
                     "missing-class",
-                    "the module `models.other` neither defines nor imports `Tree`",
+                    "module `models.other` neither defines nor imports `Tree`",
                 )
             ],
         ),
@@ -266,25 +266,22 @@ def test_the_module_that_was_meant_is_the_one_that_defines_the_class(project: Pr
 @pytest.mark.parametrize(
     ("builder", "help_text"),
     [
-        ("class ScoringStepBuilder: pass\n", "give it the base `StepBuilderBase`"),
+        ("class ScoringStepBuilder: pass\n", "derive it from `StepBuilderBase`"),
         ("class A: pass\nclass ScoringStepBuilder(A): pass\n", "`A`, at the end of its chain, has no base"),
         (
             "import lib\nclass ScoringStepBuilder(lib.Builder): pass\n",
             (
-                "`ScoringStepBuilder` derives from `lib.Builder`, outside the sources: list that in "
+                "`ScoringStepBuilder` derives from `lib.Builder`, which is outside the sources: add it to "
                 "`[references] external` if it derives from `StepBuilderBase`"
             ),
         ),
         (
             "class ScoringStepBuilder(Gone): pass\n",
-            "the base `Gone` of `ScoringStepBuilder` is found neither in its file nor by its imports",
+            "the base `Gone` of `ScoringStepBuilder` is neither defined nor imported in its file",
         ),
         (
             "class ScoringStepBuilder(make()): pass\n",
-            (
-                "a base of `ScoringStepBuilder` is not a plain name: what it gives cannot be told without "
-                "running it"
-            ),
+            ("a base of `ScoringStepBuilder` is an expression that cannot be resolved without running it"),
         ),
     ],
 )
@@ -294,7 +291,7 @@ def test_a_builder_without_the_base_is_told_where_its_chain_is_lost(
     ran = check(project({**FILES, "src/builders.py": builder}), form="text")
     assert ran.exit_code == 1
     assert ran.stdout.startswith(
-        "error[builder-base]: the builder `ScoringStepBuilder`, by convention that of `Scoring`, does not "
+        "error[builder-base]: builder `ScoringStepBuilder` (by convention the builder of `Scoring`) does not "
         "derive from `StepBuilderBase`\n  --> registry.d/steps/scoring.yaml:1:7\n"
     )
     assert f"   = help: {help_text}\n" in ran.stdout
@@ -320,7 +317,7 @@ def test_a_workspace_sees_the_core_and_its_own_sources(project: Project) -> None
             "missing-class",
             (
                 f"the {noun} of `Tuning` is by convention `{name}`, "
-                "which is defined nowhere in the sources that workspace bob sees"
+                "which is not defined in the sources that workspace bob sees"
             ),
         )
         for noun, name in (("builder", "TuningStepBuilder"), ("configuration class", "TuningConfig"))
@@ -334,7 +331,7 @@ def test_another_workspace_that_has_the_class_is_named(project: Project, check: 
     root = project({**FILES, "src/configs.py": "", "workspaces/bob/src/configs.py": CONFIG})
     (root / "workspaces/bob/workspace.yaml").write_text("description: Mine.\n")
     assert (
-        "workspace bob defines it (workspaces/bob/src/configs.py:1), and the core does not see that"
+        "workspace bob defines it (workspaces/bob/src/configs.py:1), but the core does not see it"
         in check(root, form="text").stdout
     )
 
@@ -348,7 +345,7 @@ def test_what_a_workspace_inherits_is_told_once_and_what_it_changes_at_its_own_f
             "workspaces/bob/override/steps/scoring.yaml": "name: Scoring\nconfig_class: BobsConfig\n",
         }
     )
-    nowhere = "is defined nowhere in the sources that"
+    nowhere = "is not defined in the sources that"
     assert found(root) == [
         (
             "registry.d/steps/scoring.yaml:4:15",
@@ -392,7 +389,7 @@ def test_a_file_that_cannot_be_parsed_is_told_where_it_fails(project: Project, c
     ran = check(project({**FILES, "src/configs.py": "é = 1\nclass ScoringConfig\n"}))
     assert (ran.exit_code, ran.stderr) == (1, "")
     assert ran.stdout.splitlines()[1:] == [
-        "src/configs.py:2:20: warning[unparsable-source] what this file defines cannot be told: expected ':'"
+        "src/configs.py:2:20: warning[unparsable-source] cannot parse this file: expected ':'"
     ]
 
 

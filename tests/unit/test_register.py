@@ -221,7 +221,7 @@ def test_words_of_the_vocabulary_are_asked_for(project: Project) -> None:
     refused = refusal(registry, step(framework="xgbost"))
     assert str(refused) == (
         "the step `Fancy` cannot be registered:\n"
-        "  error[not-in-vocabulary]: `xgbost` is not in the vocabulary of `framework` "
+        "  error[not-in-vocabulary]: `xgbost` is not an allowed value of `framework` "
         "(did you mean `xgboost`?)"
     )
 
@@ -274,13 +274,13 @@ def cyclic() -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("definition", "rule", "message"),
     [
-        (3, "not-a-mapping", "a step is a mapping of fields, and this is an int"),
-        ([], "not-a-mapping", "a step is a mapping of fields, and this is a list"),
-        (step(**{"x-a": {1: 2}}), "non-string-key", "a key of `x-a` is an int, and must be text"),
-        (step(**{"x-a": [{"b": {1}}]}), "wrong-type", "`x-a[0].b` must be plain data, and this is a set"),
+        (3, "not-a-mapping", "a step must be a mapping of fields, got an int"),
+        ([], "not-a-mapping", "a step must be a mapping of fields, got a list"),
+        (step(**{"x-a": {1: 2}}), "non-string-key", "a key of `x-a` must be a string, got an int"),
+        (step(**{"x-a": [{"b": {1}}]}), "wrong-type", "`x-a[0].b` must be plain data, got a set"),
         (step(**{"x-a": float("nan")}), "number-out-of-range", "`x-a` is not a finite number"),
-        (step(**{"x-a": 2**63}), "number-out-of-range", "`x-a` does not fit into 64 bits"),
-        (step(**{"x-a": "\ud800"}), "wrong-form", "`x-a` holds half of a surrogate pair"),
+        (step(**{"x-a": 2**63}), "number-out-of-range", "`x-a` does not fit in 64 bits"),
+        (step(**{"x-a": "\ud800"}), "wrong-form", "`x-a` contains a lone surrogate"),
         (cyclic(), "too-deeply-nested", "values are nested more than 64 levels deep"),
         (step(description=None), "wrong-type", "`description` must be text, and this is empty"),
     ],

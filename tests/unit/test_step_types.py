@@ -284,30 +284,30 @@ def test_checking_finds_what_runs_a_step_without_running_it(project: Project) ->
     assert found_in(root) == [
         (
             "registry.d/steps/goad.yaml:3:17",
-            "what runs `Goad` is not there: `src/steps.py` defines no `goad` (did you mean `good`?)",
+            "implementation of `Goad` does not exist: `src/steps.py` defines no `goad` (did you mean `good`?)",  # noqa: E501
         ),
         (
             "registry.d/steps/lost.yaml:3:17",
             (
-                "what runs `Lost` is not there: there is no installed module `jsn` (install its "
+                "implementation of `Lost` does not exist: there is no installed module `jsn` (install its "
                 "package, or name a file of the project: `path/to/file.py:Name`)"
             ),
         ),
         (
             "registry.d/steps/near.yaml:3:17",
             (
-                "what runs `Near` is not there: `<json>/json/decoder.py` defines no `JSONDecodr` (did "
+                "implementation of `Near` does not exist: `<json>/json/decoder.py` defines no `JSONDecodr` (did "  # noqa: E501
                 "you mean `JSONDecoder`?)"
             ),
         ),
         (
             "registry.d/steps/part.yaml:3:17",
-            "what runs `Part` is not there: `json` has no module `json.nowhere` (see what the package holds)",
+            "implementation of `Part` does not exist: `json` has no module `json.nowhere` (see what the package holds)",  # noqa: E501
         ),
         (
             "workspaces/alice/override/steps/good.yaml:2:17",
             (
-                "what runs `Good` is not there: there is no file `workspaces/alice/src/own.py` (the "
+                "implementation of `Good` does not exist: there is no file `workspaces/alice/src/own.py` (the "  # noqa: E501
                 "path is relative to `workspaces/alice/`)"
             ),
         ),
@@ -320,7 +320,7 @@ def test_checking_finds_what_runs_a_step_without_running_it(project: Project) ->
         (
             "{type: objct}",
             "4:20",
-            'described by no JSON Schema: "objct" is not valid under',
+            'not a valid JSON Schema: "objct" is not valid under',
         ),
         ("{required_fields: [a], type: object}", "4:14", "`required_fields` and `type` cannot both describe"),
         (
@@ -331,20 +331,20 @@ def test_checking_finds_what_runs_a_step_without_running_it(project: Project) ->
         (
             "{$ref: 'https://example.com/x.json'}",
             "4:20",
-            "by no JSON Schema: it refers to what lies outside it",
+            "not a valid JSON Schema: it refers to what lies outside it",
         ),
         (
             "{properties: {a: {$ref: other.json}}}",
             "4:37",
-            "by no JSON Schema: it refers to what lies outside it",
+            "not a valid JSON Schema: it refers to what lies outside it",
         ),
-        ("{$ref: '#/$defs/gone'}", "4:13", "by no JSON Schema: Pointer '/$defs/gone' does not exist"),
+        ("{$ref: '#/$defs/gone'}", "4:13", "not a valid JSON Schema: Pointer '/$defs/gone' does not exist"),
         (
             "{$schema: 'http://json-schema.org/draft-07/schema#'}",
             "4:23",
             "its dialect must be https://json-schema.org",
         ),
-        ("{properties: {a: {pattern: '('}}}", "4:40", "by no JSON Schema"),
+        ("{properties: {a: {pattern: '('}}}", "4:40", "not a valid JSON Schema"),
     ],
 )
 def test_parameters_are_a_schema_that_stands_for_itself(
@@ -390,8 +390,8 @@ def test_capabilities_are_words_of_the_vocabulary(project: Project) -> None:
         }
     )
     assert [(one.message, one.help) for one in stepwell.open(root).diagnostics] == [
-        ("`chatt` is not in the vocabulary of `capabilities`", "did you mean `chat`?"),
-        ("`voices` is not in the vocabulary of `requires`", "did you mean `voice`?"),
+        ("`chatt` is not an allowed value of `capabilities`", "did you mean `chat`?"),
+        ("`voices` is not an allowed value of `requires`", "did you mean `voice`?"),
     ]
 
 
@@ -403,7 +403,7 @@ def test_a_step_that_is_run_by_name_may_be_called_as_workflows_call_it(project: 
         }
     )
     registry = stepwell.open(root)
-    assert [one.message for one in registry.diagnostics] == ["`two_step` is not written in PascalCase"]
+    assert [one.message for one in registry.diagnostics] == ["`two_step` is not in PascalCase"]
     assert list(registry.view(None)) == ["one_step"]
 
 

@@ -1,1 +1,1 @@
-"""What is wrong with a definition: one module a rule."""
+"""Rules for definitions, one module per rule."""

@@ -1,8 +1,8 @@
-"""Every rule, when it runs and how severe its findings are; a rule is imported when it first runs."""
+"""Catalog of all rules, when they run and their severities; rules are imported on first use."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
@@ -11,10 +11,9 @@ from typing import Any, Final, Literal, TypeVar, cast, final
 
 from stepwell.check.fixed_severities import FIXED_PAGES
 from stepwell.check.ignores import Ignore
-from stepwell.check.rule import ALWAYS_TOLD, Finding, Rule
+from stepwell.check.rule import ALWAYS_REPORTED, Finding, Rule
 from stepwell.model.settings import Project
-from stepwell.source.diagnostic import Diagnostic, Severity
-from stepwell.source.document import Document, Pointer
+from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.spelling import suggest
 
 __all__ = [
@@ -57,7 +56,7 @@ Occasion = Literal[
     "unused reference ignore",
     "unused alignment ignore",
 ]
-"""When a group of rules runs."""
+"""Event that runs a group of rules."""
 
 _MODULES: Final[Mapping[Occasion, tuple[str, ...]]] = MappingProxyType(
     {
@@ -153,7 +152,7 @@ _MODULES: Final[Mapping[Occasion, tuple[str, ...]]] = MappingProxyType(
         "unused ignore": ("definition.unused_ignore",),
     }
 )
-"""The rules of each occasion, in the order in which they run: a module, and its function unless ``check``."""
+"""Rules by occasion, in running order, as ``module`` or ``module:function`` (default ``check``)."""
 
 ALIGNMENT_LEVELS: Final[Mapping[int, Occasion]] = MappingProxyType(
     {
@@ -163,12 +162,12 @@ ALIGNMENT_LEVELS: Final[Mapping[int, Occasion]] = MappingProxyType(
         4: "builder alignment",
     }
 )
-"""The rules that compare an interface with its script, with itself, with other steps and with its builder."""
+"""Level of alignment to its rules."""
 
 BY_TOLERANCE: Final[Mapping[str, Severity | None]] = MappingProxyType(
     {"low": Severity.ERROR, "medium": Severity.WARNING, "high": None}
 )
-"""The severity of ``shadows-core`` by the workspace's ``conflict_tolerance``; ``None`` switches it off."""
+"""``conflict_tolerance`` of a workspace to the severity of ``shadows-core``; ``None`` is off."""
 
 _FIXED_WARNINGS: Final = frozenset(
     {"ambiguous-resolution", "misplaced-file", "folder-named-like-file", "left-out", "repeated-key"}
@@ -186,7 +185,7 @@ _ENTRIES: Final[Mapping[str, str]] = MappingProxyType(
 
 @final
 class _Rules(Mapping[str, Rule[Any]]):
-    """Every rule by id, imported when it is looked up."""
+    """Rules by id, imported on access."""
 
     def __getitem__(self, rule_id: str) -> Rule[Any]:
         return _load(_ENTRIES[rule_id])
@@ -202,10 +201,10 @@ class _Rules(Mapping[str, Rule[Any]]):
 
 
 RULES: Final[Mapping[str, Rule[Any]]] = _Rules()
-"""Every rule whose severity a project can choose, by id."""
+"""Rules with a configurable severity, by id."""
 
-CAN_BE_IGNORED: Final = frozenset(_ENTRIES) - ALWAYS_TOLD
-"""The ids that a comment may hide."""
+CAN_BE_IGNORED: Final = frozenset(_ENTRIES) - ALWAYS_REPORTED
+"""Ids of rules that a comment can suppress."""
 
 
 @cache
@@ -218,38 +217,40 @@ def _load(entry: str) -> Rule[Any]:
 
 @cache
 def rules(occasion: Occasion) -> tuple[Rule[Any], ...]:
-    """The rules that run on an occasion, in order."""
-    if occasion == "unused ignore":  # the ignores of other checks are left to these: only they know
+    """Return the rules of an occasion in running order."""
+    if occasion == "unused ignore":  # other checks report the unused ignores of their own rules
         others = {*ids("reference"), *_ALIGNMENT, *ids("pipeline code")}
-        return (_unused(lambda rule_id: rule_id not in others),)
+        return (_unused_ignore_rule(lambda rule_id: rule_id not in others),)
     if occasion == "unused reference ignore":
-        mine = ids("reference")
-        return (_unused(lambda rule_id: rule_id in mine),)
+        references = ids("reference")
+        return (_unused_ignore_rule(lambda rule_id: rule_id in references),)
     if occasion == "unused alignment ignore":
-        return (_unused(lambda rule_id: rule_id in _ALIGNMENT),)
+        return (_unused_ignore_rule(lambda rule_id: rule_id in _ALIGNMENT),)
     return tuple(_load(entry) for entry in _MODULES[occasion])
 
 
 def ids(occasion: Occasion) -> frozenset[str]:
-    """The ids of the rules that run on an occasion; imports none of them."""
+    """Return the rule ids of an occasion without importing the rules."""
     return frozenset(_id_of(entry) for entry in _MODULES[occasion])
 
 
-_ALIGNMENT: Final = frozenset(one for level in ALIGNMENT_LEVELS.values() for one in ids(level))
+_ALIGNMENT: Final = frozenset(rule_id for level in ALIGNMENT_LEVELS.values() for rule_id in ids(level))
 
 
-def _unused(judged: Any) -> Rule[Any]:
-    """The rule ``unused-ignore`` for the comments whose rules ran."""
+def _unused_ignore_rule(includes: Callable[[str], bool]) -> Rule[Any]:
+    """Return the rule ``unused-ignore`` limited to comments for some rules."""
     rule = _load("definition.unused_ignore")
 
     def check(scope: tuple[Ignore, ...]) -> Iterator[Finding]:
-        return cast("Iterator[Finding]", rule.check(tuple(one for one in scope if judged(one.rule))))
+        return cast(
+            "Iterator[Finding]", rule.check(tuple(ignore for ignore in scope if includes(ignore.rule)))
+        )
 
     return replace(rule, check=check)
 
 
 Active = tuple[tuple[Rule[S], Severity], ...]
-"""Rules that run, each with the severity of its findings."""
+"""Enabled rules with their severities."""
 
 
 def active(
@@ -257,64 +258,61 @@ def active(
     severities: Mapping[str, str],
     defaults: Mapping[str, Severity | None] = MappingProxyType({}),
 ) -> Active[Any]:
-    """The rules of an occasion that a project lets run.
+    """Return the enabled rules of an occasion.
 
     Args:
-        occasion: when.
-        severities: what the project sets: rule id to ``error``, ``warning``, ``info`` or ``off``.
-        defaults: severities that replace a rule's own; ``None`` switches it off.
+        severities: the project's ``[rules]``: rule id to ``error``, ``warning``, ``info`` or ``off``.
+        defaults: default severities that replace those of the rules; ``None`` disables a rule.
     """
-    found: list[tuple[Rule[Any], Severity]] = []
+    selected: list[tuple[Rule[Any], Severity]] = []
     for rule in rules(occasion):
-        said = severities.get(rule.id)
+        configured = severities.get(rule.id)
         severity = defaults.get(rule.id, rule.severity)
-        if said is not None:
-            severity = None if said == "off" else Severity(said)
-        if severity is None and rule.id in ALWAYS_TOLD:
+        if configured is not None:
+            severity = None if configured == "off" else Severity(configured)
+        if severity is None and rule.id in ALWAYS_REPORTED:
             severity = rule.severity
         if severity is not None:
-            found.append((rule, severity))
-    return tuple(found)
+            selected.append((rule, severity))
+    return tuple(selected)
 
 
 def run(rules: Active[S], scope: S) -> Iterator[Diagnostic]:
-    """Run rules on a scope; each finding becomes a diagnostic with the rule's id and severity."""
+    """Run rules on a scope and yield their findings as diagnostics."""
     for rule, severity in rules:
         for finding in rule.check(scope):
             yield Diagnostic(rule.id, severity, finding.message, finding.span, finding.help, finding.related)
 
 
 def severity_of(rule_id: str) -> Severity:
-    """The severity of an id where the project sets none."""
+    """Return the default severity of an id."""
     if rule_id in RULES:
         return RULES[rule_id].severity
     return Severity.WARNING if rule_id in _FIXED_WARNINGS else Severity.ERROR
 
 
 def page_of(rule_id: str) -> str | None:
-    """The manual page of an id; ``None`` when there is no such id."""
+    """Return the manual page of an id, or ``None`` if the id is unknown."""
     return RULES[rule_id].page if rule_id in RULES else FIXED_PAGES.get(rule_id)
 
 
 def check_severities(project: Project) -> Iterator[Diagnostic]:
-    """Report the ids in ``[rules]`` that do not exist or cannot be changed."""
+    """Report unknown ids and fixed severities in ``[rules]``."""
     for rule_id, severity in project.settings.severities.items():
-        silenced = rule_id in ALWAYS_TOLD and severity == "off"
-        if project.config is None or (rule_id in RULES and not silenced):
-            continue
-        pointer = (*project.prefix, "rules", rule_id)
-        yield _unusable(project.config, pointer, rule_id)
+        switched_off = rule_id in ALWAYS_REPORTED and severity == "off"
+        if project.config is not None and (rule_id not in RULES or switched_off):
+            span = project.config.key_span((*project.prefix, "rules", rule_id))
+            yield _invalid_severity(rule_id, span)
 
 
-def _unusable(config: Document, pointer: Pointer, rule_id: str) -> Diagnostic:
-    span = config.key_span(pointer)
-    if rule_id in ALWAYS_TOLD:
+def _invalid_severity(rule_id: str, span: Span) -> Diagnostic:
+    if rule_id in ALWAYS_REPORTED:
         message = f"`{rule_id}` cannot be switched off"
-        help_text = "what it finds is not served, so somebody must be told; `info` is the least"
+        help_text = "set it to `info` at least: its findings exclude definitions"
         return Diagnostic("fixed-severity", Severity.ERROR, message, span, help_text)
     if rule_id in FIXED_PAGES:
-        message = f"the severity of `{rule_id}` is fixed"
-        help_text = "without it a file could be left out and nobody would be told"
+        message = f"the severity of `{rule_id}` cannot be changed"
+        help_text = "remove this line: the finding excludes files"
         return Diagnostic("fixed-severity", Severity.ERROR, message, span, help_text)
     help_text = suggest(rule_id, RULES) or "`stepwell explain-rule` lists all rules"
-    return Diagnostic("unknown-rule", Severity.ERROR, f"there is no rule `{rule_id}`", span, help_text)
+    return Diagnostic("unknown-rule", Severity.ERROR, f"unknown rule `{rule_id}`", span, help_text)

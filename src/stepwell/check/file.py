@@ -1,4 +1,4 @@
-"""One file through the first half of the house: read, held against its schema, held against the rules."""
+"""Checks one definition file: parsing, schema and rules."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ __all__ = [
 
 @final
 class CheckedFile(NamedTuple):
-    """What one definition file came to.
+    """Result of checking one definition file.
 
     Args:
-        name: the name that it gives, as far as one can be read.
-        place: where it gives it; told only where the file is left out.
-        authored: what it states; ``None`` where it cannot be read or an error keeps it out.
+        name: the name that the file defines, if it is readable.
+        place: location of the name, if the file is skipped.
+        authored: the definition; ``None`` if the file is skipped.
     """
 
     listed: Listed
@@ -46,7 +46,6 @@ class CheckedFile(NamedTuple):
 
     @property
     def source(self) -> Source | None:
-        """Its document; ``None`` where it cannot be read or an error keeps it out."""
         return None if self.authored is None else self.authored.source
 
 
@@ -69,7 +68,11 @@ def check_document(
     today: date,
     file_rules: catalog.Active[FileScope],
 ) -> CheckedFile:
-    """Check what one definition file holds, or what stands for one."""
+    """Check a parsed definition file.
+
+    Args:
+        document: the parsed file, or the diagnostic that explains why it cannot be parsed.
+    """
     if listed.kind == "providers":
         return _check_provider(listed, document, settings, today, file_rules)
     return _check(listed, document, settings, today, file_rules)
@@ -82,42 +85,44 @@ def _check_provider(
     today: date,
     file_rules: catalog.Active[FileScope],
 ) -> CheckedFile:
-    """Check what may have a secret in it: it is refused then, and nothing that is said shows it."""
-    from stepwell.source import redaction  # its patterns take a moment to prepare, which only providers need
+    """Check a provider file, reject literal secrets and redact them in all findings."""
+    from stepwell.source import redaction  # slow to import and only needed for providers
 
     data = None if isinstance(document, Diagnostic) else document.data
-    written = () if isinstance(document, Diagnostic) else tuple(_literal_secrets(document))
+    secrets = () if isinstance(document, Diagnostic) else tuple(_literal_secrets(document))
     checked = _check(listed, document, settings, today, file_rules)
-    if not checked.diagnostics and not written:
+    if not checked.diagnostics and not secrets:
         return checked
-    told = {(one.span.line, one.span.column) for one in written if one.span is not None}
-    found = [
-        one
-        for one in checked.diagnostics
-        if one.span is None or (one.span.line, one.span.column) not in told or one.id == "unknown-field"
+    reported = {(secret.span.line, secret.span.column) for secret in secrets if secret.span is not None}
+    others = [
+        finding
+        for finding in checked.diagnostics
+        if finding.span is None
+        or (finding.span.line, finding.span.column) not in reported
+        or finding.id == "unknown-field"
     ]
     place = checked.place
-    if written and not isinstance(document, Diagnostic):
+    if secrets and not isinstance(document, Diagnostic):
         checked = checked._replace(authored=None, ignores=(), used=())
         place = place or document.key_span(("name",))
     return checked._replace(
         place=place and redaction.covered_span(place),
-        diagnostics=tuple(redaction.covered(one, data) for one in (*written, *found)),
+        diagnostics=tuple(redaction.covered(finding, data) for finding in (*secrets, *others)),
     )
 
 
 def _literal_secrets(document: Document) -> Iterator[Diagnostic]:
     from stepwell.source import redaction
 
-    for way, is_value in redaction.literal_secrets(document.data):
-        span = document.value_span(way) if is_value else document.key_span(way)
-        inside = way[:-1] if isinstance(way[-1], int) or not is_value else way
-        where = ".".join(str(step) for step in inside)
-        message = f"`{where}` holds a secret" if where else "a key of this provider is a secret"
-        advice = "take it out, treat it as known to others, and write in `secrets` where a new one is found"
-        if way[0] == "secrets" and is_value:
-            message = f"`{where}` is not where a secret is found, so it may be one"
-            advice = "write `env:NAME` or `file:PATH`; what stood here is known to all who read this file"
+    for pointer, is_value in redaction.literal_secrets(document.data):
+        span = document.value_span(pointer) if is_value else document.key_span(pointer)
+        inside = pointer[:-1] if isinstance(pointer[-1], int) or not is_value else pointer
+        name = ".".join(map(str, inside))
+        message = f"`{name}` contains a secret" if name else "a key of this provider is a secret"
+        advice = "remove and revoke it, and refer to a new secret in `secrets`"
+        if pointer[0] == "secrets" and is_value:
+            message = f"`{name}` is not a reference to a secret, so it may be the secret itself"
+            advice = "write `env:NAME` or `file:PATH`, and revoke the value if it is a secret"
         yield Diagnostic("literal-secret", Severity.ERROR, message, span, advice)
 
 
@@ -155,7 +160,7 @@ def _check(
 def check_workspace_file(
     project: Project, workspace_id: str, path: str
 ) -> tuple[Workspace, tuple[Diagnostic, ...]]:
-    """Read and check the ``workspace.yaml`` of one workspace; with errors its defaults serve.
+    """Read and check the workspace file of one workspace; an invalid file yields the defaults.
 
     Args:
         path: the file, relative to the project.
@@ -163,7 +168,7 @@ def check_workspace_file(
     plain = Workspace(workspace_id)
     document = read_document(project.tree, path)
     if isinstance(document, Diagnostic):
-        empty = document.id == "empty-file"  # every field has a default, so an empty file says all
+        empty = document.id == "empty-file"  # every field has a default
         return plain, () if empty else (document,)
     if not schema.fits("workspace", document.data):
         return plain, tuple(
@@ -182,7 +187,7 @@ def check_workspace_file(
 def hide(
     found: Iterable[Diagnostic], ignores: Collection[Ignore]
 ) -> tuple[tuple[Diagnostic, ...], tuple[Ignore, ...]]:
-    """The findings that no comment hides, and the comments that hid one."""
+    """Return the findings that are not suppressed, and the comments that suppressed one."""
     if not ignores:
         return tuple(found), ()
     shown: list[Diagnostic] = []
@@ -200,5 +205,5 @@ def hide(
 
 
 def is_served(found: Iterable[Diagnostic]) -> bool:
-    """Whether a definition with these findings serves: with an error it is left out."""
+    """Return whether a definition with these findings is available, which an error prevents."""
     return all(diagnostic.severity is not Severity.ERROR for diagnostic in found)

@@ -1,4 +1,4 @@
-"""The ids whose severity no project chooses: what is wrong with a file before any rule can look at it."""
+"""Manual pages of ids whose severity is fixed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SECTION: Final = re.compile(r"^## ([a-z0-9-]+)\n", re.MULTILINE)
 
 @final
 class _Pages(Mapping[str, str]):
-    """The sections of ``fixed_severities.md`` by their heading, read when the first one is asked for."""
+    """Sections of ``fixed_severities.md`` by heading, read on first access."""
 
     @cached_property
     def _sections(self) -> Mapping[str, str]:
@@ -34,4 +34,4 @@ class _Pages(Mapping[str, str]):
 
 
 FIXED_PAGES: Final[Mapping[str, str]] = _Pages()
-"""The manual page of each id that is not in ``RULES``."""
+"""Manual page of each id that is not in ``RULES``."""

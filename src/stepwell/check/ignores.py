@@ -1,4 +1,4 @@
-"""Comments that hide a finding: ``# stepwell: ignore[rule-id] why``."""
+"""Comments that suppress a finding: ``# stepwell: ignore[rule-id] reason``."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _MARK: Final = "stepwell:"
 
 @final
 class Ignore(NamedTuple):
-    """One rule that one comment hides."""
+    """One rule that one comment suppresses."""
 
     rule: str
     line: int
     span: Span
 
     def hides(self, diagnostic: Diagnostic) -> bool:
-        """Whether it speaks of a finding."""
+        """Return whether the comment suppresses a finding."""
         span = diagnostic.span
         return (
             span is not None
@@ -35,7 +35,7 @@ class Ignore(NamedTuple):
 
 
 def ignores_in(document: Document) -> tuple[Ignore, ...]:
-    """Every ignore of a document, in its order."""
+    """Return the ignore comments of a document in order."""
     return tuple(_found(document)) if _MARK in document.text else ()
 
 

@@ -1,4 +1,4 @@
-"""Plain data from code to a checked definition: what code gives is held to what a file is held to."""
+"""Checks plain data from code with the same rules as a definition file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _INTEGERS: Final = range(-(2**63), 2**63)
 
 
 class _NotPlain(ValueError):
-    """Data that no file could hold."""
+    """Data that a definition file cannot represent."""
 
     def __init__(self, rule: str, message: str, help_text: str) -> None:
         super().__init__(message)
@@ -31,49 +31,41 @@ class _NotPlain(ValueError):
 
 
 def check_mapping(data: Any, listed: Listed, settings: Settings, today: date) -> CheckedFile:
-    """Check a step that code gives, by what a file is held to, without the name of one.
-
-    The data is copied, so what the caller does with it afterwards changes nothing. A text to point
-    into is only made when there is something to point at.
+    """Check a copy of a step definition from code with the rules for files, except those for file names.
 
     Args:
-        listed: what it stands for; its path is shown where a file's would be.
+        listed: identity of the definition; findings show its path.
     """
     try:
         plain = _fields(data)
-    except _NotPlain as refused:
-        rule, span = refused.rule, Span(listed.path)
-        found = Diagnostic(rule, Severity.ERROR, str(refused), span, refused.help)
-        return CheckedFile(listed, None, span, None, (found,))
+    except _NotPlain as error:
+        span = Span(listed.path)
+        finding = Diagnostic(error.rule, Severity.ERROR, str(error), span, error.help)
+        return CheckedFile(listed, None, span, None, (finding,))
     document = Document(listed.path, "", plain, no_places)
-    held = catalog.active("plugin file", settings.severities)
-    checked = check_document(listed, document, settings, today, held)
-    return (
-        check_document(listed, written_out(document), settings, today, held)
-        if checked.diagnostics
-        else checked
-    )
+    rules = catalog.active("plugin file", settings.severities)
+    checked = check_document(listed, document, settings, today, rules)
+    if checked.diagnostics:
+        return check_document(listed, written_out(document), settings, today, rules)
+    return checked
 
 
 def plain_copy(data: Any) -> Any:
-    """A read-only copy of plain data.
-
-    Args:
-        data: what code gives.
+    """Return a read-only copy of plain data.
 
     Raises:
-        ValueError: something in it is no plain data; the message says what and where.
+        ValueError: a value is not plain data; the message says which.
     """
     return _copied(data, ())
 
 
 def written_out(document: Document) -> Document:
-    """The same data with the text of a file that would give it, so that places in it can be shown."""
+    """Return a document with its YAML text, so that findings have locations."""
     from stepwell.source.yaml_writer import to_yaml
 
     text = to_yaml(thaw(document.data))
     read = read_text(f"{document.path}.yaml", text.encode())
-    if isinstance(read, Diagnostic):  # too much for a file: then there is no place to show
+    if isinstance(read, Diagnostic):  # too large for a file, so findings have no locations
         return document
     return Document(document.path, text, document.data, read.locate)
 
@@ -81,17 +73,17 @@ def written_out(document: Document) -> Document:
 def _fields(data: Any) -> Mapping[str, Any]:
     if not isinstance(data, Mapping):
         raise _NotPlain(
-            "not-a-mapping", f"a step is a mapping of fields, and this is {_article(data)}", "name its fields"
+            "not-a-mapping", f"a step must be a mapping of fields, got {_article(data)}", "pass a mapping"
         )
     fields: Mapping[str, Any] = _copied(data, ())
     return fields
 
 
 def _copied(value: Any, pointer: Pointer) -> Any:
-    """A read-only copy of plain data, of Python's own types only.
+    """Return a read-only copy of plain data, built from built-in types.
 
     Raises:
-        _NotPlain: for what YAML and JSON could not hold.
+        _NotPlain: YAML and JSON cannot represent a value.
     """
     if value is None or isinstance(value, bool):
         return value
@@ -100,12 +92,12 @@ def _copied(value: Any, pointer: Pointer) -> Any:
     if isinstance(value, int):
         if value not in _INTEGERS:
             raise _NotPlain(
-                "number-out-of-range", f"{_what(pointer)} does not fit into 64 bits", "quote it if it is text"
+                "number-out-of-range", f"{_what(pointer)} does not fit in 64 bits", "quote it if it is text"
             )
         return int(value)
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise _NotPlain("number-out-of-range", f"{_what(pointer)} is not a finite number", "leave it out")
+            raise _NotPlain("number-out-of-range", f"{_what(pointer)} is not a finite number", "remove it")
         return float(value)
     if len(pointer) >= _MAX_DEPTH:
         raise _NotPlain(
@@ -117,18 +109,18 @@ def _copied(value: Any, pointer: Pointer) -> Any:
             if not isinstance(key, str):
                 raise _NotPlain(
                     "non-string-key",
-                    f"a key of {_what(pointer)} is {_article(key)}, and must be text",
+                    f"a key of {_what(pointer)} must be a string, got {_article(key)}",
                     "quote it",
                 )
-            word = _text(key, pointer)
-            copy[word] = _copied(item, (*pointer, word))
+            name = _text(key, pointer)
+            copy[name] = _copied(item, (*pointer, name))
         return FrozenMapping(copy)
     if isinstance(value, (list, tuple)):
-        return tuple(_copied(item, (*pointer, place)) for place, item in enumerate(value))
+        return tuple(_copied(item, (*pointer, index)) for index, item in enumerate(value))
     raise _NotPlain(
         "wrong-type",
-        f"{_what(pointer)} must be plain data, and this is {_article(value)}",
-        "plain data is text, numbers, booleans, lists and mappings",
+        f"{_what(pointer)} must be plain data, got {_article(value)}",
+        "use only strings, numbers, booleans, lists and mappings",
     )
 
 
@@ -138,7 +130,7 @@ def _text(value: str, pointer: Pointer) -> str:
             value.encode()
         except UnicodeEncodeError:
             raise _NotPlain(
-                "wrong-form", f"{_what(pointer)} holds half of a surrogate pair", "write whole characters"
+                "wrong-form", f"{_what(pointer)} contains a lone surrogate", "write whole characters"
             ) from None
     return str.__str__(value)
 
@@ -147,7 +139,7 @@ def _what(pointer: Pointer) -> str:
     if not pointer:
         return "the step"
     return (
-        "`" + "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in pointer).lstrip(".") + "`"
+        "`" + "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in pointer).lstrip(".") + "`"
     )
 
 

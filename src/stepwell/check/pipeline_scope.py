@@ -1,4 +1,4 @@
-"""What the rules of pipelines look at: one pipeline of one view as a graph."""
+"""Scope of the pipeline rules: one pipeline of one view as a graph."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class PipelineScope(NamedTuple):
     """One pipeline of one view.
 
     Args:
-        components: the parts of the step of each node by kind, by id; empty where no sources were looked at.
+        components: node id to the components of its step by kind; empty if the sources were not read.
     """
 
     linked: Linked
@@ -30,32 +30,30 @@ class PipelineScope(NamedTuple):
 
     @property
     def pipeline(self) -> Pipeline:
-        """The graph."""
         return Pipeline.of(self.linked)
 
     @property
     def nodes(self) -> Mapping[str, Node]:
-        """Its nodes by id."""
         return self.linked.nodes
 
     @property
     def view(self) -> str:
-        """The view in words."""
+        """Title of the view."""
         return self.linked.view.title
 
     def at(self, node: Node, *inner: str | int, key: bool = False) -> Span:
-        """Where a part of a node is stated; for one that was made in code a place that names the pipeline."""
+        """Return the location of a part of a node; a placeholder if the node was created in code."""
         return node.where(*inner, key=key) or self.anywhere
 
     def needed_at(self, node: Node, wanted: str) -> Span:
-        """Where a node says that it needs another."""
-        for name, fed in node.inputs.items():
-            if fed.node == wanted:
+        """Return the location at which a node refers to an upstream node."""
+        for name, upstream in node.inputs.items():
+            if upstream.node == wanted:
                 return self.at(node, "inputs", name)
         return self.at(node, "depends_on", node.depends_on.index(wanted))
 
     def field_at(self, *pointer: str | int, key: bool = False) -> Span:
-        """Where a field of the pipeline itself is stated."""
+        """Return the location of a field of the pipeline."""
         sources = self.linked.definition.sources
         if not sources:
             return self.anywhere
@@ -64,37 +62,37 @@ class PipelineScope(NamedTuple):
 
     @property
     def anywhere(self) -> Span:
-        """The pipeline as a whole, where no file states it."""
+        """Placeholder location of a pipeline without a file."""
         return Span(f"<pipeline {self.pipeline.name}>")
 
-    def feeds(self) -> Iterator[tuple[Node, str, OutputOf, Node]]:
-        """Every edge between nodes that are there: the later one, its input, the output, the earlier one."""
+    def edges(self) -> Iterator[tuple[Node, str, OutputOf, Node]]:
+        """Yield each edge between existing nodes: node, input, output reference, upstream node."""
         for node in self.nodes.values():
-            for name, fed in node.inputs.items():
-                earlier = self.nodes.get(fed.node)
-                if earlier is not None:
-                    yield node, name, fed, earlier
+            for name, reference in node.inputs.items():
+                upstream = self.nodes.get(reference.node)
+                if upstream is not None:
+                    yield node, name, reference, upstream
 
     def related(self, message: str, step: StepDefinition, *pointer: str) -> tuple[Related, ...]:
-        """A place in the definition of a step, with words that tie it."""
+        """Return a location in the interface of a step, with a message."""
         if not step.sources:
             return ()
         document = given_by(step.sources, ("interface", *pointer))
         return (Related(message, document.key_span(("interface", *pointer))),)
 
     def related_parameters(self, node: Node) -> tuple[Related, ...]:
-        """Where the step of a node says what configuration it takes."""
+        """Return the location of the parameters of a node's step."""
         sources = node.definition.sources if node.definition is not None else ()
         if not sources:
             return ()
-        place = given_by(sources, ("parameters",)).key_span(("parameters",))
-        return (Related("what the step asks for is here", place),)
+        span = given_by(sources, ("parameters",)).key_span(("parameters",))
+        return (Related("the step's parameters are declared in", span),)
 
 
 def part_of(node: Node, name: str) -> Mapping[str, Any] | None:
-    """``inputs`` or ``outputs`` of a node's step; ``None`` where nobody says what they are."""
+    """Return ``inputs`` or ``outputs`` of a node's step, or ``None`` if it has no interface."""
     interface = node.definition.interface if node.definition is not None else None
     if interface is None:
         return None
-    found: Mapping[str, Any] = interface.get(name) or _NOTHING
-    return found
+    part: Mapping[str, Any] = interface.get(name) or _NOTHING
+    return part

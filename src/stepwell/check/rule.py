@@ -1,4 +1,4 @@
-"""What a rule is, and what it is given to look at."""
+"""Rules, their findings and the scopes that they check."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stepwell.source.python import SourceFile, SourceView
 
 __all__ = [
-    "ALWAYS_TOLD",
+    "ALWAYS_REPORTED",
     "FileScope",
     "Finding",
     "FreezeScope",
@@ -36,11 +36,7 @@ __all__ = [
 
 @final
 class Finding(NamedTuple):
-    """What a rule yields; whoever runs the rule adds its id and its severity.
-
-    Args:
-        span: where.
-    """
+    """Result of a rule; the runner adds the rule's id and severity."""
 
     message: str
     span: Span
@@ -50,7 +46,7 @@ class Finding(NamedTuple):
 
 @final
 class FileScope(NamedTuple):
-    """One definition file that fits its schema."""
+    """One definition file that matches its schema."""
 
     authored: AuthoredDefinition
     settings: Settings
@@ -58,23 +54,20 @@ class FileScope(NamedTuple):
 
     @property
     def kind(self) -> Kind:
-        """What it defines."""
         return self.authored.kind
 
     @property
     def source(self) -> Source:
-        """The document in its layer."""
         return self.authored.source
 
     @property
     def data(self) -> Mapping[str, Any]:
-        """The document's data."""
         return self.authored.data
 
 
 @final
 class WorkspaceScope(NamedTuple):
-    """One ``workspace.yaml`` that fits its schema, and the id that its folder says."""
+    """One workspace file that matches its schema, and the workspace of its folder."""
 
     source: Source
     workspace: Workspace
@@ -82,7 +75,7 @@ class WorkspaceScope(NamedTuple):
 
 @final
 class LayerScope(NamedTuple):
-    """All documents of one layer that define one name more than once."""
+    """Names that one layer defines more than once."""
 
     kind: Kind
     repeated: Mapping[str, tuple[Source, ...]]
@@ -90,7 +83,7 @@ class LayerScope(NamedTuple):
 
 @final
 class Shadow(NamedTuple):
-    """A local definition that hides one of the core."""
+    """Local definition that hides a definition of the core."""
 
     local: Definition
     core: Definition
@@ -98,10 +91,10 @@ class Shadow(NamedTuple):
 
 @final
 class Hidden(NamedTuple):
-    """A definition of an installed package that one of the core hides.
+    """Definition of an installed package that the core hides.
 
     Args:
-        place: the name of the core's, which may itself be left out.
+        place: location of the name in the core's file, which may be invalid.
     """
 
     kind: Kind
@@ -112,11 +105,11 @@ class Hidden(NamedTuple):
 
 @final
 class Override(NamedTuple):
-    """One override and what came of it.
+    """Override and its result.
 
     Args:
-        base: what lies below; ``None`` when there is nothing, or nothing that serves.
-        result: the merged definition; ``None`` when it could not be made.
+        base: the valid definition below; ``None`` if there is none.
+        result: the merged definition; ``None`` if merging failed.
     """
 
     source: Source
@@ -127,13 +120,13 @@ class Override(NamedTuple):
 
 @final
 class ViewScope(NamedTuple):
-    """One kind of definition in one view.
+    """Definitions of one kind in one view.
 
     Args:
-        workspace: whose view; ``None`` for the core.
-        suspects: those of the view's own that may collide with another of the view.
-        left_out: names that a file gives but that are not served, each with a place in that file; where no
-            name can be read, the stem of the file stands for it.
+        workspace: ``None`` for the core.
+        suspects: definitions of the view that may collide with others.
+        left_out: names of skipped definitions with a location; the stem of the file if the name is
+            unreadable.
     """
 
     kind: Kind
@@ -149,12 +142,12 @@ class ViewScope(NamedTuple):
     settings: Settings
 
     def get(self, name: str) -> Definition | None:
-        """The definition that the view serves under a name."""
+        """Return the definition of a name in the view."""
         return self.above.get(name) or self.below.get(name)
 
 
-ALWAYS_TOLD: Final = frozenset({"duplicate-definition", "override-without-base", "override-changes-name"})
-"""Rules that can be made milder but not silent: what they find is not served, so somebody must know."""
+ALWAYS_REPORTED: Final = frozenset({"duplicate-definition", "override-without-base", "override-changes-name"})
+"""Rules that cannot be switched off, because their findings exclude definitions."""
 
 S = TypeVar("S")
 
@@ -164,8 +157,8 @@ class FreezeScope(NamedTuple):
     """The ``[[freeze]]`` tables of a project.
 
     Args:
-        prefix: where Stepwell's table stands in it.
-        steps: the names of every view's steps by workspace; the core's under ``""`` and ``all``.
+        prefix: location of Stepwell's table in the configuration.
+        steps: workspace id to the step names of its view; ``""`` is the core, ``all`` all views.
     """
 
     config: Document
@@ -176,10 +169,10 @@ class FreezeScope(NamedTuple):
 
 @final
 class Reference(NamedTuple):
-    """A class or a module of Python sources that a definition names.
+    """Python class or module named by a definition.
 
     Args:
-        stated: whether the field is written; otherwise the name is conventional.
+        stated: whether the name is written in the definition, not derived by convention.
     """
 
     definition: Definition
@@ -191,7 +184,7 @@ class Reference(NamedTuple):
 
 @final
 class ReferenceScope(NamedTuple):
-    """What a view's own definitions name, and the sources that the view sees."""
+    """References of a view's own definitions, and the sources of the view."""
 
     view: str
     references: tuple[Reference, ...]
@@ -204,8 +197,8 @@ class ReferenceScope(NamedTuple):
     implementations: tuple[tuple[StepDefinition, Component], ...] = ()
 
     def named(self, *fields: str) -> Iterable[Reference]:
-        """The references of some fields."""
-        return (one for one in self.references if one.field in fields)
+        """Return the references of some fields."""
+        return (reference for reference in self.references if reference.field in fields)
 
 
 @final
@@ -214,9 +207,10 @@ class Rule(Generic[S]):
     """One rule.
 
     Args:
-        severity: unless the project says otherwise.
-        check: gives its findings; one that runs on every file gives an empty tuple where nothing is
-            wrong, since nearly always nothing is and a generator would cost more than the look.
+        severity: the default.
+        page: the manual page.
+        check: returns the findings; rules that run on every file return an empty tuple instead of a
+            generator, which is faster.
     """
 
     id: str

@@ -1,7 +1,7 @@
-"""A name by which an output is asked for means one output.
+"""Two outputs of a step share a name or alias.
 
-An alias of an output is neither the name nor an alias of another output of the same step: otherwise it
-would not be told which one an input is connected to.
+An alias must be unique among the names and aliases of a step's outputs. Otherwise the output that an input
+connects to is ambiguous.
 
 Passes:
 
@@ -40,25 +40,23 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: AlignmentScope) -> Iterator[Finding]:
-    """Find it in one step."""
     outputs = scope.part("outputs")
     taken: dict[str, tuple[str, int | None]] = {name: (name, None) for name in outputs}
-    for name, said in outputs.items():
-        for place, alias in enumerate(said.get("aliases", ())):
-            other, first = taken.setdefault(alias, (name, place))
+    for name, output in outputs.items():
+        for index, alias in enumerate(output.get("aliases", ())):
+            other, first = taken.setdefault(alias, (name, index))
             if other != name:
                 yield Finding(
-                    f"`{alias}` is an alias of the output `{name}` of `{scope.step.name}`, and "
-                    "means the output "
-                    f"`{other}` already",
-                    scope.value("outputs", name, "aliases", place),
-                    "remove it from one of the two",
-                    related("it is taken here", _place(scope, other, first)),
+                    f"alias `{alias}` of output `{name}` of `{scope.step.name}` is already used by output "
+                    f"`{other}`",
+                    scope.value("outputs", name, "aliases", index),
+                    "remove one of the two",
+                    related("already used in", _span(scope, other, first)),
                 )
 
 
-def _place(scope: AlignmentScope, output: str, alias: int | None) -> Span:
-    """Where an output is called so."""
+def _span(scope: AlignmentScope, output: str, alias: int | None) -> Span:
+    """Return the location of the name or alias of an output."""
     if alias is None:
         return scope.key("outputs", output)
     return scope.value("outputs", output, "aliases", alias)

@@ -1,7 +1,7 @@
-"""A requirement of a script is a package and the versions of it that serve.
+"""Requirement of a script is not a package name and a version specifier.
 
-The key is the name of a package or `python`, the value a version specifier as PEP 440 and PEP 508 write
-it, such as `>=1.3,<3`; an empty one allows any version.
+The key is the name of a package or `python`. The value is a version specifier as defined by PEP 440 and PEP
+508, such as `>=1.3,<3`. An empty value allows any version.
 
 Passes:
 
@@ -45,17 +45,17 @@ _CLAUSE: Final = re.compile(
 
 
 def check(scope: AlignmentScope) -> Iterator[Finding]:
-    """Find it in one step."""
     for name, specifier in scope.part("framework_requirements").items():
         if not _NAME.match(name):
             yield Finding(
-                f"`{name}` in the requirements of `{scope.step.name}` is no name of a package",
+                f"`{name}` in the requirements of `{scope.step.name}` is not a valid package name",
                 scope.key("framework_requirements", name),
-                "write letters, digits, `-`, `_` and `.`, perhaps with extras in brackets",
+                "use letters, digits, `-`, `_` and `.`, optionally with extras in brackets",
             )
         elif any(not _CLAUSE.match(clause) for clause in specifier.split(",") if specifier.strip()):
             yield Finding(
-                f"`{specifier}` says no versions of `{name}` in the requirements of `{scope.step.name}`",
+                f"`{specifier}` of `{name}` in the requirements of `{scope.step.name}` is not a valid "
+                "version specifier",
                 scope.value("framework_requirements", name),
                 "write a specifier such as `>=1.3,<3`",
             )

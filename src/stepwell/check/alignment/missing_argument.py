@@ -1,7 +1,7 @@
-"""An argument that the interface declares is one that the script takes.
+"""Argument is declared but the script does not accept it.
 
-A job that hands over an argument which the script does not know ends before it begins. Where the script
-takes arguments that cannot be told from its text, nothing is said.
+A job that passes an unknown argument fails at startup. The rule is skipped for scripts whose arguments cannot
+be determined statically.
 
 Passes:
 
@@ -54,17 +54,16 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: AlignmentScope) -> Iterator[Finding]:
-    """Find it in one step."""
     facts = scope.facts
     if facts is None or facts.open_arguments:
         return
-    taken = {plain_flag(flag): flag for one in facts.arguments for flag in one.flags}
+    accepted = {plain_flag(flag): flag for argument in facts.arguments for flag in argument.flags}
     for flag, pointer, _ in scope.flags:
-        if plain_flag(flag) not in taken:
-            near = closest(flag, taken.values())
+        if plain_flag(flag) not in accepted:
+            near = closest(flag, accepted.values())
             yield Finding(
-                f"the script of `{scope.step.name}` takes no argument `{flag}`",
+                f"script of `{scope.step.name}` does not accept the argument `{flag}`",
                 scope.value(*pointer) if pointer[0] == "job_arguments" else scope.key(*pointer),
-                did_you_mean(near) or "let the script take it, or remove it",
-                related("this is the script", facts.place),
+                did_you_mean(near) or "add it to the script, or remove it",
+                related("the script is", facts.place),
             )

@@ -1,8 +1,8 @@
-"""A builder has the methods that its step needs.
+"""Builder lacks a required method.
 
-It defines what its abstract bases ask for (`@abstractmethod`), and what `[alignment.builder_methods]` in
-`stepwell.toml` lists for the type of the step or under `all`; bases are followed through the sources. Where
-one lies outside them, but for those of the standard library, nothing is told of methods that it may have.
+A builder must define the abstract methods (`@abstractmethod`) of its bases, and the methods listed in
+`[alignment.builder_methods]` of `stepwell.toml` for the step's type or under `all`. Bases are resolved
+through the sources. The rule is skipped if a base is defined outside them, except in the standard library.
 
 Passes:
 
@@ -72,7 +72,6 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: AlignmentScope) -> Iterator[Finding]:
-    """Find it in one step."""
     builder = scope.builder
     if builder is None or builder.methods is None:
         return
@@ -82,8 +81,8 @@ def check(scope: AlignmentScope) -> Iterator[Finding]:
     for name, span in {**missing, **builder.abstract}.items():
         near = closest(name, builder.methods - builder.abstract.keys())
         yield Finding(
-            f"the builder `{builder.name}` of `{scope.step.name}` has no method `{name}`",
+            f"builder `{builder.name}` of `{scope.step.name}` has no method `{name}`",
             stated(scope, "builder", "builder_step_name"),
             did_you_mean(near) or "define it",
-            (*related("the builder", builder.span), *related("it is asked for here", span)),
+            (*related("the builder is defined in", builder.span), *related("required in", span)),
         )

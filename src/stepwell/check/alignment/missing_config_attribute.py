@@ -1,12 +1,11 @@
-"""An attribute that a builder reads from its configuration exists there.
+"""Builder reads an attribute that its configuration class does not define.
 
-The builder's text, and that of the methods that it inherits, is searched for `self.config.NAME`, in the
-methods that take `config` for `config.NAME`, and for the same under a local name of the configuration.
-The configuration class is a dataclass, a pydantic model or a plain class: its fields, properties, methods
-and what its methods set on `self` count, and those of its bases, followed through the sources. Where a base
-lies outside them, but for those of the standard library and pydantic, or where the class sets attributes
-whose names it does not write out, nothing is told. `getattr(self.config, "NAME", ...)` asks for nothing, nor
-does what `hasattr` is asked about first or what stands under `except AttributeError`.
+Stepwell searches the builder and its inherited methods for `self.config.NAME`, for `config.NAME` in methods
+with a `config` parameter, and for local names of the configuration. The configuration class is a dataclass, a
+pydantic model or a plain class. Its fields, properties, methods and attributes set on `self` count, including
+inherited ones. The rule is skipped if a base is defined outside the sources (except in the standard library
+or pydantic), or if the class sets attributes dynamically. Optional reads are ignored: `getattr(self.config,
+"NAME", ...)`, reads guarded by `hasattr`, and reads in a `try` with `except AttributeError`.
 
 Passes:
 
@@ -66,7 +65,7 @@ from typing import Final
 
 from stepwell.check.alignment.scope import AlignmentScope, related, stated
 from stepwell.check.rule import Finding
-from stepwell.source.diagnostic import Severity, Span
+from stepwell.source.diagnostic import Severity
 from stepwell.source.spelling import closest, did_you_mean
 
 ID: Final = "missing-config-attribute"
@@ -74,7 +73,6 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: AlignmentScope) -> Iterator[Finding]:
-    """Find it in one step."""
     builder = scope.builder
     if builder is None or builder.has is None:
         return
@@ -82,14 +80,9 @@ def check(scope: AlignmentScope) -> Iterator[Finding]:
         if name not in builder.has:
             near = closest(name, builder.has)
             yield Finding(
-                f"the builder `{builder.name}` of `{scope.step.name}` reads `{name}` from its "
-                "configuration, which "
-                f"`{builder.config}` does not have",
-                _config_span(scope),
-                did_you_mean(near) or "give the class this attribute",
-                (*related("it is read here", span), *related("the configuration class", builder.config_span)),
+                f"builder `{builder.name}` of `{scope.step.name}` reads `{name}` from its configuration, but "
+                f"`{builder.config}` has no such attribute",
+                stated(scope, "config", "config_class"),
+                did_you_mean(near) or "add the attribute to the class",
+                (*related("read in", span), *related("the class is defined in", builder.config_span)),
             )
-
-
-def _config_span(scope: AlignmentScope) -> Span:
-    return stated(scope, "config", "config_class")

@@ -1,9 +1,8 @@
-"""The script that an interface names exists.
+"""Entry point of an interface does not exist.
 
-`entry_point` is the name of a file, or a path that ends in it. It is the step's `script` component where
-there is one, and else the one file of the view's sources that is called so. Where the sources of
-the layer that names it (the workspace's and the core's, or the core's alone) have no folder `scripts`,
-nothing is told: its scripts lie elsewhere. No Python is run.
+`entry_point` is a file name, or a path that ends in one. It resolves to the step's `script` component or,
+without one, to the only file of that name in the view's sources. The rule is skipped if the sources of the
+declaring layer have no `scripts` folder. No Python is run.
 
 Passes:
 
@@ -42,11 +41,10 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: AlignmentScope) -> Iterator[Finding]:
-    """Find it in one step."""
     if isinstance(scope.script, MissingScript):
         wanted = scope.interface.get("entry_point", "")
         yield Finding(
-            f"the entry point `{wanted}` of `{scope.step.name}` is not there: {scope.script.why}",
+            f"entry point `{wanted}` of `{scope.step.name}` does not exist: {scope.script.why}",
             scope.value("entry_point"),
             scope.script.help,
         )

@@ -1,9 +1,8 @@
-"""A required input has a source that the view has.
+"""Required input has no source in the view.
 
-At least one word of its `compatible_sources` is the name or an alias of a step of the view, perhaps with a
-job type after it, or a word of `[alignment] generic_sources` in `stepwell.toml`. An input that is required
-says at least one source unless it has a path that a user fills: one without `compatible_sources` is left
-alone.
+At least one entry of `compatible_sources` must be the name or an alias of a step in the view, optionally with
+a job type suffix, or an entry of `[alignment] generic_sources` in `stepwell.toml`. Inputs without
+`compatible_sources` are not checked.
 
 Passes:
 
@@ -46,13 +45,14 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: AlignmentScope) -> Iterator[Finding]:
-    """Find it in one step."""
-    for name, said in scope.part("inputs").items():
-        words = said.get("compatible_sources")
-        if words is None or not said.get("required", True) or any(word in scope.sources for word in words):
+    for name, declared in scope.part("inputs").items():
+        sources = declared.get("compatible_sources")
+        if sources is None or not declared.get("required", True):
+            continue
+        if any(word in scope.sources for word in sources):
             continue
         yield Finding(
-            f"the required input `{name}` of `{scope.step.name}` has no source in {scope.view}",
+            f"required input `{name}` of `{scope.step.name}` has no source in {scope.view}",
             scope.key("inputs", name),
-            "name a step that gives it in `compatible_sources`, or say `required: false`",
+            "add a step that produces it to `compatible_sources`, or set `required: false`",
         )

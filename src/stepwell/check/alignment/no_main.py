@@ -1,7 +1,7 @@
-"""A script has something to start.
+"""Script has no entry point.
 
-The container starts the entry point as a program: it has a function `main`, or a part under
-`if __name__ == "__main__":`.
+The container runs the script as a program. The script needs a function `main`, or an `if __name__ ==
+"__main__":` block.
 
 Passes:
 
@@ -40,13 +40,12 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: AlignmentScope) -> Iterator[Finding]:
-    """Find it in one step."""
     facts = scope.facts
     if facts is not None and not facts.starts:
         yield Finding(
-            f"the script of `{scope.step.name}` has no function `main`, and nothing that runs "
-            "when it is started",
+            f"script of `{scope.step.name}` has neither a function `main` nor an "
+            '`if __name__ == "__main__":` block',
             scope.value("entry_point") if "entry_point" in scope.interface else scope.key(),
-            "give it a function `main` that takes what it needs",
-            related("this is the script", facts.place),
+            "add a function `main`",
+            related("the script is", facts.place),
         )

@@ -1,7 +1,6 @@
-"""What an interface takes and gives fits its `node_type`.
+"""Interface contradicts its `node_type`.
 
-A `source` takes no inputs, a `sink` gives no outputs, and an `internal` step takes at least one input and
-gives at least one output.
+A `source` has no inputs, a `sink` has no outputs, and an `internal` step has at least one of each.
 
 Passes:
 
@@ -42,15 +41,14 @@ SEVERITY: Final = Severity.WARNING
 
 
 def check(scope: AlignmentScope) -> Iterator[Finding]:
-    """Find it in one step."""
     node_type = scope.interface.get("node_type")
     inputs, outputs = scope.part("inputs"), scope.part("outputs")
     fault = ""
     if node_type == "source" and inputs:
-        fault = "is a source, and takes inputs"
+        fault = "is a source but has inputs"
     elif node_type == "sink" and outputs:
-        fault = "is a sink, and gives outputs"
+        fault = "is a sink but has outputs"
     elif node_type == "internal" and not (inputs and outputs):
-        fault = f"is internal, and {'gives no outputs' if inputs else 'takes no inputs'}"
+        fault = f"is internal but has no {'outputs' if inputs else 'inputs'}"
     if fault:
-        yield Finding(f"`{scope.step.name}` {fault}", scope.value("node_type"), "say what it is")
+        yield Finding(f"`{scope.step.name}` {fault}", scope.value("node_type"), "correct the `node_type`")

@@ -1,7 +1,7 @@
-"""A variable that a script needs is declared as one that is needed.
+"""Required environment variable is declared as optional.
 
-A script that reads a variable without a default (`os.environ["NAME"]`) fails where it is not set: then the
-interface declares it under `env.required`.
+A script that reads a variable without a default (`os.environ["NAME"]`) fails if the variable is not set.
+Declare such variables in `env.required`.
 
 Passes:
 
@@ -50,19 +50,18 @@ SEVERITY: Final = Severity.WARNING
 
 
 def check(scope: AlignmentScope) -> Iterator[Finding]:
-    """Find it in one step."""
     facts = scope.facts
     if facts is None:
         return
-    told: set[str] = set()
-    for one in facts.environment:
-        if one.required and one.name in scope.optional_environment and one.name not in told:
-            told.add(one.name)
+    reported: set[str] = set()
+    for variable in facts.environment:
+        name = variable.name
+        if variable.required and name in scope.optional_environment and name not in reported:
+            reported.add(name)
             yield Finding(
-                f"the script of `{scope.step.name}` fails without the environment variable "
-                f"`{one.name}`, which "
-                "the interface calls optional",
-                scope.key("env", "optional", one.name),
-                "move it to `env.required`, or give it a default in the script",
-                related("it is read here", one.span),
+                f"script of `{scope.step.name}` requires the environment variable `{name}`, but the "
+                "interface declares it as optional",
+                scope.key("env", "optional", name),
+                "move it to `env.required`, or add a default in the script",
+                related("read in", variable.span),
             )

@@ -1,10 +1,10 @@
-"""The property path of an output fits the type of the step.
+"""Property path of an output does not match the step's type.
 
-A SageMaker step has the properties of what it makes: a processing job
-`properties.ProcessingOutputConfig.Outputs['NAME'].S3Output.S3Uri`, where NAME is one of the step's outputs, a
-training job `properties.ModelArtifacts.S3ModelArtifacts`, and so on, as the responses of the SageMaker API
-name them (DescribeProcessingJob, DescribeTrainingJob, DescribeTransformJob, DescribeModel). For a type of
-your own only the form is checked: `properties`, then names joined by dots.
+The properties of a SageMaker step follow the responses of the SageMaker API (DescribeProcessingJob,
+DescribeTrainingJob, DescribeTransformJob, DescribeModel). A processing job has
+`properties.ProcessingOutputConfig.Outputs['NAME'].S3Output.S3Uri`, where NAME is an output of the step; a
+training job has `properties.ModelArtifacts.S3ModelArtifacts`. For custom types only the syntax is checked:
+`properties`, then names joined by dots.
 
 Passes:
 
@@ -50,37 +50,34 @@ _OUTPUT: Final = re.compile(r"properties\.ProcessingOutputConfig\.Outputs\[(['\"
 
 
 def check(scope: AlignmentScope) -> Iterator[Finding]:
-    """Find it in one step."""
     outputs = scope.part("outputs")
     step_type = scope.step.sagemaker_step_type
-    for name, said in outputs.items():
-        path = said.get("property_path")
-        if path is None:
-            continue
-        why = _fault(path, step_type, outputs)
-        if why:
+    for name, output in outputs.items():
+        path = output.get("property_path")
+        fault = None if path is None else _fault(path, step_type, outputs)
+        if fault:
             yield Finding(
-                f"the property path of the output `{name}` of `{scope.step.name}` {why[0]}",
+                f"property path of output `{name}` of `{scope.step.name}` {fault[0]}",
                 scope.value("outputs", name, "property_path"),
-                why[1],
-                related("the step's type", _type_span(scope)) if step_type else (),
+                fault[1],
+                related("the step's type is set in", _type_span(scope)) if step_type else (),
             )
 
 
 def _fault(path: str, step_type: str | None, outputs: Collection[str]) -> tuple[str, str | None] | None:
     if not _FORM.match(path):
-        return "is no path of properties", "write `properties`, then names joined by dots"
+        return "is not a valid property path", "write `properties`, then names joined by dots"
     first = _FIRST.match(path)
     known = PROPERTIES.get(step_type or "", ())
     if known and first is not None and first[1] not in known:
         near = closest(first[1], known)
-        hint = did_you_mean(near) or f"it begins with {' or '.join(known[:2])}, say"
-        return f"begins with `{first[1]}`, which a step of the type {step_type} does not have", hint
-    of = _OUTPUT.match(path)
-    if step_type == "Processing" and of is not None and of[2] not in outputs:
-        near = closest(of[2], outputs)
+        hint = did_you_mean(near) or f"begin with a property such as {' or '.join(known[:2])}"
+        return f"begins with `{first[1]}`, which is not a property of {step_type} steps", hint
+    output = _OUTPUT.match(path)
+    if step_type == "Processing" and output is not None and output[2] not in outputs:
+        near = closest(output[2], outputs)
         hint = did_you_mean(near) or "write the name of an output"
-        return f"asks for `{of[2]}`, which is none of the step's outputs", hint
+        return f"refers to `{output[2]}`, which is not an output of the step", hint
     return None
 
 

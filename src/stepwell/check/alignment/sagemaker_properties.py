@@ -1,4 +1,4 @@
-"""What the properties of a SageMaker step begin with, by the type of the step."""
+"""Top-level properties of SageMaker steps by step type."""
 
 from __future__ import annotations
 
@@ -165,5 +165,6 @@ PROPERTIES: Final = {
     ),
     "Lambda": ("Outputs",),
 }
-"""Type of step to the members of the response that describes what it makes (SageMaker API reference:
-DescribeProcessingJob, DescribeTrainingJob and so on); those that people ask for first."""
+"""Step type to the members of its ``Describe*`` response (SageMaker API reference: DescribeProcessingJob,
+DescribeTrainingJob and so on), the most used ones first.
+"""

@@ -1,4 +1,4 @@
-"""What the rules of alignment look at: the interface of one step, and what its code was seen to do."""
+"""Scope of the alignment rules: the interface of one step, and facts about its code."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 @final
 class EnvironmentUse(NamedTuple):
-    """One environment variable that a script reads.
+    """Environment variable that a script reads.
 
     Args:
-        required: whether the script fails where it is not set.
+        required: whether the script fails if it is not set.
     """
 
     name: str
@@ -46,7 +46,7 @@ class EnvironmentUse(NamedTuple):
 
 @final
 class ArgumentUse(NamedTuple):
-    """One argument that a script takes.
+    """Argument that a script accepts.
 
     Args:
         required: whether the script fails without it.
@@ -59,10 +59,10 @@ class ArgumentUse(NamedTuple):
 
 @final
 class PathUse(NamedTuple):
-    """One path of the container that a script names.
+    """Container path that a script contains.
 
     Args:
-        span: where the script names it.
+        whole: whether the script uses this path itself, not one below it that is computed at run time.
     """
 
     path: str
@@ -73,11 +73,13 @@ class PathUse(NamedTuple):
 
 @final
 class ScriptFacts(NamedTuple):
-    """What one script was seen to read and write; none of it was run.
+    """Facts from the static analysis of one script.
 
     Args:
         path: the file, relative to the project.
-        starts: whether it has a function ``main`` or a part that runs when it is started.
+        starts: whether it has a function ``main`` or an ``if __name__ == "__main__":`` block.
+        open_environment: whether it reads variables whose names are computed.
+        open_arguments: whether it accepts arguments that cannot be determined.
     """
 
     path: str
@@ -90,13 +92,12 @@ class ScriptFacts(NamedTuple):
 
     @property
     def place(self) -> Span:
-        """The file itself."""
         return Span(self.path)
 
 
 @final
 class MissingScript(NamedTuple):
-    """That a script is named and not found."""
+    """Script that an interface names but that does not exist."""
 
     why: str
     help: str
@@ -104,10 +105,10 @@ class MissingScript(NamedTuple):
 
 @final
 class Stray(NamedTuple):
-    """A class whose chain of bases does not lead to the one that the project asks for.
+    """Class that does not derive from the required base.
 
     Args:
-        related: where the class is, and where the chain ends.
+        related: locations of the class and of the end of its chain of bases.
     """
 
     name: str
@@ -118,15 +119,15 @@ class Stray(NamedTuple):
 
 @final
 class BuilderFacts(NamedTuple):
-    """What one builder class asks of its configuration, and what it lacks itself.
+    """Facts about one builder class.
 
     Args:
-        reads: attribute of the configuration to where the builder reads it first.
-        config: the name of the configuration class; empty where it is not found.
-        has: what the configuration class and its bases define; ``None`` where that cannot be told.
-        methods: what the builder and its bases define; ``None`` where that cannot be told.
-        abstract: the method that a base asks for to where it does, of those that nothing defines.
-        stray: where its bases end, if that is not where the project asks for.
+        reads: attribute of the configuration to the location of its first read.
+        config: name of the configuration class; empty if it is not found.
+        has: attributes of the configuration class and its bases; ``None`` if unknown.
+        methods: methods of the builder and its bases; ``None`` if unknown.
+        abstract: unimplemented abstract method to its location.
+        stray: end of the chain of bases, if the required base is missing.
     """
 
     name: str
@@ -142,7 +143,7 @@ class BuilderFacts(NamedTuple):
 
 @final
 class SourceStep(NamedTuple):
-    """A step that a source names."""
+    """Step that an entry of ``compatible_sources`` names."""
 
     step: StepDefinition
     span: Span
@@ -154,11 +155,11 @@ class AlignmentScope:
     """One step of one view.
 
     Args:
-        script: what its script does; why it is missing; ``None`` where no script is asked for or looked at.
-        sources: each word of its ``compatible_sources`` to the step that it names, ``None`` for a generic
-            word; a word that is not here names nothing.
-        near: a word that names nothing to what may be meant.
-        builder: what its builder asks for; ``None`` where the builder is not found or not looked at.
+        script: facts about its script, the reason why it is missing, or ``None`` if it has none or was not
+            read.
+        sources: known entry of ``compatible_sources`` to its step; ``None`` for generic sources.
+        near: unknown entry of ``compatible_sources`` to a suggestion.
+        builder: ``None`` if the builder was not found or not read.
     """
 
     view: str
@@ -171,34 +172,32 @@ class AlignmentScope:
 
     @property
     def interface(self) -> Mapping[str, Any]:
-        """The step's interface; empty where it has none."""
+        """Interface of the step; empty if it has none."""
         return self.step.interface or _NOTHING
 
     @property
     def facts(self) -> ScriptFacts | None:
-        """What the script does, where there is one and the step says what it should do."""
+        """Facts about the script, if both it and the interface exist."""
         return self.script if isinstance(self.script, ScriptFacts) and self.step.interface else None
 
     def part(self, name: str) -> Mapping[str, Any]:
-        """One mapping of the interface, empty where it is not stated."""
+        """Return a mapping of the interface; empty if it is not declared."""
         found: Mapping[str, Any] = self.interface.get(name) or _NOTHING
         return found
 
     @property
     def required_environment(self) -> tuple[str, ...]:
-        """The variables without which the script is said not to run."""
         words: tuple[str, ...] = self.part("env").get("required", ())
         return words
 
     @property
     def optional_environment(self) -> Mapping[str, str]:
-        """The other variables that it is said to read."""
         found: Mapping[str, str] = self.part("env").get("optional") or _NOTHING
         return found
 
     @property
     def flags(self) -> Iterator[tuple[str, Pointer, Mapping[str, Any]]]:
-        """Every declared argument as it is written on the command line, where it stands, and what is said."""
+        """Declared arguments: flag on the command line, pointer in the interface, declaration."""
         for name, said in self.part("arguments").items():
             yield (
                 said.get("flag") or (name if name.startswith("-") else f"--{name}"),
@@ -210,20 +209,20 @@ class AlignmentScope:
                 yield said["flag"], ("job_arguments", place), said
 
     def paths(self, *kinds: str) -> Iterator[tuple[str, Pointer]]:
-        """The declared paths of ``inputs`` or ``outputs``, and where each stands."""
+        """Yield the declared paths of ``inputs`` or ``outputs`` with their pointers."""
         for kind in kinds:
             for name, said in self.part(kind).items():
                 if said.get("path"):
                     yield said["path"].rstrip("/"), (kind, name, "path")
 
     def value(self, *pointer: str | int) -> Span:
-        """Where the topmost definition that states something of the interface states it."""
+        """Return the location of a value of the interface in the topmost definition that declares it."""
         whole = ("interface", *pointer)
         document = self._stating(whole)
         return document.value_span(whole)
 
     def key(self, *pointer: str | int) -> Span:
-        """The key of something in the interface; of the interface itself where that is not stated."""
+        """Return the location of a key of the interface, or of its nearest declared parent."""
         whole: Pointer = ("interface", *pointer)
         while len(whole) > 1 and not any(_has(one.document.data, whole) for one in self.step.sources):
             whole = whole[:-1]
@@ -231,7 +230,7 @@ class AlignmentScope:
 
     @property
     def name_span(self) -> Span:
-        """The step's name in its topmost definition."""
+        """Location of the step's name in its topmost definition."""
         return self.step.sources[0].document.value_span(("name",))
 
     def _stating(self, pointer: Pointer) -> Document:
@@ -242,12 +241,12 @@ class AlignmentScope:
 
 
 def lies_in(path: str, folder: str) -> bool:
-    """Whether a path of the container is a folder or lies below it."""
+    """Return whether a container path is a folder or is below it."""
     return path == folder or path.startswith(f"{folder}/")
 
 
 def related(message: str, span: Span | None) -> tuple[Related, ...]:
-    """One other place, if there is one."""
+    """Return a related location, or nothing without a span."""
     return () if span is None else (Related(message, span),)
 
 
@@ -263,12 +262,12 @@ def _has(data: Any, pointer: Pointer) -> bool:
 
 
 def plain_flag(flag: str) -> str:
-    """A flag without its dashes, and those inside as the name of a variable has them."""
+    """Return a flag without leading dashes and with underscores."""
     return flag.lstrip("-").replace("-", "_")
 
 
 def stated(scope: AlignmentScope, component: str, field: str) -> Span:
-    """Where a step says which class is its builder or configuration; its name where convention says it."""
+    """Return the location that declares a class of a step; its name if the class follows a convention."""
     for pointer in (("components", component), (field,)):
         for source in scope.step.sources:
             if _has(source.document.data, pointer):

@@ -1,9 +1,9 @@
-"""A source of an input gives something of the input's type.
+"""Source of an input has no output of a compatible type.
 
-The step that a word of `compatible_sources` names has an output of the same `type`, or of one that fits:
-`training_data` and `payload_samples` may come as `processing_output`, `processing_output` as `training_data`,
-and `hyperparameters` as `processing_output` or `custom_property`. A source without an interface, and outputs
-that say no type, fit all.
+A step listed in `compatible_sources` must have an output of the input's `type` or of a compatible one:
+`processing_output` for `training_data` and `payload_samples`, `training_data` for `processing_output`, and
+`processing_output` or `custom_property` for `hyperparameters`. Sources without an interface and outputs
+without a type are compatible with every input.
 
 Passes:
 
@@ -53,23 +53,21 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: AlignmentScope) -> Iterator[Finding]:
-    """Find it in one step."""
-    for name, said in scope.part("inputs").items():
-        wanted = said.get("type")
-        for place, word in enumerate(said.get("compatible_sources", ())):
+    for name, declared in scope.part("inputs").items():
+        wanted = declared.get("type")
+        for index, word in enumerate(declared.get("compatible_sources", ())):
             source = scope.sources.get(word)
             outputs = (source.step.interface or {}).get("outputs") if source is not None else None
             if wanted is None or source is None or not outputs:
                 continue
-            given = {one.get("type") for one in outputs.values()}
-            if any(one is None or fits(wanted, one) for one in given):
+            types = {output.get("type") for output in outputs.values()}
+            if any(kind is None or fits(wanted, kind) for kind in types):
                 continue
-            shown = " and ".join(f"`{one}`" for one in sorted(given))
+            shown = " and ".join(f"`{kind}`" for kind in sorted(types))
             yield Finding(
-                f"the input `{name}` of `{scope.step.name}` is of the type `{wanted}`, and its "
-                f"source `{word}` gives "
-                f"{shown} only",
-                scope.value("inputs", name, "compatible_sources", place),
+                f"input `{name}` of `{scope.step.name}` has type `{wanted}`, but its source `{word}` only "
+                f"produces {shown}",
+                scope.value("inputs", name, "compatible_sources", index),
                 "remove the source, or correct one of the types",
-                related("this is the source", source.span),
+                related("the source is", source.span),
             )

@@ -1,8 +1,8 @@
-"""An argument that a script takes is declared in the interface.
+"""Script accepts an argument that the interface does not declare.
 
-The arguments are read from the script's text: `add_argument` of `argparse`, and the options and arguments
-of click. They are declared under `arguments`, or under `job_arguments` where the job hands them over.
-`--job-type` and `--job_type` count as one.
+Arguments are extracted statically from `argparse` calls to `add_argument` and from click options and
+arguments. Declare them in `arguments`, or in `job_arguments` if the job passes them. `--job-type` and
+`--job_type` are equivalent.
 
 Passes:
 
@@ -55,20 +55,18 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: AlignmentScope) -> Iterator[Finding]:
-    """Find it in one step."""
     facts = scope.facts
     if facts is None:
         return
     declared = {plain_flag(flag): flag for flag, _, _ in scope.flags}
-    for one in facts.arguments:
-        if any(plain_flag(flag) in declared for flag in one.flags):
+    for argument in facts.arguments:
+        if any(plain_flag(flag) in declared for flag in argument.flags):
             continue
-        near = closest(one.flags[0], declared.values())
+        near = closest(argument.flags[0], declared.values())
         yield Finding(
-            f"the script of `{scope.step.name}` takes the argument `{one.flags[0]}`, which the "
-            "interface does "
-            "not declare",
+            f"script of `{scope.step.name}` accepts the argument `{argument.flags[0]}`, but the interface "
+            "does not declare it",
             scope.key("arguments"),
             did_you_mean(near) or "add it to `arguments`",
-            related("it is taken here", one.span),
+            related("defined in", argument.span),
         )

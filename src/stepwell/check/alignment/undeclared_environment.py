@@ -1,10 +1,9 @@
-"""An environment variable that a script reads is declared in the interface.
+"""Script reads an environment variable that the interface does not declare.
 
-The variables are read from the script's text: `os.environ[...]`, `os.environ.get`, `os.getenv`, other names
-of `os.environ`, and a mapping that is handed to a function as `environ_vars`, `environ`, `environment` or
-`env`. A variable that is read without a default belongs into `env.required`, any other may stand in
-`env.optional`. What the platform itself sets (`SM_...`, `AWS_...`, `PATH` and its like) needs no
-declaration.
+Variables are extracted statically from `os.environ[...]`, `os.environ.get`, `os.getenv`, aliases of
+`os.environ`, and mappings passed to a function as `environ_vars`, `environ`, `environment` or `env`. Declare
+variables that are read without a default in `env.required`, and others in `env.optional`. Variables set by
+the platform (`SM_...`, `AWS_...`, `PATH` and similar) need no declaration.
 
 Passes:
 
@@ -54,21 +53,21 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: AlignmentScope) -> Iterator[Finding]:
-    """Find it in one step."""
     facts = scope.facts
     if facts is None:
         return
     declared = {*scope.required_environment, *scope.optional_environment}
-    for one in facts.environment:
-        if one.name in declared:
+    for variable in facts.environment:
+        name = variable.name
+        if name in declared:
             continue
-        declared.add(one.name)
-        near = closest(one.name, declared - {one.name})
-        kind = "required" if one.required else "optional"
+        near = closest(name, declared)
+        declared.add(name)
+        kind = "required" if variable.required else "optional"
         yield Finding(
-            f"the script of `{scope.step.name}` reads the environment variable `{one.name}`, which the "
-            "interface does not declare",
+            f"script of `{scope.step.name}` reads the environment variable `{name}`, but the interface "
+            "does not declare it",
             scope.key("env"),
             did_you_mean(near) or f"add it to `env.{kind}`",
-            related("it is read here", one.span),
+            related("read in", variable.span),
         )

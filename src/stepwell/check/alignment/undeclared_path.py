@@ -1,8 +1,8 @@
-"""A path of the container that a script reads or writes is declared in the interface.
+"""Script uses a container path that the interface does not declare.
 
-The paths are read from the script's text: texts that begin with `/opt/ml`, alone, in constants, and joined
-by `os.path.join`, by `/` or in an f-string. A path is declared where it is that of an input or output or
-lies below it; one that the script writes must be an output's. The folders above a declared path need no
+Paths are extracted statically: strings that begin with `/opt/ml`, literal or constant, joined with
+`os.path.join` or `/`, or built in an f-string. A path is declared if it equals the path of an input or output
+or is below one. Paths that the script writes must belong to an output. Parents of a declared path need no
 declaration.
 
 Passes:
@@ -47,24 +47,23 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: AlignmentScope) -> Iterator[Finding]:
-    """Find it in one step."""
     facts = scope.facts
     if facts is None:
         return
     every = [path for path, _ in scope.paths("inputs", "outputs")]
     outputs = [path for path, _ in scope.paths("outputs")]
-    told: set[tuple[str, bool]] = set()
-    for one in facts.paths:
-        declared = outputs if one.written else every
-        above = any(lies_in(path, one.path) for path in declared)
-        if above or any(lies_in(one.path, path) for path in declared) or (one.path, one.written) in told:
+    reported: set[tuple[str, bool]] = set()
+    for use in facts.paths:
+        declared = outputs if use.written else every
+        known = any(lies_in(path, use.path) or lies_in(use.path, path) for path in declared)
+        if known or (use.path, use.written) in reported:
             continue
-        told.add((one.path, one.written))
-        doing, kind = ("writes", "output") if one.written else ("names", "input or output")
+        reported.add((use.path, use.written))
+        verb, kind = ("writes", "output") if use.written else ("uses", "input or output")
         yield Finding(
-            f"the script of `{scope.step.name}` {doing} `{one.path}`, which the interface "
-            f"declares as no {kind}",
-            scope.key("outputs" if one.written else "inputs"),
-            f"declare an {kind} with this path, or one above it",
-            related("it is named here", one.span),
+            f"script of `{scope.step.name}` {verb} `{use.path}`, but the interface does not declare it as an "
+            f"{kind}",
+            scope.key("outputs" if use.written else "inputs"),
+            f"declare an {kind} with this path or a parent of it",
+            related("used in", use.span),
         )

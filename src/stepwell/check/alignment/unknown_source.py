@@ -1,8 +1,9 @@
-"""A source of an input is a step of the view.
+"""Source of an input is not a step of the view.
 
-Each word of `compatible_sources` is the name or an alias of a step of the view, perhaps with a job type of
-`[naming] job_type_suffixes` after `-` or `_`, or a word of `[alignment] generic_sources`. It is no error by
-itself: an interface may name the steps of other teams. That a required input has none at all is.
+Each entry of `compatible_sources` should be the name or an alias of a step in the view, optionally followed
+by `-` or `_` and a job type from `[naming] job_type_suffixes`, or an entry of `[alignment] generic_sources`.
+An interface may list steps of other teams. `no-compatible-source` reports required inputs without any known
+source.
 
 Passes:
 
@@ -52,15 +53,13 @@ SEVERITY: Final = Severity.WARNING
 
 
 def check(scope: AlignmentScope) -> Iterator[Finding]:
-    """Find it in one step."""
-    for name, said in scope.part("inputs").items():
-        for place, word in enumerate(said.get("compatible_sources", ())):
+    for name, declared in scope.part("inputs").items():
+        for index, word in enumerate(declared.get("compatible_sources", ())):
             if word not in scope.sources:
                 near = scope.near.get(word)
                 yield Finding(
-                    f"the source `{word}` of the input `{name}` of `{scope.step.name}` names no "
-                    f"step of {scope.view}",
-                    scope.value("inputs", name, "compatible_sources", place),
+                    f"source `{word}` of input `{name}` of `{scope.step.name}` is not a step of {scope.view}",
+                    scope.value("inputs", name, "compatible_sources", index),
                     did_you_mean((near,) if near else ())
                     or "remove it, or list it in `[alignment] generic_sources`",
                 )

@@ -1,6 +1,6 @@
-"""An environment variable that the interface declares is read by the script.
+"""Environment variable is declared but the script does not read it.
 
-Where the script reads variables whose names it puts together when it runs, nothing is told.
+The rule is skipped for scripts that compute variable names at run time.
 
 Passes:
 
@@ -49,23 +49,22 @@ SEVERITY: Final = Severity.WARNING
 
 
 def check(scope: AlignmentScope) -> Iterator[Finding]:
-    """Find it in one step."""
     facts = scope.facts
     if facts is None or facts.open_environment:
         return
-    read = {one.name for one in facts.environment}
+    read = {variable.name for variable in facts.environment}
     for name, pointer in _declared(scope):
         if name not in read:
             yield Finding(
-                f"the script of `{scope.step.name}` does not read the environment variable `{name}`",
+                f"script of `{scope.step.name}` does not read the environment variable `{name}`",
                 scope.value(*pointer) if pointer[1] == "required" else scope.key(*pointer),
-                "remove it, or let the script read it",
-                related("this is the script", facts.place),
+                "remove it, or read it in the script",
+                related("the script is", facts.place),
             )
 
 
 def _declared(scope: AlignmentScope) -> Iterator[tuple[str, tuple[str | int, ...]]]:
-    for place, name in enumerate(scope.required_environment):
-        yield name, ("env", "required", place)
+    for index, name in enumerate(scope.required_environment):
+        yield name, ("env", "required", index)
     for name in scope.optional_environment:
         yield name, ("env", "optional", name)

@@ -1,8 +1,7 @@
-"""A path that the interface declares is one that the script names.
+"""Path is declared but the script does not use it.
 
-The script names it itself, a folder or file below it, or a folder above it to which it adds something when it
-runs. A script of a training job may name it by a variable of the platform as well, such as
-`SM_MODEL_DIR`.
+A script uses a path if it contains the path itself, a path below it, or a parent that it extends at run time.
+Training scripts may also use the platform's variable, such as `SM_MODEL_DIR`.
 
 Passes:
 
@@ -45,19 +44,17 @@ SEVERITY: Final = Severity.WARNING
 
 
 def check(scope: AlignmentScope) -> Iterator[Finding]:
-    """Find it in one step."""
     facts = scope.facts
     if facts is None:
         return
     for path, pointer in scope.paths("inputs", "outputs"):
-        named = any(
-            lies_in(one.path, path) or (not one.whole and lies_in(path, one.path)) for one in facts.paths
-        )
-        if not named:
+        if not any(
+            lies_in(use.path, path) or (not use.whole and lies_in(path, use.path)) for use in facts.paths
+        ):
             kind = "input" if pointer[0] == "inputs" else "output"
             yield Finding(
-                f"the script of `{scope.step.name}` does not name the path of the {kind} `{pointer[1]}`",
+                f"script of `{scope.step.name}` does not use the path of {kind} `{pointer[1]}`",
                 scope.value(*pointer),
-                "let the script use it, or remove the path",
-                related("this is the script", facts.place),
+                "use it in the script, or remove the path",
+                related("the script is", facts.place),
             )

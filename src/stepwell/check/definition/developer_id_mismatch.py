@@ -1,7 +1,7 @@
-"""The `developer_id` of a workspace is the name of its folder.
+"""`developer_id` of a workspace differs from its folder name.
 
-The folder's name is the workspace's id, in commands and in the Python API. A `developer_id` that
-says something else is most often a copied file that somebody forgot to edit.
+The folder name is the workspace's id in commands and in the Python API. A different `developer_id` usually
+comes from a copied file.
 
 Passes:
 
@@ -27,12 +27,11 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: WorkspaceScope) -> Iterator[Finding]:
-    """Compare the stated id with the folder's name."""
     document = scope.source.document
     stated = document.data.get("developer_id")
     if stated is not None and stated != scope.workspace.id:
         yield Finding(
-            f"the workspace in the folder `{scope.workspace.id}` calls itself `{stated}`",
+            f"`developer_id` is `{stated}`, but the workspace folder is named `{scope.workspace.id}`",
             document.value_span(("developer_id",)),
             f"write `{scope.workspace.id}`, or rename the folder",
         )

@@ -1,8 +1,8 @@
-"""A file is named after the definition in it.
+"""File is not named after its definition.
 
-The name of the file is the definition's name in snake_case. Two people who add two steps then
-never touch the same file, and whoever looks for a step knows where it is. Words of
-`[naming] abbreviations` count as one word: `XGBoostTraining` lies in `xgboost_training.yaml`.
+The file name is the definition's name in snake_case, so every definition has a predictable location and two
+new steps never share a file. Entries of `[naming] abbreviations` count as one word: `XGBoostTraining` is
+defined in `xgboost_training.yaml`.
 
 Passes:
 
@@ -33,12 +33,10 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: FileScope) -> Iterable[Finding]:
-    """Compare the stem of the path with the name in it, for a whole definition."""
     return () if scope.authored.is_override else _compare(scope.source.document, scope.settings)
 
 
 def check_overrides(scope: ViewScope) -> Iterator[Finding]:
-    """The same for overrides, but for those that try to rename what their file is named after."""
     for override in scope.overrides:
         if override_changes_name.renamed(scope, override) is None:
             yield from _compare(override.source.document, scope.settings)
@@ -53,8 +51,8 @@ def _compare(document: Document, settings: Settings) -> tuple[Finding, ...]:
     file = path[path.rfind("/") + 1 :]
     return (
         Finding(
-            f"a file named `{file}` cannot define `{name}`",
+            f"`{name}` is defined in `{file}`, which is named after another definition",
             document.value_span(("name",)),
-            f"name the file `{wanted}.{file.rpartition('.')[2]}`, or correct the name",
+            f"rename the file to `{wanted}.{file.rpartition('.')[2]}`, or correct the name",
         ),
     )

@@ -1,8 +1,8 @@
-"""A `[[freeze]]` table says what exists.
+"""`[[freeze]]` table refers to an unknown step or workspace, or shares its output file.
 
-The names in `first` are steps of the frozen view: a name that is no step there would silently move
-every later row of the legacy table. `workspace` is empty, `all`, or a workspace of the project; and
-two tables never write the same file.
+The names in `first` must be steps of the frozen view: an unknown name would shift all later rows of the
+legacy table. `workspace` is empty, `all`, or a workspace of the project. Each table needs its own output
+file.
 
 Passes:
 
@@ -41,26 +41,25 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: FreezeScope) -> Iterator[Finding]:
-    """Hold each table against the steps and the workspaces that there are, and against the others."""
     places: dict[str, Pointer] = {}
     for place, target in enumerate(scope.settings.freeze):
         pointer = (*scope.prefix, "freeze", place)
         first = places.setdefault(target.output, pointer)
         if first is not pointer:
             yield Finding(
-                f"`{target.output}` is written by two tables",
+                f"two `[[freeze]]` tables write `{target.output}`",
                 scope.config.value_span((*pointer, "output")),
-                "give each its own output",
-                (Related("the first is", scope.config.value_span((*first, "output"))),),
+                "use a different output file for each table",
+                (Related("the first is in", scope.config.value_span((*first, "output"))),),
             )
         if target.workspace in ("", RESERVED_ID) or target.workspace in scope.steps:
             yield from _unknown_steps(scope.config, pointer, target, scope.steps.get(target.workspace))
         else:
-            near = closest(target.workspace, [one for one in scope.steps if one])
+            near = closest(target.workspace, [workspace for workspace in scope.steps if workspace])
             yield Finding(
-                f"there is no workspace `{target.workspace}`",
+                f"unknown workspace `{target.workspace}`",
                 scope.config.value_span((*pointer, "workspace")),
-                did_you_mean(near) or "leave it out for the core, or write `all`",
+                did_you_mean(near) or "remove it for the core, or write `all`",
             )
 
 
@@ -71,7 +70,7 @@ def _unknown_steps(
         if steps is not None and name not in steps:
             near = closest(name, steps)
             yield Finding(
-                f"there is no step `{name}` to put first",
+                f"unknown step `{name}` in `first`",
                 config.value_span((*pointer, "first", place)),
-                did_you_mean(near) or "remove it, or mend the step that it names",
+                did_you_mean(near) or "remove it, or fix the definition of the step",
             )

@@ -1,8 +1,8 @@
-"""The parameters of a step are described by a JSON Schema that stands for itself.
+"""`parameters` of a step is not a self-contained JSON Schema.
 
-`parameters` is a JSON Schema (draft 2020-12), or in short the names alone: `required_fields` and
-`optional_fields`. It is one or the other. What it refers to lies in it: `#/$defs/...` is found, and
-nothing is fetched from a file or from the network.
+`parameters` is either a JSON Schema (draft 2020-12) or the short form, `required_fields` and
+`optional_fields`. A schema may refer to its own definitions (`#/$defs/...`). External references are not
+fetched.
 
 Passes:
 
@@ -50,7 +50,6 @@ _FIELD: Final = "parameters"
 
 
 def check(scope: FileScope) -> Iterable[Finding]:
-    """Hold a whole definition's against the schema of schemas."""
     stated = scope.data.get(_FIELD)
     if stated is None or scope.authored.is_override or scope.kind.noun != "step":
         return ()
@@ -58,7 +57,6 @@ def check(scope: FileScope) -> Iterable[Finding]:
 
 
 def check_overrides(scope: ViewScope) -> Iterator[Finding]:
-    """Hold what an override makes of it against the same."""
     for override in scope.overrides:
         result = override.result
         if not isinstance(result, StepDefinition) or _FIELD not in override.source.document.data:
@@ -79,7 +77,7 @@ def _faults(stated: Mapping[str, Any], whose: Callable[[Pointer], Document]) -> 
         yield Finding(
             f"`{short[0]}` and `{long}` cannot both describe the parameters",
             whose(pointer).key_span(pointer),
-            "write a JSON Schema, or the short form alone",
+            "use either a JSON Schema or the short form",
         )
         return
     twice = [name for name in stated.get(SHORT_FORM[0]) or () if name in (stated.get(SHORT_FORM[1]) or ())]
@@ -88,14 +86,14 @@ def _faults(stated: Mapping[str, Any], whose: Callable[[Pointer], Document]) -> 
         yield Finding(
             f"the parameter `{name}` is both required and optional",
             whose(pointer).key_span(pointer),
-            "name it once",
+            "list it once",
         )
     try:
         compiled(expanded(stated))
     except InvalidSchema as fault:
         place = (_FIELD, *fault.pointer)
         yield Finding(
-            f"the parameters are described by no JSON Schema: {fault}",
+            f"`parameters` is not a valid JSON Schema: {fault}",
             whose(place).value_span(place),
-            "the schema is draft 2020-12 of JSON Schema, and holds all that it refers to",
+            "use JSON Schema draft 2020-12 without external references",
         )

@@ -1,7 +1,8 @@
-"""The versions that a step type asks for are written as Python's packages write theirs.
+"""Version or version range of a step type is invalid.
 
-`compatible_with` is a version specifier (PEP 440) such as `>=1.0,<2`, and `since` is one version. Both
-speak of the interface of step types; `stepwell compat` tells which steps the present one does not suit.
+`compatible_with` is a version specifier (PEP 440) such as `>=1.0,<2`, and `since` is a single version. Both
+refer to the interface version of step types. `stepwell compat` lists the steps that are incompatible with the
+current version.
 
 Passes:
 
@@ -32,11 +33,10 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: FileScope) -> Iterable[Finding]:
-    """Find it in one file."""
     data = scope.data
     if scope.kind.noun != "step" or ("compatible_with" not in data and "since" not in data):
         return ()
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # only who states a range pays for it
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # slow to import and rarely needed
     from packaging.version import InvalidVersion, Version
 
     found: list[Finding] = []
@@ -47,7 +47,7 @@ def check(scope: FileScope) -> Iterable[Finding]:
     except InvalidSpecifier:
         found.append(
             Finding(
-                f"`{wanted}` says no versions of the interface",
+                f"`{wanted}` is not a valid version specifier",
                 document.value_span(("compatible_with",)),
                 "write a specifier such as `>=1.0,<2`",
             )
@@ -56,6 +56,10 @@ def check(scope: FileScope) -> Iterable[Finding]:
         Version(since or "0")
     except InvalidVersion:
         found.append(
-            Finding(f"`{since}` is no version", document.value_span(("since",)), "write one such as `1.0`")
+            Finding(
+                f"`{since}` is not a valid version",
+                document.value_span(("since",)),
+                "write a version such as `1.0`",
+            )
         )
     return found

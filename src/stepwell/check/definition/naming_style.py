@@ -1,8 +1,8 @@
-"""Names of steps follow the project's style.
+"""Step name does not follow the project's naming style.
 
-`[naming] step_name` in `stepwell.toml` says which: `PascalCase` (the default), `snake_case`, or
-`any`. Names of hyperparameter classes are Python class names and are not concerned. A step that names its
-`implementation` and has no `sagemaker_step_type` may be written in snake_case as well, as workflows name it.
+`[naming] step_name` in `stepwell.toml` sets the style: `PascalCase` (default), `snake_case` or `any`.
+Hyperparameter classes are exempt because their names are Python class names. Steps with an `implementation`
+and without a `sagemaker_step_type` may also use snake_case, as in workflows.
 
 Passes:
 
@@ -31,7 +31,6 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: FileScope) -> Iterable[Finding]:
-    """Hold the step's name against the style."""
     document = scope.source.document
     name: str = document.data["name"]
     style = scope.settings.naming.step_name
@@ -43,7 +42,7 @@ def check(scope: FileScope) -> Iterable[Finding]:
     fitting = words if style == "PascalCase" and STYLES[style].fullmatch(words) else None
     return (
         Finding(
-            f"`{name}` is not written in {style}",
+            f"`{name}` is not in {style}",
             document.value_span(("name",)),
             f"write `{fitting}`" if fitting else "rename it, or change `[naming] step_name` in stepwell.toml",
         ),
@@ -51,5 +50,5 @@ def check(scope: FileScope) -> Iterable[Finding]:
 
 
 def _is_run_by_name(scope: FileScope) -> bool:
-    """Whether it is a step that is run here, and no row of the old table."""
+    """Return whether a step is run by Stepwell and has no row in the legacy table."""
     return "implementation" in scope.data and "sagemaker_step_type" not in scope.data

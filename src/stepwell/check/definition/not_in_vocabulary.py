@@ -1,8 +1,8 @@
-"""Some fields take only words that the project has agreed on.
+"""Value is not in the project's vocabulary.
 
-A list under `[vocabulary]` in `stepwell.toml` closes a vocabulary: `sagemaker_step_types`,
-`frameworks`, `environment_tags`, `compatibility_tags` or `capabilities`, which closes `requires` too. A
-field without a list takes any word.
+The lists in `[vocabulary]` of `stepwell.toml` restrict the allowed values of fields: `sagemaker_step_types`,
+`frameworks`, `environment_tags`, `compatibility_tags` and `capabilities` (also for `requires`). Fields
+without a list accept any value.
 
 Passes:
 
@@ -45,11 +45,10 @@ FIELDS: Final = {
     "compatibility_tags": ("compatibility_tags",),
     "capabilities": ("capabilities", "requires"),
 }
-"""Each vocabulary, and the fields of a step that it closes."""
+"""Vocabulary to the step fields that it restricts."""
 
 
 def check(scope: FileScope) -> Iterable[Finding]:
-    """Hold each word of a closed field against its list."""
     if scope.kind.noun != "step":
         return ()
     data = scope.source.document.data
@@ -57,7 +56,7 @@ def check(scope: FileScope) -> Iterable[Finding]:
     for vocabulary, allowed in scope.settings.vocabulary.items():
         for field in FIELDS[vocabulary]:
             stated = data.get(field)
-            if stated is not None and stated not in allowed:  # a list is in none, so its words are looked at
+            if stated is not None and stated not in allowed:  # a list is never in `allowed`
                 found += tuple(_compare(scope.source.document, vocabulary, field, stated, allowed))
     return found
 
@@ -75,7 +74,7 @@ def _compare(
             continue
         near = closest(word, allowed)
         yield Finding(
-            f"`{word}` is not in the vocabulary of `{field}`",
+            f"`{word}` is not an allowed value of `{field}`",
             document.value_span((field,) if place is None else (field, place)),
             did_you_mean(near) or add,
         )

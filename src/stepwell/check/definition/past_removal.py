@@ -1,7 +1,7 @@
-"""A deprecated step goes when its time has come.
+"""Deprecated step is past its removal date.
 
-`deprecated.remove_after` is the last day on which a step is promised to be there. After that day
-the step is reported until somebody removes it, or moves the date.
+`deprecated.remove_after` is the last day on which the step is guaranteed to exist. After that date, remove
+the step or postpone its removal.
 
 Passes:
 
@@ -32,7 +32,6 @@ SEVERITY: Final = Severity.WARNING
 
 
 def check(scope: FileScope) -> Iterable[Finding]:
-    """Compare the date with today."""
     deprecated = scope.source.document.data.get("deprecated")
     stated = deprecated.get("remove_after") if deprecated else None
     return () if stated is None else _compare(scope, stated)
@@ -43,8 +42,10 @@ def _compare(scope: FileScope, stated: str) -> Iterator[Finding]:
     try:
         last = date.fromisoformat(stated)
     except ValueError:
-        yield Finding(f"the calendar has no day {stated}", span, "write a date as year-month-day")
+        yield Finding(f"`{stated}` is not a valid date", span, "write a date as YYYY-MM-DD")
         return
     if last < scope.today:
         name = scope.data["name"]
-        yield Finding(f"`{name}` was to be removed after {stated}", span, "remove the step, or move the date")
+        yield Finding(
+            f"`{name}` was due for removal after {stated}", span, "remove the step, or postpone the date"
+        )

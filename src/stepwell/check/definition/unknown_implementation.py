@@ -1,8 +1,8 @@
-"""The implementation of a provider is one that there is.
+"""Implementation of a provider does not exist.
 
-A name alone stands for one of Stepwell's own implementations, or for one of an installed package (entry
-points of the group `stepwell.providers`). One that is neither cannot be asked, and the next provider that
-fits is. It is a warning, since the package may be missing on this machine only.
+`implementation` names a built-in implementation or one from an installed package (entry point group
+`stepwell.providers`). A provider with an unknown implementation is skipped in favor of the next matching one.
+This is a warning because the package may be missing on this machine only.
 
 Passes:
 
@@ -37,16 +37,15 @@ _GROUP: Final = "stepwell.providers"
 
 
 def check(scope: FileScope) -> Iterable[Finding]:
-    """Look for the implementation that a provider names."""
     named = scope.data.get("implementation") if scope.kind.noun == "provider" else None
     if named is None or ":" in named or named in IMPLEMENTATION_SETTINGS:
         return ()
-    installed = tuple(one.name for one in extensions(_GROUP))
+    installed = tuple(extension.name for extension in extensions(_GROUP))
     if named in installed:
         return ()
     hint = (
         suggest(named, (*IMPLEMENTATION_SETTINGS, *installed))
-        or "install the package that brings it, or name a file"
+        or "install the package that provides it, or write the path of a file"
     )
     span = scope.source.document.value_span(("implementation",))
-    return (Finding(f"there is no implementation `{named}`", span, hint),)
+    return (Finding(f"unknown implementation `{named}`", span, hint),)

@@ -1,8 +1,8 @@
-"""A setting is one that the implementation knows.
+"""Setting is unknown to the provider's implementation.
 
-Stepwell's own implementations read their settings by name, and refuse one that they do not know: a
-misspelt `base_url` would otherwise mean the usual address. Settings of other implementations are theirs to
-check. In an override, settings are looked at where it also says the implementation.
+Built-in implementations reject unknown settings: with a misspelled `base_url`, requests would go to the
+default URL. Other implementations validate their own settings. In an override, `settings` are checked only if
+it also sets `implementation`.
 
 Passes:
 
@@ -36,7 +36,6 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: FileScope) -> Iterable[Finding]:
-    """Hold the settings of a provider against those of its implementation."""
     settings = scope.data.get("settings") if scope.kind.noun == "provider" else None
     known = IMPLEMENTATION_SETTINGS.get(scope.data.get("implementation", "")) if settings else None
     if not settings or known is None:
@@ -47,5 +46,5 @@ def check(scope: FileScope) -> Iterable[Finding]:
 def _finding(scope: FileScope, name: str, known: tuple[str, ...]) -> Finding:
     near = closest(name, known)
     message = f"`{scope.data['implementation']}` has no setting `{name}`"
-    hint = did_you_mean(near) or f"there are {', '.join(f'`{one}`' for one in known)}"
+    hint = did_you_mean(near) or f"valid settings: {', '.join(f'`{setting}`' for setting in known)}"
     return Finding(message, scope.source.document.key_span(("settings", name)), hint)

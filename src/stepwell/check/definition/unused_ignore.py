@@ -1,9 +1,8 @@
-"""An ignore comment hides something.
+"""Ignore comment suppresses no finding.
 
-`# stepwell: ignore[rule-id] why` at the end of a line, or alone on the line above, hides the
-findings of that rule on that line. A comment that hides nothing is left over from a fault that has
-been mended, or names the wrong rule. What a file cannot be read or understood without (syntax,
-schema), and what keeps a definition from being served, cannot be ignored.
+`# stepwell: ignore[rule-id] reason` suppresses the findings of a rule on its line or, alone on a line, on the
+next line. An unused comment is left over from a fixed problem, or names the wrong rule. Syntax errors, schema
+errors and findings that exclude a definition cannot be ignored.
 
 Passes:
 
@@ -28,7 +27,7 @@ from typing import Final
 
 from stepwell.check.fixed_severities import FIXED_PAGES
 from stepwell.check.ignores import Ignore
-from stepwell.check.rule import ALWAYS_TOLD, Finding
+from stepwell.check.rule import ALWAYS_REPORTED, Finding
 from stepwell.source.diagnostic import Severity
 
 ID: Final = "unused-ignore"
@@ -36,10 +35,8 @@ SEVERITY: Final = Severity.WARNING
 
 
 def check(scope: tuple[Ignore, ...]) -> Iterator[Finding]:
-    """Name each ignore that hid nothing."""
     for ignore in scope:
-        if ignore.rule in ALWAYS_TOLD or ignore.rule in FIXED_PAGES:
-            yield Finding(f"`{ignore.rule}` cannot be ignored", ignore.span, "mend what it finds")
+        if ignore.rule in ALWAYS_REPORTED or ignore.rule in FIXED_PAGES:
+            yield Finding(f"`{ignore.rule}` cannot be ignored", ignore.span, "fix the problem")
             continue
-        message = f"nothing on this line is found by `{ignore.rule}`, so there is nothing to ignore"
-        yield Finding(message, ignore.span, "remove the comment")
+        yield Finding(f"`{ignore.rule}` has no findings on this line", ignore.span, "remove the comment")

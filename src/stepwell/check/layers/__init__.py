@@ -1,1 +1,1 @@
-"""Rules that look at the definitions of one layer or view together."""
+"""Rules that compare the definitions of a layer or a view."""

@@ -1,7 +1,7 @@
-"""An alias is not the name, or the alias, of another step.
+"""Alias is also the name or an alias of another step.
 
-An alias is an old name that still answers. When it is also the name of a step, the name wins and
-the alias is dead; when two steps have it, nobody can say which one it means.
+An alias keeps a former name working. If a step has that name, the name takes precedence and the alias is
+never used. An alias of two steps is ambiguous.
 
 Passes:
 
@@ -36,7 +36,6 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: ViewScope) -> Iterator[Finding]:
-    """Hold the view's own aliases against all names and aliases, and its own names against aliases."""
     if scope.kind.noun != "step":
         return
     owners: dict[str, Definition] = {}
@@ -48,9 +47,9 @@ def check(scope: ViewScope) -> Iterator[Finding]:
                 is_name = "is also the name of a step" if named else f"is also an alias of `{other.name}`"
                 message = f"the alias `{alias}` of `{step.name}` {is_name}"
                 related = (
-                    Related("the other is", _name(other))
+                    Related("the step is defined in", _name(other))
                     if named
-                    else Related(f"`{other.name}` has it in", _alias(other, alias))
+                    else Related(f"`{other.name}` declares it in", _alias(other, alias))
                 )
                 yield Finding(message, _alias(step, alias), "remove the alias", (related,))
             owners.setdefault(alias, step)
@@ -58,7 +57,7 @@ def check(scope: ViewScope) -> Iterator[Finding]:
         other = None if name in scope.below else _inherited(scope, name)
         if other is not None:
             message = f"`{name}` is also an alias of `{other.name}`"
-            related = Related(f"`{other.name}` has it in", _alias(other, name))
+            related = Related(f"`{other.name}` declares it in", _alias(other, name))
             yield Finding(message, _name(step), "choose another name", (related,))
 
 

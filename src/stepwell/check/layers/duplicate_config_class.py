@@ -1,7 +1,7 @@
-"""A configuration class belongs to one step of a view.
+"""Two steps of a view have the same configuration class.
 
-Old importers look steps up by their configuration class (`CONFIG_STEP_REGISTRY`). With two steps
-of one class that table would lose one of them.
+The legacy table `CONFIG_STEP_REGISTRY` maps each configuration class to one step, so it would lose one of the
+two.
 
 Passes:
 
@@ -41,11 +41,10 @@ ID: Final = "duplicate-config-class"
 SEVERITY: Final = Severity.ERROR
 
 _GUESTS: Final = frozenset({Layer.PLUGIN, Layer.RUNTIME})
-"""Layers that no file of the project gives."""
+"""Layers without files in the project."""
 
 
 def check(scope: ViewScope) -> Iterator[Finding]:
-    """Find the classes of the view's own steps that another step of the view has too."""
     if scope.kind.noun != "step":
         return
     for config_class, own in _owners(scope.suspects).items():
@@ -62,13 +61,13 @@ def check(scope: ViewScope) -> Iterator[Finding]:
             yield Finding(
                 f"`{step.name}` and `{steps[0].name}` have the same configuration class `{config_class}`",
                 _place(step),
-                "give one of them a class of its own: the legacy table keeps one step for each class",
-                (Related(f"`{steps[0].name}` has it in", _place(steps[0])),),
+                "use a different class for one of them: the legacy table has one step per class",
+                (Related(f"`{steps[0].name}` uses it in", _place(steps[0])),),
             )
 
 
 def _rank(step: Definition, scope: ViewScope) -> int:
-    """The last of several is told: what no file gives after what a file gives, the view's own at the end."""
+    """Return the sort order: definitions from files first, the view's own last."""
     return 1 + (step.name in scope.above) if step.sources[0].layer in _GUESTS else 0
 
 

@@ -1,8 +1,8 @@
-"""An override cannot change a name.
+"""Override renames a definition.
 
-The `name` in an override says which definition it changes. An override in a file named after one
-step, with the name of another that does not exist, tries to rename a step: importers would lose
-it. To rename a step, write a new one in the core and give it the old name as an alias.
+The `name` in an override selects the definition to change. A file that is named after one step but contains
+the name of a step that does not exist would rename the first one and break its importers. To rename a step,
+change it in the core and add the old name as an alias.
 
 Passes:
 
@@ -37,20 +37,19 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: ViewScope) -> Iterator[Finding]:
-    """Find overrides whose file is named after a definition that they do not name."""
     for override in scope.overrides:
         meant = renamed(scope, override)
         if meant is not None:
             yield Finding(
                 f"an override cannot rename `{meant.name}` to `{override.name}`",
                 override.source.document.value_span(("name",)),
-                f"write `{meant.name}`; to rename it, change the core and keep the old name as an alias",
+                f"write `{meant.name}`; to rename the step, change the core and add the old name as an alias",
                 (Related("overrides", meant.sources[-1].document.value_span(("name",))),),
             )
 
 
 def renamed(scope: ViewScope, override: Override) -> Definition | None:
-    """The definition that an override without a base is named after, if there is one."""
+    """Return the definition that an override without a base is named after, or ``None``."""
     if override.base is not None or override.name in scope.left_out:
         return None
     path = override.source.document.path

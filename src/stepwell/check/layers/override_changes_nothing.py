@@ -1,7 +1,7 @@
-"""An override changes something.
+"""Override changes nothing.
 
-An override whose every field already has that value below it does nothing today, and will hide
-the next change of the core without anybody having meant it.
+Every field of the override already has the same value in the layers below. Such an override has no effect
+now, and will silently hide the next change of the core.
 
 Passes:
 
@@ -35,14 +35,13 @@ SEVERITY: Final = Severity.WARNING
 
 
 def check(scope: ViewScope) -> Iterator[Finding]:
-    """Compare each merged definition with the one below it."""
     for override in scope.overrides:
         if override.base is not None and _is_the_same(override):
             below = override.base.sources[0].document
             yield Finding(
-                f"this override of `{override.name}` changes nothing",
+                f"override of `{override.name}` changes nothing",
                 override.source.document.value_span(("name",)),
-                "delete the file, or state what should differ",
+                "delete the file, or set the fields that should differ",
                 (Related("overrides", below.value_span(("name",))),),
             )
 
@@ -53,5 +52,5 @@ def _is_the_same(override: Override) -> bool:
         return False
     stated = override.source.document.data
     if any(result[field] != base[field] for field in stated if field != "$schema"):
-        return False  # one field that it states and that differs settles nearly every override
+        return False  # nearly always
     return result == base

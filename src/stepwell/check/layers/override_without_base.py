@@ -1,8 +1,7 @@
-"""An override changes a definition that exists below it.
+"""Override has no definition to override.
 
-The layers below an override are the workspace's own `local/` and the core. An override of a name
-that neither of them defines changes nothing and is most often a typing error. A new step of the
-workspace belongs in `local/`.
+The layers below an override are the workspace's own `local/` and the core. An override of a name that neither
+defines has no effect and is usually a typo. Put new steps of the workspace in `local/`.
 
 Passes:
 
@@ -38,7 +37,6 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: ViewScope) -> Iterator[Finding]:
-    """Find the overrides with nothing below them."""
     noun = scope.kind.noun
     stem_of = scope.settings.naming.stem
     for override in scope.overrides:
@@ -47,11 +45,9 @@ def check(scope: ViewScope) -> Iterator[Finding]:
         span = override.source.document.value_span(("name",))
         broken = scope.left_out.get(override.name) or scope.left_out.get(stem_of(override.name))
         if broken is not None:
-            message = (
-                f"the {noun} `{override.name}` that this overrides is left out because of its own errors"
-            )
-            yield Finding(message, span, "mend that file first", (Related("overrides", broken),))
+            message = f"the overridden {noun} `{override.name}` has errors and is skipped"
+            yield Finding(message, span, "fix that file first", (Related("overrides", broken),))
             continue
         near = closest(override.name, [*scope.below, *scope.above])
-        help_text = did_you_mean(near) or f"a new {noun} of the workspace belongs in `local/`"
-        yield Finding(f"there is no {noun} `{override.name}` to override", span, help_text)
+        help_text = did_you_mean(near) or f"put a new {noun} of the workspace in `local/`"
+        yield Finding(f"no {noun} `{override.name}` to override", span, help_text)

@@ -1,11 +1,11 @@
-"""A definition of the core hides one of an installed package.
+"""Definition of the core hides a definition of an installed package.
 
-Packages bring definitions that lie below the core. Where both define a name the core's is served, and the
-package's never is; that is right when the project means to replace it, and a surprise when a new
-version of the package brings a name that the project already uses. A file of the core that is left out
-for its errors hides the package's definition too: a stranger does not stand in for it.
+Packages are below the core, so the core's definition takes precedence. This is fine if the project replaces
+the package's definition on purpose, and surprising if a new version of the package adds a name that the
+project already uses. An invalid file of the core hides the package's definition too: the package's definition
+is never used as a fallback.
 
-The finding stands at the name in the core's file. In the output it reads:
+The finding is located at the name in the core's file. Output:
 
     info[plugin-hidden]: this step hides `Scoring` of the package acme-steps
 """
@@ -23,11 +23,10 @@ SEVERITY: Final = Severity.INFO
 
 
 def check(scope: tuple[Hidden, ...]) -> Iterator[Finding]:
-    """Name each definition of the core that hides one of a package."""
     for hidden in scope:
         yield Finding(
             f"this {hidden.kind.noun} hides `{hidden.definition.name}` of the package {hidden.package}",
             hidden.place,
-            "rename it if it is not meant to replace the package's",
+            "rename it, unless it replaces the package's definition on purpose",
             (Related("hides", hidden.definition.sources[0].document.value_span(("name",))),),
         )

@@ -1,9 +1,9 @@
-"""A local definition hides one of the core.
+"""Local definition hides a definition of the core.
 
-A workspace may hide a definition of the core with a complete one of its own in `local/`; it then
-no longer follows the core at all. Whether that is worth a word is the workspace's choice:
-`conflict_tolerance: low` makes it an error, `medium` (the default) a warning, and `high` says
-nothing. `[rules] shadows-core` in `stepwell.toml` decides for all workspaces.
+A workspace may replace a definition of the core with a complete one in `local/`, which then no longer follows
+changes of the core. The workspace's `conflict_tolerance` sets the severity: `low` is an error, `medium`
+(default) a warning, and `high` turns the rule off. `[rules] shadows-core` in `stepwell.toml` applies to all
+workspaces.
 
 Passes:
 
@@ -39,12 +39,11 @@ SEVERITY: Final = Severity.WARNING
 
 
 def check(scope: ViewScope) -> Iterator[Finding]:
-    """Name each local definition that hides one of the core."""
     for shadow in scope.shadows:
         yield Finding(
             f"this local {scope.kind.noun} hides `{shadow.core.name}` of {_owner(shadow.core)}",
             shadow.local.sources[0].document.value_span(("name",)),
-            "write only what differs into `override/`, or set `conflict_tolerance: high` in workspace.yaml",
+            "put only the differences in `override/`, or set `conflict_tolerance: high` in workspace.yaml",
             (Related("hides", shadow.core.sources[0].document.value_span(("name",))),),
         )
 

@@ -1,1 +1,1 @@
-"""Rules that look at one pipeline."""
+"""Rules for one pipeline."""

@@ -1,8 +1,7 @@
-"""A word that names a step of a pipeline can be read in one way only.
+"""Step reference of a pipeline is ambiguous.
 
-In `a:b` the first part can be a workspace, or the second a job type. Where both are, say which is meant
-with all three parts, of which the first and the last may be empty: `:Scoring:testing` or
-`Scoring:testing:`.
+In `a:b`, `a` may be a workspace or `b` a job type. If both exist, write all three parts; the first and the
+last may be empty: `:Scoring:testing` or `Scoring:testing:`.
 
 Passes:
 
@@ -51,14 +50,13 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: PipelineScope) -> Iterator[Finding]:
-    """Name every word that has two readings."""
-    for one, reading in scope.linked.readings.items():
+    for node_id, reading in scope.linked.readings.items():
         if reading.other is None:
             continue
         first, second = reading.other
         yield Finding(
-            f"`{first}:{second}` could be the step `{second}` of workspace {first}, or the step `{first}` "
-            f"with the job type `{second}`",
-            scope.at(scope.nodes[one], "step"),
-            f"write `{first}:{second}:` for the first, `:{first}:{second}` for the second",
+            f"`{first}:{second}` is ambiguous: step `{second}` of workspace {first}, or step `{first}` with "
+            f"job type `{second}`",
+            scope.at(scope.nodes[node_id], "step"),
+            f"write `{first}:{second}:` for the workspace, `:{first}:{second}` for the job type",
         )

@@ -1,8 +1,8 @@
-"""The configuration of a step in a pipeline is what the step's `parameters` ask for.
+"""`config` of a pipeline step does not match the step's `parameters`.
 
-`config` is held against the JSON Schema in the step's `parameters`, with the pipeline's own parameters
-filled in by their defaults. What only a run will know, a parameter without a default, is not looked at. A
-step that describes no parameters takes any configuration.
+`config` is validated against the JSON Schema in the step's `parameters`, with pipeline parameters replaced by
+their defaults. Values of pipeline parameters without a default are not checked. Steps without `parameters`
+accept any configuration.
 
 Passes:
 
@@ -55,19 +55,18 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: PipelineScope) -> Iterator[Finding]:
-    """Hold every configuration against the schema of its step."""
-    defaults = {name: one for name, one in scope.pipeline.parameters.items() if one is not None}
+    defaults = {name: value for name, value in scope.pipeline.parameters.items() if value is not None}
     for node in scope.nodes.values():
         if node.definition is None or node.definition.parameters is None:
             continue
         known = _schema_of(node.definition)
         if known is None:
-            continue  # that it is no schema is found where the step says it
+            continue  # `invalid-parameters-schema` reports it
         schema, decide = known
         config = fill(node.config, defaults)
         open_keys = {pointer[0] for pointer, _ in parameters_in(config) if pointer}
         if open_keys:
-            config = {key: one for key, one in config.items() if key not in open_keys}
+            config = {key: value for key, value in config.items() if key not in open_keys}
             required = [key for key in schema.get("required", ()) if key not in open_keys]
             schema = {**schema, "required": required}
             decide = compiled(schema)
@@ -87,20 +86,20 @@ def _explained(
 
 
 def _whose(node: Node) -> Callable[[Pointer], Document]:
-    """Which document stated a value of a configuration, as a document of that configuration alone."""
+    """Return a lookup from a pointer in a configuration to the document that sets it."""
 
     def whose(pointer: Pointer) -> Document:
         for depth in range(len(pointer), -1, -1):
-            for one in node.stated:
-                if one.has("config", *pointer[:depth]):
-                    return _alone(one)
+            for stated in node.stated:
+                if stated.has("config", *pointer[:depth]):
+                    return _alone(stated)
         return _alone(node.stated[0]) if node.stated else Document("", "", {}, no_places)
 
     return whose
 
 
 def _alone(stated: Stated) -> Document:
-    """The configuration that one document states, its places kept; its step's id stands for a missing one."""
+    """Return the configuration in one document as a document; without one, the step's id is its location."""
     document, inside = stated.document, (*stated.pointer, "config")
     depth, step_id = len(inside), (*stated.pointer, "id")
     data: Any = document.data
@@ -109,8 +108,8 @@ def _alone(stated: Stated) -> Document:
 
     def locate(text: str) -> TextMap:
         places = document.locate(text)
-        keys = {way[depth:]: one for way, one in places.keys.items() if way[:depth] == inside}
-        values = {way[depth:]: one for way, one in places.values.items() if way[:depth] == inside}
+        keys = {way[depth:]: stretch for way, stretch in places.keys.items() if way[:depth] == inside}
+        values = {way[depth:]: stretch for way, stretch in places.values.items() if way[:depth] == inside}
         if not any(len(way) == 1 for way in keys):
             keys["id",] = places.values[step_id]
         return TextMap(keys, values)

@@ -1,9 +1,8 @@
-"""A pipeline hands most of its data over within one workspace.
+"""Most edges of a pipeline cross workspaces.
 
-An edge crosses workspaces where the earlier step is taken from the view of another one than the later. Each
-such edge is a promise between two developers that no layer keeps. Where more than half of a pipeline's
-edges are such, the steps are most often better off in the core, or in one workspace. `stepwell pipeline
-show` counts them.
+An edge crosses workspaces if its two steps come from the views of different workspaces. No layer guarantees
+that both stay compatible. If more than half of the edges cross workspaces, consider moving the steps to the
+core or to a single workspace. `stepwell pipeline show` counts these edges.
 
 Passes:
 
@@ -51,21 +50,22 @@ _SHOWN: Final = 5
 
 
 def check(scope: PipelineScope) -> Iterator[Finding]:
-    """Count the edges that cross, and name the first of them."""
     if all(node.workspace is None for node in scope.nodes.values()):
-        return  # nearly always, and then there is nothing to count
+        return  # nearly always
     crossed, every = crossing(scope.pipeline)
     if 2 * len(crossed) <= every:
         return
     shown = [
-        Related(f"`{one.target}` needs `{one.source}`", scope.needed_at(scope.nodes[one.target], one.source))
-        for one in crossed[:_SHOWN]
+        Related(
+            f"`{edge.target}` needs `{edge.source}`", scope.needed_at(scope.nodes[edge.target], edge.source)
+        )
+        for edge in crossed[:_SHOWN]
     ]
     yield Finding(
         f"{len(crossed)} of the {every} edges of `{scope.pipeline.name}` cross workspaces"
         if every > 1
         else f"the only edge of `{scope.pipeline.name}` crosses workspaces",
         scope.field_at("name"),
-        "move what others use into the core",
+        "move shared steps to the core",
         tuple(shown),
     )

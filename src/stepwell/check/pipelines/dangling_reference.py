@@ -1,7 +1,7 @@
-"""What a step of a pipeline needs is a step of the pipeline.
+"""Pipeline refers to a step id that it does not have.
 
-`inputs` and `depends_on` name other steps by their `id`, and `without` those of the pipeline that is
-extended.
+`inputs` and `depends_on` refer to steps of the pipeline by `id`, and `without` to steps of the extended
+pipeline.
 
 Passes:
 
@@ -43,28 +43,27 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: PipelineScope) -> Iterator[Finding]:
-    """Look for every id that is named."""
     for node in scope.nodes.values():
-        for name, fed in node.inputs.items():
-            if fed.node not in scope.nodes:
-                words = f"the input `{name}` of `{node.id}` is fed by `{fed.node}`"
-                yield _finding(scope, words, fed.node, scope.at(node, "inputs", name))
-        for at, wanted in enumerate(node.depends_on):
+        for name, upstream in node.inputs.items():
+            if upstream.node not in scope.nodes:
+                use = f"input `{name}` of `{node.id}` refers to"
+                yield _finding(scope, use, upstream.node, scope.at(node, "inputs", name))
+        for index, wanted in enumerate(node.depends_on):
             if wanted not in scope.nodes:
-                words = f"`{node.id}` depends on `{wanted}`"
-                yield _finding(scope, words, wanted, scope.at(node, "depends_on", at))
-    for one, place in scope.linked.flat.left_out:
+                use = f"`{node.id}` depends on"
+                yield _finding(scope, use, wanted, scope.at(node, "depends_on", index))
+    for step_id, span in scope.linked.flat.left_out:
         yield Finding(
-            f"`without` names `{one}`, and no pipeline below has a step of that id",
-            place or scope.anywhere,
+            f"`without` contains `{step_id}`, but no extended pipeline has a step with this id",
+            span or scope.anywhere,
             "remove it",
         )
 
 
-def _finding(scope: PipelineScope, words: str, wanted: str, place: Span) -> Finding:
+def _finding(scope: PipelineScope, use: str, wanted: str, span: Span) -> Finding:
     near = closest(wanted, scope.nodes)
     return Finding(
-        f"{words}, and `{scope.pipeline.name}` has no step of that id",
-        place,
-        did_you_mean(near) or "add the step, or name another",
+        f"{use} `{wanted}`, but `{scope.pipeline.name}` has no step with this id",
+        span,
+        did_you_mean(near) or "add the step, or use the id of another",
     )

@@ -1,7 +1,7 @@
-"""A step of a pipeline has an id of its own.
+"""Pipeline uses a step id twice.
 
-Other steps name it by the id. Where a list of steps has one id twice, the first counts and the second is not
-run. A step of an extending pipeline may have the id of one that it extends: then it changes it.
+Steps refer to each other by id. If a list of steps repeats an id, the first step counts and the second is not
+run. In an extending pipeline, a step with the id of an inherited step changes that step.
 
 Passes:
 
@@ -42,14 +42,13 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: PipelineScope) -> Iterator[Finding]:
-    """Name each id that stands twice in a list."""
-    for one in scope.linked.flat.repeated:
+    for repeated in scope.linked.flat.repeated:
         first, again = (
-            stated.document.value_span((*stated.pointer, "id")) for stated in (one.first, one.again)
+            stated.document.value_span((*stated.pointer, "id")) for stated in (repeated.first, repeated.again)
         )
         yield Finding(
-            f"`{scope.pipeline.name}` has two steps of the id `{one.id}`",
+            f"`{scope.pipeline.name}` has two steps with the id `{repeated.id}`",
             again,
-            "give this one another id",
-            (Related("the first is here", first),),
+            "change the id of this step",
+            (Related("the first is in", first),),
         )

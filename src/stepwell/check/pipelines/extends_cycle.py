@@ -1,6 +1,6 @@
-"""Pipelines do not extend each other in a circle.
+"""Pipelines extend each other in a cycle.
 
-What a pipeline extends must end at one that extends nothing. Every `extends` of the circle is named with
+A chain of `extends` must end at a pipeline without one. The finding lists every `extends` of the cycle with
 its file and line.
 
 Passes:
@@ -44,18 +44,17 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: PipelineScope) -> Iterator[Finding]:
-    """Tell a circle once: with the pipeline of it that comes first by name."""
-    circle = scope.linked.flat.circle
-    if not circle or min(one.name for one in circle) != scope.pipeline.name:
+    cycle = scope.linked.flat.circle
+    if not cycle or min(pipeline.name for pipeline in cycle) != scope.pipeline.name:
         return
-    shown = " → ".join(f"`{one.name}`" for one in (*circle, circle[0]))
+    shown = " → ".join(f"`{pipeline.name}`" for pipeline in (*cycle, cycle[0]))
     yield Finding(
-        f"these pipelines extend each other in a circle: {shown}",
-        circle[0].place or scope.anywhere,
-        "take one `extends` out",
+        f"pipelines extend each other in a cycle: {shown}",
+        cycle[0].place or scope.anywhere,
+        "remove one `extends`",
         tuple(
-            Related(f"`{one.name}` extends `{one.extends}`", one.place)
-            for one in circle
-            if one.place is not None
+            Related(f"`{pipeline.name}` extends `{pipeline.extends}`", pipeline.place)
+            for pipeline in cycle
+            if pipeline.place is not None
         ),
     )

@@ -1,8 +1,8 @@
-"""What feeds an input is of a type that fits it.
+"""Input is connected to an output of an incompatible type.
 
-The output has the `type` of the input, or one that fits: `training_data` and `payload_samples` may come as
-`processing_output`, `processing_output` as `training_data`, and `hyperparameters` as `processing_output` or
-`custom_property`. What says no type fits everything.
+The output must have the input's `type` or a compatible one: `processing_output` for `training_data` and
+`payload_samples`, `training_data` for `processing_output`, and `processing_output` or `custom_property` for
+`hyperparameters`. Inputs and outputs without a type are compatible with everything.
 
 Passes:
 
@@ -57,22 +57,21 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: PipelineScope) -> Iterator[Finding]:
-    """Compare the types at both ends of every edge."""
-    for node, name, fed, earlier in scope.feeds():
-        said = (part_of(node, "inputs") or {}).get(name)
-        given = (part_of(earlier, "outputs") or {}).get(fed.output)
-        if said is None or given is None or node.definition is None or earlier.definition is None:
+    for node, name, reference, upstream in scope.edges():
+        target = (part_of(node, "inputs") or {}).get(name)
+        output = (part_of(upstream, "outputs") or {}).get(reference.output)
+        if target is None or output is None or node.definition is None or upstream.definition is None:
             continue
-        wanted, has = said.get("type"), given.get("type")
-        if wanted is None or has is None or fits(wanted, has):
+        wanted, given = target.get("type"), output.get("type")
+        if wanted is None or given is None or fits(wanted, given):
             continue
         yield Finding(
-            f"the input `{name}` of `{node.id}` is of the type `{wanted}`, and `{fed}` gives `{has}`",
+            f"input `{name}` of `{node.id}` has type `{wanted}`, but `{reference}` has type `{given}`",
             scope.at(node, "inputs", name),
-            "feed it by another output, or correct one of the types",
+            "connect it to another output, or correct one of the types",
             (
-                *scope.related("the input", node.definition, "inputs", name),
-                *scope.related("the output", earlier.definition, "outputs", fed.output),
+                *scope.related("the input is declared in", node.definition, "inputs", name),
+                *scope.related("the output is declared in", upstream.definition, "outputs", reference.output),
             ),
         )
 
@@ -83,9 +82,9 @@ _FITS: Final = {
     "processing_output": ("training_data",),
     "hyperparameters": ("processing_output", "custom_property"),
 }
-"""The types of outputs, besides its own, that an input of a type takes."""
+"""Input type to the other output types that it accepts."""
 
 
 def fits(wanted: str, given: str) -> bool:
-    """Whether an input of a type takes an output of a type."""
+    """Return whether an input type accepts an output type."""
     return given == wanted or given in _FITS.get(wanted, ())

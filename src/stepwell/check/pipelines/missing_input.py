@@ -1,8 +1,8 @@
-"""A required input of a step is fed.
+"""Required input of a step is not connected.
 
-An input that its `interface` requires and that has `compatible_sources` is fed by another step, or by a
-parameter of the pipeline (`${name}`). One without `compatible_sources` is filled by a user, and one with
-`required: false` may be left open. `stepwell pipeline wire NAME` shows what could feed it, and writes it.
+An input that is required and has `compatible_sources` must be connected to an output of another step or to a
+pipeline parameter (`${name}`). Inputs without `compatible_sources` are provided by the user, and inputs with
+`required: false` are optional. `stepwell pipeline wire NAME` suggests connections and writes them.
 
 Passes:
 
@@ -57,21 +57,20 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: PipelineScope) -> Iterator[Finding]:
-    """Look for every required input."""
     for node in scope.nodes.values():
         if node.definition is None:
             continue
-        for name, said in (part_of(node, "inputs") or {}).items():
-            if name in node.inputs or name in node.given or not is_asked_for(said):
+        for name, declared in (part_of(node, "inputs") or {}).items():
+            if name in node.inputs or name in node.given or not is_asked_for(declared):
                 continue
             yield Finding(
-                f"nothing feeds the required input `{name}` of `{node.id}`",
+                f"required input `{name}` of `{node.id}` is not connected",
                 scope.at(node, "inputs") if node.inputs or node.given else scope.at(node, "step"),
-                f"`stepwell pipeline wire {scope.pipeline.name}` shows what could",
-                scope.related("it is required here", node.definition, "inputs", name),
+                f"run `stepwell pipeline wire {scope.pipeline.name}` for suggestions",
+                scope.related("required in", node.definition, "inputs", name),
             )
 
 
 def is_asked_for(said: Mapping[str, Any]) -> bool:
-    """Whether an input must be fed by a step or a parameter."""
+    """Return whether an input must be connected to a step or a parameter."""
     return bool(said.get("required", True) and said.get("compatible_sources"))

@@ -1,7 +1,7 @@
-"""The steps of a pipeline do not need each other in a circle.
+"""Steps of a pipeline depend on each other in a cycle.
 
-A step runs after those that feed it and those in its `depends_on`. Where they lead back to it, none of them
-can ever run. Every edge of the circle is named with its file and line: take one of them out.
+A step runs after the upstream steps in its `inputs` and `depends_on`. Steps in a cycle can never run. The
+finding lists every edge of the cycle with its file and line; remove one of them.
 
 Passes:
 
@@ -43,16 +43,15 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: PipelineScope) -> Iterator[Finding]:
-    """Name each circle once, at the edge that leads to the step that is stated first."""
-    for circle in cycles_in(scope.pipeline):
+    for cycle in cycles_in(scope.pipeline):
         edges = [
             (f"`{later}` needs `{earlier}`", scope.needed_at(scope.nodes[later], earlier))
-            for earlier, later in zip(circle, (*circle[1:], circle[0]), strict=True)
+            for earlier, later in zip(cycle, (*cycle[1:], cycle[0]), strict=True)
         ]
-        shown = " → ".join(f"`{one}`" for one in (*circle, circle[0]))
+        shown = " → ".join(f"`{step_id}`" for step_id in (*cycle, cycle[0]))
         yield Finding(
-            f"the steps of `{scope.pipeline.name}` need each other in a circle: {shown}",
+            f"steps of `{scope.pipeline.name}` depend on each other in a cycle: {shown}",
             edges[-1][1],
-            "take one of these edges out",
-            tuple(Related(words, span) for words, span in edges),
+            "remove one of these edges",
+            tuple(Related(message, span) for message, span in edges),
         )

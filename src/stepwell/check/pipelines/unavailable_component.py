@@ -1,8 +1,8 @@
-"""The code that a step of a pipeline declares is there.
+"""Component of a pipeline step is missing or ambiguous.
 
-Found by `stepwell pipeline check`, which looks into the sources: a part that the step's `components`
-declare is where they say, and none could be in several places. No Python is run. `stepwell components STEP`
-tells where each part is looked for.
+`stepwell pipeline check` reports this rule, because it reads the sources. A declared component must exist,
+and an undeclared one must have a single match. No Python is run. `stepwell components STEP` lists the
+locations that are searched.
 
 Passes:
 
@@ -53,15 +53,14 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: PipelineScope) -> Iterator[Finding]:
-    """Look at the parts of every step whose view was read with its sources."""
     for node in scope.nodes.values():
         for component in (scope.components.get(node.id) or {}).values():
             declared = component.declared_at
             if component.state is ComponentState.AMBIGUOUS:
-                words = f"the {component.kind} of `{node.step}` could be in several places"
+                message = f"{component.kind} of `{node.step}` has several matches"
             elif component.state is ComponentState.MISSING and declared is not None:
-                words = f"the {component.kind} of `{node.step}` is not there: {component.fault}"
+                message = f"{component.kind} of `{node.step}` does not exist: {component.fault}"
             else:
                 continue
-            related = () if declared is None else (Related("it is declared here", declared),)
-            yield Finding(words, scope.at(node, "step"), component.help or None, related)
+            related = () if declared is None else (Related("declared in", declared),)
+            yield Finding(message, scope.at(node, "step"), component.help or None, related)

@@ -1,7 +1,7 @@
-"""What a pipeline extends is another pipeline of its view.
+"""Pipeline extends an unknown pipeline.
 
-`extends` names a pipeline of the same view, or with its own name the one that lies below it: the one that an
-override changes, or that a local pipeline hides.
+`extends` names another pipeline of the same view. With its own name, a pipeline extends the definition below
+it: the one that an override changes, or that a local pipeline hides.
 
 Passes:
 
@@ -49,21 +49,20 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: PipelineScope) -> Iterator[Finding]:
-    """Look at the end of the way down."""
     missing = scope.linked.flat.missing
     if missing is None or missing.name != scope.pipeline.name:
-        return  # the pipeline that is extended has the finding itself
-    place = missing.place or scope.anywhere
+        return  # reported for the extended pipeline itself
+    span = missing.place or scope.anywhere
     if missing.extends == missing.name:
         yield Finding(
-            f"`{missing.name}` extends itself, and there is no pipeline of that name below it",
-            place,
-            "name another pipeline, or remove the line",
+            f"`{missing.name}` extends itself, but no layer below defines a pipeline of this name",
+            span,
+            "extend another pipeline, or remove the line",
         )
         return
-    near = closest(missing.extends, (one for one in scope.linked.view.pipelines if one != missing.name))
+    near = closest(missing.extends, (name for name in scope.linked.view.pipelines if name != missing.name))
     yield Finding(
-        f"`{missing.name}` extends `{missing.extends}`, and there is no such pipeline in {scope.view}",
-        place,
+        f"`{missing.name}` extends `{missing.extends}`, but {scope.view} has no such pipeline",
+        span,
         did_you_mean(near) or "`stepwell pipeline list` shows all pipelines",
     )

@@ -1,6 +1,6 @@
-"""An input that a pipeline feeds is one of the step's.
+"""Pipeline connects an input that the step does not have.
 
-Where a step has an `interface`, its `inputs` are all that can be fed. A step without one can be fed anything.
+If a step has an `interface`, only its `inputs` can be connected. Steps without an interface accept any input.
 
 Passes:
 
@@ -46,7 +46,6 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: PipelineScope) -> Iterator[Finding]:
-    """Hold every input that is fed against the step's."""
     for node in scope.nodes.values():
         known = part_of(node, "inputs")
         if known is None or node.definition is None:
@@ -55,10 +54,10 @@ def check(scope: PipelineScope) -> Iterator[Finding]:
             if name in known:
                 continue
             near = closest(name, known)
-            listed = ", ".join(f"`{one}`" for one in known) or "none"
+            listed = ", ".join(f"`{known_name}`" for known_name in known) or "none"
             yield Finding(
-                f"the step `{node.definition.name}` has no input `{name}`",
+                f"step `{node.definition.name}` has no input `{name}`",
                 scope.at(node, "inputs", name, key=True),
-                did_you_mean(near) or f"its inputs are {listed}",
-                scope.related("its interface is here", node.definition, "inputs"),
+                did_you_mean(near) or f"its inputs: {listed}",
+                scope.related("its interface is in", node.definition, "inputs"),
             )

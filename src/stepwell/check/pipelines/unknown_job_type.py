@@ -1,7 +1,7 @@
-"""A job type that a step of a pipeline names is one of the project's.
+"""Step reference of a pipeline has an unknown job type.
 
-`Name:job_type` takes a variant of the step; which ones there are is said by `[naming] job_type_suffixes` in
-`stepwell.toml`.
+`Name:job_type` selects a variant of a step. `[naming] job_type_suffixes` in `stepwell.toml` lists the job
+types.
 
 Passes:
 
@@ -41,10 +41,9 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: PipelineScope) -> Iterator[Finding]:
-    """Hold every job type against the project's."""
     known = scope.linked.among.job_types
     for node in scope.nodes.values():
         if node.job_type is None or node.job_type in known:
             continue
         hint = suggest(node.job_type, known) or "add it to `[naming] job_type_suffixes`"
-        yield Finding(f"there is no job type `{node.job_type}`", scope.at(node, "step"), hint)
+        yield Finding(f"unknown job type `{node.job_type}`", scope.at(node, "step"), hint)

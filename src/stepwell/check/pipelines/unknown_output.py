@@ -1,7 +1,7 @@
-"""An output that feeds an input of a pipeline is one of the step's.
+"""Input is connected to an output that the upstream step does not have.
 
-It is named as the step's `interface` names it, or by one of its `aliases` there. A step without an
-interface can give anything.
+An output is referenced by its name in the step's `interface`, or by one of its `aliases`. Steps without an
+interface accept any output name.
 
 Passes:
 
@@ -53,18 +53,17 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: PipelineScope) -> Iterator[Finding]:
-    """Hold every output that is named against the step's."""
-    for node, name, fed, earlier in scope.feeds():
-        known = part_of(earlier, "outputs")
-        if known is None or earlier.definition is None or fed.output in known:
+    for node, name, reference, upstream in scope.edges():
+        known = part_of(upstream, "outputs")
+        if known is None or upstream.definition is None or reference.output in known:
             continue
-        every = (*known, *(alias for said in known.values() for alias in said.get("aliases", ())))
-        listed = ", ".join(f"`{one}`" for one in known) or "none"
-        hint = did_you_mean([f"{fed.node}.{one}" for one in closest(fed.output, every)])
+        every = (*known, *(alias for output in known.values() for alias in output.get("aliases", ())))
+        listed = ", ".join(f"`{output}`" for output in known) or "none"
+        hint = did_you_mean([f"{reference.node}.{output}" for output in closest(reference.output, every)])
         yield Finding(
-            f"`{earlier.id}` has no output `{fed.output}`: the step `{earlier.definition.name}` gives none "
-            "of that name",
+            f"`{upstream.id}` has no output `{reference.output}`: step `{upstream.definition.name}` does not "
+            "declare it",
             scope.at(node, "inputs", name),
-            hint or f"its outputs are {listed}",
-            scope.related("its interface is here", earlier.definition, "outputs"),
+            hint or f"its outputs: {listed}",
+            scope.related("its interface is in", upstream.definition, "outputs"),
         )

@@ -1,7 +1,7 @@
-"""A parameter that a step of a pipeline stands for is one of the pipeline's.
+"""Pipeline step refers to an unknown parameter.
 
-`${name}` as a whole value in `config` or `inputs` stands for what a run sets for it, or its default in
-`parameters`. Without such a parameter nothing can ever be filled in.
+`${name}` as a complete value in `config` or `inputs` is replaced by the value set for the run, or by the
+default in `parameters`. The pipeline must declare the parameter.
 
 Passes:
 
@@ -43,12 +43,11 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: PipelineScope) -> Iterator[Finding]:
-    """Look for every parameter that is named."""
     known = scope.pipeline.parameters
     for node in scope.nodes.values():
-        named = [(("config", *pointer), name) for pointer, name in parameters_in(node.config)]
-        named += [(("inputs", one), name) for one, name in node.given.items()]
-        for pointer, name in named:
+        used = [(("config", *pointer), name) for pointer, name in parameters_in(node.config)]
+        used += [(("inputs", target), name) for target, name in node.given.items()]
+        for pointer, name in used:
             if name not in known:
                 near = closest(name, known)
                 yield Finding(

@@ -1,7 +1,7 @@
-"""A step of a pipeline is a step of the view.
+"""Pipeline uses a step that its view does not have.
 
-It is named by its name or an alias, as the pipeline's own view has it, or with `workspace:` before it as
-the view of that workspace does.
+A step is referenced by its name or an alias in the pipeline's own view, or with the prefix `workspace:` in
+the view of that workspace.
 
 Passes:
 
@@ -41,23 +41,22 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: PipelineScope) -> Iterator[Finding]:
-    """Look for every step that is named."""
     views = scope.linked.among.views
     for node in scope.nodes.values():
         if node.definition is not None or (node.workspace is not None and node.workspace not in views):
             continue
         if not node.step:
             yield Finding(
-                f"`{node.id}` names no step, and `{scope.pipeline.name}` extends no pipeline that has it",
+                f"`{node.id}` has no `step`, and no extended pipeline of `{scope.pipeline.name}` has this id",
                 scope.at(node),
                 "add a line `step: …`, or correct the id",
             )
             continue
         view = scope.linked.view if node.workspace is None else views[node.workspace]
         near = closest(node.step, view)
-        elsewhere = [one for one, other in views.items() if other.get(node.step) is not None]
+        elsewhere = [workspace for workspace, other in views.items() if other.get(node.step) is not None]
         if elsewhere:
-            hint = f"workspace {elsewhere[0]} has it: `{elsewhere[0]}:{node.step}`"
+            hint = f"workspace {elsewhere[0]} defines it: `{elsewhere[0]}:{node.step}`"
         else:
             hint = did_you_mean(near) or "`stepwell list` shows all steps"
-        yield Finding(f"there is no step `{node.step}` in {view.title}", scope.at(node, "step"), hint)
+        yield Finding(f"unknown step `{node.step}` in {view.title}", scope.at(node, "step"), hint)

@@ -1,6 +1,6 @@
-"""A workspace that a step of a pipeline names exists.
+"""Step reference of a pipeline has an unknown workspace.
 
-`workspace:Name` takes the step as the view of that workspace has it.
+`workspace:Name` selects the step from the view of that workspace.
 
 Passes:
 
@@ -44,7 +44,6 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: PipelineScope) -> Iterator[Finding]:
-    """Look for every workspace that is named."""
     among = scope.linked.among
     for node in scope.nodes.values():
         if node.workspace is None or node.workspace in among.views:
@@ -53,7 +52,7 @@ def check(scope: PipelineScope) -> Iterator[Finding]:
         if near:
             hint = did_you_mean(near)
         elif scope.linked.view.get(node.workspace) is not None and among.job_types:
-            hint = f"a job type is one of {', '.join(f'`{one}`' for one in among.job_types)}"
+            hint = f"valid job types: {', '.join(f'`{job_type}`' for job_type in among.job_types)}"
         else:
-            hint = "`stepwell workspace list` shows all"
-        yield Finding(f"there is no workspace `{node.workspace}`", scope.at(node, "step"), hint)
+            hint = "`stepwell workspace list` shows all workspaces"
+        yield Finding(f"unknown workspace `{node.workspace}`", scope.at(node, "step"), hint)

@@ -1,7 +1,7 @@
-"""A parameter of a pipeline is used by one of its steps.
+"""Parameter of a pipeline is not used.
 
-One that no step's `config` or `inputs` stands for changes nothing, whatever a run sets for it. A pipeline
-that only others extend may have parameters for them: ignore the finding there.
+No `config` or `inputs` of a step refers to the parameter, so setting it has no effect. If the pipeline
+declares parameters only for pipelines that extend it, ignore the finding.
 
 Passes:
 
@@ -43,10 +43,9 @@ SEVERITY: Final = Severity.WARNING
 
 
 def check(scope: PipelineScope) -> Iterator[Finding]:
-    """Name every parameter of the pipeline's own that nothing stands for."""
     sources = scope.linked.definition.sources
     topmost = sources[0].document.data if sources else scope.linked.definition.data
-    own = topmost.get("parameters") or {}  # those of what it extends or overrides have their own finding
+    own = topmost.get("parameters") or {}  # inherited parameters are reported where they are declared
     if not own:
         return
     used = {name for node in scope.nodes.values() for _, name in parameters_in(node.config)}
@@ -56,5 +55,5 @@ def check(scope: PipelineScope) -> Iterator[Finding]:
             yield Finding(
                 f"no step of `{scope.pipeline.name}` uses the parameter `{name}`",
                 scope.field_at("parameters", name, key=True),
-                "remove it, or write `${" + name + "}` where it belongs",
+                "remove it, or use it as `${" + name + "}`",
             )

@@ -1,10 +1,10 @@
-"""A builder derives from the class that the project says.
+"""Builder does not derive from the required base class.
 
-`[references] builder_base` in `stepwell.toml` names the class, alone or dotted with its module. Its
-chain of bases is followed through the sources: through imports, other names, relative imports,
-packages and generics. Where it leaves the sources it counts as derived when the class there has the
-name of the base, or fits a pattern of `[references] external`. `stepwell check --references` and level 4 of
-`stepwell align` look for it. No Python is run.
+`[references] builder_base` in `stepwell.toml` names the base class, optionally with its module. The chain of
+bases is resolved through the sources, including imports, aliases, relative imports, packages and generics. A
+class outside the sources counts as derived if it has the name of the base class or matches a pattern of
+`[references] external`. Reported by `stepwell check --references` and by level 4 of `stepwell align`. No
+Python is run.
 
 Passes:
 
@@ -59,7 +59,6 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: ReferenceScope) -> Iterator[Finding]:
-    """Find the builders whose every chain ends without the base."""
     from stepwell.source.python import Lineage, matches
 
     table = scope.references_table
@@ -85,7 +84,6 @@ def check(scope: ReferenceScope) -> Iterator[Finding]:
 
 
 def check_step(scope: AlignmentScope) -> Iterator[Finding]:
-    """Find it in the builder of one step."""
     if scope.builder is not None and scope.builder.stray is not None:
         by_name = not _is_stated(scope.step)
         span = stated(scope, "builder", "builder_step_name")
@@ -93,22 +91,22 @@ def check_step(scope: AlignmentScope) -> Iterator[Finding]:
 
 
 def stray_of(root: str, lineage: Lineage, base: str, place: Defined) -> Stray | None:
-    """Where the chain of a class ends without the base; ``None`` where it leads to it."""
+    """Return where the chain of bases ends without the base, or ``None`` if the class derives from it."""
     from stepwell.source.python import place_of
 
     ends = lineage.lost(place)
     if not ends:
         return None
-    related = [Related("it is defined in", place_of(root, place))]
+    related = [Related("defined in", place_of(root, place))]
     if ends[0].by != place:
         related.append(Related("its chain of bases ends in", place_of(root, ends[0].by)))
     return Stray(place.outline.name, base, _help(ends[0], place, base), tuple(related))
 
 
 def _finding(stray: Stray, span: Span, by_convention_of: str) -> Finding:
-    by = f", by convention that of `{by_convention_of}`," if by_convention_of else ""
+    by = f" (by convention the builder of `{by_convention_of}`)" if by_convention_of else ""
     return Finding(
-        f"the builder `{stray.name}`{by} does not derive from `{stray.base}`", span, stray.help, stray.related
+        f"builder `{stray.name}`{by} does not derive from `{stray.base}`", span, stray.help, stray.related
     )
 
 
@@ -120,13 +118,13 @@ def _help(end: Lost, start: Defined, base: str) -> str:
     last = end.by.outline
     if end.outside:
         return (
-            f"`{last.name}` derives from `{end.outside}`, outside the sources: list that in "
+            f"`{last.name}` derives from `{end.outside}`, which is outside the sources: add it to "
             f"`[references] external` if it derives from `{base}`"
         )
     if end.base:
-        return f"the base `{end.base}` of `{last.name}` is found neither in its file nor by its imports"
+        return f"the base `{end.base}` of `{last.name}` is neither defined nor imported in its file"
     if last.bases:
-        return f"a base of `{last.name}` is not a plain name: what it gives cannot be told without running it"
+        return f"a base of `{last.name}` is an expression that cannot be resolved without running it"
     if end.by == start:
-        return f"give it the base `{base.rpartition('.')[2]}`"
+        return f"derive it from `{base.rpartition('.')[2]}`"
     return f"`{last.name}`, at the end of its chain, has no base"

@@ -1,9 +1,8 @@
-"""A class that a definition names is defined once.
+"""Class named by a definition is defined more than once.
 
-Two classes of one name in the sources that a view sees leave open which of them is meant by a
-`config_class` or a `builder_step_name`. Alternatives of one name in one file (in the branches of an
-`if` or a `try`) count once, and so does a file that several links lead to. A hyperparameter class is
-told apart by its `module_path`.
+If the sources of a view define a class twice, a `config_class` or `builder_step_name` that names it is
+ambiguous. Alternative definitions in one file (branches of `if` or `try`) count once, and so does a file
+reached through several links. Hyperparameter classes are distinguished by `module_path`.
 
 Passes:
 
@@ -50,11 +49,10 @@ ID: Final = "duplicate-class"
 SEVERITY: Final = Severity.WARNING
 
 _MOST: Final = 5
-"""How many places are told."""
+"""Maximum number of locations to show."""
 
 
 def check(scope: ReferenceScope) -> Iterator[Finding]:
-    """Find the classes that several files define, or one file several times."""
     from stepwell.source.python import matches, place_of
 
     for one in scope.named("config_class", "builder_step_name", "name"):
@@ -66,22 +64,20 @@ def check(scope: ReferenceScope) -> Iterator[Finding]:
         places = _apart(scope.sees.classes(one.name))
         if len(places) > 1:
             times = "twice" if len(places) == 2 else f"{len(places)} times"
-            by = "" if one.stated else f", by convention the class of `{one.definition.name}`,"
+            by = "" if one.stated else f" (by convention the class of `{one.definition.name}`)"
             yield Finding(
                 f"`{one.name}`{by} is defined {times} in the sources that {scope.view} sees",
                 one.span,
-                "rename all but one of them: nothing here tells which is meant",
+                "rename all but one of them",
                 tuple(
-                    Related(
-                        "it is defined in" if place is places[0] else "and in", place_of(scope.root, place)
-                    )
+                    Related("defined in" if place is places[0] else "and in", place_of(scope.root, place))
                     for place in places[:_MOST]
                 ),
             )
 
 
 def _apart(places: tuple[Defined, ...]) -> tuple[Defined, ...]:
-    """The places that mean different classes; one inside a class or function counts only where all do."""
+    """Return the locations of distinct classes; nested classes count only if there is no top-level one."""
     at_top = tuple(one for one in places if "." not in one.outline.qualified)
     found: dict[tuple[str, str], Defined] = {}
     for one in at_top or places:

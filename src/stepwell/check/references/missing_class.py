@@ -1,10 +1,9 @@
-"""A class that a definition names is defined in the sources.
+"""Class named by a definition does not exist in the sources.
 
-`config_class`, `builder_step_name` and the name of a hyperparameter class are looked for in the
-folders that `[references] source` in `stepwell.toml` names; for what a workspace defines, in its own
-`src/` besides. A name that a step has only by convention counts too. A hyperparameter class is
-defined, or imported, by the module that its `module_path` says. A name that fits a pattern of
-`[references] external` is not looked for. No Python is run.
+`config_class`, `builder_step_name` and the names of hyperparameter classes are looked up in the folders of
+`[references] source` in `stepwell.toml` and, for definitions of a workspace, in its own `src/`. Names derived
+by convention are checked too. A hyperparameter class must be defined or imported by the module in
+`module_path`. Names that match a pattern of `[references] external` are not checked. No Python is run.
 
 Passes:
 
@@ -57,7 +56,6 @@ _NOUNS: Final = {
 
 
 def check(scope: ReferenceScope) -> Iterator[Finding]:
-    """Find the classes that no file defines, and those that their module does not define."""
     from stepwell.source.python import matches, module_defines, place_of
 
     for one in scope.named(*_NOUNS):
@@ -68,9 +66,9 @@ def check(scope: ReferenceScope) -> Iterator[Finding]:
         file = scope.sees.module(module) if module is not None else None
         places = scope.sees.classes(one.name)
         if file is not None and not module_defines(scope.sees, file, one.name):
-            related = (Related("it is defined in", place_of(scope.root, places[0])),) if places else ()
+            related = (Related("defined in", place_of(scope.root, places[0])),) if places else ()
             yield Finding(
-                f"the module `{module}` neither defines nor imports `{one.name}`",
+                f"module `{module}` neither defines nor imports `{one.name}`",
                 one.span,
                 _help(scope, one, places, file),
                 related,
@@ -82,21 +80,21 @@ def check(scope: ReferenceScope) -> Iterator[Finding]:
 def _message(scope: ReferenceScope, one: Reference) -> str:
     noun = _NOUNS[one.field]
     if one.stated:
-        return f"{noun} `{one.name}` is defined nowhere in the sources that {scope.view} sees"
+        return f"{noun} `{one.name}` is not defined in the sources that {scope.view} sees"
     return (
         f"{noun} of `{one.definition.name}` is by convention `{one.name}`, "
-        f"which is defined nowhere in the sources that {scope.view} sees"
+        f"which is not defined in the sources that {scope.view} sees"
     )
 
 
 def _help(scope: ReferenceScope, one: Reference, places: tuple[Defined, ...], file: SourceFile | None) -> str:
     if places:
         names = scope.sees.names_of(places[0].file)
-        return f"{did_you_mean(names[:1], 'the module `{}`')} it defines the class ({_told(places[0])})"
+        return f"{did_you_mean(names[:1], 'the module `{}`')} it defines the class ({_shown(places[0])})"
     for workspace, sees in scope.elsewhere.items():
         found = sees.classes(one.name)
         if found:
-            return f"workspace {workspace} defines it ({_told(found[0])}), and {scope.view} does not see that"
+            return f"workspace {workspace} defines it ({_shown(found[0])}), but {scope.view} does not see it"
     if file is not None and file.outline is not None:
         from stepwell.source.spelling import closest
 
@@ -105,14 +103,14 @@ def _help(scope: ReferenceScope, one: Reference, places: tuple[Defined, ...], fi
             return f"{did_you_mean(near_here)} the module defines it ({file.path})"
     near = scope.sees.near(one.name)
     if near:
-        return f"{did_you_mean(near[:1])} it is defined in {_told(scope.sees.classes(near[0])[0])}"
+        return f"{did_you_mean(near[:1])} it is defined in {_shown(scope.sees.classes(near[0])[0])}"
     if not any(True for _ in scope.sees.files):
         folders = " or ".join(f"`{folder}/`" for folder in scope.sees.folders)
-        return f"no Python file lies in {folders}: say in `[references] source` where the sources are"
+        return f"{folders} has no Python files: set the source folders in `[references] source`"
     if scope.failures:
-        return f"{scope.failures[0].path} cannot be parsed, and may define it"
-    return "define it, name one that exists, or list it in `[references] external` if a package brings it"
+        return f"{scope.failures[0].path} cannot be parsed and may define it"
+    return "define it, correct the name, or add it to `[references] external` if a package provides it"
 
 
-def _told(place: Defined) -> str:
+def _shown(place: Defined) -> str:
     return f"{place.file.path}:{place.outline.line}"

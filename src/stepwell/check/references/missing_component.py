@@ -1,9 +1,9 @@
-"""A component that a step declares is where the step says.
+"""Declared component of a step does not exist.
 
-`components` names a Python file inside the project and, but for a script, a class, function or value in
-it: `path/to/file.py:Name`. In a workspace's layers the path is relative to the workspace's folder, and
-leads to a file of its own; in the core it is relative to the project. The file is parsed, and no Python
-is run. Whether a name inside a class exists is known only when it is loaded.
+An entry of `components` is a Python file in the project and, except for scripts, a class, function or value
+in it: `path/to/file.py:Name`. In a workspace, the path is relative to the workspace's folder; in the core, to
+the project. The file is parsed but not run, so names inside a class are only checked when the component is
+loaded.
 
 Passes:
 
@@ -52,9 +52,8 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: ReferenceScope) -> Iterator[Finding]:
-    """Find the declarations that lead nowhere."""
     for step, component in scope.components:
         span = component.declared_at
         if component.state is ComponentState.MISSING and span is not None:
-            message = f"the {component.kind} of `{step.name}` is not there: {component.fault}"
+            message = f"{component.kind} of `{step.name}` does not exist: {component.fault}"
             yield Finding(message, span, component.help)

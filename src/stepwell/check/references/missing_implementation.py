@@ -1,10 +1,10 @@
-"""What runs a step is where its definition says.
+"""Implementation of a step does not exist.
 
-`implementation` names a Python file inside the project and a name in it, `path/to/file.py:Name`, or a
-module and a name in it, `package.module:Name`. In a workspace's layers the path is relative to the
-workspace's folder, in the core to the project; a module is looked for in the workspace's `src/`, then in the
-folders of `[components] source`, then among what is installed. Files are parsed, and no Python is run.
-Whether what is there can run a step is known when it is loaded; `stepwell.testing.check_step_type` tells.
+`implementation` is a file and a name, `path/to/file.py:Name`, or a module and a name, `package.module:Name`.
+In a workspace, the path is relative to the workspace's folder; in the core, to the project. Modules are
+searched in the workspace's `src/`, in the folders of `[components] source`, and among installed packages.
+Files are parsed but not run. To verify that an implementation can run a step, use
+`stepwell.testing.check_step_type`.
 
 Passes:
 
@@ -47,9 +47,8 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: ReferenceScope) -> Iterator[Finding]:
-    """Find the declarations that lead nowhere."""
     for step, component in scope.implementations:
         span = component.declared_at
         if component.state is ComponentState.MISSING and span is not None:
-            message = f"what runs `{step.name}` is not there: {component.fault}"
+            message = f"implementation of `{step.name}` does not exist: {component.fault}"
             yield Finding(message, span, component.help)

@@ -1,8 +1,8 @@
-"""The module that a hyperparameter class names is a file of the sources.
+"""Module of a hyperparameter class does not exist in the sources.
 
-`module_path` is dotted, from a folder of `[references] source`, from the folder above it, or from the
-project; a package is its `__init__.py`. A module that fits a pattern of `[references] external` is
-not looked for. No Python is run.
+`module_path` is a dotted path relative to a folder of `[references] source`, to its parent, or to the
+project. For a package, it refers to `__init__.py`. Modules that match a pattern of `[references] external`
+are not checked. No Python is run.
 
 Passes:
 
@@ -45,7 +45,6 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: ReferenceScope) -> Iterator[Finding]:
-    """Find the modules that are no file."""
     from stepwell.source.python import matches, place_of
 
     external = scope.references_table.external
@@ -59,7 +58,7 @@ def check(scope: ReferenceScope) -> Iterator[Finding]:
                 Related(f"`{class_name}` is defined in", place_of(scope.root, place)) for place in places[:1]
             )
             yield Finding(
-                f"there is no module `{one.name}` in the sources that {scope.view} sees",
+                f"unknown module `{one.name}` in the sources that {scope.view} sees",
                 one.span,
                 _help(scope, one),
                 related,
@@ -75,11 +74,11 @@ def _help(scope: ReferenceScope, one: Reference) -> str:
     for workspace, sees in scope.elsewhere.items():
         file = sees.module(one.name)
         if file is not None:
-            return f"workspace {workspace} has it ({file.path}), and {scope.view} does not see that"
+            return f"workspace {workspace} has it ({file.path}), but {scope.view} does not see it"
     near = closest(one.name, scope.sees.modules())
     if near:
         file = scope.sees.module(near[0])
         return f"{did_you_mean(near)}{f' it is {file.path}' if file is not None else ''}"
     if scope.sees.has_package(one.name):
-        return "it is a folder without an `__init__.py`: name the module in it that defines the class"
-    return "name a module that exists, or list it in `[references] external` if a package brings it"
+        return "it is a folder without an `__init__.py`: write the module that defines the class"
+    return "correct the module, or add it to `[references] external` if a package provides it"

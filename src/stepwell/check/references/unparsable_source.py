@@ -1,8 +1,8 @@
-"""A Python file of the sources can be parsed.
+"""Python file of the sources cannot be parsed.
 
-What a file defines is read from its syntax tree. From one that cannot be parsed, or cannot be read,
-or is larger than 4 MiB, nothing is known, so classes that it defines seem to be missing. Files are
-parsed as the Python reads them that runs Stepwell; syntax that only a newer one knows is not read.
+Files with syntax errors, unreadable files and files larger than 4 MiB are skipped, so classes that they
+define are reported as missing. Files are parsed with the Python version that runs Stepwell; newer syntax is
+not supported.
 
 Passes:
 
@@ -36,14 +36,13 @@ SEVERITY: Final = Severity.WARNING
 
 
 def check(scope: ReferenceScope) -> Iterator[Finding]:
-    """Name each file that gives no syntax tree, where it fails."""
     from stepwell.source.python import span_in
 
     for file in scope.failures:
         if file.failure is not None:
             why, line, column = file.failure
             yield Finding(
-                f"what this file defines cannot be told: {why}",
+                f"cannot parse this file: {why}",
                 span_in(scope.root, file.path, line, column, 1),
-                "mend it, or move it out of the folders of `[references] source`",
+                "fix it, or move it out of the folders of `[references] source`",
             )
