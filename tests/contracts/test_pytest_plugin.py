@@ -620,8 +620,8 @@ def test_the_view_of_a_fixture_needs_a_project(tmp_path: Path, run_pytest: Pytes
 @pytest.mark.parametrize(
     ("examples", "finding"),
     [
-        ("{threshold: 1}", "error[wrong-type]: `examples` must be a list, and this is a mapping"),
-        ("[1]", "error[wrong-type]: `examples[0]` must be a mapping, and this is the number 1"),
+        ("{threshold: 1}", "error[wrong-type]: `examples` must be a list, got a mapping"),
+        ("[1]", "error[wrong-type]: `examples[0]` must be a mapping, got the number 1"),
     ],
 )
 def test_examples_are_a_list_of_configurations(

@@ -40,7 +40,7 @@ CONCISE = (
     "registry.d/steps/cleaning.yaml:1:1: error[missing-field] step must have a field `description`\n"
     "registry.d/steps/cleaning.yaml:2:1: error[unknown-field] step has no field `descripton`\n"
     "workspaces/alice/local/steps/tuning.yaml:3:11: error[out-of-range] "
-    "`priority` must be at most 1000, and this is 2000\n"
+    "`priority` must be at most 1000, got 2000\n"
     "workspaces/bob/override/steps/scoring.yaml:1:7: warning[override-changes-nothing] "
     "override of `Scoring` changes nothing\n"
 )
@@ -95,7 +95,7 @@ def test_everything_is_told_at_once_and_ends_with_1(project: Project, run_stepwe
         " 2 | descripton: Drop rows.\n"
         "   | ^^^^^^^^^^ did you mean `description`?\n"
         "\n"
-        "error[out-of-range]: `priority` must be at most 1000, and this is 2000\n"
+        "error[out-of-range]: `priority` must be at most 1000, got 2000\n"
         "  --> workspaces/alice/local/steps/tuning.yaml:3:11\n"
         "   |\n"
         " 3 | priority: 2000\n"

@@ -265,7 +265,7 @@ BROKEN_ALICE = {"workspaces/alice/override/steps/scoring.yaml": "name: Scoring\n
             ("-w", "alice", "--output", "a.py"),
             (
                 "error: workspace alice has 2 errors, so a.py is not frozen\n"
-                "  first: `priority` must be at most 1000, and this is 2000 "
+                "  first: `priority` must be at most 1000, got 2000 "
                 "(workspaces/alice/override/steps/scoring.yaml:2:11)\n"
             ),
         ),
@@ -274,7 +274,7 @@ BROKEN_ALICE = {"workspaces/alice/override/steps/scoring.yaml": "name: Scoring\n
             ("-w", "all", "--output", "a/"),
             (
                 "error: the registry has 2 errors, so a/ is not frozen\n"
-                "  first: `priority` must be at most 1000, and this is 2000 "
+                "  first: `priority` must be at most 1000, got 2000 "
                 "(workspaces/alice/override/steps/scoring.yaml:2:11)\n"
             ),
         ),

@@ -99,8 +99,8 @@ def test_a_run_goes_on(project: Project, ask: Ask) -> None:
 
 REFUSED = {
     ("run", "Sumz"): "error: there is no pipeline `Sumz` in the core (did you mean `Sums`?)\n",
-    ("run", "Sums", "--set", "rows"): "error: --set must be as in rows=1000, and this is `rows`\n",
-    ("run", "Sums", "--resource", "gpu"): "error: --resource must be as in gpu=1, and this is `gpu`\n",
+    ("run", "Sums", "--set", "rows"): "error: --set must be as in rows=1000, got `rows`\n",
+    ("run", "Sums", "--resource", "gpu"): "error: --resource must be as in gpu=1, got `gpu`\n",
     ("run", "Sums", "--only", "mak"): "error: `Sums` has no step `mak` (its steps are make, total)\n",
     ("run", "Sums", "--from", "a", "--only", "b"): "error: --from and --only cannot both be given\n",
     ("test", "Sums", "--step", "mak"): "error: `Sums` has no step `mak` (its steps are make, total)\n",

@@ -221,7 +221,7 @@ def test_parameters_are_held_to_the_schema_and_explained(executor: Executor) -> 
         ("unknown-field", "<parameters>", 1, 1),
     ]
     wrong = executor.run("Total", {"numbers": [1, "two"]})
-    assert "`numbers[1]` must be a number, and this is text" in shown(wrong)
+    assert "`numbers[1]` must be a number, got text" in shown(wrong)
     assert "`numbers[1]` must be plain data, got an object" in shown(
         executor.run("Total", {"numbers": [1, object()]})
     )
@@ -312,7 +312,7 @@ def test_code_that_cannot_say_what_is_wrong_takes_nothing_down(
 
 
 def test_parameters_of_no_fit_form_are_refused_in_plain_words(executor: Executor) -> None:
-    told = "step Total: invalid parameters: the step `Total` must be a mapping, and this is a list"
+    told = "step Total: invalid parameters: the step `Total` must be a mapping, got a list"
     place = "\n  --> registry.d/steps/total.yaml:1"
     assert shown(executor.run("Total", [1])) == told + place  # type: ignore[arg-type]
     endless: dict[str, Any] = {}

@@ -86,7 +86,7 @@ def test_a_program_is_told_the_schema_and_its_answer_is_held_to_it() -> None:
     assert ask(fenced, schema=schema).data == [1, 2]
     other = program("print('[1, \"2\"]')")
     assert fault(other, schema=schema).message == (
-        'the answer does not fit the schema: [1]: "2" is not of type "integer"'
+        "the answer does not fit the schema: `[1]` must be a whole number, got text"
     )
 
 
@@ -454,4 +454,4 @@ SCHEMAS = st.recursive(
 
 @given(SCHEMAS)
 def test_whatever_is_asked_for_in_plain_words_is_found(schema: Any) -> None:
-    assert compiled(schema).fits(fitting(schema))
+    assert compiled(schema).is_valid(fitting(schema))

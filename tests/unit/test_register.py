@@ -179,7 +179,7 @@ def test_a_step_that_does_not_fit_the_schema_is_refused_as_a_file_would_be(
         "the step `Fancy` cannot be registered:\n"
         "  error[missing-field]: step must have a field `description` (add a line `description: …`)\n"
         "  error[unknown-field]: step has no field `descripton` (did you mean `description`?)\n"
-        "  error[out-of-range]: `priority` must be at most 1000, and this is 2000"
+        "  error[out-of-range]: `priority` must be at most 1000, got 2000"
     )
     by_id = {one.id: one for one in refused.diagnostics}
     assert by_id["unknown-field"].span is not None
@@ -282,7 +282,7 @@ def cyclic() -> dict[str, Any]:
         (step(**{"x-a": 2**63}), "number-out-of-range", "`x-a` does not fit in 64 bits"),
         (step(**{"x-a": "\ud800"}), "wrong-form", "`x-a` contains a lone surrogate"),
         (cyclic(), "too-deeply-nested", "values are nested more than 64 levels deep"),
-        (step(description=None), "wrong-type", "`description` must be text, and this is empty"),
+        (step(description=None), "wrong-type", "`description` must be text, got nothing"),
     ],
 )
 def test_what_no_file_could_hold_is_refused(

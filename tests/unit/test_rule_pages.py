@@ -95,7 +95,7 @@ NO_FILE_SHOWS_IT = {
     *TOLD_BY_AN_IMPORT,
     *TOLD_OF_A_WORKFLOW,
 }
-NO_EXAMPLE = {*NOT_WRITABLE, *NO_FILE_SHOWS_IT, "unreadable-file", "validators-disagree"}
+NO_EXAMPLE = {*NOT_WRITABLE, *NO_FILE_SHOWS_IT, "unreadable-file"}
 
 
 def examples(page: str) -> dict[str, dict[str, str]]:

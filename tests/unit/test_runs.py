@@ -230,7 +230,7 @@ MISFITS = {
     "{format: json, schema: {type: object, properties: {n: {maximum: 1}}}}": (
         "t.json",
         '{"n": 2}',
-        't.json: ["n"]: 2 is greater than the maximum of 1',
+        "t.json: `n` must be at most 1, got 2",
     ),
     "{format: jsonl, columns: {n: number}}": (
         "t.jsonl",

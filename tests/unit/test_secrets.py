@@ -190,11 +190,9 @@ def test_no_finding_of_a_file_shows_a_secret_that_is_written_in_it(secret: str, 
     data = {where: {"api_key": secret}}
     line = f"{where}: {{api_key: {secret}, other: 1}}"
     span = Span("registry.d/providers/a.yaml", 3, 5, 3, 9, line)
-    found = Diagnostic(
-        "wrong-form", Severity.ERROR, f"must be a reference, and this is `{secret}`", span, secret
-    )
+    found = Diagnostic("wrong-form", Severity.ERROR, f"must be a reference, got `{secret}`", span, secret)
     told = covered(found, data)
-    assert told.message == f"must be a reference, and this is `{'*' * len(secret)}`"
+    assert told.message == f"must be a reference, got `{'*' * len(secret)}`"
     assert told.help == "*" * len(secret)
     assert told.span is not None
     assert told.span.text == line.replace(secret, "*" * len(secret))

@@ -331,12 +331,12 @@ def test_checking_finds_what_runs_a_step_without_running_it(project: Project) ->
         (
             "{$ref: 'https://example.com/x.json'}",
             "4:20",
-            "not a valid JSON Schema: it refers to what lies outside it",
+            "not a valid JSON Schema: it refers to another document",
         ),
         (
             "{properties: {a: {$ref: other.json}}}",
             "4:37",
-            "not a valid JSON Schema: it refers to what lies outside it",
+            "not a valid JSON Schema: it refers to another document",
         ),
         ("{$ref: '#/$defs/gone'}", "4:13", "not a valid JSON Schema: Pointer '/$defs/gone' does not exist"),
         (

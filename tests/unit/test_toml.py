@@ -175,7 +175,7 @@ BACKSLASH = "write `\\\\` for a backslash, or use single quotes"
     [
         ("name: X\n", "1:5-1:6", NOT_VALID + EQUALS, KEY_HELP),
         ("a = 1\r\nstep name = 1\r\n", "2:6-2:10", NOT_VALID + EQUALS, KEY_HELP),
-        ("a = yes\n", "1:5-1:8", NOT_VALID + "invalid value", 'quote it if it is meant as text: "yes"'),
+        ("a = yes\n", "1:5-1:8", NOT_VALID + "invalid value", 'quote it if it is text: "yes"'),
         ("a = True\n", "1:5-1:9", NOT_VALID + "invalid value", "write `true`, in small letters"),
         ("a = null\n", "1:5-1:9", NOT_VALID + "invalid value", "TOML has no null: leave the key out"),
         ("a =\nb = 1\n", "1:4-1:4", NOT_VALID + "invalid value", "write a value here"),
@@ -283,7 +283,7 @@ def test_a_number_that_json_cannot_carry_is_refused(written: str) -> None:
         "number-out-of-range",
         f"`{written}` is a number that cannot be kept exactly",
     )
-    assert refused.help == f'quote it if it is meant as text: "{written}"'
+    assert refused.help == f'quote it if it is text: "{written}"'
     assert _places(text, refused.stretch) == f"2:12-2:{12 + len(written)}"
 
 

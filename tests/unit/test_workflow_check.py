@@ -83,7 +83,7 @@ def told(folder: Path, steps: str) -> list[str]:
             [
                 (
                     "8:20 error[wrong-type] `claude_options.max_turns` must be a whole number, "
-                    "and this is text (write it without quotes: 3)"
+                    "got text (write it without quotes: 3)"
                 ),
                 ("9:9 error[unknown-field] `claude_options` has no field `vebose` (did you mean `verbose`?)"),
             ],
@@ -241,7 +241,7 @@ def told(folder: Path, steps: str) -> list[str]:
             "    - {name: test, type: gemin, prompt: Hi}\n    - {type: claude, prompt: Hi}\n"
             "- {name: after, type: claude, prompt: '{{ steps.mend.text }}'}",
             [
-                ("7:23 error[out-of-range] `max_iterations` must be at most 1000, and this is 9999 (None)"),
+                ("7:23 error[out-of-range] `max_iterations` must be at most 1000, got 9999 (None)"),
                 (
                     "10:30 error[unknown-step-type] there is no step type `gemin` in the core "
                     "(did you mean `gemini`?)"
@@ -311,7 +311,7 @@ def test_a_whole_file_is_read_and_told_as_any_other(tmp_path: Path) -> None:
     assert [one.id for one in found(tmp_path, "workflow:\n  name: a\n  name: b\n")] == ["duplicate-key"]
     without = "workflow: {name: a, steps: []}\nworkflw: 1\n"
     assert [(one.id, one.message) for one in found(tmp_path, without)] == [
-        ("wrong-form", "`workflow.steps` must have at least 1 item, and this has 0"),
+        ("wrong-form", "`workflow.steps` must have at least 1 item, got 0"),
         ("unknown-field", "workflow has no field `workflw`"),
     ]
     assert [one.message for one in found(tmp_path, "steps: []\n")] == [
@@ -334,7 +334,7 @@ def test_a_default_is_held_to_the_type_that_it_reaches(tmp_path: Path) -> None:
             - {name: y, type: test_echo}
         """
     (one,) = found(tmp_path, text)
-    assert one.message == "`claude_options.max_turns` must be a whole number, and this is text"
+    assert one.message == "`claude_options.max_turns` must be a whole number, got text"
     assert one.span is not None
     assert (one.span.line, one.span.column) == (5, 7)
 

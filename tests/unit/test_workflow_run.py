@@ -234,7 +234,7 @@ workflow:
     assert [one["state"] for one in record["steps"]] == ["failed", "finished", "failed"]
     assert answers(record)["b"] == "false: `gone.txt` does not exist"
     assert record["fault"] == (
-        'step `c`: its answer does not fit `output_schema`: ["n"]: "x" is not of type "integer"'
+        "step `c`: its answer does not fit `output_schema`: `n` must be a whole number, got text"
     )
 
 

@@ -1,6 +1,6 @@
 """The JSON Schemas: they decide what is valid, and declare the fields of every kind of file.
 
-``jsonschema_rs`` decides, in microseconds; ``refusals`` finds the words for what it refuses.
+``validator`` decides and explains; ``schema_errors`` makes findings of its errors.
 """
 
 from __future__ import annotations
@@ -10,24 +10,20 @@ import os
 from collections.abc import Mapping
 from functools import cache, lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
+from typing import Any, Final, NamedTuple, final
 
+from stepwell.model.validator import InvalidSchema, SchemaError, Validator, validator
 from stepwell.source.document import freeze, thaw
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 
 __all__ = [
     "DIALECT",
     "SHORT_FORM",
-    "Compiled",
     "Convention",
-    "InvalidSchema",
     "compiled",
     "contents",
     "conventions",
     "defaults",
+    "errors_of",
     "expanded",
     "fields",
     "fields_of",
@@ -219,19 +215,6 @@ def is_open(name: str, field: str) -> bool:
     return contents(name)["properties"][field].get("additionalProperties") is True
 
 
-@final
-class InvalidSchema(ValueError):
-    """A schema that a user wrote is none.
-
-    Args:
-        pointer: where in the schema.
-    """
-
-    def __init__(self, message: str, pointer: tuple[str | int, ...] = ()) -> None:
-        super().__init__(message)
-        self.pointer = pointer
-
-
 def expanded(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The JSON Schema that a step's ``parameters`` stand for, as changeable data."""
     stated: dict[str, Any] = thaw(parameters)
@@ -248,23 +231,22 @@ def expanded(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @cache
-def _decide(name: str) -> Callable[[Any], bool]:
-    import jsonschema_rs
-
-    # Python's `$` also stands before a last line break, which the schemas forbid by looking ahead. In Rust
-    # it is the very end, and a pattern that looks ahead costs many times one that does not.
+def _validator(name: str) -> Validator:
+    # Python's `$` also matches before a last line break, which the schemas exclude by a lookahead. In Rust
+    # it is the very end, and a pattern with a lookahead costs many times one without.
     base = name.removesuffix(_OVERRIDE)
     text = schema_text(name) if base == name else json.dumps(override_of(base))
-    return jsonschema_rs.Draft202012Validator(json.loads(text.replace(_NO_LINE_BREAK, "$"))).is_valid
+    return validator(json.loads(text.replace(_NO_LINE_BREAK, "$")))
 
 
 def fits(name: str, data: Mapping[str, Any], *, flat: bool = False) -> bool:
-    """Whether plain data fits a schema.
+    """Return whether plain data, frozen or not, fits one of Stepwell's schemas."""
+    return _validator(name).is_valid(_copy(data) if flat else thaw(data))
 
-    Args:
-        data: plain data, read-only or not.
-    """
-    return _decide(name)(_copy(data) if flat else thaw(data))
+
+def errors_of(name: str, data: Any) -> tuple[SchemaError, ...]:
+    """Return why plain data, frozen or not, does not fit one of Stepwell's schemas."""
+    return _validator(name).errors(thaw(data))
 
 
 def _copy(data: Any) -> dict[str, Any]:
@@ -273,72 +255,18 @@ def _copy(data: Any) -> dict[str, Any]:
     return copy
 
 
-@final
-class Compiled:
-    """A JSON Schema (draft 2020-12) that somebody wrote, ready to decide; it fetches nothing.
+def compiled(schema: Mapping[str, Any] | bool) -> Validator:
+    """Return the validator of a user's schema; the same schema is compiled once.
 
     Raises:
-        InvalidSchema: it is none, or refers to what lies outside it.
-    """
-
-    __slots__ = ("_validator",)
-
-    def __init__(self, text: str) -> None:
-        import jsonschema_rs
-
-        stated = json.loads(text)
-        if isinstance(stated, dict) and stated.get("$schema", DIALECT) != DIALECT:
-            raise InvalidSchema(f"its dialect must be {DIALECT}", ("$schema",))
-        try:
-            self._validator = jsonschema_rs.Draft202012Validator(stated, retriever=_refuse_to_fetch)
-        except jsonschema_rs.ValidationError as error:
-            place = tuple(error.instance_path)
-            reference = _outside(stated)
-            if reference is not None and not place:
-                raise InvalidSchema("it refers to what lies outside it", reference) from None
-            raise InvalidSchema(error.message.partition("\n")[0], place) from None
-
-    def fits(self, data: Any) -> bool:
-        """Whether plain data fits."""
-        return self._validator.is_valid(data)
-
-    def faults(self, data: Any) -> tuple[str, ...]:
-        """Why data does not fit, each in one line with the place in the data, by place."""
-        found = (
-            ("".join(f"[{json.dumps(step)}]" for step in error.instance_path), error.message)
-            for error in self._validator.iter_errors(data)
-        )
-        return tuple(f"{place}: {message}" if place else message for place, message in sorted(found))
-
-
-def compiled(schema: Mapping[str, Any] | bool) -> Compiled:
-    """A JSON Schema that somebody wrote, ready to decide; the same schema is compiled once.
-
-    Raises:
-        InvalidSchema: it is none, or refers to what lies outside it.
+        InvalidSchema: it is no JSON Schema of the dialect, or refers to another document.
     """
     return _compiled(json.dumps(thaw(schema), sort_keys=True))
 
 
 @lru_cache(maxsize=256)
-def _compiled(text: str) -> Compiled:
-    return Compiled(text)
-
-
-def _refuse_to_fetch(uri: str) -> Any:
-    raise ValueError(f"a schema may only refer to itself, not to {uri}")
-
-
-def _outside(schema: Any, place: tuple[str | int, ...] = ()) -> tuple[str | int, ...] | None:
-    """Where the first reference stands that does not begin with `#`."""
-    items = schema.items() if isinstance(schema, dict) else enumerate(schema)
-    for key, value in items:
-        here = (*place, key)
-        if key == "$ref" and isinstance(value, str):
-            if not value.startswith("#"):
-                return here
-        elif isinstance(value, (dict, list)):
-            found = _outside(value, here)
-            if found is not None:
-                return found
-    return None
+def _compiled(text: str) -> Validator:
+    schema = json.loads(text)
+    if isinstance(schema, dict) and schema.get("$schema", DIALECT) != DIALECT:
+        raise InvalidSchema(f"its dialect must be {DIALECT}", ("$schema",))
+    return validator(schema)

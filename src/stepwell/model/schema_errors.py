@@ -1,25 +1,19 @@
-"""Why a document does not fit its schema, in words, each finding at the right key or value.
-
-Only a document that ``jsonschema_rs`` refuses comes here; ``jsonschema``, the reference validator,
-says why.
-"""
+"""Findings for data that does not fit its JSON Schema, each at the key or value at fault."""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final, final
 
-from stepwell.model.schema import contents
+from stepwell.model.schema import compiled, errors_of
+from stepwell.model.validator import SchemaError
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
-from stepwell.source.document import Document, Pointer, thaw
+from stepwell.source.document import Document, Pointer, no_places, thaw
 from stepwell.source.spelling import closest, did_you_mean, suggest
+from stepwell.source.wording import counted
 
-if TYPE_CHECKING:
-    from jsonschema.exceptions import ValidationError
-
-__all__ = ["SCHEMA_IDS", "explain", "explain_by"]
+__all__ = ["SCHEMA_IDS", "explain", "explain_by", "reasons"]
 
 SCHEMA_IDS: Final = (
     "unknown-field",
@@ -30,9 +24,8 @@ SCHEMA_IDS: Final = (
     "wrong-form",
     "repeated-item",
     "unsupported-version",
-    "validators-disagree",
 )
-"""Every id that a schema's refusal can have."""
+"""Every id that a finding of a schema can have."""
 
 
 def explain(
@@ -42,12 +35,13 @@ def explain(
     whose: Callable[[Pointer], Document],
     prefix: Pointer = (),
 ) -> Iterator[Diagnostic]:
-    """Why a document does not fit its schema, each finding at its key or value.
+    """Yield why a document does not fit one of Stepwell's schemas.
 
     Args:
-        prefix: where the data stands in its document.
+        whose: returns the document that sets the value at a pointer.
+        prefix: pointer of the data in its document.
     """
-    yield from explain_by(contents(name), noun, data, whose, prefix)
+    yield from _findings(errors_of(name, data), noun, whose, prefix)
 
 
 def explain_by(
@@ -57,168 +51,264 @@ def explain_by(
     whose: Callable[[Pointer], Document],
     prefix: Pointer = (),
 ) -> Iterator[Diagnostic]:
-    """As ``explain``, by a schema that may be a user's own.
+    """Yield why a document does not fit a user's schema; the arguments are those of ``explain``."""
+    yield from _findings(compiled(schema).errors(thaw(data)), noun, whose, prefix)
 
-    Args:
-        prefix: where the data stands in its document.
+
+def reasons(schema: Mapping[str, Any] | bool, noun: str, data: Any) -> tuple[str, ...]:
+    """Return why data that is in no file does not fit a user's schema, each reason in one line.
+
+    Raises:
+        InvalidSchema: it is no JSON Schema.
     """
-    from jsonschema import Draft202012Validator
+    document = Document("", "", {}, no_places)
+    findings = _findings(compiled(schema).errors(thaw(data)), noun, lambda _: document, ())
+    return tuple(finding.message for finding in findings)
 
+
+def _findings(
+    errors: Iterable[SchemaError], noun: str, whose: Callable[[Pointer], Document], prefix: Pointer
+) -> Iterator[Diagnostic]:
     seen: set[tuple[Pointer, str]] = set()
-    for error in Draft202012Validator(schema).iter_errors(thaw(data)):
-        for found in _Explained(error, noun, whose, prefix).findings():
-            key = (tuple(error.absolute_path), found.message)
+    for error in errors:
+        for finding in _Explained(error, noun, whose, prefix).findings():
+            key = (error.pointer, finding.message)
             if key not in seen:
                 seen.add(key)
-                yield found
-    if not seen:
-        yield Diagnostic(
-            "validators-disagree",
-            Severity.ERROR,
-            f"the fast validator refuses this {noun} and the reference validator accepts it",
-            whose(()).first_key_span(prefix),
-            "please report this file; until then it is not served",
-        )
+                yield finding
 
 
 @final
 class _Explained:
-    """One error of the reference validator, in Stepwell's words."""
+    """The findings of one schema error."""
 
     def __init__(
-        self, error: ValidationError, noun: str, whose: Callable[[Pointer], Document], prefix: Pointer
+        self, error: SchemaError, noun: str, whose: Callable[[Pointer], Document], prefix: Pointer
     ) -> None:
         self._error = error
-        self._pointer: Pointer = tuple(error.absolute_path)
+        self._pointer = error.pointer
         self._noun = noun
         self._whose = whose
         self._prefix = prefix
-        self._value: Any = error.instance
-        self._wanted: Any = error.validator_value
+        self._value: Any = error.value
+        self._wanted: Any = error.wanted
 
     def findings(self) -> Iterator[Diagnostic]:
-        explain_one = {
+        explain_keyword = {
             "additionalProperties": self._unknown,
+            "unevaluatedProperties": self._unknown,
             "required": self._missing,
             "type": self._type,
             "enum": self._enum,
             "const": self._const,
             "minimum": self._range,
             "maximum": self._range,
+            "exclusiveMinimum": self._range,
+            "exclusiveMaximum": self._range,
+            "multipleOf": self._range,
             "pattern": self._pattern,
-            "not": self._pattern,
+            "backtracking": self._backtracking,
+            "not": self._not,
             "minLength": self._length,
             "maxLength": self._length,
             "minItems": self._length,
             "maxItems": self._length,
+            "minProperties": self._length,
+            "maxProperties": self._length,
             "uniqueItems": self._repeated,
-        }.get(str(self._error.validator), self._other)
-        yield from explain_one()
+            "contains": self._contains,
+            "propertyNames": self._key,
+            "anyOf": self._alternatives,
+            "oneOf": self._alternatives,
+        }.get(self._error.keyword, self._not_allowed)
+        yield from explain_keyword()
 
     def _unknown(self) -> Iterator[Diagnostic]:
-        schema: Any = self._error.schema
+        schema = self._error.schema
         known = schema.get("properties", {})
-        free = [re.compile(pattern) for pattern in schema.get("patternProperties", {})]
-        for key in self._value:
-            if key in known or any(pattern.search(key) for pattern in free):
-                continue
+        for key in self._wanted:
             near = closest(key, known)
             if key == "<<":
                 help_text = "YAML 1.2 has no merge keys: write the fields out"
             elif near:
                 help_text = did_you_mean(near)
-            elif free:
+            elif schema.get("patternProperties"):
                 help_text = f"fields are {_listed(known)}; a key of your own begins with `x-`"
             else:
                 help_text = f"fields are {_listed(known)}"
-            pointer = (*self._pointer, key)
             yield self._at_key(
-                "unknown-field", f"{self._owner()} has no field `{_shown(key)}`", pointer, help_text
+                "unknown-field",
+                f"{self._owner()} has no field `{_shown(key)}`",
+                (*self._pointer, key),
+                help_text,
             )
 
     def _missing(self) -> Iterator[Diagnostic]:
         for key in self._wanted:
-            if key not in self._value:
-                document = self._whose((*self._pointer, key))
-                pointer = (*self._prefix, *self._pointer)
-                stated = (
-                    document.key_span((*pointer, key)) if key in _inside(document.data, pointer) else None
-                )
-                yield Diagnostic(
-                    "missing-field",
-                    Severity.ERROR,
-                    f"{self._owner()} must have a field `{key}`",
-                    stated or document.first_key_span(pointer),
-                    "it cannot be removed" if stated else f"add a line `{key}: …`",
-                )
+            document = self._whose((*self._pointer, key))
+            pointer = (*self._prefix, *self._pointer)
+            stated = document.key_span((*pointer, key)) if key in _inside(document.data, pointer) else None
+            yield Diagnostic(
+                "missing-field",
+                Severity.ERROR,
+                f"{self._owner()} must have a field `{key}`",
+                stated or document.first_key_span(pointer),
+                "it cannot be removed" if stated else f"add a line `{key}: …`",
+            )
 
     def _type(self) -> Iterator[Diagnostic]:
         wanted = [self._wanted] if isinstance(self._wanted, str) else list(self._wanted)
-        words = " or ".join(_TYPES.get(kind, kind) for kind in wanted)
         token = self._token()
         help_text: str | None = None
         if self._value is None:
-            help_text = "write a value, or leave the line out"
+            help_text = "write a value, or remove the line"
         elif "string" in wanted and isinstance(self._value, (int, float)):
-            help_text = f'quote it if it is meant as text: "{token}"'
+            help_text = f'quote it if it is text: "{token}"'
         elif "integer" in wanted and isinstance(self._value, str) and self._value.strip().isdigit():
             help_text = f"write it without quotes: {self._value.strip()}"
         elif "array" in wanted and isinstance(self._value, str):
             help_text = f"write a list: [{token}]"
-        yield self._at_value(
-            "wrong-type", f"{self._what()} must be {words}, and this is {_type_of(self._value)}", help_text
-        )
+        message = f"{self._what()} must be {_types(wanted)}, got {_type_of(self._value)}"
+        yield self._at_value("wrong-type", message, help_text)
 
     def _enum(self) -> Iterator[Diagnostic]:
-        choices = [str(choice) for choice in self._wanted if choice is not None]
-        help_text = suggest(str(self._value), choices) or f"one of {_listed(choices)}"
+        choices = [_shown(choice) for choice in self._wanted if choice is not None]
+        help_text = suggest(_shown(self._value), choices) or f"one of {_listed(choices)}"
         yield self._at_value(
             "not-in-vocabulary", f"{self._what()} cannot be `{_shown(self._value)}`", help_text
         )
 
     def _const(self) -> Iterator[Diagnostic]:
-        if isinstance(self._value, int) and self._value > self._wanted:
-            message = f"version {self._value} needs a newer Stepwell: this one reads version {self._wanted}"
-            yield self._at_value("unsupported-version", message, "install a newer Stepwell")
+        if self._pointer[-1:] == ("schema_version",):
+            message, help_text = f"{self._what()} must be {self._wanted}", None
+            if isinstance(self._value, int) and self._value > self._wanted:
+                message = (
+                    f"version {self._value} needs a newer Stepwell: this one reads version {self._wanted}"
+                )
+                help_text = "install a newer Stepwell"
+            yield self._at_value("unsupported-version", message, help_text)
         else:
-            yield self._at_value("unsupported-version", f"{self._what()} must be {self._wanted}", None)
+            message = f"{self._what()} must be `{_shown(self._wanted)}`, got `{_shown(self._value)}`"
+            yield self._at_value("not-in-vocabulary", message, None)
 
     def _range(self) -> Iterator[Diagnostic]:
-        bound = "at least" if self._error.validator == "minimum" else "at most"
-        message = f"{self._what()} must be {bound} {self._wanted}, and this is {self._value}"
+        message = f"{self._what()} must be {_RANGES[self._error.keyword]} {self._wanted}, got {self._value}"
         yield self._at_value("out-of-range", message, None)
 
     def _pattern(self) -> Iterator[Diagnostic]:
-        schema: Any = self._error.schema
-        form = schema.get("patternErrorMessage", f"must match {self._wanted}")
-        message = f"{self._what()} {form}, and this is `{_shown(self._value)}`"
+        form = self._error.schema.get("patternErrorMessage", f"must match `{_shown(self._wanted)}`")
+        yield self._at_value("wrong-form", f"{self._what()} {form}, got `{_shown(self._value)}`", None)
+
+    def _backtracking(self) -> Iterator[Diagnostic]:
+        message = f"{self._what()} takes too long to match `{_shown(self._wanted)}`"
+        yield self._at_value("wrong-form", message, "simplify the pattern: it repeats a repetition")
+
+    def _not(self) -> Iterator[Diagnostic]:
+        form = self._error.schema.get("patternErrorMessage")
+        if form:
+            yield self._at_value("wrong-form", f"{self._what()} {form}, got `{_shown(self._value)}`", None)
+            return
+        types = self._wanted.get("type") if isinstance(self._wanted, Mapping) else None
+        if types and len(self._wanted) == 1:
+            rejected = _types([types] if isinstance(types, str) else types)
+            message = f"{self._what()} must not be {rejected}, got {_type_of(self._value)}"
+        else:
+            message = f"{self._what()} must not match {_code(self._wanted)}, got `{_shown(self._value)}`"
         yield self._at_value("wrong-form", message, None)
 
     def _length(self) -> Iterator[Diagnostic]:
-        unit = "characters" if isinstance(self._value, str) else "items"
-        bound = "at least" if str(self._error.validator).startswith("min") else "at most"
-        unit = unit[:-1] if self._wanted == 1 else unit
-        message = f"{self._what()} must have {bound} {self._wanted} {unit}, and this has {len(self._value)}"
+        unit = "character" if isinstance(self._value, str) else "item"
+        if isinstance(self._value, Mapping):
+            unit = "field"
+        bound = "at least" if self._error.keyword.startswith("min") else "at most"
+        message = f"{self._what()} must have {bound} {counted(self._wanted, unit)}, got {len(self._value)}"
         yield self._at_value("wrong-form", message, None)
 
     def _repeated(self) -> Iterator[Diagnostic]:
+        known: list[Any] = []
         for place, item in enumerate(self._value):
-            if item in self._value[:place]:
+            if _key_of(item) in known:
                 pointer = (*self._pointer, place)
                 span = self._whose(pointer).value_span((*self._prefix, *pointer))
-                message = f"`{_shown(item)}` stands twice in {self._what()}"
+                message = f"{self._what()} contains `{_shown(item)}` twice"
                 yield Diagnostic("repeated-item", Severity.ERROR, message, span, "remove one of the two")
+            known.append(_key_of(item))
 
-    def _other(self) -> Iterator[Diagnostic]:
-        yield self._at_value("wrong-form", f"{self._what()}: {_shown(self._error.message)}", None)
+    def _contains(self) -> Iterator[Diagnostic]:
+        schema = self._error.schema
+        least, most = schema.get("minContains", 1), schema.get("maxContains")
+        bounds = f"at least {least}" if most is None else f"{least} to {most}"
+        items = "item" if bounds == "at least 1" else "items"
+        match = "matches" if items == "item" else "match"
+        message = f"{self._what()} must have {bounds} {items} that {match} {_code(schema.get('contains'))}"
+        yield self._at_value("wrong-form", message, None)
+
+    def _key(self) -> Iterator[Diagnostic]:
+        owner = f"`{_dotted(self._pointer[:-1])}`" if self._pointer[:-1] else self._whole()
+        rule = self._error.schema
+        message = f"{owner} has the key `{_shown(self._pointer[-1])}`, keys must match {_code(rule)}"
+        yield self._at_key("wrong-form", message, self._pointer, None)
+
+    def _alternatives(self) -> Iterator[Diagnostic]:
+        """Explain the alternative that the value comes closest to, or name what each of them expects."""
+        failed = [branch for branch in self._error.branches if branch]
+        if len(self._error.branches) - len(failed) > 1:
+            several = [str(at + 1) for at, branch in enumerate(self._error.branches) if not branch]
+            message = f"{self._what()} must match exactly one alternative, matches {' and '.join(several)}"
+            yield self._at_value("wrong-form", message, "make the alternatives of `oneOf` exclude each other")
+            return
+        kinds = [
+            kind
+            for branch in failed
+            if len(branch) == 1 and branch[0].keyword == "type" and branch[0].pointer == self._pointer
+            for kind in ([branch[0].wanted] if isinstance(branch[0].wanted, str) else branch[0].wanted)
+        ]
+        ranked = sorted(failed, key=self._distance)
+        if ranked and (len(ranked) == 1 or self._distance(ranked[0]) < self._distance(ranked[1])):
+            closest_branch = ranked[0]
+            if any(error.keyword != "type" or error.pointer != self._pointer for error in closest_branch):
+                yield from _findings(closest_branch, self._noun, self._whose, self._prefix)
+                return
+        if failed and len(kinds) == len(failed):
+            message = f"{self._what()} must be {_types(dict.fromkeys(kinds))}, got {_type_of(self._value)}"
+            yield self._at_value("wrong-type", message, None)
+            return
+        expected = [
+            finding.message
+            for branch in ranked[:3]
+            for finding in list(_findings(branch, self._noun, self._whose, self._prefix))[:1]
+        ]
+        yield self._at_value(
+            "wrong-form",
+            f"{self._what()} matches none of {counted(len(failed), 'alternative')}",
+            "; or ".join(dict.fromkeys(expected)) or None,
+        )
+
+    def _distance(self, branch: tuple[SchemaError, ...]) -> tuple[int, int]:
+        """Return how far the value is from an alternative; errors of its shape weigh more than deep ones."""
+        shape = sum(
+            _WEIGHT.get(error.keyword, 1) * (len(error.wanted) if error.keyword in _LISTS else 1)
+            for error in branch
+            if error.pointer == self._pointer
+        )
+        # `kind: {const: …}` or an enum of one value tells alternatives apart.
+        shape += sum(
+            3
+            for error in branch
+            if len(error.pointer) == len(self._pointer) + 1
+            and (error.keyword == "const" or (error.keyword == "enum" and len(error.wanted) == 1))
+        )
+        return shape, len(branch)
+
+    def _not_allowed(self) -> Iterator[Diagnostic]:
+        yield self._at_value("wrong-form", f"{self._what()} is not allowed by its schema", None)
 
     def _at_key(self, rule: str, message: str, pointer: Pointer, help_text: str | None) -> Diagnostic:
         span = self._whose(pointer).key_span((*self._prefix, *pointer))
         return Diagnostic(rule, Severity.ERROR, message, span, help_text)
 
     def _at_value(self, rule: str, message: str, help_text: str | None) -> Diagnostic:
-        span = self._span()
-        return Diagnostic(rule, Severity.ERROR, message, span, help_text)
+        return Diagnostic(rule, Severity.ERROR, message, self._span(), help_text)
 
     def _span(self) -> Span:
         return self._whose(self._pointer).value_span((*self._prefix, *self._pointer))
@@ -238,6 +328,17 @@ class _Explained:
         return self._noun if self._noun.startswith("the ") else f"this {self._noun}"
 
 
+_RANGES: Final = {
+    "minimum": "at least",
+    "maximum": "at most",
+    "exclusiveMinimum": "greater than",
+    "exclusiveMaximum": "less than",
+    "multipleOf": "a multiple of",
+}
+
+_WEIGHT: Final = {"type": 100, "required": 2, "const": 10}
+_LISTS: Final = ("additionalProperties", "unevaluatedProperties")
+
 _TYPES: Final = {
     "string": "text",
     "integer": "a whole number",
@@ -249,9 +350,13 @@ _TYPES: Final = {
 }
 
 
+def _types(kinds: Iterable[str]) -> str:
+    return " or ".join(_TYPES.get(kind, kind) for kind in kinds)
+
+
 def _type_of(value: Any) -> str:
     if value is None:
-        return "empty"
+        return "nothing"
     if isinstance(value, bool):
         return f"the boolean {str(value).lower()}"
     if isinstance(value, (int, float)):
@@ -261,10 +366,21 @@ def _type_of(value: Any) -> str:
     return "a list" if isinstance(value, list) else "a mapping"
 
 
+def _key_of(value: Any) -> str:
+    """Return a text that values share if JSON Schema calls them equal: 1 and 1.0, not 1 and true."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return json.dumps(value, sort_keys=True)
+
+
 def _shown(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     text = text.encode("unicode_escape").decode("ascii") if not text.isprintable() else text
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _code(schema: Any) -> str:
+    return f"`{_shown(schema)}`"
 
 
 def _dotted(pointer: Pointer) -> str:
@@ -277,6 +393,6 @@ def _inside(data: Any, pointer: Pointer) -> Any:
     return data
 
 
-def _listed(words: Any) -> str:
+def _listed(words: Iterable[str]) -> str:
     shown = [f"`{word}`" for word in words if not str(word).startswith("$")]
     return ", ".join(shown[:-1]) + (" and " if len(shown) > 1 else "") + shown[-1] if shown else "none"

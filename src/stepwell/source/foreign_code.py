@@ -27,7 +27,7 @@ class Contained:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
-        if not isinstance(error, (Exception, SystemExit)) or isinstance(error, self._passing):
+        if not _is_foreign(error) or isinstance(error, self._passing):
             return False
         self.error = error
         return True
@@ -53,8 +53,13 @@ class Translated:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, (Exception, SystemExit)) and not isinstance(error, self._passing):
+        if error is not None and _is_foreign(error) and not isinstance(error, self._passing):
             raise self._translate(error) from error
+
+
+def _is_foreign(error: BaseException | None) -> bool:
+    """Return whether foreign code failed; a panic of a Rust extension derives from BaseException alone."""
+    return isinstance(error, (Exception, SystemExit)) or type(error).__module__ == "pyo3_runtime"
 
 
 def import_object(module: str, name: str | None) -> Any:

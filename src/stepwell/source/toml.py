@@ -91,7 +91,7 @@ def _longest_integer(text: str) -> Stretch:
 def _out_of_range(text: str, stretch: Stretch) -> Unreadable:
     shown = _short(text[slice(*stretch)])
     message = f"`{shown}` is a number that cannot be kept exactly"
-    return Unreadable("number-out-of-range", message, stretch, f'quote it if it is meant as text: "{shown}"')
+    return Unreadable("number-out-of-range", message, stretch, f'quote it if it is text: "{shown}"')
 
 
 def _short(token: str) -> str:
@@ -200,5 +200,5 @@ def _value_help(written: str) -> str:
     if word in ("null", "none", "~"):
         return "TOML has no null: leave the key out"
     if _WORD(written):
-        return f'quote it if it is meant as text: "{_short(written)}"'
+        return f'quote it if it is text: "{_short(written)}"'
     return "write a value here"

@@ -266,7 +266,7 @@ class _Reader:
                 "number-out-of-range",
                 f"`{_short(token)}` is a number that cannot be kept exactly",
                 _stretch(event),
-                f'quote it if it is meant as text: "{_short(token)}"',
+                f'quote it if it is text: "{_short(token)}"',
             ) from None
 
     def _alias(self, event: Any, pointer: Pointer) -> Any:

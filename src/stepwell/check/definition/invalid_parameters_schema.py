@@ -39,7 +39,8 @@ from typing import Any, Final
 from stepwell.check.rule import FileScope, Finding, ViewScope
 from stepwell.model import StepDefinition
 from stepwell.model.layer import given_by
-from stepwell.model.schema import SHORT_FORM, InvalidSchema, compiled, expanded
+from stepwell.model.schema import SHORT_FORM, compiled, expanded
+from stepwell.model.validator import InvalidSchema
 from stepwell.source.diagnostic import Severity
 from stepwell.source.document import Document, Pointer
 

@@ -46,7 +46,8 @@ from stepwell.check.rule import Finding
 from stepwell.model import StepDefinition, schema_errors
 from stepwell.model.graph import Node, Stated
 from stepwell.model.graph.node import fill, parameters_in
-from stepwell.model.schema import Compiled, InvalidSchema, compiled, expanded
+from stepwell.model.schema import compiled, expanded
+from stepwell.model.validator import InvalidSchema, Validator
 from stepwell.source.diagnostic import Severity
 from stepwell.source.document import Document, Pointer, TextMap, no_places, thaw
 
@@ -70,7 +71,7 @@ def check(scope: PipelineScope) -> Iterator[Finding]:
             required = [key for key in schema.get("required", ()) if key not in open_keys]
             schema = {**schema, "required": required}
             decide = compiled(schema)
-        if decide.fits(thaw(config)):
+        if decide.is_valid(thaw(config)):
             continue
         yield from _explained(scope, node, schema, config)
 
@@ -118,7 +119,7 @@ def _alone(stated: Stated) -> Document:
 
 
 @lru_cache(maxsize=4096)
-def _schema_of(step: StepDefinition) -> tuple[Mapping[str, Any], Compiled] | None:
+def _schema_of(step: StepDefinition) -> tuple[Mapping[str, Any], Validator] | None:
     if step.parameters is None:
         return None
     try:

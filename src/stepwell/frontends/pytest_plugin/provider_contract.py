@@ -118,10 +118,10 @@ async def _streams(provider: Provider, patience: float) -> None:
 async def _gives_data_that_fits(provider: Provider, patience: float) -> None:
     response = await provider.complete(_asked(schema=_SCHEMA, timeout=patience))
     _is_response(response)
-    _hold(compiled(_SCHEMA).fits(response.data), "the data fits the schema")
+    _hold(compiled(_SCHEMA).is_valid(response.data), "the data fits the schema")
     chunks = [chunk async for chunk in provider.stream(_asked(schema=_SCHEMA, timeout=patience))]
     last = _whole_of(chunks[-1])
-    _hold(compiled(_SCHEMA).fits(last.data), "the data fits the schema when it is streamed")
+    _hold(compiled(_SCHEMA).is_valid(last.data), "the data fits the schema when it is streamed")
 
 
 async def _refuses_what_is_no_schema(provider: Provider, patience: float) -> None:

@@ -259,10 +259,11 @@ def _misfit(value: Any, content: Mapping[str, Any]) -> str:
     schema = content.get("schema")
     if schema is None:
         return ""
-    from stepwell.model.schema import InvalidSchema, compiled
+    from stepwell.model.schema_errors import reasons
+    from stepwell.model.validator import InvalidSchema
 
     try:
-        faults = compiled(schema).faults(value)
+        faults = reasons(schema, "the content", value)
     except InvalidSchema as error:
         return f"its schema cannot be used: {error}"
     return faults[0] if faults else ""

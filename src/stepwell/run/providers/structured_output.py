@@ -12,7 +12,9 @@ from dataclasses import replace
 from typing import Any, Final, Literal, TypeVar
 
 from stepwell.model.provider_protocol import Chunk, Failure, ProviderError, Request, Response, Usage
-from stepwell.model.schema import Compiled, compiled
+from stepwell.model.schema import compiled
+from stepwell.model.schema_errors import reasons
+from stepwell.model.validator import Validator
 from stepwell.source.document import thaw
 
 __all__ = [
@@ -91,7 +93,7 @@ def needed_model(name: str, request: Request, models: tuple[str, ...]) -> str:
     return model
 
 
-def asked_schema(name: str, request: Request) -> Compiled | None:
+def asked_schema(name: str, request: Request) -> Validator | None:
     """The schema that the answer must fit, ready to decide.
 
     Raises:
@@ -127,12 +129,12 @@ def answered(
     """
     response = Response(text, None, model, finish, usage)
     schema = asked_schema(name, request)
-    if schema is None:
+    if schema is None or request.schema is None:
         return response
     if data is None:
         data = _data_in(name, text, finish)
-    if not schema.fits(data):
-        first, *more = schema.faults(data)
+    if not schema.is_valid(data):
+        first, *more = reasons(request.schema, "the answer", data)
         others = f" (and {len(more)} more)" if more else ""
         raise ProviderError(
             name, Failure.MALFORMED, f"the answer does not fit the schema: {_short(first)}{others}"
@@ -232,7 +234,7 @@ def fitting(schema: Mapping[str, Any] | bool) -> Any:
             made = _make(schema, schema, 0, all_fields)
         except _Hopeless:
             continue
-        if decide.fits(made):
+        if decide.is_valid(made):
             return made
     raise ValueError("nothing was found that fits the schema")
 
@@ -405,6 +407,6 @@ def _fits(schema: Any, root: Any, data: Any) -> bool:
         named = {key: root[key] for key in ("$defs", "definitions") if key in root and key not in schema}
         schema = {**schema, **named}
     try:
-        return compiled(schema).fits(data)
+        return compiled(schema).is_valid(data)
     except ValueError:
         return False  # it refers to a place that only the whole has; the whole is held against it at the end

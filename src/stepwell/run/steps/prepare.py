@@ -12,9 +12,10 @@ from typing import Any, Final, final
 from stepwell.check.mapping import plain_copy, written_out
 from stepwell.model import StepDefinition
 from stepwell.model.component import IMPLEMENTATION
-from stepwell.model.schema import InvalidSchema, compiled, expanded
+from stepwell.model.schema import compiled, expanded
 from stepwell.model.schema_errors import explain_by
 from stepwell.model.step_type import INTERFACE, RunContext, faults_of, is_async, runner_of
+from stepwell.model.validator import InvalidSchema
 from stepwell.resolve.snapshot import Snapshot
 from stepwell.resolve.view import View
 from stepwell.run.steps.result import Fault, StepError
@@ -77,7 +78,7 @@ def parameters_of(step: StepDefinition) -> Parameters | None:
     if stated is None:
         return None
     schema = expanded(stated)
-    return Parameters(MappingProxyType(schema), compiled(schema).fits)
+    return Parameters(MappingProxyType(schema), compiled(schema).is_valid)
 
 
 def check_parameters(

@@ -8,6 +8,7 @@ from typing import Any, Final, final
 from stepwell.check.file import hide
 from stepwell.check.ignores import ignores_in
 from stepwell.model import StepDefinition, schema, schema_errors
+from stepwell.model.validator import InvalidSchema
 from stepwell.resolve.view import View
 from stepwell.run.workflows.annotations import AnnotatedValue, filled, held, parted, whole_schema
 from stepwell.run.workflows.references import Referring, VisibleNames, names_of
@@ -162,7 +163,7 @@ class _Check:
         elif key == "output_schema" and isinstance(value, Mapping):
             try:
                 schema.compiled(value)
-            except schema.InvalidSchema as error:
+            except InvalidSchema as error:
                 hint = "it is a JSON Schema (draft 2020-12) that refers to nothing outside itself"
                 yield self._refer.finding_at(
                     "invalid-output-schema",
@@ -262,7 +263,7 @@ class _Check:
 def _explained(
     wanted: Mapping[str, Any], noun: str, data: Any, whose: Callable[[Pointer], Document], prefix: Pointer
 ) -> Iterator[Diagnostic]:
-    if not schema.compiled(wanted).fits(thaw(data)):
+    if not schema.compiled(wanted).is_valid(thaw(data)):
         yield from schema_errors.explain_by(wanted, noun, thaw(data), whose, prefix)
 
 

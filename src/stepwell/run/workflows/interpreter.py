@@ -7,8 +7,9 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from stepwell.model.schema import InvalidSchema, compiled
+from stepwell.model.schema_errors import reasons
 from stepwell.model.step_type import RunContext
+from stepwell.model.validator import InvalidSchema
 from stepwell.run.workflows.annotations import filled, parted, rendered
 from stepwell.run.workflows.expressions import BadExpression, as_text, holds, render
 from stepwell.run.workflows.state import Run, Scope, StepFailed
@@ -97,7 +98,7 @@ def faults(schema: Mapping[str, Any], data: Any) -> tuple[str, ...]:
         data: plain data, read-only or not.
     """
     try:
-        return compiled(schema).faults(thaw(data))
+        return reasons(schema, "the result", data)
     except InvalidSchema as error:
         return (f"the schema is none: {error}",)
 

@@ -82,7 +82,7 @@ def values_of(pipeline: Pipeline, said: tuple[str, ...]) -> dict[str, Any]:
     for one in said:
         name, equals, text = one.partition("=")
         if not equals or not name:
-            raise click.UsageError(f"--set takes PARAMETER=VALUE, and this is `{one}`")
+            raise click.UsageError(f"--set takes PARAMETER=VALUE, got `{one}`")
         if name not in pipeline.parameters:
             near = closest(name, pipeline.parameters)
             listed = ", ".join(f"`{each}`" for each in pipeline.parameters) or "none"
@@ -360,9 +360,9 @@ def _amounts(words: tuple[str, ...]) -> dict[str, float]:
         try:
             found[name] = float(amount)
         except ValueError:
-            raise click.UsageError(f"--resource must be as in gpu=1, and this is `{word}`") from None
+            raise click.UsageError(f"--resource must be as in gpu=1, got `{word}`") from None
         if not name or found[name] <= 0:
-            raise click.UsageError(f"--resource must be as in gpu=1, and this is `{word}`")
+            raise click.UsageError(f"--resource must be as in gpu=1, got `{word}`")
     return found
 
 

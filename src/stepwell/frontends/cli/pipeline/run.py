@@ -134,7 +134,7 @@ def _write(run: RunRecord | None, root: str, found: Iterable[Diagnostic]) -> Non
 def _parameter(word: str) -> tuple[str, Any]:
     name, equals, value = word.partition("=")
     if not equals or not name:
-        raise click.UsageError(f"--set must be as in rows=1000, and this is `{word}`")
+        raise click.UsageError(f"--set must be as in rows=1000, got `{word}`")
     try:
         return name, json.loads(value)
     except ValueError:

@@ -1,0 +1,202 @@
+"""JSON Schema validation: ``jsonschema_rs`` decides and explains, or ``jsonschema`` where it has no wheel."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final, NamedTuple, Protocol, final
+
+from stepwell.source.document import Pointer
+from stepwell.source.foreign_code import Translated
+
+__all__ = ["InvalidSchema", "SchemaError", "Validator", "validator"]
+
+
+@final
+class InvalidSchema(ValueError):
+    """A user's schema is no JSON Schema.
+
+    Args:
+        pointer: location in the schema.
+    """
+
+    def __init__(self, message: str, pointer: Pointer = ()) -> None:
+        super().__init__(message)
+        self.pointer = pointer
+
+
+@final
+class SchemaError(NamedTuple):
+    """One reason why a value does not fit a JSON Schema.
+
+    Args:
+        pointer: of the value, from the top of what was validated.
+        keyword: the keyword that the value violates; ``backtracking`` when a pattern took too long.
+        wanted: the keyword's value; for unknown and missing fields their names.
+        schema: the subschema that has the keyword.
+        branches: for ``anyOf`` and ``oneOf`` the errors of each alternative.
+    """
+
+    pointer: Pointer
+    keyword: str
+    wanted: Any
+    value: Any
+    schema: Mapping[str, Any]
+    branches: tuple[tuple[SchemaError, ...], ...] = ()
+
+
+class Validator(Protocol):
+    """A schema that is ready to decide; data is plain data."""
+
+    def is_valid(self, data: Any, /) -> bool:
+        """Return whether data fits."""
+
+    def errors(self, data: Any, /) -> tuple[SchemaError, ...]:
+        """Return why data does not fit."""
+
+
+def validator(schema: Any) -> Validator:
+    """Return a validator of a JSON Schema (draft 2020-12) that refers to no other document.
+
+    Raises:
+        InvalidSchema: it is no JSON Schema, refers to another document or cannot be compiled.
+    """
+    try:
+        import jsonschema_rs
+    except ModuleNotFoundError:
+        return _Python(schema)
+    # A pattern that the engine cannot compile may panic, which is no Exception.
+    with Translated(lambda error: InvalidSchema(f"it cannot be compiled: {error}"), InvalidSchema):
+        try:
+            compiled = jsonschema_rs.Draft202012Validator(schema, retriever=_refuse_to_fetch)
+        except jsonschema_rs.ValidationError as error:
+            raise _invalid(schema, error.message, tuple(error.instance_path)) from None
+    return _Rust(schema, compiled)
+
+
+def _refuse_to_fetch(uri: str) -> Any:
+    raise ValueError(f"a schema may only refer to itself, not to {uri}")
+
+
+def _invalid(schema: Any, message: str, pointer: Pointer) -> InvalidSchema:
+    reference = _outside(schema)
+    if reference is not None and not pointer:
+        return InvalidSchema("it refers to another document", reference)
+    return InvalidSchema(message.partition("\n")[0], pointer)
+
+
+def _outside(schema: Any, pointer: Pointer = ()) -> Pointer | None:
+    """Return the location of the first reference that does not begin with ``#``."""
+    items: Iterable[tuple[Any, Any]] = ()
+    if isinstance(schema, (dict, list)):
+        items = schema.items() if isinstance(schema, dict) else enumerate(schema)
+    for key, value in items:
+        if key == "$ref" and isinstance(value, str) and not value.startswith("#"):
+            return (*pointer, key)
+        reference = _outside(value, (*pointer, key))
+        if reference is not None:
+            return reference
+    return None
+
+
+@final
+class _Rust:
+    __slots__ = ("_compiled", "_schema", "is_valid")
+
+    def __init__(self, schema: Any, compiled: Any) -> None:
+        self._schema = schema
+        self._compiled = compiled
+        self.is_valid: Callable[[Any], bool] = compiled.is_valid
+
+    def errors(self, data: Any) -> tuple[SchemaError, ...]:
+        return tuple(self._read(self._compiled.iter_errors(data), data))
+
+    def _read(self, errors: Iterable[Any], data: Any) -> Iterator[SchemaError]:
+        for error in errors:
+            pointer, path, kind = tuple(error.instance_path), list(error.schema_path), error.kind
+            keyword, wanted, value = kind.name, kind.value, error.instance
+            if keyword == "required":
+                wanted = [wanted]
+            elif keyword == "pattern" and not hasattr(kind, "pattern"):
+                keyword = "backtracking"
+            elif keyword == "propertyNames":
+                for name in self._read([kind.error], data):
+                    yield name._replace(pointer=(*pointer, name.value), keyword=keyword)
+                continue
+            elif keyword == "falseSchema" and path[-1:] == ["additionalProperties"]:
+                keyword, value = "additionalProperties", _at(data, pointer)
+                wanted = list(value)
+            context = getattr(kind, "context", None) or ()
+            branches = tuple(tuple(self._read(branch, data)) for branch in context)
+            parent = _at(self._schema, path[:-1])
+            if not isinstance(parent, dict):
+                parent = {}
+            if keyword in _AS_WRITTEN:
+                wanted = parent.get(path[-1], wanted)
+            yield SchemaError(pointer, keyword, wanted, value, parent, branches)
+
+
+_AS_WRITTEN: Final = ("pattern", "backtracking", "type")
+"""Keywords whose value is taken from the schema, since the engine reorders it or leaves it out."""
+
+
+def _at(data: Any, pointer: Iterable[str | int]) -> Any:
+    try:
+        for step in pointer:
+            data = data[step]
+    except (KeyError, IndexError, TypeError):
+        return None
+    return data
+
+
+@final
+class _Python:
+    """The reference validator: slower, with Python's patterns in place of ECMA's."""
+
+    __slots__ = ("_validator",)
+
+    def __init__(self, schema: Any) -> None:
+        from jsonschema import Draft202012Validator, exceptions
+        from referencing import Registry
+
+        try:
+            Draft202012Validator.check_schema(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
+        except exceptions.SchemaError as error:
+            raise _invalid(schema, error.message, tuple(error.absolute_path)) from None
+        if _outside(schema) is not None:
+            raise _invalid(schema, "", ())
+        self._validator = Draft202012Validator(schema, registry=Registry())
+
+    def is_valid(self, data: Any) -> bool:
+        return not self.errors(data)
+
+    def errors(self, data: Any) -> tuple[SchemaError, ...]:
+        try:
+            return tuple(map(self._read, self._validator.iter_errors(data)))
+        except (re.error, RecursionError):
+            return (SchemaError((), "schema", None, data, {}),)
+
+    def _read(self, error: Any) -> SchemaError:
+        pointer, keyword, wanted = tuple(error.absolute_path), str(error.validator), error.validator_value
+        schema = error.schema if isinstance(error.schema, dict) else {}
+        value = error.instance
+        if keyword == "required":
+            wanted = [key for key in wanted if key not in value]
+        elif keyword in {"additionalProperties", "unevaluatedProperties"} and isinstance(value, dict):
+            patterns = [re.compile(pattern) for pattern in schema.get("patternProperties", {})]
+            wanted = [
+                key
+                for key in value
+                if key not in schema.get("properties", {}) and not any(p.search(key) for p in patterns)
+            ]
+        elif keyword == "dependentRequired":
+            keyword = "required"
+            wanted = [key for of, keys in wanted.items() if of in value for key in keys if key not in value]
+        elif list(error.schema_path)[-2:-1] == ["propertyNames"]:
+            keyword, pointer = "propertyNames", (*pointer, value)
+        branches: dict[int, list[SchemaError]] = {}
+        if keyword in {"anyOf", "oneOf"}:
+            branches = {index: [] for index in range(len(wanted))}
+            for nested in error.context or ():
+                branches[nested.schema_path[0]].append(self._read(nested))
+        return SchemaError(pointer, keyword, wanted, value, schema, tuple(map(tuple, branches.values())))
