@@ -100,7 +100,7 @@ def test_it_ends_a_step_that_takes_too_long(project: Project, engine: Engine) ->
     step = run(
         project(single("import time\ntime.sleep(600)\n")), "Only", engine, limits=AttemptLimits(0.3)
     ).step("it")
-    assert (step.kind, step.fault) == ("timeout", "its script was ended after 0.3 s, the limit")
+    assert (step.kind, step.fault) == ("timeout", "the script exceeded the time limit of 0.3 s")
 
 
 def test_it_never_gives_more_of_a_resource_than_there_is(
@@ -120,7 +120,7 @@ def test_it_never_gives_more_of_a_resource_than_there_is(
 
 def test_it_says_when_it_cannot_have_what_a_step_needs(project: Project, engine: Engine) -> None:
     made = run(project(single("pass\n", GPU.replace("1", "2"))), "Only", engine)
-    assert made.step("it").fault == "it needs gpu: 2, and the engine has 1"
+    assert made.step("it").fault == "requires gpu: 2, but the engine has 1"
 
 
 def test_it_lets_a_run_be_ended(project: Project, engine: Engine, tmp_path: Path) -> None:
@@ -242,7 +242,7 @@ def test_a_worker_that_is_lost_costs_only_the_step_that_it_had(project: Project,
     made = run(project(files), "Only", Dask(jobs=2))
     assert states(made) == {"a": "done", "b": "done", "c": "done"}
     assert [(one.state, one.fault) for one in made.step("b").attempts] == [
-        (StepState.FAILED, "its worker went away"),
+        (StepState.FAILED, "worker lost"),
         (StepState.DONE, ""),
     ]
     assert sorted(one.name[0] for one in tmp_path.glob("?-*")) == ["a", "b", "b", "c"]
@@ -250,7 +250,7 @@ def test_a_worker_that_is_lost_costs_only_the_step_that_it_had(project: Project,
 
 
 def test_an_engine_that_cannot_be_used_is_told() -> None:
-    with pytest.raises(EngineError, match=r"there is no engine `spark` \(there are local, dask"):
+    with pytest.raises(EngineError, match=r"unknown engine `spark` \(available: local, dask"):
         engine_named("spark")
-    with pytest.raises(EngineError, match=r"no worker of Dask answers at tcp://127\.0\.0\.1:9"):
+    with pytest.raises(EngineError, match=r"no Dask worker is reachable at tcp://127\.0\.0\.1:9"):
         Dask("tcp://127.0.0.1:9", seconds=0.2).start()

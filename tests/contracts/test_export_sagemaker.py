@@ -310,10 +310,10 @@ def test_what_sagemaker_has_no_words_for_is_told() -> None:
         f"`{'p' * 65}` has an id of more than 64 characters, which no step of SageMaker can have"
     ]
     assert refusals(node("prepare", PREPARE, {})) == [
-        "`prepare` needs a value for the argument `--job_type`",
+        "`prepare` needs a value for argument `--job_type`",
         "`prepare` needs the input `DATA`, and nothing feeds it",
     ]
     assert refusals(node("train", TRAIN, WHERE, given={"input_path": "lines"})) == [
         "`train` asks for the parameter `lines`, which the pipeline does not have",
-        "`train` needs a value for the environment variable `NOISY`",
+        "`train` needs a value for environment variable `NOISY`",
     ]

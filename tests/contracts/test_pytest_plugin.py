@@ -294,7 +294,7 @@ def test_an_example_with_a_wrong_argument_has_no_traceback(project: Project, run
         ),
         (
             {"registry.d/steps/scoring.yaml": SCORING + EXAMPLES},
-            "the step has no builder: no file of the sources defines `ScoringStepBuilder`",
+            "the step has no builder: no source file defines `ScoringStepBuilder`",
         ),
         (
             {"registry.d/steps/s.yaml": "name: S\ndescription: S.\nexamples: [{}]\n"},

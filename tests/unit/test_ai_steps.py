@@ -499,24 +499,24 @@ def test_files_are_converted_and_validated(folder: Path) -> None:
     [
         (
             {"operation": "copy", "source": "../outside/secret.txt", "destination": "x"},
-            "leads out of the folder",
+            "is outside the folder",
         ),
-        ({"operation": "copy", "source": "/etc/passwd", "destination": "x"}, "is absolute"),
+        ({"operation": "copy", "source": "/etc/passwd", "destination": "x"}, "must be relative"),
         ({"operation": "copy", "source": "secret.lnk", "destination": "x"}, "through a link"),
         ({"operation": "copy", "source": "way_out/secret.txt", "destination": "x"}, "through a link"),
         ({"operation": "copy", "source": "a.txt", "destination": "way_out/x"}, "through a link"),
-        ({"operation": "copy", "source": "a.txt", "destination": "sub/../../x"}, "leads out of the folder"),
+        ({"operation": "copy", "source": "a.txt", "destination": "sub/../../x"}, "is outside the folder"),
         ({"operation": "copy", "source": "a.txt", "destination": "b.txt"}, "is there already"),
         ({"operation": "copy", "source": "sub", "destination": "sub/inner"}, "cannot be put into itself"),
-        ({"operation": "move", "source": "a.txt", "destination": "/x"}, "is absolute"),
+        ({"operation": "move", "source": "a.txt", "destination": "/x"}, "must be relative"),
         ({"operation": "delete", "path": "."}, "the folder itself is not deleted"),
         ({"operation": "delete", "path": "sub/.."}, "the folder itself is not deleted"),
         ({"operation": "delete", "path": "way_out"}, "through a link"),
-        ({"operation": "delete", "files": ["../outside/*"]}, "leads out of the folder"),
+        ({"operation": "delete", "files": ["../outside/*"]}, "is outside the folder"),
         ({"operation": "delete"}, "`path` or `files` must say what is deleted"),
         ({"operation": "list", "path": "way_out"}, "through a link"),
-        ({"operation": "list", "pattern": "../*"}, "leads out of the folder"),
-        ({"operation": "validate", "files": ["~/x"]}, "is absolute"),
+        ({"operation": "list", "pattern": "../*"}, "is outside the folder"),
+        ({"operation": "validate", "files": ["~/x"]}, "must be relative"),
         (
             {"operation": "convert", "source": "a.txt", "destination": "x", "format": "json_to_csv"},
             "is no JSON",
@@ -594,7 +594,7 @@ def test_a_loop_stops_at_a_failure_or_goes_on() -> None:
     [
         ({"data_source": "{{ 3 }}"}, "`data_source` must give a list, and gives int"),
         ({"data_source": [1, 2, 3], "max_iterations": 2}, "gives 3 items, and 2 are allowed"),
-        ({"data_source": "nowhere"}, "there is no `nowhere`"),
+        ({"data_source": "nowhere"}, "unknown name `nowhere`"),
     ],
 )
 def test_a_loop_without_a_list_is_refused(parameters: Mapping[str, Any], fault: str) -> None:
@@ -619,7 +619,7 @@ def test_a_while_loop_is_bounded() -> None:
 def test_steps_are_counted_over_all_loops() -> None:
     flow = Scope.begin(Setting(max_steps=5))
     steps = [{"name": "more", "type": "set"}]
-    with pytest.raises(StepwellError, match="the run has more than 5 steps"):
+    with pytest.raises(StepwellError, match="the run exceeds the limit of 5 steps"):
         loop(loops.repeat, {"condition": "true", "steps": steps}, flow)
 
 

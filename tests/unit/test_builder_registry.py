@@ -99,9 +99,7 @@ def test_an_unknown_step_type_or_config_is_a_registry_error_that_tells_what_ther
     )
     with pytest.raises(legacy.RegistryError, match="No step builder found for config type: object"):
         known.get_builder_for_config(object())
-    with pytest.raises(
-        legacy.RegistryError, match="no file of the sources defines `LostStepBuilder`"
-    ) as lost:
+    with pytest.raises(legacy.RegistryError, match="no source file defines `LostStepBuilder`") as lost:
         known.get_builder_for_step_type("Lost")
     assert isinstance(lost.value.__cause__, stepwell.ComponentError)
 

@@ -42,14 +42,14 @@ def test_what_is_left_to_do_is_told(project: Project, run_stepwell: RunStepwell)
         "    implementation: json:dumps\n"
         "\n"
         "old: served by nowhere.at:all, as stepwell.toml:4 says\n"
-        "  not found from here: there is no installed module `nowhere`\n"
+        "  not found from here: module `nowhere` is not installed\n"
         "  a migration writes registry.d/steps/old.yaml:\n"
         "    # yaml-language-server: $schema=../../schemas/step.schema.json\n"
         "    name: old\n"
         "    description: The step type old.\n"
         "    implementation: nowhere.at:all\n"
         "\n"
-        "Later: it needs the interface 2.0 of step types, and this is 1.0\n"
+        "Later: requires step interface 2.0 or later, got 1.0\n"
         "  --> registry.d/steps/later.yaml:1\n"
         "\n"
         "In the core: 2 steps are served by fallbacks; 1 fallback is needless; 1 step does not suit the "
@@ -73,7 +73,7 @@ def test_each_workspace_has_its_own(project: Project, run_stepwell: RunStepwell)
         {
             "step": "Later",
             "place": "workspaces/alice/override/steps/later.yaml:1",
-            "reason": "it is made for the interface >=2,<3 of step types, and this is 1.0",
+            "reason": "requires step interface >=2,<3, got 1.0",
         }
     ]
 

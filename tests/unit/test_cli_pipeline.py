@@ -111,9 +111,8 @@ def test_a_pipeline_is_shown_as_it_would_run(project: Project, run: Run) -> None
         "Steps by view: core 2, alice 1; by type: Processing 1, Training 2.\n"
         "Edges across workspaces: 1 of 1 (core → alice 1).\n"
         "A run must set `uri`.\n"
-        "- The only edge crosses workspaces: move the steps that several use into the core, or into one "
-        "workspace.\n"
-        "- `load` neither needs another step nor feeds one: it could be a pipeline of its own.\n"
+        "- The only edge crosses workspaces: move shared steps into the core or into one workspace.\n"
+        "- `load` is not connected to any other step: move it into a separate pipeline.\n"
         "- `fit` runs `Fitting`, which is deprecated: use `Loading`.\n"
         "- `other` runs `Fitting`, which is deprecated: use `Loading`.\n"
     )
@@ -127,7 +126,7 @@ def test_a_pipeline_is_shown_as_it_would_run(project: Project, run: Run) -> None
         (("show", "Nightly", "--set", "limit"), "--set takes PARAMETER=VALUE, and this is `limit`"),
         (("wier", "Nightly"), "there is no command `pipeline wier` (did you mean `wire`?)"),
         (("new", "Nightly"), f"there is a pipeline `Nightly` already ({PATH})"),
-        (("new", "A", "--step", "Loadin"), "there is no step `Loadin` in the core (did you mean `Loading`?)"),
+        (("new", "A", "--step", "Loadin"), "unknown step `Loadin` in the core (did you mean `Loading`?)"),
     ],
 )
 def test_a_mistake_on_the_command_line_is_told(

@@ -54,8 +54,8 @@ def test_a_run_is_told_step_by_step_and_kept(project: Project, ask: Ask) -> None
     code, out, _ = ask(root, "compare", "Sums")
     assert (code, out.splitlines()[-1]) == (1, "0 of 2 steps are the same in RUN and RUN.")
     assert "make   differs  done → done" in out
-    assert "gives other rows; its script, its settings or what is installed differ" in out
-    assert "gives other total; its input `rows` differs" in out
+    assert "gives other rows; script, settings or installed packages differ" in out
+    assert "gives other total; input `rows` differs" in out
 
 
 def test_a_failed_run_says_where_to_look(project: Project, ask: Ask) -> None:
@@ -65,15 +65,18 @@ def test_a_failed_run_says_where_to_look(project: Project, ask: Ask) -> None:
     assert code == 1
     assert out == (
         "make   done TIME\n"
-        "total  failed TIME  its input `rows`: rows.csv:1: there is no column `label`: there are a, b\n"
+        "total  failed TIME  input `rows`: rows.csv:1: missing column `label`: columns are a, b\n"
         "  `total.rows` (registry.d/steps/total.yaml:6:5), "
-        "fed by `make.rows` (registry.d/steps/make.yaml:6:5)\n"
+        "source: `make.rows` (registry.d/steps/make.yaml:6:5)\n"
         "\nRun RUN of Sums on local: 1 done, 1 failed in TIME.\n"
     )
     code, out, _ = ask(project(single("print('so far')\nexit(4)\n")), "run", "Only")
     assert (code, out.splitlines()[:2]) == (
         1,
-        ["it  failed TIME  its script exited with 4: so far", "  log: .stepwell/runs/RUN/steps/it/1/log.txt"],
+        [
+            "it  failed TIME  the script exited with code 4: so far",
+            "  log: .stepwell/runs/RUN/steps/it/1/log.txt",
+        ],
     )
 
 
@@ -92,18 +95,16 @@ def test_a_run_goes_on(project: Project, ask: Ask) -> None:
         ["done"],
         ["failed", "done"],
     ]
-    assert ask(root, "run", "Sums", "--resume", "r2")[2].startswith(
-        "error: there is no run r2 (the latest are "
-    )
+    assert ask(root, "run", "Sums", "--resume", "r2")[2].startswith("error: unknown run r2 (latest: ")
 
 
 REFUSED = {
     ("run", "Sumz"): "error: there is no pipeline `Sumz` in the core (did you mean `Sums`?)\n",
     ("run", "Sums", "--set", "rows"): "error: --set must be as in rows=1000, got `rows`\n",
     ("run", "Sums", "--resource", "gpu"): "error: --resource must be as in gpu=1, got `gpu`\n",
-    ("run", "Sums", "--only", "mak"): "error: `Sums` has no step `mak` (its steps are make, total)\n",
+    ("run", "Sums", "--only", "mak"): "error: `Sums` has no step `mak` (available: make, total)\n",
     ("run", "Sums", "--from", "a", "--only", "b"): "error: --from and --only cannot both be given\n",
-    ("test", "Sums", "--step", "mak"): "error: `Sums` has no step `mak` (its steps are make, total)\n",
+    ("test", "Sums", "--step", "mak"): "error: `Sums` has no step `mak` (available: make, total)\n",
     ("compare", "Sums"): "error: `Sums` was never run\n",
     ("compare", "Sums", "a", "b", "c"): "error: two runs are compared, not more\n",
 }
@@ -123,7 +124,7 @@ def test_what_stands_in_the_way_is_told_and_nothing_is_run(project: Project, ask
     assert (
         out
         == """\
-warning[missing-data]: there is no step `Totl`
+warning[missing-data]: unknown step `Totl`
   --> data_manifest.yaml:2:3
    |
  2 |   Totl: {rows: a.csv}
@@ -135,14 +136,14 @@ error[missing-data]: `Total` has no input `row`
  3 |   Total: {row: a.csv}
    |           ^^^ did you mean `rows`?
 
-error[missing-data]: nothing feeds the input `rows` of `total`
+error[missing-data]: input `rows` of `total` has no source
   --> registry.d/pipelines/sums.yaml:6:10
    |
  6 |   - {id: total, step: Total}
    |          ^^^^^
    |
-   = help: name data for it in data_manifest.yaml, connect it to an output, or make data up with `--made-up`
-   = it is declared at registry.d/steps/total.yaml:6:5
+   = help: add a file to data_manifest.yaml, connect it to an output, or use `--made-up`
+   = declared at registry.d/steps/total.yaml:6:5
 """
     )
     assert not list((root / ".stepwell" / "runs").glob("2*"))
@@ -164,7 +165,7 @@ def test_it_is_told_with_whose_steps_a_pipeline_works(project: Project, ask: Ask
     assert code == 1
     assert out == (
         "make   alice  the same\n"
-        "total  alice  does not work  its script exited with 1: KeyError: 'c'\n"
+        "total  alice  does not work  the script exited with code 1: KeyError: 'c'\n"
         "make   bob    the same\n"
         "total  bob    works\n"
     )
@@ -214,9 +215,9 @@ def test_the_page_of_a_run_shows_graph_times_and_logs_and_runs_nothing(project: 
     assert {link.removeprefix("#") for link in page.links} == {"step-make", "step-total"}
     assert "script" not in page.tags
     assert "<script>alert(1)</script>\\x1b[31m" in page.text
-    assert [one for one in page.text if one.startswith("its script exited with 3")] != []
+    assert [one for one in page.text if one.startswith("the script exited with code 3")] != []
 
 
 def test_a_run_on_dask_is_asked_for_in_the_same_words(project: Project, ask: Ask) -> None:
     code, _, err = ask(project(SUMS), "run", "Sums", "--engine", "spark")
-    assert (code, err) == (2, "error: there is no engine `spark` (there are local, dask)\n")
+    assert (code, err) == (2, "error: unknown engine `spark` (available: local, dask)\n")

@@ -111,15 +111,13 @@ def test_health_asks_each_and_says_what_is_wrong_without_the_key(
     assert f"{head}\n" == TABLE
     lines = health.splitlines()
     assert lines[:2] == ["NAME         STATE    WHAT IS WRONG", "Echo         well     -"]
-    assert lines[2].startswith(
-        "HouseModels  failing  provider HouseModels: unavailable: it cannot be reached"
-    )
+    assert lines[2].startswith("HouseModels  failing  provider HouseModels: unavailable: connection failed")
     ran = run_stepwell("providers", "--health", "--format", "json", cwd=root)
     assert ran.exit_code == 1
     health = {one["name"]: one["health"] for one in validated(ran.stdout)["providers"]}
     assert health["Echo"]["fault"] is None
     assert health["HouseModels"]["fault"] == (
-        "provider HouseModels: authentication: the environment variable MODELS_API_KEY is not set"
+        "provider HouseModels: authentication: environment variable MODELS_API_KEY is not set"
     )
     assert KEY not in ran.stdout
     assert run_stepwell("providers", "Echo", "--health", cwd=root).exit_code == 0
@@ -129,9 +127,7 @@ def test_what_does_not_exist_is_told(project: Project, run_stepwell: RunStepwell
     root = project(FILES)
     ran = run_stepwell("providers", "HouseModel", cwd=root)
     assert (ran.exit_code, ran.stdout) == (2, "")
-    assert (
-        ran.stderr == "error: there is no provider `HouseModel` in the core (did you mean `HouseModels`?)\n"
-    )
+    assert ran.stderr == "error: unknown provider `HouseModel` in the core (did you mean `HouseModels`?)\n"
 
 
 def test_a_project_without_providers(project: Project, run_stepwell: RunStepwell) -> None:
@@ -202,7 +198,7 @@ def test_a_watch_tells_what_changes_until_it_is_interrupted(
         wait_for("watching 1 provider; Ctrl-C ends it")
         wait_for("  Echo  well")
         (root / path).write_text(f"{local}{health}settings: {{argv: [no-such-program-here]}}\n")
-        wait_for("  Local  left alone: not found: there is no program `no-such-program-here`")
+        wait_for("  Local  left alone: not found: program `no-such-program-here` not found")
         (root / path).write_text(f"{local}{health}settings: {{argv: ['{sys.executable}']}}\n")
         wait_for("  Local  well")
         (root / path).unlink()

@@ -606,19 +606,19 @@ def test_an_unknown_workspace_is_told_with_the_nearest(
             "import workspaces.bob.src.builders.deep\n",
             1,
             8,
-            "`workspaces.bob.src.builders.deep` is code of workspace bob",
+            "`workspaces.bob.src.builders.deep` belongs to workspace bob",
         ),
         (
             "from workspaces.bob.src import builders\n",
             1,
             6,
-            "`workspaces.bob.src.builders` is code of workspace bob",
+            "`workspaces.bob.src.builders` belongs to workspace bob",
         ),
         (
             "rows = open('workspaces/bob/rows.csv').read()\n",
             1,
             13,
-            "this opens `workspaces/bob/rows.csv` of workspace bob",
+            "opens `workspaces/bob/rows.csv` of workspace bob",
         ),
         (
             (
@@ -627,45 +627,39 @@ def test_an_unknown_workspace_is_told_with_the_nearest(
             ),
             3,
             13,
-            "this opens `workspaces/bob/rows` of workspace bob",
+            "opens `workspaces/bob/rows` of workspace bob",
         ),
-        ("from workspaces import bob\n", 1, 6, "`workspaces.bob` is code of workspace bob"),
-        ("import bob.src.builders.deep\n", 1, 8, "`bob.src.builders.deep` is code of workspace bob"),
+        ("from workspaces import bob\n", 1, 6, "`workspaces.bob` belongs to workspace bob"),
+        ("import bob.src.builders.deep\n", 1, 8, "`bob.src.builders.deep` belongs to workspace bob"),
         (
             "def f():\n    from ....bob.src.builders import deep\n",
             2,
             10,
-            (
-                "this relative import leads out of workspace alice, to `workspaces/bob/src/builders`, "
-                "which belongs to workspace bob"
-            ),
+            ("relative import leaves workspace alice, to `workspaces/bob/src/builders` of workspace bob"),
         ),
         (
             "from .... import bob\n",
             1,
             6,
-            (
-                "this relative import leads out of workspace alice, to `workspaces/bob`, "
-                "which belongs to workspace bob"
-            ),
+            ("relative import leaves workspace alice, to `workspaces/bob` of workspace bob"),
         ),
         (
             "from ........ import x\n",
             1,
             6,
-            "this relative import leads out of workspace alice, above the project",
+            "relative import leaves workspace alice, above the project",
         ),
         (
             "import sys\nsys.path.insert(0, 'workspaces/bob/src')\n",
             2,
             20,
-            "this puts `workspaces/bob/src` of workspace bob on `sys.path`",
+            "adds `workspaces/bob/src` of workspace bob to `sys.path`",
         ),
         (
             "import sys\nsys.path += ['a', '../../../bob/src']\n",
             2,
             19,
-            "this puts `workspaces/bob/src` of workspace bob on `sys.path`",
+            "adds `workspaces/bob/src` of workspace bob to `sys.path`",
         ),
         (
             (
@@ -674,7 +668,7 @@ def test_an_unknown_workspace_is_told_with_the_nearest(
             ),
             4,
             15,
-            "this puts `workspaces/bob/src` of workspace bob on `sys.path`",
+            "adds `workspaces/bob/src` of workspace bob to `sys.path`",
         ),
         (
             (
@@ -683,19 +677,19 @@ def test_an_unknown_workspace_is_told_with_the_nearest(
             ),
             3,
             13,
-            "this puts `workspaces`, the folder of all workspaces, on `sys.path`",
+            "adds `workspaces`, the folder of all workspaces, to `sys.path`",
         ),
         (
             "from importlib import import_module\nimport_module('workspaces.bob.src')\n",
             2,
             15,
-            "`workspaces.bob.src` is code of workspace bob",
+            "`workspaces.bob.src` belongs to workspace bob",
         ),
         (
             "import runpy\nrunpy.run_path(f'workspaces/{\"bob\"}/src/builders/deep.py')\n",
             2,
             16,
-            "this loads `workspaces/bob/src/builders/deep.py` of workspace bob",
+            "loads `workspaces/bob/src/builders/deep.py` of workspace bob",
         ),
     ],
 )
@@ -734,7 +728,7 @@ def test_a_module_that_only_another_workspace_has_is_a_warning(
 ) -> None:
     root = project({**FILES, "workspaces/alice/src/use.py": "from builders.deep import DeepBuilder\n"})
     ran = run_stepwell("workspace", "check", "alice", "--format", "json", cwd=root)
-    told = "`builders.deep` is found only in the sources of workspace bob"
+    told = "`builders.deep` exists only in the sources of workspace bob"
     assert (ran.exit_code, findings(ran)) == (0, [("warning", "workspaces/alice/src/use.py", 1, 6, told)])
     own = root / "workspaces/alice/src/builders/deep.py"
     own.parent.mkdir()
@@ -790,17 +784,17 @@ def test_links_and_paths_in_definitions_are_held_to_it_too(
             "workspaces/alice/bob",
             1,
             1,
-            "this link leads to `workspaces/bob`, which belongs to workspace bob",
+            "link leads to `workspaces/bob` of workspace bob",
         ),
         (
             "error",
             steps,
             4,
             5,
-            "`x-code.0` names `../bob/src/builders/deep.py:DeepBuilder`, which belongs to workspace bob",
+            "`x-code.0` refers to `../bob/src/builders/deep.py:DeepBuilder` of workspace bob",
         ),
-        ("error", steps, 6, 5, "`x-code.2` names `workspaces.bob.src`, which belongs to workspace bob"),
-        ("error", "workspaces/alice/out", 1, 1, "this link leads out of the project"),
+        ("error", steps, 6, 5, "`x-code.2` refers to `workspaces.bob.src` of workspace bob"),
+        ("error", "workspaces/alice/out", 1, 1, "link leads outside the project"),
     ]
 
 
@@ -839,7 +833,7 @@ def test_parts_that_are_missing_or_misplaced_are_told(project: Project, run_step
         (
             "warning",
             "workspaces/erin/builders",
-            "the code of a workspace lies in `src/`, so nothing in `builders/` counts",
+            "folder `builders/` is ignored: code of a workspace must be in `src/`",
         ),
         (
             "warning",
@@ -849,14 +843,14 @@ def test_parts_that_are_missing_or_misplaced_are_told(project: Project, run_step
         (
             "warning",
             "workspaces/erin/train.py",
-            "this Python file lies outside `src/`, so no step can find it",
+            "Python file is outside `src/`, where steps are not found",
         ),
         (
             "info",
             "workspaces/fred",
             "the workspace has no folders `src/contracts/`, `src/scripts/`, `src/specs/`",
         ),
-        ("warning", "workspaces/fred/workspace.yaml", "`workspace.yaml` of fred does not say whose it is"),
+        ("warning", "workspaces/fred/workspace.yaml", "`workspace.yaml` of fred has no `developer_id`"),
     ]
 
 
@@ -906,13 +900,11 @@ def test_compare_tells_what_is_missing_and_what_differs(project: Project, run_st
     ran = run_stepwell("workspace", "compare", "alice", "bob", cwd=root)
     assert (ran.exit_code, ran.stderr) == (1, "")
     assert ran.stdout == (
-        "Scoring (override): does not work in bob\n"
-        "  missing: the configuration class `ScoringConfig` is in workspaces/alice/src/configs/scoring.py, "
-        "which workspace bob does not see\n"
-        "  differs: `priority` is `50` here, and `80` in workspace bob\n"
-        "Tuning (local): works in bob\n"
-        "  differs: it is written for `xgboost`, and workspace bob prefers `pytorch`\n"
-        "1 of 2 steps of alice would work in bob.\n"
+        "Scoring (override): does not work in bob\n  missing: configuration class `ScoringConfig` in "
+        "workspaces/alice/src/configs/scoring.py is not visible in workspace bob\n  differs: "
+        "`priority` is `50` here, and `80` in workspace bob\nTuning (local): works in bob\n  differs: "
+        "framework is `xgboost`, but workspace bob prefers `pytorch`\n1 of 2 steps of alice would work "
+        "in bob.\n"
     )
     told = json.loads(
         run_stepwell(

@@ -154,8 +154,8 @@ def test_two_scripts_are_a_finding_that_names_both_and_neither_is_taken(project:
             "registry.d/steps/scoring.yaml:1:7",
             "ambiguous-component",
             (
-                "script of `Scoring` in the core is ambiguous: `scripts/scoring.py` could be "
-                "src/more/scripts/scoring.py:1 or src/scripts/scoring.py:1"
+                "script of `Scoring` in the core is ambiguous: `scripts/scoring.py` matches "
+                "src/more/scripts/scoring.py:1 and src/scripts/scoring.py:1"
             ),
         )
     ]
@@ -184,28 +184,28 @@ def test_a_link_to_a_file_does_not_make_two_of_it(project: Project) -> None:
 @pytest.mark.parametrize(
     ("declared", "message", "help_text"),
     [
-        ("src/bilders.py:B", "there is no file `src/bilders.py`", "did you mean `src/builders.py`?"),
-        ("none/at/all.py:B", "there is no file `none/at/all.py`", "the path is relative to the project"),
-        ("src/builders.py:Bilder", "`src/builders.py` defines no `Bilder`", "did you mean `Builder`?"),
+        ("src/bilders.py:B", "file `src/bilders.py` not found", "did you mean `src/builders.py`?"),
+        ("none/at/all.py:B", "file `none/at/all.py` not found", "paths are relative to the project"),
+        ("src/builders.py:Bilder", "`src/builders.py` does not define `Bilder`", "did you mean `Builder`?"),
         (
             "src/broken.py:B",
-            "what `src/broken.py` defines cannot be told: invalid syntax, line 2",
-            "mend the file",
+            "cannot parse `src/broken.py`: invalid syntax, line 2",
+            "fix the file",
         ),
         (
             "src/out.py:B",
-            "`src/out.py` leads out of the project, or nowhere",
+            "link `src/out.py` is broken or leads outside the project",
             "copy the file here instead of linking to it",
         ),
         (
             "workspaces/alice/src/own.py:B",
             "`workspaces/alice/src/own.py` belongs to workspace alice",
-            "declare a file of its own, or one of the core",
+            "declare a file of this workspace or of the core",
         ),
         (
             "src/borrowed.py:B",
             "`workspaces/alice/src/own.py` belongs to workspace alice",
-            "declare a file of its own, or one of the core",
+            "declare a file of this workspace or of the core",
         ),
     ],
 )
@@ -254,7 +254,7 @@ def test_a_contract_needs_one_name_and_its_own_comes_first(project: Project) -> 
     assert parts(own)["contract"] == ("found", f"{path}:2", "SCORING_CONTRACT")
     none = project({**FILES, path: "x = 1\n"})
     component = stepwell.open(none).view(None).components("Scoring")["contract"]
-    assert component.fault == f"{path} binds no name that ends in `_CONTRACT`"
+    assert component.fault == f"{path} does not bind a name ending in `_CONTRACT`"
 
 
 def test_a_file_that_cannot_be_parsed_hides_no_other(project: Project) -> None:
@@ -264,7 +264,7 @@ def test_a_file_that_cannot_be_parsed_hides_no_other(project: Project) -> None:
 
 def test_what_is_missing_may_be_in_a_file_that_cannot_be_read(project: Project) -> None:
     root = project({"registry.d/steps/scoring.yaml": STEP, "src/a.py": "class :\n"})
-    to_do = "define it, or declare where it is: `components: {builder: path/to/file.py:Name}`; "
+    to_do = "define it, or declare its location: `components: {builder: path/to/file.py:Name}`; "
     unknown = "so what may be defined there is not known"
     assert stepwell.open(root).view(None).components("Scoring")["builder"].help == (
         f"{to_do}src/a.py cannot be read, {unknown}"
@@ -358,8 +358,8 @@ def test_the_command_tells_every_part_of_a_step(project: Project, run_stepwell: 
         "  builder          found    src/builders/scoring.py:3            ScoringStepBuilder (core)",
         "  config           found    src/configs.py:1                     ScoringConfig (core)",
         "  contract         found    src/contracts/scoring_contract.py:2  SCORING_CONTRACT (core)",
-        "  spec             missing  src/specs/scoring_spec.py binds no name that ends in `_SPEC`",
-        "                            mend the file",
+        "  spec             missing  src/specs/scoring_spec.py does not bind a name ending in `_SPEC`",
+        "                            fix the file",
         "  script           found    src/scripts/scoring.py:1             (core)",
         "  hyperparameters  none     nothing declares it, and there is no `ScoringHyperparameters`",
         "",
@@ -372,7 +372,7 @@ def test_the_command_tells_what_is_missing_and_fails(project: Project, run_stepw
     assert (good.exit_code, good.stdout) == (0, "1 step: 0 missing.\n")
     bad = run_stepwell("components", "--missing", cwd=project({**FILES, "src/configs.py": ""}))
     assert bad.exit_code == 1
-    assert "  config  missing  no file of the sources defines `ScoringConfig`\n" in bad.stdout
+    assert "  config  missing  no source file defines `ScoringConfig`\n" in bad.stdout
 
 
 def test_the_command_gives_data_that_fits_its_schema(project: Project, run_stepwell: RunStepwell) -> None:
@@ -431,4 +431,4 @@ def test_a_declared_pipe_does_not_hang(project: Project) -> None:
     (root / "src").mkdir()
     os.mkfifo(root / "src/pipe.py")
     component = stepwell.open(root).view(None).components("S")["builder"]
-    assert component.fault == "what `src/pipe.py` defines cannot be told: it is not a regular file, line 1"
+    assert component.fault == "cannot parse `src/pipe.py`: it is not a regular file, line 1"

@@ -145,7 +145,7 @@ def test_another_workspace_is_reached_neither_by_path_nor_by_name(opened: Open) 
         assert isinstance(raised.value.__cause__, ModuleNotFoundError)
     secret = str(here.root / "workspaces/bob/src/secret.py")
     for world in (here.worlds.world_of("alice"), here.worlds.world_of(None)):
-        with pytest.raises(ComponentError, match="it belongs to another workspace"):
+        with pytest.raises(ComponentError, match="belongs to another workspace"):
             world.load(secret, "x")
 
 
@@ -646,7 +646,7 @@ def test_a_missing_name_says_what_is_near(opened: Open) -> None:
         here.load("a.py", "TrainBuidler")
     assert str(raised.value) == (
         "cannot load `TrainBuidler` of workspaces/alice/src/a.py for workspace alice: "
-        "the file defines no `TrainBuidler` (did you mean `TrainBuilder`?)\n"
+        "the file does not define `TrainBuidler` (did you mean `TrainBuilder`?)\n"
         "  --> workspaces/alice/src/a.py:1"
     )
     with pytest.raises(ComponentError) as raised:
@@ -665,19 +665,19 @@ def test_a_path_that_leaves_the_project_is_refused(opened: Open, tmp_path: Path)
     (source / "nowhere.py").symlink_to(tmp_path / "missing.py")
     os.mkfifo(source / "pipe.py")
     (source / "text.txt").write_text("")
-    linked = "it is a link to a place that this world may not read, or it is no regular file"
+    linked = "not a regular file, or a link to a location that this world may not read"
     for path, reason in {
-        "../../../../outside.py": "it lies outside the project",
-        str(outside): "it lies outside the project",
+        "../../../../outside.py": "outside the project",
+        str(outside): "outside the project",
         "link.py": linked,
         "bobs.py": linked,
         "folder/outside.py": linked,
         "nowhere.py": linked,
         "pipe.py": linked,
-        "../../bob/src/b.py": "it belongs to another workspace",
-        "text.txt": "it is not a Python file: its name does not end in `.py`",
-        "owm.py": "there is no such file",
-        "a\0.py": "its path holds a NUL",
+        "../../bob/src/b.py": "belongs to another workspace",
+        "text.txt": "not a Python file: the name must end in `.py`",
+        "owm.py": "no such file",
+        "a\0.py": "the path contains a NUL character",
     }.items():
         with pytest.raises(ComponentError) as raised:
             here.load(path, "x")
@@ -685,7 +685,7 @@ def test_a_path_that_leaves_the_project_is_refused(opened: Open, tmp_path: Path)
         assert raised.value.suggestions == (("own.py",) if path == "owm.py" else ())
     with pytest.raises(ComponentError, match="No module named 'link'"):
         here.load("a.py")
-    with pytest.raises(ComponentError, match="its path is not absolute"):
+    with pytest.raises(ComponentError, match="the path is not absolute"):
         here.worlds.world_of("alice").load("workspaces/alice/src/own.py")
 
 
@@ -709,7 +709,7 @@ def test_files_with_odd_names_and_places_are_loaded(opened: Open) -> None:
 def test_a_file_that_another_hides_is_not_mistaken_for_it(opened: Open) -> None:
     here = opened(alice({"a.py": "x = 'file'\n", "a/__init__.py": "x = 'package'\n"}))
     assert here.load("a/__init__.py", "x") == "package"
-    with pytest.raises(ComponentError, match="another file or folder of the same name hides it"):
+    with pytest.raises(ComponentError, match="hidden by another file or folder of the same name"):
         here.load("a.py", "x")
 
 

@@ -86,7 +86,7 @@ def test_a_program_is_told_the_schema_and_its_answer_is_held_to_it() -> None:
     assert ask(fenced, schema=schema).data == [1, 2]
     other = program("print('[1, \"2\"]')")
     assert fault(other, schema=schema).message == (
-        "the answer does not fit the schema: `[1]` must be a whole number, got text"
+        "the answer does not match the schema: `[1]` must be a whole number, got text"
     )
 
 
@@ -115,16 +115,16 @@ def test_a_program_gets_few_variables_and_the_secrets_that_are_declared() -> Non
         (
             "import sys; print('early', file=sys.stderr); sys.exit('late\\n')",
             Failure.UNAVAILABLE,
-            f"`{sys.executable}` ended with exit code 1: late",
+            f"`{sys.executable}` exited with code 1: late",
         ),
-        ("raise SystemExit(3)", Failure.UNAVAILABLE, f"`{sys.executable}` ended with exit code 3"),
+        ("raise SystemExit(3)", Failure.UNAVAILABLE, f"`{sys.executable}` exited with code 3"),
         (
             "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",
             Failure.UNAVAILABLE,
-            f"`{sys.executable}` was ended by signal 15",
+            f"`{sys.executable}` was killed by signal 15",
         ),
-        ("print('x' * 5000)", Failure.MALFORMED, "the program writes more than 1000 bytes"),
-        ("while True: print('x' * 100)", Failure.MALFORMED, "the program writes more than 1000 bytes"),
+        ("print('x' * 5000)", Failure.MALFORMED, "the program's output exceeds 1000 bytes"),
+        ("while True: print('x' * 100)", Failure.MALFORMED, "the program's output exceeds 1000 bytes"),
     ],
 )
 def test_a_program_that_fails_is_told(code: str, failure: Failure, message: str) -> None:
@@ -134,9 +134,9 @@ def test_a_program_that_fails_is_told(code: str, failure: Failure, message: str)
 
 def test_a_program_that_does_not_exist_is_told() -> None:
     missing = Command(Setup("Local", settings={"argv": ["no-such-program-here"]}))
-    assert fault(missing).message == "there is no program `no-such-program-here`"
+    assert fault(missing).message == "program `no-such-program-here` not found"
     assert fault(missing).failure is Failure.NOT_FOUND
-    with pytest.raises(ValueError, match="it needs the setting `argv`: a list of texts"):
+    with pytest.raises(ValueError, match="setting `argv` is required: a list of strings"):
         Command(Setup("Local"))
 
 
@@ -249,12 +249,12 @@ def test_what_was_recorded_is_answered_again_in_its_order_and_then_the_last_of_i
 
 
 def test_what_was_not_recorded_is_told(tmp_path: Path) -> None:
-    assert fault(tape(tmp_path)).message == "there is no file tapes/all.jsonl; record one with `mode: record`"
+    assert fault(tape(tmp_path)).message == "file tapes/all.jsonl not found; record it with `mode: record`"
     ask(tape(tmp_path, "record"))
     told = fault(tape(tmp_path), "Something else")
     assert told.failure is Failure.NOT_FOUND
     digest = request_digest(Request((Message("user", "Something else"),)))
-    assert told.message == f"tapes/all.jsonl holds no answer to this request ({digest}: 'Something else')"
+    assert told.message == f"no recorded answer in tapes/all.jsonl for request ({digest}: 'Something else')"
 
 
 def test_with_auto_only_what_is_missing_is_asked(tmp_path: Path) -> None:
@@ -269,10 +269,10 @@ def test_with_auto_only_what_is_missing_is_asked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "fault_told"),
     [
-        ("{", "tapes/all.jsonl:2: it is no exchange"),
-        ("[]", "tapes/all.jsonl:2: it is no exchange"),
-        ('{"version": 2}', "tapes/all.jsonl:2: it is of version 2, and this reads version 1"),
-        ('{"version": 1, "digest": "x", "response": {}}', "tapes/all.jsonl:2: it is no exchange"),
+        ("{", "tapes/all.jsonl:2: not a recorded exchange"),
+        ("[]", "tapes/all.jsonl:2: not a recorded exchange"),
+        ('{"version": 2}', "tapes/all.jsonl:2: version must be 1, got 2"),
+        ('{"version": 1, "digest": "x", "response": {}}', "tapes/all.jsonl:2: not a recorded exchange"),
     ],
 )
 def test_a_tape_that_somebody_broke_is_told_with_its_line(line: str, fault_told: str, tmp_path: Path) -> None:
@@ -283,7 +283,7 @@ def test_a_tape_that_somebody_broke_is_told_with_its_line(line: str, fault_told:
 
 
 def test_a_tape_lies_in_the_project(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="the setting `file` must be a path inside the project"):
+    with pytest.raises(ValueError, match="setting `file` must be a path inside the project"):
         Replay(Setup("Tape", (), {"file": "../all.jsonl"}, folder=str(tmp_path)))
 
 
@@ -410,7 +410,7 @@ def test_an_echo_finds_data_that_fits(case: str) -> None:
 
 def test_what_an_echo_cannot_find_is_told() -> None:
     told = fault(Echo(Setup("Echo")), schema={"type": "string", "pattern": "^[a-f]{40}$"})
-    assert (told.failure, told.message) == (Failure.INVALID_REQUEST, "nothing was found that fits the schema")
+    assert (told.failure, told.message) == (Failure.INVALID_REQUEST, "no sample data matches the schema")
 
 
 SIMPLE = st.one_of(

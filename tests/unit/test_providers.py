@@ -119,15 +119,15 @@ def test_who_can_do_all_that_is_required_is_chosen_by_priority_and_the_rest_is_t
     assert (chosen.name, chosen.strategy, chosen.reason) == (
         "Cleo",
         "priority",
-        "it has the lowest priority, 20",
+        "lowest priority, 20",
     )
     assert dict(chosen.passed_over) == {
-        "Dora": "it lacks `text`",
-        "Ada": "it lacks `structured`",
-        "Bea": "priority chose Cleo",
+        "Dora": "lacks `text`",
+        "Ada": "lacks `structured`",
+        "Bea": "priority selected Cleo",
     }
     assert providers.select(model="large-1").name == "Ada"
-    assert providers.select(model="large-1").passed_over["Dora"] == "it has no model `large-1`"
+    assert providers.select(model="large-1").passed_over["Dora"] == "has no model `large-1`"
     assert providers.select(["text"], exclude=["Ada", "Cleo"]).name == "Bea"
     assert providers.select(["text"], exclude={"Ada": "it failed"}).passed_over["Ada"] == "it failed"
 
@@ -138,24 +138,23 @@ def test_what_nobody_can_do_is_told_with_a_guess(project: Project) -> None:
     with pytest.raises(NoProvider) as raised:
         providers.select(["strutcured"])
     assert str(raised.value) == (
-        "no provider of the core can be asked: "
-        "none has the capability `strutcured` (did you mean `structured`?)"
+        "no provider of the core can be asked: unknown capability `strutcured` (did you mean `structured`?)"
     )
     with pytest.raises(NoProvider) as raised:
         providers.select(["text"], exclude={"Ada": "it failed: timeout"})
     assert str(raised.value) == (
-        "no provider of the core can be asked: none that has `text` is left\n  Ada: it failed: timeout"
+        "no provider of the core can be asked: none with `text` is available\n  Ada: it failed: timeout"
     )
     assert str(copy.copy(raised.value)) == str(raised.value)
     with pytest.raises(UnknownProvider) as unknown:
         providers.named("Adda")
-    assert str(unknown.value) == "there is no provider `Adda` in the core (did you mean `Ada`?)"
+    assert str(unknown.value) == "unknown provider `Adda` in the core (did you mean `Ada`?)"
     with pytest.raises(UnknownWorkspace):
         providers.select(workspace="nobody")
 
 
 def test_a_project_without_providers_says_where_they_are_written(project: Project) -> None:
-    with pytest.raises(NoProvider, match="there are none; a file in `providers/` defines one"):
+    with pytest.raises(NoProvider, match="none is defined; add one in `providers/`"):
         providers_of(project({})).select(["text"])
 
 
@@ -180,22 +179,22 @@ def test_strategies(project: Project) -> None:
         return found.name, found.reason
 
     assert [chosen("round_robin")[0] for _ in range(6)] == ["Ada", "Bea", "Cleo"] * 2
-    assert chosen("cheapest") == ("Bea", "it costs least, 3 per 1,000 tokens in and out")
+    assert chosen("cheapest") == ("Bea", "lowest cost, 3 per 1,000 input and output tokens")
     assert chosen("cheapest", model="big", exclude=["Ada"])[0] == "Bea"
     assert chosen("cheapest", exclude=["Ada", "Bea"]) == (
         "Cleo",
-        "no cost is stated, and it has the lowest priority",
+        "lowest priority (no provider declares its cost)",
     )
-    assert chosen("sticky", session="s") == ("Ada", "the session s begins with it")
+    assert chosen("sticky", session="s") == ("Ada", "first in session s")
     assert chosen("sticky", session="s", exclude=["Ada"]) == (
         "Bea",
-        "the session s had Ada, which cannot be asked",
+        "Ada of session s is unavailable",
     )
-    assert chosen("sticky", session="s") == ("Bea", "the session s had it before")
+    assert chosen("sticky", session="s") == ("Bea", "used before in session s")
     assert chosen("sticky", session="t")[0] == "Ada"
-    assert chosen("sticky") == ("Ada", "no session is named; lowest priority")
+    assert chosen("sticky") == ("Ada", "lowest priority (no session given)")
     assert chosen("last_by_name") == ("Cleo", "it is the last by name")
-    with pytest.raises(StrategyFailed, match=r"strategy odd of .* chose what is not a candidate"):
+    with pytest.raises(StrategyFailed, match=r"strategy odd of .* did not return one of the candidates"):
         chosen("odd")
     with pytest.raises(UnknownStrategy, match=r"unknown strategy: chepest \(did you mean `cheapest`\?\)"):
         chosen("chepest")
@@ -220,10 +219,10 @@ def test_the_quickest_is_chosen_once_all_are_known_and_the_least_faulty(project:
                 await providers.named(name).provider.complete(request())
             with pytest.raises(ProviderError):
                 await providers.named("Cleo").provider.complete(request())
-            assert providers.select(strategy="least_latency").reason == "how quick it is is not known yet"
+            assert providers.select(strategy="least_latency").reason == "latency is not known yet"
             quick = providers.select(strategy="least_latency", exclude=["Cleo"])
             assert quick.name == "Bea"
-            assert quick.reason.startswith("it answered quickest of late, in ")
+            assert quick.reason.startswith("lowest recent latency, ")
             assert providers.select(strategy="least_errors").name == "Ada"
             assert providers.figures("Cleo").error_share == pytest.approx(0.3, abs=0.01)
             assert providers.figures("Cleo").state == "failing"
@@ -256,12 +255,12 @@ def test_the_next_that_fits_answers_and_it_is_told_who_failed(project: Project) 
                 ("Bea", Failure.RATE_LIMITED),
             ]
             assert dict(answer.selection.passed_over) == {
-                "Ada": "it failed: unavailable: it fails on purpose",
-                "Bea": "it failed: rate limited: too much is asked",
+                "Ada": "failed: unavailable: it fails on purpose",
+                "Bea": "failed: rate limited: too much is asked",
             }
             asked_before = FAULTY["Bea"].requests
             again = await providers.complete(request())
-            assert again.selection.passed_over["Bea"].startswith("it asks to wait ")
+            assert again.selection.passed_over["Bea"].startswith("rate limited for another ")
             assert FAULTY["Bea"].requests == asked_before
 
     run(work())
@@ -311,9 +310,9 @@ def test_after_failures_in_a_row_a_provider_is_left_alone_and_then_one_request_t
             assert providers.figures("Ada").state == "left alone"
             chosen = providers.select()
             assert chosen.name == "Bea"
-            assert chosen.passed_over["Ada"].startswith("left alone for ")
-            assert chosen.passed_over["Ada"].endswith("after its failures: unavailable: it fails on purpose")
-            with pytest.raises(ProviderError, match="left alone for") as refused:
+            assert chosen.passed_over["Ada"].startswith("circuit open for another ")
+            assert chosen.passed_over["Ada"].endswith("after failures: unavailable: it fails on purpose")
+            with pytest.raises(ProviderError, match="circuit open") as refused:
                 await ada.complete(request())
             assert refused.value.retry_after is not None
             assert FAULTY["Ada"].requests == 2
@@ -399,9 +398,9 @@ def test_probes_tell_who_is_there_and_bring_back_who_recovered(project: Project)
                 "Bea": True,
                 "Odd": False,
             }
-            assert str(told["Ada"]) == "provider Ada: not found: there is no program `no-such-program`"
-            assert "there is no implementation `no_such`" in str(told["Odd"])
-            assert providers.figures("Ada").last_failure == "not found: there is no program `no-such-program`"
+            assert str(told["Ada"]) == "provider Ada: not found: program `no-such-program` not found"
+            assert "unknown implementation `no_such`" in str(told["Odd"])
+            assert providers.figures("Ada").last_failure == "not found: program `no-such-program` not found"
             assert providers.figures("Bea").state == "well"
             assert providers.figures("Ada").requests == 0
 
@@ -471,7 +470,7 @@ def test_who_is_full_is_passed_over_while_another_is_free_and_waited_for_otherwi
             await _until(lambda: "Ada" in FAULTY and FAULTY["Ada"].under_way == 1)
             chosen = providers.select()
             assert chosen.name == "Bea"
-            assert chosen.passed_over["Ada"] == "as much is asked of it as its limits allow"
+            assert chosen.passed_over["Ada"] == "at its concurrency or rate limit"
             waited_for = providers.select(exclude=["Bea"])
             assert waited_for.name == "Ada"
             with pytest.raises(ProviderError, match=r"timeout: no answer within 0.05 s"):
@@ -563,11 +562,11 @@ def test_a_reload_serves_new_definitions_and_keeps_what_is_known_of_a_provider(p
             assert event is not None
             assert event.accepted
             assert providers.named("Ada").provider is not before
-            assert providers.select(["text"]).passed_over["Ada"].startswith("left alone for ")
+            assert providers.select(["text"]).passed_over["Ada"].startswith("circuit open for another ")
             assert providers.figures("Ada").failures == 1
             (root / path).unlink()
             registry.reload()
-            with pytest.raises(NoProvider, match="none has the capability `more`"):
+            with pytest.raises(NoProvider, match="unknown capability `more`"):
                 providers.select(["more"])
 
     run(work())
@@ -666,13 +665,13 @@ def test_code_of_a_workspace_is_an_implementation_in_its_own_world(project: Proj
             {"implementation": "src/mine.py:Mein"},
             "src/mine.py:1: the file defines no `Mein` (did you mean `Mine`?)",
         ),
-        ({"implementation": "src/nine.py:Mine"}, "there is no file `workspaces/alice/src/nine.py`"),
+        ({"implementation": "src/nine.py:Mine"}, "file `workspaces/alice/src/nine.py` not found"),
         ({"implementation": "nine:Mine"}, "`nine:Mine` cannot be loaded: No module named 'nine'"),
-        ({"implementation": "helpers:GREETING"}, "`helpers:GREETING` is no class and no function"),
-        ({"implementation": "ecco"}, "there is no implementation `ecco` (did you mean `echo`?)"),
+        ({"implementation": "helpers:GREETING"}, "`helpers:GREETING` is neither a class nor a function"),
+        ({"implementation": "ecco"}, "unknown implementation `ecco` (did you mean `echo`?)"),
         ({"settings": {"odd": 1}}, "the setting `odd` is odd"),
-        ({"implementation": "builtins:int"}, "its implementation fails with TypeError"),
-        ({"implementation": "src/mine.py:exits"}, "its implementation fails with SystemExit: 9"),
+        ({"implementation": "builtins:int"}, "implementation raised TypeError"),
+        ({"implementation": "src/mine.py:exits"}, "implementation raised SystemExit: 9"),
     ],
 )
 def test_a_provider_that_cannot_be_made_is_passed_over_and_told_why(
@@ -703,9 +702,7 @@ def test_a_foreign_implementation_may_raise_anything_and_leaks_nothing(
             with pytest.raises(ProviderError) as raised:
                 await mine.complete(request("fail"))
             covered = "*" * len(key)
-            assert (
-                raised.value.message == f"its implementation fails with RuntimeError: no luck with {covered}"
-            )
+            assert raised.value.message == f"implementation raised RuntimeError: no luck with {covered}"
             assert raised.value.__cause__ is None
             assert raised.value.__context__ is None
             assert (await mine.complete(request())).text == f"The key is {covered}"
@@ -747,9 +744,7 @@ def test_an_implementation_that_exits_has_failed_and_ends_no_event_loop(project:
     async def work() -> None:
         async with providers_of(root, environment={"MINE_KEY": key}) as providers:
             mine = providers.named("Mine", workspace="alice").provider
-            told = (
-                f"provider Mine: unavailable: its implementation fails with SystemExit: no {'*' * len(key)}"
-            )
+            told = f"provider Mine: unavailable: implementation raised SystemExit: no {'*' * len(key)}"
             with pytest.raises(ProviderError) as raised:
                 await mine.complete(request("exit"))
             assert str(raised.value) == told

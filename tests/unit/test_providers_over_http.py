@@ -33,7 +33,7 @@ from stepwell.model.provider_protocol import (
     Setup,
 )
 from stepwell.run.providers.factory import implementation_by_name
-from stepwell.run.providers.http_errors import lasts_until
+from stepwell.run.providers.http_errors import retry_delay
 
 pytestmark = pytest.mark.slow
 
@@ -146,7 +146,7 @@ def test_a_message_is_asked_for_as_the_service_knows_it(server: ModelServer) -> 
         "tools": [
             {
                 "name": "answer",
-                "description": "Gives the answer in the form that is asked for.",
+                "description": "Returns the answer in the requested format.",
                 "input_schema": SCHEMA,
             }
         ],
@@ -246,10 +246,10 @@ def test_when_to_ask_again_is_read_wherever_a_service_says_it(
 
 
 def test_when_to_ask_again_may_be_a_date() -> None:
-    found = lasts_until({"retry-after": formatdate(time.time() + 120, usegmt=True)}, b"")
+    found = retry_delay({"retry-after": formatdate(time.time() + 120, usegmt=True)}, b"")
     assert found is not None
     assert 60 < found <= 120
-    assert lasts_until({"retry-after": formatdate(0, usegmt=True)}, b"") == 0.0
+    assert retry_delay({"retry-after": formatdate(0, usegmt=True)}, b"") == 0.0
 
 
 def test_a_key_that_gemini_calls_an_invalid_argument_is_an_invalid_key(server: ModelServer) -> None:
@@ -269,13 +269,13 @@ def test_a_key_that_gemini_calls_an_invalid_argument_is_an_invalid_key(server: M
 
 BODIES = {
     "an empty body": (b"", "the answer is empty"),
-    "no JSON": (b"<html>", "the answer is no JSON"),
-    "half of some JSON": (b'{"choices": [', "the answer is no JSON"),
-    "a list": (b"[]", "the answer is no JSON object"),
-    "another object": (b'{"a": 1}', "the answer does not have the form that it should: KeyError: "),
+    "no JSON": (b"<html>", "the answer is not JSON"),
+    "half of some JSON": (b'{"choices": [', "the answer is not JSON"),
+    "a list": (b"[]", "the answer is not a JSON object"),
+    "another object": (b'{"a": 1}', "the answer has an unexpected format: KeyError: "),
     "parts of another kind": (
         b'{"choices": 3, "content": [4], "candidates": [5]}',
-        "the answer does not have the form that it should: ",
+        "the answer has an unexpected format: ",
     ),
 }
 
@@ -304,7 +304,7 @@ def test_an_answer_that_breaks_off_is_told(service: str, server: ModelServer) ->
     server.behave = behave
     told = fault(make(service, server))
     assert told.failure is Failure.MALFORMED
-    assert told.message.startswith("the answer breaks off")
+    assert told.message.startswith("the answer is incomplete")
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -321,7 +321,7 @@ def test_a_stream_that_breaks_off_is_told(service: str, politely: bool, server: 
     server.behave = behave
     told = fault(make(service, server), stream=True)
     assert told.failure is Failure.MALFORMED
-    assert told.message.startswith("the answer breaks off")
+    assert told.message.startswith("the answer is incomplete")
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -330,7 +330,7 @@ def test_a_connection_that_is_closed_without_an_answer_is_told(service: str, ser
         return True
 
     server.behave = behave
-    assert fault(make(service, server)).message.startswith("the answer breaks off")
+    assert fault(make(service, server)).message.startswith("the answer is incomplete")
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -348,13 +348,13 @@ def test_a_slow_answer_is_a_timeout_and_its_connection_is_closed(
     server.behave = behave
     told = fault(make(service, server), stream=stream, timeout=0.3)
     assert told.failure is Failure.TIMEOUT
-    assert "within 0.3 s" in told.message
+    assert "0.3 s" in told.message
 
 
 def test_nobody_there_is_told(server: ModelServer) -> None:
     told = fault(make("openai_compatible", server, base_url="http://127.0.0.1:9"))
     assert told.failure is Failure.UNAVAILABLE
-    assert told.message.startswith("it cannot be reached")
+    assert told.message.startswith("connection failed")
 
 
 def test_a_redirect_is_not_followed_for_the_key_would_go_with_it(server: ModelServer) -> None:
@@ -364,7 +364,7 @@ def test_a_redirect_is_not_followed_for_the_key_would_go_with_it(server: ModelSe
     server.behave = behave
     told = fault(make("openai_compatible", server))
     assert told.failure is Failure.NOT_FOUND
-    assert told.message == f"HTTP 307: it has moved to {server.url}/elsewhere"
+    assert told.message == f"HTTP 307: redirected to {server.url}/elsewhere"
     assert [one.path for one in server.asked] == ["/chat/completions"]
 
 
@@ -378,7 +378,7 @@ def test_an_answer_without_end_is_cut(stream: bool, server: ModelServer) -> None
 
     server.behave = behave
     told = fault(make("openai_compatible", server, max_output=20_000), stream=stream)
-    assert (told.failure, told.message) == (Failure.MALFORMED, "the answer is longer than 20000 bytes")
+    assert (told.failure, told.message) == (Failure.MALFORMED, "the answer exceeds 20000 bytes")
 
 
 def test_an_answer_that_is_no_stream_is_told(server: ModelServer) -> None:
@@ -387,7 +387,7 @@ def test_an_answer_that_is_no_stream_is_told(server: ModelServer) -> None:
 
     server.behave = behave
     told = fault(make("openai_compatible", server), stream=True)
-    assert told.message == "the answer is application/json, and not a stream of events"
+    assert told.message == "expected an event stream, got application/json"
 
 
 MIDDLE = {
@@ -415,7 +415,7 @@ def test_an_error_in_the_middle_of_a_stream_is_told(service: str, server: ModelS
 
     server.behave = behave
     told = fault(make(service, server), stream=True)
-    assert (told.failure, told.message) == (failure, "in the middle of the answer: broken")
+    assert (told.failure, told.message) == (failure, "error during the answer: broken")
 
 
 REFUSALS = {
@@ -443,7 +443,7 @@ def test_data_that_does_not_fit_is_told_with_where(server: ModelServer) -> None:
     told = fault(make("gemini", server), schema=schema)
     assert told.failure is Failure.MALFORMED
     fault_of_pages = '["pages"]: 412 is not of type "string"'
-    assert told.message == f"the answer does not fit the schema: {fault_of_pages} (and 1 more)"
+    assert told.message == f"the answer does not match the schema: {fault_of_pages} (and 1 more)"
 
 
 def test_an_answer_that_is_cut_short_says_so(server: ModelServer) -> None:
@@ -456,7 +456,7 @@ def test_an_answer_that_is_cut_short_says_so(server: ModelServer) -> None:
     server.behave = behave
     assert ask(make("openai_compatible", server)).finish == "length"
     told = fault(make("openai_compatible", server), schema=SCHEMA)
-    assert told.message == "the answer is no JSON: it reached the longest that it may be"
+    assert told.message == "the answer is not JSON: truncated at the maximum length"
 
 
 def test_a_stream_of_the_service_may_end_lines_as_it_likes(server: ModelServer) -> None:
@@ -497,19 +497,19 @@ def test_a_sign_of_life_is_the_list_of_models(service: str, server: ModelServer)
     [
         (
             {"base_url": "ftp://x"},
-            "the setting `base_url` must begin with `https://` or `http://` and name a host",
+            "setting `base_url` must start with `https://` or `http://` and contain a host",
         ),
-        ({"base_url": "https://x?a=b"}, "the setting `base_url` must hold no user, query or fragment"),
+        ({"base_url": "https://x?a=b"}, "setting `base_url` must not contain a user, query or fragment"),
         (
             {"base_url": "http://models.example.com"},
             (
-                "it would send its secret unencrypted: use https, or set `plain_http: true` "
-                "where the network is trusted"
+                "the secret would be sent unencrypted: use https, or set `plain_http: true` "
+                "if the network is trusted"
             ),
         ),
-        ({"base_ulr": "https://x"}, "it has no setting `base_ulr` (did you mean `base_url`?)"),
-        ({"timeout": 0}, "the setting `timeout` must be seconds, above zero"),
-        ({"headers": {"a": 1}}, "the setting `headers` must be a mapping of texts"),
+        ({"base_ulr": "https://x"}, "unknown setting `base_ulr` (did you mean `base_url`?)"),
+        ({"timeout": 0}, "setting `timeout` must be a number of seconds greater than zero"),
+        ({"headers": {"a": 1}}, "setting `headers` must be a mapping of strings"),
     ],
 )
 def test_settings_that_cannot_be_used_are_told(settings: dict[str, Any], message: str) -> None:
@@ -520,9 +520,7 @@ def test_settings_that_cannot_be_used_are_told(settings: dict[str, Any], message
 
 def test_no_model_is_told() -> None:
     provider = implementation_by_name("openai_compatible")(Setup("Remote"))
-    assert (
-        fault(provider).message == "no model is named, neither in the request nor in the provider's `models`"
-    )
+    assert fault(provider).message == "no model in the request or in the provider's `models`"
 
 
 def test_the_logs_of_the_libraries_have_no_key(server: ModelServer, caplog: pytest.LogCaptureFixture) -> None:

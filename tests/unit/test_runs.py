@@ -50,98 +50,98 @@ FAULTS: dict[str, tuple[str, str, AttemptLimits, str, str]] = {
         "",
         AttemptLimits(seconds=0.3),
         "timeout",
-        "its script was ended after 0.3 s, the limit",
+        "the script exceeded the time limit of 0.3 s",
     ),
     "it hangs in a process of its own": (
         "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'import time; time.sleep(600)'])\n",
         "",
         AttemptLimits(seconds=0.3),
         "timeout",
-        "its script was ended after 0.3 s, the limit",
+        "the script exceeded the time limit of 0.3 s",
     ),
     "it raises": (
         "print('before')\nraise ValueError('no such column')\n",
         "",
         AttemptLimits(),
         "exit",
-        "its script exited with 1: ValueError: no such column",
+        "the script exited with code 1: ValueError: no such column",
     ),
     "it exits 137": (
         "import sys\nsys.exit(137)\n",
         "",
         AttemptLimits(),
         "exit",
-        "its script was killed (exit code 137: most often for want of memory)",
+        "the script was killed (exit code 137: usually out of memory)",
     ),
     "it is killed": (
         "import os\nos.kill(os.getpid(), 9)\n",
         "",
         AttemptLimits(),
         "exit",
-        "its script was killed (exit code 137: most often for want of memory)",
+        "the script was killed (exit code 137: usually out of memory)",
     ),
     "it crashes": (
         "import os\nos.abort()\n",
         "",
         AttemptLimits(),
         "exit",
-        "its script was ended by SIGABRT",
+        "the script was killed by SIGABRT",
     ),
     "it gives nothing": (
         "pass\n",
         OUT,
         AttemptLimits(),
         "output",
-        "it gave no output `out`: /opt/ml/processing/output is empty",
+        "missing output `out`: /opt/ml/processing/output is empty",
     ),
     "it removes the folder of its output": (
         "import os\nos.rmdir('/opt/ml/processing/output')\n",
         OUT,
         AttemptLimits(),
         "output",
-        "it gave no output `out`: there is no /opt/ml/processing/output",
+        "missing output `out`: /opt/ml/processing/output does not exist",
     ),
     "it writes half a JSON file": (
         'open("/opt/ml/processing/output/m.json", "w").write(\'{"accuracy": \')\n',
         OUT,
         AttemptLimits(),
         "output",
-        "its output `out`: m.json:1:14: it is no JSON: Expecting value",
+        "output `out`: m.json:1:14: invalid JSON: Expecting value",
     ),
     "it writes half a table": (
         'open("/opt/ml/processing/output/t.csv", "w").write("a,b\\n1,2\\n3")\n',
         OUT,
         AttemptLimits(),
         "output",
-        "its output `out`: t.csv:3: 1 values, and the header has 2",
+        "output `out`: t.csv:3: row has 1 values, header has 2",
     ),
     "one file fills its disk": (
         'open("/opt/ml/processing/output/t", "wb").write(b"x" * 3_000_000)\n',
         OUT,
         AttemptLimits(disk=2**20),
         "disk",
-        "its script used more than 1 MiB of disk, the limit",
+        "the script exceeded the disk limit of 1 MiB",
     ),
     "many files fill its disk": (
         'for n in range(30):\n    open(f"/opt/ml/processing/output/{n}", "wb").write(b"x" * 100_000)\n',
         OUT,
         AttemptLimits(disk=2**20),
         "disk",
-        "its script used more than 1 MiB of disk, the limit",
+        "the script exceeded the disk limit of 1 MiB",
     ),
     "it leads out of its sandbox": (
         'import os\nos.symlink("/etc/passwd", "/opt/ml/processing/output/p")\n',
         OUT,
         AttemptLimits(),
         "output",
-        "its output `out` cannot be kept: `p` is a link that leads out of it",
+        "output `out` cannot be stored: `p` is a link to a path outside the folder",
     ),
     "it deletes its input": (
         f'import os\nos.remove("/opt/ml/processing/input/data/made_up.csv")\n{GIVE}',
         f"{DATA.replace('}', ', type: data}')}{OUT}",
         AttemptLimits(),
         "deleted-input",
-        "its script deleted `made_up.csv` of its input `DATA`",
+        "the script deleted `made_up.csv` of input `DATA`",
     ),
     "a path is put together at run time": (
         'import os\nopen(os.sep + "opt" + "/ml/model/x", "w")\n',
@@ -149,8 +149,8 @@ FAULTS: dict[str, tuple[str, str, AttemptLimits, str, str]] = {
         AttemptLimits(),
         "exit",
         (
-            "its script exited with 1: PermissionError: [Errno 1] a path of the container that is put "
-            "together at run time cannot be led into the sandbox: take it from an argument, a variable or a "
+            "the script exited with code 1: PermissionError: [Errno 1] container paths built at "
+            "run time are not redirected into the sandbox: use an argument, an environment variable or a "
             "literal: '/opt/ml/model/x'"
         ),
     ),
@@ -160,8 +160,8 @@ FAULTS: dict[str, tuple[str, str, AttemptLimits, str, str]] = {
         AttemptLimits(),
         "exit",
         (
-            "its script exited with 1: `main` takes `model`, which is none of input_paths, output_paths, "
-            "environ_vars and job_args, and no argument of the interface"
+            "the script exited with code 1: `main` has a parameter `model`, which is neither an "
+            "interface argument nor one of input_paths, output_paths, environ_vars and job_args"
         ),
     ),
 }
@@ -206,27 +206,27 @@ steps:
     assert states(made) == {
         "bad": "failed", "good": "done", "below": "skipped", "total": "done", "last": "skipped"
     }  # fmt: skip
-    assert made.step("bad").fault == "its output `rows`: it has 0 rows, and must have at least 1"
+    assert made.step("bad").fault == "output `rows`: must have at least 1 row, got 0"
     assert made.step("bad").help == "`bad.rows` (registry.d/steps/make.yaml:6:5)"
-    assert made.step("below").fault == "`bad`, which it needs, failed"
-    assert made.step("last").fault == "`below`, which it needs, was not run"
+    assert made.step("below").fault == "upstream step `bad` failed"
+    assert made.step("last").fault == "upstream step `below` was skipped"
 
 
 def test_a_mismatch_names_both_steps_and_their_lines(project: Project) -> None:
     total = SUMS["registry.d/steps/total.yaml"].replace("{a: integer}", "{label: number}")
     made = run(project({**SUMS, "registry.d/steps/total.yaml": total}), "Sums")
     step = made.step("total")
-    assert step.fault == "its input `rows`: rows.csv:1: there is no column `label`: there are a, b"
+    assert step.fault == "input `rows`: rows.csv:1: missing column `label`: columns are a, b"
     assert step.help == (
-        "`total.rows` (registry.d/steps/total.yaml:6:5), fed by `make.rows` (registry.d/steps/make.yaml:6:5)"
+        "`total.rows` (registry.d/steps/total.yaml:6:5), source: `make.rows` (registry.d/steps/make.yaml:6:5)"
     )
 
 
 MISFITS = {
-    "{format: csv, columns: {a: integer}}": ("t.csv", "a\nx\n", "t.csv:2: `a` is no whole number: 'x'"),
-    "{format: csv, columns: {a: boolean}}": ("t.csv", "a\n2\n", "t.csv:2: `a` is no true or false: '2'"),
-    "{format: csv, min_rows: 2}": ("t.csv", "a\n1\n", "it has 1 row, and must have at least 2"),
-    "{format: csv}": ("t.txt", "a\n", "no file is called `*.csv`: there is t.txt"),
+    "{format: csv, columns: {a: integer}}": ("t.csv", "a\nx\n", "t.csv:2: `a` is not an integer: 'x'"),
+    "{format: csv, columns: {a: boolean}}": ("t.csv", "a\n2\n", "t.csv:2: `a` is not true or false: '2'"),
+    "{format: csv, min_rows: 2}": ("t.csv", "a\n1\n", "must have at least 2 rows, got 1"),
+    "{format: csv}": ("t.txt", "a\n", "no file matches `*.csv`: found t.txt"),
     "{format: json, schema: {type: object, properties: {n: {maximum: 1}}}}": (
         "t.json",
         '{"n": 2}',
@@ -235,12 +235,12 @@ MISFITS = {
     "{format: jsonl, columns: {n: number}}": (
         "t.jsonl",
         '{"n": 1}\n{}\n',
-        "t.jsonl:2: there is no field `n`",
+        "t.jsonl:2: missing field `n`",
     ),
     "{format: text, files: 'notes*', min_rows: 2}": (
         "notes.md",
         "one\n",
-        "it has 1 row, and must have at least 2",
+        "must have at least 2 rows, got 1",
     ),
 }
 
@@ -251,7 +251,7 @@ def test_an_output_is_held_against_its_content(project: Project, content: str) -
     script = f'open("/opt/ml/processing/output/{name}", "w").write({text!r})\n'
     interface = f"  outputs:\n    out: {{path: /opt/ml/processing/output, content: {content}}}\n"
     step = run(project(single(script, interface)), "Only").step("it")
-    assert (step.kind, step.fault) == ("output", f"its output `out`: {told}")
+    assert (step.kind, step.fault) == ("output", f"output `out`: {told}")
 
 
 def test_a_script_has_what_is_declared_and_nothing_else(
@@ -336,7 +336,7 @@ def test_an_output_inside_another_is_in_both(project: Project) -> None:
     made = run(project(single(script, OUT + "    inner: {path: /opt/ml/processing/output/inner}\n")), "Only")
     assert made.step(
         "it"
-    ).fault == "its script exited with 1: FileExistsError: [Errno 17] File exists: " + repr(
+    ).fault == "the script exited with code 1: FileExistsError: [Errno 17] File exists: " + repr(
         f"{made.folder}/steps/it/1/sandbox/opt/ml/processing/output/inner"
     )
     script = script.replace("os.makedirs('/opt/ml/processing/output/inner')\n", "\n")
@@ -351,7 +351,7 @@ def test_a_log_is_kept_within_bounds(project: Project) -> None:
     log = (Path(made.folder) / "steps" / "it" / "1" / "log.txt").read_text()
     assert log.startswith("first\nxxx")
     assert log.endswith("xxx\nlast\n")
-    assert "\n... 999011 bytes are left out here ...\n" in log
+    assert "\n... 999011 bytes omitted ...\n" in log
     assert len(log) < 1100
 
 
@@ -383,8 +383,8 @@ def test_what_was_made_just_so_is_not_made_again(project: Project) -> None:
     changed = run(root, "Sums", parameters={"rows": 4})
     assert states(changed) == {"make": "done", "total": "done"}
     assert [(one.node, one.outputs, one.why) for one in compare_runs(first, changed)] == [
-        ("make", ("rows",), "its script, its settings or what is installed differ"),
-        ("total", ("total",), "its input `rows` differs"),
+        ("make", ("rows",), "script, settings or installed packages differ"),
+        ("total", ("total",), "input `rows` differs"),
     ]
 
 
@@ -400,7 +400,7 @@ def test_a_module_that_a_script_imports_counts_in_the_cache(project: Project) ->
 def test_some_steps_are_run_and_others_taken_from_before(project: Project) -> None:
     root = project(SUMS)
     refused = run(root, "Sums", choice=StepSelection(only="total"))
-    assert refused.step("make").fault == "it is not asked for, and no earlier run has made it as it is now"
+    assert refused.step("make").fault == "not selected, and no earlier run produced its current outputs"
     assert states(refused) == {"make": "failed", "total": "skipped"}
     run(root, "Sums")
     assert states(run(root, "Sums", choice=StepSelection(only="total"))) == {
@@ -412,7 +412,7 @@ def test_some_steps_are_run_and_others_taken_from_before(project: Project) -> No
         "total": "skipped",
     }
     assert states(run(root, "Sums", choice=StepSelection(start="make"))) == {"make": "done", "total": "done"}
-    with pytest.raises(PipelineError, match=r"`Sums` has no step `mak` \(its steps are make, total\)"):
+    with pytest.raises(PipelineError, match=r"`Sums` has no step `mak` \(available: make, total\)"):
         run(root, "Sums", choice=StepSelection(start="mak"))
 
 
@@ -425,12 +425,12 @@ def test_a_run_that_failed_goes_on_where_it_failed(project: Project) -> None:
     assert again.id == first.id
     assert states(again) == {"make": "done", "total": "done"}
     assert [len(one.attempts) for one in again.steps] == [1, 2]
-    with pytest.raises(UnknownRun, match=f"there is no run r2 .the latest are {first.id}"):
+    with pytest.raises(UnknownRun, match=f"unknown run r2 .latest: {first.id}"):
         run(root, "Sums", resume="r2")
     with (
         RunDatabase(str(root)) as record,
         record.store.locked(first.id),
-        pytest.raises(RunBusy, match="still going on"),
+        pytest.raises(RunBusy, match="in progress"),
     ):
         run(root, "Sums", resume=first.id)
 
@@ -524,26 +524,23 @@ steps:
         (one.id, one.message, one.help, one.span and (one.span.path, one.span.line, one.span.column))
         for one in found
     ] == [
-        ("cannot-run", "`Sums` has no parameter `row`", "its parameters are rows", None),
-        ("cannot-run", "the parameter `rows` has no value", "set it: `--set rows=...`", None),
+        ("cannot-run", "`Sums` has no parameter `row`", "available parameters: rows", None),
+        ("cannot-run", "parameter `rows` has no value", "set it with `--set rows=...`", None),
         (
             "missing-data",
-            "nothing feeds the input `rows` of `total`",
-            (
-                "name data for it in data_manifest.yaml, connect it to an output, or make data up with "
-                "`--made-up`"
-            ),
+            "input `rows` of `total` has no source",
+            "add a file to data_manifest.yaml, connect it to an output, or use `--made-up`",
             ("registry.d/pipelines/sums.yaml", 6, 10),
         ),
         (
             "cannot-run",
-            "`work` needs a value for the argument `--rate`",
+            "`work` has no value for argument `--rate`",
             "add `rate` to its `config`",
             ("registry.d/pipelines/sums.yaml", 7, 10),
         ),
         (
             "cannot-run",
-            "`work` cannot be run: there is no file `nowhere.py` in the sources, and no `scripts/work.py`",
+            "`work` cannot be run: neither `nowhere.py` nor `scripts/work.py` exists in the sources",
             "add it, or declare `components: {script: path/to/file.py}`",
             ("registry.d/pipelines/sums.yaml", 7, 22),
         ),

@@ -81,13 +81,13 @@ def _link(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "told"),
     [
-        (None, "the file key cannot be read: No such file or directory"),
+        (None, "cannot read file key: No such file or directory"),
         (_text, "`file:key` for `api_key` is empty"),
-        (_two_lines, "`file:key` for `api_key` holds more than one line of plain text"),
-        (_bytes, "the file key is not text in UTF-8"),
-        (_long, "the file key is too long to be a secret"),
-        (_pipe, "key is no file"),
-        (_link, "the file key leads out of the project; name it by its absolute path"),
+        (_two_lines, "`file:key` for `api_key` is not a single line of plain text"),
+        (_bytes, "file key is not valid UTF-8"),
+        (_long, "file key is larger than 65536 bytes"),
+        (_pipe, "key is not a file"),
+        (_link, "file key is outside the project; use an absolute path"),
     ],
 )
 def test_a_reference_that_leads_nowhere_is_told_without_what_it_holds(

@@ -133,7 +133,7 @@ def test_a_whole_definition_may_come_with_what_runs_it(registry: Registry) -> No
         registry.register({"name": "Whisper", "description": "Louder."}, Shout, replace=True)
         assert executor.run("Whisper", {"text": "hello"}).value == "HELLO"
         registry.register({"name": "Whisper", "description": "Nothing runs it."}, replace=True)
-        assert "its definition names no `implementation`" in str(executor.run("Whisper").error)
+        assert "the definition has no `implementation`" in str(executor.run("Whisper").error)
 
 
 @pytest.mark.parametrize(
@@ -284,13 +284,13 @@ def test_checking_finds_what_runs_a_step_without_running_it(project: Project) ->
     assert found_in(root) == [
         (
             "registry.d/steps/goad.yaml:3:17",
-            "implementation of `Goad` does not exist: `src/steps.py` defines no `goad` (did you mean `good`?)",  # noqa: E501
+            "implementation of `Goad` does not exist: `src/steps.py` does not define `goad` (did you mean `good`?)",  # noqa: E501
         ),
         (
             "registry.d/steps/lost.yaml:3:17",
             (
-                "implementation of `Lost` does not exist: there is no installed module `jsn` (install its "
-                "package, or name a file of the project: `path/to/file.py:Name`)"
+                "implementation of `Lost` does not exist: module `jsn` is not installed (install its "
+                "package, or use a file of the project: `path/to/file.py:Name`)"
             ),
         ),
         (
@@ -302,7 +302,7 @@ def test_checking_finds_what_runs_a_step_without_running_it(project: Project) ->
         ),
         (
             "registry.d/steps/part.yaml:3:17",
-            "implementation of `Part` does not exist: `json` has no module `json.nowhere` (see what the package holds)",  # noqa: E501
+            "implementation of `Part` does not exist: `json` has no module `json.nowhere` (check the modules of the package)",  # noqa: E501
         ),
         (
             "workspaces/alice/override/steps/good.yaml:2:17",

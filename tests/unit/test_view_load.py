@@ -98,10 +98,9 @@ def test_an_alias_loads_what_its_step_does(project: Project) -> None:
             "config",
             {},
             (
-                "cannot load `Scoring.config` of registry.d/steps/scoring.yaml for workspace alice: "
-                "no file of the sources defines `ScoringConfig`; define it, or declare where it is: "
-                "`components: {config: path/to/file.py:Name}`\n"
-                "  --> registry.d/steps/scoring.yaml:1"
+                "cannot load `Scoring.config` of registry.d/steps/scoring.yaml for workspace alice: no "
+                "source file defines `ScoringConfig`; define it, or declare its location: `components: "
+                "{config: path/to/file.py:Name}`\n  --> registry.d/steps/scoring.yaml:1"
             ),
         ),
         (
@@ -109,7 +108,7 @@ def test_an_alias_loads_what_its_step_does(project: Project) -> None:
             {},
             (
                 "cannot load `Scoring.spec` of registry.d/steps/scoring.yaml for workspace alice: "
-                "the step declares none, and the sources have no `specs/scoring_spec.py`\n"
+                "the step does not declare one, and the sources have no `specs/scoring_spec.py`\n"
                 "  --> registry.d/steps/scoring.yaml:1"
             ),
         ),
@@ -118,9 +117,8 @@ def test_an_alias_loads_what_its_step_does(project: Project) -> None:
             {"src/a.py": "class ScoringConfig: pass\n", "src/b.py": "class ScoringConfig: pass\n"},
             (
                 "cannot load `Scoring.config` of registry.d/steps/scoring.yaml for workspace alice: "
-                "`ScoringConfig` could be src/a.py:1 or src/b.py:1; declare the one that is meant: "
-                "`components: {config: path/to/file.py:Name}`\n"
-                "  --> registry.d/steps/scoring.yaml:1"
+                "`ScoringConfig` is ambiguous: src/a.py:1 or src/b.py:1; declare the right one: "
+                "`components: {config: path/to/file.py:Name}`\n  --> registry.d/steps/scoring.yaml:1"
             ),
         ),
     ],

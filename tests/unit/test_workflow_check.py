@@ -56,7 +56,7 @@ def told(folder: Path, steps: str) -> list[str]:
             "- name: a\n  type: claud\n  prompt: Hi",
             [
                 (
-                    "5:13 error[unknown-step-type] there is no step type `claud` in the core "
+                    "5:13 error[unknown-step-type] unknown step type `claud` in the core "
                     "(did you mean `claude`?)"
                 ),
             ],
@@ -111,18 +111,12 @@ def told(folder: Path, steps: str) -> list[str]:
             "    - type: file\n    - {type: static, contnt: Hi}",
             [
                 "7:17 error[not-in-vocabulary] `type` cannot be `sttic` (did you mean `static`?)",
+                ("9:11 error[missing-field] prompt part must have a field `path` (add a line `path: …`)"),
                 (
-                    "9:11 error[missing-field] this part of a prompt must have a field `path` "
-                    "(add a line `path: …`)"
-                ),
-                (
-                    "10:12 error[missing-field] this part of a prompt must have a field "
+                    "10:12 error[missing-field] prompt part must have a field "
                     "`content` (add a line `content: …`)"
                 ),
-                (
-                    "10:26 error[unknown-field] this part of a prompt has no field `contnt` "
-                    "(did you mean `content`?)"
-                ),
+                ("10:26 error[unknown-field] prompt part has no field `contnt` (did you mean `content`?)"),
             ],
             id="parts of a prompt",
         ),
@@ -133,12 +127,9 @@ def told(folder: Path, steps: str) -> list[str]:
             "    - {type: static, content: 'And {{ steps.nowhere.text }}'}\n"
             "- {name: third, type: claude, prompt: Hi}",
             [
-                "8:43 error[unknown-reference] there is no earlier step `frist` (did you mean `first`?)",
-                "9:43 error[unknown-reference] the step `third` runs only after this one (move it up)",
-                (
-                    "10:40 error[unknown-reference] there is no earlier step `nowhere` "
-                    "(earlier steps are `first`)"
-                ),
+                "8:43 error[unknown-reference] unknown earlier step `frist` (did you mean `first`?)",
+                "9:43 error[unknown-reference] step `third` runs after this step (move it before this step)",
+                ("10:40 error[unknown-reference] unknown earlier step `nowhere` (earlier steps: `first`)"),
             ],
             id="answers of other steps",
         ),
@@ -150,12 +141,12 @@ def told(folder: Path, steps: str) -> list[str]:
                     "variable of the workflow (did you mean `topic`?)"
                 ),
                 (
-                    "4:55 warning[bad-expression] `a b` cannot be read: it ends before `b` (it "
-                    "stays in the prompt as it is written)"
+                    "4:55 warning[bad-expression] `a b` is invalid: unexpected `b` (the prompt keeps "
+                    "it unchanged)"
                 ),
                 (
-                    "4:79 error[bad-expression] `x ==` cannot be read: unexpected 'end of "
-                    "template' (an expression is as in `steps.first.text`, `length(items) > 2` "
+                    "4:79 error[bad-expression] `x ==` is invalid: unexpected 'end of "
+                    "template' (write an expression like `steps.first.text`, `length(items) > 2` "
                     "or `a == 'b' and not c`)"
                 ),
             ],
@@ -164,11 +155,10 @@ def told(folder: Path, steps: str) -> list[str]:
         pytest.param(
             "- {name: a, type: test_echo, condition: {adn: [topic], not: topic, or: [topic, '2 2']}}",
             [
-                ("4:46 error[unknown-field] a condition has no `adn` (a condition is `and`, `or` or `not`)"),
+                "4:46 error[unknown-field] unknown operator `adn` in a condition (use `and`, `or` or `not`)",
                 (
-                    "4:85 error[bad-expression] `2 2` cannot be read: it ends before `2` (an "
-                    "expression is as in `steps.first.text`, `length(items) > 2` or `a == 'b' "
-                    "and not c`)"
+                    "4:85 error[bad-expression] `2 2` is invalid: unexpected `2` (write an expression "
+                    "like `steps.first.text`, `length(items) > 2` or `a == 'b' and not c`)"
                 ),
             ],
             id="conditions made of conditions",
@@ -177,8 +167,8 @@ def told(folder: Path, steps: str) -> list[str]:
             "- {name: a, type: test_echo}\n- {name: a, type: test_echo}",
             [
                 (
-                    "5:14 error[duplicate-step] the workflow has two steps `a` (give each step "
-                    "a name of its own)"
+                    "5:14 error[duplicate-step] duplicate step `a` in the workflow (use a unique name "
+                    "for each step)"
                 ),
             ],
             id="two steps of one name",
@@ -189,18 +179,16 @@ def told(folder: Path, steps: str) -> list[str]:
             "    - {type: file, path: '{{ topic }}.md'}",
             [
                 (
-                    "6:23 error[unusable-path] `../a.txt` leads out of the folder (paths are "
-                    "relative to the workflow's folder, or the one of `--folder`, and stay "
-                    "inside it)"
+                    "6:23 error[unusable-path] `../a.txt` is outside the folder (use a path inside the "
+                    "workflow's folder or the one given with `--folder`)"
                 ),
                 (
-                    "8:30 error[unusable-path] `/etc/passwd` is absolute, and must be relative "
-                    "to the folder (paths are relative to the workflow's folder, or the one of "
-                    "`--folder`, and stay inside it)"
+                    "8:30 error[unusable-path] `/etc/passwd` must be relative to the folder (use a "
+                    "path inside the workflow's folder or the one given with `--folder`)"
                 ),
                 (
-                    "9:30 error[unusable-path] `gone.md` does not exist (paths are relative to "
-                    "the workflow's folder, or the one of `--folder`, and stay inside it)"
+                    "9:30 error[unusable-path] `gone.md` does not exist (use a path inside the "
+                    "workflow's folder or the one given with `--folder`)"
                 ),
             ],
             id="paths",
@@ -210,14 +198,12 @@ def told(folder: Path, steps: str) -> list[str]:
             "  destination: /tmp/",
             [
                 (
-                    "7:24 error[unusable-path] `../no.txt` leads out of the folder (paths are "
-                    "relative to the workflow's folder, or the one of `--folder`, and stay "
-                    "inside it)"
+                    "7:24 error[unusable-path] `../no.txt` is outside the folder (use a path inside "
+                    "the workflow's folder or the one given with `--folder`)"
                 ),
                 (
-                    "8:20 error[unusable-path] `/tmp/` is absolute, and must be relative to "
-                    "the folder (paths are relative to the workflow's folder, or the one of "
-                    "`--folder`, and stay inside it)"
+                    "8:20 error[unusable-path] `/tmp/` must be relative to the folder (use a path "
+                    "inside the workflow's folder or the one given with `--folder`)"
                 ),
             ],
             id="paths of file operations",
@@ -226,10 +212,9 @@ def told(folder: Path, steps: str) -> list[str]:
             "- name: a\n  type: test_echo\n  output_schema: {type: objekt}",
             [
                 (
-                    "6:29 error[invalid-output-schema] `output_schema` is no schema: "
-                    "\"objekt\" is not valid under any of the schemas listed in the 'anyOf' "
-                    "keyword (it is a JSON Schema (draft 2020-12) that refers to nothing "
-                    "outside itself)"
+                    '6:29 error[invalid-output-schema] `output_schema` is not a valid schema: "objekt" '
+                    "is not valid under any of the schemas listed in the 'anyOf' keyword (use a JSON "
+                    "Schema (draft 2020-12) without external references)"
                 ),
             ],
             id="an output schema that is none",
@@ -243,7 +228,7 @@ def told(folder: Path, steps: str) -> list[str]:
             [
                 ("7:23 error[out-of-range] `max_iterations` must be at most 1000, got 9999 (None)"),
                 (
-                    "10:30 error[unknown-step-type] there is no step type `gemin` in the core "
+                    "10:30 error[unknown-step-type] unknown step type `gemin` in the core "
                     "(did you mean `gemini`?)"
                 ),
                 "11:12 error[missing-field] step must have a field `name` (add a line `name: …`)",
@@ -256,7 +241,7 @@ def told(folder: Path, steps: str) -> list[str]:
             [
                 (
                     "4:59 warning[unknown-reference] `nowhere` is neither an earlier step nor "
-                    "a variable of the workflow (set it in `variables`, or with `--set`)"
+                    "a variable of the workflow (set it in `variables` or with `--set`)"
                 ),
             ],
             id="variables that a step sets",
@@ -266,10 +251,10 @@ def told(folder: Path, steps: str) -> list[str]:
             "  input_source: previous_response:rwos.items\n  operations:\n"
             "    - {operation: filter, condition: status == 'x' and}\n    - {operation: somr}",
             [
-                "7:21 error[unknown-reference] there is no earlier step `rwos` (did you mean `rows`?)",
+                "7:21 error[unknown-reference] unknown earlier step `rwos` (did you mean `rows`?)",
                 (
-                    "9:42 error[bad-expression] `status == 'x' and` cannot be read: unexpected "
-                    "'end of template' (an expression is as in `steps.first.text`, "
+                    "9:42 error[bad-expression] `status == 'x' and` is invalid: unexpected "
+                    "'end of template' (write an expression like `steps.first.text`, "
                     "`length(items) > 2` or `a == 'b' and not c`)"
                 ),
                 (
@@ -294,8 +279,8 @@ def told(folder: Path, steps: str) -> list[str]:
             [
                 "4:31 error[unknown-field] step `a` has no field `promt` (did you mean `prompt`?)",
                 (
-                    "5:23 error[unknown-step-type] there is no step type `nothing` in the core "
-                    "(`stepwell list` shows the steps of the registry)"
+                    "5:23 error[unknown-step-type] unknown step type `nothing` in the core "
+                    "(run `stepwell list` to show the steps of the registry)"
                 ),
             ],
             id="an error is not hidden by a comment",
@@ -347,8 +332,8 @@ def test_a_file_part_that_is_a_link_out_of_the_folder_is_told(tmp_path: Path) ->
     (folder / "link.txt").symlink_to(secret)
     assert told(folder, "- {name: a, type: claude, prompt: [{type: file, path: link.txt}]}") == [
         (
-            "4:59 error[unusable-path] `link.txt` leads out of the folder through a link (paths are relative "
-            "to the workflow's folder, or the one of `--folder`, and stay inside it)"
+            "4:59 error[unusable-path] `link.txt` is outside the folder (through a link) (use a path "
+            "inside the workflow's folder or the one given with `--folder`)"
         )
     ]
 
@@ -401,7 +386,7 @@ def test_a_warning_fails_where_it_is_asked_to(project: Project, capsys: pytest.C
     ("name", "message"),
     [
         ("gone.yaml", "there is no file `gone.yaml`"),
-        ("notes.txt", "`notes.txt` is no workflow file: its name must end in .yaml, .yml or .toml"),
+        ("notes.txt", "`notes.txt` is not a workflow file: the name must end in .yaml, .yml or .toml"),
     ],
 )
 def test_what_is_no_file_is_a_mistake_of_the_command_line(
@@ -425,6 +410,6 @@ def test_without_the_pack_its_types_say_where_they_are(
     (tmp_path / "f.yaml").write_text("workflow: {name: f, steps: [{name: a, type: claude, prompt: Hi}]}\n")
     monkeypatch.chdir(tmp_path)
     assert cli.run(["workflow", "check", "f.yaml"]) == 1
-    assert "install the package that brings it: `python -m pip install stepwell-ai-steps`" in (
+    assert "install the package that provides it: `python -m pip install stepwell-ai-steps`" in (
         capsys.readouterr().out
     )

@@ -118,7 +118,7 @@ def test_what_is_replayed_is_what_was_recorded(tmp_path: Path, run: Callable[...
     assert told == ["HELLO, WORLD!", "HELLO, WORLD!"]
     code, failed, _ = run(text.replace("world", "you"), "--provider", "replay:kept.jsonl")
     assert code == 1
-    assert "kept.jsonl holds no answer to this request" in failed["fault"]
+    assert "no recorded answer in kept.jsonl for request" in failed["fault"]
 
 
 def test_a_run_is_told_in_words(tmp_path: Path, run: Callable[..., Any]) -> None:
@@ -141,13 +141,13 @@ def test_variables_are_set_as_json_or_text(run: Callable[..., Any]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--provider", "Gemnii"], "there is no provider `Gemnii` in the core (did you mean `Gemini`?)"),
-        (["--provider", "command"], "the provider `command` needs a definition, or write `command:PROGRAM`"),
-        (["--provider", "command:"], "the provider `command:` cannot be used: "),
+        (["--provider", "Gemnii"], "unknown provider `Gemnii` in the core (did you mean `Gemini`?)"),
+        (["--provider", "command"], "provider `command` needs a definition, or use `command:PROGRAM`"),
+        (["--provider", "command:"], "provider `command:` cannot be used: "),
         (["--set", "novalue"], "`--set novalue` says no value: write NAME=VALUE"),
         (["--set", "b=1"], "the workflow has no variable `b` (it has `count`)"),
         (["--set", "coutn=1"], "the workflow has no variable `coutn` (did you mean `count`?)"),
-        (["--resume", "last"], "there is no run `last` to go on with: there are no runs of `f`"),
+        (["--resume", "last"], "cannot resume run `last`: `f` has no runs"),
         (["--workspace", "nobody"], "unknown workspace: nobody"),
         (["--folder", "nowhere"], "Directory 'nowhere' does not exist"),
     ],
@@ -215,9 +215,9 @@ def test_a_run_that_is_not_there_is_told_with_the_nearest(run: Callable[..., Any
     assert f"did you mean `{record['run']}`?" in error
     other = "workflow: {name: other, steps: [{name: x, type: test_echo}]}\n"
     code, _, error = run(other, "--provider", "echo", "--resume", record["run"])
-    assert (code, "it is a run of `greeting`" in error) == (2, True)
+    assert (code, "it belongs to workflow `greeting`" in error) == (2, True)
     code, _, error = run("", "--provider", "echo", "--resume", "last")
-    assert (code, "there are no runs of `other`" in error) == (2, True)
+    assert (code, "`other` has no runs" in error) == (2, True)
 
 
 def test_a_step_that_may_fail_lets_the_others_go_on(run: Callable[..., Any]) -> None:
@@ -234,7 +234,7 @@ workflow:
     assert [one["state"] for one in record["steps"]] == ["failed", "finished", "failed"]
     assert answers(record)["b"] == "false: `gone.txt` does not exist"
     assert record["fault"] == (
-        "step `c`: its answer does not fit `output_schema`: `n` must be a whole number, got text"
+        "step `c`: the answer does not match `output_schema`: `n` must be a whole number, got text"
     )
 
 
@@ -242,10 +242,10 @@ def test_a_step_and_a_workflow_end_in_time(run: Callable[..., Any]) -> None:
     slow = "workflow: {name: f, LIMIT steps: [{name: a, type: claude, prompt: x STEP}]}\n"
     one = slow.replace("LIMIT", "").replace(" STEP", ", timeout_seconds: 0.2")
     code, record, _ = run(one, "--provider", "command:sleep 30")
-    assert (code, record["fault"]) == (1, "step `a`: it took longer than 0.2 s")
+    assert (code, record["fault"]) == (1, "step `a`: timed out after 0.2 s")
     whole = slow.replace("LIMIT", "resource_limits: {max_execution_time_s: 0.2},").replace(" STEP", "")
     code, record, _ = run(whole, "--provider", "command:sleep 30")
-    assert (code, record["fault"]) == (1, "the workflow took longer than 0.2 s")
+    assert (code, record["fault"]) == (1, "the workflow timed out after 0.2 s")
 
 
 def test_nothing_outside_the_run_is_touched(tmp_path: Path, run: Callable[..., Any]) -> None:
@@ -268,8 +268,8 @@ workflow:
     assert Path(record["folder"], "outputs", "a.txt").read_text(encoding="utf-8") == "theirs"
     assert [one.get("fault") for one in record["steps"]] == [
         None,
-        "`../../../../a.txt` leads out of the folder",
-        "a part of its prompt cannot be had: `../../../../a.txt` leads out of the folder",
+        "`../../../../a.txt` is outside the folder",
+        "cannot compose the prompt: `../../../../a.txt` is outside the folder",
     ]
     assert (tmp_path / ".stepwell" / ".gitignore").read_text() == "*\n"
     assert Path(record["folder"]).stat().st_mode & 0o077 == 0

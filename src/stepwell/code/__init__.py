@@ -1,4 +1,4 @@
-"""Where the parts of steps are in Python sources, without running any, and loading them when asked."""
+"""Locate the components of steps in Python sources, and import them on request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A component that a definition declares: the file that it names, and the name in it."""
+"""Resolve components that definitions declare as a file and a name."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ __all__ = ["Declared", "Declaring", "declarations", "place_named"]
 
 @final
 class Declared(NamedTuple):
-    """What a declaration came to.
+    """Result of resolving a declaration.
 
     Args:
-        place: where it leads; ``None`` when it leads nowhere.
+        place: ``None`` if it cannot be resolved.
     """
 
     place: CodePlace | None
@@ -32,12 +32,12 @@ class Declared(NamedTuple):
 
 
 def declarations(sources: tuple[Source, ...], kind: str) -> list[tuple[Source, str]]:
-    """What the documents of a definition declare of a kind, topmost first; nothing below a removal.
+    """Return the declarations of a kind, topmost first, up to a removal.
 
     Args:
-        sources: its documents, topmost first.
+        sources: documents of the definition, topmost first.
     """
-    found: list[tuple[Source, str]] = []
+    declared: list[tuple[Source, str]] = []
     for source in sources:
         if "components" not in source.document.data:
             continue
@@ -47,16 +47,16 @@ def declarations(sources: tuple[Source, ...], kind: str) -> list[tuple[Source, s
         if kind in table:
             if table[kind] is None:
                 break
-            found.append((source, table[kind]))
-    return found
+            declared.append((source, table[kind]))
+    return declared
 
 
 @final
 class Declaring(NamedTuple):
-    """Follows declarations.
+    """Resolves declarations.
 
     Args:
-        outline: gives what a file of the project defines.
+        outline: returns the outline of a project file.
     """
 
     project: Project
@@ -64,10 +64,10 @@ class Declaring(NamedTuple):
     installed: tuple[Installed, ...]
 
     def follow(self, source: Source, value: str) -> Declared:
-        """Where a declaration leads.
+        """Return the location of a declaration.
 
         Args:
-            value: as it is written, ``path/to/file.py:Name`` or a path alone.
+            value: ``path/to/file.py:Name``, or only a path.
         """
         path, _, name = value.partition(":")
         if source.layer is Layer.PLUGIN:
@@ -77,44 +77,46 @@ class Declaring(NamedTuple):
         real = in_project(self.project.root, full)
         if real is None:
             return self._nowhere(full, base)
-        refused = self._refusal(full, source.workspace) or self._refusal(real, source.workspace)
-        if refused:
-            return Declared(None, refused, "declare a file of its own, or one of the core")
+        rejection = self._rejection(full, source.workspace) or self._rejection(real, source.workspace)
+        if rejection:
+            return Declared(None, rejection, "declare a file of this workspace or of the core")
         layer = Layer.CORE if source.workspace is None else Layer.LOCAL
         place = CodePlace(full, name or None, 1, 1, layer, source.workspace)
         return place_named(self.outline(full, real), self.project.root, place)
 
     def _in_package(self, package: str, path: str, name: str) -> Declared:
-        for one in self.installed:
-            if one.package != package:
+        for installed in self.installed:
+            if installed.package != package:
                 continue
-            full = f"{one.folder}/{path}" if one.folder else path
-            file = one.sources.files.get(full)
+            full = f"{installed.folder}/{path}" if installed.folder else path
+            file = installed.sources.files.get(full)
             if file is not None:
                 module = full.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
                 shown = f"<{package}>/{full}"
                 place = CodePlace(shown, name or None, 1, 1, Layer.PLUGIN, None, module)
-                return place_named(file, one.sources.root, place)
-        return Declared(None, f"the package {package} has no file `{path}`", "ask its authors")
+                return place_named(file, installed.sources.root, place)
+        return Declared(
+            None, f"package {package} has no file `{path}`", "report it to the authors of the package"
+        )
 
     def _nowhere(self, full: str, base: str) -> Declared:
         outside = os.path.lexists(os.path.join(self.project.root, full))
         if outside:
-            fault = f"`{full}` leads out of the project, or nowhere"
+            fault = f"link `{full}` is broken or leads outside the project"
             return Declared(None, fault, "copy the file here instead of linking to it")
         folder, _, file = full.rpartition("/")
         try:
-            there = sorted(os.listdir(os.path.join(self.project.root, folder)))
+            names = sorted(os.listdir(os.path.join(self.project.root, folder)))
         except (OSError, ValueError):
-            there = []
-        near = closest(file, (one for one in there if one.endswith(".py")))
-        hint = did_you_mean([f"{folder}/{one}".removeprefix("/").removeprefix(base) for one in near])
+            names = []
+        near = closest(file, (name for name in names if name.endswith(".py")))
+        hint = did_you_mean([f"{folder}/{name}".removeprefix("/").removeprefix(base) for name in near])
         if not hint:
-            hint = f"the path is relative to {f'`{base}`' if base else 'the project'}"
-        return Declared(None, f"there is no file `{full}`", hint)
+            hint = f"paths are relative to {f'`{base}`' if base else 'the project'}"
+        return Declared(None, f"file `{full}` not found", hint)
 
-    def _refusal(self, path: str, workspace: str | None) -> str:
-        """Why a file may not be a component of a workspace; empty where it may."""
+    def _rejection(self, path: str, workspace: str | None) -> str:
+        """Return why a workspace may not use a file; empty if it may."""
         base = f"{self.project.settings.workspaces}/"
         if not path.startswith(base):
             return ""
@@ -125,16 +127,14 @@ class Declaring(NamedTuple):
 
 
 def place_named(file: SourceFile, root: str, place: CodePlace) -> Declared:
-    """The place of a name, once it is known where in the file it stands.
+    """Return the location of a name in a file.
 
     Args:
-        root: the folder that its path is relative to.
+        root: base of the path.
     """
     if file.outline is None:
-        why, line, _ = file.failure or ("it cannot be read", 1, 1)
-        return Declared(
-            None, f"what `{place.path}` defines cannot be told: {why}, line {line}", "mend the file"
-        )
+        why, line, _ = file.failure or ("cannot be read", 1, 1)
+        return Declared(None, f"cannot parse `{place.path}`: {why}, line {line}", "fix the file")
     if place.name is None:
         return Declared(place)
     at = place_of_name(root, file, place.name)
@@ -142,8 +142,8 @@ def place_named(file: SourceFile, root: str, place: CodePlace) -> Declared:
         return Declared(replace(place, line=at[0], column=at[1]))
     hint = (
         did_you_mean(
-            closest(place.name, (*top_names(file), *(one.qualified for one in file.outline.classes)))
+            closest(place.name, (*top_names(file), *(item.qualified for item in file.outline.classes)))
         )
-        or "define it there, or declare where it is"
+        or "define it there, or correct the declaration"
     )
-    return Declared(None, f"`{place.path}` defines no `{place.name}`", hint)
+    return Declared(None, f"`{place.path}` does not define `{place.name}`", hint)

@@ -1,4 +1,4 @@
-"""What one file defines, and where in it: for files outside the index, and for names that are no class."""
+"""Outlines of single files, and locations of names in them."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ __all__ = [
 
 
 def in_project(root: str, path: str) -> str | None:
-    """A path with links resolved, relative to the project; ``None`` when it leads out of it or nowhere.
+    """Return a project path with links resolved; ``None`` if it is missing or outside the project.
 
     Args:
-        root: the project's folder, absolute, links resolved.
-        path: relative to it.
+        root: absolute, with links resolved.
+        path: relative to ``root``.
     """
     real = os.path.realpath(os.path.join(root, path))
     base = root.rstrip(os.sep) + os.sep
@@ -36,51 +36,46 @@ def in_project(root: str, path: str) -> str | None:
 
 
 def outline_file(root: str, path: str, real: str) -> SourceFile:
-    """What a file defines that no index has.
+    """Return the outline of a file that is not in an index.
 
     Args:
-        path: relative to it.
-        real: the same with links resolved.
+        path: relative to ``root``.
+        real: the path with links resolved.
     """
     content, stamp = read_source(root, path)
     if isinstance(content, ParseFailure):
         return SourceFile(path, real, stamp, None, content)
     with warnings_kept_in():
-        said = outline_of(content)
-    if isinstance(said, ParseFailure):
-        return SourceFile(path, real, stamp, None, said)
-    return SourceFile(path, real, stamp, said, None)
+        outline = outline_of(content)
+    if isinstance(outline, ParseFailure):
+        return SourceFile(path, real, stamp, None, outline)
+    return SourceFile(path, real, stamp, outline, None)
 
 
 def top_names(file: SourceFile) -> tuple[str, ...]:
-    """The names that a module binds itself, in its order."""
+    """Return the names that a module binds, in order."""
     outline = file.outline
     if outline is None:
         return ()
-    classes = (one.name for one in outline.classes if "." not in one.qualified)
-    return tuple(dict.fromkeys((*classes, *(one.name for one in outline.bindings))))
+    classes = (item.name for item in outline.classes if "." not in item.qualified)
+    return tuple(dict.fromkeys((*classes, *(binding.name for binding in outline.bindings))))
 
 
 def place_of_name(root: str, file: SourceFile, name: str) -> tuple[int, int] | None:
-    """Line and column of a name of a module; of its first part where the rest lies inside what it names.
+    """Return line and column of a name in a module, counted from 1, or ``None``.
 
     Args:
-        name: the name, perhaps dotted.
-
-    Returns:
-        Both from 1; ``None`` where the module has no such name.
+        name: may be dotted; if only its first part is known, its location is returned.
     """
     outline = file.outline
     if outline is None:
         return None
-    for one in outline.classes:
-        if one.qualified == name:
-            return one.line, one.column
+    for qualified in (name, name.partition(".")[0]):
+        for item in outline.classes:
+            if item.qualified == qualified:
+                return item.line, item.column
     first = name.partition(".")[0]
-    for one in outline.classes:
-        if one.qualified == first:
-            return one.line, one.column
-    if any(one.name == first for one in outline.bindings):
+    if any(binding.name == first for binding in outline.bindings):
         return _bound(root, file.path, first)
     for imported in outline.imports:
         bound = imported.alias or imported.name or imported.module.partition(".")[0]
@@ -100,11 +95,11 @@ def _bound(root: str, path: str, name: str) -> tuple[int, int]:
                 text = lines[line - 1] if line <= len(lines) else b""
                 at = max(text.find(name.encode(), column), 0)
                 return line, len(text[:at].decode("utf-8", "replace")) + 1
-    return 1, 1  # it changed since it was indexed
+    return 1, 1  # changed since indexing
 
 
 def _places(tree: ast.Module, name: str) -> Iterator[tuple[int, int]]:
-    """Where the statements of a module bind a name: line from 1, and a column in bytes at or before it."""
+    """Yield line and minimum column in bytes of each statement that binds a name."""
     pending: list[ast.stmt] = list(reversed(tree.body))
     while pending:
         statement = pending.pop()
@@ -115,9 +110,9 @@ def _places(tree: ast.Module, name: str) -> Iterator[tuple[int, int]]:
             targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
             for target in targets:
                 inner = target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]
-                for one in inner:
-                    if dotted(one) == name:
-                        yield one.lineno, one.col_offset
+                for element in inner:
+                    if dotted(element) == name:
+                        yield element.lineno, element.col_offset
         elif not isinstance(statement, ast.ClassDef):
             parts = ("body", "orelse", "finalbody")
             below = (node for part in parts for node in getattr(statement, part, ()))
@@ -127,10 +122,10 @@ def _places(tree: ast.Module, name: str) -> Iterator[tuple[int, int]]:
 
 @final
 class Installed(NamedTuple):
-    """The sources of one installed package.
+    """Sources of one installed package.
 
     Args:
-        folder: the folder of its top package relative to the root of its sources; empty for a single module.
+        folder: top package relative to the root of the sources; empty for a single module.
     """
 
     package: str
@@ -139,16 +134,16 @@ class Installed(NamedTuple):
 
 
 def installed_sources(plugins: Iterable[Plugin]) -> tuple[Installed, ...]:
-    """The sources of the packages that bring steps, each once."""
+    """Return the distinct sources of packages that provide steps."""
     wanted = dict.fromkeys((plugin.package, plugin.module) for plugin in plugins if plugin.module)
-    return tuple(one for package, module in wanted for one in _sources(package, module))
+    return tuple(sources for package, module in wanted for sources in _sources(package, module))
 
 
 def _sources(package: str, module: str) -> Iterator[Installed]:
     from importlib.util import find_spec
 
     try:
-        spec = find_spec(module)  # of a first part only, which imports nothing
+        spec = find_spec(module)  # top-level names are found without imports
     except (ImportError, ValueError):
         return
     if spec is None:

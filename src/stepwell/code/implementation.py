@@ -1,4 +1,4 @@
-"""What runs a step, as its definition says it: a name in a file of the project, or in an installed module."""
+"""Locate the implementation of a step in the project or in an installed module."""
 
 from __future__ import annotations
 
@@ -21,21 +21,27 @@ _FILE: Final = re.compile(r"\.py:")
 
 
 def implementation_of(step: StepDefinition, declaring: Declaring) -> Component:
-    """Where what runs a step is; no Python is run."""
+    """Return the location of a step's implementation, without running Python."""
     source = _stating(step.sources)
     value = step.implementation
     if source is None or value is None:
         return Component(IMPLEMENTATION, ComponentState.NONE)
     span = source.document.value_span((IMPLEMENTATION,))
     if _FILE.search(value):
-        found = declaring.follow(source, value)
+        declared = declaring.follow(source, value)
     else:
-        found = _in_sources(source, value, declaring) or place_in_module(value)
-    if found.place is None:
+        declared = _in_sources(source, value, declaring) or place_in_module(value)
+    if declared.place is None:
         return Component(
-            IMPLEMENTATION, ComponentState.MISSING, None, value, span, fault=found.fault, help=found.help
+            IMPLEMENTATION,
+            ComponentState.MISSING,
+            None,
+            value,
+            span,
+            fault=declared.fault,
+            help=declared.help,
         )
-    return Component(IMPLEMENTATION, ComponentState.DECLARED, found.place, value, span)
+    return Component(IMPLEMENTATION, ComponentState.DECLARED, declared.place, value, span)
 
 
 def _stating(sources: tuple[Source, ...]) -> Source | None:
@@ -46,7 +52,7 @@ def _stating(sources: tuple[Source, ...]) -> Source | None:
 
 
 def _in_sources(source: Source, value: str, declaring: Declaring) -> Declared | None:
-    """The name in a module of the sources of the layer that states it, or of the core's."""
+    """Return the implementation in the sources of the workspace or the core."""
     if source.layer is Layer.PLUGIN:
         return None
     module, _, name = value.partition(":")
@@ -64,10 +70,10 @@ def _in_sources(source: Source, value: str, declaring: Declaring) -> Declared | 
 
 
 def place_in_module(value: str) -> Declared:
-    """Where a name in an installed module is; only the first part is looked for, which imports nothing.
+    """Return the location of a name in an installed module; nothing is imported.
 
     Args:
-        value: as it is written, ``package.module:Name``.
+        value: ``package.module:Name``.
     """
     from importlib.util import find_spec
 
@@ -78,36 +84,36 @@ def place_in_module(value: str) -> Declared:
     except (ImportError, ValueError):
         spec = None
     if spec is None:
-        hint = "install its package, or name a file of the project: `path/to/file.py:Name`"
-        return Declared(None, f"there is no installed module `{first}`", hint)
+        hint = "install its package, or use a file of the project: `path/to/file.py:Name`"
+        return Declared(None, f"module `{first}` is not installed", hint)
     place = CodePlace(f"<{first}>", name, 1, 1, Layer.PLUGIN, None, module)
     files = list(_files(spec, rest))
     if not files:
         if not rest and not spec.submodule_search_locations:
-            return Declared(place)  # a part of Python itself
-        return Declared(None, f"`{first}` has no module `{module}`", "see what the package holds")
+            return Declared(place)  # built into Python
+        return Declared(None, f"`{first}` has no module `{module}`", "check the modules of the package")
     root, path = files[0]
     if not path.endswith(".py"):
-        return Declared(place)  # compiled: what it defines is known when it is loaded
+        return Declared(place)  # compiled: checked when it is loaded
     file = outline_file(root, path, path)
     shown = f"<{first}>/{path}"
     if file.outline is None:
-        why, line, _ = file.failure or ("it cannot be read", 1, 1)
-        return Declared(None, f"what `{shown}` defines cannot be told: {why}, line {line}", "mend the file")
+        why, line, _ = file.failure or ("cannot be read", 1, 1)
+        return Declared(None, f"cannot parse `{shown}`: {why}, line {line}", "fix the file")
     at = place_of_name(root, file, name)
     if at is not None:
         return Declared(CodePlace(shown, name, *at, Layer.PLUGIN, None, module))
-    if any(one.name == "__getattr__" for one in file.outline.bindings):
+    if any(binding.name == "__getattr__" for binding in file.outline.bindings):
         return Declared(place)
     hint = (
-        suggest(name, (*top_names(file), *(one.qualified for one in file.outline.classes)))
-        or "see what the module defines"
+        suggest(name, (*top_names(file), *(item.qualified for item in file.outline.classes)))
+        or "check the names of the module"
     )
-    return Declared(None, f"`{shown}` defines no `{name}`", hint)
+    return Declared(None, f"`{shown}` does not define `{name}`", hint)
 
 
 def _files(spec: ModuleSpec, rest: list[str]) -> Iterator[tuple[str, str]]:
-    """The files that a module may be, each as the folder of its top package and the path below it."""
+    """Yield the possible files of a module, as root folder and relative path."""
     for top in spec.submodule_search_locations or ():
         root, first = os.path.split(os.path.realpath(top))
         stem = os.path.join(first, *rest)

@@ -1,8 +1,7 @@
-"""The modules of worlds, findable by name from the moment that their project is opened.
+"""Import components, and make the modules of import worlds available to ``import``.
 
-An instance that was pickled in one process is read in another, which may have loaded nothing yet. What is
-here costs an opened project nothing; ``stepwell.code.import_worlds`` is imported when somebody asks for
-such a module.
+Pickled instances may be loaded in another process that has imported nothing yet, so the finder is registered
+when a project is opened; ``stepwell.code.import_worlds`` is imported on first use.
 """
 
 from __future__ import annotations
@@ -34,11 +33,7 @@ _PACKAGE: Final = "stepwell_worlds"
 
 @final
 class _Folders(NamedTuple):
-    """Where a project's sources lie, as ``Worlds`` is told.
-
-    Args:
-        sources: the folders of the core's sources, relative to the project.
-    """
+    """Source folders of a project, for ``Worlds``."""
 
     sources: tuple[str, ...]
     workspaces: str
@@ -46,14 +41,14 @@ class _Folders(NamedTuple):
 
 @final
 class _Finder:
-    """Finds the modules of worlds of projects that were opened and of which nothing was loaded so far."""
+    """Finder for modules of opened projects before any of them is loaded."""
 
     def __init__(self) -> None:
         self._opened: dict[str, _Folders] = {}
         self._writing = threading.Lock()
 
     def add(self, root: str, folders: _Folders) -> None:
-        """Answer for one more project, or for one whose folders are other ones now."""
+        """Register a project or update its folders."""
         with self._writing:
             self._opened[root] = folders
             if self not in sys.meta_path:
@@ -62,19 +57,19 @@ class _Finder:
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """The spec of a module of a world; ``None`` for every other name."""
+        """Return the spec of a module of an import world, or ``None``."""
         if fullname.partition(".")[0] != _PACKAGE:
             return None
         from stepwell.code.import_worlds import FINDER, Worlds, project_key
 
-        found = FINDER.find_spec(fullname, path, target)
-        if found is not None:
-            return found
+        spec = FINDER.find_spec(fullname, path, target)
+        if spec is not None:
+            return spec
         with self._writing:
             opened = dict(self._opened)
         for root, folders in opened.items():
             if project_key(root) == fullname.split(".")[1]:
-                Worlds(root, folders.sources, folders.workspaces)  # which the other finder knows from now on
+                Worlds(root, folders.sources, folders.workspaces)  # registers it with the other finder
                 return FINDER.find_spec(fullname, path, target)
         return None
 
@@ -83,24 +78,21 @@ _FINDER: Final = _Finder()
 
 
 def make_findable(root: str, sources: tuple[str, ...], workspaces: str) -> None:
-    """Let ``import`` know the modules of a project's worlds; nothing of it is read before.
+    """Make the modules of a project's import worlds importable, without reading them.
 
     Args:
-        root: the project's folder, absolute, links resolved.
-        sources: the folders of the core's sources, relative to it.
-        workspaces: the folder of the workspaces, relative to it.
+        root: absolute, with links resolved.
+        sources: source folders of the core, relative to ``root``.
+        workspaces: folder of the workspaces, relative to ``root``.
     """
     _FINDER.add(root, _Folders(sources, workspaces))
 
 
 def from_package(workspace: str | None, place: CodePlace) -> Any:
-    """Import a component of an installed package, as anybody would.
-
-    Args:
-        place: where it is.
+    """Import a component of an installed package.
 
     Raises:
-        ComponentError: the import fails, or there is no such name; what was raised is the cause.
+        ComponentError: the import fails or the name is missing.
     """
 
     def failed(error: BaseException) -> ComponentError:
@@ -111,12 +103,12 @@ def from_package(workspace: str | None, place: CodePlace) -> Any:
 
 
 def not_there(workspace: str | None, step: StepDefinition, component: Component) -> ComponentError:
-    """The error for a component that has no one place."""
+    """Return the error for a component without a unique location."""
     source = step.sources[0].document if step.sources else None
     span = component.declared_at or (source.value_span(("name",)) if source is not None else None)
     path, line = (span.path, span.line) if span is not None else (step.name, 1)
     if component.state is ComponentState.NONE:
-        fault = "the step declares none"
+        fault = "the step does not declare one"
         if component.wanted:
             fault += f", and the sources have no `{component.wanted}`"
         return ComponentError(f"{step.name}.{component.kind}", workspace, path, line, fault)

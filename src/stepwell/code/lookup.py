@@ -1,4 +1,4 @@
-"""What the sources of a view have under a name: tier after tier, and never a guess between two."""
+"""Look up components by name in the source tiers of a view, without guessing."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["ENDINGS", "ByName", "Files", "Tier", "unread_files"]
 
 @final
 class Ending(NamedTuple):
-    """How a file that holds a component is called, and the name in it.
+    """File name pattern of a component kind.
 
     Args:
-        suffix: how the name in it ends; empty where the whole file is meant.
+        suffix: suffix of the name in the file; empty for the whole file.
     """
 
     folder: str
@@ -32,37 +32,36 @@ ENDINGS: Final = {
     "spec": Ending("specs", "_spec.py", "_SPEC"),
     "script": Ending("scripts", ".py", ""),
 }
-"""The kinds that are found by the names of their files."""
+"""Component kinds that are found by file name."""
 
 
 @final
 class Files:
-    """The files of an index by the last two parts of their paths."""
+    """Files of an index by the last two parts of their paths."""
 
     def __init__(self, index: SourceIndex) -> None:
         self.index = index
 
     @cached_property
     def by_end(self) -> dict[str, list[SourceFile]]:
-        """Every file, by its folder's name and its own."""
-        found: dict[str, list[SourceFile]] = {}
+        """Return every file by folder name and file name."""
+        by_end: dict[str, list[SourceFile]] = {}
         for file in self.index.files.values():
-            found.setdefault("/".join(file.path.split("/")[-2:]), []).append(file)
-        return found
+            by_end.setdefault("/".join(file.path.split("/")[-2:]), []).append(file)
+        return by_end
 
     @cached_property
     def unread(self) -> tuple[SourceFile, ...]:
-        """The files that cannot be parsed or read, so that nobody knows what they define."""
+        """Return the files that cannot be read or parsed."""
         return tuple(file for file in self.index.files.values() if file.outline is None)
 
 
 @final
 class Tier(NamedTuple):
-    """Sources among which none comes before another.
+    """Sources of equal precedence.
 
     Args:
-        workspace: the workspace's id, or ``None``.
-        package: the installed package's name; empty for the project's own.
+        package: installed package; empty for the project.
     """
 
     files: Files
@@ -72,12 +71,12 @@ class Tier(NamedTuple):
     package: str = ""
 
     def classes(self, name: str) -> tuple[CodePlace, ...]:
-        """Every class of a name, by path: alternatives of one file, and links to it, count once.
+        """Return all classes of a name; nested classes count only if there are no others.
 
-        One inside a class or function counts only where there is no other.
+        Alternative definitions in one file and links to it count once.
         """
-        places = [one for one in self.files.index.classes.get(name, ()) if self.sees(one.file)]
-        at_top = [one for one in places if "." not in one.outline.qualified]
+        places = [item for item in self.files.index.classes.get(name, ()) if self.sees(item.file)]
+        at_top = [item for item in places if "." not in item.outline.qualified]
         found: dict[tuple[str, str], CodePlace] = {}
         for file, outline in at_top or places:
             place = self.place(file, outline.qualified, outline.line, outline.column)
@@ -85,18 +84,18 @@ class Tier(NamedTuple):
         return tuple(found.values())
 
     def place(self, file: SourceFile, name: str | None, line: int = 1, column: int = 1) -> CodePlace:
-        """A place of one of its files."""
+        """Return a location in one of the files."""
         if not self.package:
             return CodePlace(file.path, name, line, column, self.layer, self.workspace)
         module = file.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
         return CodePlace(f"<{self.package}>/{file.path}", name, line, column, self.layer, None, module)
 
     def unread(self) -> Iterator[str]:
-        """The paths of its files of which nobody knows what they define."""
+        """Yield the paths of the files that cannot be read or parsed."""
         return (self.place(file, None).path for file in self.files.unread if self.sees(file))
 
     def called(self, end: str) -> Iterator[SourceFile]:
-        """The files whose paths end in a folder and a name, a file that links lead to once."""
+        """Yield the files with a path suffix, without duplicates through links."""
         seen: set[str] = set()
         for file in self.files.by_end.get(end, ()):
             if self.sees(file) and file.real not in seen:
@@ -106,10 +105,11 @@ class Tier(NamedTuple):
 
 @final
 class ByName(NamedTuple):
-    """What was found under a name.
+    """Components found under a name.
 
     Args:
-        fault: why a file that is called rightly does not serve; empty otherwise.
+        below: components in later tiers.
+        fault: problem of a file with a matching name; may be empty.
     """
 
     places: tuple[CodePlace, ...]
@@ -118,20 +118,20 @@ class ByName(NamedTuple):
 
     @classmethod
     def of_class(cls, name: str, tiers: tuple[tuple[Tier, ...], ...]) -> ByName:
-        """The classes of a name.
+        """Return the classes of a name.
 
         Args:
-            tiers: where to look, the nearest first; those in one tuple are equals.
+            tiers: nearest first; tiers in one tuple have equal precedence.
         """
-        return cls._first(tuple(place for one in equals for place in one.classes(name)) for equals in tiers)
+        return cls._first(tuple(place for tier in equals for place in tier.classes(name)) for equals in tiers)
 
     @classmethod
     def of_file(cls, kind: str, stem: str, tiers: tuple[tuple[Tier, ...], ...]) -> ByName:
-        """The components that files hold which are called after a step.
+        """Return the components in files that are named after a step.
 
         Args:
-            kind: one of ``ENDINGS``.
-            tiers: where to look, the nearest first.
+            kind: key of ``ENDINGS``.
+            tiers: nearest first.
         """
         how = ENDINGS[kind]
         end = f"{how.folder}/{stem}{how.ending}"
@@ -139,9 +139,9 @@ class ByName(NamedTuple):
         found = cls._first(
             tuple(
                 place
-                for one in equals
-                for file in one.called(end)
-                for place in _within(one, file, stem, how, faults)
+                for tier in equals
+                for file in tier.called(end)
+                for place in _within(tier, file, stem, how, faults)
             )
             for equals in tiers
         )
@@ -155,31 +155,33 @@ class ByName(NamedTuple):
 
 
 def unread_files(tiers: tuple[tuple[Tier, ...], ...]) -> str:
-    """What to say of the files that may define what is looked for and cannot be read; empty for none.
+    """Return a note on files that may define the component but cannot be read; empty if none.
 
     Args:
-        tiers: where is looked, the nearest first.
+        tiers: nearest first.
     """
-    first, *more = [path for equals in tiers for one in equals for path in one.unread()] or [""]
+    first, *more = [path for equals in tiers for tier in equals for path in tier.unread()] or [""]
     if not first:
         return ""
     others = f" and {len(more)} more cannot" if more else " cannot"
-    return f"{first}{others} be read, so what may be defined there is not known"
+    return f"{first}{others} be read and may define it"
 
 
 def _within(tier: Tier, file: SourceFile, stem: str, how: Ending, faults: list[str]) -> Iterator[CodePlace]:
-    """The component of a file that is called rightly; all that it could be."""
+    """Yield the possible components of a file with a matching name."""
     if not how.suffix:
         yield tier.place(file, None)
         return
     if file.outline is None:
-        why = file.failure.message if file.failure is not None else "it cannot be read"
-        faults.append(f"what {tier.place(file, None).path} defines cannot be told: {why}")
+        why = file.failure.message if file.failure is not None else "cannot be read"
+        faults.append(f"cannot parse {tier.place(file, None).path}: {why}")
         return
-    names = dict.fromkeys(one.name for one in file.outline.bindings if one.name.endswith(how.suffix))
+    names = dict.fromkeys(
+        binding.name for binding in file.outline.bindings if binding.name.endswith(how.suffix)
+    )
     exact = f"{stem.upper()}{how.suffix}"
     for name in (exact,) if exact in names else names:
         line, column = place_of_name(tier.files.index.root, file, name) or (1, 1)
         yield tier.place(file, name, line, column)
     if not names:
-        faults.append(f"{tier.place(file, None).path} binds no name that ends in `{how.suffix}`")
+        faults.append(f"{tier.place(file, None).path} does not bind a name ending in `{how.suffix}`")

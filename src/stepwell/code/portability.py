@@ -1,4 +1,4 @@
-"""Which steps of one workspace would work in another, and what they would miss there."""
+"""Portability of steps from one workspace to another."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _FILES: Final = "components"
 @final
 @dataclass(frozen=True, slots=True)
 class Lack:
-    """One thing that keeps a step from working in the other workspace, or makes it another there.
+    """A problem or difference of a step in the other workspace.
 
     Args:
         kind: ``class``, ``file``, ``base``, ``field``, ``name`` or ``framework``.
-        hinders: whether the step cannot work without it; else it only differs.
+        hinders: whether it prevents the step from working.
     """
 
     kind: str
@@ -39,10 +39,10 @@ class Lack:
 @final
 @dataclass(frozen=True, slots=True)
 class Portable:
-    """How one step would fare.
+    """Portability of one step.
 
     Args:
-        layer: where its workspace has it: ``local`` or ``override``, or that of the core.
+        layer: ``local``, ``override``, or the layer of the core.
     """
 
     step: str
@@ -51,8 +51,8 @@ class Portable:
 
     @property
     def works(self) -> bool:
-        """Whether nothing hinders it."""
-        return not any(one.hinders for one in self.lacks)
+        """Return whether nothing prevents the step from working."""
+        return not any(lack.hinders for lack in self.lacks)
 
 
 def compare_workspaces(
@@ -63,24 +63,25 @@ def compare_workspaces(
     other: str,
     steps: Collection[str] = (),
 ) -> tuple[Portable, ...]:
-    """How the steps of one workspace would fare in another, in the order of its table.
+    """Return the portability of the steps of a workspace, in table order.
 
     Args:
-        index: its sources, of the folders that ``references.source_folders`` gives.
-        other: where to.
-        steps: which of them; without any, all that the workspace itself defines or changes.
+        index: sources of the folders of ``references.source_folders``.
+        one: source workspace.
+        other: target workspace.
+        steps: default: all steps that the workspace defines or changes.
     """
-    comparing = _Comparison(project, snapshot.view(one), snapshot.view(other), index, snapshot.workspaces)
+    comparison = _Comparison(project, snapshot.view(one), snapshot.view(other), index, snapshot.workspaces)
     wanted = [
-        name for name in comparing.here if (name in steps if steps else name in comparing.here.steps.above)
+        name for name in comparison.here if (name in steps if steps else name in comparison.here.steps.above)
     ]
-    return tuple(comparing.of(comparing.here[name]) for name in wanted)
+    return tuple(comparison.of(comparison.here[name]) for name in wanted)
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    """Two workspaces."""
+    """Comparison of two workspaces."""
 
     project: Project
     here: View
@@ -89,7 +90,7 @@ class _Comparison:
     workspaces: Mapping[str, Workspace]
 
     def of(self, step: StepDefinition) -> Portable:
-        """How one step would fare."""
+        """Return the portability of one step."""
         return Portable(step.name, step.sources[0].layer.value, tuple(self._lacks(step)))
 
     def _lacks(self, step: StepDefinition) -> Iterator[Lack]:
@@ -98,7 +99,7 @@ class _Comparison:
         existing = self.there.steps.get(step.name)
         layers = [source.layer for source in step.sources]
         if layers == [Layer.OVERRIDE] or (existing is None and layers[-1] is Layer.CORE):
-            words = f"{self.there.title} has no step `{step.name}` that could be overridden"
+            words = f"{self.there.title} has no step `{step.name}` to override"
             yield Lack("base", step.name, words, hinders=True)
         own = existing is not None and existing.sources[0].workspace == self.there.workspace
         if existing is not None and own:
@@ -109,13 +110,11 @@ class _Comparison:
             yield Lack("name", step.name, words, hinders=True)
         preferred = self.workspaces[self.there.workspace or ""].preferred_frameworks
         if step.framework is not None and preferred and step.framework not in preferred:
-            words = (
-                f"it is written for `{step.framework}`, and {self.there.title} prefers {_shown(preferred)}"
-            )
+            words = f"framework is `{step.framework}`, but {self.there.title} prefers {_shown(preferred)}"
             yield Lack("framework", step.framework, words, hinders=False)
         for alias in step.aliases:
             if alias in self.there.steps and alias != step.name:
-                words = f"its alias `{alias}` is the name of a step in {self.there.title}"
+                words = f"alias `{alias}` is the name of a step in {self.there.title}"
                 yield Lack("name", alias, words, hinders=True)
 
     def _classes(self, step: StepDefinition) -> Iterator[Lack]:
@@ -125,20 +124,20 @@ class _Comparison:
             if name is None or not own.classes(name) or theirs.classes(name):
                 continue
             place = own.classes(name)[0].file.path
-            words = f"the {noun} `{name}` is in {place}, which {self.there.title} does not see"
+            words = f"{noun} `{name}` in {place} is not visible in {self.there.title}"
             yield Lack("class", name, words, hinders=True)
 
     def _files(self, step: StepDefinition) -> Iterator[Lack]:
-        """The files that the step declares, where it brings them from its workspace's folder."""
+        """Report declared files that are missing in the other workspace."""
         declared = step.data.get(_FILES) or {}
-        source = next((one for one in step.sources if _FILES in one.document.data), None)
+        source = next((source for source in step.sources if _FILES in source.document.data), None)
         if source is None or source.workspace is None:
             return
         folder = f"{self.project.settings.workspaces}/{self.there.workspace}"
-        for part, stated in declared.items():
-            path = str(stated).partition(":")[0]
+        for part, value in declared.items():
+            path = str(value).partition(":")[0]
             if self.project.tree.follow(f"{folder}/{path}").kind is None:
-                words = f"its {part} is declared as `{path}`, and {folder}/ has no such file"
+                words = f"{part} `{path}` does not exist in {folder}/"
                 yield Lack("file", path, words, hinders=True)
 
     def _differing(self, step: StepDefinition, existing: StepDefinition) -> Iterator[Lack]:
@@ -147,7 +146,7 @@ class _Comparison:
                 continue
             mine, other = step[field], existing[field]
             if mine != other:
-                words = f"`{field}` is {_shown(mine)} here, and {_shown(other)} in {self.there.title}"
+                words = f"`{field}` is {_shown(mine)} here, but {_shown(other)} in {self.there.title}"
                 yield Lack("field", field, words, hinders=False)
 
     def _sees(self, view: View) -> SourceView:
@@ -157,7 +156,7 @@ class _Comparison:
 
 def _shown(value: object) -> str:
     if value is None or value == ():
-        return "not stated"
+        return "not set"
     if isinstance(value, tuple):
-        return ", ".join(f"`{one}`" for one in value)
-    return f"`{value}`" if isinstance(value, (str, int)) else "another"
+        return ", ".join(f"`{item}`" for item in value)
+    return f"`{value}`" if isinstance(value, (str, int)) else "different"

@@ -1,4 +1,4 @@
-"""The classes and modules that definitions name, held against Python sources that nobody runs."""
+"""Check class and module names in definitions against Python sources."""
 
 from __future__ import annotations
 
@@ -22,70 +22,70 @@ from stepwell.source.python import SourceFile, SourceIndex, SourceView
 __all__ = ["check_references", "source_folders"]
 
 _FIELDS: Final = {"config_class": "config", "builder_step_name": "builder"}
-"""The fields that name a class, with the kind of component that the class is."""
+"""Fields that name a class, with the component kind."""
 _NOT_IN_FILES: Final = frozenset({Layer.PLUGIN, Layer.RUNTIME})
-"""Layers whose definitions name classes that lie in installed packages."""
+"""Layers whose definitions name classes of installed packages."""
 
 
 def check_references(
     project: Project, snapshot: Snapshot, index: SourceIndex, workspace: str | None = None
 ) -> tuple[Diagnostic, ...]:
-    """Everything that is wrong with the classes and modules that definitions name, in order.
+    """Report every problem of class and module names, in order.
 
     Args:
-        index: its sources, of the folders that ``source_folders`` gives.
-        workspace: whose view to look at; without one at the core and at all of them.
+        index: sources of the folders of ``source_folders``.
+        workspace: view to check (default: the core and all workspaces).
     """
     table = project.settings.references or References()
     active = catalog.active("reference", project.settings.severities)
     core = SourceView(index, table.source)
-    own = {one: SourceView(index, (own_folder(project, one),)) for one in snapshot.workspaces}
+    own = {name: SourceView(index, (own_folder(project, name),)) for name in snapshot.workspaces}
     failures = [file for file in index.files.values() if file.failure is not None]
-    views = [snapshot.core, *(snapshot.view(one) for one in own if workspace in (None, one))]
-    found: list[Diagnostic] = []
+    views = [snapshot.core, *(snapshot.view(name) for name in own if workspace in (None, name))]
+    findings: list[Diagnostic] = []
     for view in views:
-        one = view.workspace
-        elsewhere = {each: sees for each, sees in own.items() if each != one}
-        sees = core if one is None else SourceView(index, (*own[one].folders, *table.source))
-        failed = _of_view(failures, core, None if one is None else own[one])
+        name = view.workspace
+        elsewhere = {other: sees for other, sees in own.items() if other != name}
+        sees = core if name is None else SourceView(index, (*own[name].folders, *table.source))
+        failed = _of_view(failures, core, None if name is None else own[name])
         references = tuple(_named_in(view, snapshot.core))
         parts = tuple(own_components(snapshot, view))
         runs = tuple(own_implementations(snapshot, view))
         scope = ReferenceScope(
             view.title, references, sees, elsewhere, failed, table, project.root, parts, runs
         )
-        found += catalog.run(active, scope)
+        findings += catalog.run(active, scope)
     ignores = tuple(_ignores(views))
-    shown, used = hide(found, ignores)
+    shown, used = hide(findings, ignores)
     if workspace is None:
-        unused = tuple(one for one in ignores if one not in used)
+        unused = tuple(ignore for ignore in ignores if ignore not in used)
         judged = catalog.active("unused reference ignore", project.settings.severities)
         shown = (*shown, *catalog.run(judged, unused))
     return in_order(shown)
 
 
 def _of_view(failures: list[SourceFile], core: SourceView, own: SourceView | None) -> tuple[SourceFile, ...]:
-    """The files that a view adds to what the core sees."""
+    """Return the failures in files that a view adds to the core."""
     if own is None:
         return tuple(file for file in failures if core.sees(file))
     return tuple(file for file in failures if own.sees(file) and not core.sees(file))
 
 
 def _named_in(view: View, core: View) -> Iterator[Reference]:
-    """What a view's own definitions name, but for what they inherit from the core."""
+    """Yield the names in a view's own definitions, without those inherited from the core."""
     inherited = None if view.workspace is None else core
     for name, step in view.steps.above.items():
         below = inherited.steps.get(name) if inherited is not None else None
         declared = step.components or {}
         for field, kind in _FIELDS.items():
-            if kind in declared:  # where it is needs no name to be found by
+            if kind in declared:  # declared components need no name
                 continue
             yield from _reference(step, field, getattr(step, field), below, view.workspace)
-    for name, one in view.hyperparameters.above.items():
+    for name, definition in view.hyperparameters.above.items():
         under = inherited.hyperparameters.get(name) if inherited is not None else None
-        yield from _reference(one, "module_path", one.module_path, under, view.workspace)
-        if under is None or under.module_path != one.module_path:
-            yield from _reference(one, "name", one.name, None, view.workspace)
+        yield from _reference(definition, "module_path", definition.module_path, under, view.workspace)
+        if under is None or under.module_path != definition.module_path:
+            yield from _reference(definition, "name", definition.name, None, view.workspace)
 
 
 def _reference(
@@ -105,7 +105,7 @@ def _reference(
     if giving.workspace != workspace:
         if below is not None and getattr(below, field) == value:
             return
-        place = _of_name(definition.sources[0].document)  # the override brings it about
+        place = _of_name(definition.sources[0].document)  # caused by the override
     yield Reference(definition, field, value, place, stated)
 
 
@@ -114,7 +114,7 @@ def _of_name(document: Document) -> Span:
 
 
 def _ignores(views: Iterable[View]) -> Iterator[Ignore]:
-    """The ignore comments of every definition of some views."""
+    """Yield the ignore comments of every definition of some views."""
     seen: set[int] = set()
     for view in views:
         for table in (view.steps.above, view.hyperparameters.above):

@@ -1,4 +1,4 @@
-"""The sources of a project at one instant: who asks where a part of a step is, or for the part itself."""
+"""Python sources of a project: locates components of steps and imports them."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ __all__ = [
 
 
 def own_folder(project: Project, workspace: str) -> str:
-    """The folder of a workspace's own sources, relative to the project."""
+    """Return the source folder of a workspace, relative to the project."""
     return f"{project.settings.workspaces}/{workspace}/src"
 
 
 def source_folders(project: Project, workspaces: Iterable[str]) -> tuple[str, ...]:
-    """The folders to index: those of the configuration, and the ``src/`` of each workspace."""
+    """Return the folders to index: configured folders and ``src/`` of each workspace."""
     settings = project.settings
     of_references = (settings.references or References()).source
-    own = (own_folder(project, one) for one in workspaces)
+    own = (own_folder(project, workspace) for workspace in workspaces)
     return tuple(dict.fromkeys((*settings.component_folders, *of_references, *own)))
 
 
@@ -50,10 +50,10 @@ Progress = Callable[[int, int], None]
 
 @final
 class SourceCode:
-    """The Python sources of a project, from one change of them to the next; nothing is read until asked.
+    """Python sources of a project between two changes, read on first use.
 
     Args:
-        cache: a folder of the user in which what files define is kept; ``None`` to keep nothing.
+        cache: folder for outlines of files; ``None`` disables the cache.
     """
 
     __slots__ = (
@@ -84,12 +84,12 @@ class SourceCode:
         self._index: SourceIndex | None = None
         self._tiers: dict[str | None, tuple[tuple[Tier, ...], ...]] = {}
         self._installed: tuple[Installed, ...] | None = None
-        self._outlines: dict[str, SourceFile] = {}  # of files that are declared and lie outside the index
+        self._outlines: dict[str, SourceFile] = {}  # declared files outside the index
         self._worlds: Worlds | None = None
         make_findable(project.root, project.settings.component_folders, project.settings.workspaces)
 
     def index(self, progress: Progress | None = None) -> SourceIndex:
-        """What all files define, read when first asked for."""
+        """Return the index of all files, built on first use."""
         with self._reading:
             if self._index is None:
                 from stepwell.source.python import index_sources
@@ -99,34 +99,36 @@ class SourceCode:
             return self._index
 
     def components(self, workspace: str | None, step: StepDefinition) -> Mapping[str, Component]:
-        """Where every part of a step is, by kind; no Python is run.
+        """Return the location of every component of a step by kind, without running Python.
 
         Args:
-            workspace: who sees it; ``None`` for the core.
+            workspace: ``None`` for the core.
         """
         from stepwell.code.declared import Declaring
 
         declaring = Declaring(self._project, self._outline, self._of_packages())
         tiers = self._tiers_of(workspace)
-        found = {kind: self._component(kind, step, declaring, tiers) for kind in COMPONENT_KINDS}
-        return MappingProxyType(found)
+        kinds = {kind: self._component(kind, step, declaring, tiers) for kind in COMPONENT_KINDS}
+        return MappingProxyType(kinds)
 
     def implementation(self, step: StepDefinition) -> Component:
-        """Where what runs a step is, as its definition says; no Python is run."""
+        """Return the location of a step's implementation, without running Python."""
         from stepwell.code.declared import Declaring
         from stepwell.code.implementation import implementation_of
 
-        plugins = () if all(one.layer is not Layer.PLUGIN for one in step.sources) else self._of_packages()
+        plugins = (
+            () if all(source.layer is not Layer.PLUGIN for source in step.sources) else self._of_packages()
+        )
         return implementation_of(step, Declaring(self._project, self._outline, plugins))
 
     def load(self, workspace: str | None, step: StepDefinition, component: Component) -> Any:
-        """Import a part of a step, in the workspace's own world.
+        """Import a component of a step in the import world of a workspace.
 
         Args:
-            workspace: who asks; ``None`` for the core.
+            workspace: ``None`` for the core.
 
         Raises:
-            ComponentError: it is not there or could be several, or its import fails.
+            ComponentError: the component is missing or ambiguous, or its import fails.
         """
         from stepwell.code.load import from_package, not_there
 
@@ -138,12 +140,12 @@ class SourceCode:
         return self.worlds().world_of(workspace).load(f"{self._project.root}/{place.path}", place.name)
 
     def has_own(self, workspace: str) -> bool:
-        """Whether a workspace has any sources of its own."""
+        """Return whether a workspace has own sources."""
         own = f"{own_folder(self._project, workspace)}/"
         return any(path.startswith(own) for path in self.index().files)
 
     def worlds(self) -> Worlds:
-        """The import worlds of the workspaces and of the core, made when first asked for."""
+        """Return the import worlds, created on first use."""
         with self._reading:
             if self._worlds is None:
                 from stepwell.code.import_worlds import Worlds
@@ -153,22 +155,26 @@ class SourceCode:
             return self._worlds
 
     def renew(self, changed: Iterable[str] | None, project: Project, workspaces: Iterable[str]) -> SourceCode:
-        """The sources after a change: themselves where nothing differs for anybody who asked.
+        """Return the sources after a change; ``self`` if nothing differs.
 
         Args:
-            changed: files and folders that may have changed, relative to the project; ``None`` for all.
+            changed: paths that may have changed, relative to the project; ``None`` for all.
         """
-        there = tuple(workspaces)
-        hints = None if changed is None else tuple(one for one in changed if not one.endswith(_NOT_CODE))
-        same = there == self._workspaces and _said(project) == _said(self._project)
+        current = tuple(workspaces)
+        hints = None if changed is None else tuple(path for path in changed if not path.endswith(_NOT_CODE))
+        same = current == self._workspaces and _location_settings(project) == _location_settings(
+            self._project
+        )
         if same and (hints is not None and not hints):
             return self
         with self._reading:
-            after = SourceCode(project, there, self._plugins, self._cache)
-            after._installed = self._installed if _said(project) == _said(self._project) else None
+            after = SourceCode(project, current, self._plugins, self._cache)
+            after._installed = (
+                self._installed if _location_settings(project) == _location_settings(self._project) else None
+            )
             differs = not same
             if self._index is not None:
-                after._index = _renewed(self._index, hints, source_folders(project, there))
+                after._index = _renewed(self._index, hints, source_folders(project, current))
                 if after._index.files == self._index.files and same:
                     after._index, after._tiers = self._index, self._tiers
                 else:
@@ -190,22 +196,22 @@ class SourceCode:
     def _outline(self, path: str, real: str) -> SourceFile:
         from stepwell.code.files import outline_file
 
-        found = self.index().files.get(path) or self._outlines.get(path)
-        if found is None:
-            found = self._outlines.setdefault(path, outline_file(self._project.root, path, real))
-        return found
+        file = self.index().files.get(path) or self._outlines.get(path)
+        if file is None:
+            file = self._outlines.setdefault(path, outline_file(self._project.root, path, real))
+        return file
 
     def _of_packages(self) -> tuple[Installed, ...]:
         with self._reading:
             if self._installed is None:
                 from stepwell.code.files import installed_sources
 
-                served = self._plugins() if self._project.settings.plugins else ()
-                self._installed = installed_sources(served) if served else ()
+                plugins = self._plugins() if self._project.settings.plugins else ()
+                self._installed = installed_sources(plugins) if plugins else ()
             return self._installed
 
     def _tiers_of(self, workspace: str | None) -> tuple[tuple[Tier, ...], ...]:
-        """Where to look, the nearest first: the workspace, the core, the installed packages."""
+        """Return the tiers, nearest first: workspace, core, installed packages."""
         known = self._tiers.get(workspace)
         if known is not None:
             return known
@@ -224,8 +230,8 @@ class SourceCode:
             return file.path.startswith(core) and not file.path.startswith(others)
 
         packages = tuple(
-            Tier(Files(one.sources), lambda _: True, Layer.PLUGIN, None, one.package)
-            for one in self._of_packages()
+            Tier(Files(package.sources), lambda _: True, Layer.PLUGIN, None, package.package)
+            for package in self._of_packages()
         )
         return self._tiers.setdefault(None, ((Tier(Files(self.index()), is_core, Layer.CORE),), packages))
 
@@ -234,26 +240,26 @@ class SourceCode:
     ) -> Component:
         from stepwell.code.declared import declarations
 
-        wanted, found = self._by_name(kind, step, tiers)
+        wanted, by_name = self._by_name(kind, step, tiers)
         declared = declarations(step.sources, kind)
         if not declared:
             from stepwell.code.lookup import unread_files
 
-            return _of_names(kind, wanted, found, unread_files(tiers))
+            return _of_names(kind, wanted, by_name, unread_files(tiers))
         source, value = declared[0]
         span = source.document.value_span(("components", kind))
         place, fault, hint = declaring.follow(source, value)
         if place is None:
             return Component(kind, ComponentState.MISSING, None, value, span, fault=fault, help=hint)
-        lower = (declaring.follow(*one).place for one in declared[1:])
-        below = (*(one for one in lower if one is not None), *found.places, *found.below)
-        shadows = tuple(one for one in dict.fromkeys(below) if not _is_same(one, place))
+        lower = (declaring.follow(*declaration).place for declaration in declared[1:])
+        below = (*(other for other in lower if other is not None), *by_name.places, *by_name.below)
+        shadows = tuple(other for other in dict.fromkeys(below) if not _is_same(other, place))
         return Component(kind, ComponentState.DECLARED, place, value, span, shadows)
 
     def _by_name(
         self, kind: str, step: StepDefinition, tiers: tuple[tuple[Tier, ...], ...]
     ) -> tuple[str, ByName]:
-        """What a part is called where nothing declares it, and what is found under that."""
+        """Return the expected name of an undeclared component and its matches."""
         from stepwell.code.lookup import ENDINGS, ByName
 
         if kind in ENDINGS:
@@ -271,11 +277,11 @@ class SourceCode:
 
 _NOT_CODE: Final = (".yaml", ".yml", ".toml")
 _NAMED: Final = frozenset({"builder", "config"})
-"""The kinds whose names a step always says, so that it is a fault when they are nowhere."""
+"""Kinds with a declared name, which must exist."""
 
 
-def _said(project: Project) -> tuple[object, ...]:
-    """What of the settings decides where components are."""
+def _location_settings(project: Project) -> tuple[object, ...]:
+    """Return the settings that determine where components are."""
     settings = project.settings
     references = settings.references
     return (
@@ -294,34 +300,34 @@ def _renewed(index: SourceIndex, hints: tuple[str, ...] | None, folders: tuple[s
     if folders == index.folders:
         return fresh
     starts = tuple(f"{folder}/" for folder in folders)
-    kept = {path: file for path, file in fresh.files.items() if path.startswith(starts)}
-    added = index_sources(index.root, (one for one in folders if one not in index.folders))
-    return SourceIndex(index.root, folders, {**kept, **added.files}, fresh.parsed + added.parsed)
+    known = {path: file for path, file in fresh.files.items() if path.startswith(starts)}
+    added = index_sources(index.root, (folder for folder in folders if folder not in index.folders))
+    return SourceIndex(index.root, folders, {**known, **added.files}, fresh.parsed + added.parsed)
 
 
-def _of_names(kind: str, wanted: str, found: ByName, unread: str) -> Component:
-    if len(found.places) == 1:
-        return Component(kind, ComponentState.FOUND, found.places[0], wanted, shadows=found.below)
-    if found.places:
-        several = _either(found.places)
-        fault = f"`{wanted}` could be {several}"
-        hint = f"declare the one that is meant: `components: {{{kind}: path/to/file.py:Name}}`"
+def _of_names(kind: str, wanted: str, matches: ByName, unread: str) -> Component:
+    if len(matches.places) == 1:
+        return Component(kind, ComponentState.FOUND, matches.places[0], wanted, shadows=matches.below)
+    if matches.places:
+        several = _enumerated(matches.places)
+        fault = f"`{wanted}` matches {several}"
+        hint = f"declare the right one: `components: {{{kind}: path/to/file.py:Name}}`"
         return Component(
-            kind, ComponentState.AMBIGUOUS, None, wanted, candidates=found.places, fault=fault, help=hint
+            kind, ComponentState.AMBIGUOUS, None, wanted, candidates=matches.places, fault=fault, help=hint
         )
-    if found.fault:
-        return Component(kind, ComponentState.MISSING, None, wanted, fault=found.fault, help="mend the file")
+    if matches.fault:
+        return Component(kind, ComponentState.MISSING, None, wanted, fault=matches.fault, help="fix the file")
     if wanted and kind in _NAMED:
-        fault = f"no file of the sources defines `{wanted}`"
-        hint = f"define it, or declare where it is: `components: {{{kind}: path/to/file.py:Name}}`"
+        fault = f"no source file defines `{wanted}`"
+        hint = f"define it, or declare its location: `components: {{{kind}: path/to/file.py:Name}}`"
         hint = f"{hint}; {unread}" if unread else hint
         return Component(kind, ComponentState.MISSING, None, wanted, fault=fault, help=hint)
     return Component(kind, ComponentState.NONE, None, wanted)
 
 
-def _either(places: Iterable[CodePlace]) -> str:
-    *most, last = (one.shown for one in places)
-    return f"{', '.join(most)} or {last}"
+def _enumerated(places: Iterable[CodePlace]) -> str:
+    *most, last = (place.shown for place in places)
+    return f"{', '.join(most)} and {last}"
 
 
 def _is_same(one: CodePlace, other: CodePlace) -> bool:
@@ -332,10 +338,9 @@ _NONE: Final[Mapping[str, Component]] = MappingProxyType({})
 
 
 def own_components(snapshot: Snapshot, view: View) -> Iterator[tuple[StepDefinition, Component]]:
-    """The parts of a view's steps, but for those that the core's view has just so.
+    """Yield the components of a view that differ from the core.
 
-    What a workspace inherits can differ only where it has sources of its own. A view that was read
-    without sources has no parts.
+    Workspaces without own sources and views that were read without sources have none.
     """
     if view.code is None:
         return
@@ -350,7 +355,7 @@ def own_components(snapshot: Snapshot, view: View) -> Iterator[tuple[StepDefinit
 
 
 def own_implementations(snapshot: Snapshot, view: View) -> Iterator[tuple[StepDefinition, Component]]:
-    """What runs a view's own steps, but for what they inherit from the core."""
+    """Yield the implementations of a view's own steps that differ from the core."""
     if view.code is None:
         return
     below = snapshot.core.steps if view is not snapshot.core else _NO_STEPS

@@ -1,4 +1,4 @@
-"""Every place that names a step, its classes or its aliases: definitions, configuration and Python."""
+"""Find every usage of a step, its classes and its aliases in definitions, configuration and Python."""
 
 from __future__ import annotations
 
@@ -29,11 +29,10 @@ _ROLES: Final = {
 @final
 @dataclass(frozen=True, slots=True)
 class Named:
-    """One name that stands for the step or belongs to it.
+    """A name of the step or of one of its classes.
 
     Args:
-        roles: what it is to the step: ``name``, ``alias``, ``configuration class``, ``builder`` or
-            ``specification type``.
+        roles: ``name``, ``alias``, ``configuration class``, ``builder`` or ``specification type``.
     """
 
     name: str
@@ -43,13 +42,13 @@ class Named:
 @final
 @dataclass(frozen=True, slots=True)
 class StepUsage:
-    """One place that names the step or what belongs to it.
+    """A location that uses one of the names.
 
     Args:
         group: ``definitions``, ``configuration`` or ``python``.
-        path: the file, relative to the project, with ``/``.
-        line: from 1.
-        column: in characters from 1.
+        path: relative to the project, with ``/``.
+        line: counted from 1.
+        column: in characters, counted from 1.
     """
 
     group: str
@@ -63,7 +62,12 @@ class StepUsage:
 @final
 @dataclass(frozen=True, slots=True)
 class Impact:
-    """What a change of a step would touch."""
+    """Locations affected by a change of a step.
+
+    Args:
+        generated: number of occurrences by generated file.
+        unread: error by unreadable file.
+    """
 
     names: tuple[Named, ...]
     places: tuple[StepUsage, ...]
@@ -78,32 +82,34 @@ def impact_of(
     workspace: str | None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Impact:
-    """Find every place that names a step, its classes or its aliases.
+    """Find every usage of a step, its classes and its aliases.
 
     Args:
-        workspace: whose view; without one, what every workspace makes of the step is searched for too.
+        workspace: default: the core and every variant in a workspace.
     """
     variants = [step]
     if workspace is None:
-        variants += [snapshot.view(one).steps[step.name] for one in snapshot.owners.get(step.name, ())]
+        variants += [snapshot.view(owner).steps[step.name] for owner in snapshot.owners.get(step.name, ())]
     names = tuple(_names(variants))
-    words = frozenset(one.name for one in names)
+    words = frozenset(named.name for named in names)
     job_types = project.settings.naming.job_type_suffixes
     places = [*_in_definitions(snapshot, words, job_types), *_in_configuration(project, words)]
     generated: dict[str, int] = {}
     unread: dict[str, str] = {}
     places += _in_python(project.root, words, progress, generated, unread)
     order = {"definitions": 0, "configuration": 1, "python": 2}
-    places.sort(key=lambda one: (order[one.group], one.path, one.line, one.column, one.what))
+    places.sort(key=lambda usage: (order[usage.group], usage.path, usage.line, usage.column, usage.what))
     return Impact(names, tuple(dict.fromkeys(places)), dict(sorted(generated.items())), unread)
 
 
 def _names(variants: list[StepDefinition]) -> Iterator[Named]:
     roles: dict[str, list[str]] = {}
     for step in variants:
-        said = [(step.name, "name"), *((alias, "alias") for alias in step.aliases)]
-        said += [(name, role) for field, role in _ROLES.items() if (name := getattr(step, field)) is not None]
-        for name, role in said:
+        pairs = [(step.name, "name"), *((alias, "alias") for alias in step.aliases)]
+        pairs += [
+            (name, role) for field, role in _ROLES.items() if (name := getattr(step, field)) is not None
+        ]
+        for name, role in pairs:
             if role not in roles.setdefault(name, []):
                 roles[name].append(role)
     for name, every in roles.items():
@@ -144,11 +150,11 @@ def _in_definitions(
 
 
 def _sources(snapshot: Snapshot) -> Iterator[Source]:
-    """The documents of every view, once each."""
+    """Yield the distinct documents of every view."""
     seen: set[int] = set()
-    for view in (snapshot.core, *(snapshot.view(one) for one in snapshot.workspaces)):
+    for view in (snapshot.core, *(snapshot.view(name) for name in snapshot.workspaces)):
         for table in view.tables.values():
-            hidden = (one for name in table.above for one in table.hidden(name))
+            hidden = (definition for name in table.above for definition in table.hidden(name))
             for definition in (*table.above.values(), *hidden):
                 for source in definition.sources:
                     if id(source.document) not in seen and source.layer not in _NOT_IN_FILES:
@@ -157,7 +163,7 @@ def _sources(snapshot: Snapshot) -> Iterator[Source]:
 
 
 def _texts(value: Any, pointer: Pointer, words: frozenset[str]) -> Iterator[Pointer]:
-    """The places inside a team's own field that hold just one of the names."""
+    """Yield the positions of texts that equal one of the names."""
     if isinstance(value, str):
         if value in words:
             yield pointer
@@ -192,19 +198,19 @@ def _in_python(
 
     words = Words(names)
     listed = sorted(list_sources(root, ("",), _PYTHON))
-    for done, one in enumerate(listed):
+    for done, file in enumerate(listed):
         if progress is not None and done % 64 == 0:
             progress(done, len(listed))
-        content, _ = read_source(root, one.path)
+        content, _ = read_source(root, file.path)
         if isinstance(content, ParseFailure):
-            unread[one.path] = content.message
+            unread[file.path] = content.message
         elif content.startswith(_GENERATED):
             count = words.count(content)
             if count:
-                generated[one.path] = count
+                generated[file.path] = count
         elif words.holds(content):
-            for found in mentions_in(content, words):
-                yield StepUsage("python", found.what, found.name, one.path, found.line, found.column)
+            for match in mentions_in(content, words):
+                yield StepUsage("python", match.what, match.name, file.path, match.line, match.column)
 
 
 def _place(group: str, what: str, document: Document, pointer: Pointer) -> StepUsage:

@@ -1,8 +1,7 @@
-"""The folder of all runs of a project: ids, listing, locks and the error for an unknown run.
+"""Folder of all runs of a project: ids, listing, locks and the error for an unknown run.
 
-What a run records differs by kind, and so does its format. Pipelines share one SQLite file, because steps end
-concurrently and the cache is looked up across runs; a workflow has one JSON document of its own, which people
-read and which is replaced as a whole.
+Pipelines share one SQLite file, because steps end concurrently and the cache is looked up across runs. Each
+workflow run has its own JSON document, which is human-readable and replaced as a whole.
 """
 
 from __future__ import annotations
@@ -20,21 +19,21 @@ from stepwell.source.errors import StepwellError
 __all__ = ["FOLDER", "RECORD", "RunBusy", "RunKind", "RunStore", "UnknownRun"]
 
 FOLDER: Final = ".stepwell"
-"""The folder of a project in which runs are kept; git ignores it."""
+"""Folder of the runs in a project; ignored by git."""
 
 RECORD: Final = "record.json"
-"""The record of a workflow run, in its folder."""
+"""Record of a workflow run, in its folder."""
 
 RunKind = Literal["pipeline", "workflow"]
 
 _LOCK: Final = "lock"
 _MARKS: Final[Mapping[RunKind, str]] = MappingProxyType({"pipeline": _LOCK, "workflow": RECORD})
-"""The file that every run of a kind has in its folder from its beginning."""
+"""File that identifies the runs of each kind."""
 
 
 @final
 class UnknownRun(StepwellError, LookupError):
-    """There is no run of this id, or it cannot be continued."""
+    """The run does not exist or cannot be continued."""
 
     def __init__(self, run: str, message: str) -> None:
         self.run = run
@@ -46,12 +45,12 @@ class UnknownRun(StepwellError, LookupError):
 
 @final
 class RunBusy(StepwellError):
-    """Another process is at this run."""
+    """Another process is executing the run."""
 
 
 @final
 class RunStore:
-    """The runs of a project; nothing is made before the first run begins."""
+    """The runs of a project; created when the first run starts."""
 
     __slots__ = ("folder", "runs")
 
@@ -60,20 +59,17 @@ class RunStore:
         self.runs = os.path.join(self.folder, "runs")
 
     def create(self) -> None:
-        """Make the folder, and have git ignore it."""
+        """Create the folder and its ``.gitignore``."""
         os.makedirs(self.runs, exist_ok=True)
         ignored = os.path.join(self.folder, ".gitignore")
         if not os.path.lexists(ignored):
             write_atomically(Path(ignored), "*\n")
 
     def begin(self, name: str, mode: int = 0o777) -> str:
-        """Make the folder of a new run.
+        """Create the folder of a new run and return its id.
 
         Args:
-            name: the id, which gets a number where it is taken; ids sort as their runs began.
-
-        Returns:
-            The id.
+            name: preferred id, numbered if it is taken; ids sort by start time.
         """
         self.create()
         run, number = name, 1
@@ -85,30 +81,30 @@ class RunStore:
             run = f"{name}-{number}"
 
     def folder_of(self, run: str) -> str:
-        """The folder of a run, absolute."""
+        """Return the absolute folder of a run."""
         return os.path.join(self.runs, run)
 
     def ids(self, kind: RunKind) -> tuple[str, ...]:
-        """The ids of all runs of a kind, sorted."""
+        """Return the ids of all runs of a kind, sorted."""
         try:
             entries = sorted(os.listdir(self.runs))
         except OSError:
             return ()
-        return tuple(one for one in entries if os.path.isfile(os.path.join(self.runs, one, _MARKS[kind])))
+        return tuple(run for run in entries if os.path.isfile(os.path.join(self.runs, run, _MARKS[kind])))
 
     @contextmanager
     def locked(self, run: str) -> Iterator[None]:
-        """Be the only process at a run.
+        """Lock a run for this process.
 
         Raises:
-            RunBusy: another one is.
+            RunBusy: another process holds the lock.
         """
-        import fcntl  # not everywhere; reading a record needs none
+        import fcntl  # Unix only; not needed for reading
 
         os.makedirs(self.folder_of(run), exist_ok=True)
         with open(os.path.join(self.folder_of(run), _LOCK), "a", encoding="utf-8") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise RunBusy(f"the run {run} is still going on in another process") from None
+                raise RunBusy(f"run {run} is in progress in another process") from None
             yield

@@ -1,7 +1,4 @@
-"""Whether the interface of a step agrees with its script, its sources, its builder and its configuration.
-
-Everything is read as text and as syntax trees; nobody's Python is run.
-"""
+"""Check that interfaces match scripts, other steps, builders and configurations, without running code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a builder reads from its configuration, and what both classes define, bases followed."""
+"""Facts about builders and configuration classes, including their bases."""
 
 from __future__ import annotations
 
@@ -36,23 +36,23 @@ def builder_facts(
     config: CodePlace | None,
     table: References | None = None,
 ) -> BuilderFacts | None:
-    """What a builder asks of its configuration, and what it lacks itself; ``None`` where it cannot be read.
-
-    Args:
-        config: the configuration class, if there is one place for it.
-    """
+    """Return the facts about a builder; ``None`` if it cannot be parsed."""
     own = class_at(reader, builder)
     if own is None:
         return None
     family = family_of(reader, sees, own)
-    methods = {name for one in family.classes for name in defined_in(one.node)}
+    methods = {name for each in family.classes for name in defined_in(each.node)}
     settings = None if config is None else class_at(reader, config)
     has: frozenset[str] | None = None
     reads: Mapping[str, Span] = _reads(family)
     if settings is not None:
-        held = family_of(reader, sees, settings)
-        has = held.attributes()
-        reads = {name: span for name, span in reads.items() if not is_always_there(name, model=held.is_model)}
+        config_family = family_of(reader, sees, settings)
+        has = config_family.attributes()
+        reads = {
+            name: span
+            for name, span in reads.items()
+            if not is_always_there(name, model=config_family.is_model)
+        }
     return BuilderFacts(
         own.node.name,
         own.parsed.name_span(own.node),
@@ -67,7 +67,7 @@ def builder_facts(
 
 
 def _stray(root: str, sees: SourceView, builder: CodePlace, table: References | None) -> Stray | None:
-    """Where the bases of a builder end, if the project asks for one that they do not lead to."""
+    """Return where the bases of a builder end if they do not lead to the required base."""
     if table is None or not table.builder_base or builder.name is None:
         return None
     defined = sees.class_at(builder.path, builder.name)
@@ -78,7 +78,7 @@ def _stray(root: str, sees: SourceView, builder: CodePlace, table: References | 
 
 
 def _reads(family: Family) -> Mapping[str, Span]:
-    """What a builder reads from its configuration, in its own methods and in those that it inherits."""
+    """Return the attributes that a builder and its bases read from the configuration."""
     found: dict[str, Span] = {}
     overridden: set[str] = set()
     for one in family.classes:
@@ -95,20 +95,20 @@ def _reads(family: Family) -> Mapping[str, Span]:
 def _read_in(
     parsed: Parsed, function: ast.FunctionDef | ast.AsyncFunctionDef, found: dict[str, Span]
 ) -> None:
-    """Add the attributes that a method reads from ``self.config``, and from a parameter ``config``."""
+    """Add the attributes that a method reads from ``self.config`` or a parameter ``config``."""
     every = (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)
     nodes = every_node(function)
-    owners = {"config"} if any(word.arg == "config" for word in every) else set()
-    owners |= _called_so(nodes, owners)
-    spared: set[int] | None = None
+    owners = {"config"} if any(argument.arg == "config" for argument in every) else set()
+    owners |= _aliases(nodes, owners)
+    guarded: set[int] | None = None
     for node in nodes:
         if not isinstance(node, ast.Attribute) or not isinstance(node.ctx, ast.Load):
             continue
         if not _is_configuration(node.value, owners):
             continue
-        if spared is None:
-            spared = _spared(nodes)
-        if id(node) in spared:
+        if guarded is None:
+            guarded = _guarded(nodes)
+        if id(node) in guarded:
             continue
         span = parsed.span(node)
         known = found.get(node.attr)
@@ -127,8 +127,8 @@ def _is_configuration(expression: ast.expr, owners: Collection[str]) -> bool:
     )
 
 
-def _called_so(nodes: Iterable[ast.AST], owners: Collection[str]) -> set[str]:
-    """The local names that stand for the configuration and for nothing else."""
+def _aliases(nodes: Iterable[ast.AST], owners: Collection[str]) -> set[str]:
+    """Return the local names that refer only to the configuration."""
     bound: dict[str, list[bool]] = {}
     for node in nodes:
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
@@ -140,32 +140,34 @@ def _called_so(nodes: Iterable[ast.AST], owners: Collection[str]) -> set[str]:
     return {name for name, times in bound.items() if sorted(times) == [False, True]}
 
 
-def _spared(nodes: Iterable[ast.AST]) -> set[int]:
-    """The nodes that are read only where the attribute is there, or that may fail."""
-    asked: set[str] = set()
-    spared: set[int] = set()
+def _guarded(nodes: Iterable[ast.AST]) -> set[int]:
+    """Return the nodes that are guarded by ``hasattr`` or an exception handler."""
+    checked: set[str] = set()
+    guarded: set[int] = set()
     reads: list[ast.Attribute] = []
     for node in nodes:
         if isinstance(node, ast.Attribute):
             reads.append(node)
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "hasattr":
-            asked.update(str(one.value) for one in node.args[1:] if isinstance(one, ast.Constant))
-        elif isinstance(node, ast.Try) and any(_takes_a_lack(one) for one in node.handlers):
-            spared.update(id(below) for statement in node.body for below in every_node(statement))
-    spared.update(id(one) for one in reads if one.attr in asked)
-    return spared
+            checked.update(
+                str(argument.value) for argument in node.args[1:] if isinstance(argument, ast.Constant)
+            )
+        elif isinstance(node, ast.Try) and any(_handles_missing(handler) for handler in node.handlers):
+            guarded.update(id(below) for statement in node.body for below in every_node(statement))
+    guarded.update(id(read) for read in reads if read.attr in checked)
+    return guarded
 
 
-def _takes_a_lack(handler: ast.ExceptHandler) -> bool:
-    """Whether a handler is for an attribute that is not there."""
+def _handles_missing(handler: ast.ExceptHandler) -> bool:
+    """Return whether a handler catches missing attributes."""
     if handler.type is None:
         return True
-    named = {one.id for one in every_node(handler.type) if isinstance(one, ast.Name)}
+    named = {name.id for name in every_node(handler.type) if isinstance(name, ast.Name)}
     return not named.isdisjoint({"AttributeError", "Exception", "BaseException"})
 
 
 def _abstract(family: Family) -> Mapping[str, Span]:
-    """The methods that a base declares abstract and no class before it defines."""
+    """Return the abstract methods that no class overrides."""
     found: dict[str, Span] = {}
     defined: set[str] = set()
     for place, one in enumerate(family.classes):
@@ -190,11 +192,11 @@ def _is_abstract(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 
 _NO_LITERAL: Final = object()
 _FIELDS: Final = frozenset({"Field", "field"})
-"""The functions of pydantic, dataclasses and attrs that are told a default."""
+"""Functions of pydantic, dataclasses and attrs that accept a default."""
 
 
 def defaults_of(reader: SourceReader, sees: SourceView, place: CodePlace) -> Mapping[str, Any]:
-    """The literals that a class and its bases set their attributes to, by name; the nearest counts."""
+    """Return the literal defaults of the attributes of a class and its bases."""
     found: dict[str, Any] = {}
     start = class_at(reader, place)
     for one in family_of(reader, sees, start).classes if start is not None else ():

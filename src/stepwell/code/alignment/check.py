@@ -1,4 +1,4 @@
-"""The alignment of the steps of some views: their scopes, the rules over them, and what came of it."""
+"""Run the alignment rules over the steps of views."""
 
 from __future__ import annotations
 
@@ -39,31 +39,30 @@ _BETWEEN: Final = "-_"
 def sources_of(
     view: View, step: StepDefinition, settings: Settings
 ) -> tuple[Mapping[str, SourceStep | None], Mapping[str, str]]:
-    """What the words of a step's ``compatible_sources`` name, and what may be meant by the others.
+    """Resolve the ``compatible_sources`` of a step, and suggest a name for each unknown one.
 
-    Args:
-        settings: the project's; its generic words are ``None`` in the answer.
+    Generic sources of the project resolve to ``None``.
     """
-    found: dict[str, SourceStep | None] = {}
+    sources: dict[str, SourceStep | None] = {}
     near: dict[str, str] = {}
     for word in dict.fromkeys(_words(step)):
         named = step_named(view, word, settings)
         if named is not None:
-            found[word] = SourceStep(named, named.sources[0].document.value_span(("name",)))
+            sources[word] = SourceStep(named, named.sources[0].document.value_span(("name",)))
         elif word in settings.alignment.generic_sources:
-            found[word] = None
+            sources[word] = None
         else:
-            meant = closest(word, (*view.steps.order, *settings.alignment.generic_sources))
-            if meant:
-                near[word] = meant[0]
-    return found, near
+            similar = closest(word, (*view.steps.order, *settings.alignment.generic_sources))
+            if similar:
+                near[word] = similar[0]
+    return sources, near
 
 
 def step_named(view: View, word: str, settings: Settings) -> StepDefinition | None:
-    """The step that a word names.
+    """Return the step of a name.
 
     Args:
-        word: a name or an alias, perhaps with ``-`` or ``_`` and a job type of the project after it.
+        word: name or alias, optionally followed by ``-`` or ``_`` and a job type.
     """
     step = view.get(word)
     if step is not None:
@@ -76,8 +75,8 @@ def step_named(view: View, word: str, settings: Settings) -> StepDefinition | No
 
 
 def _words(step: StepDefinition) -> Iterator[str]:
-    for said in ((step.interface or {}).get("inputs") or {}).values():
-        yield from said.get("compatible_sources", ())
+    for declared in ((step.interface or {}).get("inputs") or {}).values():
+        yield from declared.get("compatible_sources", ())
 
 
 LEVELS: Final = tuple(ALIGNMENT_LEVELS)
@@ -86,12 +85,12 @@ _NOT_IN_FILES: Final = frozenset({Layer.PLUGIN, Layer.RUNTIME})
 
 @final
 class Aligned(NamedTuple):
-    """What came of one step in one view.
+    """Result of aligning one step in one view.
 
     Args:
-        workspace: whose view; ``None`` for the core.
-        script: the script that was looked into, relative to the project; ``None`` without one.
-        builder: where its builder is; ``None`` where that was not found.
+        workspace: ``None`` for the core.
+        script: path relative to the project, if there is one.
+        builder: location of the builder, if there is one.
     """
 
     workspace: str | None
@@ -105,17 +104,17 @@ class Aligned(NamedTuple):
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
-        """All that was found, in order."""
-        return in_order(one for _, found in self.levels for one in found)
+        """Return all findings in order."""
+        return in_order(item for _, findings in self.levels for item in findings)
 
     @property
     def is_aligned(self) -> bool:
-        """Whether no error was found."""
-        return all(one.severity is not Severity.ERROR for one in self.diagnostics)
+        """Return whether there are no errors."""
+        return all(item.severity is not Severity.ERROR for item in self.diagnostics)
 
 
 def steps_to_align(snapshot: Snapshot, view: View) -> Iterator[str]:
-    """The steps of a view that differ in it, in definition or code, from those of the core's view."""
+    """Yield the steps of a view whose definition or code differs from the core."""
     if view is snapshot.core:
         yield from view.steps
         return
@@ -126,7 +125,7 @@ def steps_to_align(snapshot: Snapshot, view: View) -> Iterator[str]:
             yield name
         elif has_own:
             parts = view.components(name).values()
-            if any(one.place is not None and one.place.workspace == workspace for one in parts):
+            if any(part.place is not None and part.place.workspace == workspace for part in parts):
                 yield name
 
 
@@ -138,41 +137,43 @@ def align(
     steps: Collection[str] | None = None,
     levels: Collection[int] = LEVELS,
 ) -> tuple[Aligned, ...]:
-    """Hold the interfaces of steps against scripts, other steps, builders and configurations; no code runs.
+    """Check interfaces against scripts, other steps, builders and configurations, without running code.
 
     Args:
-        steps: which steps, by name; ``None`` for those that ``steps_to_align`` gives.
-        levels: which of ``LEVELS``.
+        steps: step names (default: those of ``steps_to_align``).
+        levels: subset of ``LEVELS``.
     """
-    aligning = _Aligning(project, index)
-    found: list[Aligned] = []
+    aligner = _Aligner(project, index)
+    aligned: list[Aligned] = []
     for view in views:
         names = (
-            steps_to_align(snapshot, view) if steps is None else (one for one in steps if one in view.steps)
+            steps_to_align(snapshot, view)
+            if steps is None
+            else (name for name in steps if name in view.steps)
         )
-        found += (aligning.step(view, view.steps[name], levels) for name in names)
-    return tuple(found)
+        aligned += (aligner.step(view, view.steps[name], levels) for name in names)
+    return tuple(aligned)
 
 
 def every_finding(
     project: Project, aligned: Iterable[Aligned], *, judge_ignores: bool
 ) -> tuple[Diagnostic, ...]:
-    """The findings of all that was aligned, once each, in order."""
+    """Return the distinct findings of all steps, in order."""
     every = tuple(aligned)
-    found = [one for step in every for one in step.diagnostics]
+    found = [item for step in every for item in step.diagnostics]
     if judge_ignores:
-        unused = dict.fromkeys(one for step in every for one in step.ignores)
+        unused = dict.fromkeys(ignore for step in every for ignore in step.ignores)
         for step in every:
-            for one in step.used:
-                unused.pop(one, None)
+            for ignore in step.used:
+                unused.pop(ignore, None)
         judged = catalog.active("unused alignment ignore", project.settings.severities)
         found += catalog.run(judged, tuple(unused))
     return in_order(found)
 
 
 @final
-class _Aligning:
-    """The alignment of one project, from the first step to the last."""
+class _Aligner:
+    """Aligner of one project."""
 
     def __init__(self, project: Project, index: SourceIndex) -> None:
         self._project = project
@@ -203,11 +204,11 @@ class _Aligning:
             view.title, step, script, sources, near, builder, self._project.settings.alignment
         )
         ignores = tuple(_ignores(step))
-        found: list[tuple[int, tuple[Diagnostic, ...]]] = []
+        findings: list[tuple[int, tuple[Diagnostic, ...]]] = []
         used: list[Ignore] = []
         for level in sorted(levels):
             shown, hiding = hide(catalog.run(self._active[level], scope), ignores)
-            found.append((level, in_order(shown)))
+            findings.append((level, in_order(shown)))
             used += hiding
         facts = scope.facts
         return Aligned(
@@ -216,7 +217,7 @@ class _Aligning:
             step.interface is not None,
             facts.path if facts is not None else None,
             place.shown if place is not None else None,
-            tuple(found),
+            tuple(findings),
             ignores,
             tuple(used),
         )
@@ -238,13 +239,16 @@ class _Aligning:
         if place is not None and (entry is None or f"/{place.path}".endswith(f"/{entry}")):
             return None if place.module else self._facts_of(place.path)
         if place is not None and component.state is ComponentState.DECLARED:
-            return MissingScript(
-                f"`components.script` declares {place.path}", "let both name the file that the job starts"
-            )
+            return MissingScript(f"`components.script` declares {place.path}", "use the same file in both")
         if entry is None:
             return None
         stating = next(
-            (one for one in step.sources if "entry_point" in (one.document.data.get("interface") or {})), None
+            (
+                source
+                for source in step.sources
+                if "entry_point" in (source.document.data.get("interface") or {})
+            ),
+            None,
         )
         own = stating is not None and stating.workspace is not None
         return self._by_name(entry, sees, sees if own else self._sees(None))
@@ -253,7 +257,7 @@ class _Aligning:
         self, entry: str, sees: SourceView, wanted: SourceView
     ) -> ScriptFacts | MissingScript | None:
         seen: dict[str, SourceFile] = {}
-        for folder in sees.folders:  # a workspace's own come before the core's
+        for folder in sees.folders:  # workspace first, then core
             for file in self._index.files.values():
                 inside = file.path.startswith(f"{folder}/")
                 if inside and (file.path.endswith(f"/{entry}") or file.path == entry):
@@ -265,14 +269,14 @@ class _Aligning:
         if seen:
             paths = sorted(file.path for file in seen.values())
             return MissingScript(
-                f"it could be {', '.join(paths[:-1])} or {paths[-1]}",
-                "write more of its path, or declare `components: {script: path/to/file.py}`",
+                f"ambiguous: {', '.join(paths[:-1])} or {paths[-1]}",
+                "use a longer path, or declare `components: {script: path/to/file.py}`",
             )
         if not any("/scripts/" in f"/{file.path}" for file in wanted.files):
             return None
         return MissingScript(
-            "no file of the sources is called so",
-            "add it to a folder `scripts` of the sources, or correct the name",
+            "no such file in the sources",
+            "add it to a `scripts` folder of the sources, or correct the name",
         )
 
     def _facts_of(self, path: str) -> ScriptFacts | MissingScript:
@@ -284,7 +288,7 @@ class _Aligning:
             if isinstance(parsed, Parsed):
                 found = facts_of(parsed)
             else:
-                found = MissingScript(f"{path}:{parsed.line}: {parsed.message}", "mend the file")
+                found = MissingScript(f"{path}:{parsed.line}: {parsed.message}", "fix the file")
             self._facts[path] = found
         return found
 

@@ -1,4 +1,4 @@
-"""What an instance of a configuration class has, from its text and that of its bases."""
+"""Attributes of a class and its bases, determined from source text."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ __all__ = [
 
 
 MODELS: Final = frozenset({"pydantic.BaseModel", "pydantic.main.BaseModel", "pydantic_settings.BaseSettings"})
-"""Bases that make a class a pydantic model."""
+"""Base classes of pydantic models."""
 OF_NAMED_BASES: Final = {
     "NamedTuple": ("_asdict", "_fields", "_field_defaults", "_make", "_replace", "count", "index"),
     "Enum": ("name", "value"),
     "IntEnum": ("name", "value"),
     "StrEnum": ("name", "value"),
 }
-"""Attributes that classes of the standard library bring."""
+"""Attributes inherited from classes of the standard library."""
 _OF_MODELS: Final = frozenset(
     {
         *("dict", "json", "copy", "construct", "parse_obj", "parse_raw", "parse_file", "from_orm", "schema"),
         *("schema_json", "validate", "update_forward_refs", "fields_set"),
     }
 )
-"""What pydantic models have besides what begins with ``model_``."""
+"""Attributes of pydantic models besides ``model_*``."""
 _DYNAMIC: Final = frozenset({"__getattr__", "__getattribute__"})
 _ADDING_NOTHING: Final = frozenset(
     {
@@ -51,42 +51,36 @@ _ADDING_NOTHING: Final = frozenset(
         *("runtime_checkable", "deprecated", "unique"),
     }
 )
-"""The last parts of decorators that add no attribute which a class does not name."""
+"""Decorators that add no attributes, by the last part of their names."""
 
 
 def attributes_of(
     classes: Iterable[ast.ClassDef], brought: Iterable[str], *, model: bool
 ) -> frozenset[str] | None:
-    """What an instance has; ``None`` where that cannot be told.
-
-    Args:
-        model: whether it is a pydantic model.
-    """
+    """Return the attributes of an instance; ``None`` if unknown."""
     names: set[str] = {*brought, *(_OF_MODELS if model else ())}
-    for one in classes:
-        nodes = every_node(one)
-        if _is_open(one, nodes):
+    for class_node in classes:
+        nodes = every_node(class_node)
+        if _is_open(class_node, nodes):
             return None
-        names |= {*defined_in(one), *_set_on_self(nodes), *_slots(one)}
+        names |= {*defined_in(class_node), *_set_on_self(nodes), *_slots(class_node)}
     return None if names & _DYNAMIC else frozenset(names)
 
 
 def is_always_there(name: str, *, model: bool) -> bool:
-    """Whether every object, or every pydantic model, has an attribute.
-
-    Args:
-        model: whether it is read from a pydantic model.
-    """
+    """Return whether every object, or every pydantic model, has an attribute."""
     return (name.startswith("__") and name.endswith("__")) or (model and name.startswith("model_"))
 
 
 def _is_open(node: ast.ClassDef, nodes: Iterable[ast.AST]) -> bool:
-    """Whether an instance may get attributes that its class does not name."""
-    if not all(_last(one) in _ADDING_NOTHING for one in node.decorator_list):
+    """Return whether instances may have attributes that the class does not name."""
+    if not all(_last(decorator) in _ADDING_NOTHING for decorator in node.decorator_list):
         return True
     for below in nodes:
         if isinstance(below, ast.Call) and isinstance(below.func, ast.Name):
-            if below.func.id in ("setattr", "vars") and any(_is_self(one) for one in below.args[:1]):
+            if below.func.id in ("setattr", "vars") and any(
+                _is_self(argument) for argument in below.args[:1]
+            ):
                 return True
         elif isinstance(below, ast.Attribute) and below.attr == "__dict__" and _is_self(below.value):
             return True
@@ -97,14 +91,14 @@ def _is_open(node: ast.ClassDef, nodes: Iterable[ast.AST]) -> bool:
             isinstance(below, ast.Assign)
             and isinstance(below.value, ast.Constant)
             and below.value.value == "allow"
-            and any(isinstance(one, ast.Name) and one.id == "extra" for one in below.targets)
+            and any(isinstance(target, ast.Name) and target.id == "extra" for target in below.targets)
         ):
             return True
     return False
 
 
 def _last(decorator: ast.expr) -> str:
-    """The last part of a decorator's name."""
+    """Return the last part of a decorator's name."""
     called = decorator.func if isinstance(decorator, ast.Call) else decorator
     return (
         called.attr
@@ -122,7 +116,7 @@ def _is_self(expression: ast.expr) -> bool:
 def _slots(node: ast.ClassDef) -> Iterator[str]:
     for statement in node.body:
         if isinstance(statement, ast.Assign) and any(
-            isinstance(one, ast.Name) and one.id == "__slots__" for one in statement.targets
+            isinstance(target, ast.Name) and target.id == "__slots__" for target in statement.targets
         ):
             for below in every_node(statement.value):
                 if isinstance(below, ast.Constant) and isinstance(below.value, str):
@@ -130,17 +124,17 @@ def _slots(node: ast.ClassDef) -> Iterator[str]:
 
 
 def defined_in(node: ast.ClassDef) -> Iterator[str]:
-    """The names that the body of a class binds."""
+    """Yield the names bound in the body of a class."""
     for statement in statements_of(node.body):
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             yield statement.name
         elif isinstance(statement, (ast.Assign, ast.AnnAssign)):
             for target in statement.targets if isinstance(statement, ast.Assign) else [statement.target]:
-                for one in target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]:
-                    if isinstance(one, ast.Name):
-                        yield one.id
+                for name in target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]:
+                    if isinstance(name, ast.Name):
+                        yield name.id
         elif isinstance(statement, (ast.Import, ast.ImportFrom)):
-            yield from (one.asname or one.name for one in statement.names)
+            yield from (alias.asname or alias.name for alias in statement.names)
 
 
 def _set_on_self(nodes: Iterable[ast.AST]) -> Iterator[str]:
@@ -152,7 +146,7 @@ def _set_on_self(nodes: Iterable[ast.AST]) -> Iterator[str]:
 
 
 def statements_of(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements of a body and of the branches in it, but not of functions and classes."""
+    """Yield the statements of a body and its branches, except inside functions and classes."""
     pending = list(reversed(body))
     while pending:
         statement = pending.pop()
@@ -169,13 +163,13 @@ _MAX_HOPS: Final = 16
 
 @final
 class OutsideClass(NamedTuple):
-    """Something that lies outside the sources, by its dotted name; empty for what cannot be told."""
+    """A class outside the sources, by dotted name; empty if unknown."""
 
     dotted: str
 
 
 def bases_of(sees: SourceView, path: str, base: ast.expr) -> Iterator[Defined | OutsideClass]:
-    """What a base of a class stands for."""
+    """Yield the classes that a base expression may refer to."""
     written = dotted(base.value if isinstance(base, ast.Subscript) else base)
     file = sees.index.files.get(path)
     if not written or file is None:
@@ -189,7 +183,7 @@ def _named(sees: SourceView, file: SourceFile, written: str, hops: int) -> Itera
     if outline is None or hops > _MAX_HOPS:
         yield OutsideClass("")
         return
-    own = [one for one in outline.classes if one.qualified == written]
+    own = [item for item in outline.classes if item.qualified == written]
     if own:
         yield Defined(file, own[-1])
         return
@@ -226,12 +220,12 @@ def _absolute(file: SourceFile, module: str, level: int) -> str:
 
 _MAX_CLASSES: Final = 200
 _EMPTY: Final = frozenset({"object", "ABC", "Generic", "Protocol", *OF_NAMED_BASES})
-"""Classes of the standard library of which it is known what they bring."""
+"""Classes of the standard library with known attributes."""
 
 
 @final
 class Class(NamedTuple):
-    """One class statement in its file."""
+    """A class statement and its file."""
 
     parsed: Parsed
     node: ast.ClassDef
@@ -239,7 +233,12 @@ class Class(NamedTuple):
 
 @final
 class Family(NamedTuple):
-    """A class with all its bases, nearest first, whether none is out of sight, and what those bring."""
+    """A class with all its bases, nearest first.
+
+    Args:
+        whole: whether every base is known.
+        brought: attributes from bases outside the sources.
+    """
 
     classes: tuple[Class, ...]
     whole: bool
@@ -247,45 +246,45 @@ class Family(NamedTuple):
     brought: frozenset[str]
 
     def attributes(self) -> frozenset[str] | None:
-        """What an instance has; ``None`` where that cannot be told."""
+        """Return the attributes of an instance; ``None`` if unknown."""
         if not self.whole:
             return None
-        return attributes_of((one.node for one in self.classes), self.brought, model=self.is_model)
+        return attributes_of((member.node for member in self.classes), self.brought, model=self.is_model)
 
 
 def class_at(reader: SourceReader, place: CodePlace) -> Class | None:
-    """The class statement at a place; ``None`` where there is none, or it cannot be read."""
-    if place.module or place.name is None:  # an installed package's file is no file of the project
+    """Return the class at a location, or ``None``."""
+    if place.module or place.name is None:  # in an installed package
         return None
     parsed = reader.parsed(place.path)
     if not isinstance(parsed, Parsed):
         return None
     body: list[ast.stmt] = parsed.tree.body
-    found: ast.ClassDef | None = None
+    match: ast.ClassDef | None = None
     for part in place.name.split("."):
-        named = [one for one in statements_of(body) if isinstance(one, ast.ClassDef) and one.name == part]
-        found = named[-1] if named else None
-        if found is None:
+        named = [item for item in statements_of(body) if isinstance(item, ast.ClassDef) and item.name == part]
+        match = named[-1] if named else None
+        if match is None:
             return None
-        body = found.body
-    return None if found is None else Class(parsed, found)
+        body = match.body
+    return None if match is None else Class(parsed, match)
 
 
 def family_of(reader: SourceReader, sees: SourceView, start: Class) -> Family:
-    """A class with all its bases."""
-    found: list[Class] = []
+    """Return a class with all its bases."""
+    classes: list[Class] = []
     whole, is_model = True, False
     brought: set[str] = set()
     seen: set[tuple[str, int]] = set()
     pending = [start]
-    while pending and len(found) < _MAX_CLASSES:
+    while pending and len(classes) < _MAX_CLASSES:
         here = pending.pop(0)
         key = (here.parsed.path, here.node.lineno)
         if key in seen:
             continue
         seen.add(key)
-        found.append(here)
-        whole = whole and not any(word.arg not in ("metaclass", None) for word in here.node.keywords)
+        classes.append(here)
+        whole = whole and not any(keyword.arg not in ("metaclass", None) for keyword in here.node.keywords)
         for base in here.node.bases:
             for target in bases_of(sees, here.parsed.path, base):
                 if isinstance(target, OutsideClass):
@@ -300,4 +299,4 @@ def family_of(reader: SourceReader, sees: SourceView, start: Class) -> Family:
                     whole = False
                 else:
                     pending.append(below)
-    return Family(tuple(found), whole and not pending, is_model, frozenset(brought))
+    return Family(tuple(classes), whole and not pending, is_model, frozenset(brought))

@@ -1,4 +1,4 @@
-"""Texts and paths of a Python file, as far as they can be told without running it."""
+"""Parsed Python files, and texts and paths that are known without running them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = [
 
 
 Nodes = Mapping[type[ast.AST], Sequence[Any]]
-"""The nodes of a tree by what they are; those of one kind from the outermost to the innermost."""
+"""Nodes of a tree by type, outermost first."""
 
 _HOLD_NO_NODE: Final = frozenset(
     {
@@ -34,51 +34,44 @@ _HOLD_NO_NODE: Final = frozenset(
         *("is_async", "simple", "conversion"),
     }
 )
-_fields: dict[type[ast.AST], tuple[str, ...]] = {ast.Constant: ()}  # filled as kinds of nodes are met
+_fields: dict[type[ast.AST], tuple[str, ...]] = {ast.Constant: ()}  # cache, filled on first use
 
 
 def every_node(tree: ast.AST) -> list[ast.AST]:
-    """Every statement, expression and part of one in a tree, in the order of ``ast.walk``.
-
-    Operators and contexts are left out: nobody asks for them, and they are a third of all nodes.
-
-    Args:
-        tree: where to begin.
-    """
-    found = [tree]
-    for node in found:  # it grows while it is gone through
+    """Return all nodes of a tree in the order of ``ast.walk``, except operators and contexts."""
+    nodes = [tree]
+    for node in nodes:  # grows during the loop
         kind = type(node)
         fields = _fields.get(kind)
         if fields is None:
-            fields = _fields[kind] = tuple(one for one in kind._fields if one not in _HOLD_NO_NODE)
+            fields = _fields[kind] = tuple(field for field in kind._fields if field not in _HOLD_NO_NODE)
         for name in fields:
             value = getattr(node, name, None)
             if type(value) is list:
                 if value:
-                    found += [one for one in value if isinstance(one, ast.AST)]
+                    nodes += [item for item in value if isinstance(item, ast.AST)]
             elif isinstance(value, ast.AST):
-                found.append(value)
-    return found
+                nodes.append(value)
+    return nodes
 
 
 def _by_kind(nodes: Iterable[ast.AST]) -> Nodes:
-    found: dict[type[ast.AST], list[ast.AST]] = {}
+    by_kind: dict[type[ast.AST], list[ast.AST]] = {}
     for node in nodes:
         kind = type(node)
-        if kind in found:
-            found[kind].append(node)
+        if kind in by_kind:
+            by_kind[kind].append(node)
         else:
-            found[kind] = [node]
-    return found
+            by_kind[kind] = [node]
+    return by_kind
 
 
 @final
 class Parsed:
-    """One file as its syntax tree.
+    """Syntax tree of one file.
 
     Args:
         path: relative to the project.
-        content: its bytes.
     """
 
     __slots__ = ("_content", "_every", "_lines", "_nodes", "path", "tree")
@@ -93,25 +86,25 @@ class Parsed:
 
     @property
     def every(self) -> list[ast.AST]:
-        """All nodes of the file, from the outermost to the innermost."""
+        """Return all nodes, outermost first."""
         if self._every is None:
             self._every = every_node(self.tree)
         return self._every
 
     @property
     def nodes(self) -> Nodes:
-        """All nodes of the file, by kind."""
+        """Return all nodes by type."""
         if self._nodes is None:
             self._nodes = _by_kind(self.every)
         return self._nodes
 
     def span(self, node: ast.expr | ast.stmt) -> Span:
-        """Where an expression stands: its first line, from its first character to its last on that line."""
+        """Return the location of an expression, limited to its first line."""
         end = node.end_col_offset if node.end_lineno == node.lineno else None
         return self._stretch(node.lineno, node.col_offset, end)
 
     def name_span(self, node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> Span:
-        """The name in the statement that defines it."""
+        """Return the location of the name in a definition."""
         line = self._line(node.lineno)
         start = line.find(node.name.encode(), node.col_offset)
         start = node.col_offset if start < 0 else start
@@ -143,16 +136,15 @@ class SourceReader:
         self._known: dict[str, Parsed | ParseFailure] = {}
 
     def parsed(self, path: str) -> Parsed | ParseFailure:
-        """One file, or why it cannot be looked into.
+        """Return a parsed file, or the failure.
 
         Args:
             path: relative to the project.
         """
-        found = self._known.get(path)
-        if found is None:
-            found = self._read(path)
-            self._known[path] = found
-        return found
+        parsed = self._known.get(path)
+        if parsed is None:
+            parsed = self._known[path] = self._read(path)
+        return parsed
 
     def _read(self, path: str) -> Parsed | ParseFailure:
         content, _ = read_source(self.root, path)
@@ -174,7 +166,11 @@ _PATHS: Final = frozenset({"pathlib.Path", "pathlib.PurePath", "pathlib.PosixPat
 
 @final
 class Known(NamedTuple):
-    """What is known of a text."""
+    """Known prefix or value of a text.
+
+    Args:
+        whole: whether the text is complete.
+    """
 
     text: str
     whole: bool
@@ -182,36 +178,36 @@ class Known(NamedTuple):
 
 @final
 class Names:
-    """What the names of a file stand for: imports, and assignments of one name to another."""
+    """Dotted names behind the names of a file, from imports and aliases."""
 
     __slots__ = ("_imported",)
 
     def __init__(self, nodes: Nodes) -> None:
         self._imported: dict[str, str] = {}
         for statement in nodes.get(ast.Import, ()):
-            for one in statement.names:
-                first = one.name.partition(".")[0]
-                self._imported[one.asname or first] = one.name if one.asname else first
+            for alias in statement.names:
+                first = alias.name.partition(".")[0]
+                self._imported[alias.asname or first] = alias.name if alias.asname else first
         for statement in nodes.get(ast.ImportFrom, ()):
             if statement.module and not statement.level:
-                for one in statement.names:
-                    self._imported[one.asname or one.name] = f"{statement.module}.{one.name}"
+                for alias in statement.names:
+                    self._imported[alias.asname or alias.name] = f"{statement.module}.{alias.name}"
 
     @property
     def packages(self) -> frozenset[str]:
-        """The first parts of what is imported."""
-        return frozenset(one.partition(".")[0] for one in self._imported.values())
+        """Return the top-level packages of all imports."""
+        return frozenset(name.partition(".")[0] for name in self._imported.values())
 
     def of(self, full: str) -> frozenset[str]:
-        """The names that stand for a dotted one."""
+        """Return the local names of a dotted name."""
         return frozenset(name for name, stands_for in self._imported.items() if stands_for == full)
 
     def alias(self, name: str, stands_for: str) -> None:
-        """Let a name stand for what another does."""
+        """Register a local name for a dotted name."""
         self._imported.setdefault(name, stands_for)
 
     def full(self, expression: ast.expr) -> str:
-        """The dotted name of an expression with imports followed; empty for any other expression."""
+        """Return the dotted name of an expression; empty if it is not a name."""
         parts: list[str] = []
         while isinstance(expression, ast.Attribute):
             if len(parts) > _MAX_DEPTH:
@@ -225,46 +221,45 @@ class Names:
 
 
 def constants_of(nodes: Nodes) -> Mapping[str, ast.expr]:
-    """The names that are assigned once in a file, with what they are assigned."""
-    found: dict[str, ast.expr] = {}
-    again = {one.arg for one in nodes.get(ast.arg, ())}
+    """Return the names that are assigned exactly once, with their values."""
+    constants: dict[str, ast.expr] = {}
+    again = {argument.arg for argument in nodes.get(ast.arg, ())}
     for assigned in nodes.get(ast.Assign, ()):
         for target in assigned.targets:
             if not isinstance(target, ast.Name):
                 again |= _names_in(target)
-            elif target.id in found:
+            elif target.id in constants:
                 again.add(target.id)
             else:
-                found[target.id] = assigned.value
+                constants[target.id] = assigned.value
     for assigned in (*nodes.get(ast.AnnAssign, ()), *nodes.get(ast.NamedExpr, ())):
         if isinstance(assigned.target, ast.Name):
-            if assigned.target.id in found or assigned.value is None:
+            if assigned.target.id in constants or assigned.value is None:
                 again.add(assigned.target.id)
             else:
-                found[assigned.target.id] = assigned.value
+                constants[assigned.target.id] = assigned.value
     for kind in _REBINDING:
         for node in nodes.get(kind, ()):
             again |= _names_in(node.target)
-    return {name: value for name, value in found.items() if name not in again}
+    return {name: value for name, value in constants.items() if name not in again}
 
 
 def _names_in(target: ast.expr) -> set[str]:
-    """The names that a target binds."""
+    """Return the names that a target binds."""
     if isinstance(target, ast.Name):
         return {target.id}
     if isinstance(target, (ast.Tuple, ast.List)):
-        return {name for one in target.elts for name in _names_in(one)}
+        return {name for element in target.elts for name in _names_in(element)}
     return _names_in(target.value) if isinstance(target, ast.Starred) else set()
 
 
 def known(
     expression: ast.expr, names: Names, constants: Mapping[str, ast.expr], depth: int = 0
 ) -> Known | None:
-    """What is known of the text or path that an expression gives; ``None`` for nothing.
+    """Return the known text or path of an expression, or ``None``.
 
     Args:
-        expression: the expression.
-        depth: how many expressions it lies in.
+        depth: nesting depth of the expression.
     """
     if isinstance(expression, ast.Constant):
         return Known(expression.value, whole=True) if isinstance(expression.value, str) else None
@@ -294,14 +289,14 @@ def _chain(
 ) -> Known | None:
     text, first = "", True
     for part in parts:
-        one = known(part, names, constants, depth + 1)
-        if one is None:
+        piece = known(part, names, constants, depth + 1)
+        if piece is None:
             return None if first else Known(text, whole=False)
         if between:
-            text = posixpath.join(text, one.text)
+            text = posixpath.join(text, piece.text)
         else:
-            text += one.text
-        if not one.whole:
+            text += piece.text
+        if not piece.whole:
             return Known(text, whole=False)
         first = False
     return None if first else Known(text, whole=True)
@@ -314,10 +309,10 @@ def _joined(
     for part in expression.values:
         plain = isinstance(part, ast.FormattedValue) and part.conversion == -1 and part.format_spec is None
         inner = part.value if isinstance(part, ast.FormattedValue) and plain else part
-        one = known(inner, names, constants, depth + 1)
-        if one is None:
+        piece = known(inner, names, constants, depth + 1)
+        if piece is None:
             return Known(text, whole=False) if text else None
-        text += one.text
-        if not one.whole:
+        text += piece.text
+        if not piece.whole:
             return Known(text, whole=False)
     return Known(text, whole=True)

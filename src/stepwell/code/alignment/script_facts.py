@@ -1,4 +1,4 @@
-"""What a script reads and writes, from its text: parsed, never run."""
+"""Environment variables, arguments and paths of a script, determined from its source text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stepwell.code.alignment.parse import Known, Names, Parsed, constants_of, ev
 __all__ = ["facts_of"]
 
 _HANDED_OVER: Final = frozenset({"environ_vars", "env_vars", "environ", "environment", "env"})
-"""What the parameter of a function is called that is handed the environment."""
+"""Parameter names for the environment."""
 _OF_THE_PLATFORM: Final = ("SM_", "AWS_", "SAGEMAKER_", "LC_", "PYTHON")
 _OF_THE_SYSTEM: Final = frozenset(
     {"PATH", "HOME", "USER", "LANG", "PWD", "SHELL", "TMPDIR", "TEMP", "TMP", "TRAINING_JOB_NAME", "HOSTNAME"}
@@ -25,11 +25,11 @@ _FOLDERS: Final = {
     "SM_OUTPUT_DIR": "/opt/ml/output",
     "SM_OUTPUT_DATA_DIR": "/opt/ml/output/data",
 }
-"""The folders that variables of a training job hold (SageMaker Training Toolkit: ENVIRONMENT_VARIABLES)."""
+"""Folders in variables of a training job (SageMaker Training Toolkit: ENVIRONMENT_VARIABLES)."""
 _CHANNEL: Final = "SM_CHANNEL_"
 _CONTAINER: Final = "/opt/ml"
 _COMPOSED: Final = (ast.BinOp, ast.JoinedStr, ast.Call)
-"""What a path may be put together with."""
+"""Expressions that may build a path."""
 
 _WRITING: Final = frozenset(
     {
@@ -45,21 +45,21 @@ _READERS_OF_ARGUMENTS: Final = frozenset(
         *("argh", "cyclopts", "simple_parsing"),
     }
 )
-"""Packages that take arguments from signatures, texts and the like."""
+"""Packages that define arguments by other means than ``add_argument``."""
 _READERS_OF_THE_ENVIRONMENT: Final = frozenset(
     {"pydantic_settings", "environs", "decouple", "dotenv", "dynaconf", "environ"}
 )
-"""Packages that read variables whose names a script does not write out."""
+"""Packages that read variables without literal names."""
 
 
 def facts_of(parsed: Parsed) -> ScriptFacts:
-    """What a script was seen to do."""
+    """Return the facts about a script."""
     return _Script(parsed).facts()
 
 
 @final
 class _Script:
-    """One script while it is looked through."""
+    """Analysis of one script."""
 
     def __init__(self, parsed: Parsed) -> None:
         self._parsed = parsed
@@ -69,15 +69,17 @@ class _Script:
         self._environment: list[EnvironmentUse] = []
         self._arguments: list[ArgumentUse] = []
         self._paths: dict[tuple[str, bool], PathUse] = {}
-        self._seen: set[int] = set()  # nodes that lie in a path that is told already
-        self._understood: set[int] = set()  # uses of the environment of which it is known what is read
-        self._parsers: set[str] = set()  # names of what arguments are added to
+        self._seen: set[int] = set()  # nodes inside a reported path
+        self._understood: set[int] = set()  # uses of the environment with known variables
+        self._parsers: set[str] = set()  # names of argument parsers
         for name, value in self._constants.items():
             stands_for = self._names.full(value)
             if stands_for in ("os.environ", "os.getenv"):
                 self._names.alias(name, stands_for)
                 self._understood.add(id(value))
-        self._handed = {one.arg for one in self._nodes.get(ast.arg, ()) if one.arg in _HANDED_OVER}
+        self._handed = {
+            argument.arg for argument in self._nodes.get(ast.arg, ()) if argument.arg in _HANDED_OVER
+        }
         packages = self._names.packages
         self._open_environment = not packages.isdisjoint(_READERS_OF_THE_ENVIRONMENT)
         self._open_arguments = not packages.isdisjoint(_READERS_OF_ARGUMENTS)
@@ -93,7 +95,7 @@ class _Script:
             asked = isinstance(node.ops[0], (ast.In, ast.NotIn)) and len(node.ops) == 1
             if asked and self._is_environment(node.comparators[0]):
                 self._variable(node.left, required=False)
-        for node in self._parsed.every:  # after the calls, which tell what is written
+        for node in self._parsed.every:  # after the calls, which determine written paths
             if isinstance(node, _COMPOSED):
                 self._path(node, written=False)
         for node in self._nodes.get(ast.Constant, ()):
@@ -110,31 +112,33 @@ class _Script:
         )
 
     def _hands_environment_on(self) -> bool:
-        """Whether the environment is used in a way from which it cannot be told which variables are read."""
-        uses = [one for one in self._nodes.get(ast.Attribute, ()) if one.attr == "environ"]
+        """Return whether the environment is used in a way that hides which variables are read."""
+        uses = [use for use in self._nodes.get(ast.Attribute, ()) if use.attr == "environ"]
         names = self._names.of("os.environ")
         if names:
-            uses += [one for one in self._nodes.get(ast.Name, ()) if one.id in names]
+            uses += [use for use in self._nodes.get(ast.Name, ()) if use.id in names]
         return any(
-            id(one) not in self._understood
-            and isinstance(one.ctx, ast.Load)
-            and self._names.full(one) == "os.environ"
-            for one in uses
+            id(use) not in self._understood
+            and isinstance(use.ctx, ast.Load)
+            and self._names.full(use) == "os.environ"
+            for use in uses
         )
 
     def _takes_arguments_elsewhere(self, calls: Iterable[ast.Call]) -> bool:
-        """Whether arguments are taken by other means, or by code that lies elsewhere."""
+        """Return whether arguments are read by other means or by code in other files."""
         if not self._arguments and (
             self._names.of("sys.argv")
-            or any(self._names.full(one) == "sys.argv" for one in self._nodes.get(ast.Attribute, ()))
+            or any(self._names.full(node) == "sys.argv" for node in self._nodes.get(ast.Attribute, ()))
         ):
             return True
-        own = {one.name for one in self._nodes.get(ast.FunctionDef, ())}
+        own = {function.name for function in self._nodes.get(ast.FunctionDef, ())}
         for call in calls:
-            if any(word.arg == "parents" for word in call.keywords):
+            if any(keyword.arg == "parents" for keyword in call.keywords):
                 return True
-            given = (*call.args, *(word.value for word in call.keywords))
-            hands_on = any(isinstance(one, ast.Name) and one.id in self._parsers for one in given)
+            given = (*call.args, *(keyword.value for keyword in call.keywords))
+            hands_on = any(
+                isinstance(argument, ast.Name) and argument.id in self._parsers for argument in given
+            )
             if hands_on and not (isinstance(call.func, ast.Name) and call.func.id in own):
                 return True
         return bool(self._parsers) and "argparse" not in self._names.packages
@@ -158,8 +162,8 @@ class _Script:
         if method in ("add_argument", "parse_args") and isinstance(call.func, ast.Attribute):
             owner = call.func.value
             self._parsers.add(owner.id if isinstance(owner, ast.Name) else "")
-        for given in (*call.args, *(word.value for word in call.keywords)) if self._handed else ():
-            self._is_environment(given)  # handed to a function that is looked through, too
+        for given in (*call.args, *(keyword.value for keyword in call.keywords)) if self._handed else ():
+            self._is_environment(given)  # passed to a function that is also analyzed
         if function in _OPENING:
             self._path_of(call.args[:1], written=_writes(call, 1))
         elif function in _WRITING or method in _WRITING:
@@ -170,7 +174,7 @@ class _Script:
             self._path_of([call.func.value], written=_writes(call, 0))
 
     def _is_environment(self, expression: ast.expr) -> bool:
-        """Whether it is; then it is used in a way that is understood."""
+        """Return whether an expression is the environment, and mark the use as understood."""
         if isinstance(expression, ast.Name) and expression.id in self._handed:
             return True
         if self._names.full(expression) != "os.environ":
@@ -193,37 +197,37 @@ class _Script:
             self._environment.append(EnvironmentUse(name.text, required, span))
 
     def _argument(self, call: ast.Call) -> None:
-        words = [known(one, self._names, self._constants) for one in call.args]
-        if not words or any(one is None or not one.whole for one in words):
+        words = [known(argument, self._names, self._constants) for argument in call.args]
+        if not words or any(word is None or not word.whole for word in words):
             self._open_arguments = True
             return
-        every = tuple(one.text for one in words if one is not None)
-        dashed = tuple(one for one in every if one.startswith("-"))
-        flags = tuple(sorted(dashed, key=lambda one: not one.startswith("--"))) or every[:1]
-        flags = tuple(part for one in flags for part in one.split("/") if part)  # click: --on/--off
-        said = {word.arg: word.value for word in call.keywords}
-        stated = said.get("required")
-        required = isinstance(stated, ast.Constant) and stated.value is True
-        required = required or (not dashed and "nargs" not in said)
+        names = tuple(word.text for word in words if word is not None)
+        dashed = tuple(name for name in names if name.startswith("-"))
+        flags = tuple(sorted(dashed, key=lambda name: not name.startswith("--"))) or names[:1]
+        flags = tuple(part for flag in flags for part in flag.split("/") if part)  # click: --on/--off
+        keywords = {keyword.arg: keyword.value for keyword in call.keywords}
+        value = keywords.get("required")
+        required = isinstance(value, ast.Constant) and value.value is True
+        required = required or (not dashed and "nargs" not in keywords)
         self._arguments.append(ArgumentUse(flags, required, self._parsed.span(call.args[0])))
 
     def _path_of(self, expressions: list[ast.expr], *, written: bool) -> None:
-        for one in expressions:
-            self._path(one, written=written)
+        for expression in expressions:
+            self._path(expression, written=written)
 
     def _path(self, expression: ast.expr, *, written: bool) -> None:
         if id(expression) in self._seen:
             return
-        found = known(expression, self._names, self._constants)
-        if found is None or not _is_in_container(found):
+        text = known(expression, self._names, self._constants)
+        if text is None or not _is_in_container(text):
             return
         if not isinstance(expression, ast.Name):
             for below in every_node(expression):
                 self._seen.add(id(below))
-        path = posixpath.normpath(found.text if found.whole else found.text.rpartition("/")[0] or "/")
-        if not found.whole and not found.text.endswith("/") and isinstance(expression, (ast.BinOp, ast.Call)):
-            path = posixpath.normpath(found.text)  # joined by slashes: the known part is a folder
-        use = PathUse(path, found.whole, written, self._parsed.span(expression))
+        path = posixpath.normpath(text.text if text.whole else text.text.rpartition("/")[0] or "/")
+        if not text.whole and not text.text.endswith("/") and isinstance(expression, (ast.BinOp, ast.Call)):
+            path = posixpath.normpath(text.text)  # joined with slashes: the known part is a folder
+        use = PathUse(path, text.whole, written, self._parsed.span(expression))
         self._paths.setdefault((path, written), use)
 
     def _starts(self) -> bool:
@@ -231,7 +235,7 @@ class _Script:
             if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)) and statement.name == "main":
                 return True
             if isinstance(statement, ast.ImportFrom) and any(
-                (one.asname or one.name) == "main" for one in statement.names
+                (alias.asname or alias.name) == "main" for alias in statement.names
             ):
                 return True
             if isinstance(statement, ast.If) and "__name__" in {*_names_in(statement.test)}:
@@ -250,17 +254,17 @@ def _names_in(expression: ast.expr) -> Iterator[str]:
 
 
 def _writes(call: ast.Call, place: int) -> bool:
-    """Whether a file is opened to be written."""
+    """Return whether a file is opened for writing."""
     mode: ast.expr | None = call.args[place] if len(call.args) > place else None
-    for word in call.keywords:
-        if word.arg == "mode":
-            mode = word.value
+    for keyword in call.keywords:
+        if keyword.arg == "mode":
+            mode = keyword.value
     return (
         isinstance(mode, ast.Constant) and isinstance(mode.value, str) and bool(set(mode.value) & set("wax+"))
     )
 
 
-def _is_in_container(found: Known) -> bool:
-    text = found.text
+def _is_in_container(known_text: Known) -> bool:
+    text = known_text.text
     plain = "\0" not in text and "\n" not in text and " " not in text
     return plain and (text == _CONTAINER or text.startswith(f"{_CONTAINER}/"))

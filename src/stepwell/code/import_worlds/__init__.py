@@ -1,8 +1,7 @@
-"""Loading classes and functions out of workspaces, each in an import world of its own.
+"""Import worlds: load classes and functions of each workspace in isolation.
 
-A module of a workspace imports its own files first, then the core's sources, then the environment.
-Nothing of the process changes for it but one finder in ``sys.meta_path``; see the decision on import
-worlds (docs/decisions/0014-import-worlds.md).
+A module of a workspace imports from its own files first, then the core's sources, then the environment. The
+process is changed only by one finder in ``sys.meta_path`` (docs/decisions/0014-import-worlds.md).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The one finder that the process is given, and the two loaders that it answers with."""
+"""Meta path finder and loaders of world modules."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ __all__ = ["FINDER", "Finder"]
 
 
 class ImportStatements(Protocol):
-    """The imports of one module."""
+    """Import statements of one module."""
 
     @property
     def statement(self) -> Callable[..., ModuleType]:
-        """What stands for the built-in ``__import__``."""
+        """Replacement for the built-in ``__import__``."""
 
 
 class FinderModules(Protocol):
-    """The modules of one project, as the finder and its loaders need them."""
+    """Modules of one project, for the finder and its loaders."""
 
     @property
     def places(self) -> ModulePaths:
-        """The folders of the project."""
+        """Return the folders of the project."""
 
     def importing(self, record: ModuleRecord) -> AbstractContextManager[None]:
         """Register a module while it runs; remove it if it fails."""
 
     def core_package(self, name: ModuleName, attribute: str) -> ModuleType | None:
-        """The core's package of a folder's name, unless the folder has a module of the attribute's name."""
+        """Return the core's package of a folder, unless the folder has a module with the attribute's name."""
 
     def imports_of(self, record: ModuleRecord) -> ImportStatements:
-        """The imports of a module."""
+        """Return the imports of a module."""
 
 
 M = TypeVar("M", bound=FinderModules)
@@ -50,23 +50,20 @@ M = TypeVar("M", bound=FinderModules)
 
 @final
 class Finder(MetaPathFinder):
-    """Finds the modules of all worlds by their full names, and nothing else."""
+    """Finds the modules of all worlds by their full names."""
 
     def __init__(self) -> None:
         self._projects: dict[str, Any] = {}
         self._writing = threading.Lock()
 
     def enter(self, key: str, modules: M) -> M:
-        """Make a project's modules findable.
-
-        Args:
-            modules: what finds them, where the project was not entered before.
+        """Register the modules of a project.
 
         Returns:
-            What finds them from now on.
+            The registered modules, which may be older ones of the same project.
         """
         with self._writing:
-            if self not in sys.meta_path:  # first, for the finder of paths would run files as plain modules
+            if self not in sys.meta_path:  # before the path finder, which would run files as plain modules
                 sys.meta_path.insert(0, self)
             entered: M = self._projects.setdefault(key, modules)
             return entered
@@ -74,7 +71,7 @@ class Finder(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """The spec of a module of a world; ``None`` for every other name."""
+        """Return the spec of a world module, or ``None``."""
         del path, target
         if not fullname.startswith(PACKAGE):
             return None
@@ -98,17 +95,17 @@ FINDER: Final = Finder()
 
 @final
 class _Empty(Loader):
-    """Makes the packages above the worlds, in which nothing is."""
+    """Creates the empty packages above the worlds."""
 
     def exec_module(self, module: ModuleType) -> None:
-        """Leave it empty."""
+        """Do nothing."""
 
 
 @final
 class _Folder(Loader):
-    """Makes a package of a folder without ``__init__.py``, or of a world itself.
+    """Creates a package for a folder without ``__init__.py``, or for a world.
 
-    Where the core's folder of the name has an ``__init__.py``, its names are the package's names too.
+    Includes the names of the core's ``__init__.py`` for the same folder.
     """
 
     def __init__(self, modules: FinderModules, name: ModuleName, place: ModulePath | None) -> None:
@@ -117,14 +114,14 @@ class _Folder(Loader):
         self._place = place
 
     def is_package(self, fullname: str) -> bool:
-        """Whether it is one: always."""
+        """Return true."""
         del fullname
         return True
 
     def exec_module(self, module: ModuleType) -> None:
-        """Give it the names of the core's package."""
+        """Add the names of the core's package."""
         spec = module.__spec__
-        assert spec is not None  # noqa: S101 - the import system sets it before it calls
+        assert spec is not None  # noqa: S101 - set by the import system
         record = ModuleRecord(self._name, self._place, spec)
         with self._modules.importing(record):
             if self._name.dotted:
@@ -140,9 +137,9 @@ class _Folder(Loader):
 
 @final
 class _File(SourceFileLoader):
-    """Runs a file as a module of a world, from its text and never from bytecode.
+    """Executes a file as a world module, always from source.
 
-    Bytecode is found by time and size, which an edit may leave as they were.
+    Bytecode is validated by time and size, which an edit may preserve.
     """
 
     def __init__(self, modules: FinderModules, name: ModuleName, place: ModulePath) -> None:
@@ -152,13 +149,13 @@ class _File(SourceFileLoader):
         self._place = place
 
     def get_code(self, fullname: str) -> CodeType:
-        """The compiled text."""
+        """Return the compiled source."""
         return self._compiled(self.get_data(self.get_filename(fullname)))
 
     def exec_module(self, module: ModuleType) -> None:
-        """Run the file, with an ``__import__`` of its own."""
+        """Run the file with its own ``__import__``."""
         spec = module.__spec__
-        assert spec is not None  # noqa: S101 - the import system sets it before it calls
+        assert spec is not None  # noqa: S101 - set by the import system
         record = ModuleRecord(self._name, self._place, spec)
         with self._modules.importing(record):
             content = self.get_data(self.path)
@@ -166,12 +163,12 @@ class _File(SourceFileLoader):
             code = self._compiled(content)
             imports = self._modules.imports_of(record)
             module.__dict__["__builtins__"] = {**vars(builtins), "__import__": imports.statement}
-            exec(code, module.__dict__)  # noqa: S102 - this is what loading is
+            exec(code, module.__dict__)  # noqa: S102 - executing the module
 
     def _compiled(self, content: bytes) -> CodeType:
         try:
             return compile(content, self.path, "exec", dont_inherit=True)
-        except ValueError as error:  # what is no source at all, e.g. holds a NUL
+        except ValueError as error:  # not source text, e.g. contains a NUL
             if isinstance(error, SyntaxError):
                 raise
             raise SyntaxError(str(error), (self.path, 1, 1, None)) from None

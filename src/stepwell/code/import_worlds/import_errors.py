@@ -1,4 +1,4 @@
-"""What to tell when a component cannot be loaded: where it failed, what was looked for, and where."""
+"""Error messages for components that cannot be loaded."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from stepwell.source.errors import ComponentError
 from stepwell.source.exception_text import text_of
 from stepwell.source.spelling import closest
 
-__all__ = ["import_failed", "missing_attribute", "refused", "trimmed"]
+__all__ = ["import_failed", "missing_attribute", "path_rejected", "trimmed"]
 
 _MOST_FRAMES: Final = 8
 _MOST_TEXT: Final = 2_000
 _OURS: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
 
 
-def refused(places: ModulePaths, world: str, path: str, name: str | None, reason: str) -> ComponentError:
-    """The error for a path that may not be loaded, or that nothing lies at."""
+def path_rejected(
+    places: ModulePaths, world: str, path: str, name: str | None, reason: str
+) -> ComponentError:
+    """Return the error for a path that is missing or not allowed."""
     folder, file = os.path.split(path)
     try:
-        near = closest(file, (one for one in sorted(os.listdir(folder)) if one.endswith(".py")), 3)
+        near = closest(file, (entry for entry in sorted(os.listdir(folder)) if entry.endswith(".py")), 3)
     except (OSError, ValueError):
         near = ()
     if file in near or "such" not in reason:
@@ -35,43 +37,43 @@ def refused(places: ModulePaths, world: str, path: str, name: str | None, reason
 def missing_attribute(
     places: ModulePaths, world: str, path: str, name: str, module: object
 ) -> ComponentError:
-    """The error for a file that does not define what was wanted out of it.
+    """Return the error for a file that does not define a name.
 
     Args:
-        name: what was wanted, dotted where it lies in a class.
+        name: may be dotted.
     """
-    held, parts = module, name.split(".")
-    while len(parts) > 1 and hasattr(held, parts[0]):
-        held = getattr(held, parts.pop(0))
+    owner, parts = module, name.split(".")
+    while len(parts) > 1 and hasattr(owner, parts[0]):
+        owner = getattr(owner, parts.pop(0))
     near = (
-        closest(parts[0], sorted(one for one in vars(held) if not one.startswith("__")), 3)
-        if hasattr(held, "__dict__")
+        closest(parts[0], sorted(each for each in vars(owner) if not each.startswith("__")), 3)
+        if hasattr(owner, "__dict__")
         else ()
     )
     above = name.removesuffix(".".join(parts))
-    fault = f"the file defines no `{name}`"
+    fault = f"the file does not define `{name}`"
     return _error(
-        places, world, path, name, 1, fault, looked_for=name, near=tuple(f"{above}{one}" for one in near)
+        places, world, path, name, 1, fault, looked_for=name, near=tuple(f"{above}{each}" for each in near)
     )
 
 
 def import_failed(
     places: ModulePaths, world: str, path: str, name: str | None, error: BaseException
 ) -> ComponentError:
-    """The error for a file whose import failed."""
+    """Return the error for a failed import."""
     frames = [*_frames(places, error)]
     at, line = frames.pop() if frames else (places.relative(path), 1)
     if len(frames) > _MOST_FRAMES:
         frames = frames[: _MOST_FRAMES // 2] + frames[-_MOST_FRAMES // 2 :]
     looked_for, looked_in, near = "", (), ()  # type: tuple[str, tuple[str, ...], tuple[str, ...]]
     if isinstance(error, ModuleNotFoundError) and error.name:
-        asked = ModuleName.read(error.name)
-        looked_for = asked.dotted if asked is not None else error.name
+        missing = ModuleName.read(error.name)
+        looked_for = missing.dotted if missing is not None else error.name
         looked_in = _looked_in(places, world)
         package, _, last = looked_for.rpartition(".")
-        found = closest(last, sorted(set(places.names(world, package)) - {last}), 3)
-        near = tuple(f"{package}.{one}" if package else one for one in found)
-    fault = f"{type(error).__name__}: {_said(error)}".removesuffix(": ")
+        similar = closest(last, sorted(set(places.names(world, package)) - {last}), 3)
+        near = tuple(f"{package}.{module}" if package else module for module in similar)
+    fault = f"{type(error).__name__}: {_message(error)}".removesuffix(": ")
     return _error(
         places,
         world,
@@ -88,7 +90,7 @@ def import_failed(
 
 
 def trimmed(traceback: TracebackType | None) -> TracebackType | None:
-    """A traceback without the frames of this package and of the import system."""
+    """Return a traceback without frames of this package and the import system."""
     kept: list[TracebackType] = []
     while traceback is not None:
         file = traceback.tb_frame.f_code.co_filename
@@ -96,8 +98,8 @@ def trimmed(traceback: TracebackType | None) -> TracebackType | None:
             kept.append(traceback)
         traceback = traceback.tb_next
     after: TracebackType | None = None
-    for one in reversed(kept):
-        after = TracebackType(after, one.tb_frame, one.tb_lasti, one.tb_lineno)
+    for entry in reversed(kept):
+        after = TracebackType(after, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
     return after
 
 
@@ -130,7 +132,7 @@ def _error(
 
 
 def _frames(places: ModulePaths, error: BaseException) -> Iterator[tuple[str, int]]:
-    """The lines of the worlds' modules that the error went through, outermost first, none twice in a row."""
+    """Yield the distinct locations in world modules of a traceback, outermost first."""
     key = project_key(places.root)
     before: tuple[str, int] | None = None
     traceback = error.__traceback__
@@ -151,10 +153,10 @@ def _frames(places: ModulePaths, error: BaseException) -> Iterator[tuple[str, in
 
 def _looked_in(places: ModulePaths, world: str) -> tuple[str, ...]:
     worlds = (world,) if world == CORE else (world, CORE)
-    roots = [places.relative(root) for one in worlds for root in places.roots(one)]
+    roots = [places.relative(root) for each in worlds for root in places.roots(each)]
     return (*dict.fromkeys(roots), "the environment")
 
 
-def _said(error: BaseException) -> str:
-    said = error.msg if isinstance(error, SyntaxError) and error.msg else text_of(error)
-    return said if len(said) <= _MOST_TEXT else f"{said[:_MOST_TEXT]}\N{HORIZONTAL ELLIPSIS}"
+def _message(error: BaseException) -> str:
+    message = error.msg if isinstance(error, SyntaxError) and error.msg else text_of(error)
+    return message if len(message) <= _MOST_TEXT else f"{message[:_MOST_TEXT]}\N{HORIZONTAL ELLIPSIS}"

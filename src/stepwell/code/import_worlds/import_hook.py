@@ -1,4 +1,4 @@
-"""What ``import`` means inside a module of a world: its world first, then the core, then the environment."""
+"""Import statements of world modules: own world first, then the core, then the environment."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ __all__ = ["ImportHook"]
 
 
 class HookModules(Protocol):
-    """The modules of one project, as import statements need them."""
+    """Modules of one project, for import statements."""
 
     @property
     def places(self) -> ModulePaths:
-        """The folders of the project."""
+        """Return the folders of the project."""
 
     def attempt(self) -> ImportAttempt:
-        """One import, whose modules are removed if it fails."""
+        """Return a context manager that removes the modules of a failed import."""
 
     def name(self, place: ModulePath) -> ModuleName:
-        """The name of the module in a location."""
+        """Return the module name of a location."""
 
     def current(
         self, name: ModuleName, importer: ModuleRecord | None = None
@@ -41,7 +41,7 @@ class HookModules(Protocol):
 
 @final
 class ImportHook:
-    """The imports of one module."""
+    """Import functions of one module."""
 
     __slots__ = ("_importlib", "_modules", "_record")
 
@@ -58,31 +58,31 @@ class ImportHook:
         fromlist: Sequence[str] | None = (),
         level: int = 0,
     ) -> ModuleType:
-        """What stands for the built-in ``__import__``, with the same arguments.
+        """Replace the built-in ``__import__``.
 
         Raises:
-            ImportError: as the built-in does.
+            ImportError: like the built-in.
         """
         record = self._record
-        # An empty list comes from C code that looks into sys.modules next: it means the environment's.
+        # C code passes an empty list and reads sys.modules next: use the environment.
         if not isinstance(name, str):
             return builtins.__import__(name, globals, locals, fromlist or (), level)
         if level == 0 and (name in record.outside or (isinstance(fromlist, list) and not fromlist)):
             return builtins.__import__(name, globals, locals, fromlist or (), 0)
         full = self._below(name, level)
-        asked = self._within(full) if level or full.startswith(f"{PACKAGE}.") else name
-        if asked is not None:
-            found = self._reach(asked)
-            if found is not None:
-                leaf, top = found
+        local = self._within(full) if level or full.startswith(f"{PACKAGE}.") else name
+        if local is not None:
+            modules = self._reach(local)
+            if modules is not None:
+                leaf, top = modules
                 if fromlist:
-                    self._fill(leaf, asked, fromlist)
+                    self._fill(leaf, local, fromlist)
                     return leaf
                 if level:
                     return leaf
-                return top if asked is name else sys.modules[PACKAGE]
-            if asked is not name:
-                raise ModuleNotFoundError(f"No module named {asked[1:]!r}", name=asked[1:])
+                return top if local is name else sys.modules[PACKAGE]
+            if local is not name:
+                raise ModuleNotFoundError(f"No module named {local[1:]!r}", name=local[1:])
         module = builtins.__import__(name, globals, locals, fromlist or (), 0)
         if name.partition(".")[0] == "importlib":
             return self._facade if module is importlib else module
@@ -90,17 +90,17 @@ class ImportHook:
         return module
 
     def import_module(self, name: str, package: str | None = None) -> ModuleType:
-        """What stands for ``importlib.import_module``, with the same arguments.
+        """Replace ``importlib.import_module``.
 
         Raises:
-            ImportError: as that does.
+            ImportError: like the original.
         """
         full = resolve_name(name, package)
-        asked = self._within(full) if full.startswith(f"{PACKAGE}.") else full
-        found = self._reach(asked) if asked is not None else None
-        if found is not None:
-            return found[0]
-        if asked is not full:
+        local = self._within(full) if full.startswith(f"{PACKAGE}.") else full
+        modules = self._reach(local) if local is not None else None
+        if modules is not None:
+            return modules[0]
+        if local is not full:
             raise ModuleNotFoundError(f"No module named {full!r}", name=full)
         module = importlib.import_module(full)
         self._record.outside.add(full)
@@ -108,7 +108,7 @@ class ImportHook:
 
     @property
     def _facade(self) -> ModuleType:
-        """``importlib`` as this module has it: a name given to it means what it means to ``import``."""
+        """Return ``importlib`` with import functions of this module."""
         if self._importlib is None:
             facade = ModuleType("importlib", importlib.__doc__)
             vars(facade).update(
@@ -121,7 +121,7 @@ class ImportHook:
         return self._importlib
 
     def _below(self, name: str, level: int) -> str:
-        """The full name that a relative one means; an absolute one is that already."""
+        """Return the absolute form of a name."""
         if not level:
             return name
         world = str(self._record.name._replace(dotted=""))
@@ -131,20 +131,20 @@ class ImportHook:
         return ".".join([world, *parts[: len(parts) - level + 1], *filter(None, [name])])
 
     def _within(self, full: str) -> str | None:
-        """What a full name is within this world, with a dot in front; ``None`` for another project's.
+        """Return a full name relative to this world, with a leading dot; ``None`` for other projects.
 
         Raises:
-            ModuleNotFoundError: it names a module of another workspace.
+            ModuleNotFoundError: the module belongs to another workspace.
         """
         name = ModuleName.read(full)
         if name is None or name.key != self._record.name.key:
             return None
         if name.world not in (self._record.name.world, CORE):
-            raise ModuleNotFoundError(f"No module named {full!r}: it is another workspace's", name=full)
+            raise ModuleNotFoundError(f"No module named {full!r}: it belongs to another workspace", name=full)
         return f".{name.dotted}"
 
     def _reach(self, asked: str) -> tuple[ModuleType, ModuleType] | None:
-        """The last and the first module of a name, imported part by part; ``None`` for the environment's."""
+        """Import a name part by part; return its last and first module, or ``None`` for the environment."""
         known = self._record.reached.get(asked)
         if known is not None:
             return known
@@ -192,28 +192,28 @@ class ImportHook:
         try:
             return self._modules.current(name, self._record)
         except BaseException:
-            for one in () if attempt is None else attempt.fallen[fallen:]:
-                self._modules.keep(self._record, one)  # mended, it would be got: whoever tried must try again
+            for failed in () if attempt is None else attempt.fallen[fallen:]:
+                self._modules.keep(self._record, failed)  # retry the importer once it is fixed
             raise
 
     def _fill(self, module: ModuleType, asked: str, names: Sequence[str]) -> None:
-        """Import the modules among the names that ``from`` takes out of a package."""
+        """Import the submodules among the names of a ``from`` import."""
         for name in names:
             if name == "*":
-                self._fill(module, asked, [one for one in getattr(module, "__all__", ()) if one != "*"])
+                self._fill(module, asked, [each for each in getattr(module, "__all__", ()) if each != "*"])
             elif name not in vars(module) and hasattr(module, "__path__"):
                 dotted = f"{asked}.{name}" if asked != "." else f".{name}"
                 place = self._modules.places.seen(self._record.name.world, dotted)
                 self._record.asked[dotted] = place
                 if place is not None and not hasattr(module, name):
-                    found = self._reach(dotted)
-                    if found is not None and name not in vars(module):
-                        setattr(module, name, found[0])
+                    modules = self._reach(dotted)
+                    if modules is not None and name not in vars(module):
+                        setattr(module, name, modules[0])
 
 
 def _is_outside(top: str) -> bool:
-    """Whether the environment has a module or package of a name."""
+    """Return whether the environment has a module or package."""
     try:
         return find_spec(top) is not None
-    except (ImportError, ValueError):  # a module that was made by hand has no spec, and is there
+    except (ImportError, ValueError):  # a module without a spec exists
         return True

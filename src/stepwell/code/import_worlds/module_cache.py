@@ -1,4 +1,4 @@
-"""All modules of one project that this process has loaded, and the one way in which each is imported."""
+"""Loaded modules of a project, and the single entry point for importing them."""
 
 from __future__ import annotations
 
@@ -20,16 +20,15 @@ from stepwell.code.import_worlds.names import CORE, ModuleName, escaped, project
 __all__ = ["ModuleCache"]
 
 _LEAF: Final = ("__name__",)
-"""What ``__import__`` is asked for so that it gives the last module of a dotted name, not the first."""
+"""``fromlist`` that makes ``__import__`` return the last module of a dotted name."""
 
 
 @final
 class ModuleCache:
-    """The modules of one project, shared by all that open it in this process.
+    """The modules of one project, shared by everything that opens it in this process.
 
-    The import system keeps them in ``sys.modules`` under names of our own, and its locks let one thread
-    run a module while others wait. Here stands what each one needs, so that an edit reaches all that
-    depend on it.
+    ``sys.modules`` stores them under private names, with the locks of the import system. The cache records
+    dependencies, so that an edit reloads all dependents.
     """
 
     __slots__ = ("_records", "_writing", "key", "places")
@@ -38,11 +37,11 @@ class ModuleCache:
         self.key = project_key(places.root)
         self.places = places
         self._records: dict[str, ModuleRecord] = {}
-        self._writing = threading.RLock()  # never held while code of a user runs
+        self._writing = threading.RLock()  # not held while user code runs
 
     @classmethod
     def of(cls, places: ModulePaths) -> ModuleCache:
-        """The modules of a project; those that were loaded before are held against its files first."""
+        """Return the modules of a project, refreshed if they were loaded before."""
         mine = cls(places)
         shared = FINDER.enter(mine.key, mine)
         if shared is not mine:
@@ -50,20 +49,20 @@ class ModuleCache:
         return shared
 
     def attempt(self) -> ImportAttempt:
-        """One import, whose modules are taken back if it fails."""
-        return ImportAttempt(self._take_back)
+        """Return a context manager that removes the modules of a failed import."""
+        return ImportAttempt(self._remove)
 
     def name(self, place: ModulePath) -> ModuleName:
-        """How the module of a place is called."""
+        """Return the module name of a location."""
         return ModuleName(self.key, place.world, place.dotted)
 
     def current(
         self, name: ModuleName, importer: ModuleRecord | None = None, *, held: bool = False
     ) -> tuple[ModuleType, ModuleRecord | None]:
-        """Import a module, or take it as it was imported; never one whose text is known to be old.
+        """Import a module or return the loaded one, unless its text is outdated.
 
         Args:
-            held: whether it stays when an import that brought it fails, for somebody has what is in it.
+            held: whether a caller keeps objects of it, so that it survives a failed outer import.
         """
         full = str(name)
         while True:
@@ -71,23 +70,23 @@ class ModuleCache:
             module = builtins.__import__(full, None, None, _LEAF, 0)
             with self._writing:
                 if sys.modules.get(full) is not module:
-                    continue  # an attempt that failed took it back just now
+                    continue  # removed by a failed import
                 record = self._records.get(full)
                 if record is None:
                     return module, None
                 if record.stale and not self._is_busy(full):
-                    continue  # it grew old while it was being imported
+                    continue  # changed during the import
                 if importer is not None:
                     self.keep(importer, record)
                 record.held |= held
                 return module, record
 
     def is_in_use(self, record: ModuleRecord) -> bool:
-        """Whether a module is the one that an import of its name gives now."""
+        """Return whether a module is the current one of its name."""
         return self._records.get(str(record.name)) is record
 
     def core_package(self, name: ModuleName, attribute: str) -> ModuleType | None:
-        """The core's package of a folder's name, unless the folder itself has a module of the attribute's."""
+        """Return the core's package of a folder, unless the folder has a module with the attribute's name."""
         if name.world == CORE or self.places.own(name.world, f"{name.dotted}.{escaped(attribute)}"):
             return None
         place = self.places.own(CORE, name.dotted)
@@ -96,18 +95,18 @@ class ModuleCache:
         return self.current(self.name(place), self._records.get(str(name)))[0]
 
     def imports_of(self, record: ModuleRecord) -> ImportHook:
-        """What the import statements of a module call."""
+        """Return the import functions of a module."""
         return ImportHook(self, record)
 
     def keep(self, importer: ModuleRecord, needed: ModuleRecord) -> None:
-        """Remember that a module got another one."""
+        """Record that a module imported another."""
         with self._writing:
             importer.needs.add(needed)
             importer.stale |= needed.stale
 
     @contextmanager
     def importing(self, record: ModuleRecord) -> Iterator[None]:
-        """Know a module from the moment that it begins to run; forget it if it fails."""
+        """Register a module while it runs; remove it if it fails."""
         full = str(record.name)
         attempt = ImportAttempt.current()
         with self._writing:
@@ -129,16 +128,12 @@ class ModuleCache:
             attempt.added.append(record)
 
     def renew(self, changed: Iterable[str] | None, places: ModulePaths) -> frozenset[str]:
-        """Forget the modules whose files say something else now, and all that need them.
+        """Remove the modules that are outdated; return their names.
 
-        Objects that came out of them go on working. What is being imported meanwhile is forgotten as
-        soon as that is over.
+        Existing objects keep working. Modules that are being imported are removed afterwards.
 
         Args:
-            changed: the files and folders that may have changed, absolute; ``None`` for all.
-
-        Returns:
-            The names of what is forgotten.
+            changed: absolute paths that may have changed; ``None`` for all.
         """
         hints = None if changed is None else frozenset(os.path.normpath(path) for path in changed)
         with self._writing:
@@ -149,12 +144,12 @@ class ModuleCache:
             gone = [record for record in old if not self._is_busy(str(record.name))]
             values = {id(sys.modules.get(str(record.name))) for record in gone}
             self._drop(gone)
-            for record in sorted(around, key=lambda one: str(one.name), reverse=True):
-                self._make_anew(record, values)
+            for record in sorted(around, key=lambda record: str(record.name), reverse=True):
+                self._recreate(record, values)
         return frozenset(str(record.name) for record in old)
 
-    def _make_anew(self, record: ModuleRecord, gone: set[int]) -> None:
-        """Put a package without code in the place of one through which old modules are reached."""
+    def _recreate(self, record: ModuleRecord, gone: set[int]) -> None:
+        """Replace a package without code that gives access to outdated modules."""
         full = str(record.name)
         before = sys.modules.get(full)
         if before is None or record.is_initializing:
@@ -162,23 +157,23 @@ class ModuleCache:
         after = ModuleType(full)
         for attribute, value in vars(before).items():
             if isinstance(value, ModuleType) and (id(value) in gone or not _is_current(value)):
-                value = sys.modules.get(value.__name__)  # one made anew already
+                value = sys.modules.get(value.__name__)  # already recreated
                 if value is None:
                     continue
             vars(after)[attribute] = value
         sys.modules[full] = after
         above, _, last = full.rpartition(".")
         package = self._records.get(above)
-        if package is None or not package.is_folder:  # else it is made anew next, and takes this one up
+        if package is None or not package.is_folder:  # otherwise it is recreated next
             setattr(sys.modules[above], last, after)
 
-    def _take_back(self, added: list[ModuleRecord]) -> None:
-        """Remove what an attempt brought before it failed, but for what others have taken up since."""
+    def _remove(self, added: list[ModuleRecord]) -> None:
+        """Remove the modules of a failed import, except those that others have imported since."""
         with self._writing:
-            gone = {one for one in added if self.is_in_use(one) and not one.held}
+            gone = {record for record in added if self.is_in_use(record) and not record.held}
             while True:
-                stay = [one for one in self._records.values() if one not in gone]
-                needed = {one for record in stay for one in record.needs} & gone
+                stay = [record for record in self._records.values() if record not in gone]
+                needed = {each for record in stay for each in record.needs} & gone
                 if not needed:
                     break
                 gone -= needed
@@ -188,16 +183,16 @@ class ModuleCache:
                 self._unbind(name, module)
 
     def _unbind(self, name: ModuleName, module: ModuleType | None) -> None:
-        """Take a module that is no more out of every package that it was made a part of."""
+        """Remove a module from the packages that it is an attribute of."""
         last = name.dotted.rpartition(".")[2]
         for full in self._records if module is not None else ():
             package = sys.modules.get(full)
-            held = vars(package) if isinstance(package, ModuleType) else {}
-            if "__path__" in held and held.get(last) is module:
+            attributes = vars(package) if isinstance(package, ModuleType) else {}
+            if "__path__" in attributes and attributes.get(last) is module:
                 delattr(package, last)
 
     def _expel(self, full: str) -> None:
-        """Drop a module and the packages above it where they are old, and nothing runs in them."""
+        """Remove outdated modules on the path to a module, unless they are running."""
         with self._writing:
             while full:
                 record = self._records.get(full)
@@ -206,7 +201,7 @@ class ModuleCache:
                 full = full.rpartition(".")[0]
 
     def _is_busy(self, full: str) -> bool:
-        """Whether a module, or one below it, is being imported: the import system then needs it there."""
+        """Return whether a module or a submodule is being imported."""
         start = f"{full}."
         return any(
             record.is_initializing and (name == full or name.startswith(start))

@@ -1,4 +1,4 @@
-"""Where a world's modules lie: dotted names to files and back, and which files a world may read."""
+"""Module locations of worlds, and which files a world may read."""
 
 from __future__ import annotations
 
@@ -17,21 +17,18 @@ from stepwell.code.import_worlds.names import CORE, PACKAGE, escaped, unescaped
 __all__ = ["ModuleKind", "ModulePath", "ModulePaths", "PathRejected"]
 
 ALWAYS_OUTSIDE: Final = frozenset({"stepwell", PACKAGE, "__main__", "__future__", *sys.builtin_module_names})
-"""First parts of names that never mean a file of a world: the interpreter's own modules, and ours.
-
-A second Stepwell inside a world would keep worlds of its own.
-"""
+"""Top-level names that never refer to files of a world; a second Stepwell would have its own worlds."""
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _MAX_DEPTH: Final = 32
 
 
 class PathRejected(Exception):
-    """A path is not one that a world may load; the message says why."""
+    """A world may not load the path; the message explains why."""
 
 
 class ModuleKind(Enum):
-    """What a module is on disk."""
+    """Kind of a module on disk."""
 
     FILE = "a file"
     PACKAGE = "a folder with __init__.py"
@@ -41,11 +38,11 @@ class ModuleKind(Enum):
 @final
 @dataclass(frozen=True, slots=True)
 class ModulePath:
-    """Where one module lies.
+    """Location of one module.
 
     Args:
-        world: whose it is: the id of a workspace, or ``CORE``.
-        paths: the file, absolute; for a folder without ``__init__.py`` every folder of the name.
+        world: id of a workspace, or ``CORE``.
+        paths: absolute file, or all folders of the name without ``__init__.py``.
     """
 
     world: str
@@ -57,12 +54,12 @@ class ModulePath:
 @final
 @dataclass(frozen=True, slots=True)
 class ModulePaths:
-    """The folders of one project that hold Python sources.
+    """Source folders of one project.
 
     Args:
-        root: the project's folder, absolute, links resolved.
-        sources: the folders of the core's sources, relative to it, with ``/``, in the order of search.
-        workspaces: the folder of the workspaces, relative to it.
+        root: absolute, with links resolved.
+        sources: source folders of the core, relative to ``root``, in search order.
+        workspaces: folder of the workspaces, relative to ``root``.
     """
 
     root: str
@@ -70,29 +67,28 @@ class ModulePaths:
     workspaces: str = "workspaces"
 
     def roots(self, world: str) -> tuple[str, ...]:
-        """The absolute folders in which names of a world are looked for, before the environment."""
+        """Return the absolute source folders of a world, searched before the environment."""
         if world == CORE:
             return tuple(os.path.normpath(os.path.join(self.root, folder)) for folder in self.sources)
         return (os.path.join(self.home(world), "src"),)
 
     def home(self, world: str) -> str:
-        """The folder that all of a world lies in; names are looked for there after the environment."""
+        """Return the folder of a world, searched after the environment."""
         if world == CORE:
             return self.root
         return os.path.normpath(os.path.join(self.root, self.workspaces, world))
 
     def is_world(self, world: str) -> bool:
-        """Whether it can be the id of a workspace, or is the core."""
+        """Return whether a name is a valid workspace id or the core."""
         return world == CORE or _ID.fullmatch(world) is not None
 
     def seen(self, world: str, dotted: str) -> ModulePath | None:
-        """What a name means to the modules of a world; ``None`` leaves it to the environment.
+        """Return the module of a name as seen from a world; ``None`` leaves it to the environment.
 
-        The world's own sources come first, then the core's, then the environment, then whatever else
-        lies in the workspace and in the project.
+        Search order: own sources, core sources, environment, folder of the workspace, folder of the project.
 
         Args:
-            dotted: the name; with a dot in front it is relative to the world, and never the environment's.
+            dotted: a leading dot excludes the environment.
         """
         is_relative = dotted.startswith(".")
         dotted = dotted.removeprefix(".")
@@ -100,50 +96,48 @@ class ModulePaths:
         if top in ALWAYS_OUTSIDE and not is_relative:
             return None
         worlds = (world,) if world == CORE else (world, CORE)
-        for one in worlds:
-            for place in self._in(one, self.roots(one), dotted):
+        for each in worlds:
+            for place in self._in(each, self.roots(each), dotted):
                 return place
-        for one in worlds:
-            for place in self._in(one, (self.home(one),), dotted):
-                if is_relative or self._is_ours(one, top):
+        for each in worlds:
+            for place in self._in(each, (self.home(each),), dotted):
+                if is_relative or self._is_ours(each, top):
                     return place
         return None
 
     def own(self, world: str, dotted: str) -> ModulePath | None:
-        """The module of a world whose name within it is this one; the core is not asked."""
+        """Return the module of a world by name, without the core."""
         for place in self._in(world, (*self.roots(world), self.home(world)), dotted):
             return place if place.dotted == dotted else None
         return None
 
     def named(self, world: str, path: str) -> ModulePath:
-        """The module that a file is to a world: one of its own, or one of the core.
+        """Return the module of a file of a world or the core.
 
         Args:
-            path: the file, absolute.
+            path: absolute.
 
         Raises:
-            Refused: it is no Python file, is not there, or lies where this world may not read.
+            PathRejected: not a Python file, missing, or not readable for this world.
         """
         if not path.endswith(".py") or os.path.basename(path) == ".py":
-            raise PathRejected("it is not a Python file: its name does not end in `.py`")
+            raise PathRejected("not a Python file: the name must end in `.py`")
         if not os.path.isabs(path):
-            raise PathRejected("its path is not absolute")
+            raise PathRejected("the path is not absolute")
         if "\0" in path:
-            raise PathRejected("its path holds a NUL")
+            raise PathRejected("the path contains a NUL character")
         if os.pardir in path.split(os.sep) or not self._is_below(path, self.root):
             path = os.path.realpath(path)
         path = os.path.normpath(path)
         if not self._is_below(path, self.root):
-            raise PathRejected("it lies outside the project")
+            raise PathRejected("outside the project")
         owner = self._owner(path)
         if owner not in (world, CORE):
-            raise PathRejected("it belongs to another workspace")
+            raise PathRejected("belongs to another workspace")
         if not os.path.lexists(path):
-            raise PathRejected("there is no such file")
+            raise PathRejected("no such file")
         if not self._may_read(owner, path):
-            raise PathRejected(
-                "it is a link to a place that this world may not read, or it is no regular file"
-            )
+            raise PathRejected("not a regular file, or a link to a location that this world may not read")
         for root in (*self.roots(owner), self.home(owner)):
             if self._is_below(path, root):
                 parts = path[len(root.rstrip(os.sep)) + 1 : -len(".py")].split(os.sep)
@@ -152,16 +146,16 @@ class ModulePaths:
                 place = self.own(owner, ".".join(map(escaped, parts))) if parts else None
                 if place is not None and place.paths == (path,):
                     return place
-        raise PathRejected("another file or folder of the same name hides it")
+        raise PathRejected("hidden by another file or folder of the same name")
 
     def names(self, world: str, package: str = "") -> Iterator[str]:
-        """The names that a world could import from a package, or as first parts, without the environment's.
+        """Yield the names that a world can import from a package, without the environment.
 
         Args:
-            package: its dotted name; empty for the folders of sources themselves.
+            package: dotted name; empty for top-level names.
         """
-        for one in (world, CORE):
-            for root in self.roots(one):
+        for each in (world, CORE):
+            for root in self.roots(each):
                 try:
                     entries = os.listdir(os.path.join(root, *package.split(".")))
                 except (OSError, ValueError):
@@ -172,13 +166,13 @@ class ModulePaths:
                         yield stem
 
     def relative(self, path: str) -> str:
-        """A path as it is shown: relative to the project where it lies in it, with ``/``."""
+        """Return a path for display, relative to the project if possible."""
         if self._is_below(path, self.root):
             path = path[len(self.root.rstrip(os.sep)) + 1 :]
         return path.replace(os.sep, "/")
 
     def _in(self, world: str, roots: tuple[str, ...], dotted: str) -> Iterator[ModulePath]:
-        """The module of a name in some roots of a world: a file or package of any comes before folders."""
+        """Yield the module of a name; files and packages of any root come before folders."""
         parts = [unescaped(part) for part in dotted.split(".")]
         if not all(part and os.sep not in part and part not in (os.curdir, os.pardir) for part in parts):
             return
@@ -200,7 +194,7 @@ class ModulePaths:
             )
 
     def _canonical(self, world: str, path: str, dotted: str) -> str:
-        """The one name of a file that several names reach, as ``src.tools`` and ``tools`` do."""
+        """Return the canonical name of a file with several names, such as ``src.tools`` and ``tools``."""
         for root in self.roots(world):
             if self._is_below(path, root):
                 below = path[len(root.rstrip(os.sep)) + 1 :].removesuffix(".py").split(os.sep)
@@ -216,7 +210,7 @@ class ModulePaths:
         return dotted
 
     def _is_ours(self, world: str, top: str) -> bool:
-        """Whether the environment lacks a name, or has no other file for it than the world's last resort."""
+        """Return whether the environment has no other file for a name."""
         mine = [
             os.path.realpath(path)
             for place in self._in(world, (self.home(world),), top)
@@ -224,14 +218,14 @@ class ModulePaths:
         ]
         try:
             spec = find_spec(top)
-        except (ImportError, ValueError):  # a module that was made by hand has no spec, and is there
+        except (ImportError, ValueError):  # a module without a spec exists
             return False
         if spec is None or (spec.origin is None and spec.submodule_search_locations is not None):
-            return True  # a folder without `__init__.py` in the environment has no code to come first
+            return True  # namespace packages of the environment have no code
         return spec.has_location and spec.origin is not None and os.path.realpath(spec.origin) in mine
 
     def _owner(self, path: str) -> str:
-        """Whose a path is: the workspace's that it lies in, or the core's."""
+        """Return the workspace that contains a path, or the core."""
         home = os.path.normpath(os.path.join(self.root, self.workspaces))
         if self._is_below(path, home):
             return path[len(home) + 1 :].split(os.sep)[0]
@@ -246,7 +240,7 @@ class ModulePaths:
         return self._owner(path) == world and self._owner(real) in (world, CORE)
 
     def _may_read(self, world: str, path: str) -> bool:
-        """Whether a file is a regular one and lies, with links resolved, where a world may read."""
+        """Return whether a world may read a file, with links resolved."""
         try:
             is_file = stat.S_ISREG(os.stat(path).st_mode)
         except (OSError, ValueError):
@@ -259,10 +253,10 @@ class ModulePaths:
 
 
 def _spelt_so(path: str) -> bool:
-    """Whether the last part of a path that exists has these very letters, on any file system."""
+    """Return whether the case of an existing path matches exactly, on any file system."""
     folder, name = os.path.split(path)
     if not os.path.lexists(os.path.join(folder, name.swapcase())):
-        return True  # capitals count here
+        return True  # case-sensitive
     try:
         return name in os.listdir(folder)
     except OSError:
@@ -270,7 +264,7 @@ def _spelt_so(path: str) -> bool:
 
 
 def _has_python(folder: str, depth: int = 0) -> bool:
-    """Whether a folder holds anything that could be imported; a folder of data is no package."""
+    """Return whether a folder contains Python files, directly or in subfolders."""
     below: list[str] = []
     try:
         with os.scandir(folder) as entries:
@@ -285,4 +279,4 @@ def _has_python(folder: str, depth: int = 0) -> bool:
                     below.append(entry.path)
     except OSError:
         return False
-    return depth < _MAX_DEPTH and any(_has_python(one, depth + 1) for one in below)
+    return depth < _MAX_DEPTH and any(_has_python(path, depth + 1) for path in below)

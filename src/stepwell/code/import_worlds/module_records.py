@@ -1,4 +1,4 @@
-"""What is known of each module that was loaded: its text, and everything that it asked for."""
+"""Records of loaded modules: text digest, imports and dependencies."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ Seen = Callable[[str, str], ModulePath | None]
 
 @final
 class ModuleRecord:
-    """One module of a world, from the moment that its code begins to run.
+    """Record of one world module, created when its code starts to run.
 
     Args:
-        place: where it lies; ``None`` for the world itself, which is a package that no folder has to be.
+        place: ``None`` for the world itself.
 
     Attributes:
-        digest: of the text that ran; ``None`` until it was read.
-        needs: the modules that it got, also those that failed under it, and the package it lies in.
-        asked: every name that it asked for, and where that was.
-        reached: the modules that it got, by name: what it has once got it keeps.
-        outside: the names that it got from the environment.
-        stale: whether its text, or that of something it needs, changed while it was being imported.
-        held: whether somebody was given something out of it.
+        digest: of the executed text; ``None`` before it is read.
+        needs: imported modules, including failed ones, and the parent package.
+        asked: every requested name with its location.
+        reached: imported modules by name.
+        outside: names imported from the environment.
+        stale: whether the module or a dependency changed during the import.
+        held: whether a caller has received an object of the module.
     """
 
     __slots__ = (
@@ -69,26 +69,26 @@ class ModuleRecord:
 
     @property
     def is_initializing(self) -> bool:
-        """Whether the import system is not done with it."""
+        """Return whether the import is in progress."""
         return bool(getattr(self.spec, "_initializing", False))
 
     @property
     def is_folder(self) -> bool:
-        """Whether it is a package without code of its own."""
+        """Return whether it is a package without code."""
         return self.place is None or self.place.kind is ModuleKind.FOLDER
 
     @property
     def package(self) -> str:
-        """What its relative imports begin at, within its world."""
+        """Return the package of its relative imports, within its world."""
         if self.place is None or self.place.kind is not ModuleKind.FILE:
             return self.name.dotted
         return self.name.dotted.rpartition(".")[0]
 
     def differs(self, places: ModulePaths, is_hinted: Callable[[str], bool], seen: Seen) -> bool:
-        """Whether it would be another module, or get other ones, if it were imported now.
+        """Return whether a new import would give another module or other dependencies.
 
         Args:
-            is_hinted: whether a file may have changed.
+            is_hinted: returns whether a file may have changed.
         """
         if self.place is not None and places.own(self.name.world, self.name.dotted) != self.place:
             return True
@@ -101,7 +101,7 @@ class ModuleRecord:
 
 @final
 class ImportAttempt:
-    """What one import brings, up to its end; ``with`` makes it the one of this thread."""
+    """Context manager for one import; removes its modules if it fails."""
 
     __slots__ = ("_around", "_take_back", "added", "fallen")
 
@@ -113,7 +113,7 @@ class ImportAttempt:
 
     @staticmethod
     def current() -> ImportAttempt | None:
-        """The innermost one of this thread."""
+        """Return the innermost attempt of this thread."""
         return getattr(_running, "attempt", None)
 
     def __enter__(self) -> ImportAttempt:
@@ -132,7 +132,7 @@ class ImportAttempt:
 
 
 def digest_of(path: str) -> bytes | None:
-    """A hash of a file's bytes; ``None`` when it cannot be read."""
+    """Return the digest of a file; ``None`` if it cannot be read."""
     try:
         with open(path, "rb") as file:
             return blake2b(file.read(), digest_size=16).digest()
@@ -143,13 +143,13 @@ def digest_of(path: str) -> bytes | None:
 def outdated(
     records: Iterable[ModuleRecord], places: ModulePaths, is_hinted: Callable[[str], bool]
 ) -> tuple[set[ModuleRecord], set[ModuleRecord]]:
-    """Which modules must be imported anew, and which packages without code must be made anew for them.
+    """Return the modules to import again, and the packages without code to recreate.
 
-    A module is imported anew if it differs, or anything that it needs does. So is a package whose code
-    ran, if one of its modules is: whoever holds the package reaches the module through it.
+    A module is outdated if it or a dependency differs, and so are its parent packages with code, which give
+    access to it.
 
     Args:
-        is_hinted: whether a file may have changed.
+        is_hinted: returns whether a file may have changed.
     """
     in_use = {str(record.name): record for record in records}
     every: set[ModuleRecord] = set()
@@ -161,9 +161,9 @@ def outdated(
             pending += record.needs
     needed_by: dict[ModuleRecord, list[ModuleRecord]] = {}
     for record in every:
-        for one in record.needs:
-            needed_by.setdefault(one, []).append(record)
-    seen = cache(places.seen)  # most modules ask for the same names
+        for needed in record.needs:
+            needed_by.setdefault(needed, []).append(record)
+    seen = cache(places.seen)  # most modules import the same names
     old: set[ModuleRecord] = set()
     around: set[ModuleRecord] = set()
     pending = [record for record in every if record.differs(places, is_hinted, seen)]

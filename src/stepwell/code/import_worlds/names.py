@@ -1,4 +1,4 @@
-"""How the modules of the worlds are called in ``sys.modules``: the same on every run of one project."""
+"""Names of world modules in ``sys.modules``, stable across runs."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Final, NamedTuple, final
 __all__ = ["CORE", "PACKAGE", "ModuleName", "escaped", "plain", "project_key", "unescaped"]
 
 PACKAGE: Final = "stepwell_worlds"
-"""The package that all modules of all worlds lie below; no file holds it."""
+"""Parent package of all world modules; virtual."""
 
 CORE: Final = "_core"
-"""What stands for the core where a workspace's id would stand, which never begins with ``_``."""
+"""World name of the core; workspace ids never start with ``_``."""
 
 
 @final
 class ModuleName(NamedTuple):
-    """A module's name taken apart: ``stepwell_worlds.p3f….alice.builders.train``.
+    """Parsed module name: ``stepwell_worlds.p3f….alice.builders.train``.
 
     Args:
-        world: the id of a workspace, or ``CORE``.
-        dotted: the module's name within its world; empty for the world itself.
+        world: id of a workspace, or ``CORE``.
+        dotted: name within the world; empty for the world itself.
     """
 
     key: str
@@ -35,7 +35,7 @@ class ModuleName(NamedTuple):
 
     @classmethod
     def read(cls, full: str) -> ModuleName | None:
-        """Take a name of ``sys.modules`` apart; ``None`` for what is no module of a world."""
+        """Parse a name of ``sys.modules``; return ``None`` for other modules."""
         package, _, rest = full.partition(".")
         key, _, below = rest.partition(".")
         world, _, dotted = below.partition(".")
@@ -43,38 +43,35 @@ class ModuleName(NamedTuple):
 
 
 def project_key(root: str) -> str:
-    """What stands for a project in the names of its modules.
+    """Return the key of a project in module names.
 
     Args:
-        root: the project's folder, absolute, links resolved.
+        root: absolute, with links resolved.
     """
     return f"p{blake2b(os.fsencode(os.path.normcase(root)), digest_size=6).hexdigest()}"
 
 
 def escaped(part: str) -> str:
-    """The name of a file or folder as one part of a module's name, which no dot may divide."""
+    """Escape a file or folder name as one part of a module name."""
     return part.replace("%", "%25").replace(".", "%2e")
 
 
 def unescaped(part: str) -> str:
-    """The name of a file or folder that a part of a module's name stands for."""
+    """Restore a file or folder name from a part of a module name."""
     return part.replace("%2e", ".").replace("%25", "%")
 
 
 def plain(text: str, root: str) -> str:
-    """A text about modules and files in the words of those who wrote them.
-
-    Names of modules are as they are imported, paths are relative to the project, and what would move a
-    terminal's cursor is escaped.
+    """Return a text with readable module names, relative paths and escaped control characters.
 
     Args:
-        text: e.g. the message of an exception.
+        text: e.g. an exception message.
     """
     name = re.compile(
         rf"{PACKAGE}\.{project_key(root)}\.(?P<world>{CORE}|[A-Za-z0-9][A-Za-z0-9_-]*)(?P<below>\.?)"
     )
-    told = name.sub(lambda found: "" if found["below"] else found["world"], text)
-    shown = told.replace(root.rstrip(os.sep) + os.sep, "")
+    readable = name.sub(lambda match: "" if match["below"] else match["world"], text)
+    shown = readable.replace(root.rstrip(os.sep) + os.sep, "")
     return "".join(
         char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode("ascii")
         for char in shown

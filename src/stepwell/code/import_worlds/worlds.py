@@ -1,4 +1,4 @@
-"""The import worlds of one project: each workspace's, and the core's that all of them share."""
+"""Import worlds of a project: one per workspace, and the core shared by all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial, reduce
 from types import ModuleType
 from typing import Any, Final, final
 
-from stepwell.code.import_worlds.import_errors import import_failed, missing_attribute, refused, trimmed
+from stepwell.code.import_worlds.import_errors import import_failed, missing_attribute, path_rejected, trimmed
 from stepwell.code.import_worlds.module_cache import ModuleCache
 from stepwell.code.import_worlds.module_paths import ModulePaths, PathRejected
 from stepwell.code.import_worlds.names import CORE, ModuleName
@@ -22,12 +22,12 @@ _NOTHING: Final = object()
 
 @final
 class World:
-    """What one workspace's code is to Python, from one Snapshot to the next; safe in threads.
+    """Import world of one workspace between two changes; thread-safe.
 
-    What was loaded once stays what it is here, whatever is edited later.
+    Loaded objects never change, even if files are edited later.
 
     Args:
-        workspace: its id, ``None`` for the core.
+        workspace: ``None`` for the core.
     """
 
     __slots__ = ("_files", "_loaded", "_modules", "_world", "workspace")
@@ -45,34 +45,33 @@ class World:
 
     @property
     def package(self) -> str:
-        """The name in ``sys.modules`` that all modules of this world lie below."""
+        """Return the parent package of all modules of this world."""
         return str(ModuleName(self._modules.key, self._world, ""))
 
     def load(self, path: str, name: str | None = None) -> Any:
-        """Import a file, unless it was imported already, and give what it defines.
+        """Import a file and return an object that it defines.
 
         Args:
-            path: the file, absolute: in this workspace, or of the core, whose modules all worlds share.
-            name: of a class, a function or anything else, dotted for what lies in a class; left out, the
-                module.
+            path: absolute path in this workspace or the core.
+            name: of any object, may be dotted (default: the module).
 
         Raises:
-            ComponentError: the path may not be loaded, the import fails or exits, or there is no such
-                name; what the user's code raised is the cause.
+            ComponentError: the path is not allowed, the import fails, or the name is missing; the user's
+                exception is the cause.
         """
-        found: Any = self._loaded.get((path, name), _NOTHING)
-        if found is not _NOTHING:
-            return found
+        loaded: Any = self._loaded.get((path, name), _NOTHING)
+        if loaded is not _NOTHING:
+            return loaded
         module = self._module(path, name)
         if name is None:
             return self._loaded.setdefault((path, name), module)
         places = self._modules.places
         try:
             with Translated(partial(self._failed, path, name), AttributeError):
-                found = reduce(getattr, name.split("."), module)
+                loaded = reduce(getattr, name.split("."), module)
         except AttributeError:
             raise missing_attribute(places, self._world, path, name, module) from None
-        return self._loaded.setdefault((path, name), found)
+        return self._loaded.setdefault((path, name), loaded)
 
     def _module(self, path: str, name: str | None) -> ModuleType:
         known = self._files.get(path)
@@ -81,8 +80,8 @@ class World:
         places = self._modules.places
         try:
             place = places.named(self._world, path)
-        except PathRejected as refusal:
-            raise refused(places, self._world, path, name, str(refusal)) from None
+        except PathRejected as rejection:
+            raise path_rejected(places, self._world, path, name, str(rejection)) from None
         with Translated(partial(self._failed, path, name)), self._modules.attempt():
             module, _ = self._modules.current(self._modules.name(place), held=True)
         return self._files.setdefault(path, module)
@@ -95,12 +94,12 @@ class World:
 
 @final
 class Worlds:
-    """All worlds of a project between two changes of its files: one generation.
+    """All import worlds of a project between two changes of its files.
 
     Args:
-        root: the project's folder, absolute, links resolved.
-        sources: the folders of the core's sources, relative to it, in the order of search.
-        workspaces: the folder of the workspaces, relative to it.
+        root: absolute, with links resolved.
+        sources: source folders of the core, relative to ``root``, in search order.
+        workspaces: folder of the workspaces, relative to ``root``.
     """
 
     __slots__ = ("_modules", "_places", "_worlds", "renewed")
@@ -110,20 +109,20 @@ class Worlds:
         self._modules = ModuleCache.of(self._places)
         self._worlds: dict[str | None, World] = {}
         self.renewed: frozenset[str] = frozenset()
-        """The names of the modules that the last change made old."""
+        """Names of the modules that the last change invalidated."""
 
     def __repr__(self) -> str:
         return f"<Worlds at {self._places.root}>"
 
     def world_of(self, workspace: str | None) -> World:
-        """One workspace's world, the same one each time; the core's for ``None``.
+        """Return the world of a workspace; ``None`` is the core.
 
         Raises:
-            UnknownWorkspace: it cannot be the id of a workspace.
+            UnknownWorkspace: the id is invalid.
         """
-        found = self._worlds.get(workspace)
-        if found is not None:
-            return found
+        world = self._worlds.get(workspace)
+        if world is not None:
+            return world
         if workspace is not None and (workspace == CORE or not self._places.is_world(workspace)):
             raise UnknownWorkspace(workspace)
         return self._worlds.setdefault(workspace, World(workspace, self._modules))
@@ -134,13 +133,13 @@ class Worlds:
         sources: Iterable[str] | None = None,
         workspaces: str | None = None,
     ) -> Worlds:
-        """The next generation: what changed, and all that imports it, is loaded anew there.
+        """Return the worlds after a change, which reload changed modules and their importers.
 
-        The worlds of this generation go on giving what they gave.
+        The existing worlds keep their objects.
 
         Args:
-            changed: files and folders that may have changed, relative to the project; ``None`` for all.
-            sources: the core's folders, where the settings say other ones now.
+            changed: paths that may have changed, relative to the project; ``None`` for all.
+            sources: default: unchanged.
         """
         after = object.__new__(Worlds)
         after._places = ModulePaths(

@@ -1,4 +1,4 @@
-"""Whether a workspace keeps to itself, and has the parts that one looks for; no code is run."""
+"""Check that a workspace is isolated and complete, without running code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a workspace refers outside its folder and the core: imports, ``sys.path``, links, definitions."""
+"""Isolation checks: imports, ``sys.path``, links and definitions that leave a workspace."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ __all__ = [
 
 
 Read = Callable[[str], "bytes | ParseFailure"]
-"""Gives the bytes of a Python file by its path in the project."""
+"""Returns the bytes of a Python file by its path in the project."""
 
-_HELP: Final = "copy what is needed into this workspace, or move it to the core"
+_HELP: Final = "copy the code into this workspace, or move it to the core"
 _MAX_DEPTH: Final = 32
 _DOTTED: Final = re.compile(r"[A-Za-z_]\w*(?:\.\w+)+")
 _PROSE: Final = frozenset({"description", "note", "reason"})
@@ -42,11 +42,11 @@ _PROSE: Final = frozenset({"description", "note", "reason"})
 def check_isolation(
     project: Project, snapshot: Snapshot, index: SourceIndex, workspace: str, read: Read | None = None
 ) -> tuple[Diagnostic, ...]:
-    """Every place of a workspace that refers outside its own folder and the core, in order.
+    """Report every reference of a workspace to files outside its folder and the core.
 
     Args:
-        index: its sources, of the folders that ``references.source_folders`` gives.
-        read: gives the bytes of its Python files; left out, they are read from disk.
+        index: sources of the folders of ``references.source_folders``.
+        read: default: read from disk.
     """
     ids = frozenset(snapshot.workspaces) - {workspace}
     bounds = _Bounds(
@@ -60,11 +60,11 @@ def check_isolation(
 def _documents(snapshot: Snapshot, workspace: str) -> Iterator[Document]:
     view = snapshot.view(workspace)
     seen: set[int] = set()
-    stated = snapshot.workspaces[workspace].document
-    if stated is not None:
-        yield stated
+    document = snapshot.workspaces[workspace].document
+    if document is not None:
+        yield document
     for table in view.tables.values():
-        hidden = (one for name in table.above for one in table.hidden(name))
+        hidden = (definition for name in table.above for definition in table.hidden(name))
         for definition in (*table.above.values(), *hidden):
             for source in definition.sources:
                 if source.workspace == workspace and id(source.document) not in seen:
@@ -75,11 +75,7 @@ def _documents(snapshot: Snapshot, workspace: str) -> Iterator[Document]:
 @final
 @dataclass(frozen=True, slots=True)
 class _Bounds:
-    """One workspace, and what lies outside it.
-
-    Args:
-        read: gives the bytes of a Python file.
-    """
+    """A workspace and its boundaries."""
 
     project: Project
     own: str
@@ -89,49 +85,54 @@ class _Bounds:
 
     @property
     def base(self) -> str:
-        """The folder of all workspaces."""
+        """Return the folder of all workspaces."""
         return self.project.settings.workspaces
 
     @property
     def folder(self) -> str:
-        """The workspace's folder."""
+        """Return the folder of the workspace."""
         return f"{self.base}/{self.own}"
 
     def of_code(self) -> Iterator[Diagnostic]:
-        """Imports, and edits of ``sys.path``, in the workspace's Python files."""
+        """Report imports and edits of ``sys.path`` that leave the workspace."""
         table = self.project.settings.references or References()
         sees = SourceView(self.index, (f"{self.folder}/src", *table.source))
-        theirs = {one: SourceView(self.index, (f"{self.base}/{one}/src",)) for one in sorted(self.others)}
+        theirs = {
+            other: SourceView(self.index, (f"{self.base}/{other}/src",)) for other in sorted(self.others)
+        }
         is_seen = cache(sees.has_package)
 
         @cache
         def holder(module: str) -> str | None:
-            return next((one for one, view in theirs.items() if view.module(module) is not None), None)
+            return next((other for other, view in theirs.items() if view.module(module) is not None), None)
 
         for file in SourceView(self.index, (f"{self.folder}/src",)).files:
             content = self.read(file.path)
             if file.failure is not None:
-                message = f"this file is not looked into: {file.failure.message}"
+                message = f"file is not checked: {file.failure.message}"
                 line, column = file.failure.line, file.failure.column
                 text = b"" if isinstance(content, ParseFailure) else content
                 span = _span_at(file.path, text, line, column)
                 yield Diagnostic("unparsable-source", Severity.WARNING, message, span)
             if isinstance(content, ParseFailure):
                 continue
-            for one in file.outline.imports if file.outline is not None else ():
-                found = self._of_relative(file, one) if one.level else self._of_import(one, is_seen, holder)
-                if found is not None:
-                    severity, message = found
-                    span = _import_span(file.path, content, one)
+            for imported in file.outline.imports if file.outline is not None else ():
+                if imported.level:
+                    problem = self._of_relative(file, imported)
+                else:
+                    problem = self._of_import(imported, is_seen, holder)
+                if problem is not None:
+                    severity, message = problem
+                    span = _import_span(file.path, content, imported)
                     yield Diagnostic("leaves-workspace", severity, message, span, _HELP)
             for loading in loadings_in(content, f"{self.project.root}/{file.path}"):
-                told = self._of_loading(file, loading)
-                if told is not None:
+                fault = self._of_loading(file, loading)
+                if fault is not None:
                     span = _span_at(file.path, content, loading.line, loading.column)
-                    yield Diagnostic("leaves-workspace", Severity.ERROR, told, span, _HELP)
+                    yield Diagnostic("leaves-workspace", Severity.ERROR, fault, span, _HELP)
 
     def of_links(self) -> Iterator[Diagnostic]:
-        """Links in the workspace's folder that lead out of it."""
+        """Report links that leave the workspace."""
         allowed = (self.project.settings.core, *(self.project.settings.references or References()).source)
         pending = [self.folder]
         while pending:
@@ -140,7 +141,7 @@ class _Bounds:
                 continue
             try:
                 entries = sorted(self.project.tree.scan(here))
-            except OSError:  # the listing of the project has told it
+            except OSError:  # already reported
                 continue
             for name, kind, is_link in entries:
                 path = f"{here}/{name}"
@@ -149,30 +150,30 @@ class _Bounds:
                         pending.append(path)
                     continue
                 target = self.project.tree.follow(path).path
-                if target is None or not any(_inside(target, one) for one in (self.folder, *allowed)):
-                    where = "out of the project" if target is None else f"to `{target}`{self._whose(target)}"
-                    message = f"this link leads {where}"
+                if target is None or not any(_inside(target, folder) for folder in (self.folder, *allowed)):
+                    where = "outside the project" if target is None else f"to `{target}`{self._whose(target)}"
+                    message = f"link leads {where}"
                     yield Diagnostic(
                         "leaves-workspace",
                         Severity.ERROR,
                         message,
                         Span(path),
-                        "copy what it leads to instead",
+                        "copy the target instead",
                     )
 
     def of_definitions(self, documents: Iterator[Document]) -> Iterator[Diagnostic]:
-        """Paths and modules that the workspace's definitions name."""
+        """Report paths and modules in definitions that leave the workspace."""
         for document in documents:
             for pointer, text in _texts(document.data, ()):
                 other = self._named_by(text)
                 if other is not None:
                     field = ".".join(map(str, pointer))
-                    message = f"`{field}` names `{text}`, which belongs to workspace {other}"
+                    message = f"`{field}` refers to `{text}` of workspace {other}"
                     span = document.value_span(pointer)
                     yield Diagnostic("leaves-workspace", Severity.ERROR, message, span, _HELP)
 
     def _named_by(self, text: str) -> str | None:
-        """The other workspace that a text of a definition leads into."""
+        """Return the other workspace that a text refers to."""
         if _DOTTED.fullmatch(text):
             owner = self._owner_of_module(text)
             if owner is not None:
@@ -180,7 +181,7 @@ class _Bounds:
         path = text.partition(":")[0].replace("\\", "/")
         if "/" not in path or len(path) > 1024 or "\0" in path:
             return None
-        return next((one for way in self._ways(path, self.folder) if (one := self._owner(way))), None)
+        return next(filter(None, map(self._owner, self._candidates(path, self.folder))), None)
 
     def _of_relative(self, file: SourceFile, one: ImportOutline) -> tuple[Severity, str] | None:
         parts = file.path.split("/")[:-1]
@@ -191,7 +192,7 @@ class _Bounds:
         if target == self.base and one.name in self.others:
             target = f"{target}/{one.name}"
         where = f"to `{target}`{self._whose(target)}" if target else "above the project"
-        return Severity.ERROR, f"this relative import leads out of workspace {self.own}, {where}"
+        return Severity.ERROR, f"relative import leaves workspace {self.own}, {where}"
 
     def _of_import(
         self, one: ImportOutline, is_seen: Callable[[str], bool], holder: Callable[[str], str | None]
@@ -199,61 +200,61 @@ class _Bounds:
         whole = f"{one.module}.{one.name}" if one.name and one.name != "*" else one.module
         owner = self._owner_of_module(whole)
         if owner is not None:
-            return Severity.ERROR, f"`{whole}` is code of workspace {owner}"
+            return Severity.ERROR, f"`{whole}` belongs to workspace {owner}"
         first = one.module.partition(".")[0]
         if first in sys.stdlib_module_names:
             return None
         path = f"{self.base}/{one.module.replace('.', '/')}"
         if first in self.others and not is_seen(first) and self._exists(path):
-            return Severity.ERROR, f"`{one.module}` is code of workspace {first}"
+            return Severity.ERROR, f"`{one.module}` belongs to workspace {first}"
         other = None if is_seen(one.module) else holder(one.module)
         if other is None:
             return None
-        return Severity.WARNING, f"`{one.module}` is found only in the sources of workspace {other}"
+        return Severity.WARNING, f"`{one.module}` exists only in the sources of workspace {other}"
 
     def _of_loading(self, file: SourceFile, loading: Loading) -> str | None:
         if loading.what == "module":
             owner = self._owner_of_module(loading.named)
-            return None if owner is None else f"`{loading.named}` is code of workspace {owner}"
-        verb = {"sys.path": "puts", "path": "loads", "file": "opens"}[loading.what]
-        where = " on `sys.path`" if loading.what == "sys.path" else ""
-        for way in self._ways(loading.named, posixpath.dirname(file.path)):
-            owner = self._owner(way)
+            return None if owner is None else f"`{loading.named}` belongs to workspace {owner}"
+        verb = {"sys.path": "adds", "path": "loads", "file": "opens"}[loading.what]
+        where = " to `sys.path`" if loading.what == "sys.path" else ""
+        for path in self._candidates(loading.named, posixpath.dirname(file.path)):
+            owner = self._owner(path)
             if owner is not None:
-                return f"this {verb} `{way}` of workspace {owner}{where}"
-            if way == self.base and loading.what == "sys.path":
-                return f"this puts `{way}`, the folder of all workspaces,{where}"
+                return f"{verb} `{path}` of workspace {owner}{where}"
+            if path == self.base and loading.what == "sys.path":
+                return f"adds `{path}`, the folder of all workspaces,{where}"
         return None
 
     def _owner_of_module(self, dotted: str) -> str | None:
-        """The other workspace that a module lies in, by its name from the project or a folder above."""
+        """Return the other workspace of a dotted module name."""
         parts = dotted.split(".")
         steps = self.base.split("/")
         for start in range(len(steps)):
-            way = steps[start:]
-            if parts[: len(way)] == way and len(parts) > len(way) and parts[len(way)] in self.others:
-                return parts[len(way)]
+            path = steps[start:]
+            if parts[: len(path)] == path and len(parts) > len(path) and parts[len(path)] in self.others:
+                return parts[len(path)]
         return None
 
-    def _ways(self, path: str, here: str) -> Iterator[str]:
-        """Where in the project a path may lead, seen from where it may be used."""
+    def _candidates(self, path: str, here: str) -> Iterator[str]:
+        """Yield the project paths that a path may refer to, depending on the working directory."""
         root = self.project.root
         starts = ("",) if path.startswith("/") else (here, self.folder, f"{self.folder}/src", "")
         for start in starts:
             full = posixpath.normpath(posixpath.join(root, start, path))
-            for way in (full, os.path.realpath(full)):
-                if way.startswith(f"{root}/"):
-                    yield way[len(root) + 1 :]
+            for target in (full, os.path.realpath(full)):
+                if target.startswith(f"{root}/"):
+                    yield target[len(root) + 1 :]
 
     def _owner(self, path: str) -> str | None:
         if not path.startswith(f"{self.base}/"):
             return None
-        one = path[len(self.base) + 1 :].partition("/")[0]
-        return one if one in self.others else None
+        owner = path[len(self.base) + 1 :].partition("/")[0]
+        return owner if owner in self.others else None
 
     def _whose(self, path: str) -> str:
         owner = self._owner(path)
-        return f", which belongs to workspace {owner}" if owner is not None else ""
+        return f" of workspace {owner}" if owner is not None else ""
 
     def _exists(self, path: str) -> bool:
         tree = self.project.tree
@@ -265,7 +266,7 @@ def _inside(path: str, folder: str) -> bool:
 
 
 def _texts(value: Any, pointer: Pointer) -> Iterator[tuple[Pointer, str]]:
-    """Every text of a document that is not prose, with where it stands."""
+    """Yield every text of a document and its position, except prose."""
     if isinstance(value, str):
         yield pointer, value
     elif isinstance(value, Mapping):
@@ -278,12 +279,12 @@ def _texts(value: Any, pointer: Pointer) -> Iterator[tuple[Pointer, str]]:
 
 
 def _import_span(path: str, content: bytes, one: ImportOutline) -> Span:
-    """The module of an import, or the dots of a relative one, in the line where its statement begins."""
+    """Return the location of the module name in the first line of an import."""
     written = "." * one.level + one.module
     text = _line(content, one.line)
-    found = re.search(rf"(?<![\w.]){re.escape(written)}(?!\w)", text)
-    start = found.start() if found else 0
-    return _stretch(path, one.line, text, start, len(written) if found else len(text))
+    match = re.search(rf"(?<![\w.]){re.escape(written)}(?!\w)", text)
+    start = match.start() if match else 0
+    return _stretch(path, one.line, text, start, len(written) if match else len(text))
 
 
 def _span_at(path: str, content: bytes, line: int, column: int) -> Span:
@@ -292,7 +293,7 @@ def _span_at(path: str, content: bytes, line: int, column: int) -> Span:
 
 
 def _stretch(path: str, line: int, text: str, start: int, length: int) -> Span:
-    """A stretch of one line."""
+    """Return the location of a part of one line."""
     return Span(path, line, start + 1, line, start + length + 1, text)
 
 
@@ -302,15 +303,15 @@ def _line(content: bytes, line: int) -> str:
 
 
 CODE_FOLDERS: Final = ("builders", "configs", "contracts", "scripts", "specs")
-"""The folders of a workspace's ``src``."""
+"""Folders of a workspace's ``src``."""
 
 _FOLDERS: Final = (*(f"src/{name}" for name in CODE_FOLDERS), "tests", "docs")
 
 
 def check_structure(project: Project, workspace: Workspace) -> Iterator[Diagnostic]:
-    """What a workspace lacks, or has where nobody looks for it.
+    """Report missing parts of a workspace, and files in the wrong location.
 
-    Definitions that lie where none is read are told by every check of the project.
+    Misplaced definitions are reported by every check of the project.
     """
     folder = f"{project.settings.workspaces}/{workspace.id}"
     document = workspace.document
@@ -323,47 +324,47 @@ def check_structure(project: Project, workspace: Workspace) -> Iterator[Diagnost
             yield _about(
                 folder,
                 "the workspace has no `workspace.yaml`",
-                f"add one that says `developer_id: {workspace.id}`",
+                f"add one with `developer_id: {workspace.id}`",
             )
     elif "developer_id" not in document.data:
-        message = f"`workspace.yaml` of {workspace.id} does not say whose it is"
+        message = f"`workspace.yaml` of {workspace.id} has no `developer_id`"
         yield Diagnostic(
             "workspace-structure",
             Severity.WARNING,
             message,
             document.first_key_span(()),
-            f"add a line `developer_id: {workspace.id}`",
+            f"add `developer_id: {workspace.id}`",
         )
     entries = _entries(project, folder)
     if not any(name.lower().partition(".")[0] == "readme" for name in entries):
-        yield _about(folder, "the workspace has no README", "add a `README.md` that says what it is for")
+        yield _about(folder, "the workspace has no README", "add a `README.md` that describes its purpose")
     missing = [
         name for name in _FOLDERS if project.tree.follow(f"{folder}/{name}").kind is not EntryKind.FOLDER
     ]
     if missing:
         noun = "folder" if len(missing) == 1 else "folders"
-        told = ", ".join(f"`{name}/`" for name in missing)
-        message = f"the workspace has no {noun} {told}"
-        yield _about(folder, message, "make what its steps need, or leave it as it is", Severity.INFO)
+        names = ", ".join(f"`{name}/`" for name in missing)
+        message = f"the workspace has no {noun} {names}"
+        yield _about(folder, message, "create the folders that its steps need", Severity.INFO)
     for name, kind in sorted(entries.items()):
         if kind is EntryKind.FILE and name.endswith(".py"):
             yield _about(
                 f"{folder}/{name}",
-                "this Python file lies outside `src/`, so no step can find it",
+                "Python file is outside `src/`, where steps are not found",
                 "move it into a folder of `src/`",
             )
         elif kind is EntryKind.FOLDER and name in CODE_FOLDERS:
             yield _about(
                 f"{folder}/{name}",
-                f"the code of a workspace lies in `src/`, so nothing in `{name}/` counts",
+                f"folder `{name}/` is ignored: code of a workspace must be in `src/`",
                 f"move it to `src/{name}/`",
             )
 
 
 def _entries(project: Project, folder: str) -> dict[str, EntryKind | None]:
     try:
-        return {one.name: one.kind for one in project.tree.scan(folder)}
-    except OSError:  # the listing of the project has told it
+        return {entry.name: entry.kind for entry in project.tree.scan(folder)}
+    except OSError:  # already reported
         return {}
 
 

@@ -1,4 +1,4 @@
-"""The paths and modules that Python code names by literals when it loads other code, or opens a file."""
+"""Literal paths and modules in Python code that loads other code or opens files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _WORDS: Final = (
     b"glob",
     b"shutil",
 )
-"""A file without any of these loads and opens nothing by a literal."""
+"""A file without any of these words needs no analysis."""
 
 _BY_PATH: Final[Mapping[str, int]] = {
     "site.addsitedir": 0,
@@ -56,14 +56,14 @@ _MAX_LENGTH: Final = 4096
 
 @final
 class Loading(NamedTuple):
-    """One place that names code to load.
+    """A location that loads code or opens a file.
 
     Args:
-        what: ``sys.path`` for an edit of it, ``path`` for a file that is loaded, ``module`` for a name,
-            ``file`` for a file or folder that is opened.
-        named: the path, or the dotted name.
-        line: from 1.
-        column: in characters from 1.
+        what: ``sys.path`` for a change of it, ``path`` for a loaded file, ``module`` for an imported name,
+            ``file`` for an opened file or folder.
+        named: path or dotted name.
+        line: counted from 1.
+        column: in characters, counted from 1.
     """
 
     what: str
@@ -73,11 +73,11 @@ class Loading(NamedTuple):
 
 
 def loadings_in(content: bytes, path: str) -> Iterator[Loading]:
-    """Every place of a file that loads code, makes it loadable, or opens a file, by what is written out.
+    """Yield every location that loads code, changes ``sys.path`` or opens a file with a literal name.
 
     Args:
-        content: the file's bytes; nothing is found in what cannot be parsed.
-        path: what ``__file__`` stands for in it, absolute.
+        content: unparsable files yield nothing.
+        path: absolute value of ``__file__``.
     """
     if not any(word in content for word in _WORDS):
         return
@@ -98,7 +98,7 @@ def _loading(node: ast.AST, reader: _Literals) -> Iterator[tuple[str, ast.expr]]
     if isinstance(node, ast.Call):
         function = reader.dotted(node.func)
         if function in ("sys.path.append", "sys.path.insert", "sys.path.extend"):
-            yield from (("sys.path", one) for given in node.args for one in _items(given))
+            yield from (("sys.path", item) for argument in node.args for item in _items(argument))
         elif function in _BY_PATH and len(node.args) > _BY_PATH[function]:
             yield ("sys.path" if function == "site.addsitedir" else "path"), node.args[_BY_PATH[function]]
         elif function in _BY_NAME and node.args:
@@ -109,9 +109,9 @@ def _loading(node: ast.AST, reader: _Literals) -> Iterator[tuple[str, ast.expr]]
             yield "file", node.func.value
     elif isinstance(node, ast.Assign):
         if any(_is_sys_path(target, reader) for target in node.targets):
-            yield from (("sys.path", one) for one in _items(node.value))
+            yield from (("sys.path", item) for item in _items(node.value))
     elif isinstance(node, ast.AugAssign) and _is_sys_path(node.target, reader):
-        yield from (("sys.path", one) for one in _items(node.value))
+        yield from (("sys.path", item) for item in _items(node.value))
 
 
 def _is_sys_path(target: ast.expr, reader: _Literals) -> bool:
@@ -123,17 +123,17 @@ def _is_sys_path(target: ast.expr, reader: _Literals) -> bool:
 def _items(value: ast.expr) -> Iterator[ast.expr]:
     pending = [value]
     while pending:
-        one = pending.pop()
-        if isinstance(one, (ast.List, ast.Tuple)):
-            pending += one.elts
-        elif isinstance(one, ast.Starred):
-            pending.append(one.value)
-        elif isinstance(one, ast.BinOp) and any(
-            isinstance(side, (ast.List, ast.Tuple)) for side in (one.left, one.right)
+        node = pending.pop()
+        if isinstance(node, (ast.List, ast.Tuple)):
+            pending += node.elts
+        elif isinstance(node, ast.Starred):
+            pending.append(node.value)
+        elif isinstance(node, ast.BinOp) and any(
+            isinstance(side, (ast.List, ast.Tuple)) for side in (node.left, node.right)
         ):
-            pending += (one.left, one.right)
+            pending += (node.left, node.right)
         else:
-            yield one
+            yield node
 
 
 def _column(lines: list[bytes], node: ast.expr) -> int:
@@ -143,7 +143,7 @@ def _column(lines: list[bytes], node: ast.expr) -> int:
 
 @final
 class _Literals:
-    """Reads texts that are put together from literals, ``__file__`` and names that are bound once."""
+    """Evaluates texts built from literals, ``__file__`` and names that are bound once."""
 
     __slots__ = ("_depth", "_file", "_named", "_stands_for", "_steps")
 
@@ -154,12 +154,12 @@ class _Literals:
         self._named: dict[str, ast.expr | None] = {}
         for node in ast.walk(tree):
             if isinstance(node, ast.Import):
-                for one in node.names:
-                    first = one.name.partition(".")[0]
-                    self._stands_for[one.asname or first] = one.name if one.asname else first
+                for alias in node.names:
+                    first = alias.name.partition(".")[0]
+                    self._stands_for[alias.asname or first] = alias.name if alias.asname else first
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                for one in node.names:
-                    self._stands_for[one.asname or one.name] = f"{node.module}.{one.name}"
+                for alias in node.names:
+                    self._stands_for[alias.asname or alias.name] = f"{node.module}.{alias.name}"
             elif isinstance(node, ast.Assign):
                 for target in node.targets:
                     if isinstance(target, ast.Name):
@@ -168,7 +168,7 @@ class _Literals:
                 self._named[node.target.id] = None if node.target.id in self._named else node.value
 
     def dotted(self, node: ast.expr) -> str:
-        """The dotted name of an expression, imports followed; empty for another expression."""
+        """Return the dotted name of an expression, with imports resolved; empty if it is not a name."""
         parts: list[str] = []
         while isinstance(node, ast.Attribute):
             parts.append(node.attr)
@@ -178,7 +178,7 @@ class _Literals:
         return ".".join((self._stands_for.get(node.id, node.id), *reversed(parts)))
 
     def read(self, node: ast.expr) -> str | None:
-        """The text of an expression; ``None`` where it is not known without running it."""
+        """Return the text of an expression; ``None`` if unknown."""
         self._steps = self._depth = 0
         return self._text(node)
 
@@ -187,9 +187,9 @@ class _Literals:
         if self._steps > _MAX_STEPS or self._depth >= _MAX_DEPTH:
             return None
         self._depth += 1
-        found = self._whole(node)
+        text = self._whole(node)
         self._depth -= 1
-        return None if found is None or len(found) > _MAX_LENGTH else found
+        return None if text is None or len(text) > _MAX_LENGTH else text
 
     def _whole(self, node: ast.expr) -> str | None:
         if isinstance(node, ast.Constant):
@@ -203,7 +203,7 @@ class _Literals:
                 return None
             return posixpath.join(left, right) if isinstance(node.op, ast.Div) else left + right
         if isinstance(node, ast.JoinedStr):
-            inner = [one.value if isinstance(one, ast.FormattedValue) else one for one in node.values]
+            inner = [part.value if isinstance(part, ast.FormattedValue) else part for part in node.values]
             return self._joined("", inner)
         if isinstance(node, ast.Attribute) and node.attr == "parent":
             return self._above(node.value, 1)

@@ -1,4 +1,4 @@
-"""Runs of pipelines: what is planned, made in sandboxes, kept by digest and recorded."""
+"""Pipeline runs: plan, sandboxed attempts, content-addressed artifacts and run records."""
 
 from __future__ import annotations
 

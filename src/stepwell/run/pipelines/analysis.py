@@ -1,4 +1,4 @@
-"""What kind of graph a pipeline is: its size, its shape, its longest way, and what could be better."""
+"""Graph analysis of a pipeline: size, shape, critical path and recommendations."""
 
 from __future__ import annotations
 
@@ -15,27 +15,26 @@ from stepwell.source.wording import parenthesised
 
 __all__ = [
     "Analysis",
+    "CriticalPath",
     "Preview",
     "StepPreview",
-    "Way",
     "analyse",
-    "longest_way",
+    "critical_path",
     "preview_of",
 ]
 
 
 _MANY: Final = 5
-"""Steps that wait for one, from which on it is told."""
+"""Fan-out from which a recommendation is given."""
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 @final
-class Way(NamedTuple):
-    """The longest way through a pipeline: nothing makes a run shorter than it.
+class CriticalPath(NamedTuple):
+    """The critical path of a pipeline, which bounds the duration of a run.
 
     Args:
-        length: how long it is, in steps or in seconds.
-        in_seconds: whether the length is in seconds.
+        length: in steps or in seconds.
     """
 
     nodes: tuple[str, ...]
@@ -46,12 +45,12 @@ class Way(NamedTuple):
 @final
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What kind of graph a pipeline is.
+    """Graph metrics of a pipeline.
 
     Args:
-        levels: the steps in groups that may run at once.
-        by_workspace: how many steps are taken from each view; ``None`` for the core.
-        by_type: how many steps there are of each ``sagemaker_step_type``; ``None`` for those without.
+        levels: groups of steps that may run concurrently.
+        by_workspace: number of steps per workspace; ``None`` is the core.
+        by_type: number of steps per ``sagemaker_step_type``; ``None`` is no type.
     """
 
     nodes: int
@@ -63,37 +62,37 @@ class Analysis:
     by_type: Mapping[str | None, int]
     crossed: tuple[Edge, ...]
     crossings: Mapping[tuple[str | None, str | None], int]
-    critical_path: Way
+    critical_path: CriticalPath
     recommendations: tuple[str, ...]
 
     @property
     def depth(self) -> int:
-        """How many steps must run one after the other at least."""
+        """Return the minimum number of sequential steps."""
         return len(self.levels)
 
     @property
     def width(self) -> int:
-        """How many steps may run at the same time at the most."""
+        """Return the maximum number of concurrent steps."""
         return max(map(len, self.levels), default=0)
 
 
 def analyse(pipeline: Pipeline, seconds: Mapping[str, float] = _NOTHING) -> Analysis:
-    """Look at a pipeline as a graph.
+    """Analyze the graph of a pipeline.
 
     Args:
-        seconds: how long its steps took, where that is known; the longest way is told in seconds then.
+        seconds: known durations of steps; with them, the critical path is measured in seconds.
 
     Raises:
-        PipelineError: its steps need each other in a circle.
+        PipelineError: the steps form a cycle.
     """
     nodes, levels = pipeline.nodes, pipeline.levels
-    needs = {one: tuple(each for each in node.needs if each in nodes) for one, node in nodes.items()}
-    fan_out = Counter(each for needed in needs.values() for each in needed)
+    needs = _needs(nodes)
+    fan_out = Counter(needed for all_needed in needs.values() for needed in all_needed)
     crossed, edges = crossing(pipeline)
-    way = _longest(levels, needs, seconds)
+    path = _longest(levels, needs, seconds)
     crossings = Counter(
-        (workspace_of(pipeline, nodes[one.source]), workspace_of(pipeline, nodes[one.target]))
-        for one in crossed
+        (workspace_of(pipeline, nodes[edge.source]), workspace_of(pipeline, nodes[edge.target]))
+        for edge in crossed
     )
     types = Counter(
         node.definition.sagemaker_step_type if node.definition is not None else None
@@ -103,46 +102,51 @@ def analyse(pipeline: Pipeline, seconds: Mapping[str, float] = _NOTHING) -> Anal
         len(nodes),
         edges,
         levels,
-        MappingProxyType({one: len(needed) for one, needed in needs.items()}),
-        MappingProxyType({one: fan_out[one] for one in nodes}),
+        MappingProxyType({node_id: len(needed) for node_id, needed in needs.items()}),
+        MappingProxyType({node_id: fan_out[node_id] for node_id in nodes}),
         MappingProxyType(Counter(workspace_of(pipeline, node) for node in nodes.values())),
         MappingProxyType(types),
         crossed,
         MappingProxyType(crossings),
-        way,
+        path,
         tuple(_recommended(pipeline, levels, needs, fan_out, len(crossed), edges)),
     )
 
 
-def longest_way(pipeline: Pipeline, seconds: Mapping[str, float] = _NOTHING) -> Way:
-    """The longest way through a pipeline; as part of ``analyse``.
+def critical_path(pipeline: Pipeline, seconds: Mapping[str, float] = _NOTHING) -> CriticalPath:
+    """Return the critical path of a pipeline.
 
     Raises:
-        PipelineError: its steps need each other in a circle.
+        PipelineError: the steps form a cycle.
     """
-    nodes = pipeline.nodes
-    needs = {one: tuple(each for each in node.needs if each in nodes) for one, node in nodes.items()}
-    return _longest(pipeline.levels, needs, seconds)
+    return _longest(pipeline.levels, _needs(pipeline.nodes), seconds)
+
+
+def _needs(nodes: Mapping[str, Node]) -> dict[str, tuple[str, ...]]:
+    return {
+        node_id: tuple(needed for needed in node.needs if needed in nodes) for node_id, node in nodes.items()
+    }
 
 
 def _longest(
     levels: tuple[tuple[str, ...], ...], needs: Mapping[str, tuple[str, ...]], seconds: Mapping[str, float]
-) -> Way:
+) -> CriticalPath:
     known = bool(seconds)
     length: dict[str, float] = {}
     before: dict[str, str | None] = {}
     for level in levels:
-        for one in level:
-            last = max(needs[one], key=length.__getitem__, default=None)
-            before[one] = last
-            length[one] = (length[last] if last is not None else 0) + (seconds.get(one, 0.0) if known else 1)
+        for node in level:
+            last = max(needs[node], key=length.__getitem__, default=None)
+            before[node] = last
+            own = seconds.get(node, 0.0) if known else 1
+            length[node] = (length[last] if last is not None else 0) + own
     at = max(length, key=length.__getitem__, default=None)
     total = length[at] if at is not None else 0
-    way: list[str] = []
+    path: list[str] = []
     while at is not None:
-        way.append(at)
+        path.append(at)
         at = before[at]
-    return Way(tuple(reversed(way)), total, known)
+    return CriticalPath(tuple(reversed(path)), total, known)
 
 
 def _recommended(
@@ -155,53 +159,53 @@ def _recommended(
 ) -> Iterator[str]:
     nodes = pipeline.nodes
     if 2 * crossed > edges:
-        most = f"{crossed} of {edges} edges cross" if edges > 1 else "The only edge crosses"
-        yield f"{most} workspaces: move the steps that several use into the core, or into one workspace."
+        crossing_edges = f"{crossed} of {edges} edges cross" if edges > 1 else "The only edge crosses"
+        yield f"{crossing_edges} workspaces: move shared steps into the core or into one workspace."
     if len(nodes) >= _MANY and len(levels) == len(nodes):
-        yield "Every step waits for the one before it, so nothing runs at the same time."
+        yield "All steps run sequentially: each one waits for the previous one."
     if len(nodes) > 1:
-        for one, needed in needs.items():
-            if not needed and not fan_out.get(one):
-                yield f"`{one}` neither needs another step nor feeds one: it could be a pipeline of its own."
-    for one in nodes:
-        if fan_out.get(one, 0) >= _MANY:
-            yield f"{fan_out[one]} steps wait for `{one}`: make it quick, or cache what it gives."
-    for one, node in nodes.items():
+        for node_id, needed in needs.items():
+            if not needed and not fan_out.get(node_id):
+                yield f"`{node_id}` is not connected to any other step: move it into a separate pipeline."
+    for node_id in nodes:
+        if fan_out.get(node_id, 0) >= _MANY:
+            yield f"{fan_out[node_id]} steps wait for `{node_id}`: speed it up or cache its outputs."
+    for node_id, node in nodes.items():
         old = node.definition.deprecated if node.definition is not None else None
         if old is not None:
             instead = f": use `{old.replaced_by}`" if old.replaced_by else ""
-            yield f"`{one}` runs `{node.step}`, which is deprecated{instead}."
+            yield f"`{node_id}` runs `{node.step}`, which is deprecated{instead}."
     yield from _twins(nodes)
 
 
 def _twins(nodes: Mapping[str, Node]) -> Iterator[str]:
-    """Steps that do the same with the same."""
+    """Report steps that repeat the work of another step."""
     seen: dict[Any, str] = {}
-    for one, node in nodes.items():
+    for node_id, node in nodes.items():
         if not node.inputs and not node.given and not node.config:
-            continue  # nothing says that what they read is the same
+            continue  # identical inputs cannot be assumed
         key = repr((
             node.step,
             node.workspace,
             node.job_type,
             sorted(node.config.items(), key=lambda pair: pair[0]),
-            sorted((name, str(fed)) for name, fed in node.inputs.items()),
+            sorted((name, str(source)) for name, source in node.inputs.items()),
             sorted(node.given.items()),
         ))  # fmt: skip
-        first = seen.setdefault(key, one)
-        if first != one:
-            yield f"`{first}` and `{one}` run the same step with the same inputs: one could do for both."
+        first = seen.setdefault(key, node_id)
+        if first != node_id:
+            yield f"`{first}` and `{node_id}` run the same step with the same inputs: remove one of them."
 
 
 @final
 class StepPreview(NamedTuple):
-    """One step as a run would meet it.
+    """One step of a run preview.
 
     Args:
-        level: from 1; steps of one level may run at the same time.
-        workspace: from whose view; ``None`` for the core.
-        script: the file that its container starts; ``None`` for one that starts none.
-        reads: each input to what feeds it: ``step_id.output``, or the value of a parameter.
+        level: counted from 1; steps of one level may run concurrently.
+        workspace: ``None`` for the core.
+        script: entry point of the container, if any.
+        reads: source of each input: ``step_id.output``, or the value of a parameter.
     """
 
     level: int
@@ -217,11 +221,7 @@ class StepPreview(NamedTuple):
 
 @final
 class Preview(NamedTuple):
-    """A whole run before it is done.
-
-    Args:
-        steps: in the order in which they would start.
-    """
+    """Preview of a run, with steps in execution order."""
 
     steps: tuple[StepPreview, ...]
     parameters: Mapping[str, Any]
@@ -229,10 +229,10 @@ class Preview(NamedTuple):
 
 
 def preview_of(pipeline: Pipeline, values: Mapping[str, Any] = _NOTHING) -> Preview:
-    """What a run would do.
+    """Return the preview of a run.
 
     Raises:
-        PipelineError: a parameter is not one of the pipeline's, or its steps need each other in a circle.
+        PipelineError: a parameter is unknown, or the steps form a cycle.
     """
     for name in values:
         if name not in pipeline.parameters:
@@ -241,20 +241,20 @@ def preview_of(pipeline: Pipeline, values: Mapping[str, Any] = _NOTHING) -> Prev
     parameters = {**pipeline.parameters, **values}
     steps: list[StepPreview] = []
     for level, ids in enumerate(pipeline.levels, 1):
-        for one in ids:
-            node = pipeline.nodes[one]
+        for node_id in ids:
+            node = pipeline.nodes[node_id]
             interface = (node.definition.interface if node.definition is not None else None) or _NOTHING
-            reads: dict[str, Any] = {name: str(fed) for name, fed in node.inputs.items()}
+            reads: dict[str, Any] = {name: str(source) for name, source in node.inputs.items()}
             reads.update((name, parameters.get(parameter)) for name, parameter in node.given.items())
             steps.append(
                 StepPreview(
                     level,
-                    one,
+                    node_id,
                     node.step,
                     workspace_of(pipeline, node),
                     node.job_type,
                     interface.get("entry_point"),
-                    pipeline.config_of(one, values),
+                    pipeline.config_of(node_id, values),
                     MappingProxyType(reads),
                     node.needs,
                 )

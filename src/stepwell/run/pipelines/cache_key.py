@@ -1,4 +1,4 @@
-"""What the outputs of a step depend on, as one key: equal keys mean equal outputs of a repeatable step."""
+"""Cache key of a step: equal keys mean equal outputs of a deterministic step."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ __all__ = ["key_of"]
 
 
 def key_of(step: PlannedStep, inputs: Mapping[str, str]) -> str:
-    """The key of a step: its script with what it imports beside it, its settings, its inputs by digest, the
-    form that its outputs must have, the interpreter, and the installed packages that its interface names.
+    """Return the cache key of a step.
+
+    It covers the script with its local imports, settings, inputs, declared outputs, the interpreter and the
+    versions of the packages that the interface names.
 
     Args:
-        inputs: the digest of each input, by name.
+        inputs: digests by input name.
     """
-    said = {
+    parts = {
         "code": step.code,
         "function": step.script.function,
         "arguments": step.arguments,
@@ -41,7 +43,7 @@ def key_of(step: PlannedStep, inputs: Mapping[str, str]) -> str:
         "python": [sys.implementation.name, platform.python_version(), sys.platform, platform.machine()],
         "packages": _versions(_requirements(step.definition.interface)),
     }
-    text = json.dumps(said, sort_keys=True, separators=(",", ":"))
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
     return hashlib.blake2b(text.encode("ascii"), digest_size=20).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""``data_manifest.yaml``: what feeds the inputs of steps that no other step feeds."""
+"""``data_manifest.yaml``: files for inputs that no other step provides."""
 
 from __future__ import annotations
 
@@ -15,16 +15,15 @@ from stepwell.source.spelling import closest, did_you_mean
 __all__ = ["MANIFEST", "Manifest", "read_manifest"]
 
 MANIFEST: Final = "data_manifest.yaml"
-"""How the file is called, in the project's folder."""
+"""File name, in the project's folder."""
 
 
 @final
 class Manifest:
-    """Which files feed which inputs.
+    """Files for inputs of steps.
 
     Args:
-        root: the folder that its paths are relative to.
-        document: the file; ``None`` for none.
+        root: base of relative paths.
     """
 
     def __init__(self, root: str, document: Document | None = None) -> None:
@@ -33,34 +32,34 @@ class Manifest:
         self._steps: Mapping[str, Mapping[str, str]] = {} if document is None else document.data["steps"]
 
     def source(self, names: Iterable[str], name: str) -> tuple[str, Span] | None:
-        """What feeds an input: an absolute path, and where the file says so.
+        """Return the absolute path for an input, and the location of the entry.
 
         Args:
-            names: what the step may be called, the nearest first.
+            names: names of the step, most specific first.
         """
-        for one in names:
-            said = self._steps.get(one, {}).get(name)
-            if said is not None and self._document is not None:
-                return os.path.join(self._root, said), self._document.value_span(("steps", one, name))
+        for step in names:
+            path = self._steps.get(step, {}).get(name)
+            if path is not None and self._document is not None:
+                return os.path.join(self._root, path), self._document.value_span(("steps", step, name))
         return None
 
-    def check(self, tell_known: Callable[[], Mapping[str, Iterable[str]]]) -> Iterator[Diagnostic]:
-        """What it says of steps or inputs that are not there, and paths at which there is nothing.
+    def check(self, list_known: Callable[[], Mapping[str, Iterable[str]]]) -> Iterator[Diagnostic]:
+        """Report unknown steps, unknown inputs and missing paths.
 
         Args:
-            tell_known: gives every name that a step may be called, with its inputs.
+            list_known: returns the inputs of each step by name or alias.
         """
         document = self._document
         if document is None:
             return
-        known = tell_known()
+        known = list_known()
         for step, inputs in self._steps.items():
             if step not in known:
                 near = closest(step, known)
                 yield Diagnostic(
                     "missing-data",
                     Severity.WARNING,
-                    f"there is no step `{step}`",
+                    f"unknown step `{step}`",
                     document.key_span(("steps", step)),
                     did_you_mean(near) or None,
                 )
@@ -74,23 +73,23 @@ class Manifest:
                         Severity.ERROR,
                         f"`{step}` has no input `{name}`",
                         document.key_span(("steps", step, name)),
-                        did_you_mean(near) or f"its inputs are {', '.join(names)}",
+                        did_you_mean(near) or f"available inputs: {', '.join(names)}",
                     )
                 elif not os.path.lexists(os.path.join(self._root, path)):
                     yield Diagnostic(
                         "missing-data",
                         Severity.ERROR,
-                        f"there is nothing at `{path}`",
+                        f"`{path}` does not exist",
                         document.value_span(("steps", step, name)),
-                        "the path is relative to the folder of this file",
+                        "paths are relative to the folder of this file",
                     )
 
 
 def read_manifest(root: str, path: str = MANIFEST, *, must_exist: bool = False) -> Checked[Manifest]:
-    """Read a data manifest; one that cannot be read or does not fit feeds nothing.
+    """Read a data manifest; an invalid file yields an empty manifest.
 
     Args:
-        path: the file, relative to it or absolute.
+        path: relative to ``root``, or absolute.
     """
     full = os.path.join(root, path)
     empty = Manifest(os.path.dirname(full))
@@ -102,6 +101,6 @@ def read_manifest(root: str, path: str = MANIFEST, *, must_exist: bool = False) 
         return Checked(empty, (document,))
     data: Mapping[str, Any] = document.data
     if not schema.fits("data-manifest", data):
-        found = tuple(schema_errors.explain("data-manifest", "data manifest", data, lambda _: document))
-        return Checked(empty, found)
+        problems = tuple(schema_errors.explain("data-manifest", "data manifest", data, lambda _: document))
+        return Checked(empty, problems)
     return Checked(Manifest(os.path.dirname(full), document))

@@ -1,13 +1,12 @@
-"""The first code in the process of a step: it makes the sandbox stand for the container, and runs the script.
+"""First code in the process of a step: redirects container paths into the sandbox and runs the script.
 
-It comes compiled in the file of the job and imports nothing of Stepwell and next to nothing else, so that a
-step costs little more than its own interpreter. A path of the container (``/opt/ml/...``) leads into the
-sandbox where
+It is compiled into the job file and imports almost nothing, to keep process start cheap. A path of the
+container (``/opt/ml/...``) is redirected if it is
 
-- an argument or a variable of the environment holds it, since whoever starts this has put it so, or
-- the script, or a module beside it, has it as a literal: the literals are replaced in the compiled code.
+- an argument or an environment variable, or
+- a literal in the script or a module beside it: literals are replaced in the compiled code.
 
-A path that is put together otherwise cannot be led elsewhere; opening it is refused with a message.
+Opening a path that is built at run time fails with an explanation.
 """
 
 import sys
@@ -31,7 +30,7 @@ def _start(job: "dict[str, Any]") -> None:
     _die_with_starter(job["lifeline"])
     _limit(job["disk"])
     prefixes = job["prefixes"]
-    _lead_imports(job["folders"], prefixes)
+    _redirect_imports(job["folders"], prefixes)
     _guard([one for one, _ in prefixes], job["sandbox"])
     sys.argv = [job["script"], *job["arguments"]]
     sys.path[:0] = job["folders"]
@@ -45,23 +44,23 @@ def _start(job: "dict[str, Any]") -> None:
     sys.modules["__main__"] = module
     starts = "__name__" in code.co_names and "__main__" in code.co_consts
     if job["function"]:
-        module.__name__ = "script"  # what it does when it is started is not what is wanted
-    exec(_led(code, prefixes), module.__dict__)  # noqa: S102 - running the script is what this is for
+        module.__name__ = "script"  # skip the `__main__` block
+    exec(_redirected(code, prefixes), module.__dict__)  # noqa: S102 - running the script is what this is for
     if job["function"] or not starts:
         _call(module.__dict__, job["function"], job)
 
 
 def _die_with_starter(lifeline: int) -> None:
-    """Have the system kill this process once nobody holds the other end of a pipe."""
+    """Let the system kill this process when the other end of a pipe closes."""
     try:
         import fcntl
 
         set_signal = fcntl.F_SETSIG
-    except (ImportError, AttributeError):  # only Linux has a signal of one's choice for a pipe
+    except (ImportError, AttributeError):  # Linux only
         return
     import os
 
-    # Opened anew: whom a pipe signals belongs to the open file, which all that inherited it share.
+    # Reopened, because the signal owner belongs to the open file, which child processes share.
     try:
         lifeline = os.open(f"/proc/self/fd/{lifeline}", os.O_RDONLY | os.O_NONBLOCK)
     except OSError:
@@ -73,7 +72,7 @@ def _die_with_starter(lifeline: int) -> None:
         os.read(lifeline, 1)
     except BlockingIOError:
         return  # the other end is open
-    os.killpg(0, 9)  # the starter went before the signal was asked for
+    os.killpg(0, 9)  # the parent exited before the signal was set
 
 
 def _limit(disk: int) -> None:
@@ -86,8 +85,8 @@ def _limit(disk: int) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (disk, disk))
 
 
-def _led(code: "CodeType", prefixes: "list[list[str]]") -> "CodeType":
-    """Compiled code with every literal path of the container led into the sandbox."""
+def _redirected(code: "CodeType", prefixes: "list[list[str]]") -> "CodeType":
+    """Return code with every literal container path redirected into the sandbox."""
 
     def constant(value: "Any") -> "Any":
         kind = type(value)
@@ -97,7 +96,7 @@ def _led(code: "CodeType", prefixes: "list[list[str]]") -> "CodeType":
                     return place + value[len(prefix) :]
             return value
         if kind is type(code):
-            return _led(value, prefixes)
+            return _redirected(value, prefixes)
         if kind is tuple or kind is frozenset:
             return kind(map(constant, value))
         return value
@@ -105,18 +104,18 @@ def _led(code: "CodeType", prefixes: "list[list[str]]") -> "CodeType":
     return code.replace(co_consts=tuple(map(constant, code.co_consts)))
 
 
-def _lead_imports(folders: "list[str]", prefixes: "list[list[str]]") -> None:
+def _redirect_imports(folders: "list[str]", prefixes: "list[list[str]]") -> None:
     loader = sys.modules["_frozen_importlib_external"].SourceFileLoader
     get_code = loader.get_code
     ours = tuple(folder + "/" for folder in folders)
 
-    def led_code(self: "Any", fullname: str) -> "Any":
+    def redirected_code(self: "Any", fullname: str) -> "Any":
         code = get_code(self, fullname)
         if code is None or not self.path.startswith(ours) or "/site-packages/" in self.path:
             return code
-        return _led(code, prefixes)
+        return _redirected(code, prefixes)
 
-    loader.get_code = led_code
+    loader.get_code = redirected_code
 
 
 def _guard(prefixes: "list[str]", sandbox: str) -> None:
@@ -134,15 +133,15 @@ def _guard(prefixes: "list[str]", sandbox: str) -> None:
                 return
         if path.startswith(outside) and not path.startswith(sandbox):
             raise PermissionError(
-                1, "a path of the container that is put together at run time cannot be led into the "
-                "sandbox: take it from an argument, a variable or a literal", path
+                1, "container paths built at run time are not redirected into the sandbox: "
+                "use an argument, an environment variable or a literal", path
             )  # fmt: skip
 
     sys.addaudithook(refuse)
 
 
 def _call(names: "Any", function: str, job: "dict[str, Any]") -> None:
-    """Call the function of a script by the names of its parameters."""
+    """Call the function of a script with arguments by name."""
     import os
 
     for word in (function or "main").split("."):
@@ -150,7 +149,7 @@ def _call(names: "Any", function: str, job: "dict[str, Any]") -> None:
     if not callable(names):
         if function:
             raise SystemExit(f"the script has no function `{function}`")
-        return  # it did all that it does as it was read
+        return  # the module body was the whole script
     given = {
         "input_paths": job["input_paths"],
         "output_paths": job["output_paths"],
@@ -165,14 +164,14 @@ def _call(names: "Any", function: str, job: "dict[str, Any]") -> None:
     for name in wanted:
         if name in needed and name not in given:
             raise SystemExit(
-                f"`{function or 'main'}` takes `{name}`, which is none of input_paths, output_paths, "
-                "environ_vars and job_args, and no argument of the interface"
+                f"`{function or 'main'}` has a parameter `{name}`, which is neither an interface argument "
+                "nor one of input_paths, output_paths, environ_vars and job_args"
             )
     names(**{name: given[name] for name in wanted if name in given})
 
 
-def _tell(error: Exception) -> None:
-    """Print what the script raised, without the lines of this file."""
+def _print_error(error: Exception) -> None:
+    """Print the exception of the script, without frames of this file."""
     place = error.__traceback__
     while place is not None and place.tb_frame.f_code.co_filename == _start.__code__.co_filename:
         place = place.tb_next
@@ -181,7 +180,7 @@ def _tell(error: Exception) -> None:
 
 if __name__ == "__main__":
     try:
-        _start(job)  # type: ignore[name-defined]  # noqa: F821 - whoever runs this code gives it its job
-    except Exception as error:  # noqa: BLE001 - the script's own; it ends as Python would end it
-        _tell(error)
+        _start(job)  # type: ignore[name-defined]  # noqa: F821 - defined by the code that runs this
+    except Exception as error:  # noqa: BLE001 - raised by the script; exit like Python
+        _print_error(error)
         sys.exit(1)

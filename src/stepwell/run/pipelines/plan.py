@@ -1,7 +1,4 @@
-"""From a pipeline to what a run of it does: each step's script, its settings and what feeds its inputs.
-
-Nothing is run here; what stands in the way of a run is told, each thing with its place.
-"""
+"""Run plans: script, settings and input sources of each step, with all problems that prevent a run."""
 
 from __future__ import annotations
 
@@ -32,12 +29,12 @@ _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 @final
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """What feeds one input.
+    """Source of one input.
 
     Args:
-        port: the input; its ``source`` is set where a file feeds it.
-        output: the output of another step that does; ``None`` for none.
-        kind: its ``type`` in the interface.
+        port: ``source`` is set if a file provides the input.
+        output: output of another step that provides the input.
+        kind: ``type`` in the interface.
     """
 
     port: Port
@@ -49,14 +46,13 @@ class Feed:
 @final
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
-    """One step, ready to be run as soon as its inputs are there.
+    """One step, ready to run once its inputs exist.
 
     Args:
-        developer: whose it is: the workspace that defines it or has its script; empty for the core.
-        code: the digest of the script and of what it imports beside it.
-        compiled: the script as ``Scripts.compiled`` gives it.
-        outputs: where each output is to be.
-        resources: what an engine must have free for it.
+        developer: workspace that defines the step or its script; empty for the core.
+        code: digest of the script and its local imports.
+        compiled: result of ``Scripts.compiled``.
+        resources: required free resources of the engine.
     """
 
     node: Node
@@ -76,11 +72,10 @@ class PlannedStep:
 @final
 @dataclass(frozen=True, slots=True)
 class RunPlan:
-    """What a run of a pipeline does.
+    """Plan of a pipeline run.
 
     Args:
-        steps: by the id of their nodes, each after what it needs; without those because of which something
-            is told.
+        steps: by node id, in topological order; steps with problems are omitted.
     """
 
     pipeline: Pipeline
@@ -88,12 +83,12 @@ class RunPlan:
     steps: Mapping[str, PlannedStep]
 
     def below(self, node: str) -> tuple[str, ...]:
-        """A node and all that need it, however far, in order."""
-        found = {node}
-        for one in self.steps.values():
-            if found.intersection(one.needs):
-                found.add(one.node.id)
-        return tuple(one for one in self.steps if one in found)
+        """Return a node and all nodes downstream, in order."""
+        selected = {node}
+        for step in self.steps.values():
+            if selected.intersection(step.needs):
+                selected.add(step.node.id)
+        return tuple(node_id for node_id in self.steps if node_id in selected)
 
 
 def make_plan(
@@ -105,22 +100,22 @@ def make_plan(
     make_up: bool = False,
     only: Collection[str] = (),
 ) -> Checked[RunPlan]:
-    """Work out what a run of a pipeline would do.
+    """Plan a run of a pipeline.
 
     Args:
-        manifest: what feeds inputs that no step feeds; ``None`` for nothing.
-        make_up: whether an input that nothing feeds is fed made-up data; otherwise that is an error.
-        only: the steps that are of interest, by id; none means all. Of others nothing wrong is told.
+        manifest: files for inputs that no step provides.
+        make_up: whether to generate synthetic data for missing inputs; otherwise they are errors.
+        only: ids of the steps to plan and check; empty for all.
 
     Returns:
-        The plan, and an error for everything because of which a step of it cannot be run.
+        The plan, and an error for every problem that prevents a step from running.
     """
     return _Planning(registry, pipeline, parameters, manifest or Manifest(""), make_up, only).made()
 
 
 @final
 class _Planning:
-    """A plan while it is made."""
+    """Builder of a plan."""
 
     def __init__(
         self,
@@ -138,80 +133,81 @@ class _Planning:
         self._make_up = make_up
         self._only = only
         self._scripts = Scripts(registry)
-        self._found: list[Diagnostic] = []
+        self._problems: list[Diagnostic] = []
 
     def made(self) -> Checked[RunPlan]:
         pipeline = self._pipeline
         try:
             order = pipeline.order
         except PipelineError as error:
-            self._tell(None, str(error), "`stepwell pipeline check` tells every edge of it")
+            self._report(None, str(error), "run `stepwell pipeline check` to list every edge of the cycle")
             order = ()
         for name in self._parameters:
             if name not in pipeline.parameters:
-                there = ", ".join(pipeline.parameters) or "none"
-                self._tell(
-                    None, f"`{pipeline.name}` has no parameter `{name}`", f"its parameters are {there}"
-                )
+                available = ", ".join(pipeline.parameters) or "none"
+                fault = f"`{pipeline.name}` has no parameter `{name}`"
+                self._report(None, fault, f"available parameters: {available}")
         for name, value in pipeline.parameters.items():
             if value is None and name not in self._parameters:
-                self._tell(None, f"the parameter `{name}` has no value", f"set it: `--set {name}=...`")
+                self._report(None, f"parameter `{name}` has no value", f"set it with `--set {name}=...`")
         steps: dict[str, PlannedStep] = {}
-        for one in order:
-            if self._only and one not in self._only:
+        for node_id in order:
+            if self._only and node_id not in self._only:
                 continue
-            step = self._step(pipeline.nodes[one])
+            step = self._step(pipeline.nodes[node_id])
             if step is not None:
-                steps[one] = step
+                steps[node_id] = step
         plan = RunPlan(pipeline, MappingProxyType(dict(self._parameters)), MappingProxyType(steps))
-        return Checked(plan, tuple(self._found))
+        return Checked(plan, tuple(self._problems))
 
     def _step(self, node: Node) -> PlannedStep | None:
-        before = len(self._found)
+        before = len(self._problems)
         definition = node.definition
         if definition is None:
             whose = f"workspace {node.workspace}" if node.workspace else self._view(None).title
-            self._tell(node, f"`{node.id}` is a `{node.step}`, and {whose} has no such step")
+            self._report(node, f"unknown step `{node.step}` of `{node.id}` in {whose}")
             return None
         interface = definition.interface
         if interface is None:
-            help_text = "say in its `interface` what goes in, what comes out and what its script needs"
-            self._tell(node, f"`{node.id}` is a `{definition.name}`, which has no interface", help_text)
+            help_text = "declare inputs, outputs and settings of its script in `interface`"
+            self._report(node, f"step `{definition.name}` of `{node.id}` has no interface", help_text)
             return None
         for needed in node.needs:
             if needed not in self._pipeline.nodes:
-                self._tell(node, f"`{node.id}` needs `{needed}`, which the pipeline does not have")
+                self._report(node, f"`{node.id}` needs `{needed}`, which is not in the pipeline")
         config: dict[str, Any] = dict(self._pipeline.config_of(node.id, self._parameters))
         if node.job_type is not None:
             config["job_type"] = node.job_type
         for what, key in missing_settings(interface, config):
             hint = f"add `{key}` to its `config`"
             if key == "job_type":
-                hint += f", or name the step as in `{node.step}:training`"
-            self._tell(node, f"`{node.id}` needs a value for {what}", hint, "config")
+                hint += f", or set the job type in `step`, e.g. `{node.step}:training`"
+            self._report(node, f"`{node.id}` has no value for {what}", hint, "config")
         view = self._view(node.workspace)
         script = self._scripts.find(view, definition)
         if not isinstance(script, Script):
-            self._tell(node, f"`{node.id}` cannot be run: {script[0]}", script[1])
+            self._report(node, f"`{node.id}` cannot be run: {script[0]}", script[1])
             return None
         try:
             code, compiled = self._scripts.digest(script), self._scripts.compiled(script)
         except OSError as error:
-            self._tell(node, f"`{node.id}` cannot be run: {error.filename}: {error.strerror}")
+            self._report(node, f"`{node.id}` cannot be run: {error.filename}: {error.strerror}")
             return None
-        owner = next((one.workspace for one in definition.sources if one.workspace is not None), None)
+        owner = next(
+            (source.workspace for source in definition.sources if source.workspace is not None), None
+        )
         feeds = tuple(self._feeds(node, definition, interface))
         outputs = tuple(
-            Port(name, _path(said.get("path")), content=_content(said))
-            for name, said in (interface.get("outputs") or _NOTHING).items()
+            Port(name, _path(declared.get("path")), content=_content(declared))
+            for name, declared in (interface.get("outputs") or _NOTHING).items()
         )
-        if len(self._found) > before:
+        if len(self._problems) > before:
             return None
         return PlannedStep(
             node,
             definition,
             owner or script.workspace,
-            tuple(one for one in node.needs if one in self._pipeline.nodes),
+            tuple(needed for needed in node.needs if needed in self._pipeline.nodes),
             script,
             code,
             compiled,
@@ -226,14 +222,14 @@ class _Planning:
         inputs: Mapping[str, Mapping[str, Any]] = interface.get("inputs") or _NOTHING
         for name in (*node.inputs, *node.given):
             if name not in inputs:
-                there = ", ".join(inputs) or "none"
-                fault = f"`{node.id}` is fed `{name}`, and `{definition.name}` has no such input"
-                self._tell(node, fault, f"its inputs are {there}", "inputs", name)
-        for name, said in inputs.items():
-            channels, kind = tuple(said.get("channels", ())), str(said.get("type", ""))
-            port = Port(name, _path(said.get("path")), channels=channels, content=_content(said))
+                available = ", ".join(inputs) or "none"
+                fault = f"`{definition.name}` of `{node.id}` has no input `{name}`"
+                self._report(node, fault, f"available inputs: {available}", "inputs", name)
+        for name, declared in inputs.items():
+            channels, kind = tuple(declared.get("channels", ())), str(declared.get("type", ""))
+            port = Port(name, _path(declared.get("path")), channels=channels, content=_content(declared))
             if name in node.inputs:
-                if self._gives(node, name, node.inputs[name]):
+                if self._has_output(node, name, node.inputs[name]):
                     yield Feed(port, node.inputs[name], kind)
                 continue
             if not port.path:
@@ -241,49 +237,46 @@ class _Planning:
             source = self._source(node, definition, name)
             if source is not None:
                 if os.path.lexists(source[0]):
-                    yield Feed(_fed(port, source[0]), None, kind)
+                    yield Feed(_with_source(port, source[0]), None, kind)
                 else:
-                    self._tell_at(
-                        source[1], f"there is nothing at `{source[0]}`, which is to feed `{node.id}.{name}`"
-                    )
-            elif not said.get("required", True):
+                    self._report_at(source[1], f"input `{node.id}.{name}`: `{source[0]}` does not exist")
+            elif not declared.get("required", True):
                 continue
             elif self._make_up:
                 yield Feed(port, None, kind, made_up=True)
             else:
-                self._found.append(
+                self._problems.append(
                     Diagnostic(
                         "missing-data",
                         Severity.ERROR,
-                        f"nothing feeds the input `{name}` of `{node.id}`",
+                        f"input `{name}` of `{node.id}` has no source",
                         node.where("inputs") or node.place,
-                        "name data for it in data_manifest.yaml, connect it to an output, or make data up "
-                        "with `--made-up`",
+                        "add a file to data_manifest.yaml, connect it to an output, or use `--made-up`",
                         self._declared(definition, "inputs", name),
                     )
                 )
 
-    def _gives(self, node: Node, name: str, fed: OutputOf) -> bool:
-        source = self._pipeline.nodes.get(fed.node)
+    def _has_output(self, node: Node, name: str, source_output: OutputOf) -> bool:
+        source = self._pipeline.nodes.get(source_output.node)
         if source is None:
-            return False  # told already: the node needs one that is not there
+            return False  # already reported: the node does not exist
         interface = source.definition.interface if source.definition is not None else None
         if interface is None:
-            return True  # told of that one
-        there = interface.get("outputs") or _NOTHING
-        if fed.output in there:
+            return True  # already reported
+        outputs = interface.get("outputs") or _NOTHING
+        if source_output.output in outputs:
             return True
-        fault = f"`{node.id}` reads `{fed}`, and `{fed.node}` has no such output"
-        self._tell(node, fault, f"its outputs are {', '.join(there) or 'none'}", "inputs", name)
+        fault = f"`{source_output}`: `{source_output.node}` has no such output (read by `{node.id}`)"
+        self._report(node, fault, f"available outputs: {', '.join(outputs) or 'none'}", "inputs", name)
         return False
 
     def _source(self, node: Node, definition: StepDefinition, name: str) -> tuple[str, Span | None] | None:
-        """The file that feeds an input: as the manifest says it, or else a parameter of the pipeline."""
+        """Return the file for an input, from the manifest or from a parameter of the pipeline."""
         workspace = node.workspace or self._pipeline.workspace
         names = [f"{workspace}:{definition.name}"] if workspace else []
-        found = self._manifest.source((*names, node.id, definition.name, *definition.aliases), name)
-        if found is not None or name not in node.given:
-            return found
+        source = self._manifest.source((*names, node.id, definition.name, *definition.aliases), name)
+        if source is not None or name not in node.given:
+            return source
         parameter = node.given[name]
         value = self._parameters.get(parameter, self._pipeline.parameters.get(parameter))
         if not isinstance(value, str) or "://" in value:
@@ -296,21 +289,21 @@ class _Planning:
     @staticmethod
     def _declared(definition: StepDefinition, *pointer: str) -> tuple[Related, ...]:
         span = stated_at(definition, *pointer)
-        return () if span is None else (Related("it is declared at", span),)
+        return () if span is None else (Related("declared at", span),)
 
-    def _tell(self, node: Node | None, message: str, help_text: str | None = None, *inner: str) -> None:
+    def _report(self, node: Node | None, message: str, help_text: str | None = None, *inner: str) -> None:
         span = None if node is None else node.where(*inner) if inner else node.place
-        self._tell_at(span, message, help_text)
+        self._report_at(span, message, help_text)
 
-    def _tell_at(self, span: Span | None, message: str, help_text: str | None = None) -> None:
-        self._found.append(Diagnostic("cannot-run", Severity.ERROR, message, span, help_text))
+    def _report_at(self, span: Span | None, message: str, help_text: str | None = None) -> None:
+        self._problems.append(Diagnostic("cannot-run", Severity.ERROR, message, span, help_text))
 
 
 def stated_at(definition: StepDefinition, *pointer: str) -> Span | None:
-    """Where the topmost file of a step states something of its interface; ``None`` where none does.
+    """Return the topmost location in which a step declares a part of its interface.
 
     Args:
-        pointer: the way to it in the interface, e.g. ``"inputs", "DATA"``.
+        pointer: path in the interface, e.g. ``"inputs", "DATA"``.
     """
     whole: Pointer = ("interface", *pointer)
     for source in definition.sources:
@@ -322,15 +315,15 @@ def stated_at(definition: StepDefinition, *pointer: str) -> Span | None:
     return None
 
 
-def _fed(port: Port, source: str) -> Port:
+def _with_source(port: Port, source: str) -> Port:
     return Port(port.name, port.path, source, port.digest, port.channels, port.content)
 
 
-def _path(said: str | None) -> str:
-    """A path of the container without dots in it, so that it stays in the sandbox."""
-    return "" if not said else os.path.normpath(f"/{said.lstrip('/')}")
+def _path(declared: str | None) -> str:
+    """Return a normalized container path, which cannot leave the sandbox."""
+    return "" if not declared else os.path.normpath(f"/{declared.lstrip('/')}")
 
 
-def _content(said: Mapping[str, Any]) -> str:
-    content = said.get("content")
+def _content(declared: Mapping[str, Any]) -> str:
+    content = declared.get("content")
     return json.dumps(thaw(content), sort_keys=True) if content else ""

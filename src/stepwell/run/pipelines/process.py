@@ -1,4 +1,4 @@
-"""One script in a process of its own, from its start until nothing of it is left."""
+"""Run one script in a process group and kill everything it leaves behind."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from typing import Final, final
 __all__ = ["Ended", "Log", "lifeline", "supervise"]
 
 _TICK: Final = 0.1
-"""Seconds between two looks at the limits; the end of the script is waited for and not looked for."""
-_PIECE: Final = 1 << 16
+"""Seconds between two checks of the limits."""
+_CHUNK: Final = 1 << 16
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a script ended.
+    """Exit of a script.
 
     Args:
-        exit_code: below 0 the number of a signal, as ``subprocess`` has it.
-        ended_for: why it was killed, as ``stop`` said; empty when it ended by itself.
+        exit_code: negative for a signal, as in ``subprocess``.
+        ended_for: reason of ``stop`` for killing it; empty if it exited by itself.
     """
 
     exit_code: int
@@ -37,7 +37,7 @@ class Ended:
 
 @final
 class Log:
-    """What a script writes, kept within bounds: its beginning at once, its end when it has ended.
+    """Bounded log of a script: keeps the first and the last part.
 
     Args:
         limit: bytes.
@@ -51,7 +51,6 @@ class Log:
         self._lost = 0
 
     def write(self, piece: bytes) -> None:
-        """Take what was written."""
         if self._head > 0:
             self._file.write(piece[: self._head])
             self._head, piece = self._head - len(piece[: self._head]), piece[self._head :]
@@ -61,9 +60,9 @@ class Log:
             self._tail = tail[-self._limit :]
 
     def close(self) -> None:
-        """Write the end."""
+        """Write the last part and close the file."""
         if self._lost:
-            self._file.write(f"\n... {self._lost} bytes are left out here ...\n".encode())
+            self._file.write(f"\n... {self._lost} bytes omitted ...\n".encode())
         self._file.write(self._tail)
         self._file.close()
 
@@ -71,12 +70,12 @@ class Log:
 def supervise(
     command: list[str], environment: Mapping[str, str], folder: str, log: Log, stop: Callable[[], str]
 ) -> Ended:
-    """Run a command in a group of processes of its own, and kill the group with it.
+    """Run a command in its own process group and kill the group when it ends.
 
     Args:
-        stop: asked ten times a second for a reason to end it; empty for none.
+        stop: polled ten times a second; a non-empty reason kills the group.
     """
-    process = subprocess.Popen(  # noqa: S603 - the step's script, which is what was asked for
+    process = subprocess.Popen(  # noqa: S603 - the script of the step
         command,
         env=dict(environment),
         cwd=folder,
@@ -88,7 +87,7 @@ def supervise(
         pass_fds=(lifeline(),),
     )
     if process.stdout is None:
-        raise TypeError("a pipe was asked for")
+        raise TypeError("stdout is not a pipe")
     output = process.stdout.fileno()
     os.set_blocking(output, False)
     reason = ""
@@ -106,7 +105,7 @@ def supervise(
                 break
     finally:
         with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)  # what it left behind, or all of it
+            os.killpg(process.pid, signal.SIGKILL)  # the script or its leftover children
         process.wait()
         if output in waiting:
             _drain(output, log)
@@ -121,7 +120,7 @@ _pipe: list[int] = []
 
 
 def lifeline() -> int:
-    """A descriptor for a script's process: a pipe that closes when this process goes, however it goes."""
+    """Return a pipe descriptor that closes when this process exits for any reason."""
     with _making:
         if not _pipe:
             _pipe.extend(os.pipe())
@@ -129,7 +128,7 @@ def lifeline() -> int:
 
 
 def _ending(pid: int) -> int | None:
-    """A descriptor that can be read once a process has ended, where the system has such."""
+    """Return a descriptor that becomes readable when the process ends, if supported."""
     if sys.platform != "linux":
         return None
     try:
@@ -143,15 +142,15 @@ def _has_ended(process: subprocess.Popen[bytes]) -> bool:
 
 
 def _drain(output: int, log: Log) -> bool:
-    """Read all that is there; whether more can come."""
+    """Read all available output; return whether more may come."""
     deadline = time.monotonic() + _TICK
     while True:
         try:
-            piece = os.read(output, _PIECE)
+            piece = os.read(output, _CHUNK)
         except BlockingIOError:
             return True
         if not piece:
             return False
         log.write(piece)
-        if time.monotonic() > deadline:  # one that never pauses must not keep its limits from being seen
+        if time.monotonic() > deadline:  # continuous output must not delay the limit checks
             return True

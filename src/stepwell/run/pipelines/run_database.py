@@ -1,7 +1,7 @@
-"""The record of pipeline runs: one SQLite file for a project, beside the folders of the runs.
+"""Record of pipeline runs: one SQLite file per project.
 
-Every change is one transaction in write-ahead mode, so a process that is killed leaves the record as it was
-after the last step that it recorded, and others read while one writes.
+Every change is one transaction in write-ahead mode: a killed process loses nothing that was committed, and
+readers do not block the writer.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ PRAGMA user_version = 1;
 
 @final
 class RunDatabase:
-    """The runs of a project."""
+    """Records of the runs of a project."""
 
     def __init__(self, root: str) -> None:
         self.store = RunStore(root)
@@ -64,7 +64,7 @@ class RunDatabase:
             self._base.executescript(f"BEGIN IMMEDIATE; {_TABLES} COMMIT;")
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the database."""
         self._base.close()
 
     def __enter__(self) -> RunDatabase:
@@ -76,7 +76,7 @@ class RunDatabase:
     def begin(
         self, pipeline: str, workspace: str | None, engine: str, mode: str, parameters: Mapping[str, Any]
     ) -> str:
-        """Begin a run, and give its id."""
+        """Start a run and return its id."""
         began = time.time()
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(began))
         run = self.store.begin(f"{stamp}-{secrets.token_hex(2)}")
@@ -87,23 +87,23 @@ class RunDatabase:
         return run
 
     def resume(self, run: str, engine: str) -> None:
-        """Have a run go on that has ended, or whose process has."""
+        """Mark an ended or interrupted run as running."""
         self._base.execute("UPDATE runs SET state='running', ended=NULL, engine=? WHERE id=?", (engine, run))
 
     def end(self, run: str, state: StepState) -> None:
-        """End a run."""
+        """Record the end of a run."""
         self._base.execute("UPDATE runs SET state=?, ended=? WHERE id=?", (state.value, time.time(), run))
 
     def plan(self, run: str, steps: Iterator[tuple[str, str, str, tuple[str, ...]]]) -> None:
-        """Write which steps a run has, keeping what is known of those that it had.
+        """Write the steps of a run; existing states are kept.
 
         Args:
-            steps: of each the node, the step, the developer and what it needs, in an order of running.
+            steps: node, step, developer and dependencies of each, in topological order.
         """
         self._base.execute("BEGIN IMMEDIATE")
-        kept = []
+        planned = []
         for place, (node, step, developer, needs) in enumerate(steps):
-            kept.append(node)
+            planned.append(node)
             self._base.execute(
                 "INSERT INTO steps (run,node,place,step,developer,needs,state) "
                 "VALUES (?,?,?,?,?,?,'waiting') "
@@ -112,12 +112,12 @@ class RunDatabase:
                 (run, node, place, step, developer, json.dumps(needs)),
             )
         old = {row[0] for row in self._base.execute("SELECT node FROM steps WHERE run=?", (run,))}
-        for node in old - set(kept):
+        for node in old - set(planned):
             self._base.execute("DELETE FROM steps WHERE run=? AND node=?", (run, node))
         self._base.execute("COMMIT")
 
     def start_attempt(self, run: str, node: str, token: str, key: str, inputs: Mapping[str, str]) -> int:
-        """Write that an attempt is handed to an engine, and give its number."""
+        """Record a submitted attempt and return its number."""
         now = time.time()
         self._base.execute("BEGIN IMMEDIATE")
         number = int(
@@ -138,7 +138,7 @@ class RunDatabase:
         return number
 
     def end_attempt(self, run: str, node: str, outcome: AttemptOutcome) -> None:
-        """Write how an attempt ended."""
+        """Record the end of an attempt."""
         folder = os.path.relpath(outcome.folder, self.store.folder_of(run)) if outcome.folder else ""
         self._base.execute(
             "UPDATE attempts SET state=?, began=?, ended=?, exit_code=?, fault=?, folder=?, worker=? "
@@ -171,8 +171,8 @@ class RunDatabase:
         help: str = "",  # noqa: A002 - the field's name in Diagnostic
         outcome: AttemptOutcome | None = None,
     ) -> None:
-        """Write what a step of a run came to, with the last attempt and what the cache is to know of it."""
-        plain = json.dumps([asdict(one) for one in outputs])
+        """Record the end of a step, with its last attempt and its cache entry."""
+        plain = json.dumps([asdict(artifact) for artifact in outputs])
         now = time.time()
         self._base.execute("BEGIN IMMEDIATE")
         if outcome is not None:
@@ -189,22 +189,22 @@ class RunDatabase:
         self._base.execute("COMMIT")
 
     def cached(self, key: str) -> tuple[Artifact, ...] | None:
-        """What a step with a key gave, if that is still there."""
+        """Return the cached outputs of a key, if they still exist."""
         row = self._base.execute("SELECT outputs FROM cache WHERE key=?", (key,)).fetchone()
         if row is None:
             return None
-        held = _held(row[0])
-        return held if self.has(held) else None
+        outputs = _artifacts(row[0])
+        return outputs if self.has(outputs) else None
 
     def has(self, outputs: tuple[Artifact, ...]) -> bool:
-        """Whether outputs are still kept."""
-        return all(os.path.lexists(place_of(self.objects, one.digest)) for one in outputs)
+        """Return whether outputs still exist."""
+        return all(os.path.lexists(place_of(self.objects, artifact.digest)) for artifact in outputs)
 
     def last(self, pipeline: str | None = None, before: str | None = None) -> str | None:
-        """The id of the latest run.
+        """Return the id of the latest run.
 
         Args:
-            pipeline: of this pipeline; ``None`` for any.
+            pipeline: default: any pipeline.
         """
         row = self._base.execute(
             "SELECT id FROM runs WHERE (?1 IS NULL OR pipeline=?1) AND "
@@ -214,24 +214,24 @@ class RunDatabase:
         return None if row is None else str(row[0])
 
     def read(self, run: str) -> RunRecord:
-        """All that is known of a run.
+        """Return the record of a run.
 
         Raises:
-            UnknownRun: there is no such run.
+            UnknownRun: no such run.
         """
         row = self._base.execute(
             "SELECT pipeline,workspace,engine,mode,parameters,state,began,ended FROM runs WHERE id=?", (run,)
         ).fetchone()
         if row is None:
-            raise UnknownRun(run, f"there is no run {run} ({self._latest()})")
+            raise UnknownRun(run, f"unknown run {run} ({self._latest()})")
         attempts: dict[str, list[AttemptRecord]] = {}
         for node, number, state, began, ended, code, fault, folder, worker in self._base.execute(
             "SELECT node,number,state,began,ended,exit_code,fault,folder,worker FROM attempts "
             "WHERE run=? ORDER BY number",
             (run,),
         ):
-            one = AttemptRecord(number, StepState(state), began, ended, code, fault, folder, worker)
-            attempts.setdefault(node, []).append(one)
+            attempt = AttemptRecord(number, StepState(state), began, ended, code, fault, folder, worker)
+            attempts.setdefault(node, []).append(attempt)
         steps = [
             StepRecord(
                 node,
@@ -246,7 +246,7 @@ class RunDatabase:
                 started,
                 stopped,
                 MappingProxyType(json.loads(inputs)),
-                _held(outputs),
+                _artifacts(outputs),
                 tuple(attempts.get(node, ())),
             )
             for (
@@ -286,8 +286,8 @@ class RunDatabase:
 
     def _latest(self) -> str:
         runs = [row[0] for row in self._base.execute("SELECT id FROM runs ORDER BY number DESC LIMIT 3")]
-        return f"the latest are {', '.join(runs)}" if runs else "none was made yet"
+        return f"latest: {', '.join(runs)}" if runs else "there are no runs yet"
 
 
-def _held(text: str) -> tuple[Artifact, ...]:
-    return tuple(Artifact(**one) for one in json.loads(text))
+def _artifacts(text: str) -> tuple[Artifact, ...]:
+    return tuple(Artifact(**fields) for fields in json.loads(text))

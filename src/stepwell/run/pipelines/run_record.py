@@ -1,4 +1,4 @@
-"""What the record has of runs: values, as they were when they were read."""
+"""Immutable records of runs, steps and attempts."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ __all__ = ["AttemptRecord", "RunRecord", "StepRecord"]
 @final
 @dataclass(frozen=True, slots=True)
 class AttemptRecord:
-    """One attempt at a step, as the record has it.
+    """Record of one attempt.
 
     Args:
-        number: from 1.
+        number: counted from 1.
         began: seconds since 1970.
-        ended: seconds since 1970; ``None`` while it has not.
-        folder: with its log and its sandbox, relative to the folder of the run; empty where there is none.
+        ended: seconds since 1970; ``None`` while running.
+        folder: contains log and sandbox; relative to the folder of the run; may be empty.
     """
 
     number: int
@@ -37,14 +37,13 @@ class AttemptRecord:
 @final
 @dataclass(frozen=True, slots=True)
 class StepRecord:
-    """One step of a run, as the record has it.
+    """Record of one step of a run.
 
     Args:
-        developer: the workspace whose step it is; empty for the core.
-        key: what its outputs depend on; empty while that is not known.
-        began: seconds since 1970, of the first attempt; ``None`` where there was none.
-        inputs: their digests by name.
-        attempts: in their order.
+        developer: workspace of the step; empty for the core.
+        key: cache key; empty while unknown.
+        began: start of the first attempt, in seconds since 1970.
+        inputs: digests by name.
     """
 
     node: str
@@ -64,7 +63,7 @@ class StepRecord:
 
     @property
     def seconds(self) -> float:
-        """How long its last attempt took; 0 where none ended."""
+        """Return the duration of the last attempt in seconds; 0 if none has ended."""
         last = self.attempts[-1] if self.attempts else None
         return 0.0 if last is None or last.ended is None else max(0.0, last.ended - last.began)
 
@@ -72,15 +71,15 @@ class StepRecord:
 @final
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """One run, as the record has it.
+    """Record of one run.
 
     Args:
-        workspace: in whose view; ``None`` for the core.
+        workspace: ``None`` for the core.
         mode: ``run`` or ``test``.
         began: seconds since 1970.
-        ended: seconds since 1970; ``None`` while it has not.
-        folder: an absolute path, with one folder for each step that was begun.
-        steps: in an order that respects what needs what.
+        ended: seconds since 1970; ``None`` while running.
+        folder: absolute path.
+        steps: in topological order.
     """
 
     id: str
@@ -96,14 +95,14 @@ class RunRecord:
     steps: tuple[StepRecord, ...]
 
     def step(self, node: str) -> StepRecord:
-        """One of its steps.
+        """Return the record of a step.
 
         Raises:
-            KeyError: it has none of that id.
+            KeyError: no such step.
         """
-        for one in self.steps:
-            if one.node == node:
-                return one
+        for step in self.steps:
+            if step.node == node:
+                return step
         raise KeyError(node)
 
     def _repr_mimebundle_(

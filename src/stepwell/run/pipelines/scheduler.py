@@ -1,4 +1,4 @@
-"""A run from its first step to its last: what is due, what an engine is handed, and what is recorded."""
+"""Scheduler of a run: submits ready steps to an engine and records their outcomes."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 __all__ = ["Tell", "run_plan"]
 
 Tell = Callable[[str, StepState, str], object]
-"""Told of every change: the node, how far it is now, and what went wrong."""
+"""Called for every state change with node, state and fault."""
 
 _LOST: Final = 3
-"""How often an attempt is made again because its worker went, which says nothing of the step."""
+"""Retries after a lost worker, which does not count as a failure of the step."""
 _NOT_AGAIN: Final = frozenset({"input", "output", "deleted-input", "disk"})
-"""Faults that would only be repeated."""
+"""Faults that a retry would only repeat."""
 _PATIENCE: Final = 15.0
-"""Seconds that scripts are waited for when a run is ended."""
+"""Seconds to wait for scripts when a run is cancelled."""
 
 
 def run_plan(
@@ -50,42 +50,41 @@ def run_plan(
     mode: str = "run",
     tell: Tell = lambda *_: None,
 ) -> RunRecord:
-    """Run a pipeline, and give what the record says of it.
+    """Run a pipeline and return its record.
 
     Args:
-        record: where it is written down.
-        engine: where it is done.
-        choice: which steps; all when left out.
-        resume: a run of the same pipeline that goes on: only what is not done in it is done.
+        choice: default: all steps.
+        resume: id of a run of the same pipeline to continue; finished steps are not repeated.
         mode: ``run`` or ``test``, for the record.
+        tell: called for every state change.
 
     Raises:
-        PipelineError: the choice names a step that is not there.
-        UnknownRun: there is no run to resume.
-        RunBusy: another process is at the run.
+        PipelineError: the selection names an unknown step.
+        UnknownRun: the run to resume does not exist.
+        RunBusy: another process is executing the run.
         EngineError: the engine cannot be used.
-        KeyboardInterrupt: as it came, after every script was ended and that was recorded.
+        KeyboardInterrupt: re-raised after every script was stopped and recorded.
     """
     wanted, forced = chosen(plan, choice or StepSelection())
     known: Mapping[str, StepRecord] = {}
     if resume is not None:
         before = record.read(resume)
         if before.pipeline != plan.pipeline.name:
-            raise PipelineError(f"the run {resume} is one of `{before.pipeline}`")
-        known = {one.node: one for one in before.steps}
+            raise PipelineError(f"run {resume} belongs to pipeline `{before.pipeline}`")
+        known = {step.node: step for step in before.steps}
         run = resume
     else:
         run = record.begin(plan.pipeline.name, plan.pipeline.workspace, engine.name, mode, plan.parameters)
     with record.store.locked(run):
         if resume is not None:
             record.resume(run, engine.name)
-        driving = _Driving(plan, record, run, options or Options(), wanted, forced, known, tell)
+        scheduler = _Scheduler(plan, record, run, options or Options(), wanted, forced, known, tell)
         state = StepState.CANCELLED
         try:
             session = engine.start()
             with closing(session), ExitStack() as undo:
-                undo.callback(driving.stop, session)
-                state = driving.drive(session)
+                undo.callback(scheduler.stop, session)
+                state = scheduler.run(session)
                 undo.pop_all()
         finally:
             record.end(run, state)
@@ -93,8 +92,8 @@ def run_plan(
 
 
 @final
-class _Driving:
-    """One run while it is made."""
+class _Scheduler:
+    """Scheduler of one run."""
 
     def __init__(
         self,
@@ -112,109 +111,106 @@ class _Driving:
         self._folder = record.store.folder_of(run)
         self._stop = os.path.join(self._folder, "stop")
         self._states = dict.fromkeys(plan.steps, StepState.WAITING)
-        self._gave: dict[str, Mapping[str, Artifact]] = {}
-        self._flying: dict[str, _Flight] = {}
+        self._outputs: dict[str, Mapping[str, Artifact]] = {}
+        self._submitted: dict[str, _Submission] = {}
         self._digests: dict[str, str] = {}
         self._wanted = self._needed_for(chosen)
-        self._open = {one: len(step.needs) for one, step in plan.steps.items()}
-        self._below: dict[str, list[str]] = {one: [] for one in plan.steps}
-        for one, step in plan.steps.items():
+        self._open = {node: len(step.needs) for node, step in plan.steps.items()}
+        self._below: dict[str, list[str]] = {node: [] for node in plan.steps}
+        for node, step in plan.steps.items():
             for needed in step.needs:
-                self._below[needed].append(one)
-        self._ready = deque(one for one in plan.steps if not self._open[one])
+                self._below[needed].append(node)
+        self._ready = deque(node for node in plan.steps if not self._open[node])
 
-    def drive(self, session: Session) -> StepState:
-        """Have every step done that can be."""
+    def run(self, session: Session) -> StepState:
+        """Run all selected steps."""
         with suppress(FileNotFoundError):
             os.unlink(self._stop)
         steps = self._plan.steps.values()
         self._record.plan(
-            self._run, ((one.node.id, one.definition.name, one.developer, one.needs) for one in steps)
+            self._run, ((step.node.id, step.definition.name, step.developer, step.needs) for step in steps)
         )
         while True:
-            while self._ready and len(self._flying) < session.room:
+            while self._ready and len(self._submitted) < session.room:
                 self._begin(self._ready.popleft(), session)
-            if not self._flying and not self._ready:
+            if not self._submitted and not self._ready:
                 break
             outcome = session.finished(1.0)
-            if outcome is not None and outcome.token in self._flying:
+            if outcome is not None and outcome.token in self._submitted:
                 self._take(outcome, session)
-        wanted = [self._states[one] for one in self._chosen]
-        return StepState.DONE if all(one.is_good for one in wanted) else StepState.FAILED
+        wanted = [self._states[node] for node in self._chosen]
+        return StepState.DONE if all(state.is_good for state in wanted) else StepState.FAILED
 
     def stop(self, session: Session) -> None:
-        """End every script, and record that."""
+        """Stop every script and record the cancellation."""
         with open(self._stop, "w", encoding="utf-8"):
             pass
         deadline = time.monotonic() + _PATIENCE
-        while self._flying and time.monotonic() < deadline:
+        while self._submitted and time.monotonic() < deadline:
             outcome = session.finished(0.2)
-            flight = None if outcome is None else self._flying.pop(outcome.token, None)
-            if outcome is not None and flight is not None:
+            submission = None if outcome is None else self._submitted.pop(outcome.token, None)
+            if outcome is not None and submission is not None:
                 done = outcome.state is StepState.DONE
-                self._settle(flight, outcome, StepState.DONE if done else StepState.CANCELLED)
-        for flight in self._flying.values():
-            self._record.settle(self._run, flight.task.node, StepState.CANCELLED, key=flight.task.key)
-        for one in self._wanted:
-            if self._states[one] is StepState.WAITING:
-                self._record.settle(self._run, one, StepState.CANCELLED)
+                self._settle(submission, outcome, StepState.DONE if done else StepState.CANCELLED)
+        for submission in self._submitted.values():
+            self._record.settle(self._run, submission.task.node, StepState.CANCELLED, key=submission.task.key)
+        for node in self._wanted:
+            if self._states[node] is StepState.WAITING:
+                self._record.settle(self._run, node, StepState.CANCELLED)
 
-    def _begin(self, one: str, session: Session) -> None:
-        """Bring a step whose inputs are there to an end, or on its way."""
-        step = self._plan.steps[one]
-        if one not in self._wanted:
-            self._end(one, StepState.SKIPPED, fault="it was not asked for")
+    def _begin(self, node: str, session: Session) -> None:
+        """Skip, reuse from the cache, or submit a step whose inputs are ready."""
+        step = self._plan.steps[node]
+        if node not in self._wanted:
+            self._end(node, StepState.SKIPPED, fault="not selected")
             return
         failed = [need for need in step.needs if not self._states[need].is_good]
         if failed:
-            self._end(
-                one,
-                StepState.SKIPPED,
-                fault=f"`{failed[0]}`, which it needs, {_WHY[self._states[failed[0]]]}",
-            )
+            fault = f"upstream step `{failed[0]}` {_WHY[self._states[failed[0]]]}"
+            self._end(node, StepState.SKIPPED, fault=fault)
             return
         try:
-            ports = tuple(self._fed(step, feed) for feed in step.inputs)
+            ports = tuple(self._with_source(step, feed) for feed in step.inputs)
         except (OSError, Unholdable) as error:
-            self._end(one, StepState.FAILED, fault=f"its inputs cannot be read: {error}", kind="input")
+            self._end(node, StepState.FAILED, fault=f"cannot read inputs: {error}", kind="input")
             return
         inputs = {port.name: port.digest for port in ports if port.digest}
         key = key_of(step, inputs)
-        held, state = self._has(one, key)
-        if held is not None:
-            self._end(one, state, key=key, inputs=inputs, outputs=held)
+        outputs, state = self._reusable(node, key)
+        if outputs is not None:
+            self._end(node, state, key=key, inputs=inputs, outputs=outputs)
             return
-        if one not in self._chosen:
-            fault = "it is not asked for, and no earlier run has made it as it is now"
-            self._end(one, StepState.FAILED, key=key, inputs=inputs, fault=fault, kind="engine")
+        if node not in self._chosen:
+            fault = "not selected, and no earlier run produced its current outputs"
+            self._end(node, StepState.FAILED, key=key, inputs=inputs, fault=fault, kind="engine")
             return
         for name, amount in step.resources:
             if amount > session.resources.get(name, 0):
-                fault = f"it needs {name}: {amount:g}, and the engine has {session.resources.get(name, 0):g}"
-                self._end(one, StepState.FAILED, key=key, inputs=inputs, fault=fault, kind="engine")
+                fault = f"requires {name}: {amount:g}, but the engine has {session.resources.get(name, 0):g}"
+                self._end(node, StepState.FAILED, key=key, inputs=inputs, fault=fault, kind="engine")
                 return
-        self._submit(_Flight(self._task(step, key, ports), inputs), session)
+        self._submit(_Submission(self._task(step, key, ports), inputs), session)
 
-    def _has(self, one: str, key: str) -> tuple[tuple[Artifact, ...] | None, StepState]:
-        """What the step gave when it was done just so: in this run, or else in an earlier one."""
-        known = self._known.get(one)
-        if known is not None and one not in self._forced:
+    def _reusable(self, node: str, key: str) -> tuple[tuple[Artifact, ...] | None, StepState]:
+        """Return the outputs of an equal step in this run or in the cache."""
+        known = self._known.get(node)
+        if known is not None and node not in self._forced:
             if known.state.is_good and known.key == key and self._record.has(known.outputs):
                 return known.outputs, known.state
-            for outcome, made in read_outcomes(self._folder_of(one)):  # ended, and nobody lived to record it
+            for outcome, made in read_outcomes(self._folder_of(node)):  # ended but not recorded
                 if made == key and outcome.state is StepState.DONE and self._record.has(outcome.outputs):
                     return outcome.outputs, StepState.DONE
-        if one in self._forced or (one in self._chosen and not self._options.cache):
+        if node in self._forced or (node in self._chosen and not self._options.cache):
             return None, StepState.WAITING
         return self._record.cached(key), StepState.CACHED
 
-    def _fed(self, step: PlannedStep, feed: Feed) -> Port:
+    def _with_source(self, step: PlannedStep, feed: Feed) -> Port:
         if feed.output is not None:
-            held = self._gave[feed.output.node].get(feed.output.output)
-            if held is None:
-                return feed.port  # an output that is no file
-            place = place_of(self._record.objects, held.digest)
-            return replace(feed.port, source=place, digest=held.digest)
+            artifact = self._outputs[feed.output.node].get(feed.output.output)
+            if artifact is None:
+                return feed.port  # an output that is not a file
+            place = place_of(self._record.objects, artifact.digest)
+            return replace(feed.port, source=place, digest=artifact.digest)
         port = feed.port
         if feed.made_up:
             from stepwell.run.pipelines.synthetic_data import make_up
@@ -246,38 +242,37 @@ class _Driving:
             step.resources,
         )
 
-    def _submit(self, flight: _Flight, session: Session) -> None:
-        task = flight.task
+    def _submit(self, submission: _Submission, session: Session) -> None:
+        task = submission.task
         session.submit(task)
-        self._flying[task.token] = flight
-        self._record.start_attempt(self._run, task.node, task.token, task.key, flight.inputs)
+        self._submitted[task.token] = submission
+        self._record.start_attempt(self._run, task.node, task.token, task.key, submission.inputs)
         self._states[task.node] = StepState.RUNNING
         self._tell(task.node, StepState.RUNNING, "")
 
     def _take(self, outcome: AttemptOutcome, session: Session) -> None:
-        """Record how an attempt ended, and make another or go on."""
-        flight = self._flying.pop(outcome.token)
+        """Record the end of an attempt, then retry or continue."""
+        submission = self._submitted.pop(outcome.token)
         lost = outcome.kind == "lost"
-        again = (flight.lost < _LOST) if lost else (flight.failed < self._options.retries)
+        again = (submission.lost < _LOST) if lost else (submission.failed < self._options.retries)
         if outcome.state is StepState.FAILED and again and outcome.kind not in _NOT_AGAIN:
-            self._record.end_attempt(self._run, flight.task.node, outcome)
-            task = replace(flight.task, token=secrets.token_hex(8))
-            self._submit(
-                _Flight(task, flight.inputs, flight.failed + (not lost), flight.lost + lost), session
-            )
+            self._record.end_attempt(self._run, submission.task.node, outcome)
+            task = replace(submission.task, token=secrets.token_hex(8))
+            failed, losses = submission.failed + (not lost), submission.lost + lost
+            self._submit(_Submission(task, submission.inputs, failed, losses), session)
             return
-        self._settle(flight, outcome, outcome.state)
-        self._release(flight.task.node)
+        self._settle(submission, outcome, outcome.state)
+        self._release(submission.task.node)
 
-    def _settle(self, flight: _Flight, outcome: AttemptOutcome, state: StepState) -> None:
-        node = flight.task.node
-        help_text = outcome.help or self._places(node, outcome)
+    def _settle(self, submission: _Submission, outcome: AttemptOutcome, state: StepState) -> None:
+        node = submission.task.node
+        help_text = outcome.help or self._declarations(node, outcome)
         self._record.settle(
             self._run,
             node,
             state,
-            key=flight.task.key,
-            inputs=flight.inputs,
+            key=submission.task.key,
+            inputs=submission.inputs,
             outputs=outcome.outputs,
             fault=outcome.fault,
             kind=outcome.kind,
@@ -288,7 +283,7 @@ class _Driving:
 
     def _end(
         self,
-        one: str,
+        node: str,
         state: StepState,
         *,
         key: str = "",
@@ -297,68 +292,67 @@ class _Driving:
         fault: str = "",
         kind: str = "",
     ) -> None:
-        """Record what a step comes to that is not run now."""
+        """Record a step that is not run now."""
         self._record.settle(
-            self._run, one, state, key=key, inputs=inputs, outputs=outputs, fault=fault, kind=kind
+            self._run, node, state, key=key, inputs=inputs, outputs=outputs, fault=fault, kind=kind
         )
-        self._reached(one, state, outputs, fault)
-        self._release(one)
+        self._reached(node, state, outputs, fault)
+        self._release(node)
 
-    def _reached(self, one: str, state: StepState, outputs: tuple[Artifact, ...], fault: str) -> None:
-        self._states[one] = state
+    def _reached(self, node: str, state: StepState, outputs: tuple[Artifact, ...], fault: str) -> None:
+        self._states[node] = state
         if state.is_good:
-            self._gave[one] = {held.name: held for held in outputs}
-            for held in outputs:
-                self._show(one, held)
-        self._tell(one, state, fault)
+            self._outputs[node] = {artifact.name: artifact for artifact in outputs}
+            for artifact in outputs:
+                self._link(node, artifact)
+        self._tell(node, state, fault)
 
-    def _release(self, one: str) -> None:
-        for below in self._below[one]:
+    def _release(self, node: str) -> None:
+        for below in self._below[node]:
             self._open[below] -= 1
             if not self._open[below]:
                 self._ready.append(below)
 
-    def _show(self, one: str, held: Artifact) -> None:
-        """Lay a link to an output where people look for it."""
+    def _link(self, node: str, artifact: Artifact) -> None:
+        """Create a link to an output in the folder of the run."""
         folder = os.path.join(self._folder, "outputs")
-        link = os.path.join(folder, quote(f"{one}.{held.name}", safe=""))
+        link = os.path.join(folder, quote(f"{node}.{artifact.name}", safe=""))
         os.makedirs(folder, exist_ok=True)
         with suppress(FileNotFoundError):
             os.unlink(link)
-        os.symlink(os.path.relpath(place_of(self._record.objects, held.digest), folder), link)
+        os.symlink(os.path.relpath(place_of(self._record.objects, artifact.digest), folder), link)
 
-    def _places(self, one: str, outcome: AttemptOutcome) -> str:
-        """Where what does not fit is declared: by the step, and by the one that feeds it."""
+    def _declarations(self, node: str, outcome: AttemptOutcome) -> str:
+        """Return the locations that declare the port of a failure."""
         if not outcome.port:
             return ""
-        step = self._plan.steps[one]
+        step = self._plan.steps[node]
         feed = next((each for each in step.inputs if each.port.name == outcome.port), None)
         kind = "outputs" if feed is None else "inputs"
-        told = [_declared(step, kind, outcome.port)]
+        locations = [_declared(step, kind, outcome.port)]
         if feed is not None and feed.output is not None:
-            told.append(
-                "fed by " + _declared(self._plan.steps[feed.output.node], "outputs", feed.output.output)
-            )
-        return ", ".join(told)
+            upstream = self._plan.steps[feed.output.node]
+            locations.append("source: " + _declared(upstream, "outputs", feed.output.output))
+        return ", ".join(locations)
 
-    def _folder_of(self, one: str) -> str:
-        return os.path.join(self._folder, "steps", quote(one, safe=""))
+    def _folder_of(self, node: str) -> str:
+        return os.path.join(self._folder, "steps", quote(node, safe=""))
 
     def _needed_for(self, chosen: frozenset[str]) -> frozenset[str]:
         wanted = set(chosen)
-        for one in reversed(tuple(self._plan.steps)):
-            if one in wanted:
-                wanted.update(self._plan.steps[one].needs)
+        for node in reversed(tuple(self._plan.steps)):
+            if node in wanted:
+                wanted.update(self._plan.steps[node].needs)
         return frozenset(wanted)
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class _Flight:
-    """An attempt that an engine has.
+class _Submission:
+    """An attempt submitted to an engine.
 
     Args:
-        inputs: the digests of the step's inputs.
+        inputs: digests by input name.
     """
 
     task: Task
@@ -369,7 +363,7 @@ class _Flight:
 
 _WHY: Final = {
     StepState.FAILED: "failed",
-    StepState.SKIPPED: "was not run",
+    StepState.SKIPPED: "was skipped",
     StepState.CANCELLED: "was cancelled",
 }
 

@@ -1,4 +1,4 @@
-"""How a run is made, and which steps of its pipeline it has."""
+"""Run options and step selection."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ __all__ = ["Options", "StepSelection", "chosen"]
 @final
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a run is made.
+    """Options of a run.
 
     Args:
-        limits: what one attempt may take.
-        cache: whether a step is left out that an earlier run made just so.
-        machine: the variables of the machine that every script gets besides its own, such as ``PATH``.
+        limits: of each attempt.
+        cache: whether to reuse outputs of earlier runs.
+        machine: environment variables that every script gets, e.g. ``PATH``.
     """
 
     retries: int = 0
@@ -35,10 +35,11 @@ class Options:
 @final
 @dataclass(frozen=True, slots=True)
 class StepSelection:
-    """Which steps of a pipeline are run.
+    """Selection of the steps to run.
 
     Args:
-        start: this one and all that need it, whatever the cache has; ``None`` for no such wish.
+        start: run this step and everything downstream, ignoring the cache.
+        only: run only this step, ignoring the cache.
     """
 
     start: str | None = None
@@ -46,15 +47,15 @@ class StepSelection:
 
 
 def chosen(plan: RunPlan, choice: StepSelection) -> tuple[frozenset[str], frozenset[str]]:
-    """The steps that may be run, and those of them that are run whatever the cache has.
+    """Return the selected steps, and those that ignore the cache.
 
     Raises:
-        PipelineError: it names a step that is not there.
+        PipelineError: the selection names an unknown step.
     """
     for named in (choice.start, choice.only):
         if named is not None and named not in plan.steps:
-            there = ", ".join(plan.steps)
-            raise PipelineError(f"`{plan.pipeline.name}` has no step `{named}` (its steps are {there})")
+            available = ", ".join(plan.steps)
+            raise PipelineError(f"`{plan.pipeline.name}` has no step `{named}` (available: {available})")
     if choice.only is not None:
         return frozenset({choice.only}), frozenset({choice.only})
     if choice.start is not None:

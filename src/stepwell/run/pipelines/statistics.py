@@ -1,4 +1,4 @@
-"""What differs between two runs of a pipeline: what each step came to, what it took, and what it gave."""
+"""Comparison of two runs, and statistics per developer."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ __all__ = [
 @final
 @dataclass(frozen=True, slots=True)
 class StepDifference:
-    """One step in two runs.
+    """Difference of one step between two runs.
 
     Args:
-        before: in the earlier run; ``None`` where that has no such step.
-        inputs: the inputs that differ by digest, or that only one run has.
+        before: ``None`` if the earlier run lacks the step.
+        inputs: inputs with different digests or in only one run.
     """
 
     node: str
@@ -36,7 +36,7 @@ class StepDifference:
 
     @property
     def is_same(self) -> bool:
-        """Whether both runs have it, it ended well or ill in both alike, and gave the same."""
+        """Return whether both runs have the step with the same result and outputs."""
         before, after = self.before, self.after
         if before is None or after is None or self.outputs:
             return False
@@ -44,49 +44,49 @@ class StepDifference:
 
     @property
     def why(self) -> str:
-        """What explains the difference, in words; empty when nothing does or there is none."""
+        """Return the explanation of the difference; empty if there is none."""
         if self.before is None or self.after is None:
             return "only the later run has it" if self.before is None else "only the earlier run has it"
         if self.inputs:
-            return f"its input {' and '.join(f'`{one}`' for one in self.inputs)} differs"
+            return f"input {' and '.join(f'`{name}`' for name in self.inputs)} differs"
         if self.changed:
-            return "its script, its settings or what is installed differ"
-        return "it is not repeatable: nothing that it depends on differs" if self.outputs else ""
+            return "script, settings or installed packages differ"
+        return "not reproducible: all inputs and settings are equal" if self.outputs else ""
 
 
 def compare_runs(before: RunRecord, after: RunRecord) -> tuple[StepDifference, ...]:
-    """Every step that one of two runs has, in the order of the later run, then of the earlier."""
-    old = {one.node: one for one in before.steps}
-    new = {one.node: one for one in after.steps}
+    """Return the difference of every step, in the order of the later run, then the earlier one."""
+    old = {step.node: step for step in before.steps}
+    new = {step.node: step for step in after.steps}
     return tuple(_difference(node, old.get(node), new.get(node)) for node in dict.fromkeys((*new, *old)))
 
 
 def _difference(node: str, before: StepRecord | None, after: StepRecord | None) -> StepDifference:
     if before is None or after is None:
         return StepDifference(node, before, after, (), (), changed=False)
-    gave = [{held.name: held.digest for held in one.outputs} for one in (before, after)]
+    outputs = [{artifact.name: artifact.digest for artifact in step.outputs} for step in (before, after)]
     known = bool(before.key and after.key)
     return StepDifference(
         node,
         before,
         after,
         _differing(before.inputs, after.inputs) if known else (),
-        _differing(*gave) if before.state.is_good and after.state.is_good else (),
+        _differing(*outputs) if before.state.is_good and after.state.is_good else (),
         changed=known and before.key != after.key,
     )
 
 
-def _differing(one: Mapping[str, str], other: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(name for name in dict.fromkeys((*one, *other)) if one.get(name) != other.get(name))
+def _differing(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(name for name in dict.fromkeys((*before, *after)) if before.get(name) != after.get(name))
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Developer:
-    """The steps of one developer in a run.
+    """Statistics of one developer's steps in a run.
 
     Args:
-        name: the workspace; empty for the core.
+        name: workspace; empty for the core.
     """
 
     name: str
@@ -98,19 +98,19 @@ class Developer:
 
 
 def developers_of(run: RunRecord) -> tuple[Developer, ...]:
-    """Every developer who has a step in a run, the core first, then by name."""
-    found = []
-    for name in sorted({one.developer for one in run.steps}):
-        own = [one for one in run.steps if one.developer == name]
-        attempts = [each for one in own for each in one.attempts]
-        found.append(
+    """Return the statistics of every developer, the core first, then by name."""
+    developers = []
+    for name in sorted({step.developer for step in run.steps}):
+        own = [step for step in run.steps if step.developer == name]
+        attempts = [attempt for step in own for attempt in step.attempts]
+        developers.append(
             Developer(
                 name,
                 len(own),
-                sum(one.state.is_good for one in own),
-                sum(one.state is StepState.FAILED for one in own),
+                sum(step.state.is_good for step in own),
+                sum(step.state is StepState.FAILED for step in own),
                 len(attempts),
                 sum(max(0.0, each.ended - each.began) for each in attempts if each.ended is not None),
             )
         )
-    return tuple(found)
+    return tuple(developers)

@@ -1,4 +1,4 @@
-"""Data made up from what an interface says of its inputs, the same on every machine and in every run."""
+"""Deterministic synthetic data for inputs, generated from the interface."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ __all__ = ["make_up"]
 
 _ROWS: Final = 50
 _COLUMNS: Final = {"id": "integer", "x1": "number", "x2": "number", "label": "boolean"}
-"""Of a table of which nothing is said."""
+"""Columns of a table whose columns are not declared."""
 _TABLES: Final = ("data", "table", "csv", "processing", "training", "predictions")
 
 
 def make_up(folder: str, port: Port, kind: str) -> str:
-    """Write data for an input, and give its path.
+    """Write synthetic data for an input and return its path.
 
     Args:
-        folder: where to write, absolute.
-        port: the input; what its ``content`` says is kept to.
-        kind: its ``type`` in the interface, which decides where nothing else does: what names a table
-            becomes a CSV file, hyperparameters a JSON file, and anything else a text that says what it is.
+        folder: absolute target folder.
+        port: declared content of the input.
+        kind: ``type`` in the interface; without declared content, tabular types become CSV files,
+            hyperparameters a JSON file, and everything else a text file.
     """
-    chance = random.Random(f"{port.name} {port.path}")  # noqa: S311 - made up, and the same every time
+    chance = random.Random(f"{port.name} {port.path}")  # noqa: S311 - deterministic synthetic data
     content: Mapping[str, Any] = json.loads(port.content or "{}")
     ending = os.path.splitext(port.path)[1] if is_file_path(port.path) else ""
     form = content.get("format") or {".csv": "csv", ".json": "json", ".jsonl": "jsonl"}.get(ending, "")
@@ -95,7 +95,7 @@ def _value(kind: str, number: int, chance: random.Random) -> Any:
     if kind == "integer":
         return number
     if kind == "number":
-        return round(chance.uniform(0, 1), 4)  # fits as a score and as an amount, too
+        return round(chance.uniform(0, 1), 4)  # valid as a score and as an amount
     if kind == "boolean":
         return chance.random() < 0.5
     return f"text {number}"
@@ -107,7 +107,7 @@ def _cell(kind: str, number: int, chance: random.Random) -> Any:
 
 
 def _fitting(schema: Any, chance: random.Random, depth: int) -> Any:
-    """A value that fits most schemas that people write; whether it fits is checked before it is used."""
+    """Return a value that matches most schemas; the result is validated before use."""
     if not isinstance(schema, dict) or depth > 16:
         return None
     for key in ("const", "default"):

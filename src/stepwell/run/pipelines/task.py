@@ -1,4 +1,4 @@
-"""What an engine is handed for one attempt at one step, and what it hands back: plain values that pickle."""
+"""Picklable values exchanged with an engine for one attempt at a step."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["Artifact", "AttemptLimits", "AttemptOutcome", "Port", "StepState", "
 
 @final
 class StepState(str, Enum):
-    """How far a step of a run is.
+    """State of a step in a run.
 
-    ``waiting``: for others, or for a free place; ``running``; ``done``: it ran, and gave what it should;
-    ``cached``: an earlier run gave it; ``failed``; ``skipped``: a step that it needs failed, or it was not
-    asked for; ``cancelled``: the run was ended before it was.
+    ``waiting``: for other steps or a free slot; ``running``; ``done``: succeeded; ``cached``: outputs of an
+    earlier run are reused; ``failed``; ``skipped``: an upstream step failed or the step was not selected;
+    ``cancelled``: the run ended first.
     """
 
     WAITING = "waiting"
@@ -28,19 +28,19 @@ class StepState(str, Enum):
 
     @property
     def is_good(self) -> bool:
-        """Whether its outputs are there."""
+        """Return whether the outputs exist."""
         return self in (StepState.DONE, StepState.CACHED)
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class AttemptLimits:
-    """What one attempt may take.
+    """Resource limits of one attempt.
 
     Args:
-        seconds: of wall time; ``None`` for any.
-        disk: bytes of all files in its sandbox together; no file may be larger either.
-        log: bytes of its output that are kept: half of its beginning, half of its end.
+        seconds: wall time; ``None`` for no limit.
+        disk: bytes of all files in the sandbox; also the limit of each file.
+        log: bytes of output to keep, half from the beginning and half from the end.
     """
 
     seconds: float | None = None
@@ -54,10 +54,10 @@ class Port:
     """One input or output of a step.
 
     Args:
-        path: where the container has it; empty for one that is no file.
-        source: the file or folder that an input is copied from; empty for an output.
-        channels: the folders that an input must have below its path.
-        content: what the interface says of its files, as JSON; empty for nothing.
+        path: in the container; empty if it is not a file.
+        source: file or folder to copy an input from; empty for an output.
+        channels: required subfolders of an input.
+        content: declared content as JSON; may be empty.
     """
 
     name: str
@@ -71,16 +71,14 @@ class Port:
 @final
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One attempt at one step, with all that a process on any machine that sees the folders needs.
+    """One attempt at a step, self-contained for a process on any machine that sees the folders.
 
     Args:
-        objects: the folder in which outputs are kept by digest.
-        function: the function in it to call; empty to run it as it would be started.
-        folders: where it imports from, in their order.
-        inputs: each with where it comes from.
-        outputs: each with where it is to be.
-        limits: what it may take.
-        resources: what an engine must have free for it, e.g. ``("gpu", 1.0)``.
+        objects: folder of the artifact store.
+        stop: file whose existence cancels the attempt.
+        function: function to call; empty to run the script.
+        folders: import folders, in order.
+        resources: required free resources of the engine, e.g. ``("gpu", 1.0)``.
     """
 
     token: str
@@ -104,7 +102,7 @@ class Task:
 @final
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """An output as it is kept."""
+    """A stored output."""
 
     name: str
     digest: str
@@ -115,19 +113,19 @@ class Artifact:
 @final
 @dataclass(frozen=True, slots=True)
 class AttemptOutcome:
-    """How one attempt ended.
+    """Outcome of one attempt.
 
     Args:
         state: ``done``, ``failed`` or ``cancelled``.
         began: seconds since 1970.
         ended: seconds since 1970.
-        folder: of the attempt; empty where it was not begun.
-        fault: what went wrong, in a sentence without a full stop; empty when nothing did.
-        kind: the fault in a word: ``exit``, ``timeout``, ``disk``, ``input``, ``deleted-input``, ``output``,
-            ``lost`` or ``engine``.
-        port: the input or output that is concerned; empty for none.
-        exit_code: of the script; ``None`` where it had none. Below 0 is the number of a signal.
-        worker: which process of an engine had it; empty for this one.
+        folder: of the attempt; empty if it was not started.
+        fault: message without a full stop; empty on success.
+        kind: ``exit``, ``timeout``, ``disk``, ``input``, ``deleted-input``, ``output``, ``lost``,
+            ``engine``.
+        port: affected input or output; may be empty.
+        exit_code: of the script, if it ran; negative for a signal.
+        worker: process of the engine; empty for this process.
     """
 
     token: str

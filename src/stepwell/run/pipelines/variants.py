@@ -1,4 +1,4 @@
-"""Pipelines made from others to try something: one step alone, or a step as another workspace has it."""
+"""Variants of a pipeline: one step alone, or a step from another workspace."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["Swap", "Trial", "alone", "swaps"]
 @final
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """A pipeline with one step as another workspace has it.
+    """A pipeline with one step from another workspace.
 
     Args:
-        pipeline: the graph; ``None`` where the workspace has no such step.
+        pipeline: ``None`` if the workspace lacks the step.
     """
 
     node: str
@@ -32,7 +32,7 @@ class Swap:
 @final
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Whether a pipeline works with one step as another workspace has it.
+    """Result of a run with one step from another workspace.
 
     Args:
         state: ``works``, ``does not work``, ``the same`` or ``not there``.
@@ -47,23 +47,22 @@ class Trial:
 
 
 def alone(pipeline: Pipeline, node: str) -> Pipeline:
-    """A pipeline of one step, which nothing feeds and which waits for nothing.
+    """Return a pipeline of one step without inputs and dependencies.
 
     Raises:
-        PipelineError: it has none of that id.
+        PipelineError: unknown step.
     """
     if node not in pipeline.nodes:
-        there = ", ".join(pipeline.nodes)
-        raise PipelineError(f"`{pipeline.name}` has no step `{node}` (its steps are {there})")
-    one = replace(pipeline.nodes[node], inputs={}, depends_on=())
-    return replace(pipeline, nodes={node: one})
+        available = ", ".join(pipeline.nodes)
+        raise PipelineError(f"`{pipeline.name}` has no step `{node}` (available: {available})")
+    return replace(pipeline, nodes={node: replace(pipeline.nodes[node], inputs={}, depends_on=())})
 
 
 def swaps(registry: Registry, pipeline: Pipeline, workspaces: Iterable[str]) -> Iterator[Swap]:
-    """A pipeline once for each of its steps and each of some workspaces, with the step as that one has it.
+    """Yield one variant of a pipeline for each of its steps and each workspace.
 
     Raises:
-        UnknownWorkspace: there is none of an id.
+        UnknownWorkspace: with suggestions.
     """
     for workspace in workspaces:
         view = registry.view(workspace)
@@ -75,7 +74,7 @@ def swaps(registry: Registry, pipeline: Pipeline, workspaces: Iterable[str]) -> 
             own = registry.view(node.workspace or pipeline.workspace)
             same = node.definition is not None and node.definition == definition
             if same and own.get(node.step) is not None:
-                scripts = [one.components(node.step)["script"].place for one in (own, view)]
+                scripts = [each.components(node.step)["script"].place for each in (own, view)]
                 same = scripts[0] == scripts[1]
             other = replace(node, workspace=workspace, definition=definition)
             nodes = MappingProxyType({**pipeline.nodes, node.id: other})

@@ -1,4 +1,4 @@
-"""What could feed the open inputs of a pipeline: proposed, scored and explained, never chosen by chance."""
+"""Wiring proposals: scored and explained sources for the open inputs of a pipeline."""
 
 from __future__ import annotations
 
@@ -27,30 +27,31 @@ __all__ = [
 
 
 def with_inputs(document: Document, additions: Mapping[Pointer, Mapping[str, str]]) -> str:
-    """The text of a pipeline with more inputs fed.
+    """Return the text of a pipeline with additional inputs.
 
     Args:
-        additions: the way to each entry of ``steps`` to what feeds its inputs, by input.
+        additions: source of each new input, by the position of the step in the document.
 
     Raises:
-        PipelineError: the file is written in a way in which this cannot be done without touching the rest.
+        PipelineError: the file cannot be edited without changing the rest.
     """
     if document.path.endswith(".toml"):
-        raise PipelineError(f"{document.path} is TOML, and only YAML can be written into")
+        raise PipelineError(f"cannot edit {document.path}: only YAML is supported")
     text = document.text
     edits = sorted(
-        (_edit(document, pointer, fed) for pointer, fed in additions.items() if fed), key=lambda one: -one[0]
+        (_edit(document, pointer, fed) for pointer, fed in additions.items() if fed),
+        key=lambda edit: -edit[0],
     )
     for start, end, piece in edits:
         text = text[:start] + piece + text[end:]
     again = read_text(document.path, text.encode("utf-8"))
     if isinstance(again, Diagnostic) or thaw(again.data) != _expected(document, additions):
-        raise PipelineError(f"{document.path} is written in a way that inputs cannot be added to safely")
+        raise PipelineError(f"cannot add inputs to {document.path} without changing its formatting")
     return text
 
 
 def _edit(document: Document, pointer: Pointer, fed: Mapping[str, str]) -> tuple[int, int, str]:
-    """One insertion: from where to where, and the text."""
+    """Return one insertion: start, end and text."""
     text, places = document.text, document.locate(document.text)
     inputs = (*pointer, "inputs")
     data: Any = document.data
@@ -59,7 +60,7 @@ def _edit(document: Document, pointer: Pointer, fed: Mapping[str, str]) -> tuple
     pairs = [f"{_key(name)}: {word}" for name, word in fed.items()]
     line_break = "\r\n" if "\r\n" in text else "\n"
     if data.get("inputs"):
-        last = inputs + (list(data["inputs"])[-1],)  # noqa: RUF005 - an index with a star needs Python 3.11
+        last = inputs + (list(data["inputs"])[-1],)  # noqa: RUF005 - a star in an index needs Python 3.11
         end = places.values[last][1]
         if text[places.values[inputs][0]] == "{":
             return end, end, "".join(f", {pair}" for pair in pairs)
@@ -67,7 +68,7 @@ def _edit(document: Document, pointer: Pointer, fed: Mapping[str, str]) -> tuple
         at = _line_end(text, end)
         return at, at, "".join(f"{line_break}{indent}{pair}" for pair in pairs)
     flow = f"{{{', '.join(pairs)}}}"
-    if "inputs" in data:  # it is there, and empty
+    if "inputs" in data:  # present but empty
         start, end = places.values[inputs]
         return start, end, flow
     after: Pointer = (*pointer, "step" if "step" in data else "id")
@@ -106,22 +107,22 @@ def _expected(document: Document, additions: Mapping[Pointer, Mapping[str, str]]
     return data
 
 
-_MOST: Final = 1.4
-"""What everything that can speak for an output adds up to; a score is a share of it."""
-_LEAST: Final = 0.28
-"""The score below which nothing is proposed."""
-_APART: Final = 0.03
-"""How much better the best must be than the next, so that it is no matter of chance."""
+_MAX_POINTS: Final = 1.4
+"""Maximum number of points; a score is a fraction of it."""
+_MIN_SCORE: Final = 0.28
+"""Minimum score of a proposal."""
+_MIN_LEAD: Final = 0.03
+"""Minimum lead of the best candidate over the next one."""
 _SHOWN: Final = 5
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 @final
 class WiringCandidate(NamedTuple):
-    """An output that could feed an input.
+    """An output that could be the source of an input.
 
     Args:
-        score: from 0 to 1.
+        score: 0 to 1.
     """
 
     fed: OutputOf
@@ -131,11 +132,11 @@ class WiringCandidate(NamedTuple):
 
 @final
 class Proposal(NamedTuple):
-    """What could feed one open input.
+    """Candidates for one open input.
 
     Args:
-        required: whether the step cannot run without it.
-        chosen: what is proposed; ``None`` where nothing fits, or several do equally.
+        required: whether the step needs the input.
+        chosen: ``None`` if there is no clear winner.
     """
 
     node: str
@@ -146,35 +147,35 @@ class Proposal(NamedTuple):
 
     @property
     def is_ambiguous(self) -> bool:
-        """Whether several fit, and nothing tells them apart."""
+        """Return whether there are candidates but no clear winner."""
         return self.chosen is None and bool(self.candidates)
 
 
 def propose(
     pipeline: Pipeline, views: Callable[[str | None], View], settings: Settings
 ) -> tuple[Proposal, ...]:
-    """A proposal for every input that nothing feeds and that says what it takes.
+    """Return a proposal for every open input that declares compatible sources.
 
     Args:
-        views: gives the view of a workspace, of the core for ``None``.
+        views: returns the view of a workspace; ``None`` is the core.
     """
     return tuple(_Wiring(pipeline, views, settings).proposals())
 
 
 def wired(pipeline: Pipeline, proposals: Iterable[Proposal]) -> Pipeline:
-    """A pipeline in which what is proposed is done."""
+    """Return the pipeline with the chosen proposals applied."""
     nodes = dict(pipeline.nodes)
-    for one in proposals:
-        if one.chosen is not None:
-            node = nodes[one.node]
-            inputs = {**node.inputs, one.input: one.chosen.fed}
-            nodes[one.node] = replace(node, inputs=inputs)
+    for proposal in proposals:
+        if proposal.chosen is not None:
+            node = nodes[proposal.node]
+            inputs = {**node.inputs, proposal.input: proposal.chosen.fed}
+            nodes[proposal.node] = replace(node, inputs=inputs)
     return replace(pipeline, nodes=nodes)
 
 
 @final
 class _Output(NamedTuple):
-    """One output of the pipeline, made ready to be compared."""
+    """One output of the pipeline, prepared for comparison."""
 
     node: Node
     step: str
@@ -186,7 +187,7 @@ class _Output(NamedTuple):
 
 @final
 class _Wiring:
-    """The wiring of one pipeline, from the first step to the last."""
+    """Wiring of one pipeline."""
 
     def __init__(self, pipeline: Pipeline, views: Callable[[str | None], View], settings: Settings) -> None:
         self._pipeline = pipeline
@@ -194,20 +195,20 @@ class _Wiring:
         self._settings = settings
         self._needed_by: dict[str, list[str]] = {}
         for node in pipeline.nodes.values():
-            for one in node.needs:
-                self._needed_by.setdefault(one, []).append(node.id)
+            for needed in node.needs:
+                self._needed_by.setdefault(needed, []).append(node.id)
         self._outputs = [
             _Output(
                 node,
                 node.definition.name,
                 name,
-                said.get("type"),
-                frozenset((name, *said.get("aliases", ()))),
-                _words(name, said),
+                declared.get("type"),
+                frozenset((name, *declared.get("aliases", ()))),
+                _words(name, declared),
             )
             for node in pipeline.nodes.values()
             if node.definition is not None
-            for name, said in _part(node, "outputs").items()
+            for name, declared in _part(node, "outputs").items()
         ]
         self._by_step: dict[str, list[_Output]] = {}
         for output in self._outputs:
@@ -217,48 +218,50 @@ class _Wiring:
 
     def proposals(self) -> Iterator[Proposal]:
         for node in self._pipeline.nodes.values():
-            for name, said in _part(node, "inputs").items():
-                if name in node.inputs or name in node.given or not said.get("compatible_sources"):
+            for name, declared in _part(node, "inputs").items():
+                if name in node.inputs or name in node.given or not declared.get("compatible_sources"):
                     continue
-                yield self._proposal(node, name, said)
+                yield self._proposal(node, name, declared)
 
-    def _proposal(self, node: Node, name: str, said: Mapping[str, Any]) -> Proposal:
-        sources, generic = self._sources(node, said["compatible_sources"])
-        comparing = _InputMatch(node, name, said, sources)
+    def _proposal(self, node: Node, name: str, declared: Mapping[str, Any]) -> Proposal:
+        sources, generic = self._sources(node, declared["compatible_sources"])
+        match = _InputMatch(node, name, declared, sources)
         if generic:
-            offered = self._of_fitting_type(said.get("type"))
+            offered = self._of_fitting_type(declared.get("type"))
         else:
-            offered = [one for step in sources for one in self._by_step.get(step, ())]
-        scored = [(comparing.score(one), one) for one in offered if one.node is not node]
-        least = _LEAST * _MOST
-        scored = sorted((one for one in scored if one[0] >= least), key=lambda one: -one[0])
+            offered = [output for step in sources for output in self._by_step.get(step, ())]
+        scored = [(match.score(output), output) for output in offered if output.node is not node]
+        least = _MIN_SCORE * _MAX_POINTS
+        scored = sorted((pair for pair in scored if pair[0] >= least), key=lambda pair: -pair[0])
         after = self._after(node.id)
         fitting: list[WiringCandidate] = []
-        for score, one in scored:
+        for score, output in scored:
             if len(fitting) == _SHOWN:
                 break
-            if one.node.id not in after:
-                fed, reasons = OutputOf(one.node.id, one.name), tuple(comparing.reasons(one))
-                fitting.append(WiringCandidate(fed, round(score / _MOST, 2), reasons))
+            if output.node.id not in after:
+                source, reasons = OutputOf(output.node.id, output.name), tuple(match.reasons(output))
+                fitting.append(WiringCandidate(source, round(score / _MAX_POINTS, 2), reasons))
         clear = len(fitting) == 1 or (
-            len(fitting) > 1 and fitting[0].score - fitting[1].score >= _APART - 1e-9
+            len(fitting) > 1 and fitting[0].score - fitting[1].score >= _MIN_LEAD - 1e-9
         )
         if clear:
             self._needed_by.setdefault(fitting[0].fed.node, []).append(node.id)
         chosen = fitting[0] if clear else None
-        return Proposal(node.id, name, bool(said.get("required", True)), chosen, tuple(fitting))
+        return Proposal(node.id, name, bool(declared.get("required", True)), chosen, tuple(fitting))
 
     def _of_fitting_type(self, wanted: str | None) -> list[_Output]:
-        found = self._fitting.get(wanted)
-        if found is None:
-            found = self._fitting[wanted] = [
-                one for one in self._outputs if wanted is None or one.type is None or fits(wanted, one.type)
+        outputs = self._fitting.get(wanted)
+        if outputs is None:
+            outputs = self._fitting[wanted] = [
+                output
+                for output in self._outputs
+                if wanted is None or output.type is None or fits(wanted, output.type)
             ]
-        return found
+        return outputs
 
     def _sources(self, node: Node, words: Iterable[str]) -> tuple[dict[str, frozenset[str | None]], bool]:
-        """The steps that words name, each with the job types that they ask for; whether one is generic."""
-        found: dict[str, frozenset[str | None]] = {}
+        """Return the named steps with their job types, and whether one source is generic."""
+        steps: dict[str, frozenset[str | None]] = {}
         generic = False
         whose = self._pipeline.workspace if node.workspace is None else node.workspace
         for word in words:
@@ -268,8 +271,8 @@ class _Wiring:
                 self._named[key] = self._step_named(whose, word)
             named = self._named[key]
             if named is not None:
-                found[named[0]] = found.get(named[0], frozenset()) | {named[1]}
-        return found, generic
+                steps[named[0]] = steps.get(named[0], frozenset()) | {named[1]}
+        return steps, generic
 
     def _step_named(self, whose: str | None, word: str) -> tuple[str, str | None] | None:
         view = self._views(whose)
@@ -279,13 +282,13 @@ class _Wiring:
         if view.get(word) is step:
             return step.name, None
         known = self._settings.naming.job_type_suffixes
-        return step.name, next((one for one in known if word.lower().endswith(one.lower())), None)
+        return step.name, next((suffix for suffix in known if word.lower().endswith(suffix.lower())), None)
 
     def _after(self, start: str) -> set[str]:
-        """A node and all that need it, however far away: what they give cannot feed it."""
+        """Return a node and all nodes downstream, which cannot be its sources."""
         seen, waiting = {start}, [start]
         while waiting:
-            fresh = [one for one in self._needed_by.get(waiting.pop(), ()) if one not in seen]
+            fresh = [below for below in self._needed_by.get(waiting.pop(), ()) if below not in seen]
             seen.update(fresh)
             waiting += fresh
         return seen
@@ -293,91 +296,97 @@ class _Wiring:
 
 @final
 class _InputMatch:
-    """One input, held against outputs."""
+    """Scores outputs for one input."""
 
     def __init__(
         self,
         node: Node,
         name: str,
-        said: Mapping[str, Any],
+        declared: Mapping[str, Any],
         sources: Mapping[str, frozenset[str | None]],
     ) -> None:
         self._node = node
         self._name = name
-        self._type: str | None = said.get("type")
-        self._words = _words(name, said)
+        self._type: str | None = declared.get("type")
+        self._words = _words(name, declared)
         self._sources = sources
-        self._required = bool(said.get("required", True))
+        self._required = bool(declared.get("required", True))
         self._needs = frozenset(node.needs)
         self._of_types: dict[str | None, float] = {}
 
-    def score(self, one: _Output) -> float:
-        """How well an output fits, at most ``_MOST``; 0 where its type does not."""
-        score = self._of_types.get(one.type, -1.0)
+    def score(self, output: _Output) -> float:
+        """Return the points of an output, at most ``_MAX_POINTS``; 0 if its type does not match."""
+        score = self._of_types.get(output.type, -1.0)
         if score < 0:
-            score = self._of_types[one.type] = self._of_type(one.type)
+            score = self._of_types[output.type] = self._of_type(output.type)
         if score == 0:
             return 0.0
-        if self._name in one.names:
+        if self._name in output.names:
             score += 0.25
-        shared = self._words & one.words
+        shared = self._words & output.words
         if shared:
-            score += 0.15 * len(shared) / min(len(self._words), len(one.words))
-        named = self._sources.get(one.step)
-        job_type = one.node.job_type
+            score += 0.15 * len(shared) / min(len(self._words), len(output.words))
+        named = self._sources.get(output.step)
+        job_type = output.node.job_type
         if named is None:
-            if not self._required and not shared and self._name not in one.names:
-                return 0.0  # that it would fit is too little to fill what may stay open
+            if not self._required and not shared and self._name not in output.names:
+                return 0.0  # a matching type alone is not enough for an optional input
             score += 0.1
         else:
             score += 0.3
             if job_type is not None:
                 score += 0.1 if job_type in named else 0.0 if None in named else -0.2
-        if one.node.id in self._needs:
+        if output.node.id in self._needs:
             score += 0.2
         if job_type is not None and job_type == self._node.job_type:
             score += 0.1
         return score
 
-    def reasons(self, one: _Output) -> Iterator[str]:
-        """What speaks for an output, or against it."""
-        if self._type is not None and one.type is not None:
-            same = self._type == one.type
-            yield f"`{one.type}` is its type" if same else f"`{one.type}` fits `{self._type}`"
-        if self._name == one.name:
-            yield "the names are equal"
-        elif self._name in one.names:
-            yield f"`{self._name}` is an alias of `{one.name}`"
-        shared = sorted(self._words & one.words)
+    def reasons(self, output: _Output) -> Iterator[str]:
+        """Yield the arguments for and against an output."""
+        if self._type is not None and output.type is not None:
+            same = self._type == output.type
+            yield (
+                f"same type `{output.type}`"
+                if same
+                else f"type `{output.type}` is compatible with `{self._type}`"
+            )
+        if self._name == output.name:
+            yield "same name"
+        elif self._name in output.names:
+            yield f"`{self._name}` is an alias of `{output.name}`"
+        shared = sorted(self._words & output.words)
         if shared:
-            yield f"both are about {', '.join(shared[:3])}"
-        named, job_type = self._sources.get(one.step), one.node.job_type
+            yield f"shared keywords: {', '.join(shared[:3])}"
+        named, job_type = self._sources.get(output.step), output.node.job_type
         if named is None:
-            yield "a generic source takes any step"
+            yield "a generic source accepts any step"
         else:
-            yield f"`{one.step}` is a compatible source"
+            yield f"`{output.step}` is a compatible source"
             if job_type is not None and job_type in named:
-                yield f"it asks for the job type {job_type}"
+                yield f"requested job type {job_type}"
             elif job_type is not None and None not in named:
-                yield f"it asks for another job type than {job_type}"
-        if one.node.id in self._needs:
-            yield f"`{self._node.id}` needs `{one.node.id}` already"
+                yield f"different job type {job_type}"
+        if output.node.id in self._needs:
+            yield f"`{self._node.id}` already needs `{output.node.id}`"
         if job_type is not None and job_type == self._node.job_type:
-            yield f"both are of the job type {job_type}"
+            yield f"same job type {job_type}"
 
-    def _of_type(self, given: str | None) -> float:
-        if self._type is None or given is None:
+    def _of_type(self, type_: str | None) -> float:
+        if self._type is None or type_ is None:
             return 0.15
-        if not fits(self._type, given):
+        if not fits(self._type, type_):
             return 0.0
-        return 0.3 if given == self._type else 0.25
+        return 0.3 if type_ == self._type else 0.25
 
 
-def _words(name: str, said: Mapping[str, Any]) -> frozenset[str]:
-    return frozenset(word.lower() for word in (*said.get("semantic_keywords", ()), *name.split("_")) if word)
+def _words(name: str, declared: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(
+        word.lower() for word in (*declared.get("semantic_keywords", ()), *name.split("_")) if word
+    )
 
 
 def _part(node: Node, part: str) -> Mapping[str, Any]:
     interface = (node.definition.interface if node.definition is not None else None) or _NOTHING
-    found: Mapping[str, Any] = interface.get(part) or _NOTHING
-    return found
+    declared: Mapping[str, Any] = interface.get(part) or _NOTHING
+    return declared

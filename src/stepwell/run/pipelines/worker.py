@@ -1,4 +1,4 @@
-"""One attempt at one step, in whatever process an engine has for it: sandbox, script, checks, outputs."""
+"""Worker: executes one attempt at a step with sandbox, script, checks and outputs."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ _START: Final = (
     "import sys,marshal;file=open(sys.argv[1],'rb');code,job=marshal.load(file);file.close();"
     "exec(code,{**globals(),'job':job})"
 )
-_LOOK_AT_DISK: Final = 0.5
-"""Seconds between two looks at how large a sandbox is."""
+_DISK_INTERVAL: Final = 0.5
+"""Minimum seconds between two measurements of the sandbox size."""
 
 
 def perform(task: Task) -> AttemptOutcome:
-    """Make one attempt; where it was made already, tell how it ended.
+    """Execute one attempt, or return its outcome if it was already executed.
 
-    Nothing that a script does raises: it makes the outcome a failed one.
+    Exceptions of the script never propagate: the attempt fails.
     """
-    before = next((one for one, _ in read_outcomes(task.folder) if one.token == task.token), None)
-    if before is not None:  # a worker went after the end of it and before anybody heard
+    before = next((outcome for outcome, _ in read_outcomes(task.folder) if outcome.token == task.token), None)
+    if before is not None:  # a worker was lost between the end and the report
         return before
     began = time.time()
     try:
         folder = _claim(task.folder)
     except OSError as error:
-        fault = f"the folder of the run cannot be written: {error}"
+        fault = f"cannot write the folder of the run: {error}"
         return AttemptOutcome(
             task.token,
             StepState.FAILED,
@@ -52,7 +52,7 @@ def perform(task: Task) -> AttemptOutcome:
             time.time(),
             fault=fault,
             kind="engine",
-            help="a worker on another machine needs the project's folder under the same path",
+            help="workers on other machines need the project's folder under the same path",
         )
     attempt = _Attempt(task, folder, began)
     outcome = attempt.made()
@@ -61,7 +61,7 @@ def perform(task: Task) -> AttemptOutcome:
 
 
 def read_outcomes(folder: str) -> Iterator[tuple[AttemptOutcome, str]]:
-    """How the attempts at a step ended, each with the key that it had; those that have not are left out."""
+    """Yield the outcome and cache key of every finished attempt at a step."""
     try:
         names = os.listdir(folder)
     except OSError:
@@ -69,24 +69,24 @@ def read_outcomes(folder: str) -> Iterator[tuple[AttemptOutcome, str]]:
     for name in sorted(names):
         try:
             with open(os.path.join(folder, name, OUTCOME), encoding="utf-8") as file:
-                said = json.load(file)
+                fields = json.load(file)
         except (OSError, ValueError):
             continue
-        key = said.pop("key")
-        held = tuple(Artifact(**one) for one in said.pop("outputs"))
-        yield AttemptOutcome(**{**said, "state": StepState(said["state"]), "outputs": held}), key
+        key = fields.pop("key")
+        outputs = tuple(Artifact(**artifact) for artifact in fields.pop("outputs"))
+        yield AttemptOutcome(**{**fields, "state": StepState(fields["state"]), "outputs": outputs}), key
 
 
 @final
 class _Attempt:
-    """One attempt while it is made."""
+    """One attempt in progress."""
 
     def __init__(self, task: Task, folder: str, began: float) -> None:
         self._task = task
         self._folder = folder
         self._began = began
         self._sandbox = Sandbox(os.path.join(folder, "sandbox"), task)
-        self._next_look = time.monotonic() + _LOOK_AT_DISK
+        self._next_measurement = time.monotonic() + _DISK_INTERVAL
         self._deadline = None if task.limits.seconds is None else time.monotonic() + task.limits.seconds
 
     def made(self) -> AttemptOutcome:
@@ -107,10 +107,10 @@ class _Attempt:
         except SandboxRejection as error:
             return self._ended(StepState.FAILED, error.fault, error.kind, port=error.port)
         except OSError as error:
-            return self._ended(StepState.FAILED, f"the sandbox cannot be made: {error}", "engine")
+            return self._ended(StepState.FAILED, f"cannot create the sandbox: {error}", "engine")
 
     def _run(self) -> AttemptOutcome | None:
-        """Run the script; how the attempt ended, where it ended with that."""
+        """Run the script; return the outcome if it ends the attempt."""
         log = process.Log(os.path.join(self._folder, LOG), self._task.limits.log)
         try:
             ended = process.supervise(
@@ -124,16 +124,16 @@ class _Attempt:
             log.close()
         if ended.ended_for == "cancelled":
             return self._ended(
-                StepState.CANCELLED, "the run was ended", "cancelled", exit_code=ended.exit_code
+                StepState.CANCELLED, "the run was cancelled", "cancelled", exit_code=ended.exit_code
             )
         if ended.ended_for == "timeout":
-            fault = f"its script was ended after {self._task.limits.seconds:g} s, the limit"
+            fault = f"the script exceeded the time limit of {self._task.limits.seconds:g} s"
             return self._ended(StepState.FAILED, fault, "timeout", exit_code=ended.exit_code)
-        disk = f"its script used more than {_bytes(self._task.limits.disk)} of disk, the limit"
+        disk = f"the script exceeded the disk limit of {_bytes(self._task.limits.disk)}"
         if ended.ended_for == "disk" or (ended.exit_code and self._has_full_file()):
             return self._ended(StepState.FAILED, disk, "disk", exit_code=ended.exit_code)
         if ended.exit_code:
-            fault = f"its script {_how_it_ended(ended.exit_code)}{self._last_line()}"
+            fault = f"the script {_exit_text(ended.exit_code)}{self._last_line()}"
             return self._ended(StepState.FAILED, fault, "exit", exit_code=ended.exit_code)
         if self._sandbox.size() > self._task.limits.disk + 65536:
             return self._ended(StepState.FAILED, disk, "disk", exit_code=0)
@@ -142,11 +142,11 @@ class _Attempt:
     def _job(self) -> str:
         task, sandbox = self._task, self._sandbox
         path = os.path.join(self._folder, "job")
-        arguments = [sandbox.inside(one) for one in task.arguments]
+        arguments = [sandbox.inside(argument) for argument in task.arguments]
         same = task.compiled[:4] == MAGIC_NUMBER
         job = {
             "script": task.script,
-            "code": marshal.loads(task.compiled[4:]) if same else None,  # noqa: S302 - as planning made it
+            "code": marshal.loads(task.compiled[4:]) if same else None,  # noqa: S302 - compiled by the plan
             "function": task.function,
             "folders": list(task.folders),
             "arguments": arguments,
@@ -154,10 +154,10 @@ class _Attempt:
                 flag.lstrip("-").replace("-", "_"): value
                 for flag, value in zip(arguments[::2], arguments[1::2], strict=False)
             },
-            "prefixes": [list(one) for one in sandbox.prefixes],
+            "prefixes": [list(pair) for pair in sandbox.prefixes],
             "sandbox": sandbox.folder,
-            "input_paths": {one.name: sandbox.inside(one.path) for one in task.inputs if one.source},
-            "output_paths": {one.name: sandbox.inside(one.path) for one in task.outputs if one.path},
+            "input_paths": {port.name: sandbox.inside(port.path) for port in task.inputs if port.source},
+            "output_paths": {port.name: sandbox.inside(port.path) for port in task.outputs if port.path},
             "disk": task.limits.disk,
             "lifeline": process.lifeline(),
         }
@@ -171,11 +171,11 @@ class _Attempt:
             return "timeout"
         if os.path.exists(self._task.stop):
             return "cancelled"
-        if now > self._next_look:
+        if now > self._next_measurement:
             began = time.monotonic()
             if self._sandbox.size() > self._task.limits.disk:
                 return "disk"
-            self._next_look = now + max(_LOOK_AT_DISK, 20 * (time.monotonic() - began))
+            self._next_measurement = now + max(_DISK_INTERVAL, 20 * (time.monotonic() - began))
         return ""
 
     def _has_full_file(self) -> bool:
@@ -220,7 +220,7 @@ class _Attempt:
 def _check(kind: str, port: Port, place: str) -> None:
     fault = check_content(place, json.loads(port.content or "{}"))
     if fault:
-        raise SandboxRejection(kind, port.name, f"its {kind} `{port.name}`: {fault}")
+        raise SandboxRejection(kind, port.name, f"{kind} `{port.name}`: {fault}")
 
 
 @cache
@@ -230,7 +230,7 @@ def _launcher() -> CodeType:
 
 
 def _claim(folder: str) -> str:
-    """Make the folder of this attempt, which nobody else has: two workers may be given one task."""
+    """Create the folder of this attempt; two workers may receive the same task."""
     os.makedirs(folder, exist_ok=True)
     number = len(os.listdir(folder)) + 1
     while True:
@@ -244,24 +244,24 @@ def _claim(folder: str) -> str:
 
 
 def _write_outcome(folder: str, key: str, outcome: AttemptOutcome) -> None:
-    said: dict[str, Any] = {**asdict(outcome), "state": outcome.state.value, "key": key}
+    fields: dict[str, Any] = {**asdict(outcome), "state": outcome.state.value, "key": key}
     unfinished = os.path.join(folder, f"{OUTCOME}.tmp")
     with open(unfinished, "w", encoding="utf-8") as file:
-        json.dump(said, file)
+        json.dump(fields, file)
     os.replace(unfinished, os.path.join(folder, OUTCOME))
 
 
-def _how_it_ended(code: int) -> str:
+def _exit_text(code: int) -> str:
     import signal
 
     if code in (137, -9):
-        return "was killed (exit code 137: most often for want of memory)"
+        return "was killed (exit code 137: usually out of memory)"
     if code < 0:
         try:
-            return f"was ended by {signal.Signals(-code).name}"
+            return f"was killed by {signal.Signals(-code).name}"
         except ValueError:
-            return f"was ended by signal {-code}"
-    return f"exited with {code}"
+            return f"was killed by signal {-code}"
+    return f"exited with code {code}"
 
 
 def _bytes(count: int) -> str:

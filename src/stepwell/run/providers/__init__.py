@@ -1,4 +1,4 @@
-"""Providers: what answers the requests of steps, chosen by what they can do and how they do."""
+"""Providers that answer requests of steps, selected by capability and health."""
 
 from __future__ import annotations
 

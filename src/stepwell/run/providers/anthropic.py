@@ -1,4 +1,4 @@
-"""``anthropic``: the Messages API.
+"""Provider ``anthropic``: the Messages API.
 
 Source: Anthropic API reference, "Create a Message", "Streaming messages", "Errors".
 """
@@ -24,18 +24,17 @@ _FINISH: Final[Mapping[str, Finish]] = {
     "model_context_window_exceeded": "length",
     "stop_sequence": "stop",
 }
-_ASKED: Final = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+_INPUT_TOKENS: Final = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 _TOOL: Final = "answer"
 _VALUE: Final = "value"
 
 
 def anthropic(setup: Setup) -> Conversing:
-    """Speaks the Messages API.
+    """Return a client of the Messages API.
 
-    Settings, besides those of all providers over HTTP: ``version``, the API's; ``max_tokens``, the longest
-    answer where a request says nothing, 4096 where this says nothing; ``structured``, how a schema is
-    asked for: ``tool`` (the default) by a tool that must be called, ``output_format`` by the API's own
-    structured outputs. Secret: ``api_key``.
+    Settings, besides those of every HTTP provider: ``version`` of the API; ``max_tokens``, the default limit
+    (4096); ``structured``, how a schema is requested: ``tool`` (the default) forces a tool call,
+    ``output_format`` uses the API's structured outputs. Secret: ``api_key``.
     """
     settings = ProviderSettings(setup.settings, "anthropic")
     web = Web(setup, settings, "https://api.anthropic.com", ("x-api-key", ""))
@@ -55,14 +54,14 @@ class _Messages:
 
     def target(self, request: Request, *, streaming: bool) -> tuple[str, dict[str, Any]]:
         model = needed_model(self._name, request, self._models)
-        spoken = [one for one in request.messages if one.role != "system"]
+        turns = [message for message in request.messages if message.role != "system"]
         body: dict[str, Any] = {
             **thaw(request.settings),
             "model": model,
             "max_tokens": request.max_tokens or self._max_tokens,
-            "messages": [{"role": one.role, "content": one.content} for one in spoken],
+            "messages": [{"role": message.role, "content": message.content} for message in turns],
         }
-        system = "\n\n".join(one.content for one in request.messages if one.role == "system")
+        system = "\n\n".join(message.content for message in request.messages if message.role == "system")
         if system:
             body["system"] = system
         if request.temperature is not None:
@@ -99,7 +98,7 @@ class _Messages:
             reading.reason = body["delta"].get("stop_reason") or reading.reason
         elif kind == "message_stop":
             self._finish(reading.reason, reading)
-            with suppress(ValueError):  # where it was cut short, what is left is told to be no JSON
+            with suppress(ValueError):  # a truncated answer is reported as invalid JSON
                 if reading.pieces:
                     reading.data = _unwrapped(request, json.loads("".join(reading.pieces)))
         return ""
@@ -121,21 +120,21 @@ class _Messages:
             return {"output_config": {"format": {"type": "json_schema", "schema": schema}}}
         tool = {
             "name": _TOOL,
-            "description": "Gives the answer in the form that is asked for.",
+            "description": "Returns the answer in the requested format.",
             "input_schema": _wrapped(schema),
         }
         return {"tools": [tool], "tool_choice": {"type": "tool", "name": _TOOL}}
 
     def _finish(self, reason: str, reading: AnswerSoFar) -> None:
         if reason == "refusal":
-            refuse_answer(self._name, "the model declines")
+            refuse_answer(self._name, "the model declined")
         reading.finish = _FINISH.get(reason, "end")
 
 
 def _count(usage: Mapping[str, Any], reading: AnswerSoFar) -> None:
-    asked = [usage.get(key) for key in _ASKED]
+    counts = [usage.get(key) for key in _INPUT_TOKENS]
     if usage.get("input_tokens") is not None:
-        reading.input_tokens = sum(int(one or 0) for one in asked)
+        reading.input_tokens = sum(int(count or 0) for count in counts)
     if usage.get("output_tokens") is not None:
         reading.output_tokens = int(usage["output_tokens"])
 
@@ -145,13 +144,13 @@ def _is_object(schema: Any) -> bool:
 
 
 def _wrapped(schema: Any) -> Any:
-    """A tool's input is an object, so whatever else is asked for is put into one."""
+    """Return the schema in an object, because the input of a tool must be one."""
     if _is_object(schema):
         return schema
-    held = schema if isinstance(schema, Mapping) else {}
-    named = {key: held[key] for key in ("$defs", "definitions") if key in held}
-    return {"type": "object", "properties": {_VALUE: schema}, "required": [_VALUE], **named}
+    parent = schema if isinstance(schema, Mapping) else {}
+    definitions = {key: parent[key] for key in ("$defs", "definitions") if key in parent}
+    return {"type": "object", "properties": {_VALUE: schema}, "required": [_VALUE], **definitions}
 
 
-def _unwrapped(request: Request, given: Any) -> Any:
-    return given if _is_object(request.schema) else given[_VALUE]
+def _unwrapped(request: Request, data: Any) -> Any:
+    return data if _is_object(request.schema) else data[_VALUE]

@@ -1,6 +1,6 @@
-"""How one provider does: its limits, what its answers tell of it, and whether it is left alone for a while.
+"""State of one provider: limits, health figures and circuit breaker.
 
-The breaker is pybreaker's, the count of requests within a minute that of limits.
+The breaker is pybreaker's, the rate limit that of limits.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ __all__ = [
 
 @final
 class Slots:
-    """Slots that are taken and given back; who waits is served in the order in which they came.
+    """Concurrency slots, granted in the order of requests.
 
     Args:
-        limit: how many there are; ``None`` for as many as anybody likes.
+        limit: ``None`` for no limit.
     """
 
     __slots__ = ("_limit", "_lock", "_waiting", "taken")
@@ -49,17 +49,17 @@ class Slots:
 
     @property
     def full(self) -> bool:
-        """Whether the next one would wait."""
+        """Return whether the next request would wait."""
         return self._limit is not None and self.taken >= self._limit
 
     def resize(self, limit: int | None) -> None:
-        """Let there be more or fewer of them; those that are taken stay so."""
+        """Change the limit; granted slots stay granted."""
         with self._lock:
             self._limit = limit
             self._serve()
 
     async def take(self) -> None:
-        """Take one, when there is one."""
+        """Wait for a slot and take it."""
         loop = asyncio.get_running_loop()
         with self._lock:
             if not self.full and not self._waiting:
@@ -73,13 +73,13 @@ class Slots:
             with self._lock:
                 if (loop, waiting) in self._waiting:
                     self._waiting.remove((loop, waiting))
-                else:  # it was given at the same moment, and nobody will use it
+                else:  # granted at the same moment: pass it on
                     self.taken -= 1
                     self._serve()
             raise
 
     def give_back(self) -> None:
-        """Give one back, from any thread."""
+        """Return a slot, from any thread."""
         with self._lock:
             self.taken -= 1
             self._serve()
@@ -89,7 +89,7 @@ class Slots:
             loop, waiting = self._waiting.popleft()
             try:
                 loop.call_soon_threadsafe(_wake, waiting)
-            except RuntimeError:  # its loop was closed, so nobody waits there any more
+            except RuntimeError:  # the loop was closed
                 continue
             self.taken += 1
 
@@ -100,30 +100,30 @@ def _wake(waiting: asyncio.Future[None]) -> None:
 
 
 _WEIGHT: Final = 0.3
-"""What the latest answer counts in a running mean."""
+"""Weight of the latest value in a running mean."""
 
 _FORGOTTEN: Final = 60.0
-"""Seconds in which a share of errors halves when nothing is asked."""
+"""Half-life of the error share without requests, in seconds."""
 
-_ILL: Final = frozenset(
+_UNHEALTHY: Final = frozenset(
     {Failure.AUTHENTICATION, Failure.MALFORMED, Failure.NOT_FOUND, Failure.TIMEOUT, Failure.UNAVAILABLE}
 )
-"""Failures that say something about the provider; the others say something about a request."""
+"""Failures of the provider; all others are failures of a request."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """How a provider does at one instant.
+    """Status and health figures of a provider at one instant.
 
     Args:
-        state: ``well``; ``failing``, where the last answer failed; ``left alone``; ``trying again``, where
-            the next request decides; ``unknown``, where nothing was asked yet.
-        latency: seconds to an answer, a running mean; ``None`` before the first.
-        error_share: the share of late requests that failed, 0 to 1, a running mean.
-        back_in: seconds after which it may be asked again; 0 where it may be now.
-        last_failure: what went wrong last, in words; empty where nothing did.
-        probed_at: when it was asked for a sign of life, in seconds since 1970; ``None`` for never.
+        state: ``well``; ``failing``: the last request failed; ``left alone``: the circuit is open;
+            ``trying again``: half open, the next request decides; ``unknown``: no request yet.
+        latency: running mean in seconds; ``None`` before the first answer.
+        error_share: running mean of failed requests, 0 to 1.
+        back_in: seconds until requests are accepted again; 0 if they are accepted now.
+        last_failure: message of the last failure; empty if none.
+        probed_at: time of the last health check, in seconds since 1970; ``None`` for never.
     """
 
     state: str
@@ -139,10 +139,10 @@ class Figures:
 
 @final
 class ProviderState:
-    """How one provider does, from one reload to the next; safe in threads and tasks.
+    """State of one provider, kept across reloads; safe in threads and tasks.
 
     Args:
-        clock: gives the time in seconds, as ``time.monotonic``.
+        clock: returns seconds, like ``time.monotonic``.
     """
 
     def __init__(self, definition: ProviderDefinition, clock: Callable[[], float] = time.monotonic) -> None:
@@ -166,7 +166,7 @@ class ProviderState:
         self.keep_to(definition)
 
     def keep_to(self, definition: ProviderDefinition) -> None:
-        """Take over the limits of a definition; what is known of the provider stays."""
+        """Apply the limits of a new definition and keep the state."""
         health, limits = definition.health_limits, definition.quota
         with self._lock:
             self._breaker.fail_max = health.failures
@@ -180,11 +180,11 @@ class ProviderState:
 
     @property
     def is_full(self) -> bool:
-        """Whether one more request would wait for its turn."""
+        """Return whether another request would wait."""
         return self._slots.full or self._minute_left() > 0
 
     def back_in(self) -> float:
-        """Seconds after which it may be asked again; 0 where it may be now."""
+        """Return the seconds until requests are accepted again; 0 if they are accepted now."""
         cooling = max(0.0, self._cooling_until - self._clock())
         if self._breaker.current_state != "open":
             return max(cooling, 0.001) if self._trying and self._is_half_open() else cooling
@@ -193,18 +193,18 @@ class ProviderState:
         return max(cooling, self._recovery - since, 0.0)
 
     def why_not(self) -> str:
-        """Why it is left alone, in words; empty where it may be asked."""
+        """Return why requests are rejected; empty if they are accepted."""
         if self._clock() < self._cooling_until:
-            return f"it asks to wait {self._cooling_until - self._clock():.1f} s more"
+            return f"rate limited for another {self._cooling_until - self._clock():.1f} s"
         left = self.back_in()
         if not left:
             return ""
         if self._is_half_open():
-            return "one request tries it again at this moment"
-        return f"left alone for {left:.1f} s more after its failures: {self._last_failure}"
+            return "a trial request is in progress"
+        return f"circuit open for another {left:.1f} s after failures: {self._last_failure}"
 
     def figures(self) -> Figures:
-        """How it does at this instant."""
+        """Return the current status and health figures."""
         with self._lock:
             left = self.back_in()
             if left and not self._is_half_open():
@@ -228,22 +228,22 @@ class ProviderState:
             )
 
     async def admit(self) -> float:
-        """Wait for a turn, and count one request; ``settle`` ends it.
+        """Wait for a slot and count one request; ``settle`` ends it.
 
         Returns:
-            When the turn came, on the clock.
+            Clock time at which the request started.
 
         Raises:
-            ProviderError: the provider is left alone for now.
+            ProviderError: requests are currently rejected.
         """
-        self._refuse_if_ill()
+        self._reject_if_unavailable()
         await self._slots.take()
         with ExitStack() as undo:
             undo.callback(self._slots.give_back)
             while left := self._take_of_minute():
                 await asyncio.sleep(left)
             with self._lock:
-                self._refuse_if_ill()
+                self._reject_if_unavailable()
                 if self._breaker.current_state == "open":
                     self._breaker.half_open()
                 self._trying = self._trying or self._is_half_open()
@@ -252,11 +252,10 @@ class ProviderState:
         return self._clock()
 
     def settle(self, began: float, error: ProviderError | None, *, gave_up: bool = False) -> None:
-        """End a request that was admitted.
+        """End an admitted request.
 
         Args:
-            began: what ``admit`` gave.
-            error: how it failed, if it did.
+            began: return value of ``admit``.
         """
         now = self._clock()
         with self._lock:
@@ -265,12 +264,8 @@ class ProviderState:
                 self._learn(error, now, now - began)
         self._slots.give_back()
 
-    def tell_probe(self, error: ProviderError | None, seconds: float) -> None:
-        """Take in how a probe went.
-
-        Args:
-            error: how it failed, if it did.
-        """
+    def record_probe(self, error: ProviderError | None, seconds: float) -> None:
+        """Record the outcome of a health check."""
         with self._lock:
             self._probed_at = time.time()
             if error is None and self._breaker.current_state == "open" and not self.back_in():
@@ -280,7 +275,7 @@ class ProviderState:
     def _learn(
         self, error: ProviderError | None, now: float, seconds: float, *, is_probe: bool = False
     ) -> None:
-        ill = error is not None and error.failure in _ILL
+        unhealthy = error is not None and error.failure in _UNHEALTHY
         self._last_failed = error is not None and error.passes
         if error is not None:
             self._failures += 0 if is_probe else 1
@@ -295,12 +290,12 @@ class ProviderState:
         failed = 1.0 if error is not None and error.passes else 0.0
         share = self._faded_share()
         self._error_share, self._error_at = share + _WEIGHT * (failed - share), now
-        _record(self._breaker, ill)
+        _record(self._breaker, unhealthy)
 
     def _faded_share(self) -> float:
         return float(self._error_share * 0.5 ** ((self._clock() - self._error_at) / _FORGOTTEN))
 
-    def _refuse_if_ill(self) -> None:
+    def _reject_if_unavailable(self) -> None:
         left = self.back_in()
         if left:
             failure = Failure.UNAVAILABLE
@@ -312,7 +307,7 @@ class ProviderState:
         return bool(self._breaker.current_state == "half-open")
 
     def _minute_left(self) -> float:
-        """Seconds until one more request fits into the minute."""
+        """Return the seconds until the rate limit allows another request."""
         rate = self._rate
         if rate is None:
             return 0.0
@@ -322,26 +317,25 @@ class ProviderState:
         return max(0.001, limiter.get_window_stats(item, self.name).reset_time - time.time())
 
     def _take_of_minute(self) -> float:
-        """Count one request in the minute; seconds to wait where it does not fit."""
+        """Count one request; return the seconds to wait if the rate limit is exceeded."""
         rate = self._rate
         if rate is None or rate[1].hit(rate[2], self.name):
             return 0.0
         return max(0.001, self._minute_left())
 
 
-class _IllError(Exception):
-    """What the breaker is told of a failure by."""
+class _UnhealthyError(Exception):
+    """Failure that the circuit breaker counts."""
 
 
-def _record(breaker: CircuitBreaker, ill: bool) -> None:
-    """Tell the breaker of one outcome."""
+def _record(breaker: CircuitBreaker, unhealthy: bool) -> None:
     from pybreaker import CircuitBreakerError
 
     def outcome() -> None:
-        if ill:
-            raise _IllError
+        if unhealthy:
+            raise _UnhealthyError
 
-    with suppress(_IllError, CircuitBreakerError):  # the outcome itself, or one that comes too late to count
+    with suppress(_UnhealthyError, CircuitBreakerError):  # the circuit may already be open
         breaker.call(outcome)
 
 

@@ -1,4 +1,4 @@
-"""A provider as steps are given it: within its limits, watched, and without a secret in what it says."""
+"""Provider client that enforces limits, records health and redacts secrets."""
 
 from __future__ import annotations
 
@@ -25,19 +25,15 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 _LONGEST: Final = 600.0
-"""Seconds that an exchange may take where neither the request nor the provider says anything."""
+"""Default time limit of an exchange, in seconds."""
 
 
 @final
 class Guarded:
-    """One provider of a view, ready to be asked.
+    """A provider of a view.
 
-    Every request waits for its turn within the provider's limits, and its outcome is told to the
-    provider's state. Whatever an implementation raises becomes a ``ProviderError``, and the provider's
-    secrets are drawn over wherever it says them.
-
-    Args:
-        secrets: its secrets.
+    Every request waits for a slot and records its outcome. Every exception of an implementation becomes a
+    ``ProviderError``, and the provider's own secrets are redacted in answers and messages.
     """
 
     __slots__ = ("_provider", "_secrets", "name", "state")
@@ -52,10 +48,10 @@ class Guarded:
         return f"<provider {self.name}>"
 
     async def complete(self, request: Request) -> Response:
-        """Answer, when it is this request's turn.
+        """Answer a request.
 
         Raises:
-            ProviderError: and nothing else, but for cancellation.
+            ProviderError: the only exception besides cancellation.
         """
         seconds = request.timeout or _LONGEST
         clock = asyncio.get_running_loop().time
@@ -76,10 +72,10 @@ class Guarded:
         return self._clean(answer)
 
     async def stream(self, request: Request) -> AsyncIterator[Chunk]:
-        """Answer piece by piece, when it is this request's turn.
+        """Stream the answer to a request.
 
         Raises:
-            ProviderError: and nothing else, but for cancellation.
+            ProviderError: the only exception besides cancellation.
         """
         seconds = request.timeout or _LONGEST
         clock = asyncio.get_running_loop().time
@@ -92,73 +88,73 @@ class Guarded:
         try:
             async with (
                 aclosing(
-                    within_each(self.name, left, _each_kept(self.name, self._provider.stream(timed)))
+                    within_each(self.name, left, _each_without_exit(self.name, self._provider.stream(timed)))
                 ) as chunks,
-                aclosing(self._without_secrets(chunks)) as covered,
+                aclosing(self._without_secrets(chunks)) as redacted,
             ):
-                async for chunk in covered:
+                async for chunk in redacted:
                     is_whole = chunk.response is not None
                     yield chunk
         except (asyncio.CancelledError, GeneratorExit):
             self.state.settle(began, None, gave_up=not is_whole)
             raise
         except Exception as raised:  # noqa: BLE001 - an implementation may raise anything; it is logged
-            error = self._told(raised)
+            error = self._failure(raised)
         if error is None and not is_whole:
-            error = ProviderError(self.name, Failure.MALFORMED, "the answer has no end")
+            error = ProviderError(self.name, Failure.MALFORMED, "the answer is incomplete")
         self.state.settle(began, error)
         if error is not None:
             raise error
 
     async def probe(self, timeout: float | None = None) -> None:
-        """Ask for a sign of life, and remember how that went.
+        """Run a health check and record the outcome.
 
         Args:
-            timeout: seconds that it may take.
+            timeout: seconds.
 
         Raises:
-            ProviderError: there is none.
+            ProviderError: the check failed.
         """
         clock = asyncio.get_running_loop().time
         began = clock()
         answer = await self._answer(timeout or _LONGEST, self._provider.probe)
         error = answer if isinstance(answer, ProviderError) else None
-        self.state.tell_probe(error, clock() - began)
+        self.state.record_probe(error, clock() - began)
         if error is not None:
             raise error
 
     async def close(self) -> None:
-        """Let go of what the implementation holds; twice is harmless."""
+        """Release resources of the implementation; idempotent."""
         with Contained() as outcome:
             await self._provider.close()
         if outcome.error is not None:
-            self._told(outcome.error)
+            self._failure(outcome.error)
 
     async def _answer(self, seconds: float, call: Callable[[], Awaitable[T]]) -> T | ProviderError:
-        """What the implementation answers in time, or how it failed.
+        """Return the answer or the failure.
 
-        The failure is raised outside the handler: what was raised may hold a secret, and goes no further.
+        The failure is raised outside the handler, because the original exception may contain a secret.
         """
         try:
-            return await within(self.name, seconds, _kept(self.name, call))
+            return await within(self.name, seconds, _without_exit(self.name, call))
         except Exception as raised:  # noqa: BLE001 - an implementation may raise anything; it is logged
-            return self._told(raised)
+            return self._failure(raised)
 
-    def _told(self, raised: BaseException) -> ProviderError:
+    def _failure(self, raised: BaseException) -> ProviderError:
         if isinstance(raised, ProviderError):
             message = self._secrets.without(raised.message)
             return ProviderError(self.name, raised.failure, message, raised.retry_after)
         trace = "".join(traceback.format_exception(type(raised), raised, raised.__traceback__))
         _log.warning("the provider %s failed:\n%s", self.name, self._secrets.without(trace))
         message = self._secrets.without(worded(raised))
-        return ProviderError(self.name, Failure.UNAVAILABLE, f"its implementation fails with {message}")
+        return ProviderError(self.name, Failure.UNAVAILABLE, f"implementation raised {message}")
 
     def _clean(self, response: Response) -> Response:
-        """An answer that repeats none of the provider's own secrets."""
+        """Return the answer with the provider's own secrets redacted."""
         known = self._secrets.known()
         if not known:
             return response
-        return replace(response, text=_over(response.text, known), data=_over_all(response.data, known))
+        return replace(response, text=redact(response.text, known), data=_redact_all(response.data, known))
 
     async def _without_secrets(self, chunks: AsyncIterator[Chunk]) -> AsyncGenerator[Chunk, None]:
         known = self._secrets.known()
@@ -166,38 +162,38 @@ class Guarded:
             async for chunk in chunks:
                 yield chunk
             return
-        kept = max(map(len, known)) - 1
-        held = ""  # the end of what was said, which may be the beginning of a secret
+        overlap = max(map(len, known)) - 1
+        tail = ""  # may be the beginning of a secret
         async for chunk in chunks:
-            held = _over(held + chunk.text, known)
+            tail = redact(tail + chunk.text, known)
             if chunk.response is not None:
-                if held:
-                    yield Chunk(held)
+                if tail:
+                    yield Chunk(tail)
                 yield Chunk("", self._clean(chunk.response))
                 return
-            ready, held = (held[:-kept], held[-kept:]) if kept else (held, "")
+            ready, tail = (tail[:-overlap], tail[-overlap:]) if overlap else (tail, "")
             if ready:
                 yield Chunk(ready)
 
 
-def _over(text: str, known: tuple[str, ...]) -> str:
+def redact(text: str, known: tuple[str, ...]) -> str:
     for secret in known:
         text = text.replace(secret, "*" * len(secret))
     return text
 
 
-def _over_all(data: Any, known: tuple[str, ...]) -> Any:
+def _redact_all(data: Any, known: tuple[str, ...]) -> Any:
     if isinstance(data, str):
-        return _over(data, known)
+        return redact(data, known)
     if isinstance(data, Mapping):
-        return {_over(key, known): _over_all(value, known) for key, value in data.items()}
+        return {redact(key, known): _redact_all(value, known) for key, value in data.items()}
     if isinstance(data, (list, tuple)):
-        return [_over_all(one, known) for one in data]
+        return [_redact_all(item, known) for item in data]
     return data
 
 
-async def _kept(name: str, call: Callable[[], Awaitable[T]]) -> T:
-    """What an implementation gives; that it exits is a failure, since it would end the event loop."""
+async def _without_exit(name: str, call: Callable[[], Awaitable[T]]) -> T:
+    """Await a call of an implementation; ``SystemExit``, which would stop the event loop, is a failure."""
     try:
         return await call()
     except SystemExit as exits:
@@ -205,7 +201,7 @@ async def _kept(name: str, call: Callable[[], Awaitable[T]]) -> T:
     raise _exited(name, fault)
 
 
-async def _each_kept(name: str, pieces: AsyncIterator[T]) -> AsyncGenerator[T, None]:
+async def _each_without_exit(name: str, pieces: AsyncIterator[T]) -> AsyncGenerator[T, None]:
     fault = ""
     try:
         async for piece in pieces:
@@ -221,4 +217,4 @@ async def _each_kept(name: str, pieces: AsyncIterator[T]) -> AsyncGenerator[T, N
 
 
 def _exited(name: str, fault: str) -> ProviderError:
-    return ProviderError(name, Failure.UNAVAILABLE, f"its implementation fails with {fault}")
+    return ProviderError(name, Failure.UNAVAILABLE, f"implementation raised {fault}")

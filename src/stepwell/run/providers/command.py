@@ -1,4 +1,4 @@
-"""``command``: any local program; the prompt goes to its stdin, and its stdout is the answer."""
+"""Provider ``command``: a local program that reads the prompt from stdin and answers on stdout."""
 
 from __future__ import annotations
 
@@ -30,21 +30,20 @@ __all__ = ["Command"]
 _PASSED_ON: Final = frozenset(
     {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT"}
 )
-"""The environment variables that every program gets, besides those that begin with ``LC_``."""
+"""Environment variables that every program gets, in addition to ``LC_*``."""
 
-_AT_ONCE: Final = 64 * 1024
-_MOST_OF_STDERR: Final = 64 * 1024
+_CHUNK: Final = 64 * 1024
+_STDERR_LIMIT: Final = 64 * 1024
 
 
 @final
 class Command:
-    """Runs a program for each request, without a shell.
+    """Runs a program for each request, without a shell, in the project's folder.
 
-    Settings: ``argv``, the program and its arguments, in which ``{model}`` stands for the model;
-    ``input``, ``text`` (the default) or ``json`` for the whole request; ``environment``, the names of
-    variables that the program gets besides the usual few; ``timeout``, seconds, 120 where nothing is
-    said; ``max_output``, bytes, 10 MiB where nothing is said. Each of the secrets is given as an
-    environment variable of its name. The program runs in the project's folder.
+    Settings: ``argv``, the program and its arguments (``{model}`` is replaced with the model); ``input``,
+    ``text`` (the default) or ``json`` for the whole request; ``environment``, names of additional variables
+    to pass; ``timeout`` in seconds (120); ``max_output`` in bytes (10 MiB). Each secret is passed as an
+    environment variable of its name.
     """
 
     def __init__(self, setup: Setup) -> None:
@@ -58,22 +57,22 @@ class Command:
         self._most = settings.count("max_output", 10 * 1024 * 1024)
 
     async def complete(self, request: Request) -> Response:
-        """Run the program, and give all that it writes."""
+        """Run the program and return its output."""
         return await within(self.name, request.timeout or self._timeout, self._whole(request))
 
     async def stream(self, request: Request) -> AsyncIterator[Chunk]:
-        """Run the program, and give what it writes as it comes."""
+        """Run the program and stream its output."""
         seconds = request.timeout or self._timeout
         async with aclosing(within_each(self.name, seconds, self._chunks(request))) as chunks:
             async for chunk in chunks:
                 yield chunk
 
     async def probe(self) -> None:
-        """Look whether there is such a program; nothing is run."""
+        """Check that the program exists; nothing is run."""
         self._program()
 
     async def close(self) -> None:
-        """Every program ends with its request."""
+        """Do nothing: every program ends with its request."""
 
     async def _whole(self, request: Request) -> Response:
         response: Response | None = None
@@ -81,15 +80,15 @@ class Command:
             async for chunk in chunks:
                 response = chunk.response
         if response is None:
-            raise ProviderError(self.name, Failure.MALFORMED, "the program's answer has no end")
+            raise ProviderError(self.name, Failure.MALFORMED, "the program's answer is incomplete")
         return response
 
     async def _chunks(self, request: Request) -> AsyncGenerator[Chunk, None]:
         asked_schema(self.name, request)
         prompt = self._stdin(request)
         process = await self._started(request)
-        feeding = asyncio.ensure_future(_feed(process, prompt))
-        complaining = asyncio.ensure_future(_tail(process))
+        writing = asyncio.ensure_future(_feed(process, prompt))
+        reading_stderr = asyncio.ensure_future(_tail(process))
         try:
             decoder = codecs.getincrementaldecoder("utf-8")("replace")
             text = ""
@@ -97,7 +96,7 @@ class Command:
             async for piece in _read(process):
                 size += len(piece)
                 if size > self._most:
-                    fault = f"the program writes more than {self._most} bytes"
+                    fault = f"the program's output exceeds {self._most} bytes"
                     raise ProviderError(self.name, Failure.MALFORMED, fault)
                 part = decoder.decode(piece)
                 text += part
@@ -107,35 +106,35 @@ class Command:
             text += rest
             if rest:
                 yield Chunk(rest)
-            complaint = await complaining
-            await feeding
+            stderr = await reading_stderr
+            await writing
             code = await process.wait()
             if code:
-                raise ProviderError(self.name, Failure.UNAVAILABLE, self._ended(code, complaint))
-            said = text[:-1] if text.endswith("\n") else text
+                raise ProviderError(self.name, Failure.UNAVAILABLE, self._ended(code, stderr))
+            answer = text[:-1] if text.endswith("\n") else text
             model = model_of(request, self._setup.models) or ""
-            yield Chunk("", answered(self.name, request, said, model=model))
+            yield Chunk("", answered(self.name, request, answer, model=model))
         finally:
             await _end(process)
-            for task in (feeding, complaining):
+            for task in (writing, reading_stderr):
                 task.cancel()
-            await asyncio.gather(feeding, complaining, return_exceptions=True)
+            await asyncio.gather(writing, reading_stderr, return_exceptions=True)
 
     async def _started(self, request: Request) -> asyncio.subprocess.Process:
         program = self._program()
         model = model_of(request, self._setup.models) or ""
-        environment = self._given_environment()
+        environment = self._child_environment()
         try:
             return await asyncio.create_subprocess_exec(
                 program,
-                *(one.replace("{model}", model) for one in self._argv[1:]),
+                *(argument.replace("{model}", model) for argument in self._argv[1:]),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 cwd=self._setup.folder or None,
                 env=environment,
                 start_new_session=True,
-                limit=_AT_ONCE,
+                limit=_CHUNK,
             )
         except (OSError, ValueError) as error:
             fault = getattr(error, "strerror", None) or str(error)
@@ -146,13 +145,13 @@ class Command:
         wanted = self._argv[0]
         if os.path.dirname(wanted):
             wanted = os.path.join(self._setup.folder, wanted)
-        found = shutil.which(wanted, path=path)
-        if found is None:
-            raise ProviderError(self.name, Failure.NOT_FOUND, f"there is no program `{self._argv[0]}`")
-        return found
+        program = shutil.which(wanted, path=path)
+        if program is None:
+            raise ProviderError(self.name, Failure.NOT_FOUND, f"program `{self._argv[0]}` not found")
+        return program
 
-    def _given_environment(self) -> dict[str, str]:
-        given = {
+    def _child_environment(self) -> dict[str, str]:
+        child = {
             name: value
             for name, value in self._setup.environment.items()
             if name in _PASSED_ON or name.startswith("LC_") or name in self._environment
@@ -160,37 +159,37 @@ class Command:
         for name in self._setup.secrets:
             secret = self._setup.secret(name)
             if secret is not None:
-                given[name] = secret
-        return given
+                child[name] = secret
+        return child
 
     def _stdin(self, request: Request) -> bytes:
         if self._form == "json":
             return json.dumps(plain_request(request), ensure_ascii=False).encode()
-        return "\n\n".join(_said(request)).encode("utf-8", "replace")
+        return "\n\n".join(_prompt(request)).encode("utf-8", "replace")
 
-    def _ended(self, code: int, complaint: str) -> str:
-        how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        lines = [line.strip() for line in complaint.splitlines() if line.strip()]
-        said = lines[-1][:300] if lines else ""
-        return f"`{self._argv[0]}` {how}" + (f": {said}" if said else "")
+    def _ended(self, code: int, stderr: str) -> str:
+        end = f"was killed by signal {-code}" if code < 0 else f"exited with code {code}"
+        lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+        last = lines[-1][:300] if lines else ""
+        return f"`{self._argv[0]}` {end}" + (f": {last}" if last else "")
 
 
-def _said(request: Request) -> Iterator[str]:
-    """The conversation as text: a single message bare, several each under who speaks."""
+def _prompt(request: Request) -> Iterator[str]:
+    """Yield the conversation as text; several messages are labeled with their role."""
     if len(request.messages) == 1:
         yield request.messages[0].content
     else:
-        for one in request.messages:
-            yield f"{one.role}:\n{one.content}"
+        for message in request.messages:
+            yield f"{message.role}:\n{message.content}"
     if request.schema is not None:
         schema = json.dumps(thaw(request.schema), ensure_ascii=False)
-        yield f"Answer with nothing but JSON that fits this JSON Schema:\n{schema}"
+        yield f"Answer only with JSON that matches this JSON Schema:\n{schema}"
 
 
 async def _feed(process: asyncio.subprocess.Process, content: bytes) -> None:
     if process.stdin is None:
         return
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it need not read what it is told
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the program may not read its input
         process.stdin.write(content)
         await process.stdin.drain()
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -200,20 +199,20 @@ async def _feed(process: asyncio.subprocess.Process, content: bytes) -> None:
 
 async def _read(process: asyncio.subprocess.Process) -> AsyncIterator[bytes]:
     if process.stdout is not None:
-        while piece := await process.stdout.read(_AT_ONCE):
+        while piece := await process.stdout.read(_CHUNK):
             yield piece
 
 
 async def _tail(process: asyncio.subprocess.Process) -> str:
-    kept = b""
+    tail = b""
     if process.stderr is not None:
-        while piece := await process.stderr.read(_AT_ONCE):
-            kept = (kept + piece)[-_MOST_OF_STDERR:]
-    return kept.decode("utf-8", "replace")
+        while piece := await process.stderr.read(_CHUNK):
+            tail = (tail + piece)[-_STDERR_LIMIT:]
+    return tail.decode("utf-8", "replace")
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Leave nothing running: the program, and what it started and left in its group."""
+    """Kill the program and its process group."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if hasattr(os, "killpg"):
             os.killpg(process.pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""``echo``: answers with what it was asked, always alike; for tests, examples and work without a network."""
+"""Provider ``echo``: deterministic answers for tests, examples and offline work."""
 
 from __future__ import annotations
 
@@ -25,10 +25,9 @@ __all__ = ["Echo"]
 
 @final
 class Echo:
-    """Answers with the last message, or with data that fits the schema that is asked for.
+    """Answers with the last message, or with data that matches the requested schema.
 
-    Settings: ``delay``, seconds before it answers; ``prefix``, a text before each answer; ``answer``, a
-    text in the place of the last message.
+    Settings: ``delay`` in seconds; ``prefix`` of each answer; ``answer``, which replaces the last message.
     """
 
     def __init__(self, setup: Setup) -> None:
@@ -40,34 +39,34 @@ class Echo:
         self._answer = settings.text("answer") if "answer" in setup.settings else None
 
     async def complete(self, request: Request) -> Response:
-        """Answer."""
+        """Return the answer after the configured delay."""
         return await within(self.name, request.timeout or 60, self._answered(request))
 
     async def stream(self, request: Request) -> AsyncIterator[Chunk]:
-        """Answer word by word."""
+        """Stream the answer word by word."""
         async for chunk in streamed(await self.complete(request)):
             yield chunk
 
     async def probe(self) -> None:
-        """It is always there."""
+        """Do nothing: always available."""
 
     async def close(self) -> None:
-        """There is nothing to let go of."""
+        """Do nothing: no resources are open."""
 
     async def _answered(self, request: Request) -> Response:
         if self._delay:
             await asyncio.sleep(self._delay)
         if not request.messages:
-            raise ProviderError(self.name, Failure.INVALID_REQUEST, "there is no message to answer")
-        asked = sum(len(one.content.split()) for one in request.messages)
+            raise ProviderError(self.name, Failure.INVALID_REQUEST, "the request has no message")
+        tokens = sum(len(message.content.split()) for message in request.messages)
         model = model_of(request, self._models) or "echo"
         asked_schema(self.name, request)
         if request.schema is not None:
             text = self._data(request)
-            return answered(self.name, request, text, model=model, usage=_usage(asked, text))
-        said = request.messages[-1].content if self._answer is None else self._answer
-        text, finish = _ended(f"{self._prefix}{said}", request)
-        return answered(self.name, request, text, model=model, finish=finish, usage=_usage(asked, text))
+            return answered(self.name, request, text, model=model, usage=_usage(tokens, text))
+        answer = request.messages[-1].content if self._answer is None else self._answer
+        text, finish = _ended(f"{self._prefix}{answer}", request)
+        return answered(self.name, request, text, model=model, finish=finish, usage=_usage(tokens, text))
 
     def _data(self, request: Request) -> str:
         fault = ""
@@ -79,9 +78,9 @@ class Echo:
 
 
 def _ended(text: str, request: Request) -> tuple[str, Literal["end", "length", "stop"]]:
-    """A text, and why it ends where it does; a word counts as a token."""
+    """Truncate a text and return the finish reason; a word counts as a token."""
     finish: Literal["end", "length", "stop"] = "end"
-    cuts = [place for place in (text.find(one) for one in request.stop if one) if place >= 0]
+    cuts = [index for index in (text.find(stop) for stop in request.stop if stop) if index >= 0]
     if cuts:
         text, finish = text[: min(cuts)], "stop"
     words = pieces(text)
@@ -90,5 +89,5 @@ def _ended(text: str, request: Request) -> tuple[str, Literal["end", "length", "
     return text, finish
 
 
-def _usage(asked: int, text: str) -> Usage:
-    return Usage(asked, len(text.split()))
+def _usage(tokens: int, text: str) -> Usage:
+    return Usage(tokens, len(text.split()))

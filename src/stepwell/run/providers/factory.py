@@ -1,4 +1,4 @@
-"""From a definition to something that can be asked: its implementation is looked up, loaded and made."""
+"""Find, load and instantiate the implementation of a provider."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ __all__ = [
 
 
 GROUP: Final = "stepwell.providers"
-"""The group of entry points by which an installed package adds implementations."""
+"""Entry point group for implementations in installed packages."""
 
 IMPLEMENTATIONS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -49,7 +49,7 @@ IMPLEMENTATIONS: Final[Mapping[str, str]] = MappingProxyType(
         "echo": "stepwell.run.providers.echo:Echo",
     }
 )
-"""Our own implementations, by name."""
+"""Built-in implementations by name."""
 
 _METHODS: Final = ("complete", "stream", "probe", "close")
 
@@ -57,17 +57,14 @@ _log = logging.getLogger(__name__)
 
 
 class CannotBeMade(Exception):
-    """A provider whose implementation is not there or refuses its settings; the message says why."""
+    """The implementation is missing or rejects its settings."""
 
 
 def make(factory: Callable[[Setup], Provider], setup: Setup) -> Provider:
-    """Make a provider.
-
-    Args:
-        factory: what ``implementation_of`` gave.
+    """Instantiate a provider.
 
     Raises:
-        CannotBeMade: it refuses.
+        CannotBeMade: the implementation rejects the setup.
     """
     fault = ""
     try:
@@ -76,26 +73,26 @@ def make(factory: Callable[[Setup], Provider], setup: Setup) -> Provider:
     except (ValueError, StepwellError) as error:
         fault = str(error)
     if outcome.error is not None:
-        fault = f"its implementation fails with {worded(outcome.error)}"
-        _log.debug("the provider %s cannot be made: %s", setup.name, type(outcome.error).__name__)
+        fault = f"implementation raised {worded(outcome.error)}"
+        _log.debug("cannot create provider %s: %s", setup.name, type(outcome.error).__name__)
     if fault:
         raise CannotBeMade(fault)
     missing = [name for name in _METHODS if not callable(getattr(made, name, None))]
     if missing:
-        raise CannotBeMade(f"its implementation has no `{missing[0]}`")
+        raise CannotBeMade(f"the implementation has no method `{missing[0]}`")
     return made
 
 
 def implementation_of(registry: Registry, definition: ProviderDefinition) -> Callable[[Setup], Provider]:
-    """The implementation of a provider.
+    """Return the implementation of a provider.
 
     Raises:
-        CannotBeMade: there is no such implementation, or its import fails.
+        CannotBeMade: the implementation does not exist or cannot be imported.
     """
     named = definition.implementation
     if ":" not in named:
         return _callable(named, implementation_by_name(named))
-    source = _stated_in(definition)
+    source = _declaring_source(definition)
     workspace = None if source is None else source.workspace
     place, _, name = named.partition(":")
     try:
@@ -103,14 +100,14 @@ def implementation_of(registry: Registry, definition: ProviderDefinition) -> Cal
         if path is None:
             return _callable(named, _imported(named, place, name))
         if source is not None and source.layer is Layer.PLUGIN:
-            raise CannotBeMade(f"`{named}` is a path in a package: name it as `package.module:Name`")
-        found = registry.code.worlds().world_of(workspace).load(path, name)
+            raise CannotBeMade(f"`{named}` is a file path; in a package, use `package.module:Name`")
+        loaded = registry.code.worlds().world_of(workspace).load(path, name)
     except ComponentError as error:
         hint = parenthesised(did_you_mean(error.suggestions[:1]))
         raise CannotBeMade(f"{error.path}:{error.line}: {error.fault}{hint}") from error
     except (ImportError, AttributeError) as error:
         raise CannotBeMade(f"`{named}` cannot be loaded: {error}") from error
-    return _callable(named, found)
+    return _callable(named, loaded)
 
 
 def _imported(named: str, module: str, name: str) -> Any:
@@ -123,10 +120,10 @@ def _imported(named: str, module: str, name: str) -> Any:
 
 
 def implementation_by_name(name: str) -> Any:
-    """An implementation by its name: one of ours, or one that an installed package gives.
+    """Return a built-in or installed implementation.
 
     Raises:
-        CannotBeMade: there is none, or its import fails.
+        CannotBeMade: the implementation does not exist or cannot be imported.
     """
     ours = IMPLEMENTATIONS.get(name)
     if ours is not None:
@@ -143,34 +140,34 @@ def implementation_by_name(name: str) -> Any:
         raise CannotBeMade(str(error)) from error
     if loaded is None:
         hint = (
-            suggest(name, (*IMPLEMENTATIONS, *(one.name for one in extensions(GROUP))))
-            or f"there are {', '.join(IMPLEMENTATIONS)}"
+            suggest(name, (*IMPLEMENTATIONS, *(extension.name for extension in extensions(GROUP))))
+            or f"available: {', '.join(IMPLEMENTATIONS)}"
         )
-        raise CannotBeMade(f"there is no implementation `{name}` ({hint})")
+        raise CannotBeMade(f"unknown implementation `{name}` ({hint})")
     return loaded.call
 
 
-def _callable(named: str, found: Any) -> Callable[[Setup], Provider]:
-    if not callable(found):
-        raise CannotBeMade(f"`{named}` is no class and no function")
-    factory: Callable[[Setup], Provider] = found
+def _callable(named: str, loaded: Any) -> Callable[[Setup], Provider]:
+    if not callable(loaded):
+        raise CannotBeMade(f"`{named}` is neither a class nor a function")
+    factory: Callable[[Setup], Provider] = loaded
     return factory
 
 
-def _stated_in(definition: ProviderDefinition) -> Source | None:
+def _declaring_source(definition: ProviderDefinition) -> Source | None:
     document = given_by(definition.sources, ("implementation",)) if definition.sources else None
-    return next((one for one in definition.sources if one.document is document), None)
+    return next((source for source in definition.sources if source.document is document), None)
 
 
 def _file_of(registry: Registry, workspace: str | None, place: str) -> str | None:
-    """The file of the project that a path or a dotted name means; ``None`` where it means a package."""
+    """Return the project file of a path or dotted name; ``None`` if it names a package."""
     root, settings = registry.project.root, registry.project.settings
     own = f"{settings.workspaces}/{workspace}" if workspace is not None else ""
     if place.endswith(".py"):
         base = own if workspace is not None else ""
         path = os.path.join(root, base, place)
         if not os.path.isfile(path):
-            raise CannotBeMade(f"there is no file `{f'{base}/{place}'.removeprefix('/')}`")
+            raise CannotBeMade(f"file `{f'{base}/{place}'.removeprefix('/')}` not found")
         return path
     folders = ([f"{own}/src"] if workspace is not None else []) + list(settings.component_folders)
     stem = place.replace(".", "/")
@@ -182,17 +179,17 @@ def _file_of(registry: Registry, workspace: str | None, place: str) -> str | Non
     return None
 
 
-_MOST: Final = 64 * 1024
-"""Bytes of a file that may be a secret."""
+_SIZE_LIMIT: Final = 64 * 1024
+"""Maximum size of a secret's file, in bytes."""
 
 
 @final
 class Secrets:
-    """What a definition's ``secrets`` refer to.
+    """Resolves the ``secrets`` of a definition.
 
     Args:
         references: ``env:NAME`` or ``file:PATH`` by name.
-        root: the project's folder, absolute.
+        root: absolute path.
     """
 
     __slots__ = ("_environment", "_provider", "_references", "_root")
@@ -212,46 +209,46 @@ class Secrets:
         raise TypeError("secrets are not pickled")
 
     def get(self, name: str) -> str | None:
-        """A secret by its name; ``None`` where none of this name is declared.
+        """Return a secret, or ``None`` if it is not declared.
 
         Raises:
-            ProviderError: the reference leads nowhere; the message tells the reference, not what it holds.
+            ProviderError: the reference cannot be resolved; the message never contains the secret.
         """
         reference = self._references.get(name)
         if reference is None:
             return None
-        how, _, where = reference.partition(":")
-        found = self._variable(where) if how == "env" else self._file(where)
-        if not found:
+        kind, _, target = reference.partition(":")
+        secret = self._variable(target) if kind == "env" else self._file(target)
+        if not secret:
             raise self._missing(f"`{reference}` for `{name}` is empty")
-        if not found.isprintable():
-            raise self._missing(f"`{reference}` for `{name}` holds more than one line of plain text")
-        return found
+        if not secret.isprintable():
+            raise self._missing(f"`{reference}` for `{name}` is not a single line of plain text")
+        return secret
 
     def without(self, text: str) -> str:
-        """A text with each of the secrets drawn over, and whatever else looks like one."""
+        """Return the text with these secrets and everything that resembles a secret redacted."""
         return without_secrets(text, self.known())
 
     def known(self) -> tuple[str, ...]:
-        """Every secret that can be found at this instant, the longest first.
+        """Return every secret that can be resolved now, longest first.
 
-        One of fewer than four characters is not told, since it would be seen everywhere.
+        Secrets of fewer than four characters are omitted, because they would match everywhere.
         """
         known: list[str] = []
         for name in self._references:
             try:
-                found = self.get(name)
+                secret = self.get(name)
             except ProviderError:
                 continue
-            if found and len(found) >= SHORTEST:
-                known.append(found)
+            if secret and len(secret) >= SHORTEST:
+                known.append(secret)
         return tuple(sorted(known, key=len, reverse=True))
 
     def _variable(self, name: str) -> str:
         value = self._environment.get(name)
         if value is None:
             hint = parenthesised(suggest(name, self._environment))
-            raise self._missing(f"the environment variable {name} is not set{hint}")
+            raise self._missing(f"environment variable {name} is not set{hint}")
         return value.strip()
 
     def _file(self, path: str) -> str:
@@ -259,21 +256,23 @@ class Secrets:
         if not os.path.isabs(path):
             inside = os.path.realpath(self._root)
             if os.path.commonpath([inside, os.path.realpath(full)]) != inside:
-                raise self._missing(f"the file {path} leads out of the project; name it by its absolute path")
+                raise self._missing(f"file {path} is outside the project; use an absolute path")
         fault = ""
         content = b""
         try:
-            if stat.S_ISREG(os.stat(full).st_mode):  # a pipe would hold us for ever
+            if stat.S_ISREG(os.stat(full).st_mode):  # a pipe would block
                 with open(full, "rb") as file:
-                    content = file.read(_MOST + 1)
-                fault = f"the file {path} is too long to be a secret" if len(content) > _MOST else ""
+                    content = file.read(_SIZE_LIMIT + 1)
+                fault = (
+                    f"file {path} is larger than {_SIZE_LIMIT} bytes" if len(content) > _SIZE_LIMIT else ""
+                )
             else:
-                fault = f"{path} is no file"
+                fault = f"{path} is not a file"
         except OSError as error:
-            fault = f"the file {path} cannot be read: {error.strerror}"
+            fault = f"cannot read file {path}: {error.strerror}"
         text = "" if fault else content.decode("utf-8", "replace").strip()
         if "\ufffd" in text:
-            fault = f"the file {path} is not text in UTF-8"
+            fault = f"file {path} is not valid UTF-8"
         if fault:
             raise self._missing(fault)
         return text
@@ -284,10 +283,10 @@ class Secrets:
 
 @final
 class ProviderSettings:
-    """Reads settings by name; what was read is what there is.
+    """Typed access to the settings of a provider.
 
     Raises:
-        ValueError: there is another one; with "did you mean".
+        ValueError: a setting is unknown.
     """
 
     __slots__ = ("_given",)
@@ -297,64 +296,64 @@ class ProviderSettings:
         known = IMPLEMENTATION_SETTINGS[implementation]
         for name in given:
             if name not in known:
-                hint = suggest(name, known) or f"there are {', '.join(known)}"
-                raise ValueError(f"it has no setting `{name}` ({hint})")
+                hint = suggest(name, known) or f"available: {', '.join(known)}"
+                raise ValueError(f"unknown setting `{name}` ({hint})")
 
     def text(self, name: str, default: str | None = None) -> str:
-        """A text that is not empty."""
+        """Return a non-empty string."""
         value = self._given.get(name, default)
         if not isinstance(value, str) or not value:
-            raise self._wrong(name, "a text")
+            raise self._wrong(name, "a non-empty string")
         return value
 
     def one_of(self, name: str, choices: tuple[str, ...]) -> str:
-        """One of some words, the first where none is given."""
+        """Return one of the choices (default: the first)."""
         value = self._given.get(name, choices[0])
         if value not in choices:
             raise self._wrong(name, f"one of {', '.join(choices)}")
         return str(value)
 
     def seconds(self, name: str, default: float) -> float:
-        """A time, above zero."""
-        return self._number(name, default, "seconds, above zero")
+        """Return a duration in seconds, greater than zero."""
+        return self._number(name, default, "a number of seconds greater than zero")
 
     def count(self, name: str, default: int) -> int:
-        """A whole number, above zero."""
-        value = self._number(name, default, "a whole number above zero")
+        """Return an integer greater than zero."""
+        value = self._number(name, default, "an integer greater than zero")
         if value != int(value):
-            raise self._wrong(name, "a whole number above zero")
+            raise self._wrong(name, "an integer greater than zero")
         return int(value)
 
     def delay(self, name: str) -> float:
-        """A time that may be zero, which it is where none is given."""
+        """Return a duration in seconds (default: 0)."""
         value = self._given.get(name, 0)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
-            raise self._wrong(name, "seconds")
+            raise self._wrong(name, "a number of seconds")
         return float(value)
 
     def texts(self, name: str, *, least: int = 0) -> tuple[str, ...]:
-        """A list of texts."""
+        """Return a list of strings."""
         value = self._given.get(name, ())
         if not isinstance(value, (tuple, list)) or len(value) < least:
-            raise self._wrong(name, "a list of texts")
-        if not all(isinstance(one, str) and "\0" not in one for one in value):
-            raise self._wrong(name, "a list of texts")
+            raise self._wrong(name, "a list of strings")
+        if not all(isinstance(item, str) and "\0" not in item for item in value):
+            raise self._wrong(name, "a list of strings")
         return tuple(value)
 
     def mapping(self, name: str) -> Mapping[str, Any]:
-        """A mapping."""
+        """Return a mapping (default: empty)."""
         value = self._given.get(name, {})
         if not isinstance(value, Mapping):
             raise self._wrong(name, "a mapping")
         return value
 
-    def _number(self, name: str, default: float, words: str) -> float:
+    def _number(self, name: str, default: float, expected: str) -> float:
         value = self._given.get(name, default)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
-            raise self._wrong(name, words)
+            raise self._wrong(name, expected)
         return float(value)
 
-    def _wrong(self, name: str, words: str) -> ValueError:
+    def _wrong(self, name: str, expected: str) -> ValueError:
         if name not in self._given:
-            return ValueError(f"it needs the setting `{name}`: {words}")
-        return ValueError(f"the setting `{name}` must be {words}")
+            return ValueError(f"setting `{name}` is required: {expected}")
+        return ValueError(f"setting `{name}` must be {expected}")

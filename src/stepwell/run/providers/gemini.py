@@ -1,4 +1,4 @@
-"""``gemini``: generateContent of the Gemini API.
+"""Provider ``gemini``: generateContent of the Gemini API.
 
 Source: Gemini API reference, "Generating content" (GenerateContentResponse, GenerationConfig).
 """
@@ -24,10 +24,10 @@ _REFUSALS: Final = frozenset(
 
 
 def gemini(setup: Setup) -> Conversing:
-    """Speaks generateContent.
+    """Return a client of generateContent.
 
-    Settings, besides those of all providers over HTTP: ``schema_field``, ``responseJsonSchema`` (the
-    default) or ``responseSchema``, which older models know. Secret: ``api_key``.
+    Settings, besides those of every HTTP provider: ``schema_field``, ``responseJsonSchema`` (the default) or
+    ``responseSchema`` for older models. Secret: ``api_key``.
     """
     settings = ProviderSettings(setup.settings, "gemini")
     address = "https://generativelanguage.googleapis.com/v1beta"
@@ -54,17 +54,20 @@ class _Generating:
         if request.schema is not None:
             config |= {"responseMimeType": "application/json", self._schema_field: thaw(request.schema)}
         config = {key: value for key, value in config.items() if value is not None}
-        given = thaw(request.settings)
-        config = {**given.pop("generationConfig", {}), **config}
+        settings = thaw(request.settings)
+        config = {**settings.pop("generationConfig", {}), **config}
         body: dict[str, Any] = {
-            **given,
+            **settings,
             "contents": [
-                {"role": "model" if one.role == "assistant" else "user", "parts": [{"text": one.content}]}
-                for one in request.messages
-                if one.role != "system"
+                {
+                    "role": "model" if message.role == "assistant" else "user",
+                    "parts": [{"text": message.content}],
+                }
+                for message in request.messages
+                if message.role != "system"
             ],
         }
-        system = [{"text": one.content} for one in request.messages if one.role == "system"]
+        system = [{"text": message.content} for message in request.messages if message.role == "system"]
         if system:
             body["systemInstruction"] = {"parts": system}
         if config:
@@ -87,7 +90,7 @@ class _Generating:
     ) -> str:
         blocked = (body.get("promptFeedback") or {}).get("blockReason")
         if blocked:
-            refuse_answer(self._name, f"the prompt is blocked ({blocked})")
+            refuse_answer(self._name, f"the prompt was blocked ({blocked})")
         reading.model = str(body.get("modelVersion") or reading.model)
         usage = body.get("usageMetadata")
         if usage:
@@ -101,13 +104,13 @@ class _Generating:
             raise KeyError("candidates")
         self._finish(candidate.get("finishReason"), reading)
         parts = (candidate.get("content") or {}).get("parts") or ()
-        return "".join(str(one["text"]) for one in parts if "text" in one and not one.get("thought"))
+        return "".join(str(part["text"]) for part in parts if "text" in part and not part.get("thought"))
 
     def _finish(self, reason: str | None, reading: AnswerSoFar) -> None:
         if reason is None:
             return
         if reason in _REFUSALS:
-            refuse_answer(self._name, f"the answer is held back ({reason})")
+            refuse_answer(self._name, f"the answer was blocked ({reason})")
         if reason not in ("STOP", "MAX_TOKENS"):
             raise ProviderError(self._name, Failure.MALFORMED, f"the answer ended with {reason}")
         reading.finish = "length" if reason == "MAX_TOKENS" else "end"

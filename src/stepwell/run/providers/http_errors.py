@@ -1,4 +1,4 @@
-"""What an answer with a bad status says: which kind of failure, in which words, and when to ask again."""
+"""Interpret error responses: kind of failure, message and retry delay."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from stepwell.model.provider_protocol import Failure
 
-__all__ = ["failure_named", "failure_of", "lasts_until", "said_by"]
+__all__ = ["failure_named", "failure_of", "message_in", "retry_delay"]
 
 _BY_STATUS: Final[Mapping[int, Failure]] = {
     401: Failure.AUTHENTICATION,
@@ -41,14 +41,14 @@ _BY_NAME: Final[Mapping[str, Failure]] = {
     "RESOURCE_EXHAUSTED": Failure.RATE_LIMITED,
     "DEADLINE_EXCEEDED": Failure.TIMEOUT,
 }
-"""The names that errors have in the bodies of the services; whatever else there is, is their trouble."""
+"""Error names in response bodies; all others mean that the service is unavailable."""
 
 _LONGEST: Final = 86_400.0
 _SECONDS: Final = re.compile(r"(\d+(?:\.\d+)?)\s*s?\Z")
 
 
 def failure_of(status: int, content: bytes) -> Failure:
-    """What kind of thing went wrong."""
+    """Return the kind of failure of a response."""
     if status == 400 and "API_KEY_INVALID" in set(_reasons(_error_in(content))):
         return Failure.AUTHENTICATION
     known = _BY_STATUS.get(status)
@@ -60,7 +60,7 @@ def failure_of(status: int, content: bytes) -> Failure:
 
 
 def failure_named(error: Any) -> Failure:
-    """What kind of thing went wrong, by what an error in the middle of a stream is called."""
+    """Return the kind of failure of an error in the middle of a stream."""
     if isinstance(error, Mapping):
         code = error.get("code")
         if isinstance(code, int) and 300 <= code < 600:
@@ -72,8 +72,8 @@ def failure_named(error: Any) -> Failure:
     return Failure.UNAVAILABLE
 
 
-def said_by(content: bytes) -> str:
-    """What the body of an answer says went wrong, in its own words."""
+def message_in(content: bytes) -> str:
+    """Return the error message in a response body."""
     error = _error_in(content)
     if isinstance(error, str):
         return error
@@ -84,18 +84,18 @@ def said_by(content: bytes) -> str:
     return content.decode("utf-8", "replace") if error is None else ""
 
 
-def lasts_until(headers: Mapping[str, str], content: bytes) -> float | None:
-    """Seconds after which to ask again, as an answer says it.
+def retry_delay(headers: Mapping[str, str], content: bytes) -> float | None:
+    """Return the seconds to wait before the next request, if the response specifies them.
 
-    Source: RFC 9110 section 10.2.3 (a number of seconds, or a date); ``retry-after-ms`` and
-    ``google.rpc.RetryInfo`` are what some services say besides.
+    Source: RFC 9110 section 10.2.3 (seconds or a date); some services send ``retry-after-ms`` or
+    ``google.rpc.RetryInfo``.
     """
-    found = _milliseconds(headers.get("retry-after-ms"))
-    if found is None:
-        found = _after(headers.get("retry-after"))
-    if found is None:
-        found = next((seconds for seconds in map(_after, _delays(_error_in(content))) if seconds), None)
-    return None if found is None else min(max(found, 0.0), _LONGEST)
+    delay = _milliseconds(headers.get("retry-after-ms"))
+    if delay is None:
+        delay = _after(headers.get("retry-after"))
+    if delay is None:
+        delay = next((seconds for seconds in map(_after, _delays(_error_in(content))) if seconds), None)
+    return None if delay is None else min(max(delay, 0.0), _LONGEST)
 
 
 def _milliseconds(text: str | None) -> float | None:
@@ -117,25 +117,25 @@ def _after(text: Any) -> float | None:
 
 def _error_in(content: bytes) -> Any:
     try:
-        held = json.loads(content)
+        body = json.loads(content)
     except ValueError:
         return None
-    if isinstance(held, list) and held:
-        held = held[0]
-    if not isinstance(held, Mapping):
+    if isinstance(body, list) and body:
+        body = body[0]
+    if not isinstance(body, Mapping):
         return None
-    return held.get("error", held)
+    return body.get("error", body)
 
 
 def _details(error: Any) -> Iterator[Mapping[str, Any]]:
     details = error.get("details") if isinstance(error, Mapping) else None
     if isinstance(details, list):
-        yield from (one for one in details if isinstance(one, Mapping))
+        yield from (detail for detail in details if isinstance(detail, Mapping))
 
 
 def _reasons(error: Any) -> Iterator[str]:
-    yield from (str(one.get("reason")) for one in _details(error))
+    yield from (str(detail.get("reason")) for detail in _details(error))
 
 
 def _delays(error: Any) -> Iterator[Any]:
-    yield from (one.get("retryDelay") for one in _details(error))
+    yield from (detail.get("retryDelay") for detail in _details(error))

@@ -1,4 +1,4 @@
-"""A provider over HTTP: all do the same, but for what each calls the parts of a request and an answer."""
+"""HTTP providers: shared protocol, with one dialect per service."""
 
 from __future__ import annotations
 
@@ -22,12 +22,11 @@ Finish = Literal["end", "length", "stop"]
 @final
 @dataclass(slots=True)
 class AnswerSoFar:
-    """What was read of an answer so far.
+    """Partial answer of a service.
 
     Args:
-        data: the data that it gives apart from its text.
-        model: the model that answers.
-        finish: why it ended; ``None`` while it goes on.
+        data: structured data that is separate from the text.
+        finish: ``None`` until the answer ends.
     """
 
     text: str = ""
@@ -41,34 +40,34 @@ class AnswerSoFar:
 
     @property
     def usage(self) -> Usage | None:
-        """What the exchange took, where the provider says it."""
+        """Return the token usage, if the provider reports it."""
         if self.input_tokens is None and self.output_tokens is None:
             return None
         return Usage(self.input_tokens or 0, self.output_tokens or 0)
 
 
 class Dialect(Protocol):
-    """What one service calls the parts of a request and of an answer."""
+    """Request and response format of one service."""
 
     probe_path: str
     headers: Mapping[str, str]
 
     def target(self, request: Request, *, streaming: bool) -> tuple[str, dict[str, Any]]:
-        """The path and the body that ask for an answer.
+        """Return the path and body of a request.
 
         Raises:
-            ProviderError: it cannot be asked for.
+            ProviderError: the service does not support the request.
         """
 
     def read(self, request: Request, body: Mapping[str, Any], reading: AnswerSoFar) -> None:
-        """Take in a whole answer.
+        """Parse a complete response.
 
         Raises:
-            ProviderError: it is none.
+            ProviderError: the response has no answer.
         """
 
     def read_event(self, request: Request, name: str, body: Mapping[str, Any], reading: AnswerSoFar) -> str:
-        """Take in an event of a stream, and give the text that it adds."""
+        """Parse an event of a stream and return the text that it adds."""
 
 
 @final
@@ -81,24 +80,24 @@ class Conversing:
         self._dialect = dialect
 
     async def complete(self, request: Request) -> Response:
-        """Answer."""
+        """Return the answer to a request."""
         return await within(self.name, request.timeout or self._web.timeout, self._completed(request))
 
     async def stream(self, request: Request) -> AsyncIterator[Chunk]:
-        """Answer piece by piece."""
+        """Stream the answer to a request."""
         seconds = request.timeout or self._web.timeout
         async with aclosing(within_each(self.name, seconds, self._streamed(request))) as chunks:
             async for chunk in chunks:
                 yield chunk
 
     async def probe(self) -> None:
-        """Ask for the list of models, which costs nothing; a service that has none has answered as well."""
+        """Request the list of models, which is free of charge; a 404 counts as success."""
         await within(
             self.name, self._web.timeout, self._web.get(self._dialect.probe_path, self._dialect.headers)
         )
 
     async def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         await self._web.close()
 
     async def _completed(self, request: Request) -> Response:
@@ -106,9 +105,9 @@ class Conversing:
         path, body = self._dialect.target(request, streaming=False)
         answer = await self._web.post(path, body, self._dialect.headers)
         if not isinstance(answer, dict):
-            raise self._malformed("the answer is no JSON object")
+            raise self._malformed("the answer is not a JSON object")
         reading = AnswerSoFar()
-        self._take(lambda: self._dialect.read(request, answer, reading))
+        self._parsed(lambda: self._dialect.read(request, answer, reading))
         return self._ended(request, reading)
 
     async def _streamed(self, request: Request) -> AsyncGenerator[Chunk, None]:
@@ -124,7 +123,7 @@ class Conversing:
                     reading.text += piece
                     yield Chunk(piece)
         if reading.finish is None:
-            raise self._malformed("the answer breaks off")
+            raise self._malformed("the answer is incomplete")
         yield Chunk("", self._ended(request, reading))
 
     def _event(self, request: Request, name: str, data: str, reading: AnswerSoFar) -> str:
@@ -133,22 +132,22 @@ class Conversing:
         except ValueError:
             body = None
         if not isinstance(body, dict):
-            raise self._malformed("an event of the answer is no JSON object")
+            raise self._malformed("an event of the answer is not a JSON object")
         error = body.get("error")
         if error:
-            said = error.get("message") if isinstance(error, dict) else error
+            message = error.get("message") if isinstance(error, dict) else error
             raise ProviderError(
-                self.name, failure_named(error), self._web.clean(f"in the middle of the answer: {said}")
+                self.name, failure_named(error), self._web.clean(f"error during the answer: {message}")
             )
-        return self._take(lambda: self._dialect.read_event(request, name, body, reading))
+        return self._parsed(lambda: self._dialect.read_event(request, name, body, reading))
 
-    def _take(self, read: Callable[[], T]) -> T:
-        """Read what a service says; where it does not have the form that it should, that is its failure."""
+    def _parsed(self, read: Callable[[], T]) -> T:
+        """Parse a response; an unexpected format is a failure of the service."""
         try:
             return read()
         except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
             fault = f"{type(error).__name__}: {error}"
-        raise self._malformed(f"the answer does not have the form that it should: {self._web.clean(fault)}")
+        raise self._malformed(f"the answer has an unexpected format: {self._web.clean(fault)}")
 
     def _ended(self, request: Request, reading: AnswerSoFar) -> Response:
         return answered(
@@ -166,5 +165,5 @@ class Conversing:
 
 
 def refuse_answer(name: str, why: str) -> NoReturn:
-    """Raise that a service will not answer this request."""
-    raise ProviderError(name, Failure.REFUSED, f"it will not answer: {why}")
+    """Raise the error for a service that declines the request."""
+    raise ProviderError(name, Failure.REFUSED, f"request refused: {why}")

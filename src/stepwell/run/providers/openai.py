@@ -1,4 +1,4 @@
-"""``openai_compatible``: the chat completions of OpenAI, which many other servers speak as well.
+"""Provider ``openai_compatible``: chat completions of OpenAI and compatible servers.
 
 Source: OpenAI API reference, "Create chat completion" and "Streaming".
 """
@@ -22,12 +22,12 @@ _FINISH: Final[Mapping[str, Finish]] = {"length": "length", "max_tokens": "lengt
 
 
 def openai_compatible(setup: Setup) -> Conversing:
-    """Speaks chat completions.
+    """Return a client of chat completions.
 
-    Settings, besides those of all providers over HTTP: ``strict``, whether a schema is followed to the
-    letter, which not every schema allows; ``stream_usage``, whether to ask a stream for what it took, true
-    where nothing is said; ``max_tokens_field``, what the longest answer is called; ``probe_path``. Secret:
-    ``api_key``, which local servers do without.
+    Settings, besides those of every HTTP provider: ``strict``, whether the schema is enforced, which not
+    every schema allows; ``stream_usage``, whether a stream reports token usage (default: true);
+    ``max_tokens_field``, the name of the limit in requests; ``probe_path``. Secret: ``api_key``, optional for
+    local servers.
     """
     settings = ProviderSettings(setup.settings, "openai_compatible")
     web = Web(setup, settings, "https://api.openai.com/v1", ("authorization", "Bearer "))
@@ -53,7 +53,7 @@ class _ChatCompletions:
         body: dict[str, Any] = {
             **thaw(request.settings),
             "model": model,
-            "messages": [{"role": one.role, "content": one.content} for one in request.messages],
+            "messages": [{"role": message.role, "content": message.content} for message in request.messages],
         }
         if request.max_tokens is not None:
             body[self._max_tokens_field] = request.max_tokens
@@ -62,8 +62,8 @@ class _ChatCompletions:
         if request.stop:
             body["stop"] = list(request.stop)
         if request.schema is not None:
-            held = {"name": "answer", "schema": thaw(request.schema), "strict": self._strict}
-            body["response_format"] = {"type": "json_schema", "json_schema": held}
+            schema = {"name": "answer", "schema": thaw(request.schema), "strict": self._strict}
+            body["response_format"] = {"type": "json_schema", "json_schema": schema}
         if streaming:
             body["stream"] = True
             if self._stream_usage:
@@ -88,7 +88,7 @@ class _ChatCompletions:
     ) -> str:
         self._rest(body, reading)
         choices = body.get("choices")
-        if not choices:  # the last event, which says what it took
+        if not choices:  # the last event reports only usage
             return ""
         choice = choices[0]
         delta = choice.get("delta") or {}
@@ -100,7 +100,7 @@ class _ChatCompletions:
 
     def _finish(self, reason: str, reading: AnswerSoFar) -> None:
         if reason == "content_filter":
-            refuse_answer(self._name, "its filter held the answer back")
+            refuse_answer(self._name, "the answer was blocked by the content filter")
         reading.finish = _FINISH.get(reason, "end")
 
     def _rest(self, body: Mapping[str, Any], reading: AnswerSoFar) -> None:
@@ -112,7 +112,7 @@ class _ChatCompletions:
 
 
 def _text(content: Any) -> str:
-    """A content: a text, nothing, or parts of which some are text."""
+    """Return the text of a message content: a string, nothing or a list of parts."""
     if content is None:
         return ""
     if isinstance(content, str):

@@ -1,4 +1,4 @@
-"""The providers of a project: chosen by capability, kept within their limits, and watched."""
+"""Providers of a project: selection, limits, failover and health checks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from stepwell.run.providers.strategies import (
     SelectedProvider,
     Situation,
     in_order,
-    nobody,
+    none_left,
     strategy_named,
     unfit,
     unusable,
@@ -37,22 +37,22 @@ if TYPE_CHECKING:
     from stepwell.resolve.view import View
 
 __all__ = [
+    "Clients",
     "ProviderRegistry",
-    "Roster",
     "definition_of",
 ]
 
 
 Key = tuple[str | None, str]
-"""The workspace that a provider is of, and its name; views that see the same one share its limits."""
+"""Workspace and name; views that see the same definition share its limits."""
 
 
 @final
-class Roster:
-    """The providers that were asked for so far; safe in threads.
+class Clients:
+    """Provider clients created so far; thread-safe.
 
     Args:
-        clock: gives the time in seconds.
+        clock: returns seconds.
     """
 
     def __init__(
@@ -66,14 +66,11 @@ class Roster:
         self._made: dict[Key, tuple[object, Guarded]] = {}
         self._retired: list[Guarded] = []
 
-    def guarded(self, definition: ProviderDefinition, view: View) -> Guarded:
-        """What is asked in a provider's name: the same as before as long as its definition and its code are.
-
-        Args:
-            view: where it was found; other providers that it speaks of are looked for there.
+    def client(self, definition: ProviderDefinition, view: View) -> Guarded:
+        """Return the client of a provider, cached until its definition or code changes.
 
         Raises:
-            CannotBeMade: its implementation is not there, or refuses its settings.
+            CannotBeMade: the implementation is missing or rejects its settings.
         """
         key = _key(definition)
         code = self._registry.code if ":" in definition.implementation else None
@@ -87,7 +84,7 @@ class Roster:
             secrets = Secrets(definition.name, definition.secrets or {}, self._environment, root)
             setup = Setup(
                 definition.name,
-                tuple(one.name for one in definition.known_models),
+                tuple(model.name for model in definition.known_models),
                 definition.settings or {},
                 tuple(definition.secrets or ()),
                 secrets.get,
@@ -95,14 +92,14 @@ class Roster:
                 self._environment,
                 lambda name: self._other(name, view),
             )
-            guarded = Guarded(make(factory, setup), self.state(definition), secrets)
+            client = Guarded(make(factory, setup), self.state(definition), secrets)
             if known is not None:
                 self._retired.append(known[1])
-            self._made[key] = (made_of, guarded)
-            return guarded
+            self._made[key] = (made_of, client)
+            return client
 
     def state(self, definition: ProviderDefinition) -> ProviderState:
-        """How a provider does."""
+        """Return the state of a provider."""
         key = _key(definition)
         with self._lock:
             state = self._states.get(key)
@@ -113,58 +110,57 @@ class Roster:
             return state
 
     async def close(self) -> None:
-        """Let go of all that was made."""
+        """Close all clients."""
         with self._lock:
-            held = [guarded for _, guarded in self._made.values()] + self._retired
+            clients = [client for _, client in self._made.values()] + self._retired
             self._made, self._retired = {}, []
-        for guarded in held:
-            await guarded.close()
+        for client in clients:
+            await client.close()
 
     def _other(self, name: str, view: View) -> Provider:
         fault = ""
         try:
-            return self.guarded(definition_of(view, name), view)
+            return self.client(definition_of(view, name), view)
         except CannotBeMade as refusal:
             fault = str(refusal)
         raise LookupError(f"`{name}` cannot be used: {fault}")
 
 
 def definition_of(view: View, name: str) -> ProviderDefinition:
-    """A provider of a view.
+    """Return a provider of a view.
 
     Raises:
         UnknownProvider: with suggestions.
     """
-    found = view.providers.above.get(name) or view.providers.below.get(name)
-    if found is None:
+    definition = view.providers.above.get(name) or view.providers.below.get(name)
+    if definition is None:
         raise UnknownProvider(name, closest(name, tuple(view.providers), 3), view.title)
-    return found
+    return definition
 
 
 def _key(definition: ProviderDefinition) -> Key:
-    owner = next((one.workspace for one in definition.sources if one.workspace is not None), None)
+    owner = next((source.workspace for source in definition.sources if source.workspace is not None), None)
     return owner, definition.name
 
 
 _SESSIONS: Final = 10_000
-"""How many conversations are remembered with the provider that they had last."""
+"""Maximum number of sessions whose provider is remembered."""
 
-_NOBODY: Final[Mapping[str, str]] = MappingProxyType({})
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 _log = logging.getLogger(__name__)
 
 
 @final
 class ProviderRegistry:
-    """The providers of a registry, live: each choice is made among those that are served at that moment.
+    """The providers of a registry; each selection uses the current definitions.
 
-    How a provider does is remembered by its name, from one reload to the next. Safe in threads, tasks and
-    several event loops.
+    Provider state is kept by name across reloads. Safe in threads, tasks and several event loops.
 
     Args:
-        environment: the environment variables, in which secrets are found.
-        strategy: how to choose where a caller does not say.
-        clock: gives the time in seconds, as ``time.monotonic``.
+        environment: environment variables, for secrets.
+        strategy: default strategy.
+        clock: returns seconds, like ``time.monotonic``.
 
     Raises:
         UnknownStrategy: with suggestions.
@@ -173,7 +169,7 @@ class ProviderRegistry:
     def __init__(
         self,
         registry: Registry,
-        environment: Mapping[str, str] = _NOBODY,
+        environment: Mapping[str, str] = _NONE,
         *,
         strategy: str = "priority",
         clock: Callable[[], float] = time.monotonic,
@@ -182,7 +178,7 @@ class ProviderRegistry:
         self._registry = registry
         self._strategy = strategy
         self._clock = clock
-        self._roster = Roster(registry, environment, clock)
+        self._clients = Clients(registry, environment, clock)
         self._lock = threading.Lock()
         self._turns: dict[tuple[str, ...], int] = {}
         self._sessions: OrderedDict[str, str] = OrderedDict()
@@ -192,7 +188,7 @@ class ProviderRegistry:
 
     @property
     def registry(self) -> Registry:
-        """The registry that serves the definitions."""
+        """Return the registry that contains the definitions."""
         return self._registry
 
     def select(
@@ -206,84 +202,83 @@ class ProviderRegistry:
         workspace: str | None = None,
         view: View | None = None,
     ) -> SelectedProvider:
-        """Choose a provider that can do all that is required.
+        """Select a provider that has all required capabilities.
 
         Args:
-            requires: the capabilities that it must have.
-            session: names a conversation that goes on, for ``sticky``.
-            model: a model that it must have; a provider that lists none has any.
-            workspace: in whose view; the core's where it is left out.
-            view: the view itself, where it is not the one that is served now.
+            session: conversation name, for ``sticky``.
+            model: required model; a provider without a list of models accepts any.
+            workspace: default: the core.
+            view: overrides ``workspace``.
 
         Raises:
-            NoProvider: none can be asked at this moment; with the reason for each.
+            NoProvider: no provider is available; with the reason for each.
             UnknownStrategy: with suggestions.
-            StrategyFailed: a strategy of an installed package cannot be loaded, or fails.
+            StrategyFailed: an installed strategy cannot be loaded or raises.
             UnknownWorkspace: with suggestions.
         """
         wanted = tuple(dict.fromkeys(requires))
         chosen_by = strategy or self._strategy
         choose = strategy_named(chosen_by)
-        seen = view if view is not None else self._registry.view(workspace)
-        self._refuse_unknown(seen, wanted)
+        current = view if view is not None else self._registry.view(workspace)
+        self._reject_unknown(current, wanted)
         passed_over: dict[str, str] = {}
         ready: list[tuple[ProviderCandidate, Guarded]] = []
         waits: list[float] = []
-        for definition in in_order(seen):
+        for definition in in_order(current):
             fault = unfit(definition, wanted, exclude, model)
             if not fault:
                 try:
-                    guarded = self._roster.guarded(definition, seen)
+                    client = self._clients.client(definition, current)
                 except CannotBeMade as refusal:
                     fault = str(refusal)
                 else:
-                    fault = guarded.state.why_not()
+                    fault = client.state.why_not()
                     if fault:
-                        waits.append(guarded.state.back_in())
+                        waits.append(client.state.back_in())
                     else:
-                        ready.append((ProviderCandidate(definition, guarded.state.figures()), guarded))
+                        ready.append((ProviderCandidate(definition, client.state.figures()), client))
             if fault:
                 passed_over[definition.name] = fault
         if not ready:
             raise NoProvider(
-                seen.title, nobody(seen, wanted, model), passed_over, min(waits) if waits else None
+                current.title, none_left(current, wanted, model), passed_over, min(waits) if waits else None
             )
-        free = [held for held in ready if not held[1].state.is_full] or ready
+        free = [pair for pair in ready if not pair[1].state.is_full] or ready
         for candidate, _ in ready:
-            if all(candidate is not one for one, _ in free):
-                passed_over[candidate.name] = "as much is asked of it as its limits allow"
+            if all(candidate is not other for other, _ in free):
+                passed_over[candidate.name] = "at its concurrency or rate limit"
         candidates = tuple(candidate for candidate, _ in free)
         situation = self._situation(candidates, session, model)
         choice = choose(candidates, situation)
         for candidate in candidates:
             if candidate is not choice.candidate:
-                passed_over[candidate.name] = f"{chosen_by} chose {choice.candidate.name}"
+                passed_over[candidate.name] = f"{chosen_by} selected {choice.candidate.name}"
         if session:
             self._remember(session, choice.candidate.name)
-        guarded = next(one for candidate, one in free if candidate is choice.candidate)
-        _log.debug("chose the provider %s: %s", choice.candidate.name, choice.reason)
+        client = next(client for candidate, client in free if candidate is choice.candidate)
+        _log.debug("selected provider %s: %s", choice.candidate.name, choice.reason)
         return SelectedProvider(
-            choice.candidate.definition, guarded, chosen_by, choice.reason, MappingProxyType(passed_over)
+            choice.candidate.definition, client, chosen_by, choice.reason, MappingProxyType(passed_over)
         )
 
     def named(self, name: str, *, workspace: str | None = None, view: View | None = None) -> SelectedProvider:
-        """A provider by its name, whatever others can do.
+        """Return a provider by name.
 
         Raises:
             UnknownProvider: with suggestions.
-            NoProvider: it cannot be used.
+            NoProvider: the provider cannot be used.
             UnknownWorkspace: with suggestions.
         """
-        seen = view if view is not None else self._registry.view(workspace)
-        definition = definition_of(seen, name)
+        current = view if view is not None else self._registry.view(workspace)
+        definition = definition_of(current, name)
         fault = ""
         try:
-            guarded = self._roster.guarded(definition, seen)
+            client = self._clients.client(definition, current)
         except CannotBeMade as refusal:
             fault = str(refusal)
         if fault:
-            raise unusable(seen, name, fault)
-        return SelectedProvider(definition, guarded, "named", "it was asked for by name", _NOBODY)
+            raise unusable(current, name, fault)
+        return SelectedProvider(definition, client, "named", "requested by name", _NONE)
 
     async def complete(
         self,
@@ -296,17 +291,17 @@ class ProviderRegistry:
         workspace: str | None = None,
         view: View | None = None,
     ) -> Answer:
-        """Ask one provider, and the next that fits where it fails.
+        """Send a request, with failover to the next matching provider.
 
-        The arguments are those of ``select``.
+        The other arguments are those of ``select``.
 
         Raises:
-            ProviderError: nobody answered; of the provider that was asked last.
-            NoProvider: nobody could be asked.
+            ProviderError: every provider failed; the error of the last one.
+            NoProvider: no provider is available.
         """
         failed: list[Failover] = []
         wanted = tuple(requires)
-        out = dict(exclude) if isinstance(exclude, Mapping) else dict.fromkeys(exclude, "it was excluded")
+        out = dict(exclude) if isinstance(exclude, Mapping) else dict.fromkeys(exclude, "excluded")
         while True:
             try:
                 chosen = self.select(
@@ -328,55 +323,57 @@ class ProviderRegistry:
                 if not error.passes:
                     raise
                 failed.append(Failover(chosen.name, error))
-                out[chosen.name] = f"it failed: {error.failure.value}: {error.message}"
-                _log.info("the provider %s failed, the next is asked: %s", chosen.name, error)
+                out[chosen.name] = f"failed: {error.failure.value}: {error.message}"
+                _log.info("provider %s failed, trying the next one: %s", chosen.name, error)
 
     def figures(self, name: str, *, workspace: str | None = None, view: View | None = None) -> Figures:
-        """How a provider does at this moment.
+        """Return status and health figures of a provider.
 
         Raises:
             UnknownProvider: with suggestions.
             UnknownWorkspace: with suggestions.
         """
-        seen = view if view is not None else self._registry.view(workspace)
-        return self._roster.state(definition_of(seen, name)).figures()
+        current = view if view is not None else self._registry.view(workspace)
+        return self._clients.state(definition_of(current, name)).figures()
 
     async def probe(
         self, names: Iterable[str] | None = None, *, workspace: str | None = None
     ) -> Mapping[str, StepwellError | None]:
-        """Ask providers for a sign of life, all at once.
+        """Run the health checks of several providers concurrently.
 
         Args:
-            names: which ones; all of the view where they are left out.
-            workspace: in whose view; the core's where it is left out.
+            names: default: all providers of the view.
+            workspace: default: the core.
 
         Returns:
-            What is wrong with each, by name; ``None`` where it is well.
+            Errors by name; ``None`` for a healthy provider.
 
         Raises:
             UnknownProvider: with suggestions.
             UnknownWorkspace: with suggestions.
         """
         view = self._registry.view(workspace)
-        asked = [definition_of(view, name) for name in names] if names is not None else in_order(view)
-        told = await asyncio.gather(*(self._probe(one, view) for one in asked))
-        return MappingProxyType({one.name: fault for one, fault in zip(asked, told, strict=True)})
+        definitions = [definition_of(view, name) for name in names] if names is not None else in_order(view)
+        errors = await asyncio.gather(*(self._probe(definition, view) for definition in definitions))
+        return MappingProxyType(
+            {definition.name: error for definition, error in zip(definitions, errors, strict=True)}
+        )
 
     async def watch_over(self, workspace: str | None = None) -> None:
-        """Probe every provider that asks for it, each at its interval, until this is cancelled.
+        """Run the configured health checks periodically until cancelled.
 
         Args:
-            workspace: in whose view; the core's where it is left out.
+            workspace: default: the core.
         """
         probed: dict[str, float] = {}
         while True:
             view = self._registry.view(workspace)
             now = self._clock()
             due = [
-                one.name
-                for one in in_order(view)
-                if one.health_limits.probe
-                and now - probed.get(one.name, -math.inf) >= one.health_limits.interval
+                definition.name
+                for definition in in_order(view)
+                if definition.health_limits.probe
+                and now - probed.get(definition.name, -math.inf) >= definition.health_limits.interval
             ]
             probed.update(dict.fromkeys(due, now))
             if due:
@@ -384,8 +381,8 @@ class ProviderRegistry:
             await asyncio.sleep(self._until_next(view, probed))
 
     async def close(self) -> None:
-        """Let go of all connections; whoever asks afterwards makes new ones."""
-        await self._roster.close()
+        """Close all connections; later requests open new ones."""
+        await self._clients.close()
 
     async def __aenter__(self) -> ProviderRegistry:
         return self
@@ -395,17 +392,17 @@ class ProviderRegistry:
 
     def _until_next(self, view: View, probed: Mapping[str, float]) -> float:
         now = self._clock()
-        watched = [one for one in in_order(view) if one.health_limits.probe]
-        left = (probed.get(one.name, now) + one.health_limits.interval - now for one in watched)
-        return max(0.01, min((*left, 1.0)))  # at most a second: a reload may bring another interval
+        watched = [definition for definition in in_order(view) if definition.health_limits.probe]
+        left = (probed.get(item.name, now) + item.health_limits.interval - now for item in watched)
+        return max(0.01, min((*left, 1.0)))  # at most a second: a reload may change the interval
 
     async def _probe(self, definition: ProviderDefinition, view: View) -> StepwellError | None:
         try:
-            guarded = self._roster.guarded(definition, view)
+            client = self._clients.client(definition, view)
         except CannotBeMade as refusal:
             return unusable(view, definition.name, str(refusal))
         try:
-            await guarded.probe(definition.health_limits.timeout)
+            await client.probe(definition.health_limits.timeout)
         except ProviderError as error:
             return error
         return None
@@ -413,10 +410,10 @@ class ProviderRegistry:
     def _situation(
         self, candidates: tuple[ProviderCandidate, ...], session: str, model: str | None
     ) -> Situation:
-        among = tuple(one.name for one in candidates)
+        names = tuple(candidate.name for candidate in candidates)
         with self._lock:
-            turn = self._turns.get(among, 0)
-            self._turns[among] = turn + 1
+            turn = self._turns.get(names, 0)
+            self._turns[names] = turn + 1
             return Situation(turn, session, self._sessions.get(session), model)
 
     def _remember(self, session: str, name: str) -> None:
@@ -426,9 +423,9 @@ class ProviderRegistry:
             while len(self._sessions) > _SESSIONS:
                 self._sessions.popitem(last=False)
 
-    def _refuse_unknown(self, view: View, wanted: tuple[str, ...]) -> None:
-        known = {word for one in view.providers.values() for word in one.capabilities}
+    def _reject_unknown(self, view: View, wanted: tuple[str, ...]) -> None:
+        known = {word for definition in view.providers.values() for word in definition.capabilities}
         for word in wanted:
             if word not in known and known:
-                hint = suggest(word, known) or f"there are {', '.join(sorted(known))}"
-                raise NoProvider(view.title, f"none has the capability `{word}` ({hint})")
+                hint = suggest(word, known) or f"available: {', '.join(sorted(known))}"
+                raise NoProvider(view.title, f"unknown capability `{word}` ({hint})")

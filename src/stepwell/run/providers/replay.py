@@ -1,4 +1,4 @@
-"""``replay``: records what another provider answers, and answers the same again."""
+"""Provider ``replay``: record the answers of another provider and replay them."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ _VERSION: Final = 1
 
 
 def request_digest(request: Request) -> str:
-    """What a request is recognised by: a hash of all that is asked, without the time that it may take."""
+    """Return the hash that identifies a request, ignoring its timeout."""
     text = json.dumps(plain_request(request), sort_keys=True, separators=(",", ":"))
     return hashlib.blake2b(text.encode("ascii"), digest_size=16).hexdigest()
 
 
 @final
 class Replay:
-    """Answers from a file of exchanges, one JSON object a line.
+    """Answers from a JSON Lines file of recorded exchanges.
 
-    Settings: ``file``, inside the project; ``mode``, ``replay`` (the default) answers only from the
-    file, ``record`` asks ``provider`` each time and adds what it answers, ``auto`` asks it only for what the
-    file does not have; ``provider``, the name of another provider of the view. The same request asked several
-    times is answered with the recorded answers in their order, and then with the last of them.
+    Settings: ``file``, inside the project; ``mode``: ``replay`` (the default) reads only the file,
+    ``record`` always asks ``provider`` and appends the answer, ``auto`` asks it only for requests missing
+    from the file; ``provider``, another provider of the view. Repeated requests replay the recorded answers
+    in order, then repeat the last one.
     """
 
     def __init__(self, setup: Setup) -> None:
@@ -55,37 +55,39 @@ class Replay:
         self._path = os.path.join(setup.folder, self._shown)
         root = os.path.realpath(setup.folder)
         if os.path.commonpath([root, os.path.realpath(self._path)]) != root:
-            raise ValueError("the setting `file` must be a path inside the project")
+            raise ValueError("setting `file` must be a path inside the project")
         self._lock = threading.Lock()
         self._read = (-1, -1)
         self._known: dict[str, list[Mapping[str, Any]]] = {}
         self._turns: dict[str, int] = {}
 
     async def complete(self, request: Request) -> Response:
-        """Answer from the file, or ask and record."""
+        """Answer from the file, or from the recorded provider."""
         digest = request_digest(request)
         if self._mode != "record":
             with self._lock:
-                kept = self._next(digest)
-            if kept is not None:
-                return self._replayed(request, kept)
+                recorded = self._next(digest)
+            if recorded is not None:
+                return self._replayed(request, recorded)
         if self._mode == "replay":
-            words = request.messages[-1].content if request.messages else ""
-            shown = without_secrets(words if len(words) <= 60 else f"{words[:57]}...")
-            fault = f"{self._shown} holds no answer to this request ({digest}: {shown!r})"
+            text = request.messages[-1].content if request.messages else ""
+            shown = without_secrets(text if len(text) <= 60 else f"{text[:57]}...")
+            fault = f"no recorded answer in {self._shown} for request ({digest}: {shown!r})"
             raise ProviderError(self.name, Failure.NOT_FOUND, fault)
-        asked = self._other().complete(request)
-        response = await (asked if request.timeout is None else within(self.name, request.timeout, asked))
+        answering = self._other().complete(request)
+        response = await (
+            answering if request.timeout is None else within(self.name, request.timeout, answering)
+        )
         await asyncio.to_thread(self._record, digest, request, response)
         return response
 
     async def stream(self, request: Request) -> AsyncIterator[Chunk]:
-        """The same, word by word."""
+        """Stream the answer word by word."""
         async for chunk in streamed(await self.complete(request)):
             yield chunk
 
     async def probe(self) -> None:
-        """Look whether there is a file, or somebody to ask."""
+        """Check the file, or probe the recorded provider."""
         if self._mode == "replay":
             with self._lock:
                 self._refresh()
@@ -93,11 +95,11 @@ class Replay:
             await self._other().probe()
 
     async def close(self) -> None:
-        """There is nothing to let go of."""
+        """Do nothing: no resources are open."""
 
     def _other(self) -> Provider:
         if self._setup.provider is None or self._provider is None:
-            raise ProviderError(self.name, Failure.NOT_FOUND, "there is no provider to record from")
+            raise ProviderError(self.name, Failure.NOT_FOUND, "no provider to record from")
         fault = ""
         try:
             return self._setup.provider(self._provider)
@@ -107,38 +109,38 @@ class Replay:
 
     def _next(self, digest: str) -> Mapping[str, Any] | None:
         self._refresh()
-        kept = self._known.get(digest)
-        if not kept:
+        recorded = self._known.get(digest)
+        if not recorded:
             return None
         turn = self._turns.get(digest, 0)
         self._turns[digest] = turn + 1
-        return kept[min(turn, len(kept) - 1)]
+        return recorded[min(turn, len(recorded) - 1)]
 
-    def _replayed(self, request: Request, kept: Mapping[str, Any]) -> Response:
-        usage = kept.get("usage")
+    def _replayed(self, request: Request, recorded: Mapping[str, Any]) -> Response:
+        usage = recorded.get("usage")
         return answered(
             self.name,
             request,
-            kept["text"],
-            data=kept.get("data"),
-            model=kept.get("model", ""),
-            finish=kept.get("finish", "end"),
+            recorded["text"],
+            data=recorded.get("data"),
+            model=recorded.get("model", ""),
+            finish=recorded.get("finish", "end"),
             usage=None if usage is None else Usage(usage["input_tokens"], usage["output_tokens"]),
         )
 
     def _refresh(self) -> None:
-        """Read the file again if it is another one than when it was read."""
+        """Reload the file if it has changed."""
         try:
-            found = os.stat(self._path)
+            status = os.stat(self._path)
         except FileNotFoundError:
             if self._mode == "replay":
-                fault = f"there is no file {self._shown}; record one with `mode: record`"
+                fault = f"file {self._shown} not found; record it with `mode: record`"
                 raise ProviderError(self.name, Failure.NOT_FOUND, fault) from None
             self._known = {}
             return
-        if (found.st_mtime_ns, found.st_size) != self._read:
+        if (status.st_mtime_ns, status.st_size) != self._read:
             self._known = self._exchanges()
-            self._read = (found.st_mtime_ns, found.st_size)
+            self._read = (status.st_mtime_ns, status.st_size)
 
     def _exchanges(self) -> dict[str, list[Mapping[str, Any]]]:
         known: dict[str, list[Mapping[str, Any]]] = {}
@@ -150,21 +152,21 @@ class Replay:
         return known
 
     def _exchange(self, number: int, line: str) -> tuple[str, Mapping[str, Any]]:
-        fault = "it is no exchange"
+        fault = "not a recorded exchange"
         try:
-            held = json.loads(line)
-            if held["version"] == _VERSION:
-                if isinstance(held["response"]["text"], str):
-                    return str(held["digest"]), held["response"]
+            entry = json.loads(line)
+            if entry["version"] == _VERSION:
+                if isinstance(entry["response"]["text"], str):
+                    return str(entry["digest"]), entry["response"]
             else:
-                fault = f"it is of version {held['version']}, and this reads version {_VERSION}"
+                fault = f"version must be {_VERSION}, got {entry['version']}"
         except (ValueError, KeyError, TypeError):
             pass
         raise ProviderError(self.name, Failure.MALFORMED, f"{self._shown}:{number}: {fault}")
 
     def _record(self, digest: str, request: Request, response: Response) -> None:
         usage = response.usage
-        said: dict[str, Any] = {
+        answer: dict[str, Any] = {
             "text": response.text,
             "data": response.data,
             "model": response.model,
@@ -173,13 +175,13 @@ class Replay:
             if usage is None
             else {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens},
         }
-        told = {
+        exchange = {
             "version": _VERSION,
             "digest": digest,
             "request": plain_request(request),
-            "response": {key: value for key, value in said.items() if value is not None},
+            "response": {key: value for key, value in answer.items() if value is not None},
         }
-        line = without_secrets(json.dumps(told, ensure_ascii=False))
+        line = without_secrets(json.dumps(exchange, ensure_ascii=False))
         fault = ""
         with self._lock:
             try:
@@ -187,6 +189,6 @@ class Replay:
                 with open(self._path, "a", encoding="utf-8", errors="replace") as file:
                     file.write(f"{line}\n")
             except OSError as error:
-                fault = f"{self._shown} cannot be written: {error.strerror}"
+                fault = f"cannot write {self._shown}: {error.strerror}"
         if fault:
             raise ProviderError(self.name, Failure.UNAVAILABLE, fault)

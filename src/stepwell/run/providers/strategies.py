@@ -1,7 +1,7 @@
-"""The strategies that choose among providers that fit, and those that packages add.
+"""Selection strategies for providers, built in and installed.
 
-A strategy is a pure function. Ours are in a written-out dict; an installed package adds its own by an
-entry point of the group ``stepwell.provider_strategies``, imported when somebody asks for it by name.
+A strategy is a pure function. A package adds its own with an entry point of the group
+``stepwell.provider_strategies``, imported on first use.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = [
     "SelectedProvider",
     "Situation",
     "in_order",
-    "nobody",
+    "none_left",
     "strategy_named",
     "unfit",
     "unusable",
@@ -42,42 +42,43 @@ __all__ = [
 
 
 GROUP: Final = "stepwell.provider_strategies"
-"""The group of entry points by which an installed package adds strategies."""
+"""Entry point group for strategies in installed packages."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class ProviderCandidate:
-    """A provider that fits and can be asked."""
+    """A provider that meets the requirements and accepts requests."""
 
     definition: ProviderDefinition
     figures: Figures
 
     @property
     def name(self) -> str:
-        """Its name."""
+        """Return the name of the provider."""
         return self.definition.name
 
     def cost(self, model: str | None) -> float | None:
-        """What 1,000 tokens in and 1,000 out cost together; ``None`` where that is not known.
+        """Return the total cost of 1,000 input and 1,000 output tokens, if known.
 
         Args:
-            model: of which model; the usual one's where none is named.
+            model: default: the provider's first model.
         """
         models = self.definition.known_models
-        named = next((one.cost for one in models if model in (None, one.name)), self.definition.price)
-        return _together(named)
+        cost = next((entry.cost for entry in models if model in (None, entry.name)), self.definition.price)
+        return _together(cost)
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What a choice may depend on besides the candidates.
+    """Context of a selection.
 
     Args:
-        session: names a conversation that goes on; empty for none.
-        last: the provider that this conversation had last; ``None`` where there was none.
-        model: the model that is asked for; ``None`` for any.
+        turn: number of previous selections among the same candidates.
+        session: conversation name; empty for none.
+        last: provider of the previous selection in this session.
+        model: requested model; ``None`` for any.
     """
 
     turn: int = 0
@@ -88,80 +89,74 @@ class Situation:
 
 @final
 class ProviderSelection(NamedTuple):
-    """What a strategy chooses."""
+    """Candidate that a strategy selects, with the reason."""
 
     candidate: ProviderCandidate
     reason: str
 
 
 class ProviderStrategy(Protocol):
-    """A pure function that chooses one of several providers."""
+    """A pure function that selects one of several providers."""
 
     def __call__(
         self, candidates: tuple[ProviderCandidate, ...], situation: Situation, /
     ) -> ProviderSelection:
-        """Choose.
+        """Select a provider.
 
         Args:
-            candidates: at least one, by priority, then by name.
-            situation: what the choice may depend on.
+            candidates: at least one, sorted by priority and name.
         """
         ...
 
 
 def priority(candidates: tuple[ProviderCandidate, ...], _situation: Situation) -> ProviderSelection:
-    """The one with the lowest priority; among equals the first by name."""
+    """Select the lowest priority; ties go to the first name."""
     first = candidates[0]
-    return ProviderSelection(first, f"it has the lowest priority, {first.definition.priority}")
+    return ProviderSelection(first, f"lowest priority, {first.definition.priority}")
 
 
 def round_robin(candidates: tuple[ProviderCandidate, ...], situation: Situation) -> ProviderSelection:
-    """One after the other."""
-    place = situation.turn % len(candidates)
-    return ProviderSelection(candidates[place], f"it is its turn, {place + 1} of {len(candidates)}")
+    """Select each provider in turn."""
+    index = situation.turn % len(candidates)
+    return ProviderSelection(candidates[index], f"next in turn, {index + 1} of {len(candidates)}")
 
 
 def least_latency(candidates: tuple[ProviderCandidate, ...], situation: Situation) -> ProviderSelection:
-    """The one that answered quickest of late; one that was never asked is tried first."""
-    unmeasured = [one for one in candidates if one.figures.latency is None]
+    """Select the lowest recent latency; providers without a measurement come first."""
+    unmeasured = [candidate for candidate in candidates if candidate.figures.latency is None]
     if unmeasured:
-        one = unmeasured[situation.turn % len(unmeasured)]
-        return ProviderSelection(one, "how quick it is is not known yet")
-    one = min(candidates, key=lambda held: held.figures.latency or 0.0)
-    return ProviderSelection(
-        one, f"it answered quickest of late, in {(one.figures.latency or 0.0) * 1000:.0f} ms"
-    )
+        return ProviderSelection(unmeasured[situation.turn % len(unmeasured)], "latency is not known yet")
+    best = min(candidates, key=lambda candidate: candidate.figures.latency or 0.0)
+    return ProviderSelection(best, f"lowest recent latency, {(best.figures.latency or 0.0) * 1000:.0f} ms")
 
 
 def least_errors(candidates: tuple[ProviderCandidate, ...], _situation: Situation) -> ProviderSelection:
-    """The one with the smallest share of errors of late."""
-    one = min(candidates, key=lambda held: round(held.figures.error_share, 3))
-    return ProviderSelection(
-        one, f"it has the smallest share of errors of late, {one.figures.error_share:.0%}"
-    )
+    """Select the lowest recent error rate."""
+    best = min(candidates, key=lambda candidate: round(candidate.figures.error_share, 3))
+    return ProviderSelection(best, f"lowest recent error rate, {best.figures.error_share:.0%}")
 
 
 def cheapest(candidates: tuple[ProviderCandidate, ...], situation: Situation) -> ProviderSelection:
-    """The one that costs least; one whose cost is not stated counts as the dearest."""
-    costs = [(one.cost(situation.model), one) for one in candidates]
-    known = [(cost, one) for cost, one in costs if cost is not None]
+    """Select the lowest cost; providers without a declared cost come last."""
+    costs = [(candidate.cost(situation.model), candidate) for candidate in candidates]
+    known = [(cost, candidate) for cost, candidate in costs if cost is not None]
     if not known:
-        return ProviderSelection(candidates[0], "no cost is stated, and it has the lowest priority")
-    cost, one = min(known, key=lambda held: held[0])
-    return ProviderSelection(one, f"it costs least, {cost:g} per 1,000 tokens in and out")
+        return ProviderSelection(candidates[0], "lowest priority (no provider declares its cost)")
+    cost, best = min(known, key=lambda pair: pair[0])
+    return ProviderSelection(best, f"lowest cost, {cost:g} per 1,000 input and output tokens")
 
 
 def sticky(candidates: tuple[ProviderCandidate, ...], situation: Situation) -> ProviderSelection:
-    """The one that the session had before, as long as it can be asked."""
+    """Select the previous provider of the session while it is available."""
     if not situation.session:
-        return priority(candidates, situation)._replace(reason="no session is named; lowest priority")
-    for one in candidates:
-        if one.name == situation.last:
-            return ProviderSelection(one, f"the session {situation.session} had it before")
-    kept = f"the session {situation.session} begins with it"
+        return priority(candidates, situation)._replace(reason="lowest priority (no session given)")
+    for candidate in candidates:
+        if candidate.name == situation.last:
+            return ProviderSelection(candidate, f"used before in session {situation.session}")
+    reason = f"first in session {situation.session}"
     if situation.last is not None:
-        kept = f"the session {situation.session} had {situation.last}, which cannot be asked"
-    return ProviderSelection(candidates[0], kept)
+        reason = f"{situation.last} of session {situation.session} is unavailable"
+    return ProviderSelection(candidates[0], reason)
 
 
 STRATEGIES: Final[Mapping[str, ProviderStrategy]] = MappingProxyType(
@@ -174,36 +169,36 @@ STRATEGIES: Final[Mapping[str, ProviderStrategy]] = MappingProxyType(
         "sticky": sticky,
     }
 )
-"""Our own strategies, by name."""
+"""Built-in strategies by name."""
 
 
 def strategy_named(name: str) -> ProviderStrategy:
-    """A strategy of ours, or of an installed package.
+    """Return a built-in or installed strategy.
 
     Raises:
-        UnknownStrategy: when there is none; with suggestions.
-        StrategyFailed: when a package has it and it cannot be loaded.
+        UnknownStrategy: no such strategy.
+        StrategyFailed: the strategy cannot be loaded.
     """
     return STRATEGIES.get(name) or _installed(name)
 
 
-@cache  # what is imported stays imported; a failure is not kept
+@cache  # failures are not cached
 def _installed(name: str) -> ProviderStrategy:
     loaded = load_strategy(GROUP, name, STRATEGIES)
     return _guarded(name, loaded.package, loaded.call)
 
 
 def _guarded(name: str, package: str, function: Any) -> ProviderStrategy:
-    """A foreign strategy whose mistakes are told as its own."""
+    """Wrap a foreign strategy and report its exceptions."""
 
     def failed(error: BaseException) -> StrategyFailed:
-        return StrategyFailed(name, package, f"fails with {worded(error)}")
+        return StrategyFailed(name, package, f"raised {worded(error)}")
 
     def choose(candidates: tuple[ProviderCandidate, ...], situation: Situation, /) -> ProviderSelection:
         with Translated(failed, SystemExit):
             candidate, reason = function(candidates, situation)
-        if not any(candidate is one for one in candidates):
-            raise StrategyFailed(name, package, "chose what is not a candidate")
+        if not any(candidate is item for item in candidates):
+            raise StrategyFailed(name, package, "did not return one of the candidates")
         return ProviderSelection(candidate, str(reason))
 
     return choose
@@ -218,10 +213,10 @@ def _together(cost: Cost) -> float | None:
 @final
 @dataclass(frozen=True, slots=True)
 class SelectedProvider:
-    """The provider that was chosen, and why.
+    """A selected provider, with the reason.
 
     Args:
-        provider: what to ask; it keeps to the provider's limits, and is told how each request went.
+        passed_over: reason for each provider that was not selected.
     """
 
     definition: ProviderDefinition
@@ -232,14 +227,14 @@ class SelectedProvider:
 
     @property
     def name(self) -> str:
-        """The provider's name."""
+        """Return the name of the provider."""
         return self.definition.name
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Failover:
-    """That a provider failed and the next one was asked."""
+    """Failure of a provider that led to the next one."""
 
     provider: str
     error: ProviderError
@@ -248,10 +243,10 @@ class Failover:
 @final
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer, and how it was come by.
+    """An answer and the selection that led to it.
 
     Args:
-        failovers: who failed before, in their order.
+        failovers: previous failures, in order.
     """
 
     response: Response
@@ -260,8 +255,8 @@ class Answer:
 
 
 def in_order(view: View) -> list[ProviderDefinition]:
-    """The providers of a view, by priority, then by name."""
-    return sorted(view.providers.values(), key=lambda one: (one.priority, one.name))
+    """Return the providers of a view, sorted by priority and name."""
+    return sorted(view.providers.values(), key=lambda definition: (definition.priority, definition.name))
 
 
 def unfit(
@@ -270,27 +265,27 @@ def unfit(
     exclude: Collection[str] | Mapping[str, str],
     model: str | None,
 ) -> str:
-    """Why a provider does not fit, whatever its health; empty where it does."""
+    """Return why a provider does not meet the requirements, regardless of health; empty if it does."""
     missing = [word for word in wanted if word not in definition.capabilities]
     if missing:
-        return f"it lacks {' and '.join(f'`{word}`' for word in missing)}"
+        return f"lacks {' and '.join(f'`{word}`' for word in missing)}"
     if definition.name in exclude:
-        return exclude[definition.name] if isinstance(exclude, Mapping) else "it was excluded"
-    if model is not None and definition.models and all(one["name"] != model for one in definition.models):
-        return f"it has no model `{model}`"
+        return exclude[definition.name] if isinstance(exclude, Mapping) else "excluded"
+    if model is not None and definition.models and all(entry["name"] != model for entry in definition.models):
+        return f"has no model `{model}`"
     return ""
 
 
 def unusable(view: View, name: str, fault: str) -> NoProvider:
-    """The error for a provider that was asked for by name and cannot be used."""
+    """Return the error for a provider that was requested by name but cannot be used."""
     return NoProvider(view.title, f"`{name}` cannot be used", {name: fault})
 
 
-def nobody(view: View, wanted: tuple[str, ...], model: str | None) -> str:
-    """Why no provider of a view is left, in words."""
+def none_left(view: View, wanted: tuple[str, ...], model: str | None) -> str:
+    """Return the message for a view without available providers."""
     if not view.providers:
-        return "there are none; a file in `providers/` defines one"
-    asked = " and ".join(f"`{word}`" for word in wanted)
+        return "none is defined; add one in `providers/`"
+    required = " and ".join(f"`{word}`" for word in wanted)
     if model is not None:
-        asked = f"{asked} and the model `{model}`" if asked else f"the model `{model}`"
-    return f"none that has {asked} is left" if asked else "none is left"
+        required = f"{required} and model `{model}`" if required else f"model `{model}`"
+    return f"none with {required} is available" if required else "none is available"

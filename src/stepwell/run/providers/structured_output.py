@@ -1,4 +1,4 @@
-"""Data that fits a JSON Schema: always the same for the same schema, and as little as fits."""
+"""Requests and answers as data, and minimal sample data for a JSON Schema."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ _FENCED: Final = re.compile(r"\s*```[A-Za-z]*\n(.*?)\n?```\s*\Z", re.DOTALL)
 
 
 async def within(name: str, seconds: float, work: Awaitable[T]) -> T:
-    """What some work gives, if it takes no longer than a time; it is cancelled otherwise.
+    """Return the result of awaitable work, or cancel it after a timeout.
 
     Raises:
-        ProviderError: it takes longer.
+        ProviderError: the work timed out.
     """
     try:
         return await asyncio.wait_for(work, seconds)
@@ -50,10 +50,10 @@ async def within(name: str, seconds: float, work: Awaitable[T]) -> T:
 
 
 async def within_each(name: str, seconds: float, pieces: AsyncIterator[T]) -> AsyncGenerator[T, None]:
-    """The pieces of an answer, if all of it takes no longer than a time.
+    """Yield the pieces of an answer until a common timeout.
 
     Raises:
-        ProviderError: it takes longer.
+        ProviderError: the answer timed out.
     """
     ends = asyncio.get_running_loop().time() + seconds
     try:
@@ -67,7 +67,7 @@ async def within_each(name: str, seconds: float, pieces: AsyncIterator[T]) -> As
             except (asyncio.TimeoutError, TimeoutError):
                 late = True
             if late:
-                raise ProviderError(name, Failure.TIMEOUT, f"no whole answer within {seconds:g} s")
+                raise ProviderError(name, Failure.TIMEOUT, f"answer incomplete after {seconds:g} s")
             yield piece
     finally:
         close = getattr(pieces, "aclose", None)
@@ -76,28 +76,28 @@ async def within_each(name: str, seconds: float, pieces: AsyncIterator[T]) -> As
 
 
 def model_of(request: Request, models: tuple[str, ...]) -> str | None:
-    """The model to ask: the request's, or else the usual one."""
+    """Return the model of the request, or the default model."""
     return request.model or (models[0] if models else None)
 
 
 def needed_model(name: str, request: Request, models: tuple[str, ...]) -> str:
-    """The model to ask, where there has to be one.
+    """Return the model of the request, or the default model.
 
     Raises:
-        ProviderError: none is named.
+        ProviderError: no model is set.
     """
     model = model_of(request, models)
     if model is None:
-        fault = "no model is named, neither in the request nor in the provider's `models`"
+        fault = "no model in the request or in the provider's `models`"
         raise ProviderError(name, Failure.INVALID_REQUEST, fault)
     return model
 
 
 def asked_schema(name: str, request: Request) -> Validator | None:
-    """The schema that the answer must fit, ready to decide.
+    """Return the validator of the answer.
 
     Raises:
-        ProviderError: it is no schema.
+        ProviderError: the schema is invalid.
     """
     if request.schema is None:
         return None
@@ -105,7 +105,7 @@ def asked_schema(name: str, request: Request) -> Validator | None:
         return compiled(request.schema)
     except ValueError as error:
         fault = str(error)
-    raise ProviderError(name, Failure.INVALID_REQUEST, f"the schema that is asked for is none: {fault}")
+    raise ProviderError(name, Failure.INVALID_REQUEST, f"invalid answer schema: {fault}")
 
 
 def answered(
@@ -118,14 +118,13 @@ def answered(
     usage: Usage | None = None,
     data: Any = None,
 ) -> Response:
-    """An answer, with its data where a schema was asked for.
+    """Return an answer, with validated data if the request has a schema.
 
     Args:
-        model: the model that answered.
-        data: the data, where it came apart from the text.
+        data: data that is separate from the text.
 
     Raises:
-        ProviderError: the answer has no data, or data that does not fit.
+        ProviderError: the answer has no data, or data that does not match the schema.
     """
     response = Response(text, None, model, finish, usage)
     schema = asked_schema(name, request)
@@ -137,27 +136,27 @@ def answered(
         first, *more = reasons(request.schema, "the answer", data)
         others = f" (and {len(more)} more)" if more else ""
         raise ProviderError(
-            name, Failure.MALFORMED, f"the answer does not fit the schema: {_short(first)}{others}"
+            name, Failure.MALFORMED, f"the answer does not match the schema: {_short(first)}{others}"
         )
     return replace(response, data=data, text=text or json.dumps(data, ensure_ascii=False))
 
 
 def pieces(text: str) -> list[str]:
-    """A text in its words, each with the blanks after it; together they are the text."""
+    """Split a text into words with trailing whitespace."""
     return re.findall(r"\S+\s*|\s+", text)
 
 
 async def streamed(response: Response) -> AsyncIterator[Chunk]:
-    """A whole answer, piece by piece."""
+    """Yield a complete answer word by word."""
     for piece in pieces(response.text):
         yield Chunk(piece)
     yield Chunk("", response)
 
 
 def plain_request(request: Request) -> dict[str, Any]:
-    """What is asked, as data for JSON; without the time that it may take."""
-    told: dict[str, Any] = {
-        "messages": [{"role": one.role, "content": one.content} for one in request.messages],
+    """Return a request as JSON data, without its timeout."""
+    request_data: dict[str, Any] = {
+        "messages": [{"role": message.role, "content": message.content} for message in request.messages],
         "model": request.model,
         "schema": None if request.schema is None else thaw(request.schema),
         "max_tokens": request.max_tokens,
@@ -165,7 +164,7 @@ def plain_request(request: Request) -> dict[str, Any]:
         "stop": list(request.stop) or None,
         "settings": thaw(request.settings) or None,
     }
-    return {key: value for key, value in told.items() if value is not None}
+    return {key: value for key, value in request_data.items() if value is not None}
 
 
 def _data_in(name: str, text: str, finish: str) -> Any:
@@ -174,8 +173,8 @@ def _data_in(name: str, text: str, finish: str) -> Any:
         return json.loads(fenced[1] if fenced else text)
     except ValueError:
         pass
-    cut = ": it reached the longest that it may be" if finish == "length" else ""
-    raise ProviderError(name, Failure.MALFORMED, f"the answer is no JSON{cut}")
+    cut = ": truncated at the maximum length" if finish == "length" else ""
+    raise ProviderError(name, Failure.MALFORMED, f"the answer is not JSON{cut}")
 
 
 def _short(text: str) -> str:
@@ -213,20 +212,20 @@ _WORDS: Final = (
 
 
 class _Hopeless(Exception):
-    """This way leads to no data."""
+    """This branch of the schema has no sample."""
 
 
 def fitting(schema: Mapping[str, Any] | bool) -> Any:
-    """Data that fits a schema.
+    """Return sample data that matches a schema.
 
-    Examples, defaults and choices that the schema names come first; otherwise fields that must be
-    there, the shortest lists and the smallest numbers.
+    Declared examples, defaults and choices come first, then required fields, the shortest lists and the
+    smallest numbers.
 
     Args:
-        schema: a JSON Schema (draft 2020-12), plain data.
+        schema: JSON Schema (draft 2020-12), plain data.
 
     Raises:
-        ValueError: it is no schema, or nothing was found that fits it.
+        ValueError: the schema is invalid or no sample matches it.
     """
     decide = compiled(schema)
     for all_fields in (True, False):
@@ -236,7 +235,7 @@ def fitting(schema: Mapping[str, Any] | bool) -> Any:
             continue
         if decide.is_valid(made):
             return made
-    raise ValueError("nothing was found that fits the schema")
+    raise ValueError("no sample data matches the schema")
 
 
 def _make(schema: Any, root: Any, depth: int, all_fields: bool) -> Any:
@@ -267,8 +266,8 @@ def _candidates(schema: Any, root: Any, depth: int, all_fields: bool) -> Iterato
     if "allOf" in schema:
         merged: Any = {key: value for key, value in schema.items() if key != "allOf"}
         for branch in schema["allOf"]:
-            held = _target(root, branch["$ref"]) if "$ref" in branch else branch
-            merged = _both(merged, held, "")
+            branch_schema = _target(root, branch["$ref"]) if "$ref" in branch else branch
+            merged = _both(merged, branch_schema, "")
         yield from _candidates(merged, root, depth + 1, all_fields)
     for kind in _types(schema):
         yield from _of_type(kind, schema, root, depth, all_fields)
@@ -290,11 +289,11 @@ def _of_type(kind: str, schema: Mapping[str, Any], root: Any, depth: int, all_fi
 
 
 def _types(schema: Mapping[str, Any]) -> tuple[str, ...]:
-    stated = schema.get("type")
-    if isinstance(stated, str):
-        return (stated,)
-    if isinstance(stated, (list, tuple)):
-        return tuple(stated)
+    declared = schema.get("type")
+    if isinstance(declared, str):
+        return (declared,)
+    if isinstance(declared, (list, tuple)):
+        return tuple(declared)
     if "properties" in schema or "required" in schema:
         return ("object",)
     if "items" in schema or "prefixItems" in schema:
@@ -326,17 +325,17 @@ def _object(schema: Mapping[str, Any], root: Any, depth: int, all_fields: bool) 
 
 
 def _array(schema: Mapping[str, Any], root: Any, depth: int, all_fields: bool) -> list[Any]:
-    first = [_make(one, root, depth + 1, all_fields) for one in schema.get("prefixItems", ())]
+    first = [_make(item, root, depth + 1, all_fields) for item in schema.get("prefixItems", ())]
     items = schema.get("items", True)
     least = max(schema.get("minItems", 0), len(first))
     if not least and schema.get("maxItems", 1) and items is not False and depth <= 3 and all_fields:
         least = 1
     wanted = schema.get("contains")
     while len(first) < least:
-        one = _make(wanted if wanted is not None else items, root, depth + 1, all_fields)
-        if schema.get("uniqueItems") and one in first:
-            one = _another(items, root, first, depth)
-        first.append(one)
+        item = _make(wanted if wanted is not None else items, root, depth + 1, all_fields)
+        if schema.get("uniqueItems") and item in first:
+            item = _another(items, root, first, depth)
+        first.append(item)
     return first
 
 
@@ -381,7 +380,7 @@ def _numbers(schema: Mapping[str, Any], *, whole: bool) -> Iterator[float]:
 
 
 def _both(one: Mapping[str, Any], other: Any, without: str) -> Any:
-    """Two schemas as one that asks for what each of them does, as far as that can be written."""
+    """Merge two schemas as far as possible."""
     if not isinstance(other, Mapping):
         return other if other is False else one
     kept = {key: value for key, value in one.items() if key != without}
@@ -394,19 +393,19 @@ def _both(one: Mapping[str, Any], other: Any, without: str) -> Any:
 
 
 def _target(root: Any, reference: str) -> Any:
-    found = root
+    target = root
     for part in reference.removeprefix("#").split("/")[1:]:
         key = part.replace("~1", "/").replace("~0", "~")
-        found = found.get(key, False) if isinstance(found, Mapping) else False
-    return found
+        target = target.get(key, False) if isinstance(target, Mapping) else False
+    return target
 
 
 def _fits(schema: Any, root: Any, data: Any) -> bool:
-    """Whether data fits a part of a schema, which may refer to the rest of it."""
+    """Return whether data matches a part of a schema, which may refer to the rest of it."""
     if isinstance(schema, Mapping) and isinstance(root, Mapping):
         named = {key: root[key] for key in ("$defs", "definitions") if key in root and key not in schema}
         schema = {**schema, **named}
     try:
         return compiled(schema).is_valid(data)
     except ValueError:
-        return False  # it refers to a place that only the whole has; the whole is held against it at the end
+        return False  # a reference outside this part; the whole schema is checked at the end

@@ -1,4 +1,4 @@
-"""Steps that run: looked up in the registry, held to their parameters, timed, tried again, and told."""
+"""Step execution: lookup, parameter validation, attempts, retries and events."""
 
 from __future__ import annotations
 

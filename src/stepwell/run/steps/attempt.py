@@ -1,4 +1,4 @@
-"""One run of a step: attempts, each with a provider where it needs one, until one succeeds."""
+"""Attempts of one run of a step, with provider selection, timeout and retry."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from stepwell.source.foreign_code import Contained
 __all__ = ["Run", "StepOutcome"]
 
 _GRACE: Final = 5.0
-"""Seconds that a cancelled coroutine has to end; then it is left behind."""
+"""Seconds that a cancelled coroutine has to end before it is abandoned."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class StepOutcome:
-    """What an attempt came to: a value, or why there is none."""
+    """Value or error of an attempt."""
 
     value: Any = None
     error: StepError | None = None
@@ -38,15 +38,15 @@ class StepOutcome:
 
 @final
 class _Stop:
-    """Tells code in a thread that nobody waits for it any more."""
+    """Signals code in a thread that its result is no longer needed."""
 
-    __slots__ = ("said",)
+    __slots__ = ("is_set",)
 
     def __init__(self) -> None:
-        self.said = False
+        self.is_set = False
 
     def __call__(self) -> bool:
-        return self.said
+        return self.is_set
 
 
 @final
@@ -55,12 +55,11 @@ class Run:
     """One run, from the request to its result.
 
     Args:
-        providers: chooses one for each attempt; ``None`` where there are none.
-        threads: where what is no coroutine runs.
+        threads: executes synchronous steps.
     """
 
     number: int
-    asked: str
+    name: str
     ready: Ready
     parameters: Mapping[str, Any]
     context: Context
@@ -74,18 +73,18 @@ class Run:
 
     @property
     def timeout(self) -> float | None:
-        """How long one attempt may take, in seconds."""
-        said = self.context.timeout
-        return self.ready.definition.timeout if said is None else said
+        """Return the time limit of one attempt, in seconds."""
+        timeout = self.context.timeout
+        return self.ready.definition.timeout if timeout is None else timeout
 
     def here(self, wait: Callable[[Coroutine[Any, Any, StepOutcome]], StepOutcome]) -> StepOutcome:
-        """The one attempt of a plain step, in the caller's own thread.
+        """Run the single attempt of a plain step in the caller's thread.
 
         Args:
-            wait: runs a coroutine to its end, for a function that gives one without being one.
+            wait: runs a coroutine to completion, for a synchronous function that returns one.
 
         Raises:
-            KeyboardInterrupt: somebody interrupts the program.
+            KeyboardInterrupt: the user interrupts the program.
         """
         began = self._start(None)
         try:
@@ -95,17 +94,17 @@ class Run:
                 outcome = wait(self._contained(value))
         except RunCancelled:
             outcome = StepOutcome(error=self._error(Fault.CANCELLED, "the executor was closed", 1))
-        except BaseException as error:  # a step may raise anything, and that is its result
+        except BaseException as error:  # a step may raise anything
             if isinstance(error, KeyboardInterrupt) and _on_main():
                 raise
             outcome = StepOutcome(error=self._failed(error))
         return self._ended(began, None, "", outcome)
 
     async def whole(self) -> StepOutcome:
-        """All attempts.
+        """Run all attempts.
 
         Raises:
-            CancelledError: the task is cancelled; nothing of it goes on.
+            CancelledError: the task was cancelled, and the step with it.
         """
         retry = self.ready.retry
         if retry is None or retry.attempts == 1:
@@ -115,8 +114,8 @@ class Run:
         drawn = wait_random_exponential(multiplier=retry.wait, max=retry.max_wait)
 
         def wait(state: Any) -> float:
-            asked = state.outcome.result().error.retry_after
-            return max(drawn(state), asked or 0.0)
+            requested = state.outcome.result().error.retry_after
+            return max(drawn(state), requested or 0.0)
 
         retrying = AsyncRetrying(
             stop=stop_after_attempt(retry.attempts),
@@ -129,14 +128,14 @@ class Run:
         return outcome
 
     async def _round(self) -> StepOutcome:
-        """One attempt, or one with each provider that fits until one answers."""
+        """Run one attempt, or try each matching provider until one succeeds."""
         requires = self.ready.requires
         if not requires:
             return await self._attempt(None, "")
         if self.providers is None:
             wanted = ", ".join(requires)
-            said = f"it requires a provider with {wanted}, and the executor has no providers"
-            return StepOutcome(error=self._error(Fault.PROVIDER, said, len(self.attempts)))
+            message = f"requires a provider with {wanted}, but the executor has no providers"
+            return StepOutcome(error=self._error(Fault.PROVIDER, message, len(self.attempts)))
         view = self.snapshot.view(self.ready.workspace)
         failed: dict[str, str] = {}
         last: StepOutcome | None = None
@@ -147,14 +146,14 @@ class Run:
                         requires, exclude=dict(failed), session=self.context.session, view=view
                     )
             except StepwellError as error:
-                return last or StepOutcome(error=self._nobody(error))
+                return last or StepOutcome(error=self._no_provider(error))
             if choosing.error is not None:
                 return StepOutcome(error=self._failed(choosing.error))
             name, reason = choice.provider.name, choice.reason
             if failed:
                 before, why = next(reversed(failed.items()))
                 reason = f"{before} failed ({why}); {reason}" if reason else f"{before} failed ({why})"
-            self.events.tell(ProviderChosen(self.number, self.asked, name, reason, tuple(failed)))
+            self.events.notify(ProviderChosen(self.number, self.name, name, reason, tuple(failed)))
             last = await self._attempt(choice.provider, reason)
             if last.error is None or not _passes_on(last.error) or name in failed:
                 return last
@@ -177,35 +176,35 @@ class Run:
             work = self._contained(self._work(given))
             outcome = await (work if timeout is None else self._within(timeout, work, stop))
         finally:
-            stop.said = True
-            if outcome is None:  # cancelled: whoever listens is told before it goes up
+            stop.is_set = True
+            if outcome is None:  # cancelled: notify before the exception propagates
                 cancelled = self._error(Fault.CANCELLED, "the run was cancelled", len(self.attempts) + 1)
                 self._ended(began, provider, reason, StepOutcome(error=cancelled))
         return self._ended(began, provider, reason, outcome)
 
     async def _within(self, timeout: float, work: Any, stop: _Stop) -> StepOutcome:
-        """What work comes to in time.
+        """Return the outcome of the work, or a timeout.
 
-        The work is a task, which never ends with an exit that would take the event loop down.
+        The work runs as a task, so that ``SystemExit`` does not stop the event loop.
         """
         task = asyncio.ensure_future(work)
         try:
             done, _ = await asyncio.wait({task}, timeout=timeout)
         except asyncio.CancelledError:
-            stop.said = True
-            await self._ended_by_force(task)
+            stop.is_set = True
+            await self._cancel(task)
             raise
         if done:
             if task.cancelled():
-                return StepOutcome(error=self._itself())
+                return StepOutcome(error=self._cancelled_itself())
             outcome: StepOutcome = task.result()
             return outcome
-        stop.said = True
-        await self._ended_by_force(task)
-        said = f"no result after {timeout:g} s"
-        return StepOutcome(error=self._error(Fault.TIMEOUT, said, len(self.attempts) + 1))
+        stop.is_set = True
+        await self._cancel(task)
+        message = f"no result after {timeout:g} s"
+        return StepOutcome(error=self._error(Fault.TIMEOUT, message, len(self.attempts) + 1))
 
-    async def _ended_by_force(self, task: asyncio.Task[StepOutcome]) -> None:
+    async def _cancel(self, task: asyncio.Task[StepOutcome]) -> None:
         task.cancel()
         await asyncio.wait({task}, timeout=_GRACE)
 
@@ -219,14 +218,14 @@ class Run:
         return await value if hasattr(type(value), "__await__") else value
 
     async def _contained(self, awaitable: Any) -> StepOutcome:
-        """What an awaitable gives or raises; only that somebody cancels it goes through."""
+        """Return the outcome of an awaitable; only cancellation from outside propagates."""
         try:
             return StepOutcome(await awaitable)
         except asyncio.CancelledError:
             if _is_cancelled():
                 raise
-            return StepOutcome(error=self._itself())
-        except BaseException as error:  # a step may raise anything, and that is its result
+            return StepOutcome(error=self._cancelled_itself())
+        except BaseException as error:  # a step may raise anything
             if isinstance(error, KeyboardInterrupt) and _on_main():
                 raise
             return StepOutcome(error=self._failed(error))
@@ -253,7 +252,7 @@ class Run:
     def _start(self, provider: Provider | None) -> float:
         if self.events.subscribers:
             name = None if provider is None else provider.name
-            self.events.tell(AttemptStarted(self.number, self.asked, len(self.attempts) + 1, name))
+            self.events.notify(AttemptStarted(self.number, self.name, len(self.attempts) + 1, name))
         return time.perf_counter()
 
     def _ended(
@@ -264,38 +263,37 @@ class Run:
         attempt = Attempt(len(self.attempts) + 1, name, seconds, outcome.error, reason)
         self.attempts.append(attempt)
         if self.events.subscribers:
-            self.events.tell(AttemptEnded(self.number, self.asked, attempt))
+            self.events.notify(AttemptEnded(self.number, self.name, attempt))
         return outcome
 
     def _error(self, fault: Fault, message: str, attempt: int) -> StepError:
-        return StepError(self.asked, fault, message, self.ready.place, attempt)
+        return StepError(self.name, fault, message, self.ready.place, attempt)
 
-    def _nobody(self, error: StepwellError) -> StepError:
-        """That no provider fits, and when one may again."""
+    def _no_provider(self, error: StepwellError) -> StepError:
         after = error.retry_after if isinstance(error, NoProvider) else None
-        refused = StepError(
-            self.asked, Fault.PROVIDER, str(error), self.ready.place, len(self.attempts), retry_after=after
+        failed = StepError(
+            self.name, Fault.PROVIDER, str(error), self.ready.place, len(self.attempts), retry_after=after
         )
-        refused.__cause__ = error
-        return refused
+        failed.__cause__ = error
+        return failed
 
-    def _itself(self) -> StepError:
+    def _cancelled_itself(self) -> StepError:
         return self._error(Fault.CANCELLED, "the step cancelled itself", len(self.attempts) + 1)
 
     def _failed(self, error: BaseException) -> StepError:
         number, place = len(self.attempts) + 1, self.ready.place
         if isinstance(error, ProviderError):
             failed = StepError(
-                self.asked, Fault.PROVIDER, str(error), place, number, retry_after=error.retry_after
+                self.name, Fault.PROVIDER, str(error), place, number, retry_after=error.retry_after
             )
         else:
-            failed = StepError(self.asked, Fault.ERROR, worded(error), place, number)
+            failed = StepError(self.name, Fault.ERROR, worded(error), place, number)
         failed.__cause__ = error
         return failed
 
 
 class _Raised:
-    """What a function in a thread raised."""
+    """Exception raised in a thread."""
 
     __slots__ = ("error",)
 
@@ -309,7 +307,7 @@ def _caught(
     def caught() -> Any:
         try:
             return call(parameters, given)
-        except BaseException as error:  # noqa: BLE001 - a step may raise anything, and that is its result
+        except BaseException as error:  # noqa: BLE001 - a step may raise anything
             return _Raised(error)
 
     return caught
@@ -327,19 +325,19 @@ def _again(retry: Retry, error: StepError | None) -> bool:
         return False
     if retry.on is None:
         return True
-    classes = () if cause is None else tuple(one.__name__ for one in type(cause).__mro__)
+    classes = () if cause is None else tuple(parent.__name__ for parent in type(cause).__mro__)
     return error.fault.value in retry.on or any(name in retry.on for name in classes)
 
 
 def _passes_on(error: StepError) -> bool:
-    """Whether another provider may do better."""
+    """Return whether another provider may succeed."""
     if isinstance(error.cause, ProviderError):
         return error.cause.passes
     return error.fault is Fault.TIMEOUT
 
 
 def _is_cancelled() -> bool:
-    """Whether somebody cancels the task that runs; before Python 3.11 nobody can tell, and it is believed."""
+    """Return whether the task is being cancelled; Python before 3.11 cannot know and returns true."""
     task: Any = asyncio.current_task()
     return not hasattr(task, "cancelling") or task.cancelling() > 0
 

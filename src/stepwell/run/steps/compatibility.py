@@ -1,4 +1,4 @@
-"""What old code still runs, and what this version of the interface does not suit; nothing is imported."""
+"""Report fallbacks still in use and steps that do not match the interface version, without imports."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ __all__ = [
 @final
 @dataclass(frozen=True, slots=True)
 class Fallback:
-    """One fallback that the project declares.
+    """A fallback declared in the project.
 
     Args:
-        served_by: the file and line of the definition that makes it needless; empty where it is still used.
-        fault: why the code cannot be found from here; empty where it is.
-        file: the file that a migration would write, relative to the project; empty where none is needed.
+        served_by: location of the definition that replaces it; empty while the fallback is used.
+        fault: why the code cannot be located; empty if it can.
+        file: file that a migration would write, relative to the project; empty if none is needed.
     """
 
     step: str
@@ -51,7 +51,7 @@ class Fallback:
 @final
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """A step that this version of the interface of step types does not suit."""
+    """A step that is incompatible with this version of the step interface."""
 
     step: str
     place: str
@@ -61,11 +61,7 @@ class Mismatch:
 @final
 @dataclass(frozen=True, slots=True)
 class Compatibility:
-    """What still has to be done about old code in one view.
-
-    Args:
-        mismatches: the steps that do not suit, in table order.
-    """
+    """Compatibility report of one view."""
 
     view: str
     fallbacks: tuple[Fallback, ...]
@@ -73,12 +69,12 @@ class Compatibility:
 
     @property
     def used(self) -> tuple[Fallback, ...]:
-        """Those that still serve a step."""
-        return tuple(one for one in self.fallbacks if not one.served_by)
+        """Return the fallbacks that still run a step."""
+        return tuple(item for item in self.fallbacks if not item.served_by)
 
 
 def compatibility(project: Project, view: View) -> Compatibility:
-    """What still has to be done about old code."""
+    """Return the compatibility report of a view."""
     fallbacks = tuple(_fallbacks(project, view))
     return Compatibility(view.title, fallbacks, tuple(_mismatches(view)))
 
@@ -86,7 +82,7 @@ def compatibility(project: Project, view: View) -> Compatibility:
 def _fallbacks(project: Project, view: View) -> Iterator[Fallback]:
     config = project.config
     for name, code in sorted(project.settings.fallbacks.items()):
-        if config is None:  # a setting is stated somewhere
+        if config is None:  # settings always come from a file
             continue
         at = _declared_at(config, project, name)
         step = view.get(name)
@@ -102,7 +98,7 @@ def _declared_at(config: Document, project: Project, name: str) -> Span:
 
 
 def _text(project: Project, name: str, code: str) -> str:
-    from stepwell.source.yaml_writer import to_yaml  # the executor, which shares this module, writes no YAML
+    from stepwell.source.yaml_writer import to_yaml  # not needed by the executor
 
     up = "../" * (project.settings.core.count("/") + 2)
     step = {"name": name, "description": f"The step type {name}.", "implementation": code}
@@ -123,10 +119,10 @@ _log = logging.getLogger("stepwell.run.steps")
 
 @final
 class Fallbacks:
-    """Finds what serves a step that the registry does not have, and notes each once in the log.
+    """Finds the fallback of an unknown step and logs each use once.
 
     Args:
-        given: those that code gives, by the step's name; they come before the declared ones.
+        given: fallbacks by step name; they override the ones declared in the project.
     """
 
     __slots__ = ("_given", "_loaded", "_noted", "_registry")
@@ -138,33 +134,31 @@ class Fallbacks:
         self._noted: set[str] = set()
 
     def find(self, name: str) -> Any:
-        """What serves a step; ``None`` where nothing does.
+        """Return the fallback of a step, or ``None``.
 
         Raises:
-            StepError: the project declares it, and it cannot be imported.
+            StepError: the declared fallback cannot be imported.
         """
-        found = self._given.get(name)
-        if found is None:
+        fallback = self._given.get(name)
+        if fallback is None:
             declared = self._registry.project.settings.fallbacks.get(name)
             if declared is None:
                 return None
-            found = self._loaded.get((name, declared))
-            if found is None:
-                found = self._loaded.setdefault((name, declared), load_fallback(name, declared))
+            fallback = self._loaded.get((name, declared))
+            if fallback is None:
+                fallback = self._loaded.setdefault((name, declared), load_fallback(name, declared))
         if name not in self._noted:
             self._noted.add(name)
-            _log.warning(
-                "the registry has no step %s: a fallback serves it, and `stepwell compat` tells of it", name
-            )
-        return found
+            _log.warning("no step %s in the registry: using its fallback (see `stepwell compat`)", name)
+        return fallback
 
 
 def load_fallback(name: str, declared: str) -> Any:
     module, _, path = declared.partition(":")
 
     def failed(error: BaseException) -> StepError:
-        said = f"its fallback `{declared}` cannot be loaded: {worded(error)}"
-        return StepError(name, Fault.NO_IMPLEMENTATION, said)
+        message = f"fallback `{declared}` cannot be loaded: {worded(error)}"
+        return StepError(name, Fault.NO_IMPLEMENTATION, message)
 
     with Translated(failed):
         return import_object(module, path)

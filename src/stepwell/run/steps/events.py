@@ -1,4 +1,4 @@
-"""What is told while steps run, in the order in which it happens."""
+"""Events of step runs, in the order in which they happen."""
 
 from __future__ import annotations
 
@@ -27,32 +27,32 @@ __all__ = [
 
 
 class ProviderOfAttempt(Protocol):
-    """A provider that was chosen for one attempt."""
+    """A provider that was selected for one attempt."""
 
     @property
-    def provider(self) -> Provider:
-        """The provider; it keeps its own limits and notes its own failures."""
+    def provider(self) -> Provider: ...
 
     @property
     def reason(self) -> str:
-        """Why it, in words."""
+        """Explanation of the choice, as text."""
 
 
 class Providers(Protocol):
-    """Chooses a provider; ``providers.ProviderRegistry`` is one."""
+    """Selects providers; ``providers.ProviderRegistry`` implements it."""
 
     def select(
         self, requires: Iterable[str], *, exclude: Mapping[str, str], session: str, view: View | None
     ) -> ProviderOfAttempt:
-        """The provider for the next attempt.
+        """Return the provider for the next attempt.
 
         Args:
-            requires: the capabilities that it must have.
-            session: a conversation that should stay with one; empty for none.
-            view: what the run sees; ``None`` where it sees nothing but a fallback.
+            requires: capabilities that the provider must have.
+            exclude: providers to skip, each with the reason.
+            session: conversation that should stay with one provider; empty for none.
+            view: visible providers; ``None`` allows only a fallback.
 
         Raises:
-            StepwellError: none fits; the message says why.
+            StepwellError: no provider matches; the message explains why.
         """
 
 
@@ -62,11 +62,11 @@ _log = logging.getLogger(__name__)
 @final
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """A run begins.
+    """Start of a run.
 
     Args:
-        workspace: in whose view; ``None`` for the core.
-        parent: the run that it is nested in; ``None`` for none.
+        workspace: ``None`` for the core.
+        parent: number of the enclosing run.
     """
 
     run: int
@@ -78,11 +78,10 @@ class RunStarted:
 @final
 @dataclass(frozen=True, slots=True)
 class ProviderChosen:
-    """A provider is chosen for the next attempt.
+    """Selection of a provider for the next attempt.
 
     Args:
-        reason: why it, in words; empty where it is not said.
-        excluded: the providers that have failed in this round, in order.
+        excluded: providers that have already failed in this round, in order.
     """
 
     run: int
@@ -95,11 +94,11 @@ class ProviderChosen:
 @final
 @dataclass(frozen=True, slots=True)
 class AttemptStarted:
-    """An attempt begins.
+    """Start of an attempt.
 
     Args:
-        number: from 1.
-        provider: the name of the provider; ``None`` for none.
+        number: counted from 1.
+        provider: ``None`` when the step needs none.
     """
 
     run: int
@@ -111,7 +110,7 @@ class AttemptStarted:
 @final
 @dataclass(frozen=True, slots=True)
 class AttemptEnded:
-    """An attempt ends, one way or another."""
+    """End of an attempt, successful or not."""
 
     run: int
     step: str
@@ -121,7 +120,7 @@ class AttemptEnded:
 @final
 @dataclass(frozen=True, slots=True)
 class RunEnded:
-    """A run ends, one way or another."""
+    """End of a run, successful or not."""
 
     run: int
     step: str
@@ -135,14 +134,14 @@ Subscriber = Callable[[Event], object]
 @final
 @dataclass(slots=True)
 class Events:
-    """Who is told. A subscriber is called in the thread and the task that the event happens in."""
+    """Event subscribers, each called in the thread and task of the event."""
 
     subscribers: tuple[Subscriber, ...] = field(default=())
 
-    def tell(self, event: Event) -> None:
-        """Tell everybody, whatever one of them raises."""
+    def notify(self, event: Event) -> None:
+        """Notify every subscriber, even when one of them raises."""
         for subscriber in self.subscribers:
             with Contained() as outcome:
                 subscriber(event)
             if outcome.error is not None:
-                _log.error("a subscriber failed; the others are told all the same", exc_info=outcome.error)
+                _log.error("an event subscriber failed", exc_info=outcome.error)

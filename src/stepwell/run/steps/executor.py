@@ -1,4 +1,4 @@
-"""Runs steps: looks them up in the registry as it is now, and gives a result whatever happens."""
+"""Executor: run steps of the current registry and return a result in every case."""
 
 from __future__ import annotations
 
@@ -28,39 +28,39 @@ from stepwell.source.foreign_code import Contained
 __all__ = [
     "Call",
     "Executor",
-    "refusal_of",
+    "rejection_of",
 ]
 
 
-def refusal_of(ready: Ready, step: str, parameters: Mapping[str, Any]) -> StepError | None:
-    """Why a step may not be run with some parameters; ``None`` where it may."""
+def rejection_of(ready: Ready, step: str, parameters: Mapping[str, Any]) -> StepError | None:
+    """Return why a step rejects the parameters, or ``None``."""
     if ready.parameters is None and ready.validate is None:
         return None
-    found: tuple[Diagnostic, ...] = ()
-    said: list[str] = []
+    diagnostics: tuple[Diagnostic, ...] = ()
+    problems: list[str] = []
     cause: BaseException | None = None
     try:
         if ready.parameters is not None and not ready.parameters.fit(parameters):
-            found = check_parameters(ready.definition, parameters)
-            said = [f"{one.message}{f' ({one.help})' if one.help else ''}" for one in found]
+            diagnostics = check_parameters(ready.definition, parameters)
+            problems = [f"{item.message}{f' ({item.help})' if item.help else ''}" for item in diagnostics]
     except (TypeError, ValueError, AttributeError) as error:
-        said, cause = [text_of(error)], error
-    if not said and ready.validate is not None:
+        problems, cause = [text_of(error)], error
+    if not problems and ready.validate is not None:
         with Contained() as outcome:
             answer = ready.validate(parameters)
-            said = [answer] if isinstance(answer, str) else [str(one) for one in answer or ()]
+            problems = [answer] if isinstance(answer, str) else [str(problem) for problem in answer or ()]
         if outcome.error is not None:
-            said, cause = [f"`validate` fails with {worded(outcome.error)}"], outcome.error
-    if not said:
+            problems, cause = [f"`validate` raised {worded(outcome.error)}"], outcome.error
+    if not problems:
         return None
-    refused = StepError(step, Fault.INVALID_PARAMETERS, "; ".join(said), ready.place, 0, found)
-    refused.__cause__ = cause
-    return refused
+    rejection = StepError(step, Fault.INVALID_PARAMETERS, "; ".join(problems), ready.place, 0, diagnostics)
+    rejection.__cause__ = cause
+    return rejection
 
 
 T = TypeVar("T")
 Call = tuple[str, Mapping[str, Any]] | tuple[str, Mapping[str, Any], Context]
-"""A step's name, its parameters, and perhaps its circumstances."""
+"""Step name, parameters and optional context."""
 
 _NO_PARAMETERS: Final[Mapping[str, Any]] = MappingProxyType({})
 _ANYWHERE: Final = Context()
@@ -71,14 +71,13 @@ _log = logging.getLogger("stepwell.run.steps")
 class Executor:
     """Runs the steps of a registry; safe in threads and tasks.
 
-    A run keeps the Snapshot that it begins with, for itself and for every step nested in it.
+    A run and every step nested in it use the Snapshot that was current when the run started.
 
     Args:
-        registry: where steps are looked up.
-        fallbacks: what runs steps that the registry does not have, by name; over those of the project's
-            ``[execution.fallbacks]``, which are imported when they are first needed.
-        depth: how deep runs may be nested.
-        telemetry: whether to tell OpenTelemetry of runs; left out, where it is installed.
+        fallbacks: implementations by step name for steps missing from the registry; they override
+            ``[execution.fallbacks]``, which is imported on first use.
+        depth: maximum nesting of runs.
+        telemetry: whether to report to OpenTelemetry (default: if it is installed).
     """
 
     def __init__(
@@ -102,7 +101,7 @@ class Executor:
         self._now = Generation(registry.snapshot, self._fallbacks.find)
         self._loop = LoopThread()
         if telemetry is not False:
-            self._tell_telemetry(asked=telemetry is True)
+            self._subscribe_telemetry(required=telemetry is True)
 
     def __repr__(self) -> str:
         return f"<Executor over {self._registry!r}>"
@@ -110,24 +109,24 @@ class Executor:
     def run(
         self, step: str, parameters: Mapping[str, Any] = _NO_PARAMETERS, context: Context = _ANYWHERE
     ) -> StepResult:
-        """Run a step, and wait for what becomes of it.
+        """Run a step and wait for its result.
 
-        One that is no coroutine and has neither timeout, retry nor provider runs in the thread of the
-        caller; every other on an event loop that the executor keeps in a thread of its own.
+        A synchronous step without timeout, retry and provider runs in the caller's thread, all others on
+        an event loop in a thread of the executor.
 
         Args:
-            parameters: plain data, where the step describes its parameters.
+            parameters: plain data if the step declares a schema.
 
         Raises:
-            KeyboardInterrupt: somebody interrupts the program; what ran is cancelled.
-            RuntimeError: a coroutine on the executor's own loop calls it, which would wait for itself.
+            KeyboardInterrupt: the user interrupts the program; running steps are cancelled.
+            RuntimeError: called from a coroutine on the executor's own loop, which would deadlock.
         """
         began = time.perf_counter()
         generation, workspace = self._generation(), self._workspace(context)
         if not _is_plain(generation, workspace, step, context):
             try:
-                asked = replace(context, workspace=workspace)
-                return self._loop.wait(self._arun(generation, step, parameters, asked, 0, None))
+                context = replace(context, workspace=workspace)
+                return self._loop.wait(self._arun(generation, step, parameters, context, 0, None))
             except RunCancelled:
                 closed = StepError(step, Fault.CANCELLED, "the executor was closed")
                 return StepResult(False, None, closed, (), _since(began))
@@ -145,58 +144,58 @@ class Executor:
     async def arun(
         self, step: str, parameters: Mapping[str, Any] = _NO_PARAMETERS, context: Context = _ANYWHERE
     ) -> StepResult:
-        """Run a step on the running event loop; one that is no coroutine runs in a thread.
+        """Run a step on the running event loop; a synchronous step runs in a thread.
 
         Args:
-            parameters: plain data, where the step describes its parameters.
+            parameters: plain data if the step declares a schema.
 
         Raises:
-            CancelledError: the task is cancelled, and with it the step: a coroutine has ended by then; a
-                thread is told by ``RunContext.stopped`` and left behind.
+            CancelledError: the task was cancelled. A coroutine has ended by then; a thread sees
+                ``RunContext.stopped`` and is abandoned.
         """
         return await self._arun(self._generation(), step, parameters, context, 0, None)
 
     def run_many(self, calls: Iterable[Call], *, at_once: int = 8) -> tuple[StepResult, ...]:
-        """Run steps side by side, and wait for all.
+        """Run steps concurrently and wait for all of them.
 
         Args:
-            at_once: how many may run at the same time.
+            at_once: maximum number of concurrent steps.
 
         Returns:
-            The results, in the order of the calls.
+            The results in the order of the calls.
 
         Raises:
-            KeyboardInterrupt: somebody interrupts the program; what ran is cancelled.
-            RuntimeError: a coroutine on the executor's own loop calls it, which would wait for itself.
+            KeyboardInterrupt: the user interrupts the program; running steps are cancelled.
+            RuntimeError: called from a coroutine on the executor's own loop, which would deadlock.
             CancelledError: of ``concurrent.futures``: the executor was closed meanwhile.
-            ValueError: fewer than one may run.
+            ValueError: ``at_once`` is less than 1.
         """
         return self._loop.wait(self.arun_many(calls, at_once=at_once))
 
     async def arun_many(self, calls: Iterable[Call], *, at_once: int = 8) -> tuple[StepResult, ...]:
-        """Run steps side by side on the running event loop.
+        """Run steps concurrently on the running event loop.
 
         Args:
-            at_once: how many may run at the same time.
+            at_once: maximum number of concurrent steps.
 
         Returns:
-            The results, in the order of the calls.
+            The results in the order of the calls.
 
         Raises:
-            CancelledError: the task is cancelled, and with it every step.
-            ValueError: fewer than one may run.
+            CancelledError: the task was cancelled, and every step with it.
+            ValueError: ``at_once`` is less than 1.
         """
         if at_once < 1:
-            raise ValueError(f"at least one step must be allowed at once, not {at_once}")
-        generation, every = self._generation(), enumerate(calls)
-        first = list(itertools.islice(every, at_once))
-        waiting = itertools.chain(first, every)
-        given: dict[int, StepResult] = {}
+            raise ValueError(f"at_once must be at least 1, got {at_once}")
+        generation, numbered = self._generation(), enumerate(calls)
+        first = list(itertools.islice(numbered, at_once))
+        waiting = itertools.chain(first, numbered)
+        results: dict[int, StepResult] = {}
 
         async def work() -> None:
-            for place, (step, parameters, *said) in waiting:
-                context = said[0] if said else _ANYWHERE
-                given[place] = await self._arun(generation, step, parameters, context, 0, None)
+            for index, (step, parameters, *contexts) in waiting:
+                context = contexts[0] if contexts else _ANYWHERE
+                results[index] = await self._arun(generation, step, parameters, context, 0, None)
 
         workers = [asyncio.ensure_future(work()) for _ in first]
         try:
@@ -205,31 +204,31 @@ class Executor:
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
-        return tuple(given[place] for place in sorted(given))
+        return tuple(results[index] for index in sorted(results))
 
     def check(
         self, step: str, parameters: Mapping[str, Any] = _NO_PARAMETERS, context: Context = _ANYWHERE
     ) -> StepError | None:
-        """Why a step would not be run with some parameters; ``None`` when it would be. It is loaded."""
+        """Return why a step would not run with the parameters, or ``None``; the step is loaded."""
         try:
             ready = self._generation().step(self._workspace(context), step)
         except StepError as error:
             return error
-        return refusal_of(ready, step, parameters)
+        return rejection_of(ready, step, parameters)
 
     def subscribe(self, subscriber: Subscriber) -> None:
-        """Call a function with every event from now on, in the thread and task in which it happens."""
+        """Call a function with every event from now on, in the thread and task of the event."""
         with self._renewing:
             self._events.subscribers = (*self._events.subscribers, subscriber)
 
     def unsubscribe(self, subscriber: Subscriber) -> None:
-        """Call a function no more; twice is harmless."""
+        """Stop calling a function; idempotent."""
         with self._renewing:
-            kept = tuple(one for one in self._events.subscribers if one != subscriber)
-            self._events.subscribers = kept
+            subscribers = self._events.subscribers
+            self._events.subscribers = tuple(item for item in subscribers if item != subscriber)
 
     def close(self) -> None:
-        """Cancel what runs on the executor's own loop, and end that; twice is harmless."""
+        """Cancel the steps on the executor's own loop and stop the loop; idempotent."""
         self._loop.close()
 
     def __enter__(self) -> Executor:
@@ -249,8 +248,8 @@ class Executor:
             return self._now
 
     def _workspace(self, context: Context) -> str | None:
-        said = context.workspace
-        return self._registry.active_workspace if isinstance(said, InEffect) else said
+        workspace = context.workspace
+        return self._registry.active_workspace if isinstance(workspace, InEffect) else workspace
 
     def _begin(
         self,
@@ -263,21 +262,21 @@ class Executor:
         parent: int | None,
         began: float,
     ) -> Run | StepResult:
-        """A run that may go ahead, or why it may not."""
+        """Return a run that may start, or the result that rejects it."""
         number = next(self._numbers)
         if self._events.subscribers:
-            self._events.tell(RunStarted(number, step, workspace, parent))
+            self._events.notify(RunStarted(number, step, workspace, parent))
         try:
             ready = generation.step(workspace, step)
         except StepError as error:
-            return self._told(number, step, StepResult(False, None, error, (), _since(began)))
-        refusal = refusal_of(ready, step, parameters)
+            return self._ended(number, step, StepResult(False, None, error, (), _since(began)))
+        rejection = rejection_of(ready, step, parameters)
         if depth > self._depth:
-            said = f"steps are nested more than {self._depth} deep"
-            refusal = StepError(step, Fault.TOO_DEEP, said, ready.place)
-        if refusal is not None:
-            refused = StepResult(False, None, refusal, (), _since(began), ready.definition)
-            return self._told(number, step, refused)
+            message = f"steps are nested more than {self._depth} levels deep"
+            rejection = StepError(step, Fault.TOO_DEEP, message, ready.place)
+        if rejection is not None:
+            result = StepResult(False, None, rejection, (), _since(began), ready.definition)
+            return self._ended(number, step, result)
         run = Run(
             number,
             step,
@@ -302,7 +301,7 @@ class Executor:
         parameters: Mapping[str, Any],
         values: Mapping[str, Any],
     ) -> StepResult:
-        """Another step in the same Snapshot, view and circumstances."""
+        """Run another step with the same Snapshot, view and context."""
         context = replace(
             outer.context,
             workspace=outer.ready.workspace,
@@ -329,12 +328,12 @@ class Executor:
         try:
             outcome = await run.whole()
         finally:
-            if outcome is None:  # cancelled: whoever listens is told before it goes up
+            if outcome is None:  # cancelled: notify before the exception propagates
                 self._end_cancelled(run, began)
         return self._end(run, outcome, began)
 
     def _end(self, run: Run, outcome: StepOutcome, began: float) -> StepResult:
-        return self._told(run.number, run.asked, self._result(run, outcome, began))
+        return self._ended(run.number, run.name, self._result(run, outcome, began))
 
     def _end_cancelled(self, run: Run, began: float) -> None:
         self._end(run, StepOutcome(error=_cancelled(run)), began)
@@ -352,30 +351,30 @@ class Executor:
             provider,
         )
 
-    def _told(self, number: int, step: str, result: StepResult) -> StepResult:
+    def _ended(self, number: int, step: str, result: StepResult) -> StepResult:
         if _log.isEnabledFor(logging.DEBUG):
-            how = "succeeded" if result.ok else f"failed: {result.error}"
-            _log.debug("run %d of %s %s in %.3f s", number, step, how, result.duration)
+            outcome = "succeeded" if result.ok else f"failed: {result.error}"
+            _log.debug("run %d of %s %s in %.3f s", number, step, outcome, result.duration)
         if self._events.subscribers:
-            self._events.tell(RunEnded(number, step, result))
+            self._events.notify(RunEnded(number, step, result))
         return result
 
-    def _tell_telemetry(self, *, asked: bool) -> None:
+    def _subscribe_telemetry(self, *, required: bool) -> None:
         try:
             from stepwell.run.steps.telemetry import Telemetry
         except ImportError:
-            if asked:
+            if required:
                 raise
             return
         self.subscribe(Telemetry())
 
 
 def _is_plain(generation: Generation, workspace: str | None, step: str, context: Context) -> bool:
-    """Whether a run is one call of a function that may be made where the caller is."""
+    """Return whether a run is a single call that can run in the caller's thread."""
     try:
         ready = generation.step(workspace, step)
     except StepError:
-        return True  # and its result is why
+        return True  # the result explains why
     return ready.is_plain and context.timeout is None
 
 
@@ -383,8 +382,8 @@ def _cancelled(run: Run) -> StepError:
     last = run.attempts[-1].error if run.attempts else None
     if last is not None and last.fault is Fault.CANCELLED:
         return last
-    said = "the run was cancelled"
-    return StepError(run.asked, Fault.CANCELLED, said, run.ready.place, len(run.attempts))
+    message = "the run was cancelled"
+    return StepError(run.name, Fault.CANCELLED, message, run.ready.place, len(run.attempts))
 
 
 def _since(began: float) -> float:

@@ -1,4 +1,4 @@
-"""A step made ready to run: its definition, its implementation and its parameters' schema, found once."""
+"""Prepare steps for execution: definition, implementation and parameter schema, each loaded once."""
 
 from __future__ import annotations
 
@@ -38,46 +38,46 @@ __all__ = [
 
 
 _SHOWN: Final = "<parameters>"
-"""What stands where the path of a file would, for parameters that code gives."""
+"""Placeholder path of parameters that come from code."""
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Parameters:
-    """The JSON Schema of a step's parameters, made ready once.
+    """Compiled JSON Schema of a step's parameters.
 
     Args:
-        decide: whether plain data fits it.
+        decide: returns whether plain data matches the schema.
     """
 
     schema: Mapping[str, Any]
     decide: Callable[[Any], bool]
 
     def fit(self, parameters: Mapping[str, Any]) -> bool:
-        """Whether parameters are as the schema asks.
+        """Return whether parameters match the schema.
 
         Raises:
-            ValueError: they are no plain data.
+            ValueError: the parameters are not plain data.
         """
         if type(parameters) is dict:
             try:
                 return self.decide(parameters)
-            except ValueError:  # something inside is read-only, or no plain data
+            except ValueError:  # read-only inside, or not plain data
                 pass
         return self.decide(thaw(parameters))
 
 
 @lru_cache(maxsize=4096)
 def parameters_of(step: StepDefinition) -> Parameters | None:
-    """The schema of a step's parameters; ``None`` where the step describes none.
+    """Return the parameter schema of a step; ``None`` if it declares none.
 
     Raises:
-        InvalidSchema: what the step states is no schema.
+        InvalidSchema: the declared schema is invalid.
     """
-    stated = step.parameters
-    if stated is None:
+    declared = step.parameters
+    if declared is None:
         return None
-    schema = expanded(stated)
+    schema = expanded(declared)
     return Parameters(MappingProxyType(schema), compiled(schema).is_valid)
 
 
@@ -87,26 +87,25 @@ def check_parameters(
     whose: Callable[[Pointer], Document] | None = None,
     prefix: Pointer = (),
 ) -> tuple[Diagnostic, ...]:
-    """Everything that is wrong with the parameters of a step, each at its key or value.
+    """Return every problem of the parameters, each located at its key or value.
 
     Args:
         parameters: plain data, read-only or not.
-        whose: gives the document that a value stands in; left out for parameters that code gives, which are
-            written out to have a text to point into.
-        prefix: where the parameters stand in their document.
+        whose: returns the document that contains a value (default: the parameters rendered as text).
+        prefix: position of the parameters in their document.
 
     Raises:
-        InvalidSchema: what the step states is no schema.
-        ValueError: the parameters are no plain data.
+        InvalidSchema: the declared schema is invalid.
+        ValueError: the parameters are not plain data.
     """
-    known = parameters_of(step)
-    if known is None or known.fit(parameters):
+    schema = parameters_of(step)
+    if schema is None or schema.fit(parameters):
         return ()
     if whose is None:
-        made = written_out(Document(_SHOWN, "", plain_copy(parameters), no_places))
-        whose = _always(made)
+        rendered = written_out(Document(_SHOWN, "", plain_copy(parameters), no_places))
+        whose = _always(rendered)
     noun = f"the step `{step.name}`"
-    return in_order(explain_by(known.schema, noun, thaw(parameters), whose, prefix))
+    return in_order(explain_by(schema.schema, noun, thaw(parameters), whose, prefix))
 
 
 def _always(document: Document) -> Callable[[Pointer], Document]:
@@ -116,12 +115,12 @@ def _always(document: Document) -> Callable[[Pointer], Document]:
 @final
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """When a failed step is tried again.
+    """Retry policy of a step.
 
     Args:
-        wait: seconds before the second attempt at most; doubled for each later one.
-        max_wait: the longest wait, in seconds.
-        on: which failures; ``None`` for all.
+        wait: upper bound in seconds before the second attempt; doubled for each later one.
+        max_wait: upper bound of every wait, in seconds.
+        on: failures to retry; ``None`` for all.
     """
 
     attempts: int = 3
@@ -133,14 +132,14 @@ class Retry:
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Ready:
-    """A step that can be run.
+    """A step that is ready to run.
 
     Args:
-        workspace: whose view; ``None`` for the core.
-        validate: what it has to say of parameters; ``None`` where it has nothing.
-        parameters: what they must be; ``None`` where they may be anything.
-        retry: when a failure is tried again; ``None`` for never.
-        requires: the capabilities that its provider must have.
+        workspace: ``None`` for the core.
+        validate: custom validation of the parameters.
+        parameters: ``None`` if the step declares no schema.
+        retry: ``None`` if failures are not retried.
+        requires: capabilities that the provider must have.
     """
 
     definition: StepDefinition
@@ -157,7 +156,7 @@ class Ready:
 
     @property
     def is_plain(self) -> bool:
-        """Whether one call of a function is all, without a limit of time and without a provider."""
+        """Return whether the run is a single synchronous call without timeout, retry or provider."""
         if self.is_async or self.requires or self.retry is not None:
             return False
         return self.definition.timeout is None
@@ -165,7 +164,7 @@ class Ready:
 
 @final
 class Generation:
-    """What is ready to run in one Snapshot; safe in threads, and never waited for once a step is ready."""
+    """Prepared steps of one Snapshot; thread-safe, lock-free once a step is ready."""
 
     __slots__ = ("_before", "_fallbacks", "_making", "ready", "snapshot")
 
@@ -182,24 +181,23 @@ class Generation:
         self._making = threading.RLock()
 
     def step(self, workspace: str | None, name: str) -> Ready:
-        """A step made ready, at the first request.
+        """Return a step, prepared on first use.
 
         Args:
-            workspace: in whose view; ``None`` for the core.
+            workspace: ``None`` for the core.
 
         Raises:
-            StepError: there is no such step, or it cannot be run.
+            StepError: the step is unknown or cannot run.
         """
-        found = self.ready.get((workspace, name))
-        return found if found is not None else self._make(workspace, name)
+        ready = self.ready.get((workspace, name))
+        return ready if ready is not None else self._make(workspace, name)
 
     def _make(self, workspace: str | None, name: str) -> Ready:
-        with self._making:  # so that a class is made once
-            found = self.ready.get((workspace, name))
-            if found is None:
-                found = self._made(workspace, name)
-                self.ready[workspace, name] = found
-            return found
+        with self._making:  # instantiates each class once
+            ready = self.ready.get((workspace, name))
+            if ready is None:
+                ready = self.ready[workspace, name] = self._made(workspace, name)
+            return ready
 
     def _made(self, workspace: str | None, name: str) -> Ready:
         try:
@@ -225,7 +223,7 @@ class Generation:
 
 
 def place_of(definition: StepDefinition) -> str:
-    """The file and line that define a step, as ``path:line``; empty where nothing does."""
+    """Return the location of a definition as ``path:line``; empty if unknown."""
     if not definition.sources:
         return ""
     span = definition.sources[0].document.value_span(("name",))
@@ -233,7 +231,7 @@ def place_of(definition: StepDefinition) -> str:
 
 
 def mismatch(definition: StepDefinition) -> str:
-    """Why this version of the interface does not suit a step; empty where it does."""
+    """Return why a step is incompatible with this interface version; empty if it is compatible."""
     since, wanted = definition.since, definition.compatible_with
     if since is None and wanted is None:
         return ""
@@ -242,20 +240,19 @@ def mismatch(definition: StepDefinition) -> str:
 
     try:
         if since is not None and Version(since) > Version(INTERFACE):
-            return f"it needs the interface {since} of step types, and this is {INTERFACE}"
+            return f"requires step interface {since} or later, got {INTERFACE}"
         if wanted is not None and not SpecifierSet(wanted).contains(INTERFACE, prereleases=True):
-            return f"it is made for the interface {wanted} of step types, and this is {INTERFACE}"
-    except (InvalidSpecifier, InvalidVersion) as error:  # its rule may have been made milder
+            return f"requires step interface {wanted}, got {INTERFACE}"
+    except (InvalidSpecifier, InvalidVersion) as error:  # the rule may be disabled
         return str(error)
     return ""
 
 
 def _loaded(view: View, definition: StepDefinition) -> Any:
-    """What runs a step, imported."""
+    """Import the implementation of a step."""
     name, place = definition.name, place_of(definition)
     if definition.implementation is None and name not in view.implementations:
-        says = "its definition names no `implementation`"
-        raise StepError(name, Fault.NO_IMPLEMENTATION, says, place)
+        raise StepError(name, Fault.NO_IMPLEMENTATION, "the definition has no `implementation`", place)
     try:
         return view.load(name, IMPLEMENTATION)
     except StepwellError as error:
@@ -264,22 +261,22 @@ def _loaded(view: View, definition: StepDefinition) -> Any:
 
 def _ready(definition: StepDefinition, workspace: str | None, implementation: Any) -> Ready:
     name, place = definition.name, place_of(definition)
-    unsuited = mismatch(definition)
-    if unsuited:
-        raise StepError(name, Fault.INCOMPATIBLE, unsuited, place)
-    one, call = _runner(name, implementation, place)
+    reason = mismatch(definition)
+    if reason:
+        raise StepError(name, Fault.INCOMPATIBLE, reason, place)
+    runner, call = _runner(name, implementation, place)
     try:
         parameters = parameters_of(definition)
     except InvalidSchema as fault:
-        said = f"the parameters are described by no JSON Schema: {fault}"
-        raise StepError(name, Fault.INVALID_PARAMETERS, said, place) from fault
-    validate = getattr(one, "validate", None)
+        message = f"the parameters are not a valid JSON Schema: {fault}"
+        raise StepError(name, Fault.INVALID_PARAMETERS, message, place) from fault
+    validate = getattr(runner, "validate", None)
     retry = definition.retry
     return Ready(
         definition,
         workspace,
         implementation,
-        one,
+        runner,
         call,
         is_async(call),
         validate if callable(validate) else None,
@@ -296,18 +293,18 @@ def _runner(name: str, implementation: Any, place: str) -> tuple[Any, Any]:
         raise StepError(name, Fault.NO_IMPLEMENTATION, "; ".join(faults), place)
 
     def failed(error: BaseException) -> StepError:
-        return StepError(name, Fault.NO_IMPLEMENTATION, f"it cannot be made: {worded(error)}", place)
+        return StepError(name, Fault.NO_IMPLEMENTATION, f"cannot be instantiated: {worded(error)}", place)
 
     with Translated(failed):
         return runner_of(implementation)
 
 
 def _of_fallback(name: str, workspace: str | None, fallback: Any) -> Ready:
-    one, call = _runner(name, fallback, "")
-    definition = StepDefinition(MappingProxyType({"name": name, "description": _SERVED}))
-    validate = getattr(one, "validate", None)
+    runner, call = _runner(name, fallback, "")
+    definition = StepDefinition(MappingProxyType({"name": name, "description": _FALLBACK_DESCRIPTION}))
+    validate = getattr(runner, "validate", None)
     check = validate if callable(validate) else None
-    return Ready(definition, workspace, fallback, one, call, is_async(call), check, None, None, (), "")
+    return Ready(definition, workspace, fallback, runner, call, is_async(call), check, None, None, (), "")
 
 
-_SERVED: Final = "Served by a fallback, since the registry does not have it."
+_FALLBACK_DESCRIPTION: Final = "Fallback for a step that is not in the registry."

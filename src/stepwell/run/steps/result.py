@@ -1,4 +1,4 @@
-"""What a run gives: a value or an error, and how it came about."""
+"""Results of step runs: value or error, and all attempts."""
 
 from __future__ import annotations
 
@@ -25,22 +25,21 @@ __all__ = [
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
-def _tell_nobody(_: str, __: Mapping[str, Any]) -> None:
+def _discard(_: str, __: Mapping[str, Any]) -> None:
     pass
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The circumstances of a run.
+    """Context of a run.
 
     Args:
-        workspace: in whose view the step is looked up: an id, or ``None`` for the core; left out, the
-            workspace in effect.
-        session: names a conversation that goes on over several steps; empty for none.
-        folder: an absolute path below which the step may read and write; ``None`` where it has no files.
-        timeout: how long one attempt may take, in seconds; left out, as the definition says.
-        tell: called with a name and plain data that belong in the record of the run.
+        workspace: workspace to look the step up in; ``None`` for the core (default: the active workspace).
+        session: conversation shared by several steps; empty for none.
+        folder: absolute path that limits file access; ``None`` forbids files.
+        timeout: seconds for one attempt (default: the timeout of the definition).
+        tell: receives a name and plain data for the record of the run.
     """
 
     workspace: str | InEffect | None = InEffect.WORKSPACE
@@ -48,12 +47,12 @@ class Context:
     session: str = ""
     folder: str | None = None
     timeout: float | None = None
-    tell: Callable[[str, Mapping[str, Any]], None] = _tell_nobody
+    tell: Callable[[str, Mapping[str, Any]], None] = _discard
 
 
 @final
 class Fault(Enum):
-    """Why a step has no result."""
+    """Reason why a step has no result."""
 
     UNKNOWN_STEP = "unknown step"
     NO_IMPLEMENTATION = "no implementation"
@@ -68,14 +67,13 @@ class Fault(Enum):
 
 @final
 class StepError(StepwellError):
-    """A step has no result; what its code raised, if anything, is the cause.
+    """Step failed; ``cause`` is the exception of its code, if any.
 
     Args:
-        message: what happened, in one sentence or a few lines.
-        place: the file and line that define the step, as ``path:line``; empty where nothing does.
-        attempt: the attempt at which it happened, from 1; 0 before the first.
-        diagnostics: what is wrong with the parameters, where they are at fault.
-        retry_after: seconds after which a provider says to ask again.
+        place: location of the definition, as ``path:line``; empty if unknown.
+        attempt: counted from 1; 0 before the first attempt.
+        diagnostics: problems of invalid parameters.
+        retry_after: seconds until the provider accepts requests again.
     """
 
     __module__ = "stepwell"  # as the errors of ``stepwell.source.errors``
@@ -97,29 +95,29 @@ class StepError(StepwellError):
         self.attempt = attempt
         self.diagnostics = diagnostics
         self.retry_after = retry_after
-        told = f"step {step}: {fault.value}"
-        told += f" at attempt {attempt}: {message}" if attempt else f": {message}"
-        super().__init__(f"{told}\n  --> {place}" if place else told)
+        text = f"step {step}: {fault.value}"
+        text += f" at attempt {attempt}: {message}" if attempt else f": {message}"
+        super().__init__(f"{text}\n  --> {place}" if place else text)
 
     def __reduce__(self) -> tuple[type[StepError], tuple[object, ...]]:
-        given = (self.step, self.fault, self.message, self.place, self.attempt, self.diagnostics)
-        return StepError, (*given, self.retry_after)
+        arguments = (self.step, self.fault, self.message, self.place, self.attempt, self.diagnostics)
+        return StepError, (*arguments, self.retry_after)
 
     @property
     def cause(self) -> BaseException | None:
-        """What the step's code raised."""
+        """Return the exception that the step's code raised."""
         return self.__cause__
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try.
+    """One attempt at a step.
 
     Args:
-        number: from 1.
-        provider: the name of the provider that it was made with; ``None`` for none.
-        error: why it failed; ``None`` for the one that did not.
+        number: counted from 1.
+        provider: ``None`` when the step needs none.
+        error: ``None`` on success.
     """
 
     number: int
@@ -132,15 +130,13 @@ class Attempt:
 @final
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """What became of one run of a step.
+    """Result of one run of a step.
 
     Args:
-        value: what the step gave; ``None`` where it failed.
-        error: why it failed; ``None`` where it did not.
-        attempts: every try, in order; none where it never came to one.
-        duration: seconds from the request to this.
-        definition: the step as its view served it; ``None`` where there is no such step.
-        provider: the name of the provider that the last attempt was made with; ``None`` for none.
+        attempts: empty when the run failed before the first attempt.
+        duration: seconds from the request to the result.
+        definition: ``None`` when the step is unknown.
+        provider: provider of the last attempt.
     """
 
     ok: bool
@@ -152,10 +148,10 @@ class StepResult:
     provider: str | None = None
 
     def unwrap(self) -> Any:
-        """The value.
+        """Return the value.
 
         Raises:
-            StepError: there is none.
+            StepError: the step failed.
         """
         if self.error is not None:
             raise self.error

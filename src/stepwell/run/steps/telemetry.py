@@ -1,7 +1,7 @@
-"""Runs as OpenTelemetry tells of work: a span for each run and attempt, and metrics of both.
+"""OpenTelemetry spans and metrics of runs and attempts.
 
-Only the API is needed (the extra ``otel``); without a configured SDK it does nothing. Attributes are
-called ``stepwell.…``; ``error.type`` is OpenTelemetry's own (semantic conventions, attribute registry).
+Needs only the API (extra ``otel``) and is a no-op without a configured SDK. Attributes are named
+``stepwell.…``; ``error.type`` follows the semantic conventions (attribute registry).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SCOPE = "stepwell"
 
 
 class _Open(NamedTuple):
-    """A span that has begun, and what makes it the current one no more."""
+    """An open span and the token that detaches it."""
 
     span: trace.Span
     token: Any
@@ -29,13 +29,13 @@ class _Open(NamedTuple):
 
 @final
 class Telemetry:
-    """A subscriber that tells OpenTelemetry.
+    """A subscriber that reports to OpenTelemetry.
 
-    A span is the current one while its step works, so what that tells lies inside it.
+    A span is current while its step runs, so spans of the step's code are nested in it.
 
     Args:
-        tracers: where spans go; left out, to the provider that is set for the program.
-        meters: where metrics go; likewise.
+        tracers: default: the global provider.
+        meters: default: the global provider.
     """
 
     def __init__(
@@ -49,34 +49,40 @@ class Telemetry:
         self._given = tracers is not None or meters is not None
 
     def __call__(self, event: Event) -> None:
-        """Tell of one event."""
+        """Report one event."""
         if isinstance(event, RunStarted):
-            if self._given or _somebody_listens():
-                said: dict[str, Any] = {"stepwell.step": event.step, "stepwell.run": event.run}
-                self._begin(("run", event.run), f"step {event.step}", said | _workspace(event.workspace))
+            if self._given or _is_configured():
+                attributes: dict[str, Any] = {"stepwell.step": event.step, "stepwell.run": event.run}
+                self._begin(
+                    ("run", event.run), f"step {event.step}", attributes | _workspace(event.workspace)
+                )
             return
         run = self._open.get(("run", event.run))
         if run is None:
-            return  # nobody listened when it began
+            return  # telemetry was not configured at the start
         if isinstance(event, AttemptStarted):
-            said = {"stepwell.step": event.step, "stepwell.attempt": event.number}
-            said |= _provider(event.provider)
-            self._begin(("attempt", event.run), f"attempt {event.number} at {event.step}", said)
+            attributes = {"stepwell.step": event.step, "stepwell.attempt": event.number}
+            attributes |= _provider(event.provider)
+            self._begin(("attempt", event.run), f"attempt {event.number} at {event.step}", attributes)
         elif isinstance(event, ProviderChosen):
             chosen = {"stepwell.provider": event.provider, "stepwell.reason": event.reason}
             run.span.add_event("provider chosen", chosen)
         elif isinstance(event, AttemptEnded):
-            one = event.attempt
-            self._end(("attempt", event.run), one.error)
-            told = {"stepwell.step": event.step, **_outcome(one.error), **_provider(one.provider)}
-            self._attempts.add(1, told)
+            attempt = event.attempt
+            self._end(("attempt", event.run), attempt.error)
+            attributes = {
+                "stepwell.step": event.step,
+                **_outcome(attempt.error),
+                **_provider(attempt.provider),
+            }
+            self._attempts.add(1, attributes)
         else:
             self._end(("run", event.run), event.result.error)
-            told = {"stepwell.step": event.step, **_outcome(event.result.error)}
-            self._runs.record(event.result.duration, told)
+            attributes = {"stepwell.step": event.step, **_outcome(event.result.error)}
+            self._runs.record(event.result.duration, attributes)
 
-    def _begin(self, key: tuple[str, int], name: str, said: dict[str, Any]) -> None:
-        span = self._tracer.start_span(name, attributes=said)
+    def _begin(self, key: tuple[str, int], name: str, attributes: dict[str, Any]) -> None:
+        span = self._tracer.start_span(name, attributes=attributes)
         self._open[key] = _Open(span, contexts.attach(trace.set_span_in_context(span)))
 
     def _end(self, key: tuple[str, int], error: StepError | None) -> None:
@@ -90,8 +96,8 @@ class Telemetry:
         contexts.detach(opened.token)
 
 
-def _somebody_listens() -> bool:
-    """Whether the program has set where spans or metrics go; otherwise the work of telling is spared."""
+def _is_configured() -> bool:
+    """Return whether the program has configured OpenTelemetry."""
     return not (
         isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
         and type(metrics.get_meter_provider()).__name__ == "_ProxyMeterProvider"

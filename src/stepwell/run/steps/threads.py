@@ -1,7 +1,6 @@
-"""Threads for steps that are no coroutines: nobody can end one, so none is ever waited for at the end.
+"""Daemon threads for synchronous steps.
 
-``concurrent.futures`` joins its threads when Python exits, and keeps a place for each that hangs. Here they
-are daemons, and one that is given up holds no place.
+Unlike ``concurrent.futures``, a hanging thread neither delays exit nor occupies a worker slot.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ T = TypeVar("T")
 
 @final
 class LoopThread:
-    """An event loop that starts when it is first needed; its thread is a daemon, and never holds up exit."""
+    """An event loop in a daemon thread, started on first use."""
 
     __slots__ = ("_loop", "_starting", "_thread", "_waited_for")
 
@@ -39,34 +38,34 @@ class LoopThread:
         self._waited_for: set[Future[Any]] = set()
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the loop, and wait for what it gives.
+        """Run a coroutine on the loop and return its result.
 
         Raises:
-            RuntimeError: the loop itself would have to wait.
+            RuntimeError: called from the loop itself.
             CancelledError: of ``concurrent.futures``: the loop was closed meanwhile.
         """
         if threading.current_thread() is self._thread:
             work.close()
-            raise RuntimeError("this would wait for itself: in a coroutine, await `arun` or `arun_many`")
-        with self._starting:  # so that `close` cancels whatever was handed over before it
+            raise RuntimeError("deadlock: in a coroutine, await `arun` or `arun_many`")
+        with self._starting:  # `close` cancels everything submitted before it
             future = asyncio.run_coroutine_threadsafe(work, self._running())
-            waited_for = self._waited_for
-            waited_for.add(future)
+            pending = self._waited_for
+            pending.add(future)
         try:
             return future.result()
         finally:
-            future.cancel()  # an interrupt of the caller ends what it waits for; what is done stays so
-            waited_for.discard(future)
+            future.cancel()  # an interrupt cancels pending work
+            pending.discard(future)
 
     def close(self) -> None:
-        """Cancel all that runs, and end the loop and its thread."""
+        """Cancel all work and stop the loop and its thread."""
         with self._starting:
             loop, thread = self._loop, self._thread
             if loop is None or thread is None:
                 return
             self._loop = self._thread = None
-            waited_for, self._waited_for = self._waited_for, set()
-            asyncio.run_coroutine_threadsafe(_cancel_all(waited_for), loop)
+            pending, self._waited_for = self._waited_for, set()
+            asyncio.run_coroutine_threadsafe(_cancel_all(pending), loop)
         if thread is not threading.current_thread():
             thread.join(_PATIENCE)
 
@@ -81,7 +80,7 @@ class LoopThread:
 
 
 _PATIENCE: Final = 10.0
-"""Seconds that ``close`` waits for what it cancelled."""
+"""Seconds that ``close`` waits for cancelled work."""
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
@@ -92,22 +91,22 @@ def _serve(loop: asyncio.AbstractEventLoop) -> None:
         loop.close()
 
 
-async def _cancel_all(waited_for: set[Future[Any]]) -> None:
-    """Cancel every task, give them time to end, and let nobody wait for one that does not."""
+async def _cancel_all(pending: set[Future[Any]]) -> None:
+    """Cancel every task, wait for them to end, then abandon the rest."""
     loop = asyncio.get_running_loop()
     others = asyncio.all_tasks(loop) - {asyncio.current_task()}
     for task in others:
         task.cancel()
     if others:
         await asyncio.wait(others, timeout=_PATIENCE / 2)
-    for future in tuple(waited_for):
+    for future in tuple(pending):
         future.cancel()
     await loop.shutdown_asyncgens()
     loop.call_soon(loop.stop)
 
 
 _IDLE_SECONDS: Final = 10.0
-"""How long a thread waits for more to do."""
+"""Seconds that an idle thread waits for work."""
 
 
 class _Call(NamedTuple):
@@ -119,7 +118,7 @@ class _Call(NamedTuple):
 
 @final
 class Threads:
-    """Runs functions in threads, so many at once for each event loop."""
+    """Runs functions in threads, with a limit per event loop."""
 
     __slots__ = ("_at_once", "_idle", "_places")
 
@@ -131,16 +130,18 @@ class Threads:
         )
 
     def place(self) -> asyncio.Semaphore:
-        """What a call waits for before it starts, and holds until it ends or is given up."""
+        """Return the semaphore that limits concurrent calls."""
         loop = asyncio.get_running_loop()
-        found = self._places.get(loop)
-        return found if found is not None else self._places.setdefault(loop, asyncio.Semaphore(self._at_once))
+        semaphore = self._places.get(loop)
+        if semaphore is None:
+            semaphore = self._places.setdefault(loop, asyncio.Semaphore(self._at_once))
+        return semaphore
 
     def start(self, work: Callable[[], T]) -> asyncio.Future[T]:
-        """Call a function in a thread, in the context variables of the caller.
+        """Call a function in a thread with the caller's context variables.
 
         Returns:
-            What it gives; cancelling that gives the thread up, which works on and is heard no more.
+            Future of the result; cancelling it abandons the thread and ignores its result.
         """
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()
@@ -156,7 +157,7 @@ class Threads:
 
 @final
 class _Worker(threading.Thread):
-    """One thread, busy or waiting to be."""
+    """One worker thread."""
 
     def __init__(self, idle: deque[_Worker]) -> None:
         super().__init__(name="stepwell step", daemon=True)
@@ -170,16 +171,16 @@ class _Worker(threading.Thread):
             except queue.Empty:
                 try:
                     self._idle.remove(self)
-                except ValueError:  # somebody has just taken it, and is about to give it a call
+                except ValueError:  # just taken: a call is on its way
                     continue
                 return
-            given = call.context.run(call.work)
+            result = call.context.run(call.work)
             self._idle.append(self)
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
-                call.loop.call_soon_threadsafe(_settle, call.answer, given)
-            del call, given  # nothing is kept while it waits
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                call.loop.call_soon_threadsafe(_settle, call.answer, result)
+            del call, result  # keep no reference while idle
 
 
-def _settle(answer: asyncio.Future[Any], given: Any) -> None:
+def _settle(answer: asyncio.Future[Any], result: Any) -> None:
     if not answer.done():
-        answer.set_result(given)
+        answer.set_result(result)

@@ -1,4 +1,4 @@
-"""Data that a step is given: a list, an expression, or the way into an earlier answer."""
+"""Workflows: files of steps that pass answers to later steps."""
 
 from __future__ import annotations
 
@@ -38,36 +38,36 @@ __all__ = [
 
 
 def data_from(source: Any, flow: Scope) -> Any:
-    """The data that a source stands for.
+    """Return the data of a source.
 
     Args:
-        source: plain data as it is; a text with ``{{ }}``; ``previous_response``, ``step``, ``step:field``,
+        source: plain data; a text with ``{{ }}``; ``previous_response``, ``step``, ``step:field``,
             ``step.field`` or ``previous_response:step.field``; or the name of a variable.
 
     Raises:
-        BadExpression: there is no such answer or variable, or it has no such field.
+        BadExpression: unknown answer, variable or field.
     """
     if not isinstance(source, str):
         return thaw(source)
     if "{{" in source:
-        return _opened(render(source, flow.names()))
+        return _parsed(render(source, flow.names()))
     first, _, rest = source.partition(":")
-    way = rest if first == "previous_response" and rest else source.replace(":", ".", 1)
+    path = rest if first == "previous_response" and rest else source.replace(":", ".", 1)
     names = flow.names()
-    name, _, field = way.partition(".")
+    name, _, field = path.partition(".")
     base, bracket, inside = name.partition("[")
     if base not in names:
-        raise BadExpression(source, f"is neither an earlier step nor a variable: there is no `{base}`")
+        raise BadExpression(source, f"is neither an earlier step nor a variable: unknown name `{base}`")
     value = names[base]
     if not field and not bracket:
-        return _opened(value.get("result") if isinstance(value, Mapping) and base in flow else value)
+        return _parsed(value.get("result") if isinstance(value, Mapping) and base in flow else value)
     if isinstance(value, str):
-        value = _opened(value)
-    return _opened(evaluate(f"value{bracket}{inside}{'.' if field else ''}{field}", {"value": value}))
+        value = _parsed(value)
+    return _parsed(evaluate(f"value{bracket}{inside}{'.' if field else ''}{field}", {"value": value}))
 
 
-def _opened(value: Any) -> Any:
-    """What a text holds, where it is a list or a mapping as JSON."""
+def _parsed(value: Any) -> Any:
+    """Return the data of a text that is a JSON list or mapping."""
     if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
         try:
             return json.loads(value)

@@ -1,20 +1,20 @@
-"""What a step's parameters hold, by the annotations of its type's schema.
+"""Annotations of parameter schemas.
 
-A schema of parameters says with ``x-holds`` what a value is beyond its form:
+The keyword ``x-holds`` declares the meaning of a value:
 
-- ``prompt``: a text, or a list of the parts of one;
+- ``prompt``: a text, or a list of prompt parts;
 - ``steps``: steps that the step runs itself, as a loop does;
-- ``workflow``: a whole workflow, without the file around it;
-- ``expression``: an expression that the step evaluates itself, perhaps many times;
-- ``formula``: the same, over data whose fields nobody knows before;
-- ``variables``: variables that the step sets, each with its value;
-- ``source``: where data comes from: an expression, or the name of a step with the way into its answer;
+- ``workflow``: a whole workflow, without the enclosing document;
+- ``expression``: an expression that the step evaluates itself, possibly many times;
+- ``formula``: an expression over data with unknown fields;
+- ``variables``: variables that the step sets;
+- ``source``: an expression, or a step name with the path to a value in its answer;
 - ``file``: a path inside the workflow's folder;
-- ``name``: the name under which the step leaves its answer besides;
-- ``data``: anything, and nothing in it is an expression.
+- ``name``: an additional name for the answer of the step;
+- ``data``: plain data without expressions.
 
-Every other text may hold expressions in ``{{ }}``, which are evaluated before the step is run. With
-``x-default`` a schema names the default of the workflow that fills a parameter which a step leaves out.
+Every other text may contain expressions in ``{{ }}``, evaluated before the step runs. ``x-default`` names the
+default of the workflow for a missing parameter.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from stepwell.model.schema import contents
 from stepwell.run.workflows.expressions import render
 from stepwell.source.document import Pointer
 
-__all__ = ["EVERY_STEP", "AnnotatedValue", "filled", "held", "parted", "rendered", "whole_schema"]
+__all__ = ["EVERY_STEP", "AnnotatedValue", "annotated_values", "filled", "parted", "rendered", "whole_schema"]
 
-_AS_IT_IS: Final = frozenset(
+_LITERAL: Final = frozenset(
     {"prompt", "steps", "workflow", "expression", "formula", "source", "name", "data"}
 )
 _NOTHING: Final[Mapping[str, Any]] = {}
@@ -41,7 +41,7 @@ def _every_step() -> Mapping[str, Any]:
 
 @final
 class _EveryStep(Mapping[str, Any]):
-    """The fields that every step may have, read when the first one is asked for."""
+    """The fields of every step, loaded on first use."""
 
     def __getitem__(self, key: str) -> Any:
         return _every_step()[key]
@@ -54,7 +54,7 @@ class _EveryStep(Mapping[str, Any]):
 
 
 EVERY_STEP: Final[Mapping[str, Any]] = _EveryStep()
-"""What a step of any type may say, and the schema of each: all else are parameters of its type."""
+"""Fields of every step type and their schemas; all others are parameters of the type."""
 
 
 @final
@@ -62,7 +62,7 @@ class AnnotatedValue(NamedTuple):
     """One value of a step's parameters.
 
     Args:
-        kind: the word of ``x-holds``; ``text`` for a text that may hold expressions.
+        kind: value of ``x-holds``, or ``text`` for a text that may contain expressions.
     """
 
     kind: str
@@ -70,12 +70,12 @@ class AnnotatedValue(NamedTuple):
     value: Any
 
 
-def held(schema: Mapping[str, Any], data: Any, pointer: Pointer = ()) -> Iterator[AnnotatedValue]:
-    """Every value that means more than its form says.
+def annotated_values(schema: Mapping[str, Any], data: Any, pointer: Pointer = ()) -> Iterator[AnnotatedValue]:
+    """Yield every value with an annotation, and every text.
 
     Args:
         data: plain data, read-only or not.
-        pointer: where the data stands.
+        pointer: position of the data.
     """
     kind = schema.get("x-holds")
     if kind is not None:
@@ -86,29 +86,28 @@ def held(schema: Mapping[str, Any], data: Any, pointer: Pointer = ()) -> Iterato
         yield AnnotatedValue("text", pointer, data)
     elif isinstance(data, Mapping):
         for key, item in data.items():
-            yield from held(_inside(schema, key), item, (*pointer, key))
+            yield from annotated_values(_inside(schema, key), item, (*pointer, key))
     elif isinstance(data, Sequence):
-        for place, item in enumerate(data):
-            yield from held(_items(schema), item, (*pointer, place))
+        for index, item in enumerate(data):
+            yield from annotated_values(_items(schema), item, (*pointer, index))
 
 
 def rendered(schema: Mapping[str, Any], data: Any, names: Mapping[str, Any]) -> Any:
-    """Plain data with the values of its expressions, but for what the step evaluates itself.
+    """Return plain data with its expressions evaluated, except those that the step evaluates itself.
 
     Args:
         data: plain data, read-only or not.
-        names: what expressions may speak of.
 
     Raises:
-        BadExpression: an expression cannot be read or has no value.
+        BadExpression: an expression is invalid or has no value.
     """
     if isinstance(data, Mapping):
-        stays = schema.get("x-holds") in _AS_IT_IS
+        literal = schema.get("x-holds") in _LITERAL
         return {
-            key: _thawed(item) if stays else rendered(_inside(schema, key), item, names)
+            key: _thawed(item) if literal else rendered(_inside(schema, key), item, names)
             for key, item in data.items()
         }
-    if schema.get("x-holds") in _AS_IT_IS:
+    if schema.get("x-holds") in _LITERAL:
         return _thawed(data)
     if isinstance(data, str):
         return render(data, names)
@@ -118,7 +117,7 @@ def rendered(schema: Mapping[str, Any], data: Any, names: Mapping[str, Any]) -> 
 
 
 def parted(step: Mapping[str, Any], schema: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What a step says as any step may, and its parameters."""
+    """Split a step into the fields of every step and the parameters of its type."""
     own = schema.get("properties", _NOTHING)
     general = {key: value for key, value in step.items() if key in EVERY_STEP and key not in own}
     general.update({key: step[key] for key in ("name", "type") if key in step})
@@ -132,25 +131,25 @@ def parted(step: Mapping[str, Any], schema: Mapping[str, Any]) -> tuple[dict[str
 def filled(
     parameters: Mapping[str, Any], schema: Mapping[str, Any], defaults: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Parameters with the workflow's defaults where a step says nothing."""
-    told = dict(parameters)
+    """Return the parameters with missing values filled from the workflow's defaults."""
+    result = dict(parameters)
     for key, field in schema.get("properties", _NOTHING).items():
-        given = defaults.get(field.get("x-default", ""))
-        if given is not None:
-            stated = told.get(key)
-            if key not in told:
-                told[key] = given
-            elif isinstance(stated, Mapping) and isinstance(given, Mapping):
-                told[key] = {**given, **stated}
-        if "properties" in field and isinstance(told.get(key, _NOTHING), Mapping):
-            inner = filled(told.get(key, _NOTHING), field, defaults)
+        default = defaults.get(field.get("x-default", ""))
+        if default is not None:
+            value = result.get(key)
+            if key not in result:
+                result[key] = default
+            elif isinstance(value, Mapping) and isinstance(default, Mapping):
+                result[key] = {**default, **value}
+        if "properties" in field and isinstance(result.get(key, _NOTHING), Mapping):
+            inner = filled(result.get(key, _NOTHING), field, defaults)
             if inner:
-                told[key] = inner
-    return told
+                result[key] = inner
+    return result
 
 
 def whole_schema(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema of a whole step: the keys that every step may have, and what its type describes."""
+    """Return the schema of a whole step: common fields and parameters of its type."""
     return {
         **parameters,
         "type": "object",
@@ -160,13 +159,13 @@ def whole_schema(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _inside(schema: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    found = schema.get("properties", _NOTHING).get(key, schema.get("additionalProperties", _NOTHING))
-    return found if isinstance(found, Mapping) else _NOTHING
+    below = schema.get("properties", _NOTHING).get(key, schema.get("additionalProperties", _NOTHING))
+    return below if isinstance(below, Mapping) else _NOTHING
 
 
 def _items(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    found = schema.get("items", _NOTHING)
-    return found if isinstance(found, Mapping) else _NOTHING
+    below = schema.get("items", _NOTHING)
+    return below if isinstance(below, Mapping) else _NOTHING
 
 
 def _thawed(data: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Checking a workflow file against the step types of a view: nothing of it is run, nothing is imported."""
+"""Check a workflow file against the step types of a view, without running or importing anything."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stepwell.check.ignores import ignores_in
 from stepwell.model import StepDefinition, schema, schema_errors
 from stepwell.model.validator import InvalidSchema
 from stepwell.resolve.view import View
-from stepwell.run.workflows.annotations import AnnotatedValue, filled, held, parted, whole_schema
+from stepwell.run.workflows.annotations import AnnotatedValue, annotated_values, filled, parted, whole_schema
 from stepwell.run.workflows.references import Referring, VisibleNames, names_of
 from stepwell.run.workflows.workflow import Workflow
 from stepwell.source.diagnostic import Checked, Diagnostic, Severity, in_order
@@ -40,19 +40,19 @@ OLD_TYPES: Final = frozenset(
         "test_echo",
     ]
 )
-"""The types of the old runner, which the package ``stepwell-ai-steps`` brings."""
+"""Legacy step types, provided by the package ``stepwell-ai-steps``."""
 
 
 def check_workflow(root: str, path: str, view: View, folder: str) -> Checked[Workflow | None]:
     """Read and check a workflow file.
 
     Args:
-        root: the folder that paths of findings are relative to.
-        path: the file, relative to it, with ``/``.
-        folder: the folder that its paths are relative to, absolute.
+        root: base of paths in findings.
+        path: relative to ``root``, with ``/``.
+        folder: absolute base of the workflow's paths.
 
     Returns:
-        The workflow, ``None`` where it has an error; and what was found, in order.
+        The workflow, or ``None`` if it has errors, and all findings in order.
     """
     document = read(root, path)
     if isinstance(document, Diagnostic):
@@ -61,10 +61,10 @@ def check_workflow(root: str, path: str, view: View, folder: str) -> Checked[Wor
 
 
 def check_document(document: Document, view: View, folder: str) -> Checked[Workflow | None]:
-    """Check a workflow that was read.
+    """Check a parsed workflow.
 
     Args:
-        folder: the folder that its paths are relative to, absolute.
+        folder: absolute base of the workflow's paths.
     """
     if not schema.fits("workflow", document.data):
         found: tuple[Diagnostic, ...] = tuple(
@@ -77,24 +77,24 @@ def check_document(document: Document, view: View, folder: str) -> Checked[Workf
     if sound:
         found = (*found, *_Check(document, view, folder).findings())
     shown, _ = hide(in_order(found), ignores_in(document))
-    failed = any(one.severity is Severity.ERROR for one in shown)
+    failed = any(item.severity is Severity.ERROR for item in shown)
     return Checked(None if failed else Workflow(document, document.data["workflow"]), tuple(shown))
 
 
 def type_of(view: View, name: str) -> StepDefinition | None:
-    """The step that a type names, or ``None``."""
+    """Return the step of a type, or ``None``."""
     return view.get(name)
 
 
 def parameters_of(definition: StepDefinition) -> Mapping[str, Any]:
-    """The schema of a step type's parameters; one that allows anything where it says nothing."""
-    stated = definition.parameters
-    return {"type": "object"} if stated is None else schema.expanded(stated)
+    """Return the parameter schema of a step type (default: any object)."""
+    declared = definition.parameters
+    return {"type": "object"} if declared is None else schema.expanded(declared)
 
 
 @final
 class _Check:
-    """The check of one workflow."""
+    """Check of one workflow."""
 
     def __init__(self, document: Document, view: View, folder: str) -> None:
         self._document = document
@@ -121,9 +121,9 @@ class _Check:
             if isinstance(name, str) and name in seen:
                 yield self._refer.finding_at(
                     "duplicate-step",
-                    f"the workflow has two steps `{name}`",
+                    f"duplicate step `{name}` in the workflow",
                     (*here, "name"),
-                    "give each step a name of its own",
+                    "use a unique name for each step",
                 )
             if isinstance(name, str):
                 seen.setdefault(name, here)
@@ -135,7 +135,7 @@ class _Check:
     def _step(self, here: Pointer, step: Mapping[str, Any], scope: VisibleNames) -> Iterator[Diagnostic]:
         kind = step.get("type")
         if not isinstance(kind, str) or not kind:
-            return  # its schema says so
+            return  # reported by the schema
         definition = type_of(self._view, kind)
         if definition is None:
             yield self._unknown_type(kind, (*here, "type"))
@@ -144,17 +144,16 @@ class _Check:
         general, parameters = parted(step, described)
         noun = f"step `{step['name']}`" if isinstance(step.get("name"), str) else "step"
         whole = {**step, **filled(parameters, described, self._defaults)}
-        found = list(_explained(whole_schema(described), noun, whole, lambda _: self._document, here))
-        yield from found
+        problems = list(_explained(whole_schema(described), noun, whole, lambda _: self._document, here))
+        yield from problems
         for key in ("condition", "output_to_file", "output_schema"):
             if key in general:
                 yield from self._general(key, general[key], (*here, key), scope)
-        holding = tuple(held(described, parameters, here))
-        own = VisibleNames(
-            {*scope.before, *_inside(holding)}, scope.later, scope.names
-        )  # a loop's steps repeat
-        for one in holding:
-            yield from self._held(one, own)
+        values = tuple(annotated_values(described, parameters, here))
+        # A loop repeats its steps, so they see each other.
+        own = VisibleNames({*scope.before, *_inside(values)}, scope.later, scope.names)
+        for annotated in values:
+            yield from self._annotated(annotated, own)
         scope.before.update(own.before)
 
     def _general(self, key: str, value: Any, pointer: Pointer, scope: VisibleNames) -> Iterator[Diagnostic]:
@@ -164,10 +163,10 @@ class _Check:
             try:
                 schema.compiled(value)
             except InvalidSchema as error:
-                hint = "it is a JSON Schema (draft 2020-12) that refers to nothing outside itself"
+                hint = "use a JSON Schema (draft 2020-12) without external references"
                 yield self._refer.finding_at(
                     "invalid-output-schema",
-                    f"`output_schema` is no schema: {error}",
+                    f"`output_schema` is not a valid schema: {error}",
                     (*pointer, *error.pointer),
                     hint,
                 )
@@ -175,8 +174,8 @@ class _Check:
             yield from self._refer.text(value, pointer, scope)
             yield from self._refer.path(value, pointer, reads=False)
 
-    def _held(self, one: AnnotatedValue, scope: VisibleNames) -> Iterator[Diagnostic]:
-        kind, pointer, value = one
+    def _annotated(self, annotated: AnnotatedValue, scope: VisibleNames) -> Iterator[Diagnostic]:
+        kind, pointer, value = annotated
         if kind == "prompt":
             yield from self._prompt(value, pointer, scope)
         elif kind == "steps":
@@ -205,7 +204,7 @@ class _Check:
             paths = (
                 [(pointer, value)]
                 if isinstance(value, str)
-                else [((*pointer, at), one) for at, one in several]
+                else [((*pointer, index), item) for index, item in several]
             )
             for place, path in paths:
                 if isinstance(path, str):
@@ -230,7 +229,7 @@ class _Check:
         part_schema = schema.contents("workflow")["$defs"]["prompt_part"]
         for place, part in enumerate(prompt):
             here = (*pointer, place)
-            yield from _explained(part_schema, "this part of a prompt", part, lambda _: self._document, here)
+            yield from _explained(part_schema, "prompt part", part, lambda _: self._document, here)
             if isinstance(part, Mapping):
                 yield from self._part(part, here, scope)
 
@@ -250,13 +249,13 @@ class _Check:
         known = [*(alias for step in self._view.values() for alias in step.aliases), *self._view]
         near = closest(kind, known)
         if kind in OLD_TYPES:
-            hint = "install the package that brings it: `python -m pip install stepwell-ai-steps`"
+            hint = "install the package that provides it: `python -m pip install stepwell-ai-steps`"
         elif near:
             hint = did_you_mean(near)
         else:
-            hint = "`stepwell list` shows the steps of the registry"
+            hint = "run `stepwell list` to show the steps of the registry"
         return self._refer.finding_at(
-            "unknown-step-type", f"there is no step type `{kind}` in {self._view.title}", pointer, hint
+            "unknown-step-type", f"unknown step type `{kind}` in {self._view.title}", pointer, hint
         )
 
 
@@ -267,8 +266,8 @@ def _explained(
         yield from schema_errors.explain_by(wanted, noun, thaw(data), whose, prefix)
 
 
-def _inside(holding: Iterable[AnnotatedValue]) -> Iterator[str]:
-    for kind, _, value in holding:
+def _inside(values: Iterable[AnnotatedValue]) -> Iterator[str]:
+    for kind, _, value in values:
         if kind == "steps":
             yield from names_of(value)
 

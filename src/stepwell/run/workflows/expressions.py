@@ -1,7 +1,7 @@
-"""The expressions of workflows, ``{{ steps.first.text }}``: Jinja's, in its sandbox, over plain data only.
+"""Expressions of workflows, ``{{ steps.first.text }}``: sandboxed Jinja over plain data.
 
-No statement, no call of a method, no attribute of a Python object is to be had: a dot looks up a key.
-What grows without bound (powers, repeated text, formats) is refused. Evaluating never runs a user's code.
+Statements, method calls and attributes of Python objects are not available; a dot looks up a key. Operations
+with unbounded results (powers, repeated text, formats) are rejected. No user code is executed.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from stepwell.source.errors import StepwellError
 __all__ = ["BadExpression", "Piece", "evaluate", "holds", "names_in", "pieces", "render", "steps_in"]
 
 MAX_EXPRESSION: Final = 2000
-"""The longest expression, in characters: what it gives is bounded by what it says."""
+"""Maximum length of an expression in characters, which bounds its result."""
 
 MAX_RESULT: Final = 1024 * 1024
-"""The longest text that an expression may give, in characters."""
+"""Maximum length of a result in characters."""
 
 
 class BadExpression(StepwellError, ValueError):
-    """An expression cannot be read, or has no value."""
+    """The expression is invalid or has no value."""
 
     def __init__(self, expression: str, fault: str) -> None:
         self.expression = expression
@@ -44,17 +44,17 @@ class BadExpression(StepwellError, ValueError):
 
 @final
 class _Absent(BadExpression):
-    """It can be read, and speaks of what is not there."""
+    """The expression refers to a missing value."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of a text: literal, or the inside of ``{{ }}``.
+    """A part of a text: literal, or an expression in ``{{ }}``.
 
     Args:
-        text: the literal text, or the expression without its braces and blanks.
-        start: where it begins in the whole, braces included.
+        text: literal text, or the expression without braces and whitespace.
+        start: offset in the text, including braces.
     """
 
     text: str
@@ -68,7 +68,7 @@ _CONTAINS: Final = re.compile(r"(?P<whole>.+?)\s+contains\s+(?P<part>.+)", re.DO
 
 
 def pieces(text: str) -> Iterator[Piece]:
-    """The literal and the expressions of a text, in order. What is not closed is literal."""
+    """Yield the literals and expressions of a text; unclosed braces are literal."""
     at = 0
     while (start := text.find("{{", at)) >= 0:
         end = _closing(text, start + 2)
@@ -83,14 +83,13 @@ def pieces(text: str) -> Iterator[Piece]:
 
 
 def evaluate(expression: str, names: Mapping[str, Any]) -> Any:
-    """The value of an expression.
+    """Return the value of an expression.
 
     Args:
         expression: without braces.
-        names: what it may speak of, as plain data.
 
     Raises:
-        BadExpression: it cannot be read, or something that it speaks of is not there.
+        BadExpression: the expression is invalid or refers to a missing value.
     """
     value = _value(expression, names)
     if isinstance(value, Undefined):
@@ -99,14 +98,13 @@ def evaluate(expression: str, names: Mapping[str, Any]) -> Any:
 
 
 def holds(expression: str, names: Mapping[str, Any]) -> bool:
-    """Whether a condition is true; what is not there is false.
+    """Return whether a condition is true; missing values are false.
 
     Args:
-        expression: with or without braces around the whole.
-        names: what it may speak of.
+        expression: with or without enclosing braces.
 
     Raises:
-        BadExpression: it cannot be read.
+        BadExpression: the expression is invalid.
     """
     try:
         return bool(_value(bare(expression), names))
@@ -115,62 +113,59 @@ def holds(expression: str, names: Mapping[str, Any]) -> bool:
 
 
 def render(text: str, names: Mapping[str, Any]) -> Any:
-    """A text with the values of its expressions; the value itself where the text is one expression.
-
-    Args:
-        names: what its expressions may speak of.
+    """Return a text with its expressions evaluated; a single expression keeps its type.
 
     Raises:
-        BadExpression: one of them cannot be read or has no value.
+        BadExpression: an expression is invalid or has no value.
     """
     if "{{" not in text:
         return text
-    found = list(pieces(text))
-    if len(found) == 1 and found[0].expression:
-        return evaluate(found[0].text, names)
-    told = "".join(
-        as_text(evaluate(piece.text, names)) if piece.expression else piece.text for piece in found
+    parts = list(pieces(text))
+    if len(parts) == 1 and parts[0].expression:
+        return evaluate(parts[0].text, names)
+    result = "".join(
+        as_text(evaluate(piece.text, names)) if piece.expression else piece.text for piece in parts
     )
-    if len(told) > MAX_RESULT:
-        raise BadExpression(text[:40], f"gives more than {MAX_RESULT} characters")
-    return told
+    if len(result) > MAX_RESULT:
+        raise BadExpression(text[:40], f"results in more than {MAX_RESULT} characters")
+    return result
 
 
 def as_text(value: Any) -> str:
-    """A value as it stands in a text: text as it is, and the rest as JSON."""
+    """Return a value as text: strings verbatim, everything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def bare(expression: str) -> str:
-    """An expression without the braces around the whole of it."""
-    found = list(pieces(expression.strip()))
-    return found[0].text if len(found) == 1 and found[0].expression else expression.strip()
+    """Return an expression without enclosing braces."""
+    parts = list(pieces(expression.strip()))
+    return parts[0].text if len(parts) == 1 and parts[0].expression else expression.strip()
 
 
 def names_in(expression: str) -> frozenset[str]:
-    """The names that an expression speaks of, beside the functions there are.
+    """Return the names in an expression, except functions.
 
     Raises:
-        BadExpression: it cannot be read.
+        BadExpression: the expression is invalid.
     """
     return frozenset(meta.find_undeclared_variables(_tree(expression))) - frozenset(FUNCTIONS)
 
 
 def steps_in(expression: str) -> frozenset[str]:
-    """The steps that an expression asks for as ``steps.NAME``.
+    """Return the names of steps in the form ``steps.NAME``.
 
     Raises:
-        BadExpression: it cannot be read.
+        BadExpression: the expression is invalid.
     """
-    found: set[str] = set()
+    steps: set[str] = set()
     tree = _tree(expression)
     for by_dot in tree.find_all(nodes.Getattr):
         if _is_steps(by_dot.node):
-            found.add(by_dot.attr)
+            steps.add(by_dot.attr)
     for by_key in tree.find_all(nodes.Getitem):
         if _is_steps(by_key.node) and isinstance(by_key.arg, nodes.Const):
-            found.add(str(by_key.arg.value))
-    return frozenset(found)
+            steps.add(str(by_key.arg.value))
+    return frozenset(steps)
 
 
 def _is_steps(node: nodes.Node) -> bool:
@@ -183,38 +178,38 @@ def _value(expression: str, names: Mapping[str, Any]) -> Any:
     except BadExpression:
         raise
     except UndefinedError as error:
-        raise _Absent(expression, _words(error)) from None
+        raise _Absent(expression, _message(error)) from None
     except SecurityError as error:
-        raise BadExpression(expression, _words(error)) from None
+        raise BadExpression(expression, _message(error)) from None
     except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
         raise BadExpression(expression, f"has no value: {error}") from None
 
 
-def _words(error: Exception) -> str:
-    told = str(error)
-    return told if told.startswith(("uses", "adds", "has")) else f"has no value: {told}"
+def _message(error: Exception) -> str:
+    message = str(error)
+    return message if message.startswith(("uses", "adds", "has")) else f"has no value: {message}"
 
 
 def _plain(expression: str, value: Any) -> Any:
-    """A value as plain data, of a bounded size."""
+    """Return a value as plain data of bounded size."""
     if isinstance(value, str):
         if len(value) > MAX_RESULT:
-            raise BadExpression(expression, f"gives more than {MAX_RESULT} characters")
+            raise BadExpression(expression, f"results in more than {MAX_RESULT} characters")
         return str(value)
     if value is None or isinstance(value, (bool, int, float)):
         return value
     if isinstance(value, Mapping):
         return {str(key): _plain(expression, item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, GeneratorType)):  # some filters give their items piece by piece
+    if isinstance(value, (list, tuple, GeneratorType)):  # some filters return generators
         return [_plain(expression, item) for item in value]
-    raise BadExpression(expression, "is no plain value")
+    raise BadExpression(expression, "does not result in plain data")
 
 
 def _translated(expression: str) -> str:
-    """An expression of the old workflow files in Jinja's words."""
-    told = _PREVIOUS.sub(lambda found: f"steps[{found[1]!r}]{found[2]}", expression)
-    found = _CONTAINS.fullmatch(told)
-    return f"({found['part']}) in ({found['whole']})" if found else told
+    """Translate the legacy syntax to Jinja."""
+    jinja = _PREVIOUS.sub(lambda match: f"steps[{match[1]!r}]{match[2]}", expression)
+    contains = _CONTAINS.fullmatch(jinja)
+    return f"({contains['part']}) in ({contains['whole']})" if contains else jinja
 
 
 @lru_cache(maxsize=1024)
@@ -223,15 +218,15 @@ def _tree(expression: str) -> nodes.Template:
     if len(source) > MAX_EXPRESSION:
         raise BadExpression(f"{expression[:40]}...", f"has more than {MAX_EXPRESSION} characters")
     try:
-        parser = Parser(ENVIRONMENT, source, state="variable")  # as ``compile_expression`` reads it
-        found = parser.parse_expression()
+        parser = Parser(ENVIRONMENT, source, state="variable")  # like ``compile_expression``
+        root = parser.parse_expression()
     except TemplateError as error:
-        raise BadExpression(expression, f"cannot be read: {error.message}") from None
+        raise BadExpression(expression, f"is invalid: {error.message}") from None
     except RecursionError:
         raise BadExpression(expression, "is nested too deeply") from None
     if not parser.stream.eos:
-        raise BadExpression(expression, f"cannot be read: it ends before `{parser.stream.current.value}`")
-    tree = nodes.Template([nodes.Output([found], lineno=1)], lineno=1)
+        raise BadExpression(expression, f"is invalid: unexpected `{parser.stream.current.value}`")
+    tree = nodes.Template([nodes.Output([root], lineno=1)], lineno=1)
     tree.set_environment(ENVIRONMENT)
     return tree
 
@@ -242,11 +237,11 @@ def _compiled(expression: str) -> Callable[..., Any]:
     try:
         return ENVIRONMENT.compile_expression(_translated(expression), undefined_to_none=False)
     except TemplateError as error:
-        raise BadExpression(expression, f"cannot be read: {error.message}") from None
+        raise BadExpression(expression, f"is invalid: {error.message}") from None
 
 
 def _closing(text: str, at: int) -> int:
-    """Where the braces that stand before a place are closed, quotes respected; -1 where they are not."""
+    """Return the offset of the closing braces, ignoring quoted ones; -1 if unclosed."""
     quote = ""
     while at < len(text):
         char = text[at]

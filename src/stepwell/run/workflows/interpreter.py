@@ -1,4 +1,4 @@
-"""Running steps one after the other: conditions, defaults, expressions, time limits, and what is kept."""
+"""Interpreter: runs steps in order with conditions, defaults, expressions and timeouts."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _NOTHING: Final[Mapping[str, Any]] = {}
 
 
 async def run_steps(steps: Iterable[Mapping[str, Any]], flow: Scope, run: Run) -> None:
-    """Run steps in order; the answers are in the flow.
+    """Run steps in order and store the answers in the scope.
 
     Raises:
-        StepFailed: one failed, and does not say ``continue_on_error``.
+        StepFailed: a step without ``continue_on_error`` failed.
     """
     for step in steps:
         await run_step(step, flow, run)
@@ -36,7 +36,7 @@ async def run_step(step: Mapping[str, Any], flow: Scope, run: Run) -> None:
     """Run one step.
 
     Raises:
-        StepFailed: it failed, and does not say ``continue_on_error``.
+        StepFailed: the step failed and does not set ``continue_on_error``.
     """
     name, kind = str(step["name"]), str(step["type"])
     setting, here = flow.setting, flow.at(name)
@@ -67,12 +67,12 @@ async def run_step(step: Mapping[str, Any], flow: Scope, run: Run) -> None:
 
 
 def nested(context: RunContext) -> Run:
-    """What runs a step inside a step: for ``run_steps`` in a loop."""
+    """Return a function that runs a nested step, for ``run_steps`` in a loop."""
 
     async def run(kind: str, parameters: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
         flow = Scope.of(values)
         if context.run is None:
-            raise StepFailed(flow.path, "steps cannot be nested here")
+            raise StepFailed(flow.path, "nested steps are not supported here")
         result = await context.run(kind, parameters, values)
         if not result.ok:
             raise StepFailed(flow.path, fault_of(result.error))
@@ -82,7 +82,7 @@ def nested(context: RunContext) -> Run:
 
 
 def fault_of(error: BaseException | None) -> str:
-    """What is wrong, in one sentence: that of the step's own code where it raised one of ours."""
+    """Return the message of an error, preferring the message of its cause."""
     cause = error.__cause__ if error is not None else None
     if isinstance(cause, StepFailed):
         return cause.fault
@@ -92,7 +92,7 @@ def fault_of(error: BaseException | None) -> str:
 
 
 def faults(schema: Mapping[str, Any], data: Any) -> tuple[str, ...]:
-    """Why data does not fit a schema, each in one line; nothing where it fits.
+    """Return every mismatch between data and a schema, one line each.
 
     Args:
         data: plain data, read-only or not.
@@ -100,26 +100,25 @@ def faults(schema: Mapping[str, Any], data: Any) -> tuple[str, ...]:
     try:
         return reasons(schema, "the result", data)
     except InvalidSchema as error:
-        return (f"the schema is none: {error}",)
+        return (f"invalid schema: {error}",)
 
 
 def applies(condition: Any, names: Mapping[str, Any]) -> bool:
-    """Whether a condition is true.
+    """Return whether a condition is true.
 
     Args:
-        condition: an expression, a boolean, or ``and``, ``or`` and ``not`` over conditions.
-        names: what it may speak of.
+        condition: expression, boolean, or ``and``, ``or`` and ``not`` over conditions.
 
     Raises:
-        BadExpression: it cannot be read.
+        BadExpression: an expression is invalid.
     """
     if isinstance(condition, str):
         return holds(condition, names)
     if isinstance(condition, Mapping):
         return all(
-            all(applies(one, names) for one in _listed(under))
+            all(applies(item, names) for item in _listed(under))
             if word == "and"
-            else any(applies(one, names) for one in _listed(under))
+            else any(applies(item, names) for item in _listed(under))
             if word == "or"
             else not applies(under, names)
             for word, under in condition.items()
@@ -128,10 +127,10 @@ def applies(condition: Any, names: Mapping[str, Any]) -> bool:
 
 
 def text_of(answer: Any, *, pretty: bool = False) -> str:
-    """An answer as text: its ``text`` where it has one, and else its ``data``, or all of it, as JSON.
+    """Return an answer as text: its ``text``, or else its ``data`` or the whole answer as JSON.
 
     Args:
-        pretty: whether JSON is set in lines.
+        pretty: whether to indent JSON.
     """
     if isinstance(answer, str):
         return answer
@@ -160,13 +159,13 @@ async def _answer(
     except (asyncio.TimeoutError, TimeoutError):
         if limit is None:
             raise
-        raise StepFailed(here.path, f"it took longer than {limit:g} s") from None
+        raise StepFailed(here.path, f"timed out after {limit:g} s") from None
     wanted = general.get("output_schema")
     if wanted is not None:
         data = value.get("data", value) if isinstance(value, Mapping) else value
-        found = faults(wanted, data)
-        if found:
-            raise StepFailed(here.path, f"its answer does not fit `output_schema`: {found[0]}")
+        problems = faults(wanted, data)
+        if problems:
+            raise StepFailed(here.path, f"the answer does not match `output_schema`: {problems[0]}")
     return value
 
 

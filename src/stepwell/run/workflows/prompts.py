@@ -1,4 +1,4 @@
-"""Prompts: their parts put together, out of texts, files, answers and conversations."""
+"""Compose prompts from texts, files, answers and conversations."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _SENTENCE: Final = re.compile(r"(?<=[.!?])\s+")
 @final
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A prompt, ready to be asked.
+    """A composed prompt.
 
     Args:
-        session: the conversation that it goes on with; empty for none.
+        session: conversation to continue; empty for none.
     """
 
     text: str
@@ -32,18 +32,18 @@ class Prompt:
 
 
 def compose(prompt: Any, flow: Scope, folder: str | None) -> Prompt:
-    """Put a prompt together.
+    """Compose a prompt.
 
     Args:
-        prompt: a text, or a list of parts (``$defs/prompt_part`` of the workflow's schema).
-        folder: where its files are; ``None`` where it has none.
+        prompt: text, or list of parts (``$defs/prompt_part`` of the workflow schema).
+        folder: base of file paths; ``None`` forbids files.
 
     Raises:
-        StepFailed: a part cannot be had.
+        StepFailed: a part is not available.
     """
     if isinstance(prompt, str):
         return Prompt(_spoken(prompt, flow))
-    told: list[str] = []
+    texts: list[str] = []
     session = ""
     for part in prompt or ():
         try:
@@ -51,22 +51,22 @@ def compose(prompt: Any, flow: Scope, folder: str | None) -> Prompt:
                 continue
             text = _part(part, flow, folder)
         except (BadExpression, PathEscape, OSError) as error:
-            raise StepFailed(flow.path, f"a part of its prompt cannot be had: {error}") from None
+            raise StepFailed(flow.path, f"cannot compose the prompt: {error}") from None
         if part["type"] == "claude_continue":
             session = str(part.get("session_id", session))
         if "inject_as" in part:
             mark = "{" + part["inject_as"] + "}"
-            told = [one.replace(mark, text) for one in told]
+            texts = [earlier.replace(mark, text) for earlier in texts]
         elif text:
-            told.append(text)
-    return Prompt("\n".join(told), session)
+            texts.append(text)
+    return Prompt("\n".join(texts), session)
 
 
 def shortened(text: str, length: int) -> str:
-    """The first sentences of a text that fit a length, or its first words where not one does.
+    """Return the first sentences of a text up to a length, or a truncated text.
 
     Args:
-        length: the most characters.
+        length: maximum number of characters.
     """
     text = text.strip()
     if len(text) <= length:
@@ -100,38 +100,38 @@ def _part(part: Mapping[str, Any], flow: Scope, folder: str | None) -> str:
 
 def _file(part: Mapping[str, Any], flow: Scope, folder: str | None) -> str:
     if folder is None:
-        raise PathEscape(part["path"], "cannot be read: this step has no folder")
+        raise PathEscape(part["path"], "cannot be read: the step has no folder")
     text = read_inside(folder, as_text(_spoken(part["path"], flow)))
     for name, value in part.get("variables", {}).items():
-        told = _spoken(value, flow) if isinstance(value, str) else as_text(value)
-        text = text.replace("{" + name + "}", told)
+        replacement = _spoken(value, flow) if isinstance(value, str) else as_text(value)
+        text = text.replace("{" + name + "}", replacement)
     return text
 
 
 def _previous(part: Mapping[str, Any], flow: Scope) -> str:
     name = part["step"]
     if name not in flow:
-        raise BadExpression(name, "has no answer: the step was skipped, or did not run yet")
+        raise BadExpression(name, "has no answer: the step was skipped or has not run yet")
     answer = flow[name]
-    way = part.get("extract")
-    if way is None:
+    path = part.get("extract")
+    if path is None:
         return text_of(answer, pretty=True)
     value = evaluate(
-        f"answer.{way}" if not way.startswith("[") else f"answer{way}", {"answer": _opened(answer)}
+        f"answer.{path}" if not path.startswith("[") else f"answer{path}", {"answer": _opened(answer)}
     )
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
 
 
 def _opened(answer: Any) -> Any:
-    """An answer with what its text holds, where that is JSON."""
+    """Return an answer with the JSON data of its text."""
     if isinstance(answer, Mapping) and "data" not in answer:
         text = answer.get("text")
         try:
-            held = json.loads(text) if isinstance(text, str) else None
+            data = json.loads(text) if isinstance(text, str) else None
         except ValueError:
-            held = None
-        if isinstance(held, dict):
-            return seen({**answer, "data": held, "content": text})
+            data = None
+        if isinstance(data, dict):
+            return seen({**answer, "data": data, "content": text})
         return {"content": text, **seen(answer)}
     return seen(answer)
 
@@ -142,23 +142,23 @@ def _conversation(turns: Sequence[Turn], last: int | None) -> str:
 
 
 def _spoken(text: str, flow: Scope) -> str:
-    """A text for people, with the values of the expressions that speak of what there is.
+    """Return a text with the expressions over known names evaluated.
 
-    Others stay as they are written: a prompt may speak of templates itself.
+    Other expressions are kept, as a prompt may be about templates.
     """
     if "{{" not in text:
         return text
     names = flow.names()
-    told = []
+    texts = []
     for piece in pieces(text):
-        if piece.expression and _speaks_of(piece.text, names):
-            told.append(as_text(evaluate(piece.text, names)))
+        if piece.expression and _refers_to(piece.text, names):
+            texts.append(as_text(evaluate(piece.text, names)))
         else:
-            told.append(piece.written)
-    return "".join(told)
+            texts.append(piece.written)
+    return "".join(texts)
 
 
-def _speaks_of(expression: str, names: Mapping[str, Any]) -> bool:
+def _refers_to(expression: str, names: Mapping[str, Any]) -> bool:
     try:
         return names_in(expression) <= names.keys()
     except BadExpression:

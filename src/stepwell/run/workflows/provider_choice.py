@@ -1,4 +1,4 @@
-"""The one provider that a run asks for all of its steps, where somebody names it."""
+"""Run all steps of a workflow with one named provider."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from stepwell.run.providers.factory import (
 from stepwell.source.errors import NoProvider, StepwellError, UnknownProvider
 from stepwell.source.spelling import snake_case, suggest
 
-__all__ = ["Chosen", "One", "UnusableProvider", "provider_named", "secrets_of"]
+__all__ = ["Chosen", "SingleProvider", "UnusableProvider", "provider_named", "secrets_of"]
 
 _WITHOUT_SETTINGS: Final = "echo"
 _WITH_ONE: Final[Mapping[str, str]] = {"replay": "file", "command": "argv"}
@@ -29,13 +29,13 @@ _WITH_ONE: Final[Mapping[str, str]] = {"replay": "file", "command": "argv"}
 
 @final
 class UnusableProvider(StepwellError):
-    """A provider that a run is to ask cannot be had; the message says why."""
+    """The requested provider cannot be used; the message explains why."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A provider that was chosen."""
+    """The selected provider."""
 
     provider: Provider
     reason: str
@@ -43,23 +43,23 @@ class Chosen:
 
 @final
 @dataclass(frozen=True, slots=True)
-class One:
-    """Gives the same provider for every step, whatever it requires."""
+class SingleProvider:
+    """Selects the same provider for every step."""
 
     provider: Provider
 
     def select(
         self, requires: Iterable[str], *, exclude: Mapping[str, str], session: str, view: View | None
     ) -> Chosen:
-        """The provider for the next attempt.
+        """Return the provider.
 
         Raises:
-            NoProvider: it has failed already.
+            NoProvider: the provider has already failed.
         """
         del requires, session, view
         if self.provider.name in exclude:
-            raise NoProvider("this run", f"`{self.provider.name}` was asked for by name, and failed")
-        return Chosen(self.provider, "it was asked for by name")
+            raise NoProvider("this run", f"the requested provider `{self.provider.name}` failed")
+        return Chosen(self.provider, "requested by name")
 
 
 def provider_named(
@@ -69,15 +69,15 @@ def provider_named(
     folder: str,
     environment: Mapping[str, str],
 ) -> Provider:
-    """The provider that somebody names.
+    """Return a provider by name.
 
     Args:
-        text: a provider of the view, in its own spelling or in snake_case; or ``echo``, ``replay:FILE`` or
+        text: provider of the view, in its own spelling or in snake_case; or ``echo``, ``replay:FILE`` or
             ``command:PROGRAM ARGUMENTS``, which need no definition.
-        folder: where a file is looked for, and where a program runs; absolute.
+        folder: absolute base of files and working directory of programs.
 
     Raises:
-        UnusableProvider: there is none of this name, or it cannot be used.
+        UnusableProvider: the provider is unknown or cannot be used.
     """
     wanted = next((name for name in view.providers if text in (name, snake_case(name))), None)
     try:
@@ -92,33 +92,32 @@ def provider_named(
         made = Setup(kind, settings=settings, folder=folder, environment=environment)
         return make(implementation_by_name(kind), made)
     except (CannotBeMade, NoProvider, UnknownProvider, ValueError) as error:
-        raise UnusableProvider(f"the provider `{text}` cannot be used: {error}") from None
+        raise UnusableProvider(f"provider `{text}` cannot be used: {error}") from None
 
 
 def secrets_of(view: View, environment: Mapping[str, str], root: str) -> tuple[str, ...]:
-    """What the secrets of a view's providers are at this moment, as far as they can be had.
+    """Return all secrets of a view's providers that can be resolved now.
 
     Args:
-        root: the project's folder, absolute.
+        root: absolute.
     """
-    found = []
+    values = []
     for definition in view.providers.values():
         references = definition.secrets or {}
-        held = Secrets(definition.name, references, environment, root)
+        secrets = Secrets(definition.name, references, environment, root)
         for name in references:
             with suppress(ProviderError):
-                found.append(held.get(name) or "")
-    return tuple(filter(None, found))
+                values.append(secrets.get(name) or "")
+    return tuple(filter(None, values))
 
 
 def _unknown(text: str, providers: ProviderRegistry, view: View) -> str:
-
     del providers
     if text in _WITH_ONE:
         what = "FILE" if text == "replay" else "PROGRAM"
-        return f"the provider `{text}` needs a definition, or write `{text}:{what}`"
+        return f"provider `{text}` needs a definition, or use `{text}:{what}`"
     names = [*view.providers, _WITHOUT_SETTINGS]
-    hint = suggest(text, names) or f"there are {', '.join(f'`{one}`' for one in names)}"
+    hint = suggest(text, names) or f"available: {', '.join(f'`{name}`' for name in names)}"
     if text in IMPLEMENTATIONS:
-        hint = "it needs a definition in `providers/`"
-    return f"there is no provider `{text}` in {view.title} ({hint})"
+        hint = "define it in `providers/`"
+    return f"unknown provider `{text}` in {view.title} ({hint})"

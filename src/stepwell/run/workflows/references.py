@@ -1,4 +1,4 @@
-"""What steps speak of: earlier answers, variables and files, and whether they are there."""
+"""Check references of workflow steps to answers, variables and files."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ _ALWAYS: Final = frozenset(
     {"steps", "variables", "state", "vars", "workflow", "step", "previous_response", "loop"}
     | {"execution_id", "date", "timestamp", "environment", "inputs", "value", "item"}
 )
-"""Names that expressions may always speak of."""
+"""Names that are available in every expression."""
 
-_SYNTAX: Final = "an expression is as in `steps.first.text`, `length(items) > 2` or `a == 'b' and not c`"
+_SYNTAX: Final = "write an expression like `steps.first.text`, `length(items) > 2` or `a == 'b' and not c`"
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class VisibleNames:
-    """What steps at one place of a workflow may speak of."""
+    """Names that steps at one position of a workflow may use."""
 
     before: set[str]
     later: set[str]
     names: set[str] = field(default_factory=set)
 
     def inner(self, steps: Any) -> VisibleNames:
-        """The scope of steps inside a step: they may repeat, so each sees all of them."""
+        """Return the scope of nested steps, which may repeat and therefore see each other."""
         return VisibleNames({*self.before, *names_of(steps)}, set(), self.names)
 
 
 @final
 class Referring:
-    """Finds what is wrong with the expressions, references and paths of one workflow.
+    """Checks expressions, references and paths of one workflow.
 
     Args:
-        folder: the folder that its paths are relative to, absolute.
+        folder: absolute base of paths.
     """
 
     __slots__ = ("_document", "_folder")
@@ -57,18 +57,22 @@ class Referring:
         elif isinstance(value, Mapping):
             for word, under in value.items():
                 if word not in ("and", "or", "not"):
-                    hint = suggest(word, ("and", "or", "not")) or "a condition is `and`, `or` or `not`"
+                    hint = suggest(word, ("and", "or", "not")) or "use `and`, `or` or `not`"
                     yield self.finding_at(
-                        "unknown-field", f"a condition has no `{word}`", (*pointer, word), hint, key=True
+                        "unknown-field",
+                        f"unknown operator `{word}` in a condition",
+                        (*pointer, word),
+                        hint,
+                        key=True,
                     )
                 elif isinstance(under, tuple):
-                    for place, one in enumerate(under):
-                        yield from self.condition(one, (*pointer, word, place), scope)
+                    for index, item in enumerate(under):
+                        yield from self.condition(item, (*pointer, word, index), scope)
                 else:
                     yield from self.condition(under, (*pointer, word), scope)
 
     def formula(self, value: str, pointer: Pointer) -> Iterator[Diagnostic]:
-        """An expression over data whose fields nobody knows before: only whether it can be read."""
+        """Check only the syntax of an expression over unknown fields."""
         try:
             names_in(bare(value))
         except BadExpression as error:
@@ -98,7 +102,7 @@ class Referring:
             named, asked = names_in(expression), steps_in(expression)
         except BadExpression as error:
             severity = Severity.WARNING if spoken else Severity.ERROR
-            hint = "it stays in the prompt as it is written" if spoken else _SYNTAX
+            hint = "the prompt keeps it unchanged" if spoken else _SYNTAX
             yield Diagnostic("bad-expression", severity, str(error), span, hint)
             return
         for name in sorted(asked - scope.before):
@@ -106,7 +110,7 @@ class Referring:
         for name in sorted(named - _ALWAYS - scope.before - scope.names):
             near = closest(name, sorted({*scope.before, *scope.names, *_ALWAYS}))
             message = f"`{name}` is neither an earlier step nor a variable of the workflow"
-            hint = did_you_mean(near) or "set it in `variables`, or with `--set`"
+            hint = did_you_mean(near) or "set it in `variables` or with `--set`"
             yield Diagnostic("unknown-reference", Severity.WARNING, message, span, hint)
 
     def earlier(self, name: str, pointer: Pointer, scope: VisibleNames) -> Iterator[Diagnostic]:
@@ -116,13 +120,13 @@ class Referring:
     def not_earlier(self, name: str, span: Span, scope: VisibleNames) -> Diagnostic:
         near = closest(name, sorted(scope.before))
         if name in scope.later:
-            message, hint = f"the step `{name}` runs only after this one", "move it up"
+            message, hint = f"step `{name}` runs after this step", "move it before this step"
         elif near:
-            message, hint = f"there is no earlier step `{name}`", did_you_mean(near)
+            message, hint = f"unknown earlier step `{name}`", did_you_mean(near)
         else:
-            earlier = ", ".join(f"`{one}`" for one in sorted(scope.before))
-            message = f"there is no earlier step `{name}`"
-            hint = f"earlier steps are {earlier}" if earlier else "no step runs before this one"
+            earlier = ", ".join(f"`{step}`" for step in sorted(scope.before))
+            message = f"unknown earlier step `{name}`"
+            hint = f"earlier steps: {earlier}" if earlier else "no step runs before this one"
         return Diagnostic("unknown-reference", Severity.ERROR, message, span, hint)
 
     def path(self, path: str, pointer: Pointer, *, reads: bool) -> Iterator[Diagnostic]:
@@ -134,11 +138,11 @@ class Referring:
             else:
                 inside(self._folder, path)
         except (PathEscape, OSError) as error:
-            hint = "paths are relative to the workflow's folder, or the one of `--folder`, and stay inside it"
+            hint = "use a path inside the workflow's folder or the one given with `--folder`"
             yield self.finding_at("unusable-path", str(error), pointer, hint)
 
     def span_in(self, pointer: Pointer, written: str) -> Span:
-        """Where a piece of a text stands; the whole text where it does not stand as it is."""
+        """Return the location of a part of a text, or of the whole text if it is not found."""
         span = self._document.value_span(pointer)
         at = span.text.find(written, span.column - 1)
         if span.line != span.end_line or at < 0:
@@ -153,7 +157,7 @@ class Referring:
 
 
 def names_of(steps: Any) -> Iterator[str]:
-    """The names of steps, as far as they have one."""
+    """Yield the names of the steps that have one."""
     for step in steps if isinstance(steps, tuple) else ():
         if isinstance(step, Mapping) and isinstance(step.get("name"), str):
             yield step["name"]

@@ -1,4 +1,4 @@
-"""Running a workflow: its steps by the executor, and a record that is right at every moment."""
+"""Run a workflow and keep its record up to date."""
 
 from __future__ import annotations
 
@@ -24,30 +24,29 @@ from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.source.document import thaw
 from stepwell.source.read import SUFFIXES, read
 
-__all__ = ["Running", "Told", "WorkflowOptions"]
+__all__ = ["Listener", "WorkflowOptions", "WorkflowRun"]
 
-Told = Callable[[str, str, Mapping[str, Any]], None]
-"""Told what happens: ``start``, ``end``, ``skip``, ``fail`` or ``reuse``, the path of the step, and more."""
+Listener = Callable[[str, str, Mapping[str, Any]], None]
+"""Called with ``start``, ``end``, ``skip``, ``fail`` or ``reuse``, the path of the step, and details."""
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
-def _nobody(_: str, __: str, ___: Mapping[str, Any]) -> None:
+def _ignore(_: str, __: str, ___: Mapping[str, Any]) -> None:
     pass
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class WorkflowOptions:
-    """How a workflow is to be run.
+    """Options of a workflow run.
 
     Args:
-        folder: the folder that its paths are relative to, and cannot leave; absolute.
-        runs: where the record is kept.
-        now: gives the time.
-        provider: the name of the provider that is asked, whatever steps require; ``None`` where each chooses.
-        resume: the run to go on with; ``None`` for a new one.
-        workspace: in whose view; ``None`` for the core.
+        folder: absolute; paths are relative to it and cannot leave it.
+        now: returns the current time.
+        provider: provider for all steps (default: each step selects one).
+        resume: id of the run to continue.
+        workspace: ``None`` for the core.
     """
 
     folder: str
@@ -59,52 +58,51 @@ class WorkflowOptions:
     provider: str | None = None
     resume: str | None = None
     workspace: str | None = None
-    tell: Told = _nobody
+    tell: Listener = _ignore
 
 
 @final
-class Running:
+class WorkflowRun:
     """One run of a workflow.
 
     Raises:
-        UnknownRun: there is no such run to go on with.
+        UnknownRun: the run to resume does not exist.
         OSError: the record cannot be written.
     """
 
-    def __init__(self, workflow: Workflow, executor: Executor, view: View, asked: WorkflowOptions) -> None:
+    def __init__(self, workflow: Workflow, executor: Executor, view: View, options: WorkflowOptions) -> None:
         self._workflow = workflow
         self._executor = executor
         self._view = view
-        self._asked = asked
+        self._options = options
         self._earlier: dict[str, Any] | None = None
-        if asked.resume is not None:
-            self._folder, self._earlier = asked.runs.find(asked.resume, workflow.name)
+        if options.resume is not None:
+            self._folder, self._earlier = options.runs.find(options.resume, workflow.name)
         else:
-            self._folder = asked.runs.begin(asked.name)
+            self._folder = options.runs.begin(options.name)
         self._last: StepResult | None = None
         self._failed: dict[str, str] = {}
         self._record = self._new_record()
-        variables = {**thaw(workflow.variables), **asked.variables}
+        variables = {**thaw(workflow.variables), **options.variables}
         self._flow = Scope.begin(self._setting(), variables=variables)
 
     @property
     def record(self) -> dict[str, Any]:
-        """The record, as it is on disk."""
-        told: dict[str, Any] = json.loads(
-            self._folder.clean(json.dumps(self._record, ensure_ascii=False, default=str))
-        )
-        return told
+        """Return the record as it is on disk."""
+        text = self._folder.clean(json.dumps(self._record, ensure_ascii=False, default=str))
+        record: dict[str, Any] = json.loads(text)
+        return record
 
     @property
     def folder(self) -> str:
-        """The run's folder, absolute."""
+        """Return the absolute folder of the run."""
         return self._folder.path
 
     async def run(self) -> None:
-        """Run the workflow to its end, or to the first step that fails.
+        """Run the workflow to its end or to the first failure.
 
         Raises:
-            CancelledError: it is interrupted; the record says so.
+            CancelledError: the run was interrupted; the record is up to date.
             OSError: the record cannot be written.
         """
         record = self._record
@@ -121,26 +119,26 @@ class Running:
             if limit is None:
                 raise
             state = "failed"
-            record["fault"] = f"the workflow took longer than {limit:g} s"
+            record["fault"] = f"the workflow timed out after {limit:g} s"
         finally:
             record["state"] = state
-            record["ended"] = self._asked.now().isoformat(timespec="seconds")
+            record["ended"] = self._options.now().isoformat(timespec="seconds")
             self._write()
 
     async def _steps(self) -> None:
-        kept = self._kept()
-        for place, step in enumerate(self._workflow.steps):
+        earlier = self._earlier_steps()
+        for index, step in enumerate(self._workflow.steps):
             name, digest = str(step["name"]), _digest(step)
             row: dict[str, Any] = {"name": name, "type": step["type"], "digest": digest, "state": "running"}
-            if kept and kept[0]["digest"] == digest and kept[0]["state"] in ("finished", "skipped"):
-                self._reuse(kept.pop(0), name)
+            if earlier and earlier[0]["digest"] == digest and earlier[0]["state"] in ("finished", "skipped"):
+                self._reuse(earlier.pop(0), name)
                 continue
-            kept = []
+            earlier = []
             self._record["steps"].append(row)
             self._write()
-            await self._step(place, step, row)
+            await self._step(index, step, row)
 
-    async def _step(self, place: int, step: Mapping[str, Any], row: dict[str, Any]) -> None:
+    async def _step(self, index: int, step: Mapping[str, Any], row: dict[str, Any]) -> None:
         name, began = row["name"], time.monotonic()
         self._last = None
         try:
@@ -157,7 +155,7 @@ class Running:
                 answer = self._flow[name]
                 variables, sessions = self._flow.variables, self._flow.sessions
                 row["state"] = "failed" if name in self._failed else "finished"
-                row["result"] = self._folder.keep_result(place, name, answer, variables, sessions)
+                row["result"] = self._folder.keep_result(index, name, answer, variables, sessions)
                 if name in self._failed:
                     row["fault"] = self._failed[name]
         finally:
@@ -166,38 +164,40 @@ class Running:
             self._write()
 
     def _note(self, row: dict[str, Any]) -> None:
-        """Note how the step that ran last was run."""
+        """Record provider and number of attempts of the last step."""
         if self._last is not None:
             row["provider"] = self._last.provider
             row["attempts"] = len(self._last.attempts)
 
     def _reuse(self, row: dict[str, Any], name: str) -> None:
         if row["state"] == "finished":
-            held = self._folder.result(row["result"])
-            self._flow.put(name, held["answer"])
-            self._flow.restore({**held["variables"], **self._asked.variables}, held["sessions"])
+            stored = self._folder.result(row["result"])
+            self._flow.put(name, stored["answer"])
+            self._flow.restore({**stored["variables"], **self._options.variables}, stored["sessions"])
         self._record["steps"].append({**row, "reused": True})
-        self._asked.tell("reuse", name, {"type": row["type"]})
+        self._options.tell("reuse", name, {"type": row["type"]})
 
     async def _run(self, kind: str, parameters: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
-        context = Context(self._asked.workspace, values, folder=self._asked.folder)
+        context = Context(self._options.workspace, values, folder=self._options.folder)
         result = await self._executor.arun(kind, parameters, context)
         self._last = result
         if not result.ok:
             raise StepFailed(Scope.of(values).path, fault_of(result.error))
         return result.value
 
-    def _kept(self) -> list[dict[str, Any]]:
+    def _earlier_steps(self) -> list[dict[str, Any]]:
         return list(self._earlier["steps"]) if self._earlier is not None else []
 
     def _new_record(self) -> dict[str, Any]:
-        told = {
+        source = {
             "name": self._workflow.name,
-            "file": self._asked.shown,
+            "file": self._options.shown,
             "digest": hashlib.sha256(self._workflow.document.text.encode()).hexdigest(),
         }
         run = self._folder.path.replace("\\", "/").rpartition("/")[2]
-        record = new_record(run, told, self._asked.provider, self._asked.now().isoformat(timespec="seconds"))
+        record = new_record(
+            run, source, self._options.provider, self._options.now().isoformat(timespec="seconds")
+        )
         if self._earlier is not None:
             record["started"] = self._earlier["started"]
             record["resumed"] = int(self._earlier.get("resumed", 0)) + 1
@@ -213,7 +213,7 @@ class Running:
 
     def _setting(self) -> Setting:
         stated = self._workflow.stated
-        now = self._asked.now()
+        now = self._options.now()
         about = {
             key: thaw(stated[key])
             for key in ("name", "description", "version", "variables", "environment")
@@ -231,7 +231,7 @@ class Running:
             describe=self._describe,
             tell=self._tell,
             keep=self._keep,
-            recall=lambda kind, key: self._asked.runs.recall(self._workflow.name, kind, key),
+            recall=lambda kind, key: self._options.runs.recall(self._workflow.name, kind, key),
             load=self._load,
             max_steps=self._workflow.limit("max_total_steps", 10_000),
             max_depth=self._workflow.limit("max_nesting_depth", 5),
@@ -246,32 +246,34 @@ class Running:
     def _tell(self, word: str, path: str, more: Mapping[str, Any]) -> None:
         if word == "fail":
             self._failed[path] = str(more["fault"])
-        self._asked.tell(word, path, more)
+        self._options.tell(word, path, more)
 
     def _keep(self, path: str, text: str) -> None:
         folder = self._workflow.output_folder
         self._folder.keep(f"{folder}/{path}" if folder else path, text)
 
     def _load(self, path: str) -> Mapping[str, Any]:
-        """A workflow file inside the folder, for a workflow inside this one."""
-        inside(self._asked.folder, path)
+        """Load a workflow file for a nested workflow."""
+        inside(self._options.folder, path)
         if not path.endswith(tuple(SUFFIXES)):
-            raise StepFailed("", f"`{path}` is no workflow file: its name must end in {', '.join(SUFFIXES)}")
-        document = read(self._asked.folder, path)
-        found: tuple[Diagnostic, ...]
+            raise StepFailed(
+                "", f"`{path}` is not a workflow file: the name must end in {', '.join(SUFFIXES)}"
+            )
+        document = read(self._options.folder, path)
+        diagnostics: tuple[Diagnostic, ...]
         if isinstance(document, Diagnostic):
-            found, workflow = (document,), None
+            diagnostics, workflow = (document,), None
         else:
-            checked = check_document(document, self._view, self._asked.folder)
-            found, workflow = checked.diagnostics, checked.value
+            checked = check_document(document, self._view, self._options.folder)
+            diagnostics, workflow = checked.diagnostics, checked.value
         if workflow is None:
-            first = next(one for one in found if one.severity is Severity.ERROR)
+            first = next(item for item in diagnostics if item.severity is Severity.ERROR)
             where = f"{first.span.path}:{first.span.line}:{first.span.column}: " if first.span else ""
             raise StepFailed("", f"`{path}` cannot be run: {where}{first.message}")
-        stated: dict[str, Any] = thaw(workflow.stated)
-        return stated
+        definition: dict[str, Any] = thaw(workflow.stated)
+        return definition
 
 
 def _digest(step: Mapping[str, Any]) -> str:
-    told = json.dumps(thaw(step), sort_keys=True, ensure_ascii=False, default=str)
-    return hashlib.sha256(told.encode()).hexdigest()
+    text = json.dumps(thaw(step), sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()

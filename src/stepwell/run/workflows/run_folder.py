@@ -1,8 +1,8 @@
-"""The record of a workflow run: a folder of its own below ``.stepwell/runs``, written as things happen.
+"""Folder of a workflow run below ``.stepwell/runs``, updated while the run proceeds.
 
-``record.json`` says how far the run is (``schemas/output-workflow-run.schema.json``); ``results/`` holds the
-answer of each step, ``outputs/`` the files that steps keep. Each file is written whole or not at all, and
-only inside the run's folder, so that a killed run can go on and nothing of the user's is touched.
+``record.json`` is the state of the run (``schemas/output-workflow-run.schema.json``), ``results/`` has the
+answer of each step, ``outputs/`` the files that steps write. All writes are atomic and inside the folder of
+the run, so that a killed run can be resumed.
 """
 
 from __future__ import annotations
@@ -22,75 +22,75 @@ from stepwell.source.spelling import suggest
 __all__ = ["RunFolder", "Runs"]
 
 _VERSION: Final = 1
-_LEAST: Final = 4
-"""The characters that a secret has at least: shorter ones would be found everywhere."""
+_MIN_SECRET: Final = 4
+"""Minimum length of a redacted secret; shorter ones would match everywhere."""
 
 _EARLIER: Final = 50
-"""How many earlier runs are looked through for an answer or a conversation."""
+"""Number of earlier runs to search for an answer or a conversation."""
 
 
 @final
 class RunFolder:
-    """The folder of one run.
+    """Folder of one run.
 
     Args:
-        path: it, absolute.
+        path: absolute.
     """
 
     __slots__ = ("_path", "_secrets", "outputs")
 
     def __init__(self, path: str, secrets: Iterable[str] = ()) -> None:
         self._path = path
-        told = [one for one in secrets if len(one) >= _LEAST]
-        self._secrets = (*told, *(json.dumps(one, ensure_ascii=False)[1:-1] for one in told))
+        known = [secret for secret in secrets if len(secret) >= _MIN_SECRET]
+        self._secrets = (*known, *(json.dumps(secret, ensure_ascii=False)[1:-1] for secret in known))
         self.outputs: list[str] = []
 
     @property
     def path(self) -> str:
-        """The folder, absolute."""
+        """Return the absolute folder."""
         return self._path
 
     def write(self, record: Mapping[str, Any]) -> None:
-        """Write the record as it is now."""
+        """Write the record."""
         self._write(RECORD, _json(record))
 
     def keep_result(
-        self, place: int, name: str, answer: Any, variables: Mapping[str, Any], sessions: Mapping[str, Any]
+        self, index: int, name: str, answer: Any, variables: Mapping[str, Any], sessions: Mapping[str, Any]
     ) -> str:
-        """Keep the answer of a step, and what there was at its end: with both a run goes on.
+        """Store the answer of a step and the state after it, from which a run can be resumed.
 
         Args:
-            place: which step, from 0.
-            answer: plain data; what is none is kept as its text.
+            index: of the step, from 0.
+            answer: plain data; everything else is stored as text.
 
         Returns:
-            The file, relative to the run's folder.
+            File name, relative to the folder of the run.
         """
-        path = f"results/{place + 1:03}-{name}.json"
-        held = {"step": name, "answer": answer, "variables": variables, "sessions": sessions}
-        self._write(path, _json(held))
+        path = f"results/{index + 1:03}-{name}.json"
+        result = {"step": name, "answer": answer, "variables": variables, "sessions": sessions}
+        self._write(path, _json(result))
         return path
 
     def result(self, path: str) -> dict[str, Any]:
-        """What was kept of a step: its ``answer``, and the ``variables`` and ``sessions`` at its end.
+        """Return the stored ``answer`` of a step, with ``variables`` and ``sessions`` after it.
 
         Raises:
-            UnknownRun: it is not there, or is none.
+            UnknownRun: the result is missing or invalid.
         """
-        held = _read(os.path.join(self._path, path))
-        if not isinstance(held, dict) or "answer" not in held:
-            raise _unknown(os.path.basename(self._path), f"`{path}` is not what it wrote")
-        return held
+        result = _read(os.path.join(self._path, path))
+        if not isinstance(result, dict) or "answer" not in result:
+            raise _unknown(os.path.basename(self._path), f"`{path}` is missing or was modified")
+        return result
 
     def keep(self, path: str, text: str) -> None:
-        """Keep a file among the outputs.
+        """Write an output file.
 
         Args:
             path: relative to the outputs.
 
         Raises:
-            PathEscape: the path leads out of them.
-            OSError: it cannot be written.
+            PathEscape: the path is outside the outputs.
+            OSError: the file cannot be written.
         """
         outputs = os.path.join(self._path, "outputs")
         os.makedirs(outputs, exist_ok=True)
@@ -104,16 +104,16 @@ class RunFolder:
         write_atomically(Path(self._path, path), self.clean(text))
 
     def clean(self, text: str) -> str:
-        """A text without secrets: those that are known, and what has the form of one."""
+        """Return the text with known and likely secrets redacted."""
         return without_secrets(text, self._secrets)
 
 
 @final
 class Runs:
-    """The runs of a project.
+    """The workflow runs of a project.
 
     Args:
-        root: the folder that they are kept below, absolute.
+        root: absolute.
     """
 
     __slots__ = ("_secrets", "_store")
@@ -123,57 +123,53 @@ class Runs:
         self._secrets = tuple(secrets)
 
     def begin(self, name: str) -> RunFolder:
-        """The folder of a new run.
+        """Create the folder of a new run.
 
         Args:
-            name: what the run is called; a number is put after it where there is one of that name.
+            name: preferred id, numbered if it is taken.
         """
         run = self._store.begin(name, 0o700)
         return RunFolder(self._store.folder_of(run), self._secrets)
 
     def find(self, name: str, workflow: str) -> tuple[RunFolder, dict[str, Any]]:
-        """A run that is there, and its record.
+        """Return an existing run and its record.
 
         Args:
-            name: what it is called; ``last`` for the one of the workflow that began last.
+            name: id, or ``last`` for the latest run of the workflow.
 
         Raises:
-            UnknownRun: there is none, it is one of another workflow, or its record cannot be read.
+            UnknownRun: the run does not exist, belongs to another workflow, or its record is unreadable.
         """
         runs = self._store.ids("workflow")
         if name == "last":
-            name = next((found for found, _ in self._earlier(workflow)), name)
+            name = next((run for run, _ in self._earlier(workflow)), name)
             if name == "last":
-                raise _unknown(name, f"there are no runs of `{workflow}`")
+                raise _unknown(name, f"`{workflow}` has no runs")
         if name not in runs:
             hint = suggest(name, runs) or f"runs are in {FOLDER}/runs"
-            raise _unknown(name, hint if runs else f"there are no runs of `{workflow}`")
+            raise _unknown(name, hint if runs else f"`{workflow}` has no runs")
         record = self._record(name)
         if not isinstance(record, dict) or record.get("version") != _VERSION:
-            raise _unknown(name, "its record cannot be read")
+            raise _unknown(name, "cannot read its record")
         other = record.get("workflow", {}).get("name")
         if other != workflow:
-            raise _unknown(name, f"it is a run of `{other}`")
+            raise _unknown(name, f"it belongs to workflow `{other}`")
         return RunFolder(self._store.folder_of(name), self._secrets), record
 
     def recall(self, workflow: str, kind: str, key: str) -> Any:
-        """What an earlier run of a workflow left.
+        """Return a conversation or an answer of an earlier run of a workflow.
 
         Args:
-            kind: ``session`` for a conversation by its name, ``answer`` for an answer by the digest of
-                its prompt.
-            key: the name or digest.
-
-        Returns:
-            The turns or the answer; ``None`` where there is none.
+            kind: ``session`` for a conversation, ``answer`` for an answer.
+            key: name of the conversation, or digest of the prompt.
         """
         for name, record in self._earlier(workflow):
             if kind == "session" and record.get("sessions", {}).get(key):
                 return record["sessions"][key]
             for step in record.get("steps", ()) if kind == "answer" else ():
                 path = step.get("result")
-                held = _read(os.path.join(self._store.folder_of(name), path)) if path else None
-                answer = held.get("answer") if isinstance(held, dict) else None
+                result = _read(os.path.join(self._store.folder_of(name), path)) if path else None
+                answer = result.get("answer") if isinstance(result, dict) else None
                 if isinstance(answer, dict) and answer.get("prompt_digest") == key:
                     return answer
         return None
@@ -189,16 +185,16 @@ class Runs:
 
 
 def _unknown(run: str, fault: str) -> UnknownRun:
-    return UnknownRun(run, f"there is no run `{run}` to go on with: {fault}")
+    return UnknownRun(run, f"cannot resume run `{run}`: {fault}")
 
 
 def new_record(run: str, workflow: Mapping[str, Any], provider: str | None, started: str) -> dict[str, Any]:
-    """The record of a run that begins.
+    """Return the record of a new run.
 
     Args:
-        workflow: its name, file and digest.
-        provider: the provider that it was started with; ``None`` where each step chooses.
-        started: when, as ISO 8601.
+        workflow: name, file and digest.
+        provider: default: each step selects one.
+        started: ISO 8601.
     """
     return {
         "version": _VERSION,

@@ -1,4 +1,4 @@
-"""Jinja's sandbox, narrowed to plain data: what expressions of workflows are evaluated in."""
+"""Jinja sandbox for workflow expressions, restricted to plain data."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _NUMBERS: Final = (int, float)
 
 
 class _Missing(Undefined):
-    """What is not there, and whatever is looked up in it: it is false, and no text."""
+    """A missing value, and everything looked up in it: false, and an error in a text."""
 
     __slots__ = ()
     __str__ = __iter__ = __len__ = Undefined._fail_with_undefined_error  # noqa: SLF001 - as Jinja's own do
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
-    """Jinja's sandbox, narrowed to plain data."""
+    """Jinja's sandbox, restricted to plain data."""
 
     intercepted_binops = frozenset(["**", "*", "%", "+"])
 
@@ -41,20 +41,20 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         except (LookupError, TypeError):
             pass
         if argument == "result" and not isinstance(obj, Mapping):
-            return obj  # an answer that is no mapping is its own result
+            return obj  # an answer that is not a mapping is its own result
         return self.undefined(obj=obj, name=argument)
 
     def is_safe_callable(self, obj: Any) -> bool:
-        return any(obj is one for one in FUNCTIONS.values())
+        return any(obj is function for function in FUNCTIONS.values())
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         if operator == "**":
             raise SecurityError("uses `**`, which is not allowed")
         numbers = isinstance(left, _NUMBERS) and isinstance(right, _NUMBERS)
         if operator != "+" and not numbers:
-            raise SecurityError(f"uses `{operator}` on something else than numbers")
+            raise SecurityError(f"uses `{operator}` on operands that are not numbers")
         if operator == "+" and not numbers and type(left) is not type(right):
-            raise SecurityError("adds a number and something else; `~` joins text")
+            raise SecurityError("adds values of different types; use `~` to join text")
         return super().call_binop(context, operator, left, right)
 
 
@@ -78,7 +78,7 @@ FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
     "min": lambda *values: min(values[0] if len(values) == 1 else values),
     "max": lambda *values: max(values[0] if len(values) == 1 else values),
 }
-"""What may be called, as the old workflow files call it."""
+"""Available functions, with the names of the legacy workflow files."""
 
 _FILTERS: Final = [
     "abs",
@@ -146,4 +146,4 @@ def _sandbox() -> _Sandbox:
 
 
 ENVIRONMENT: Final = _sandbox()
-"""What expressions are read and evaluated by."""
+"""Parses and evaluates expressions."""

@@ -1,4 +1,4 @@
-"""What the steps of one run share: answers, variables, conversations, and where they are in it."""
+"""Shared state of a workflow run: answers, variables, conversations and scopes."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from stepwell.source.errors import StepwellError
 __all__ = ["Run", "Scope", "Setting", "StepFailed", "Turn"]
 
 Run = Callable[[str, Mapping[str, Any], Mapping[str, Any]], Awaitable[Any]]
-"""Runs one step: its type, its parameters, and what it is given of the flow."""
+"""Runs one step with its type, its parameters and the values of its scope."""
 
 Turn = Mapping[str, str]
-"""One turn of a conversation: its ``role``, ``user`` or ``assistant``, and its ``content``."""
+"""One turn of a conversation: ``role`` (``user`` or ``assistant``) and ``content``."""
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 _FLOW: Final = "stepwell.flow"
-"""Under which key of a step's values the flow is: no step can be called so."""
+"""Reserved key of the scope in a step's values."""
 
 
 @final
 class StepFailed(StepwellError):
-    """A step of a workflow failed, and with it the workflow.
+    """A step of a workflow failed.
 
     Args:
-        path: which step, with the loops around it, e.g. ``each[2].ask``.
+        path: step with its enclosing loops, e.g. ``each[2].ask``.
     """
 
     def __init__(self, path: str, fault: str) -> None:
@@ -43,17 +43,16 @@ class StepFailed(StepwellError):
 @final
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What one run is given, and never changes.
+    """Immutable settings of a run.
 
     Args:
-        facts: what expressions may speak of beside answers and variables, by name.
-        defaults: the workflow's defaults.
-        describe: gives the schema of a step type's parameters; ``None`` for a type that is not there.
-        tell: called with a word, the path of a step, and plain data, as things happen.
-        recall: gives what an earlier run of the workflow left: a kind, and a key; ``None`` where none did.
-        load: gives the steps of a workflow file inside the folder, checked.
-        max_steps: the most steps of the whole.
-        max_depth: how deep workflows may lie in each other.
+        facts: additional names for expressions.
+        describe: returns the parameter schema of a step type, or ``None``.
+        tell: called with an event, the path of the step, and plain data.
+        recall: returns a value that an earlier run left under a kind and a key, or ``None``.
+        load: returns the checked steps of a workflow file.
+        max_steps: limit for the whole run.
+        max_depth: limit for nested workflows.
     """
 
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -69,7 +68,7 @@ class Setting:
 
 @final
 class Shared:
-    """The changing part of a run, behind one lock: steps may run in threads."""
+    """Mutable state of a run, with a lock because steps may run in threads."""
 
     __slots__ = ("counted", "lock", "sessions", "variables")
 
@@ -82,18 +81,17 @@ class Shared:
         self.lock = threading.Lock()
         self.variables = dict(variables)
         self.sessions = {name: list(turns) for name, turns in sessions.items()}
-        self.counted = [0] if counted is None else counted  # one list for a run and the workflows inside it
+        self.counted = [0] if counted is None else counted  # shared with nested workflows
 
 
 @final
 @dataclass(slots=True, eq=False)
 class Frame:
-    """The answers and variables of one place in a run.
+    """Answers and variables of one nesting level.
 
     Args:
-        local: the variables that only this place sees.
-        outer: what is around it; ``None`` for nothing.
-        latest: the step that answered last; empty for none.
+        local: variables that are visible only here.
+        latest: step that answered last.
     """
 
     results: dict[str, Any] = field(default_factory=dict)
@@ -102,7 +100,7 @@ class Frame:
     latest: str = ""
 
     def chain(self) -> Iterator[Frame]:
-        """It, and what is around it, from the inside out."""
+        """Yield this frame and the enclosing ones, innermost first."""
         frame: Frame | None = self
         while frame is not None:
             yield frame
@@ -112,14 +110,14 @@ class Frame:
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Scope(Mapping[str, Any]):
-    """The answers of earlier steps by name, as steps see them, and all else that they share.
+    """Answers of earlier steps by name, with all other state that steps share.
 
-    A step finds it in its ``RunContext.values`` by ``Scope.of``.
+    A step gets it with ``Scope.of`` from its ``RunContext.values``.
 
     Args:
-        loop: what ``loop`` is in expressions.
-        path: where this is: the steps around it, and the step.
-        step: the name of the step that sees it; empty between steps.
+        loop: value of ``loop`` in expressions.
+        path: enclosing steps and current step.
+        step: current step; empty between steps.
     """
 
     setting: Setting
@@ -137,23 +135,23 @@ class Scope(Mapping[str, Any]):
         variables: Mapping[str, Any] = _NOTHING,
         sessions: Mapping[str, Sequence[Turn]] = _NOTHING,
     ) -> Scope:
-        """A flow at its beginning."""
+        """Return the scope at the start of a run."""
         answers = dict(results)
         frame = Frame(answers, latest=next(reversed(answers), ""))
         return Scope(setting or Setting(), frame, Shared(variables, sessions))
 
     @staticmethod
     def of(values: Mapping[str, Any]) -> Scope:
-        """The flow that a step was given; one of its own where it runs outside of any workflow.
+        """Return the scope of a step; a new one outside of workflows.
 
         Args:
             values: ``RunContext.values``.
         """
-        found = values.get(_FLOW)
-        return found if isinstance(found, Scope) else Scope.begin(results=values)
+        scope = values.get(_FLOW)
+        return scope if isinstance(scope, Scope) else Scope.begin(results=values)
 
     def given(self) -> Mapping[str, Any]:
-        """What a step of the flow is given as ``RunContext.values``: the answers, and the flow itself."""
+        """Return ``RunContext.values`` for a step: the answers and the scope itself."""
         return MappingProxyType({**self, _FLOW: self})
 
     def __getitem__(self, name: str) -> Any:
@@ -173,15 +171,15 @@ class Scope(Mapping[str, Any]):
         return f"<Scope with {', '.join(self) or 'no answers'}>"
 
     def at(self, step: str) -> Scope:
-        """The same flow as one of its steps sees it, which knows its name."""
+        """Return the scope of one step."""
         return replace(self, step=step, path=f"{self.path}{step}")
 
     def inner(self, mark: str, loop: Mapping[str, Any] | None = None) -> Scope:
-        """A flow inside this one: it sees the answers here, and keeps its own.
+        """Return a nested scope, which sees the answers of this one.
 
         Args:
-            mark: what its path is told by after the step that makes it, e.g. ``[2]``.
-            loop: what ``loop`` is in its expressions; the one around it is ``loop.parent``.
+            mark: suffix of the path, e.g. ``[2]``.
+            loop: value of ``loop``; the enclosing one becomes ``loop.parent``.
         """
         around = self.loop
         if loop is not None:
@@ -189,7 +187,7 @@ class Scope(Mapping[str, Any]):
         return replace(self, frame=Frame(outer=self.frame), path=f"{self.path}{mark}.", loop=around)
 
     def apart(self, inputs: Mapping[str, Any], inherits: bool) -> Scope:
-        """A flow for a workflow inside this one, with variables of its own."""
+        """Return the scope of a nested workflow, with its own variables."""
         variables = {**(self.variables if inherits else _NOTHING), **inputs}
         return replace(
             self,
@@ -201,12 +199,12 @@ class Scope(Mapping[str, Any]):
         )
 
     def absorb(self, inner: Scope) -> None:
-        """Keep the answers of a flow inside this one as one's own."""
+        """Copy the answers of a nested scope into this one."""
         self.frame.results.update(inner.frame.results)
         self.frame.latest = inner.frame.latest or self.frame.latest
 
     def put(self, name: str, value: Any) -> None:
-        """Leave an answer for later steps."""
+        """Store an answer for later steps."""
         self.frame.results[name] = value
         self.frame.latest = name
 
@@ -215,80 +213,80 @@ class Scope(Mapping[str, Any]):
 
         Args:
             value: plain data.
-            scope: whether all of the run sees it, or only this turn of the loop.
+            scope: visible in the whole run or only in this iteration of the loop.
         """
         with self.shared.lock:
             (self.shared.variables if scope == "run" else self.frame.local)[name] = value
 
     @property
     def variables(self) -> Mapping[str, Any]:
-        """The variables as they are now."""
+        """Return the current variables."""
         with self.shared.lock:
-            told = dict(self.shared.variables)
+            variables = dict(self.shared.variables)
         for frame in reversed(list(self.frame.chain())):
-            told.update(frame.local)
-        return told
+            variables.update(frame.local)
+        return variables
 
     @property
     def own(self) -> Mapping[str, Any]:
-        """The answers of this flow alone, without those around it."""
+        """Return the answers of this scope without the enclosing ones."""
         return dict(self.frame.results)
 
     @property
     def sessions(self) -> Mapping[str, tuple[Turn, ...]]:
-        """The conversations so far."""
+        """Return all conversations."""
         with self.shared.lock:
             return {name: tuple(turns) for name, turns in self.shared.sessions.items()}
 
     def turns(self, session: str) -> tuple[Turn, ...]:
-        """One conversation so far; empty where there is none."""
+        """Return one conversation; empty if unknown."""
         with self.shared.lock:
             return tuple(self.shared.sessions.get(session, ()))
 
     def say(self, session: str, *turns: Turn) -> None:
-        """Go on with a conversation."""
+        """Append turns to a conversation."""
         with self.shared.lock:
             self.shared.sessions.setdefault(session, []).extend(turns)
 
     def restore(self, variables: Mapping[str, Any], sessions: Mapping[str, Sequence[Turn]]) -> None:
-        """Go back to variables and conversations as they were, for a run that goes on."""
+        """Restore variables and conversations of a resumed run."""
         with self.shared.lock:
             self.shared.variables = dict(variables)
             self.shared.sessions = {name: list(turns) for name, turns in sessions.items()}
 
     def count(self) -> None:
-        """Count one more step.
+        """Count one step.
 
         Raises:
-            StepFailed: there are more than the run allows.
+            StepFailed: the run exceeds its step limit.
         """
         with self.shared.lock:
             self.shared.counted[0] += 1
-            many = self.shared.counted[0] > self.setting.max_steps
-        if many:
-            raise StepFailed(self.path, f"the run has more than {self.setting.max_steps} steps")
+            exceeded = self.shared.counted[0] > self.setting.max_steps
+        if exceeded:
+            raise StepFailed(self.path, f"the run exceeds the limit of {self.setting.max_steps} steps")
 
     def names(self) -> dict[str, Any]:
-        """What an expression may speak of."""
+        """Return all names for expressions."""
         answers = {name: seen(self[name]) for name in self}
         variables = self.variables
         latest = next((frame.latest for frame in self.frame.chain() if frame.latest), "")
-        told: dict[str, Any] = {**variables, **answers, **self.setting.facts}
-        told.update(
+        names: dict[str, Any] = {**variables, **answers, **self.setting.facts}
+        names.update(
             steps=answers, variables=variables, state=variables, vars=variables, step={"name": self.step}
         )
-        told["previous_response"] = answers.get(latest, "")
+        names["previous_response"] = answers.get(latest, "")
         if self.loop:
-            told["loop"] = self.loop
-        return told
+            names["loop"] = self.loop
+        return names
 
 
 def seen(answer: Any) -> Any:
-    """An answer as expressions see it: what a mapping holds under ``data`` is to be had directly, too."""
+    """Return an answer for expressions, with the fields of ``data`` merged into it."""
     if not isinstance(answer, Mapping):
         return answer
     data = answer.get("data")
-    told = {**data, **answer} if isinstance(data, Mapping) else dict(answer)
-    told.setdefault("result", data if data is not None else answer.get("text", dict(answer)))
-    told.setdefault("success", True)
-    return told
+    fields = {**data, **answer} if isinstance(data, Mapping) else dict(answer)
+    fields.setdefault("result", data if data is not None else answer.get("text", dict(answer)))
+    fields.setdefault("success", True)
+    return fields

@@ -1,4 +1,4 @@
-"""Paths that a workflow names: each stays inside one folder, whatever links and dots say."""
+"""Checked workflows, and paths confined to one folder."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ __all__ = [
 
 
 MAX_TEXT: Final = 1024 * 1024
-"""The largest file that is read into a prompt, in bytes."""
+"""Maximum size of a file in a prompt, in bytes."""
 
 
 @final
 class PathEscape(StepwellError, ValueError):
-    """A path leads out of the folder that a workflow may touch, or cannot be one."""
+    """The path is outside the workflow's folder or invalid."""
 
     def __init__(self, path: str, fault: str) -> None:
         self.path = path
@@ -36,42 +36,42 @@ class PathEscape(StepwellError, ValueError):
 
 
 def inside(folder: str, path: str) -> str:
-    """Where a path leads, as an absolute path without links.
+    """Return the absolute target of a path, with links resolved.
 
     Args:
-        folder: an absolute path.
-        path: relative to it, with ``/``; it need not exist.
+        folder: absolute.
+        path: relative with ``/``; need not exist.
 
     Raises:
-        PathEscape: it is absolute, goes up out of the folder, or a link on its way leads out.
+        PathEscape: the path is absolute, or leaves the folder with ``..`` or a link.
     """
     fault = _fault(path)
     if fault:
         raise PathEscape(path, fault)
     root = os.path.realpath(folder)
-    found = os.path.realpath(os.path.join(root, path))
-    if found != root and not found.startswith(root.rstrip(os.sep) + os.sep):
-        raise PathEscape(path, "leads out of the folder through a link")
-    return found
+    target = os.path.realpath(os.path.join(root, path))
+    if target != root and not target.startswith(root.rstrip(os.sep) + os.sep):
+        raise PathEscape(path, "is outside the folder (through a link)")
+    return target
 
 
 def read_inside(folder: str, path: str) -> str:
-    """The text of a file inside a folder.
+    """Return the text of a file inside a folder.
 
     Args:
-        folder: an absolute path.
-        path: the file, relative to it, with ``/``.
+        folder: absolute.
+        path: relative with ``/``.
 
     Raises:
-        PathEscape: it is elsewhere, is no regular file, is not UTF-8, or is larger than 1 MiB.
-        OSError: it cannot be read.
+        PathEscape: outside the folder, not a regular file, not UTF-8, or larger than 1 MiB.
+        OSError: the file cannot be read.
     """
-    found = inside(folder, path)
-    if not os.path.exists(found):
+    target = inside(folder, path)
+    if not os.path.exists(target):
         raise PathEscape(path, "does not exist")
-    if not os.path.isfile(found):
+    if not os.path.isfile(target):
         raise PathEscape(path, "is not a regular file")
-    with open(found, "rb") as file:
+    with open(target, "rb") as file:
         content = file.read(MAX_TEXT + 1)
     if len(content) > MAX_TEXT:
         raise PathEscape(path, f"is larger than {MAX_TEXT // 1024} KiB")
@@ -82,27 +82,27 @@ def read_inside(folder: str, path: str) -> str:
 
 
 def _fault(path: str) -> str:
-    """What a path alone says against it; empty when nothing does."""
+    """Return the problem of a path, regardless of the file system; empty if none."""
     if not path or "\0" in path:
-        return "is no path"
+        return "is not a valid path"
     parts = path.replace("\\", "/").split("/")
     if path.startswith(("/", "\\", "~")) or os.path.isabs(path) or ":" in parts[0]:
-        return "is absolute, and must be relative to the folder"
+        return "must be relative to the folder"
     depth = 0
     for part in parts:
         depth += -1 if part == ".." else part not in ("", ".")
         if depth < 0:
-            return "leads out of the folder"
+            return "is outside the folder"
     return ""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """A workflow, checked.
+    """A checked workflow.
 
     Args:
-        stated: what stands below its key ``workflow``.
+        stated: content of the key ``workflow``.
     """
 
     document: Document
@@ -110,36 +110,36 @@ class Workflow:
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """Return the declared name."""
         return str(self.stated["name"])
 
     @property
     def description(self) -> str:
-        """What it is for; empty where it does not say."""
+        """Return the description; empty if missing."""
         return str(self.stated.get("description", ""))
 
     @property
     def steps(self) -> tuple[Mapping[str, Any], ...]:
-        """Its steps, as they are stated."""
+        """Return the steps as declared."""
         return tuple(self.stated["steps"])
 
     @property
     def variables(self) -> Mapping[str, Any]:
-        """Its variables, each with the value that it begins with."""
+        """Return the variables with their initial values."""
         return _mapping(self.stated, "variables")
 
     @property
     def defaults(self) -> Mapping[str, Any]:
-        """What its steps say where they do not say it themselves."""
+        """Return the defaults of all steps."""
         return _mapping(self.stated, "defaults")
 
     @property
     def output_folder(self) -> str:
-        """The folder below a run's outputs that files are kept in; empty for the outputs themselves."""
+        """Return the subfolder of outputs for files; empty for none."""
         return str(self.stated.get("output_dir") or self.defaults.get("output_dir") or "")
 
     def limit(self, name: str, default: Any) -> Any:
-        """One of its ``resource_limits``, or the default."""
+        """Return one of the ``resource_limits``, or the default."""
         return _mapping(self.stated, "resource_limits").get(name, default)
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
@@ -147,5 +147,5 @@ class Workflow:
 
 
 def _mapping(stated: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    found = stated.get(key)
-    return found if isinstance(found, Mapping) else {}
+    value = stated.get(key)
+    return value if isinstance(value, Mapping) else {}

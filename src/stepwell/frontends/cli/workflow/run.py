@@ -115,7 +115,7 @@ def open_workflow(
     if not os.path.isfile(full):
         raise click.UsageError(f"there is no file `{file}`")
     if not full.endswith((".yaml", ".yml", ".toml")):
-        raise click.UsageError(f"`{file}` is no workflow file: its name must end in .yaml, .yml or .toml")
+        raise click.UsageError(f"`{file}` is not a workflow file: the name must end in .yaml, .yml or .toml")
     own = os.path.dirname(full)
     registry = known.get("") or known.get(own) or _registry(own, asked, known)
     named = registry.project.settings.workspace if workspace is None else workspace
@@ -245,8 +245,13 @@ def _run(
     from stepwell.run.providers import ProviderRegistry
     from stepwell.run.run_store import UnknownRun
     from stepwell.run.steps import Executor
-    from stepwell.run.workflows.provider_choice import One, UnusableProvider, provider_named, secrets_of
-    from stepwell.run.workflows.run import Running, WorkflowOptions
+    from stepwell.run.workflows.provider_choice import (
+        SingleProvider,
+        UnusableProvider,
+        provider_named,
+        secrets_of,
+    )
+    from stepwell.run.workflows.run import WorkflowOptions, WorkflowRun
     from stepwell.run.workflows.run_folder import Runs
 
     environment = dict(os.environ)
@@ -260,7 +265,7 @@ def _run(
         )
     except UnusableProvider as error:
         raise click.UsageError(str(error)) from None
-    chooser = providers if named is None else One(named)
+    chooser = providers if named is None else SingleProvider(named)
     progress = StepProgress(len(workflow.steps), shown=not options.quiet and sys.stderr.isatty())
     now = datetime.now().astimezone()
     asked = WorkflowOptions(
@@ -277,7 +282,7 @@ def _run(
     )
     with Executor(opened.registry, chooser) as executor:
         try:
-            running = Running(workflow, executor, opened.view, asked)
+            running = WorkflowRun(workflow, executor, opened.view, asked)
         except UnknownRun as error:
             raise click.UsageError(str(error)) from None
 
@@ -356,7 +361,7 @@ class StepProgress:
         self._done = 0
 
     def tell(self, word: str, path: str, more: Mapping[str, Any]) -> None:
-        """Told by the run what happens."""
+        """Print the progress of the run."""
         if not self._shown:
             return
         if "." not in path and word in ("start", "skip", "reuse"):

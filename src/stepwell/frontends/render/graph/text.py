@@ -9,7 +9,7 @@ from itertools import pairwise
 from stepwell.frontends.render.graph.layout import lay_out
 from stepwell.frontends.render.graph.palette import LONGEST, colours_of, step_word
 from stepwell.model.graph import Edge, Node, Pipeline, workspace_of
-from stepwell.run.pipelines.analysis import longest_way
+from stepwell.run.pipelines.analysis import critical_path
 from stepwell.source.errors import PipelineError
 from stepwell.source.escape_control import columns, visible
 
@@ -19,7 +19,7 @@ __all__ = ["as_dot", "as_mermaid", "as_text", "longest_pairs"]
 def longest_pairs(pipeline: Pipeline) -> frozenset[tuple[str, str]]:
     """The edges along the longest way; none where there is a circle."""
     try:
-        way = longest_way(pipeline).nodes
+        way = critical_path(pipeline).nodes
     except PipelineError:
         return frozenset()
     return frozenset(pairwise(way))

@@ -1,4 +1,4 @@
-"""Where attempts at steps are made: on this machine, on a cluster, or on what an installed package brings."""
+"""Execution engines: local processes, Dask, and engines of installed packages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stepwell.source.extensions import extensions, load_extension
 __all__ = ["ENGINES", "GROUP", "Dask", "Engine", "EngineError", "Local", "Session", "engine_named"]
 
 GROUP: Final = "stepwell.engines"
-"""The entry points of installed packages that bring an engine: a callable like those of ``ENGINES``."""
+"""Entry point group for engines in installed packages."""
 
 ENGINES: Final[Mapping[str, Callable[[str | None, int, Mapping[str, float]], Engine]]] = MappingProxyType(
     {
@@ -22,27 +22,27 @@ ENGINES: Final[Mapping[str, Callable[[str | None, int, Mapping[str, float]], Eng
         "dask": lambda scheduler, jobs, resources: Dask(scheduler, jobs, resources),
     }
 )
-"""Every engine by its name: made from a scheduler's address, how many jobs at once, and the resources."""
+"""Built-in engines by name."""
 
 
 def engine_named(
     name: str, *, scheduler: str | None = None, jobs: int = 1, resources: Mapping[str, float] | None = None
 ) -> Engine:
-    """An engine by its name: one of ``ENGINES``, or one that an installed package brings.
+    """Return a built-in or installed engine.
 
     Args:
-        jobs: how many attempts at once, where the engine has no workers of its own to count.
-        resources: what there is of each resource, where the engine does not know itself.
+        jobs: maximum number of concurrent attempts, unless the engine counts its own workers.
+        resources: total of each resource, unless the engine knows it.
 
     Raises:
-        EngineError: there is none of that name.
-        ExtensionError: the package that brings it cannot be loaded.
+        EngineError: unknown engine.
+        ExtensionError: the installed engine cannot be loaded.
     """
     make = ENGINES.get(name)
     if make is None:
         loaded = load_extension(GROUP, name)
         if loaded is None:
-            there = ", ".join((*ENGINES, *sorted(one.name for one in extensions(GROUP))))
-            raise EngineError(f"there is no engine `{name}` (there are {there})")
+            available = ", ".join((*ENGINES, *sorted(extension.name for extension in extensions(GROUP))))
+            raise EngineError(f"unknown engine `{name}` (available: {available})")
         make = loaded.call
     return make(scheduler, jobs, resources or {})

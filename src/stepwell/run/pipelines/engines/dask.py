@@ -1,7 +1,7 @@
-"""The engine of the extra ``[dask]``: a scheduler with workers, here or anywhere.
+"""Engine of the extra ``[dask]``: a Dask scheduler with local or remote workers.
 
-Workers see the project's folder under the same path: what goes over the wire is which step to make, and how
-it ended. So nothing that a worker holds is lost with it, and a finished step is never made again.
+Workers access the project's folder under the same path; only tasks and outcomes are sent over the network, so
+a lost worker never loses a finished step.
 """
 
 from __future__ import annotations
@@ -22,17 +22,16 @@ from stepwell.source.foreign_code import Contained
 __all__ = ["Dask"]
 
 _NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
-_LOOK: Final = 5.0
-"""Seconds between two questions of how many workers there are."""
+_REFRESH: Final = 5.0
+"""Seconds between two queries of the number of workers."""
 
 
 @final
 class Dask:
-    """Each step in a process of its own, which a worker of Dask starts.
+    """Runs each step in a separate process of a Dask worker.
 
     Args:
-        scheduler: its address, e.g. ``tcp://host:8786``; ``None`` for a cluster on this machine, which
-            lives as long as the run.
+        scheduler: address, e.g. ``tcp://host:8786``; ``None`` starts a local cluster for the run.
     """
 
     name = "dask"
@@ -50,16 +49,16 @@ class Dask:
         self._seconds = seconds
 
     def start(self) -> _DaskSession:
-        """Begin work.
+        """Connect to the scheduler.
 
         Raises:
-            EngineError: the extra is not installed, or there is no scheduler or worker.
+            EngineError: the extra is not installed, or no scheduler or worker is reachable.
         """
         try:
             import dask
             import distributed
         except ImportError:
-            raise EngineError("the engine dask needs more packages: pip install 'stepwell[dask]'") from None
+            raise EngineError("needs the extra `dask`: pip install 'stepwell[dask]'") from None
         closing = ExitStack()
         try:
             address = self._scheduler
@@ -72,7 +71,7 @@ class Dask:
         except (OSError, TimeoutError, ValueError) as error:
             closing.close()
             raise EngineError(
-                f"no worker of Dask answers at {self._scheduler or 'this machine'}: {error}"
+                f"no Dask worker is reachable at {self._scheduler or 'this machine'}: {error}"
             ) from None
         return _DaskSession(client, closing)
 
@@ -81,10 +80,10 @@ class Dask:
         import tempfile
 
         scratch = closing.enter_context(tempfile.TemporaryDirectory(prefix="stepwell-dask-"))
-        # A worker that goes is told of at once, so that the record has it; then the step is tried elsewhere.
+        # Report a lost worker at once: it is recorded and the step is retried elsewhere.
         settings = {"distributed.scheduler.allowed-failures": 0, "temporary-directory": scratch}
         closing.enter_context(dask.config.set(settings))
-        shared = bool(self._given)  # all of a resource is one worker's, or a step could never have all of it
+        shared = bool(self._given)  # one worker owns all of a resource, so that a step can request all of it
         return distributed.LocalCluster(
             n_workers=1 if shared else self._jobs,
             threads_per_worker=self._jobs if shared else 1,
@@ -98,32 +97,32 @@ class Dask:
 
 @final
 class _DaskSession:
-    """The engine at work on one run."""
+    """Session of the Dask engine."""
 
     def __init__(self, client: Any, closing: ExitStack) -> None:
         self._client = client
         self._closing = closing
         self._ended: queue.SimpleQueue[AttemptOutcome] = queue.SimpleQueue()
-        self._flying: dict[str, Any] = {}
-        self._looked = 0.0
+        self._running: dict[str, Any] = {}
+        self._refreshed = 0.0
         self._room = 0
         self._resources: Mapping[str, float] = _NOTHING
 
     @property
     def room(self) -> int:
-        self._look()
+        self._refresh()
         return self._room
 
     @property
     def resources(self) -> Mapping[str, float]:
-        self._look()
+        self._refresh()
         return self._resources
 
     def submit(self, task: Task) -> None:
         future = self._client.submit(
             _perform, task, key=f"stepwell-{task.token}", pure=False, resources=dict(task.resources) or None
         )
-        self._flying[task.token] = future
+        self._running[task.token] = future
         future.add_done_callback(lambda done: self._ended.put(_outcome(task, done)))
 
     def finished(self, seconds: float) -> AttemptOutcome | None:
@@ -131,50 +130,50 @@ class _DaskSession:
             outcome = self._ended.get(timeout=seconds)
         except queue.Empty:
             return None
-        self._flying.pop(outcome.token, None)  # lets the worker forget it: the result is here now
+        self._running.pop(outcome.token, None)  # the worker may release the result
         return outcome
 
     def close(self) -> None:
-        self._flying.clear()
+        self._running.clear()
         self._closing.close()
 
-    def _look(self) -> None:
+    def _refresh(self) -> None:
         now = time.monotonic()
-        if now - self._looked < _LOOK and self._room:
+        if now - self._refreshed < _REFRESH and self._room:
             return
-        self._looked = now
+        self._refreshed = now
         workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
-        # Twice as many as can be at work: the next one is there when a worker has ended the one before.
-        self._room = 2 * sum(int(one["nthreads"]) for one in workers)
+        # Twice the number of threads, so that every worker always has a next task.
+        self._room = 2 * sum(int(worker["nthreads"]) for worker in workers)
         most: dict[str, float] = {}
-        for one in workers:
-            for name, amount in (one.get("resources") or {}).items():
+        for worker in workers:
+            for name, amount in (worker.get("resources") or {}).items():
                 most[name] = max(most.get(name, 0), amount)
         self._resources = MappingProxyType(most)
 
 
 def _perform(task: Task) -> AttemptOutcome:
-    """Make an attempt, on a worker."""
+    """Run an attempt on a worker."""
     from distributed import get_worker
 
     return replace(perform(task), worker=str(get_worker().address))
 
 
 def _outcome(task: Task, done: Any) -> AttemptOutcome:
-    """What became of an attempt, whatever became of its worker."""
+    """Return the outcome of an attempt, even if its worker was lost."""
     now = time.time()
     if done.status == "finished":
         with Contained(SystemExit) as way_back:
             outcome = done.result()
         if way_back.error is not None:
-            return _failed(task, now, f"its outcome is lost: {way_back.error}", "lost")
+            return _failed(task, now, f"outcome lost: {way_back.error}", "lost")
         return (
             outcome
             if isinstance(outcome, AttemptOutcome)
-            else _failed(task, now, "it gave no outcome", "engine")
+            else _failed(task, now, "the attempt returned no outcome", "engine")
         )
     if done.status != "error":
-        return _failed(task, now, "its worker went away", "lost")
+        return _failed(task, now, "worker lost", "lost")
     raised = done.exception()
     if type(raised).__name__ in (
         "KilledWorker",
@@ -182,11 +181,9 @@ def _outcome(task: Task, done: Any) -> AttemptOutcome:
         "CommClosedError",
         "FutureCancelledError",
     ):
-        return _failed(task, now, "its worker went away", "lost")
-    help_text = (
-        "every worker needs the same version of Stepwell, and the project's folder under the same path"
-    )
-    return _failed(task, now, f"the worker could not make it: {raised!r}", "engine", help_text)
+        return _failed(task, now, "worker lost", "lost")
+    help_text = "all workers need the same Stepwell version and the project's folder under the same path"
+    return _failed(task, now, f"the worker could not run the attempt: {raised!r}", "engine", help_text)
 
 
 def _failed(task: Task, now: float, fault: str, kind: str, help_text: str = "") -> AttemptOutcome:

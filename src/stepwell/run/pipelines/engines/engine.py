@@ -1,4 +1,4 @@
-"""What an engine is: it makes attempts at steps, wherever it has room, and says how each ended."""
+"""Engine protocol: executes attempts at steps and returns their outcomes."""
 
 from __future__ import annotations
 
@@ -13,48 +13,48 @@ __all__ = ["Engine", "EngineError", "Session"]
 
 @final
 class EngineError(StepwellError):
-    """An engine cannot be used; the message says why, and what to do."""
+    """The engine cannot be used; the message explains why and how to fix it."""
 
 
 class Session(Protocol):
-    """An engine at work on one run."""
+    """An engine executing one run."""
 
     @property
     def room(self) -> int:
-        """How many attempts it wants to have at once."""
+        """Return the maximum number of submitted attempts."""
 
     @property
     def resources(self) -> Mapping[str, float]:
-        """The most that one attempt can have of each resource."""
+        """Return the largest amount of each resource that one attempt can use."""
 
     def submit(self, task: Task) -> None:
-        """Have an attempt made: ``stepwell.run.pipelines.perform(task)``, in any process."""
+        """Submit an attempt; any process may execute it with ``perform(task)``."""
 
     def finished(self, seconds: float) -> AttemptOutcome | None:
-        """The outcome of an attempt that has ended; ``None`` when none does within some seconds.
+        """Return the outcome of a finished attempt, or ``None`` after a timeout.
 
-        An attempt whose worker is gone has failed with the kind ``lost``. Each attempt is told once.
+        Each attempt is returned once; the failure of a lost worker has the kind ``lost``.
         """
 
     def close(self) -> None:
-        """End what is not ended and let go of all that was taken."""
+        """Stop all attempts and release all resources."""
 
 
 @runtime_checkable
 class Engine(Protocol):
-    """What makes attempts at steps.
+    """Executes attempts at steps.
 
-    Who runs a pipeline decides which step is due, what a retry is and what the record says: an engine decides
-    only where an attempt is made. So every engine gives the same results and the same record.
+    The scheduler decides order, retries and records; the engine decides only where an attempt runs. All
+    engines therefore produce the same results and records.
     """
 
     @property
     def name(self) -> str:
-        """What it is called, in commands and in the record."""
+        """Return the name in commands and records."""
 
     def start(self) -> Session:
-        """Begin work.
+        """Start a session.
 
         Raises:
-            EngineError: it cannot be used here.
+            EngineError: the engine cannot be used here.
         """

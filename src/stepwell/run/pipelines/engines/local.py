@@ -1,4 +1,4 @@
-"""The engine that is always there: processes of this machine."""
+"""Local engine: processes of this machine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
 
 @final
 class Local:
-    """Each step in a process of its own, some at once."""
+    """Runs each step in a separate process."""
 
     name = "local"
 
@@ -30,13 +30,13 @@ class Local:
         self._resources = MappingProxyType(dict(resources))
 
     def start(self) -> _LocalSession:
-        """Begin work; threads wait for the processes."""
+        """Start a session, with one waiting thread per job."""
         return _LocalSession(self._jobs, self._resources)
 
 
 @final
 class _LocalSession:
-    """The engine at work on one run."""
+    """Session of the local engine."""
 
     def __init__(self, jobs: int, resources: Mapping[str, float]) -> None:
         self.room = jobs
@@ -47,8 +47,8 @@ class _LocalSession:
         self._changed = threading.Condition()
         self._closed = False
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(jobs)]
-        for one in self._threads:
-            one.start()
+        for thread in self._threads:
+            thread.start()
 
     def submit(self, task: Task) -> None:
         with self._changed:
@@ -66,16 +66,16 @@ class _LocalSession:
             self._closed = True
             self._waiting.clear()
             self._changed.notify_all()
-        for one in self._threads:
-            one.join()
+        for thread in self._threads:
+            thread.join()
 
     def _work(self) -> None:
         while (task := self._next()) is not None:
             began = time.time()
-            with Contained(SystemExit) as attempt:  # a thread must not end with the run waiting for it
+            with Contained(SystemExit) as attempt:  # keep the thread alive
                 outcome = perform(task)
             if attempt.error is not None:
-                fault = f"the attempt could not be made: {attempt.error!r}"
+                fault = f"the attempt could not run: {attempt.error!r}"
                 outcome = AttemptOutcome(
                     task.token, StepState.FAILED, began, time.time(), fault=fault, kind="engine"
                 )
