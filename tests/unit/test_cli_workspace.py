@@ -902,7 +902,7 @@ def test_compare_tells_what_is_missing_and_what_differs(project: Project, run_st
     assert ran.stdout == (
         "Scoring (override): does not work in bob\n  missing: configuration class `ScoringConfig` in "
         "workspaces/alice/src/configs/scoring.py is not visible in workspace bob\n  differs: "
-        "`priority` is `50` here, and `80` in workspace bob\nTuning (local): works in bob\n  differs: "
+        "`priority` is `50` here, but `80` in workspace bob\nTuning (local): works in bob\n  differs: "
         "framework is `xgboost`, but workspace bob prefers `pytorch`\n1 of 2 steps of alice would work "
         "in bob.\n"
     )

@@ -265,12 +265,11 @@ def test_a_file_that_cannot_be_parsed_hides_no_other(project: Project) -> None:
 def test_what_is_missing_may_be_in_a_file_that_cannot_be_read(project: Project) -> None:
     root = project({"registry.d/steps/scoring.yaml": STEP, "src/a.py": "class :\n"})
     to_do = "define it, or declare its location: `components: {builder: path/to/file.py:Name}`; "
-    unknown = "so what may be defined there is not known"
     assert stepwell.open(root).view(None).components("Scoring")["builder"].help == (
-        f"{to_do}src/a.py cannot be read, {unknown}"
+        f"{to_do}src/a.py cannot be read and may define it"
     )
     (root / "src/b.py").write_text("def")
-    with pytest.raises(stepwell.ComponentError, match=r"src/a\.py and 1 more cannot be read, so what may be"):
+    with pytest.raises(stepwell.ComponentError, match=r"src/a\.py and 1 more cannot be read and may define it"):
         stepwell.open(root).view(None).load("Scoring", "builder")
 
 
