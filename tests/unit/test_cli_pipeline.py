@@ -126,7 +126,7 @@ def test_a_pipeline_is_shown_as_it_would_run(project: Project, run: Run) -> None
         (("show", "Nightly", "--set", "limit"), "--set takes PARAMETER=VALUE, and this is `limit`"),
         (("wier", "Nightly"), "there is no command `pipeline wier` (did you mean `wire`?)"),
         (("new", "Nightly"), f"there is a pipeline `Nightly` already ({PATH})"),
-        (("new", "A", "--step", "Loadin"), "unknown step `Loadin` in the core (did you mean `Loading`?)"),
+        (("new", "A", "--step", "Loadin"), "there is no step `Loadin` in the core (did you mean `Loading`?)"),
     ],
 )
 def test_a_mistake_on_the_command_line_is_told(

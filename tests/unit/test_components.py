@@ -269,7 +269,9 @@ def test_what_is_missing_may_be_in_a_file_that_cannot_be_read(project: Project) 
         f"{to_do}src/a.py cannot be read and may define it"
     )
     (root / "src/b.py").write_text("def")
-    with pytest.raises(stepwell.ComponentError, match=r"src/a\.py and 1 more cannot be read and may define it"):
+    with pytest.raises(
+        stepwell.ComponentError, match=r"src/a\.py and 1 more cannot be read and may define it"
+    ):
         stepwell.open(root).view(None).load("Scoring", "builder")
 
 

@@ -338,7 +338,7 @@ def test_what_chooses_providers_may_fail_in_any_way(registry: Registry, error: B
 def test_what_is_not_there_is_told_with_its_place(executor: Executor) -> None:
     told = shown(executor.run("Gone"))
     assert told.startswith("step Gone: no implementation: cannot load `Gone.implementation`")
-    assert "`src/steps.py` defines no `gon`" in told
+    assert "`src/steps.py` does not define `gon`" in told
     assert told.endswith("\n  --> registry.d/steps/gone.yaml:1")
 
 

@@ -148,7 +148,7 @@ def test_what_nobody_can_do_is_told_with_a_guess(project: Project) -> None:
     assert str(copy.copy(raised.value)) == str(raised.value)
     with pytest.raises(UnknownProvider) as unknown:
         providers.named("Adda")
-    assert str(unknown.value) == "unknown provider `Adda` in the core (did you mean `Ada`?)"
+    assert str(unknown.value) == "there is no provider `Adda` in the core (did you mean `Ada`?)"
     with pytest.raises(UnknownWorkspace):
         providers.select(workspace="nobody")
 
@@ -663,7 +663,7 @@ def test_code_of_a_workspace_is_an_implementation_in_its_own_world(project: Proj
     [
         (
             {"implementation": "src/mine.py:Mein"},
-            "src/mine.py:1: the file defines no `Mein` (did you mean `Mine`?)",
+            "src/mine.py:1: the file does not define `Mein` (did you mean `Mine`?)",
         ),
         ({"implementation": "src/nine.py:Mine"}, "file `workspaces/alice/src/nine.py` not found"),
         ({"implementation": "nine:Mine"}, "`nine:Mine` cannot be loaded: No module named 'nine'"),

@@ -296,7 +296,7 @@ def test_checking_finds_what_runs_a_step_without_running_it(project: Project) ->
         (
             "registry.d/steps/near.yaml:3:17",
             (
-                "implementation of `Near` does not exist: `<json>/json/decoder.py` defines no `JSONDecodr` (did "  # noqa: E501
+                "implementation of `Near` does not exist: `<json>/json/decoder.py` does not define `JSONDecodr` (did "  # noqa: E501
                 "you mean `JSONDecoder`?)"
             ),
         ),
@@ -307,8 +307,8 @@ def test_checking_finds_what_runs_a_step_without_running_it(project: Project) ->
         (
             "workspaces/alice/override/steps/good.yaml:2:17",
             (
-                "implementation of `Good` does not exist: there is no file `workspaces/alice/src/own.py` (the "  # noqa: E501
-                "path is relative to `workspaces/alice/`)"
+                "implementation of `Good` does not exist: file `workspaces/alice/src/own.py` not found "
+                "(paths are relative to `workspaces/alice/`)"
             ),
         ),
     ]

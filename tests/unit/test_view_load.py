@@ -117,7 +117,7 @@ def test_an_alias_loads_what_its_step_does(project: Project) -> None:
             {"src/a.py": "class ScoringConfig: pass\n", "src/b.py": "class ScoringConfig: pass\n"},
             (
                 "cannot load `Scoring.config` of registry.d/steps/scoring.yaml for workspace alice: "
-                "`ScoringConfig` is ambiguous: src/a.py:1 or src/b.py:1; declare the right one: "
+                "`ScoringConfig` matches src/a.py:1 and src/b.py:1; declare the right one: "
                 "`components: {config: path/to/file.py:Name}`\n  --> registry.d/steps/scoring.yaml:1"
             ),
         ),
