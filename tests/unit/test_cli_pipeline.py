@@ -123,7 +123,7 @@ def test_a_pipeline_is_shown_as_it_would_run(project: Project, run: Run) -> None
     [
         (("show", "Nihgtly"), "there is no pipeline `Nihgtly` in the core (did you mean `Nightly`?)"),
         (("show", "Nightly", "--set", "limt=1"), "`Nightly` has no parameter `limt` (did you mean `limit`?)"),
-        (("show", "Nightly", "--set", "limit"), "--set takes PARAMETER=VALUE, and this is `limit`"),
+        (("show", "Nightly", "--set", "limit"), "--set takes PARAMETER=VALUE, got `limit`"),
         (("wier", "Nightly"), "there is no command `pipeline wier` (did you mean `wire`?)"),
         (("new", "Nightly"), f"there is a pipeline `Nightly` already ({PATH})"),
         (("new", "A", "--step", "Loadin"), "there is no step `Loadin` in the core (did you mean `Loading`?)"),
