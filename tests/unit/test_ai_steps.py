@@ -231,7 +231,7 @@ def test_tasks_of_a_batch_succeed_and_fail_by_themselves() -> None:
 
 def test_a_batch_without_an_answer_fails() -> None:
     parameters = {"tasks": [{"prompt": "A"}, {"prompt": "B"}]}
-    with pytest.raises(StepwellError, match="every task failed; the first with: provider scripted: timeout"):
+    with pytest.raises(StepwellError, match="all tasks failed; first error: provider scripted: timeout"):
         run(batch.ask_batch, parameters, context("claude_batch", Scripted(Failure.TIMEOUT)))
 
 
@@ -258,14 +258,13 @@ RETRY = {"max_retries": 1, "base_delay_ms": 0, "retry_conditions": ["api_error"]
     [
         (
             "graceful_degradation",
-            {"text": "There is no answer: unavailable. The workflow went on without it.", "degraded": True},
+            {"text": "No answer (unavailable). The workflow continued without it.", "degraded": True},
         ),
         ("cached_response", {"text": "kept", "cached": True}),
         (
             "emergency_response",
             {
-                "text": "The step `ClaudeRobust` could not be answered (unavailable). "
-                "Somebody has to look at it.",
+                "text": "Step `ClaudeRobust` has no answer (unavailable) and requires attention.",
                 "emergency": True,
                 "requires_attention": True,
             },
@@ -321,7 +320,7 @@ def test_an_instructor_asks_again_for_data_that_fits() -> None:
     assert answer["data"] == {"a": 1}
     assert thaw(provider.asked[0].schema) == schema
     provider = Scripted({"a": "x"})
-    with pytest.raises(ProviderError, match="malformed answer: the answer does not fit the schema"):
+    with pytest.raises(ProviderError, match="malformed answer: the answer does not match the schema"):
         run(gemini.ask_instructor, {**parameters, "max_retries": 1}, context("gemini_instructor", provider))
     assert len(provider.asked) == 2
     loose = {**parameters, "max_retries": 0, "validation_mode": "loose"}
@@ -411,11 +410,11 @@ def test_data_is_transformed(operations: list[dict[str, Any]], data: Any) -> Non
         ({"input_source": "nowhere", "operations": []}, "is neither an earlier step nor a variable"),
         (
             {"input_source": [1, "a"], "operations": [{"operation": "sort"}]},
-            "operation 1, sort: it cannot be done",
+            "operation 1, sort: unsupported types",
         ),
         (
             {"input_source": [1], "operations": [{"operation": "join"}]},
-            "it needs `right_source` and `join_key`",
+            "`right_source` and `join_key` are required",
         ),
         (
             {"input_source": [1], "operations": [{"operation": "map", "expression": "item.__class__.x()"}]},
@@ -486,7 +485,7 @@ def test_files_are_converted_and_validated(folder: Path) -> None:
     assert json.loads((folder / "m2.json").read_text()) == {"a": [1, "no"]}
     wanted = [{"path": "a.txt", "min_size": 1, "must_be_file": True}, {"path": "gone", "must_exist": False}]
     assert operate(folder, operation="validate", files=wanted)["count"] == 2
-    with pytest.raises(StepFailed, match=r"`b.txt` has 2 bytes, more than 1; `sub` is no file"):
+    with pytest.raises(StepFailed, match=r"`b.txt` must have at most 1 bytes, got 2; `sub` is not a file"):
         operate(
             folder,
             operation="validate",
@@ -506,22 +505,25 @@ def test_files_are_converted_and_validated(folder: Path) -> None:
         ({"operation": "copy", "source": "way_out/secret.txt", "destination": "x"}, "through a link"),
         ({"operation": "copy", "source": "a.txt", "destination": "way_out/x"}, "through a link"),
         ({"operation": "copy", "source": "a.txt", "destination": "sub/../../x"}, "is outside the folder"),
-        ({"operation": "copy", "source": "a.txt", "destination": "b.txt"}, "is there already"),
-        ({"operation": "copy", "source": "sub", "destination": "sub/inner"}, "cannot be put into itself"),
+        ({"operation": "copy", "source": "a.txt", "destination": "b.txt"}, "already exists"),
+        (
+            {"operation": "copy", "source": "sub", "destination": "sub/inner"},
+            "cannot be copied or moved into itself",
+        ),
         ({"operation": "move", "source": "a.txt", "destination": "/x"}, "must be relative"),
-        ({"operation": "delete", "path": "."}, "the folder itself is not deleted"),
-        ({"operation": "delete", "path": "sub/.."}, "the folder itself is not deleted"),
+        ({"operation": "delete", "path": "."}, "the folder itself cannot be deleted"),
+        ({"operation": "delete", "path": "sub/.."}, "the folder itself cannot be deleted"),
         ({"operation": "delete", "path": "way_out"}, "through a link"),
         ({"operation": "delete", "files": ["../outside/*"]}, "is outside the folder"),
-        ({"operation": "delete"}, "`path` or `files` must say what is deleted"),
+        ({"operation": "delete"}, "`path` or `files` is required"),
         ({"operation": "list", "path": "way_out"}, "through a link"),
         ({"operation": "list", "pattern": "../*"}, "is outside the folder"),
         ({"operation": "validate", "files": ["~/x"]}, "must be relative"),
         (
             {"operation": "convert", "source": "a.txt", "destination": "x", "format": "json_to_csv"},
-            "is no JSON",
+            "is not valid JSON",
         ),
-        ({"operation": "convert", "source": "a.txt"}, "`destination` must be said"),
+        ({"operation": "convert", "source": "a.txt"}, "`destination` is required"),
     ],
 )
 def test_files_stay_inside_their_folder(folder: Path, parameters: Mapping[str, Any], fault: str) -> None:
@@ -592,8 +594,8 @@ def test_a_loop_stops_at_a_failure_or_goes_on() -> None:
 @pytest.mark.parametrize(
     ("parameters", "fault"),
     [
-        ({"data_source": "{{ 3 }}"}, "`data_source` must give a list, and gives int"),
-        ({"data_source": [1, 2, 3], "max_iterations": 2}, "gives 3 items, and 2 are allowed"),
+        ({"data_source": "{{ 3 }}"}, "`data_source` must be a list, got int"),
+        ({"data_source": [1, 2, 3], "max_iterations": 2}, "at most 2 items, got 3"),
         ({"data_source": "nowhere"}, "unknown name `nowhere`"),
     ],
 )
@@ -612,7 +614,7 @@ def test_a_while_loop_is_bounded() -> None:
         "max_iterations_reached": False,
     }
     assert loop(loops.repeat, {"condition": "true", "steps": steps, "max_iterations": 4})["iterations"] == 4
-    with pytest.raises(StepFailed, match="its turns took longer than 0 s"):
+    with pytest.raises(StepFailed, match="timed out after 0 s"):
         loop(loops.repeat, {"condition": "true", "steps": steps, "timeout_seconds": 0.0})
 
 
@@ -627,7 +629,7 @@ def test_workflows_lie_only_so_deep_in_each_other() -> None:
     stated: dict[str, Any] = {"steps": [{"name": "again", "type": "pipeline", "pipeline_file": "self.yaml"}]}
     flow = Scope.begin(Setting(max_depth=3, load=lambda _: stated))
     given = context("pipeline", values=flow.at("again").given(), run=answering)
-    with pytest.raises(StepFailed, match="workflows lie more than 3 deep in each other"):
+    with pytest.raises(StepFailed, match="workflows are nested more than 3 levels deep"):
         run(nested.run_workflow, {"pipeline_file": "self.yaml"}, given)
 
 

@@ -412,8 +412,8 @@ def test_doctor_counts_components_that_cannot_be_loaded(project: Project, run_st
     assert ran.exit_code == 1
     assert ran.stdout.startswith("degraded: 0 errors, ")
     assert ran.stdout.endswith(
-        "- Mend 1 component that cannot be loaded, such as the builder of `Scoring`: "
-        "`stepwell components --missing` tells why.\n"
+        "- Fix 1 component that cannot be loaded, such as the builder of `Scoring` (run `stepwell "
+        "components --missing`).\n"
     )
 
 

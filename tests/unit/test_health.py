@@ -79,8 +79,8 @@ def test_each_finding_is_counted_in_its_layer_and_what_has_an_error_is_not_count
     told = registry.health()
     assert (told.status, told.errors, told.warnings) == (HealthStatus.DEGRADED, 4, 2)
     assert told.recommendations[:2] == (
-        "Mend 4 errors, which `stepwell check` tells: what has one is left out.",
-        "Mend or remove a package: the package bolt brings no steps: it fails.",
+        "Fix 4 errors: invalid definitions are skipped (run `stepwell check`).",
+        "Fix or remove a package: the package bolt brings no steps: it fails.",
     )
 
 
@@ -101,9 +101,7 @@ def test_it_is_broken_when_nothing_serves_or_the_settings_cannot_be_used(
 def test_an_empty_project_is_ok_and_told_where_to_begin(project: Project) -> None:
     told = stepwell.open(project({})).health()
     assert told.status is HealthStatus.OK
-    assert told.recommendations == (
-        "Write a first definition into `registry.d/steps/`: the core serves no step.",
-    )
+    assert told.recommendations == ("Add a definition to `registry.d/steps/`: the core has no steps.",)
 
 
 def test_a_refused_reload_is_told_until_the_file_is_mended(project: Project) -> None:
@@ -115,8 +113,8 @@ def test_a_refused_reload_is_told_until_the_file_is_mended(project: Project) -> 
     told = registry.health()
     assert (told.status, told.current, told.digest) == (HealthStatus.DEGRADED, False, good)
     assert told.last_refusal is refused
-    assert told.recommendations[0].startswith("Mend ")
-    assert "what they said before is still served" in told.recommendations[0]
+    assert told.recommendations[0].startswith("Fix ")
+    assert "the last valid version is still served" in told.recommendations[0]
     file.write_text(SCORING.replace("Score.", "Score all."))
     served = registry.reload()
     told = registry.health()
@@ -136,8 +134,8 @@ def test_what_code_registers_is_a_layer_and_what_it_hides_is_told(project: Proje
     assert ("runtime", "alice", 1, 0, 0, 0) in layers(registry)
     told = registry.health()
     assert (told.counters["registrations"], told.counters["removals"]) == (2, 1)
-    hides = "it hides what workspaces/alice/override/steps/scoring.yaml says."
-    assert f"See whether `Scoring` is still to be registered: {hides}" in told.recommendations
+    hides = "it hides workspaces/alice/override/steps/scoring.yaml."
+    assert f"Check whether the registration of `Scoring` is still needed: {hides}" in told.recommendations
     kept.remove()
     assert not any("Scoring" in one for one in registry.health().recommendations)
 
@@ -150,9 +148,7 @@ def test_a_registration_for_a_workspace_that_is_gone_is_told(project: Project) -
     folder.rmdir()
     assert registry.reload() is not None
     (sentence,) = (one for one in registry.health().recommendations if "`bob`" in one)
-    assert sentence == (
-        "Remove 1 registration for the workspace `bob`, which is gone: nobody sees what they registered."
-    )
+    assert sentence == ("Remove 1 registration for workspace `bob`, which is gone.")
     folder.mkdir()
     registry.reload()
     assert registry.view("bob")["New"] is registration.definition
@@ -173,7 +169,7 @@ def test_a_subscriber_that_fails_is_counted_and_told(
     told = registry.health()
     assert told.counters["subscriber_failures"] == 1
     assert told.recommendations[-1] == (
-        "Mend a subscriber that failed 1 time: the log of `stepwell.live.store` has its tracebacks."
+        "Fix a subscriber that failed 1 time: see the tracebacks in the log of `stepwell.live.store`."
     )
 
 
@@ -208,7 +204,7 @@ def test_doctor_tells_it_as_text(project: Project, run_stepwell: Callable[..., A
         "local of alice         1                0       0         0",
         "override of alice      1                0       0         0",
         "",
-        "- Mend 1 error, which `stepwell check` tells: what has one is left out.",
+        "- Fix 1 error: invalid definitions are skipped (run `stepwell check`).",
     ]
     assert (ran.exit_code, ran.stderr) == (1, "")
 
@@ -252,5 +248,5 @@ registry.reload()
     assert (before, done.returncode) == ("", 0)
     assert "DEBUG stepwell.live.store registered <StepDefinition Loud> for alice\n" in after
     assert "DEBUG stepwell.live.store removed <StepDefinition Loud> for alice\n" in after
-    assert "DEBUG stepwell.live.store refused the files as they are in " in after
-    assert "ERROR stepwell.live.store a subscriber failed" in after
+    assert "DEBUG stepwell.live.store rejected a reload in " in after
+    assert "ERROR stepwell.live.store an event subscriber failed" in after

@@ -165,18 +165,22 @@ REJECTED: dict[str, tuple[Callable[[Any, Any], Any], type[Exception], str]] = {
     "register(definition, fields)": (
         lambda registry, _: registry.register({"name": "B", "description": "B."}, priority=1),
         TypeError,
-        "a definition or its fields, not both: priority",
+        "either a definition or its fields, got both: priority",
     ),
     "register(typo=...)": (
         lambda registry, _: registry.register(name="B", description="B.", workspce="alice"),
         stepwell.RegistrationError,
         "workspce",
     ),
-    "subscribe(None)": (lambda registry, _: registry.subscribe(None), TypeError, "None cannot be called"),
+    "subscribe(None)": (
+        lambda registry, _: registry.subscribe(None),
+        TypeError,
+        "must be callable with one Event, got None",
+    ),
     "subscribe(call())": (
         lambda registry, _: registry.subscribe([].append(1)),
         TypeError,
-        "cannot be called",
+        "must be callable with one Event",
     ),
 }
 

@@ -229,7 +229,7 @@ def test_words_of_the_vocabulary_are_asked_for(project: Project) -> None:
 def test_the_message_names_the_view_that_has_the_name_and_where(registry: Registry) -> None:
     refused = refusal(registry, step("Own"))
     (found,) = refused.diagnostics
-    assert found.message == "workspace alice has a step `Own` already"
+    assert found.message == "step `Own` already exists in workspace alice"
     assert [(one.message, one.span.path, one.span.line) for one in found.related] == [
         ("defined in", "workspaces/alice/local/steps/own.yaml", 1)
     ]
@@ -312,8 +312,8 @@ def test_a_validator_is_given_the_step_and_consents_with_nothing(registry: Regis
         (["no owner", "no cost"], ["no cost", "no owner"]),
         ("no owner", ["no owner"]),
         ([Diagnostic("own-rule", Severity.INFO, "no owner")], ["no owner"]),
-        (True, ["the validator fails with TypeError: 'bool' object is not iterable"]),
-        (False, ["the validator fails with TypeError: 'bool' object is not iterable"]),
+        (True, ["validator raised TypeError: 'bool' object is not iterable"]),
+        (False, ["validator raised TypeError: 'bool' object is not iterable"]),
     ],
 )
 def test_whatever_a_validator_gives_refuses(said: Any, messages: list[str], registry: Registry) -> None:
@@ -333,7 +333,7 @@ def test_a_validator_that_raises_refuses_and_its_traceback_is_in_the_log(
     with caplog.at_level(logging.WARNING, "stepwell"):
         refused = refusal(registry, step(aliases=["Scoring"]), validator=broken)
     assert [(one.id, one.message) for one in refused.diagnostics] == [
-        ("refused-by-validator", "the validator fails with LookupError: no catalog"),
+        ("refused-by-validator", "validator raised LookupError: no catalog"),
         ("alias-collision", "the alias `Scoring` of `Fancy` is also the name of a step"),
     ]
     assert "in broken" in caplog.text

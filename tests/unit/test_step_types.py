@@ -139,7 +139,7 @@ def test_a_whole_definition_may_come_with_what_runs_it(registry: Registry) -> No
 @pytest.mark.parametrize(
     ("given", "faults"),
     [
-        (None, ["nothing is given that runs it"]),
+        (None, ["no implementation given"]),
         (5, ["an int is neither callable nor has a method `execute`"]),
         (Idle, ["the class Idle has no method `execute`"]),
         (
@@ -174,16 +174,16 @@ def test_other_faults_are_told_beside(registry: Registry) -> None:
     ]
     registry.register("taken", whisper)
     assert refusal(registry, "taken", whisper) == [
-        "duplicate-definition: the core has a step `taken` already"
+        "duplicate-definition: step `taken` already exists in the core"
     ]
 
 
 def test_metadata_speaks_of_the_step_that_is_named(registry: Registry) -> None:
     assert refusal(registry, "shout", Shout, metadata={"name": "sigh"}) == [
-        "wrong-form: `metadata` calls the step `sigh`, and it is registered as `shout`"
+        "wrong-form: `metadata` has the name `sigh`, but the step is registered as `shout`"
     ]
     assert refusal(registry, "shout", Shout, metadata=["text"]) == [
-        "not-a-mapping: `metadata` is a mapping of fields, and this is of the type list"
+        "not-a-mapping: `metadata` must be a mapping of fields, got list"
     ]
     assert "shout" not in registry.view(None)
     assert "sigh" not in registry.view(None)

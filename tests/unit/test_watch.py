@@ -260,7 +260,7 @@ def test_a_project_that_vanishes_and_comes_back(live: Followed, tmp_path: Path) 
     live.root.rename(tmp_path / "away")
     until(lambda: live.registry.diagnostics)
     [found] = live.registry.diagnostics
-    assert found.message == "the project's settings are gone, so nothing of it is read"
+    assert found.message == "project settings not found"
     assert live.registry.digest == good
     (tmp_path / "away").rename(live.root)
     live.settle()
@@ -463,7 +463,7 @@ def test_when_events_were_lost_everything_is_read_again(live: Followed) -> None:
 
 
 def test_an_observer_that_died_is_replaced(live: Followed) -> None:
-    live.registry._watch._eyes._observer.stop()
+    live.registry._watch._watcher._observer.stop()
     live.write(ONE, "name: DataCleaning\ndescription: survived\n")
     until(lambda: live.description() == "survived")
     live.write(ONE, "name: DataCleaning\ndescription: twice\n")
@@ -492,7 +492,7 @@ def test_out_of_watches_it_says_so_once_and_polls(
     monkeypatch.setattr(watching, "POLL", 0.05)
     told: list[str] = []
     with followed(project(FILES), tell=told.append) as live:
-        assert told == [f"{words}; looking at all files every 0.05 s instead"]
+        assert told == [f"{words}; polling all files every 0.05 s instead"]
         assert live.registry.watching.mode == "polling"
         assert live.registry.watching.reason == words
         live.write(ONE, "name: DataCleaning\ndescription: polled\n")
@@ -507,7 +507,7 @@ def test_a_file_system_without_events_is_polled(project: Any, monkeypatch: pytes
     monkeypatch.setattr(watching, "eventless", lambda _: "files on nfs4 can change without an event")
     told: list[str] = []
     with followed(project(FILES), tell=told.append) as live:
-        assert told == ["files on nfs4 can change without an event; looking at all files every 1 s instead"]
+        assert told == ["files on nfs4 can change without an event; polling all files every 1 s instead"]
         assert live.registry.watching.poll == 1.0
 
 

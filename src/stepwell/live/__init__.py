@@ -1,1 +1,1 @@
-"""The registry while it runs: the current Snapshot, registration, reload and watching."""
+"""The live registry: current Snapshot, registration, reload and file watching."""

@@ -1,4 +1,4 @@
-"""How it stands with a registry: what serves, what does not, what happened last, and what to do."""
+"""Health report of a registry: status, findings, counters and recommendations."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ COUNTERS: Final = (
     "resolutions",
     "subscriber_failures",
 )
-"""What a store counts; a look-up is not among it."""
+"""Counters of a store; lookups are not counted."""
 
 
 @final
 class HealthStatus(Enum):
-    """The whole in one word.
+    """Overall status.
 
-    ``broken``: the settings cannot be used, or nothing serves. ``degraded``: something is left out, or what
-    is served is not what the files say now.
+    ``broken``: the settings are unusable or nothing is available. ``degraded``: invalid definitions are
+    skipped, or the current files are rejected.
     """
 
     OK = "ok"
@@ -56,12 +56,12 @@ class HealthStatus(Enum):
 @immutable
 @dataclass(frozen=True, slots=True)
 class LayerHealth:
-    """One layer: what it adds to the views, and what is wrong in its files.
+    """Health of one layer: contributed definitions and findings.
 
     Args:
-        workspace: whose; ``None`` for the layers that everybody sees.
-        steps: how many steps it gives, those that a higher layer hides included.
-        pipelines: the same of pipelines.
+        workspace: ``None`` for shared layers.
+        steps: number of steps, including hidden ones.
+        pipelines: number of pipelines, including hidden ones.
     """
 
     layer: Layer
@@ -78,14 +78,13 @@ class LayerHealth:
 @immutable
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How it stands with a registry at one instant.
+    """Health of a registry at one instant.
 
     Args:
-        current: whether that is what the files said when they were last read.
-        watching: what the watch does; ``None`` when there is none.
-        recommendations: what to do, in sentences, the most important first.
-        lost_components: how many components are declared and not there, or could be in several places;
-            ``None`` where nobody looked into the sources.
+        current: whether the registry matches the files.
+        watching: ``None`` without a watch.
+        recommendations: sentences, most important first.
+        lost_components: number of declared components that are missing or ambiguous; ``None`` if not checked.
     """
 
     status: HealthStatus
@@ -106,13 +105,13 @@ class Health:
 
 
 def health(store: Store, watching: WatchState | None = None, *, components: bool = False) -> Health:
-    """How it stands with a registry at this instant."""
+    """Return the health of a registry."""
     from stepwell.resolve.conflicts import conflicts
 
     seen, snapshot, registered = store.seen, store.snapshot, store.registered
     met = conflicts(snapshot)
     counters = {name: store.counts[name] for name in COUNTERS}
-    found = Counter(diagnostic.severity for diagnostic in seen.diagnostics)
+    severities = Counter(diagnostic.severity for diagnostic in seen.diagnostics)
     lost = _lost_components(snapshot) if components else ()
     advice = _Advice(seen, snapshot, registered, store.is_current, met, watching, counters, lost)
     status = _status(seen, snapshot, store.is_current)
@@ -122,10 +121,10 @@ def health(store: Store, watching: WatchState | None = None, *, components: bool
         current=store.is_current,
         workspaces=len(snapshot.workspaces),
         layers=tuple(_layers(seen, registered)),
-        errors=found[Severity.ERROR],
-        warnings=found[Severity.WARNING],
+        errors=severities[Severity.ERROR],
+        warnings=severities[Severity.WARNING],
         conflicts=len(met),
-        ambiguous=sum(one.ambiguous for one in met),
+        ambiguous=sum(conflict.ambiguous for conflict in met),
         last_reload=store.last_reload,
         last_refusal=store.last_refusal,
         watching=watching,
@@ -136,57 +135,58 @@ def health(store: Store, watching: WatchState | None = None, *, components: bool
 
 
 def _lost_components(snapshot: Snapshot) -> tuple[tuple[str | None, str, Component], ...]:
-    """The workspace, step and part of every component that is declared and gone, or ambiguous."""
+    """Return workspace, step and component of every missing or ambiguous component."""
     return tuple(
-        (view.workspace, step.name, one)
+        (view.workspace, step.name, component)
         for view in (snapshot.core, *map(snapshot.view, snapshot.workspaces))
-        for step, one in own_components(snapshot, view)
-        if one.candidates or (one.state is ComponentState.MISSING and one.declared_at is not None)
+        for step, component in own_components(snapshot, view)
+        if component.candidates
+        or (component.state is ComponentState.MISSING and component.declared_at is not None)
     )
 
 
 def _status(seen: LoadResult, snapshot: Snapshot, current: bool) -> HealthStatus:
-    errors = [found for found in seen.diagnostics if found.severity is Severity.ERROR]
+    errors = [finding for finding in seen.diagnostics if finding.severity is Severity.ERROR]
     if not errors and current:
         return HealthStatus.OK
-    serves = len(snapshot.core) or any(len(snapshot.view(one)) for one in snapshot.workspaces)
+    serves = len(snapshot.core) or any(len(snapshot.view(workspace)) for workspace in snapshot.workspaces)
     return HealthStatus.DEGRADED if serves and not _unusable(seen) else HealthStatus.BROKEN
 
 
 def _unusable(seen: LoadResult) -> bool:
-    """Whether settings cannot be used, so that defaults stand in for them."""
-    return any(found.severity is Severity.ERROR for found in seen.project.diagnostics)
+    """Return whether the settings are invalid, so that defaults apply."""
+    return any(finding.severity is Severity.ERROR for finding in seen.project.diagnostics)
 
 
 def _layers(seen: LoadResult, registered: tuple[Registered, ...]) -> Iterator[LayerHealth]:
-    given: Counter[tuple[Layer, str | None, str]] = Counter()
+    counts: Counter[tuple[Layer, str | None, str]] = Counter()
     for file in (*seen.checked.values(), *seen.guests.files):
         if _gives(seen, file):
-            given[file.listed.layer, file.listed.workspace, file.listed.kind] += 1
-    for one in registered:
-        given[Layer.RUNTIME, one.workspace, "steps"] += 1
+            counts[file.listed.layer, file.listed.workspace, file.listed.kind] += 1
+    for item in registered:
+        counts[Layer.RUNTIME, item.workspace, "steps"] += 1
     wrong: Counter[tuple[Layer, str | None, Severity]] = Counter()
-    for found in seen.diagnostics:
-        owner = _owner(seen, found)
+    for finding in seen.diagnostics:
+        owner = _owner(seen, finding)
         if owner is not None:
             layer, workspace = owner
-            wrong[layer, workspace, found.severity] += 1
-    told = {(layer, workspace) for layer, workspace, _ in (*given, *wrong)}
+            wrong[layer, workspace, finding.severity] += 1
+    layers = {(layer, workspace) for layer, workspace, _ in (*counts, *wrong)}
     order = list(Layer)
     for layer, workspace in sorted(
-        told | {(Layer.CORE, None)}, key=lambda one: (one[1] or "", order.index(one[0]))
+        layers | {(Layer.CORE, None)}, key=lambda pair: (pair[1] or "", order.index(pair[0]))
     ):
         yield LayerHealth(
             layer,
             workspace,
-            **{folder: given[layer, workspace, folder] for folder in KINDS},
+            **{folder: counts[layer, workspace, folder] for folder in KINDS},
             errors=wrong[layer, workspace, Severity.ERROR],
             warnings=wrong[layer, workspace, Severity.WARNING],
         )
 
 
 def _gives(seen: LoadResult, file: CheckedFile) -> bool:
-    """Whether a file's definition serves, or would if a higher layer did not hide it."""
+    """Return whether the definition of a file is available, or hidden by a higher layer."""
     listed = file.listed
     tables = seen.core if listed.workspace is None else seen.overlays[listed.workspace].layered
     hidden = tables.covered.get(listed.kind, {})
@@ -194,7 +194,7 @@ def _gives(seen: LoadResult, file: CheckedFile) -> bool:
 
 
 def _owner(seen: LoadResult, found: Diagnostic) -> tuple[Layer, str | None] | None:
-    """The layer in whose files something is found; ``None`` for the settings and for stray files."""
+    """Return the layer of a finding; ``None`` for settings and stray files."""
     if found.span is None:
         return (Layer.PLUGIN, None) if found.id == "plugin-failed" else None
     path, settings = found.span.path, seen.project.settings
@@ -203,17 +203,17 @@ def _owner(seen: LoadResult, found: Diagnostic) -> tuple[Layer, str | None] | No
     if path.startswith(f"{settings.core}/"):
         return Layer.CORE, None
     if path.startswith(f"{settings.workspaces}/"):
-        one, _, rest = path[len(settings.workspaces) + 1 :].partition("/")
+        workspace, _, rest = path[len(settings.workspaces) + 1 :].partition("/")
         folder = rest.partition("/")[0]
-        if one in seen.overlays and folder:
-            return (Layer.OVERRIDE if folder == Layer.OVERRIDE.value else Layer.LOCAL), one
+        if workspace in seen.overlays and folder:
+            return (Layer.OVERRIDE if folder == Layer.OVERRIDE.value else Layer.LOCAL), workspace
     return None
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class _Advice:
-    """What to do, each a sentence."""
+    """Recommendations, one sentence each."""
 
     seen: LoadResult
     snapshot: Snapshot
@@ -233,70 +233,65 @@ class _Advice:
         yield from self._on_the_rest()
 
     def _on_files(self) -> Iterator[str]:
-        errors = sum(found.severity is Severity.ERROR for found in self.seen.diagnostics)
+        errors = sum(finding.severity is Severity.ERROR for finding in self.seen.diagnostics)
         if _unusable(self.seen):
-            yield "Mend the project's settings: until then defaults stand in for what cannot be used."
+            yield "Fix the project settings: invalid settings are replaced with defaults."
         if not self.current:
             yield (
-                f"Mend {counted(errors, 'error')} in the files: what they said before is still served, "
-                "and `stepwell check` tells what is wrong now."
+                f"Fix {counted(errors, 'error')} in the files: the last valid version is still served "
+                "(run `stepwell check`)."
             )
         elif errors:
-            yield f"Mend {counted(errors, 'error')}, which `stepwell check` tells: what has one is left out."
+            yield f"Fix {counted(errors, 'error')}: invalid definitions are skipped (run `stepwell check`)."
         if not len(self.snapshot.core) and not errors:
             folder = f"{self.seen.project.settings.core}/steps/"
-            yield f"Write a first definition into `{folder}`: the core serves no step."
+            yield f"Add a definition to `{folder}`: the core has no steps."
 
     def _on_plugins(self) -> Iterator[str]:
-        for found in self.seen.guests.diagnostics:
-            if found.id == "plugin-failed":
-                yield f"Mend or remove a package: {found.message}."
+        for finding in self.seen.guests.diagnostics:
+            if finding.id == "plugin-failed":
+                yield f"Fix or remove a package: {finding.message}."
 
     def _on_registered(self) -> Iterator[str]:
-        gone = {one.workspace for one in self.registered} - {None, *self.snapshot.workspaces}
-        for workspace in sorted(one for one in gone if one is not None):
-            count = sum(one.workspace == workspace for one in self.registered)
-            yield (
-                f"Remove {counted(count, 'registration')} for the workspace `{workspace}`, "
-                "which is gone: nobody sees what they registered."
-            )
-        for one in self.registered:
-            if one.workspace in gone:
+        gone = {item.workspace for item in self.registered} - {None, *self.snapshot.workspaces}
+        for workspace in sorted(workspace for workspace in gone if workspace is not None):
+            count = sum(item.workspace == workspace for item in self.registered)
+            yield (f"Remove {counted(count, 'registration')} for workspace `{workspace}`, which is gone.")
+        for item in self.registered:
+            if item.workspace in gone:
                 continue
-            hidden = self.snapshot.view(one.workspace).steps.hidden(one.definition.name)
+            name = item.definition.name
+            hidden = self.snapshot.view(item.workspace).steps.hidden(name)
             files = [below.sources[0].document.path for below in hidden if _is_file(below.sources[0].layer)]
             if files:
-                yield (
-                    f"See whether `{one.definition.name}` is still to be registered: "
-                    f"it hides what {files[0]} says."
-                )
+                yield f"Check whether the registration of `{name}` is still needed: it hides {files[0]}."
 
     def _on_conflicts(self) -> Iterator[str]:
-        ambiguous = [one.name for one in self.conflicts if one.ambiguous]
+        ambiguous = [conflict.name for conflict in self.conflicts if conflict.ambiguous]
         if ambiguous:
             yield (
-                f"Give the definitions of {_some(ambiguous)} different priorities: without a workspace "
-                "nothing tells them apart, and `stepwell conflicts` shows them."
+                f"Give the definitions of {_some(ambiguous)} different priorities: they are ambiguous when "
+                "no workspace is given (run `stepwell conflicts`)."
             )
 
     def _on_components(self) -> Iterator[str]:
         if self.lost:
-            workspace, step, one = self.lost[0]
+            workspace, step, component = self.lost[0]
             shown = f" --workspace {workspace}" if workspace else ""
             yield (
-                f"Mend {counted(len(self.lost), 'component')} that cannot be loaded, such as the {one.kind} "
-                f"of `{step}`: `stepwell components --missing{shown}` tells why."
+                f"Fix {counted(len(self.lost), 'component')} that cannot be loaded, such as the "
+                f"{component.kind} of `{step}` (run `stepwell components --missing{shown}`)."
             )
 
     def _on_the_rest(self) -> Iterator[str]:
         failures = self.counters["subscriber_failures"]
         if failures:
             yield (
-                f"Mend a subscriber that failed {counted(failures, 'time')}: "
-                "the log of `stepwell.live.store` has its tracebacks."
+                f"Fix a subscriber that failed {counted(failures, 'time')}: see the tracebacks in the log of "
+                "`stepwell.live.store`."
             )
         if self.watching is not None and self.watching.reason:
-            yield f"Expect changes to be seen late, since the files are polled: {self.watching.reason}."
+            yield f"Changes may be detected late, because files are polled: {self.watching.reason}."
 
 
 def _is_file(layer: Layer) -> bool:
@@ -304,6 +299,6 @@ def _is_file(layer: Layer) -> bool:
 
 
 def _some(names: Iterable[str]) -> str:
-    every = [f"`{name}`" for name in names]
-    shown = ", ".join(every[:3])
-    return shown if len(every) <= 3 else f"{shown} and {len(every) - 3} more"
+    quoted = [f"`{name}`" for name in names]
+    shown = ", ".join(quoted[:3])
+    return shown if len(quoted) <= 3 else f"{shown} and {len(quoted) - 3} more"

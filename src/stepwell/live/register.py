@@ -1,4 +1,4 @@
-"""Registration while code runs: a step is held to what a file is held to, and laid over all files."""
+"""Registration of steps at run time, with the checks of a file and precedence over all files."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from stepwell.source.foreign_code import Contained
 __all__ = ["Validator", "register"]
 
 Validator = Callable[[StepDefinition], "Iterable[Diagnostic | str] | None"]
-"""Looks at a step that is to be registered; what it gives or raises refuses the step."""
+"""Validates a step before registration; a finding or an exception rejects the step."""
 
 SHOWN: Final = "<registered>"
-"""What stands where the path of a file would."""
+"""Placeholder path of registered steps."""
 
 _log = logging.getLogger(__name__)
 _STEP: Final = KINDS["steps"]
@@ -47,34 +47,34 @@ def register(
     implementation: Any = None,
     metadata: Mapping[str, Any] = MappingProxyType({}),
 ) -> Registration:
-    """Lay one step over all files.
+    """Register one step with precedence over all files.
 
-    The validator is foreign code, so it is called before the store is asked; whether the name is
-    free is asked while nobody else writes.
+    The validator is foreign code and runs before the store is locked; name conflicts are checked under the
+    lock.
 
     Args:
-        workspace: who sees it; ``None`` for everybody.
-        replace: whether it may hide a step of its name.
-        implementation: what runs it; ``None`` to leave that to its definition.
-        metadata: further fields, where its name alone is given.
+        workspace: ``None`` for all.
+        replace: whether the step may hide another one of the same name.
+        implementation: default: as in the definition.
+        metadata: further fields, if only a name is given.
 
     Raises:
-        RegistrationError: with everything that was found.
+        RegistrationError: with all findings.
         UnknownWorkspace: with suggestions.
     """
     loaded = store.seen
     listed = Listed(SHOWN, Layer.RUNTIME, workspace, _STEP.folder)
     data = definition.data if isinstance(definition, StepDefinition) else definition
     if isinstance(data, str):
-        given = metadata if isinstance(metadata, Mapping) else {}
-        data = fields_of_type(data, implementation, given)
+        fields = metadata if isinstance(metadata, Mapping) else {}
+        data = fields_of_type(data, implementation, fields)
     if implementation is not None and isinstance(data, Mapping) and "implementation" not in data:
         named = name_of(implementation)
         data = data if named is None else {**data, "implementation": named}
     settings = loaded.project.settings
     runs = implementation is not None or isinstance(definition, str)
     if runs and isinstance(data, Mapping) and "sagemaker_step_type" not in data:
-        settings = _with_any_name(settings)  # as for a file that names its implementation
+        settings = _with_any_name(settings)  # as for a file with an implementation
     checked = check_mapping(data, listed, settings, loaded.today)
     step = None if checked.authored is None else checked.authored.standalone()
     unfit = (*_unfit(definition, implementation), *_unnamed(definition, metadata))
@@ -85,12 +85,12 @@ def register(
     def prepare(good: LoadResult, snapshot: Snapshot, meets: Meets) -> Registered:
         snapshot.view(workspace)
         collisions = _Collisions(good, snapshot, meets, workspace, replace)
-        found = tuple(collisions.of(step))
+        conflicts = tuple(collisions.of(step))
         served = step
-        if found:  # once more, now with a text to point into
+        if conflicts:  # repeat with a text to point into
             served = _written(step)
-            found = tuple(collisions.of(served))
-        everything = in_order((*checked.diagnostics, *validated, *found))
+            conflicts = tuple(collisions.of(served))
+        everything = in_order((*checked.diagnostics, *validated, *conflicts))
         if not is_served(everything):
             raise _error(checked, everything)
         return Registered(served, workspace, everything, implementation)
@@ -99,14 +99,14 @@ def register(
 
 
 def _with_any_name(settings: Settings) -> Settings:
-    """The same settings, under which a step may be called anything."""
+    """Return the settings without restrictions on step names."""
     return dataclasses.replace(settings, naming=dataclasses.replace(settings.naming, step_name="any"))
 
 
 def _unfit(definition: object, implementation: Any) -> Iterator[Diagnostic]:
-    """Why what is given cannot run the step."""
+    """Report why the arguments cannot run the step."""
     if implementation is None and isinstance(definition, str):
-        faults: tuple[str, ...] = ("nothing is given that runs it",)
+        faults: tuple[str, ...] = ("no implementation given",)
     else:
         faults = () if implementation is None else faults_of(implementation)
     for fault in faults:
@@ -114,23 +114,25 @@ def _unfit(definition: object, implementation: Any) -> Iterator[Diagnostic]:
 
 
 def _unnamed(definition: object, metadata: Any) -> Iterator[Diagnostic]:
-    """Why further fields cannot be those of the step that is named."""
+    """Report why the metadata does not belong to the step."""
     if not isinstance(metadata, Mapping):
         what = type(metadata).__name__
-        message = f"`metadata` is a mapping of fields, and this is of the type {what}"
-        yield Diagnostic("not-a-mapping", Severity.ERROR, message, Span(SHOWN), "name its fields")
+        message = f"`metadata` must be a mapping of fields, got {what}"
+        yield Diagnostic("not-a-mapping", Severity.ERROR, message, Span(SHOWN), "pass a mapping of fields")
     elif isinstance(definition, str) and metadata.get("name", definition) != definition:
-        message = f"`metadata` calls the step `{metadata['name']}`, and it is registered as `{definition}`"
-        yield Diagnostic("wrong-form", Severity.ERROR, message, Span(SHOWN), "leave `name` out of `metadata`")
+        message = (
+            f"`metadata` has the name `{metadata['name']}`, but the step is registered as `{definition}`"
+        )
+        yield Diagnostic("wrong-form", Severity.ERROR, message, Span(SHOWN), "remove `name` from `metadata`")
 
 
-_FITTING: Final = "a step is run by a function of (parameters, context), or a class with such an `execute`"
+_FITTING: Final = "use a function of (parameters, context), or a class with such an `execute` method"
 
 
-def _error(checked: CheckedFile, found: tuple[Diagnostic, ...]) -> RegistrationError:
-    refused = RegistrationError(checked.name, found)
-    _log.debug("%s", refused)
-    return refused
+def _error(checked: CheckedFile, diagnostics: tuple[Diagnostic, ...]) -> RegistrationError:
+    error = RegistrationError(checked.name, diagnostics)
+    _log.debug("%s", error)
+    return error
 
 
 def _written(step: StepDefinition) -> StepDefinition:
@@ -140,28 +142,30 @@ def _written(step: StepDefinition) -> StepDefinition:
 
 
 def _validated(validator: Validator, step: StepDefinition) -> Iterator[Diagnostic]:
-    """What a validator says, whatever it does: only nothing, or nothing in it, is consent."""
+    """Yield the findings of a validator; an exception is a finding."""
     span = Span(SHOWN)
-    given: list[Any] = []
+    findings: list[Any] = []
     with Contained(SystemExit) as outcome:
-        said = validator(step)
-        given = [said] if isinstance(said, (str, Diagnostic)) else list(() if said is None else said)
+        result = validator(step)
+        findings = (
+            [result] if isinstance(result, (str, Diagnostic)) else list(() if result is None else result)
+        )
     if outcome.error is not None:
-        _log.warning("the validator of %r failed", step, exc_info=outcome.error)
-        message = f"the validator fails with {worded(outcome.error)}"
+        _log.warning("validator of %r failed", step, exc_info=outcome.error)
+        message = f"validator raised {worded(outcome.error)}"
         yield Diagnostic("refused-by-validator", Severity.ERROR, message, span, _LOGGED)
-    for finding in given:
+    for finding in findings:
         message = finding.message if isinstance(finding, Diagnostic) else str(finding)
         place = (finding.span or span) if isinstance(finding, Diagnostic) else span
         help_text = finding.help if isinstance(finding, Diagnostic) else None
         yield Diagnostic("refused-by-validator", Severity.ERROR, message, place, help_text)
 
 
-_LOGGED: Final = "its traceback is in the log of `stepwell.live.register`"
+_LOGGED: Final = "see the traceback in the log of `stepwell.live.register`"
 
 
 class _Collisions:
-    """What a step to be registered would meet, in every view that would show it."""
+    """Conflicts of a new step in every view that would show it."""
 
     def __init__(
         self,
@@ -179,36 +183,38 @@ class _Collisions:
         self._met: tuple[Registered, ...] = ()
 
     def of(self, step: StepDefinition) -> Iterator[Diagnostic]:
-        """Its own name, and the rules of a view."""
-        one_more = Registered(step, self._workspace)
-        told: set[tuple[str, str]] = set()
-        self._met = self._meets(one_more.words)
-        for one in self._views(one_more.words):
-            view = self._snapshot.view(one)
+        """Yield the conflicts of the step's name, and the findings of the view rules."""
+        candidate = Registered(step, self._workspace)
+        reported: set[tuple[str, str]] = set()
+        self._met = self._meets(candidate.words)
+        for workspace in self._views(candidate.words):
+            view = self._snapshot.view(workspace)
             if step.name in view.steps and not self._replace:
                 yield _taken(step, view)
-                if one is None:
+                if workspace is None:
                     return
                 continue
-            scope = self._scope(one, view, step)
-            for found in catalog.run(catalog.active("view", self._good.project.settings.severities), scope):
-                if (found.id, found.message) not in told:  # what the core has, a workspace has again
-                    told.add((found.id, found.message))
-                    yield found
+            scope = self._scope(workspace, view, step)
+            active = catalog.active("view", self._good.project.settings.severities)
+            for finding in catalog.run(active, scope):
+                key = (finding.id, finding.message)
+                if key not in reported:  # a workspace repeats the findings of the core
+                    reported.add(key)
+                    yield finding
 
     def _views(self, words: frozenset[str]) -> Iterator[str | None]:
-        """The core, and every workspace that has something of its own to meet."""
+        """Yield the core and every workspace with possible conflicts."""
         if self._workspace is not None:
             yield self._workspace
             return
         yield None
-        met = {one.workspace for one in self._met}
-        for one, overlay in self._good.overlays.items():
-            if one in met or not words.isdisjoint(overlay.layered.words):
-                yield one
+        met = {registered.workspace for registered in self._met}
+        for workspace, overlay in self._good.overlays.items():
+            if workspace in met or not words.isdisjoint(overlay.layered.words):
+                yield workspace
 
-    def _scope(self, one: str | None, view: View, step: StepDefinition) -> ViewScope:
-        others = tuple(self._others(one))
+    def _scope(self, workspace_id: str | None, view: View, step: StepDefinition) -> ViewScope:
+        others = tuple(self._others(workspace_id))
         classes = () if step.config_class is None else (step.config_class,)
         by_config_class = {
             word: tuple(
@@ -226,7 +232,7 @@ class _Collisions:
             )
             for word in (step.name, *step.aliases)
         }
-        workspace = None if one is None else self._snapshot.workspaces[one]
+        workspace = None if workspace_id is None else self._snapshot.workspaces[workspace_id]
         settings = self._good.project.settings
         above = {step.name: step}
         return ViewScope(
@@ -234,10 +240,10 @@ class _Collisions:
         )
 
     def _others(self, workspace: str | None) -> Iterator[str]:
-        """The steps of a view that the core's indexes do not know, or know otherwise."""
+        """Yield the steps of a view that differ from the indexes of the core."""
         if workspace is not None and workspace in self._good.overlays:
             yield from self._good.overlays[workspace].layered.tables[_STEP.folder]
-        yield from (one.definition.name for one in self._met if one.workspace in (None, workspace))
+        yield from (item.definition.name for item in self._met if item.workspace in (None, workspace))
 
 
 def _taken(step: StepDefinition, view: View) -> Diagnostic:
@@ -245,8 +251,8 @@ def _taken(step: StepDefinition, view: View) -> Diagnostic:
     return Diagnostic(
         "duplicate-definition",
         Severity.ERROR,
-        f"{view.title} has a step `{step.name}` already",
+        f"step `{step.name}` already exists in {view.title}",
         step.sources[0].document.value_span(("name",)),
-        "give it another name, or say `replace=True` to hide that one",
+        "use another name, or `replace=True` to hide the existing step",
         (Related("defined in", there.value_span(("name",))),),
     )

@@ -1,4 +1,4 @@
-"""The registry as Python code meets it."""
+"""The registry of a project: the entry point of the Python API."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = ["InEffect", "Registry"]
 
 T = TypeVar("T")
 
-logging.getLogger("stepwell").addHandler(logging.NullHandler())  # silent until somebody listens
+logging.getLogger("stepwell").addHandler(logging.NullHandler())  # silent by default
 
 _NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
 
@@ -45,11 +45,11 @@ _GUESSES: Final = {
     "hyperparameters": "`registry.view().hyperparameters`",
     "providers": "`registry.view().providers`",
 }
-"""What to use for an attribute that a user may look for."""
+"""Suggestions for missing attributes."""
 
 
 class InEffect(Enum):
-    """Stands for a workspace that the caller does not name; ``None`` names the core."""
+    """Default of workspace arguments, as ``None`` is the core."""
 
     WORKSPACE = "the workspace in effect"
 
@@ -59,13 +59,13 @@ class InEffect(Enum):
 
 @final
 class Registry:
-    """A project's definitions, read, checked and layered; kept right while they change.
+    """Definitions of a project, checked, layered and reloadable.
 
     Args:
-        today: gives the date to hold deprecations against.
-        environment: the environment variables, which may name the workspace in effect.
-        plugins: finds what installed packages bring; asked once, unless the project serves none.
-        cache: a folder of the user in which what Python files define is kept; ``None`` to keep nothing.
+        today: returns the date for deprecations.
+        environment: environment variables, which may set the default workspace.
+        plugins: returns the installed plugins; called at most once.
+        cache: folder for outlines of Python files; ``None`` disables the cache.
     """
 
     __slots__ = ("_environment", "_store", "_watch")
@@ -92,11 +92,11 @@ class Registry:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            "a Registry stays in its process: send `registry.snapshot`, or open the project there"
+            "a Registry cannot be pickled: send `registry.snapshot`, or open the project in the other process"
         )
 
     def __getitem__(self, name: str) -> StepDefinition:
-        """The step that the workspace in effect sees: ``registry.view()[name]``.
+        """Return a step of the active workspace: ``registry.view()[name]``.
 
         Raises:
             UnknownStep: with suggestions.
@@ -106,85 +106,84 @@ class Registry:
     def __iter__(self) -> Iterator[str]:
         return iter(self.view())
 
-    if not TYPE_CHECKING:  # else any attribute would seem to exist
+    if not TYPE_CHECKING:  # otherwise every attribute would type-check
 
         def __getattr__(self, name: str) -> NoReturn:
             hint = _GUESSES.get(name)
-            told = f"a Registry has no attribute {name!r}{f': use {hint}' if hint else ''}"
-            raise AttributeError(told, name=name, obj=self)
+            message = f"a Registry has no attribute {name!r}{f': use {hint}' if hint else ''}"
+            raise AttributeError(message, name=name, obj=self)
 
     @property
     def steps(self) -> LayeredTable[StepDefinition]:
-        """The steps that the workspace in effect sees: ``registry.view().steps``."""
+        """Return the steps of the active workspace: ``registry.view().steps``."""
         return self.view().steps
 
     @property
     def pipelines(self) -> LayeredTable[PipelineDefinition]:
-        """The pipelines that the workspace in effect sees: ``registry.view().pipelines``."""
+        """Return the pipelines of the active workspace: ``registry.view().pipelines``."""
         return self.view().pipelines
 
     @property
     def project(self) -> Project:
-        """The project that it was read from, as it was last read."""
+        """Return the project with its current settings."""
         return self._store.seen.project
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
-        """All that is found in the files as they were last read, in order.
+        """Return all findings in the current files, in order.
 
-        At first a definition with errors is left out, and the rest serve; later a reload that brings a
-        new error is told here and not served.
+        On opening, invalid definitions are skipped; later, a reload with new errors is reported here and
+        rejected.
         """
         return self._store.seen.diagnostics
 
     @property
     def files(self) -> int:
-        """How many files were read."""
+        """Return the number of files."""
         return self._store.seen.files
 
     @property
     def code(self) -> SourceCode:
-        """The project's Python sources at this instant, in which the parts of its steps lie."""
+        """Return the Python sources of the project."""
         code = self._store.snapshot.core.code
         if not isinstance(code, SourceCode):
-            raise TypeError("the registry's own views have its sources")
+            raise TypeError("views of a registry have Python sources")
         return code
 
     @property
     def snapshot(self) -> Snapshot:
-        """Every view at this instant."""
+        """Return the current Snapshot with all views."""
         return self._store.snapshot
 
     @property
     def workspaces(self) -> tuple[str, ...]:
-        """The ids of all workspaces, sorted."""
+        """Return the ids of all workspaces, sorted."""
         return tuple(self._store.snapshot.workspaces)
 
     @property
     def digest(self) -> str:
-        """A hash of everything that is served: equal content gives an equal digest, on any machine."""
+        """Return a hash of all definitions; equal content gives the same digest on every machine."""
         return self._store.snapshot.digest
 
     @property
     def active_workspace(self) -> str | None:
-        """The workspace in effect where a caller names none; ``None`` for the core.
+        """Return the default workspace; ``None`` is the core.
 
-        The context comes first (``stepwell.workspace``), then the environment, then the project's
-        ``[project] workspace``.
+        Sources by precedence: ``stepwell.workspace``, the environment, ``[project] workspace``.
         """
         return active_workspace(self._environment, self._store.seen.project.settings.workspace)
 
     def view(self, workspace: str | InEffect | None = InEffect.WORKSPACE) -> View:
-        """What a workspace sees: override, then local, then core.
+        """Return the view of a workspace: override, then local, then core.
 
         Args:
-            workspace: its id, or ``None`` for the core alone; the workspace in effect when left out.
+            workspace: id, or ``None`` for the core (default: the active workspace).
 
         Raises:
-            UnknownWorkspace: with suggestions; never silently the core.
+            UnknownWorkspace: with suggestions.
         """
-        chosen = self.active_workspace if isinstance(workspace, InEffect) else workspace
-        return self._store.snapshot.view(chosen)
+        selected = self.active_workspace if isinstance(workspace, InEffect) else workspace
+        return self._store.snapshot.view(selected)
 
     def resolve(
         self,
@@ -196,24 +195,24 @@ class Registry:
         strategy: str | None = None,
         choose: Choose | None = None,
     ) -> Resolution:
-        """Choose which of several definitions a name stands for, and say why.
+        """Select one of several definitions of a step and explain the choice.
 
         Args:
-            workspace: who asks: what it sees comes first, and what it prefers counts. The workspace in
-                effect when left out, nobody in particular when ``None``.
-            environment: where the step is to run, any of these tags.
-            mode: ``automatic`` breaks a tie by the order of candidates and says so, ``strict`` refuses it,
-                ``interactive`` puts it to ``choose``.
-            strategy: what to choose by first; the workspace's, or else the definitions', when left out.
-            choose: given the candidates that tie, gives one of them.
+            workspace: its definitions and preferences come first; ``None`` for no workspace (default: the
+                active workspace).
+            environment: tags of the target environment; any may match.
+            mode: ``automatic`` breaks ties by order, ``strict`` rejects them, ``interactive`` calls
+                ``choose``.
+            strategy: first criterion (default: of the workspace, then of the definitions).
+            choose: returns one of the tied candidates.
 
         Raises:
-            UnknownStep: nobody defines the name; with suggestions.
+            UnknownStep: with suggestions.
             UnknownWorkspace: with suggestions.
             UnknownStrategy: with suggestions.
-            StrategyFailed: the strategy of an installed package cannot be loaded, or fails.
-            AmbiguousStep: nothing tells some candidates apart, and the mode is strict.
-            ValueError: there is no such mode, ``choose`` is missing, or what it gives is no candidate.
+            StrategyFailed: an installed strategy cannot be loaded or raises.
+            AmbiguousStep: several candidates tie in strict mode.
+            ValueError: the mode is invalid, ``choose`` is missing, or its result is not a candidate.
         """
         from stepwell.resolve.choose import resolve
 
@@ -230,10 +229,10 @@ class Registry:
         )
 
     def pipeline(self, name: str, *, workspace: str | InEffect | None = InEffect.WORKSPACE) -> Pipeline:
-        """The graph of a pipeline, with all that it extends and the steps of other workspaces that it names.
+        """Return the graph of a pipeline, with inherited steps and steps of other workspaces.
 
         Args:
-            workspace: whose view; the workspace in effect when left out, the core when ``None``.
+            workspace: ``None`` for the core (default: the active workspace).
 
         Raises:
             UnknownPipeline: with suggestions.
@@ -245,34 +244,34 @@ class Registry:
 
     @property
     def among(self) -> Among:
-        """What the steps of pipelines may be named by, besides their own view."""
+        """Return the context for resolving pipeline steps: views of workspaces and job types."""
         from stepwell.model.graph import Among
 
         snapshot = self._store.snapshot
-        views = MappingProxyType({one: snapshot.view(one) for one in snapshot.workspaces})
+        views = MappingProxyType({name: snapshot.view(name) for name in snapshot.workspaces})
         return Among(views, self._store.seen.project.settings.naming.job_type_suffixes)
 
     def conflicts(self) -> tuple[Conflict, ...]:
-        """Every name that has more than one definition, with all of them, the core's included; by name."""
+        """Return every name with several definitions, sorted by name."""
         from stepwell.resolve.conflicts import conflicts
 
         return conflicts(self._store.snapshot)
 
     def reload(self) -> Event | None:
-        """Read all files again, and serve what they say if they bring no new error.
+        """Read all files again; new errors reject the reload.
 
         Returns:
-            What happened; ``None`` when the files say what they said.
+            The outcome, or ``None`` if nothing changed.
         """
         return self._store.reload()
 
     def subscribe(self, callback: Callable[[Event], object]) -> Subscription:
-        """Call a function with every Event from now on, one at a time and in order.
+        """Call a function with every future Event, one at a time and in order.
 
-        What it raises is logged, and stops neither the reload nor other subscribers.
+        Exceptions are logged and affect neither the reload nor other subscribers.
 
         Raises:
-            TypeError: it cannot be called.
+            TypeError: the callback is not callable.
         """
         return self._store.subscribe(callback)
 
@@ -287,35 +286,31 @@ class Registry:
         metadata: Mapping[str, Any] = MappingProxyType({}),
         **fields: Any,
     ) -> Registration:
-        """Lay a step over all files, for as long as this registry lives or until it is taken back.
+        """Register a step with precedence over all files, until it is removed or the registry is closed.
 
         Args:
-            definition: the step, or the fields of its file, which are copied; or its name alone, where what
-                runs it is given.
-            implementation: what runs it, a ``StepType`` or a function of the same form; left out, what its
-                definition names.
-            workspace: who sees it; left out, everybody does.
-            validator: called with the step; what it raises, and every finding it gives, refuses it.
-            replace: whether it may hide a step of its name.
-            fields: the fields of the step in place of a mapping, ``register(name="Scoring", …)``; or more of
-                ``metadata``.
+            definition: step, fields of its file (copied), or only its name together with an implementation.
+            implementation: ``StepType`` or function of the same form (default: as in the definition).
+            workspace: visible only there (default: everywhere).
+            validator: called with the step; a finding or an exception rejects it.
+            replace: whether the step may hide another one of the same name.
+            fields: fields of the step, ``register(name="Scoring", …)``, or more ``metadata``.
 
         Raises:
-            TypeError: a whole definition is given, and ``fields`` too.
-            RegistrationError: with the findings that a file would have got, and why the implementation
-                does not fit.
+            TypeError: both a definition and ``fields`` are given.
+            RegistrationError: with the findings of a file and of the implementation.
             UnknownWorkspace: with suggestions.
         """
         from stepwell.live.register import register
 
         if definition is None:
-            if isinstance(implementation, str):  # the name of what runs it, as in a file
+            if isinstance(implementation, str):  # name of an implementation, as in a file
                 fields, implementation = {**fields, "implementation": implementation}, None
             definition = fields if implementation is None else fields.pop("name", "")
         if fields and isinstance(definition, str):
             metadata = {**metadata, **fields}
         elif fields and definition is not fields:
-            raise TypeError(f"register takes a definition or its fields, not both: {', '.join(fields)}")
+            raise TypeError(f"pass either a definition or its fields, got both: {', '.join(fields)}")
         return register(self._store, definition, workspace, validator, replace, implementation, metadata)
 
     def step_type(
@@ -327,15 +322,15 @@ class Registry:
         replace: bool = False,
         metadata: Mapping[str, Any] = MappingProxyType({}),
     ) -> Callable[[T], T]:
-        """Register the function or class that follows as what runs a step: ``@registry.step_type("shout")``.
+        """Register a function or class as a step: ``@registry.step_type("shout")``.
 
         Args:
-            workspace: who sees it; left out, everybody does.
-            validator: called with the step; what it raises, and every finding it gives, refuses it.
-            replace: whether it may hide a step of its name.
+            workspace: visible only there (default: everywhere).
+            validator: called with the step; a finding or an exception rejects it.
+            replace: whether the step may hide another one of the same name.
 
         Raises:
-            RegistrationError: as ``register``, where the function or class stands.
+            RegistrationError: see ``register``.
         """
 
         def registered(implementation: T) -> T:
@@ -352,17 +347,17 @@ class Registry:
         return registered
 
     def health(self, *, components: bool = False) -> Health:
-        """How it stands with the registry at this instant, and what to do about it."""
+        """Return the health of the registry, with recommendations."""
         from stepwell.live.health import health
 
         return health(self._store, self.watching, components=components)
 
     def watch(self, poll: float | None = None, *, tell: Callable[[str], object] | None = None) -> Watch:
-        """Follow the files: ``with registry.watch(): ...``, or ``start`` and ``stop`` of the answer.
+        """Watch the files: ``with registry.watch(): ...``, or ``start`` and ``stop``.
 
         Args:
-            poll: seconds between two looks at all files; left out, ``[watch] poll`` of the settings says
-                it, and without that the file system's events are waited for.
+            poll: seconds between two scans of all files (default: ``[watch] poll``, or file system events).
+            tell: called with warnings.
         """
         from stepwell.live.watch import Watch
 
@@ -371,5 +366,5 @@ class Registry:
 
     @property
     def watching(self) -> WatchState | None:
-        """What the latest ``watch`` does at this instant; ``None`` when there was none."""
+        """Return the state of the latest ``watch``, if any."""
         return None if self._watch is None else self._watch.state

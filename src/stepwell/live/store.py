@@ -1,7 +1,6 @@
-"""The one mutable cell: which Snapshot is served, swapped whole, and who is told.
+"""Holds the current Snapshot, replaces it atomically and notifies subscribers.
 
-Readers read one attribute and never wait. Writers (reloads and registrations) take turns; no
-lock that a reader could meet is held while files are read.
+Readers never wait; writers (reloads and registrations) take turns.
 """
 
 from __future__ import annotations
@@ -32,9 +31,9 @@ _log = logging.getLogger(__name__)
 _GONE = Diagnostic(
     "unreadable-file",
     Severity.ERROR,
-    "the project's settings are gone, so nothing of it is read",
+    "project settings not found",
     Span(CONFIG_NAME),
-    "an empty file is enough",
+    "create it; it may be empty",
 )
 
 Subscriber = Callable[["Event"], object]
@@ -48,19 +47,19 @@ class RenewedCode(Code, Protocol):
     def renew(
         self, changed: Iterable[str] | None, project: Project, workspaces: Iterable[str]
     ) -> RenewedCode:
-        """The sources after a change; themselves where nothing differs."""
+        """Return the sources after a change; ``self`` if nothing differs."""
 
 
 @final
 @immutable
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One swap of the Snapshot, or one refusal of a bad one.
+    """A new Snapshot, accepted or rejected.
 
     Args:
-        accepted: whether the new Snapshot is served; otherwise the last good one still is.
-        cause: ``reload``, ``register`` or ``remove``; ``code`` where only Python sources changed.
-        at: when it happened, in seconds since 1970.
+        accepted: whether the new Snapshot is current; otherwise the last valid one still is.
+        cause: ``reload``, ``register``, ``remove``, or ``code`` if only Python sources changed.
+        at: seconds since 1970.
     """
 
     accepted: bool
@@ -73,23 +72,23 @@ class Event:
 
     @property
     def old_digest(self) -> str:
-        """The digest of what was served before."""
+        """Return the previous digest."""
         return self.old.digest
 
     @property
     def new_digest(self) -> str:
-        """The digest of what is served now: the old one's after a refusal."""
+        """Return the current digest; after a rejection, that of the old Snapshot."""
         return self.new.digest if self.accepted else self.old.digest
 
     @property
     def changes(self) -> Changes:
-        """What was added, removed and changed, for the core and for each workspace."""
+        """Return the differences in the core and in each workspace."""
         return changes_between(self.old, self.new)
 
 
 @final
 class Subscription:
-    """A standing wish to be told; ``cancel`` ends it."""
+    """An active subscription; ``cancel`` ends it."""
 
     __slots__ = ("_store", "callback")
 
@@ -98,17 +97,17 @@ class Subscription:
         self.callback = callback
 
     def cancel(self) -> None:
-        """Tell no more; twice is harmless."""
+        """End the subscription; idempotent."""
         self._store.forget(self)
 
 
 @final
 class Store:
-    """Holds the Snapshot that is served.
+    """Holds the current Snapshot.
 
     Args:
-        today: gives the date to hold deprecations against.
-        code: the project's Python sources; without them no view knows where the parts of its steps are.
+        today: returns the date for deprecations.
+        code: Python sources of the project, to locate components of steps.
     """
 
     def __init__(
@@ -122,11 +121,11 @@ class Store:
         self._code = code
         self._today = today
         self._plugins = plugins
-        self._lost = False  # whether there was no project when it was last looked for
-        self._seen = loaded  # the files as they were last read, served or not
-        self._good = loaded  # the files whose Snapshot is served
+        self._lost = False  # whether the project was missing at the last reload
+        self._seen = loaded  # current files, valid or not
+        self._good = loaded  # files of the current Snapshot
         self._registered: tuple[Registered, ...] = ()
-        self._by_word: dict[str, tuple[Registered, ...]] = {}  # of the registered, what each could collide in
+        self._by_word: dict[str, tuple[Registered, ...]] = {}  # registrations by words that may conflict
         self._snapshot = loaded.snapshot
         self._writing = threading.RLock()
         self._subscriptions: tuple[Subscription, ...] = ()
@@ -139,32 +138,32 @@ class Store:
 
     @property
     def snapshot(self) -> Snapshot:
-        """What is served now."""
+        """Return the current Snapshot."""
         return self._snapshot
 
     @property
     def seen(self) -> LoadResult:
-        """The files as they were last read, served or not."""
+        """Return the result of the last load, valid or not."""
         return self._seen
 
     @property
     def is_current(self) -> bool:
-        """Whether the files that are served are the files as they were last read."""
+        """Return whether the Snapshot matches the current files."""
         return self._good is self._seen
 
     @property
     def registered(self) -> tuple[Registered, ...]:
-        """What code registered, oldest first."""
+        """Return all registrations, oldest first."""
         return self._registered
 
     def reload(self, changed: Iterable[str] | None = None) -> Event | None:
-        """Read again what changed, and serve it if it brings no new error.
+        """Read changed files again; new errors reject the reload.
 
         Args:
-            changed: files and folders, relative to the project; ``None`` reads everything.
+            changed: relative paths; ``None`` for all.
 
         Returns:
-            What happened; ``None`` when the files say what they said.
+            The outcome, or ``None`` if nothing changed.
         """
         with self._writing:
             began = time.perf_counter()
@@ -174,9 +173,9 @@ class Store:
             seen = _with_code(seen, self._code)
             self._seen = seen
             old = self._snapshot
-            same = _says_the_same(before, seen)
+            same = _is_same(before, seen)
             takes_it = self._good is before if same else not _new_errors(self._good, seen)
-            if takes_it:  # also where it says the same: lines may have moved, which explanations tell
+            if takes_it:  # even without differences: locations may have moved
                 self._good = seen
             elif has_new_code:
                 self._good = _with_code(self._good, self._code)
@@ -196,7 +195,7 @@ class Store:
             self._events.append(event)
             _log.debug(
                 "%s in %.1f ms with %d findings",
-                "served the files anew" if accepted else "refused the files as they are",
+                "accepted a reload" if accepted else "rejected a reload",
                 event.seconds * 1000,
                 len(event.diagnostics),
             )
@@ -204,19 +203,19 @@ class Store:
         return event
 
     def add(self, prepare: Prepare) -> Registered:
-        """Lay one more definition over all files.
+        """Register one more definition.
 
         Args:
-            prepare: gives it, from what is served at that moment and from what tells which registered
-                definitions have one of some words; while it looks nothing else is written, so that what it
-                finds free stays free. What it raises leaves all as it was.
+            prepare: returns the registration, given the current files, the Snapshot and a lookup of
+                conflicting
+                registrations; called under the write lock. An exception leaves everything unchanged.
         """
         with self._writing:
             began = time.perf_counter()
             one = prepare(self._good, self._snapshot, self._meeting)
             registered = (*self._registered, one)
             new = with_one_more(self._good.snapshot, registered, self._snapshot)
-            self._lay(registered, new, "register", began)
+            self._replace_registered(registered, new, "register", began)
             for word in one.words:
                 self._by_word[word] = (*self._by_word.get(word, ()), one)
             _log.debug("registered %r for %s", one.definition, one.workspace or "everybody")
@@ -224,13 +223,13 @@ class Store:
         return one
 
     def take_back(self, one: Registered) -> None:
-        """Undo ``add``; twice is harmless."""
+        """Undo ``add``; idempotent."""
         with self._writing:
             kept = tuple(other for other in self._registered if other is not one)
             if len(kept) == len(self._registered):
                 return
             began = time.perf_counter()
-            self._lay(kept, with_registered(self._good.snapshot, kept), "remove", began)
+            self._replace_registered(kept, with_registered(self._good.snapshot, kept), "remove", began)
             for word in one.words:
                 self._by_word[word] = tuple(other for other in self._by_word[word] if other is not one)
             _log.debug("removed %r for %s", one.definition, one.workspace or "everybody")
@@ -239,37 +238,39 @@ class Store:
     def _meeting(self, words: frozenset[str]) -> tuple[Registered, ...]:
         return tuple(dict.fromkeys(one for word in words for one in self._by_word.get(word, ())))
 
-    def _lay(self, registered: tuple[Registered, ...], new: Snapshot, cause: str, began: float) -> None:
+    def _replace_registered(
+        self, registered: tuple[Registered, ...], new: Snapshot, cause: str, began: float
+    ) -> None:
         old, self._registered, self._snapshot = self._snapshot, registered, new
         self.counts["registrations" if cause == "register" else "removals"] += 1
         seconds = time.perf_counter() - began
         self._events.append(Event(True, old, new, self._seen.diagnostics, seconds, cause))
 
     def count(self, what: str) -> None:
-        """Count one thing that happened; not for look-ups, which are counted nowhere."""
+        """Increment a counter; lookups are not counted."""
         with self._counting:
             self.counts[what] += 1
 
     def subscribe(self, callback: Subscriber) -> Subscription:
-        """Call a function with every Event from now on, one at a time and in order.
+        """Call a function with every future Event, one at a time and in order.
 
         Raises:
-            TypeError: it cannot be called.
+            TypeError: the callback is not callable.
         """
         if not callable(callback):
-            raise TypeError(f"a subscriber is a function of one Event; {callback!r} cannot be called")
+            raise TypeError(f"a subscriber must be callable with one Event, got {callback!r}")
         subscription = Subscription(self, callback)
         with self._writing:
             self._subscriptions = (*self._subscriptions, subscription)
         return subscription
 
     def forget(self, subscription: Subscription) -> None:
-        """Call a function no more."""
+        """Remove a subscription."""
         with self._writing:
-            self._subscriptions = tuple(one for one in self._subscriptions if one is not subscription)
+            self._subscriptions = tuple(item for item in self._subscriptions if item is not subscription)
 
     def _renew_code(self, hints: frozenset[str] | None, seen: LoadResult) -> bool:
-        """Whether the Python sources are other ones now, for anybody who asked for something in them."""
+        """Renew the Python sources; return whether they differ."""
         before = self._code
         if before is not None:
             self._code = before.renew(hints, seen.project, seen.layout.workspaces)
@@ -295,7 +296,7 @@ class Store:
             return self._seen._replace(diagnostics=(_GONE,))
 
     def _deliver(self) -> None:
-        """Tell the events in their order; whoever is telling already tells the new ones too."""
+        """Deliver all events in order; concurrent calls leave new events to the running one."""
         with self._writing:
             if self._delivering:
                 return
@@ -308,14 +309,14 @@ class Store:
                 event = self._events.popleft()
                 listening = self._subscriptions
             for subscription in listening:
-                self._tell(subscription, event)
+                self._notify(subscription, event)
 
-    def _tell(self, subscription: Subscription, event: Event) -> None:
+    def _notify(self, subscription: Subscription, event: Event) -> None:
         with Contained(SystemExit) as outcome:
             subscription.callback(event)
         if outcome.error is not None:
             self.count("subscriber_failures")
-            _log.error("a subscriber failed; the others are told all the same", exc_info=outcome.error)
+            _log.error("an event subscriber failed", exc_info=outcome.error)
 
 
 def _with_code(loaded: LoadResult, code: Code | None) -> LoadResult:
@@ -325,22 +326,23 @@ def _with_code(loaded: LoadResult, code: Code | None) -> LoadResult:
     return loaded if snapshot is loaded.snapshot else loaded._replace(snapshot=snapshot)
 
 
-def _says_the_same(before: LoadResult, seen: LoadResult) -> bool:
+def _is_same(before: LoadResult, seen: LoadResult) -> bool:
     old, new = before.snapshot, seen.snapshot
     return (
         before.diagnostics == seen.diagnostics
         and old.core.digest == new.core.digest
         and old.workspaces == new.workspaces
-        and all(old.view(one).digest == new.view(one).digest for one in new.workspaces)
+        and all(old.view(name).digest == new.view(name).digest for name in new.workspaces)
     )
 
 
 def _new_errors(good: LoadResult, seen: LoadResult) -> bool:
-    """Whether files have an error now that they did not have when they were last served."""
-    known = {_fault(found) for found in good.diagnostics}
-    return any(found.severity is Severity.ERROR and _fault(found) not in known for found in seen.diagnostics)
+    """Return whether the files have errors that the current Snapshot does not have."""
+    known = {_fault(finding) for finding in good.diagnostics}
+    errors = (finding for finding in seen.diagnostics if finding.severity is Severity.ERROR)
+    return any(_fault(finding) not in known for finding in errors)
 
 
-def _fault(found: Diagnostic) -> tuple[str, str, str]:
-    """A finding without its line, which moves when other lines do."""
-    return found.id, found.message, found.span.path if found.span is not None else ""
+def _fault(finding: Diagnostic) -> tuple[str, str, str]:
+    """Return the identity of a finding without its line, which may move."""
+    return finding.id, finding.message, finding.span.path if finding.span is not None else ""

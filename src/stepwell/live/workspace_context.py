@@ -1,7 +1,6 @@
-"""The active workspace: what an answer is for where its caller names no workspace.
+"""The active workspace, stored in a ContextVar per thread and asyncio task.
 
-It is kept in a ContextVar, so that every thread and every asyncio task has its own. Nothing below
-the faces reads it.
+Only the frontends read it.
 """
 
 from __future__ import annotations
@@ -21,21 +20,20 @@ __all__ = [
 ]
 
 WORKSPACE_VARIABLES: Final = ("STEPWELL_WORKSPACE", "CURSUS_WORKSPACE_ID")
-"""The environment variables that name a workspace, the first one first."""
+"""Environment variables that name a workspace, by precedence."""
 
 ACTIVE: Final[ContextVar[str | None]] = ContextVar("stepwell_workspace", default=None)
-"""What this thread or task named."""
+"""Workspace set in this thread or task."""
 
 _BEFORE: Final[ContextVar[tuple[str | None, Any]]] = ContextVar("stepwell_before", default=(None, None))
-"""What was named before the innermost ``with`` that is open, and the same for the one around it."""
+"""Workspace before each open ``with`` block, innermost first."""
 
 
 @final
 class _Block:
-    """A workspace as the active one inside ``with``.
+    """Context manager that activates a workspace.
 
-    It holds no state of its own: what was before is in the context, so one object serves many
-    threads and tasks at once.
+    It is stateless (previous values are in the context), so one object serves many threads and tasks.
     """
 
     __slots__ = ("_id",)
@@ -55,45 +53,42 @@ class _Block:
 
 
 def workspace(id: str) -> _Block:  # noqa: A002 - what a workspace has
-    """A context manager that makes a workspace the active one, and restores what was before.
+    """Return a context manager that activates a workspace and restores the previous one.
 
-    Whether there is such a workspace is known to a registry, which refuses an unknown one when it is
-    asked.
+    The registry rejects an unknown workspace on first use.
 
     Raises:
-        TypeError: it is no string.
-        ValueError: it is empty.
+        TypeError: the id is not a string.
+        ValueError: the id is empty.
     """
     return _Block(id)
 
 
 def set_workspace(id: str) -> None:  # noqa: A002 - what a workspace has
-    """Make a workspace the active one of this thread or task, to the end of the innermost ``with``.
+    """Activate a workspace for this thread or task, until the end of the innermost ``with``.
 
     Raises:
-        TypeError: it is no string.
-        ValueError: it is empty.
+        TypeError: the id is not a string.
+        ValueError: the id is empty.
     """
     ACTIVE.set(_checked(id))
 
 
 def clear_workspace() -> None:
-    """Name no workspace in this thread or task, to the end of the innermost ``with``."""
+    """Deactivate the workspace of this thread or task, until the end of the innermost ``with``."""
     ACTIVE.set(None)
 
 
 def current_workspace() -> str | None:
-    """What this thread or task named, ``None`` when nothing; the environment is not asked."""
+    """Return the workspace set in this thread or task, ignoring the environment."""
     return ACTIVE.get()
 
 
 def active_workspace(environment: Mapping[str, str], declared: str) -> str | None:
-    """The workspace in effect where a caller names none; ``None`` for the core.
-
-    The context comes first, then the environment, then the project's settings.
+    """Return the default workspace: from the context, the environment or the settings; ``None`` is the core.
 
     Args:
-        declared: the project's ``[project] workspace``, empty for none.
+        declared: ``[project] workspace``; may be empty.
     """
     named = ACTIVE.get()
     if named is None:
@@ -103,7 +98,7 @@ def active_workspace(environment: Mapping[str, str], declared: str) -> str | Non
 
 def _checked(id: str) -> str:  # noqa: A002 - what a workspace has
     if not isinstance(id, str):
-        raise TypeError(f"a workspace's id is a string, not {type(id).__name__}")
+        raise TypeError(f"workspace id must be a string, got {type(id).__name__}")
     if not id:
-        raise ValueError("a workspace's id is not empty; `clear_workspace()` names none")
+        raise ValueError("workspace id must not be empty; use `clear_workspace()`")
     return id

@@ -35,7 +35,7 @@ class Deprecation:
 @final
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What it costs per 1,000 tokens, in any one currency of the project."""
+    """Cost per 1,000 tokens, in one currency for the whole project, for the strategy `cheapest`."""
 
     input: float | None = None
     output: float | None = None
@@ -44,7 +44,7 @@ class Cost:
 @final
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much may be asked of it."""
+    """Limits."""
 
     concurrency: int | None = None
     requests_per_minute: int | None = None
@@ -53,7 +53,7 @@ class Limits:
 @final
 @dataclass(frozen=True, slots=True)
 class HealthLimits:
-    """When it counts as unwell, and how that is found out."""
+    """Health checks and circuit breaker."""
 
     probe: bool = True
     interval: float = 30
@@ -130,60 +130,60 @@ class ProviderFields(Record):
 
     @property
     def description(self) -> str:
-        """What the provider is for, in one sentence, to someone choosing one."""
+        """Purpose of the provider, in one sentence."""
         value: str = self.data["description"]
         return value
 
     @property
     def implementation(self) -> str:
-        """What speaks to it."""
+        """Client implementation."""
         value: str = self.data["implementation"]
         return value
 
     @property
     def capabilities(self) -> tuple[str, ...]:
-        """What it can do, in the project's own words."""
+        """Capabilities, named by the project."""
         value: tuple[str, ...] = self["capabilities"]
         return value
 
     @property
     def models(self) -> tuple[Mapping[str, Any], ...]:
-        """The models that it answers with."""
+        """Available models."""
         value: tuple[Mapping[str, Any], ...] = self["models"]
         return value
 
     @property
     def priority(self) -> int:
-        """Where it stands among providers that fit under the strategy `priority`."""
+        """Rank for the strategy `priority`."""
         value: int = self["priority"]
         return value
 
     @property
     def cost(self) -> Cost | None:
-        """What it costs per 1,000 tokens, in any one currency of the project."""
+        """Cost per 1,000 tokens, in one currency for the whole project, for the strategy `cheapest`."""
         stated = self.data.get("cost")
         return None if stated is None else known_fields(Cost, stated)
 
     @property
     def limits(self) -> Limits | None:
-        """How much may be asked of it."""
+        """Limits."""
         stated = self.data.get("limits")
         return None if stated is None else known_fields(Limits, stated)
 
     @property
     def health(self) -> HealthLimits | None:
-        """When it counts as unwell, and how that is found out."""
+        """Health checks and circuit breaker."""
         stated = self.data.get("health")
         return None if stated is None else known_fields(HealthLimits, stated)
 
     @property
     def settings(self) -> Mapping[str, Any] | None:
-        """What the implementation needs to know, by its own names."""
+        """Settings of the implementation."""
         return self.data.get("settings")
 
     @property
     def secrets(self) -> Mapping[str, str] | None:
-        """Where the secrets that the implementation needs are found, by its own names."""
+        """References to the secrets of the implementation."""
         return self.data.get("secrets")
 
 

@@ -1,4 +1,4 @@
-"""The step types of the old workflow runner, as definitions with small implementations.
+"""Step types of the legacy workflow runner.
 
-The definitions are in ``definitions/``; Stepwell finds them by the entry point and imports nothing for it.
+Stepwell finds the definitions in ``definitions/`` through the entry point and imports nothing else.
 """

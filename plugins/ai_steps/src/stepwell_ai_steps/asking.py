@@ -1,4 +1,4 @@
-"""Asking a provider: from a step's options to a request, and from its answer to what later steps see."""
+"""Provider requests of steps: build the request, retry, and convert the answer for later steps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["answer_of", "ask", "conversation", "json_in", "persist", "prompt_of"
 T = TypeVar("T")
 
 MODELS: Final = {"haiku": "claude-haiku-4-5", "sonnet": "claude-sonnet-4-5", "opus": "claude-opus-4-1"}
-"""The short names of models that old workflow files use."""
+"""Short model names of legacy workflow files."""
 
 _FENCED: Final = re.compile(r"```(?:json)?[ \t]*\n(.*?)\n[ \t]*```", re.DOTALL)
 
@@ -27,7 +27,7 @@ CONDITIONS: Final[Mapping[str, frozenset[Failure]]] = {
     "temporary_error": frozenset({Failure.UNAVAILABLE, Failure.RATE_LIMITED, Failure.TIMEOUT}),
     "max_turns": frozenset(),
 }
-"""The failures that each word of a retry configuration stands for."""
+"""Failures for each condition of a retry configuration."""
 
 
 async def ask(
@@ -37,20 +37,18 @@ async def ask(
     schema: Mapping[str, Any] | None = None,
     turns: Iterable[Turn] = (),
 ) -> dict[str, Any]:
-    """Ask the step's provider, again where the options say so.
+    """Send the prompt to the step's provider, with the configured retries.
 
     Args:
-        context: of the step.
-        prompt: what is said.
-        options: the step's ``claude_options``, or what has the same names.
-        schema: a JSON Schema that the answer must fit.
-        turns: the conversation before it.
+        options: the step's ``claude_options``, or equivalent names.
+        schema: JSON Schema of the answer.
+        turns: preceding conversation.
 
     Returns:
-        The answer as later steps see it.
+        The answer for later steps.
 
     Raises:
-        ProviderError: there is none.
+        ProviderError: every attempt failed.
     """
     request = request_of(prompt, options, schema, turns)
     retries = options.get("retry_config") or {}
@@ -63,26 +61,25 @@ async def ask(
 
 
 async def complete(context: RunContext, request: Request) -> Response:
-    """Ask the step's provider once.
+    """Send one request to the step's provider.
 
     Raises:
-        StepFailed: the step was given none.
-        ProviderError: there is no answer.
+        StepFailed: the step has no provider.
+        ProviderError: the request failed.
     """
     if context.provider is None:
-        raise StepFailed(Scope.of(context.values).path, "it has no provider to ask")
+        raise StepFailed(Scope.of(context.values).path, "no provider is available")
     return await context.provider.complete(request)
 
 
 async def persist(
     call: Callable[[], Awaitable[T]], config: Mapping[str, Any], conditions: Iterable[str]
 ) -> T:
-    """Call something again when it fails, with waits between.
+    """Retry a call with a delay.
 
     Args:
-        call: what is called.
         config: ``max_retries``, ``backoff_strategy`` and ``base_delay_ms``.
-        conditions: words of ``CONDITIONS``, after which it is called again.
+        conditions: keys of ``CONDITIONS`` to retry on.
 
     Raises:
         ProviderError: the last failure.
@@ -95,30 +92,31 @@ async def persist(
         "linear": wait_incrementing(start=first, increment=first, max=60),
         "fixed": wait_fixed(first),
     }
-    again = frozenset().union(*(CONDITIONS[word] for word in conditions))
+    retryable = frozenset().union(*(CONDITIONS[word] for word in conditions))
     retrying = AsyncRetrying(
         stop=stop_after_attempt(config.get("max_retries", 0) + 1),
         wait=waits.get(config.get("backoff_strategy", ""), wait_exponential(multiplier=first, max=60)),
-        retry=retry_if_exception(lambda error: isinstance(error, ProviderError) and error.failure in again),
+        retry=retry_if_exception(
+            lambda error: isinstance(error, ProviderError) and error.failure in retryable
+        ),
         reraise=True,
     )
     return await retrying(call)
 
 
 def prompt_of(parameters: Mapping[str, Any], context: RunContext, key: str = "prompt") -> Prompt:
-    """The prompt of a step, put together."""
+    """Return the composed prompt of a step."""
     return compose(parameters.get(key, ""), Scope.of(context.values), context.folder)
 
 
 def conversation(
     prompt: Prompt, options: Mapping[str, Any], context: RunContext
 ) -> tuple[str, tuple[Turn, ...]]:
-    """The conversation that a prompt goes on with: its name, and what was said so far.
+    """Return the conversation of a prompt: its name and the turns so far.
 
     Args:
-        prompt: the prompt; a ``claude_continue`` part of it names one.
-        options: the step's; ``session_id`` names one.
-        context: of the step.
+        prompt: a ``claude_continue`` part names the conversation.
+        options: ``session_id`` names the conversation.
     """
     name = prompt.session or str(options.get("session_id", "")) or context.session
     flow = Scope.of(context.values)
@@ -133,13 +131,11 @@ def request_of(
     schema: Mapping[str, Any] | None = None,
     turns: Iterable[Turn] = (),
 ) -> Request:
-    """What a provider is asked.
+    """Return a request for a provider.
 
     Args:
-        prompt: what is said.
-        options: the step's.
-        schema: a JSON Schema that the answer must fit.
-        turns: the conversation before it.
+        schema: JSON Schema of the answer.
+        turns: preceding conversation.
     """
     system = "\n\n".join(
         options[key] for key in ("system_prompt", "append_system_prompt") if options.get(key)
@@ -163,12 +159,10 @@ def request_of(
 
 
 def answer_of(response: Response, context: RunContext, options: Mapping[str, Any]) -> dict[str, Any]:
-    """A provider's answer as later steps see it.
+    """Return a provider's answer for later steps.
 
     Args:
-        response: the answer.
-        context: of the step.
-        options: the step's; ``output_format: json`` reads the text as JSON besides.
+        options: ``output_format: json`` parses the text as JSON.
     """
     answer: dict[str, Any] = {"text": response.text, "finish": response.finish}
     if context.provider is not None:
@@ -189,13 +183,13 @@ def answer_of(response: Response, context: RunContext, options: Mapping[str, Any
 
 
 def json_in(text: str) -> Any:
-    """The list or mapping that a text holds as JSON, alone or in a fence; ``None`` where it holds none."""
+    """Return the JSON list or mapping in a text or its code fence, or ``None``."""
     fenced = _FENCED.search(text)
     for candidate in (text, fenced[1] if fenced else ""):
         try:
-            held = json.loads(candidate)
+            value = json.loads(candidate)
         except (ValueError, RecursionError):
             continue
-        if isinstance(held, (dict, list)):
-            return held
+        if isinstance(value, (dict, list)):
+            return value
     return None

@@ -1,4 +1,4 @@
-"""``claude_batch`` and ``parallel_claude``: many questions, some at once."""
+"""``claude_batch`` and ``parallel_claude``: several requests, some concurrently."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["ask_batch", "ask_parallel"]
 
 
 async def ask_batch(parameters: Mapping[str, Any], context: RunContext) -> Any:
-    """Ask every task's question after the prompt that they share."""
+    """Send the prompt of every task, after the shared prompt."""
     config = parameters.get("batch_config") or {}
     common = with_preset(parameters.get("preset"), parameters.get("claude_options"))
     limit = config.get("timeout_per_task")
@@ -28,17 +28,19 @@ async def ask_batch(parameters: Mapping[str, Any], context: RunContext) -> Any:
     )
     text = ""
     if config.get("consolidate_results", True):
-        text = "\n\n".join(f"## {one['id']}\n\n{one.get('text') or one['error']}" for one in tasks)
-    return _told(tasks, text)
+        text = "\n\n".join(f"## {task['id']}\n\n{task.get('text') or task['error']}" for task in tasks)
+    return _result(tasks, text)
 
 
 async def ask_parallel(parameters: Mapping[str, Any], context: RunContext) -> Any:
-    """Ask every task's question with options of its own."""
+    """Send the prompt of every task with its own options."""
     options = dict(parameters.get("claude_options") or {})
     names = Scope.of(context.values).names()
-    wanted = [one for one in parameters["parallel_tasks"] if applies(one.get("condition", True), names)]
+    wanted = [task for task in parameters["parallel_tasks"] if applies(task.get("condition", True), names)]
     tasks = await _ask_all(wanted, context, options, "", parameters.get("max_parallel", 10))
-    return _told(tasks, "\n\n".join(f"## {one['id']}\n\n{one.get('text') or one['error']}" for one in tasks))
+    return _result(
+        tasks, "\n\n".join(f"## {task['id']}\n\n{task.get('text') or task['error']}" for task in tasks)
+    )
 
 
 async def _ask_all(
@@ -50,8 +52,8 @@ async def _ask_all(
 ) -> list[dict[str, Any]]:
     gate = asyncio.Semaphore(at_once)
 
-    async def one(place: int, task: Mapping[str, Any]) -> dict[str, Any]:
-        name = str(task.get("id") or task.get("task_id") or place + 1)
+    async def run(index: int, task: Mapping[str, Any]) -> dict[str, Any]:
+        name = str(task.get("id") or task.get("task_id") or index + 1)
         async with gate:
             try:
                 answer = await _ask_one(
@@ -61,7 +63,7 @@ async def _ask_all(
                 return {"id": name, "success": False, "error": str(error)}
             return {"id": name, "success": True, **answer}
 
-    running = [asyncio.ensure_future(one(place, task)) for place, task in enumerate(tasks)]
+    running = [asyncio.ensure_future(run(index, task)) for index, task in enumerate(tasks)]
     try:
         return list(await asyncio.gather(*running))
     finally:
@@ -73,8 +75,8 @@ async def _ask_one(
     task: Mapping[str, Any], context: RunContext, options: Mapping[str, Any], shared: Any
 ) -> dict[str, Any]:
     flow = Scope.of(context.values)
-    said = [compose(one, flow, context.folder) for one in (shared, task.get("prompt", "")) if one]
-    texts = [one.text for one in said]
+    prompts = [compose(prompt, flow, context.folder) for prompt in (shared, task.get("prompt", "")) if prompt]
+    texts = [prompt.text for prompt in prompts]
     if "file" in task and context.folder is not None:
         texts.append(read_inside(context.folder, task["file"]))
     answer = await ask(context, Prompt("\n".join(texts)), options)
@@ -83,17 +85,17 @@ async def _ask_one(
     return answer
 
 
-def _told(tasks: list[dict[str, Any]], text: str) -> dict[str, Any]:
-    failed = [one["id"] for one in tasks if not one["success"]]
+def _result(tasks: list[dict[str, Any]], text: str) -> dict[str, Any]:
+    failed = [task["id"] for task in tasks if not task["success"]]
     if tasks and len(failed) == len(tasks):
-        raise BatchFailed(f"every task failed; the first with: {tasks[0]['error']}")
+        raise BatchFailed(f"all tasks failed; first error: {tasks[0]['error']}")
     return {
         "text": text,
-        "tasks": {one["id"]: {key: value for key, value in one.items() if key != "id"} for one in tasks},
+        "tasks": {task["id"]: {key: value for key, value in task.items() if key != "id"} for task in tasks},
         "completed": len(tasks) - len(failed),
         "failed": failed,
     }
 
 
 class BatchFailed(StepwellError):
-    """Not one task of a batch has an answer."""
+    """Every task of a batch failed."""

@@ -14,12 +14,12 @@ __all__ = ["ask_claude", "ask_smart"]
 
 
 async def ask_claude(parameters: Mapping[str, Any], context: RunContext) -> Any:
-    """Ask Claude; in the conversation that the prompt or the options name, if they do."""
+    """Send the prompt to Claude, in its conversation if it has one."""
     return await _ask(parameters, context, parameters.get("preset"))
 
 
 async def ask_smart(parameters: Mapping[str, Any], context: RunContext) -> Any:
-    """Ask Claude with the options of a preset, which the workflow's environment may choose."""
+    """Send the prompt to Claude with a preset, selected by the workflow's environment by default."""
     flow = Scope.of(context.values)
     preset = parameters.get("preset")
     if preset is None and parameters.get("environment_aware", True):

@@ -1,4 +1,4 @@
-"""``claude_extract``: text, JSON, sections, a summary or Markdown out of an answer."""
+"""``claude_extract``: extract text, JSON, sections, a summary or Markdown from an answer."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from stepwell_ai_steps.presets import with_preset
 __all__ = ["FORMATS", "POST_PROCESSING", "ask_and_extract"]
 
 _SUMMARY: Final = 500
-"""The most characters of a summary where none are said."""
+"""Default length of a summary, in characters."""
 
 _URL: Final = re.compile(r"https?://[^\s<>\"')\]]+")
 _ADVICE: Final = re.compile(r"recommend|suggest|should", re.IGNORECASE)
 
 
 async def ask_and_extract(parameters: Mapping[str, Any], context: RunContext) -> Any:
-    """Ask, and make of the answer what is asked for."""
+    """Send the prompt and extract the requested content."""
     config = parameters.get("extraction_config") or {}
     options = with_preset(parameters.get("preset", "analysis"), parameters.get("claude_options"))
     answer = await ask(context, prompt_of(parameters, context), {**options, "output_format": "text"})
     form = config.get("format", "text")
     length = config.get("max_summary_length", _SUMMARY)
     raw = answer["text"]
-    made = {**answer, "format": form, **FORMATS[form](raw, length)}
-    found = {name: POST_PROCESSING[name](raw, length) for name in config.get("post_processing", ())}
-    if found:
-        made["extracted"] = {KEYS[name]: value for name, value in found.items()}
+    result = {**answer, "format": form, **FORMATS[form](raw, length)}
+    extracted = {name: POST_PROCESSING[name](raw, length) for name in config.get("post_processing", ())}
+    if extracted:
+        result["extracted"] = {KEYS[name]: value for name, value in extracted.items()}
     if config.get("include_metadata", False):
-        made["metadata"] = {"format": form, "original_length": len(raw), "length": len(made["text"])}
-    return made
+        result["metadata"] = {"format": form, "original_length": len(raw), "length": len(result["text"])}
+    return result
 
 
 def _text(raw: str, _: int) -> dict[str, Any]:
@@ -46,13 +46,13 @@ def _text(raw: str, _: int) -> dict[str, Any]:
 
 
 def _json(raw: str, _: int) -> dict[str, Any]:
-    held = json_in(raw)
-    return {"text": raw, "data": held if held is not None else {"content": raw, "sections": sections(raw)}}
+    data = json_in(raw)
+    return {"text": raw, "data": data if data is not None else {"content": raw, "sections": sections(raw)}}
 
 
 def _structured(raw: str, _: int) -> dict[str, Any]:
-    held = {"sections": sections(raw), "key_points": key_points(raw), "links": links(raw)}
-    return {"text": raw, "data": held}
+    data = {"sections": sections(raw), "key_points": key_points(raw), "links": links(raw)}
+    return {"text": raw, "data": data}
 
 
 def _summary(raw: str, length: int) -> dict[str, Any]:
@@ -66,11 +66,11 @@ def _markdown(raw: str, _: int) -> dict[str, Any]:
 FORMATS: Final[Mapping[str, Callable[[str, int], dict[str, Any]]]] = MappingProxyType(
     {"text": _text, "json": _json, "structured": _structured, "summary": _summary, "markdown": _markdown}
 )
-"""What is made of an answer, by the name that a workflow gives it."""
+"""Extraction functions by format name."""
 
 
 def code_blocks(raw: str) -> list[dict[str, str]]:
-    """The code blocks of a text, each with its language."""
+    """Return the code blocks of a text with their languages."""
     return [
         {"language": token.info.strip().partition(" ")[0], "code": token.content}
         for token in _tokens(raw)
@@ -79,7 +79,7 @@ def code_blocks(raw: str) -> list[dict[str, str]]:
 
 
 def key_points(raw: str) -> list[str]:
-    """The items of a text's lists."""
+    """Return the list items of a text."""
     depth, points = 0, []
     for token in _tokens(raw):
         depth += token.nesting if token.type.startswith("list_item") else 0
@@ -89,17 +89,17 @@ def key_points(raw: str) -> list[str]:
 
 
 def links(raw: str) -> list[str]:
-    """The addresses in a text, each once."""
-    return list(dict.fromkeys(found.rstrip(".,;:") for found in _URL.findall(raw)))
+    """Return the distinct URLs of a text."""
+    return list(dict.fromkeys(url.rstrip(".,;:") for url in _URL.findall(raw)))
 
 
 def recommendations(raw: str) -> list[str]:
-    """The blocks of a text that advise something."""
+    """Return the blocks of a text that contain advice."""
     return [block for block in _plain_blocks(raw) if _ADVICE.search(block)]
 
 
 def sections(raw: str) -> dict[str, str]:
-    """What stands below each heading of a text; before the first one it has the key ``""``."""
+    """Return the text below each heading; the text before the first one has the key ``""``."""
     lines = raw.splitlines()
     tokens = _tokens(raw)
     starts = [("", 0, 0)]
@@ -108,15 +108,15 @@ def sections(raw: str) -> dict[str, str]:
             first, after = token.map
             starts.append((_plain(tokens[place + 1]), first, after))
     ends = [start for _, start, _ in starts[1:]] + [len(lines)]
-    told = {
+    bodies = {
         title: "\n".join(lines[after:end]).strip()
         for (title, _, after), end in zip(starts, ends, strict=True)
     }
-    return {title: text for title, text in told.items() if title or text}
+    return {title: text for title, text in bodies.items() if title or text}
 
 
 def as_markdown(raw: str) -> str:
-    """A text as Markdown: with a heading, and a line break at its end."""
+    """Return a text as Markdown with a heading and a final line break."""
     text = raw.strip()
     headed = any(token.type == "heading_open" for token in _tokens(text))
     return f"{text}\n" if headed else f"# Extracted content\n\n{text}\n"
@@ -132,7 +132,7 @@ POST_PROCESSING: Final[Mapping[str, Callable[[str, int], Any]]] = MappingProxyTy
         "generate_summary": lambda raw, length: shortened(" ".join(_plain_blocks(raw)), length),
     }
 )
-"""What is made of an answer besides."""
+"""Additional extraction functions."""
 
 KEYS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -144,7 +144,7 @@ KEYS: Final[Mapping[str, str]] = MappingProxyType(
         "generate_summary": "summary",
     }
 )
-"""Under which key of ``extracted`` each of them is."""
+"""Keys of ``extracted`` for each function."""
 
 
 def _tokens(raw: str) -> list[Token]:
@@ -161,5 +161,5 @@ def _plain_blocks(raw: str) -> Iterator[str]:
 
 def _plain(token: Token) -> str:
     return "".join(
-        " " if one.type in ("softbreak", "hardbreak") else one.content for one in token.children or ()
+        " " if child.type in ("softbreak", "hardbreak") else child.content for child in token.children or ()
     ).strip()

@@ -1,4 +1,4 @@
-"""``file_ops``: files inside the workflow's folder, and nowhere else, whatever links and dots say."""
+"""``file_ops``: file operations confined to the workflow's folder."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ from stepwell.source.yaml_writer import to_yaml
 __all__ = ["OPERATIONS", "operate"]
 
 _MOST: Final = 10_000
-"""The most files that one step may touch."""
+"""Maximum number of files of one step."""
 
 
 def operate(parameters: Mapping[str, Any], context: RunContext) -> Any:
-    """Do one thing with files; paths in the answer are relative to the folder."""
+    """Run one file operation; paths in the answer are relative to the folder."""
     flow = Scope.of(context.values)
     if context.folder is None:
-        raise StepFailed(flow.path, "it has no folder to work in")
+        raise StepFailed(flow.path, "the step has no folder")
     try:
-        told = OPERATIONS[parameters["operation"]](os.path.realpath(context.folder), parameters)
+        result = OPERATIONS[parameters["operation"]](os.path.realpath(context.folder), parameters)
     except (PathEscape, FileFault) as error:
         raise StepFailed(flow.path, str(error)) from None
     except OSError as error:
         raise StepFailed(flow.path, f"{error.strerror or error}".lower()) from None
-    return {"operation": parameters["operation"], **told}
+    return {"operation": parameters["operation"], **result}
 
 
 class FileFault(ValueError):
-    """Something about files that cannot be done, in one sentence."""
+    """A file operation is not possible; the message explains why."""
 
 
 def _copy(folder: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     done = []
     for source, target in _pairs(folder, parameters):
         if os.path.isdir(source):
-            _refuse_links(folder, source)
+            _reject_links(folder, source)
             shutil.copytree(source, target, symlinks=False)
         else:
             shutil.copyfile(source, target)
@@ -65,69 +65,69 @@ def _move(folder: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 def _delete(folder: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     wanted = [parameters["path"]] if "path" in parameters else []
-    wanted += [one if isinstance(one, str) else one["path"] for one in parameters.get("files", ())]
+    wanted += [entry if isinstance(entry, str) else entry["path"] for entry in parameters.get("files", ())]
     if not wanted:
-        raise FileFault("`path` or `files` must say what is deleted")
+        raise FileFault("`path` or `files` is required")
     done = []
-    for found in _expanded(folder, wanted):
-        if found == folder:
-            raise FileFault("the folder itself is not deleted")
-        if os.path.isdir(found) and not os.path.islink(found):
-            shutil.rmtree(found)
+    for target in _expanded(folder, wanted):
+        if target == folder:
+            raise FileFault("the folder itself cannot be deleted")
+        if os.path.isdir(target) and not os.path.islink(target):
+            shutil.rmtree(target)
         else:
-            os.unlink(found)
-        done.append(_shown(folder, found))
+            os.unlink(target)
+        done.append(_shown(folder, target))
     return {"files": done, "count": len(done)}
 
 
 def _validate(folder: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     results = []
-    for one in parameters.get("files", ()):
-        asked = {"path": one} if isinstance(one, str) else one
-        fault = next(_faults(inside(folder, asked["path"]), asked), "")
-        results.append({"path": asked["path"], "valid": not fault, "fault": fault})
-    failed = [f"`{one['path']}` {one['fault']}" for one in results if one["fault"]]
+    for entry in parameters.get("files", ()):
+        check = {"path": entry} if isinstance(entry, str) else entry
+        fault = next(_faults(inside(folder, check["path"]), check), "")
+        results.append({"path": check["path"], "valid": not fault, "fault": fault})
+    failed = [f"`{result['path']}` {result['fault']}" for result in results if result["fault"]]
     if failed:
         raise FileFault("; ".join(failed))
     return {"results": results, "count": len(results)}
 
 
-def _faults(path: str, asked: Mapping[str, Any]) -> Iterator[str]:
+def _faults(path: str, check: Mapping[str, Any]) -> Iterator[str]:
     if not os.path.lexists(path):
-        if asked.get("must_exist", True):
+        if check.get("must_exist", True):
             yield "does not exist"
         return
-    if asked.get("must_be_dir") and not os.path.isdir(path):
-        yield "is no folder"
-    if asked.get("must_be_file") and not os.path.isfile(path):
-        yield "is no file"
+    if check.get("must_be_dir") and not os.path.isdir(path):
+        yield "is not a folder"
+    if check.get("must_be_file") and not os.path.isfile(path):
+        yield "is not a file"
     size = os.path.getsize(path)
-    if size < asked.get("min_size", 0):
-        yield f"has {size} bytes, less than {asked['min_size']}"
-    if size > asked.get("max_size", size):
-        yield f"has {size} bytes, more than {asked['max_size']}"
+    if size < check.get("min_size", 0):
+        yield f"must have at least {check['min_size']} bytes, got {size}"
+    if size > check.get("max_size", size):
+        yield f"must have at most {check['max_size']} bytes, got {size}"
 
 
 def _list(folder: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     start = inside(folder, parameters.get("path", "."))
     if not os.path.isdir(start):
-        raise FileFault(f"`{parameters.get('path', '.')}` is no folder")
+        raise FileFault(f"`{parameters.get('path', '.')}` is not a folder")
     pattern = parameters.get("pattern", "*")
-    _refuse_way_out(pattern)
+    _reject_outside(pattern)
     recursive = parameters.get("recursive", False)
-    way = os.path.join(glob.escape(start), "**" if recursive and "**" not in pattern else "", pattern)
+    search = os.path.join(glob.escape(start), "**" if recursive and "**" not in pattern else "", pattern)
     files = sorted(
-        {_shown(folder, one) for one in glob.iglob(way, recursive=True) if _is_inside(folder, one)}
+        {_shown(folder, path) for path in glob.iglob(search, recursive=True) if _is_inside(folder, path)}
     )
     if len(files) > _MOST:
-        raise FileFault(f"there are more than {_MOST} files")
+        raise FileFault(f"must match at most {_MOST} files, got {len(files)}")
     return {"path": parameters.get("path", "."), "files": files, "count": len(files)}
 
 
 def _convert(folder: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     for key in ("source", "destination", "format"):
         if not isinstance(parameters.get(key), str):
-            raise FileFault(f"`{key}` must be said")
+            raise FileFault(f"`{key}` is required")
     read, write = CONVERSIONS[parameters["format"]]
     text = write(read(parameters["source"], read_inside(folder, parameters["source"])))
     target = _free(folder, parameters["destination"], parameters)
@@ -147,7 +147,7 @@ OPERATIONS: Final[Mapping[str, Callable[[str, Mapping[str, Any]], dict[str, Any]
         "convert": _convert,
     }
 )
-"""What can be done with files, by the name that a workflow gives it."""
+"""File operations by name."""
 
 
 def _from_csv(_: str, text: str) -> Any:
@@ -158,13 +158,13 @@ def _from_json(path: str, text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise FileFault(f"`{path}` is no JSON: {error}") from None
+        raise FileFault(f"`{path}` is not valid JSON: {error}") from None
 
 
 def _from_yaml(path: str, text: str) -> Any:
     read = read_text(path if path.endswith((".yaml", ".yml")) else f"{path}.yaml", text.encode())
     if isinstance(read, Diagnostic):
-        raise FileFault(f"`{path}` cannot be read: {read.message}")
+        raise FileFault(f"cannot read `{path}`: {read.message}")
     return thaw(read.data)
 
 
@@ -172,12 +172,12 @@ def _to_csv(data: Any) -> str:
     rows = data if isinstance(data, list) else [data]
     if not all(isinstance(row, dict) for row in rows):
         raise FileFault("only a list of mappings can be written as CSV")
-    told = io.StringIO()
+    output = io.StringIO()
     fields = list(dict.fromkeys(key for row in rows for key in row))
-    writer = csv.DictWriter(told, fields, lineterminator="\n")
+    writer = csv.DictWriter(output, fields, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    return told.getvalue()
+    return output.getvalue()
 
 
 def _to_json(data: Any) -> str:
@@ -192,16 +192,16 @@ CONVERSIONS: Final[Mapping[str, tuple[Callable[[str, str], Any], Callable[[Any],
         "json_to_yaml": (_from_json, to_yaml),
     }
 )
-"""How a form is read and another written."""
+"""Reader and writer of each conversion."""
 
 
 def _pairs(folder: str, parameters: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What is copied or moved, and where to; nothing is touched before all of it is known to be right."""
-    stated = parameters.get("source")
+    """Return sources and targets to copy or move, after validating all of them."""
+    source_names = parameters.get("source")
     destination = parameters.get("destination")
-    if stated is None or destination is None:
-        raise FileFault("`source` and `destination` must be said")
-    sources = _expanded(folder, [stated] if isinstance(stated, str) else list(stated))
+    if source_names is None or destination is None:
+        raise FileFault("`source` and `destination` are required")
+    sources = _expanded(folder, [source_names] if isinstance(source_names, str) else list(source_names))
     into = destination.endswith("/") or len(sources) > 1 or os.path.isdir(inside(folder, destination))
     pairs = []
     for source in sources:
@@ -209,42 +209,42 @@ def _pairs(folder: str, parameters: Mapping[str, Any]) -> list[tuple[str, str]]:
         pairs.append((source, _free(folder, target, parameters)))
     targets = [target for _, target in pairs]
     if len(set(targets)) != len(targets):
-        raise FileFault("two of the files would have the same name")
+        raise FileFault("several files would have the same name")
     for source, target in pairs:
         if f"{target}/".startswith(f"{source}/"):
-            raise FileFault(f"`{_shown(folder, source)}` cannot be put into itself")
+            raise FileFault(f"`{_shown(folder, source)}` cannot be copied or moved into itself")
         os.makedirs(os.path.dirname(target), exist_ok=True)
     return pairs
 
 
 def _free(folder: str, path: str, parameters: Mapping[str, Any]) -> str:
-    """A place that may be written to."""
+    """Return a target path that may be written."""
     target = inside(folder, path)
     if os.path.lexists(target) and not (parameters.get("overwrite") and os.path.isfile(target)):
-        raise FileFault(f"`{path}` is there already; say `overwrite: true` to replace a file")
+        raise FileFault(f"`{path}` already exists; set `overwrite: true` to replace a file")
     return target
 
 
 def _expanded(folder: str, wanted: Iterable[str]) -> list[str]:
-    """The files that paths and patterns stand for, absolute."""
-    found: dict[str, None] = {}
-    for one in wanted:
-        _refuse_way_out(one)
-        if not glob.has_magic(one):
-            path = _with_link(folder, one)
+    """Return the absolute paths of files that match paths and patterns."""
+    paths: dict[str, None] = {}
+    for pattern in wanted:
+        _reject_outside(pattern)
+        if not glob.has_magic(pattern):
+            path = _with_link(folder, pattern)
             if not os.path.lexists(path):
-                raise FileFault(f"`{one}` does not exist")
-            found[path] = None
+                raise FileFault(f"`{pattern}` does not exist")
+            paths[path] = None
             continue
-        matches = glob.glob(os.path.join(glob.escape(folder), one), recursive=True)
-        found.update(dict.fromkeys(path for path in sorted(matches) if _is_inside(folder, path)))
-    if len(found) > _MOST:
-        raise FileFault(f"there are more than {_MOST} files")
-    return list(found)
+        matches = glob.glob(os.path.join(glob.escape(folder), pattern), recursive=True)
+        paths.update(dict.fromkeys(path for path in sorted(matches) if _is_inside(folder, path)))
+    if len(paths) > _MOST:
+        raise FileFault(f"must match at most {_MOST} files, got {len(paths)}")
+    return list(paths)
 
 
 def _with_link(folder: str, path: str) -> str:
-    """A path inside the folder, its last part as it is, be it a link."""
+    """Return a path inside the folder without resolving its last part."""
     inside(folder, path)
     head, tail = os.path.split(path.rstrip("/"))
     if tail in ("", ".", ".."):
@@ -252,16 +252,16 @@ def _with_link(folder: str, path: str) -> str:
     return os.path.join(inside(folder, head) if head else folder, tail)
 
 
-def _refuse_way_out(pattern: str) -> None:
-    inside("/", pattern)  # says by itself whether it is absolute or goes up
+def _reject_outside(pattern: str) -> None:
+    inside("/", pattern)  # rejects absolute paths and `..`
 
 
-def _refuse_links(folder: str, source: str) -> None:
+def _reject_links(folder: str, source: str) -> None:
     for root, folders, files in os.walk(source):
         for name in (*folders, *files):
             if not _is_inside(folder, os.path.join(root, name)):
                 raise FileFault(
-                    f"`{_shown(folder, os.path.join(root, name))}` is a link that leads out of the folder"
+                    f"`{_shown(folder, os.path.join(root, name))}` is a link to a path outside the folder"
                 )
 
 

@@ -16,21 +16,21 @@ _PLAIN: Final[Mapping[str, Any]] = {
     "type": "object",
     "properties": {
         "text": {"type": "string", "description": "The answer."},
-        "analysis": {"type": "string", "description": "How it was come by."},
-        "summary": {"type": "string", "description": "The answer in short."},
+        "analysis": {"type": "string", "description": "How the answer was derived."},
+        "summary": {"type": "string", "description": "A short version of the answer."},
     },
     "required": ["text"],
 }
-"""What is asked for where a step gives no schema."""
+"""Default schema of the answer."""
 
 
 async def ask_gemini(parameters: Mapping[str, Any], context: RunContext) -> Any:
-    """Ask Gemini."""
+    """Send the prompt to Gemini."""
     return await ask(context, prompt_of(parameters, context), _options(parameters))
 
 
 async def ask_instructor(parameters: Mapping[str, Any], context: RunContext) -> Any:
-    """Ask Gemini for data that fits a schema; again where it does not."""
+    """Request data that matches a schema from Gemini, and retry on a mismatch."""
     schema = parameters.get("schema") or _PLAIN
     prompt, options = prompt_of(parameters, context), _options(parameters)
     left = parameters.get("max_retries", 2)
@@ -52,13 +52,13 @@ async def ask_instructor(parameters: Mapping[str, Any], context: RunContext) -> 
     if parameters.get("validation_mode") == "loose" and answer:
         return {**answer, "fault": fault}
     name = context.provider.name if context.provider is not None else "none"
-    raise ProviderError(name, Failure.MALFORMED, f"the answer does not fit the schema: {fault}")
+    raise ProviderError(name, Failure.MALFORMED, f"the answer does not match the schema: {fault}")
 
 
 def _options(parameters: Mapping[str, Any]) -> dict[str, Any]:
     budget = parameters.get("token_budget") or {}
-    told = {key: parameters[key] for key in ("model", "system_prompt") if key in parameters}
-    told.update({key: budget[key] for key in ("temperature", "top_p", "top_k") if key in budget})
+    options = {key: parameters[key] for key in ("model", "system_prompt") if key in parameters}
+    options.update({key: budget[key] for key in ("temperature", "top_p", "top_k") if key in budget})
     if "max_output_tokens" in budget:
-        told["max_tokens"] = budget["max_output_tokens"]
-    return told
+        options["max_tokens"] = budget["max_output_tokens"]
+    return options

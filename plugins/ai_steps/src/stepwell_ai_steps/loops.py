@@ -1,4 +1,4 @@
-"""``for_loop`` and ``while_loop``: steps inside a step, both bounded."""
+"""``for_loop`` and ``while_loop``: bounded loops over nested steps."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _MOST_TURNS = 100
 
 
 async def for_each(parameters: Mapping[str, Any], context: RunContext) -> Any:
-    """Run the steps for each item, one after the other or some at once."""
+    """Run the steps for each item, sequentially or concurrently."""
     flow = Scope.of(context.values)
     items = data_from(parameters["data_source"], flow)
     if not isinstance(items, list):
-        raise StepFailed(flow.path, f"`data_source` must give a list, and gives {type(items).__name__}")
+        raise StepFailed(flow.path, f"`data_source` must be a list, got {type(items).__name__}")
     most = parameters.get("max_iterations", _MOST_ITEMS)
     if len(items) > most:
-        raise StepFailed(flow.path, f"`data_source` gives {len(items)} items, and {most} are allowed")
+        raise StepFailed(flow.path, f"`data_source` must have at most {most} items, got {len(items)}")
     inner = [
         flow.inner(f"[{index}]", _loop(parameters["iterator"], item, index, len(items)))
         for index, item in enumerate(items)
@@ -40,7 +40,7 @@ async def for_each(parameters: Mapping[str, Any], context: RunContext) -> Any:
                     "index": index,
                     "item": items[index],
                     "success": False,
-                    "error": "not run: an earlier one failed",
+                    "error": "skipped: an earlier item failed",
                 }
             try:
                 await run_steps(parameters["steps"], inner[index], nested(context))
@@ -55,9 +55,9 @@ async def for_each(parameters: Mapping[str, Any], context: RunContext) -> Any:
         if parameters.get("parallel")
         else [await turn(index) for index in range(len(items))]
     )
-    for one in inner:
-        flow.absorb(one)
-    failed = [one for one in done if not one["success"]]
+    for scope in inner:
+        flow.absorb(scope)
+    failed = [result for result in done if not result["success"]]
     if failed and breaks:
         raise StepFailed(flow.path, f"item {failed[0]['index']} failed: {failed[0]['error']}")
     return {
@@ -69,7 +69,7 @@ async def for_each(parameters: Mapping[str, Any], context: RunContext) -> Any:
 
 
 async def repeat(parameters: Mapping[str, Any], context: RunContext) -> Any:
-    """Run the steps again and again while the condition holds, so many times and so long at most."""
+    """Run the steps while the condition is true, up to a maximum of iterations and time."""
     flow = Scope.of(context.values)
     most = parameters.get("max_iterations", _MOST_TURNS)
     limit = parameters.get("timeout_seconds")
@@ -79,7 +79,7 @@ async def repeat(parameters: Mapping[str, Any], context: RunContext) -> Any:
         if turns >= most:
             return {"iterations": turns, "success": False, "max_iterations_reached": True}
         if ends is not None and time.monotonic() >= ends:
-            raise StepFailed(flow.path, f"its turns took longer than {limit:g} s")
+            raise StepFailed(flow.path, f"timed out after {limit:g} s")
         inner = flow.inner(f"[{turns}]", {"iteration": turns, "index": turns, "count": turns})
         await run_steps(parameters["steps"], inner, nested(context))
         flow.absorb(inner)
@@ -102,7 +102,7 @@ def _loop(name: str, item: Any, index: int, total: int) -> dict[str, Any]:
 
 
 async def _all(turns: list[Any]) -> list[dict[str, Any]]:
-    running = [asyncio.ensure_future(one) for one in turns]
+    running = [asyncio.ensure_future(turn) for turn in turns]
     try:
         return list(await asyncio.gather(*running))
     finally:

@@ -1,4 +1,4 @@
-"""``pipeline``: a workflow inside a workflow, so deep and no deeper."""
+"""``pipeline``: nested workflows with limited depth."""
 
 from __future__ import annotations
 
@@ -13,53 +13,56 @@ __all__ = ["run_workflow"]
 
 
 async def run_workflow(parameters: Mapping[str, Any], context: RunContext) -> Any:
-    """Run another workflow, and keep of it what is asked for."""
+    """Run another workflow and return the requested outputs."""
     flow = Scope.of(context.values)
     config = parameters.get("config") or {}
     most = min(config.get("max_depth", flow.setting.max_depth), flow.setting.max_depth)
     if flow.depth >= most:
-        raise StepFailed(flow.path, f"workflows lie more than {most} deep in each other")
-    stated = _stated(parameters, flow)
-    variables = {**stated.get("variables", {}), **(parameters.get("inputs") or {})}
+        raise StepFailed(flow.path, f"workflows are nested more than {most} levels deep")
+    definition = _definition(parameters, flow)
+    variables = {**definition.get("variables", {}), **(parameters.get("inputs") or {})}
     inner = flow.apart(variables, bool(config.get("inherit_context", False)))
-    work = run_steps(stated["steps"], inner, nested(context))
+    work = run_steps(definition["steps"], inner, nested(context))
     limit = config.get("timeout_seconds")
     try:
         await asyncio.wait_for(work, limit)
     except (asyncio.TimeoutError, TimeoutError):
-        raise StepFailed(flow.path, f"the workflow inside it took longer than {limit:g} s") from None
+        raise StepFailed(flow.path, f"the nested workflow timed out after {limit:g} s") from None
     except StepFailed as error:
         if not config.get("continue_on_error", False):
             raise
-        return {"success": False, "error": str(error), "data": _kept(parameters, inner)}
-    return {"success": True, "data": _kept(parameters, inner)}
+        return {"success": False, "error": str(error), "data": _outputs(parameters, inner)}
+    return {"success": True, "data": _outputs(parameters, inner)}
 
 
-def _stated(parameters: Mapping[str, Any], flow: Scope) -> Mapping[str, Any]:
-    """The workflow that is run.
+def _definition(parameters: Mapping[str, Any], flow: Scope) -> Mapping[str, Any]:
+    """Return the workflow to run.
 
     Raises:
-        StepFailed: there is none, or it cannot be run.
+        StepFailed: it is missing or invalid.
     """
     if "pipeline" in parameters:
-        stated: Mapping[str, Any] = parameters["pipeline"]
-        return stated
+        definition: Mapping[str, Any] = parameters["pipeline"]
+        return definition
     if "pipeline_file" not in parameters:
-        raise StepFailed(flow.path, "it names neither a `pipeline_file` nor a `pipeline`")
+        raise StepFailed(flow.path, "`pipeline_file` or `pipeline` is required")
     if flow.setting.load is None:
-        raise StepFailed(flow.path, "there is no folder to read a `pipeline_file` from")
+        raise StepFailed(flow.path, "the step has no folder to read `pipeline_file` from")
     return flow.setting.load(parameters["pipeline_file"])
 
 
-def _kept(parameters: Mapping[str, Any], inner: Scope) -> dict[str, Any]:
+def _outputs(parameters: Mapping[str, Any], inner: Scope) -> dict[str, Any]:
     wanted = parameters.get("outputs")
     if wanted is None:
         return dict(inner.own)
-    kept: dict[str, Any] = {}
-    for one in wanted:
-        way, name = (
-            (one, one.rpartition(".")[2]) if isinstance(one, str) else (one["path"], one.get("as", ""))
+    outputs: dict[str, Any] = {}
+    for output in wanted:
+        path, name = (
+            (output, output.rpartition(".")[2])
+            if isinstance(output, str)
+            else (output["path"], output.get("as", ""))
         )
         answers = {step: seen(answer) for step, answer in inner.own.items()}
-        kept[name or way.rpartition(".")[2]] = evaluate(way, {**inner.variables, **answers, "steps": answers})
-    return kept
+        names = {**inner.variables, **answers, "steps": answers}
+        outputs[name or path.rpartition(".")[2]] = evaluate(path, names)
+    return outputs

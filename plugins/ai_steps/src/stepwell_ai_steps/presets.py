@@ -1,4 +1,4 @@
-"""The four presets of the claude types: options that a step's own go before."""
+"""Presets of default options for the claude step types."""
 
 from __future__ import annotations
 
@@ -44,19 +44,14 @@ PRESETS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         },
     }
 )
-"""The options of each preset."""
+"""Options of each preset."""
 
 FOR_MODE: Final[Mapping[str, str]] = MappingProxyType(
     {"development": "development", "production": "production", "test": "development"}
 )
-"""The preset that a workflow's ``environment`` stands for."""
+"""Preset for each mode of a workflow's ``environment``."""
 
 
 def with_preset(preset: str | None, options: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Options, with those of a preset where they say nothing.
-
-    Args:
-        preset: its name; ``None`` for no preset.
-        options: the step's own.
-    """
+    """Return options with the defaults of a preset."""
     return {**(PRESETS[preset] if preset is not None else {}), **(options or {})}

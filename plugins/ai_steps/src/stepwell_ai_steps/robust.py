@@ -1,4 +1,4 @@
-"""``claude_robust``: asks again, and answers otherwise when there is no answer."""
+"""``claude_robust``: retries and fallbacks."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from stepwell_ai_steps.presets import with_preset
 __all__ = ["FALLBACKS", "ask_robustly"]
 
 _LENGTH: Final = 500
-"""The most characters of a simplified prompt."""
+"""Maximum length of a simplified prompt, in characters."""
 
 
 async def ask_robustly(parameters: Mapping[str, Any], context: RunContext) -> Any:
-    """Ask; again as the retry configuration says; and then do what it falls back to."""
+    """Send the prompt with the configured retries, then use the fallback."""
     config = {"max_retries": 3, **(parameters.get("retry_config") or {})}
     options = with_preset(parameters.get("preset", "production"), parameters.get("claude_options"))
     prompt = prompt_of(parameters, context)
@@ -46,7 +46,7 @@ async def ask_robustly(parameters: Mapping[str, Any], context: RunContext) -> An
 
 async def _degrade(_: Prompt, __: Mapping[str, Any], ___: RunContext, error: ProviderError, ____: str) -> Any:
     return {
-        "text": f"There is no answer: {error.failure.value}. The workflow went on without it.",
+        "text": f"No answer ({error.failure.value}). The workflow continued without it.",
         "degraded": True,
     }
 
@@ -55,10 +55,10 @@ async def _recall(
     prompt: Prompt, options: Mapping[str, Any], context: RunContext, error: ProviderError, key: str
 ) -> Any:
     flow = Scope.of(context.values)
-    kept = flow.setting.recall("answer", key)
-    if kept is None:
+    earlier = flow.setting.recall("answer", key)
+    if earlier is None:
         return await _degrade(prompt, options, context, error, key)
-    return {"text": kept.get("text", ""), "cached": True}
+    return {"text": earlier.get("text", ""), "cached": True}
 
 
 async def _simplify(
@@ -77,7 +77,7 @@ async def _warn(
     _: Prompt, __: Mapping[str, Any], context: RunContext, error: ProviderError, ____: str
 ) -> Any:
     step = Scope.of(context.values).step or context.definition.name
-    text = f"The step `{step}` could not be answered ({error.failure.value}). Somebody has to look at it."
+    text = f"Step `{step}` has no answer ({error.failure.value}) and requires attention."
     return {
         "text": text,
         "emergency": True,
@@ -94,4 +94,4 @@ FALLBACKS: Final[Mapping[str, Callable[..., Awaitable[Any]]]] = MappingProxyType
         "emergency_response": _warn,
     }
 )
-"""What answers when nothing else does, by the name that a workflow gives it."""
+"""Fallback functions by name."""

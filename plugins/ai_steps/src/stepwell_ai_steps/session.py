@@ -1,4 +1,4 @@
-"""``claude_session``: a conversation that goes on over several steps, and over runs where it is kept."""
+"""``claude_session``: a conversation across several steps and, if persisted, across runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["ask_in_session"]
 
 
 async def ask_in_session(parameters: Mapping[str, Any], context: RunContext) -> Any:
-    """Ask in a conversation, with all that was said in it before."""
+    """Send the prompt with the preceding conversation."""
     config = parameters["session_config"]
     flow = Scope.of(context.values)
     prompt = prompt_of(parameters, context)
@@ -24,19 +24,19 @@ async def ask_in_session(parameters: Mapping[str, Any], context: RunContext) -> 
     sent = earlier if limit is None else earlier[-2 * limit :]
     options = with_preset(parameters.get("preset"), parameters.get("claude_options"))
     answer = await ask(context, prompt, options, turns=sent)
-    said: tuple[Turn, ...] = (
+    new_turns: tuple[Turn, ...] = (
         {"role": "user", "content": prompt.text},
         {"role": "assistant", "content": answer["text"]},
     )
-    flow.say(name, *said)
+    flow.say(name, *new_turns)
     return {**answer, "session": name, "turns": len(flow.turns(name)) // 2}
 
 
 def _earlier(flow: Scope, name: str, config: Mapping[str, Any]) -> tuple[Turn, ...]:
-    """What was said so far: in this run, or in an earlier one that kept it."""
+    """Return the turns so far, in this run or in an earlier one."""
     turns = flow.turns(name)
     if not turns and config.get("persist", True) and config.get("continue_on_restart", False):
-        kept = flow.setting.recall("session", name) or ()
-        flow.say(name, *kept)
+        earlier = flow.setting.recall("session", name) or ()
+        flow.say(name, *earlier)
         return flow.turns(name)
     return turns

@@ -1,4 +1,4 @@
-"""``data_transform``: lists filtered, mapped, joined, grouped, sorted and summed; nothing is executed."""
+"""``data_transform``: filter, map, join, group, sort and aggregate lists."""
 
 from __future__ import annotations
 
@@ -15,81 +15,82 @@ Operation = Callable[[Any, Mapping[str, Any], Scope], Any]
 
 
 async def transform(parameters: Mapping[str, Any], context: RunContext) -> Any:
-    """Do one operation after the other; the answer's ``data`` is what the last one gives."""
+    """Apply the operations in order; ``data`` of the answer is the last result."""
     flow = Scope.of(context.values)
     data = data_from(parameters["input_source"], flow)
-    for place, one in enumerate(parameters["operations"]):
-        data = _done(place, data, one, flow)
+    for index, operation in enumerate(parameters["operations"]):
+        data = _apply(index, data, operation, flow)
     if "output_field" in parameters:
         flow.set(parameters["output_field"], data)
     return {"data": data}
 
 
-def _done(place: int, data: Any, one: Mapping[str, Any], flow: Scope) -> Any:
+def _apply(index: int, data: Any, operation: Mapping[str, Any], flow: Scope) -> Any:
     try:
-        return OPERATIONS[one["operation"]](data, one, flow)
+        return OPERATIONS[operation["operation"]](data, operation, flow)
     except StepwellError as error:
         fault = str(error)
     except TypeError:
-        fault = "it cannot be done with values of these kinds"
-    raise StepFailed(flow.path, f"operation {place + 1}, {one['operation']}: {fault}")
+        fault = "unsupported types of values"
+    raise StepFailed(flow.path, f"operation {index + 1}, {operation['operation']}: {fault}")
 
 
-def _filter(data: Any, one: Mapping[str, Any], flow: Scope) -> Any:
-    condition = one.get("condition")
+def _filter(data: Any, operation: Mapping[str, Any], flow: Scope) -> Any:
+    condition = operation.get("condition")
     if isinstance(data, list):
-        return [item for item in data if _holds(item, condition, one, flow)]
-    return data if _holds(data, condition, one, flow) else None
+        return [item for item in data if _holds(item, condition, operation, flow)]
+    return data if _holds(data, condition, operation, flow) else None
 
 
-def _holds(item: Any, condition: str | None, one: Mapping[str, Any], flow: Scope) -> bool:
+def _holds(item: Any, condition: str | None, operation: Mapping[str, Any], flow: Scope) -> bool:
     if condition is None:
-        return bool(field_of(item, one.get("field")))
-    return applies(condition, _names(item, one, flow))
+        return bool(field_of(item, operation.get("field")))
+    return applies(condition, _names(item, operation, flow))
 
 
-def _map(data: Any, one: Mapping[str, Any], flow: Scope) -> Any:
+def _map(data: Any, operation: Mapping[str, Any], flow: Scope) -> Any:
     if isinstance(data, list):
-        return [_mapped(item, one, flow) for item in data]
-    return _mapped(data, one, flow)
+        return [_mapped(item, operation, flow) for item in data]
+    return _mapped(data, operation, flow)
 
 
-def _mapped(item: Any, one: Mapping[str, Any], flow: Scope) -> Any:
-    field, mapping, expression = one.get("field"), one.get("mapping"), one.get("expression")
+def _mapped(item: Any, operation: Mapping[str, Any], flow: Scope) -> Any:
+    field, mapping, expression = operation.get("field"), operation.get("mapping"), operation.get("expression")
     value = field_of(item, field)
     if mapping is not None:
         if field is None:
             return {**item, **mapping} if isinstance(item, Mapping) else mapping.get(str(item), item)
-        told: Any = mapping.get(str(value), value)
+        result: Any = mapping.get(str(value), value)
     elif expression in ("uppercase", "lowercase"):
-        told = getattr(str(value), "upper" if expression == "uppercase" else "lower")()
+        result = getattr(str(value), "upper" if expression == "uppercase" else "lower")()
     elif expression is not None:
-        told = evaluate(expression, _names(item, one, flow))
+        result = evaluate(expression, _names(item, operation, flow))
     else:
         return value
-    return told if field is None else with_field(item, field, told)
+    return result if field is None else with_field(item, field, result)
 
 
-def _aggregate(data: Any, one: Mapping[str, Any], _: Scope) -> Any:
+def _aggregate(data: Any, operation: Mapping[str, Any], _: Scope) -> Any:
     items = data if isinstance(data, list) else [data]
-    function = FUNCTIONS[one.get("function", "sum")]
-    group = one.get("group_by")
+    function = FUNCTIONS[operation.get("function", "sum")]
+    group = operation.get("group_by")
     if group is not None:
         return {
-            name: function(_values(held, one.get("field"))) for name, held in _grouped(items, group).items()
+            name: function(_values(held, operation.get("field")))
+            for name, held in _grouped(items, group).items()
         }
-    return function(_values(items, one.get("field")))
+    return function(_values(items, operation.get("field")))
 
 
 def _values(items: list[Any], field: str | None) -> list[Any]:
     return [value for value in (field_of(item, field) for item in items) if value is not None]
 
 
-def _join(data: Any, one: Mapping[str, Any], flow: Scope) -> Any:
-    if "right_source" not in one or "join_key" not in one:
-        raise StepFailed(flow.path, "it needs `right_source` and `join_key`")
-    right = data_from(one["right_source"], flow)
-    key, left = one["join_key"], one.get("left_field", one["join_key"])
+def _join(data: Any, operation: Mapping[str, Any], flow: Scope) -> Any:
+    if "right_source" not in operation or "join_key" not in operation:
+        raise StepFailed(flow.path, "`right_source` and `join_key` are required")
+    right = data_from(operation["right_source"], flow)
+    key, left = operation["join_key"], operation.get("left_field", operation["join_key"])
     partners: dict[Hashable, Any] = {}
     for other in right if isinstance(right, list) else [right]:
         partners.setdefault(_comparable(field_of(other, key)), other)
@@ -98,13 +99,13 @@ def _join(data: Any, one: Mapping[str, Any], flow: Scope) -> Any:
         partner = partners.get(_comparable(field_of(item, left)))
         if partner is not None:
             joined.append({**item, **partner})
-        elif one.get("join_type", "left") == "left":
+        elif operation.get("join_type", "left") == "left":
             joined.append(item)
     return joined if isinstance(data, list) else (joined[0] if joined else None)
 
 
-def _group(data: Any, one: Mapping[str, Any], _: Scope) -> Any:
-    return _grouped(data if isinstance(data, list) else [data], one.get("field"))
+def _group(data: Any, operation: Mapping[str, Any], _: Scope) -> Any:
+    return _grouped(data if isinstance(data, list) else [data], operation.get("field"))
 
 
 def _grouped(items: list[Any], field: str | None) -> dict[str, list[Any]]:
@@ -114,28 +115,31 @@ def _grouped(items: list[Any], field: str | None) -> dict[str, list[Any]]:
     return groups
 
 
-def _sort(data: Any, one: Mapping[str, Any], _: Scope) -> Any:
+def _sort(data: Any, operation: Mapping[str, Any], _: Scope) -> Any:
     if not isinstance(data, list):
         return data
-    field = one.get("by", one.get("field"))
+    field = operation.get("by", operation.get("field"))
     there = [item for item in data if field_of(item, field) is not None]
     absent = [item for item in data if field_of(item, field) is None]
-    return sorted(there, key=lambda item: field_of(item, field), reverse=one.get("order") == "desc") + absent
+    return (
+        sorted(there, key=lambda item: field_of(item, field), reverse=operation.get("order") == "desc")
+        + absent
+    )
 
 
-def _unique(data: Any, one: Mapping[str, Any], _: Scope) -> Any:
+def _unique(data: Any, operation: Mapping[str, Any], _: Scope) -> Any:
     if not isinstance(data, list):
         return data
     seen: dict[Hashable, Any] = {}
     for item in data:
-        seen.setdefault(_comparable(field_of(item, one.get("field"))), item)
+        seen.setdefault(_comparable(field_of(item, operation.get("field"))), item)
     return list(seen.values())
 
 
-def _flatten(data: Any, one: Mapping[str, Any], _: Scope) -> Any:
+def _flatten(data: Any, operation: Mapping[str, Any], _: Scope) -> Any:
     flat: list[Any] = []
     for item in data if isinstance(data, list) else [data]:
-        value = field_of(item, one.get("field"))
+        value = field_of(item, operation.get("field"))
         flat += value if isinstance(value, list) else [value]
     return flat
 
@@ -152,45 +156,45 @@ OPERATIONS: Final[Mapping[str, Operation]] = MappingProxyType(
         "flatten": _flatten,
     }
 )
-"""What can be done to data, by the name that a workflow gives it."""
+"""Operations by name."""
 
 FUNCTIONS: Final[Mapping[str, Callable[[list[Any]], Any]]] = MappingProxyType(
     {
         "sum": lambda values: sum(_numbers(values)),
         "average": lambda values: sum(_numbers(values)) / len(_numbers(values)) if _numbers(values) else 0,
         "count": len,
-        "count_distinct": lambda values: len({_comparable(one) for one in values}),
+        "count_distinct": lambda values: len({_comparable(value) for value in values}),
         "min": lambda values: min(values, default=None),
         "max": lambda values: max(values, default=None),
         "first": lambda values: values[0] if values else None,
         "last": lambda values: values[-1] if values else None,
-        "unique": lambda values: list({_comparable(one): one for one in values}.values()),
+        "unique": lambda values: list({_comparable(value): value for value in values}.values()),
     }
 )
-"""What can be made of many values."""
+"""Aggregation functions by name."""
 
 
-def field_of(item: Any, way: str | None) -> Any:
-    """A field of an item, as ``a.b``; the item itself without a way, ``None`` where there is none."""
-    for key in way.split(".") if way else ():
+def field_of(item: Any, path: str | None) -> Any:
+    """Return a field of an item by dotted path, or ``None``; the item itself without a path."""
+    for key in path.split(".") if path else ():
         item = item.get(key) if isinstance(item, Mapping) else None
     return item
 
 
-def with_field(item: Any, way: str, value: Any) -> Any:
-    """A copy of an item in which a field is another."""
-    key, _, rest = way.partition(".")
+def with_field(item: Any, path: str, value: Any) -> Any:
+    """Return a copy of an item with a changed field."""
+    key, _, rest = path.partition(".")
     inner = item if isinstance(item, Mapping) else {}
     return {**inner, key: with_field(inner.get(key), rest, value) if rest else value}
 
 
-def _names(item: Any, one: Mapping[str, Any], flow: Scope) -> dict[str, Any]:
+def _names(item: Any, operation: Mapping[str, Any], flow: Scope) -> dict[str, Any]:
     fields = dict(item) if isinstance(item, Mapping) else {}
-    return {**flow.names(), **fields, "item": item, "value": field_of(item, one.get("field"))}
+    return {**flow.names(), **fields, "item": item, "value": field_of(item, operation.get("field"))}
 
 
 def _numbers(values: list[Any]) -> list[Any]:
-    return [one for one in values if isinstance(one, (int, float)) and not isinstance(one, bool)]
+    return [value for value in values if isinstance(value, (int, float)) and not isinstance(value, bool)]
 
 
 def _comparable(value: Any) -> Hashable:

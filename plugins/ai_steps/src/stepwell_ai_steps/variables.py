@@ -12,7 +12,7 @@ __all__ = ["echo", "set_variables"]
 
 
 async def set_variables(parameters: Mapping[str, Any], context: RunContext) -> Any:
-    """Set variables; the answer holds them."""
+    """Set variables and return them."""
     flow = Scope.of(context.values)
     scope = parameters.get("scope", "global")
     for name, value in parameters["variables"].items():

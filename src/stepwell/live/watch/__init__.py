@@ -1,4 +1,4 @@
-"""Watching a project's files: the file system gives hints, a burst of them ends in one reload."""
+"""File watching: events are hints, and each burst of hints ends in one reload."""
 
 from __future__ import annotations
 

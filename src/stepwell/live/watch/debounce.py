@@ -1,4 +1,4 @@
-"""Hints gathered until they stop coming: one Condition, and no thread of its own."""
+"""Debouncing of file hints into bursts."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from typing import Final, final
 __all__ = ["Burst", "Debounce"]
 
 QUIET: Final = 0.025
-"""Seconds without a hint after which a burst is over."""
+"""Seconds without a hint that end a burst."""
 
 MANY: Final = 8
-"""Paths in one burst above which it is a checkout or an unpacking, that pauses at times."""
+"""Number of paths above which a burst is considered a checkout or an archive extraction."""
 
 QUIET_AFTER_MANY: Final = 0.1
-"""Seconds without a hint after which a burst of many paths is over."""
+"""Seconds without a hint that end a burst of many paths."""
 
 PATIENCE: Final = 0.5
-"""Seconds that a file may stay open for writing before it is read all the same."""
+"""Maximum seconds to wait for a file that is open for writing."""
 
 LONGEST: Final = 2.0
-"""Seconds after which a burst is over although hints still come."""
+"""Maximum seconds of a burst."""
 
 LONGEST_CHANGE: Final = 20.0
-"""Seconds after which a burst is over although somebody is still in the middle of a change of many files."""
+"""Maximum seconds of a burst during a change of many files."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """What was hinted at from the first hint to the quiet after the last.
+    """Hints from the first one to the quiet period after the last.
 
     Args:
-        paths: files and folders, relative to the project; ``None`` when anything may have changed.
+        paths: relative to the project; ``None`` if anything may have changed.
     """
 
     paths: frozenset[str] | None
@@ -44,11 +44,11 @@ class Burst:
 
 @final
 class Debounce:
-    """Takes hints from any thread, and gives them to one as bursts.
+    """Collects hints from any thread and delivers them as bursts.
 
     Args:
-        is_changing: whether somebody is in the middle of a change of many files, of which some are those at
-            paths relative to the project. It is asked when a burst would be over.
+        is_changing: returns whether a change of many files, including the given relative paths, is in
+            progress.
     """
 
     def __init__(self, is_changing: Callable[[frozenset[str]], bool]) -> None:
@@ -63,11 +63,11 @@ class Debounce:
         self._closed = False
 
     def hint(self, paths: Iterable[str], *, unfinished: bool = False) -> None:
-        """Something happened to paths.
+        """Report a change of paths.
 
         Args:
-            paths: files and folders, relative to the project, with ``/``.
-            unfinished: whether somebody is still writing; a later hint says when that is over.
+            paths: relative to the project, with ``/``.
+            unfinished: whether the file is still being written; a later hint marks the end.
         """
         with self._condition:
             before = bool(self._unfinished)
@@ -76,22 +76,22 @@ class Debounce:
                 self._unfinished.update(paths)
             else:
                 self._unfinished.difference_update(paths)
-            self._note(sooner=before and not self._unfinished)
+            self._record(sooner=before and not self._unfinished)
 
     def hint_all(self) -> None:
-        """Anything may have changed."""
+        """Report that anything may have changed."""
         with self._condition:
             self._everything = True
-            self._note(sooner=False)
+            self._record(sooner=False)
 
     def next(self, patience: float) -> Burst | None:
-        """Wait for a burst to be over.
+        """Wait for the end of a burst.
 
         Args:
-            patience: seconds to wait for a first hint.
+            patience: seconds to wait for the first hint.
 
         Returns:
-            The burst; ``None`` when there was no hint, or after ``close``.
+            The burst; ``None`` without a hint, or after ``close``.
         """
         with self._condition:
             asked = time.monotonic()
@@ -104,30 +104,30 @@ class Debounce:
                 elif self._first is None:
                     return None
                 elif now - max(asked, due) > QUIET and now < self._first + LONGEST:
-                    self._last = now  # nobody ran this process meanwhile: hints may be on their way
+                    self._last = now  # the process was suspended: hints may be pending
                 elif now < self._begun + LONGEST_CHANGE and self._is_changing(frozenset(self._paths)):
-                    self._first = self._last = now  # it is a hint, too
+                    self._first = self._last = now  # counts as a hint
                 else:
                     return self._take()
             return None
 
     def close(self) -> None:
-        """Give no more bursts."""
+        """Deliver no more bursts."""
         with self._condition:
             self._closed = True
             self._condition.notify_all()
 
     @property
     def closed(self) -> bool:
-        """Whether no more bursts are given."""
+        """Return whether the debouncer is closed."""
         return self._closed
 
-    def _note(self, *, sooner: bool) -> None:
+    def _record(self, *, sooner: bool) -> None:
         self._last = time.monotonic()
         if self._first is None:
             self._first = self._begun = self._last
             sooner = True
-        if sooner:  # a later end of the burst is found when the wait for the earlier one is over
+        if sooner:  # a later end is noticed after the earlier timeout
             self._condition.notify_all()
 
     def _due(self, first: float) -> float:

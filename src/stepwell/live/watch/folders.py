@@ -1,4 +1,4 @@
-"""What of a project is worth looking at: its folders of definitions and of Python, and the links in them."""
+"""Watched paths of a project: folders of definitions and Python, and links in them."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ __all__ = ["CONFIG_NAMES", "Watched", "entries", "folders_changed_since", "links
 CONFIG_NAMES: Final = (CONFIG_NAME, "pyproject.toml")
 
 _CODE: Final = "src"
-"""The folder of a workspace in which Python is read, and no definition."""
+"""Python source folder of a workspace, which contains no definitions."""
 
 _NOT_OURS: Final = frozenset({"__pycache__", "node_modules", "site-packages", "dist-packages"})
-"""Folders that tools write, in which nothing is read."""
+"""Folders written by tools, which are ignored."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What of a project is looked at.
+    """Watched paths of a project.
 
     Args:
-        core: the folder of the core, relative to the project.
-        deep: those folders, each looked at with all below it; none lies in another.
-        way: the folders that lead to them, relative to the project, the project's own (empty) first.
-        links: each link in them to what it leads to, an absolute path in the project.
+        core: relative to the project.
+        deep: folders to watch recursively; none contains another.
+        way: parent folders of ``deep``, relative to the project, starting with the project itself ("").
+        links: absolute targets of links, inside the project.
     """
 
     root: str
@@ -44,7 +44,7 @@ class Watched:
     links: Mapping[str, str]
 
     def matters(self, path: str) -> bool:
-        """Whether anything could be read at a path below one of the deep folders."""
+        """Return whether a file at the path could be relevant."""
         for folder in self.deep:
             if path == folder:
                 return True
@@ -54,7 +54,7 @@ class Watched:
         return False
 
     def is_read(self, path: str) -> bool:
-        """Whether a file of this name is read, or told that its name keeps it from being read."""
+        """Return whether a file of this name is read, or reported as misnamed."""
         suffix = path[path.rfind(".") :].lower()
         if suffix == ".py":
             return path.startswith(tuple(f"{one}/" for one in self.sources)) or self._is_code(path)
@@ -70,13 +70,15 @@ class Watched:
 
 
 def watched(project: Project) -> Watched:
-    """What of a project is looked at now."""
+    """Return the currently watched paths of a project."""
     core, workspaces = project.settings.core, project.settings.workspaces
     sources = project.settings.component_folders
     every = {core, workspaces, *sources}
     deep = tuple(
         sorted(
-            one for one in every if not any(one.startswith(f"{other}/") for other in every if other != one)
+            folder
+            for folder in every
+            if not any(folder.startswith(f"{other}/") for other in every if other != folder)
         )
     )
     way = {""}
@@ -97,18 +99,18 @@ def watched(project: Project) -> Watched:
 
 
 def links_below(watched: Watched, folder: str) -> dict[str, str]:
-    """The links below a folder, each with what it leads to; those that leave the project are left out."""
-    found: dict[str, str] = {}
+    """Return the links below a folder with their targets, except those that leave the project."""
+    links: dict[str, str] = {}
     for path, entry in entries(watched, folder):
         if entry.is_symlink():
-            found.update(_link(watched.root, path))
-    return found
+            links.update(_link(watched.root, path))
+    return links
 
 
 def entries(watched: Watched, folder: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Every entry below a folder that may matter, with its path relative to the project.
+    """Yield every relevant entry below a folder with its relative path.
 
-    Links to folders of the project are followed, as the listing of definitions follows them.
+    Links to folders inside the project are followed.
     """
     pending = [folder]
     while pending:
@@ -128,7 +130,7 @@ def entries(watched: Watched, folder: str) -> Iterator[tuple[str, os.DirEntry[st
 
 
 def folders_changed_since(watched: Watched, then: float) -> Iterator[str]:
-    """The folders in which an entry came or went after a time.
+    """Yield the folders in which entries were added or removed after a time.
 
     Args:
         then: seconds since the epoch.
@@ -136,7 +138,7 @@ def folders_changed_since(watched: Watched, then: float) -> Iterator[str]:
     for top in watched.deep:
         below = (path for path, entry in entries(watched, top) if os.path.isdir(entry.path))
         for folder in (top, *below):
-            with suppress(OSError):  # it is gone: then one above it has changed
+            with suppress(OSError):  # deleted: a parent folder has changed
                 if os.stat(f"{watched.root}/{folder}").st_ctime > then:
                     yield folder
 

@@ -1,4 +1,4 @@
-"""The file system's own events, turned into hints; the one module that knows watchdog."""
+"""File system events as hints, with watchdog."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from stepwell.live.watch.debounce import Burst, Debounce
 from stepwell.live.watch.folders import CONFIG_NAMES, Watched, links_below
 
 __all__ = [
-    "Observing",
+    "EventWatcher",
     "eventless",
 ]
 
@@ -31,15 +31,15 @@ _EVENTLESS: Final = frozenset(
     {"9p", "afs", "ceph", "cifs", "drvfs", "lustre", "ncpfs", "nfs", "nfs4"}
     | {"prl_fs", "smb3", "smbfs", "vboxsf", "virtiofs"}
 )
-"""Types whose files change on another machine, of which inotify hears nothing (inotify(7), "Limitations")."""
+"""File systems with changes by other machines, which inotify does not report (inotify(7), "Limitations")."""
 
 
 def eventless(folder: str, mounts: str = _MOUNTS) -> str:
-    """Why no events are to be expected in a folder, in words; empty where they are.
+    """Return why a folder has no file system events; empty if it has.
 
     Args:
-        folder: an absolute path.
-        mounts: the system's table of mounts (fstab(5)); where there is none, events are expected.
+        folder: absolute.
+        mounts: mount table (fstab(5)); if it is missing, events are expected.
     """
     try:
         with open(mounts, encoding="utf-8", errors="surrogateescape") as table:
@@ -48,7 +48,7 @@ def eventless(folder: str, mounts: str = _MOUNTS) -> str:
         return ""
     place, kind = "", ""
     for fields in lines:
-        point = re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), fields[1])
+        point = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), fields[1])
         if len(point) >= len(place) and f"{folder}/".startswith(point.rstrip(os.sep) + os.sep):
             place, kind = point, fields[2]
     if kind in _EVENTLESS or kind.startswith("fuse."):
@@ -57,7 +57,7 @@ def eventless(folder: str, mounts: str = _MOUNTS) -> str:
 
 
 _SAYS_CLOSED: Final = sys.platform.startswith("linux")
-"""Whether the system tells when a written file is closed; elsewhere its change is all that is told."""
+"""Whether the system reports when a written file is closed."""
 
 _WANTED: Final = [
     events.FileCreatedEvent,
@@ -68,29 +68,29 @@ _WANTED: Final = [
     events.DirCreatedEvent,
     events.DirDeletedEvent,
     events.DirMovedEvent,
-    # newer than the oldest watchdog that serves; there a change of permissions is a modification
+    # missing in older watchdog, which reports permission changes as modifications
     *(kind for kind in (getattr(events, f"{what}AttribEvent", None) for what in ("File", "Dir")) if kind),
 ]
 
 _UNWATCHED: Final = os.path.dirname(os.path.abspath(__file__))
-"""A folder that is there and that nobody else watches: can one more be watched?"""
+"""An existing unwatched folder, to test whether another watch can be added."""
 
 _Identity = tuple[int, int] | None
 
 
 @final
-class Observing:
-    """Watches what there is of a project's folders.
+class EventWatcher:
+    """Watches the folders of a project with file system events.
 
     Raises:
-        OSError: the system allows no more watches, or has none.
+        OSError: no more watches are available.
     """
 
     def __init__(self, watched: Watched, debounce: Debounce) -> None:
         self._watched = watched
         self._debounce = debounce
-        self._trouble = _Trouble(debounce.hint_all)
-        # a folder that is moved out and in again is still watched, and watchdog warns of it in its thread
+        self._trouble = _LostEvents(debounce.hint_all)
+        # watchdog warns in its thread about a folder that is moved away and back
         warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
         threads = set(threading.enumerate())
         self._observer = Observer()
@@ -110,17 +110,19 @@ class Observing:
                     self._look(os.path.dirname(real), self._below)
             self._try_one_more()
             self._threads = [
-                one for one in threading.enumerate() if one not in threads and isinstance(one, BaseThread)
+                thread
+                for thread in threading.enumerate()
+                if thread not in threads and isinstance(thread, BaseThread)
             ]
             undo.pop_all()
 
     def intact(self, burst: Burst | None) -> bool:
-        """Whether everything is still watched: no folder was replaced, no link came or went.
+        """Return whether all watched folders and links are unchanged.
 
         Args:
-            burst: what was hinted at since the last time, if anything.
+            burst: hints since the last call.
         """
-        if not all(one.is_alive() for one in self._threads):
+        if not all(thread.is_alive() for thread in self._threads):
             return False
         if any(_identity(path) != known for path, known in self._identities.items()):
             return False
@@ -135,12 +137,12 @@ class Observing:
         return not any(self._links_differ(path) for path in burst.paths)
 
     def stop(self) -> None:
-        """Watch no more."""
-        self._trouble.ignore = True  # what watchdog says of its own end
+        """Stop watching."""
+        self._trouble.ignore = True  # ignore messages during shutdown
         if self._observer.is_alive():
             try:
                 self._observer.stop()
-            except KeyError:  # watchdog 7 loses count of a folder that went and came, and leaves out the rest
+            except KeyError:  # watchdog 7 fails for a recreated folder and skips the rest
                 for emitter in tuple(self._observer.emitters):
                     with suppress(KeyError):
                         emitter.stop()
@@ -152,16 +154,16 @@ class Observing:
     ) -> None:
         if path in self._identities:
             return
-        self._identities[path] = _identity(path)  # before it is watched: a later replacement shows
+        self._identities[path] = _identity(path)  # before watching, to detect a later replacement
         if self._identities[path] is None:
             return
-        # vanished since, or not ours to look into: the check of identities and the reading tell
+        # deleted or unreadable: detected by the identity check and the reload
         with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
-            self._observer.schedule(_Telling(told), path, recursive=recursive, event_filter=_WANTED)
+            self._observer.schedule(_Handler(told), path, recursive=recursive, event_filter=_WANTED)
 
     def _try_one_more(self) -> None:
-        """Watchdog passes over a subfolder for which there is no watch left; this does not."""
-        watch = self._observer.schedule(_Telling(_ignore), _UNWATCHED, event_filter=_WANTED)
+        """Raise if no watch is left: watchdog silently skips subfolders in that case."""
+        watch = self._observer.schedule(_Handler(_ignore), _UNWATCHED, event_filter=_WANTED)
         self._observer.unschedule(watch)
 
     def _below(self, event: events.FileSystemEvent) -> None:
@@ -170,7 +172,7 @@ class Observing:
             self._debounce.hint(paths, unfinished=_SAYS_CLOSED and _is_being_written(event))
 
     def _tells(self, path: str, event: events.FileSystemEvent) -> bool:
-        if path in CONFIG_NAMES:  # it is a link, and this is what it leads to
+        if path in CONFIG_NAMES:  # the target of a link
             return True
         if not self._watched.matters(path):
             return False
@@ -179,7 +181,7 @@ class Observing:
         return os.path.islink(f"{self._watched.root}/{path}")
 
     def _ways(self, full: str) -> set[str]:
-        """A path relative to the project, and as it is reached through each link."""
+        """Return the relative path of a file, also through each link."""
         ways = {full[len(self._watched.root) + 1 :]}
         for link, real in self._watched.links.items():
             if full == real or full.startswith(real + os.sep):
@@ -207,7 +209,7 @@ class Observing:
 
 
 @final
-class _Telling(events.FileSystemEventHandler):
+class _Handler(events.FileSystemEventHandler):
     def __init__(self, told: Callable[[events.FileSystemEvent], None]) -> None:
         self._told = told
 
@@ -216,8 +218,8 @@ class _Telling(events.FileSystemEventHandler):
 
 
 @final
-class _Trouble(logging.Handler):
-    """Hears when watchdog lost events: it says so nowhere but in its log."""
+class _LostEvents(logging.Handler):
+    """Log handler that detects lost events, which watchdog only logs."""
 
     def __init__(self, tell: Callable[[], None]) -> None:
         super().__init__(logging.WARNING)
@@ -228,7 +230,7 @@ class _Trouble(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if self.ignore:
             return
-        logging.getLogger(__name__).warning("the observer: %s; everything is read again", record.getMessage())
+        logging.getLogger(__name__).warning("watchdog: %s; reading all files again", record.getMessage())
         self._tell()
 
     def end(self) -> None:
@@ -249,18 +251,18 @@ def _is_being_written(event: events.FileSystemEvent) -> bool:
     if event.event_type != "created" or event.is_directory:
         return False
     try:
-        seen = os.lstat(event.src_path)
+        status = os.lstat(event.src_path)
     except OSError:
         return False
-    return seen.st_size == 0
+    return status.st_size == 0
 
 
 def _identity(path: str) -> _Identity:
     try:
-        seen = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return None
-    return seen.st_dev, seen.st_ino
+    return status.st_dev, status.st_ino
 
 
 def _within(path: str, folder: str) -> bool:

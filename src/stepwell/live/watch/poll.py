@@ -1,4 +1,4 @@
-"""Looking at every file again and again, where the file system tells nothing."""
+"""Polling of all files, for file systems without events."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from typing import Final, final
 from stepwell.live.watch.debounce import Burst, Debounce
 from stepwell.live.watch.folders import CONFIG_NAMES, Watched, entries
 
-__all__ = ["Marks", "Polling", "differing", "scan"]
+__all__ = ["Marks", "Polling", "changed_paths", "scan"]
 
 SETTLING: Final = 0.05
-"""Seconds between two looks at files that are changing."""
+"""Seconds between two scans of changing files."""
 
 TRIES: Final = 20
-"""How often files may have changed again before they are read all the same."""
+"""Maximum number of scans before changing files are read."""
 
 TRIES_IN_A_CHANGE: Final = 400
-"""How often at most, while somebody says to be in the middle of a change of many files."""
+"""Maximum number of scans during a change of many files."""
 
 Marks = Mapping[str, tuple[int, ...]]
-"""Each path with what tells that it changed; the change time shows a mended permission, too."""
+"""Signature of each path; the change time detects changed permissions."""
 
 
 @final
 class Polling:
-    """Looks every so often, and hints at what differs.
+    """Scans all files periodically and reports differences as hints.
 
     Args:
-        every: seconds between two looks.
+        every: seconds between two scans.
     """
 
     def __init__(
@@ -46,42 +46,42 @@ class Polling:
         self._thread.start()
 
     def intact(self, _: Burst | None) -> bool:
-        """Whether it still looks: files are found by their paths, whatever was replaced."""
+        """Return whether the thread is alive; replaced folders do not matter."""
         return self._thread.is_alive()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop polling."""
         self._ended.set()
         self._thread.join()
 
     def _run(self) -> None:
         while not self._ended.wait(self._every):
             before, now = self._marks, scan(self._watched)
-            found = differing(before, now)
-            for tried in range(TRIES_IN_A_CHANGE if found else 0):
+            changed = changed_paths(before, now)
+            for tried in range(TRIES_IN_A_CHANGE if changed else 0):
                 if self._ended.wait(SETTLING):
                     return
-                waits = self._is_changing()  # before the look, which then sees how the change ended
+                waits = self._is_changing()  # before the scan, which then includes the end of the change
                 later = scan(self._watched)
-                more = differing(now, later)
+                more = changed_paths(now, later)
                 now = later
-                found |= more
+                changed |= more
                 if not waits and (not more or tried >= TRIES - 1):
                     break
             self._marks = now
-            if found:
-                self._debounce.hint(found)
+            if changed:
+                self._debounce.hint(changed)
 
 
 def scan(watched: Watched) -> Marks:
-    """What a project's files look like now, without reading one."""
+    """Return the signatures of all files, without reading them."""
     marks: dict[str, tuple[int, ...]] = {}
     for name in (*CONFIG_NAMES, *watched.deep):
         try:
-            seen = os.stat(f"{watched.root}/{name}")
+            status = os.stat(f"{watched.root}/{name}")
         except OSError:
             continue
-        marks[name] = _of_folder(seen) if name in watched.deep else _of_file(seen)
+        marks[name] = _of_folder(status) if name in watched.deep else _of_file(status)
     for folder in watched.deep:
         for path, entry in entries(watched, folder):
             mark = _mark(watched, path, entry)
@@ -99,15 +99,15 @@ def _mark(watched: Watched, path: str, entry: os.DirEntry[str]) -> tuple[int, ..
         return ()
 
 
-def differing(before: Marks, now: Marks) -> set[str]:
-    """The paths that appeared, changed or vanished."""
+def changed_paths(before: Marks, now: Marks) -> set[str]:
+    """Return the paths that were added, changed or removed."""
     changed = {path for path, mark in now.items() if before.get(path) != mark}
     return changed | (before.keys() - now.keys())
 
 
-def _of_file(seen: os.stat_result) -> tuple[int, ...]:
-    return seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size, seen.st_ino, seen.st_mode
+def _of_file(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino, status.st_mode
 
 
-def _of_folder(seen: os.stat_result) -> tuple[int, ...]:
-    return seen.st_ino, seen.st_mode
+def _of_folder(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_ino, status.st_mode

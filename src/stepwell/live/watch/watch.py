@@ -1,4 +1,4 @@
-"""The loop of a watch: a burst of hints is over, the folders are still the same, one reload."""
+"""Watch loop: each finished burst of hints triggers one reload."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Final, Literal, Protocol, final
 from stepwell.live.store import Store
 from stepwell.live.watch.debounce import Burst, Debounce
 from stepwell.live.watch.folders import CONFIG_NAMES, Watched, folders_changed_since, watched
-from stepwell.live.watch.observer import Observing, eventless
+from stepwell.live.watch.observer import EventWatcher, eventless
 from stepwell.live.watch.poll import Polling
 from stepwell.source.foreign_code import Contained
 from stepwell.source.git import IndexTimes, index_times
@@ -24,23 +24,23 @@ __all__ = ["LastBurst", "Watch", "WatchState"]
 _log = logging.getLogger(__name__)
 
 CHECK: Final = 1.0
-"""Seconds between two looks at whether the watched folders are still the same."""
+"""Seconds between two checks of the watched folders."""
 
 POLL: Final = 1.0
-"""Seconds between two looks at the files where there are no events and nobody said how often."""
+"""Default seconds between two scans without events."""
 
 LATE: Final = 5.0
-"""Seconds that a hint may be on its way when there is much to do."""
+"""Maximum delay of hints under load, in seconds."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class LastBurst:
-    """The burst of changes that was answered last.
+    """The last processed burst of changes.
 
     Args:
-        paths: how many paths were hinted at; ``None`` when everything was read again.
-        ended: when the reload was over, in seconds of ``time.monotonic``.
+        paths: number of paths; ``None`` if everything was read again.
+        ended: end of the reload, in seconds of ``time.monotonic``.
     """
 
     paths: int | None
@@ -51,11 +51,11 @@ class LastBurst:
 @final
 @dataclass(frozen=True, slots=True)
 class WatchState:
-    """What a watch does at this instant.
+    """State of a watch at one instant.
 
     Args:
-        poll: seconds between two such looks; ``None`` with events.
-        reason: why there are no events, in words; empty where they were not wanted.
+        poll: seconds between two scans; ``None`` with events.
+        reason: why there are no events; empty if polling was requested.
     """
 
     running: bool
@@ -66,7 +66,7 @@ class WatchState:
     last_burst: LastBurst | None
 
 
-class _Eyes(Protocol):
+class Watcher(Protocol):
     def intact(self, burst: Burst | None) -> bool: ...
 
     def stop(self) -> None: ...
@@ -74,10 +74,10 @@ class _Eyes(Protocol):
 
 @final
 class Watch:
-    """Keeps a store right while files change; ``with`` starts and stops it.
+    """Updates a store when files change; ``with`` starts and stops it.
 
     Args:
-        poll: seconds between two looks at all files, instead of waiting for events.
+        poll: seconds between two scans of all files (default: use events).
     """
 
     def __init__(
@@ -86,10 +86,10 @@ class Watch:
         self._store = store
         self._wanted = poll
         self._tell = tell
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
         self._changing = threading.Lock()
         self._debounce = Debounce(self._is_changing)
-        self._eyes: _Eyes | None = None
+        self._watcher: Watcher | None = None
         self._watched: Watched | None = None
         self._thread: threading.Thread | None = None
         self._poll: float | None = None
@@ -108,13 +108,13 @@ class Watch:
 
     @property
     def state(self) -> WatchState:
-        """What the watch does at this instant."""
+        """Return the current state."""
         running = self._thread is not None and self._thread.is_alive() and not self._debounce.closed
         mode: Literal["events", "polling"] = "events" if self._poll is None else "polling"
         return WatchState(running, mode, self._poll, self._reason, self._bursts, self._last_burst)
 
     def start(self) -> None:
-        """Follow every change from now on, and what changed since the files were read; twice is harmless."""
+        """Start watching, including changes since the last load; idempotent."""
         with self._changing:
             if self.state.running:
                 return
@@ -124,7 +124,7 @@ class Watch:
             self._thread.start()
 
     def stop(self) -> None:
-        """Follow no more; a reload that is under way is over when this returns. Twice is harmless."""
+        """Stop watching and wait for a running reload; idempotent."""
         with self._changing:
             self._debounce.close()
             thread = self._thread
@@ -138,14 +138,14 @@ class Watch:
             while not debounce.closed:
                 self._follow(debounce.next(CHECK))
         finally:
-            if self._eyes is not None:
-                self._eyes.stop()
+            if self._watcher is not None:
+                self._watcher.stop()
 
     def _follow(self, burst: Burst | None) -> None:
-        """Answer a burst, or the silence after which the folders are looked at."""
+        """Process a burst, or check the watched folders after a timeout."""
         if self._debounce.closed:
             return
-        if self._eyes is not None and not self._eyes.intact(burst):
+        if self._watcher is not None and not self._watcher.intact(burst):
             self._look()
             self._reload(None)
         elif burst is not None:
@@ -154,15 +154,15 @@ class Watch:
                 self._follow_settings()
 
     def _follow_settings(self) -> None:
-        """Look where the settings say now; what changed there before anybody looked is read again."""
+        """Watch the folders of changed settings, and read them again."""
         project = self._store.seen.project
         if watched(project) != self._watched or project.settings.poll != self._poll_of_settings:
             self._look()
             self._reload(None)
 
     def _look(self) -> None:
-        if self._eyes is not None:
-            self._eyes.stop()
+        if self._watcher is not None:
+            self._watcher.stop()
         project = self._store.seen.project
         self._watched = watched(project)
         self._poll_of_settings = project.settings.poll
@@ -170,35 +170,35 @@ class Watch:
         self._reason = "" if self._poll else eventless(project.root)
         if self._poll is None and not self._reason:
             try:
-                self._eyes = Observing(self._watched, self._debounce)
+                self._watcher = EventWatcher(self._watched, self._debounce)
             except OSError as error:
-                self._reason = _in_words(error)
+                self._reason = _message(error)
             else:
                 return
         if self._poll is None:
             self._poll = POLL
-            self._say(f"{self._reason}; looking at all files every {POLL:g} s instead")
-        self._eyes = Polling(self._watched, self._debounce, self._poll, self._is_changing)
+            self._warn(f"{self._reason}; polling all files every {POLL:g} s instead")
+        self._watcher = Polling(self._watched, self._debounce, self._poll, self._is_changing)
 
-    def _say(self, message: str) -> None:
-        if message in self._told:
+    def _warn(self, message: str) -> None:
+        if message in self._warned:
             return
-        self._told.add(message)
+        self._warned.add(message)
         _log.warning("%s", message)
         if self._tell is not None:
             self._tell(message)
 
     def _is_changing(self, paths: frozenset[str] = frozenset()) -> bool:
-        """Whether git is in the middle of a checkout, in the project's repository or one that lies in it."""
+        """Return whether a git checkout is in progress in the project's repository or one below it."""
         return self._index_times(paths).is_changing(time.time())
 
     def _index_times(self, paths: frozenset[str]) -> IndexTimes:
         root = self._store.seen.project.root
         folders = dict.fromkeys(os.path.dirname(path) for path in paths)
-        return index_times([root, *(os.path.join(root, one) for one in folders)])
+        return index_times([root, *(os.path.join(root, folder) for folder in folders)])
 
     def _of_checkout(self, burst: Burst) -> frozenset[str] | None:
-        """What a burst names, and where a checkout is over of which hints may still be on their way."""
+        """Return the paths of a burst, plus changed folders after a checkout whose hints may be pending."""
         if burst.paths is None or self._watched is None:
             return None
         then = time.time() - burst.seconds - LATE
@@ -208,20 +208,20 @@ class Watch:
 
     def _reload(self, paths: frozenset[str] | None) -> None:
         began = time.monotonic()
-        with Contained(SystemExit) as outcome:  # the loop must survive
+        with Contained(SystemExit) as outcome:  # keep the loop running
             self._store.reload(paths)
         self._failed = outcome.error is not None
         if outcome.error is not None:
-            message = "a reload failed; with the next change everything is read again"
+            message = "reload failed; the next change reads all files again"
             _log.error(message, exc_info=outcome.error)
         ended = time.monotonic()
         self._bursts += 1
         self._last_burst = LastBurst(None if paths is None else len(paths), ended, ended - began)
-        what = "everything" if paths is None else ", ".join(sorted(paths))
-        _log.debug("read again in %.1f ms: %s", (ended - began) * 1000, what)
+        paths_text = "everything" if paths is None else ", ".join(sorted(paths))
+        _log.debug("reloaded in %.1f ms: %s", (ended - began) * 1000, paths_text)
 
 
-def _in_words(error: OSError) -> str:
+def _message(error: OSError) -> str:
     if error.errno == errno.ENOSPC:
         return "the system allows no more watches (fs.inotify.max_user_watches)"
     if error.errno == errno.EMFILE:
