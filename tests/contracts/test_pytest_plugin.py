@@ -143,7 +143,7 @@ def test_a_file_that_gives_no_step_fails_with_what_check_says(project: Project, 
     assert ran.exit_code == 1
     assert outcomes(ran)["core::registry.d/steps/broken.yaml::definition"] == "FAILED"
     assert failure(ran, "core, registry.d/steps/broken.yaml: definition") == (
-        "error[missing-field]: step must have a field `description`\n"
+        "error[missing-field]: step requires the field `description`\n"
         "  --> registry.d/steps/broken.yaml:1:1\n"
         "   |\n"
         " 1 | name: Broken\n"
@@ -157,7 +157,7 @@ def test_a_file_that_gives_no_step_fails_with_what_check_says(project: Project, 
         " 2 | descripton: B.\n"
         "   | ^^^^^^^^^^ did you mean `description`?"
     )
-    assert "definition - error[missing-field]: step must have a field `description`" in ran.stdout
+    assert "definition - error[missing-field]: step requires the field `description`" in ran.stdout
     assert list(outcomes(ran).values()).count("FAILED") == 1
 
 
@@ -230,7 +230,7 @@ def test_an_import_that_fails_shows_the_users_traceback_and_where_was_looked(
         "ModuleNotFoundError: No module named 'nmpy'\n"
         "  --> src/helping.py:2\n"
         "  imported at src/scoring.py:1\n"
-        "  looked for `nmpy` in src, the environment"
+        "  searched for `nmpy` in src, the environment"
     )
 
 
@@ -497,7 +497,7 @@ def test_a_report_for_a_build_server_names_workspace_and_step(project: Project, 
         ),
         (
             ("--stepwell", "--stepwell-project", "src"),
-            "no Stepwell project: {root}/src holds no stepwell.toml; `stepwell init` makes one",
+            "no Stepwell project: {root}/src contains no stepwell.toml; run `stepwell init` to create one",
         ),
         (("--stepwell", "--stepwell-project", "scr"), "no such folder: {root}/scr"),
     ],
@@ -514,7 +514,7 @@ def test_a_word_that_names_nothing_is_a_usage_error(
 def test_no_project_is_a_usage_error(tmp_path: Path, run_pytest: Pytest) -> None:
     ran = run_pytest("--stepwell", cwd=tmp_path)
     assert ran.exit_code == 4
-    assert ran.stderr.startswith(f"ERROR: no Stepwell project here: neither {tmp_path} nor any folder above")
+    assert ran.stderr.startswith(f"ERROR: no Stepwell project: neither {tmp_path} nor any folder above")
     assert ran.stderr.rstrip().endswith("--stepwell-project DIR says where it is")
 
 
@@ -614,7 +614,7 @@ def test_the_view_of_a_fixture_needs_a_project(tmp_path: Path, run_pytest: Pytes
     (tmp_path / "test_own.py").write_text(code, encoding="utf-8")
     ran = run_pytest(cwd=tmp_path)
     assert ran.exit_code == 1
-    assert failure(ran, "ERROR at setup of test_one").startswith("no Stepwell project here: neither ")
+    assert failure(ran, "ERROR at setup of test_one").startswith("no Stepwell project: neither ")
 
 
 @pytest.mark.parametrize(

@@ -227,8 +227,8 @@ def test_every_key_and_value_has_its_place_and_nothing_else_has_one(text: str) -
     assert refused is not None
     ((words, first),) = refused.related
     name = _key_named(text, refused.stretch)
-    assert (refused.id, refused.message) == ("duplicate-key", f"key `{name}` is written twice")
-    assert words == "first written"
+    assert (refused.id, refused.message) == ("duplicate-key", f"duplicate key `{name}`")
+    assert words == "first used in"
     assert first < refused.stretch
     assert _key_named(text, first) == name
 

@@ -187,7 +187,7 @@ def test_an_end_that_is_neither_a_day_nor_a_revision_does_not_hold(until: str, p
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("accepted:\n- {what: a}\n", "2:4 error[missing-field] `accepted[0]` must have a field `reason`"),
+        ("accepted:\n- {what: a}\n", "2:4 error[missing-field] `accepted[0]` requires the field `reason`"),
         ("accepted:\n- {what: a, reason: b, untli: c}\n", "2:24 error[unknown-field] "),
         ("accepted: yes please\n", "1:11 error[wrong-type] "),
         ("accepted:\n- {what: a, reason: b, until: 20}\n", "2:31 error[wrong-type] "),

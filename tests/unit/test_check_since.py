@@ -147,7 +147,7 @@ def test_a_wrong_revision_and_a_shallow_clone(
     history: History, tmp_path: Path, run_stepwell: RunStepwell
 ) -> None:
     ran = run_stepwell("check", "--since", "mian", cwd=history.project)
-    assert (ran.exit_code, ran.stderr) == (2, "error: there is no revision 'mian' (did you mean `main`?)\n")
+    assert (ran.exit_code, ran.stderr) == (2, "error: unknown revision 'mian' (did you mean `main`?)\n")
     history.git("checkout", "-q", "-b", "feature")
     history.commit("Feature", {})
     history.git("checkout", "-q", "main")
@@ -157,7 +157,7 @@ def test_a_wrong_revision_and_a_shallow_clone(
     cut = run_stepwell("check", "--since", "origin/feature", cwd=clone)
     assert cut.exit_code == 2
     assert cut.stderr == (
-        "error: origin/feature and HEAD have no common ancestor here; this clone is shallow: "
+        "error: origin/feature and HEAD have no common ancestor; this clone is shallow: "
         "fetch its history (`git fetch --unshallow`, `fetch-depth: 0` in CI)\n"
     )
 

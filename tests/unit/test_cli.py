@@ -218,8 +218,8 @@ def test_no_project_is_one_line(run_stepwell: RunStepwell, tmp_path: Path, line:
     ran = run_stepwell(*line.split(), cwd=tmp_path)
     assert (ran.exit_code, ran.stdout) == (2, "")
     assert ran.stderr == (
-        f"error: no Stepwell project here: neither {tmp_path} nor any folder above it holds a stepwell.toml "
-        "(or a pyproject.toml with a [tool.stepwell] table); `stepwell init` makes one\n"
+        f"error: no Stepwell project: neither {tmp_path} nor any parent contains a stepwell.toml "
+        "(or a pyproject.toml with a [tool.stepwell] table); run `stepwell init` to create one\n"
     )
 
 
@@ -233,7 +233,7 @@ def test_a_named_project_must_be_one(project: Project, run_stepwell: RunStepwell
     inner = run_stepwell("list", "--project", "registry.d", cwd=root)
     assert inner.exit_code == 2
     assert inner.stderr == (
-        "error: no Stepwell project: registry.d holds no stepwell.toml; `stepwell init` makes one\n"
+        "error: no Stepwell project: registry.d contains no stepwell.toml; run `stepwell init` to create one\n"  # noqa: E501
     )
 
 

@@ -37,7 +37,7 @@ BROKEN = {
 """Two errors and a warning: each in another layer."""
 
 CONCISE = (
-    "registry.d/steps/cleaning.yaml:1:1: error[missing-field] step must have a field `description`\n"
+    "registry.d/steps/cleaning.yaml:1:1: error[missing-field] step requires the field `description`\n"
     "registry.d/steps/cleaning.yaml:2:1: error[unknown-field] step has no field `descripton`\n"
     "workspaces/alice/local/steps/tuning.yaml:3:11: error[out-of-range] "
     "`priority` must be at most 1000, got 2000\n"
@@ -81,7 +81,7 @@ def test_everything_is_told_at_once_and_ends_with_1(project: Project, run_stepwe
     assert (ran.exit_code, ran.stderr) == (1, "")
     told = re.sub(r"in (\d+\.\d\d|less than 0\.01) s", "in 0 s", ran.stdout)
     assert told == (
-        "error[missing-field]: step must have a field `description`\n"
+        "error[missing-field]: step requires the field `description`\n"
         "  --> registry.d/steps/cleaning.yaml:1:1\n"
         "   |\n"
         " 1 | name: Cleaning\n"

@@ -197,7 +197,7 @@ def test_a_state_is_named_in_many_ways(
         (
             ("old.json",),
             (
-                "`old.json` is no file or folder here, and there is no revision 'old.json': `git log` and "
+                "`old.json` is no file or folder here, and unknown revision 'old.json': `git log` and "
                 "`git branch --all` show those that there are"
             ),
         ),
@@ -215,8 +215,8 @@ def test_a_state_is_named_in_many_ways(
         ),
         ((":old/step_names.py",), "`:old/step_names.py`: write a table in a revision as REV:PATH"),
         (("HEAD:",), "`HEAD:`: write a table in a revision as REV:PATH"),
-        (("mian:old/step_names.py",), "there is no revision 'mian' (did you mean `main`?)"),
-        (("mian..HEAD",), "there is no revision 'mian' (did you mean `main`?)"),
+        (("mian:old/step_names.py",), "unknown revision 'mian' (did you mean `main`?)"),
+        (("mian..HEAD",), "unknown revision 'mian' (did you mean `main`?)"),
         (("../nowhere/",), "there is no file or folder `../nowhere/`"),
         (("old",), None),
     ],

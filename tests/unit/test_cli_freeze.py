@@ -257,7 +257,7 @@ BROKEN_ALICE = {"workspaces/alice/override/steps/scoring.yaml": "name: Scoring\n
             (),
             (
                 "error: the core has 1 error, so generated/step_names.py is not frozen\n"
-                "  first: step must have a field `description` (registry.d/steps/scoring.yaml:1:1)\n"
+                "  first: step requires the field `description` (registry.d/steps/scoring.yaml:1:1)\n"
             ),
         ),
         (

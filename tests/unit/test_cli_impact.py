@@ -162,7 +162,7 @@ def test_a_step_that_nothing_else_names(project: Project, run_stepwell: RunStepw
 def test_what_cannot_be_searched_is_told(project: Project, run_stepwell: RunStepwell) -> None:
     root = project({**FILES, "src/big.py": b"#" * (4 * 1024 * 1024 + 1), "src/a\x1bb.py": "Scoring\n"})
     out = run_stepwell("impact", "Scoring", cwd=root).stdout
-    assert "Not searched\n  src/big.py  it is larger than 4096 KiB\n" in out
+    assert "Not searched\n  src/big.py  larger than 4096 KiB\n" in out
     assert "\x1b" not in out
 
 

@@ -292,11 +292,11 @@ def test_a_revision_says_where_to_begin(history: History, run_stepwell: RunStepw
     wrong = run_stepwell("log", "Scoring", "mian", cwd=history.project)
     assert (wrong.exit_code, wrong.stderr) == (
         2,
-        "error: there is no revision 'mian' (did you mean `main`?)\n",
+        "error: unknown revision 'mian' (did you mean `main`?)\n",
     )
     option = run_stepwell("log", "Scoring", "--", "--output=x", cwd=history.project)
     assert option.exit_code == 2
-    assert option.stderr.startswith("error: there is no revision '--output=x'")
+    assert option.stderr.startswith("error: unknown revision '--output=x'")
     assert not (history.project / "x").exists()
 
 
@@ -354,7 +354,7 @@ def test_without_commits_or_without_git(
     (plain / "stepwell.toml").touch()
     ran = run_stepwell("log", "Scoring", cwd=plain, env={"GIT_CEILING_DIRECTORIES": str(tmp_path)})
     assert ran.exit_code == 2
-    assert ran.stderr.startswith(f"error: {plain} has no history to look into: not a git repository")
+    assert ran.stderr.startswith(f"error: {plain} has no history: not a git repository")
     none = run_stepwell("log", "Scoring", cwd=fresh.project, env={"PATH": str(plain)})
     assert none.exit_code == 2
     assert none.stderr.startswith("error: git is not installed")

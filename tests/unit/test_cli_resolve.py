@@ -27,13 +27,13 @@ TABLE = f"""\
    carol       local  tensorflow  any          85        {CAROL}:2
 """
 TIE = f"""\
-[ambiguous-resolution]: nothing tells 2 definitions of `ModelEvaluation` apart
+[ambiguous-resolution]: 2 definitions match `ModelEvaluation`
  --> {BOB}:2:8
   |
 2 | name = "ModelEvaluation"
   |        ^^^^^^^^^^^^^^^^^
   |
-  = help: ask with a workspace, a framework or an environment, or give one of them a lower `priority`
+  = help: specify a workspace, a framework or an environment, or lower the `priority` of one of them
   = ties with {CAROL}:2:7
 
 """
@@ -54,7 +54,7 @@ def test_a_choice_is_told_with_its_reason_and_every_candidate(run_stepwell: RunS
     ran = run_stepwell("resolve", "ModelEvaluation", "--workspace", "bob", cwd=ROOT)
     assert ran.stdout == (
         "ModelEvaluation: the definition of workspace bob\n\n"
-        "  framework_match  only that of workspace bob has the framework pytorch\n\n" + TABLE
+        "  framework_match  only the definition of workspace bob has the framework pytorch\n\n" + TABLE
     )
     assert (ran.exit_code, ran.stderr) == (0, "")
 
@@ -63,11 +63,11 @@ def test_a_tie_is_broken_and_told_on_stderr(run_stepwell: RunStepwell) -> None:
     ran = run_stepwell("resolve", "ModelEvaluation", cwd=ROOT)
     assert ran.stdout == (
         "ModelEvaluation: the definition of workspace bob\n\n"
-        "  workspace_priority  no workspace is asked for\n"
-        "  framework_match     no framework is asked for\n"
-        "  environment_match   no environment is asked for\n"
+        "  workspace_priority  no workspace specified\n"
+        "  framework_match     no framework specified\n"
+        "  environment_match   no environment specified\n"
         "  priority_based      2 of 2 have the lowest priority, 85; "
-        "the core comes first, then workspaces by id\n\n" + TABLE
+        "the core takes precedence, then workspaces by id\n\n" + TABLE
     )
     assert (ran.exit_code, shown(ran.stderr)) == (0, "warning" + TIE)
 
@@ -96,7 +96,7 @@ Which one: """
 def test_the_interactive_mode_asks(environment: Mapping[str, str]) -> None:
     ran = ask(environment, "3\n2\n")
     assert ran.stderr == QUESTION + "Error: 3 is not in the range 1<=x<=2.\nWhich one: "
-    assert "\n  interactive         that of workspace carol was picked\n" in ran.stdout
+    assert "\n  interactive         selected the definition of workspace carol\n" in ran.stdout
     assert (ran.returncode, ran.stdout.splitlines()[0]) == (
         0,
         "ModelEvaluation: the definition of workspace carol",
@@ -140,7 +140,7 @@ def test_an_alias_says_what_it_stands_for(run_stepwell: RunStepwell) -> None:
     assert ran.stdout.splitlines()[:3] == [
         "MIMSPackaging, an alias of Package: the definition of the core",
         "",
-        "  workspace_priority  workspace alice has none of its own and sees the core's",
+        "  workspace_priority  workspace alice does not define it and uses the core's",
     ]
 
 
@@ -167,7 +167,7 @@ def test_a_mistake_is_told_with_exit_code_2(
 
 def test_the_workspace_of_the_environment_asks(run_stepwell: RunStepwell) -> None:
     ran = run_stepwell("resolve", "ModelEvaluation", cwd=ROOT, env={"STEPWELL_WORKSPACE": "carol"})
-    assert ran.stdout.splitlines()[2] == "  workspace_priority  workspace carol has its own"
+    assert ran.stdout.splitlines()[2] == "  workspace_priority  workspace carol defines it"
 
 
 CONFLICTS = f"""\
@@ -175,21 +175,19 @@ ModelEvaluation: conflicting, ambiguous
   bob    local  {BOB}:2
   carol  local  {CAROL}:2
   differing: description, framework, interface
-  Give one of them a name of its own, or a lower `priority`: nothing tells them apart for who asks without \
-a workspace.
+  Rename one of them, or lower its `priority`: ambiguous when no workspace is specified.
 
 Package: conflicting, ambiguous
   core   core   registry.d/steps/deployment/package.yaml:2
   carol  local  workspaces/carol/local/steps/package.yaml:2
   differing: description, framework, interface
-  Give one of them a name of its own, or a lower `priority`: nothing tells them apart for who asks without \
-a workspace.
+  Rename one of them, or lower its `priority`: ambiguous when no workspace is specified.
 
 XGBoostTraining: conflicting
   core   core      registry.d/steps/training/xgboost_training.yaml:2
   alice  override  workspaces/alice/override/steps/xgboost_training.yaml:2
   differing: config_class, builder_step_name, priority, environment_tags
-  Give one of them a name of its own if they are different steps; else ask with a workspace.
+  Rename one of them if they are different steps; otherwise specify a workspace.
 
 3 names have more than one definition: 3 conflicting, 2 ambiguous.
 """

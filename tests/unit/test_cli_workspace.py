@@ -417,7 +417,7 @@ def test_templates_lie_inside_the_project(project: Project, run_stepwell: RunSte
     ran = run_stepwell("check", "--format", "concise", cwd=root)
     assert ran.exit_code == 1
     assert ran.stdout.startswith(
-        f"stepwell.toml:2:8: error[outside-project] `{path}` is not a plain path inside the project"
+        f"stepwell.toml:2:8: error[outside-project] `{path}` is not a path inside the project"
     )
 
 
@@ -838,7 +838,7 @@ def test_parts_that_are_missing_or_misplaced_are_told(project: Project, run_step
         (
             "warning",
             "workspaces/erin/steps/lost.yaml",
-            "this file lies where no definition is read, so nothing in it counts",
+            "definitions are not read from this folder, so the file is ignored",
         ),
         (
             "warning",

@@ -432,4 +432,4 @@ def test_a_declared_pipe_does_not_hang(project: Project) -> None:
     (root / "src").mkdir()
     os.mkfifo(root / "src/pipe.py")
     component = stepwell.open(root).view(None).components("S")["builder"]
-    assert component.fault == "cannot parse `src/pipe.py`: it is not a regular file, line 1"
+    assert component.fault == "cannot parse `src/pipe.py`: not a regular file, line 1"

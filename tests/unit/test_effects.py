@@ -564,7 +564,7 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
             (
                 "risky pipelines resolution-changed:Scoring [scoring.yaml:1 > scoring.yaml:1] where "
                 "nothing else is asked for, `Scoring` is that of workspace alice where it was that of the"
-                " core: only that of workspace alice has the lowest priority, 2"
+                " core: only the definition of workspace alice has the lowest priority, 2"
             ),
             (
                 "safe overlays alice/hidden-changed:Scoring [- > scoring.yaml:4] alice has its own "

@@ -103,8 +103,8 @@ def test_no_project_is_told_with_where_it_was_looked_for(tmp_path: Path) -> None
     with pytest.raises(ProjectError) as raised:
         stepwell.open(below)
     assert str(raised.value) == (
-        f"no Stepwell project here: neither {below} nor any folder above it holds a stepwell.toml "
-        "(or a pyproject.toml with a [tool.stepwell] table); `stepwell init` makes one"
+        f"no Stepwell project: neither {below} nor any parent contains a stepwell.toml "
+        "(or a pyproject.toml with a [tool.stepwell] table); run `stepwell init` to create one"
     )
 
 

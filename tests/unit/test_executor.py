@@ -207,7 +207,7 @@ def test_an_unknown_step_is_a_result_with_the_nearest_name(executor: Executor) -
 def test_parameters_are_held_to_the_schema_and_explained(executor: Executor) -> None:
     result = executor.run("Total", {"numbrs": [1]})
     assert shown(result) == (
-        "step Total: invalid parameters: the step `Total` must have a field `numbers` (add a line "
+        "step Total: invalid parameters: the step `Total` requires the field `numbers` (add a line "
         "`numbers: …`); the step `Total` has no field `numbrs` (did you mean `numbers`?)\n"
         "  --> registry.d/steps/total.yaml:1"
     )
@@ -253,7 +253,7 @@ def test_a_class_is_made_once_until_what_it_is_made_of_changes(
     ("name", "message"),
     [
         ("Bare", "no implementation: the definition has no `implementation`"),
-        ("Generator", "no implementation: `generator` gives many values, not a result"),
+        ("Generator", "no implementation: `generator` is a generator, not a function that returns a result"),
         ("Later", "incompatible: requires step interface 9.0 or later, got 1.0"),
         ("Exits", "error at attempt 1: SystemExit: 3"),
         ("Fails", "error at attempt 1: LookupError: no rows"),
@@ -296,9 +296,9 @@ def silent(*_: Any) -> None:
 @pytest.mark.parametrize(
     ("implementation", "message"),
     [
-        (silent, "error at attempt 1: Silent: it cannot say why"),
-        (CannotBeMade, "no implementation: cannot be instantiated: Silent: it cannot say why"),
-        (Validates(Silent()), "invalid parameters: `validate` raised Silent: it cannot say why"),
+        (silent, "error at attempt 1: Silent: no message"),
+        (CannotBeMade, "no implementation: cannot be instantiated: Silent: no message"),
+        (Validates(Silent()), "invalid parameters: `validate` raised Silent: no message"),
         (Validates(SystemExit(2)), "invalid parameters: `validate` raised SystemExit: 2"),
     ],
 )

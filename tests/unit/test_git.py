@@ -159,7 +159,7 @@ def test_what_is_no_revision_is_refused(root: Path, revision: str) -> None:
     write(root, {"a.yaml": "a"})
     commit(root)
     repository = open_repository(str(root), ENVIRONMENT)
-    with pytest.raises(RevisionError, match=r"^there is no revision "):
+    with pytest.raises(RevisionError, match=r"^unknown revision "):
         repository.commit(revision)
 
 
@@ -174,7 +174,7 @@ def test_a_near_miss_is_named(root: Path) -> None:
     git(root, "branch", "feature/scoring")
     with pytest.raises(RevisionError) as told:
         open_repository(str(root), ENVIRONMENT).commit("feature/scorin")
-    assert str(told.value) == "there is no revision 'feature/scorin' (did you mean `feature/scoring`?)"
+    assert str(told.value) == "unknown revision 'feature/scorin' (did you mean `feature/scoring`?)"
 
 
 @pytest.mark.parametrize(
@@ -220,9 +220,7 @@ def test_histories_without_anything_in_common_are_told(root: Path) -> None:
     commit(root, "two")
     with pytest.raises(RevisionError) as told:
         merge_base(open_repository(str(root), ENVIRONMENT), "main", "other")
-    assert str(told.value) == (
-        "main and other have no common ancestor here; name the revision to compare with"
-    )
+    assert str(told.value) == ("main and other have no common ancestor; specify the revision to compare with")
 
 
 @pytest.mark.parametrize("present", [True, False])
@@ -245,7 +243,7 @@ def test_a_submodule_is_read_where_its_commit_is(root: Path, tmp_path: Path, pre
         assert revision.read("registry.d/steps/a.yaml") == b"a"
     else:
         assert revision.follow("registry.d") == Target("registry.d", EntryKind.OTHER)
-        with pytest.raises(OSError, match="its commit is not here"):
+        with pytest.raises(OSError, match="the submodule's commit is missing"):
             next(revision.scan("registry.d"))
 
 
@@ -259,7 +257,7 @@ def test_an_object_that_a_partial_clone_lacks_is_told(root: Path, tmp_path: Path
     revision = open_revision(open_repository(str(clone.resolve()), ENVIRONMENT), "HEAD")
     found = revision.read("a.yaml")
     assert isinstance(found, Diagnostic)
-    assert found.message == "git has no object for it in this clone"
+    assert found.message == "its git object is missing in this clone"
     assert found.help is not None
     assert "git fetch --refetch" in found.help
 
@@ -331,8 +329,8 @@ def test_no_repository_and_no_git_are_told(tmp_path: Path) -> None:
     alone = {**ENVIRONMENT, "GIT_CEILING_DIRECTORIES": str(tmp_path.resolve().parent)}
     with pytest.raises(RevisionError) as told:
         open_repository(str(tmp_path.resolve()), alone)
-    assert "has no history to look into: not a git repository" in str(told.value)
-    with pytest.raises(RevisionError, match=r"^git is not installed, so no revision can be read"):
+    assert "has no history: not a git repository" in str(told.value)
+    with pytest.raises(RevisionError, match=r"^git is not installed, so revisions cannot be read"):
         open_repository(str(tmp_path.resolve()), {**ENVIRONMENT, "PATH": str(tmp_path)})
     with pytest.raises(RevisionError, match=r"^no such folder: "):
         open_repository(str(tmp_path / "gone"), ENVIRONMENT)

@@ -175,7 +175,7 @@ steps:
     pipeline = stepwell.open(project({**FILES, "registry.d/pipelines/ring.yaml": ring})).pipeline("Ring")
     with pytest.raises(PipelineError) as raised:
         pipeline.order  # noqa: B018 - what is asked for is worked out
-    assert str(raised.value).startswith("the steps of `Ring` need each other in a circle: `")
+    assert str(raised.value).startswith("steps of `Ring` depend on each other in a cycle: `")
 
 
 def test_pipelines_are_made_in_code(project: Project) -> None:
@@ -205,25 +205,25 @@ def test_pipelines_are_made_in_code(project: Project) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda one: one.add_step("a", "X"), "`P` has a step `a`; remove it first"),
+        (lambda one: one.add_step("a", "X"), "`P` already has a step `a`; remove it first"),
         (lambda one: one.add_step("c", "X", depends_on=["d"]), "`P` has no step `d`"),
         (lambda one: one.remove_step("a"), "`a` is needed by `b`; disconnect or remove these first"),
         (lambda one: one.remove_step("bb"), "`P` has no step `bb`"),
         (
             lambda one: one.connect("a.x", "b"),
-            "`a.x` and `b` do not go together: name an output and an input, or neither",
+            "cannot connect `a.x` to `b`: write both an output and an input, or neither",
         ),
-        (lambda one: one.disconnect("b", "a"), "`a` does not need `b`"),
+        (lambda one: one.disconnect("b", "a"), "`a` is not connected to `b`"),
         (
             lambda one: one.merge(Pipeline("Q").add_step("a", "Y"), "PQ"),
-            "`P` and `Q` cannot be one: both have a step `a`, which differ in `step`",
+            "cannot merge `P` and `Q`: both define step `a`, which differ in `step`",
         ),
-        (lambda one: one.split({"A": ["a"]}), "the step `b` is in no part"),
+        (lambda one: one.split({"A": ["a"]}), "step `b` is in none of the parts"),
         (lambda one: one.split({"A": ["a"], "B": ["b"]}), "`b` of `B` needs `a`, which is in another part"),
-        (lambda _: Pipeline.from_json("{"), "the text is no JSON: "),
+        (lambda _: Pipeline.from_json("{"), "invalid JSON: "),
         (
             lambda _: Pipeline.from_yaml("name: A\nsteps:\n  - {id: a, stpe: B}\n"),
-            "the text is no pipeline: line 3: `steps[0]` has no field `stpe`",
+            "invalid pipeline: line 3: `steps[0]` has no field `stpe`",
         ),
     ],
 )

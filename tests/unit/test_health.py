@@ -80,7 +80,7 @@ def test_each_finding_is_counted_in_its_layer_and_what_has_an_error_is_not_count
     assert (told.status, told.errors, told.warnings) == (HealthStatus.DEGRADED, 4, 2)
     assert told.recommendations[:2] == (
         "Fix 4 errors: invalid definitions are skipped (run `stepwell check`).",
-        "Fix or remove a package: the package bolt brings no steps: it fails.",
+        "Fix or remove a package: cannot load steps of package bolt: it fails.",
     )
 
 

@@ -69,7 +69,7 @@ def test_a_file_that_vanishes_after_it_was_listed_is_told(instead: str, project:
     assert isinstance(got, Diagnostic)
     assert got.id == "unreadable-file"
     assert got.message == (
-        "the file vanished while it was being read, or its link is broken"
+        "the file was deleted during the read, or its link is broken"
         if instead == "nothing"
         else "this is not a regular file"
     )

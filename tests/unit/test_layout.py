@@ -71,16 +71,16 @@ def test_nothing_is_said_of(path: str, project: Project) -> None:
     assert layout.diagnostics == ()
 
 
-LIE_IN = "definitions lie in `steps/`, `hyperparameters/`, `providers/` or `pipelines/`"
+LIE_IN = "put definitions in `steps/`, `hyperparameters/`, `providers/` or `pipelines/`"
 TOLD = [
     ("registry.d/a.yaml", "misplaced-file", LIE_IN),
     ("registry.d/step/a.yaml", "misplaced-file", "did you mean the folder `steps/`?"),
     ("registry.d/Steps/a.yaml", "misplaced-file", "did you mean the folder `steps/`?"),
     ("registry.d/hyperparameter/a.toml", "misplaced-file", "did you mean the folder `hyperparameters/`?"),
     ("registry.d/other/deep/a.yml", "misplaced-file", LIE_IN),
-    ("registry.d/steps/a.YAML", "misplaced-file", "write the ending in small letters: `.yaml`"),
-    ("registry.d/steps/a.Toml", "misplaced-file", "write the ending in small letters: `.toml`"),
-    ("workspaces/a.yaml", "misplaced-file", "a workspace is a folder here"),
+    ("registry.d/steps/a.YAML", "misplaced-file", "use a lowercase extension: `.yaml`"),
+    ("registry.d/steps/a.Toml", "misplaced-file", "use a lowercase extension: `.toml`"),
+    ("workspaces/a.yaml", "misplaced-file", "workspaces are folders"),
     ("workspaces/alice/steps/a.yaml", "misplaced-file", "move it into `local/` or `override/`"),
     ("workspaces/alice/locals/steps/a.yaml", "misplaced-file", "did you mean the folder `local/`?"),
     ("workspaces/alice/overrides/steps/a.yaml", "misplaced-file", "did you mean the folder `override/`?"),
@@ -103,7 +103,7 @@ def test_a_folder_s_name_that_cannot_be_an_id_is_told(name: str, project: Projec
     (found,) = layout.diagnostics
     assert (found.id, found.message) == (
         "invalid-workspace-id",
-        f"`{name}` cannot be the id of a workspace, so the folder is left out",
+        f"`{name}` is not a valid workspace id, so the folder is skipped",
     )
 
 

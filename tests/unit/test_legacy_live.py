@@ -435,7 +435,7 @@ class TestWhichRegistryIsShown:
         assert (said.stdout, said.stderr) == (ANSWER, "")
         nowhere = ask(tmp_path, environment)
         assert nowhere.stdout == ""
-        assert "stepwell.ProjectError: no Stepwell project here: neither " in nowhere.stderr
+        assert "stepwell.ProjectError: no Stepwell project: neither " in nowhere.stderr
 
     def test_frozen_on_request(
         self, root: Path, environment: Mapping[str, str], run_stepwell: Callable

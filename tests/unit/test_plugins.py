@@ -160,10 +160,10 @@ def test_what_is_wrong_with_a_package_is_told_and_the_rest_serves(
     hides = "this step hides `Ranking` of the package acme-steps"
     assert checked.stdout.splitlines() == [
         f"{missing} `bolt_steps:fails` fails with LookupError: no catalog",
-        f"{missing} there is no folder `bolt_steps.nowhere`",
-        "<acme-steps>/steps/broken.yaml:1:1: error[missing-field] step must have a field `description`",
+        f"{missing} folder `bolt_steps.nowhere` does not exist",
+        "<acme-steps>/steps/broken.yaml:1:1: error[missing-field] step requires the field `description`",
         "<acme-steps>/steps/broken.yaml:2:1: error[unknown-field] step has no field `descripton`",
-        f"<bolt-steps>:1:7: error[wrong-form] `name` {form}, and this is `Routing two`",
+        f"<bolt-steps>:1:7: error[wrong-form] `name` {form}, got `Routing two`",
         f"registry.d/steps/ranking.yaml:1:7: info[plugin-hidden] {hides}",
     ]
     assert checked.exit_code == 1
@@ -322,12 +322,12 @@ def test_a_local_step_over_one_of_a_package_says_so(project: Any) -> None:
 @pytest.mark.parametrize(
     ("value", "fault"),
     [
-        ("stepwell_no_such_package", "there is no folder `stepwell_no_such_package`"),
-        ("json", "its folder holds no definitions, neither in `steps/` nor `hyperparameters/`"),
+        ("stepwell_no_such_package", "folder `stepwell_no_such_package` does not exist"),
+        ("json", "its folder has no definitions in `steps/` nor `hyperparameters/`"),
         ("json:loads", "`json:loads` fails with TypeError: "),
         ("json:nothing", "`json:nothing` cannot be loaded: AttributeError: "),
-        ("platform:system", "`platform:system` gives a str, not a list of steps"),
-        ("not a module", "`not a module` names neither a folder nor a callable"),
+        ("platform:system", "`platform:system` must return a list of steps, got str"),
+        ("not a module", "`not a module` is neither a folder nor a callable"),
     ],
 )
 def test_each_way_an_entry_point_fails_names_the_package(
@@ -341,7 +341,7 @@ def test_each_way_an_entry_point_fails_names_the_package(
     registry = stepwell.open(project({}), today=TODAY)
     ((rule, message, path),) = said(registry)
     assert (rule, path) == ("plugin-failed", None)
-    assert message.startswith(f"the package odd-steps brings no steps: {fault}")
+    assert message.startswith(f"cannot load steps of package odd-steps: {fault}")
 
 
 def test_without_any_such_package_the_slow_scan_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:

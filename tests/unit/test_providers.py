@@ -138,12 +138,12 @@ def test_what_nobody_can_do_is_told_with_a_guess(project: Project) -> None:
     with pytest.raises(NoProvider) as raised:
         providers.select(["strutcured"])
     assert str(raised.value) == (
-        "no provider of the core can be asked: unknown capability `strutcured` (did you mean `structured`?)"
+        "no provider of the core is available: unknown capability `strutcured` (did you mean `structured`?)"
     )
     with pytest.raises(NoProvider) as raised:
         providers.select(["text"], exclude={"Ada": "it failed: timeout"})
     assert str(raised.value) == (
-        "no provider of the core can be asked: none with `text` is available\n  Ada: it failed: timeout"
+        "no provider of the core is available: none with `text` is available\n  Ada: it failed: timeout"
     )
     assert str(copy.copy(raised.value)) == str(raised.value)
     with pytest.raises(UnknownProvider) as unknown:

@@ -99,9 +99,7 @@ def test_the_last_of_two_equal_keys_counts_and_is_told() -> None:
     written = 'STEP_NAMES = {\n  "A": {"description": "a"},\n  "A": {"description": "b"},\n}'
     tables = read(written)
     assert data(written)["A"]["description"] == "b"
-    assert told(tables) == [
-        (3, 3, "repeated-key", "`A` is written twice, and the last one counts, as it does in Python")
-    ]
+    assert told(tables) == [(3, 3, "repeated-key", "duplicate key `A`; the last value is used, as in Python")]
     assert tables.diagnostics[0].related[0].span.line == 2
 
 
@@ -118,16 +116,16 @@ def test_the_last_of_two_equal_keys_counts_and_is_told() -> None:
         ('{"a": make()}', "a call, not a literal"),
         ('{**make(), "b": 1}', "a dict that cannot be read whole"),
         ("b'a'", "bytes, not a literal"),
-        ("1e999", "a number that no file can hold"),
-        ("9223372036854775808", "a number that no file can hold"),
-        ('"\\ud800"', "a text with half of a surrogate pair"),
+        ("1e999", "a number that cannot be represented exactly"),
+        ("9223372036854775808", "a number that cannot be represented exactly"),
+        ('"\\ud800"', "a string with a lone surrogate"),
     ],
 )
 def test_what_is_no_literal_is_left_out_and_told_with_its_place(value: str, what: str) -> None:
     row = rows(f'STEP_NAMES = {{\n  "A": {{"description": "a",\n    "spec_type": {value}}},\n}}')["A"]
     assert thaw(row.document.data) == {"name": "A", "description": "a"}
     (dropped,) = row.dropped
-    assert dropped.message == f"`spec_type` of `A` is {what}, so it is left out"
+    assert dropped.message == f"`spec_type` of `A` is {what}, so it is skipped"
     assert dropped.span is not None
     assert dropped.span.line == 3
 
@@ -138,34 +136,34 @@ def test_what_is_no_literal_is_left_out_and_told_with_its_place(value: str, what
         (
             'STEP_NAMES = {"A": 3}',
             (1, 20),
-            "the entry `A` of STEP_NAMES is a number, not a dict of its fields, so it is left out",
+            "entry `A` of STEP_NAMES is a number, not a dict of fields, so it is skipped",
         ),
-        ("STEP_NAMES = {3: {}}", (1, 15), "a key is a number, not a text, so its entry is left out"),
-        ("STEP_NAMES = {**make()}", (1, 17), "what `**` takes in is a call, so it is left out"),
+        ("STEP_NAMES = {3: {}}", (1, 15), "a key is a number, not a string, so its entry is skipped"),
+        ("STEP_NAMES = {**make()}", (1, 17), "the operand of `**` is a call, so it is skipped"),
         (
             "STEP_NAMES = make()",
             (1, 14),
-            "`STEP_NAMES` is a call, which is not followed, so none of it is read",
+            "`STEP_NAMES` is a call, which is not evaluated, so the table is skipped",
         ),
         (
             "STEP_NAMES = {}\nif True:\n    STEP_NAMES['A'] = {}",
             (3, 5),
-            "`STEP_NAMES` is changed under a condition or in a loop; this is not followed",
+            "`STEP_NAMES` is changed under a condition or in a loop, which is not evaluated",
         ),
         (
             "STEP_NAMES = {}\nSTEP_NAMES.update(make())",
             (2, 1),
-            "the table takes in a call here, which is not followed, so it is left out",
+            "the table is updated from a call here, which is not evaluated",
         ),
         (
             "STEP_NAMES = {}\nSTEP_NAMES[key] = {}",
             (2, 1),
-            "an entry is set here whose place cannot be told without running it",
+            "an entry with a computed key is set here, which is not evaluated",
         ),
         (
             "STEP_NAMES = {}\nSTEP_NAMES.pop('A')",
             (2, 1),
-            "`pop` changes the table here, and this is not followed",
+            "`pop` changes the table here, which is not evaluated",
         ),
     ],
 )
@@ -187,7 +185,7 @@ SPEC_STEP_TYPES = {"A": "A"}
 
 def test_a_table_of_another_name_is_told() -> None:
     assert told(read('STEP_NAMES = {}\nJOB_TYPES = {"a": "b"}')) == [
-        (2, 1, "unknown-table", "`JOB_TYPES` is no table that Stepwell knows, so it is left out")
+        (2, 1, "unknown-table", "unknown table `JOB_TYPES`, so it is skipped")
     ]
 
 
@@ -208,9 +206,7 @@ HYPERPARAMETER_REGISTRY = {
         "Net": {"name": "Net", "module_path": "a.c", "model_type": "pytorch", "description": "d"},
     }
     (dropped,) = rows(written, "HYPERPARAMETER_REGISTRY")["Net"].dropped
-    assert dropped.message == (
-        "`class_name` of `Net` is not the entry's key; the key counts, and this is left out"
-    )
+    assert dropped.message == ("`class_name` of `Net` differs from the entry's key; the key is used")
 
 
 def test_the_tables_and_the_words_of_a_workspace() -> None:

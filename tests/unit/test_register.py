@@ -176,8 +176,8 @@ def test_a_step_that_does_not_fit_the_schema_is_refused_as_a_file_would_be(
 ) -> None:
     refused = refusal(registry, {"name": "Fancy", "descripton": "x", "priority": 2000})
     assert str(refused) == (
-        "the step `Fancy` cannot be registered:\n"
-        "  error[missing-field]: step must have a field `description` (add a line `description: …`)\n"
+        "cannot register step `Fancy`:\n"
+        "  error[missing-field]: step requires the field `description` (add a line `description: …`)\n"
         "  error[unknown-field]: step has no field `descripton` (did you mean `description`?)\n"
         "  error[out-of-range]: `priority` must be at most 1000, got 2000"
     )
@@ -220,7 +220,7 @@ def test_words_of_the_vocabulary_are_asked_for(project: Project) -> None:
     registry = stepwell.open(project({"stepwell.toml": '[vocabulary]\nframeworks = ["xgboost"]\n'}))
     refused = refusal(registry, step(framework="xgbost"))
     assert str(refused) == (
-        "the step `Fancy` cannot be registered:\n"
+        "cannot register step `Fancy`:\n"
         "  error[not-in-vocabulary]: `xgbost` is not an allowed value of `framework` "
         "(did you mean `xgboost`?)"
     )

@@ -74,7 +74,7 @@ def test_the_workspace_that_asks_wins_with_its_own(project: Project) -> None:
     files = {CORE: step(priority=1), local("alice"): step(priority=900), local("bob"): step(priority=1)}
     found = opened(project, files).resolve("Scoring", "alice", "xgboost", ("gpu",))
     assert chosen(found) == ("alice", "workspace_priority", False)
-    assert found.reason == "workspace alice has its own"
+    assert found.reason == "workspace alice defines it"
     assert [one.workspace for one in found.candidates] == [None, "alice", "bob"]
 
 
@@ -86,7 +86,7 @@ def test_a_workspace_without_its_own_gets_what_it_sees_and_never_the_other_ones(
     }
     found = opened(project, files).resolve("Scoring", "alice")
     assert chosen(found) == (None, "workspace_priority", False)
-    assert found.reason == "workspace alice has none of its own and sees the core's"
+    assert found.reason == "workspace alice does not define it and uses the core's"
 
 
 @pytest.mark.parametrize(
@@ -96,11 +96,11 @@ def test_a_workspace_without_its_own_gets_what_it_sees_and_never_the_other_ones(
             "tensorflow",
             "carol",
             "framework_match",
-            "only that of workspace carol has the framework tensorflow",
+            "only the definition of workspace carol has the framework tensorflow",
         ),
-        ("xgboost", None, "framework_match", "only that of the core has the framework xgboost"),
-        ("pytorch", None, "priority_based", "only that of the core has the lowest priority, 10"),
-        ("numpy", None, "priority_based", "only that of the core has the lowest priority, 10"),
+        ("xgboost", None, "framework_match", "only the definition of the core has the framework xgboost"),
+        ("pytorch", None, "priority_based", "only the definition of the core has the lowest priority, 10"),
+        ("numpy", None, "priority_based", "only the definition of the core has the lowest priority, 10"),
     ],
 )
 def test_a_framework_decides_when_exactly_one_has_it(
@@ -148,10 +148,10 @@ def test_no_candidate_in_the_environment_is_said(project: Project) -> None:
     }
     found = opened(project, files).resolve("Scoring", environment=("gpu", "edge"))
     assert [one.reason for one in found.tried] == [
-        "no workspace is asked for",
-        "no framework is asked for",
-        "none fits the environment gpu or edge",
-        "only that of workspace alice has the lowest priority, 10",
+        "no workspace specified",
+        "no framework specified",
+        "no candidate matches the environment gpu or edge",
+        "only the definition of workspace alice has the lowest priority, 10",
     ]
 
 
@@ -169,7 +169,7 @@ def test_a_tie_is_told_and_broken_by_the_core_first_then_by_workspace(
     found = opened(project, files).resolve("Scoring")
     assert chosen(found) == (first, "priority_based", True)
     assert found.tied[0] == found.chosen
-    assert found.reason.endswith("; the core comes first, then workspaces by id")
+    assert found.reason.endswith("; the core takes precedence, then workspaces by id")
 
 
 def test_a_tie_is_a_finding_that_names_every_candidate(project: Project) -> None:
@@ -179,11 +179,11 @@ def test_a_tie_is_a_finding_that_names_every_candidate(project: Project) -> None
     assert found is not None
     assert found.span is not None
     assert (found.id, found.severity.value) == ("ambiguous-resolution", "warning")
-    assert found.message == "nothing tells 2 definitions of `Scoring` apart"
+    assert found.message == "2 definitions match `Scoring`"
     assert (found.span.path, found.span.line, found.span.column) == (local("alice"), 1, 7)
     assert [(one.message, one.span.path, one.span.line) for one in found.related] == [
         ("ties with", local("bob"), 2),
-        ("stands behind", local("carol"), 1),
+        ("lower precedence:", local("carol"), 1),
     ]
     assert registry.resolve("Scoring", "alice").diagnostic is None
 
@@ -218,7 +218,7 @@ def test_the_interactive_mode_asks_about_a_tie_and_only_then(project: Project) -
 
     found = registry.resolve("Scoring", mode="interactive", choose=last)
     assert chosen(found) == ("bob", "interactive", False)
-    assert found.reason == "that of workspace bob was picked"
+    assert found.reason == "selected the definition of workspace bob"
     assert [one.workspace for one in asked[0]] == ["alice", "bob"]
     assert chosen(registry.resolve("Scoring", "alice", mode="interactive", choose=last))[0] == "alice"
     assert len(asked) == 1
@@ -227,9 +227,9 @@ def test_the_interactive_mode_asks_about_a_tie_and_only_then(project: Project) -
 def test_an_answer_that_is_no_candidate_is_refused(project: Project) -> None:
     registry = opened(project, {local("alice"): step(), local("bob"): step()})
     stranger = Candidate(registry.view("alice")["Scoring"], "carol")
-    with pytest.raises(ValueError, match="the answer is none of the 2 candidates"):
+    with pytest.raises(ValueError, match="must return one of the 2 candidates"):
         registry.resolve("Scoring", mode="interactive", choose=lambda _: stranger)
-    with pytest.raises(ValueError, match="the mode `interactive` needs `choose`"):
+    with pytest.raises(ValueError, match="mode `interactive` requires `choose`"):
         registry.resolve("Scoring", mode="interactive")
 
 
@@ -252,11 +252,11 @@ def test_an_answer_that_is_no_candidate_is_refused(project: Project) -> None:
             stepwell.UnknownStrategy,
             "unknown strategy: framework-match (did you mean `framework_match`?)",
         ),
-        ({"mode": "automatc"}, ValueError, "there is no mode `automatc` (did you mean `automatic`?)"),
+        ({"mode": "automatc"}, ValueError, "unknown mode `automatc` (did you mean `automatic`?)"),
         (
             {"mode": "loud"},
             ValueError,
-            "there is no mode `loud` (there are automatic, strict, interactive)",
+            "unknown mode `loud` (valid modes: automatic, strict, interactive)",
         ),
     ],
 )
@@ -357,7 +357,7 @@ def test_an_alias_is_resolved_as_its_view_resolves_it(project: Project) -> None:
     assert registry.resolve("BobScoring").definition.name == "Ranking"
     assert "OldScoring" not in registry.view("carol")
     tried = registry.resolve("OldScoring", "carol").tried
-    assert tried[0].reason == "workspace carol sees none"
+    assert tried[0].reason == "workspace carol does not see it"
 
 
 def test_the_workspace_in_effect_asks_where_none_is_named(project: Project) -> None:
@@ -465,38 +465,35 @@ CORE_LOW = step(priority=1)
             {CORE: step(), local("a"): step(), local("b"): step()},
             (
                 "Remove workspaces/a/local/steps/scoring.yaml:1 and workspaces/b/local/steps/scoring.yaml:1: "
-                "the core says the same."
+                "identical to the core."
             ),
         ),
         (
             {local("a"): step(), local("b"): step()},
-            "Keep one of them, in the core: all say the same.",
+            "Keep one of them, in the core: all are identical.",
         ),
         (
             {CORE: step(), local("a"): step(priority=1, description="Other.")},
             (
-                "Make an override that changes only `description` and `priority` of "
-                "workspaces/a/local/steps/scoring.yaml:1."
+                "Replace workspaces/a/local/steps/scoring.yaml:1 with "
+                "an override of `description` and `priority`."
             ),
         ),
         (
             {CORE: step(), local("a", layer="override"): "name: Scoring\nx-team: fraud\n"},
-            "Nothing has to be done: they are one step, and differ only in `x-`.",
+            "No action needed: they differ only in `x-`.",
         ),
         (
             {local("a"): step(), local("b"): step(priority=1)},
-            "Put one of them into the core, and let overrides change `priority`.",
+            "Move one of them to the core, and override `priority`.",
         ),
         (
             {CORE: step(), local("a"): step(framework="pytorch")},
-            (
-                "Give one of them a name of its own, or a lower `priority`: "
-                "nothing tells them apart for who asks without a workspace."
-            ),
+            ("Rename one of them, or lower its `priority`: ambiguous when no workspace is specified."),
         ),
         (
             {CORE: CORE_LOW, local("a"): step(framework="pytorch")},
-            "Give one of them a name of its own if they are different steps; else ask with a workspace.",
+            "Rename one of them if they are different steps; otherwise specify a workspace.",
         ),
     ],
 )
@@ -526,7 +523,7 @@ def test_the_only_served_one_is_advised_about_as_such(project: Project, fields: 
         (found,) = registry.conflicts()
         assert (len(found.candidates), len(found.hidden), found.ambiguous) == (1, 1, False)
         assert found.recommendation == (
-            "Rename <registered>:1 if it is not meant to hide what lies below it."
+            "Rename <registered>:1, unless it hides the definition below on purpose."
         )
 
 
@@ -689,7 +686,7 @@ def acme(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ),
         (
             "strangers",
-            "StrategyFailed strategy strangers of package acme-strategies selected what is not a candidate",
+            "StrategyFailed strategy strangers of package acme-strategies selected a definition that is not a candidate",  # noqa: E501
         ),
         (
             "shortest_descripton",

@@ -96,10 +96,10 @@ def test_a_revision_whose_files_are_broken_serves_the_rest(
 
 def test_no_such_revision_and_none_that_is_an_option(history: History, run_stepwell: RunStepwell) -> None:
     ran = run_stepwell("show", "Rating", "--at", "mian", cwd=history.project)
-    assert (ran.exit_code, ran.stderr) == (2, "error: there is no revision 'mian' (did you mean `main`?)\n")
+    assert (ran.exit_code, ran.stderr) == (2, "error: unknown revision 'mian' (did you mean `main`?)\n")
     option = run_stepwell("show", "Rating", "--at=--output=x", cwd=history.project)
     assert option.exit_code == 2
-    assert option.stderr.startswith("error: there is no revision '--output=x'")
+    assert option.stderr.startswith("error: unknown revision '--output=x'")
 
 
 def test_a_revision_from_before_there_was_anything(

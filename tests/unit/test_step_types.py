@@ -144,12 +144,14 @@ def test_a_whole_definition_may_come_with_what_runs_it(registry: Registry) -> No
         (Idle, ["the class Idle has no method `execute`"]),
         (
             NeedsMore,
-            ["the class NeedsMore cannot be made without arguments: missing a required argument: 'model'"],
+            [
+                "the class NeedsMore cannot be instantiated without arguments: missing a required argument: 'model'"  # noqa: E501
+            ],
         ),
         (TooFew, ["`execute` cannot be called with (parameters, context): too many positional arguments"]),
         (TooFew(), ["`execute` cannot be called with (parameters, context): too many positional arguments"]),
-        (pieces, ["`pieces` gives many values, not a result"]),
-        (async_pieces, ["`async_pieces` gives many values, not a result"]),
+        (pieces, ["`pieces` is a generator, not a function that returns a result"]),
+        (async_pieces, ["`async_pieces` is a generator, not a function that returns a result"]),
     ],
 )
 def test_what_does_not_fit_is_refused_with_every_reason(
@@ -228,7 +230,7 @@ def test_a_package_brings_step_types_that_nobody_imports_until_they_run(
 
     registry = stepwell.open(project({}))
     assert [one.message for one in registry.diagnostics] == [
-        "the package acme-types brings no steps: `acme_types` names no implementation of a step"
+        "cannot load steps of package acme-types: `acme_types` is not an implementation of a step"
     ]
     step = registry.view(None)["acme_shout"]
     assert (step.implementation, step.description) == (
@@ -331,18 +333,18 @@ def test_checking_finds_what_runs_a_step_without_running_it(project: Project) ->
         (
             "{$ref: 'https://example.com/x.json'}",
             "4:20",
-            "not a valid JSON Schema: it refers to another document",
+            "not a valid JSON Schema: external references are not supported",
         ),
         (
             "{properties: {a: {$ref: other.json}}}",
             "4:37",
-            "not a valid JSON Schema: it refers to another document",
+            "not a valid JSON Schema: external references are not supported",
         ),
         ("{$ref: '#/$defs/gone'}", "4:13", "not a valid JSON Schema: Pointer '/$defs/gone' does not exist"),
         (
             "{$schema: 'http://json-schema.org/draft-07/schema#'}",
             "4:23",
-            "its dialect must be https://json-schema.org",
+            "the dialect must be https://json-schema.org",
         ),
         ("{properties: {a: {pattern: '('}}}", "4:40", "not a valid JSON Schema"),
     ],
@@ -416,7 +418,7 @@ def test_a_view_without_sources_cannot_load(project: Project) -> None:
         {"registry.d/steps/odd.yaml": "name: Odd\ndescription: A step.\nimplementation: json:dumps\n"}
     )
     view = load(open_project(str(root)), date(2026, 1, 1)).snapshot.core
-    with pytest.raises(ComponentError, match="was read without the project's sources"):
+    with pytest.raises(ComponentError, match="was loaded without sources"):
         view.load("Odd", "implementation")
 
 

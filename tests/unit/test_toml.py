@@ -133,7 +133,7 @@ def test_a_comment_is_told_from_a_number_sign_in_a_value_or_a_key() -> None:
     assert [text[at : at + 3] for at in comments] == ["# c", "# d", "# e"]
 
 
-TWICE = "key `{}` is written twice"
+TWICE = "duplicate key `{}`"
 
 
 @pytest.mark.parametrize(
@@ -156,17 +156,16 @@ TWICE = "key `{}` is written twice"
 )
 def test_a_key_that_is_written_twice_names_both_places(text: str, key: str, again: str, first: str) -> None:
     refused = _refusal(text)
-    assert (refused.id, refused.message) == ("duplicate-key", f"key `{key}` is written twice")
+    assert (refused.id, refused.message) == ("duplicate-key", f"duplicate key `{key}`")
     assert _places(text, refused.stretch) == again
-    assert [(words, _places(text, place)) for words, place in refused.related] == [("first written", first)]
-    assert refused.help == "keep one of the two"
+    assert [(words, _places(text, place)) for words, place in refused.related] == [("first used in", first)]
+    assert refused.help == "remove one of the two"
 
 
 NOT_VALID = "not valid TOML: "
-NEVER_CLOSED = "that opens here is never closed"
 EQUALS = "expected '=' after a key in a key/value pair"
-KEY_HELP = "write `key = value`; quote a key that holds more than A-Z a-z 0-9 - _"
-LINE_HELP = "a line holds one `key = value`, and text stands in quotes"
+KEY_HELP = "write `key = value`; quote a key with characters other than A-Z a-z 0-9 - _"
+LINE_HELP = "write one `key = value` per line, and quote text"
 BACKSLASH = "write `\\\\` for a backslash, or use single quotes"
 
 
@@ -176,8 +175,8 @@ BACKSLASH = "write `\\\\` for a backslash, or use single quotes"
         ("name: X\n", "1:5-1:6", NOT_VALID + EQUALS, KEY_HELP),
         ("a = 1\r\nstep name = 1\r\n", "2:6-2:10", NOT_VALID + EQUALS, KEY_HELP),
         ("a = yes\n", "1:5-1:8", NOT_VALID + "invalid value", 'quote it if it is text: "yes"'),
-        ("a = True\n", "1:5-1:9", NOT_VALID + "invalid value", "write `true`, in small letters"),
-        ("a = null\n", "1:5-1:9", NOT_VALID + "invalid value", "TOML has no null: leave the key out"),
+        ("a = True\n", "1:5-1:9", NOT_VALID + "invalid value", "write `true`, in lowercase"),
+        ("a = null\n", "1:5-1:9", NOT_VALID + "invalid value", "TOML has no null: remove the key"),
         ("a =\nb = 1\n", "1:4-1:4", NOT_VALID + "invalid value", "write a value here"),
         ("a = [1,,]\n", "1:8-1:9", NOT_VALID + "invalid value", "write a value here"),
         (
@@ -215,23 +214,23 @@ BACKSLASH = "write `\\\\` for a backslash, or use single quotes"
             "= 1\n",
             "1:1-1:2",
             NOT_VALID + "invalid statement",
-            "a line holds `key = value`, `[table]`, or a comment after `#`",
+            "write `key = value`, `[table]`, or a comment after `#`",
         ),
-        ('a = "b\nc = 1\n', "1:5-1:6", f"the quote {NEVER_CLOSED}", "close the quote"),
-        ("a = ['b\r\nc = 1\r\n", "1:6-1:7", f"the quote {NEVER_CLOSED}", "close the quote"),
-        ('x = 1\na = """b\nc = 1\n', "2:5-2:8", f"the quote {NEVER_CLOSED}", "close the quote"),
-        ('"a = 1\n', "1:1-1:2", f"the quote {NEVER_CLOSED}", "close the quote"),
-        ('a = "b\\', "1:5-1:6", f"the quote {NEVER_CLOSED}", "close the quote"),
-        ("x = 1\na = [1, [2], \n", "2:5-2:6", f"the `[` {NEVER_CLOSED}", "close it"),
-        ("a = { b = [1]", "1:5-1:6", f"the `{{` {NEVER_CLOSED}", "close it"),
-        ('a = "b\\\nc"\n', "1:7-1:8", "`\\` is no escape that TOML knows", BACKSLASH),
-        ('a = """b\\  c"""\n', "1:9-1:10", "`\\` is no escape that TOML knows", BACKSLASH),
-        ('a = "C:\\data"\n', "1:8-1:10", "`\\d` is no escape that TOML knows", BACKSLASH),
-        ('x = 1\r\na = "\\uD800"\r\n', "2:6-2:12", "`\\uD800` is no escape that TOML knows", BACKSLASH),
+        ('a = "b\nc = 1\n', "1:5-1:6", "unclosed quote", "close the quote"),
+        ("a = ['b\r\nc = 1\r\n", "1:6-1:7", "unclosed quote", "close the quote"),
+        ('x = 1\na = """b\nc = 1\n', "2:5-2:8", "unclosed quote", "close the quote"),
+        ('"a = 1\n', "1:1-1:2", "unclosed quote", "close the quote"),
+        ('a = "b\\', "1:5-1:6", "unclosed quote", "close the quote"),
+        ("x = 1\na = [1, [2], \n", "2:5-2:6", "unclosed `[`", "close it"),
+        ("a = { b = [1]", "1:5-1:6", "unclosed `{`", "close it"),
+        ('a = "b\\\nc"\n', "1:7-1:8", "`\\` is not a valid escape in TOML", BACKSLASH),
+        ('a = """b\\  c"""\n', "1:9-1:10", "`\\` is not a valid escape in TOML", BACKSLASH),
+        ('a = "C:\\data"\n', "1:8-1:10", "`\\d` is not a valid escape in TOML", BACKSLASH),
+        ('x = 1\r\na = "\\uD800"\r\n', "2:6-2:12", "`\\uD800` is not a valid escape in TOML", BACKSLASH),
         (
             "a = 1\rb = 2\r",
             "1:6-2:1",
-            "a carriage return alone does not end a line in TOML",
+            "a lone carriage return is not a line break in TOML",
             "end lines with LF or CRLF",
         ),
     ],
@@ -281,7 +280,7 @@ def test_a_number_that_json_cannot_carry_is_refused(written: str) -> None:
     refused = _refusal(text)
     assert (refused.id, refused.message) == (
         "number-out-of-range",
-        f"`{written}` is a number that cannot be kept exactly",
+        f"the number `{written}` cannot be represented exactly",
     )
     assert refused.help == f'quote it if it is text: "{written}"'
     assert _places(text, refused.stretch) == f"2:12-2:{12 + len(written)}"
@@ -297,7 +296,7 @@ def test_an_integer_too_long_to_convert_is_shown_shortened() -> None:
     refused = _refusal(text)
     assert (
         refused.message
-        == "`-1_000_000_000_000_000_000_000_000_00...` is a number that cannot be kept exactly"
+        == "the number `-1_000_000_000_000_000_000_000_000_00...` cannot be represented exactly"
     )
     assert refused.id == "number-out-of-range"
     assert _places(text, refused.stretch) == "2:9-2:8011"

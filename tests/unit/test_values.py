@@ -158,7 +158,7 @@ def test_a_view_that_came_from_elsewhere_has_definitions_and_no_code(registry: R
         registry.view("alice").digest,
         registry.view("alice").diagnostics,
     )
-    with pytest.raises(stepwell.ComponentError, match="was read without the project's sources"):
+    with pytest.raises(stepwell.ComponentError, match="was loaded without sources"):
         view.load("shout", "implementation")
     assert copy.deepcopy(registry.view("alice")).load("shout", "implementation")({}, None) == 1
 

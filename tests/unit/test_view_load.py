@@ -162,7 +162,7 @@ def test_an_import_that_fails_tells_the_users_file_and_leaves_nothing_behind(
 
 def test_an_unknown_kind_is_told_with_what_was_meant(project: Project) -> None:
     view = stepwell.open(project(FILES)).view(None)
-    with pytest.raises(LookupError, match=r"no kind of component `bilder` \(did you mean `builder`\?\)"):
+    with pytest.raises(LookupError, match=r"unknown kind of component `bilder` \(did you mean `builder`\?\)"):
         view.load("Scoring", "bilder")
     with pytest.raises(stepwell.UnknownStep):
         view.load("Nothing", "builder")
@@ -175,7 +175,7 @@ def test_a_view_that_was_read_without_sources_says_so(project: Project) -> None:
 
     view = load(open_project(str(project(FILES))), date(2026, 7, 1)).snapshot.core
     for ask in (lambda: view.components("Scoring"), lambda: view.load("Scoring", "builder")):
-        with pytest.raises(stepwell.ComponentError, match="was read without the project's sources"):
+        with pytest.raises(stepwell.ComponentError, match="was loaded without sources"):
             ask()
 
 

@@ -65,7 +65,7 @@ def told(folder: Path, steps: str) -> list[str]:
         pytest.param(
             "- name: a\n  type: claude\n  promt: Hi",
             [
-                "4:7 error[missing-field] step `a` must have a field `prompt` (add a line `prompt: …`)",
+                "4:7 error[missing-field] step `a` requires the field `prompt` (add a line `prompt: …`)",
                 "6:7 error[unknown-field] step `a` has no field `promt` (did you mean `prompt`?)",
             ],
             id="a parameter that is not there",
@@ -82,8 +82,8 @@ def told(folder: Path, steps: str) -> list[str]:
             "    vebose: true",
             [
                 (
-                    "8:20 error[wrong-type] `claude_options.max_turns` must be a whole number, "
-                    "got text (write it without quotes: 3)"
+                    "8:20 error[wrong-type] `claude_options.max_turns` must be a whole number, got "
+                    "text (write it without quotes: 3)"
                 ),
                 ("9:9 error[unknown-field] `claude_options` has no field `vebose` (did you mean `verbose`?)"),
             ],
@@ -100,7 +100,7 @@ def told(folder: Path, steps: str) -> list[str]:
             "- name: a\n  type: claude_smart\n  preset: produktion\n  prompt: Hi",
             [
                 (
-                    "6:15 error[not-in-vocabulary] `preset` cannot be `produktion` (did you "
+                    "6:15 error[not-in-vocabulary] `produktion` is not an allowed value of `preset` (did you "
                     "mean `production`?)"
                 ),
             ],
@@ -110,10 +110,10 @@ def told(folder: Path, steps: str) -> list[str]:
             "- name: a\n  type: claude\n  prompt:\n    - type: sttic\n      content: Hi\n"
             "    - type: file\n    - {type: static, contnt: Hi}",
             [
-                "7:17 error[not-in-vocabulary] `type` cannot be `sttic` (did you mean `static`?)",
-                ("9:11 error[missing-field] prompt part must have a field `path` (add a line `path: …`)"),
+                "7:17 error[not-in-vocabulary] `sttic` is not an allowed value of `type` (did you mean `static`?)",
+                ("9:11 error[missing-field] prompt part requires the field `path` (add a line `path: …`)"),
                 (
-                    "10:12 error[missing-field] prompt part must have a field "
+                    "10:12 error[missing-field] prompt part requires the field "
                     "`content` (add a line `content: …`)"
                 ),
                 ("10:26 error[unknown-field] prompt part has no field `contnt` (did you mean `content`?)"),
@@ -231,7 +231,7 @@ def told(folder: Path, steps: str) -> list[str]:
                     "10:30 error[unknown-step-type] unknown step type `gemin` in the core "
                     "(did you mean `gemini`?)"
                 ),
-                "11:12 error[missing-field] step must have a field `name` (add a line `name: …`)",
+                "11:12 error[missing-field] step requires the field `name` (add a line `name: …`)",
             ],
             id="steps inside a loop see each other, and later ones see them",
         ),
@@ -258,7 +258,7 @@ def told(folder: Path, steps: str) -> list[str]:
                     "`length(items) > 2` or `a == 'b' and not c`)"
                 ),
                 (
-                    "10:23 error[not-in-vocabulary] `operations[1].operation` cannot be `somr` "
+                    "10:23 error[not-in-vocabulary] `somr` is not an allowed value of `operations[1].operation` "  # noqa: E501
                     "(did you mean `sort`?)"
                 ),
             ],
@@ -268,7 +268,7 @@ def told(folder: Path, steps: str) -> list[str]:
             "- name: in\n  type: pipeline\n  pipeline:\n    name: inner\n    steps:\n"
             "      - {name: x, type: claude, promt: Hi}",
             [
-                "9:14 error[missing-field] step `x` must have a field `prompt` (add a line `prompt: …`)",
+                "9:14 error[missing-field] step `x` requires the field `prompt` (add a line `prompt: …`)",
                 "9:37 error[unknown-field] step `x` has no field `promt` (did you mean `prompt`?)",
             ],
             id="a workflow inside a step",
@@ -300,12 +300,12 @@ def test_a_whole_file_is_read_and_told_as_any_other(tmp_path: Path) -> None:
         ("unknown-field", "workflow has no field `workflw`"),
     ]
     assert [one.message for one in found(tmp_path, "steps: []\n")] == [
-        "workflow must have a field `workflow`",
+        "workflow requires the field `workflow`",
         "workflow has no field `steps`",
     ]
     defaults = "workflow: {name: a, defaults: {claude_preset: chatt}, steps: [{name: x, type: test_echo}]}\n"
     assert [(one.message, one.help) for one in found(tmp_path, defaults)] == [
-        ("`workflow.defaults.claude_preset` cannot be `chatt`", "did you mean `chat`?")
+        ("`chatt` is not an allowed value of `workflow.defaults.claude_preset`", "did you mean `chat`?")
     ]
 
 

@@ -1,4 +1,4 @@
-"""The records that everything above speaks of: frozen, without any input or output."""
+"""Immutable records of definitions, workspaces and settings, without I/O."""
 
 from __future__ import annotations
 

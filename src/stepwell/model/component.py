@@ -1,4 +1,4 @@
-"""The parts of a step that are Python, and the places where they lie: values, nothing is looked for here."""
+"""Python components of a step and their locations."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from stepwell.source.diagnostic import Span
 __all__ = ["COMPONENT_KINDS", "IMPLEMENTATION", "CodePlace", "Component", "ComponentState"]
 
 COMPONENT_KINDS: Final = ("builder", "config", "contract", "spec", "script", "hyperparameters")
-"""Every kind of component, in the order in which they are told."""
+"""All kinds of components in display order."""
 
 IMPLEMENTATION: Final = "implementation"
-"""What runs a step: a part like these, which a step states in a field of its own."""
+"""Kind of the component that runs a step, declared in a separate field."""
 
 
 @final
 class ComponentState(Enum):
-    """What is known of a component.
+    """State of a component in a view.
 
-    ``declared``: a definition says where it is. ``found``: it is where its name says. ``ambiguous``:
-    several places could be meant. ``missing``: it is named, and nowhere. ``none``: nothing names it.
+    ``declared`` by the definition, ``found`` by its name, ``ambiguous`` with several matches, ``missing``
+    although named, or ``none``.
     """
 
     DECLARED = "declared"
@@ -36,16 +36,16 @@ class ComponentState(Enum):
 @final
 @dataclass(frozen=True, slots=True)
 class CodePlace:
-    """A class, a function, a value or a whole file of Python.
+    """Location of a class, function, value or file of Python.
 
     Args:
-        path: relative to the project, with ``/``; of an installed package ``<package>/...``.
-        name: what it is called in the file, dotted inside a class; ``None`` for the whole file.
+        path: relative to the project, with ``/``; ``<package>/...`` in an installed package.
+        name: qualified name in the file; ``None`` for the whole file.
         line: from 1.
         column: in characters from 1.
         layer: ``local`` for the sources of a workspace, ``core`` or ``plugin``.
-        workspace: whose sources; ``None`` for the core's and a package's.
-        module: the dotted name by which an installed package's file is imported; empty for all others.
+        workspace: owner of the sources; ``None`` for the core and packages.
+        module: dotted module name in an installed package; otherwise empty.
     """
 
     path: str
@@ -58,23 +58,23 @@ class CodePlace:
 
     @property
     def shown(self) -> str:
-        """The place in one word, e.g. ``src/builders.py:12``."""
+        """Path and line, e.g. ``src/builders.py:12``."""
         return f"{self.path}:{self.line}"
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Component:
-    """One part of a step in one view.
+    """One component of a step in one view.
 
     Args:
         kind: one of ``COMPONENT_KINDS``, or ``IMPLEMENTATION``.
-        place: where it is; ``None`` unless it is declared or found.
-        wanted: what was looked for: a class, or the end of a file's path; empty where nothing names it.
-        declared_at: the value in the definition that declares it; ``None`` where none does.
-        shadows: the places below that would be taken if this one were not there, nearest first.
-        candidates: the places of which any could be meant, where it is ambiguous.
-        fault: why it is not there, in words; empty where it is.
+        place: its location; ``None`` unless declared or found.
+        wanted: the class or path suffix to find; empty if nothing names it.
+        declared_at: location of its declaration in the definition.
+        shadows: hidden locations with lower precedence, nearest first.
+        candidates: all matches of an ambiguous component.
+        fault: why it is unavailable; empty if available.
     """
 
     kind: str
@@ -89,5 +89,5 @@ class Component:
 
     @property
     def is_there(self) -> bool:
-        """Whether it can be loaded."""
+        """Whether the component can be loaded."""
         return self.place is not None

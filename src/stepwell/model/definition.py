@@ -1,4 +1,4 @@
-"""The effective definition of a step, a hyperparameter class and a pipeline."""
+"""Effective definitions of steps, hyperparameter classes and pipelines."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ __all__ = [
 
 @final
 class StepDefinition(StepFields):
-    """One step as a view serves it: a field has a value from a file, by convention or by default."""
+    """Effective definition of a step in a view, including defaults and conventions."""
 
     __slots__ = ()
 
 
 @final
 class HyperparameterDefinition(HyperparameterFields):
-    """One class of hyperparameters as a view serves it."""
+    """Effective definition of a hyperparameter class in a view."""
 
     __slots__ = ()
 
 
 @final
 class PipelineDefinition(PipelineFields):
-    """One pipeline as a view serves it; ``stepwell.model.graph`` makes its graph, with what it extends."""
+    """Effective definition of a pipeline in a view; ``stepwell.model.graph`` builds its graph."""
 
     __slots__ = ()

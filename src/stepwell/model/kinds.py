@@ -1,4 +1,4 @@
-"""The kinds of definition, and one definition as its file states it."""
+"""Kinds of definitions, and definitions as written in one file."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
         )
     }
 )
-"""Every kind, by its folder, in the order in which they are told."""
+"""Kinds by folder name, in display order."""
 
 KIND_OF_NOUN: Final[Mapping[str, Kind]] = MappingProxyType({one.noun: one for one in KINDS.values()})
-"""Every kind, by its noun, in the same order."""
+"""Kinds by noun, in the same order."""
 
 
 def kind_of(definition: Definition) -> Kind:
-    """The kind of a definition."""
+    """Return the kind of a definition."""
     return _BY_RECORD[type(definition)]
 
 
@@ -69,10 +69,9 @@ _BY_RECORD: Final = {one.define: one for one in KINDS.values()}
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class AuthoredDefinition:
-    """One definition as its file states it: whole, or an override that patches another one.
+    """Content of one definition file: a complete definition or an override.
 
-    It holds what is stated and nothing else: no value of another layer, by convention or by default.
-    Views, frozen modules and exporters take a ``Definition``, which applying the layers makes of it.
+    Contains only stated values. Applying all layers produces a ``Definition`` with defaults and conventions.
     """
 
     kind: Kind
@@ -81,18 +80,17 @@ class AuthoredDefinition:
 
     @property
     def data(self) -> Mapping[str, Any]:
-        """What is stated."""
         return self.source.document.data
 
     @property
     def is_override(self) -> bool:
-        """Whether it patches a definition of its name below."""
+        """Whether the file is an override."""
         return self.source.layer is Layer.OVERRIDE
 
     def standalone(self) -> Definition | None:
-        """The definition that it makes with nothing below it, always the same object; none for an override.
+        """The definition without layers below, always the same object; ``None`` for overrides.
 
-        A reload compares definitions by identity first, so an unchanged file must keep its own.
+        Reloads compare definitions by identity first.
         """
         if self._standalone is None and not self.is_override:
             object.__setattr__(self, "_standalone", self.kind.define(self.data, (self.source,)))

@@ -1,4 +1,4 @@
-"""Layers, the documents in them, and where in them a value was given."""
+"""Layers, their documents and the origin of values."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ __all__ = [
 
 @final
 class Layer(Enum):
-    """Where a definition comes from; a later layer lies above an earlier one.
+    """Origin of a definition; later layers take precedence.
 
-    ``plugin`` is what installed packages bring, ``runtime`` what code registers while it runs. This is
-    the only place that states the order: ``apply_layers`` follows it.
+    ``plugin`` is for installed packages, ``runtime`` for definitions registered from code. ``apply_layers``
+    uses this order.
     """
 
     PLUGIN = "plugin"
@@ -47,7 +47,7 @@ class Listed(NamedTuple):
 
     Args:
         path: relative to the project, with ``/``.
-        workspace: the id of its workspace, ``None`` for core.
+        workspace: ``None`` for the core.
         kind: a key of ``KINDS``.
     """
 
@@ -62,7 +62,7 @@ class Source(NamedTuple):
     """One document in its layer.
 
     Args:
-        workspace: the id of the workspace; ``None`` for core, plugins, and what is registered for all.
+        workspace: ``None`` for the core, plugins and registrations for all workspaces.
     """
 
     layer: Layer
@@ -71,11 +71,11 @@ class Source(NamedTuple):
 
 
 ABSENT: Final = object()
-"""What ``step_into`` gives where there is nothing."""
+"""Result of ``step_into`` for missing items."""
 
 
 def step_into(value: Any, step: str | int) -> Any:
-    """What lies one step inside read-only data, or ``ABSENT``."""
+    """Return an item of read-only data, or ``ABSENT``."""
     if isinstance(value, Mapping):
         return value.get(step, ABSENT)
     if isinstance(value, tuple) and isinstance(step, int) and step < len(value):
@@ -84,7 +84,7 @@ def step_into(value: Any, step: str | int) -> Any:
 
 
 def origins_in(sources: tuple[Source, ...], pointer: Pointer) -> Iterator[Origin]:
-    """Every source that states or removes the value at a pointer, topmost first."""
+    """Yield the origin of each document that sets or removes a value, topmost first."""
     for source in sources:
         value: Any = source.document.data
         depth = 0
@@ -101,9 +101,9 @@ def origins_in(sources: tuple[Source, ...], pointer: Pointer) -> Iterator[Origin
 
 
 def given_by(sources: tuple[Source, ...], pointer: Pointer) -> Document:
-    """The document that gave, or removed, the value at a pointer.
+    """Return the document that sets or removes a value.
 
-    Where none speaks of it, that of the nearest thing on its way; in the end the topmost.
+    If none does, return the document of its nearest parent, or the topmost one.
 
     Args:
         sources: the documents of a definition, topmost first.
@@ -119,12 +119,12 @@ def given_by(sources: tuple[Source, ...], pointer: Pointer) -> Document:
 
 @final
 class Applied(NamedTuple):
-    """The effective definition of one name, with the documents that its values come from.
+    """Effective definition of a name with its documents.
 
     Args:
         data: the effective data, read-only.
-        sources: the documents that contribute to it, topmost first.
-        hidden: the documents of each definition that a whole one above it hides, topmost first.
+        sources: the contributing documents, topmost first.
+        hidden: the documents of each hidden definition, topmost first.
     """
 
     data: Mapping[str, Any]
@@ -132,31 +132,31 @@ class Applied(NamedTuple):
     hidden: tuple[tuple[Source, ...], ...] = ()
 
     def patched(self, override: Source) -> Applied:
-        """The result of applying an override to it."""
+        """Return the result of applying an override."""
         data = merge_patch(self.data, override.document.data)
         return Applied(data, (override, *self.sources), self.hidden)
 
     def document_of(self, pointer: Pointer) -> Document:
-        """The document that gave, or removed, the value at a pointer."""
+        """Return the document that sets or removes a value."""
         return given_by(self.sources, pointer)
 
     def origins(self, pointer: Pointer) -> tuple[Origin, ...]:
-        """Every statement about the value at a pointer, the effective one first."""
+        """Return all origins of a value, the effective one first."""
         every = (self.sources, *self.hidden)
         return tuple(origin for sources in every for origin in origins_in(sources, pointer))
 
 
 def apply_layers(sources: Iterable[Source], below: Applied | None = None) -> Applied | None:
-    """Apply the documents of one name in the order of their layers.
+    """Apply the documents of a name in layer order.
 
-    A whole definition hides everything below it. An override is a JSON Merge Patch (RFC 7396) of what
-    lies below, and changes nothing where nothing does.
+    A complete definition hides everything below it. An override is a JSON Merge Patch (RFC 7396) of the
+    definition below, and has no effect without one.
 
     Args:
-        sources: documents of one name, at most one of each layer, in any order.
+        sources: documents of one name, at most one per layer, in any order.
 
     Returns:
-        The effective definition, which is not validated; ``None`` where only overrides speak of the name.
+        The unvalidated effective definition; ``None`` if there are only overrides.
     """
     for source in sorted(sources, key=lambda one: _RANK[one.layer]):
         if source.layer is not Layer.OVERRIDE:
@@ -174,13 +174,13 @@ _RANK: Final = {layer: rank for rank, layer in enumerate(Layer)}
 @immutable
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What gave a field its value, or would have given it.
+    """Origin of a field's value.
 
     Args:
-        value: the value, read-only; ``None`` where the source removes the field.
-        layer: the layer of the source; ``None`` for a default.
-        workspace: the workspace of the layer; ``None`` where it belongs to none, and for defaults.
-        span: the value in its file; ``None`` for a default.
+        value: read-only; ``None`` if the source removes the field.
+        layer: ``None`` for a default.
+        workspace: ``None`` for layers without a workspace, and for defaults.
+        span: location of the value; ``None`` for a default.
         how: ``stated``, ``removed``, ``by convention`` or ``schema default``.
     """
 

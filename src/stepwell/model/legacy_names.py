@@ -1,7 +1,4 @@
-"""The old guesses of which step a file name means, kept for importers that depend on them.
-
-The frozen modules carry the same steps; the contract suite holds both to the same answers.
-"""
+"""Legacy mapping of file names to steps; frozen modules contain the same algorithm."""
 
 from __future__ import annotations
 
@@ -13,15 +10,15 @@ __all__ = ["canonical_name", "similarity"]
 def canonical_name(
     file_name: str, step_names: Collection[str], suffixes: Collection[str], abbreviations: Mapping[str, str]
 ) -> str:
-    """The step that a file name means.
+    """Return the step that a file name refers to.
 
     Args:
-        file_name: words joined by ``_``, without a folder or an extension.
-        step_names: the steps in table order, which decides between equally similar ones.
-        abbreviations: a word to what it stands for; ``""`` drops it.
+        file_name: words joined by ``_``, without folder or extension.
+        step_names: the steps in table order, which breaks ties.
+        abbreviations: word to its expansion; ``""`` removes the word.
 
     Raises:
-        ValueError: it is empty or means no step.
+        ValueError: the name is empty or matches no step.
     """
     if not file_name:
         raise ValueError("File name cannot be empty")
@@ -48,7 +45,7 @@ def canonical_name(
 
 
 def similarity(file_name: str, canonical_name: str) -> float:
-    """How well a file name fits a step's name, from 0.0 to 1.0."""
+    """Return how well a file name matches a step's name, from 0.0 to 1.0."""
     wanted = file_name.lower()
     joined = wanted.replace("_", "")
     known = canonical_name.lower().replace("_", "")

@@ -1,4 +1,4 @@
-"""Providers as definitions: their fields, models and limits."""
+"""Provider definitions: fields, models and limits."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ IMPLEMENTATION_SETTINGS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType
         "echo": ("delay", "prefix", "answer"),
     }
 )
-"""Our own implementations, and the settings that each reads."""
+"""Built-in implementations and their settings."""
 
 
 @final
@@ -41,7 +41,7 @@ class Model:
     """One model of a provider.
 
     Args:
-        cost: what it costs: its own where it has one, the provider's otherwise.
+        cost: the model's cost, or the provider's.
     """
 
     name: str
@@ -50,13 +50,13 @@ class Model:
 
 @final
 class ProviderDefinition(ProviderFields):
-    """One provider as a view serves it; of its secrets it holds only where they are found."""
+    """Effective definition of a provider; contains references to secrets, not secrets."""
 
     __slots__ = ()
 
     @property
     def known_models(self) -> tuple[Model, ...]:
-        """Its models, each with what it costs."""
+        """Models with their costs."""
         return tuple(
             Model(one["name"], known_fields(Cost, one["cost"]) if "cost" in one else self.price)
             for one in self.models
@@ -64,15 +64,15 @@ class ProviderDefinition(ProviderFields):
 
     @property
     def price(self) -> Cost:
-        """What 1,000 tokens cost."""
+        """Cost per 1,000 tokens."""
         return self.cost or Cost()
 
     @property
     def quota(self) -> Limits:
-        """How much may be asked of it."""
+        """Rate and concurrency limits."""
         return self.limits or Limits()
 
     @property
     def health_limits(self) -> HealthLimits:
-        """When it counts as unwell, with what holds where nothing is stated."""
+        """Thresholds of health checks, including defaults."""
         return self.health or HealthLimits()

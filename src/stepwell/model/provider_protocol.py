@@ -1,4 +1,4 @@
-"""Protocol of a provider: what it is asked, what it answers and how it fails; nothing is sent here."""
+"""Provider protocol: requests, responses and errors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = [
 @final
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation."""
+    """One message of a conversation."""
 
     role: Literal["system", "user", "assistant"]
     content: str
@@ -35,14 +35,14 @@ class Message:
 @final
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a provider is asked.
+    """A request to a provider.
 
     Args:
-        model: which of the provider's models; its first when left out.
-        schema: a JSON Schema (draft 2020-12) that the answer must fit; it comes back as ``Response.data``.
-        temperature: how freely it is drawn, from 0.
-        timeout: seconds that the whole exchange may take; ``None`` for the provider's own.
-        settings: what only one kind of provider understands, by its own names.
+        model: default is the provider's first model.
+        schema: JSON Schema (draft 2020-12) of the response; the result is in ``Response.data``.
+        temperature: randomness, from 0.
+        timeout: seconds for the whole exchange; ``None`` for the provider's default.
+        settings: implementation-specific settings.
     """
 
     messages: tuple[Message, ...]
@@ -58,7 +58,7 @@ class Request:
 @final
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What an exchange took, in tokens."""
+    """Token usage of an exchange."""
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -67,13 +67,13 @@ class Usage:
 @final
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What a provider answers.
+    """Response of a provider.
 
     Args:
-        data: what the answer says where a schema was asked for; it fits it.
-        model: the model that answered, as the provider names it.
-        finish: why the answer ended: said all, reached ``max_tokens``, or met one of ``stop``.
-        usage: what it took; ``None`` where the provider does not say.
+        data: structured output that matches the requested schema.
+        model: name of the responding model, as reported by the provider.
+        finish: stop reason: complete, ``max_tokens`` reached, or a sequence of ``stop``.
+        usage: ``None`` if the provider does not report it.
     """
 
     text: str
@@ -86,7 +86,7 @@ class Response:
 @final
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of an answer that is streamed; the last one has no text and the whole Response."""
+    """Part of a streamed response; the last one has no text but the complete Response."""
 
     text: str
     response: Response | None = None
@@ -94,7 +94,7 @@ class Chunk:
 
 @final
 class Failure(Enum):
-    """What kind of thing went wrong with a provider."""
+    """Category of a provider error."""
 
     AUTHENTICATION = "authentication"
     INVALID_REQUEST = "invalid request"
@@ -108,11 +108,11 @@ class Failure(Enum):
 
 @final
 class ProviderError(StepwellError):
-    """A provider did not answer, or not as it was asked.
+    """Failed request to a provider.
 
     Args:
-        message: what happened, in one sentence, without any secret.
-        retry_after: seconds after which the provider says to ask again.
+        message: one sentence without secrets.
+        retry_after: seconds until the provider accepts a retry.
     """
 
     def __init__(
@@ -129,60 +129,59 @@ class ProviderError(StepwellError):
 
     @property
     def passes(self) -> bool:
-        """Whether the same request may succeed later, or with another provider."""
+        """Whether a retry or another provider may succeed."""
         return self.failure not in (Failure.INVALID_REQUEST, Failure.REFUSED)
 
 
 @runtime_checkable
 class Provider(Protocol):
-    """Answers requests; every implementation passes one contract test.
+    """Sends requests to a model; all implementations pass one contract test.
 
-    It may be asked by several tasks of one event loop at once. It never keeps what it was asked.
+    Several tasks of an event loop may use a provider concurrently. Providers never store requests.
     """
 
     name: str
 
     async def complete(self, request: Request) -> Response:
-        """Answer.
+        """Send a request and return the response.
 
         Raises:
-            ProviderError: and nothing else, but for cancellation.
+            ProviderError: the only exception besides cancellation.
         """
 
     def stream(self, request: Request) -> AsyncIterator[Chunk]:
-        """Answer piece by piece; the last piece has the whole.
+        """Send a request and yield the response in chunks; the last chunk has the complete response.
 
         Raises:
-            ProviderError: and nothing else, but for cancellation.
+            ProviderError: the only exception besides cancellation.
         """
 
     async def probe(self) -> None:
-        """Ask for a sign of life.
+        """Check the provider's health.
 
         Raises:
-            ProviderError: there is none.
+            ProviderError: the provider is not available.
         """
 
     async def close(self) -> None:
-        """Let go of connections and processes; twice is harmless."""
+        """Close connections and processes; idempotent."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What an implementation is made with: it is called with this alone, and gives a Provider.
+    """Only argument of an implementation, which returns a Provider.
 
-    Where a setting is missing or wrong it raises ``ValueError`` with one sentence about it.
+    Implementations raise ``ValueError`` with one sentence for missing or invalid settings.
 
     Args:
-        models: what it calls its models, the usual one first.
+        models: the provider's model names, the default first.
         settings: the definition's ``settings``.
-        secrets: the names in the definition's ``secrets``.
-        secret: gives a secret by its name in the definition's ``secrets``; ``None`` where none is declared.
-            Ask for it with each request, and never keep it. It raises ``ProviderError`` where the
-            reference leads nowhere.
-        folder: the project's folder, absolute.
-        provider: gives another provider of the same view, by its name.
+        secrets: names in the definition's ``secrets``.
+        secret: returns a secret by name; ``None`` if it is not declared. Call it for every request and never
+            store the result. Raises ``ProviderError`` if the reference cannot be resolved.
+        folder: the project folder, absolute.
+        provider: returns another provider of the view by name.
     """
 
     name: str

@@ -1,8 +1,4 @@
-"""Base of every record whose fields a JSON Schema declares.
-
-A record is checked data and the documents that it came from, so the position of a value is found when
-it is asked for, and costs nothing otherwise.
-"""
+"""Base classes of records whose fields are declared by a JSON Schema."""
 
 from __future__ import annotations
 
@@ -25,19 +21,18 @@ _set: Final = object.__setattr__
 
 
 def known_fields(record: type[T], stated: Mapping[str, Any]) -> T:
-    """A dataclass from the values of a mapping; keys that it does not know are passed over."""
+    """Create a dataclass from a mapping and ignore unknown keys."""
     known: Mapping[str, Any] = record.__dataclass_fields__  # type: ignore[attr-defined]
     return record(**{key: value for key, value in stated.items() if key in known})
 
 
 class Fields(Immutable):
-    """Checked data with the fields that a schema declares; it cannot be changed.
+    """Immutable validated data with the fields of a schema.
 
-    ``record["field"]`` works for every field of the schema; the subclasses in ``model.fields`` add a typed
-    property for each.
+    ``record["field"]`` works for all fields; subclasses in ``model.fields`` add typed properties.
 
     Args:
-        data: the merged data, read-only; it fits the schema.
+        data: the merged data, read-only.
     """
 
     __slots__ = ("_digest", "data")
@@ -45,7 +40,6 @@ class Fields(Immutable):
     _digest: str
 
     SCHEMA: ClassVar[str] = ""
-    """The schema's name."""
 
     def __init__(self, data: Mapping[str, Any]) -> None:
         _set(self, "data", data)
@@ -53,14 +47,14 @@ class Fields(Immutable):
 
     @classmethod
     def fields(cls) -> tuple[str, ...]:
-        """The names of the fields in the schema's order, and ``extensions`` for the ``x-`` keys."""
+        """Return the field names in schema order, and ``extensions`` for ``x-`` keys."""
         return (*fields(cls.SCHEMA), "extensions")
 
     def __getitem__(self, name: str) -> Any:
-        """The effective value of a field: stated, by convention or by default; ``None`` where it has none.
+        """Return the effective value of a field (stated, conventional or default), or ``None``.
 
         Raises:
-            KeyError: the schema has no such field.
+            KeyError: unknown field.
         """
         value = self.data.get(name)
         if value is not None:
@@ -73,14 +67,14 @@ class Fields(Immutable):
         return default
 
     def keys(self) -> KeysView[str]:
-        """The fields that have a value, in the schema's order; so ``dict(record)`` works."""
+        """Return the fields with a value in schema order, as ``dict(record)`` requires."""
         return self.effective().keys()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.keys())
 
     def conventional(self, name: str) -> str | None:
-        """The value that a field has by convention where it is not stated; ``None`` where there is none."""
+        """Return the conventional value of a field, or ``None``."""
         convention = conventions(self.SCHEMA).get(name)
         if convention is None or self.data.get(convention.requires) is None:
             return None
@@ -95,7 +89,7 @@ class Fields(Immutable):
         raise KeyError(f"a {type(self).__name__} has no field `{name}`{hint}")
 
     def effective(self) -> dict[str, Any]:
-        """Every field that has a value, in the schema's order, and the ``x-`` keys after them."""
+        """Return all fields with a value in schema order, then the ``x-`` keys."""
         schema, data = self.SCHEMA, self.data
         values = {**defaults(schema), **data}
         for name in conventions(schema):
@@ -108,17 +102,17 @@ class Fields(Immutable):
         return known | {name: value for name, value in data.items() if name[:2] == "x-"}
 
     def to_dict(self, *, resolved: bool = True) -> dict[str, Any]:
-        """The fields as plain data that may be changed.
+        """Return the fields as mutable plain data.
 
         Args:
-            resolved: with every value by convention and by default; otherwise only what is stated.
+            resolved: include conventions and defaults.
         """
         stated = {name: value for name, value in self.data.items() if name != "$schema"}
         changeable: dict[str, Any] = thaw(self.effective() if resolved else stated)
         return changeable
 
     def __eq__(self, other: object) -> bool:
-        """Whether both have the same values, wherever these are stated."""
+        """Compare values, regardless of their origin."""
         if not isinstance(other, Fields) or type(self) is not type(other):
             return NotImplemented
         return self.digest == other.digest
@@ -128,12 +122,12 @@ class Fields(Immutable):
 
     @property
     def extensions(self) -> Mapping[str, Any]:
-        """The fields that begin with ``x-``, which are the team's own."""
+        """Custom fields, which begin with ``x-``."""
         return FrozenMapping({key: value for key, value in self.data.items() if key[:2] == "x-"})
 
     @property
     def digest(self) -> str:
-        """A hash of every effective value, whatever the files look like."""
+        """Hash of all effective values, regardless of their origin."""
         if not self._digest:  # computed once, when first read
             content = [type(self).__name__, self.effective()]
             text = json.dumps(content, default=dict, sort_keys=True, separators=(",", ":"))
@@ -145,10 +139,10 @@ class Fields(Immutable):
 
 
 class Record(Fields):
-    """Base of all kinds of definition: checked data, and the documents that it came from.
+    """Base class of definitions: validated data with its source documents.
 
     Args:
-        data: the merged data, read-only; it fits the schema.
+        data: the merged data, read-only.
         sources: its documents, topmost first.
     """
 
@@ -176,21 +170,20 @@ class Record(Fields):
 
     @property
     def name(self) -> str:
-        """The name in its layer and in every table."""
         name: str = self.data["name"]
         return name
 
     def origin(self, *pointer: str | int) -> Origin:
-        """The origin of a value: its file and position, a convention or the default of the schema.
+        """Return the origin of a value: a file and position, a convention or a schema default.
 
         Args:
-            pointer: the field, and keys inside it: ``step.origin("deprecated", "note")``.
+            pointer: the field and keys in it: ``step.origin("deprecated", "note")``.
         """
         topmost = next(origins_in(self.sources, pointer), None)
         return self.fallback(*pointer) if topmost is None or topmost.how == "removed" else topmost
 
     def fallback(self, *pointer: str | int) -> Origin:
-        """What gives a value that no file states: a convention, the schema, or nothing."""
+        """Return the origin of a value that no file sets."""
         if len(pointer) == 1:
             field = str(pointer[0])
             conventional = self.conventional(field)

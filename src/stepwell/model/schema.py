@@ -1,6 +1,6 @@
-"""The JSON Schemas: they decide what is valid, and declare the fields of every kind of file.
+"""JSON Schemas: validation and field declarations for all kinds of files.
 
-``validator`` decides and explains; ``schema_errors`` makes findings of its errors.
+``validator`` validates, ``schema_errors`` explains errors.
 """
 
 from __future__ import annotations
@@ -37,25 +37,25 @@ __all__ = [
 ]
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-"""The dialect of every schema, ours and a step's."""
+"""Dialect of all schemas, including those of users."""
 
 SHORT_FORM: Final = ("required_fields", "optional_fields")
-"""What a step's ``parameters`` may say in place of a JSON Schema."""
+"""Short form of a step's ``parameters``."""
 
 _SUFFIX: Final = ".schema.json"
 _OVERRIDE: Final = "-override"
 
 _NOT_IN_A_PATCH: Final = ("required", "default", "convention")
-"""Keywords about fields that are not stated, which a patch leaves as they are below."""
+"""Keywords that do not apply to overrides."""
 
 _ONLY_FOR_FILES: Final = ("default", "convention", "patternErrorMessage")
-"""Keywords about what somebody writes, which mean nothing where a definition is shown."""
+"""Keywords that do not apply to output."""
 
-_EXTENSION: Final = "The team's own: whatever the definition's files say under it."
-"""Description of the ``x-`` keys in output."""
+_EXTENSION: Final = "A custom field."
+"""Description of ``x-`` keys in output."""
 
 _NO_LINE_BREAK: Final = r"$(?!\\n)"
-"""How the end of a text is written in the patterns, in JSON."""
+"""End anchor of patterns as written in the JSON text."""
 
 
 def _folder() -> str:
@@ -65,14 +65,14 @@ def _folder() -> str:
 
 
 def schema_names() -> tuple[str, ...]:
-    """The names of all schemas that are shipped, e.g. ``step``."""
+    """Return the names of all shipped schemas, e.g. ``step``."""
     names = os.listdir(_folder())
     return tuple(sorted(name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX)))
 
 
 @cache
 def schema_text(name: str) -> str:
-    """The JSON text of a schema; that of an override is derived from the schema of what it patches."""
+    """Return the JSON text of a schema; override schemas are derived."""
     base = name.removesuffix(_OVERRIDE)
     if base == name:
         with open(os.path.join(_folder(), f"{name}{_SUFFIX}"), encoding="utf-8") as file:
@@ -82,13 +82,13 @@ def schema_text(name: str) -> str:
 
 @cache
 def contents(name: str) -> dict[str, Any]:
-    """A schema as data."""
+    """Return a schema as data."""
     loaded: dict[str, Any] = json.loads(schema_text(name))
     return loaded
 
 
 def override_of(name: str) -> dict[str, Any]:
-    """The schema of an override, a JSON Merge Patch (RFC 7396) of what a schema describes."""
+    """Return the schema of an override (JSON Merge Patch, RFC 7396) of a definition."""
     base = contents(name)
     noun = base["title"].split()[-1]
     patch = _patch_of(base)
@@ -97,16 +97,16 @@ def override_of(name: str) -> dict[str, Any]:
     properties["$schema"] = {**schema_key, "examples": [f"../../../../schemas/{name}{_OVERRIDE}.schema.json"]}
     properties["name"] = {
         **base["properties"]["name"],
-        "description": f"The name of the {noun} that is changed. It cannot change itself.",
+        "description": f"The name of the {noun} to override. An override cannot change it.",
     }
     return {
         "$schema": base["$schema"],
         "$id": base["$id"].replace(f"/{name}.", f"/{name}{_OVERRIDE}."),
         "title": f"{base['title']}, override",
         "description": (
-            f"An override: a JSON Merge Patch (RFC 7396) of the {noun} that `name` names. State only what "
-            "changes; `null` removes an optional field, a list is replaced whole. Stepwell checks the "
-            f"override against this, and the patched definition against {name}.schema.json."
+            f"An override: a JSON Merge Patch (RFC 7396) of the {noun} `name`. Set only the fields that "
+            "change; `null` removes an optional field, a list replaces the whole list. Stepwell validates "
+            f"the override against this schema, and the merged definition against {name}.schema.json."
         ),
         "type": "object",
         "required": ["name"],
@@ -118,7 +118,7 @@ def override_of(name: str) -> dict[str, Any]:
 
 
 def _patch_of(schema: dict[str, Any]) -> dict[str, Any]:
-    """What a merge patch of a mapping may hold: everything is optional, and ``null`` removes what may go."""
+    """Return the schema of a merge patch: all fields are optional, and ``null`` removes optional ones."""
     required = schema.get("required", ())
     patch = {key: value for key, value in schema.items() if key not in _NOT_IN_A_PATCH}
     if "properties" in schema:
@@ -141,7 +141,7 @@ def _removable(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def resolved_of(name: str) -> dict[str, Any]:
-    """The schema of a definition with its defaults filled in, as output gives it."""
+    """Return the schema of a definition with defaults, as in output."""
     base = contents(name)
     filled = {*base.get("required", ()), *defaults(name)}
     return {
@@ -164,10 +164,10 @@ def _output_of(schema: dict[str, Any]) -> dict[str, Any]:
 
 @final
 class Convention(NamedTuple):
-    """What a field holds where it is not stated: the definition's name and a suffix.
+    """Default derived from the definition's name and a suffix.
 
     Args:
-        requires: the field without which the convention does not hold.
+        requires: the field that must be set for the convention to apply.
     """
 
     suffix: str
@@ -176,7 +176,7 @@ class Convention(NamedTuple):
 
 @cache
 def conventions(name: str) -> Mapping[str, Convention]:
-    """The fields of a schema that have a value by convention."""
+    """Return the fields of a schema with a conventional value."""
     properties: dict[str, Any] = contents(name)["properties"]
     return MappingProxyType(
         {key: Convention(**field["convention"]) for key, field in properties.items() if "convention" in field}
@@ -185,7 +185,7 @@ def conventions(name: str) -> Mapping[str, Convention]:
 
 @cache
 def defaults(name: str) -> Mapping[str, Any]:
-    """The values that a schema gives to fields that are not stated, read-only."""
+    """Return the default values of a schema, read-only."""
     properties: dict[str, Any] = contents(name)["properties"]
     return MappingProxyType(
         {key: freeze(field["default"]) for key, field in properties.items() if "default" in field}
@@ -194,29 +194,29 @@ def defaults(name: str) -> Mapping[str, Any]:
 
 @cache
 def integers(name: str) -> frozenset[str]:
-    """The fields that hold whole numbers, which a file may write as ``100.0``."""
+    """Return the integer fields, which a file may write as ``100.0``."""
     properties: dict[str, Any] = contents(name)["properties"]
     return frozenset(key for key, field in properties.items() if field.get("type") == "integer")
 
 
 @cache
 def fields(name: str) -> tuple[str, ...]:
-    """The fields that a schema knows, in its order, without the editors' ``$schema``."""
+    """Return the fields of a schema in order, without ``$schema``."""
     return tuple(key for key in contents(name)["properties"] if key != "$schema")
 
 
 def fields_of(name: str, field: str) -> tuple[str, ...]:
-    """The fields that a schema knows inside one of its fields; none where that is no mapping."""
+    """Return the fields of a nested mapping; empty for other fields."""
     return tuple(contents(name)["properties"][field].get("properties", ()))
 
 
 def is_open(name: str, field: str) -> bool:
-    """Whether a schema lets a field hold keys that it does not know."""
+    """Return whether a field accepts unknown keys."""
     return contents(name)["properties"][field].get("additionalProperties") is True
 
 
 def expanded(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON Schema that a step's ``parameters`` stand for, as changeable data."""
+    """Return a step's ``parameters`` as a mutable JSON Schema."""
     stated: dict[str, Any] = thaw(parameters)
     if stated.keys().isdisjoint(SHORT_FORM):
         return stated
@@ -240,26 +240,26 @@ def _validator(name: str) -> Validator:
 
 
 def fits(name: str, data: Mapping[str, Any], *, flat: bool = False) -> bool:
-    """Return whether plain data, frozen or not, fits one of Stepwell's schemas."""
+    """Return whether plain data, frozen or not, matches one of Stepwell's schemas."""
     return _validator(name).is_valid(_copy(data) if flat else thaw(data))
 
 
 def errors_of(name: str, data: Any) -> tuple[SchemaError, ...]:
-    """Return why plain data, frozen or not, does not fit one of Stepwell's schemas."""
+    """Return the schema errors of plain data, frozen or not."""
     return _validator(name).errors(thaw(data))
 
 
 def _copy(data: Any) -> dict[str, Any]:
-    """A read-only mapping's own copy: many times quicker than ``dict`` of it."""
+    """Copy a read-only mapping, many times faster than with ``dict``."""
     copy: dict[str, Any] = data.copy()
     return copy
 
 
 def compiled(schema: Mapping[str, Any] | bool) -> Validator:
-    """Return the validator of a user's schema; the same schema is compiled once.
+    """Return a compiled JSON Schema of a user, cached.
 
     Raises:
-        InvalidSchema: it is no JSON Schema of the dialect, or refers to another document.
+        InvalidSchema: it is invalid or has external references.
     """
     return _compiled(json.dumps(thaw(schema), sort_keys=True))
 
@@ -268,5 +268,5 @@ def compiled(schema: Mapping[str, Any] | bool) -> Validator:
 def _compiled(text: str) -> Validator:
     schema = json.loads(text)
     if isinstance(schema, dict) and schema.get("$schema", DIALECT) != DIALECT:
-        raise InvalidSchema(f"its dialect must be {DIALECT}", ("$schema",))
+        raise InvalidSchema(f"the dialect must be {DIALECT}", ("$schema",))
     return validator(schema)

@@ -1,4 +1,4 @@
-"""Findings for data that does not fit its JSON Schema, each at the key or value at fault."""
+"""Explains schema errors as findings at the right key or value."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SCHEMA_IDS: Final = (
     "repeated-item",
     "unsupported-version",
 )
-"""Every id that a finding of a schema can have."""
+"""Ids of all findings about schema errors."""
 
 
 def explain(
@@ -35,7 +35,7 @@ def explain(
     whose: Callable[[Pointer], Document],
     prefix: Pointer = (),
 ) -> Iterator[Diagnostic]:
-    """Yield why a document does not fit one of Stepwell's schemas.
+    """Yield a finding for each schema error of a document.
 
     Args:
         whose: returns the document that sets the value at a pointer.
@@ -51,15 +51,15 @@ def explain_by(
     whose: Callable[[Pointer], Document],
     prefix: Pointer = (),
 ) -> Iterator[Diagnostic]:
-    """Yield why a document does not fit a user's schema; the arguments are those of ``explain``."""
+    """Yield a finding for each error under a user's schema; see ``explain``."""
     yield from _findings(compiled(schema).errors(thaw(data)), noun, whose, prefix)
 
 
 def reasons(schema: Mapping[str, Any] | bool, noun: str, data: Any) -> tuple[str, ...]:
-    """Return why data that is in no file does not fit a user's schema, each reason in one line.
+    """Return the schema errors of data without a file, one line each.
 
     Raises:
-        InvalidSchema: it is no JSON Schema.
+        InvalidSchema: the schema is invalid.
     """
     document = Document("", "", {}, no_places)
     findings = _findings(compiled(schema).errors(thaw(data)), noun, lambda _: document, ())
@@ -80,7 +80,7 @@ def _findings(
 
 @final
 class _Explained:
-    """The findings of one schema error."""
+    """Explains one schema error."""
 
     def __init__(
         self, error: SchemaError, noun: str, whose: Callable[[Pointer], Document], prefix: Pointer
@@ -133,9 +133,9 @@ class _Explained:
             elif near:
                 help_text = did_you_mean(near)
             elif schema.get("patternProperties"):
-                help_text = f"fields are {_listed(known)}; a key of your own begins with `x-`"
+                help_text = f"valid fields: {_listed(known)}; custom fields begin with `x-`"
             else:
-                help_text = f"fields are {_listed(known)}"
+                help_text = f"valid fields: {_listed(known)}"
             yield self._at_key(
                 "unknown-field",
                 f"{self._owner()} has no field `{_shown(key)}`",
@@ -151,7 +151,7 @@ class _Explained:
             yield Diagnostic(
                 "missing-field",
                 Severity.ERROR,
-                f"{self._owner()} must have a field `{key}`",
+                f"{self._owner()} requires the field `{key}`",
                 stated or document.first_key_span(pointer),
                 "it cannot be removed" if stated else f"add a line `{key}: …`",
             )
@@ -173,18 +173,18 @@ class _Explained:
 
     def _enum(self) -> Iterator[Diagnostic]:
         choices = [_shown(choice) for choice in self._wanted if choice is not None]
-        help_text = suggest(_shown(self._value), choices) or f"one of {_listed(choices)}"
+        help_text = suggest(_shown(self._value), choices) or f"allowed values: {_listed(choices)}"
         yield self._at_value(
-            "not-in-vocabulary", f"{self._what()} cannot be `{_shown(self._value)}`", help_text
+            "not-in-vocabulary",
+            f"`{_shown(self._value)}` is not an allowed value of {self._what()}",
+            help_text,
         )
 
     def _const(self) -> Iterator[Diagnostic]:
         if self._pointer[-1:] == ("schema_version",):
             message, help_text = f"{self._what()} must be {self._wanted}", None
             if isinstance(self._value, int) and self._value > self._wanted:
-                message = (
-                    f"version {self._value} needs a newer Stepwell: this one reads version {self._wanted}"
-                )
+                message = f"version {self._value} is not supported (supported: {self._wanted})"
                 help_text = "install a newer Stepwell"
             yield self._at_value("unsupported-version", message, help_text)
         else:
@@ -250,7 +250,7 @@ class _Explained:
         yield self._at_key("wrong-form", message, self._pointer, None)
 
     def _alternatives(self) -> Iterator[Diagnostic]:
-        """Explain the alternative that the value comes closest to, or name what each of them expects."""
+        """Explain the closest alternative, or list what each of them expects."""
         failed = [branch for branch in self._error.branches if branch]
         if len(self._error.branches) - len(failed) > 1:
             several = [str(at + 1) for at, branch in enumerate(self._error.branches) if not branch]
@@ -285,7 +285,7 @@ class _Explained:
         )
 
     def _distance(self, branch: tuple[SchemaError, ...]) -> tuple[int, int]:
-        """Return how far the value is from an alternative; errors of its shape weigh more than deep ones."""
+        """Return how far the value is from an alternative; structural errors weigh more."""
         shape = sum(
             _WEIGHT.get(error.keyword, 1) * (len(error.wanted) if error.keyword in _LISTS else 1)
             for error in branch
@@ -367,7 +367,7 @@ def _type_of(value: Any) -> str:
 
 
 def _key_of(value: Any) -> str:
-    """Return a text that values share if JSON Schema calls them equal: 1 and 1.0, not 1 and true."""
+    """Return equal texts for values that JSON Schema considers equal: 1 and 1.0, but not 1 and true."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return json.dumps(value, sort_keys=True)

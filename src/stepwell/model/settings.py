@@ -1,4 +1,4 @@
-"""A project: its folder, and what its ``stepwell.toml`` says."""
+"""Project settings from ``stepwell.toml``."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = [
 CONFIG_NAME: Final = "stepwell.toml"
 
 RESERVED_ID: Final = "all"
-"""What stands for every workspace where one is asked for, so that none can be called so."""
+"""Stands for all workspaces, so it is not a valid workspace id."""
 
 
 @final
@@ -40,10 +40,10 @@ class FreezeTarget(NamedTuple):
     """One generated module.
 
     Args:
-        output: relative to the project: a ``.py`` file, or a folder ending in ``/`` for a package.
-        workspace: whose view; empty for the core view, ``all`` for core and every workspace in one.
-        first: the steps that open the table, in this order; the rest follow by name. Where it is left
-            out, the order of the core's module holds.
+        output: relative to the project: a ``.py`` file, or a folder with trailing ``/`` for a package.
+        workspace: empty for the core view, ``all`` for the core and all workspaces in one module.
+        first: the first steps of the table, in order; the others follow by name. Defaults to the order of the
+            core's module.
     """
 
     output: str
@@ -53,13 +53,12 @@ class FreezeTarget(NamedTuple):
 
 @final
 class References(NamedTuple):
-    """The ``[references]`` table: where the classes that definitions name are looked for.
+    """The ``[references]`` table: lookup of classes named by definitions.
 
     Args:
-        source: folders of Python sources, relative to the project.
-        builder_base: the class that every builder derives from, by its name or dotted with its module;
-            empty to ask nothing of them.
-        external: patterns of names that lie in other packages and are not looked for.
+        source: source folders, relative to the project.
+        builder_base: required base class of builders, by name or dotted with its module; empty for none.
+        external: patterns of names in other packages, which are not checked.
     """
 
     source: tuple[str, ...] = ("src",)
@@ -69,11 +68,11 @@ class References(NamedTuple):
 
 @final
 class Components(NamedTuple):
-    """The ``[components]`` table: where the core's classes and scripts lie.
+    """The ``[components]`` table: locations of the core's classes and scripts.
 
     Args:
-        source: folders of Python sources, relative to the project, in the order of search; ``None`` for
-            those of ``[references]``.
+        source: source folders, relative to the project, in search order; ``None`` for those of
+            ``[references]``.
     """
 
     source: tuple[str, ...] | None = None
@@ -81,10 +80,10 @@ class Components(NamedTuple):
 
 @final
 class Alignment(NamedTuple):
-    """The ``[alignment]`` table: what the alignment of interfaces takes for granted.
+    """The ``[alignment]`` table.
 
     Args:
-        builder_methods: type of step to the methods that its builder must have; ``all`` for every type.
+        builder_methods: step type to required builder methods; ``all`` for every type.
     """
 
     generic_sources: tuple[str, ...] = ()
@@ -94,18 +93,16 @@ class Alignment(NamedTuple):
 @final
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What ``stepwell.toml`` says, defaults filled in.
+    """Content of ``stepwell.toml`` with defaults.
 
     Args:
-        core: the folder of the core registry, relative to the project.
+        core: the core folder, relative to the project.
         workspaces: the folder of all workspaces, relative to the project.
-        workspace: the workspace that is active when nothing else says so; empty for none.
-        severities: rule id to ``error``, ``warning``, ``info`` or ``off``, where the project says so.
-        poll: seconds between two looks at all files while watching; 0 to wait for events.
-        references: where named classes are looked for; ``None`` where the project does not say.
-        components: where the core's classes and scripts lie.
-        templates: the folder of the team's own templates of workspaces, relative to the project; empty
-            for none.
+        workspace: the default workspace; empty for none.
+        severities: rule id to ``error``, ``warning``, ``info`` or ``off``.
+        poll: polling interval while watching in seconds; 0 waits for file system events.
+        references: ``None`` if the table is missing.
+        templates: the folder of custom workspace templates, relative to the project; empty for none.
     """
 
     core: str = "registry.d"
@@ -125,13 +122,13 @@ class Settings:
 
     @property
     def component_folders(self) -> tuple[str, ...]:
-        """The folders of the core's Python sources, in the order of search."""
+        """Source folders of the core in search order."""
         if self.components.source is not None:
             return self.components.source
         return (self.references or References()).source
 
     def first(self, workspace: str | None) -> tuple[str, ...]:
-        """The names that open a view's table: as its own frozen module says, or else the core's."""
+        """Return the first steps of a view's table: those of its frozen module, or of the core's."""
         for wanted in (workspace or "", "", "all"):
             for target in self.freeze:
                 if target.workspace == wanted and target.first:
@@ -142,13 +139,13 @@ class Settings:
 @final
 @dataclass(frozen=True, slots=True)
 class Project:
-    """One project at one instant.
+    """One project at one point in time.
 
     Args:
-        root: its folder, absolute, links resolved.
-        config: the configuration file, ``None`` when it is empty or could not be read.
-        prefix: where Stepwell's table stands in that file.
-        tree: where its files are read.
+        root: absolute, links resolved.
+        config: the configuration file; ``None`` if empty or unreadable.
+        prefix: location of Stepwell's table in that file.
+        tree: file access.
     """
 
     root: str
@@ -160,13 +157,13 @@ class Project:
 
 
 def find_project(start: str) -> str:
-    """The folder of the project that a folder belongs to, found by walking up.
+    """Return the nearest project folder at or above a folder.
 
     Args:
-        start: an absolute path of a folder.
+        start: absolute.
 
     Raises:
-        ProjectError: when no folder on the way up holds a configuration.
+        ProjectError: no parent contains a configuration.
     """
     folder = start
     while True:
@@ -175,8 +172,8 @@ def find_project(start: str) -> str:
         above = os.path.dirname(folder)
         if above == folder:
             raise ProjectError(
-                f"no Stepwell project here: neither {start} nor any folder above it holds a {CONFIG_NAME} "
-                "(or a pyproject.toml with a [tool.stepwell] table); `stepwell init` makes one"
+                f"no Stepwell project: neither {start} nor any parent contains a {CONFIG_NAME} "
+                "(or a pyproject.toml with a [tool.stepwell] table); run `stepwell init` to create one"
             )
         folder = above
 
@@ -185,23 +182,25 @@ def open_project(folder: str) -> Project:
     """Read the configuration of the project in a folder.
 
     Raises:
-        ProjectError: when there is no folder or it holds no configuration.
+        ProjectError: the folder or its configuration does not exist.
     """
     if not os.path.isdir(folder):
         raise ProjectError(f"no such folder: {folder}")
     root = os.path.realpath(folder)
     project = read_project(root, Folder(root))
     if project is None:
-        raise ProjectError(f"no Stepwell project: {folder} holds no {CONFIG_NAME}; `stepwell init` makes one")
+        raise ProjectError(
+            f"no Stepwell project: {folder} contains no {CONFIG_NAME}; run `stepwell init` to create one"
+        )
     return project
 
 
 def read_project(root: str, tree: Tree) -> Project | None:
-    """Read the configuration of the project in a tree; ``None`` when it holds none.
+    """Read the configuration of the project in a tree, or return ``None`` without one.
 
     Args:
-        root: the project's folder on disk, absolute, links resolved.
-        tree: where its files are read: that folder, or another state of it.
+        root: the project folder on disk, absolute, links resolved.
+        tree: that folder, or another state of it.
     """
     prefix: tuple[str, ...] = ()
     if tree.follow(CONFIG_NAME).kind is not None or any(one.name == CONFIG_NAME for one in tree.scan("")):
@@ -225,7 +224,7 @@ def read_project(root: str, tree: Tree) -> Project | None:
 
 
 def _has_table(tree: Tree) -> bool:
-    """Whether the ``pyproject.toml`` of a tree holds a table of ours."""
+    """Return whether ``pyproject.toml`` has a Stepwell table."""
     there = tree.follow("pyproject.toml").kind is EntryKind.FILE
     content = tree.read("pyproject.toml") if there else b""
     if isinstance(content, Diagnostic) or b"stepwell" not in content:
@@ -234,13 +233,13 @@ def _has_table(tree: Tree) -> bool:
 
     try:
         table = toml.load(content.decode("utf-8", "replace")).get("tool", {})
-    except Unreadable:  # somebody else's tool reports a broken pyproject.toml
+    except Unreadable:  # other tools report an invalid pyproject.toml
         return False
     return isinstance(table, dict) and isinstance(table.get("stepwell"), dict)
 
 
 def _check(document: Document, data: Mapping[str, Any], prefix: Pointer) -> list[tuple[Diagnostic, set[str]]]:
-    """Findings about the configuration, each with the top-level keys that it makes unusable."""
+    """Return findings about the configuration with the top-level keys that they invalidate."""
     found: list[tuple[Diagnostic, set[str]]] = []
     if not schema.fits("project", data):
         bad: set[str] = set()
@@ -290,8 +289,8 @@ def _stays_inside(path: str) -> bool:
 
 
 def _outside(document: Document, pointer: Pointer, path: str) -> Diagnostic:
-    message = f"`{path}` is not a plain path inside the project"
-    help_text = "write it relative to the project, without `.` or `..`"
+    message = f"`{path}` is not a path inside the project"
+    help_text = "write a path relative to the project, without `.` or `..`"
     return Diagnostic("outside-project", Severity.ERROR, message, document.value_span(pointer), help_text)
 
 
@@ -317,7 +316,7 @@ def _settings(data: Mapping[str, Any]) -> Settings:
 
 
 def _with_folders(table: Mapping[str, Any]) -> dict[str, Any]:
-    said = dict(table)
-    if "source" in said:
-        said["source"] = tuple(dict.fromkeys(folder.rstrip("/") for folder in said["source"]))
-    return said
+    settings = dict(table)
+    if "source" in settings:
+        settings["source"] = tuple(dict.fromkeys(folder.rstrip("/") for folder in settings["source"]))
+    return settings

@@ -1,4 +1,4 @@
-"""What runs a step: a Protocol, and what an implementation is given. Nothing is loaded or run here."""
+"""Protocol of step implementations and their run context."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ __all__ = [
 
 
 def fields_of_type(name: str, implementation: Any, metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of the file that would say the same.
+    """Return the definition fields for a registered implementation.
 
     Args:
-        implementation: what runs it; the first line of its docstring is the description where none is given.
-        metadata: further fields; the short form of parameters may stand among them.
+        implementation: the first line of its docstring is the default description.
+        metadata: further fields, possibly with the short form of parameters.
     """
     given = dict(metadata)
     short = {key: given.pop(key) for key in SHORT_FORM if key in given}
@@ -46,7 +46,7 @@ def fields_of_type(name: str, implementation: Any, metadata: Mapping[str, Any]) 
 
 
 def name_of(implementation: Any) -> str | None:
-    """How a definition could name what runs a step; ``None`` where nobody else can import it."""
+    """Return the import path of an implementation, or ``None`` if it cannot be imported."""
     module, path = getattr(implementation, "__module__", None), getattr(implementation, "__qualname__", None)
     if not isinstance(module, str) or not isinstance(path, str) or module == "__main__":
         return None
@@ -59,12 +59,12 @@ def name_of(implementation: Any) -> str | None:
 
 
 def _has_own(implementation: Any) -> bool:
-    """Whether a docstring is about this one, and not about its type."""
+    """Return whether the docstring belongs to the object itself, not its type."""
     return inspect.isclass(implementation) or inspect.isroutine(implementation)
 
 
 INTERFACE: Final = "1.0"
-"""The version of what stands here; ``since`` and ``compatible_with`` of a step speak of it (PEP 440)."""
+"""Version of this interface, for ``since`` and ``compatible_with`` of steps (PEP 440)."""
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -72,18 +72,18 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 @final
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What an implementation is given besides its parameters.
+    """Second argument of an implementation.
 
     Args:
-        workspace: in whose view; ``None`` for the core.
-        provider: the one that was chosen for this attempt; ``None`` where the step requires none.
-        attempt: which try this is, from 1.
-        deadline: when the attempt is ended, in seconds of ``time.monotonic``; ``None`` for never.
-        session: names a conversation that goes on over several steps; empty for none.
-        folder: an absolute path below which the step may read and write; ``None`` where it has no files.
-        run: runs another step in the same run, as ``await run(step, parameters, values)``, and gives its
-            ``StepResult``, whether it succeeds or not; ``None`` where steps cannot be nested.
-        tell: called with a name and plain data that belong in the record of the run.
+        workspace: workspace of the view; ``None`` for the core.
+        provider: the selected provider of this attempt; ``None`` if the step requires none.
+        attempt: number of the attempt, from 1.
+        deadline: end of the attempt in seconds of ``time.monotonic``; ``None`` for no limit.
+        session: id of a conversation across several steps; empty for none.
+        folder: absolute path for reading and writing files; ``None`` if the step has no files.
+        run: runs a nested step, as ``await run(step, parameters, values)``, and returns its ``StepResult``
+            even on failure; ``None`` if steps cannot be nested.
+        tell: records an event, called with a name and plain data.
     """
 
     definition: StepDefinition
@@ -102,20 +102,19 @@ class RunContext:
 
 @runtime_checkable
 class StepType(Protocol):
-    """What runs a step: an object with ``execute``, or a plain function of the same form.
+    """Implementation of a step: an object with ``execute``, or a function with the same signature.
 
-    ``execute`` may be a coroutine function; one that is not never runs in the thread of an event loop. A
-    class is made once, without arguments, and again only when its definition or its source has changed; so
-    its ``execute`` may be called by several threads or tasks at once. Optional besides:
-    ``validate(parameters)``, which gives what is wrong with parameters beyond their schema, and
-    ``describe()``, which says in one sentence what is run.
+    ``execute`` may be a coroutine function; other functions never run in the event loop's thread. Classes are
+    instantiated once, without arguments, and again only if their definition or source changes; ``execute``
+    must support concurrent calls. Optional methods: ``validate(parameters)`` returns errors beyond the
+    schema, ``describe()`` returns a description in one sentence.
     """
 
     def execute(self, parameters: Mapping[str, Any], context: RunContext) -> Any:
         """Run the step.
 
         Args:
-            parameters: they fit the schema in the definition's ``parameters``.
+            parameters: validated against the definition's ``parameters``.
 
         Returns:
             The result, or an awaitable of it.
@@ -124,14 +123,14 @@ class StepType(Protocol):
 
 @runtime_checkable
 class Validating(Protocol):
-    """What else an implementation may offer."""
+    """Optional method of an implementation."""
 
     def validate(self, parameters: Mapping[str, Any]) -> list[str]:
-        """What is wrong with parameters, each in one sentence; nothing when all is well."""
+        """Return errors about the parameters, one sentence each."""
 
 
 def faults_of(implementation: object) -> tuple[str, ...]:
-    """Why something cannot run a step, each in one sentence; nothing when it can. It is not called.
+    """Return why an object cannot implement a step, one sentence each, without calling it.
 
     Args:
         implementation: a function, a class, or an object with ``execute``.
@@ -140,7 +139,7 @@ def faults_of(implementation: object) -> tuple[str, ...]:
 
 
 def runner_of(implementation: Any) -> tuple[Any, Callable[[Mapping[str, Any], RunContext], Any]]:
-    """The object that runs a step, made if it is a class, and what of it is called.
+    """Return the instance of an implementation and its callable.
 
     Args:
         implementation: has no ``faults_of``.
@@ -151,7 +150,7 @@ def runner_of(implementation: Any) -> tuple[Any, Callable[[Mapping[str, Any], Ru
 
 
 def is_async(call: Any) -> bool:
-    """Whether calling something gives a coroutine, as far as can be told without doing so."""
+    """Return whether a call returns a coroutine, as far as known statically."""
     called = call if inspect.isroutine(call) else getattr(call, "__call__", call)  # noqa: B004 - an object's
     return inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(called)
 
@@ -164,7 +163,7 @@ def _faults(implementation: Any) -> Iterator[str]:
             return
         needed = _needed(implementation, 0)
         if needed:
-            yield f"the class {implementation.__name__} cannot be made without arguments: {needed}"
+            yield f"the class {implementation.__name__} cannot be instantiated without arguments: {needed}"
         static = inspect.getattr_static(implementation, "execute")
         bound = isinstance(static, (staticmethod, classmethod))
         yield from _faults_of_call(execute, 2 if bound else 3)
@@ -179,14 +178,14 @@ def _faults(implementation: Any) -> Iterator[str]:
 def _faults_of_call(call: Any, given: int) -> Iterator[str]:
     name = getattr(call, "__name__", type(call).__name__)
     if inspect.isgeneratorfunction(call) or inspect.isasyncgenfunction(call):
-        yield f"`{name}` gives many values, not a result"
+        yield f"`{name}` is a generator, not a function that returns a result"
     wrong = _needed(call, given)
     if wrong:
         yield f"`{name}` cannot be called with (parameters, context): {wrong}"
 
 
 def _needed(call: Any, given: int) -> str:
-    """Why something cannot be called with so many arguments by place; empty where it can, or nobody knows."""
+    """Return why a call with a number of positional arguments fails; empty if it works or is unknown."""
     try:
         signature = inspect.signature(call)
     except (TypeError, ValueError):  # written in C without saying what it takes

@@ -1,4 +1,4 @@
-"""JSON Schema validation: ``jsonschema_rs`` decides and explains, or ``jsonschema`` where it has no wheel."""
+"""JSON Schema validation with ``jsonschema_rs``, or ``jsonschema`` where it has no wheel."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["InvalidSchema", "SchemaError", "Validator", "validator"]
 
 @final
 class InvalidSchema(ValueError):
-    """A user's schema is no JSON Schema.
+    """Invalid JSON Schema of a user.
 
     Args:
         pointer: location in the schema.
@@ -27,13 +27,13 @@ class InvalidSchema(ValueError):
 
 @final
 class SchemaError(NamedTuple):
-    """One reason why a value does not fit a JSON Schema.
+    """One schema error.
 
     Args:
-        pointer: of the value, from the top of what was validated.
-        keyword: the keyword that the value violates; ``backtracking`` when a pattern took too long.
+        pointer: of the value, from the root of the data.
+        keyword: the violated keyword; ``backtracking`` if a pattern took too long.
         wanted: the keyword's value; for unknown and missing fields their names.
-        schema: the subschema that has the keyword.
+        schema: the subschema with the keyword.
         branches: for ``anyOf`` and ``oneOf`` the errors of each alternative.
     """
 
@@ -46,20 +46,18 @@ class SchemaError(NamedTuple):
 
 
 class Validator(Protocol):
-    """A schema that is ready to decide; data is plain data."""
+    """Compiled schema for plain data."""
 
-    def is_valid(self, data: Any, /) -> bool:
-        """Return whether data fits."""
+    def is_valid(self, data: Any, /) -> bool: ...
 
-    def errors(self, data: Any, /) -> tuple[SchemaError, ...]:
-        """Return why data does not fit."""
+    def errors(self, data: Any, /) -> tuple[SchemaError, ...]: ...
 
 
 def validator(schema: Any) -> Validator:
-    """Return a validator of a JSON Schema (draft 2020-12) that refers to no other document.
+    """Compile a JSON Schema (draft 2020-12) without external references.
 
     Raises:
-        InvalidSchema: it is no JSON Schema, refers to another document or cannot be compiled.
+        InvalidSchema: it is invalid, has external references or cannot be compiled.
     """
     try:
         import jsonschema_rs
@@ -75,18 +73,18 @@ def validator(schema: Any) -> Validator:
 
 
 def _refuse_to_fetch(uri: str) -> Any:
-    raise ValueError(f"a schema may only refer to itself, not to {uri}")
+    raise ValueError(f"external references are not supported: {uri}")
 
 
 def _invalid(schema: Any, message: str, pointer: Pointer) -> InvalidSchema:
     reference = _outside(schema)
     if reference is not None and not pointer:
-        return InvalidSchema("it refers to another document", reference)
+        return InvalidSchema("external references are not supported", reference)
     return InvalidSchema(message.partition("\n")[0], pointer)
 
 
 def _outside(schema: Any, pointer: Pointer = ()) -> Pointer | None:
-    """Return the location of the first reference that does not begin with ``#``."""
+    """Return the location of the first external reference."""
     items: Iterable[tuple[Any, Any]] = ()
     if isinstance(schema, (dict, list)):
         items = schema.items() if isinstance(schema, dict) else enumerate(schema)
@@ -137,7 +135,7 @@ class _Rust:
 
 
 _AS_WRITTEN: Final = ("pattern", "backtracking", "type")
-"""Keywords whose value is taken from the schema, since the engine reorders it or leaves it out."""
+"""Keywords whose value is taken from the schema, because the engine reorders or omits it."""
 
 
 def _at(data: Any, pointer: Iterable[str | int]) -> Any:
@@ -151,7 +149,7 @@ def _at(data: Any, pointer: Iterable[str | int]) -> Any:
 
 @final
 class _Python:
-    """The reference validator: slower, with Python's patterns in place of ECMA's."""
+    """Reference validator: slower, with Python's patterns instead of ECMA's."""
 
     __slots__ = ("_validator",)
 

@@ -1,4 +1,4 @@
-"""The settings of one developer's workspace."""
+"""Settings of one developer's workspace."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from stepwell.source.document import Document, FrozenMapping
 __all__ = ["WORKSPACE_ID", "Workspace"]
 
 WORKSPACE_ID: Final = r"[A-Za-z0-9][A-Za-z0-9_-]*"
-"""What a workspace may be called: its folder's name."""
+"""Pattern of workspace ids, which are folder names."""
 
 _NOTHING: Final[Mapping[str, Any]] = FrozenMapping()
 
 
 @final
 class Workspace(WorkspaceFields):
-    """The settings of one developer's workspace: those of its ``workspace.yaml``, defaults for the rest.
+    """Settings of a workspace from its workspace file, with defaults.
 
     Args:
-        document: its checked ``workspace.yaml``; ``None`` where it has none.
+        document: the validated workspace file, if any.
     """
 
     __slots__ = ("document", "id")
@@ -40,5 +40,5 @@ class Workspace(WorkspaceFields):
         return f"<Workspace {self.id}>"
 
     def effective(self) -> dict[str, Any]:
-        """Its id, and every setting that has a value."""
+        """Return the id and all settings with a value."""
         return {"id": self.id, **super().effective()}

@@ -1,1 +1,1 @@
-"""From layers to a Snapshot: list the files, apply the layers in order, keep the origin of every value."""
+"""Resolves layers into a Snapshot and records the origin of every value."""

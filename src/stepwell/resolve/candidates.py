@@ -1,4 +1,4 @@
-"""What a name may stand for: every definition of it that some view serves."""
+"""Definitions of a name in all views."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["Candidate", "all_names", "candidates_of"]
 
 @final
 class Candidate(NamedTuple):
-    """One definition that a name may stand for.
+    """One definition that matches a name.
 
     Args:
-        workspace: whose it is; ``None`` for the core's.
+        workspace: ``None`` for the core.
     """
 
     definition: StepDefinition
@@ -25,30 +25,30 @@ class Candidate(NamedTuple):
 
     @property
     def owner(self) -> str:
-        """Whose it is, in words."""
+        """Title of the owning workspace or the core."""
         return "the core" if self.workspace is None else f"workspace {self.workspace}"
 
     @property
     def layer(self) -> Layer:
-        """The topmost layer that says something of it."""
+        """Topmost layer of the definition."""
         return self.definition.sources[0].layer
 
     @property
     def span(self) -> Span:
-        """Its name in the topmost file that says something of it."""
+        """Location of the name in the topmost file."""
         return self.definition.sources[0].document.value_span(("name",))
 
     @property
     def place(self) -> str:
-        """The file and the line of its name."""
+        """File and line of the name."""
         span = self.span
         return f"{span.path}:{span.line}"
 
 
 def candidates_of(snapshot: Snapshot, name: str) -> tuple[Candidate, ...]:
-    """Everything that a name stands for in some view, once each: the core's first, then by workspace.
+    """Return the distinct definitions of a name: the core's first, then by workspace.
 
-    As in a view, an alias stands for a step where no step has that name.
+    As in a view, an alias matches only if no step has that name.
     """
     return snapshot.recall(name, lambda: tuple(_defined(snapshot, name)))
 
@@ -70,5 +70,5 @@ def _defined(snapshot: Snapshot, name: str) -> list[Candidate]:
 
 
 def all_names(snapshot: Snapshot) -> tuple[str, ...]:
-    """The name of every step that some view serves, once each."""
+    """Return the step names of all views."""
     return tuple(dict.fromkeys((*snapshot.core.steps.order, *snapshot.owners)))

@@ -1,7 +1,4 @@
-"""Which of several definitions of one name is meant, and why.
-
-A view answers for one workspace; this is the one place that looks across them.
-"""
+"""Selects one of several definitions of a name across workspaces, and explains why."""
 
 from __future__ import annotations
 
@@ -23,21 +20,21 @@ __all__ = ["AUTOMATIC", "MODES", "Choose", "Mode", "Resolution", "Tried", "resol
 
 Mode = Literal["automatic", "strict", "interactive"]
 MODES: Final[tuple[Mode, ...]] = ("automatic", "strict", "interactive")
-"""What is done with a tie: it is broken and told, refused, or put to a person."""
+"""Handling of ties: select the first, raise an error, or ask a callback."""
 
 AUTOMATIC: Final = tuple(STRATEGIES)
-"""The order in which strategies are asked until one decides; the last one always ends it."""
+"""Strategies in the order of the automatic selection; the last one always decides."""
 
 _LAST: Final = AUTOMATIC[-1]
-_BY_ORDER: Final = "the core comes first, then workspaces by id"
+_BY_ORDER: Final = "the core takes precedence, then workspaces by id"
 
 Choose = Callable[[tuple[Candidate, ...]], Candidate]
-"""Asked in the interactive mode which of the candidates that nothing tells apart is meant."""
+"""Callback that breaks ties in interactive mode."""
 
 
 @final
 class Tried(NamedTuple):
-    """One strategy that was asked, and what it said."""
+    """A tried strategy and its result."""
 
     strategy: str
     reason: str
@@ -47,12 +44,12 @@ class Tried(NamedTuple):
 @immutable
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """Which definition a name stands for in a context, and why.
+    """Selected definition of a name in a context, with the reason.
 
     Args:
-        tried: the strategies that were asked, in order; the last one decided.
-        candidates: everything that the name may stand for, the core's first, then by workspace.
-        tied: the candidates that nothing told apart, the chosen one first; none when it is clear.
+        tried: the tried strategies in order; the last one decided.
+        candidates: all definitions, the core's first, then by workspace.
+        tied: candidates of equal rank, the selected one first; empty without a tie.
     """
 
     name: str
@@ -64,37 +61,36 @@ class Resolution:
 
     @property
     def definition(self) -> StepDefinition:
-        """The definition that is chosen."""
+        """Selected definition."""
         return self.chosen.definition
 
     @property
     def strategy(self) -> str:
-        """What decided: a strategy's name, ``only_candidate``, or ``interactive`` for a person."""
+        """Deciding strategy, ``only_candidate`` or ``interactive``."""
         return self.tried[-1].strategy
 
     @property
     def reason(self) -> str:
-        """Why, in words."""
         return self.tried[-1].reason
 
     @property
     def ambiguous(self) -> bool:
-        """Whether nothing told the chosen one from another, so that only their order decided."""
+        """Whether only the order of candidates decided."""
         return bool(self.tied)
 
     @property
     def diagnostic(self) -> Diagnostic | None:
-        """The tie as a finding; ``None`` when it is clear."""
+        """Finding about the tie, if any."""
         if not self.tied:
             return None
         return Diagnostic(
             "ambiguous-resolution",
             Severity.WARNING,
-            f"nothing tells {len(self.tied)} definitions of `{self.name}` apart",
+            f"{len(self.tied)} definitions match `{self.name}`",
             self.chosen.span,
-            "ask with a workspace, a framework or an environment, or give one of them a lower `priority`",
+            "specify a workspace, a framework or an environment, or lower the `priority` of one of them",
             tuple(
-                Related("ties with" if one in self.tied else "stands behind", one.span)
+                Related("ties with" if one in self.tied else "lower precedence:", one.span)
                 for one in self.candidates
                 if one is not self.chosen
             ),
@@ -112,24 +108,23 @@ def resolve(
     strategy: str | None = None,
     choose: Choose | None = None,
 ) -> Resolution:
-    """Choose which definition a name stands for.
+    """Select the definition of a name.
 
-    The strategy that is asked for comes first, or else the one that the workspace declares, or else what
-    it serves under the name, or for who sees none all candidates that declare one; then those of
-    ``AUTOMATIC`` in their order, until one leaves a single candidate.
+    The first strategy is the argument, or the one declared by the workspace, by its definition or, without a
+    workspace, by the candidates. The strategies of ``AUTOMATIC`` follow until one selects a single candidate.
 
     Args:
-        environment: where it is to run, any of these tags; else those that the workspace prefers.
-        strategy: what to choose by first: one of ``STRATEGIES``, or an installed one.
-        choose: asked about a tie in the interactive mode.
+        environment: environment tags, any of which matches; defaults to the workspace's preferences.
+        strategy: one of ``STRATEGIES``, or an installed one.
+        choose: breaks ties in interactive mode.
 
     Raises:
-        UnknownStep: when nobody defines the name; with suggestions.
+        UnknownStep: with suggestions.
         UnknownWorkspace: with suggestions.
         UnknownStrategy: with suggestions.
-        StrategyFailed: when an installed strategy cannot be loaded, or fails.
-        AmbiguousStep: in the strict mode, when nothing tells some candidates apart.
-        ValueError: when there is no such mode, or an answer of ``choose`` is no candidate.
+        StrategyFailed: an installed strategy cannot be loaded, or fails.
+        AmbiguousStep: a tie in strict mode.
+        ValueError: unknown mode, or ``choose`` did not return a candidate.
     """
     _hold_to_modes(mode, choose)
     first = None if strategy is None else strategy_named(strategy)
@@ -156,8 +151,8 @@ def resolve(
     if mode == "interactive" and choose is not None:
         chosen = choose(selected)
         if chosen not in selected:
-            raise ValueError(f"the answer is none of the {len(selected)} candidates: {chosen!r}")
-        tried.append(Tried("interactive", f"that of {chosen.owner} was picked"))
+            raise ValueError(f"`choose` must return one of the {len(selected)} candidates, got {chosen!r}")
+        tried.append(Tried("interactive", f"selected the definition of {chosen.owner}"))
         return Resolution(name, context, chosen, tuple(tried), candidates)
     tried[-1] = Tried(_LAST, f"{reason}; {_BY_ORDER}")
     return Resolution(name, context, selected[0], tuple(tried), candidates, selected)
@@ -165,10 +160,10 @@ def resolve(
 
 def _hold_to_modes(mode: str, choose: Choose | None) -> None:
     if mode not in MODES:
-        hint = suggest(mode, MODES) or f"there are {', '.join(MODES)}"
-        raise ValueError(f"there is no mode `{mode}` ({hint})")
+        hint = suggest(mode, MODES) or f"valid modes: {', '.join(MODES)}"
+        raise ValueError(f"unknown mode `{mode}` ({hint})")
     if mode == "interactive" and choose is None:
-        raise ValueError("the mode `interactive` needs `choose`, which is asked about a tie")
+        raise ValueError("mode `interactive` requires `choose`")
 
 
 def _context(
@@ -191,9 +186,9 @@ def _context(
 def _declared(
     workspace: Workspace | None, context: ResolutionContext, candidates: tuple[Candidate, ...]
 ) -> str | None:
-    """The strategy that the workspace states; else what it serves; else the candidates, if at one.
+    """Return the strategy declared by the workspace, its definition, or otherwise the candidates.
 
-    A definition that the workspace does not see says nothing about how the workspace chooses.
+    Definitions that the workspace does not see are ignored.
     """
     if workspace is not None and workspace.document is not None:
         said: str | None = workspace.document.data.get("default_resolution_strategy")
@@ -207,5 +202,5 @@ def _declared(
 
 def _only(one: Candidate, context: ResolutionContext) -> Tried:
     unseen = context.workspace is not None and one.definition is not context.serves
-    told = f"; workspace {context.workspace} does not see it" if unseen else ""
-    return Tried("only_candidate", f"only {one.owner} defines it{told}")
+    unseen_by = f"; workspace {context.workspace} does not see it" if unseen else ""
+    return Tried("only_candidate", f"only {one.owner} defines it{unseen_by}")

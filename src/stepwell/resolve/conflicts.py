@@ -1,4 +1,4 @@
-"""The names that have more than one definition, how far these differ, and what to do about it."""
+"""Names with several definitions, their differences and recommendations."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ METADATA: Final = frozenset(
         "extensions",
     }
 )
-"""Fields that tell how a step is found, chosen and talked about; the others tell what it is."""
+"""Fields for lookup, selection and documentation, which do not affect behavior."""
 
 
 @final
 class Agreement(Enum):
-    """How far several definitions of one name agree."""
+    """How far several definitions of a name agree."""
 
     IDENTICAL = "identical"
     COMPATIBLE = "compatible"
@@ -45,11 +45,11 @@ class Agreement(Enum):
 @immutable
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """One name with more than one definition.
+    """A name with several definitions.
 
     Args:
-        differing: the fields that differ between any two of them all, in their order.
-        ambiguous: whether nothing tells the candidates apart for who asks without a workspace.
+        differing: fields that differ between any two definitions, in order.
+        ambiguous: whether the name is ambiguous when no workspace is specified.
     """
 
     name: str
@@ -60,21 +60,21 @@ class Conflict:
 
     @property
     def agreement(self) -> Agreement:
-        """``identical``; ``compatible`` where only ``METADATA`` differs; else ``conflicting``."""
+        """``identical``; ``compatible`` if only ``METADATA`` differs; else ``conflicting``."""
         if not self.differing:
             return Agreement.IDENTICAL
         return Agreement.COMPATIBLE if METADATA.issuperset(self.differing) else Agreement.CONFLICTING
 
     @property
     def recommendation(self) -> str:
-        """What to do about it, in a sentence."""
+        """Recommended action in one sentence."""
         if len(self.candidates) == 1:
-            return f"Rename {self.candidates[0].place} if it is not meant to hide what lies below it."
+            return f"Rename {self.candidates[0].place}, unless it hides the definition below on purpose."
         return _ADVICE[self.agreement](self)
 
 
 def conflicts(snapshot: Snapshot) -> tuple[Conflict, ...]:
-    """Every name that has more than one definition in the views of a Snapshot, by name."""
+    """Return all names with several definitions in the views of a Snapshot, sorted."""
     hidden = _hidden(snapshot)
     names = {*hidden, *snapshot.owners}
     found = ((name, candidates_of(snapshot, name), hidden.get(name, ())) for name in sorted(names))
@@ -107,28 +107,25 @@ def _hidden(snapshot: Snapshot) -> Mapping[str, tuple[Candidate, ...]]:
 def _on_identical(conflict: Conflict) -> str:
     core, *others = conflict.candidates
     if core.workspace is None:
-        return f"Remove {_listed(one.place for one in others)}: the core says the same."
-    return "Keep one of them, in the core: all say the same."
+        return f"Remove {_listed(candidate.place for candidate in others)}: identical to the core."
+    return "Keep one of them, in the core: all are identical."
 
 
 def _on_compatible(conflict: Conflict) -> str:
     fields = _listed(f"`{'x-' if field == 'extensions' else field}`" for field in conflict.differing)
     core, *others = conflict.candidates
     if core.workspace is not None:
-        return f"Put one of them into the core, and let overrides change {fields}."
+        return f"Move one of them to the core, and override {fields}."
     whole = [one.place for one in others if one.layer is Layer.LOCAL]
     if whole:
-        return f"Make an override that changes only {fields} of {_listed(whole)}."
-    return f"Nothing has to be done: they are one step, and differ only in {fields}."
+        return f"Replace {_listed(whole)} with an override of {fields}."
+    return f"No action needed: they differ only in {fields}."
 
 
 def _on_conflicting(conflict: Conflict) -> str:
     if conflict.ambiguous:
-        return (
-            "Give one of them a name of its own, or a lower `priority`: "
-            "nothing tells them apart for who asks without a workspace."
-        )
-    return "Give one of them a name of its own if they are different steps; else ask with a workspace."
+        return "Rename one of them, or lower its `priority`: ambiguous when no workspace is specified."
+    return "Rename one of them if they are different steps; otherwise specify a workspace."
 
 
 _ADVICE: Final = MappingProxyType(

@@ -1,4 +1,4 @@
-"""The flow of ``load`` for what changed only: the rest is shared with what was before."""
+"""Incremental ``load``: reprocesses changes only and shares the rest."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ __all__ = [
 _EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
 
 Replaced = tuple[CheckedFile | None, CheckedFile | None]
-"""One file before and after a change; ``None`` where there is none."""
+"""One file before and after a change; ``None`` if it does not exist."""
 
 
 def relayer_core(before: LayerTables, replaced: Iterable[Replaced], settings: Settings) -> LayerTables | None:
-    """The core's tables after some files changed, if all is well; ``None`` when it takes a whole look."""
+    """Return the core's tables after some files changed; ``None`` if a full load is needed."""
     gone = [old for old, _ in replaced if old is not None]
     come = [new for _, new in replaced if new is not None]
     if before.diagnostics or before.used or any(file.diagnostics or file.ignores for file in (*gone, *come)):
@@ -114,10 +114,10 @@ def _index_again(
 def concerned(
     before: LayerTables, now: LayerTables, names: frozenset[str] | None = None
 ) -> Callable[[LayerTables], bool]:
-    """Whether a workspace's tables may come out differently over other tables of the core.
+    """Return whether other core tables may change a workspace's tables.
 
     Args:
-        names: the names that alone may differ, if that is known.
+        names: the names that may differ, if known.
     """
     if now is before:
         return lambda _: False
@@ -135,13 +135,13 @@ def concerned(
 
 @final
 class Relisted(NamedTuple):
-    """A new Layout, and what may differ in it.
+    """A new Layout and its possible changes.
 
     Args:
         everything: whether any file may differ.
-        whole_core: whether any file of the core may differ.
-        core: the files of the core, of those that there are, that may differ.
-        workspaces: the ids of the workspaces whose files may differ, gone ones included.
+        whole_core: whether any core file may differ.
+        core: existing core files that may differ.
+        workspaces: ids of workspaces with possible changes, including removed ones.
     """
 
     layout: Layout
@@ -152,10 +152,10 @@ class Relisted(NamedTuple):
 
 
 def relist(project: Project, before: Layout, changed: Iterable[str]) -> Relisted:
-    """List again the parts of a project in which paths changed.
+    """Update the layout for changed paths.
 
     Args:
-        changed: files and folders that appeared, changed or vanished, relative to the project.
+        changed: added, changed or removed files and folders, relative to the project.
     """
     core, base = project.settings.core, project.settings.workspaces
     in_core: set[str] = set()
@@ -190,10 +190,10 @@ def _everything(project: Project) -> Relisted:
 def _core_again(
     project: Project, before: Layout, changed: set[str]
 ) -> tuple[tuple[Listed, bool], ...] | None:
-    """The changed files of the core, each with whether it is there; ``None`` when only a listing can tell.
+    """Return the changed core files and whether they exist; ``None`` if a listing is needed.
 
-    It cannot be told from a path alone where links, folders, odd names or findings are in play, or two
-    names that a file system might take for one.
+    Paths alone are not sufficient with links, folders, unusual names, findings, or names that a file system
+    may treat as equal.
     """
     core = project.settings.core
     if any(found.span is not None and _within(found.span.path, core) for found in before.diagnostics):
@@ -215,7 +215,7 @@ def _core_again(
 
 
 def _with(files: tuple[Listed, ...], again: Iterable[tuple[Listed, bool]]) -> tuple[Listed, ...]:
-    """The same files, sorted, with those that came and without those that went."""
+    """Return the files, sorted, with added and without removed ones."""
     now = list(files)
     for file, there in again:
         place = bisect_left(now, file)
@@ -237,7 +237,7 @@ def _is_folder(project: Project, workspace: str) -> bool:
 
 
 def _is_plain(tree: Tree, path: str) -> bool:
-    """Whether a path is, or was, a regular file that is reached through visible folders and no link."""
+    """Return whether a path is or was a regular file without hidden folders or links."""
     if any(part.startswith(".") or not part.isprintable() for part in path.split("/")):
         return False
     folder = path.rpartition("/")[0]
@@ -252,21 +252,20 @@ def _within(path: str, folder: str) -> bool:
 
 
 def reload(before: LoadResult, changed: Iterable[str]) -> LoadResult:
-    """The same flow for what changed only; what did not change is shared with what was before.
+    """Reload changed files and share everything else.
 
     Args:
-        changed: files and folders that appeared, changed or vanished since, relative to the project.
-            Changes of the configuration need a whole ``load``.
+        changed: added, changed or removed files and folders, relative to the project. A changed configuration
+            requires a full ``load``.
     """
     return _again(before, before.project, changed)
 
 
 def load_changed(before: LoadResult, project: Project, changed: Iterable[str]) -> LoadResult:
-    """Read another state of a project of which it is known where it differs.
+    """Load another state of a project with known differences.
 
     Args:
-        changed: every file and folder below the project's folders that only one of the states has, or
-            that differs, relative to the project.
+        changed: all files and folders that differ or exist in one state only, relative to the project.
     """
     with collector_paused():
         return _again(before, project, changed)
@@ -281,10 +280,10 @@ def _again(before: LoadResult, project: Project, changed: Iterable[str]) -> Load
 
 
 def load_like(before: LoadResult, project: Project, known: ReadCache) -> LoadResult:
-    """Read another state of a project, sharing with an earlier load whatever both have.
+    """Load another state of a project and share equal files with an earlier load.
 
     Args:
-        known: gives what need not be read again: files of the earlier load.
+        known: returns files of the earlier load that are unchanged.
     """
     with collector_paused():
         layout = lay_out(project)
@@ -309,11 +308,10 @@ def _lay_again(
     replaced: list[Replaced],
     workspaces: Collection[str | None] | None,
 ) -> LoadResult:
-    """Lay what differs.
+    """Apply layers for everything that differs.
 
     Args:
-        layout: where its files lie.
-        workspaces: the ids of the workspaces whose files may differ; ``None`` for all of them.
+        workspaces: ids of workspaces with possible changes; ``None`` for all.
     """
     core, names = before.core, None
     new_core = [pair for pair in replaced if _in_core(pair)]
@@ -340,7 +338,7 @@ def _lay_again(
 def _check_again(
     before: LoadResult, project: Project, relisted: Relisted, hints: frozenset[str]
 ) -> tuple[Mapping[str, CheckedFile], list[Replaced]]:
-    """Every file by path, those that may differ read again, and the ones that do differ."""
+    """Return all files by path after checking those with possible changes, and the changed ones."""
     layout = relisted.layout
     affected = list(relisted.core)
     for one in layout.workspaces if relisted.everything else relisted.workspaces:
@@ -363,7 +361,7 @@ def _check_again(
 
 
 def _suspects(before: LoadResult, relisted: Relisted, hints: frozenset[str]) -> Iterable[str]:
-    """The files that may be gone."""
+    """Return the files that may be removed."""
     if relisted.everything:
         return before.checked
     own = [listed.path for one in relisted.workspaces for listed in before.layout.workspaces.get(one, ())]
@@ -373,7 +371,7 @@ def _suspects(before: LoadResult, relisted: Relisted, hints: frozenset[str]) -> 
 
 
 def _introduces_itself_so(before: LoadResult, project: Project, layout: Layout, one: str) -> bool:
-    """Whether the ``workspace.yaml`` of a workspace says what it said, or there is none as before."""
+    """Return whether the settings of a workspace are unchanged."""
     old, path = before.overlays.get(one), layout.settings.get(one)
     if old is None or path != before.layout.settings.get(one):
         return False
@@ -393,7 +391,7 @@ def _in_core(replaced: Replaced) -> bool:
 
 
 def _same(old: CheckedFile, new: CheckedFile) -> bool:
-    """Whether a file that was read again says what it said: then nothing that depends on it moves."""
+    """Return whether a checked file has the same content, so that nothing depends on it."""
     if old.source is None or new.source is None:
         return old.source is new.source and old.diagnostics == new.diagnostics
     return old.source.document.text == new.source.document.text

@@ -1,4 +1,4 @@
-"""Checked files to tables: the core's, and for each workspace what lies above it."""
+"""Builds tables from checked files: the core's, and an overlay for each workspace."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ __all__ = [
 
 Table = Mapping[str, Definition]
 Index = Mapping[str, tuple[str, ...]]
-"""A word to the names of the steps that have it."""
+"""Value to the names of the steps that have it."""
 
 
 def index(steps: Table) -> tuple[Index, Index]:
-    """The steps by configuration class and by alias."""
+    """Return indexes of the steps by configuration class and by alias."""
     by_config_class: dict[str, tuple[str, ...]] = {}
     by_alias: dict[str, tuple[str, ...]] = {}
     for step in steps.values():
@@ -64,7 +64,7 @@ def add_to_index(
     by_config_class: dict[str, tuple[str, ...]],
     by_alias: dict[str, tuple[str, ...]],
 ) -> None:
-    """Enter the name of a step under its configuration class and its aliases."""
+    """Add a step to the indexes."""
     if not isinstance(definition, StepDefinition):
         return
     name, config_class = definition.name, definition.config_class
@@ -75,7 +75,7 @@ def add_to_index(
 
 
 def suspects_of_core(steps: Table, by_config_class: Index, by_alias: Index) -> dict[str, Definition]:
-    """The steps of the core that share a class or an alias, or whose alias is another's name."""
+    """Return the core steps with a shared class or alias, or an alias that is another step's name."""
     found = {name for names in by_config_class.values() if len(names) > 1 for name in names}
     found.update(
         name for alias, names in by_alias.items() if len(names) > 1 or alias in steps for name in names
@@ -86,7 +86,7 @@ def suspects_of_core(steps: Table, by_config_class: Index, by_alias: Index) -> d
 def suspects(
     own: Table, below: Table, below_by_config_class: Index, below_by_alias: Index
 ) -> dict[str, Definition]:
-    """The steps of a view's own that share a class, an alias or a name with another one."""
+    """Return the view's own steps that share a class, an alias or a name with another step."""
     found: set[str] = set()
     first_with_class: dict[str, str] = {}
     first_with_alias: dict[str, str] = {}
@@ -109,7 +109,7 @@ def suspects(
 
 
 def _others(having: Index, word: str, name: str) -> bool:
-    """Whether a step of another name has a word."""
+    """Return whether a step of another name has the value."""
     return bool(having) and having.get(word, (name,)) != (name,)
 
 
@@ -119,13 +119,13 @@ _EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
 @final
 @dataclass(frozen=True)
 class LayerTables:
-    """The tables of one view.
+    """Tables of one view.
 
     Args:
-        left_out: kind to the names that a file of the core gives without being served.
-        diagnostics: what was found in its files and in laying them, in order.
-        by_config_class: configuration class to the steps that have it (of the core only).
-        by_alias: alias to the steps that have it (of the core only).
+        left_out: kind to the names of skipped definitions.
+        diagnostics: findings about its files and layers, in order.
+        by_config_class: configuration class to core steps.
+        by_alias: alias to core steps.
     """
 
     tables: Mapping[str, Table]
@@ -138,14 +138,14 @@ class LayerTables:
 
     @cached_property
     def words(self) -> frozenset[str]:
-        """Names, aliases and configuration classes of its definitions; only a reload asks for them."""
+        """Names, aliases and configuration classes of its definitions, for reloads."""
         return frozenset(
             word for table in self.tables.values() for one in table.values() for word in words_of(one)
         )
 
 
 def layer_core(files: Iterable[CheckedFile], settings: Settings) -> LayerTables:
-    """The core's tables."""
+    """Build the core's tables."""
     grouped = _by_kind(files)
     tables: dict[str, Table] = {}
     left_out: dict[str, Mapping[str, Span]] = {}
@@ -175,7 +175,7 @@ def layer_core(files: Iterable[CheckedFile], settings: Settings) -> LayerTables:
 def layer_workspace(
     core: LayerTables, workspace: Workspace, files: Iterable[CheckedFile], settings: Settings
 ) -> LayerTables:
-    """What a workspace lays over the core."""
+    """Build the overlay of a workspace."""
     grouped = _by_kind(files)
     tables: dict[str, Table] = {}
     found: list[Diagnostic] = []
@@ -193,7 +193,7 @@ def layer_workspace(
 
 
 def words_of(definition: Definition) -> Iterator[str]:
-    """What another definition could collide with."""
+    """Return the names, aliases and classes with which another definition could collide."""
     yield definition.name
     if isinstance(definition, StepDefinition):
         yield from definition.aliases
@@ -203,7 +203,7 @@ def words_of(definition: Definition) -> Iterator[str]:
 
 @final
 class _Overlay:
-    """The definitions of one kind that one workspace lays over the core, while they are laid."""
+    """Definitions of one kind that a workspace adds to the core, under construction."""
 
     def __init__(
         self,
@@ -227,7 +227,7 @@ class _Overlay:
         self._left_out: Mapping[str, Span] = _EMPTY
 
     def lay(self) -> Table:
-        """Local over core, then override over both; what lies above the core, merged."""
+        """Apply local definitions, then overrides."""
         self._lay_local()
         overrides = self._lay_overrides()
         scope = self._scope(overrides=overrides)
@@ -326,7 +326,7 @@ def _override(
 
 
 def _naming_base(found: Iterable[Diagnostic], base: Definition | None) -> list[Diagnostic]:
-    """Findings in an override, each with the file that it overrides."""
+    """Add the overridden file to findings about an override."""
     if base is None:
         return list(found)
     overrides = Related("overrides", Span(base.sources[0].document.path))
@@ -341,7 +341,7 @@ def _by_kind(files: Iterable[CheckedFile]) -> dict[str, list[CheckedFile]]:
 
 
 def unique(files: Iterable[CheckedFile]) -> tuple[dict[str, CheckedFile], Mapping[str, tuple[Source, ...]]]:
-    """The files with a name of their own by that name, and the documents of names that several give."""
+    """Split files into unique names, and duplicate names with their documents."""
     table: dict[str, CheckedFile] = {}
     repeated: dict[str, list[Source]] = {}
     for file in files:
@@ -356,7 +356,7 @@ def unique(files: Iterable[CheckedFile]) -> tuple[dict[str, CheckedFile], Mappin
 
 
 def standalone(table: Mapping[str, CheckedFile]) -> dict[str, Definition]:
-    """The definitions that files make with nothing below them, by name; overrides make none."""
+    """Return the definitions of complete files by name, without overrides."""
     return {
         name: definition
         for name, file in table.items()
@@ -383,10 +383,10 @@ def _left_out(
 def lay_under(
     core: LayerTables, core_files: Iterable[CheckedFile], plugins: Iterable[CheckedFile], settings: Settings
 ) -> LayerTables:
-    """The core's tables with the definitions of plugins below them.
+    """Add plugin definitions below the core's tables.
 
-    A plugin changes nothing that the core says: where the core has its name, or an alias or a
-    configuration class that collides with it, the plugin's definition is left out and told.
+    A plugin never changes the core: its definition is skipped and reported if its name, an alias or its
+    configuration class collides with the core.
     """
     guests = tuple(plugins)
     if not guests:
@@ -428,7 +428,7 @@ def lay_under(
 
 
 def _place(core: LayerTables, folder: str, name: str) -> Span | None:
-    """Where the core gives a name, served or not; ``None`` where it does not."""
+    """Return the location at which the core defines a name, even if skipped; ``None`` if it does not."""
     served = core.tables[folder].get(name)
     if served is not None:
         return served.sources[-1].document.value_span(("name",))

@@ -1,4 +1,4 @@
-"""Where a project's files lie: every definition file with its layer, and what lies where none is read."""
+"""Locates the definition files of a project and reports misplaced ones."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LAYOUT_IDS: Final = (
     "invalid-workspace-id",
     "two-workspace-files",
 )
-"""Every id that the listing of files can give."""
+"""Ids of all findings about the file layout."""
 
 _MAX_DEPTH: Final = 32
 _FOLDER_FORM: Final = "the folder `{}/`"
@@ -36,12 +36,12 @@ _WORKSPACE_STEM: Final = "workspace"
 
 @final
 class Layout(NamedTuple):
-    """Every file of a project that says something, sorted by path.
+    """All files of a project that Stepwell reads, sorted by path.
 
     Args:
-        workspaces: the definition files of each workspace, by id, ids sorted.
-        settings: the path of ``workspace.yaml`` (or ``.toml``) of each workspace that has one.
-        diagnostics: what cannot be read, or lies where nothing is read.
+        workspaces: definition files by workspace id, sorted.
+        settings: path of the workspace file by workspace id.
+        diagnostics: unreadable and misplaced files.
     """
 
     core: tuple[Listed, ...]
@@ -51,7 +51,7 @@ class Layout(NamedTuple):
 
 
 def lay_out(project: Project) -> Layout:
-    """List the files of a project; the order of the file system never shows."""
+    """List the files of a project in a stable order."""
     walk = _Walk(project.tree)
     core = walk.layer(project.settings.core, Layer.CORE, None)
     workspaces: dict[str, tuple[Listed, ...]] = {}
@@ -64,7 +64,7 @@ def lay_out(project: Project) -> Layout:
 
 
 def list_core(project: Project, before: Layout) -> Layout:
-    """The same files, with those of the core listed again."""
+    """Return the layout with the core listed again."""
     walk = _Walk(project.tree)
     core = walk.layer(project.settings.core, Layer.CORE, None)
     kept = _outside(before, project.settings.core)
@@ -72,7 +72,7 @@ def list_core(project: Project, before: Layout) -> Layout:
 
 
 def list_workspace(project: Project, before: Layout, workspace_id: str) -> Layout:
-    """The same files, with those of one workspace listed again."""
+    """Return the layout with one workspace listed again."""
     walk = _Walk(project.tree)
     files, said = walk.workspace(project.settings.workspaces, workspace_id)
     kept = _outside(before, f"{project.settings.workspaces}/{workspace_id}")
@@ -86,10 +86,10 @@ def list_workspace(project: Project, before: Layout, workspace_id: str) -> Layou
 
 
 def list_folder(folder: str) -> tuple[tuple[tuple[str, str], ...], tuple[Diagnostic, ...]]:
-    """The definition files of a folder that belongs to no project, and what cannot be read of it.
+    """List the definition files of a folder outside any project.
 
     Returns:
-        Kind and path of each file, sorted, the path relative to the folder; and the findings.
+        Kind and path of each file, sorted, relative to the folder; and the findings.
     """
     walk = _Walk(Folder(folder))
     kinds = [kind for kind in KINDS if os.path.isdir(f"{folder}/{kind}")]
@@ -108,13 +108,13 @@ def _outside(layout: Layout, folder: str) -> list[Diagnostic]:
 @final
 @dataclass(slots=True)
 class _Walk:
-    """One pass over the folders of a project."""
+    """One traversal of a project's folders."""
 
     tree: Tree
     diagnostics: list[Diagnostic] = field(default_factory=list)
 
     def layer(self, base: str, layer: Layer, workspace: str | None) -> tuple[Listed, ...]:
-        """The files of one layer: those in the folders of the kinds."""
+        """Return the files of one layer."""
         files: list[Listed] = []
         for name, is_folder in self.top(base):
             path = f"{base}/{name}"
@@ -132,12 +132,12 @@ class _Walk:
         return tuple(files)
 
     def workspace_ids(self, base: str) -> list[str]:
-        """The folders that are workspaces, by name."""
+        """Return the valid workspace folders by name."""
         ids: list[str] = []
         for name, is_folder in self.top(base):
             if not is_folder:
                 if _suffix(name) in SUFFIXES:
-                    self.misplaced(f"{base}/{name}", "a workspace is a folder here")
+                    self.misplaced(f"{base}/{name}", "workspaces are folders")
             elif re.fullmatch(WORKSPACE_ID, name) and name != RESERVED_ID:
                 ids.append(name)
             else:
@@ -145,7 +145,7 @@ class _Walk:
         return ids
 
     def workspace(self, base: str, name: str) -> tuple[tuple[Listed, ...], str | None]:
-        """The files of one workspace, and the path of its ``workspace.yaml``."""
+        """Return the files of a workspace and the path of its workspace file."""
         folder = f"{base}/{name}"
         files: list[Listed] = []
         said: list[str] = []
@@ -162,21 +162,21 @@ class _Walk:
             elif not is_folder and _suffix(entry) in SUFFIXES and entry.startswith(f"{_WORKSPACE_STEM}."):
                 said.append(path)
         for second in said[1:]:
-            message = f"`{name}` has two workspace files, and this one is not read"
+            message = f"`{name}` has two workspace files; this one is not read"
             self.diagnostics.append(
                 Diagnostic("two-workspace-files", Severity.ERROR, message, Span(second), "keep one")
             )
         return tuple(files), said[0] if said else None
 
     def top(self, folder: str) -> list[tuple[str, bool]]:
-        """The entries of a folder that the project may do without, if it lies in the project."""
+        """Return the entries of an optional folder, if it is in the project."""
         target = self.tree.follow(folder)
         if target.path != folder and not self._may_follow(folder):
             return []
         return self.entries(folder, optional=True)
 
     def entries(self, folder: str, *, optional: bool) -> list[tuple[str, bool]]:
-        """The visible entries of a folder by name, each with whether it is a folder; odd ones are told."""
+        """Return the visible entries of a folder by name with a folder flag; report unusual ones."""
         found: list[tuple[str, bool]] = []
         regular, directory = EntryKind.FILE, EntryKind.FOLDER
         try:
@@ -185,7 +185,8 @@ class _Walk:
                     continue
                 if not name.isprintable():
                     self._unreadable(
-                        f"{folder}/{ascii(name)[1:-1]}", "its name holds characters that cannot be shown"
+                        f"{folder}/{ascii(name)[1:-1]}",
+                        "the name contains characters that cannot be displayed",
                     )
                     continue
                 if is_link and not self._may_follow(f"{folder}/{name}"):
@@ -198,33 +199,33 @@ class _Walk:
                     self._unreadable(f"{folder}/{name}", "this is not a regular file")
         except FileNotFoundError:
             if not optional:
-                self._unreadable(folder, "the folder vanished while it was being read")
+                self._unreadable(folder, "the folder was deleted during the read")
         except NotADirectoryError:
             self._unreadable(folder, _NOT_A_FOLDER)
         except OSError as error:
-            self._unreadable(folder, f"the folder cannot be read: {(error.strerror or str(error)).lower()}")
+            self._unreadable(folder, f"cannot read the folder: {(error.strerror or str(error)).lower()}")
         found.sort()
         return found
 
     def misplaced(self, path: str, help_text: str) -> None:
-        """Tell that a definition file lies where none is read."""
-        message = "this file lies where no definition is read, so nothing in it counts"
+        """Report a definition file in a folder that is not read."""
+        message = "definitions are not read from this folder, so the file is ignored"
         self.diagnostics.append(
             Diagnostic("misplaced-file", Severity.WARNING, message, Span(path), help_text)
         )
 
     def invalid_id(self, path: str, name: str) -> None:
-        """Tell that a folder's name cannot be a workspace's id."""
-        message = f"`{name}` cannot be the id of a workspace, so the folder is left out"
+        """Report a folder name that is not a valid workspace id."""
+        message = f"`{name}` is not a valid workspace id, so the folder is skipped"
         help_text = "use letters, digits, `_` and `-`, beginning with a letter or a digit"
         if name == RESERVED_ID:
-            help_text = "in `[[freeze]]` this word means every workspace: choose another"
+            help_text = "choose another name: `all` means every workspace in `[[freeze]]`"
         self.diagnostics.append(
             Diagnostic("invalid-workspace-id", Severity.ERROR, message, Span(path), help_text)
         )
 
     def below(self, folder: str) -> Iterator[str]:
-        """The definition files in a folder and in all below it."""
+        """Yield the definition files in a folder, recursively."""
         pending = [folder]
         while pending:
             here = pending.pop()
@@ -238,23 +239,23 @@ class _Walk:
                     if suffix in SUFFIXES:
                         yield path
                     elif suffix.lower() in SUFFIXES:
-                        self.misplaced(path, f"write the ending in small letters: `{suffix.lower()}`")
+                        self.misplaced(path, f"use a lowercase extension: `{suffix.lower()}`")
                     continue
                 if suffix in SUFFIXES:
-                    message = "this is a folder, and its name reads like a definition file"
-                    help_text = "rename the folder; the files in it are read"
+                    message = "this folder is named like a definition file"
+                    help_text = "rename the folder; its files are read"
                     self.diagnostics.append(
                         Diagnostic("folder-named-like-file", Severity.WARNING, message, Span(path), help_text)
                     )
                 pending.append(path)
 
     def _may_follow(self, path: str) -> bool:
-        """Whether a link stays inside the project, exists, and does not lead back up its own way."""
+        """Return whether a link exists, stays in the project and is not cyclic."""
         target = self.tree.follow(path)
         relevant = _suffix(path) in SUFFIXES or target.kind is EntryKind.FOLDER
         if target.path is None:
             if relevant:
-                message = "this link leads out of the project, so it is not followed"
+                message = "the link leads outside the project, so it is not followed"
                 self.diagnostics.append(
                     Diagnostic(
                         "outside-project", Severity.ERROR, message, Span(path), "copy the file here instead"
@@ -263,12 +264,12 @@ class _Walk:
             return False
         if target.kind is None:
             if relevant:
-                self._unreadable(path, "the link leads nowhere")
+                self._unreadable(path, "the link is broken")
             return False
         above = f"/{path}"[: path.rfind("/") + 1]
         way_up = f"/{target.path}" if target.path else ""
         if target.kind is EntryKind.FOLDER and f"{above}/".startswith(f"{way_up}/"):
-            self._unreadable(path, "the link leads back to a folder that it lies in")
+            self._unreadable(path, "the link leads to one of its parent folders")
             return False
         return True
 
@@ -276,10 +277,10 @@ class _Walk:
         self.diagnostics.append(Diagnostic("unreadable-file", Severity.ERROR, message, Span(path)))
 
 
-_NOT_A_FOLDER: Final = "this must be a folder, and it is a file"
+_NOT_A_FOLDER: Final = "must be a folder, got a file"
 _LAYERS: Final = MappingProxyType({"local": Layer.LOCAL, "override": Layer.OVERRIDE})
 _FOLDERS: Final = [f"`{kind}/`" for kind in KINDS]
-_KINDS_HELP: Final = f"definitions lie in {', '.join(_FOLDERS[:-1])} or {_FOLDERS[-1]}"
+_KINDS_HELP: Final = f"put definitions in {', '.join(_FOLDERS[:-1])} or {_FOLDERS[-1]}"
 
 
 def _suffix(name: str) -> str:

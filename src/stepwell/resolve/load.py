@@ -1,7 +1,6 @@
-"""From a project to a Snapshot: the whole flow on one page.
+"""Loads a project into a Snapshot.
 
-list the files ▸ read and check each ▸ lay the core's tables ▸ lay each workspace's over them ▸
-collect what was found.
+List files, check each file, build the core's tables, build each workspace's overlay, collect findings.
 """
 
 from __future__ import annotations
@@ -47,21 +46,21 @@ __all__ = [
 NOTHING_FOUND: tuple[Diagnostic, ...] = ()
 
 Progress = Callable[[int, int], None]
-"""Called while files are read, with how many are done and how many there are."""
+"""Progress callback with the numbers of read files and of all files."""
 
 FindPlugins = Callable[[], tuple[Plugin, ...]]
-"""Finds what installed packages bring."""
+"""Finds the definitions of installed packages."""
 
 Tables = Mapping[str, LayeredTable[Any]]
-"""The definitions of every kind that a view has, by a key of ``KINDS``."""
+"""Definitions of all kinds in a view, by a key of ``KINDS``."""
 
 ReadCache = Callable[[Listed], CheckedFile | None]
-"""What a file came to in another load under the same settings; ``None`` where it must be read."""
+"""Returns the result of an earlier load with the same settings; ``None`` if the file must be read."""
 
 
 @final
 class Overlay(NamedTuple):
-    """One workspace as it was laid."""
+    """Overlay of one workspace."""
 
     workspace: Workspace
     layered: LayerTables
@@ -70,7 +69,7 @@ class Overlay(NamedTuple):
 
 @final
 class PluginDefinitions(NamedTuple):
-    """What plugins bring."""
+    """Definitions of plugins."""
 
     files: tuple[CheckedFile, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
@@ -78,12 +77,12 @@ class PluginDefinitions(NamedTuple):
 
 @final
 class LoadResult(NamedTuple):
-    """What one load of a project came to.
+    """Result of loading a project.
 
     Args:
-        snapshot: every view; definitions with errors are left out of it.
-        diagnostics: everything that was found, in order.
-        layout: where its files lie.
+        snapshot: all views, without invalid definitions.
+        diagnostics: all findings, in order.
+        layout: the listed files.
     """
 
     project: Project
@@ -99,7 +98,7 @@ class LoadResult(NamedTuple):
 
     @property
     def files(self) -> int:
-        """How many files were read."""
+        """Number of files read."""
         return len(self.checked) + len(self.layout.settings) + (self.project.config is not None)
 
 
@@ -113,8 +112,8 @@ def load(
     """Read, check and layer a whole project.
 
     Args:
-        plugins: finds what installed packages bring; asked unless the project serves none.
-        known: gives what need not be read again.
+        plugins: finds installed packages; not called if the project disables plugins.
+        known: returns cached results.
     """
     with collector_paused():
         layout = lay_out(project)
@@ -131,7 +130,7 @@ def load(
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Spare the garbage collector the walk over records that have no cycles and that all stay."""
+    """Pause the garbage collector while loading acyclic, long-lived records."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -142,10 +141,10 @@ def collector_paused() -> Iterator[None]:
 
 
 def _call_all_objects_old() -> None:
-    """Move them to the oldest generation, as a collection would that finds nothing to free.
+    """Move all objects to the oldest generation without collecting.
 
-    Otherwise the next collection, of what is young, walks over everything that a whole load has made.
-    Where the program keeps frozen objects of its own, they must stay so, and nothing is moved.
+    Otherwise the next young collection would traverse everything that the load created. Skipped if the
+    program has frozen objects, which must stay frozen.
     """
     if gc.get_freeze_count() == 0:
         gc.freeze()
@@ -164,8 +163,7 @@ def check_all(
     """Read and check every definition file, by path.
 
     Args:
-        layout: where its files lie.
-        known: gives what need not be read again.
+        known: returns cached results.
     """
     listed = list(_all_files(layout))
     checked = {file.path: same for file in listed if (same := known(file)) is not None}
@@ -183,11 +181,7 @@ def check_all(
 def lay_core(
     project: Project, layout: Layout, checked: Mapping[str, CheckedFile], guests: PluginDefinitions
 ) -> LayerTables:
-    """The core, laid over what plugins bring.
-
-    Args:
-        layout: where the files lie.
-    """
+    """Build the core's tables above plugins."""
     files = [checked[listed.path] for listed in layout.core]
     return lay_under(layer_core(files, project.settings), files, guests.files, project.settings)
 
@@ -195,11 +189,7 @@ def lay_core(
 def lay_overlay(
     project: Project, layout: Layout, one: str, core: LayerTables, checked: Mapping[str, CheckedFile]
 ) -> Overlay:
-    """One workspace, laid over the core.
-
-    Args:
-        layout: where the files lie.
-    """
+    """Build the overlay of one workspace."""
     path = layout.settings.get(one)
     if path is None:
         workspace, said = Workspace(one), NOTHING_FOUND
@@ -220,11 +210,10 @@ def assemble(
     guests: PluginDefinitions,
     before: LoadResult | None,
 ) -> LoadResult:
-    """The Snapshot of tables that are laid, and all that was found.
+    """Build the Snapshot and collect all findings.
 
     Args:
-        layout: where the files lie.
-        before: an earlier load, whose views are kept where nothing in them changed.
+        before: an earlier load whose unchanged views are reused.
     """
     stray = _by_workspace(project, layout)
     about_project = (
@@ -269,7 +258,7 @@ def assemble(
 
 
 def _by_workspace(project: Project, layout: Layout) -> dict[str | None, list[Diagnostic]]:
-    """The findings of the listing by the workspace that they lie in, ``None`` for all others."""
+    """Group the layout's findings by workspace; ``None`` for others."""
     base = f"{project.settings.workspaces}/"
     found: dict[str | None, list[Diagnostic]] = {}
     for diagnostic in layout.diagnostics:
@@ -282,7 +271,7 @@ def _by_workspace(project: Project, layout: Layout) -> dict[str | None, list[Dia
 def _tables_of_all(
     project: Project, core: LayerTables, overlays: Mapping[str, Overlay], before: LoadResult | None
 ) -> dict[str | None, Tables]:
-    """The tables of every view, the core's under ``None`` first; those of an earlier load where they are."""
+    """Return the tables of all views, the core's under ``None`` first, reusing those of an earlier load."""
     old = before.snapshot if before is not None else None
     same_core = before is not None and core is before.core
     core_tables = old.core.tables if old is not None and same_core else _tables(project, None, core, None)
@@ -309,7 +298,7 @@ def _tables(project: Project, workspace_id: str | None, layered: LayerTables, co
 def _view(
     workspace: str | None, tables: Tables, found: tuple[Diagnostic, ...], before: LoadResult | None
 ) -> View:
-    """A view, which is an earlier load's where that has the same tables and findings."""
+    """Return a view, reusing that of an earlier load with the same tables and findings."""
     if before is not None and (workspace is None or workspace in before.overlays):
         old = before.snapshot.view(workspace)
         if old.tables is tables and old.diagnostics == found:

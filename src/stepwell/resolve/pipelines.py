@@ -1,7 +1,4 @@
-"""Every pipeline of every view as a graph, held against the rules.
-
-What did not change since an earlier check is not looked at again.
-"""
+"""Checks all pipelines of all views, and caches results for unchanged ones."""
 
 from __future__ import annotations
 
@@ -28,11 +25,11 @@ _NONE: Final[Mapping[Any, Any]] = MappingProxyType({})
 
 @final
 class _Clean(NamedTuple):
-    """A pipeline in which nothing was found, and all that this rests on.
+    """Pipeline without findings, and everything that the result depends on.
 
     Args:
-        extended: the pipelines on the way down, by name, with those that they hide.
-        steps: the steps by workspace and name, ``None`` for the workspace of the pipeline's own view.
+        extended: the extended pipelines by name, with hidden ones.
+        steps: steps by workspace and name; workspace ``None`` is the pipeline's view.
     """
 
     definition: PipelineDefinition
@@ -41,7 +38,7 @@ class _Clean(NamedTuple):
     workspaces: frozenset[str]
 
     def holds(self, view: View, definition: PipelineDefinition, among: Among) -> bool:
-        """Whether the same would come of a definition in a view."""
+        """Return whether the result still applies to a definition in a view."""
         pipelines = view.pipelines
         return (
             definition is self.definition
@@ -56,10 +53,10 @@ class _Clean(NamedTuple):
 
 @final
 class CheckedPipelines(NamedTuple):
-    """What was found in the pipelines of all views.
+    """Findings about the pipelines of all views.
 
     Args:
-        diagnostics: by workspace, ``None`` for the core; a workspace has what the core has not.
+        diagnostics: by workspace, ``None`` for the core; those of a workspace exclude the core's.
     """
 
     diagnostics: Mapping[str | None, tuple[Diagnostic, ...]] = _NONE
@@ -68,7 +65,7 @@ class CheckedPipelines(NamedTuple):
 
 
 NOTHING_CHECKED: Final = CheckedPipelines()
-"""What comes of a project without pipelines."""
+"""Result for a project without pipelines."""
 
 
 def check_pipelines(
@@ -77,7 +74,7 @@ def check_pipelines(
     """Check the pipelines of some views.
 
     Args:
-        views: every view by workspace, the core's under ``None``.
+        views: all views by workspace, the core's under ``None``.
     """
     if not any(view.pipelines.above for view in views.values()):
         return NOTHING_CHECKED
@@ -115,10 +112,10 @@ def check_pipelines(
 def findings_in(
     settings: Settings, linked: Linked, views: Mapping[str | None, View]
 ) -> tuple[Diagnostic, ...]:
-    """Everything that is wrong with one pipeline, the parts of its steps too, in order.
+    """Return all findings about one pipeline, including its components, in order.
 
     Args:
-        views: every view by workspace, read with its sources; the core's under ``None``.
+        views: all views by workspace with sources, the core's under ``None``.
     """
     components: dict[str, Mapping[str, Component]] = {}
     for one, node in linked.nodes.items():
@@ -134,7 +131,7 @@ def findings_in(
 
 
 def _told_of(view: View, found: Diagnostic) -> Diagnostic:
-    """A finding in a pipeline of the core that is there in one workspace only."""
+    """Return a finding about a core pipeline that occurs only in one workspace."""
     return replace(found, message=f"in {view.title}, {found.message}")
 
 

@@ -1,9 +1,8 @@
-"""Definitions that installed packages bring: found by their entry points, read like files.
+"""Definitions of installed packages, discovered by entry points.
 
-A package names a folder of definitions, or a callable that gives mappings, in the entry-point group
-``stepwell.steps``. A folder is found and read without importing anything; a callable is code of the
-package, and is run. In the group ``stepwell.step_types`` it names what runs a step, by the step's name;
-that is imported when the step is run.
+An entry point of the group ``stepwell.steps`` refers to a folder of definitions, which is read without
+imports, or to a callable that returns mappings. Entry points of the group ``stepwell.step_types`` refer to
+implementations by step name, which are imported when the step runs.
 """
 
 from __future__ import annotations
@@ -31,26 +30,26 @@ from stepwell.source.read import read
 __all__ = ["GROUP", "GROUP_OF_TYPES", "Plugin", "find_plugins", "package_of", "read_plugins"]
 
 GROUP: Final = "stepwell.steps"
-"""The entry-point group of definitions."""
+"""Entry point group of definitions."""
 
 GROUP_OF_TYPES: Final = "stepwell.step_types"
-"""The entry-point group of what runs steps, each by the name of the step."""
+"""Entry point group of implementations, by step name."""
 
 _FORM: Final = re.compile(r"(?P<module>\w+(\.\w+)*)\s*(:\s*(?P<attr>\w+(\.\w+)*))?\s*(\[.*\])?")
-"""The value of an entry point (entry points specification, data model)."""
+"""Syntax of entry point values (entry points specification, data model)."""
 
 _log = logging.getLogger(__name__)
 
 
 @final
 class Plugin(NamedTuple):
-    """What one entry point of an installed package brings.
+    """Definitions of one entry point.
 
     Args:
-        folder: its folder of definitions, absolute; ``None`` where a callable gives them, or nothing does.
-        given: what the callable gave.
-        fault: why there is nothing; empty when all is well.
-        module: the first part of the dotted name that it names, whose sources hold its components.
+        folder: absolute; ``None`` without a folder.
+        given: result of the callable.
+        fault: the error; empty on success.
+        module: top-level module of the entry point, which contains its components.
     """
 
     package: str
@@ -61,9 +60,9 @@ class Plugin(NamedTuple):
 
 
 def find_plugins() -> tuple[Plugin, ...]:
-    """What the packages of this environment bring, by package and entry point.
+    """Return the plugins of this environment by package and entry point.
 
-    What a package's code raises is logged with its traceback, and told as the package's fault.
+    Exceptions of a package are logged with tracebacks and reported as the package's fault.
     """
     if not any_declared(GROUP, GROUP_OF_TYPES):
         return ()
@@ -74,10 +73,10 @@ def find_plugins() -> tuple[Plugin, ...]:
 def read_plugins(
     plugins: Iterable[Plugin], settings: Settings, today: date
 ) -> tuple[tuple[CheckedFile, ...], tuple[Diagnostic, ...]]:
-    """Read and check what plugins bring.
+    """Read and check the definitions of plugins.
 
     Returns:
-        Each definition, and what is wrong with a plugin as a whole.
+        The definitions, and findings about plugins as a whole.
     """
     checked: list[CheckedFile] = []
     found: list[Diagnostic] = []
@@ -90,15 +89,15 @@ def read_plugins(
             checked += (_read(plugin.folder, kind, path, shown, settings, today) for kind, path in files)
             found += (_shown(one, shown) for one in odd)
             if not files and not odd:
-                folders = " nor ".join(f"`{kind}/`" for kind in KINDS)
-                found.append(_failed(plugin, f"its folder holds no definitions, neither in {folders}"))
+                folders = " or ".join(f"`{kind}/`" for kind in KINDS)
+                found.append(_failed(plugin, f"its folder has no definitions in {folders}"))
         listed = Listed(shown, Layer.PLUGIN, None, "steps")
         checked += (check_mapping(one, listed, settings, today) for one in plugin.given)
     return tuple(checked), tuple(found)
 
 
 def package_of(path: str) -> str:
-    """The package that a path of a plugin's definition names."""
+    """Return the package in the path of a plugin's definition."""
     return path[1:].partition(">")[0]
 
 
@@ -106,13 +105,13 @@ def _found(point: Extension) -> Plugin:
     package = point.package
     form = _FORM.fullmatch(point.value)
     if form is None:
-        return Plugin(package, fault=f"`{point.value}` names neither a folder nor a callable")
+        return Plugin(package, fault=f"`{point.value}` is neither a folder nor a callable")
     try:
         if form["attr"]:
             given = point.load()()
             if isinstance(given, (str, bytes, dict)):
                 return Plugin(
-                    package, fault=f"`{point.value}` gives a {type(given).__name__}, not a list of steps"
+                    package, fault=f"`{point.value}` must return a list of steps, got {type(given).__name__}"
                 )
             return Plugin(
                 package,
@@ -121,22 +120,22 @@ def _found(point: Extension) -> Plugin:
             )
         folder = _folder(form["module"])
     except ExtensionError as error:
-        _log.warning("the plugin %s of %s failed", point.name, package, exc_info=error.__cause__)
+        _log.warning("plugin %s of %s failed", point.name, package, exc_info=error.__cause__)
         return Plugin(package, fault=f"`{point.value}` {error.fault}")
     except Exception as error:  # noqa: BLE001 - a package's code may raise anything; it is logged and told
-        _log.warning("the plugin %s of %s failed", point.name, package, exc_info=True)
+        _log.warning("plugin %s of %s failed", point.name, package, exc_info=True)
         return Plugin(package, fault=f"`{point.value}` fails with {type(error).__name__}: {error}")
     if folder is None:
-        return Plugin(package, fault=f"there is no folder `{point.value}`")
-    _log.debug("the package %s brings the folder %s", package, folder)
+        return Plugin(package, fault=f"folder `{point.value}` does not exist")
+    _log.debug("package %s provides the folder %s", package, folder)
     return Plugin(package, folder, module=form["module"].partition(".")[0])
 
 
 def _type_of_steps(point: Extension) -> Plugin:
-    """The definition that an implementation stands for: its name, and where it is."""
+    """Return the definition of an implementation: its name and import path."""
     package, form = point.package, _FORM.fullmatch(point.value)
     if form is None or not form["attr"]:
-        return Plugin(package, fault=f"`{point.value}` names no implementation of a step")
+        return Plugin(package, fault=f"`{point.value}` is not an implementation of a step")
     step = {
         "name": point.name,
         "description": f"The step type {point.name} of the package {package}.",
@@ -146,7 +145,7 @@ def _type_of_steps(point: Extension) -> Plugin:
 
 
 def _folder(module: str) -> str | None:
-    """The folder of a dotted name; only its first part is looked for, which imports nothing."""
+    """Return the folder of a dotted name; finds only the top-level module, without importing."""
     from importlib.util import find_spec
 
     first, *rest = module.split(".")
@@ -169,7 +168,7 @@ def _read(folder: str, kind: str, path: str, shown: str, settings: Settings, tod
 
 
 def _shown(found: Diagnostic, shown: str) -> Diagnostic:
-    """A finding about a file of a package, by a path that names the package and no folder of this machine."""
+    """Return a finding with a path that shows the package instead of a local folder."""
     related = tuple(
         replace(one, span=replace(one.span, path=f"{shown}/{one.span.path}")) for one in found.related
     )
@@ -181,7 +180,7 @@ def _failed(plugin: Plugin, fault: str) -> Diagnostic:
     return Diagnostic(
         "plugin-failed",
         Severity.ERROR,
-        f"the package {plugin.package} brings no steps: {fault}",
+        f"cannot load steps of package {plugin.package}: {fault}",
         None,
-        "mend or remove the package, or set `enabled = false` in `[plugins]`",
+        "fix or uninstall the package, or set `enabled = false` in `[plugins]`",
     )

@@ -1,4 +1,4 @@
-"""Where the value of a field comes from, and what the fields of a definition are."""
+"""Provenance of field values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = [
 def origins(
     definition: Record, pointer: Pointer, hidden: tuple[tuple[Source, ...], ...] = ()
 ) -> tuple[Origin, ...]:
-    """Everything that speaks of a field, the winner first.
+    """Return all origins of a field, the effective one first.
 
     Args:
         pointer: the field, e.g. ``("config_class",)`` or ``("deprecated", "note")``.
@@ -43,11 +43,11 @@ def origins(
 @immutable
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Where the value of one field comes from.
+    """Provenance of one field.
 
     Args:
-        field: the field, dotted where it lies inside a mapping.
-        losers: what else speaks of the field, topmost first, the default last.
+        field: dotted for nested fields.
+        losers: overridden origins, topmost first, the default last.
     """
 
     step: str
@@ -58,23 +58,23 @@ class Explanation:
 
 
 def explain(definition: Record, field: str, hidden: tuple[Record, ...]) -> Explanation:
-    """Where the value of a field comes from: what gave it, and all that lost.
+    """Return the provenance of a field, including overridden values.
 
     Args:
-        field: a field's name, dotted for one inside a mapping.
-        hidden: the definitions of its name that it hides whole, topmost first.
+        field: dotted for nested fields.
+        hidden: the hidden definitions of the name, topmost first.
 
     Raises:
-        LookupError: such a definition cannot have the field.
+        LookupError: unknown field.
     """
     return _explained(definition, _pointer(field, definition), hidden)
 
 
 def explain_all(definition: Record, hidden: tuple[Record, ...]) -> tuple[Explanation, ...]:
-    """``explain`` for every field that has a value, in the schema's order; for each key of a mapping.
+    """Return the provenance of all fields with a value, in schema order, and of nested keys.
 
     Args:
-        hidden: the definitions of its name that it hides whole, topmost first.
+        hidden: the hidden definitions of the name, topmost first.
     """
     every = (
         _explained(definition, pointer, hidden)

@@ -1,4 +1,4 @@
-"""The layer of what code registers while it runs: above override, and above every file."""
+"""Layer of definitions registered from code, above all files."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ __all__ = ["Registered", "Registration", "with_one_more", "with_registered"]
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Registered:
-    """One definition that code registered.
+    """One registered definition.
 
     Args:
-        workspace: who sees it; ``None`` for everybody.
-        implementation: what runs it, where code gave that too; ``None`` where only its definition says it.
+        workspace: ``None`` for all workspaces.
+        implementation: the registered implementation, if any.
     """
 
     definition: StepDefinition
@@ -40,7 +40,7 @@ class Registered:
 
 @final
 class Registration:
-    """A step that code registered; ``remove`` takes it back, and so does the end of a ``with`` block."""
+    """A registered step; ``remove`` or the end of a ``with`` block unregisters it."""
 
     __slots__ = ("_one", "_take_back")
 
@@ -53,21 +53,21 @@ class Registration:
 
     @property
     def definition(self) -> StepDefinition:
-        """The step as it is served."""
+        """Effective definition of the step."""
         return self._one.definition
 
     @property
     def workspace(self) -> str | None:
-        """Who sees it; ``None`` for everybody."""
+        """``None`` for all workspaces."""
         return self._one.workspace
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
-        """What was found in it and does not keep it out."""
+        """Warnings and infos about the step."""
         return self._one.diagnostics
 
     def remove(self) -> None:
-        """Take it back: what lies below is served again. Twice is harmless."""
+        """Unregister the step; idempotent."""
         self._take_back(self._one)
 
     def __enter__(self) -> Registration:
@@ -78,9 +78,9 @@ class Registration:
 
 
 def with_registered(snapshot: Snapshot, registered: tuple[Registered, ...]) -> Snapshot:
-    """A Snapshot with registered steps laid over every layer of files.
+    """Return a Snapshot with registered steps above all files.
 
-    A later registration lies above an earlier one, and one for a workspace above one for everybody.
+    Later registrations take precedence, and those for a workspace over those for all.
     """
     common = tuple(one for one in registered if one.workspace is None)
     core = _laid_over(snapshot.core, common, None) if common else snapshot.core
@@ -88,7 +88,7 @@ def with_registered(snapshot: Snapshot, registered: tuple[Registered, ...]) -> S
 
 
 def with_one_more(snapshot: Snapshot, registered: tuple[Registered, ...], served: Snapshot) -> Snapshot:
-    """As ``with_registered``, when all but the last of them are served already."""
+    """Return ``with_registered`` if all but the last registration are included already."""
     last = registered[-1]
     core = _laid_over(served.core, (last,), None) if last.workspace is None else served.core
     return _over(snapshot, core, registered)
@@ -105,7 +105,7 @@ def _over(snapshot: Snapshot, core: View, registered: tuple[Registered, ...]) ->
 
 
 def _laid_over(view: View, laid: Iterable[Registered], core: View | None) -> View:
-    """A view with what was registered laid over it, each over those before it."""
+    """Return a view with registered definitions applied in order."""
     steps = view.steps
     above: dict[str, StepDefinition] = steps.above.copy()  # type: ignore[attr-defined]
     covered: dict[str, tuple[StepDefinition, ...]] = {}
@@ -132,7 +132,7 @@ def _laid_over(view: View, laid: Iterable[Registered], core: View | None) -> Vie
 
 @final
 class _Views(Mapping[str, View]):
-    """Views that are made when they are first asked for: a registration concerns few of them."""
+    """Views created on access, because a registration affects few of them."""
 
     def __init__(self, ids: Mapping[str, Any], make: Callable[[str], View]) -> None:
         self._ids = ids

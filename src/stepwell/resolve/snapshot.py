@@ -1,4 +1,4 @@
-"""Every view at one instant, and what differs between two: kinds, names and fields, view by view."""
+"""All views at one point in time, and differences between two Snapshots."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ T = TypeVar("T")
 
 @final
 class Snapshot(Immutable):
-    """Every view at one instant.
+    """All views at one point in time.
 
     Args:
-        workspaces: what each ``workspace.yaml`` says, by id, ids sorted.
-        views: the view of each workspace, by id; handed over, not copied, since it may make them late.
+        workspaces: settings of each workspace by id, sorted.
+        views: views by workspace; not copied, because they may be created lazily.
     """
 
     def __init__(self, core: View, workspaces: Mapping[str, Workspace], views: Mapping[str, View]) -> None:
@@ -44,7 +44,7 @@ class Snapshot(Immutable):
         return Snapshot, (self.core, self.workspaces, dict(self._views))
 
     def __eq__(self, other: object) -> bool:
-        """Whether both serve the same to every workspace."""
+        """Return whether all views are equal."""
         return self.digest == other.digest if isinstance(other, Snapshot) else NotImplemented
 
     def __hash__(self) -> int:
@@ -55,10 +55,10 @@ class Snapshot(Immutable):
     _views: Mapping[str, View]
 
     def view(self, workspace: str | None = None) -> View:
-        """What a workspace sees; the core view without one.
+        """Return the view of a workspace, or of the core.
 
         Raises:
-            UnknownWorkspace: with suggestions; never silently the core.
+            UnknownWorkspace: with suggestions.
         """
         if workspace is None:
             return self.core
@@ -68,7 +68,7 @@ class Snapshot(Immutable):
             raise UnknownWorkspace(workspace, closest(workspace, self._views, 3)) from None
 
     def with_code(self, code: Code) -> Snapshot:
-        """The same definitions over other sources; views that have these already stay what they are."""
+        """Return the Snapshot with other sources; views with these sources are reused."""
         views = {one: self._views[one].with_code(code) for one in self.workspaces}
         core = self.core.with_code(code)
         if core is self.core and all(views[one] is self._views[one] for one in views):
@@ -77,7 +77,7 @@ class Snapshot(Immutable):
 
     @cached_property
     def owners(self) -> Mapping[str, tuple[str, ...]]:
-        """For every name that a workspace lays above the core's steps, the workspaces that do; ids sorted."""
+        """Return each name that workspaces add above the core, with their sorted ids."""
         found: dict[str, list[str]] = {}
         for workspace in self.workspaces:
             for name in self._views[workspace].steps.above:
@@ -88,10 +88,10 @@ class Snapshot(Immutable):
         return MappingProxyType({name: tuple(ids) for name, ids in found.items()})
 
     def recall(self, name: str, work_out: Callable[[], tuple[T, ...]]) -> tuple[T, ...]:
-        """What is worked out about a name once, and kept as long as the Snapshot is.
+        """Return a cached value for a name and compute it on first use.
 
         Args:
-            work_out: gives it; nothing is kept where it gives nothing.
+            work_out: computes the value; ``None`` is not cached.
         """
         found: tuple[T, ...] | None = self._kept.get(name)
         if found is None:
@@ -106,7 +106,7 @@ class Snapshot(Immutable):
 
     @property
     def digest(self) -> str:
-        """A hash of every view and of what every workspace says of itself."""
+        """Hash of all views and workspace settings."""
         import hashlib  # few commands digest anything
 
         digest = hashlib.blake2b(self.core.digest.encode("ascii"), digest_size=16)
@@ -119,10 +119,10 @@ class Snapshot(Immutable):
 
 @final
 class DefinitionKey(NamedTuple):
-    """A definition in a view: a step and a pipeline can have the same name.
+    """Name and kind of a definition, because a step and a pipeline may share a name.
 
     Args:
-        noun: its kind, as in ``KIND_OF_NOUN``.
+        noun: its kind, a key of ``KIND_OF_NOUN``.
     """
 
     name: str
@@ -133,12 +133,12 @@ class DefinitionKey(NamedTuple):
 @immutable
 @dataclass(frozen=True, slots=True)
 class ViewChanges:
-    """What differs between two views of one workspace, in definitions of every kind.
+    """Differences between two views of a workspace.
 
     Args:
-        added: the definitions that are new, sorted.
-        removed: the definitions that are gone, sorted.
-        changed: the fields that differ, by definition, sorted.
+        added: new definitions, sorted.
+        removed: removed definitions, sorted.
+        changed: differing fields by definition, sorted.
     """
 
     added: tuple[DefinitionKey, ...] = ()
@@ -153,7 +153,7 @@ class ViewChanges:
 @immutable
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What differs between two Snapshots."""
+    """Differences between two Snapshots."""
 
     core: ViewChanges
     workspaces: Mapping[str, ViewChanges]
@@ -163,7 +163,7 @@ class Changes:
 
 
 def changes_between(old: Snapshot, new: Snapshot) -> Changes:
-    """Compare two Snapshots; what both share costs nothing."""
+    """Compare two Snapshots; shared parts are skipped."""
     suspects = _Suspects()
     core = _of_views(old.core, new.core, suspects)
     found: dict[str, ViewChanges] = {}
@@ -196,14 +196,14 @@ def _of_views(old: View, new: View, suspects: _Suspects) -> ViewChanges:
 
 
 def _steps(snapshot: Snapshot, workspace: str) -> tuple[DefinitionKey, ...]:
-    """The steps that a workspace sees; none where it is not there."""
+    """Return the steps of a workspace; empty if it does not exist."""
     if workspace not in snapshot.workspaces:
         return ()
     return tuple(DefinitionKey(name, "step") for name in sorted(snapshot.view(workspace).keys()))
 
 
 def differing_fields(was: Definition, now: Definition) -> tuple[str, ...]:
-    """The fields in which two definitions differ, in the schema's order."""
+    """Return the fields that differ between two definitions, in schema order."""
     return tuple(field for field in was.fields() if was[field] != now[field])
 
 
@@ -218,9 +218,9 @@ def _pairs(
 
 @final
 class _Suspects:
-    """The names that may differ between two tables; every other one is the same object in both.
+    """Names that may differ between two tables; all others are identical objects.
 
-    The tables of the core lie below every workspace: they are compared once.
+    The core's tables are shared by all workspaces and compared once.
     """
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
-"""The strategies that tell candidates apart, each by one thing, and those that packages add.
+"""Resolution strategies: built-in ones and those of installed packages.
 
-A strategy is a pure function. Ours are in a written-out dict; an installed package adds its own by an
-entry point of the group ``stepwell.strategies``, which is imported when somebody asks for it by name.
+A strategy is a pure function. Packages add strategies by entry points of the group ``stepwell.strategies``,
+which are imported on demand.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ __all__ = [
 ]
 
 GROUP: Final = "stepwell.strategies"
-"""The group of entry points by which an installed package adds strategies."""
+"""Entry point group of strategies."""
 
 
 @final
 @immutable
 @dataclass(frozen=True, slots=True)
 class ResolutionContext:
-    """What a choice may depend on.
+    """Context of a selection.
 
     Args:
-        workspace: who asks; ``None`` for nobody in particular.
-        serves: what the view of that workspace serves under the name, if anything.
-        environment: where the step is to run: any of these tags.
+        workspace: the requesting workspace, if any.
+        serves: the workspace's definition of the name, if any.
+        environment: environment tags, any of which matches.
     """
 
     workspace: str | None = None
@@ -55,10 +55,10 @@ class ResolutionContext:
 
 @final
 class Selection(NamedTuple):
-    """What a strategy makes of the candidates: with exactly one left, it has decided.
+    """Result of a strategy; a single candidate is a decision.
 
     Args:
-        candidates: those that it selects, in their order; none where it has nothing to go by.
+        candidates: the selected ones in order; empty if the strategy does not apply.
     """
 
     candidates: tuple[Candidate, ...]
@@ -66,55 +66,54 @@ class Selection(NamedTuple):
 
 
 class Strategy(Protocol):
-    """A pure function that tells candidates apart by one thing."""
+    """Pure function that selects candidates by one criterion."""
 
     def __call__(self, candidates: tuple[Candidate, ...], context: ResolutionContext, /) -> Selection:
-        """Select some of the candidates, in their order; exactly one is a decision.
+        """Select some candidates in order; a single one is a decision.
 
         Args:
             candidates: at least two, the core's first, then by workspace.
-            context: what the choice may depend on.
         """
         ...
 
 
 def workspace_priority(candidates: tuple[Candidate, ...], context: ResolutionContext) -> Selection:
-    """What the asking workspace sees: its own, or else the core's."""
+    """Select the definition that the requesting workspace sees."""
     if context.workspace is None:
-        return Selection((), "no workspace is asked for")
+        return Selection((), "no workspace specified")
     for one in candidates:
         if one.definition is context.serves:
-            has = "has its own" if one.workspace else "has none of its own and sees the core's"
+            has = "defines it" if one.workspace else "does not define it and uses the core's"
             return Selection((one,), f"workspace {context.workspace} {has}")
-    return Selection((), f"workspace {context.workspace} sees none")
+    return Selection((), f"workspace {context.workspace} does not see it")
 
 
 def framework_match(candidates: tuple[Candidate, ...], context: ResolutionContext) -> Selection:
-    """The only one with the preferred framework: the best one that any candidate has."""
+    """Select the candidates with the most preferred available framework."""
     if not context.frameworks:
-        return Selection((), "no framework is asked for")
+        return Selection((), "no framework specified")
     for framework in context.frameworks:
         found = tuple(one for one in candidates if one.definition.framework == framework)
         if found:
             return Selection(found, f"{_so_many(found, candidates)} the framework {framework}")
-    return Selection((), f"none has the framework {' or '.join(context.frameworks)}")
+    return Selection((), f"no candidate has the framework {' or '.join(context.frameworks)}")
 
 
 def environment_match(candidates: tuple[Candidate, ...], context: ResolutionContext) -> Selection:
-    """The only one that fits the environment: it has one of its tags, or none at all."""
+    """Select the candidates with a matching environment tag, or without tags."""
     if not context.environment:
-        return Selection((), "no environment is asked for")
+        return Selection((), "no environment specified")
     asked = frozenset(context.environment)
     found = tuple(one for one in candidates if _fits(one, asked))
     tags = " or ".join(context.environment)
     if not found:
-        return Selection((), f"none fits the environment {tags}")
-    verb = "fits" if len(found) == 1 else "fit"
+        return Selection((), f"no candidate matches the environment {tags}")
+    verb = "matches" if len(found) == 1 else "match"
     return Selection(found, f"{_count(found, candidates)} {verb} the environment {tags}")
 
 
 def priority_based(candidates: tuple[Candidate, ...], _context: ResolutionContext) -> Selection:
-    """Those with the lowest priority."""
+    """Select the candidates with the lowest priority."""
     priorities = [one.definition.priority for one in candidates]
     lowest = min(priorities)
     found = tuple(one for one, held in zip(candidates, priorities, strict=True) if held == lowest)
@@ -129,15 +128,15 @@ STRATEGIES: Final[Mapping[str, Strategy]] = MappingProxyType(
         "priority_based": priority_based,
     }
 )
-"""The strategies that definitions and workspaces can declare, in the order of the automatic choice."""
+"""Strategies that definitions and workspaces can declare, in automatic order."""
 
 
 def strategy_named(name: str) -> Strategy:
-    """A strategy of ours, or of an installed package.
+    """Return a built-in strategy, or one of an installed package.
 
     Raises:
-        UnknownStrategy: when there is none; with suggestions.
-        StrategyFailed: when a package has it and it cannot be loaded.
+        UnknownStrategy: with suggestions.
+        StrategyFailed: the strategy of a package cannot be loaded.
     """
     return STRATEGIES.get(name) or _installed(name)
 
@@ -149,14 +148,14 @@ def _installed(name: str) -> Strategy:
 
 
 def load_strategy(group: str, name: str, ours: Iterable[str]) -> LoadedExtension:
-    """The strategy that an installed package has under a name.
+    """Return the strategy of an installed package.
 
     Args:
-        ours: the names of our own strategies, which may be suggested.
+        ours: built-in names for suggestions.
 
     Raises:
-        UnknownStrategy: when there is none; with suggestions.
-        StrategyFailed: when a package has it and it cannot be loaded.
+        UnknownStrategy: with suggestions.
+        StrategyFailed: the strategy cannot be loaded.
     """
     try:
         loaded = load_extension(group, name)
@@ -169,7 +168,7 @@ def load_strategy(group: str, name: str, ours: Iterable[str]) -> LoadedExtension
 
 
 def _guarded(name: str, package: str, function: Any) -> Strategy:
-    """A foreign strategy whose mistakes are told as its own."""
+    """Wrap a foreign strategy so that its errors name it."""
 
     def failed(error: BaseException) -> StrategyFailed:
         return StrategyFailed(name, package, f"failed: {worded(error)}")
@@ -180,7 +179,7 @@ def _guarded(name: str, package: str, function: Any) -> Strategy:
             known = tuple(one for one in candidates if one in selected)
             foreign = len(known) != len(selected)
         if foreign:
-            raise StrategyFailed(name, package, "selected what is not a candidate")
+            raise StrategyFailed(name, package, "selected a definition that is not a candidate")
         return Selection(known, str(reason))
 
     return select
@@ -197,5 +196,5 @@ def _so_many(found: tuple[Candidate, ...], candidates: tuple[Candidate, ...]) ->
 
 def _count(found: tuple[Candidate, ...], candidates: tuple[Candidate, ...]) -> str:
     if len(found) == 1:
-        return f"only that of {found[0].owner}"
+        return f"only the definition of {found[0].owner}"
     return f"{len(found)} of {len(candidates)}"

@@ -1,4 +1,4 @@
-"""The definitions of one kind that a view sees: those above hide those below, and nothing is copied."""
+"""Layered table of definitions without copies."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ D = TypeVar("D", StepDefinition, HyperparameterDefinition, ProviderDefinition, P
 
 @final
 class LayeredTable(Immutable, Mapping[str, D], Generic[D]):
-    """The definitions of one kind that a view sees: those above hide those below.
+    """Definitions of one kind in a view, with upper ones hiding lower ones.
 
-    Nothing of what lies below is copied, so a workspace costs what it changes.
+    Lower definitions are not copied, so a workspace costs only its changes.
 
     Args:
-        under: the table that they lie upon; ``None`` for the core's.
-        first: names that open the table, in this order; the rest follow by name.
-        covered: what lies hidden below a definition and is in no other table, topmost first, by name.
+        under: the table below; ``None`` for the core.
+        first: the first names of the table, in order; the others follow by name.
+        covered: hidden definitions that are in no other table, topmost first, by name.
     """
 
     def __init__(
@@ -73,16 +73,16 @@ class LayeredTable(Immutable, Mapping[str, D], Generic[D]):
 
     @cached_property
     def aliases(self) -> Mapping[object, tuple[str, ...]]:
-        """The aliases of what the table has above, each with the names of the definitions that have it."""
+        """Aliases of the table's own definitions with their names."""
         return MappingProxyType(_by_alias(self.above))
 
     @cached_property
     def order(self) -> tuple[str, ...]:
-        """The names in table order."""
+        """Names in table order."""
         return tuple(sorted(self.above.keys() | self.below.keys(), key=self._place))
 
     def aliased(self, alias: object) -> str | None:
-        """The name that an alias stands for: of several the first in table order; ``None`` for a name."""
+        """Return the first name in table order for an alias; ``None`` for a name."""
         if alias in self:
             return None
         names = list(self.aliases.get(alias, ()))
@@ -91,10 +91,7 @@ class LayeredTable(Immutable, Mapping[str, D], Generic[D]):
         return min(names, key=self._place, default=None)
 
     def hidden(self, name: str) -> tuple[D, ...]:
-        """The definitions of a name that the served one hides whole, topmost first.
-
-        What it was merged with is no part of them.
-        """
+        """Return the hidden definitions of a name, topmost first, without merged ones."""
         covered = self.covered.get(name)
         if covered is not None:
             return covered
@@ -108,10 +105,10 @@ class LayeredTable(Immutable, Mapping[str, D], Generic[D]):
 
     @cached_property
     def content(self) -> int:
-        """The sum of the definitions' digests.
+        """Sum of the definitions' digests.
 
-        A sum does not depend on the order, and follows from the table below by what differs
-        (Bellare and Micciancio, "A new paradigm for collision-free hashing", 1997).
+        A sum is independent of the order and can be updated incrementally (Bellare and Micciancio, "A new
+        paradigm for collision-free hashing", 1997).
         """
         own = sum(int(definition.digest, 16) for definition in self.above.values())
         if self.under is None:
@@ -120,10 +117,10 @@ class LayeredTable(Immutable, Mapping[str, D], Generic[D]):
         return self.under.content - hidden + own
 
     def differs_in(self, names: Iterable[str], before: LayeredTable[D]) -> None:
-        """Tell a core table that its own definitions are an earlier one's but for some, which spares the sum.
+        """Derive the sum of a core table from an earlier table with few differences.
 
         Args:
-            names: of the definitions that may differ.
+            names: definitions that may differ.
         """
         if "content" not in before.__dict__:
             return  # nobody has asked for it, and working it out now would cost more than it spares

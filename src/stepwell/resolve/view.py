@@ -1,4 +1,4 @@
-"""What one workspace sees at one instant: immutable, indexed, with a digest of its content."""
+"""Immutable view of one workspace."""
 
 from __future__ import annotations
 
@@ -35,43 +35,43 @@ LEGACY_FIELDS: Final = (
     "sagemaker_step_type",
     "description",
 )
-"""The five fields of a row of the old table, in its order."""
+"""Fields of a legacy table row, in order."""
 
 
 class Code(Protocol):
-    """The Python sources of a project at one instant, as the views of a Snapshot ask for them."""
+    """Python sources of a project at one point in time, as used by views."""
 
     def components(self, workspace: str | None, step: StepDefinition) -> Mapping[str, Component]:
-        """Where every part of a step is, by kind.
+        """Return the components of a step by kind.
 
         Args:
-            workspace: who sees it; ``None`` for the core.
+            workspace: ``None`` for the core.
         """
 
     def load(self, workspace: str | None, step: StepDefinition, component: Component) -> Any:
-        """Import a part of a step.
+        """Import a component of a step.
 
         Raises:
-            ComponentError: it is not there, or its import fails.
+            ComponentError: it does not exist, or its import fails.
         """
 
     def implementation(self, step: StepDefinition) -> Component:
-        """Where what runs a step is."""
+        """Return the implementation of a step."""
 
     def has_own(self, workspace: str) -> bool:
-        """Whether a workspace has any sources of its own."""
+        """Return whether a workspace has its own sources."""
 
 
 @final
 class View(Immutable, Mapping[str, StepDefinition]):
-    """What one workspace sees: its steps by name in table order, and a table of every other kind.
+    """Immutable view of one workspace: steps by name in table order, and tables of other kinds.
 
-    ``[]`` and ``get`` also take an alias. ``in``, iteration and ``len`` know names only.
+    ``[]`` and ``get`` also accept aliases. ``in``, iteration and ``len`` use names only.
 
     Args:
-        workspace: the workspace's id, ``None`` for the core view.
-        tables: the definitions of every kind, by a key of ``KINDS``.
-        code: the sources in which the parts of its steps lie; ``None`` for a view that was read without.
+        workspace: ``None`` for the core view.
+        tables: definitions of all kinds, by a key of ``KINDS``.
+        code: sources of components; ``None`` for a view without sources.
     """
 
     def __init__(
@@ -104,11 +104,11 @@ class View(Immutable, Mapping[str, StepDefinition]):
     _below: Mapping[str, StepDefinition]
 
     def __reduce__(self) -> tuple[type[View], tuple[object, ...]]:
-        """Its definitions and findings; the code of a project stays in its process."""
+        """Pickle definitions and findings without code."""
         return View, (self.workspace, self.tables, self.diagnostics)
 
     def __eq__(self, other: object) -> bool:
-        """Whether both serve the same definitions to the same workspace, wherever these are stated."""
+        """Compare workspace and definitions, regardless of their files."""
         if isinstance(other, View):
             return self.workspace == other.workspace and self.tables == other.tables
         return self.steps == other
@@ -117,7 +117,7 @@ class View(Immutable, Mapping[str, StepDefinition]):
         return hash(self.steps)
 
     def __getitem__(self, name: str) -> StepDefinition:
-        """The step of a name, or of an alias that no step has as its name.
+        """Return a step by name, or by an alias that is not a step's name.
 
         Raises:
             UnknownStep: with suggestions.
@@ -137,7 +137,7 @@ class View(Immutable, Mapping[str, StepDefinition]):
     def get(self, name: str, default: StepDefinition | T, /) -> StepDefinition | T: ...
 
     def get(self, name: str, default: Any = None, /) -> Any:
-        """The step of a name, or of an alias that no step has as its name; otherwise the default."""
+        """Return a step by name or alias, or the default."""
         found = self._above.get(name) or self._below.get(name)
         if found is not None:
             return found
@@ -145,11 +145,11 @@ class View(Immutable, Mapping[str, StepDefinition]):
         return default if named is None else self.steps[named]
 
     def __contains__(self, name: object) -> bool:
-        """Whether a step has the name; an alias is none, since iterating does not yield it."""
+        """Return whether a step has the name; aliases do not count."""
         return name in self.steps
 
     def items(self) -> ItemsView[str, StepDefinition]:
-        """Names and steps, in table order."""
+        """Return names and steps in table order."""
         return self.steps.items()
 
     def __iter__(self) -> Iterator[str]:
@@ -171,27 +171,25 @@ class View(Immutable, Mapping[str, StepDefinition]):
 
     @property
     def hyperparameters(self) -> LayeredTable[HyperparameterDefinition]:
-        """The hyperparameter classes by name."""
+        """Hyperparameter classes by name."""
         return self.tables["hyperparameters"]
 
     @property
     def providers(self) -> LayeredTable[ProviderDefinition]:
-        """The providers by name."""
         return self.tables["providers"]
 
     @property
     def pipelines(self) -> LayeredTable[PipelineDefinition]:
-        """The pipelines by name."""
         return self.tables["pipelines"]
 
     @property
     def title(self) -> str:
-        """The view in words."""
+        """Title of the view."""
         return "the core" if self.workspace is None else f"workspace {self.workspace}"
 
     @property
     def digest(self) -> str:
-        """A hash of every definition: equal content gives an equal digest, on any machine."""
+        """Hash of all definitions, independent of the machine."""
         content = self._tables_content
         for later in _LATER_KINDS:  # they count only where there are any, so that other digests stay
             if self.tables[later]:
@@ -202,7 +200,7 @@ class View(Immutable, Mapping[str, StepDefinition]):
 
     @property
     def legacy_digest(self) -> str:
-        """A hash of what old importers are given: the steps and the hyperparameter classes."""
+        """Hash of steps and hyperparameter classes, as in the legacy tables."""
         import hashlib  # few commands digest anything
 
         return hashlib.blake2b(self._tables_content.encode("ascii"), digest_size=16).hexdigest()
@@ -212,29 +210,29 @@ class View(Immutable, Mapping[str, StepDefinition]):
         return f"{self.steps.content:x}/{self.hyperparameters.content:x}"
 
     def by_config_class(self, config_class: str) -> StepDefinition | None:
-        """The first step with a configuration class, in table order."""
+        """Return the first step with a configuration class, in table order."""
         return self._first_by("config_class", config_class)
 
     def by_builder(self, builder_step_name: str) -> StepDefinition | None:
-        """The first step with a builder class, in table order."""
+        """Return the first step with a builder class, in table order."""
         return self._first_by("builder_step_name", builder_step_name)
 
     def by_spec_type(self, spec_type: str) -> StepDefinition | None:
-        """The first step with a specification type, in table order."""
+        """Return the first step with a specification type, in table order."""
         return self._first_by("spec_type", spec_type)
 
     def by_alias(self, alias: str) -> StepDefinition | None:
-        """The step that an old name stands for."""
+        """Return the step of an alias."""
         named = self.steps.aliased(alias)
         return None if named is None else self.steps[named]
 
     def by_sagemaker_type(self, sagemaker_step_type: str) -> tuple[StepDefinition, ...]:
-        """All steps of a SageMaker step type, in table order."""
+        """Return all steps of a SageMaker step type, in table order."""
         names = self._index["sagemaker_step_type"].get(sagemaker_step_type, ())
         return tuple(self.steps[name] for name in names)
 
     def legacy_table(self) -> dict[str, dict[str, str]]:
-        """The table that old importers know, fresh on every call: the five fields of every step in it."""
+        """Return a new legacy table: five fields of every step with a SageMaker type."""
         table: dict[str, dict[str, str]] = {}
         for name in self.steps.order:
             step = self.steps[name]
@@ -243,16 +241,16 @@ class View(Immutable, Mapping[str, StepDefinition]):
         return table
 
     def explain(self, step: str, field: str | None = None) -> Explanation:
-        """Where the value of a field comes from: what gave it, and all that lost.
+        """Return the provenance of a field, including overridden values.
 
         Args:
-            step: a step's name or alias; or both in one, ``"Name.field"``.
-            field: a field's name; dotted for one inside a mapping (``deprecated.note``).
+            step: a name or alias, optionally with the field: ``"Name.field"``.
+            field: dotted for nested fields (``deprecated.note``).
 
         Raises:
-            UnknownStep: when the view has no such step.
-            LookupError: when a step cannot have such a field.
-            TypeError: when no field is named.
+            UnknownStep: with suggestions.
+            LookupError: unknown field.
+            TypeError: no field specified.
         """
         if field is None:
             step, _, field = step.partition(".")
@@ -264,22 +262,20 @@ class View(Immutable, Mapping[str, StepDefinition]):
         return explain(definition, field, self.steps.hidden(definition.name))
 
     def explain_all(self, step: str) -> tuple[Explanation, ...]:
-        """``explain`` for every field that a step has a value for, in the schema's order.
+        """Return the provenance of all fields of a step with a value, in schema order.
 
         Raises:
-            UnknownStep: when the view has no such step.
+            UnknownStep: with suggestions.
         """
         definition = self[step]
         return explain_all(definition, self.steps.hidden(definition.name))
 
     def components(self, step: str) -> Mapping[str, Component]:
-        """Where every part of a step is: its builder, configuration class, contract and so on, by kind.
-
-        No Python is run.
+        """Return the components of a step by kind, without running Python.
 
         Raises:
-            UnknownStep: when the view has no such step.
-            ComponentError: when the view was read without the project's sources.
+            UnknownStep: with suggestions.
+            ComponentError: the view has no sources.
         """
         found = self._components.get(step)
         if found is not None:
@@ -290,11 +286,11 @@ class View(Immutable, Mapping[str, StepDefinition]):
         return self._components.setdefault(step, self.code.components(self.workspace, definition))
 
     def implementation(self, step: str) -> Component:
-        """Where what runs a step is, as its definition says; no Python is run.
+        """Return the implementation of a step, without running Python.
 
         Raises:
-            UnknownStep: when the view has no such step.
-            ComponentError: when the view was read without the project's sources.
+            UnknownStep: with suggestions.
+            ComponentError: the view has no sources.
         """
         definition = self[step]
         if self.code is None:
@@ -302,19 +298,19 @@ class View(Immutable, Mapping[str, StepDefinition]):
         return self.code.implementation(definition)
 
     def load(self, step: str, kind: str) -> Any:
-        """Import a part of a step in the workspace's own world, and give the class or function.
+        """Import a component in the workspace's isolated modules and return the class or function.
 
-        What was loaded once stays what it is here, whatever is edited later; a script without a name
-        is given as its module.
+        Loaded components do not change when their files are edited. A script without a name is returned as a
+        module.
 
         Args:
-            kind: ``builder``, ``config``, ``contract``, ``spec``, ``script`` or ``hyperparameters``; or
-                ``implementation``, what runs the step.
+            kind: ``builder``, ``config``, ``contract``, ``spec``, ``script``, ``hyperparameters`` or
+                ``implementation``.
 
         Raises:
-            UnknownStep: when the view has no such step.
-            LookupError: when there is no such kind.
-            ComponentError: when the part is not there or could be several, or its import fails.
+            UnknownStep: with suggestions.
+            LookupError: unknown kind.
+            ComponentError: the component is missing or ambiguous, or its import fails.
         """
         try:
             return self._parts[step, kind]
@@ -330,15 +326,16 @@ class View(Immutable, Mapping[str, StepDefinition]):
             component = self.components(step)[kind]
         else:
             hint = (
-                suggest(kind, (*COMPONENT_KINDS, IMPLEMENTATION)) or f"there are {', '.join(COMPONENT_KINDS)}"
+                suggest(kind, (*COMPONENT_KINDS, IMPLEMENTATION))
+                or f"valid kinds: {', '.join(COMPONENT_KINDS)}"
             )
-            raise LookupError(f"there is no kind of component `{kind}` ({hint})")
+            raise LookupError(f"unknown kind of component `{kind}` ({hint})")
         if self.code is None:
             raise self._without_code(definition)
         return self._parts.setdefault((step, kind), self.code.load(self.workspace, definition, component))
 
     def with_code(self, code: Code) -> View:
-        """The same view over other sources; itself if they are its own."""
+        """Return the view with other sources."""
         if self.code is code:
             return self
         other = View.__new__(View)
@@ -356,7 +353,7 @@ class View(Immutable, Mapping[str, StepDefinition]):
 
     def _without_code(self, step: StepDefinition) -> ComponentError:
         path = step.sources[0].document.path if step.sources else step.name
-        fault = f"the view of {self.title} was read without the project's sources"
+        fault = f"the view of {self.title} was loaded without sources"
         return ComponentError(step.name, self.workspace, path, 1, fault)
 
     def _first_by(self, field: str, value: str) -> StepDefinition | None:
@@ -378,7 +375,7 @@ class View(Immutable, Mapping[str, StepDefinition]):
 
 
 _LATER_KINDS: Final = tuple(KINDS)[2:]
-"""The kinds that came after digests were first written into frozen modules."""
+"""Kinds introduced after digests were first written into frozen modules."""
 
 _OF_CODE: Final = frozenset({"code", "_components", "_parts"})
-"""What a view knows from its sources."""
+"""Cached attributes that depend on the sources."""

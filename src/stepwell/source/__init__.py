@@ -1,1 +1,1 @@
-"""What is written: reading YAML, TOML, Python and git into plain values with positions."""
+"""Reads YAML, TOML, Python and git into plain values with positions."""

@@ -1,4 +1,4 @@
-"""Writing a file whole or not at all."""
+"""Atomic file writes."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ __all__ = ["write_atomically", "write_new"]
 
 
 def write_atomically(path: Path, content: str | bytes) -> bool:
-    """Write a file so that a reader sees the old or the new one; a text as UTF-8 with the line ends it has.
+    """Replace a file atomically; text is encoded as UTF-8 without newline conversion.
 
-    A symbolic link stays and its target is written; an existing file keeps its permissions, a new one
-    and its folders get those of the umask. Nothing is left behind when writing fails or is interrupted.
+    The target of a symbolic link is written. An existing file keeps its permissions. A failed or interrupted
+    write leaves no temporary file.
 
     Returns:
-        Whether the file changed; a file that already has the content is not touched.
+        Whether the content changed; an unchanged file is not written.
 
     Raises:
         OSError: the file or its folder cannot be read or written, or the disk is full.
@@ -42,7 +42,7 @@ def write_atomically(path: Path, content: str | bytes) -> bool:
 
 
 def write_new(path: str | Path, content: bytes) -> None:
-    """Write a file that does not exist, to the disk and not only to the system's memory."""
+    """Create a file and flush it to disk."""
     with Path(path).open("xb") as file:
         file.write(content)
         file.flush()

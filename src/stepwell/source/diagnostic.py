@@ -1,4 +1,4 @@
-"""One finding about a user's file, where it is, and the order in which findings are told."""
+"""Findings about users' files, their locations and order."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 @final
 class Severity(Enum):
-    """How much a finding matters; ``error`` keeps a definition out of the registry."""
+    """Severity of a finding; an ``error`` excludes the definition from the registry."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -27,7 +27,7 @@ class Severity(Enum):
 
     @property
     def rank(self) -> int:
-        """0 for an error, larger for what matters less."""
+        """Sort order: 0 for errors."""
         return _RANKS[self]
 
 
@@ -38,11 +38,11 @@ _RANKS = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 @immutable
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of one file, as people count: from 1, columns in characters, the end exclusive.
+    """Range in a file: lines and columns count from 1, columns in characters, the end is exclusive.
 
     Args:
         path: relative to the project, with ``/``.
-        text: the whole first line without its line break, as it was when it was read.
+        text: the complete first line without its line break, as read.
     """
 
     path: str
@@ -57,7 +57,7 @@ class Span:
 @immutable
 @dataclass(frozen=True, slots=True)
 class Related:
-    """Another place that a finding speaks of, with the words that tie it, e.g. ``overrides``."""
+    """Related location of a finding, with a message such as ``overrides``."""
 
     message: str
     span: Span
@@ -70,9 +70,9 @@ class Diagnostic:
     """One finding about a user's file.
 
     Args:
-        id: words that name the rule, e.g. ``unknown-field``.
-        message: what is wrong, in one line, without a full stop.
-        span: where; ``None`` only when no file is concerned.
+        id: the rule, e.g. ``unknown-field``.
+        message: the problem, in one line without a full stop.
+        span: ``None`` if no file is affected.
     """
 
     id: str
@@ -92,7 +92,7 @@ class Diagnostic:
 
     @property
     def sort_key(self) -> tuple[str, int, int, str, str]:
-        """The documented total order: path, line, column, id (then message, so that it is total)."""
+        """Documented total order: path, line, column, id, message."""
         if self.span is None:
             return ("", 0, 0, self.id, self.message)
         return (self.span.path, self.span.line, self.span.column, self.id, self.message)
@@ -101,23 +101,22 @@ class Diagnostic:
 @final
 @dataclass(frozen=True, slots=True)
 class Checked(Generic[T_co]):
-    """A value together with what was found while making it."""
+    """A value and the findings about it."""
 
     value: T_co
     diagnostics: tuple[Diagnostic, ...] = ()
 
     @property
     def has_errors(self) -> bool:
-        """Whether any finding is an error."""
         return any(found.severity is Severity.ERROR for found in self.diagnostics)
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """All findings once each, in the documented order."""
+    """Return distinct findings in the documented order."""
     return tuple(sorted(set(diagnostics), key=lambda found: found.sort_key))
 
 
 def counted_findings(diagnostics: Iterable[Diagnostic]) -> str:
-    """How many findings of each severity there are: ``2 errors, 1 warning``; empty for none."""
+    """Return the number of findings by severity, e.g. ``2 errors, 1 warning``; empty for none."""
     counts = Counter(found.severity for found in diagnostics)
     return ", ".join(counted(counts[one], one.value) for one in Severity if counts[one])

@@ -1,4 +1,4 @@
-"""The Document: one file's text, its plain data, and on demand the span of any value in it."""
+"""A parsed file: its text, its plain data and the span of every value."""
 
 from __future__ import annotations
 
@@ -26,19 +26,18 @@ __all__ = [
 
 
 Pointer = tuple[str | int, ...]
-"""The way from the root of a document to a value: mapping keys and list indexes."""
+"""Path from the root of a document to a value: mapping keys and list indexes."""
 
 Stretch = tuple[int, int]
-"""Start and end (exclusive) of a piece of a text, in characters from its beginning."""
+"""Start and end (exclusive) in a text, in characters."""
 
 
 @final
 class Unreadable(Exception):
-    """A text that a format's reader refuses; ``read_text`` turns it into a Diagnostic.
+    """Syntax error of a parser; ``read_text`` converts it to a Diagnostic.
 
     Args:
         id: the rule, e.g. ``duplicate-key``.
-        stretch: where in the text.
     """
 
     def __init__(
@@ -59,7 +58,7 @@ class Unreadable(Exception):
 
 @final
 class TextMap(NamedTuple):
-    """Where every key and value of a document stands in its text."""
+    """Positions of all keys and values of a document."""
 
     keys: Mapping[Pointer, Stretch]
     values: Mapping[Pointer, Stretch]
@@ -69,19 +68,19 @@ _NO_PLACES: Final = TextMap(MappingProxyType({}), MappingProxyType({}))
 
 
 def no_places(_: str) -> TextMap:
-    """``locate`` of a document whose data was not read from a text."""
+    """``locate`` of a document without a text."""
     return _NO_PLACES
 
 
 @final
 class Document(NamedTuple):
-    """One file as it was read.
+    """One parsed file.
 
     Args:
         path: relative to the project, with ``/``.
         text: the decoded text without a byte order mark.
-        data: its plain data, read-only all the way down.
-        locate: finds every key and value in the text; asked only when somebody needs a place.
+        data: plain data, deeply read-only.
+        locate: computes the positions of keys and values; called only when a position is needed.
     """
 
     path: str
@@ -91,9 +90,9 @@ class Document(NamedTuple):
     flat: bool = False
 
     def key_span(self, pointer: Pointer) -> Span:
-        """The span of the key that introduces a value; of the value itself for a list item.
+        """Return the span of the key of a value, or of the value for a list item.
 
-        A pointer that leads nowhere gives the span of the nearest thing on its way that exists.
+        For an unknown pointer, return the span of its nearest existing parent.
         """
         places = self.locate(self.text)
         while pointer:
@@ -104,14 +103,14 @@ class Document(NamedTuple):
         return self.first_key_span(())
 
     def value_span(self, pointer: Pointer) -> Span:
-        """The span of a value; of the nearest thing on the way when the pointer leads nowhere."""
+        """Return the span of a value, or of its nearest existing parent."""
         found = self.locate(self.text).values.get(pointer)
         return (
             self.key_span(pointer) if found is None or not pointer else span_of(self.path, self.text, found)
         )
 
     def first_key_span(self, pointer: Pointer) -> Span:
-        """The span of the first key inside a mapping: where a missing key is told."""
+        """Return the span of the first key in a mapping, at which missing keys are reported."""
         depth = len(pointer)
         inside = [
             stretch
@@ -123,7 +122,7 @@ class Document(NamedTuple):
         return self.key_span(pointer) if pointer else span_of(self.path, self.text, (0, 0))
 
     def holds(self, offset: int) -> bool:
-        """Whether a place in the text lies inside a scalar value or a key, so is not a comment."""
+        """Return whether an offset is inside a key or scalar, and thus not in a comment."""
         starts, leaves = _leaves(self.text, self.locate)
         place = bisect_right(starts, offset) - 1
         if place < 0:
@@ -138,7 +137,7 @@ class Document(NamedTuple):
 def _leaves(
     text: str, locate: Callable[[str], TextMap]
 ) -> tuple[list[int], list[tuple[Stretch, Pointer | None]]]:
-    """Every key, and every value that holds no other, in the order of the text; and where each starts."""
+    """Return the start offsets and the stretches of all keys and scalars in text order."""
     places = locate(text)
     holding = {pointer[:-1] for pointer in (*places.keys, *places.values) if pointer}
     found: list[tuple[Stretch, Pointer | None]] = [(stretch, None) for stretch in places.keys.values()]
@@ -154,9 +153,9 @@ def _at(data: Any, pointer: Pointer) -> Any:
 
 
 def span_of(path: str, text: str, stretch: Stretch) -> Span:
-    """A stretch of a text in lines and columns.
+    """Convert a stretch to lines and columns.
 
-    Lines end at LF, CRLF or CR (YAML 1.2.2 section 5.4); no other character ends one.
+    Lines end at LF, CRLF or CR only (YAML 1.2.2 section 5.4).
     """
     starts = _line_starts(text)
     start, end = stretch
@@ -176,7 +175,7 @@ def span_of(path: str, text: str, stretch: Stretch) -> Span:
 
 @lru_cache(maxsize=256)
 def _line_text(text: str, begin: int, stop: int) -> str:
-    """One line; the findings of a line share it, however long it is."""
+    """Return one line; findings in the same line share the string."""
     return text[begin:stop].rstrip("\r\n")
 
 
@@ -202,9 +201,9 @@ V = TypeVar("V")
 
 @final
 class FrozenMapping(dict[K, V]):
-    """A mapping that cannot be changed; it can be hashed, pickled and written as JSON.
+    """Read-only mapping that can be hashed, pickled and serialized as JSON.
 
-    ``copy()`` gives a plain ``dict``.
+    ``copy()`` returns a plain ``dict``.
     """
 
     __slots__ = ()
@@ -223,7 +222,7 @@ class FrozenMapping(dict[K, V]):
 
 
 def freeze(value: Any) -> Any:
-    """An immutable copy of plain data: mappings become read-only, lists become tuples."""
+    """Return an immutable copy of plain data with read-only mappings and tuples."""
     if isinstance(value, (dict, MappingProxyType)):
         return freeze_mapping(value)
     if isinstance(value, (list, tuple)):
@@ -232,12 +231,12 @@ def freeze(value: Any) -> Any:
 
 
 def freeze_mapping(value: Mapping[str, Any]) -> FrozenMapping[str, Any]:
-    """As ``freeze``, for a mapping whose values are mostly scalars."""
+    """Return ``freeze`` of a mapping with mostly scalar values."""
     return FrozenMapping({key: item if type(item) is str else freeze(item) for key, item in value.items()})
 
 
 def thaw(value: Any) -> Any:
-    """A changeable copy of what ``freeze`` gave, made of ``dict`` and ``list`` only."""
+    """Return a mutable copy of frozen data, built from ``dict`` and ``list``."""
     if isinstance(value, (dict, MappingProxyType)):
         return {key: thaw(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

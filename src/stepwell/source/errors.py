@@ -1,4 +1,4 @@
-"""The exceptions that cross the public API; a user's file never raises one, it yields a Diagnostic."""
+"""Exceptions of the public API; users' files never raise, they yield Diagnostics."""
 
 from __future__ import annotations
 
@@ -30,32 +30,33 @@ __all__ = [
 
 
 class StepwellError(Exception):
-    """Everything that Stepwell raises on purpose derives from this."""
+    """Base class of all exceptions that Stepwell raises."""
 
 
 @final
 class ProjectError(StepwellError):
-    """No project could be found or opened; the message says where it was looked for."""
+    """Project not found or not readable."""
 
 
 @final
 class RevisionError(StepwellError):
-    """A state of the project in git cannot be found; the message says why, and what to do."""
+    """Git revision not found."""
 
 
 @final
 class RegistrationError(StepwellError, ValueError):
-    """A step cannot be registered."""
+    """Step cannot be registered."""
 
     def __init__(self, name: str | None, diagnostics: tuple[Diagnostic, ...]) -> None:
         self.name = name
         self.diagnostics = diagnostics
-        told = [
-            f"  {found.severity.value}[{found.id}]: {found.message}{f' ({found.help})' if found.help else ''}"
-            for found in diagnostics
+        lines = [
+            f"  {finding.severity.value}[{finding.id}]: {finding.message}"
+            f"{f' ({finding.help})' if finding.help else ''}"
+            for finding in diagnostics
         ]
-        shown = f"the step `{name}`" if name else "this step"
-        super().__init__("\n".join([f"{shown} cannot be registered:", *told]))
+        shown = f"step `{name}`" if name else "step"
+        super().__init__("\n".join([f"cannot register {shown}:", *lines]))
 
     def __reduce__(self) -> tuple[type[RegistrationError], tuple[str | None, tuple[Diagnostic, ...]]]:
         return RegistrationError, (self.name, self.diagnostics)
@@ -63,17 +64,17 @@ class RegistrationError(StepwellError, ValueError):
 
 @final
 class ComponentError(StepwellError, ImportError):
-    """A class, a function or a module of a step cannot be loaded; what the user's code raised is the cause.
+    """Class, function or module of a step cannot be loaded; the original exception is the cause.
 
     Args:
-        component: what was wanted: a name in a file, or the file where all of it was wanted.
-        workspace: for whom; ``None`` for the core.
-        path: the file that failed, which may be one that was imported on the way, relative to the project.
-        line: of that file, from 1.
-        file: the file that was to be loaded, relative to the project.
-        looked_for: the module or name that is missing; empty where another thing is wrong.
-        looked_in: the places where a module was looked for, in their order.
-        imported_at: the lines that led there, as ``path:line``, outermost first.
+        component: the name in the file, or the file itself.
+        workspace: ``None`` for the core.
+        path: the file that failed, possibly an imported one, relative to the project.
+        line: line in ``path``, from 1.
+        file: the file to load, relative to the project.
+        looked_for: the missing module or name; empty for other errors.
+        looked_in: the searched locations of a module, in order.
+        imported_at: the import chain as ``path:line``, outermost first.
     """
 
     def __init__(
@@ -100,12 +101,12 @@ class ComponentError(StepwellError, ImportError):
         self.imported_at = imported_at
         wanted = f"`{component}`" if component == self.file else f"`{component}` of {self.file}"
         whose = "the core" if workspace is None else f"workspace {workspace}"
-        told = [f"cannot load {wanted} for {whose}: {fault}{_hint(suggestions)}", f"  --> {path}:{line}"]
+        lines = [f"cannot load {wanted} for {whose}: {fault}{_hint(suggestions)}", f"  --> {path}:{line}"]
         if imported_at:
-            told.append(f"  imported at {', '.join(imported_at)}")
+            lines.append(f"  imported at {', '.join(imported_at)}")
         if looked_in:
-            told.append(f"  looked for `{looked_for}` in {', '.join(looked_in)}")
-        super().__init__("\n".join(told))
+            lines.append(f"  searched for `{looked_for}` in {', '.join(looked_in)}")
+        super().__init__("\n".join(lines))
         self.path: str = path
 
     def __reduce__(self) -> tuple[type[ComponentError], tuple[object, ...]]:
@@ -125,15 +126,15 @@ class ComponentError(StepwellError, ImportError):
 
 @final
 class PipelineError(StepwellError, ValueError):
-    """What was asked of a pipeline is not possible with this one; the message says why."""
+    """Invalid operation on a pipeline."""
 
 
 @final
 class UnknownPipeline(StepwellError, KeyError):
-    """A view was asked for a pipeline that it does not have.
+    """Pipeline not found in a view.
 
     Args:
-        place: the view in words, e.g. ``workspace alice`` or ``the core``.
+        place: title of the view, e.g. ``workspace alice`` or ``the core``.
     """
 
     def __init__(self, name: str, suggestions: tuple[str, ...] = (), place: str = "the core") -> None:
@@ -151,13 +152,13 @@ class UnknownPipeline(StepwellError, KeyError):
 
 @final
 class UnknownStep(StepwellError, KeyError, ValueError):
-    """A view was asked for a step that it does not have.
+    """Step not found in a view.
 
-    It is a ``KeyError`` because a view is a mapping, and a ``ValueError`` because the
-    functions of the old registry raised one.
+    Derives from ``KeyError`` because a view is a mapping, and from ``ValueError`` like the legacy registry's
+    errors.
 
     Args:
-        place: the view in words, e.g. ``workspace alice`` or ``the core``.
+        place: title of the view, e.g. ``workspace alice`` or ``the core``.
     """
 
     def __init__(self, name: str, suggestions: tuple[str, ...] = (), place: str = "the core") -> None:
@@ -175,10 +176,10 @@ class UnknownStep(StepwellError, KeyError, ValueError):
 
 @final
 class UnknownWorkspace(StepwellError, KeyError, ValueError):
-    """A registry was asked for a workspace that the project does not have.
+    """Workspace not found in a project.
 
     Args:
-        available: every id that there is, told in the words of the old registry; ``None`` for ours.
+        available: all ids, for the message of the legacy registry; ``None`` for Stepwell's message.
     """
 
     def __init__(
@@ -188,10 +189,10 @@ class UnknownWorkspace(StepwellError, KeyError, ValueError):
         self.suggestions = suggestions
         self.available = available
         if available is None:
-            told = f"unknown workspace: {workspace}"
+            message = f"unknown workspace: {workspace}"
         else:
-            told = f"Unknown workspace: {workspace}. Available: {list(available)}"
-        super().__init__(f"{told}{_hint(suggestions)}")
+            message = f"Unknown workspace: {workspace}. Available: {list(available)}"
+        super().__init__(f"{message}{_hint(suggestions)}")
 
     def __str__(self) -> str:
         return str(self.args[0])
@@ -204,11 +205,11 @@ class UnknownWorkspace(StepwellError, KeyError, ValueError):
 
 @final
 class AmbiguousStep(StepwellError, ValueError):
-    """Nothing tells several definitions of a name apart, and the mode ``strict`` allows no guess.
+    """Several definitions match a name in mode ``strict``.
 
     Args:
-        candidates: every definition of it, whose it is and where, e.g.
-            ``workspace bob at workspaces/bob/local/steps/scoring.yaml:1``.
+        candidates: owner and location of each definition, e.g. ``workspace bob at
+            workspaces/bob/local/steps/scoring.yaml:1``.
     """
 
     def __init__(self, name: str, candidates: tuple[str, ...]) -> None:
@@ -222,7 +223,7 @@ class AmbiguousStep(StepwellError, ValueError):
 
 @final
 class UnknownStrategy(StepwellError, ValueError):
-    """There is no strategy of resolution of this name, neither here nor in an installed package."""
+    """Resolution strategy not found, neither built in nor in an installed package."""
 
     def __init__(self, strategy: str, suggestions: tuple[str, ...] = ()) -> None:
         self.strategy = strategy
@@ -234,27 +235,28 @@ class UnknownStrategy(StepwellError, ValueError):
 
 
 class NamedExtension(Protocol):
-    """What an error names an extension by."""
+    """Extension as shown in errors."""
 
     @property
     def package(self) -> str:
-        """The distribution that declares it."""
+        """Name of the distribution."""
 
     @property
     def value(self) -> str:
-        """What its entry point refers to."""
+        """Value of the entry point."""
 
 
 def package_names(found: Iterable[NamedExtension]) -> str:
-    """The packages of some extensions as errors name them; the entry point's value where there is none."""
+    """Return the packages of extensions for an error; the entry point's value if it has none."""
     return " and ".join(
-        f"`{one.value}`" if one.package == one.value else f"package {one.package}" for one in found
+        f"`{extension.value}`" if extension.package == extension.value else f"package {extension.package}"
+        for extension in found
     )
 
 
 @final
 class ExtensionError(StepwellError):
-    """What an installed package adds by an entry point cannot be used; what its code raised is the cause."""
+    """Extension of an installed package cannot be used; the original exception is the cause."""
 
     def __init__(self, group: str, name: str, found: Iterable[NamedExtension], fault: str) -> None:
         self.group = group
@@ -269,10 +271,10 @@ class ExtensionError(StepwellError):
 
 @final
 class StrategyFailed(StepwellError):
-    """A strategy of an installed package cannot be used; what it raised is the cause.
+    """Strategy of an installed package cannot be used; the original exception is the cause.
 
     Args:
-        package: what gives it, e.g. ``package acme-strategies``.
+        package: e.g. ``package acme-strategies``.
     """
 
     def __init__(self, strategy: str, package: str, fault: str) -> None:
@@ -287,10 +289,10 @@ class StrategyFailed(StepwellError):
 
 @final
 class NoProvider(StepwellError, LookupError):
-    """No provider of a view can be asked at this instant.
+    """No provider of a view is available.
 
     Args:
-        retry_after: seconds after which one of them may be; ``None`` where waiting does not help.
+        retry_after: seconds after which a provider may be available; ``None`` if waiting does not help.
     """
 
     def __init__(
@@ -304,9 +306,9 @@ class NoProvider(StepwellError, LookupError):
         self.fault = fault
         self.passed_over: Mapping[str, str] = MappingProxyType(dict(passed_over))
         self.retry_after = retry_after
-        told = [f"no provider of {place} can be asked: {fault}"]
-        told += (f"  {name}: {why}" for name, why in passed_over.items())
-        super().__init__("\n".join(told))
+        lines = [f"no provider of {place} is available: {fault}"]
+        lines += (f"  {name}: {reason}" for name, reason in passed_over.items())
+        super().__init__("\n".join(lines))
 
     def __reduce__(self) -> tuple[type[NoProvider], tuple[str, str, dict[str, str], float | None]]:
         return NoProvider, (self.place, self.fault, dict(self.passed_over), self.retry_after)
@@ -314,7 +316,7 @@ class NoProvider(StepwellError, LookupError):
 
 @final
 class UnknownProvider(StepwellError, KeyError, ValueError):
-    """A view was asked for a provider that it does not have."""
+    """Provider not found in a view."""
 
     def __init__(self, name: str, suggestions: tuple[str, ...] = (), place: str = "the core") -> None:
         self.name = name
@@ -330,11 +332,11 @@ class UnknownProvider(StepwellError, KeyError, ValueError):
 
 
 def _hint(suggestions: tuple[str, ...]) -> str:
-    from stepwell.source.spelling import did_you_mean  # only a failed look-up pays for these
+    from stepwell.source.spelling import did_you_mean  # imported only for failed look-ups
     from stepwell.source.wording import parenthesised
 
     return parenthesised(did_you_mean(suggestions))
 
 
 for _error in (StepwellError, *StepwellError.__subclasses__()):
-    _error.__module__ = "stepwell"  # where it is exported: a traceback names what a caller can import
+    _error.__module__ = "stepwell"  # show the public name in tracebacks

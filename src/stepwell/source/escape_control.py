@@ -1,4 +1,4 @@
-"""Text from a user's file, made safe to show: nothing in it moves a cursor, ends a line or hides."""
+"""Escapes control characters of users' text for terminals and logs."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 __all__ = ["TAB", "columns", "findable", "visible", "well_formed", "well_formed_data"]
 
 TAB = "    "
-"""How a tab is drawn in a source line; of one width everywhere, so that carets below it stand right."""
+"""Rendering of a tab in source lines; a fixed width keeps carets aligned."""
 
 
 def visible(text: str) -> str:
-    r"""The text with every character that ``str.isprintable`` refuses written as a Python escape.
+    r"""Return the text with all characters that are not ``str.isprintable`` as Python escapes.
 
-    These are controls, line breaks, bidirectional and other format characters, lone surrogates and
-    every space but U+0020: ``\x1b``, ``\n``, ``\u202e``, ``\xa0``.
+    These are controls, line breaks, bidirectional and other format characters, lone surrogates and all spaces
+    except U+0020: ``\x1b``, ``\n``, ``\u202e``, ``\xa0``.
     """
     if text.isprintable():
         return text
@@ -25,18 +25,17 @@ def visible(text: str) -> str:
 
 
 def findable(path: str) -> str:
-    """The path with only controls, line separators, lone surrogates and noncharacters escaped.
+    """Return a path with only controls, line separators, lone surrogates and noncharacters escaped.
 
-    For a program that looks the file up again: a no-break space in its name stays one.
+    Other programs can still find the file: a no-break space in its name is preserved.
     """
     return re.sub(_NOT_IN_TEXT, lambda found: _escape(found[0]), path)
 
 
 def columns(shown: str) -> int:
-    """How many columns of a terminal a text takes once it is ``visible``.
+    """Return the width of ``visible`` text in terminal columns.
 
-    Wide and full-width characters take two, marks that join the character before them none
-    (Unicode Standard Annex 11).
+    Wide and full-width characters count twice, combining marks not at all (Unicode Standard Annex 11).
     """
     if shown.isascii():
         return len(shown)
@@ -44,9 +43,9 @@ def columns(shown: str) -> int:
 
 
 def well_formed(text: str) -> str:
-    r"""The text with lone surrogates, for which UTF-8 has no bytes, written as ``\udce9``.
+    r"""Return the text with lone surrogates as escapes such as ``\udce9``.
 
-    A file name that is not valid in the system's encoding brings them.
+    They come from file names that are invalid in the system's encoding, and cannot be encoded as UTF-8.
     """
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
@@ -65,7 +64,7 @@ def _width(char: str) -> int:
 
 
 def well_formed_data(value: Any) -> Any:
-    """Plain data with every text in it ``well_formed``."""
+    """Return plain data with ``well_formed`` applied to all strings."""
     if isinstance(value, str):
         return well_formed(value)
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""What foreign code raised, in words, whatever its exceptions do when they are asked for theirs."""
+"""Text of foreign exceptions, even if their ``__str__`` fails."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ __all__ = ["text_of", "worded"]
 
 
 def text_of(error: BaseException) -> str:
-    """What an exception says."""
+    """Return the message of an exception."""
     try:
         return str(error)
     except Exception:  # noqa: BLE001 - the text of a foreign exception is foreign code
-        return "it cannot say why"
+        return "no message"
 
 
 def worded(error: BaseException) -> str:
-    """The class of an exception and what it says; the class alone where it says nothing."""
+    """Return the class and message of an exception."""
     return f"{type(error).__name__}: {text_of(error)}".removesuffix(": ")

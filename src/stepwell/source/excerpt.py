@@ -1,4 +1,4 @@
-"""A finding as text: its source line with the span underlined, the help and the related places."""
+"""Renders a finding as text: underlined source line, help and related locations."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from stepwell.source.spelling import SUGGESTION
 __all__ = ["LEAD", "WIDTH", "block"]
 
 WIDTH = 100
-"""Columns of a source line that are shown; a longer line is cut to a window around the place."""
+"""Maximum columns of a source line; longer lines are cut to a window around the span."""
 
 LEAD = 30
-"""Columns that a window keeps before the place."""
+"""Columns of the window before the span."""
 
 _CUT = "..."
 _BOLD = "1"
@@ -23,11 +23,10 @@ _COLORS = {Severity.ERROR: "1;31", Severity.WARNING: "1;33", Severity.INFO: "1;3
 
 
 def block(found: Diagnostic, *, color: bool) -> str:
-    """One finding, without a line break at its end.
+    """Render a finding without a trailing line break.
 
-    Help that begins with "did you mean" stands after the carets when the line stays within ``WIDTH``
-    columns; any other help is a note below the source line, before the related places. A finding
-    at the start of a file of which no text was kept shows no source line.
+    A suggestion ("did you mean") follows the carets if the line fits in ``WIDTH`` columns; other help is a
+    note below the source line. The source line is omitted for a finding at the start of a file without text.
     """
 
     def paint(text: str, code: str) -> str:
@@ -60,9 +59,9 @@ def block(found: Diagnostic, *, color: bool) -> str:
 
 
 def _underlined(span: Span) -> tuple[str, int, int]:
-    """The source line as it is shown, the column where the carets begin (from 0), and how many they are.
+    """Return the shown source line, the column of the first caret (from 0) and the number of carets.
 
-    A stretch over several lines is underlined to the end of its first, an empty one by one caret.
+    A multi-line stretch is underlined to the end of its first line, an empty one by a single caret.
     """
     text = span.text
     start = min(max(span.column - 1, 0), len(text))
@@ -76,7 +75,7 @@ def _underlined(span: Span) -> tuple[str, int, int]:
 
 
 def _window(text: str, start: int) -> tuple[int, int]:
-    """Which characters of a line are shown: all when they fit, else those around ``start``."""
+    """Return the range of characters of a line to show: all, or a window around ``start``."""
     if len(text) <= WIDTH and columns(_drawn(text)) <= WIDTH:
         return 0, len(text)
     before = _fitting(reversed(text[max(0, start - LEAD) : start]), LEAD)
@@ -85,7 +84,7 @@ def _window(text: str, start: int) -> tuple[int, int]:
 
 
 def _fitting(chars: Iterator[str] | str, room: int) -> int:
-    """How many of the characters fit into this many columns."""
+    """Return how many characters fit in a number of columns."""
     count = 0
     for char in chars:
         room -= columns(_drawn(char))

@@ -1,4 +1,4 @@
-"""What installed packages add to Stepwell by entry points (PyPA, "Entry points specification")."""
+"""Entry points of installed packages (PyPA, "Entry points specification")."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Extension(NamedTuple):
     """One entry point of an installed package.
 
     Args:
-        package: the name of the distribution; the entry point's value where it belongs to none.
+        package: name of the distribution; the entry point's value if it has none.
     """
 
     point: EntryPoint
@@ -30,33 +30,32 @@ class Extension(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The name of the entry point."""
         return self.point.name
 
     @property
     def value(self) -> str:
-        """What it refers to, e.g. ``package.module:name``."""
+        """Object reference, e.g. ``package.module:name``."""
         return self.point.value
 
     def load(self) -> Any:
-        """Import the callable that it refers to.
+        """Import the callable of the entry point.
 
         Raises:
-            ExtensionError: the import fails, or what it refers to is not callable.
+            ExtensionError: the import fails, or the object is not callable.
         """
         with Translated(lambda error: self.failed(f"cannot be loaded: {worded(error)}")):
             found = self.point.load()
         if not callable(found):
-            raise self.failed(f"`{self.value}` is not a function")
+            raise self.failed(f"`{self.value}` is not callable")
         return found
 
     def failed(self, fault: str) -> ExtensionError:
-        """The error that reports a fault of this extension."""
+        """Return an error about this extension."""
         return ExtensionError(self.point.group, self.name, (self,), fault)
 
 
 def extensions(group: str) -> tuple[Extension, ...]:
-    """The extensions of a group, by package and name; one that two paths declare alike counts once."""
+    """Return the distinct extensions of a group by package and name."""
     from importlib.metadata import entry_points
 
     found = {(point.name, point.value): point for point in entry_points(group=group)}
@@ -64,7 +63,7 @@ def extensions(group: str) -> tuple[Extension, ...]:
         Extension(point, point.dist.name if point.dist is not None else point.value)
         for point in found.values()
     )
-    return tuple(sorted(made, key=lambda one: (one.package, one.name)))
+    return tuple(sorted(made, key=lambda extension: (extension.package, extension.name)))
 
 
 @final
@@ -72,7 +71,7 @@ class LoadedExtension(NamedTuple):
     """An imported extension.
 
     Args:
-        package: its package, as errors name it: ``package acme-strategies``.
+        package: as shown in errors: ``package acme-strategies``.
     """
 
     call: Any
@@ -80,23 +79,22 @@ class LoadedExtension(NamedTuple):
 
 
 def load_extension(group: str, name: str) -> LoadedExtension | None:
-    """Import the callable that an installed package adds under a name; ``None`` where no package does.
+    """Import the extension of a name; ``None`` if no package declares it.
 
     Raises:
-        ExtensionError: several packages add the name, the import fails, or the result is not callable.
+        ExtensionError: several packages declare the name, the import fails, or the object is not callable.
     """
-    found = tuple(one for one in extensions(group) if one.name == name)
+    found = tuple(extension for extension in extensions(group) if extension.name == name)
     if len(found) > 1:
-        raise ExtensionError(group, name, found, "both give it, so neither is used")
+        raise ExtensionError(group, name, found, "is declared more than once, so none is used")
     return LoadedExtension(found[0].load(), package_names(found)) if found else None
 
 
 def any_declared(*groups: str) -> bool:
-    """Whether any installed package may declare an entry point of some groups.
+    """Return whether an installed package may declare an entry point in some groups.
 
-    ``importlib.metadata`` takes longer to import than a small project to check, and nearly always finds
-    nothing; so the packages' files are searched first. Whatever is not a plain folder of packages counts
-    as declaring something.
+    Searching the packages' metadata files is faster than importing ``importlib.metadata``. Anything except a
+    plain folder of packages counts as declaring an entry point.
     """
     if any(_finds_more(finder) for finder in sys.meta_path):
         return True

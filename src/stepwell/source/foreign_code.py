@@ -1,4 +1,4 @@
-"""Boundary to foreign code: whatever it raises is contained, or becomes one error of ours."""
+"""Boundary to foreign code: contains or translates its exceptions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Contained", "Translated", "import_object"]
 
 @final
 class Contained:
-    """A block that runs foreign code: what it raises ends the block and is kept in ``error``.
+    """Context manager that catches exceptions of foreign code and keeps them in ``error``.
 
     ``KeyboardInterrupt``, ``CancelledError`` and ``GeneratorExit`` pass through.
     """
@@ -35,10 +35,10 @@ class Contained:
 
 @final
 class Translated:
-    """A block that runs foreign code: what it raises becomes the cause of another error.
+    """Context manager that raises another error with the foreign exception as its cause.
 
     Args:
-        passing: classes of exceptions that pass through, as do those that ``Contained`` lets pass.
+        passing: exception classes that pass through, besides those of ``Contained``.
     """
 
     __slots__ = ("_passing", "_translate")
@@ -63,6 +63,6 @@ def _is_foreign(error: BaseException | None) -> bool:
 
 
 def import_object(module: str, name: str | None) -> Any:
-    """Import a module and take an object out of it, by its dotted name; the module itself without one."""
+    """Import a module and return an object by its dotted name, or the module itself."""
     parts = name.split(".") if name is not None else ()
     return reduce(getattr, parts, import_module(module))

@@ -1,4 +1,4 @@
-"""Objects that cannot be changed, and say so."""
+"""Immutable objects with clear error messages."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ S = TypeVar("S")
 
 
 class Immutable:
-    """An object whose attributes are set while it is made, or computed once when first read.
-
-    A copy is the object itself.
-    """
+    """Object with attributes set during construction or computed once; copies return the object itself."""
 
     __slots__ = ()
 
@@ -31,12 +28,10 @@ class Immutable:
 
 
 def immutable(record: type[S]) -> type[S]:
-    """Give a frozen dataclass the methods of ``Immutable``.
+    """Add the methods of ``Immutable`` to a frozen dataclass.
 
-    Its own say ``super(type, obj): obj must be …`` of an unknown attribute, where it has slots (Python 3.11).
-
-    Args:
-        record: the dataclass; a base class would not do, since ``dataclass`` writes its own methods.
+    A base class does not work because ``dataclass`` generates its own methods, which fail for unknown
+    attributes of classes with slots (Python 3.11).
     """
     for name in ("__setattr__", "__delattr__", "__copy__", "__deepcopy__"):
         setattr(record, name, getattr(Immutable, name))

@@ -12,14 +12,14 @@ __all__ = ["merge_patch", "patch_between"]
 
 _ABSENT: Final = object()
 _MAPPINGS: Final = (MappingProxyType, dict)
-"""What plain data holds mappings in: asking for these is several times quicker than for a Mapping."""
+"""Mapping types of plain data; checking these is several times faster than checking for ``Mapping``."""
 
 
 def merge_patch(target: Any, patch: Any) -> Any:
-    """Apply a JSON Merge Patch (RFC 7396 section 2) to read-only data, giving read-only data.
+    """Apply a JSON Merge Patch (RFC 7396 section 2) to read-only data.
 
     Args:
-        patch: what changes; ``None`` as a member removes the field.
+        patch: the changes; ``None`` removes a field.
     """
     if not isinstance(patch, _MAPPINGS):
         return patch
@@ -35,10 +35,10 @@ def merge_patch(target: Any, patch: Any) -> Any:
 
 
 def patch_between(target: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """The smallest JSON Merge Patch (RFC 7396) that makes one mapping of another.
+    """Return the smallest JSON Merge Patch (RFC 7396) from one mapping to another.
 
     Args:
-        wanted: what applying the patch to it must give; it holds no ``None``.
+        wanted: the result of applying the patch, without ``None``.
     """
     patch: dict[str, Any] = {key: None for key in target if key not in wanted}
     for key, value in wanted.items():

@@ -1,4 +1,4 @@
-"""How a value is shown in a notebook: who shows it is named here, and loaded when a notebook asks."""
+"""Notebook representation of values; the renderer is imported on demand."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any, Final
 __all__ = ["in_notebook"]
 
 _RENDERER: Final = "stepwell.frontends.render.notebook"
-"""By its name: what is shown must not need what shows it, and nothing of it is loaded elsewhere."""
+"""Referenced by name, because values must not depend on their renderer."""
 
 
 def in_notebook(
     value: object, include: Collection[str] | None = None, exclude: Collection[str] | None = None
 ) -> dict[str, Any]:
-    """What ``_repr_mimebundle_`` gives (IPython, "Integrating your objects with IPython").
+    """Return the result of ``_repr_mimebundle_`` (IPython, "Integrating your objects with IPython").
 
     Args:
-        include: the media types that are asked for; all of them when left out.
+        include: the requested media types; all by default.
     """
     bundle: dict[str, Any] = import_module(_RENDERER).bundle(value)
     return {

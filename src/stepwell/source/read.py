@@ -1,4 +1,4 @@
-"""From a path, bytes or a text to a Document, or to the finding that says why not."""
+"""Reads a file or text as a Document, or returns the finding that explains the failure."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ __all__ = ["MAX_BYTES", "SUFFIXES", "read", "read_bytes", "read_text", "too_larg
 
 MAX_BYTES: Final = 1024 * 1024
 SUFFIXES: Final = {".yaml": "yaml", ".yml": "yaml", ".toml": "toml"}
-"""File name endings that are read, and the format that each one says."""
+"""File extensions of definitions and their formats."""
 
 _FORBIDDEN: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _NONCHARACTERS: Final = "\ufffe\uffff"
-"""With the above, what is not ``c-printable`` (YAML 1.2.2 section 5.1); TOML forbids much the same."""
+"""With ``_FORBIDDEN``, everything that is not ``c-printable`` (YAML 1.2.2 section 5.1)."""
 
 _OPEN_FLAGS: Final = (
     os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
@@ -32,14 +32,14 @@ def read(root: str, path: str) -> Document | Diagnostic:
     """Read one file of a project.
 
     Args:
-        path: the file, relative to it, with ``/``.
+        path: relative to ``root``, with ``/``.
     """
     content = read_bytes(root, path)
     return content if isinstance(content, Diagnostic) else read_text(path, content)
 
 
 def read_bytes(root: str, path: str) -> bytes | Diagnostic:
-    """The bytes of a regular file of at most ``MAX_BYTES``, or the finding that says why not."""
+    """Return the bytes of a regular file of at most ``MAX_BYTES``, or a finding."""
     try:
         # Not blocking: a named pipe that took the file's place after it was listed must not hang us.
         handle = os.open(f"{root}/{path}", _OPEN_FLAGS)
@@ -52,7 +52,7 @@ def read_bytes(root: str, path: str) -> bytes | Diagnostic:
         if found.st_size > MAX_BYTES:
             return too_large(path)
         content = os.read(handle, found.st_size + 1)
-        if len(content) != found.st_size:  # it grew or shrank, or the system gave less than asked
+        if len(content) != found.st_size:  # the file changed, or the read was short
             while more := os.read(handle, 65536):
                 content += more
                 if len(content) > MAX_BYTES:
@@ -65,11 +65,10 @@ def read_bytes(root: str, path: str) -> bytes | Diagnostic:
 
 
 def read_text(path: str, content: bytes) -> Document | Diagnostic:
-    """Read the content of one file.
+    """Parse the content of one file.
 
     Args:
-        path: relative to the project, with ``/``; its ending says the format.
-        content: the file's bytes.
+        path: relative to the project, with ``/``; the extension selects the format.
     """
     if len(content) > MAX_BYTES:
         return too_large(path)
@@ -84,14 +83,14 @@ def read_text(path: str, content: bytes) -> Document | Diagnostic:
     text = text.removeprefix("\ufeff")
     try:
         return Document(path, text, freeze_mapping(_load(form, text)), _LOCATE[form])
-    except Unreadable as refused:
+    except Unreadable as error:
         return Diagnostic(
-            refused.id,
+            error.id,
             Severity.ERROR,
-            refused.message,
-            span_of(path, text, refused.stretch),
-            refused.help,
-            tuple(Related(words, span_of(path, text, place)) for words, place in refused.related),
+            error.message,
+            span_of(path, text, error.stretch),
+            error.help,
+            tuple(Related(message, span_of(path, text, stretch)) for message, stretch in error.related),
         )
 
 
@@ -101,7 +100,7 @@ def _load(form: str, text: str) -> dict[str, Any]:
     if at >= 0:
         stretch = (at, at + 1)
         if text[at] == "\0":
-            raise Unreadable("binary-file", "the file holds a NUL character, so it is not text", stretch)
+            raise Unreadable("binary-file", "the file is binary: it contains a NUL character", stretch)
         message = f"the control character U+{ord(text[at]):04X} is not allowed"
         raise Unreadable("control-character", message, stretch, "remove it, or escape it in double quotes")
     if form == "toml":
@@ -110,7 +109,10 @@ def _load(form: str, text: str) -> dict[str, Any]:
         data = toml.load(text)
         if not data:
             raise Unreadable(
-                "empty-file", "the file holds no definition", (0, 0), "write its fields, or delete the file"
+                "empty-file",
+                "the file is empty",
+                (0, 0),
+                "add the fields of a definition, or delete the file",
             )
         return data
     from stepwell.source import yaml
@@ -138,31 +140,29 @@ _LOCATE: Final = {"yaml": _locate_yaml, "toml": _locate_toml}
 def _cannot_read(path: str, error: OSError) -> Diagnostic:
     if error.errno == errno.ENOENT:
         return _refused(
-            path, "unreadable-file", "the file vanished while it was being read, or its link is broken", None
+            path, "unreadable-file", "the file was deleted during the read, or its link is broken", None
         )
     reason = os.strerror(error.errno).lower() if error.errno else str(error)
     return _refused(
-        path, "unreadable-file", f"the file cannot be read: {reason}", "check its permissions and its links"
+        path, "unreadable-file", f"cannot read the file: {reason}", "check its permissions and links"
     )
 
 
 def too_large(path: str) -> Diagnostic:
-    """The finding that a file is not read for its size."""
+    """Return the finding about a file that exceeds the size limit."""
     return _refused(
         path,
         "too-large",
         f"the file is larger than {MAX_BYTES // 1024} KiB",
-        "a definition is a small file: move data out of it",
+        "move data to another file",
     )
 
 
 def _not_utf8(path: str, content: bytes, error: UnicodeDecodeError) -> Diagnostic:
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return _refused(
-            path, "not-utf-8", "the file is UTF-16, and definitions are UTF-8", "save it as UTF-8"
-        )
+        return _refused(path, "not-utf-8", "the file is encoded as UTF-16", "save it as UTF-8")
     if b"\0" in content:
-        return _refused(path, "binary-file", "the file is binary, not text", "definitions are UTF-8 text")
+        return _refused(path, "binary-file", "the file is binary", "write definitions as UTF-8 text")
     before = content[: error.start].decode("utf-8")
     text = before + content[error.start :].decode("utf-8", "replace")
     byte = content[error.start]

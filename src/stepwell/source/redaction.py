@@ -1,7 +1,7 @@
-"""Secrets that somebody wrote out: where they stand in plain data, and texts without them.
+"""Detects literal secrets in plain data and redacts them in texts.
 
-A secret is known by where it stands (under ``api_key``, after ``--token``) or by its form (a key of a
-well-known service). What is found here is refused, so that no secret is served, frozen or kept.
+A secret is recognized by its position (under ``api_key``, after ``--token``) or by its form (a key of a
+well-known service). Files with secrets are rejected.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from stepwell.source.diagnostic import Diagnostic, Span
 __all__ = ["SHORTEST", "covered", "covered_span", "literal_secrets", "without_secrets"]
 
 SHORTEST: Final = 4
-"""Characters of a secret that is looked for in other texts; a shorter one would be seen everywhere."""
+"""Minimum length of secrets that are redacted in other texts; shorter ones would match everywhere."""
 
 Pointer = tuple[str | int, ...]
 
@@ -52,19 +52,19 @@ _ARGUMENT: Final = re.compile(  # `--token …`, in such a text
 
 
 def literal_secrets(data: Mapping[str, Any]) -> Iterator[tuple[Pointer, bool]]:
-    """Where plain data holds what looks like a secret.
+    """Find values and keys that look like secrets.
 
     Yields:
-        The way to it, and whether it is the value; otherwise it is the key.
+        The pointer, and whether the secret is the value (otherwise the key).
     """
     yield from _in_mapping(data, ())
 
 
 def without_secrets(text: str, known: Iterable[str] = ()) -> str:
-    """A text with every secret in it drawn over by as many asterisks.
+    """Return a text with all secrets replaced by asterisks.
 
     Args:
-        known: secrets that may be in it, besides those that their form gives away.
+        known: secrets to redact besides those recognized by their form.
     """
     telling = (one for one in known if len(one) >= SHORTEST)
     for secret in sorted(telling, key=len, reverse=True):
@@ -73,7 +73,7 @@ def without_secrets(text: str, known: Iterable[str] = ()) -> str:
 
 
 def covered(found: Diagnostic, data: Mapping[str, Any] | None) -> Diagnostic:
-    """A finding about a provider's file that shows no secret of it."""
+    """Return a redacted copy of a finding about a provider file."""
     known = tuple(_texts(data)) if data is not None else ()
 
     def clean(text: str) -> str:
@@ -99,7 +99,7 @@ def covered(found: Diagnostic, data: Mapping[str, Any] | None) -> Diagnostic:
 
 
 def covered_span(span: Span) -> Span:
-    """A place whose line shows no secret, as far as the line alone gives one away."""
+    """Return a span with secrets redacted in its source line, as far as the line reveals them."""
     return replace(span, text=_ARGUMENT.sub(_over, _LINE.sub(_over, without_secrets(span.text))))
 
 
@@ -134,7 +134,7 @@ def _in_value(value: Any, here: Pointer) -> Iterator[tuple[Pointer, bool]]:
 
 
 def _unless_reference(value: Any, here: Pointer) -> Iterator[tuple[Pointer, bool]]:
-    """Whatever is no reference, where only a reference may stand."""
+    """Yield all values that are not references, where only references are allowed."""
     if isinstance(value, Mapping):
         for key, one in value.items():
             yield from _unless_reference(one, (*here, key))
@@ -149,7 +149,7 @@ def _unless_reference(value: Any, here: Pointer) -> Iterator[tuple[Pointer, bool
 
 
 def _texts(data: Mapping[str, Any]) -> Iterator[str]:
-    """Every secret of a document, as it may stand in a message."""
+    """Yield the text of every secret in a document."""
     for way, is_value in literal_secrets(data):
         value: Any = data
         for step in way if is_value else ():
@@ -170,5 +170,5 @@ def _over(found: re.Match[str]) -> str:
 
 
 def _quoted(text: str, secret: str) -> str:
-    """A short text is drawn over only where it stands by itself: a digit may be anywhere."""
+    """Redact a short secret only as a separate word."""
     return re.sub(rf"(?<![A-Za-z0-9]){re.escape(secret)}(?![A-Za-z0-9])", "*" * len(secret), text)

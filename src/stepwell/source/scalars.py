@@ -23,22 +23,22 @@ WORDS: Final[dict[str, bool | None]] = {
     "False": False,
     "FALSE": False,
 }
-"""Plain scalars that stand for null or for a boolean; ``yes``, ``no``, ``on`` and ``off`` do not."""
+"""Plain scalars for null and booleans; ``yes``, ``no``, ``on`` and ``off`` are strings."""
 
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+").fullmatch
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?").fullmatch
 _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)").fullmatch
 _BASES = {"0o": 8, "0x": 16}
 _LONGEST_INTEGER = 24
-"""Characters; anything longer is outside 64 bits, and Python may refuse to convert it at all."""
+"""Maximum characters of an integer; longer ones exceed 64 bits, and Python may refuse to convert them."""
 
 
 def resolve(token: str) -> Scalar:
-    """The value of a plain scalar.
+    """Return the value of a plain scalar.
 
     Raises:
-        OverflowError: for a number that JSON cannot carry: infinite, not a number, or an integer
-            outside signed 64 bits (RFC 8259 section 6).
+        OverflowError: JSON cannot represent the number: infinite, NaN, or an integer outside signed 64 bits
+            (RFC 8259 section 6).
     """
     if token in WORDS:
         return WORDS[token]
@@ -60,7 +60,7 @@ def resolve(token: str) -> Scalar:
 
 
 def number_fits(value: float) -> bool:
-    """Whether every JSON reader gives a number back as it was."""
+    """Return whether JSON represents a number exactly."""
     if isinstance(value, int):
         return -(2**63) <= value < 2**63
     return math.isfinite(value)

@@ -1,4 +1,4 @@
-"""Names: the two styles, the file name that follows from a name, and the nearest existing one."""
+"""Naming styles, file names derived from names, and suggestions for misspelled names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 SUGGESTION: Final = "did you mean"
-"""How every hint begins that suggests a name."""
+"""Beginning of every hint that suggests a name."""
 
 DEFAULT_SUFFIXES: Final = ("training", "validation", "testing", "calibration")
 DEFAULT_ABBREVIATIONS: Final[Mapping[str, str]] = MappingProxyType(
@@ -43,7 +43,7 @@ STYLES: Final = MappingProxyType(
         "any": re.compile(r"[\s\S]+"),
     }
 )
-"""The values of ``[naming] step_name`` and the names that each one allows."""
+"""Values of ``[naming] step_name`` and the names that they allow."""
 
 
 @final
@@ -53,8 +53,8 @@ class Naming:
 
     Args:
         step_name: a key of ``STYLES``.
-        abbreviations: words of a file name and what they stand for in a step's name; also words
-            of a name that stay one word in a file name (``XGBoost`` gives ``xgboost``).
+        abbreviations: word of a file name to its form in a step name; these words also stay together in file
+            names (``XGBoost`` becomes ``xgboost``).
     """
 
     step_name: str = "PascalCase"
@@ -68,18 +68,18 @@ class Naming:
         object.__setattr__(self, "_whole_words", _with_capitals_inside(self.abbreviations.values()))
 
     def stem(self, name: str) -> str:
-        """The stem of the file that holds a definition."""
+        """Return the file name of a definition without extension."""
         return snake_case(name, self._whole_words)
 
 
 def _with_capitals_inside(expansions: Iterable[str]) -> tuple[str, ...]:
-    """Those words that have them, longest first."""
+    """Return the words with inner capitals, longest first."""
     inner = {word for word in expansions if word and not word[1:].islower()}
     return tuple(sorted(inner, key=lambda word: (-len(word), word)))
 
 
 def snake_case(name: str, whole_words: tuple[str, ...] = ()) -> str:
-    """The stem of the file that holds a definition: ``XGBoostModelEval`` gives ``xgboost_model_eval``."""
+    """Return the stem of a definition's file: ``XGBoostModelEval`` becomes ``xgboost_model_eval``."""
     return ("_".join(_words(whole_words)(name)) or name).lower()
 
 
@@ -92,10 +92,10 @@ def _words(whole_words: tuple[str, ...]) -> Callable[[str], list[str]]:
 
 
 def closest(word: str, choices: Iterable[str], count: int = 1) -> tuple[str, ...]:
-    """The existing names nearest to a mistyped one, best first; none when nothing is near.
+    """Return the existing names closest to a misspelled one, best first.
 
     Args:
-        count: how many at the most.
+        count: the maximum number of names.
     """
     from difflib import get_close_matches  # only a mistake pays for it
 
@@ -109,18 +109,18 @@ def closest(word: str, choices: Iterable[str], count: int = 1) -> tuple[str, ...
 
 
 def did_you_mean(names: Sequence[str], form: str = "`{}`") -> str:
-    """The hint that suggests names, empty where there are none.
+    """Return a hint that suggests names, or an empty string.
 
     Args:
-        names: what may be meant, best first.
+        names: suggestions, best first.
     """
     return f"{SUGGESTION} {' or '.join(form.format(name) for name in names)}?" if names else ""
 
 
 def suggest(word: str, choices: Iterable[str], count: int = 1, form: str = "`{}`") -> str:
-    """The hint that suggests the names nearest to a mistyped one, empty when nothing is near.
+    """Return a hint with the closest existing names, or an empty string.
 
     Args:
-        count: how many at the most.
+        count: the maximum number of names.
     """
     return did_you_mean(closest(word, choices, count), form)

@@ -1,7 +1,6 @@
-"""TOML as definitions are written in it, read by tomli.
+"""Reads TOML definitions with tomli.
 
-What JSON could not carry on is settled here, as for YAML: a date stays the text that a person
-wrote, and a number that cannot be kept exactly is refused.
+Dates are kept as text, and numbers that JSON cannot represent exactly are rejected, as in YAML.
 """
 
 from __future__ import annotations
@@ -21,17 +20,17 @@ if TYPE_CHECKING:
 __all__ = ["MAX_DEPTH", "load", "locate"]
 
 _Slot = tuple[Any, str | int, Pointer]
-"""A table or array, the key or index of something in it, and the pointer to that."""
+"""A table or array, a key or index in it, and the pointer of the item."""
 
 
 def load(text: str) -> dict[str, Any]:
-    """The data of one TOML document; dates and times are the text that was written.
+    """Return the data of a TOML document; dates and times are kept as text.
 
     Args:
         text: without a byte order mark.
 
     Raises:
-        Unreadable: for whatever is refused, at its place.
+        Unreadable: the text is invalid.
     """
     _refuse_deep_nesting(text)
     try:
@@ -52,7 +51,7 @@ def load(text: str) -> dict[str, Any]:
 
 
 def locate(text: str) -> TextMap:
-    """Where every key and value stands, as far as the text can be read."""
+    """Return the positions of all keys and values, up to the first error."""
     places = TomlSpans(text)
     return TextMap(places.keys, places.values)
 
@@ -69,7 +68,7 @@ def _refuse_deep_nesting(text: str) -> None:
 
 
 def _special(holder: dict[str, Any] | list[Any], pointer: Pointer) -> Iterator[_Slot]:
-    """The dates, the times and the numbers that cannot be kept."""
+    """Yield dates, times and numbers that cannot be represented."""
     for key, value in holder.items() if isinstance(holder, dict) else enumerate(holder):
         kind = type(value)
         if kind is str or kind is bool:
@@ -90,7 +89,7 @@ def _longest_integer(text: str) -> Stretch:
 
 def _out_of_range(text: str, stretch: Stretch) -> Unreadable:
     shown = _short(text[slice(*stretch)])
-    message = f"`{shown}` is a number that cannot be kept exactly"
+    message = f"the number `{shown}` cannot be represented exactly"
     return Unreadable("number-out-of-range", message, stretch, f'quote it if it is text: "{shown}"')
 
 
@@ -100,14 +99,14 @@ def _short(token: str) -> str:
 
 _TOKEN: Final = re.compile(r"[^\s,\[\]{}#=]+|[^\r\n]?").match
 _WORD: Final = re.compile(r"[\w.+/-]").match
-_KEY_HELP: Final = "write `key = value`; quote a key that holds more than A-Z a-z 0-9 - _"
+_KEY_HELP: Final = "write `key = value`; quote a key with characters other than A-Z a-z 0-9 - _"
 _HELP: Final = {
     "Expected '=' after a key": _KEY_HELP,
-    "Expected newline": "a line holds one `key = value`, and text stands in quotes",
+    "Expected newline": "write one `key = value` per line, and quote text",
     "Expected ']": "close the bracket",
     "Unclosed": "close the bracket, or put a comma between the items",
     "Invalid date": "write a date that exists, or quote it",
-    "Invalid statement": "a line holds `key = value`, `[table]`, or a comment after `#`",
+    "Invalid statement": "write `key = value`, `[table]`, or a comment after `#`",
     "initial character for a key part": _KEY_HELP,
 }
 _ESCAPES: Final = ("Unescaped '\\'", "Invalid hex value", "Escaped character")
@@ -122,10 +121,10 @@ def _refusal(error: tomli.TOMLDecodeError, text: str) -> Unreadable:
             key = text[slice(*again)]
         return Unreadable(
             "duplicate-key",
-            f"key `{key}` is written twice",
+            f"duplicate key `{key}`",
             again,
-            "keep one of the two",
-            (("first written", first),),
+            "remove one of the two",
+            (("first used in", first),),
         )
     return (
         _bad_character(text, at)
@@ -136,7 +135,7 @@ def _refusal(error: tomli.TOMLDecodeError, text: str) -> Unreadable:
 
 
 def _offset(error: tomli.TOMLDecodeError, text: str) -> int:
-    """Where tomli stopped, in a text whose CRLF it has read as LF."""
+    """Return where tomli stopped, in the text before newline normalization."""
     start = 0
     for _ in range(error.lineno - 1):
         start = text.index("\n", start) + 1
@@ -146,7 +145,7 @@ def _offset(error: tomli.TOMLDecodeError, text: str) -> int:
 def _bad_character(text: str, at: int) -> Unreadable | None:
     found = text[at : at + 1]
     if found == "\r" and not text.startswith("\r\n", at):
-        message = "a carriage return alone does not end a line in TOML"
+        message = "a lone carriage return is not a line break in TOML"
         return Unreadable("invalid-toml", message, (at, at + 1), "end lines with LF or CRLF")
     if found and found not in "\t\n\r" and (found < " " or found == "\x7f"):
         message = f"the control character U+{ord(found):04X} is not allowed"
@@ -161,11 +160,11 @@ def _never_closed(text: str, at: int, places: TomlSpans) -> Unreadable | None:
         return None
     if opened < at and text[opened] in "\"'":
         quote = text[opened] * (3 if text.startswith(text[opened] * 3, opened) else 1)
-        message = "the quote that opens here is never closed"
+        message = "unclosed quote"
         return Unreadable("invalid-toml", message, (opened, opened + len(quote)), "close the quote")
     if at == len(text) and places.unclosed is not None:
         bracket = places.unclosed
-        message = f"the `{text[bracket]}` that opens here is never closed"
+        message = f"unclosed `{text[bracket]}`"
         return Unreadable("invalid-toml", message, (bracket, bracket + 1), "close it")
     return None
 
@@ -175,30 +174,30 @@ def _bad_escape(text: str, at: int, message: str) -> Unreadable | None:
         return None
     start = text.rfind("\\", 0, at)
     written = text[start : max(at, start + 2)].rstrip()
-    words = f"`{written}` is no escape that TOML knows"
+    message = f"`{written}` is not a valid escape in TOML"
     stretch = (start, start + len(written))
-    return Unreadable("invalid-toml", words, stretch, "write `\\\\` for a backslash, or use single quotes")
+    return Unreadable("invalid-toml", message, stretch, "write `\\\\` for a backslash, or use single quotes")
 
 
 def _anything_else(text: str, at: int, message: str, places: TomlSpans) -> Unreadable:
     token = _TOKEN(text, at)
     stretch = token.span() if token is not None else (at, at)
     related: tuple[tuple[str, Stretch], ...] = ()
-    help_text = next((words for piece, words in _HELP.items() if piece in message), None)
+    help_text = next((help_text for piece, help_text in _HELP.items() if piece in message), None)
     if message == "Invalid value":
         help_text = _value_help(text[slice(*stretch)])
     if message.startswith("Unclosed") and places.unclosed is not None:
         related = (("opened", (places.unclosed, places.unclosed + 1)),)
-    words = message[:1].lower() + message[1:]
-    return Unreadable("invalid-toml", f"not valid TOML: {words}", stretch, help_text, related)
+    problem = message[:1].lower() + message[1:]
+    return Unreadable("invalid-toml", f"not valid TOML: {problem}", stretch, help_text, related)
 
 
 def _value_help(written: str) -> str:
     word = written.lower()
     if word in ("true", "false"):
-        return f"write `{word}`, in small letters"
+        return f"write `{word}`, in lowercase"
     if word in ("null", "none", "~"):
-        return "TOML has no null: leave the key out"
+        return "TOML has no null: remove the key"
     if _WORD(written):
         return f'quote it if it is text: "{_short(written)}"'
     return "write a value here"

@@ -1,8 +1,7 @@
-"""Where the keys and values of a TOML text stand (TOML 1.0.0, and what TOML 1.1 adds to it).
+"""Positions of keys and values in TOML (TOML 1.0.0 and TOML 1.1).
 
-The scanner follows tomli through the text, left to right, and stops at the first thing that it
-cannot read. It is laxer than tomli about what stands inside a scalar, which tomli has judged, and
-as strict about where one ends; a property test holds both equal.
+The scanner follows tomli from left to right and stops at the first error. It does not validate scalars, but
+ends them at the same position; a property test compares both.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from stepwell.source.document import Pointer, Stretch
 __all__ = ["MAX_DEPTH", "TomlSpans"]
 
 MAX_DEPTH: Final = 64
-"""Tables and arrays inside each other, the document itself counted."""
+"""Maximum nesting of tables and arrays, including the document."""
 
 _BLANKS: Final = re.compile(r"[ \t]*").match
 _FILLING: Final = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*").match
@@ -42,16 +41,16 @@ _Part = tuple[str, Stretch]
 
 @final
 class _StopError(Exception):
-    """The scanner can go no further."""
+    """Stops the scanner at the first error."""
 
 
 @final
 class _TomlTable:
-    """What a later line may do with a table.
+    """State of a table that decides whether later lines may extend it.
 
     Args:
-        sealed: the section that wrote it out, whose dotted keys alone may extend it; ``None``
-            while it only stands in front of other tables' names.
+        sealed: the section that defined it, whose dotted keys may extend it; ``None`` while it is only a
+            parent of other tables.
     """
 
     __slots__ = ("entries", "pointer", "sealed")
@@ -64,20 +63,20 @@ class _TomlTable:
 
 @final
 class TomlSpans:
-    """One pass over a text; it never raises.
+    """Single pass over a text; never raises.
 
     Args:
-        text: the document, without a byte order mark; lines end at LF or CRLF.
+        text: without a byte order mark; lines end with LF or CRLF.
 
     Attributes:
-        keys: pointer to the stretch of the key's last part. A table's own header wins over
-            headers that only pass through it.
-        values: pointer to the stretch of the value. For a table with headers it is the header in
-            its brackets; for a table made by a dotted key, what follows the dot.
-        repeated: the first key that is written twice: its name, where first, where again.
-        too_deep: what first goes below ``MAX_DEPTH``.
-        stopped: where the pass ended before the end of the text.
-        unclosed: the innermost bracket or brace that was open there.
+        keys: pointer to the stretch of the key's last part. A table's own header takes precedence over
+            headers of its subtables.
+        values: pointer to the stretch of the value. For a table with a header, the header in its brackets;
+            for a table created by a dotted key, the text after the dot.
+        repeated: the first duplicate key: its name, its first and its second stretch.
+        too_deep: the first item below ``MAX_DEPTH``.
+        stopped: position of the first error.
+        unclosed: the innermost open bracket or brace at that position.
     """
 
     def __init__(self, text: str) -> None:
@@ -129,7 +128,7 @@ class TomlSpans:
         return open_table(table, parts[-1], bracket)
 
     def _through(self, table: _TomlTable, part: _Part, bracket: Stretch) -> _TomlTable:
-        """The table that a header passes on its way to the one that it opens."""
+        """Return a parent table in a header."""
         found = table.entries.get(part[0])
         if isinstance(found, _TomlTable):
             return found

@@ -1,7 +1,6 @@
-"""Where the files of a project are: a folder on disk, or whatever else can list and give them.
+"""File access to a project: a folder on disk, a git revision or a snapshot file.
 
-Everything that reads a project asks a Tree, so that a revision in git or a packed snapshot is read,
-checked and layered by the same flow as a folder, and nothing is written anywhere to get there.
+All readers use a Tree, so that every source is checked and layered by the same code without writing files.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ __all__ = ["EntryKind", "Folder", "Target", "Tree", "TreeEntry", "read_document"
 
 @final
 class EntryKind(Enum):
-    """What a name in a folder stands for, links followed."""
+    """Type of a folder entry after following links."""
 
     FOLDER = "folder"
     FILE = "file"
@@ -30,10 +29,10 @@ class EntryKind(Enum):
 
 @final
 class TreeEntry(NamedTuple):
-    """One name in a folder.
+    """One entry of a folder.
 
     Args:
-        kind: what it stands for; ``None`` for a link that leads nowhere.
+        kind: ``None`` for a broken link.
     """
 
     name: str
@@ -43,11 +42,11 @@ class TreeEntry(NamedTuple):
 
 @final
 class Target(NamedTuple):
-    """What a path stands for when every link on its way is followed.
+    """Result of following all links of a path.
 
     Args:
-        path: relative to the tree, empty for its root; ``None`` when it lies outside.
-        kind: what is there; ``None`` for nothing, or where the tree cannot know.
+        path: relative to the tree, empty for its root; ``None`` if outside.
+        kind: ``None`` if nothing exists, or if unknown to the tree.
     """
 
     path: str | None
@@ -55,23 +54,23 @@ class Target(NamedTuple):
 
 
 class Tree(Protocol):
-    """The files of a project at one place; paths are relative to it, with ``/``."""
+    """Files of a project; paths are relative, with ``/``."""
 
     def read(self, path: str) -> bytes | Diagnostic:
-        """The bytes of a file, or the finding that says why not."""
+        """Return the bytes of a file, or a finding."""
 
     def scan(self, folder: str) -> Iterable[TreeEntry]:
-        """The entries of a folder, in any order.
+        """Return the entries of a folder in any order.
 
         Raises:
-            OSError: as the system does for a folder that is not there or cannot be read.
+            OSError: the folder does not exist or cannot be read.
         """
 
     def follow(self, path: str) -> Target:
-        """What a path stands for."""
+        """Follow all links of a path."""
 
     def expect(self, paths: Iterable[str]) -> None:
-        """Be told which files are read next, to fetch them at once where that is cheaper."""
+        """Prefetch files that are read next, if batching is cheaper."""
 
 
 @final
@@ -86,11 +85,11 @@ class Folder:
     root: str
 
     def read(self, path: str) -> bytes | Diagnostic:
-        """The bytes of a regular file of at most ``MAX_BYTES``, or the finding that says why not."""
+        """Return the bytes of a regular file of at most ``MAX_BYTES``, or a finding."""
         return read_bytes(self.root, path)
 
     def scan(self, folder: str) -> Iterator[TreeEntry]:
-        """The entries of a folder, in any order."""
+        """Yield the entries of a folder in any order."""
         regular = EntryKind.FILE
         with os.scandir(f"{self.root}/{folder}") as entries:
             for entry in entries:
@@ -100,7 +99,7 @@ class Folder:
                     yield TreeEntry(entry.name, regular if entry.is_file() else _kind_of(entry), False)
 
     def follow(self, path: str) -> Target:
-        """What a path stands for; of what lies outside only its kind is told."""
+        """Follow all links of a path; outside the tree, only the kind is known."""
         real = os.path.realpath(f"{self.root}/{path}")
         kind = _kind_at(real)
         if real == self.root:
@@ -110,11 +109,11 @@ class Folder:
         return Target(real[len(self.root) + 1 :].replace(os.sep, "/"), kind)
 
     def expect(self, paths: Iterable[str]) -> None:
-        """Nothing to fetch: a folder gives each file when it is asked."""
+        """Do nothing: files on disk need no prefetching."""
 
 
 def read_document(tree: Tree, path: str) -> Document | Diagnostic:
-    """Read one definition file of a tree, or the finding that says why not."""
+    """Read one definition file of a tree, or return a finding."""
     content = tree.read(path)
     return content if isinstance(content, Diagnostic) else read_text(path, content)
 
@@ -124,7 +123,7 @@ def _kind_of(entry: os.DirEntry[str]) -> EntryKind:
 
 
 def _kind_at(path: str) -> EntryKind | None:
-    """What a path leads to; ``None`` too for a link that leads to itself."""
+    """Return the kind of a path after following links; ``None`` for broken and cyclic links."""
     if os.path.isdir(path):
         return EntryKind.FOLDER
     if os.path.isfile(path):

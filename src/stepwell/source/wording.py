@@ -1,4 +1,4 @@
-"""Wording that many messages share."""
+"""Helpers for messages."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ __all__ = ["counted", "parenthesised"]
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:
-    """A number and what it counts: ``1 file``, ``3 files``.
+    """Return a number with its noun: ``1 file``, ``3 files``.
 
     Args:
-        plural: the plural where it is not the singular and an ``s``.
+        plural: the plural, if it is not the singular with ``s``.
     """
     return f"{count} {noun if count == 1 else plural or f'{noun}s'}"
 
 
 def parenthesised(hint: str) -> str:
-    """A hint as it follows a message, empty where there is none."""
+    """Return a hint in parentheses, or an empty string."""
     return f" ({hint})" if hint else ""

@@ -1,7 +1,7 @@
-"""YAML 1.2 as definitions are written in it, built from libyaml's events.
+"""Reads YAML 1.2 definitions from libyaml's events.
 
-The scalars are those of the core schema, and what can surprise is refused where it stands: tags,
-duplicate keys, keys that are not strings, more than one document, aliases beyond a small budget.
+Scalars follow the core schema. Tags, duplicate keys, non-string keys, several documents, and aliases beyond a
+small budget are rejected.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ except ImportError:  # a PyYAML that was built without libyaml
 
 @final
 class _PurePython(Reader, Scanner, Parser):
-    """PyYAML's parser alone, without what makes nodes and objects of its events."""
+    """PyYAML's parser without composer and constructor."""
 
     def __init__(self, text: str) -> None:
         Reader.__init__(self, text)
@@ -53,7 +53,7 @@ class _PurePython(Reader, Scanner, Parser):
         Parser.__init__(self)
 
     def get_checked_event(self) -> Any:
-        """The next event, refusing the escapes that libyaml refuses: what they say is no character."""
+        """Return the next event and reject the same escapes as libyaml."""
         try:
             event: Any = self.get_event()  # type: ignore[no-untyped-call]
         except ValueError:
@@ -69,7 +69,7 @@ class _PurePython(Reader, Scanner, Parser):
 
 
 def libyaml_version() -> str | None:
-    """Which libyaml reads; ``None`` where none does and the same events come more slowly."""
+    """Version of libyaml; ``None`` if PyYAML's slower Python parser is used."""
     if CParser is None:
         return None
     from yaml._yaml import get_version_string
@@ -79,7 +79,7 @@ def libyaml_version() -> str | None:
 
 
 def next_event_of(text: str) -> Callable[[], Any]:
-    """A function that gives one event of a text after another, each with its marks."""
+    """Return a function that returns the next event of a text with its marks."""
     if CParser is None:
         return events_of_any_depth(text)
     following: Callable[[], Any] = CParser(text).get_event
@@ -87,37 +87,37 @@ def next_event_of(text: str) -> Callable[[], Any]:
 
 
 def events_of_any_depth(text: str) -> Callable[[], Any]:
-    """The same events from PyYAML's own parser, which has no limit to how deep values are nested."""
+    """Return events from PyYAML's Python parser, which has no nesting limit."""
     return _PurePython(text).get_checked_event
 
 
 MAX_DEPTH: Final = 64
 MAX_EXPANDED: Final = 2_000
-"""Values that all aliases of a document may stand for together."""
+"""Maximum number of values that all aliases of a document expand to."""
 
 MAX_EXPANDED_CHARACTERS: Final = 100_000
-"""Characters of keys and scalars that they may stand for together."""
+"""Maximum number of characters that all aliases of a document expand to."""
 
 _LIMIT_OF_LIBYAML: Final = "maximum nesting depth"
-"""What libyaml 0.2.6 and later complain of, while it looks ahead and before it tells where depth begins."""
+"""Error of libyaml 0.2.6 and later, raised during lookahead without a useful position."""
 
 _BREAKS_OF_YAML_1_1: Final = "\x85\u2028\u2029"
 
 
 def load(text: str) -> dict[str, Any]:
-    """The data of one YAML document.
+    """Return the data of one YAML document.
 
     Args:
-        text: without a byte order mark and without characters that YAML forbids.
+        text: without a byte order mark and characters that YAML forbids.
 
     Raises:
-        Unreadable: for whatever is refused, at its place.
+        Unreadable: the text is invalid.
     """
     return _Reader(text, places=None).document()
 
 
 def locate(text: str) -> TextMap:
-    """Where every key and value stands, as far as the text can be read."""
+    """Return the positions of all keys and values, up to the first error."""
     places = TextMap({}, {})
     try:
         _Reader(text, places).document()
@@ -128,7 +128,7 @@ def locate(text: str) -> TextMap:
 
 @final
 class _Reader:
-    """One pass over the events of one document."""
+    """Single pass over the events of a document."""
 
     def __init__(
         self, text: str, places: TextMap | None, events: Callable[[str], Callable[[], Any]] = next_event_of
@@ -156,13 +156,13 @@ class _Reader:
     def _document(self) -> dict[str, Any]:
         self._event()  # the stream starts
         if type(self._event()) is StreamEndEvent:
-            raise Unreadable("empty-file", "the file holds no definition", (0, 0), _EMPTY_HELP)
+            raise Unreadable("empty-file", "the file is empty", (0, 0), _EMPTY_HELP)
         first = self._event()
         data = self._value(first, (), 1)
         if not isinstance(data, dict):
             if data is None and _size(first) == 0:
-                raise Unreadable("empty-file", "the file holds no definition", (0, 0), _EMPTY_HELP)
-            message = f"a definition is a mapping of fields, and this is {describe(data)}"
+                raise Unreadable("empty-file", "the file is empty", (0, 0), _EMPTY_HELP)
+            message = f"a definition must be a mapping of fields, got {describe(data)}"
             raise Unreadable("not-a-mapping", message, _stretch(first), "write `field: value` lines")
         self._event()  # the document ends
         following = self._event()
@@ -170,9 +170,9 @@ class _Reader:
             at = _end(following)
             raise Unreadable(
                 "multiple-documents",
-                "a second document begins here, and a file holds one definition",
+                "second document: a file can contain only one definition",
                 (max(at - 3, 0), at),
-                "move it to a file of its own",
+                "move it to another file",
             )
         return data
 
@@ -185,9 +185,9 @@ class _Reader:
             written = self._text[start:].split(maxsplit=1)[0]
             raise Unreadable(
                 "tag",
-                f"tags are refused, and this is one: `{_short(written)}`",
+                f"tags are not supported: `{_short(written)}`",
                 (start, start + len(written)),
-                "leave the tag out; quote the value if it must stay text",
+                "remove the tag, or quote the value if it is text",
             )
         began, began_characters = self._values, self._characters
         value: Any
@@ -221,10 +221,10 @@ class _Reader:
             if key in data:
                 raise Unreadable(
                     "duplicate-key",
-                    f"key `{key}` is written twice",
+                    f"duplicate key `{key}`",
                     stretch,
-                    "keep one of the two",
-                    (("first written", keys[key]),),
+                    "remove one of the two",
+                    (("first used in", keys[key]),),
                 )
             keys[key] = stretch
             inner = (*pointer, key)
@@ -246,12 +246,12 @@ class _Reader:
                 return key
             raise Unreadable(
                 "non-string-key",
-                f"a key is text, and `{event.value}` is {describe(key)}",
+                f"a key must be text, but `{event.value}` is {describe(key)}",
                 _stretch(event),
                 f'write "{event.value}" in quotes' if event.value else "write the key before the `:`",
             )
         raise Unreadable(
-            "non-string-key", "a key is plain text, without tag, anchor or alias", _stretch(event)
+            "non-string-key", "a key must be plain text without tag, anchor or alias", _stretch(event)
         )
 
     def _scalar(self, event: Any) -> scalars.Scalar:
@@ -264,7 +264,7 @@ class _Reader:
         except OverflowError:
             raise Unreadable(
                 "number-out-of-range",
-                f"`{_short(token)}` is a number that cannot be kept exactly",
+                f"the number `{_short(token)}` cannot be represented exactly",
                 _stretch(event),
                 f'quote it if it is text: "{_short(token)}"',
             ) from None
@@ -272,13 +272,9 @@ class _Reader:
     def _alias(self, event: Any, pointer: Pointer) -> Any:
         value, size, characters = self._anchors.get(event.anchor, (_MISSING, 0, 0))
         if value is _MISSING:
-            raise Unreadable(
-                "undefined-alias", f"no anchor `&{event.anchor}` stands before this alias", _stretch(event)
-            )
+            raise Unreadable("undefined-alias", f"undefined anchor `&{event.anchor}`", _stretch(event))
         if value is _OPEN:
-            raise Unreadable(
-                "alias-budget", f"`*{event.anchor}` stands inside what it refers to", _stretch(event)
-            )
+            raise Unreadable("alias-budget", f"`*{event.anchor}` contains itself", _stretch(event))
         self._expanded += size
         self._values += size
         self._expanded_characters += characters
@@ -286,16 +282,16 @@ class _Reader:
         if self._expanded_characters > MAX_EXPANDED_CHARACTERS:
             raise Unreadable(
                 "alias-budget",
-                f"the aliases of this file stand for more than {MAX_EXPANDED_CHARACTERS} characters",
+                f"the aliases of this file expand to more than {MAX_EXPANDED_CHARACTERS} characters",
                 _stretch(event),
-                "write the values out, or repeat less",
+                "write the values out, or use fewer aliases",
             )
         if self._expanded > MAX_EXPANDED:
             raise Unreadable(
                 "alias-budget",
-                f"the aliases of this file stand for more than {MAX_EXPANDED} values",
+                f"the aliases of this file expand to more than {MAX_EXPANDED} values",
                 _stretch(event),
-                "write the values out, or repeat less",
+                "write the values out, or use fewer aliases",
             )
         if self._places is not None:
             self._places.values[pointer] = _stretch(event)  # type: ignore[index]
@@ -305,12 +301,12 @@ class _Reader:
 
 _OPEN: Final = object()
 _MISSING: Final = object()
-_EMPTY_HELP: Final = "write at least `name:` and `description:`, or delete the file"
+_EMPTY_HELP: Final = "add at least `name:` and `description:`, or delete the file"
 _KINDS: Final = ((bool, "a boolean"), (int, "a number"), (float, "a number"), (str, "text"), (list, "a list"))
 
 
 def describe(value: object) -> str:
-    """A value's type in the words of a message."""
+    """Return the type of a value for a message."""
     if value is None:
         return "nothing (null)"
     return next((words for kind, words in _KINDS if isinstance(value, kind)), "a mapping")
@@ -334,11 +330,11 @@ def _short(token: str) -> str:
 
 
 def _without_old_breaks(text: str) -> tuple[str, Callable[[str], str]]:
-    """The text for libyaml, and the way back for a value.
+    """Return the text for libyaml and a function that restores values.
 
-    libyaml follows YAML 1.1, where U+0085, U+2028 and U+2029 break lines; in YAML 1.2 they are
-    ordinary characters (YAML 1.2.2 section 5.4). Private characters that the text does not use
-    stand in for them, one for one, so that no column moves.
+    libyaml follows YAML 1.1, where U+0085, U+2028 and U+2029 are line breaks; in YAML 1.2 they are ordinary
+    characters (YAML 1.2.2 section 5.4). Unused private-use characters replace them one for one, so columns do
+    not change.
     """
     if text.isascii() or not any(old in text for old in _BREAKS_OF_YAML_1_1):
         return text, str
@@ -349,7 +345,7 @@ def _without_old_breaks(text: str) -> tuple[str, Callable[[str], str]]:
 
 
 _HELP: Final = {
-    "mapping values are not allowed": "quote a value that contains `: `, or give the key a line of its own",
+    "mapping values are not allowed": "quote a value that contains `: `, or write the key on a separate line",
     "could not find expected ':'": "write `key: value`",
     "expected ',' or": "close the bracket, or put a comma between the items",
     "expected <block end>": "check the indentation of this line against the lines above",
@@ -363,19 +359,17 @@ _HELP: Final = {
 def _refusal(error: MarkedYAMLError, text: str) -> Unreadable:
     mark = error.problem_mark or error.context_mark
     at = min(mark.index, len(text)) if mark is not None else 0
-    problem = error.problem or "this cannot be read as YAML"
+    problem = error.problem or "unknown error"
     if "tab character" in problem or text[at : at + 1] == "\t":
         tab = text.find("\t", text.rfind("\n", 0, at) + 1)
         stretch = (tab, tab + 1) if tab >= 0 else (at, at + 1)
-        return Unreadable("tab-indentation", "a tab cannot indent YAML", stretch, "indent with spaces")
+        return Unreadable("tab-indentation", "YAML must not be indented with tabs", stretch, "use spaces")
     if "unexpected end of stream" in problem and error.context_mark is not None:
         began = min(error.context_mark.index, len(text))
-        return Unreadable(
-            "invalid-yaml", "the quote that opens here is never closed", (began, began + 1), "close the quote"
-        )
+        return Unreadable("invalid-yaml", "unclosed quote", (began, began + 1), "close the quote")
     help_text = next((words for piece, words in _HELP.items() if piece in problem), None)
     if text[at : at + 1] in ("@", "`", "%"):
-        help_text = f"quote the value: a plain one cannot begin with `{text[at]}`"
+        help_text = f"quote the value: an unquoted value cannot begin with `{text[at]}`"
     context = f" {error.context}" if error.context else ""
     return Unreadable(
         "invalid-yaml", f"not valid YAML: {problem}{context}", (at, min(at + 1, len(text))), help_text

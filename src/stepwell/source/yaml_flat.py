@@ -1,11 +1,9 @@
-"""The flat part of YAML: one ``key: value`` a line, which is how nearly every definition is written.
+"""Fast reader for flat YAML: one ``key: value`` per line, the usual form of definitions.
 
-libyaml makes three objects for each event, whoever asks; for a definition of 18 lines that alone
-costs more than everything else Stepwell does with it. A document inside the small grammar below
-is read line by line instead, and since definitions share many of their lines, a line that was
-seen before is not looked at again. Anything outside the grammar is left to libyaml, so this reader
-never has to decide what is wrong (docs/decisions/0003-flat-reader.md). A property test holds both
-readers equal.
+libyaml creates three objects per event, which costs more than the rest of a check. This reader parses a small
+grammar line by line and caches lines, because definitions share many of them. Other texts are left to
+libyaml, so this reader never reports errors (docs/decisions/0003-flat-reader.md). A property test compares
+both readers.
 """
 
 from __future__ import annotations
@@ -48,9 +46,9 @@ _PLAIN, _INTEGER, _FLOW = 1, 2, 5
 _LETTERS: Final = frozenset(ascii_letters)
 _NOT_TEXT: Final = frozenset(WORDS)
 _LONG: Final = 200
-"""Characters; longer lines are not remembered, so that what is remembered stays small."""
+"""Maximum characters of a cached line."""
 _MANY: Final = 4096
-"""Lines; where so many are remembered, remembering begins anew."""
+"""Maximum number of cached lines; the cache is then cleared."""
 
 _OPENS_LIST: Final = object()
 _OUTSIDE: Final = object()
@@ -58,11 +56,11 @@ _NOTHING: Final = ("", None)
 _REFUSED: Final = ("", _OUTSIDE)
 
 _Entry = tuple[str, Any]
-"""A key and its value; for a list item no key, but its indentation and its word."""
+"""A key and its value; a list item has no key, but its indentation and value."""
 
 
 def load(text: str) -> dict[str, Any] | None:
-    """The data of a flat document, its lists as tuples, or ``None`` when it needs a YAML parser."""
+    """Return the data of a flat document with lists as tuples, or ``None`` if it needs a YAML parser."""
     # What prints is text to YAML too; of the rest, some characters break lines and some are forbidden.
     if not text.isascii() and not text.replace("\n", "").isprintable():
         return None
@@ -100,7 +98,7 @@ def load(text: str) -> dict[str, Any] | None:
 
 @final
 class _Remembered(dict[str, _Entry]):
-    """Lines and what they say; a line that is not there is read when it is asked for."""
+    """Cache of parsed lines; missing lines are parsed on access."""
 
     def __missing__(self, line: str) -> _Entry:
         entry = _read(line) or _REFUSED

@@ -1,4 +1,4 @@
-"""Plain data to YAML that reads back as the same data."""
+"""Writes plain data as YAML that round-trips."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["to_yaml"]
 
 @final
 class _Dumper(yaml.SafeDumper):
-    """PyYAML's writer, quoting whatever YAML 1.2 would not read as text."""
+    """PyYAML's dumper with quotes for strings that YAML 1.2 would read as another type."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - repeated values are written out
         return True
@@ -40,7 +40,7 @@ _Dumper.add_representer(str, _text)
 
 
 def to_yaml(data: Any, *, ascii_only: bool = False) -> str:
-    """One YAML document; what would not print is escaped.
+    """Return a YAML document; unprintable characters are escaped.
 
     Args:
         data: plain data of ``dict``, ``list`` and scalars.

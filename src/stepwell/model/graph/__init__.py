@@ -1,7 +1,4 @@
-"""A pipeline as a graph of steps: its values, how a definition becomes one, and in which order it runs.
-
-Nothing is read, run or written here. ``stepwell.run.pipelines`` is where Python code finds all of it.
-"""
+"""Pipelines as graphs: values, construction from definitions and execution order, without I/O."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a pipeline extends, laid under it: parameters by name, steps by id."""
+"""Resolves ``extends``: merges parameters by name and steps by id."""
 
 from __future__ import annotations
 
@@ -17,25 +17,24 @@ __all__ = ["ExtendsLink", "Flat", "FlatStep", "Pipelines", "Repeated", "flatten"
 
 
 class Pipelines(Protocol):
-    """The pipelines of a view."""
+    """Pipelines of a view."""
 
     def __iter__(self) -> Iterator[str]:
-        """Their names, in order."""
+        """Iterate over the names in order."""
 
-    def get(self, name: str, /) -> PipelineDefinition | None:
-        """One of them."""
+    def get(self, name: str, /) -> PipelineDefinition | None: ...
 
     def hidden(self, name: str, /) -> tuple[PipelineDefinition, ...]:
-        """Those of a name that the served one hides whole, topmost first."""
+        """Return the hidden definitions of a name, topmost first."""
 
 
 @final
 class FlatStep(NamedTuple):
-    """One step with all that the pipelines on the way say of it.
+    """A step merged from all extended pipelines.
 
     Args:
-        data: as one entry of ``steps`` would state it.
-        stated: where each of them states something of it, topmost first.
+        data: as an entry of ``steps``.
+        stated: locations of its statements, topmost first.
     """
 
     data: Mapping[str, Any]
@@ -44,10 +43,10 @@ class FlatStep(NamedTuple):
 
 @final
 class ExtendsLink(NamedTuple):
-    """One ``extends`` on the way down.
+    """One ``extends`` of a chain.
 
     Args:
-        place: where it says so; ``None`` where no file does.
+        place: its location; ``None`` without a file.
     """
 
     name: str
@@ -57,7 +56,7 @@ class ExtendsLink(NamedTuple):
 
 @final
 class Repeated(NamedTuple):
-    """An id that one list of steps has twice; the first counts."""
+    """Duplicate id in a list of steps; the first step counts."""
 
     id: str
     first: Stated
@@ -66,14 +65,14 @@ class Repeated(NamedTuple):
 
 @final
 class Flat(NamedTuple):
-    """A definition with all that it extends.
+    """A definition merged with all pipelines that it extends.
 
     Args:
         parameters: by name, with defaults.
-        way: every ``extends``, from the definition down.
-        missing: the last of them, where there is nothing of its name.
-        circle: the part of the way that leads round, where it does.
-        left_out: ids of ``without`` that nothing below has, each with its place.
+        way: the chain of ``extends``, starting at the definition.
+        missing: the end of the chain, if its pipeline is unknown.
+        circle: the cyclic part of the chain, if any.
+        left_out: unknown ids in ``without`` with their locations.
     """
 
     parameters: Mapping[str, Any]
@@ -87,22 +86,22 @@ class Flat(NamedTuple):
 
 @final
 class _Part(NamedTuple):
-    """What one pipeline on the way says itself.
+    """Own content of one pipeline in the chain.
 
     Args:
-        sources: the documents that they come from, topmost first.
+        sources: its documents, topmost first.
     """
 
     data: Mapping[str, Any]
     sources: tuple[Source, ...]
 
     def document(self, *pointer: str | int) -> Document | None:
-        """The document that gave a value."""
+        """Return the document that sets a value."""
         return given_by(self.sources, pointer) if self.sources else None
 
 
 def flatten(pipelines: Pipelines, definition: PipelineDefinition) -> Flat:
-    """A definition with all that it extends."""
+    """Merge a definition with all pipelines that it extends."""
     parts: list[_Part] = []
     way: list[ExtendsLink] = []
     seen: list[tuple[str, tuple[Source, ...]]] = []
@@ -130,7 +129,7 @@ def flatten(pipelines: Pipelines, definition: PipelineDefinition) -> Flat:
 
 
 def _parted(pipelines: Pipelines, definition: PipelineDefinition) -> tuple[_Part, PipelineDefinition | None]:
-    """What a definition says itself, and what it extends."""
+    """Split a definition into its own content and its base."""
     name = definition.extends
     whole = _Part(definition.data, definition.sources)
     if name is None or name != definition.name:
@@ -169,7 +168,7 @@ def _laid(
 
 
 def _lay(part: _Part, entries: dict[str, FlatStep], repeated: list[Repeated]) -> None:
-    """Lay the steps of one pipeline over those that it extends."""
+    """Merge the steps of a pipeline into those of its base."""
     document = part.document("steps")
     own: dict[str, tuple[Stated, ...]] = {}
     for at, step in enumerate(part.data.get("steps") or ()):

@@ -1,4 +1,4 @@
-"""From a definition to its graph: what it extends is laid under it, and every name is looked up."""
+"""Builds the graph of a definition: resolves ``extends`` and all names."""
 
 from __future__ import annotations
 
@@ -19,31 +19,30 @@ _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Sees(Protocol):
-    """What of a view a graph is made of; ``stepwell.resolve.view.View`` has it."""
+    """Subset of ``stepwell.resolve.view.View`` that a graph needs."""
 
     @property
     def workspace(self) -> str | None:
-        """Whose view; ``None`` for the core."""
+        """``None`` for the core."""
 
     @property
     def title(self) -> str:
-        """The view in words."""
+        """Title of the view."""
 
     @property
-    def pipelines(self) -> Pipelines:
-        """Its pipelines."""
+    def pipelines(self) -> Pipelines: ...
 
     def get(self, name: str, /) -> StepDefinition | None:
-        """The step of a name or an alias, if any."""
+        """Return the step of a name or alias, if any."""
 
     def __iter__(self) -> Iterator[str]:
-        """The names of its steps."""
+        """Iterate over the step names."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Among:
-    """What a pipeline's steps may be named by, besides its own view."""
+    """Views and job types that step references may use."""
 
     views: Mapping[str, Sees] = field(default_factory=lambda: _NOTHING)
     job_types: tuple[str, ...] = DEFAULT_SUFFIXES
@@ -51,7 +50,7 @@ class Among:
 
 @final
 class Linked(NamedTuple):
-    """A definition as a graph, and what rules look at.
+    """A definition as a graph, as checked by rules.
 
     Args:
         parameters: with their defaults.
@@ -67,7 +66,7 @@ class Linked(NamedTuple):
 
 
 def definition_of(view: Sees, name: str) -> PipelineDefinition:
-    """A pipeline of a view.
+    """Return a pipeline of a view.
 
     Raises:
         UnknownPipeline: with suggestions.
@@ -79,10 +78,10 @@ def definition_of(view: Sees, name: str) -> PipelineDefinition:
 
 
 def link(view: Sees, definition: PipelineDefinition, among: Among) -> Linked:
-    """The graph of a definition; what is wrong with it stays visible in what is given.
+    """Build the graph of a definition; errors remain visible in the result.
 
     Args:
-        among: what else its steps may be named by.
+        among: other views and job types for step references.
     """
     flat = flatten(view.pipelines, definition)
     steps: dict[tuple[str | None, str], StepDefinition | None] = {}
@@ -132,7 +131,7 @@ def _node(
 
 
 def _name_by_output(nodes: dict[str, Node]) -> None:
-    """Say the name of an output where an alias of it is written."""
+    """Replace aliases of outputs with their names."""
     from dataclasses import replace
 
     for one, node in nodes.items():

@@ -1,4 +1,4 @@
-"""The nodes of a pipeline, and what ties them."""
+"""Nodes and edges of a pipeline."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _WHOLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 def parameter_named(value: Any) -> str | None:
-    """The parameter that a value stands for, if it does."""
+    """Return the parameter that a value refers to, if any."""
     if not isinstance(value, str):
         return None
     found = _WHOLE.fullmatch(value)
@@ -41,7 +41,7 @@ def parameter_named(value: Any) -> str | None:
 
 
 def parameters_in(value: Any, pointer: Pointer = ()) -> Iterator[tuple[Pointer, str]]:
-    """Every value inside read-only data that stands for a parameter, with where it is."""
+    """Yield the pointer and name of every parameter reference in read-only data."""
     name = parameter_named(value)
     if name is not None:
         yield pointer, name
@@ -54,7 +54,7 @@ def parameters_in(value: Any, pointer: Pointer = ()) -> Iterator[tuple[Pointer, 
 
 
 def fill(value: Any, values: Mapping[str, Any]) -> Any:
-    """Read-only data with the values of parameters in the places that stand for them."""
+    """Return read-only data with parameter references replaced by values."""
     name = parameter_named(value)
     if name is not None:
         return values.get(name, value)
@@ -69,7 +69,7 @@ _NOTHING: Mapping[str, Any] = FrozenMapping()
 
 
 def freeze_fields(value: object, names: Iterable[str]) -> None:
-    """Freeze the mappings that a value is made with, so that it can be hashed and sent elsewhere."""
+    """Freeze the mappings of a value, so that it can be hashed and pickled."""
     for name in names:
         given = getattr(value, name)
         if type(given) is not FrozenMapping:
@@ -80,7 +80,7 @@ def freeze_fields(value: object, names: Iterable[str]) -> None:
 @immutable
 @dataclass(frozen=True, slots=True)
 class OutputOf:
-    """An output of another node, as an input names it: ``node.output``."""
+    """Reference to an output of another node: ``node.output``."""
 
     node: str
     output: str
@@ -91,10 +91,10 @@ class OutputOf:
 
 @final
 class Edge(NamedTuple):
-    """That one node must be done before another.
+    """Dependency between two nodes.
 
     Args:
-        output: the output that is handed over; ``None`` for an edge of ``depends_on``.
+        output: the connected output; ``None`` for an edge of ``depends_on``.
     """
 
     source: str
@@ -105,17 +105,17 @@ class Edge(NamedTuple):
 
 @final
 class Stated(NamedTuple):
-    """A place in a document that says something of a node.
+    """Location in a document that defines part of a node.
 
     Args:
-        pointer: the way to the entry of ``steps``.
+        pointer: the entry of ``steps``.
     """
 
     document: Document
     pointer: Pointer
 
     def has(self, *inner: str | int) -> bool:
-        """Whether it says something of a part of the node."""
+        """Return whether the document sets a part of the node."""
         data: Any = self.document.data
         for step in (*self.pointer, *inner):
             if isinstance(data, Mapping):
@@ -127,7 +127,7 @@ class Stated(NamedTuple):
         return True
 
     def span(self, *inner: str | int, key: bool = False) -> Span:
-        """Where it says it, or the nearest thing on the way."""
+        """Return the location of a part, or of its nearest parent."""
         whole = (*self.pointer, *inner)
         return self.document.key_span(whole) if key else self.document.value_span(whole)
 
@@ -139,15 +139,14 @@ class Node:
     """One step of a pipeline.
 
     Args:
-        workspace: whose view the step is taken from, where it is named as ``workspace:Name``; ``None`` for
-            the pipeline's own view.
-        job_type: the variant, where it is named as ``Name:job_type``.
-        definition: the step as that view serves it; ``None`` where there is none.
-        config: the configuration, which the step's ``parameters`` describe; a value ``${name}`` stands for
-            a parameter of the pipeline (``Pipeline.config_of``).
-        depends_on: the nodes that must be done before, beside those that feed it.
-        extensions: the keys that begin with ``x-``, which are the team's own.
-        stated: where files say something of it, topmost first; none for one that was made in code.
+        workspace: view of the step (``workspace:Name``); ``None`` for the pipeline's view.
+        job_type: variant of the step (``Name:job_type``).
+        definition: ``None`` if the step is unknown.
+        config: configuration for the step's ``parameters``; ``${name}`` refers to a pipeline parameter
+            (``Pipeline.config_of``).
+        depends_on: upstream nodes besides those of ``inputs``.
+        extensions: the custom ``x-`` keys.
+        stated: locations in files, topmost first; empty for nodes created in code.
     """
 
     id: str
@@ -167,20 +166,19 @@ class Node:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The nodes that must be done before this one, each once, in the order in which they are named."""
+        """Distinct upstream nodes in order."""
         return tuple(dict.fromkeys((*(one.node for one in self.inputs.values()), *self.depends_on)))
 
     @property
     def place(self) -> Span | None:
-        """Where its file names the step; ``None`` for one that was made in code."""
+        """Location of the step's name; ``None`` for nodes created in code."""
         return self.where("step")
 
     def where(self, *inner: str | int, key: bool = False) -> Span | None:
-        """Where the topmost file that says something of a part of it says it.
+        """Return the location of a part in the topmost file that sets it.
 
         Args:
-            inner: the way to the part, e.g. ``"inputs", "data"``; of one that nobody states, the nearest
-                thing on its way.
+            inner: the part, e.g. ``"inputs", "data"``; falls back to its nearest parent.
         """
         if not self.stated:
             return None
@@ -192,45 +190,42 @@ class Node:
 
 
 class Graph(Protocol):
-    """What functions of graphs read of a ``Pipeline``."""
+    """Subset of ``Pipeline`` that graph functions need."""
 
     @property
-    def name(self) -> str:
-        """Its name."""
+    def name(self) -> str: ...
 
     @property
-    def description(self) -> str:
-        """Its purpose."""
+    def description(self) -> str: ...
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """The default of each parameter."""
+        """Defaults by parameter."""
 
     @property
     def nodes(self) -> Mapping[str, Node]:
-        """The steps by id."""
+        """Steps by id."""
 
     @property
     def workspace(self) -> str | None:
-        """The id of its workspace; ``None`` for the core."""
+        """``None`` for the core."""
 
     @property
     def extensions(self) -> Mapping[str, Any]:
-        """The fields that begin with ``x-``."""
+        """Custom ``x-`` fields."""
 
     @property
-    def edges(self) -> Iterator[Edge]:
-        """Every edge."""
+    def edges(self) -> Iterator[Edge]: ...
 
 
 @final
 class StepReference(NamedTuple):
-    """What a word that names a step says.
+    """Parsed reference to a step.
 
     Args:
-        workspace: whose view it is taken from; ``None`` for the pipeline's own.
-        job_type: the variant; ``None`` where none is named.
-        other: another way to read the word, where both are possible.
+        workspace: view of the step; ``None`` for the pipeline's view.
+        job_type: variant of the step, if any.
+        other: the alternative reading of an ambiguous reference.
     """
 
     name: str
@@ -240,11 +235,10 @@ class StepReference(NamedTuple):
 
 
 def read_step(word: str, workspaces: Collection[str], job_types: Collection[str]) -> StepReference:
-    """Read ``Name``, ``Name:job_type``, ``workspace:Name`` or ``workspace:Name:job_type``.
+    """Parse ``Name``, ``Name:job_type``, ``workspace:Name`` or ``workspace:Name:job_type``.
 
-    Of two parts the first is a workspace where the project has one of that id, and otherwise the second is
-    a job type. Where the first is a workspace and the second a job type, too, both readings are given.
-    Of three parts the first and the last may be empty.
+    In two parts, the first is a workspace if the project has one with this id; otherwise the second is a job
+    type. If both apply, both readings are returned. In three parts, the first and the last may be empty.
     """
     first, *rest = word.split(":")
     if not rest:
@@ -268,14 +262,14 @@ def written_step(
     workspace: str | None,
     job_type: str | None,
 ) -> str:
-    """The word that ``read_step`` reads as these, whatever workspaces and job types there are."""
+    """Return an unambiguous reference to a step."""
     if workspace is None and job_type is None:
         return name
     return f"{workspace or ''}:{name}:{job_type or ''}"
 
 
 def fed_by(word: str) -> OutputOf | str:
-    """What feeds an input: an output of another node, or the name of a parameter."""
+    """Return the source of an input: an output of another node, or a parameter name."""
     parameter = parameter_named(word)
     if parameter is not None:
         return parameter

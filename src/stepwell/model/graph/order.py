@@ -1,4 +1,4 @@
-"""In which order the nodes of a pipeline can run, and where they need each other in a circle."""
+"""Execution order of nodes, and cycles."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = [
 
 
 def workspace_of(pipeline: Graph, node: Node) -> str | None:
-    """In whose view the step of a node is taken; ``None`` for the core."""
+    """Return the workspace whose view provides the step; ``None`` for the core."""
     return pipeline.workspace if node.workspace is None else node.workspace
 
 
 def crossing(pipeline: Graph) -> tuple[tuple[Edge, ...], int]:
-    """The edges that cross, one for each pair of nodes, and how many such pairs there are at all."""
+    """Return the edges across workspaces, one per pair of nodes, and the number of all pairs."""
     nodes = pipeline.nodes
     whose = {one: workspace_of(pipeline, node) for one, node in nodes.items()}
     pairs = {(one.source, one.target): one for one in pipeline.edges if one.source in nodes}
@@ -32,22 +32,22 @@ def crossing(pipeline: Graph) -> tuple[tuple[Edge, ...], int]:
 
 
 _MOST = 20
-"""Cycles that are told of one pipeline: who breaks these sees the next."""
+"""Maximum number of reported cycles."""
 
 
 def levels_of(pipeline: Graph) -> tuple[tuple[str, ...], ...]:
-    """The nodes in groups: those of one need only nodes of earlier ones; nodes that are not there count not.
+    """Return the nodes in levels; each level depends only on earlier ones; unknown nodes are ignored.
 
     Raises:
-        PipelineError: they need each other in a circle.
+        PipelineError: the graph has a cycle.
     """
     rank = {one: place for place, one in enumerate(pipeline.nodes)}
     sorter = TopologicalSorter(_needed(pipeline))
     try:
         sorter.prepare()
     except CycleError as error:
-        shown = " → ".join(f"`{one}`" for one in error.args[1])
-        raise PipelineError(f"the steps of `{pipeline.name}` need each other in a circle: {shown}") from None
+        shown = " → ".join(f"`{node}`" for node in error.args[1])
+        raise PipelineError(f"steps of `{pipeline.name}` depend on each other in a cycle: {shown}") from None
     levels: list[tuple[str, ...]] = []
     while sorter.is_active():
         ready = sorter.get_ready()
@@ -57,10 +57,10 @@ def levels_of(pipeline: Graph) -> tuple[tuple[str, ...], ...]:
 
 
 def cycles_in(pipeline: Graph) -> tuple[tuple[str, ...], ...]:
-    """Circles of nodes that need each other, each begun at the node that is stated first; no two share one.
+    """Return disjoint cycles, each starting at its first stated node.
 
     Returns:
-        Each circle in the direction in which things are handed over, without its first node again.
+        Each cycle in the direction of data flow, without repeating its first node.
     """
     try:
         levels = levels_of(pipeline)
@@ -88,7 +88,7 @@ def cycles_in(pipeline: Graph) -> tuple[tuple[str, ...], ...]:
 
 
 def _needed(pipeline: Graph) -> dict[str, list[str]]:
-    """What each node needs and is there; one that is needed for several inputs stands there as often."""
+    """Return the existing upstream nodes of each node, with repetitions."""
     nodes = pipeline.nodes
     needed: dict[str, list[str]] = {}
     for one, node in nodes.items():

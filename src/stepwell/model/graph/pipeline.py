@@ -1,4 +1,4 @@
-"""The value that a pipeline is: frozen, whether it comes from a file or was made in code."""
+"""Immutable pipelines, from files or code."""
 
 from __future__ import annotations
 
@@ -30,11 +30,10 @@ class Pipeline:
     """A graph of steps.
 
     Args:
-        parameters: the values that a run may set, by name, each with its default; ``None`` where a run must
-            set one.
-        nodes: the steps by id, in the order in which they are stated.
-        workspace: whose view it is; ``None`` for the core.
-        extensions: the fields that begin with ``x-``, which are the team's own.
+        parameters: name to default; ``None`` if a run must set the parameter.
+        nodes: the steps by id, in stated order.
+        workspace: ``None`` for the core.
+        extensions: the custom ``x-`` fields.
     """
 
     name: str
@@ -50,14 +49,13 @@ class Pipeline:
 
     @classmethod
     def from_view(cls, view: Sees, name: str, among: Among | None = None) -> Pipeline:
-        """The graph of a pipeline of a view, with all that it extends.
+        """Return the graph of a pipeline in a view, including extended pipelines.
 
-        What is wrong with it is told by ``stepwell check``; here a step that nobody has is a node without
-        a definition, and of two nodes of one id the first counts.
+        Invalid pipelines are allowed: an unknown step is a node without a definition, and the first of two
+        nodes with the same id counts. Use ``stepwell check`` to report errors.
 
         Args:
-            among: every view and the project's job types, for steps that are named as ``workspace:Name``;
-                ``Registry.among`` gives it.
+            among: views and job types for references such as ``workspace:Name``, from ``Registry.among``.
 
         Raises:
             UnknownPipeline: with suggestions.
@@ -66,7 +64,7 @@ class Pipeline:
 
     @classmethod
     def of(cls, linked: Linked) -> Pipeline:
-        """The graph of a linked definition."""
+        """Return the graph of a linked definition."""
         definition = linked.definition
         return cls(
             definition.name,
@@ -87,7 +85,7 @@ class Pipeline:
 
     @property
     def edges(self) -> Iterator[Edge]:
-        """Every edge, in the order of the later nodes; also those from nodes that are not there."""
+        """All edges in the order of their target nodes, including edges from unknown nodes."""
         for node in self.nodes.values():
             fed = set()
             for name, one in node.inputs.items():
@@ -99,10 +97,10 @@ class Pipeline:
 
     @property
     def levels(self) -> tuple[tuple[str, ...], ...]:
-        """The nodes in groups: those of one need only nodes of earlier ones, so they may run at once.
+        """Nodes in levels; nodes of a level can run concurrently.
 
         Raises:
-            PipelineError: they need each other in a circle.
+            PipelineError: the graph has a cycle.
         """
         if self._levels is None:  # worked out once, when first asked for
             object.__setattr__(self, "_levels", levels_of(self))
@@ -110,18 +108,18 @@ class Pipeline:
 
     @property
     def order(self) -> tuple[str, ...]:
-        """The nodes in an order in which they can run, always the same: by level, then as they are stated.
+        """Nodes in a stable execution order: by level, then as stated.
 
         Raises:
-            PipelineError: they need each other in a circle.
+            PipelineError: the graph has a cycle.
         """
         return tuple(one for level in self.levels for one in level)
 
     def config_of(self, node: str, values: Mapping[str, Any] = _NOTHING) -> Mapping[str, Any]:
-        """The configuration of a node with parameters filled in.
+        """Return the configuration of a node with parameters filled in.
 
         Args:
-            values: the parameters that a run sets; the others have their defaults.
+            values: parameters of the run; others use their defaults.
         """
         filled: Mapping[str, Any] = fill(self.nodes[node].config, {**self.parameters, **values})
         return filled
@@ -137,18 +135,18 @@ class Pipeline:
         inputs: Mapping[str, str] = _NOTHING,
         depends_on: Iterable[str] = (),
     ) -> Pipeline:
-        """The same with one more step at the end.
+        """Return a copy with an additional step at the end.
 
         Args:
-            workspace: whose view the step is taken from, where that is not the pipeline's own.
-            inputs: its inputs by name, each with ``step_id.output`` or ``${parameter}``.
-            depends_on: the steps that must be done before, besides those that feed it.
+            workspace: the view that provides the step, if not the pipeline's.
+            inputs: input name to ``step_id.output`` or ``${parameter}``.
+            depends_on: upstream steps besides those of ``inputs``.
 
         Raises:
-            PipelineError: there is a step of that id, or none that is named.
+            PipelineError: the id is taken, or a referenced step is unknown.
         """
         if id in self.nodes:
-            raise PipelineError(f"`{self.name}` has a step `{id}`; remove it first")
+            raise PipelineError(f"`{self.name}` already has a step `{id}`; remove it first")
         fed: dict[str, OutputOf] = {}
         given: dict[str, str] = {}
         for name, word in inputs.items():
@@ -174,10 +172,10 @@ class Pipeline:
         return replace(self, nodes={**self.nodes, id: node})
 
     def remove_step(self, id: str) -> Pipeline:  # noqa: A002 - the field's name
-        """The same without one step.
+        """Return a copy without a step.
 
         Raises:
-            PipelineError: there is none of that id, or another step needs it.
+            PipelineError: the step is unknown, or another step depends on it.
         """
         self._node(id)
         needing = [f"`{each.id}`" for each in self.nodes.values() if id in each.needs and each.id != id]
@@ -187,18 +185,18 @@ class Pipeline:
         return replace(self, nodes=nodes)
 
     def connect(self, source: str, target: str) -> Pipeline:
-        """The same with ``source`` (``step_id.output``) feeding ``target`` (``step_id.input``).
+        """Return a copy with ``source`` (``step_id.output``) connected to ``target`` (``step_id.input``).
 
-        With two ids alone, the second step depends on the first.
+        With two ids, the second step depends on the first.
 
         Raises:
-            PipelineError: there is no such step, or only one of the two names a part.
+            PipelineError: a step is unknown, or only one argument names a part.
         """
         earlier, dot, output = source.partition(".")
         later, other_dot, name = target.partition(".")
         if dot != other_dot:
             raise PipelineError(
-                f"`{source}` and `{target}` do not go together: name an output and an input, or neither"
+                f"cannot connect `{source}` to `{target}`: write both an output and an input, or neither"
             )
         self._node(earlier)
         node = self._node(later)
@@ -211,34 +209,34 @@ class Pipeline:
         return self._with(changed)
 
     def disconnect(self, source: str, target: str) -> Pipeline:
-        """The same with nothing of one step going to another.
+        """Return a copy without edges between two steps.
 
         Raises:
-            PipelineError: there is no such step, or the second does not need the first.
+            PipelineError: a step is unknown, or the steps are not connected.
         """
         self._node(source)
         node = self._node(target)
         if source not in node.needs:
-            raise PipelineError(f"`{target}` does not need `{source}`")
+            raise PipelineError(f"`{target}` is not connected to `{source}`")
         inputs = {name: fed for name, fed in node.inputs.items() if fed.node != source}
         depends_on = tuple(one for one in node.depends_on if one != source)
         return self._with(replace(node, inputs=inputs, depends_on=depends_on))
 
     def clone(self, name: str, description: str | None = None) -> Pipeline:
-        """The same under another name, with the same description where none is given."""
+        """Return a copy with another name and, by default, the same description."""
         return replace(self, name=name, description=self.description if description is None else description)
 
     def merge(self, other: Pipeline, name: str, description: str = "") -> Pipeline:
-        """One pipeline of this and another; a step that both have alike is in it once.
+        """Return the union of two pipelines; identical steps are merged.
 
         Raises:
-            PipelineError: a step or a parameter of one name differs, or they are of two views.
+            PipelineError: a step or parameter differs, or the views differ.
         """
         if self.workspace != other.workspace:
-            raise PipelineError(f"`{self.name}` and `{other.name}` are of two views")
+            raise PipelineError(f"`{self.name}` and `{other.name}` belong to different views")
         found = sorted(str(one) for one in clashes(self, other))
         if found:
-            raise PipelineError(f"`{self.name}` and `{other.name}` cannot be one: {'; '.join(found)}")
+            raise PipelineError(f"cannot merge `{self.name}` and `{other.name}`: {'; '.join(found)}")
         return Pipeline(
             name,
             description or f"{self.name} and {other.name}.",
@@ -249,20 +247,20 @@ class Pipeline:
         )
 
     def split(self, parts: Mapping[str, Collection[str]]) -> tuple[Pipeline, ...]:
-        """Several pipelines of this one, each with the parameters that its steps use.
+        """Split the pipeline into parts, each with the parameters that it uses.
 
         Args:
-            parts: the name of each part to the ids of its steps; a step may be in several.
+            parts: part name to step ids; a step may be in several parts.
 
         Raises:
-            PipelineError: a step is in no part, or needs one that is not in its own part.
+            PipelineError: a step is in no part, or depends on a step of another part.
         """
         everywhere = {one for ids in parts.values() for one in ids}
         for one in everywhere - self.nodes.keys():
             raise PipelineError(f"`{self.name}` has no step `{one}`")
         for one in self.nodes:
             if one not in everywhere:
-                raise PipelineError(f"the step `{one}` is in no part")
+                raise PipelineError(f"step `{one}` is in none of the parts")
         made: list[Pipeline] = []
         for name, ids in parts.items():
             nodes = {one: node for one, node in self.nodes.items() if one in ids}
@@ -287,16 +285,16 @@ class Pipeline:
         return tuple(made)
 
     def to_yaml(self, among: Among | None = None) -> str:
-        """The YAML of its file; ``from_yaml`` gives the same again."""
+        """Return the pipeline as YAML, which ``from_yaml`` reads."""
         from stepwell.model.graph.serialize import to_yaml
 
         return to_yaml(self, among or Among())
 
     def to_json(self, among: Among | None = None) -> str:
-        """The same as JSON.
+        """Return the pipeline as JSON.
 
         Raises:
-            ValueError: a value has no form in JSON.
+            ValueError: JSON cannot represent a value.
         """
         from stepwell.model.graph.serialize import to_json
 
@@ -304,15 +302,15 @@ class Pipeline:
 
     @classmethod
     def from_yaml(cls, text: str, view: Sees | None = None, among: Among | None = None) -> Pipeline:
-        """The pipeline of a YAML text.
+        """Parse a pipeline from YAML.
 
         Args:
-            text: the text, as the file of a pipeline has it; ``description`` may be left out.
-            view: whose steps it names; without one no step has a definition.
-            among: what else it may name.
+            text: as in a pipeline file; ``description`` is optional.
+            view: resolves step names; without a view, steps have no definition.
+            among: other views and job types for step references.
 
         Raises:
-            PipelineError: the text is no pipeline; the message has every finding with its line.
+            PipelineError: the text is invalid; the message lists all findings with lines.
         """
         from stepwell.model.graph.serialize import from_yaml
 
@@ -320,10 +318,10 @@ class Pipeline:
 
     @classmethod
     def from_json(cls, text: str, view: Sees | None = None, among: Among | None = None) -> Pipeline:
-        """The pipeline of a JSON text.
+        """Parse a pipeline from JSON.
 
         Raises:
-            PipelineError: the text is no pipeline.
+            PipelineError: the text is invalid.
         """
         from stepwell.model.graph.serialize import from_json
 
@@ -342,12 +340,12 @@ class Pipeline:
 
 @final
 class Clash(NamedTuple):
-    """Something that two pipelines both have, and say differently.
+    """Conflicting definition in two pipelines.
 
     Args:
         what: ``step`` or ``parameter``.
-        first: where the first says it, if a file does.
-        second: where the second says it.
+        first: location in the first pipeline, if any.
+        second: location in the second pipeline, if any.
     """
 
     what: str
@@ -357,10 +355,12 @@ class Clash(NamedTuple):
     second: Span | None = None
 
     def __str__(self) -> str:
-        differs = f", which differ in {', '.join(f'`{one}`' for one in self.differs)}" if self.differs else ""
+        differs = (
+            f" with different {', '.join(f'`{field}`' for field in self.differs)}" if self.differs else ""
+        )
         places = [f"{one.path}:{one.line}" for one in (self.first, self.second) if one is not None]
         at = f" ({' and '.join(places)})" if places else ""
-        return f"both have a {self.what} `{self.name}`{differs}{at}"
+        return f"both define {self.what} `{self.name}`{differs}{at}"
 
 
 _FIELDS = (
@@ -369,7 +369,7 @@ _FIELDS = (
 
 
 def clashes(first: Pipeline, second: Pipeline) -> Iterator[Clash]:
-    """What keeps two pipelines from being one: steps and parameters of one name that differ."""
+    """Return the steps and parameters that prevent merging two pipelines."""
     for name in first.parameters.keys() & second.parameters.keys():
         if not _same(first.parameters[name], second.parameters[name]):
             yield Clash("parameter", name)
@@ -388,5 +388,5 @@ def _parameters(node: Node) -> Iterator[str]:
 
 
 def _same(one: object, other: object) -> bool:
-    """Whether two defaults are alike: 1, 1.0 and true are three values."""
+    """Compare defaults by type and value: 1, 1.0 and true differ."""
     return type(one) is type(other) and one == other

@@ -1,4 +1,4 @@
-"""Pipelines as text and back: what is written reads as the same graph."""
+"""Reads and writes pipelines as text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ANYWHERE: Final = Among()
 
 
 def plain_of(pipeline: Graph, among: Among = _ANYWHERE) -> dict[str, Any]:
-    """A pipeline as the data of its file: what it extends is in it, so it extends nothing."""
+    """Return a pipeline as file data, with extended pipelines merged."""
     said: dict[str, Any] = {"name": pipeline.name}
     if pipeline.description:
         said["description"] = pipeline.description
@@ -47,7 +47,7 @@ def _step(node: Node, among: Among) -> dict[str, Any]:
 
 
 def _word(node: Node, among: Among) -> str:
-    """The shortest word that is read as the node's step."""
+    """Return the shortest unambiguous reference to a node's step."""
     short = ":".join(part for part in (node.workspace, node.step, node.job_type) if part is not None)
     read = read_step(short, among.views, among.job_types)
     if read == (node.step, node.workspace, node.job_type, None):
@@ -56,30 +56,30 @@ def _word(node: Node, among: Among) -> str:
 
 
 def to_yaml(pipeline: Graph, among: Among = _ANYWHERE) -> str:
-    """A pipeline as the YAML of its file."""
+    """Return a pipeline as YAML."""
     from stepwell.source.yaml_writer import to_yaml as written
 
     return written(plain_of(pipeline, among))
 
 
 def to_json(pipeline: Graph, among: Among = _ANYWHERE) -> str:
-    """A pipeline as JSON of the same form.
+    """Return a pipeline as JSON.
 
     Raises:
-        ValueError: a value has no form in JSON.
+        ValueError: JSON cannot represent a value.
     """
     return json.dumps(plain_of(pipeline, among), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def from_yaml(text: str, view: Sees | None, among: Among | None) -> Linked:
-    """The linked definition of a YAML text.
+    """Parse and link a YAML pipeline.
 
     Args:
-        view: whose steps it names, and whose pipelines it extends; without one no step has a definition.
-        among: what else it may name.
+        view: resolves steps and extended pipelines; without a view, steps have no definition.
+        among: other views and job types for step references.
 
     Raises:
-        PipelineError: the text is no pipeline; the message has every finding with its line.
+        PipelineError: the text is invalid; the message lists all findings with lines.
     """
     document = read_text("text.yaml", text.encode("utf-8", "surrogatepass"))
     if isinstance(document, Diagnostic):
@@ -88,13 +88,13 @@ def from_yaml(text: str, view: Sees | None, among: Among | None) -> Linked:
 
 
 def from_json(text: str, view: Sees | None, among: Among | None) -> Linked:
-    """The linked definition of a JSON text; as ``from_yaml``, but that its steps know no places."""
+    """Parse and link a JSON pipeline; its steps have no locations."""
     try:
         data = json.loads(text)
     except ValueError as error:
-        raise PipelineError(f"the text is no JSON: {error}") from None
+        raise PipelineError(f"invalid JSON: {error}") from None
     if not isinstance(data, dict):
-        raise PipelineError("the text is no mapping")
+        raise PipelineError("a pipeline must be a mapping")
     return _made(Document("text.json", text, freeze(data), no_places), (), view, among)
 
 
@@ -106,18 +106,21 @@ def _made(document: Document, sources: tuple[Source, ...], view: Sees | None, am
     definition = PipelineDefinition(freeze({"description": "", **data}), sources)
     linked = link(view or _Nobody(), definition, among or _ANYWHERE)
     if linked.flat.missing is not None:
-        raise PipelineError(f"there is no pipeline `{linked.flat.missing.extends}` to extend")
+        raise PipelineError(f"unknown pipeline `{linked.flat.missing.extends}` in `extends`")
     seen: set[str] = set()
     for step in definition.steps:
         if step["id"] in seen:
-            raise PipelineError(f"the id `{step['id']}` stands twice")
+            raise PipelineError(f"duplicate step id `{step['id']}`")
         seen.add(step["id"])
     return linked
 
 
 def _refuse(found: list[Diagnostic]) -> NoReturn:
-    told = [f"line {one.span.line}: {one.message}" if one.span is not None else one.message for one in found]
-    raise PipelineError("the text is no pipeline: " + "; ".join(told))
+    messages = [
+        finding.message if finding.span is None else f"line {finding.span.line}: {finding.message}"
+        for finding in found
+    ]
+    raise PipelineError("invalid pipeline: " + "; ".join(messages))
 
 
 @final
@@ -134,7 +137,7 @@ class _NoPipelines:
 
 @final
 class _Nobody:
-    """A view that has nothing."""
+    """Empty view."""
 
     workspace: None = None
     title = "no view"

@@ -1,4 +1,4 @@
-"""The history of a project, read from git's objects: nothing is checked out, and nothing is run."""
+"""Reads the history of a project from git's objects, without checkout or hooks."""
 
 from __future__ import annotations
 

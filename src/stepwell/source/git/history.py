@@ -1,4 +1,4 @@
-"""What came before what: the default branch, merge bases, and the commits that touched some paths."""
+"""Default branch, merge bases and history of paths."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _USUAL: Final = ("origin/main", "origin/master", "upstream/main", "upstream/mast
 @final
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One commit as a log tells it.
+    """One commit of a log.
 
     Args:
-        date: the author's date, ISO 8601 with its offset.
+        date: the author date, ISO 8601 with offset.
     """
 
     id: str
@@ -46,17 +46,17 @@ class Commit:
 
     @property
     def short(self) -> str:
-        """Its id as people write it."""
+        """Abbreviated id."""
         return self.id[:10]
 
 
 @final
 class Gone(NamedTuple):
-    """One file that is no longer at its path.
+    """A deleted or renamed file.
 
     Args:
-        path: where it was, relative to the folder of the repository.
-        now: where git finds it again under another path; ``None`` where it does not.
+        path: the old path, relative to the repository's folder.
+        now: the new path, if git detects a rename.
     """
 
     path: str
@@ -64,10 +64,10 @@ class Gone(NamedTuple):
 
 
 def default_branch(repository: Repository) -> str:
-    """The branch that changes are proposed to.
+    """Return the default branch.
 
     Raises:
-        RevisionError: when none can be told.
+        RevisionError: it cannot be determined.
     """
     head = repository.ask("symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD")
     names = frozenset(repository.names())
@@ -75,46 +75,47 @@ def default_branch(repository: Repository) -> str:
     for name in (head, *_USUAL[:4], configured, *_USUAL[4:]):
         if name and name in names:
             return name
-    raise RevisionError("no default branch is known here: name the revision to compare with, e.g. HEAD~1")
+    raise RevisionError(
+        "cannot determine the default branch: specify the revision to compare with, e.g. HEAD~1"
+    )
 
 
 def merge_base(repository: Repository, one: str, other: str) -> str:
-    """The full id of the best common ancestor of two revisions.
+    """Return the full id of the best common ancestor of two revisions.
 
     Raises:
-        RevisionError: when there is no such revision, or they have no ancestor in common here.
+        RevisionError: a revision is unknown, or there is no common ancestor.
     """
     found = repository.ask("merge-base", repository.commit(one), repository.commit(other))
     if found:
         return found
-    hint = "name the revision to compare with"
+    hint = "specify the revision to compare with"
     if repository.shallow:
         hint = "this clone is shallow: fetch its history (`git fetch --unshallow`, `fetch-depth: 0` in CI)"
-    raise RevisionError(f"{one} and {other} have no common ancestor here; {hint}")
+    raise RevisionError(f"{one} and {other} have no common ancestor; {hint}")
 
 
 def base_revision(repository: Repository) -> str:
-    """What a change is compared with unless somebody says otherwise.
-
-    That is the merge base of ``HEAD`` and the default branch.
+    """Return the default base of a comparison: the merge base of ``HEAD`` and the default branch.
 
     Raises:
-        RevisionError: when it cannot be told, or nothing is committed yet.
+        RevisionError: it cannot be determined, or there is no commit yet.
     """
     return merge_base(repository, default_branch(repository), "HEAD")
 
 
 def parents_of(repository: Repository, commit: str) -> tuple[str, ...]:
-    """The full ids of a commit's parents that are in this clone."""
+    """Return the full ids of a commit's parents in this clone."""
     listed = repository.ask("rev-list", "--parents", "--max-count=1", commit) or commit
     return tuple(listed.split()[1:])
 
 
 def touching(repository: Repository, start: str, globs: Iterable[str]) -> tuple[Commit, ...]:
-    """The commits that changed some paths, newest first, as ``git log -- PATH`` simplifies history.
+    """Yield the commits that changed some paths, newest first, with the history simplification of ``git log
+    -- PATH``.
 
     Args:
-        globs: paths relative to the folder of the repository, in git's ``glob`` form (gitglossary(7)).
+        globs: paths relative to the repository's folder, as git ``glob`` pathspecs (gitglossary(7)).
     """
     form = "%H%x00%P%x00%an%x00%aI%x00%s"
     listed = repository.ask(
@@ -136,7 +137,7 @@ def touching(repository: Repository, start: str, globs: Iterable[str]) -> tuple[
 
 
 def oldest_touching(repository: Repository, start: str, globs: Iterable[str]) -> str | None:
-    """The full id of the commit at which the history of some paths begins, if it has one.
+    """Return the full id of the oldest commit in the history of some paths, if any.
 
     Args:
         globs: as for ``touching``.
@@ -146,12 +147,12 @@ def oldest_touching(repository: Repository, start: str, globs: Iterable[str]) ->
 
 
 def is_ancestor(repository: Repository, commit: str, of: str) -> bool:
-    """Whether one commit came before another."""
+    """Return whether one commit is an ancestor of another."""
     return commit != of and repository.ask("merge-base", "--is-ancestor", commit, of) is not None
 
 
 def is_cut_off(repository: Repository, commit: Commit) -> bool:
-    """Whether a commit has parents that a shallow clone leaves out."""
+    """Return whether a shallow clone lacks parents of a commit."""
     if not repository.shallow or commit.parents:
         return False
     head, _, _ = (repository.ask("cat-file", "commit", commit.id) or "").partition("\n\n")
@@ -159,12 +160,12 @@ def is_cut_off(repository: Repository, commit: Commit) -> bool:
 
 
 def gone_between(repository: Repository, old: str, new: str) -> tuple[Gone, ...]:
-    """The files of one commit that another one has not, or under another path."""
+    """Yield files of one commit that are deleted or renamed in another."""
     return _gone(repository.ask("diff-tree", "-r", *_FINDING_GONE, old, new))
 
 
 def gone_from(repository: Repository, old: str) -> tuple[Gone, ...]:
-    """The files of a commit that the index has not, or under another path, or that are deleted on disk."""
+    """Yield files of a commit that are deleted or renamed in the index, or deleted on disk."""
     staged = _gone(repository.ask("diff-index", "--cached", *_FINDING_GONE, old))
     deleted = repository.ask("ls-files", "--deleted", "-z") or ""
     known = {one.path for one in staged}
@@ -180,14 +181,14 @@ def _gone(listed: str | None) -> tuple[Gone, ...]:
 
 
 def pathspecs(repository: Repository, globs: Iterable[str]) -> list[str]:
-    """What stands for some paths on git's command line.
+    """Return git pathspecs for some paths.
 
     Args:
-        globs: paths relative to its folder, in git's ``glob`` form.
+        globs: paths relative to the repository's folder, as git ``glob`` pathspecs.
     """
     return [f":(top,glob){literal(repository.prefix)}{glob}" for glob in globs]
 
 
 def literal(path: str) -> str:
-    """A path in which nothing stands for anything else, in git's ``glob`` form."""
+    """Escape a path for git's ``glob`` pathspecs."""
     return "".join(f"\\{letter}" if letter in "*?[\\" else letter for letter in path)

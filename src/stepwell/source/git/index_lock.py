@@ -1,4 +1,4 @@
-"""When git last changed files, told by its index and by the lock that it holds meanwhile."""
+"""Detects checkouts in progress from git's index and its lock."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Final, final
 __all__ = ["FRESH", "JUST", "IndexTimes", "index_times"]
 
 FRESH: Final = 10.0
-"""Seconds after which a lock is that of a git that crashed, or of a commit whose message is being written."""
+"""Maximum age of a lock in seconds; an older one belongs to a crashed git or an open commit message."""
 
 JUST: Final = 0.1
-"""Seconds for which a checkout that ended counts, since what it wrote last may not have been heard of yet."""
+"""Seconds after a checkout during which its last writes may not be noticed yet."""
 
 _LOCK: Final = "index.lock"
-"""Held from before the first file of a checkout is touched until after the last; then it is the index."""
+"""Exists from the first to the last write of a checkout, then replaces the index."""
 
 _INDEX: Final = "index"
 
@@ -24,31 +24,31 @@ _INDEX: Final = "index"
 @final
 @dataclass(frozen=True, slots=True)
 class IndexTimes:
-    """The times of every index of some repositories, in seconds since the epoch.
+    """Times of the indexes of some repositories, in seconds since the epoch.
 
     Args:
-        locks: since when each lock is held.
-        indexes: when each index was written.
+        locks: creation times of the locks.
+        indexes: write times of the indexes.
     """
 
     locks: tuple[float, ...]
     indexes: tuple[float, ...]
 
     def is_changing(self, now: float) -> bool:
-        """Whether git is in the middle of a checkout, or was just now."""
+        """Return whether a checkout is in progress or has just finished."""
         return any(abs(now - one) < FRESH for one in self.locks) or any(
             abs(now - one) < JUST for one in self.indexes
         )
 
     def changed_since(self, then: float) -> bool:
-        """Whether git wrote an index after a time."""
+        """Return whether git wrote an index after a time."""
         return any(one > then for one in self.indexes)
 
 
 def index_times(folders: Iterable[str]) -> IndexTimes:
-    """The times of the indexes of all repositories that some folders lie in.
+    """Return the times of the indexes of all repositories of some folders.
 
-    No process is started: a look is two calls of ``stat`` for each folder on the way up.
+    Needs no process, only two ``stat`` calls per parent folder.
 
     Args:
         folders: absolute; they need not exist.

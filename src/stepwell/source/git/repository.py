@@ -1,4 +1,4 @@
-"""One git repository and how it is asked: by its plumbing, which runs no hook, filter or pager."""
+"""Access to a git repository by plumbing commands, without hooks, filters or pager."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from stepwell.source.wording import parenthesised
 __all__ = ["Repository", "open_repository"]
 
 _PLACE_VARIABLES: Final = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_NAMESPACE")
-"""Set while a hook runs; they would bind every question to the repository of the hook."""
+"""Set in git hooks; they would redirect all commands to the hook's repository."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A repository as one folder of its working tree sees it.
+    """A repository as seen from one folder of its working tree.
 
     Args:
-        folder: that folder, absolute.
-        prefix: the folder relative to the top of the working tree, ending in ``/``; empty for the top.
-        git_dir: where its objects are, absolute.
+        folder: absolute.
+        prefix: the folder relative to the top of the working tree, with trailing ``/``; empty for the top.
+        git_dir: the folder of its objects, absolute.
         object_format: the hash of its objects, ``sha1`` or ``sha256``.
     """
 
@@ -39,19 +39,19 @@ class Repository:
     environment: Mapping[str, str]
 
     def ask(self, *words: str) -> str | None:
-        """What a command answers, without the last line break; ``None`` when it refuses.
+        """Run a command and return its output without the last line break; ``None`` on failure.
 
         Raises:
-            RevisionError: when there is no git.
+            RevisionError: git is not installed.
         """
         answer = _run(self.folder, self.environment, *words)
         return None if answer.returncode else answer.stdout.decode("utf-8", "surrogateescape").rstrip("\n")
 
     def list_tree(self, tree: str, *, deep: bool) -> bytes:
-        """The entries of a tree as ``git ls-tree -z`` writes them.
+        """Return the output of ``git ls-tree -z`` for a tree.
 
         Raises:
-            RevisionError: when the object is not there.
+            RevisionError: the tree does not exist.
         """
         depth = ("-r", "-t") if deep else ()
         answer = _run(self.folder, self.environment, "ls-tree", *depth, "-z", "--full-tree", tree)
@@ -60,13 +60,13 @@ class Repository:
         return answer.stdout
 
     def list_paths(self, commit: str, paths: Iterable[str]) -> bytes:
-        """The entries of a commit at some paths, as ``git ls-tree -z`` writes them.
+        """Return the output of ``git ls-tree -z`` for some paths of a commit.
 
         Args:
-            paths: relative to the top of the working tree; of a folder its own entry.
+            paths: relative to the top of the working tree; folders are not expanded.
 
         Raises:
-            RevisionError: when the commit is not there.
+            RevisionError: the commit does not exist.
         """
         words = ("ls-tree", "-z", "--full-tree", commit, "--", *paths)
         answer = _run(self.folder, self.environment, *words)
@@ -75,24 +75,24 @@ class Repository:
         return answer.stdout
 
     def compare_trees(self, old: str, new: str) -> bytes | None:
-        """What differs between two commits in this folder, as ``git diff-tree -z --raw`` writes it.
+        """Return the output of ``git diff-tree -z --raw`` for two commits in this folder.
 
-        Folders are listed too, and no renames looked for; ``None`` when one of the commits is not all there.
+        Folders are included, renames are not detected; ``None`` if a commit is incomplete.
 
         Raises:
-            RevisionError: when there is no git.
+            RevisionError: git is not installed.
         """
         how = ("-r", "-t", "-z", "--raw", "--no-renames", "--ignore-submodules=none", "--relative")
         answer = _run(self.folder, self.environment, "diff-tree", *how, old, new, "--")
         return None if answer.returncode else answer.stdout
 
     def contents(self, ids: Iterable[str], at_most: int) -> Iterator[tuple[str, bytes]]:
-        """Objects, each by its id, in the order asked for; those that are not in this clone are left out.
+        """Yield the ids and contents of objects in order, without those missing in this clone.
 
-        Git goes on reading while whoever asks works on what has come.
+        Git reads ahead while the caller processes objects.
 
         Args:
-            at_most: how many bytes of an object to give; what is beyond them is passed over.
+            at_most: maximum number of bytes per object; the rest is skipped.
         """
         wanted = list(dict.fromkeys(ids))
         if not wanted:
@@ -124,23 +124,23 @@ class Repository:
                     yield one, content[:at_most] if int(about[1]) > at_most else content[:-1]
 
     def commit(self, revision: str) -> str:
-        """The full id of the commit that a revision names.
+        """Return the full id of the commit of a revision.
 
         Args:
-            revision: as git reads one: a branch, a tag, ``HEAD~3``, an abbreviated id.
+            revision: a branch, a tag, ``HEAD~3``, an abbreviated id.
 
         Raises:
-            RevisionError: when there is none; the message says what is near, or that history is cut off.
+            RevisionError: unknown revision; the message suggests a similar name, or reports a shallow clone.
         """
         if revision and "\0" not in revision and "\n" not in revision:
             words = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
             found = self.ask(*words)
             if found:
                 return found.rpartition("\n")[2]
-        raise RevisionError(f"there is no revision {revision!a}{self._hint(revision)}")
+        raise RevisionError(f"unknown revision {revision!a}{self._hint(revision)}")
 
     def names(self) -> tuple[str, ...]:
-        """The names of all branches and tags, those of remotes too."""
+        """Return all branches and tags, including remote ones."""
         listed = self.ask(
             "for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/remotes", "refs/tags"
         )
@@ -152,24 +152,24 @@ class Repository:
             return parenthesised(hint)
         if self.shallow:
             return " in this shallow clone: fetch more of its history (`git fetch --unshallow`)"
-        return ": `git log` and `git branch --all` show those that there are"
+        return ": `git log` and `git branch --all` list all revisions"
 
 
 def open_repository(folder: str, environment: Mapping[str, str]) -> Repository:
-    """The repository that a folder belongs to.
+    """Return the repository of a folder.
 
     Args:
         folder: absolute, links resolved.
 
     Raises:
-        RevisionError: when git is not installed, or the folder is in no repository.
+        RevisionError: git is not installed, or the folder is not in a repository.
     """
     questions = ("--show-prefix", "--absolute-git-dir", "--is-shallow-repository", "--show-object-format")
     answer = _run(folder, environment, "rev-parse", "--show-toplevel", *questions)
     if answer.returncode:
         raise RevisionError(
-            f"{folder} has no history to look into: {_reason(answer)}; "
-            "folders and snapshot files can be compared without one"
+            f"{folder} has no history: {_reason(answer)}; "
+            "folders and snapshot files can be compared without git"
         )
     lines = answer.stdout.decode("utf-8", "surrogateescape").split("\n")
     _, prefix, git_dir, shallow, object_format = lines[:5]
@@ -199,11 +199,11 @@ def _run(folder: str, environment: Mapping[str, str], *words: str) -> subprocess
         )
     except FileNotFoundError:
         raise RevisionError(
-            "git is not installed, so no revision can be read; folders and snapshot files can be compared"
+            "git is not installed, so revisions cannot be read; folders and snapshot files can be compared"
         ) from None
 
 
 def _reason(answer: subprocess.CompletedProcess[bytes]) -> str:
     told = answer.stderr.decode("utf-8", "replace").strip().splitlines()
-    words = told[0] if told else f"git ended with {answer.returncode}"
+    words = told[0] if told else f"git exited with code {answer.returncode}"
     return words.removeprefix("fatal: ")

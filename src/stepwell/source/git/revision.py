@@ -1,4 +1,4 @@
-"""One commit as a Tree: listed and read from git's objects."""
+"""Tree of one commit, read from git's objects."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ __all__ = [
 
 
 _MAX_LINKS: Final = 40
-"""As many links on one way as Linux follows (path_resolution(7))."""
+"""Maximum number of links in a path, as in Linux (path_resolution(7))."""
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Revision:
-    """A project as one commit holds it."""
+    """A project at one commit."""
 
     repository: Repository
     commit: str
@@ -50,7 +50,7 @@ class Revision:
     _coming: list[Iterator[tuple[str, bytes]]]
 
     def read(self, path: str) -> bytes | Diagnostic:
-        """The bytes of a file of at most ``MAX_BYTES``, or the finding that says why not."""
+        """Return the bytes of a file of at most ``MAX_BYTES``, or a finding."""
         found = self._plain(path)
         if found is None or found.mode != FILE:
             target = self.follow(path)
@@ -59,24 +59,24 @@ class Revision:
                 return _unreadable(path, "this is not a regular file")
         content = self._content(found)
         if content is None:
-            return _unreadable(path, "git has no object for it in this clone", _PARTIAL)
+            return _unreadable(path, "its git object is missing in this clone", _PARTIAL)
         return too_large(path) if len(content) > MAX_BYTES else content
 
     def scan(self, folder: str) -> Iterator[TreeEntry]:
-        """The entries of a folder.
+        """Yield the entries of a folder.
 
         Raises:
-            OSError: there is none, or it is a submodule whose commit is not here.
+            OSError: the folder does not exist, or is a submodule whose commit is missing.
         """
         target = self.follow(folder)
         if target.kind is None:
             raise FileNotFoundError(errno.ENOENT, "no such folder in the revision", folder)
         if target.path is None or target.kind is EntryKind.FILE:
-            raise NotADirectoryError(errno.ENOTDIR, "this is no folder", folder)
+            raise NotADirectoryError(errno.ENOTDIR, "not a folder", folder)
         if target.kind is EntryKind.OTHER:
             raise OSError(
                 errno.EIO,
-                "it is a submodule, and its commit is not here (git submodule update --init)",
+                "the submodule's commit is missing (run git submodule update --init)",
                 folder,
             )
         objects, start = self.inventory.objects, f"{target.path}/" if target.path else ""
@@ -91,7 +91,7 @@ class Revision:
                 yield TreeEntry(name, self._kind(path), False)
 
     def follow(self, path: str) -> Target:
-        """What a path stands for, links followed inside the revision only."""
+        """Follow links of a path inside the revision only."""
         found = self._plain(path)
         if found is not None:
             return Target(path, self._kind(path))
@@ -126,7 +126,7 @@ class Revision:
         return Target(there, self._kind(there) if way else EntryKind.FOLDER)
 
     def expect(self, paths: Iterable[str]) -> None:
-        """Have git read files while others are worked on, with one process instead of one each."""
+        """Prefetch files with a single git process in the background."""
         wanted: dict[int, tuple[Repository, list[str]]] = {}
         for path in paths:
             found = self._plain(path) or self.inventory.objects.get(self.follow(path).path or "")
@@ -135,7 +135,7 @@ class Revision:
         self._coming.extend(place.contents(ids, MAX_BYTES + 1) for place, ids in wanted.values())
 
     def id_of(self, path: str) -> str | None:
-        """The id of what a file holds: equal ids are equal bytes."""
+        """Return the object id of a file; equal ids mean equal bytes."""
         found = self._plain(path)
         if found is None:
             target = self.follow(path)
@@ -147,14 +147,14 @@ class Revision:
         return found.id if found is not None else None
 
     def id_for(self, content: bytes) -> str:
-        """The id that git gives to bytes."""
+        """Return the object id of some bytes."""
         digest = hashlib.new(self.repository.object_format, usedforsecurity=False)
         digest.update(b"blob %d\0" % len(content))
         digest.update(content)
         return digest.hexdigest()
 
     def files(self) -> Iterator[str]:
-        """Every file of the project in the revision; those of submodules are left out."""
+        """Return every file of the project in the revision, without submodules."""
         for top in self.inventory.names.get("", ()):
             self.inventory.list_way(f"{top}/")
         return (
@@ -162,16 +162,16 @@ class Revision:
         )
 
     def differing_from(self, other: Tree, folders: Collection[str]) -> frozenset[str] | None:
-        """The files, and the folders that came or went, in which it differs from a revision that is listed.
+        """Return the changed files, and the added or removed folders, compared with a listed revision.
 
-        What is equal in both is not listed a second time.
+        Unchanged folders are not listed again.
 
         Args:
             folders: relative to the project.
 
         Returns:
-            ``None`` where git's comparison of both does not tell: another kind of tree, or links or
-            submodules in play, behind which something differs that is not on the path itself.
+            ``None`` if git's comparison is not sufficient: another kind of tree, or links or submodules that
+                may hide changes.
         """
         if not isinstance(other, Revision) or other.repository != self.repository:
             return None
@@ -186,15 +186,15 @@ class Revision:
         return frozenset(path for path in seen.keys() - both if any(meet(path, folder) for folder in folders))
 
     def ids(self) -> tuple[tuple[str, str], ...]:
-        """What is listed of the project so far, each path with the id of what it holds."""
+        """Object id of every path listed so far."""
         return tuple(sorted((path, found.id) for path, found in self.inventory.objects.items()))
 
     def submodule_on(self, path: str) -> str | None:
-        """The submodule that a way leads into, if it does."""
+        """Return the submodule that a path leads into, if any."""
         return self._first_on(path, SUBMODULE)
 
     def link_on(self, path: str) -> str | None:
-        """The first link on a way, if there is one."""
+        """Return the first link of a path, if any."""
         return self._first_on(path, LINK)
 
     def _first_on(self, path: str, mode: str) -> str | None:
@@ -209,7 +209,7 @@ class Revision:
         )
 
     def _plain(self, path: str) -> Object | None:
-        """The entry at a path that no link lies on: only such a way leads to one as it is written."""
+        """Return the entry at a path without links."""
         found = self.inventory.objects.get(path)
         if found is None or found.mode != FILE:
             self.inventory.list_way(path)
@@ -239,10 +239,10 @@ class Revision:
 
 
 def open_revision(repository: Repository, revision: str) -> Revision:
-    """A revision of the project in the folder of a repository.
+    """Open a revision of the project in a repository's folder.
 
     Raises:
-        RevisionError: when there is no such revision.
+        RevisionError: unknown revision.
     """
     commit = repository.commit(revision)
     short = (repository.ask("rev-parse", "--short", commit) or commit)[:40]
@@ -254,7 +254,7 @@ def open_revision(repository: Repository, revision: str) -> Revision:
     return Revision(repository, commit, title, Inventory(objects, {"": list(objects)}, set()), {}, [])
 
 
-_PARTIAL: Final = "this may be a partial clone: fetch what is missing (`git fetch --refetch --no-filter`)"
+_PARTIAL: Final = "fetch missing objects of a partial clone: `git fetch --refetch --no-filter`"
 
 
 def _is_folder(found: Object | None) -> bool:
@@ -266,13 +266,13 @@ def _unreadable(path: str, message: str, help_text: str | None = None) -> Diagno
 
 
 def open_part(repository: Repository, commit: str, paths: Iterable[str], globs: Iterable[str]) -> Revision:
-    """A commit of which only some files are seen, so that reading it costs what these cost.
+    """Open a commit with only some of its files, to reduce cost.
 
     Args:
-        globs: further files, in git's ``glob`` form.
+        globs: further files, as git ``glob`` pathspecs.
 
     Raises:
-        RevisionError: when git does not list the commit.
+        RevisionError: git cannot list the commit.
     """
     nothing = hashlib.new(repository.object_format, b"tree 0\0", usedforsecurity=False).hexdigest()
     words = ("-r", "-z", "--name-only", "--relative", "--no-renames", nothing, commit, "--")
@@ -295,7 +295,7 @@ def open_part(repository: Repository, commit: str, paths: Iterable[str], globs: 
 
 
 def _entries(repository: Repository, commit: str, paths: set[str]) -> Iterator[tuple[str, Object]]:
-    """What a commit holds at some paths; of those that lead into another repository its own entry."""
+    """Return the entries of a commit at some paths; for paths in a submodule, the submodule's entry."""
     within = {path[:at] for path in paths for at, letter in enumerate(path) if letter == "/"}
     asked = sorted(paths - within)  # of a folder and what is in it, git would list all that lies between
     prefix = repository.prefix

@@ -1,4 +1,4 @@
-"""What is listed of a commit: each top folder is listed once, when something in it is asked for."""
+"""Entries of a commit; each top-level folder is listed once, on demand."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FOLDER: Final = "040000"
 LINK: Final = "120000"
 SUBMODULE: Final = "160000"
 LEADS_ON: Final = frozenset({LINK, SUBMODULE})
-"""Of these, what is there depends on what lies elsewhere."""
+"""Modes of entries whose content is located elsewhere."""
 
 
 @final
@@ -36,7 +36,7 @@ class Object(NamedTuple):
     """One entry of a git tree.
 
     Args:
-        mode: as git writes it: ``040000`` a folder, ``120000`` a link, ``160000`` a submodule.
+        mode: ``040000`` is a folder, ``120000`` a link, ``160000`` a submodule.
     """
 
     mode: str
@@ -45,7 +45,7 @@ class Object(NamedTuple):
 
 
 def in_listing(listing: bytes, place: Repository) -> Iterator[tuple[str, Object]]:
-    """What ``git ls-tree -z`` wrote: each path with its object."""
+    """Parse the output of ``git ls-tree -z`` to paths and objects."""
     for line in listing.decode("utf-8", "surrogateescape").split("\0"):
         if line:
             about, _, path = line.partition("\t")
@@ -54,7 +54,7 @@ def in_listing(listing: bytes, place: Repository) -> Iterator[tuple[str, Object]
 
 
 def in_comparison(listing: bytes, place: Repository) -> Iterator[tuple[str, Object | None]]:
-    """What ``git diff-tree -z --raw`` wrote: each path with its object in the later tree, if it has one."""
+    """Parse the output of ``git diff-tree -z --raw`` to paths and objects of the later tree, if any."""
     words = iter(listing.decode("utf-8", "surrogateescape").split("\0"))
     for about, path in zip(words, words, strict=False):
         _, mode, _, one, _ = about.split()
@@ -64,7 +64,7 @@ def in_comparison(listing: bytes, place: Repository) -> Iterator[tuple[str, Obje
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Inventory:
-    """What is listed of a project in one commit so far."""
+    """Entries of a project in one commit listed so far."""
 
     objects: dict[str, Object]
     names: dict[str, list[str]]
@@ -72,7 +72,7 @@ class Inventory:
     is_whole: bool = True
 
     def list_way(self, path: str) -> None:
-        """List the folder at the top of a way, once, and the submodules on it."""
+        """List the top-level folder of a path and the submodules on the path, once."""
         top, _, rest = path.partition("/")
         found = self.objects.get(top)
         if found is None:
@@ -88,7 +88,7 @@ class Inventory:
             found = self.objects.get(top)
 
     def list_submodule(self, path: str) -> None:
-        """List a submodule, once, where its commit is here."""
+        """List a submodule once, if its commit is available."""
         if path in self.listed:
             return
         self.listed.add(path)
@@ -109,14 +109,14 @@ class Inventory:
     def take_over(
         self, other: Inventory, compared: bytes, place: Repository
     ) -> dict[str, Object | None] | None:
-        """List what another commit's inventory has listed, as this commit has it.
+        """Reuse another commit's listing.
 
         Args:
-            compared: that commit and this one, as ``git diff-tree`` writes what differs.
+            compared: output of ``git diff-tree`` for that commit and this one.
 
         Returns:
-            What lies at each path that differs, ``None`` for nothing; instead of all of it ``None``, and
-            nothing is taken over, where one of them is not whole, or a submodule was listed.
+            Each differing path with its object (``None`` if deleted); ``None`` if a commit is incomplete or a
+                submodule was listed, and then nothing is reused.
         """
         if self.listed or not (self.is_whole and other.is_whole) or any("/" in path for path in other.listed):
             return None
@@ -132,7 +132,7 @@ class Inventory:
         return seen
 
     def leads_on_in(self, folders: Iterable[str]) -> bool:
-        """Whether a link or a submodule lies in some folders, or on the way to one."""
+        """Return whether a link or submodule is in some folders or on the path to one."""
         leading = [path for path, found in self.objects.items() if found.mode in LEADS_ON]
         return any(meet(path, folder) for path in leading for folder in folders)
 
@@ -162,5 +162,5 @@ class Inventory:
 
 
 def meet(path: str, folder: str) -> bool:
-    """Whether one of them lies in the other."""
+    """Return whether one path contains the other."""
     return f"{path}/".startswith(f"{folder}/") or folder.startswith(f"{path}/")

@@ -1,6 +1,6 @@
-"""Python sources as text: who defines a class, who derives from what, who names what; no code is run.
+"""Static analysis of Python sources: class definitions, base classes and occurrences of names.
 
-``ast`` is imported where something is parsed, and only there: a plain check never pays for it.
+``ast`` is imported only for parsing, so that plain checks do not load it.
 """
 
 from __future__ import annotations

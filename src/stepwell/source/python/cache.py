@@ -1,7 +1,6 @@
-"""The outlines of a project on disk, so that only what changed is parsed again in the next process.
+"""Cache of file outlines on disk, so that later processes parse only changed files.
 
-The store is plain JSON in a folder of the user. Whatever does not look exactly as it was written is passed
-over: at worst a file is parsed again.
+The cache is JSON in a folder of the user. Invalid content is ignored.
 """
 
 from __future__ import annotations
@@ -29,11 +28,11 @@ from stepwell.source.python.outline import (
 __all__ = ["Unfinished", "recall"]
 
 _FORM: Final = [1, sys.implementation.name, *sys.version_info[:3]]
-"""The version of the store's form, and the parser's: a newer Python may parse what an older one refused."""
+"""Version of the cache format and of the parser."""
 
 _MAX_BYTES: Final = 256 * 1024 * 1024
 _SAME_TICK: Final = 20_000_000
-"""Nanoseconds within which a file system may give two changes the same time."""
+"""Nanoseconds in which a file system may assign the same timestamp to two changes."""
 
 _CLASS: Final = (str, str, int, int, list)
 _IMPORT: Final = (str, str, str, int, int, bool)
@@ -43,7 +42,7 @@ _STAMP: Final = (int, int, int, int)
 
 
 def recall(cache: str, root: str) -> dict[str, tuple[Stamp, Outline | ParseFailure]]:
-    """What the store knows of a project's files, by path; empty where there is none that can be trusted."""
+    """Return the cached files of a project by path; empty without a trustworthy cache."""
     content = _read(cache, _name(root))
     if content is None:
         return {}
@@ -64,10 +63,10 @@ def recall(cache: str, root: str) -> dict[str, tuple[Stamp, Outline | ParseFailu
 
 @final
 class Unfinished:
-    """A store that is being written; it is begun before the first file is read.
+    """A cache being written, started before the first file is read.
 
-    The time of its own file tells which files had changed only just then, and might change again without
-    another stamp: those are left out. Where the folder cannot be written to, nothing is kept.
+    Files modified at or after the timestamp of its temporary file are not cached, because they may change
+    again without a new timestamp. In an unwritable folder nothing is cached.
     """
 
     __slots__ = ("_began", "_handle", "_path", "_root", "_target")
@@ -89,7 +88,7 @@ class Unfinished:
             self.give_up()
 
     def finish(self, files: Iterable[SourceFile]) -> None:
-        """Put the outlines of some files in the place of what was stored."""
+        """Replace the cached outlines."""
         if self._handle < 0:
             return
         before = self._began - _SAME_TICK
@@ -110,7 +109,7 @@ class Unfinished:
             self.give_up()
 
     def give_up(self) -> None:
-        """Leave what was stored as it is."""
+        """Keep the existing cache."""
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
@@ -124,7 +123,7 @@ def _name(root: str) -> str:
 
 
 def _read(cache: str, name: str) -> bytes | None:
-    """The store, if it is this user's and nobody else could have written it."""
+    """Return the cache if only this user could have written it."""
     try:
         if not _is_private(os.lstat(cache), stat.S_ISDIR):
             return None

@@ -1,4 +1,4 @@
-"""What a module puts into its dicts, statement by statement, as running it would."""
+"""Evaluates the dict literals of a module statically, statement by statement."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ MAX_DEPTH: Final = 64
 @final
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One key of a dict and what it holds.
+    """One entry of a dict.
 
     Args:
-        place: where the key stands.
-        value: the expression of its value.
-        inner: what the value holds, where it is a dict itself.
+        place: position of the key.
+        value: expression of the value.
+        inner: the entries, if the value is a dict.
     """
 
     key: str
@@ -37,24 +37,24 @@ class Member:
 @final
 @dataclass(slots=True)
 class Members:
-    """A dict while the module fills it: two names may stand for the same one.
+    """A dict while its module is evaluated; several names may refer to it.
 
     Args:
-        entries: its keys, in order.
+        entries: entries by key, in order.
     """
 
     entries: dict[str, Member] = field(default_factory=dict)
     found: list[Diagnostic] = field(default_factory=list)
 
     def take(self, other: Members) -> None:
-        """Take over what another dict holds now."""
+        """Copy the current entries of another dict."""
         self.entries.update(other.entries)
         self.found = list(dict.fromkeys((*self.found, *other.found)))
 
 
 @final
 class DictReader:
-    """Reads expressions that are dicts, with the dicts that names stand for so far."""
+    """Evaluates dict expressions, including names of known dicts."""
 
     def __init__(self, source: PythonSource) -> None:
         self.source = source
@@ -62,7 +62,7 @@ class DictReader:
         self.used: set[str] = set()
 
     def members(self, node: ast.expr, depth: int = 0) -> Members | None:
-        """What a dict expression holds; ``None`` for any other expression."""
+        """Return the entries of a dict expression; ``None`` for other expressions."""
         if depth > MAX_DEPTH:
             return None
         if isinstance(node, ast.Dict):
@@ -85,7 +85,7 @@ class DictReader:
         return None
 
     def arguments(self, call: ast.Call, depth: int = 0) -> Members | None:
-        """What ``dict(...)`` or ``table.update(...)`` is given."""
+        """Return the entries passed to ``dict(...)`` or ``table.update(...)``."""
         if len(call.args) > 1 or any(isinstance(one, ast.Starred) for one in call.args):
             return None
         result = self._joined(call.args, depth)
@@ -102,11 +102,11 @@ class DictReader:
         return result
 
     def member(self, key: str, place: Stretch, value: ast.expr, first: int, depth: int = 0) -> Member:
-        """A key with its value; its comments begin at a line and end where the value does."""
+        """Return an entry with its comments."""
         return Member(key, place, value, self.members(value, depth + 1), (first, value.end_lineno or first))
 
     def refused(self, node: ast.expr, words: str, help_text: str | None = None) -> Diagnostic:
-        """The finding that something cannot be read without running it."""
+        """Return a finding about an expression that cannot be evaluated."""
         span = self.source.span(self.source.stretch(node))
         return Diagnostic("not-literal", Severity.ERROR, words, span, help_text or _WRITE_IT_OUT)
 
@@ -127,7 +127,7 @@ class DictReader:
             if key is None:
                 self._spread(result, value, depth)
             elif (word := text_of(key)) is None:
-                words = f"a key is {describe(key)}, not a text, so its entry is left out"
+                words = f"a key is {describe(key)}, not a string, so its entry is skipped"
                 result.found.append(self.refused(key, words))
             else:
                 place = self.source.stretch(key)
@@ -148,7 +148,7 @@ class DictReader:
         held = self.members(node, depth + 1)
         if held is None:
             into.found.append(
-                self.refused(node, f"what `**` takes in is {describe(node)}, so it is left out")
+                self.refused(node, f"the operand of `**` is {describe(node)}, so it is skipped")
             )
         else:
             into.take(held)
@@ -157,9 +157,9 @@ class DictReader:
         return Diagnostic(
             "repeated-key",
             Severity.WARNING,
-            f"`{key}` is written twice, and the last one counts, as it does in Python",
+            f"duplicate key `{key}`; the last value is used, as in Python",
             self.source.span(place),
-            "remove the one that is not meant",
+            "remove the key that is not intended",
             (Related("first written", self.source.span(first)),),
         )
 
@@ -180,7 +180,7 @@ _WORDS: Final[tuple[tuple[type[ast.expr] | tuple[type[ast.expr], ...], str], ...
 
 
 def describe(node: ast.expr) -> str:
-    """What an expression is, in the words of a message."""
+    """Return the kind of an expression for a message."""
     if isinstance(node, ast.Constant):
         return _kind_of(node.value)
     return next((words for kind, words in _WORDS if isinstance(node, kind)), "an expression")
@@ -195,7 +195,7 @@ def _kind_of(value: object) -> str:
 
 
 def text_of(node: ast.expr) -> str | None:
-    """The text that an expression is, in one piece or joined by ``+``; ``None`` for anything else."""
+    """Return the value of a string expression, possibly joined by ``+``; ``None`` for others."""
     pieces: list[str] = []
     for part in _summands(node):
         if not isinstance(part, ast.Constant) or not isinstance(part.value, str):

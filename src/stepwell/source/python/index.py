@@ -1,4 +1,4 @@
-"""The index of a project's Python sources: every file with its outline, and who defines a class."""
+"""Index of a project's Python sources: all files with their outlines, and class definitions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MAX_BYTES: Final = 4 * 1024 * 1024
 _MAX_DEPTH: Final = 64
 _NOT_LISTED: Final = (0, 0, 0, 0)
 LEFT_OUT: Final = frozenset({"__pycache__", "node_modules", "site-packages", "dist-packages"})
-"""Folders that hold no sources of the project's own."""
+"""Excluded folders."""
 _OPEN_FLAGS: Final = (
     os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 )
@@ -36,7 +36,7 @@ _OPEN_FLAGS: Final = (
 
 @final
 class ListedSource(NamedTuple):
-    """One file that is there.
+    """An existing source file.
 
     Args:
         path: relative to the project, with ``/``.
@@ -51,15 +51,14 @@ class ListedSource(NamedTuple):
 def list_sources(
     root: str, folders: Iterable[str], suffixes: tuple[str, ...] = (".py",)
 ) -> Iterator[ListedSource]:
-    """Every Python file below some folders, once each, in no particular order.
+    """Yield every Python file in some folders once, in any order.
 
-    Hidden folders, virtual environments and what installers write are left out, and so are links that
-    lead out of the project or back to a folder that they lie in. A folder that cannot be listed is given
-    in the place of what it holds.
+    Hidden folders, virtual environments and installed files are excluded, and so are links that leave the
+    project or lead to a parent folder. A folder that cannot be listed is yielded itself.
 
     Args:
-        root: the project's folder, absolute, links resolved.
-        folders: relative to it; an empty text is the project itself.
+        root: the project folder, absolute, links resolved.
+        folders: relative to ``root``; an empty string is the project.
     """
     seen: set[str] = set()
     for folder in folders:
@@ -111,10 +110,10 @@ def _scan(
 
 
 def read_source(root: str, path: str) -> tuple[bytes | ParseFailure, Stamp | None]:
-    """The bytes of one file, or why they cannot be had; and its stamp where it was the same throughout.
+    """Return the bytes of a file or the failure, and its stamp if the file did not change during the read.
 
     Args:
-        path: relative to it.
+        path: relative to ``root``.
     """
     try:
         # Not blocking: a named pipe that took the file's place after it was listed must not hang us.
@@ -124,9 +123,9 @@ def read_source(root: str, path: str) -> tuple[bytes | ParseFailure, Stamp | Non
     try:
         before = os.fstat(handle)
         if not stat.S_ISREG(before.st_mode):
-            return ParseFailure("it is not a regular file", 1, 1), None
+            return ParseFailure("not a regular file", 1, 1), None
         if before.st_size > MAX_BYTES:
-            return ParseFailure(f"it is larger than {MAX_BYTES // 1024} KiB", 1, 1), _stamp(before)
+            return ParseFailure(f"larger than {MAX_BYTES // 1024} KiB", 1, 1), _stamp(before)
         content = b""
         while len(content) <= before.st_size and (more := os.read(handle, before.st_size + 1)):
             content += more
@@ -141,11 +140,13 @@ def read_source(root: str, path: str) -> tuple[bytes | ParseFailure, Stamp | Non
 
 def _unreadable(error: OSError | ValueError) -> ParseFailure:
     reason = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
-    return ParseFailure(f"it cannot be read: {reason.lower()}", 1, 1)
+    return ParseFailure(f"cannot read the file: {reason.lower()}", 1, 1)
 
 
 def _inside(root: str, path: str) -> str | None:
-    """A path with links resolved, relative to the project; ``None`` when it leads out of it or nowhere."""
+    """Return a path relative to the project with links resolved; ``None`` if it leaves the project or is
+    broken.
+    """
     real = os.path.realpath(path)
     if real == root:
         return ""
@@ -159,12 +160,12 @@ def _stamp(found: os.stat_result) -> Stamp:
 
 
 Progress = Callable[[int, int], None]
-"""Called while files are parsed, with how many are done and how many there are."""
+"""Progress callback with the numbers of parsed files and of all files."""
 
 
 @final
 class Defined(NamedTuple):
-    """One class where it is defined."""
+    """A class and the file that defines it."""
 
     file: SourceFile
     outline: ClassOutline
@@ -172,12 +173,12 @@ class Defined(NamedTuple):
 
 @final
 class SourceIndex:
-    """The Python sources of a project at one instant.
+    """Python sources of a project at one point in time.
 
     Args:
-        root: the project's folder, absolute, links resolved.
-        folders: which folders are indexed, relative to it.
-        files: every file by path, sorted.
+        root: the project folder, absolute, links resolved.
+        folders: the indexed folders, relative to ``root``.
+        files: all files by path, sorted.
     """
 
     __slots__ = ("classes", "files", "folders", "parsed", "root")
@@ -203,10 +204,10 @@ class SourceIndex:
         self.classes = MappingProxyType({name: tuple(places) for name, places in classes.items()})
 
     def refresh(self, changed: Iterable[str]) -> SourceIndex:
-        """The index after some files or folders changed, appeared or went.
+        """Return the index after some files or folders changed.
 
         Args:
-            changed: their paths, relative to the project, with ``/``.
+            changed: paths relative to the project, with ``/``.
         """
         touched = tuple(dict.fromkeys(path.rstrip("/") for path in changed))
 
@@ -229,12 +230,12 @@ class SourceIndex:
 def index_sources(
     root: str, folders: Iterable[str], cache: str | None = None, progress: Progress | None = None
 ) -> SourceIndex:
-    """Index every Python file below some folders; no code of theirs runs.
+    """Index all Python files in some folders without running them.
 
     Args:
-        root: the project's folder, absolute, links resolved.
-        folders: relative to it.
-        cache: a folder of the user that outlives the process; ``None`` to keep nothing.
+        root: the project folder, absolute, links resolved.
+        folders: relative to ``root``.
+        cache: the user's cache folder; ``None`` disables caching.
     """
     wanted = tuple(dict.fromkeys(folders))
     listed = list(list_sources(root, wanted))

@@ -1,4 +1,4 @@
-"""Whether a class derives from another, followed through the sources: imports, aliases, packages."""
+"""Resolves base classes through the sources: imports, aliases and packages."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from stepwell.source.python.search import SourceView
 __all__ = ["Lineage", "Lost", "matches", "module_defines"]
 
 _MAX_STEPS: Final = 4096
-"""How many classes and names one question may look at; more is no class that a person wrote."""
+"""Maximum number of classes and names per query, beyond any handwritten class."""
 
 
 @final
 class Lost(NamedTuple):
-    """Where a chain of bases ends without the one that is asked for.
+    """End of a chain of bases without the required base.
 
     Args:
-        base: its base as it is written; empty when it has none, or none that can be followed.
-        outside: what that base is outside the sources, dotted; empty where it leads nowhere.
+        base: the base as written; empty if there is none, or if it is an expression.
+        outside: dotted name of that base outside the sources; empty if it is unresolved.
     """
 
     by: Defined
@@ -32,17 +32,17 @@ class Lost(NamedTuple):
 
 @final
 class UnresolvedBase(NamedTuple):
-    """Something that lies outside the sources, by its dotted name."""
+    """Dotted name of an object outside the sources."""
 
     dotted: str
 
 
 @final
 class Lineage:
-    """Follows the bases of classes.
+    """Resolver for the bases of classes.
 
     Args:
-        base: the class that is looked for, by its name or dotted with its module.
+        base: the required class, by name or dotted with its module.
         external: patterns of names outside the sources that count as derived from it.
     """
 
@@ -55,7 +55,7 @@ class Lineage:
         self._steps = 0
 
     def lost(self, start: Defined) -> tuple[Lost, ...]:
-        """Where every chain of a class ends, or nothing when one of them reaches the base."""
+        """Return the ends of all chains of a class, or nothing if one of them reaches the base."""
         self._steps = 0
         ends: list[Lost] = []
         seen: set[tuple[str, str]] = set()
@@ -95,7 +95,7 @@ class Lineage:
     def _resolve(
         self, file: SourceFile, outline: ClassOutline, written: str
     ) -> Iterator[Defined | UnresolvedBase]:
-        """What a base stands for where it is written; several things where a name is bound several times."""
+        """Return the objects that a base may refer to at its position."""
         if not written:
             return
         first, _, rest = written.partition(".")
@@ -117,7 +117,7 @@ class Lineage:
         *,
         anywhere: bool,
     ) -> Iterator[Defined | UnresolvedBase]:
-        """What a dotted name stands for in a module."""
+        """Return the objects of a dotted name in a module."""
         self._steps += 1
         key = (file.path, dotted)
         if file.outline is None or key in seen or self._steps > _MAX_STEPS:
@@ -158,7 +158,7 @@ class Lineage:
     def _object(
         self, module: str, rest: str, seen: frozenset[tuple[str, str]]
     ) -> Iterator[Defined | UnresolvedBase]:
-        """What a name in a module stands for; the module may go on in the name."""
+        """Return the objects of a name in a module, which may itself be a package."""
         if not rest or not module:
             return
         file = self._sees.module(module)
@@ -185,7 +185,7 @@ class Lineage:
             yield UnresolvedBase(f"{module}.{dotted}")
 
     def _into(self, found: Iterable[Defined], rest: str) -> Iterator[Defined | UnresolvedBase]:
-        """The classes themselves, or those inside them that the rest of a name means."""
+        """Return the classes, or the nested classes selected by the rest of a name."""
         for one in found:
             if rest:
                 yield from _classes(one.file, f"{one.outline.qualified}.{rest}", None)
@@ -194,7 +194,7 @@ class Lineage:
 
 
 def matches(dotted: str, patterns: Iterable[str]) -> bool:
-    """Whether a dotted name, or its last word, fits one of some patterns.
+    """Return whether a dotted name, or its last part, matches one of some patterns.
 
     Args:
         dotted: e.g. ``sagemaker.workflow.Step``.
@@ -205,7 +205,7 @@ def matches(dotted: str, patterns: Iterable[str]) -> bool:
 
 
 def module_defines(sees: SourceView, file: SourceFile, name: str) -> bool:
-    """Whether a module defines a name, imports it, or may take it over from where everything is imported."""
+    """Return whether a module defines or imports a name, or may import it by ``*``."""
     pending, seen = [file], set[str]()
     while pending:
         here = pending.pop()
@@ -247,7 +247,7 @@ def _bound_name(imported: ImportOutline) -> str:
 
 
 def _absolute(file: SourceFile, imported: ImportOutline) -> str:
-    """The dotted name of the module that an import speaks of; relative ones are counted from the file."""
+    """Return the absolute dotted name of an imported module."""
     if not imported.level:
         return imported.module
     own = file.path.removesuffix(".py").split("/")  # from the project: that is always one of its names

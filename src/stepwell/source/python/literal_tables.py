@@ -1,4 +1,4 @@
-"""From a Python file to its tables: every row a document like that of a definition's file."""
+"""Reads the tables of a legacy Python registry as documents."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _INTEGERS: Final = range(-(2**63), 2**63)
 
 
 class _NotLiteral(Exception):
-    """An expression that says its value only when it is run, or a value that no file could hold."""
+    """Expression that cannot be evaluated statically, or a value that a file cannot represent."""
 
     def __init__(self, node: ast.expr, what: str) -> None:
         super().__init__(what)
@@ -42,13 +42,10 @@ class _NotLiteral(Exception):
 
 
 def read_tables(path: str, content: bytes) -> PythonTables | Diagnostic:
-    """Read the tables of an old registry's Python file; nothing of it is run.
-
-    Args:
-        content: its bytes.
+    """Read the tables of a legacy registry module without running it.
 
     Returns:
-        Its tables, or the finding that says why it cannot be read.
+        The tables, or the finding that explains the failure.
     """
     source = read_source(path, content)
     if isinstance(source, Diagnostic):
@@ -56,7 +53,7 @@ def read_tables(path: str, content: bytes) -> PythonTables | Diagnostic:
     try:
         module = follow(source)
     except RecursionError:
-        message = "the file is nested too deeply to be read"
+        message = "the file is nested too deeply"
         return Diagnostic("too-deeply-nested", Severity.ERROR, message, source.span((0, 0)), "flatten it")
     found = [*module.found, *module.unused()]
     tables: dict[str, Table] = {}
@@ -78,8 +75,8 @@ def read_tables(path: str, content: bytes) -> PythonTables | Diagnostic:
 def _rows(table: str, members: Members, reader: DictReader, found: list[Diagnostic]) -> Iterator[TableRow]:
     for name, member in members.entries.items():
         if member.inner is None:
-            words = f"the entry `{name}` of {table} is {describe(member.value)}, not a dict of its fields"
-            found.append(reader.refused(member.value, f"{words}, so it is left out"))
+            words = f"entry `{name}` of {table} is {describe(member.value)}, not a dict of fields"
+            found.append(reader.refused(member.value, f"{words}, so it is skipped"))
             continue
         places = _Places(reader)
         places.keys["name",] = places.values["name",] = member.place
@@ -98,13 +95,13 @@ def _document(
         try:
             value = places.value(member, (key,))
         except _NotLiteral as refused:
-            words = f"`{key}` of {whose} is {refused.what}, so it is left out"
+            words = f"`{key}` of {whose} is {refused.what}, so it is skipped"
             dropped.append(places.reader.refused(refused.node, words))
             continue
         if key in same:
             if value != name:
-                words = f"`{key}` of {whose} is not the entry's key; the key counts, and this is left out"
-                dropped.append(places.reader.refused(member.value, words, "make the two the same"))
+                words = f"`{key}` of {whose} differs from the entry's key; the key is used"
+                dropped.append(places.reader.refused(member.value, words, "make the two equal"))
         elif value is not None or (key in _LEGACY_FIELDS and table != HYPERPARAMETERS):
             data[key] = value
             places.keys[key,] = member.place
@@ -115,7 +112,7 @@ def _document(
 
 @final
 class _Places:
-    """Values out of expressions, and where each of them stands."""
+    """Evaluates expressions and records their positions."""
 
     def __init__(self, reader: DictReader) -> None:
         self.reader = reader
@@ -123,10 +120,10 @@ class _Places:
         self.values: dict[Pointer, Stretch] = {}
 
     def value(self, member: Member, pointer: Pointer) -> Any:
-        """The value of a key.
+        """Return the value of an entry.
 
         Raises:
-            _NotLiteral: it cannot be told without running something.
+            _NotLiteral: it cannot be evaluated statically.
         """
         if member.inner is None:
             return self._plain(member.value, pointer)
@@ -162,7 +159,7 @@ class _Places:
         if text is None:
             raise _NotLiteral(node, f"{describe(node)}, not a literal")
         if not text.isascii() and any("\ud800" <= one <= "\udfff" for one in text):
-            raise _NotLiteral(node, "a text with half of a surrogate pair")
+            raise _NotLiteral(node, "a string with a lone surrogate")
         return text
 
     def _note(self, node: ast.expr, pointer: Pointer) -> None:
@@ -186,12 +183,12 @@ def _number(node: ast.expr, value: object) -> int | float:
             return number
         if isinstance(number, float) and math.isfinite(number):
             return number
-        raise _NotLiteral(node, "a number that no file can hold")
+        raise _NotLiteral(node, "a number that cannot be represented exactly")
     raise _NotLiteral(node, f"{describe(node)}, not a literal")
 
 
 def _remarks(source: PythonSource, entry: Member, fields: Members, document: Document) -> Iterator[Remark]:
-    """The comments of an entry, each with the field that it stands by."""
+    """Return the comments of an entry with the fields that they belong to."""
     first, last = entry.lines
     own = {}
     for key, member in fields.entries.items():

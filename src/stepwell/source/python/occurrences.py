@@ -17,7 +17,7 @@ _JOB_TYPE: Final = r"(?:_[A-Z][A-Za-z0-9_]*)?"
 
 @final
 class Mention(NamedTuple):
-    """One place that names something.
+    """One occurrence of a name.
 
     Args:
         what: ``class``, ``function``, ``import``, ``name``, ``attribute``, ``argument`` or ``string``;
@@ -37,7 +37,7 @@ class Words:
     """Names to search for.
 
     Args:
-        names: the names; each also stands for itself with a job type, e.g. ``Scoring_Training``.
+        names: the names; each also matches with a job type, e.g. ``Scoring_Training``.
     """
 
     __slots__ = ("_bytes", "_names", "_with_job_type")
@@ -52,33 +52,29 @@ class Words:
         self._with_job_type = re.compile(rf"(?:{either}){_JOB_TYPE}")
 
     def count(self, content: bytes) -> int:
-        """How often a file holds one."""
+        """Return the number of occurrences in a file."""
         return sum(1 for _ in self._bytes.finditer(content))
 
     def places(self, content: bytes) -> Iterator[tuple[int, str]]:
-        """Where a file holds one, in bytes from its beginning, and as what."""
+        """Yield the byte offset and the name of each occurrence in a file."""
         for found in self._bytes.finditer(content):
             yield found.start(), found[0].decode("ascii", "replace")
 
     def holds(self, content: bytes) -> bool:
-        """Whether a file holds one."""
+        """Return whether a file contains one of the names."""
         return self._bytes.search(content) is not None
 
     def means(self, name: str) -> bool:
-        """Whether a name is one of them."""
+        """Return whether a name is one of them."""
         return name in self._names
 
     def tells(self, text: str) -> bool:
-        """Whether a whole text is one of them, perhaps with a job type."""
+        """Return whether a complete text is one of them, optionally with a job type."""
         return self._with_job_type.fullmatch(text) is not None
 
 
 def mentions_in(content: bytes, words: Words) -> tuple[Mention, ...]:
-    """Every place of a file that names one of some words, in its order.
-
-    Args:
-        content: the file's bytes.
-    """
+    """Yield all occurrences of some names in a file, in order."""
     with warnings_kept_in():
         tree = parse(content)
     if isinstance(tree, ParseFailure):
@@ -127,7 +123,7 @@ def _plain(content: bytes, words: Words) -> Iterator[Mention]:
 
 
 def _mention(what: str, name: str, line: int, offset: int, lines: list[bytes]) -> Mention:
-    """A place whose column the parser counts in bytes."""
+    """Return an occurrence whose column the parser counts in bytes."""
     return Mention(what, name, line, len(_line(lines, line)[:offset].decode("utf-8", "replace")) + 1)
 
 

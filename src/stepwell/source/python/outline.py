@@ -1,4 +1,4 @@
-"""The outline of a Python file: its classes, imports and bindings."""
+"""Outline of a Python file: its classes, imports and bindings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = [
 
 
 Stamp = tuple[int, int, int, int]
-"""Size, time of change in nanoseconds, inode, and time of the inode's change: equal for an equal file."""
+"""Size, modification time in nanoseconds, inode and inode change time of a file."""
 
 
 @final
@@ -24,10 +24,10 @@ class ClassOutline(NamedTuple):
     """One class statement.
 
     Args:
-        qualified: with the classes and functions that it stands in, e.g. ``Outer.Inner``.
-        line: of its name, from 1.
-        column: of its name, in characters from 1.
-        bases: each base as a dotted name, without what a generic is given; empty for another expression.
+        qualified: with enclosing classes and functions, e.g. ``Outer.Inner``.
+        line: of the name, from 1.
+        column: of the name, in characters from 1.
+        bases: each base as a dotted name without type arguments; empty for other expressions.
     """
 
     name: str
@@ -39,11 +39,11 @@ class ClassOutline(NamedTuple):
 
 @final
 class ImportOutline(NamedTuple):
-    """One name of one import statement.
+    """One name of an import statement.
 
     Args:
-        module: the module, as it is written; empty for ``from . import name``.
-        name: what is taken from it; empty for ``import module``, ``*`` for all.
+        module: as written; empty for ``from . import name``.
+        name: the imported name; empty for ``import module``, ``*`` for all.
         alias: the name after ``as``; empty without one.
         line: from 1.
     """
@@ -58,10 +58,10 @@ class ImportOutline(NamedTuple):
 
 @final
 class Binding(NamedTuple):
-    """One name that the module itself binds, by an assignment or a function.
+    """A name bound at module level by an assignment or a function.
 
     Args:
-        stands_for: the dotted name that it is assigned; empty for anything else.
+        stands_for: the dotted name assigned to it; empty for other values.
     """
 
     name: str
@@ -70,7 +70,7 @@ class Binding(NamedTuple):
 
 @final
 class Outline(NamedTuple):
-    """What one file defines."""
+    """Definitions of one file."""
 
     classes: tuple[ClassOutline, ...]
     imports: tuple[ImportOutline, ...]
@@ -79,7 +79,7 @@ class Outline(NamedTuple):
 
 @final
 class ParseFailure(NamedTuple):
-    """Why a file has no outline.
+    """Reason why a file has no outline.
 
     Args:
         line: from 1.
@@ -97,10 +97,9 @@ class SourceFile(NamedTuple):
 
     Args:
         path: relative to the project, with ``/``.
-        real: the same with links resolved, so that one file met twice is known.
-        stamp: tells whether it is still the same; ``None`` where it cannot be read.
-        outline: what it defines; ``None`` when it has none.
-        failure: why it has none.
+        real: the same with links resolved, to detect duplicates.
+        stamp: identifies the file's version; ``None`` if it is unreadable.
+        outline: ``None`` on failure.
     """
 
     path: str

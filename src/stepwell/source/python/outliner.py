@@ -1,4 +1,4 @@
-"""Reads the outline of a Python file; nothing of it is run."""
+"""Reads the outline of a Python file without running it."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ _PLAIN: Final = (ast.Expr, ast.Return, ast.Pass, ast.Raise, ast.Assert, ast.Dele
 
 @contextmanager
 def warnings_kept_in() -> Iterator[None]:
-    """Keep the warnings that the parser gives about somebody's file from this program's output."""
+    """Suppress the parser's warnings about users' files."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
 def parse(content: bytes) -> ast.Module | ParseFailure:
-    """The syntax tree of a file, or why there is none.
+    """Return the syntax tree of a file, or the failure.
 
     Args:
-        content: its bytes; an encoding that it declares (PEP 263) is obeyed.
+        content: bytes in the declared encoding (PEP 263).
     """
     try:
         return ast.parse(content)
@@ -49,13 +49,13 @@ def parse(content: bytes) -> ast.Module | ParseFailure:
         told = error if content.isascii() else _in_characters(content, error)
         return ParseFailure(told.msg or "invalid syntax", max(told.lineno or 1, 1), max(told.offset or 1, 1))
     except (RecursionError, MemoryError):
-        return ParseFailure("it is nested too deeply", 1, 1)
+        return ParseFailure("nested too deeply", 1, 1)
     except (ValueError, OverflowError) as error:
         return ParseFailure(str(error), 1, 1)
 
 
 def _in_characters(content: bytes, error: SyntaxError) -> SyntaxError:
-    """The same error with its place in characters: in bytes, the parser counts bytes."""
+    """Return a failure with its column in characters instead of bytes."""
     import io
     import tokenize
 
@@ -70,11 +70,7 @@ def _in_characters(content: bytes, error: SyntaxError) -> SyntaxError:
 
 
 def outline_of(content: bytes) -> Outline | ParseFailure:
-    """What a file defines, or why that cannot be told.
-
-    Args:
-        content: its bytes.
-    """
+    """Return the outline of a file, or the failure."""
     tree = parse(content)
     if isinstance(tree, ParseFailure):
         return tree
@@ -130,7 +126,7 @@ def outline_of(content: bytes) -> Outline | ParseFailure:
 
 
 def dotted(expression: ast.expr) -> str:
-    """A name with its attributes, e.g. ``package.Base``; empty for any other expression."""
+    """Return a name with attributes, e.g. ``package.Base``; empty for other expressions."""
     parts: list[str] = []
     while isinstance(expression, ast.Attribute) and len(parts) < _MAX_DOTS:
         parts.append(expression.attr)
@@ -146,7 +142,7 @@ def _base(expression: ast.expr) -> str:
 
 
 def _column(statement: ast.ClassDef, lines: list[bytes]) -> int:
-    """Nothing but blanks can stand before a class statement, so bytes are characters here."""
+    """Return the column of a class name; only blanks precede it, so bytes equal characters."""
     line = lines[statement.lineno - 1] if statement.lineno <= len(lines) else b""
     found = _CLASS_NAME.match(line.removeprefix(b"\xef\xbb\xbf"))
     return found.end() + 1 if found else statement.col_offset + 1

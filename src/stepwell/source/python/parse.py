@@ -1,4 +1,4 @@
-"""One Python text: decoded, parsed, and where in it something stands."""
+"""Decoded and parsed Python text with positions."""
 
 from __future__ import annotations
 
@@ -34,28 +34,28 @@ class PythonSource:
         self.tree = tree
 
     def stretch(self, node: ast.expr | ast.keyword) -> Stretch:
-        """Where an expression stands; the tree counts columns in bytes, and people in characters."""
+        """Return the stretch of an expression, converted from byte columns."""
         end_line, end_column = node.end_lineno or node.lineno, node.end_col_offset or 0
         return self._offset(node.lineno, node.col_offset), self._offset(end_line, end_column)
 
     def key_stretch(self, keyword: ast.keyword) -> Stretch:
-        """Where the name of a keyword argument stands."""
+        """Return the stretch of a keyword argument's name."""
         start, _ = self.stretch(keyword)
         return start, start + len(keyword.arg or "")
 
     def span(self, stretch: Stretch) -> Span:
-        """A stretch as people count."""
+        """Convert a stretch to lines and columns."""
         return span_of(self.path, self.text, stretch)
 
     def comments_within(self, first: int, last: int) -> Iterator[tuple[int, str]]:
-        """The comments from one line to another, each with its line, without ``#``."""
+        """Return the comments between two lines with their line numbers, without ``#``."""
         if "#" in self.text:
             for line in range(first, last + 1):
                 if line in self._comments:
                     yield line, self._comments[line]
 
     def first_line_above(self, line: int) -> int:
-        """The first of the lines right above a line that hold nothing but a comment; or the line itself."""
+        """Return the first line of the comment block directly above a line, or the line itself."""
         if "#" in self.text:
             while line - 1 in self._comments and self._line(line - 1).lstrip().startswith("#"):
                 line -= 1
@@ -89,11 +89,7 @@ class PythonSource:
 
 
 def read_source(path: str, content: bytes) -> PythonSource | Diagnostic:
-    """Decode a Python file as Python does (PEP 263) and parse it.
-
-    Args:
-        content: its bytes.
-    """
+    """Decode a Python file (PEP 263) and parse it."""
     if len(content) > MAX_BYTES:
         message = f"the file is larger than {MAX_BYTES // 1024} KiB"
         return _refused(path, "too-large", message, "split the table into several files")
@@ -101,7 +97,7 @@ def read_source(path: str, content: bytes) -> PythonSource | Diagnostic:
     if isinstance(text, Diagnostic):
         return text
     if (at := text.find("\0")) >= 0:
-        message = "the file holds a NUL character, so it is not text"
+        message = "the file is binary: it contains a NUL character"
         return Diagnostic("binary-file", Severity.ERROR, message, span_of(path, text, (at, at + 1)))
     try:
         with warnings.catch_warnings():  # a doubtful escape in somebody's text is not ours to tell
@@ -110,7 +106,7 @@ def read_source(path: str, content: bytes) -> PythonSource | Diagnostic:
     except SyntaxError as error:
         return _invalid(path, text, error)
     except (RecursionError, MemoryError):
-        message = "the file is nested too deeply to be read"
+        message = "the file is nested too deeply"
         return _refused(path, "too-deeply-nested", message, "flatten its expressions")
     except ValueError as error:
         return _refused(path, "invalid-python", f"not valid Python: {error}", None)
@@ -122,13 +118,13 @@ def _decoded(path: str, content: bytes) -> str | Diagnostic:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
     except SyntaxError as error:
         if "invalid or missing encoding" not in str(error):
-            return _refused(path, "invalid-python", f"{error}", "declare the encoding that the file has")
+            return _refused(path, "invalid-python", f"{error}", "declare the encoding of the file")
         encoding = "utf-8"
     try:
         text = content.decode(encoding)
         text.encode()
     except UnicodeEncodeError:
-        return _refused(path, "invalid-python", "the file holds half of a surrogate pair", None)
+        return _refused(path, "invalid-python", "the file contains a lone surrogate", None)
     except UnicodeDecodeError as error:
         before = content[: error.start].decode(encoding, "replace").removeprefix("\ufeff")
         whole = before + content[error.start :].decode("latin-1")
@@ -138,7 +134,7 @@ def _decoded(path: str, content: bytes) -> str | Diagnostic:
         return Diagnostic("not-utf-8", Severity.ERROR, message, span, help_text)
     except (LookupError, ValueError):
         return _refused(
-            path, "invalid-python", f"`{encoding}` is no encoding of text", "save the file as UTF-8"
+            path, "invalid-python", f"`{encoding}` is not a text encoding", "save the file as UTF-8"
         )
     return text.removeprefix("\ufeff")
 
@@ -154,7 +150,7 @@ def _invalid(path: str, text: str, error: SyntaxError) -> Diagnostic:
         Severity.ERROR,
         f"not valid Python: {error.msg}",
         span,
-        "mend the file, or leave it out",
+        "fix the file, or exclude it",
     )
 
 

@@ -1,4 +1,4 @@
-"""The Python sources that one view sees, and where a name in them is defined."""
+"""Python sources of one view and the definitions of names in them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["SourceView", "place_of", "span_in"]
 
 @final
 class SourceView:
-    """The sources that lie in some folders of an index.
+    """Sources in some folders of an index.
 
     Args:
-        folders: those that are seen, relative to the project.
+        folders: relative to the project.
     """
 
     __slots__ = ("_starts", "folders", "index")
@@ -34,16 +34,16 @@ class SourceView:
         self._starts = tuple(f"{folder}/" for folder in folders)
 
     def sees(self, file: SourceFile) -> bool:
-        """Whether a file lies in one of the folders."""
+        """Return whether a file is in one of the folders."""
         return file.path.startswith(self._starts)
 
     @property
     def files(self) -> Iterable[SourceFile]:
-        """Every file that is seen, by path."""
+        """Files of the view by path."""
         return (file for file in self.index.files.values() if self.sees(file))
 
     def classes(self, name: str) -> tuple[Defined, ...]:
-        """Every place that defines a class of a name, by path; a file met by two links counts once."""
+        """Return the definitions of a class by path; files reached by several links count once."""
         found: dict[tuple[str, int], Defined] = {}
         for one in self.index.classes.get(name, ()):
             if self.sees(one.file):
@@ -51,11 +51,11 @@ class SourceView:
         return tuple(found.values())
 
     def class_at(self, path: str, qualified: str) -> Defined | None:
-        """A class by its file and its name in it; ``None`` where that is none, or is not seen.
+        """Return a class by its file and qualified name; ``None`` if it does not exist or is not visible.
 
         Args:
-            path: of the file, relative to the project.
-            qualified: dotted where the class lies in another.
+            path: relative to the project.
+            qualified: dotted for nested classes.
         """
         for one in self.classes(qualified.rpartition(".")[2]):
             if one.file.path == path and one.outline.qualified == qualified:
@@ -63,14 +63,14 @@ class SourceView:
         return None
 
     def near(self, name: str) -> tuple[str, ...]:
-        """The class whose name is nearest to one that does not exist, if one is near."""
+        """Return the class name closest to a missing one."""
         seen = (
             word for word, places in self.index.classes.items() if any(self.sees(one.file) for one in places)
         )
         return closest(name, seen)
 
     def module(self, dotted: str) -> SourceFile | None:
-        """The file of a module, by its name from a source folder, its parent, or the project.
+        """Return the file of a module, resolved from a source folder, its parent, or the project.
 
         Args:
             dotted: e.g. ``package.module``; a package is its ``__init__.py``.
@@ -84,19 +84,19 @@ class SourceView:
         return None
 
     def has_package(self, dotted: str) -> bool:
-        """Whether there is a module of a name, or a folder with modules in it."""
+        """Return whether a module or a folder with modules has this name."""
         if self.module(dotted) is not None:
             return True
         starts = tuple(f"{base}{dotted.replace('.', '/')}/" for base in self._bases())
         return any(file.path.startswith(starts) for file in self.files)
 
     def modules(self) -> Iterable[str]:
-        """The dotted names of every module, as ``module`` takes them."""
+        """Return the dotted names of all modules, as ``module`` accepts them."""
         for file in self.files:
             yield from self.names_of(file)
 
     def names_of(self, file: SourceFile) -> tuple[str, ...]:
-        """Every dotted name that a file has as a module, that from its source folder first."""
+        """Return the dotted names of a file as a module, starting with the one from its source folder."""
         stem = file.path.removesuffix(".py").removesuffix("/__init__")
         names = (stem.removeprefix(base).replace("/", ".") for base in self._bases() if stem.startswith(base))
         return tuple(dict.fromkeys(names))
@@ -108,16 +108,16 @@ class SourceView:
 
 
 def place_of(root: str, defined: Defined) -> Span:
-    """The name of a class in its file."""
+    """Return the span of a class name."""
     outline = defined.outline
     return span_in(root, defined.file.path, outline.line, outline.column, len(outline.name))
 
 
 def span_in(root: str, path: str, line: int, column: int, length: int) -> Span:
-    """A stretch of one line of a Python file, with the line's text where the file can still be read.
+    """Return a span in one line of a Python file, with the line's text if it is readable.
 
     Args:
-        path: the file, relative to it.
+        path: relative to ``root``.
         line: from 1.
         column: in characters from 1.
     """

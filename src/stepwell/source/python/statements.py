@@ -1,4 +1,4 @@
-"""The statements of a module that make its tables, in their order."""
+"""Evaluates the module-level statements that build tables, in order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Module", "follow"]
 
 _WANTED: Final = frozenset({*TABLES, METADATA})
 _DERIVED: Final = frozenset({"CONFIG_STEP_REGISTRY", "BUILDER_STEP_NAMES", "SPEC_STEP_TYPES"})
-"""Tables that say nothing of their own: every registry makes them from ``STEP_NAMES``."""
+"""Tables that every legacy registry derives from ``STEP_NAMES``."""
 
 _CHANGES: Final = frozenset({"update", "setdefault", "pop", "popitem", "clear", "__setitem__"})
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
@@ -24,10 +24,10 @@ _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.La
 
 @final
 class Module:
-    """What the dicts of a module hold at its end.
+    """State of a module's dicts during evaluation.
 
     Args:
-        reader: reads its expressions, and knows its dicts.
+        reader: evaluates expressions and knows the dicts.
     """
 
     def __init__(self, reader: DictReader) -> None:
@@ -36,7 +36,7 @@ class Module:
         self.found: list[Diagnostic] = []
 
     def run(self, statement: ast.stmt) -> None:
-        """Follow one statement of the top level."""
+        """Evaluate one top-level statement."""
         if isinstance(statement, ast.Assign):
             for target in statement.targets:
                 self._assign(target, statement.value, statement.lineno)
@@ -54,11 +54,11 @@ class Module:
             self._look_inside(statement)
 
     def unused(self) -> Iterator[Diagnostic]:
-        """Dicts that look like a table and belong to none, so that nobody thinks they were carried."""
+        """Report dicts that look like a table but are unknown."""
         for name, members in self.reader.known.items():
             public = name.isupper() and name[0] != "_"
             if members.entries and public and name not in _WANTED | _DERIVED | self.reader.used:
-                words = f"`{name}` is no table that Stepwell knows, so it is left out"
+                words = f"unknown table `{name}`, so it is skipped"
                 yield self._remark_on("unknown-table", Severity.INFO, words, self.bound[name])
 
     def _assign(self, target: ast.expr, value: ast.expr, line: int) -> None:
@@ -67,9 +67,7 @@ class Module:
         elif isinstance(target, ast.Subscript):
             self._set(target, value, line)
         elif any(isinstance(one, ast.Name) and one.id in _WANTED for one in ast.walk(target)):
-            self.found.append(
-                self.reader.refused(target, "a table is unpacked here, and this is not followed")
-            )
+            self.found.append(self.reader.refused(target, "unpacking of a table is not supported"))
 
     def _bind(self, target: ast.Name, value: ast.expr) -> None:
         name, place = target.id, self.reader.source.stretch(target)
@@ -78,11 +76,11 @@ class Module:
         if members is not None:
             self.reader.known[name] = members
         elif name in _WANTED:
-            words = f"`{name}` is {describe(value)}, which is not followed, so none of it is read"
+            words = f"`{name}` is {describe(value)}, which is not evaluated, so the table is skipped"
             self.found.append(self.reader.refused(value, words, "write the table as a dict of literals"))
         kept = members.entries.keys() if members is not None else ()
         if name in _WANTED and before is not None and before.entries.keys() - kept:
-            words = f"`{name}` gets a new value here; what it held before counts no more"
+            words = f"`{name}` is reassigned here; its previous value is discarded"
             self.found.append(self._remark_on("replaced-entry", Severity.INFO, words, place))
         self.bound[name] = place
 
@@ -91,7 +89,7 @@ class Module:
         key = text_of(target.slice)
         if holder is None or key is None:
             if _root(target) in _WANTED:
-                words = "an entry is set here whose place cannot be told without running it"
+                words = "an entry with a computed key is set here, which is not evaluated"
                 self.found.append(self.reader.refused(target, words))
             return
         place = self.reader.source.stretch(target.slice)
@@ -111,7 +109,7 @@ class Module:
         if call.func.attr == "update":
             self._update(target, self.reader.arguments(call), call)
         elif _root(target) in _WANTED:
-            words = f"`{call.func.attr}` changes the table here, and this is not followed"
+            words = f"`{call.func.attr}` changes the table here, which is not evaluated"
             self.found.append(self.reader.refused(call, words, _MAKE_IT_PLAIN))
 
     def _update(self, target: ast.expr, given: Members | None, shown: ast.expr) -> None:
@@ -119,7 +117,7 @@ class Module:
         wanted = _root(target) in _WANTED
         if given is None or holder is None:
             if wanted:
-                words = f"the table takes in {describe(shown)} here, which is not followed, so it is left out"
+                words = f"the table is updated from {describe(shown)} here, which is not evaluated"
                 self.found.append(self.reader.refused(shown, words, _MAKE_IT_PLAIN))
             return
         if wanted and isinstance(target, ast.Name):
@@ -136,40 +134,40 @@ class Module:
                 holder.entries.pop(key, None)
             elif _root(target) in _WANTED:
                 self.found.append(
-                    self.reader.refused(target, "an entry is deleted here, and this is not followed")
+                    self.reader.refused(target, "an entry is deleted here, which is not evaluated")
                 )
 
     def _look_inside(self, statement: ast.stmt) -> None:
-        """Tell what changes a table under a condition, in a loop, or when somebody calls a function."""
+        """Report changes of a table under conditions, in loops or in functions."""
         later = isinstance(statement, _FUNCTIONS)
         for node in ast.walk(statement):
             if not isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Delete, ast.Call)):
                 continue
             for place in _changed_by(node, bound_counts=not later):
                 if later:
-                    words = f"`{_root(place)}` is changed when this code is called; such entries are not read"
+                    words = f"`{_root(place)}` is changed when this code is called, which is not evaluated"
                     stretch = self.reader.source.stretch(place)
                     self.found.append(self._remark_on("changed-at-run-time", Severity.INFO, words, stretch))
                 else:
                     words = (
-                        f"`{_root(place)}` is changed under a condition or in a loop; this is not followed"
+                        f"`{_root(place)}` is changed under a condition or in a loop, which is not evaluated"
                     )
                     self.found.append(self.reader.refused(place, words, _MAKE_IT_PLAIN))
 
     def _tell_replaced(self, holder: Members, key: str, place: Stretch) -> None:
         if key in holder.entries:
-            words = f"the entry `{key}` is replaced here; the last one counts, as it does in Python"
+            words = f"entry `{key}` is replaced here; the last value is used, as in Python"
             self.found.append(self._remark_on("replaced-entry", Severity.INFO, words, place))
 
     def _remark_on(self, rule: str, severity: Severity, words: str, place: Stretch) -> Diagnostic:
         return Diagnostic(rule, severity, words, self.reader.source.span(place))
 
 
-_MAKE_IT_PLAIN: Final = "write the entries into the table itself, or add them by hand"
+_MAKE_IT_PLAIN: Final = "write the entries in the table itself, or add them by hand"
 
 
 def follow(source: PythonSource) -> Module:
-    """Follow a module from its first statement to its last."""
+    """Evaluate a module from its first statement to its last."""
     module = Module(DictReader(source))
     for statement in source.tree.body:
         module.run(statement)

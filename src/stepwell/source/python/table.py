@@ -1,4 +1,4 @@
-"""What one Python module of an old registry holds."""
+"""Tables of one legacy Python module."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["HYPERPARAMETERS", "METADATA", "TABLES", "PythonTables", "Remark", "T
 HYPERPARAMETERS: Final = "HYPERPARAMETER_REGISTRY"
 METADATA: Final = "WORKSPACE_METADATA"
 TABLES: Final = ("STEP_NAMES", "LOCAL_STEPS", "STEP_OVERRIDES", HYPERPARAMETERS)
-"""The names that the tables of definitions have in the old modules."""
+"""Names of definition tables in legacy modules."""
 
 
 @final
@@ -23,8 +23,8 @@ class Remark:
     """One comment.
 
     Args:
-        text: without the ``#`` and the blanks around it.
-        field: the field that it belongs to; empty for the entry as a whole.
+        text: without ``#`` and surrounding blanks.
+        field: the field that it belongs to; empty for the whole entry.
     """
 
     text: str
@@ -37,8 +37,8 @@ class TableRow:
     """One entry of a table.
 
     Args:
-        document: its fields, with ``name`` first, as a definition has them; its text is the module's.
-        remarks: the comments that belong to it, in order.
+        document: its fields as in a definition, ``name`` first; its text is the module's.
+        remarks: its comments, in order.
     """
 
     name: str
@@ -48,19 +48,19 @@ class TableRow:
 
     @property
     def comments(self) -> tuple[str, ...]:
-        """The texts of its comments, in order."""
+        """Texts of its comments."""
         return tuple(remark.text for remark in self.remarks)
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table as it is when the module has been read to its end.
+    """Final state of a table after evaluating the module.
 
     Args:
         name: one of ``TABLES``.
-        rows: its entries, in Python's order.
-        span: where its name is last given a value.
+        rows: its entries, in order.
+        span: location of the last assignment to its name.
     """
 
     name: str
@@ -71,10 +71,10 @@ class Table:
 @final
 @dataclass(frozen=True, slots=True)
 class PythonTables:
-    """One module.
+    """Tables of one module.
 
     Args:
-        metadata: what it says of its workspace; ``None`` when it says nothing.
+        metadata: workspace metadata, or ``None``.
     """
 
     path: str

@@ -136,9 +136,7 @@ def shown_step_schema() -> dict[str, Any]:
         }
         for example in schema["examples"]
     ]
-    schema["patternProperties"]["^x-"]["description"] = (
-        "The team's own: whatever the definition's files say under it."
-    )
+    schema["patternProperties"]["^x-"]["description"] = "A custom field."
     return {
         **_without(schema, ("default", "patternErrorMessage", "convention", "overrideExamples")),
         "$id": f"{_BASE}/output-show.schema.json",
