@@ -216,7 +216,7 @@ def test_pipelines_are_made_in_code(project: Project) -> None:
         (lambda one: one.disconnect("b", "a"), "`a` is not connected to `b`"),
         (
             lambda one: one.merge(Pipeline("Q").add_step("a", "Y"), "PQ"),
-            "cannot merge `P` and `Q`: both define step `a`, which differ in `step`",
+            "cannot merge `P` and `Q`: both define step `a` with different `step`",
         ),
         (lambda one: one.split({"A": ["a"]}), "step `b` is in none of the parts"),
         (lambda one: one.split({"A": ["a"], "B": ["b"]}), "`b` of `B` needs `a`, which is in another part"),

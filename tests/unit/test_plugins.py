@@ -156,7 +156,7 @@ def test_what_is_wrong_with_a_package_is_told_and_the_rest_serves(
     here = {"PYTHONPATH": str(site)}
     checked = run_stepwell("check", "--format", "concise", cwd=root, env=here)
     missing = "error[plugin-failed] the package bolt-steps brings no steps:"
-    form = "must be an ASCII identifier: letters, digits and `_`, not a digit first"
+    form = "must be an ASCII identifier: letters, digits and `_`, not starting with a digit"
     hides = "this step hides `Ranking` of the package acme-steps"
     assert checked.stdout.splitlines() == [
         f"{missing} `bolt_steps:fails` fails with LookupError: no catalog",

@@ -110,7 +110,7 @@ def told(folder: Path, steps: str) -> list[str]:
             "- name: a\n  type: claude\n  prompt:\n    - type: sttic\n      content: Hi\n"
             "    - type: file\n    - {type: static, contnt: Hi}",
             [
-                "7:17 error[not-in-vocabulary] `sttic` is not an allowed value of `type` (did you mean `static`?)",
+                "7:17 error[not-in-vocabulary] `sttic` is not an allowed value of `type` (did you mean `static`?)",  # noqa: E501
                 ("9:11 error[missing-field] prompt part requires the field `path` (add a line `path: …`)"),
                 (
                     "10:12 error[missing-field] prompt part requires the field "

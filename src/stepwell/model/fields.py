@@ -24,7 +24,7 @@ __all__ = [
 @final
 @dataclass(frozen=True, slots=True)
 class Deprecation:
-    """Says that the step should no longer be used, since when, and what to use."""
+    """The deprecation of the step."""
 
     since: str | None = None
     replaced_by: str | None = None
@@ -70,18 +70,18 @@ class HyperparameterFields(Record):
 
     @property
     def module_path(self) -> str:
-        """The module that defines the class, dotted, as an import statement would name it."""
+        """The dotted module that defines the class."""
         value: str = self.data["module_path"]
         return value
 
     @property
     def model_type(self) -> str | None:
-        """The type of model that the class is for."""
+        """The model type of the class."""
         return self.data.get("model_type")
 
     @property
     def description(self) -> str:
-        """What the class holds, in one sentence, to someone choosing one."""
+        """The purpose of the class in one sentence."""
         value: str = self.data["description"]
         return value
 
@@ -94,30 +94,30 @@ class PipelineFields(Record):
 
     @property
     def description(self) -> str:
-        """What the pipeline is for, in one sentence, to someone choosing one."""
+        """The purpose of the pipeline in one sentence."""
         value: str = self.data["description"]
         return value
 
     @property
     def extends(self) -> str | None:
-        """The pipeline that this one starts from."""
+        """The pipeline to extend."""
         return self.data.get("extends")
 
     @property
     def without(self) -> tuple[str, ...]:
-        """The steps of the extended pipeline that this one leaves out, by `id`."""
+        """The inherited steps to remove, by `id`."""
         value: tuple[str, ...] = self["without"]
         return value
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """The values that a run may set, by name, each with its default."""
+        """The parameters of a run with their defaults."""
         value: Mapping[str, Any] = self["parameters"]
         return value
 
     @property
     def steps(self) -> tuple[Mapping[str, Any], ...]:
-        """The steps, in the order in which they are told."""
+        """The steps in display order."""
         value: tuple[Mapping[str, Any], ...] = self["steps"]
         return value
 
@@ -195,128 +195,126 @@ class StepFields(Record):
 
     @property
     def sagemaker_step_type(self) -> str | None:
-        """The kind of SageMaker step that is built from it."""
+        """The SageMaker step type to build."""
         return self.data.get("sagemaker_step_type")
 
     @property
     def description(self) -> str:
-        """What the step does, in one sentence, to someone choosing a step."""
+        """The purpose of the step in one sentence."""
         value: str = self.data["description"]
         return value
 
     @property
     def framework(self) -> str | None:
-        """The framework that the step is written for."""
+        """The framework of the step."""
         return self.data.get("framework")
 
     @property
     def config_class(self) -> str | None:
-        """The class that configures the step."""
+        """The configuration class of the step."""
         value: str | None = self["config_class"]
         return value
 
     @property
     def builder_step_name(self) -> str | None:
-        """The class that builds the SageMaker step."""
+        """The builder class of the step."""
         value: str | None = self["builder_step_name"]
         return value
 
     @property
     def spec_type(self) -> str | None:
-        """The type that specifications use for the step."""
+        """The step type in specifications."""
         value: str | None = self["spec_type"]
         return value
 
     @property
     def components(self) -> Mapping[str, str] | None:
-        """Where the step's classes, script and other parts lie, as `path/to/file.py:Name`."""
+        """The locations of the step's classes, script and other components, as `path/to/file.py:Name`."""
         return self.data.get("components")
 
     @property
     def interface(self) -> Mapping[str, Any] | None:
-        """What goes into the step and what comes out, and what its script needs."""
+        """The inputs, outputs and script requirements of the step."""
         return self.data.get("interface")
 
     @property
     def examples(self) -> tuple[Mapping[str, Any], ...] | None:
-        """Configurations that the step can be built with."""
+        """Valid configurations of the step, as keyword arguments of the configuration class."""
         return self.data.get("examples")
 
     @property
     def implementation(self) -> str | None:
-        """What runs the step."""
+        """The implementation of the step."""
         return self.data.get("implementation")
 
     @property
     def parameters(self) -> Mapping[str, Any] | None:
-        """What the step may be configured with when it is run."""
+        """The parameters of a run of the step."""
         return self.data.get("parameters")
 
     @property
     def capabilities(self) -> tuple[str, ...] | None:
-        """What the step can do, in words of your own, for whoever chooses one."""
+        """The capabilities of the step, for users who choose one."""
         return self.data.get("capabilities")
 
     @property
     def requires(self) -> tuple[str, ...] | None:
-        """The capabilities that its provider must have."""
+        """The capabilities that a provider must have."""
         return self.data.get("requires")
 
     @property
     def timeout(self) -> float | None:
-        """How long one attempt may take, in seconds."""
+        """The timeout of one attempt in seconds."""
         return self.data.get("timeout")
 
     @property
     def retry(self) -> Mapping[str, Any] | None:
-        """What is done when an attempt fails."""
+        """The retry policy."""
         return self.data.get("retry")
 
     @property
     def since(self) -> str | None:
-        """The first version of the interface of step types that can run the step, in quotes."""
+        """The first version of the step type interface that can run the step, in quotes."""
         return self.data.get("since")
 
     @property
     def compatible_with(self) -> str | None:
-        """The versions of the interface of step types that the step was made for, as a version specifier
-        (PEP 440).
-        """
+        """The compatible versions of the step type interface, as a version specifier (PEP 440)."""
         return self.data.get("compatible_with")
 
     @property
     def priority(self) -> int:
-        """Where the step stands among definitions of the same name under `priority_based`."""
+        """The priority among definitions of the same name under `priority_based`."""
         value: int = self["priority"]
         return value
 
     @property
     def environment_tags(self) -> tuple[str, ...]:
-        """The environments that the step is meant for."""
+        """The environments of the step."""
         value: tuple[str, ...] = self["environment_tags"]
         return value
 
     @property
     def compatibility_tags(self) -> tuple[str, ...]:
-        """What the step works together with, in words of your own."""
+        """Tags for what the step is compatible with."""
         value: tuple[str, ...] = self["compatibility_tags"]
         return value
 
     @property
     def conflict_resolution_strategy(self) -> str:
-        """How to choose when several definitions share the name."""
+        """The resolution strategy for names with several definitions."""
         value: str = self["conflict_resolution_strategy"]
         return value
 
     @property
     def aliases(self) -> tuple[str, ...]:
-        """Old names that still answer for this step."""
+        """Former names that still refer to this step, unique among the names and aliases of a view."""
         value: tuple[str, ...] = self["aliases"]
         return value
 
     @property
     def deprecated(self) -> Deprecation | None:
-        """Says that the step should no longer be used, since when, and what to use."""
+        """The deprecation of the step."""
         stated = self.data.get("deprecated")
         return None if stated is None else known_fields(Deprecation, stated)
 
@@ -329,7 +327,7 @@ class WorkspaceFields(Fields):
 
     @property
     def developer_id(self) -> str | None:
-        """Whose workspace it is."""
+        """The id of the workspace, equal to its folder name."""
         return self.data.get("developer_id")
 
     @property
@@ -340,36 +338,36 @@ class WorkspaceFields(Fields):
 
     @property
     def description(self) -> str:
-        """What the workspace is for."""
+        """The purpose of the workspace."""
         value: str = self["description"]
         return value
 
     @property
     def dependencies(self) -> tuple[str, ...]:
-        """What the workspace leans on."""
+        """The dependencies of the workspace."""
         value: tuple[str, ...] = self["dependencies"]
         return value
 
     @property
     def default_resolution_strategy(self) -> str:
-        """How to choose when several definitions share the name."""
+        """The default resolution strategy for names with several definitions."""
         value: str = self["default_resolution_strategy"]
         return value
 
     @property
     def preferred_frameworks(self) -> tuple[str, ...]:
-        """The frameworks that `framework_match` prefers here, best first."""
+        """The preferred frameworks for `framework_match`, best first."""
         value: tuple[str, ...] = self["preferred_frameworks"]
         return value
 
     @property
     def environment_preferences(self) -> tuple[str, ...]:
-        """The environments that `environment_match` looks for here, best first."""
+        """The preferred environments for `environment_match`, best first."""
         value: tuple[str, ...] = self["environment_preferences"]
         return value
 
     @property
     def conflict_tolerance(self) -> str:
-        """What a local step with the name of a core step is."""
+        """The severity of `shadows-core` for local steps that hide a step of the core."""
         value: str = self["conflict_tolerance"]
         return value
