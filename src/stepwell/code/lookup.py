@@ -77,11 +77,11 @@ class Tier(NamedTuple):
         """
         places = [item for item in self.files.index.classes.get(name, ()) if self.sees(item.file)]
         at_top = [item for item in places if "." not in item.outline.qualified]
-        found: dict[tuple[str, str], CodePlace] = {}
+        by_location: dict[tuple[str, str], CodePlace] = {}
         for file, outline in at_top or places:
             place = self.place(file, outline.qualified, outline.line, outline.column)
-            found.setdefault((file.real, outline.qualified), place)
-        return tuple(found.values())
+            by_location.setdefault((file.real, outline.qualified), place)
+        return tuple(by_location.values())
 
     def place(self, file: SourceFile, name: str | None, line: int = 1, column: int = 1) -> CodePlace:
         """Return a location in one of the files."""
@@ -136,7 +136,7 @@ class ByName(NamedTuple):
         how = ENDINGS[kind]
         end = f"{how.folder}/{stem}{how.ending}"
         faults: list[str] = []
-        found = cls._first(
+        result = cls._first(
             tuple(
                 place
                 for tier in equals
@@ -145,7 +145,7 @@ class ByName(NamedTuple):
             )
             for equals in tiers
         )
-        return found if found.places else found._replace(fault="; ".join(faults))
+        return result if result.places else result._replace(fault="; ".join(faults))
 
     @classmethod
     def _first(cls, tiers: Iterator[tuple[CodePlace, ...]]) -> ByName:

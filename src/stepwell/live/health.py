@@ -193,11 +193,11 @@ def _gives(seen: LoadResult, file: CheckedFile) -> bool:
     return file.source is not None and (file.name in tables.tables[listed.kind] or file.name in hidden)
 
 
-def _owner(seen: LoadResult, found: Diagnostic) -> tuple[Layer, str | None] | None:
+def _owner(seen: LoadResult, finding: Diagnostic) -> tuple[Layer, str | None] | None:
     """Return the layer of a finding; ``None`` for settings and stray files."""
-    if found.span is None:
-        return (Layer.PLUGIN, None) if found.id == "plugin-failed" else None
-    path, settings = found.span.path, seen.project.settings
+    if finding.span is None:
+        return (Layer.PLUGIN, None) if finding.id == "plugin-failed" else None
+    path, settings = finding.span.path, seen.project.settings
     if path.startswith("<"):
         return Layer.PLUGIN, None
     if path.startswith(f"{settings.core}/"):

@@ -212,31 +212,31 @@ class Store:
         """
         with self._writing:
             began = time.perf_counter()
-            one = prepare(self._good, self._snapshot, self._meeting)
-            registered = (*self._registered, one)
+            item = prepare(self._good, self._snapshot, self._meeting)
+            registered = (*self._registered, item)
             new = with_one_more(self._good.snapshot, registered, self._snapshot)
             self._replace_registered(registered, new, "register", began)
-            for word in one.words:
-                self._by_word[word] = (*self._by_word.get(word, ()), one)
-            _log.debug("registered %r for %s", one.definition, one.workspace or "everybody")
+            for word in item.words:
+                self._by_word[word] = (*self._by_word.get(word, ()), item)
+            _log.debug("registered %r for %s", item.definition, item.workspace or "all workspaces")
         self._deliver()
-        return one
+        return item
 
-    def take_back(self, one: Registered) -> None:
+    def take_back(self, item: Registered) -> None:
         """Undo ``add``; idempotent."""
         with self._writing:
-            kept = tuple(other for other in self._registered if other is not one)
+            kept = tuple(other for other in self._registered if other is not item)
             if len(kept) == len(self._registered):
                 return
             began = time.perf_counter()
             self._replace_registered(kept, with_registered(self._good.snapshot, kept), "remove", began)
-            for word in one.words:
-                self._by_word[word] = tuple(other for other in self._by_word[word] if other is not one)
-            _log.debug("removed %r for %s", one.definition, one.workspace or "everybody")
+            for word in item.words:
+                self._by_word[word] = tuple(other for other in self._by_word[word] if other is not item)
+            _log.debug("removed %r for %s", item.definition, item.workspace or "all workspaces")
         self._deliver()
 
     def _meeting(self, words: frozenset[str]) -> tuple[Registered, ...]:
-        return tuple(dict.fromkeys(one for word in words for one in self._by_word.get(word, ())))
+        return tuple(dict.fromkeys(item for word in words for item in self._by_word.get(word, ())))
 
     def _replace_registered(
         self, registered: tuple[Registered, ...], new: Snapshot, cause: str, began: float

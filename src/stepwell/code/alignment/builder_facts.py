@@ -79,21 +79,21 @@ def _stray(root: str, sees: SourceView, builder: CodePlace, table: References | 
 
 def _reads(family: Family) -> Mapping[str, Span]:
     """Return the attributes that a builder and its bases read from the configuration."""
-    found: dict[str, Span] = {}
+    attributes: dict[str, Span] = {}
     overridden: set[str] = set()
-    for one in family.classes:
+    for member in family.classes:
         own: set[str] = set()
-        for statement in one.node.body:
+        for statement in member.node.body:
             if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 own.add(statement.name)
                 if statement.name not in overridden:
-                    _read_in(one.parsed, statement, found)
+                    _read_in(member.parsed, statement, attributes)
         overridden |= own
-    return found
+    return attributes
 
 
 def _read_in(
-    parsed: Parsed, function: ast.FunctionDef | ast.AsyncFunctionDef, found: dict[str, Span]
+    parsed: Parsed, function: ast.FunctionDef | ast.AsyncFunctionDef, attributes: dict[str, Span]
 ) -> None:
     """Add the attributes that a method reads from ``self.config`` or a parameter ``config``."""
     every = (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)
@@ -111,9 +111,9 @@ def _read_in(
         if id(node) in guarded:
             continue
         span = parsed.span(node)
-        known = found.get(node.attr)
+        known = attributes.get(node.attr)
         if known is None or (span.path == known.path and span.line < known.line):
-            found[node.attr] = span
+            attributes[node.attr] = span
 
 
 def _is_configuration(expression: ast.expr, owners: Collection[str]) -> bool:
@@ -168,23 +168,29 @@ def _handles_missing(handler: ast.ExceptHandler) -> bool:
 
 def _abstract(family: Family) -> Mapping[str, Span]:
     """Return the abstract methods that no class overrides."""
-    found: dict[str, Span] = {}
+    methods: dict[str, Span] = {}
     defined: set[str] = set()
-    for place, one in enumerate(family.classes):
+    for place, member in enumerate(family.classes):
         own: set[str] = set()
-        for statement in one.node.body:
+        for statement in member.node.body:
             if not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 continue
             if place and statement.name not in defined and _is_abstract(statement):
-                found.setdefault(statement.name, one.parsed.name_span(statement))
-        own |= set(defined_in(one.node))
+                methods.setdefault(statement.name, member.parsed.name_span(statement))
+        own |= set(defined_in(member.node))
         defined |= own
-    return found
+    return methods
 
 
 def _is_abstract(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    for one in function.decorator_list:
-        name = one.attr if isinstance(one, ast.Attribute) else one.id if isinstance(one, ast.Name) else ""
+    for decorator in function.decorator_list:
+        name = (
+            decorator.attr
+            if isinstance(decorator, ast.Attribute)
+            else decorator.id
+            if isinstance(decorator, ast.Name)
+            else ""
+        )
         if name == "abstractmethod":
             return True
     return False
@@ -197,12 +203,12 @@ _FIELDS: Final = frozenset({"Field", "field"})
 
 def defaults_of(reader: SourceReader, sees: SourceView, place: CodePlace) -> Mapping[str, Any]:
     """Return the literal defaults of the attributes of a class and its bases."""
-    found: dict[str, Any] = {}
+    defaults: dict[str, Any] = {}
     start = class_at(reader, place)
-    for one in family_of(reader, sees, start).classes if start is not None else ():
-        own = dict(_assigned(one.node))
-        found.update((name, value) for name, value in own.items() if name not in found)
-    return MappingProxyType({name: value for name, value in found.items() if value is not _NO_LITERAL})
+    for member in family_of(reader, sees, start).classes if start is not None else ():
+        own = dict(_assigned(member.node))
+        defaults.update((name, value) for name, value in own.items() if name not in defaults)
+    return MappingProxyType({name: value for name, value in defaults.items() if value is not _NO_LITERAL})
 
 
 def _assigned(node: ast.ClassDef) -> Iterator[tuple[str, Any]]:
@@ -220,9 +226,9 @@ def _literal(value: ast.expr) -> Any:
     if isinstance(value, ast.Call):
         called = value.func.attr if isinstance(value.func, ast.Attribute) else value.func
         name = called.id if isinstance(called, ast.Name) else called
-        told = [word.value for word in value.keywords if word.arg == "default"]
-        given = told or (value.args[:1] if name == "Field" else [])
-        return _literal(given[0]) if name in _FIELDS and given else _NO_LITERAL
+        declared = [keyword.value for keyword in value.keywords if keyword.arg == "default"]
+        candidates = declared or (value.args[:1] if name == "Field" else [])
+        return _literal(candidates[0]) if name in _FIELDS and candidates else _NO_LITERAL
     try:
         return ast.literal_eval(value)
     except (ValueError, TypeError, MemoryError, RecursionError):

@@ -160,15 +160,15 @@ def every_finding(
 ) -> tuple[Diagnostic, ...]:
     """Return the distinct findings of all steps, in order."""
     every = tuple(aligned)
-    found = [item for step in every for item in step.diagnostics]
+    findings = [item for step in every for item in step.diagnostics]
     if judge_ignores:
         unused = dict.fromkeys(ignore for step in every for ignore in step.ignores)
         for step in every:
             for ignore in step.used:
                 unused.pop(ignore, None)
         judged = catalog.active("unused alignment ignore", project.settings.severities)
-        found += catalog.run(judged, tuple(unused))
-    return in_order(found)
+        findings += catalog.run(judged, tuple(unused))
+    return in_order(findings)
 
 
 @final
@@ -280,17 +280,17 @@ class _Aligner:
         )
 
     def _facts_of(self, path: str) -> ScriptFacts | MissingScript:
-        found = self._facts.get(path)
-        if found is None:
+        facts = self._facts.get(path)
+        if facts is None:
             from stepwell.code.alignment.script_facts import facts_of
 
             parsed = self._reader.parsed(path)
             if isinstance(parsed, Parsed):
-                found = facts_of(parsed)
+                facts = facts_of(parsed)
             else:
-                found = MissingScript(f"{path}:{parsed.line}: {parsed.message}", "fix the file")
-            self._facts[path] = found
-        return found
+                facts = MissingScript(f"{path}:{parsed.line}: {parsed.message}", "fix the file")
+            self._facts[path] = facts
+        return facts
 
 
 def _ignores(step: StepDefinition) -> Iterator[Ignore]:

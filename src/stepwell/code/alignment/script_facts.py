@@ -92,8 +92,8 @@ class _Script:
             if self._is_environment(node.value) and isinstance(node.ctx, ast.Load):
                 self._variable(node.slice, required=True)
         for node in self._nodes.get(ast.Compare, ()):
-            asked = isinstance(node.ops[0], (ast.In, ast.NotIn)) and len(node.ops) == 1
-            if asked and self._is_environment(node.comparators[0]):
+            is_membership = isinstance(node.ops[0], (ast.In, ast.NotIn)) and len(node.ops) == 1
+            if is_membership and self._is_environment(node.comparators[0]):
                 self._variable(node.left, required=False)
         for node in self._parsed.every:  # after the calls, which determine written paths
             if isinstance(node, _COMPOSED):

@@ -143,20 +143,20 @@ class ImportHook:
             raise ModuleNotFoundError(f"No module named {full!r}: it belongs to another workspace", name=full)
         return f".{name.dotted}"
 
-    def _reach(self, asked: str) -> tuple[ModuleType, ModuleType] | None:
+    def _reach(self, requested: str) -> tuple[ModuleType, ModuleType] | None:
         """Import a name part by part; return its last and first module, or ``None`` for the environment."""
-        known = self._record.reached.get(asked)
+        known = self._record.reached.get(requested)
         if known is not None:
             return known
         if ImportAttempt.current() is not None:
-            return self._walk(asked)
+            return self._walk(requested)
         with self._modules.attempt():
-            return self._walk(asked)
+            return self._walk(requested)
 
-    def _walk(self, asked: str) -> tuple[ModuleType, ModuleType] | None:
+    def _walk(self, requested: str) -> tuple[ModuleType, ModuleType] | None:
         modules, record = self._modules, self._record
-        dot, dotted = asked[: asked.startswith(".")], asked.removeprefix(".")
-        if asked == ".":  # `from . import x` beside the files of a root
+        dot, dotted = requested[: requested.startswith(".")], requested.removeprefix(".")
+        if requested == ".":  # `from . import x` beside the files of a root
             root, _ = modules.current(record.name._replace(dotted=""), record)
             return root, root
         top: ModuleType | None = None
@@ -167,7 +167,7 @@ class ImportHook:
         for count, last in enumerate(parts, 1):
             prefix = dot + ".".join(parts[:count])
             place = modules.places.seen(record.name.world, prefix)
-            record.asked[prefix] = place
+            record.requested[prefix] = place
             if place is None:
                 if kind is not None and (kind is not ModuleKind.FOLDER or not _is_outside(parts[0])):
                     missing = prefix.removeprefix(".")
@@ -183,7 +183,7 @@ class ImportHook:
         if top is None or above is None:
             return None
         if keeps:
-            record.reached[asked] = above, top
+            record.reached[requested] = above, top
         return above, top
 
     def _import(self, name: ModuleName) -> tuple[ModuleType, ModuleRecord | None]:
@@ -196,15 +196,17 @@ class ImportHook:
                 self._modules.keep(self._record, failed)  # retry the importer once it is fixed
             raise
 
-    def _fill(self, module: ModuleType, asked: str, names: Sequence[str]) -> None:
+    def _fill(self, module: ModuleType, requested: str, names: Sequence[str]) -> None:
         """Import the submodules among the names of a ``from`` import."""
         for name in names:
             if name == "*":
-                self._fill(module, asked, [each for each in getattr(module, "__all__", ()) if each != "*"])
+                self._fill(
+                    module, requested, [each for each in getattr(module, "__all__", ()) if each != "*"]
+                )
             elif name not in vars(module) and hasattr(module, "__path__"):
-                dotted = f"{asked}.{name}" if asked != "." else f".{name}"
+                dotted = f"{requested}.{name}" if requested != "." else f".{name}"
                 place = self._modules.places.seen(self._record.name.world, dotted)
-                self._record.asked[dotted] = place
+                self._record.requested[dotted] = place
                 if place is not None and not hasattr(module, name):
                     modules = self._reach(dotted)
                     if modules is not None and name not in vars(module):

@@ -32,7 +32,7 @@ class ModuleRecord:
     Attributes:
         digest: of the executed text; ``None`` before it is read.
         needs: imported modules, including failed ones, and the parent package.
-        asked: every requested name with its location.
+        requested: every requested name with its location.
         reached: imported modules by name.
         outside: names imported from the environment.
         stale: whether the module or a dependency changed during the import.
@@ -40,7 +40,6 @@ class ModuleRecord:
     """
 
     __slots__ = (
-        "asked",
         "digest",
         "held",
         "name",
@@ -48,6 +47,7 @@ class ModuleRecord:
         "outside",
         "place",
         "reached",
+        "requested",
         "spec",
         "stale",
     )
@@ -58,7 +58,7 @@ class ModuleRecord:
         self.spec = spec
         self.digest: bytes | None = None
         self.needs: set[ModuleRecord] = set()
-        self.asked: dict[str, ModulePath | None] = {}
+        self.requested: dict[str, ModulePath | None] = {}
         self.reached: dict[str, tuple[ModuleType, ModuleType]] = {}
         self.outside: set[str] = set()
         self.stale = False
@@ -96,7 +96,7 @@ class ModuleRecord:
             path = self.place.paths[0]
             if is_hinted(path) and digest_of(path) != self.digest:
                 return True
-        return any(seen(self.name.world, name) != place for name, place in self.asked.items())
+        return any(seen(self.name.world, name) != place for name, place in self.requested.items())
 
 
 @final

@@ -183,34 +183,38 @@ class _Bounds:
             return None
         return next(filter(None, map(self._owner, self._candidates(path, self.folder))), None)
 
-    def _of_relative(self, file: SourceFile, one: ImportOutline) -> tuple[Severity, str] | None:
+    def _of_relative(self, file: SourceFile, imported: ImportOutline) -> tuple[Severity, str] | None:
         parts = file.path.split("/")[:-1]
-        above = parts[: len(parts) - one.level + 1] if one.level <= len(parts) else []
-        target = "/".join((*above, *one.module.split("."))) if one.module else "/".join(above)
+        above = parts[: len(parts) - imported.level + 1] if imported.level <= len(parts) else []
+        target = "/".join((*above, *imported.module.split("."))) if imported.module else "/".join(above)
         if _inside(target, self.folder):
             return None
-        if target == self.base and one.name in self.others:
-            target = f"{target}/{one.name}"
+        if target == self.base and imported.name in self.others:
+            target = f"{target}/{imported.name}"
         where = f"to `{target}`{self._whose(target)}" if target else "above the project"
         return Severity.ERROR, f"relative import leaves workspace {self.own}, {where}"
 
     def _of_import(
-        self, one: ImportOutline, is_seen: Callable[[str], bool], holder: Callable[[str], str | None]
+        self, imported: ImportOutline, is_seen: Callable[[str], bool], holder: Callable[[str], str | None]
     ) -> tuple[Severity, str] | None:
-        whole = f"{one.module}.{one.name}" if one.name and one.name != "*" else one.module
+        whole = (
+            f"{imported.module}.{imported.name}"
+            if imported.name and imported.name != "*"
+            else imported.module
+        )
         owner = self._owner_of_module(whole)
         if owner is not None:
             return Severity.ERROR, f"`{whole}` belongs to workspace {owner}"
-        first = one.module.partition(".")[0]
+        first = imported.module.partition(".")[0]
         if first in sys.stdlib_module_names:
             return None
-        path = f"{self.base}/{one.module.replace('.', '/')}"
+        path = f"{self.base}/{imported.module.replace('.', '/')}"
         if first in self.others and not is_seen(first) and self._exists(path):
-            return Severity.ERROR, f"`{one.module}` belongs to workspace {first}"
-        other = None if is_seen(one.module) else holder(one.module)
+            return Severity.ERROR, f"`{imported.module}` belongs to workspace {first}"
+        other = None if is_seen(imported.module) else holder(imported.module)
         if other is None:
             return None
-        return Severity.WARNING, f"`{one.module}` exists only in the sources of workspace {other}"
+        return Severity.WARNING, f"`{imported.module}` exists only in the sources of workspace {other}"
 
     def _of_loading(self, file: SourceFile, loading: Loading) -> str | None:
         if loading.what == "module":
@@ -278,13 +282,13 @@ def _texts(value: Any, pointer: Pointer) -> Iterator[tuple[Pointer, str]]:
             yield from _texts(below, (*pointer, at))
 
 
-def _import_span(path: str, content: bytes, one: ImportOutline) -> Span:
+def _import_span(path: str, content: bytes, imported: ImportOutline) -> Span:
     """Return the location of the module name in the first line of an import."""
-    written = "." * one.level + one.module
-    text = _line(content, one.line)
+    written = "." * imported.level + imported.module
+    text = _line(content, imported.line)
     match = re.search(rf"(?<![\w.]){re.escape(written)}(?!\w)", text)
     start = match.start() if match else 0
-    return _stretch(path, one.line, text, start, len(written) if match else len(text))
+    return _stretch(path, imported.line, text, start, len(written) if match else len(text))
 
 
 def _span_at(path: str, content: bytes, line: int, column: int) -> Span:

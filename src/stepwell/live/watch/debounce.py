@@ -94,8 +94,8 @@ class Debounce:
             The burst; ``None`` without a hint, or after ``close``.
         """
         with self._condition:
-            asked = time.monotonic()
-            until = asked + patience
+            started = time.monotonic()
+            until = started + patience
             while not self._closed:
                 due = until if self._first is None else self._due(self._first)
                 now = time.monotonic()
@@ -103,7 +103,7 @@ class Debounce:
                     self._condition.wait(due - now)
                 elif self._first is None:
                     return None
-                elif now - max(asked, due) > QUIET and now < self._first + LONGEST:
+                elif now - max(started, due) > QUIET and now < self._first + LONGEST:
                     self._last = now  # the process was suspended: hints may be pending
                 elif now < self._begun + LONGEST_CHANGE and self._is_changing(frozenset(self._paths)):
                     self._first = self._last = now  # counts as a hint

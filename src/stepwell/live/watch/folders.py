@@ -117,10 +117,10 @@ def entries(watched: Watched, folder: str) -> Iterator[tuple[str, os.DirEntry[st
         here = pending.pop()
         try:
             with os.scandir(f"{watched.root}/{here}") as scan:
-                found = list(scan)
+                listed = list(scan)
         except OSError:
             continue
-        for entry in found:
+        for entry in listed:
             path = f"{here}/{entry.name}"
             if not watched.matters(path):
                 continue

@@ -150,7 +150,7 @@ class EventWatcher:
         self._trouble.end()
 
     def _look(
-        self, path: str, told: Callable[[events.FileSystemEvent], None], *, recursive: bool = False
+        self, path: str, callback: Callable[[events.FileSystemEvent], None], *, recursive: bool = False
     ) -> None:
         if path in self._identities:
             return
@@ -159,7 +159,7 @@ class EventWatcher:
             return
         # deleted or unreadable: detected by the identity check and the reload
         with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
-            self._observer.schedule(_Handler(told), path, recursive=recursive, event_filter=_WANTED)
+            self._observer.schedule(_Handler(callback), path, recursive=recursive, event_filter=_WANTED)
 
     def _try_one_more(self) -> None:
         """Raise if no watch is left: watchdog silently skips subfolders in that case."""
@@ -210,11 +210,11 @@ class EventWatcher:
 
 @final
 class _Handler(events.FileSystemEventHandler):
-    def __init__(self, told: Callable[[events.FileSystemEvent], None]) -> None:
-        self._told = told
+    def __init__(self, callback: Callable[[events.FileSystemEvent], None]) -> None:
+        self._callback = callback
 
     def dispatch(self, event: events.FileSystemEvent) -> None:
-        self._told(event)
+        self._callback(event)
 
 
 @final

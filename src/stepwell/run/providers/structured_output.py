@@ -379,11 +379,11 @@ def _numbers(schema: Mapping[str, Any], *, whole: bool) -> Iterator[float]:
         yield (low + high) / 2
 
 
-def _both(one: Mapping[str, Any], other: Any, without: str) -> Any:
+def _both(first: Mapping[str, Any], other: Any, without: str) -> Any:
     """Merge two schemas as far as possible."""
     if not isinstance(other, Mapping):
-        return other if other is False else one
-    kept = {key: value for key, value in one.items() if key != without}
+        return other if other is False else first
+    kept = {key: value for key, value in first.items() if key != without}
     merged = {**kept, **other}
     if "properties" in kept and "properties" in other:
         merged["properties"] = {**kept["properties"], **other["properties"]}

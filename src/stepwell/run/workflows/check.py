@@ -67,16 +67,16 @@ def check_document(document: Document, view: View, folder: str) -> Checked[Workf
         folder: absolute base of the workflow's paths.
     """
     if not schema.fits("workflow", document.data):
-        found: tuple[Diagnostic, ...] = tuple(
+        diagnostics: tuple[Diagnostic, ...] = tuple(
             schema_errors.explain("workflow", "workflow", document.data, lambda _: document)
         )
         stated = document.data.get("workflow")
         sound = isinstance(stated, Mapping) and isinstance(stated.get("steps"), tuple)
     else:
-        found, sound = (), True
+        diagnostics, sound = (), True
     if sound:
-        found = (*found, *_Check(document, view, folder).findings())
-    shown, _ = hide(in_order(found), ignores_in(document))
+        diagnostics = (*diagnostics, *_Check(document, view, folder).findings())
+    shown, _ = hide(in_order(diagnostics), ignores_in(document))
     failed = any(item.severity is Severity.ERROR for item in shown)
     return Checked(None if failed else Workflow(document, document.data["workflow"]), tuple(shown))
 

@@ -99,13 +99,13 @@ class Referring:
     ) -> Iterator[Diagnostic]:
         span = self.span_in(pointer, written)
         try:
-            named, asked = names_in(expression), steps_in(expression)
+            named, step_names = names_in(expression), steps_in(expression)
         except BadExpression as error:
             severity = Severity.WARNING if spoken else Severity.ERROR
             hint = "the prompt keeps it unchanged" if spoken else _SYNTAX
             yield Diagnostic("bad-expression", severity, str(error), span, hint)
             return
-        for name in sorted(asked - scope.before):
+        for name in sorted(step_names - scope.before):
             yield self.not_earlier(name, span, scope)
         for name in sorted(named - _ALWAYS - scope.before - scope.names):
             near = closest(name, sorted({*scope.before, *scope.names, *_ALWAYS}))
