@@ -1,4 +1,4 @@
-"""Stand in for SageMaker where there is none: score every row of a data set with a created model."""
+"""Local replacement for SageMaker: score every row of a data set with a created model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SCORES = "/opt/ml/processing/output/transform"
 
 
 def main(input_paths: Mapping[str, str], output_paths: Mapping[str, str]) -> int:
-    """Write one score a row, in a table for each table; give how many.
+    """Write one score per row, in one file per table; return the number of scores.
 
     Args:
         input_paths: the folders ``model_name`` and ``processed_data``.

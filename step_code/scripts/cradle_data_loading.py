@@ -1,4 +1,4 @@
-"""Stand in for Cradle where there is none: make a table of payments, of which some are fraud.
+"""Local replacement for Cradle: generate a table of payments, some of them fraudulent.
 
 The same rows and seed give the same table. The shards have no header; the signature names their columns.
 """
@@ -22,7 +22,7 @@ SHARD = 250  # rows
 
 
 def row(draw: random.Random) -> tuple[float, int, float, int, int]:
-    """One payment; far, large and new ones are fraud more often."""
+    """Return one payment; distant, large and new payments are fraud more often."""
     amount = round(math.exp(draw.gauss(3, 1)), 2)
     hour, distance, is_new = draw.randrange(24), round(draw.expovariate(0.1), 2), int(draw.random() < 0.3)
     risk = 0.03 * amount + 0.12 * distance + 1.5 * is_new - 3.2
@@ -30,14 +30,13 @@ def row(draw: random.Random) -> tuple[float, int, float, int, int]:
 
 
 def main(output_paths: Mapping[str, str], environ_vars: Mapping[str, str]) -> int:
-    """Write the table, what is known of it and the names of its columns; give the number of its rows.
+    """Write the table, its metadata and its column names; return the number of rows.
 
     Args:
         output_paths: the folders ``DATA``, ``METADATA`` and ``SIGNATURE``.
-        environ_vars: what the environment says.
     """
     count = int(environ_vars.get("ROWS", "400"))
-    draw = random.Random(int(environ_vars.get("SEED", "7")))  # noqa: S311 - the same table every time
+    draw = random.Random(int(environ_vars.get("SEED", "7")))  # noqa: S311 - deterministic
     rows = [row(draw) for _ in range(count)]
     folders = {name: Path(path) for name, path in output_paths.items()}
     for folder in folders.values():

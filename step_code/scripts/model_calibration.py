@@ -1,4 +1,4 @@
-"""Fit the map from raw scores to probabilities with one logistic curve (Platt, 1999)."""
+"""Calibrate raw scores to probabilities with a logistic curve (Platt, 1999)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CALIBRATED = "/opt/ml/processing/output/calibrated_data"
 
 
 def main(input_paths: Mapping[str, str], output_paths: Mapping[str, str]) -> dict[str, float]:
-    """Write the curve and the calibrated scores, and give the Brier score before and after.
+    """Write the curve and the calibrated scores; return the Brier score before and after.
 
     Args:
         input_paths: the folder ``evaluation_data``: tables with the columns ``score`` and ``label``.

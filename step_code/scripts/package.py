@@ -1,4 +1,4 @@
-"""Pack a trained model into one archive to deploy, the same bytes for the same model."""
+"""Package a trained model as a reproducible archive for deployment."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ OUTPUT = "/opt/ml/processing/output/packaged_model"
 
 
 def main(input_paths: Mapping[str, str], output_paths: Mapping[str, str]) -> list[str]:
-    """Write ``model.tar.gz``, and give the names of what is in it.
+    """Write ``model.tar.gz`` and return the names of its members.
 
     Args:
         input_paths: the folder ``model_input``.

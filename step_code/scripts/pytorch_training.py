@@ -1,4 +1,4 @@
-"""Fit a small network on the training split, and score the test split.
+"""Train a small network and score the test split.
 
 With PyTorch where it is installed, and otherwise the same network with scikit-learn; either way the
 weights are written as JSON, so that whoever scores with them needs neither.
@@ -26,7 +26,7 @@ Layers = list[tuple[np.ndarray, np.ndarray]]
 
 
 def read(folder: Path, label: str) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """The names of the features, the features and the labels of a table."""
+    """Return feature names, features and labels of a table."""
     with (folder / "data.csv").open(newline="", encoding="utf-8") as file:
         header, *rows = csv.reader(file)
     place = header.index(label)
@@ -36,7 +36,7 @@ def read(folder: Path, label: str) -> tuple[list[str], np.ndarray, np.ndarray]:
 
 
 def fit_with_torch(features: np.ndarray, labels: np.ndarray, epochs: int) -> Layers:
-    """The layers that PyTorch fits."""
+    """Return layers trained with PyTorch."""
     import torch
 
     torch.manual_seed(7)
@@ -57,19 +57,19 @@ def fit_with_torch(features: np.ndarray, labels: np.ndarray, epochs: int) -> Lay
 
 
 def fit_with_sklearn(features: np.ndarray, labels: np.ndarray, epochs: int) -> Layers:
-    """The layers that scikit-learn fits."""
+    """Return layers trained with scikit-learn."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier
 
     network = MLPClassifier((HIDDEN,), solver="lbfgs", max_iter=epochs, random_state=7)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # the epochs are as many as were asked for
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the number of epochs is fixed
         network.fit(features, labels)
     return list(zip(network.coefs_, network.intercepts_, strict=True))
 
 
 def score(layers: Layers, features: np.ndarray) -> np.ndarray:
-    """The probabilities that the network gives."""
+    """Return the probabilities of the network."""
     (first, offset), (second, bias) = layers
     hidden = np.maximum(features @ first + offset, 0)
     scores: np.ndarray = 1 / (1 + np.exp(-(hidden @ second + bias)))
@@ -79,12 +79,11 @@ def score(layers: Layers, features: np.ndarray) -> np.ndarray:
 def main(
     input_paths: Mapping[str, str], output_paths: Mapping[str, str], environ_vars: Mapping[str, str]
 ) -> dict[str, float]:
-    """Write the network and its scores of the test split, and give how good they are.
+    """Write the network and its scores of the test split; return the metrics.
 
     Args:
-        input_paths: the folder ``input_path``, with one folder for each split.
+        input_paths: the folder ``input_path``, with one folder per split.
         output_paths: the folders ``model_output`` and ``evaluation_output``.
-        environ_vars: what the environment says.
     """
     label = environ_vars.get("LABEL_FIELD", "label")
     splits = Path(input_paths["input_path"])

@@ -1,4 +1,4 @@
-"""Put the shards of a table together, drop rows without a label, and write one file for each split."""
+"""Concatenate the shards of a table, drop rows without a label, and write one file per split."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ Row = Sequence[str]
 
 
 def read(folder: Path, columns: Sequence[str]) -> Iterator[Row]:
-    """The names of the columns, then the rows of every shard by the names of their files.
+    """Yield the column names, then the rows of every shard in file name order.
 
     Args:
-        folder: where the shards lie.
-        columns: what the signature says; where it says nothing, each shard begins with a header.
+        folder: contains the shards.
+        columns: column names; if empty, each shard starts with a header.
     """
-    told = bool(columns)
+    has_names = bool(columns)
     if columns:
         yield columns
     for shard in sorted(folder.glob("*.csv")):
         with shard.open(newline="", encoding="utf-8") as file:
             rows = csv.reader(file)
             header = columns or next(rows, [])
-            if not told:
+            if not has_names:
                 yield header
-                told = True
+                has_names = True
             yield from rows
 
 
 def columns_of(folder: Path) -> Sequence[str]:
-    """The names of the columns, where a signature says them."""
+    """Return the column names from the signature, if there is one."""
     for file in sorted(folder.glob("*")):
         return file.read_text(encoding="utf-8").strip().split(",")
     return ()
 
 
 def write(folder: Path, header: Row, rows: Sequence[Row]) -> None:
-    """One table in a folder of its own."""
+    """Write one table in its own folder."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "data.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([header, *rows])
@@ -55,13 +55,12 @@ def main(
     environ_vars: Mapping[str, str],
     job_type: str,
 ) -> dict[str, int]:
-    """Write the splits that a job asks for, and tell how many rows each one has.
+    """Write the requested splits and return the number of rows of each.
 
     Args:
-        input_paths: the folders ``DATA`` and ``SIGNATURE``; the second may be missing.
+        input_paths: the folders ``DATA`` and ``SIGNATURE``; the second is optional.
         output_paths: the folder ``processed_data``.
-        environ_vars: what the environment says.
-        job_type: ``training`` writes ``train``, ``test`` and ``val``, any other one split called like it.
+        job_type: ``training`` writes ``train``, ``test`` and ``val``; other types one split of that name.
     """
     header, *rows = read(Path(input_paths["DATA"]), columns_of(Path(input_paths["SIGNATURE"])))
     label = environ_vars.get("LABEL_FIELD", "")

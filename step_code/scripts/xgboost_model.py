@@ -1,4 +1,4 @@
-"""Stand in for SageMaker where there is none: make a model that can be asked of trained artifacts."""
+"""Local replacement for SageMaker: create a model from trained artifacts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CREATED = "/opt/ml/processing/output/model"
 
 
 def main(input_paths: Mapping[str, str], output_paths: Mapping[str, str]) -> str:
-    """Copy the artifacts beside the model's name, and give the name.
+    """Copy the artifacts with the model's name and return the name.
 
     Args:
         input_paths: the folder ``model_data``.

@@ -1,4 +1,4 @@
-"""Score held-out data with trained trees, and write how good the scores are."""
+"""Score held-out data with trained trees and write metrics."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ METRICS = "/opt/ml/processing/output/metrics"
 def main(
     input_paths: Mapping[str, str], output_paths: Mapping[str, str], job_type: str = "testing"
 ) -> dict[str, float]:
-    """Write a score beside each label, and give how good the scores are.
+    """Write a score for each label and return the metrics.
 
     Args:
         input_paths: the folders ``model_input`` and ``processed_data``.
         output_paths: the folders ``eval_output`` and ``metrics_output``.
-        job_type: told in the metrics.
+        job_type: included in the metrics.
     """
     model = Path(input_paths["model_input"])
     known = json.loads((model / "features.json").read_text(encoding="utf-8"))

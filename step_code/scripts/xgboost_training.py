@@ -1,4 +1,4 @@
-"""Fit boosted trees on the training split, stop by the validation split, and score the test split."""
+"""Train boosted trees with early stopping on the validation split, and score the test split."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OUTPUT = "/opt/ml/output/data"
 
 
 def read(folder: Path, label: str) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """The names of the features, the features and the labels of a table."""
+    """Return feature names, features and labels of a table."""
     with (folder / "data.csv").open(newline="", encoding="utf-8") as file:
         header, *rows = csv.reader(file)
     place = header.index(label)
@@ -34,14 +34,13 @@ def main(
     environ_vars: Mapping[str, str],
     job_type: str = "training",
 ) -> dict[str, float]:
-    """Write the booster and its scores of the test split, and give how good they are.
+    """Write the booster and its scores of the test split; return the metrics.
 
     Args:
-        input_paths: the folder ``input_path``, with one folder for each split, and the file
-            ``hyperparameters_s3_uri``, which need not be there and goes before the environment.
+        input_paths: the folder ``input_path``, with one folder per split, and the file
+            ``hyperparameters_s3_uri``, optional, with precedence over the environment.
         output_paths: the folders ``model_output`` and ``evaluation_output``.
-        environ_vars: what the environment says.
-        job_type: told in the metrics.
+        job_type: included in the metrics.
     """
     label = environ_vars.get("LABEL_FIELD", "label")
     splits = Path(input_paths["input_path"])
