@@ -218,7 +218,7 @@ def _load(entry: str) -> Rule[Any]:
 @cache
 def rules(occasion: Occasion) -> tuple[Rule[Any], ...]:
     """Return the rules of an occasion in running order."""
-    if occasion == "unused ignore":  # other checks report the unused ignores of their own rules
+    if occasion == "unused ignore":  # other checks report unused ignores of their rules
         others = {*ids("reference"), *_ALIGNMENT, *ids("pipeline code")}
         return (_unused_ignore_rule(lambda rule_id: rule_id not in others),)
     if occasion == "unused reference ignore":

@@ -291,7 +291,7 @@ class _Explained:
             for error in branch
             if error.pointer == self._pointer
         )
-        # `kind: {const: …}` or an enum of one value tells alternatives apart.
+        # `kind: {const: …}` or an single-value enum distinguishes alternatives.
         shape += sum(
             3
             for error in branch

@@ -32,7 +32,7 @@ __all__ = [
 CONFIG_NAME: Final = "stepwell.toml"
 
 RESERVED_ID: Final = "all"
-"""Stands for all workspaces, so it is not a valid workspace id."""
+"""Represents all workspaces, so it is not a valid workspace id."""
 
 
 @final
@@ -203,8 +203,8 @@ def read_project(root: str, tree: Tree) -> Project | None:
         tree: that folder, or another state of it.
     """
     prefix: tuple[str, ...] = ()
-    if tree.follow(CONFIG_NAME).kind is not None or any(one.name == CONFIG_NAME for one in tree.scan("")):
-        name = CONFIG_NAME  # a link that leads nowhere is told, not passed over
+    if tree.follow(CONFIG_NAME).kind is not None or any(item.name == CONFIG_NAME for item in tree.scan("")):
+        name = CONFIG_NAME  # a broken link is reported, not skipped
     elif _has_table(tree):
         name, prefix = "pyproject.toml", ("tool", "stepwell")
     else:

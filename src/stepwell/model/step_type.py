@@ -39,10 +39,10 @@ def fields_of_type(name: str, implementation: Any, metadata: Mapping[str, Any]) 
     if short:
         stated = given.get("parameters", {})
         given["parameters"] = {**stated, **short} if isinstance(stated, Mapping) else stated
-    said = (
+    docstring = (
         (inspect.getdoc(implementation) or "").partition("\n")[0].strip() if _has_own(implementation) else ""
     )
-    return {"name": name, "description": said[:1000] or f"The step type {name}.", **given}
+    return {"name": name, "description": docstring[:1000] or f"The step type {name}.", **given}
 
 
 def name_of(implementation: Any) -> str | None:
@@ -144,9 +144,9 @@ def runner_of(implementation: Any) -> tuple[Any, Callable[[Mapping[str, Any], Ru
     Args:
         implementation: has no ``faults_of``.
     """
-    one: Any = implementation() if inspect.isclass(implementation) else implementation
-    execute: Any = getattr(one, "execute", None)
-    return one, execute if callable(execute) else one
+    instance: Any = implementation() if inspect.isclass(implementation) else implementation
+    execute: Any = getattr(instance, "execute", None)
+    return instance, execute if callable(execute) else instance
 
 
 def is_async(call: Any) -> bool:
@@ -188,7 +188,7 @@ def _needed(call: Any, given: int) -> str:
     """Return why a call with a number of positional arguments fails; empty if it works or is unknown."""
     try:
         signature = inspect.signature(call)
-    except (TypeError, ValueError):  # written in C without saying what it takes
+    except (TypeError, ValueError):  # C function without a signature
         return ""
     try:
         signature.bind(*[None] * given)

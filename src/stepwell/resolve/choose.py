@@ -90,9 +90,9 @@ class Resolution:
             self.chosen.span,
             "specify a workspace, a framework or an environment, or lower the `priority` of one of them",
             tuple(
-                Related("ties with" if one in self.tied else "lower precedence:", one.span)
-                for one in self.candidates
-                if one is not self.chosen
+                Related("ties with" if candidate in self.tied else "lower precedence:", candidate.span)
+                for candidate in self.candidates
+                if candidate is not self.chosen
             ),
         )
 
@@ -138,16 +138,18 @@ def resolve(
     if strategy is None:
         strategy = _declared(snapshot.workspaces.get(workspace or ""), context, candidates)
     tried = []
-    for one in AUTOMATIC if strategy is None else dict.fromkeys((strategy, *AUTOMATIC)):
-        function = first if first is not None and one == strategy else STRATEGIES[one]
+    for candidate in AUTOMATIC if strategy is None else dict.fromkeys((strategy, *AUTOMATIC)):
+        function = first if first is not None and candidate == strategy else STRATEGIES[candidate]
         selected, reason = function(candidates, context)
-        tried.append(Tried(one, reason))
+        tried.append(Tried(candidate, reason))
         if len(selected) == 1:
             return Resolution(name, context, selected[0], tuple(tried), candidates)
-        if one == _LAST:
+        if candidate == _LAST:
             break
     if mode == "strict":
-        raise AmbiguousStep(name, tuple(f"{one.owner} at {one.place}" for one in candidates))
+        raise AmbiguousStep(
+            name, tuple(f"{candidate.owner} at {candidate.place}" for candidate in candidates)
+        )
     if mode == "interactive" and choose is not None:
         chosen = choose(selected)
         if chosen not in selected:
@@ -194,13 +196,15 @@ def _declared(
         said: str | None = workspace.document.data.get("default_resolution_strategy")
         if said is not None:
             return said
-    deciding = [one.definition for one in candidates] if context.serves is None else [context.serves]
-    stated = {one.data.get("conflict_resolution_strategy") for one in deciding}
+    deciding = (
+        [candidate.definition for candidate in candidates] if context.serves is None else [context.serves]
+    )
+    stated = {candidate.data.get("conflict_resolution_strategy") for candidate in deciding}
     stated.discard(None)
     return stated.pop() if len(stated) == 1 else None
 
 
-def _only(one: Candidate, context: ResolutionContext) -> Tried:
-    unseen = context.workspace is not None and one.definition is not context.serves
+def _only(candidate: Candidate, context: ResolutionContext) -> Tried:
+    unseen = context.workspace is not None and candidate.definition is not context.serves
     unseen_by = f"; workspace {context.workspace} does not see it" if unseen else ""
-    return Tried("only_candidate", f"only {one.owner} defines it{unseen_by}")
+    return Tried("only_candidate", f"only {candidate.owner} defines it{unseen_by}")

@@ -78,13 +78,15 @@ def conflicts(snapshot: Snapshot) -> tuple[Conflict, ...]:
     hidden = _hidden(snapshot)
     names = {*hidden, *snapshot.owners}
     found = ((name, candidates_of(snapshot, name), hidden.get(name, ())) for name in sorted(names))
-    return tuple(_conflict(snapshot, *one) for one in found if len(one[1]) + len(one[2]) > 1)
+    return tuple(
+        _conflict(snapshot, *candidate) for candidate in found if len(candidate[1]) + len(candidate[2]) > 1
+    )
 
 
 def _conflict(
     snapshot: Snapshot, name: str, candidates: tuple[Candidate, ...], hidden: tuple[Candidate, ...]
 ) -> Conflict:
-    first, *others = (one.definition for one in (*candidates, *hidden))
+    first, *others = (candidate.definition for candidate in (*candidates, *hidden))
     differing = tuple(
         field for field in StepDefinition.fields() if any(other[field] != first[field] for other in others)
     )
@@ -95,11 +97,14 @@ def _hidden(snapshot: Snapshot) -> Mapping[str, tuple[Candidate, ...]]:
     found: dict[str, tuple[Candidate, ...]] = {}
     for view in (snapshot.core, *map(snapshot.view, snapshot.workspaces)):
         for name, definitions in view.steps.covered.items():
-            told = {id(one.definition) for one in (*candidates_of(snapshot, name), *found.get(name, ()))}
-            more = (one for one in definitions if id(one) not in told)
+            told = {
+                id(candidate.definition)
+                for candidate in (*candidates_of(snapshot, name), *found.get(name, ()))
+            }
+            more = (candidate for candidate in definitions if id(candidate) not in told)
             found[name] = (
                 *found.get(name, ()),
-                *(Candidate(one, one.sources[0].workspace) for one in more),
+                *(Candidate(candidate, candidate.sources[0].workspace) for candidate in more),
             )
     return found
 
@@ -116,7 +121,7 @@ def _on_compatible(conflict: Conflict) -> str:
     core, *others = conflict.candidates
     if core.workspace is not None:
         return f"Move one of them to the core, and override {fields}."
-    whole = [one.place for one in others if one.layer is Layer.LOCAL]
+    whole = [candidate.place for candidate in others if candidate.layer is Layer.LOCAL]
     if whole:
         return f"Replace {_listed(whole)} with an override of {fields}."
     return f"No action needed: they differ only in {fields}."

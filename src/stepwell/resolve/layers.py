@@ -242,7 +242,7 @@ class _Overlay:
         self._above = standalone(table)
         core_left_out = self._core.left_out[self._kind.folder]
         self._left_out = {**core_left_out, **_left_out(self._local, self._above, repeated)}
-        self._tell(diagnostic for file in self._local for diagnostic in file.diagnostics)
+        self._record(diagnostic for file in self._local for diagnostic in file.diagnostics)
         shadows = [
             Shadow(self._above[name], self._below[name]) for name in self._above if name in self._below
         ]
@@ -259,11 +259,11 @@ class _Overlay:
         for file in self._overriding:
             base = self._base(file.name)
             if file.diagnostics:
-                self._tell(_naming_base(file.diagnostics, base))
+                self._record(_naming_base(file.diagnostics, base))
             if file.authored is None or file.name is None or table.get(file.name) is not file:
                 continue
             override, faults = _override(file.authored, file.name, base)
-            self._tell(faults)
+            self._record(faults)
             made.append(override)
         self._above.update((one.name, one.result) for one in made if one.result is not None)
         return tuple(made)
@@ -282,9 +282,9 @@ class _Overlay:
     def _run(
         self, occasion: Occasion, scope: Any, defaults: Mapping[str, Severity | None] = _EMPTY
     ) -> tuple[Diagnostic, ...]:
-        return self._tell(catalog.run(catalog.active(occasion, self._settings.severities, defaults), scope))
+        return self._record(catalog.run(catalog.active(occasion, self._settings.severities, defaults), scope))
 
-    def _tell(self, found: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    def _record(self, found: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
         shown, used = hide(found, self._ignores)
         self.found += shown
         self.used += used
@@ -401,7 +401,7 @@ def lay_under(
         below = standalone(table)
         hidden = {name: one for name, one in below.items() if _place(core, folder, name) is not None}
         covered[folder] = MappingProxyType({name: (one,) for name, one in hidden.items()})
-        found += _told_hidden(core, kind, hidden, settings)
+        found += _hidden_findings(core, kind, hidden, settings)
         served = dict(core.tables[folder])
         for name, one in below.items():
             if name in hidden:
@@ -435,7 +435,7 @@ def _place(core: LayerTables, folder: str, name: str) -> Span | None:
     return core.left_out[folder].get(name)
 
 
-def _told_hidden(
+def _hidden_findings(
     core: LayerTables, kind: Kind, hidden: Mapping[str, Definition], settings: Settings
 ) -> Iterable[Diagnostic]:
     scope = tuple(

@@ -76,7 +76,7 @@ def list_workspace(project: Project, before: Layout, workspace_id: str) -> Layou
     walk = _Walk(project.tree)
     files, said = walk.workspace(project.settings.workspaces, workspace_id)
     kept = _outside(before, f"{project.settings.workspaces}/{workspace_id}")
-    settings = {one: path for one, path in before.settings.items() if one != workspace_id}
+    settings = {item: path for item, path in before.settings.items() if item != workspace_id}
     if said is not None:
         settings[workspace_id] = said
     workspaces = {**before.workspaces, workspace_id: files}

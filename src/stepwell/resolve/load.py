@@ -311,7 +311,7 @@ def _about_freezing(
 ) -> Iterable[Diagnostic]:
     if project.config is None or not project.settings.freeze:
         return ()
-    # A step that is left out has its own finding; that its place in the table is empty is none more.
+    # A skipped step is already reported, so its missing table row is not.
     seen = {**views, "": core, RESERVED_ID: core}
     steps = {one: view.steps.keys() | left_out for one, view in seen.items()} if left_out else seen
     scope = FreezeScope(project.config, project.prefix, project.settings, steps)

@@ -101,7 +101,7 @@ def check_pipelines(
             if not shown and not hiding:
                 clean[workspace, name] = _rests_on(view, linked)
             if workspace is not None and definition.sources[0].workspace is None:
-                shown = tuple(_told_of(view, one) for one in shown if (one.id, one.span) not in of_core)
+                shown = tuple(_in_view(view, one) for one in shown if (one.id, one.span) not in of_core)
             here += shown
         found[workspace] = tuple(here)
         if workspace is None:
@@ -130,7 +130,7 @@ def findings_in(
     return in_order(shown)
 
 
-def _told_of(view: View, found: Diagnostic) -> Diagnostic:
+def _in_view(view: View, found: Diagnostic) -> Diagnostic:
     """Return a finding about a core pipeline that occurs only in one workspace."""
     return replace(found, message=f"in {view.title}, {found.message}")
 

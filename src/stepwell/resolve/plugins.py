@@ -66,8 +66,8 @@ def find_plugins() -> tuple[Plugin, ...]:
     """
     if not any_declared(GROUP, GROUP_OF_TYPES):
         return ()
-    definitions = (_found(one) for one in extensions(GROUP))
-    return (*definitions, *(_type_of_steps(one) for one in extensions(GROUP_OF_TYPES)))
+    definitions = (_found(item) for item in extensions(GROUP))
+    return (*definitions, *(_type_of_steps(item) for item in extensions(GROUP_OF_TYPES)))
 
 
 def read_plugins(
@@ -87,12 +87,12 @@ def read_plugins(
         elif plugin.folder is not None:
             files, odd = list_folder(plugin.folder)
             checked += (_read(plugin.folder, kind, path, shown, settings, today) for kind, path in files)
-            found += (_shown(one, shown) for one in odd)
+            found += (_shown(item, shown) for item in odd)
             if not files and not odd:
                 folders = " or ".join(f"`{kind}/`" for kind in KINDS)
                 found.append(_failed(plugin, f"its folder has no definitions in {folders}"))
         listed = Listed(shown, Layer.PLUGIN, None, "steps")
-        checked += (check_mapping(one, listed, settings, today) for one in plugin.given)
+        checked += (check_mapping(item, listed, settings, today) for item in plugin.given)
     return tuple(checked), tuple(found)
 
 
@@ -115,14 +115,14 @@ def _found(point: Extension) -> Plugin:
                 )
             return Plugin(
                 package,
-                given=tuple(dict(one) if isinstance(one, Mapping) else one for one in given),
+                given=tuple(dict(item) if isinstance(item, Mapping) else item for item in given),
                 module=form["module"].partition(".")[0],
             )
         folder = _folder(form["module"])
     except ExtensionError as error:
         _log.warning("plugin %s of %s failed", point.name, package, exc_info=error.__cause__)
         return Plugin(package, fault=f"`{point.value}` {error.fault}")
-    except Exception as error:  # noqa: BLE001 - a package's code may raise anything; it is logged and told
+    except Exception as error:  # noqa: BLE001 - a package's code may raise anything; it is logged and reported
         _log.warning("plugin %s of %s failed", point.name, package, exc_info=True)
         return Plugin(package, fault=f"`{point.value}` fails with {type(error).__name__}: {error}")
     if folder is None:
@@ -170,7 +170,7 @@ def _read(folder: str, kind: str, path: str, shown: str, settings: Settings, tod
 def _shown(found: Diagnostic, shown: str) -> Diagnostic:
     """Return a finding with a path that shows the package instead of a local folder."""
     related = tuple(
-        replace(one, span=replace(one.span, path=f"{shown}/{one.span.path}")) for one in found.related
+        replace(item, span=replace(item.span, path=f"{shown}/{item.span.path}")) for item in found.related
     )
     span = found.span and replace(found.span, path=f"{shown}/{found.span.path}")
     return replace(found, span=span, related=related)

@@ -81,10 +81,10 @@ def workspace_priority(candidates: tuple[Candidate, ...], context: ResolutionCon
     """Select the definition that the requesting workspace sees."""
     if context.workspace is None:
         return Selection((), "no workspace specified")
-    for one in candidates:
-        if one.definition is context.serves:
-            has = "defines it" if one.workspace else "does not define it and uses the core's"
-            return Selection((one,), f"workspace {context.workspace} {has}")
+    for candidate in candidates:
+        if candidate.definition is context.serves:
+            has = "defines it" if candidate.workspace else "does not define it and uses the core's"
+            return Selection((candidate,), f"workspace {context.workspace} {has}")
     return Selection((), f"workspace {context.workspace} does not see it")
 
 
@@ -93,7 +93,7 @@ def framework_match(candidates: tuple[Candidate, ...], context: ResolutionContex
     if not context.frameworks:
         return Selection((), "no framework specified")
     for framework in context.frameworks:
-        found = tuple(one for one in candidates if one.definition.framework == framework)
+        found = tuple(candidate for candidate in candidates if candidate.definition.framework == framework)
         if found:
             return Selection(found, f"{_so_many(found, candidates)} the framework {framework}")
     return Selection((), f"no candidate has the framework {' or '.join(context.frameworks)}")
@@ -104,7 +104,7 @@ def environment_match(candidates: tuple[Candidate, ...], context: ResolutionCont
     if not context.environment:
         return Selection((), "no environment specified")
     asked = frozenset(context.environment)
-    found = tuple(one for one in candidates if _fits(one, asked))
+    found = tuple(candidate for candidate in candidates if _fits(candidate, asked))
     tags = " or ".join(context.environment)
     if not found:
         return Selection((), f"no candidate matches the environment {tags}")
@@ -114,9 +114,9 @@ def environment_match(candidates: tuple[Candidate, ...], context: ResolutionCont
 
 def priority_based(candidates: tuple[Candidate, ...], _context: ResolutionContext) -> Selection:
     """Select the candidates with the lowest priority."""
-    priorities = [one.definition.priority for one in candidates]
+    priorities = [candidate.definition.priority for candidate in candidates]
     lowest = min(priorities)
-    found = tuple(one for one, held in zip(candidates, priorities, strict=True) if held == lowest)
+    found = tuple(candidate for candidate, held in zip(candidates, priorities, strict=True) if held == lowest)
     return Selection(found, f"{_so_many(found, candidates)} the lowest priority, {lowest}")
 
 
@@ -162,7 +162,7 @@ def load_strategy(group: str, name: str, ours: Iterable[str]) -> LoadedExtension
     except ExtensionError as error:
         raise StrategyFailed(name, error.package, error.fault) from error.__cause__
     if loaded is None:
-        installed = (one.name for one in extensions(group))
+        installed = (candidate.name for candidate in extensions(group))
         raise UnknownStrategy(name, closest(name, (*ours, *installed), 3))
     return loaded
 
@@ -176,7 +176,7 @@ def _guarded(name: str, package: str, function: Any) -> Strategy:
     def select(candidates: tuple[Candidate, ...], context: ResolutionContext, /) -> Selection:
         with Translated(failed, SystemExit):
             selected, reason = function(candidates, context)
-            known = tuple(one for one in candidates if one in selected)
+            known = tuple(candidate for candidate in candidates if candidate in selected)
             foreign = len(known) != len(selected)
         if foreign:
             raise StrategyFailed(name, package, "selected a definition that is not a candidate")
@@ -185,8 +185,8 @@ def _guarded(name: str, package: str, function: Any) -> Strategy:
     return select
 
 
-def _fits(one: Candidate, environment: frozenset[str]) -> bool:
-    tags = one.definition.environment_tags
+def _fits(candidate: Candidate, environment: frozenset[str]) -> bool:
+    tags = candidate.definition.environment_tags
     return not tags or not environment.isdisjoint(tags)
 
 

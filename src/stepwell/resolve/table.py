@@ -123,7 +123,7 @@ class LayeredTable(Immutable, Mapping[str, D], Generic[D]):
             names: definitions that may differ.
         """
         if "content" not in before.__dict__:
-            return  # nobody has asked for it, and working it out now would cost more than it spares
+            return  # not computed yet, and computing it now would cost more than it saves
         gone = sum(int(before.above[name].digest, 16) for name in names if name in before.above)
         come = sum(int(self.above[name].digest, 16) for name in names if name in self.above)
         self.__dict__["content"] = before.content - gone + come

@@ -68,7 +68,7 @@ def well_formed_data(value: Any) -> Any:
     if isinstance(value, str):
         return well_formed(value)
     if isinstance(value, Mapping):
-        return {well_formed(key): well_formed_data(one) for key, one in value.items()}
+        return {well_formed(key): well_formed_data(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
-        return [well_formed_data(one) for one in value]
+        return [well_formed_data(item) for item in value]
     return value

@@ -24,7 +24,7 @@ def merge_patch(target: Any, patch: Any) -> Any:
     if not isinstance(patch, _MAPPINGS):
         return patch
     result: FrozenMapping[str, Any] = FrozenMapping(target if isinstance(target, _MAPPINGS) else ())
-    for key, value in patch.items():  # written through dict: nobody else has it yet
+    for key, value in patch.items():  # bypass the read-only methods: the result is not shared yet
         if value is None:
             dict.pop(result, key, None)
         elif isinstance(value, _MAPPINGS):

@@ -42,7 +42,7 @@ _FORMS: Final = re.compile(
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
     r"|(?<=://)[^\s/@:]*:[^\s/@]+(?=@)"  # a URL with a password
 )
-_LINE: Final = re.compile(  # `api_key: …`, `"token" = …`, in a text that nobody could parse
+_LINE: Final = re.compile(  # `api_key: …`, `"token" = …`, in unparsable text
     rf"(?P<key>[\"']?\b[A-Za-z0-9_.-]*{_NAMES}[\"']?\s*[:=]\s*)(?P<value>[^\s#,}}\]][^#,}}\]]*)",
     re.IGNORECASE,
 )
@@ -66,13 +66,13 @@ def without_secrets(text: str, known: Iterable[str] = ()) -> str:
     Args:
         known: secrets to redact besides those recognized by their form.
     """
-    telling = (one for one in known if len(one) >= SHORTEST)
-    for secret in sorted(telling, key=len, reverse=True):
+    redactable = (secret_text for secret_text in known if len(secret_text) >= SHORTEST)
+    for secret in sorted(redactable, key=len, reverse=True):
         text = text.replace(secret, "*" * len(secret))
     return _FORMS.sub(lambda found: "*" * len(found[0]), text)
 
 
-def covered(found: Diagnostic, data: Mapping[str, Any] | None) -> Diagnostic:
+def covered(finding: Diagnostic, data: Mapping[str, Any] | None) -> Diagnostic:
     """Return a redacted copy of a finding about a provider file."""
     known = tuple(_texts(data)) if data is not None else ()
 
@@ -88,12 +88,13 @@ def covered(found: Diagnostic, data: Mapping[str, Any] | None) -> Diagnostic:
         return covered_span(replace(span, text=clean(span.text)))
 
     return replace(
-        found,
-        message=clean(found.message),
-        help=None if found.help is None else clean(found.help),
-        span=None if found.span is None else clean_span(found.span),
+        finding,
+        message=clean(finding.message),
+        help=None if finding.help is None else clean(finding.help),
+        span=None if finding.span is None else clean_span(finding.span),
         related=tuple(
-            replace(one, message=clean(one.message), span=clean_span(one.span)) for one in found.related
+            replace(related_place, message=clean(related_place.message), span=clean_span(related_place.span))
+            for related_place in finding.related
         ),
     )
 
@@ -109,8 +110,8 @@ def _in_mapping(data: Mapping[str, Any], way: Pointer) -> Iterator[tuple[Pointer
         if _FORMS.search(key):
             yield here, False
         if way == () and key == "secrets" and isinstance(value, Mapping):
-            for name, one in value.items():
-                yield from _unless_reference(one, (*here, name))
+            for name, secret in value.items():
+                yield from _unless_reference(secret, (*here, name))
         elif _is_secret_name(key):
             yield from _unless_reference(value, here)
         else:
@@ -122,13 +123,13 @@ def _in_value(value: Any, here: Pointer) -> Iterator[tuple[Pointer, bool]]:
         yield from _in_mapping(value, here)
     elif isinstance(value, (tuple, list)):
         after_flag = False
-        for place, one in enumerate(value):
+        for place, item in enumerate(value):
             pointer = (*here, place)
-            if isinstance(one, str) and (after_flag or _FLAG_WITH_VALUE.match(one)):
+            if isinstance(item, str) and (after_flag or _FLAG_WITH_VALUE.match(item)):
                 yield pointer, True
             else:
-                yield from _in_value(one, pointer)
-            after_flag = isinstance(one, str) and bool(_FLAG.match(one))
+                yield from _in_value(item, pointer)
+            after_flag = isinstance(item, str) and bool(_FLAG.match(item))
     elif isinstance(value, str) and _FORMS.search(value):
         yield here, True
 
@@ -136,11 +137,11 @@ def _in_value(value: Any, here: Pointer) -> Iterator[tuple[Pointer, bool]]:
 def _unless_reference(value: Any, here: Pointer) -> Iterator[tuple[Pointer, bool]]:
     """Yield all values that are not references, where only references are allowed."""
     if isinstance(value, Mapping):
-        for key, one in value.items():
-            yield from _unless_reference(one, (*here, key))
+        for key, item in value.items():
+            yield from _unless_reference(item, (*here, key))
     elif isinstance(value, (tuple, list)):
-        for place, one in enumerate(value):
-            yield from _unless_reference(one, (*here, place))
+        for place, item in enumerate(value):
+            yield from _unless_reference(item, (*here, place))
     elif isinstance(value, str):
         if value and (not _REFERENCE.match(value) or _FORMS.search(value)):
             yield here, True

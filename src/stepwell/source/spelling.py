@@ -64,7 +64,7 @@ class Naming:
     _whole_words: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        # Every file asks for a stem, and the words are the same for all.
+        # Cached: every file needs a stem with the same words.
         object.__setattr__(self, "_whole_words", _with_capitals_inside(self.abbreviations.values()))
 
     def stem(self, name: str) -> str:

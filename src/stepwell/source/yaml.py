@@ -58,7 +58,7 @@ class _PurePython(Reader, Scanner, Parser):
             event: Any = self.get_event()  # type: ignore[no-untyped-call]
         except ValueError:
             raise self._no_character(self.get_mark()) from None
-        if isinstance(event, ScalarEvent) and any("\ud800" <= one <= "\udfff" for one in event.value):
+        if isinstance(event, ScalarEvent) and any("\ud800" <= char <= "\udfff" for char in event.value):
             raise self._no_character(event.start_mark)
         return event
 
@@ -121,7 +121,7 @@ def locate(text: str) -> TextMap:
     places = TextMap({}, {})
     try:
         _Reader(text, places).document()
-    except Unreadable:  # what stands before the fault is located all the same
+    except Unreadable:  # positions before the error are still returned
         return places
     return places
 

@@ -1,1 +1,1 @@
-"""Rules that look at one definition file."""
+"""Rules for one definition file."""

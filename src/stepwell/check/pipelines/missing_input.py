@@ -71,6 +71,6 @@ def check(scope: PipelineScope) -> Iterator[Finding]:
             )
 
 
-def is_asked_for(said: Mapping[str, Any]) -> bool:
+def is_asked_for(declared: Mapping[str, Any]) -> bool:
     """Return whether an input must be connected to a step or a parameter."""
-    return bool(said.get("required", True) and said.get("compatible_sources"))
+    return bool(declared.get("required", True) and declared.get("compatible_sources"))

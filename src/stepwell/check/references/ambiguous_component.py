@@ -52,7 +52,7 @@ _MOST: Final = 5
 
 def check(scope: ReferenceScope) -> Iterator[Finding]:
     for step, component in scope.components:
-        if not component.candidates or _is_told_by_duplicate_class(scope, step, component):
+        if not component.candidates or _is_reported_by_duplicate_class(scope, step, component):
             continue
         places = component.candidates[:_MOST]
         yield Finding(
@@ -66,7 +66,9 @@ def check(scope: ReferenceScope) -> Iterator[Finding]:
         )
 
 
-def _is_told_by_duplicate_class(scope: ReferenceScope, step: StepDefinition, component: Component) -> bool:
+def _is_reported_by_duplicate_class(
+    scope: ReferenceScope, step: StepDefinition, component: Component
+) -> bool:
     field = _FIELDS.get(component.kind)
     files = [scope.sees.index.files.get(place.path) for place in component.candidates]
     if not all(file is not None and scope.sees.sees(file) for file in files):

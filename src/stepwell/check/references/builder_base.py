@@ -65,13 +65,13 @@ def check(scope: ReferenceScope) -> Iterator[Finding]:
     if not table.builder_base:
         return
     lineage = Lineage(scope.sees, table.builder_base, table.external)
-    for one in scope.named("builder_step_name"):
-        if matches(one.name, table.external):
+    for reference in scope.named("builder_step_name"):
+        if matches(reference.name, table.external):
             continue
-        for place in scope.sees.classes(one.name):
+        for place in scope.sees.classes(reference.name):
             stray = stray_of(scope.root, lineage, table.builder_base, place)
             if stray is not None:
-                yield _finding(stray, one.span, "" if one.stated else one.definition.name)
+                yield _finding(stray, reference.span, "" if reference.stated else reference.definition.name)
                 break
     for _, part in scope.components:
         place_of_part = part.place

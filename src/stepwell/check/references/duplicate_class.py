@@ -55,19 +55,19 @@ _MOST: Final = 5
 def check(scope: ReferenceScope) -> Iterator[Finding]:
     from stepwell.source.python import matches, place_of
 
-    for one in scope.named("config_class", "builder_step_name", "name"):
-        if matches(one.name, scope.references_table.external):
+    for reference in scope.named("config_class", "builder_step_name", "name"):
+        if matches(reference.name, scope.references_table.external):
             continue
-        module = one.definition.data.get("module_path") if one.field == "name" else None
+        module = reference.definition.data.get("module_path") if reference.field == "name" else None
         if module is not None and scope.sees.module(module) is not None:
             continue
-        places = _apart(scope.sees.classes(one.name))
+        places = _apart(scope.sees.classes(reference.name))
         if len(places) > 1:
             times = "twice" if len(places) == 2 else f"{len(places)} times"
-            by = "" if one.stated else f" (by convention the class of `{one.definition.name}`)"
+            by = "" if reference.stated else f" (by convention the class of `{reference.definition.name}`)"
             yield Finding(
-                f"`{one.name}`{by} is defined {times} in the sources that {scope.view} sees",
-                one.span,
+                f"`{reference.name}`{by} is defined {times} in the sources that {scope.view} sees",
+                reference.span,
                 "rename all but one of them",
                 tuple(
                     Related("defined in" if place is places[0] else "and in", place_of(scope.root, place))
@@ -78,8 +78,8 @@ def check(scope: ReferenceScope) -> Iterator[Finding]:
 
 def _apart(places: tuple[Defined, ...]) -> tuple[Defined, ...]:
     """Return the locations of distinct classes; nested classes count only if there is no top-level one."""
-    at_top = tuple(one for one in places if "." not in one.outline.qualified)
-    found: dict[tuple[str, str], Defined] = {}
-    for one in at_top or places:
-        found.setdefault((one.file.real, one.outline.qualified), one)
-    return tuple(found.values())
+    at_top = tuple(place for place in places if "." not in place.outline.qualified)
+    distinct: dict[tuple[str, str], Defined] = {}
+    for place in at_top or places:
+        distinct.setdefault((place.file.real, place.outline.qualified), place)
+    return tuple(distinct.values())

@@ -58,50 +58,52 @@ _NOUNS: Final = {
 def check(scope: ReferenceScope) -> Iterator[Finding]:
     from stepwell.source.python import matches, module_defines, place_of
 
-    for one in scope.named(*_NOUNS):
-        module = one.definition.data.get("module_path") if one.field == "name" else None
-        outside = one.name if module is None else f"{module}.{one.name}"
+    for reference in scope.named(*_NOUNS):
+        module = reference.definition.data.get("module_path") if reference.field == "name" else None
+        outside = reference.name if module is None else f"{module}.{reference.name}"
         if matches(outside, scope.references_table.external):
             continue
         file = scope.sees.module(module) if module is not None else None
-        places = scope.sees.classes(one.name)
-        if file is not None and not module_defines(scope.sees, file, one.name):
+        places = scope.sees.classes(reference.name)
+        if file is not None and not module_defines(scope.sees, file, reference.name):
             related = (Related("defined in", place_of(scope.root, places[0])),) if places else ()
             yield Finding(
-                f"module `{module}` neither defines nor imports `{one.name}`",
-                one.span,
-                _help(scope, one, places, file),
+                f"module `{module}` neither defines nor imports `{reference.name}`",
+                reference.span,
+                _help(scope, reference, places, file),
                 related,
             )
         elif file is None and not places:
-            yield Finding(_message(scope, one), one.span, _help(scope, one, places, None))
+            yield Finding(_message(scope, reference), reference.span, _help(scope, reference, places, None))
 
 
-def _message(scope: ReferenceScope, one: Reference) -> str:
-    noun = _NOUNS[one.field]
-    if one.stated:
-        return f"{noun} `{one.name}` is not defined in the sources that {scope.view} sees"
+def _message(scope: ReferenceScope, reference: Reference) -> str:
+    noun = _NOUNS[reference.field]
+    if reference.stated:
+        return f"{noun} `{reference.name}` is not defined in the sources that {scope.view} sees"
     return (
-        f"{noun} of `{one.definition.name}` is by convention `{one.name}`, "
+        f"{noun} of `{reference.definition.name}` is by convention `{reference.name}`, "
         f"which is not defined in the sources that {scope.view} sees"
     )
 
 
-def _help(scope: ReferenceScope, one: Reference, places: tuple[Defined, ...], file: SourceFile | None) -> str:
+def _help(
+    scope: ReferenceScope, reference: Reference, places: tuple[Defined, ...], file: SourceFile | None
+) -> str:
     if places:
         names = scope.sees.names_of(places[0].file)
         return f"{did_you_mean(names[:1], 'the module `{}`')} it defines the class ({_shown(places[0])})"
     for workspace, sees in scope.elsewhere.items():
-        found = sees.classes(one.name)
+        found = sees.classes(reference.name)
         if found:
             return f"workspace {workspace} defines it ({_shown(found[0])}), but {scope.view} does not see it"
     if file is not None and file.outline is not None:
         from stepwell.source.spelling import closest
 
-        near_here = closest(one.name, [each.qualified for each in file.outline.classes])
+        near_here = closest(reference.name, [each.qualified for each in file.outline.classes])
         if near_here:
             return f"{did_you_mean(near_here)} the module defines it ({file.path})"
-    near = scope.sees.near(one.name)
+    near = scope.sees.near(reference.name)
     if near:
         return f"{did_you_mean(near[:1])} it is defined in {_shown(scope.sees.classes(near[0])[0])}"
     if not any(True for _ in scope.sees.files):

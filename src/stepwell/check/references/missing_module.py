@@ -48,37 +48,37 @@ def check(scope: ReferenceScope) -> Iterator[Finding]:
     from stepwell.source.python import matches, place_of
 
     external = scope.references_table.external
-    for one in scope.named("module_path"):
-        class_name = one.definition.name
-        if matches(one.name, external) or matches(f"{one.name}.{class_name}", external):
+    for reference in scope.named("module_path"):
+        class_name = reference.definition.name
+        if matches(reference.name, external) or matches(f"{reference.name}.{class_name}", external):
             continue
-        if scope.sees.module(one.name) is None:
+        if scope.sees.module(reference.name) is None:
             places = scope.sees.classes(class_name)
             related = tuple(
                 Related(f"`{class_name}` is defined in", place_of(scope.root, place)) for place in places[:1]
             )
             yield Finding(
-                f"unknown module `{one.name}` in the sources that {scope.view} sees",
-                one.span,
-                _help(scope, one),
+                f"unknown module `{reference.name}` in the sources that {scope.view} sees",
+                reference.span,
+                _help(scope, reference),
                 related,
             )
 
 
-def _help(scope: ReferenceScope, one: Reference) -> str:
-    places = scope.sees.classes(one.definition.name)
+def _help(scope: ReferenceScope, reference: Reference) -> str:
+    places = scope.sees.classes(reference.definition.name)
     if places:
         names = scope.sees.names_of(places[0].file)
-        near = closest(one.name, names)
-        return f"{did_you_mean((near or names)[:1])} it defines `{one.definition.name}`"
+        near = closest(reference.name, names)
+        return f"{did_you_mean((near or names)[:1])} it defines `{reference.definition.name}`"
     for workspace, sees in scope.elsewhere.items():
-        file = sees.module(one.name)
+        file = sees.module(reference.name)
         if file is not None:
             return f"workspace {workspace} has it ({file.path}), but {scope.view} does not see it"
-    near = closest(one.name, scope.sees.modules())
+    near = closest(reference.name, scope.sees.modules())
     if near:
         file = scope.sees.module(near[0])
         return f"{did_you_mean(near)}{f' it is {file.path}' if file is not None else ''}"
-    if scope.sees.has_package(one.name):
+    if scope.sees.has_package(reference.name):
         return "it is a folder without an `__init__.py`: write the module that defines the class"
     return "correct the module, or add it to `[references] external` if a package provides it"

@@ -102,7 +102,7 @@ class Pipeline:
         Raises:
             PipelineError: the graph has a cycle.
         """
-        if self._levels is None:  # worked out once, when first asked for
+        if self._levels is None:  # computed on first access
             object.__setattr__(self, "_levels", levels_of(self))
         return self._levels or ()
 

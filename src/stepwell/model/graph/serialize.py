@@ -104,7 +104,7 @@ def _made(document: Document, sources: tuple[Source, ...], view: Sees | None, am
     if not schema.fits("pipeline", whole):
         _refuse(list(schema_errors.explain("pipeline", "pipeline", whole, lambda _: document)))
     definition = PipelineDefinition(freeze({"description": "", **data}), sources)
-    linked = link(view or _Nobody(), definition, among or _ANYWHERE)
+    linked = link(view or _EmptyView(), definition, among or _ANYWHERE)
     if linked.flat.missing is not None:
         raise PipelineError(f"unknown pipeline `{linked.flat.missing.extends}` in `extends`")
     seen: set[str] = set()
@@ -136,7 +136,7 @@ class _NoPipelines:
 
 
 @final
-class _Nobody:
+class _EmptyView:
     """Empty view."""
 
     workspace: None = None

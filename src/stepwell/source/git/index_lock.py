@@ -36,13 +36,13 @@ class IndexTimes:
 
     def is_changing(self, now: float) -> bool:
         """Return whether a checkout is in progress or has just finished."""
-        return any(abs(now - one) < FRESH for one in self.locks) or any(
-            abs(now - one) < JUST for one in self.indexes
+        return any(abs(now - item) < FRESH for item in self.locks) or any(
+            abs(now - item) < JUST for item in self.indexes
         )
 
     def changed_since(self, then: float) -> bool:
         """Return whether git wrote an index after a time."""
-        return any(one > then for one in self.indexes)
+        return any(item > then for item in self.indexes)
 
 
 def index_times(folders: Iterable[str]) -> IndexTimes:

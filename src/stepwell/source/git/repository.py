@@ -181,7 +181,7 @@ _COMMAND: Final = ("git", "--no-optional-locks", "--no-pager", "-c", "core.fsmon
 
 def _environment(given: Mapping[str, str]) -> dict[str, str]:
     own = {key: value for key, value in given.items() if key not in _PLACE_VARIABLES}
-    # A missing object of a partial clone is told as missing: fetching one by one could take hours.
+    # Missing objects of a partial clone are reported: fetching them one by one could take hours.
     own.update(LC_ALL="C", GIT_TERMINAL_PROMPT="0", GIT_NO_LAZY_FETCH="1")
     return own
 
@@ -190,7 +190,7 @@ def _run(folder: str, environment: Mapping[str, str], *words: str) -> subprocess
     if not os.path.isdir(folder):
         raise RevisionError(f"no such folder: {folder}")
     try:
-        return subprocess.run(  # noqa: S603 - a fixed command; a user's word stands after --end-of-options
+        return subprocess.run(  # noqa: S603 - a fixed command; user input follows --end-of-options
             [*_COMMAND, "-C", folder, *words],
             stdin=subprocess.DEVNULL,
             capture_output=True,

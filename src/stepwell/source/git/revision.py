@@ -220,12 +220,12 @@ class Revision:
         if found.id in self._contents:
             return self._contents[found.id]
         for coming in self._coming:
-            for one, content in coming:
-                self._contents[one] = content
-                if one == found.id:
+            for item, content in coming:
+                self._contents[item] = content
+                if item == found.id:
                     return content
-        for one, content in found.place.contents([found.id], MAX_BYTES + 1):
-            self._contents[one] = content
+        for item, content in found.place.contents([found.id], MAX_BYTES + 1):
+            self._contents[item] = content
         return self._contents.get(found.id)
 
     def _kind(self, path: str) -> EntryKind:
@@ -300,11 +300,11 @@ def _entries(repository: Repository, commit: str, paths: set[str]) -> Iterator[t
     asked = sorted(paths - within)  # of a folder and what is in it, git would list all that lies between
     prefix = repository.prefix
     listed = repository.list_paths(commit, [f"{prefix}{path}" for path in asked]) if asked else b""
-    found = {path[len(prefix) :]: one for path, one in in_listing(listed, repository)}
+    found = {path[len(prefix) :]: item for path, item in in_listing(listed, repository)}
     yield from found.items()
     for way in sorted({path.partition("/")[0] for path in asked if path not in found and "/" in path}):
         if not any(path.startswith(f"{way}/") for path in found):
             yield from (
-                (path[len(prefix) :], one)
-                for path, one in in_listing(repository.list_paths(commit, [f"{prefix}{way}"]), repository)
+                (path[len(prefix) :], item)
+                for path, item in in_listing(repository.list_paths(commit, [f"{prefix}{way}"]), repository)
             )

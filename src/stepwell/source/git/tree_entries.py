@@ -122,7 +122,7 @@ class Inventory:
             return None
         seen: dict[str, Object | None] = {}
         for path, found in in_comparison(compared, place):
-            seen[path] = found or seen.get(path)  # a file that became a folder is told as both
+            seen[path] = found or seen.get(path)  # a file that became a folder is listed as both
         self.objects.update((path, found) for path, found in other.objects.items() if "/" in path)
         self.names.update((path, list(names)) for path, names in other.names.items() if path)
         self.listed.update(other.listed)

@@ -158,10 +158,10 @@ def _known(row: Any) -> tuple[Stamp, Outline | ParseFailure] | None:
     if type(classes) is not list or not _are_rows(imports, _IMPORT) or not _are_rows(bindings, _BINDING):
         return None
     found: list[ClassOutline] = []
-    for one in classes:
-        if not _is_row(one, _CLASS):
+    for item in classes:
+        if not _is_row(item, _CLASS):
             return None
-        name, qualified, line, column, bases = one
+        name, qualified, line, column, bases = item
         if line < 1 or column < 1 or not all(type(base) is str for base in bases):
             return None
         found.append(ClassOutline(name, qualified, line, column, tuple(bases)))

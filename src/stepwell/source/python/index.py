@@ -102,7 +102,7 @@ def _scan(
                     folders.append((path, real))
     except FileNotFoundError:  # it vanished: there is nothing in it for us
         return
-    except OSError:  # whoever reads it as a file will find out why, and tell
+    except OSError:  # reading it as a file reports the reason
         yield ListedSource(here or ".", real_here or ".", _NOT_LISTED)
         return
     pending += folders

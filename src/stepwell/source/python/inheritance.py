@@ -82,7 +82,7 @@ class Lineage:
                         ends.append(Lost(here, written, target.dotted))
                 if not led:
                     ends.append(Lost(here, written, ""))
-        return tuple(dict.fromkeys(ends)) or (Lost(start, start.outline.bases[0], ""),)  # a circle
+        return tuple(dict.fromkeys(ends)) or (Lost(start, start.outline.bases[0], ""),)  # a cycle
 
     def _is_base(self, here: Defined) -> bool:
         if here.outline.name != self._base:
@@ -213,7 +213,7 @@ def module_defines(sees: SourceView, file: SourceFile, name: str) -> bool:
             continue
         seen.add(here.path)
         if here.outline is None or _binds(here, name):
-            return True  # what cannot be parsed is told of itself
+            return True  # unparsable files are reported separately
         for imported in here.outline.imports:
             if imported.name == "*" and imported.at_top:
                 source = sees.module(_absolute(here, imported))

@@ -163,7 +163,7 @@ class _Places:
         return text
 
     def _note(self, node: ast.expr, pointer: Pointer) -> None:
-        # A dict may hold itself, and names may stand for one dict many times over.
+        # A dict may hold itself, and several names may refer to one dict.
         if len(pointer) > MAX_DEPTH:
             raise _NotLiteral(node, f"nested more than {MAX_DEPTH} levels deep")
         if len(self.values) >= _MOST_VALUES:

@@ -105,13 +105,14 @@ def outline_of(content: bytes) -> Outline | ParseFailure:
             elif isinstance(statement, ast.Import):
                 line = statement.lineno
                 imports += [
-                    ImportOutline(one.name, "", one.asname or "", 0, line, at_top) for one in statement.names
+                    ImportOutline(name_node.name, "", name_node.asname or "", 0, line, at_top)
+                    for name_node in statement.names
                 ]
             elif isinstance(statement, ast.ImportFrom):
                 module, level, line = statement.module or "", statement.level, statement.lineno
                 imports += [
-                    ImportOutline(module, one.name, one.asname or "", level, line, at_top)
-                    for one in statement.names
+                    ImportOutline(module, name_node.name, name_node.asname or "", level, line, at_top)
+                    for name_node in statement.names
                 ]
             elif isinstance(statement, (ast.Assign, ast.AnnAssign)):
                 if at_top:
@@ -121,7 +122,7 @@ def outline_of(content: bytes) -> Outline | ParseFailure:
                     below = getattr(statement, part, None)
                     if below:
                         pending.append((below, scope, at_top))
-    classes.sort(key=lambda one: (one.line, one.column))
+    classes.sort(key=lambda outline: (outline.line, outline.column))
     return Outline(tuple(classes), tuple(imports), tuple(bindings))
 
 
@@ -155,4 +156,6 @@ def _assigned(statement: ast.Assign | ast.AnnAssign) -> Iterator[Binding]:
         if isinstance(target, ast.Name):
             yield Binding(target.id, stands_for)
         elif isinstance(target, (ast.Tuple, ast.List)):
-            yield from (Binding(one.id, "") for one in target.elts if isinstance(one, ast.Name))
+            yield from (
+                Binding(name_node.id, "") for name_node in target.elts if isinstance(name_node, ast.Name)
+            )

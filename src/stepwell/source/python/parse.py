@@ -100,7 +100,7 @@ def read_source(path: str, content: bytes) -> PythonSource | Diagnostic:
         message = "the file is binary: it contains a NUL character"
         return Diagnostic("binary-file", Severity.ERROR, message, span_of(path, text, (at, at + 1)))
     try:
-        with warnings.catch_warnings():  # a doubtful escape in somebody's text is not ours to tell
+        with warnings.catch_warnings():  # warnings about users' code are not shown
             warnings.simplefilter("ignore")
             tree = ast.parse(text)
     except SyntaxError as error:

@@ -45,9 +45,9 @@ class SourceView:
     def classes(self, name: str) -> tuple[Defined, ...]:
         """Return the definitions of a class by path; files reached by several links count once."""
         found: dict[tuple[str, int], Defined] = {}
-        for one in self.index.classes.get(name, ()):
-            if self.sees(one.file):
-                found.setdefault((one.file.real, one.outline.line), one)
+        for item in self.index.classes.get(name, ()):
+            if self.sees(item.file):
+                found.setdefault((item.file.real, item.outline.line), item)
         return tuple(found.values())
 
     def class_at(self, path: str, qualified: str) -> Defined | None:
@@ -57,15 +57,17 @@ class SourceView:
             path: relative to the project.
             qualified: dotted for nested classes.
         """
-        for one in self.classes(qualified.rpartition(".")[2]):
-            if one.file.path == path and one.outline.qualified == qualified:
-                return one
+        for item in self.classes(qualified.rpartition(".")[2]):
+            if item.file.path == path and item.outline.qualified == qualified:
+                return item
         return None
 
     def near(self, name: str) -> tuple[str, ...]:
         """Return the class name closest to a missing one."""
         seen = (
-            word for word, places in self.index.classes.items() if any(self.sees(one.file) for one in places)
+            word
+            for word, places in self.index.classes.items()
+            if any(self.sees(item.file) for item in places)
         )
         return closest(name, seen)
 
@@ -104,7 +106,7 @@ class SourceView:
     def _bases(self) -> tuple[str, ...]:
         own = self._starts
         above = tuple(start.rstrip("/").rpartition("/")[0] for start in own)
-        return tuple(dict.fromkeys((*own, *(f"{one}/" if one else "" for one in above), "")))
+        return tuple(dict.fromkeys((*own, *(f"{item}/" if item else "" for item in above), "")))
 
 
 def place_of(root: str, defined: Defined) -> Span:
