@@ -143,4 +143,4 @@ def test_a_text_is_a_literal_whatever_it_holds(text: str, default: Any) -> None:
 
 def test_a_pipeline_without_steps_is_refused() -> None:
     found = find_exporter("airflow")(Pipeline("Empty")).diagnostics
-    assert [one.message for one in found] == ["`Empty` has no steps, so there is nothing to run"]
+    assert [one.message for one in found] == ["`Empty` has no steps"]

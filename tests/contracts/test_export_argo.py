@@ -77,10 +77,10 @@ def test_the_workflow_is_what_argo_runs() -> None:
                     {"name": "depth", "value": "6"},
                     {
                         "name": "code-folder",
-                        "description": "The folder of the scripts in the images.",
+                        "description": "Folder of the scripts in the images.",
                         "value": "/opt/ml/code",
                     },
-                    {"name": "step-image", "description": "The image of every step that names none itself."},
+                    {"name": "step-image", "description": "Default image for steps without one."},
                 ]
             },
             "templates": [
@@ -220,13 +220,13 @@ def test_what_argo_cannot_run_is_told() -> None:
     ]
     found = find_exporter("argo")(Pipeline("Odd", nodes={one.id: one for one in nodes})).diagnostics
     assert [one.message for one in found] == [
-        "`none` is a `None`, and there is no such step",
-        "`bare` is a `Bare`, which has no interface",
-        "`value` gives `number`, which is no file",
-        "`model` runs no script, and Argo has nothing else to run",
-        "`reads` takes `number`, which is no file",
-        "`reads` has the name `more/less` in its interface, which no artifact can have",
-        "`reads` needs the input `more/less`, and nothing feeds it",
+        "`none` uses the unknown step `None`",
+        "`bare` uses `Bare`, which has no interface",
+        "`value` produces `number`, which is not a file",
+        "`model` has no script, which Argo needs",
+        "`reads` reads `number`, which is not a file",
+        "`reads` has the interface name `more/less`, which is not a valid artifact name",
+        "`reads` needs the input `more/less`, which is not connected",
     ]
 
 
@@ -237,6 +237,6 @@ def test_steps_in_a_circle_are_told() -> None:
     }
     found = find_exporter("argo")(Pipeline("Round", nodes=nodes)).diagnostics
     assert [one.message for one in found] == [
-        "`a` needs `c`, which the pipeline does not have",
+        "`a` depends on `c`, which is not in the pipeline",
         "the steps of `Round` need each other in a circle: `a` → `b` → `a`",
     ]

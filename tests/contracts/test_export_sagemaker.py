@@ -294,7 +294,7 @@ def test_what_sagemaker_has_no_words_for_is_told() -> None:
     vague = step("Vague", "Processing", "Give.", outputs={"out": {"path": "/opt/ml/out", "type": "t"}})
     evil = step("Evil", "Processing", "Give.", outputs={"out": output("/o", "A.B'] + Parameters.role-arn")})
     assert refusals(node("wait", odd, {})) == [
-        "`wait` is a `Waiting` of the type `Tuning`, which has no form in a pipeline definition"
+        "`wait` uses `Waiting` of type `Tuning`, which SageMaker pipelines do not support"
     ]
     assert refusals(node("fit", elsewhere, WHERE, given={"data": "rows"})) == [
         f"`fit` takes `data` at `/opt/ml/code/x`, and a training job finds its inputs at `{CHANNEL}`"
@@ -304,16 +304,16 @@ def test_what_sagemaker_has_no_words_for_is_told() -> None:
         "`fit` reads `give.out`, which has no property path"
     ]
     assert refusals(node("give", evil, WHERE), told) == [
-        "`fit` reads `give.out`, which has the property path `A.B'] + Parameters.role-arn`, which is none"
+        "`fit` reads `give.out`, which has the invalid property path `A.B'] + Parameters.role-arn`"
     ]
     assert refusals(node("p" * 65, PREPARE, {"job_type": "training"}, given={"DATA": "rows"})) == [
-        f"`{'p' * 65}` has an id of more than 64 characters, which no step of SageMaker can have"
+        f"`{'p' * 65}` has an id of more than 64 characters, the limit of SageMaker"
     ]
     assert refusals(node("prepare", PREPARE, {})) == [
         "`prepare` needs a value for argument `--job_type`",
-        "`prepare` needs the input `DATA`, and nothing feeds it",
+        "`prepare` needs the input `DATA`, which is not connected",
     ]
     assert refusals(node("train", TRAIN, WHERE, given={"input_path": "lines"})) == [
-        "`train` asks for the parameter `lines`, which the pipeline does not have",
+        "`train` uses the parameter `lines`, which is not in the pipeline",
         "`train` needs a value for environment variable `NOISY`",
     ]

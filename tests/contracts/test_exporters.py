@@ -112,8 +112,8 @@ def test_a_number_that_json_cannot_carry_is_refused(system: str) -> None:
     node = Node("work", "Work", definition=work, config={"eta": (1, {"x": float("nan")})})
     told = find_exporter(system)(Pipeline("Odd", "", {"rows": float("inf")}, {"work": node}))
     assert [one.message for one in told.diagnostics][:2] == [
-        "the parameter `rows` has a default that JSON cannot carry: inf",
-        "`work` is configured by `eta: [1, {'x': nan}]`, which JSON cannot carry",
+        "the default of the parameter `rows` cannot be represented in JSON: inf",
+        "`work` has the configuration `eta: [1, {'x': nan}]`, which cannot be represented in JSON",
     ]
 
 

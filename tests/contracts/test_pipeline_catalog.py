@@ -192,7 +192,7 @@ def test_what_is_not_there_or_taken_is_refused(project: Project) -> None:
     assert str(told.value) == (
         "the catalog has no pipeline `XGBoostEndToEn` (did you mean `XGBoostEndToEnd`?)"
     )
-    with pytest.raises(NotWritten, match=r"^there is a pipeline `Mine` already$"):
+    with pytest.raises(NotWritten, match=r"^pipeline `Mine` already exists$"):
         copy_pipeline(catalog(), registry, None, "XGBoostEndToEnd", "Mine")
 
 

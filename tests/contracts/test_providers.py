@@ -144,11 +144,11 @@ class ShowsItsSecret(Broken):
 @pytest.mark.parametrize(
     ("broken", "told"),
     [
-        (SaysNothingAtTheEnd, "the last piece has"),
-        (AnswersWithText, "an answer is a Response"),
-        (StreamsAnotherAnswer, "the pieces together are the answer"),
-        (TakesAnySchema, "what is no schema is refused as"),
-        (ShowsItsSecret, "a provider does not show its secret"),
+        (SaysNothingAtTheEnd, "the last chunk must"),
+        (AnswersWithText, "must return a Response"),
+        (StreamsAnotherAnswer, "the chunks must add up to the response"),
+        (TakesAnySchema, "an invalid schema must be rejected"),
+        (ShowsItsSecret, "must not contain the secret"),
     ],
 )
 def test_the_check_says_what_a_provider_does_not_keep_to(broken: Callable[[], Provider], told: str) -> None:

@@ -90,8 +90,8 @@ def test_of_two_files_one_is_read(project: Project) -> None:
         {"name-left-table:Scoring": "known"},
         [
             (
-                "accepted_breaks.yml:1:1 warning[stale-acceptance] `accepted_breaks.yml` is not read, since "
-                "`accepted_breaks.yaml` is there; put all entries in one file"
+                "accepted_breaks.yml:1:1 warning[stale-acceptance] `accepted_breaks.yml` is ignored "
+                "because `accepted_breaks.yaml` exists; put all entries in one file"
             )
         ],
     )
@@ -110,12 +110,12 @@ def test_an_entry_that_is_over_accepts_nothing_and_is_told(project: Project) -> 
         {},
         [
             (
-                "2:10 warning[stale-acceptance] `name-left-table:Scoring` was accepted until "
-                "2026-01-31, which is past; delete the entry, or say until when it holds now"
+                "2:10 warning[stale-acceptance] acceptance of `name-left-table:Scoring` expired: "
+                "2026-01-31 has passed; delete the entry, or set a later expiry date"
             ),
             (
-                "3:10 warning[stale-acceptance] `alice/base-gone:Scoring` was accepted until "
-                "v1, which is past; delete the entry, or say until when it holds now"
+                "3:10 warning[stale-acceptance] acceptance of `alice/base-gone:Scoring` expired: v1 "
+                "has passed; delete the entry, or set a later expiry date"
             ),
         ],
     )
@@ -138,16 +138,16 @@ def test_an_entry_that_accepts_nothing_is_stale_and_less_so_with_an_end(project:
         {},
         [
             (
-                "2:10 warning[stale-acceptance] `name-left-table:Scorin` accepts nothing here; "
+                "2:10 warning[stale-acceptance] `name-left-table:Scorin` matches no effect; "
                 "did you mean `name-left-table:Scoring`?"
             ),
             (
-                "3:10 info[stale-acceptance] `rule-raised:past-removal` accepts nothing here; "
+                "3:10 info[stale-acceptance] `rule-raised:past-removal` matches no effect; "
                 "delete the entry once its change is released"
             ),
             (
-                "4:10 warning[stale-acceptance] `name-joined-table:Rating` is safe and needs no "
-                "acceptance; delete the entry"
+                "4:10 warning[stale-acceptance] `name-joined-table:Rating` is safe and does not need "
+                "to be accepted; delete the entry"
             ),
         ],
     )
@@ -163,7 +163,12 @@ def test_of_two_entries_for_one_effect_the_first_holds(project: Project) -> None
     )
     assert run(root) == (
         {"name-left-table:Scoring": "first"},
-        ["3:10 warning[stale-acceptance] `name-left-table:Scoring` is accepted twice; keep one of the two"],
+        [
+            (
+                "3:10 warning[stale-acceptance] `name-left-table:Scoring` is accepted twice; "
+                "delete one of the entries"
+            )
+        ],
     )
 
 
@@ -176,9 +181,9 @@ def test_an_end_that_is_neither_a_day_nor_a_revision_does_not_hold(until: str, p
         {},
         [
             (
-                f"1:19 error[stale-acceptance] `until: {until}` is neither a day nor a revision, "
-                "so `name-left-table:Scoring` is not accepted; write a day as `YYYY-MM-DD`, or "
-                "the name of a tag, a branch or a commit"
+                f"1:19 error[stale-acceptance] `until: {until}` is neither a date nor a revision, so "
+                f"`name-left-table:Scoring` is not accepted; use a date as `YYYY-MM-DD`, or a tag, a "
+                f"branch or a commit"
             )
         ],
     )
@@ -213,8 +218,8 @@ def test_a_link_out_of_the_project_is_not_read(project: Project, tmp_path: Path)
         {},
         [
             (
-                "1:1 error[outside-project] this link leads out of the project, so it is not "
-                "read; copy the file here instead"
+                "1:1 error[outside-project] symbolic link leaves the project; it was not read; copy "
+                "the file into the project"
             )
         ],
     )

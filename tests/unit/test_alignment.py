@@ -519,8 +519,8 @@ def test_the_page_says_in_words_how_each_step_stands(project: Project, run_stepw
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--level", "5"), "error: there is no level `5` (levels are 1, 2, 3, 4)\n"),
-        (("Scorng",), "error: there is no step `Scorng` in the core (did you mean `Scoring`?)\n"),
+        (("--level", "5"), "error: unknown level `5` (must be one of 1, 2, 3, 4)\n"),
+        (("Scorng",), "error: no step `Scorng` in the core (did you mean `Scoring`?)\n"),
     ],
 )
 def test_a_wrong_word_ends_with_two(

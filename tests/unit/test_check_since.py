@@ -37,8 +37,8 @@ def found(text: str) -> list[tuple[str, str, int]]:
 def note(history: History, count: int, revision: str = "HEAD") -> str:
     title = f"{revision} ({history.git('rev-parse', '--short', revision)})"
     if count == 1:
-        return f"1 older finding is not shown: it was there at {title}.\n"
-    return f"{count} older findings are not shown: they were there at {title}.\n"
+        return f"1 older finding not shown (already present at {title}).\n"
+    return f"{count} older findings not shown (already present at {title}).\n"
 
 
 def test_what_was_there_is_not_told_and_what_came_is(history: History, run_stepwell: RunStepwell) -> None:
@@ -101,7 +101,7 @@ def test_a_change_begins_at_the_merge_base(history: History, run_stepwell: RunSt
     ran = run_stepwell("check", "--since", "main", "--format", "json", cwd=history.project)
     assert (ran.exit_code, found(ran.stdout)) == (1, [("unknown-field", "registry.d/steps/mine.yaml", 3)])
     assert ran.stderr == (
-        f"1 older finding is not shown: it was there at the merge base with main ({base}).\n"
+        f"1 older finding not shown (already present at the merge base with main ({base})).\n"
     )
 
 

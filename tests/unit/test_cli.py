@@ -118,8 +118,8 @@ def test_without_a_command_the_help_goes_to_stderr(run_stepwell: RunStepwell, tm
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("chek", "there is no command `chek` (did you mean `check`?)"),
-        ("frobnicate", "there is no command `frobnicate` (`stepwell --help` lists them)"),
+        ("chek", "unknown command `chek` (did you mean `check`?)"),
+        ("frobnicate", "unknown command `frobnicate` (run `stepwell --help` for a list)"),
         ("--frob", "No such option '--frob'."),
         *[(f"{one} --xyzzy", "No such option '--xyzzy'.") for one in COMMANDS],
         ("show", "Missing argument 'STEP'."),
@@ -245,7 +245,7 @@ def test_a_working_directory_that_is_gone_is_one_line(drive: Drive, tmp_path: Pa
     )
     ran = drive(code, cwd=tmp_path)
     assert (ran.returncode, ran.stdout) == (2, "")
-    assert ran.stderr == "error: the working directory is gone; go to a folder that exists\n"
+    assert ran.stderr == "error: the working directory no longer exists; change to another folder\n"
 
 
 @pytest.mark.parametrize("line", READING)

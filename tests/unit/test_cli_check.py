@@ -297,7 +297,7 @@ def test_a_path_that_vanished_is_one_line(project: Project, run_stepwell: RunSte
     root = project(CLEAN)
     ran = run_stepwell("check", SCORING, "registry.d/gone.yaml", "--format", form, cwd=root)
     assert (ran.exit_code, ran.stdout) == (2, "")
-    assert ran.stderr == "error: there is no file or folder `registry.d/gone.yaml`\n"
+    assert ran.stderr == "error: no such file or folder: `registry.d/gone.yaml`\n"
 
 
 @pytest.mark.parametrize("outside", ["..", "../other.yaml", "/", "{parent}"])
@@ -315,7 +315,7 @@ def test_a_path_outside_the_project_is_one_line(
 def test_an_empty_path_is_one_line(project: Project, run_stepwell: RunStepwell) -> None:
     ran = run_stepwell("check", "", cwd=project(CLEAN))
     assert (ran.exit_code, ran.stdout) == (2, "")
-    assert ran.stderr == "error: there is no file or folder ``\n"
+    assert ran.stderr == "error: no such file or folder: ``\n"
 
 
 def test_after_two_dashes_a_path_may_look_like_an_option(project: Project, run_stepwell: RunStepwell) -> None:

@@ -32,18 +32,18 @@ def test_what_is_left_to_do_is_told(project: Project, run_stepwell: RunStepwell)
     ran = run_stepwell("compat", cwd=root)
     assert (ran.exit_code, ran.stderr) == (0, "")
     assert ran.stdout == (
-        "Summarize: registry.d/steps/summarize.yaml:1 serves it; remove the fallback at stepwell.toml:3\n"
+        "Summarize: provided by registry.d/steps/summarize.yaml:1; remove the fallback at stepwell.toml:3\n"
         "\n"
-        "claude_smart: served by json:dumps, as stepwell.toml:2 says\n"
-        "  a migration writes registry.d/steps/claude_smart.yaml:\n"
+        "claude_smart: uses the fallback json:dumps declared at stepwell.toml:2\n"
+        "  to migrate, write registry.d/steps/claude_smart.yaml:\n"
         "    # yaml-language-server: $schema=../../schemas/step.schema.json\n"
         "    name: claude_smart\n"
         "    description: The step type claude_smart.\n"
         "    implementation: json:dumps\n"
         "\n"
-        "old: served by nowhere.at:all, as stepwell.toml:4 says\n"
-        "  not found from here: module `nowhere` is not installed\n"
-        "  a migration writes registry.d/steps/old.yaml:\n"
+        "old: uses the fallback nowhere.at:all declared at stepwell.toml:4\n"
+        "  not importable: module `nowhere` is not installed\n"
+        "  to migrate, write registry.d/steps/old.yaml:\n"
         "    # yaml-language-server: $schema=../../schemas/step.schema.json\n"
         "    name: old\n"
         "    description: The step type old.\n"
@@ -52,8 +52,8 @@ def test_what_is_left_to_do_is_told(project: Project, run_stepwell: RunStepwell)
         "Later: requires step interface 2.0 or later, got 1.0\n"
         "  --> registry.d/steps/later.yaml:1\n"
         "\n"
-        "In the core: 2 steps are served by fallbacks; 1 fallback is needless; 1 step does not suit the "
-        "interface 1.0.\n"
+        "In the core: 2 steps use fallbacks; 1 fallback is unnecessary; 1 step is "
+        "incompatible with interface 1.0.\n"
     )
     assert run_stepwell("compat", "--exit-code", cwd=root).exit_code == 1
 
@@ -96,7 +96,7 @@ def test_nothing_is_left_to_do(project: Project, run_stepwell: RunStepwell) -> N
     ran = run_stepwell("compat", "--exit-code", cwd=root)
     assert (ran.exit_code, ran.stdout) == (
         0,
-        "In the core nothing is left to old code, and every step suits the interface 1.0.\n",
+        "In the core: no fallbacks, and every step is compatible with interface 1.0.\n",
     )
     assert run_stepwell("compat", "-q", cwd=root).stdout == ""
 

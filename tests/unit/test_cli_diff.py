@@ -50,7 +50,7 @@ GIT = {
 
 @pytest.fixture
 def repository(project: Project) -> Path:
-    """A project with one commit on ``main``, and a change of a step that is not committed."""
+    """A project with one commit on ``main``, and a change of a step that is uncommitted."""
     root = project({**FILES, "old/step_names.py": TABLE, "notes.txt": "x\n"})
     git(root, "init", "-q", "-b", "main")
     commit(root, "one")
@@ -184,9 +184,9 @@ def test_a_state_is_named_in_many_ways(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("main..HEAD", "main"), "`main..HEAD` names both states already, so `main` is one too many"),
-        (("",), "an empty word names no state"),
-        (("HEAD", ""), "an empty word names no state"),
+        (("main..HEAD", "main"), "`main..HEAD` already names both states; remove `main`"),
+        (("",), "a state must not be empty"),
+        (("HEAD", ""), "a state must not be empty"),
         (
             ("notes.txt",),
             (
@@ -197,15 +197,15 @@ def test_a_state_is_named_in_many_ways(
         (
             ("old.json",),
             (
-                "`old.json` is no file or folder here, and unknown revision 'old.json': `git log` and "
+                "`old.json` is neither a file nor a folder, and unknown revision 'old.json': `git log` and "
                 "`git branch --all` show those that there are"
             ),
         ),
         (
             ("HEAD:nowhere.py",),
-            "HEAD (SHORT) holds no file `nowhere.py` (paths begin at the top of the repository)",
+            "HEAD (SHORT) has no file `nowhere.py` (paths start at the root of the repository)",
         ),
-        (("HEAD:old",), "HEAD (SHORT) holds no file `old` (paths begin at the top of the repository)"),
+        (("HEAD:old",), "HEAD (SHORT) has no file `old` (paths start at the root of the repository)"),
         (
             ("HEAD:notes.txt",),
             (
@@ -213,11 +213,11 @@ def test_a_state_is_named_in_many_ways(
                 "HYPERPARAMETER_REGISTRY is given a value in it"
             ),
         ),
-        ((":old/step_names.py",), "`:old/step_names.py`: write a table in a revision as REV:PATH"),
-        (("HEAD:",), "`HEAD:`: write a table in a revision as REV:PATH"),
+        ((":old/step_names.py",), "`:old/step_names.py`: a table in a revision must be written as REV:PATH"),
+        (("HEAD:",), "`HEAD:`: a table in a revision must be written as REV:PATH"),
         (("mian:old/step_names.py",), "unknown revision 'mian' (did you mean `main`?)"),
         (("mian..HEAD",), "unknown revision 'mian' (did you mean `main`?)"),
-        (("../nowhere/",), "there is no file or folder `../nowhere/`"),
+        (("../nowhere/",), "no such file or folder: `../nowhere/`"),
         (("old",), None),
     ],
 )
@@ -243,7 +243,7 @@ def test_a_table_is_named_from_the_top_of_the_repository(project: Project, run_s
         assert told == f"from teams/fraud/a.py in HEAD ({short}) to the working tree"
     ran = run_stepwell("diff", "HEAD:a.py", cwd=here)
     assert ran.stderr == (
-        f"error: HEAD ({short}) holds no file `a.py` (did you mean `HEAD:teams/fraud/a.py`?)\n"
+        f"error: HEAD ({short}) has no file `a.py` (did you mean `HEAD:teams/fraud/a.py`?)\n"
     )
     below = run_stepwell("diff", "HEAD:../a.py", cwd=here / "registry.d")
     assert below.stdout.splitlines()[1] == f"from teams/fraud/a.py in HEAD ({short}) to the working tree"
@@ -278,9 +278,9 @@ ACCEPT = "accepted:\n  - what: name-left-table:Cleaning\n    reason: Nobody uses
     ("until", "exit_code", "stale"),
     [
         ('"2999-12-31"', 0, ""),
-        ('"2020-01-01"', 1, "`name-left-table:Cleaning` was accepted until 2020-01-01, which is past"),
-        ("v1", 1, "`name-left-table:Cleaning` was accepted until v1, which is past"),
-        ("main", 1, "`name-left-table:Cleaning` was accepted until main, which is past"),
+        ('"2020-01-01"', 1, "acceptance of `name-left-table:Cleaning` expired: 2020-01-01 has passed"),
+        ("v1", 1, "acceptance of `name-left-table:Cleaning` expired: v1 has passed"),
+        ("main", 1, "acceptance of `name-left-table:Cleaning` expired: main has passed"),
         ("v2", 0, ""),
     ],
 )

@@ -234,12 +234,12 @@ def test_the_schema_refuses_what_the_form_never_holds() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("Scorng",), "there is no step `Scorng` in the core (did you mean `Scoring`?)"),
-        (("Scorng.priority",), "there is no step `Scorng` in the core (did you mean `Scoring`?)"),
-        ((".priority",), "there is no step `` in the core (`stepwell list` shows all)"),
+        (("Scorng",), "no step `Scorng` in the core (did you mean `Scoring`?)"),
+        (("Scorng.priority",), "no step `Scorng` in the core (did you mean `Scoring`?)"),
+        ((".priority",), "no step `` in the core (run `stepwell list` for a list)"),
         (
             ("Nightly.steps",),
-            "there is no step `Nightly` in the core (it is a pipeline: `stepwell pipeline show Nightly`)",
+            "no step `Nightly` in the core (it is a pipeline; run `stepwell pipeline show Nightly`)",
         ),
         (("Scoring.priorty",), "a step has no field `priorty` (did you mean `priority`?)"),
         (("Scoring.x-team",), "a step has no field `x-team`"),
@@ -277,7 +277,7 @@ def test_an_override_that_is_left_out_does_not_go_without_a_word(
     ran = run_stepwell("explain", "Scoring.priority", "-w", "bob", cwd=root)
     assert ran.exit_code == 0
     assert ran.stdout == "Scoring.priority in workspace bob\n  wins   100  schema default\n"
-    assert ran.stderr == "workspace bob has 1 error, and what has one is left out: `stepwell check`\n"
+    assert ran.stderr == "1 error in workspace bob; invalid definitions are skipped (run `stepwell check`)\n"
     assert run_stepwell("explain", "Scoring.priority", "-w", "bob", "-q", cwd=root).stderr == ""
 
 

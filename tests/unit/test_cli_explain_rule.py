@@ -43,10 +43,10 @@ def test_a_page_of_a_fixed_id(run_stepwell: RunStepwell, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("rule_id", "message"),
     [
-        ("shadow-core", "there is no rule `shadow-core` (did you mean `shadows-core`?)"),
-        ("Duplicate-Key", "there is no rule `Duplicate-Key` (did you mean `duplicate-key`?)"),
-        ("nonsense", "there is no rule `nonsense` (`stepwell explain-rule` lists all ids)"),
-        ("", "there is no rule `` (`stepwell explain-rule` lists all ids)"),
+        ("shadow-core", "unknown rule `shadow-core` (did you mean `shadows-core`?)"),
+        ("Duplicate-Key", "unknown rule `Duplicate-Key` (did you mean `duplicate-key`?)"),
+        ("nonsense", "unknown rule `nonsense` (run `stepwell explain-rule` for a list)"),
+        ("", "unknown rule `` (run `stepwell explain-rule` for a list)"),
     ],
 )
 def test_an_unknown_id_is_one_line(

@@ -139,8 +139,8 @@ def test_json_is_as_its_schema_says(project: Project, run_stepwell: RunStepwell)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("Scorng",), "there is no step `Scorng` in the core (did you mean `Scoring`?)"),
-        (("Rating",), "there is no step `Rating` in the core (`--workspace bob` has it)"),
+        (("Scorng",), "no step `Scorng` in the core (did you mean `Scoring`?)"),
+        (("Rating",), "no step `Rating` in the core (found with `--workspace bob`)"),
         (("Scoring", "-w", "alic"), "unknown workspace: alic (did you mean `alice`?)"),
     ],
 )

@@ -128,7 +128,7 @@ def test_a_table_becomes_a_project(run_stepwell: RunStepwell, tmp_path: Path) ->
     ran = run_stepwell("import", "old.py", "--into", "new", cwd=tmp_path)
     assert (ran.exit_code, ran.stderr) == (0, "")
     assert ran.stdout == (
-        "read old.py: STEP_NAMES with 3 rows\nproved: 3 rows equal, in the same order\nwrote 4 files\n"
+        "read old.py: STEP_NAMES with 3 rows\nverified: 3 rows equal, in the same order\nwrote 4 files\n"
     )
     written = files_in(tmp_path / "new")
     assert sorted(written) == PATHS
@@ -155,7 +155,7 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(run_stepwell: RunStepwell, 
     ran = run_stepwell("import", "old.py", "--dry-run", "-v", "--into", "new", cwd=tmp_path)
     assert ran.exit_code == 0
     assert "new        registry.d/steps/base.yaml\n    # Special case\n    name: Base\n" in ran.stdout
-    assert ran.stdout.endswith("proved: 3 rows equal, in the same order\nnothing was written\n")
+    assert ran.stdout.endswith("verified: 3 rows equal, in the same order\nnothing was written\n")
     assert list(files_in(tmp_path)) == ["old.py"]
     assert not (tmp_path / "new").exists()
 
@@ -179,7 +179,7 @@ def test_nothing_is_overwritten_without_force(run_stepwell: RunStepwell, tmp_pat
     ran = run_stepwell("import", "old.py", cwd=tmp_path)
     assert ran.exit_code == 1
     assert "would overwrite registry.d/steps/deep/base.yaml\n" in ran.stdout
-    assert ran.stdout.endswith("nothing was written; --force overwrites these files\n")
+    assert ran.stdout.endswith("nothing was written; use --force to overwrite these files\n")
     assert files_in(tmp_path) == before
     ran = run_stepwell("import", "old.py", "--force", cwd=tmp_path)
     assert ran.exit_code == 0
@@ -251,9 +251,7 @@ def test_a_configuration_that_cannot_be_edited_says_what_to_write(
     assert files_in(tmp_path)["stepwell.toml"] == config
     (found,) = told["diagnostics"]
     assert found["id"] == "order-not-written"
-    assert found["help"] == (
-        'write `first = ["Base", "XGBoostTraining", "Alpha"]` into its `[[freeze]]` table'
-    )
+    assert found["help"] == ('add `first = ["Base", "XGBoostTraining", "Alpha"]` to its `[[freeze]]` table')
     assert (told["whole"], told["proof"][0]["in_order"]) == (False, False)
 
 
@@ -265,7 +263,7 @@ def test_another_order_is_only_replaced_by_force(run_stepwell: RunStepwell, tmp_
     assert (ran.exit_code, "would overwrite stepwell.toml\n" in ran.stdout) == (1, True)
     ran = run_stepwell("import", "old.py", "--force", cwd=tmp_path)
     assert ran.exit_code == 0
-    assert "proved: 3 rows equal, in the same order (the project has 1 row more)\n" in ran.stdout
+    assert "verified: 3 rows equal, in the same order (the project has 1 row more)\n" in ran.stdout
     assert files_in(tmp_path)["stepwell.toml"] == (
         '[[freeze]]\noutput = "a.py"\nfirst = ["Base", "XGBoostTraining", "Alpha", "Mine"]\n'
     )
@@ -288,7 +286,7 @@ def test_what_cannot_be_carried_is_told_with_its_place_and_the_rest_is_written(
         ("not-proved", 19, 5),
     ]
     assert next(one["message"] for one in told["diagnostics"]) == (
-        "`spec_type` of `XGBoostTraining` is not in the source, and 'XGBoostTraining' in the new table"
+        "`spec_type` of `XGBoostTraining` is 'XGBoostTraining' in the new table, but not in the source"
     )
     assert (told["written"], told["whole"], told["proof"][0]["equal"]) == (True, False, 1)
     assert sorted(files_in(tmp_path)) == ["old.py", *PATHS[1:]]
@@ -326,8 +324,8 @@ def test_a_workspace_registry_becomes_a_workspace(run_stepwell: RunStepwell, tmp
     write(tmp_path, {"old.py": OLD, "alice.py": text})
     ran = run_stepwell("import", "old.py", "alice.py", cwd=tmp_path)
     assert ran.exit_code == 0, ran.stdout
-    assert "proved: 3 rows equal, in the same order\n" in ran.stdout
-    assert "proved: 5 rows equal, what workspace alice changes\n" in ran.stdout
+    assert "verified: 3 rows equal, in the same order\n" in ran.stdout
+    assert "verified: 5 rows equal, the changes of workspace alice\n" in ran.stdout
     written = {path: text for path, text in files_in(tmp_path).items() if path.startswith("workspaces/")}
     assert written == {
         "workspaces/alice/workspace.yaml": 'developer_id: alice\nversion: "1.0"\nx-maintainer: Alice\n',
@@ -341,7 +339,7 @@ def test_a_workspace_registry_becomes_a_workspace(run_stepwell: RunStepwell, tmp
         "workspaces/alice/override/steps/base.yaml": "name: Base\nconfig_class: BaseConfig\n",
     }
     assert "the override of `XGBoostTraining` is equal to what it overrides" in ran.stdout
-    assert "`New` overrides no step that exists, so it becomes a local step" in ran.stdout
+    assert "`New` overrides a step that does not exist; it becomes a local step" in ran.stdout
 
 
 def test_a_field_that_an_old_override_dropped_is_removed_by_null(
@@ -358,7 +356,7 @@ def test_a_field_that_an_old_override_dropped_is_removed_by_null(
     ran = run_stepwell("import", "over.py", "--workspace", "bob", cwd=tmp_path)
     assert (ran.exit_code, ran.stdout.splitlines()[-2]) == (
         0,
-        "proved: 2 rows equal, what workspace bob changes",
+        "verified: 2 rows equal, the changes of workspace bob",
     )
     overrides = tmp_path / "workspaces/bob/override/steps"
     assert (overrides / "alpha.yaml").read_text() == "name: Alpha\nframework: numpy\npriority: null\n"
@@ -370,7 +368,7 @@ def test_a_workspace_that_nobody_names_is_asked_for(run_stepwell: RunStepwell, t
     ran = run_stepwell("import", "over.py", cwd=tmp_path)
     assert (ran.exit_code, ran.stderr) == (
         2,
-        "error: over.py does not say whose workspace it is; say --workspace ID\n",
+        "error: over.py does not specify its workspace; use --workspace ID\n",
     )
     write(tmp_path, {"over.py": 'WORKSPACE_METADATA = {"developer_id": "../x"}\n'})
     ran = run_stepwell("import", "over.py", cwd=tmp_path)
@@ -407,7 +405,7 @@ def test_a_second_table_is_appended_to_the_order_that_is_there(
     ran = run_stepwell("import", "more.py", cwd=tmp_path)
     assert (ran.exit_code, ran.stdout.splitlines()[1]) == (
         0,
-        "proved: 2 rows equal, in the same order (the project has 3 rows more)",
+        "verified: 2 rows equal, in the same order (the project has 3 rows more)",
     )
     assert (
         'first = ["Base", "XGBoostTraining", "Alpha", "Zeta", "Eta"]\n' in files_in(tmp_path)["stepwell.toml"]
@@ -423,7 +421,7 @@ def test_a_table_of_hyperparameters(run_stepwell: RunStepwell, tmp_path: Path) -
     ran = run_stepwell("import", "old.py", cwd=tmp_path)
     assert (ran.exit_code, ran.stdout.splitlines()[1]) == (
         0,
-        "proved: 2 rows equal, the table of hyperparameters",
+        "verified: 2 rows equal, the table of hyperparameters",
     )
     folder = tmp_path / "registry.d/hyperparameters"
     assert (
@@ -457,8 +455,8 @@ def test_an_interface_is_carried_whole_with_its_comments(run_stepwell: RunStepwe
         0,
         (
             "read in/alpha.step.yaml: an interface\n"
-            "skipped in/README.md: not a kind of file that is imported\n"
-            "proved: 1 row equal\n"
+            "skipped in/README.md: not an importable file\n"
+            "verified: 1 row equal\n"
             "wrote 2 files\n"
         ),
     )
@@ -490,8 +488,8 @@ def test_an_interface_and_the_table_are_put_together(run_stepwell: RunStepwell, 
     told = answer(run_stepwell("import", "old.py", "alpha.step.yaml", "--format", "json", cwd=tmp_path))
     differing = [(one["message"], one["span"]["line"]) for one in told["diagnostics"]]
     assert differing == [
-        ("`config_class` of `Alpha` differs between two sources, and the first one is taken", 7),
-        ("`description` of `Alpha` differs between two sources, and the first one is taken", 9),
+        ("`config_class` of `Alpha` differs between two sources, first entry used", 7),
+        ("`description` of `Alpha` differs between two sources, first entry used", 9),
     ]
     written = files_in(tmp_path)["registry.d/steps/alpha.yaml"]
     assert written.startswith(
@@ -513,7 +511,7 @@ def test_a_table_in_json(run_stepwell: RunStepwell, tmp_path: Path, document: An
     ran = run_stepwell("import", "old.json", cwd=tmp_path)
     assert (ran.exit_code, ran.stdout) == (
         0,
-        "read old.json: 2 rows\nproved: 2 rows equal, in the same order\nwrote 3 files\n",
+        "read old.json: 2 rows\nverified: 2 rows equal, in the same order\nwrote 3 files\n",
     )
     assert 'first = ["Beta", "Alpha"]' in files_in(tmp_path)["stepwell.toml"]
 
@@ -552,7 +550,7 @@ def test_names_that_are_paths_never_leave_the_project(run_stepwell: RunStepwell,
 def test_two_names_of_one_stem_get_a_file_each(run_stepwell: RunStepwell, tmp_path: Path) -> None:
     write(tmp_path, {"old.json": json.dumps({"HTTPGet": row("HTTPGet"), "HttpGet": row("HttpGet")})})
     ran = run_stepwell("import", "old.json", cwd=tmp_path)
-    assert (ran.exit_code, ran.stdout.splitlines()[1]) == (0, "proved: 2 rows equal, in the same order")
+    assert (ran.exit_code, ran.stdout.splitlines()[1]) == (0, "verified: 2 rows equal, in the same order")
 
 
 def test_a_link_out_of_the_project_is_not_followed(run_stepwell: RunStepwell, tmp_path: Path) -> None:
@@ -561,7 +559,7 @@ def test_a_link_out_of_the_project_is_not_followed(run_stepwell: RunStepwell, tm
     (tmp_path / "new/core").symlink_to(outside)
     ran = run_stepwell("import", "old.py", "--into", "new", cwd=tmp_path)
     assert ran.exit_code == 2
-    assert "leads out of the project through a link, so nothing is written" in ran.stderr
+    assert "leads out of the project through a link, so nothing was written" in ran.stderr
     assert list(files_in(outside)) == ["keep"]
 
 
@@ -577,7 +575,7 @@ def test_terminal_escapes_of_a_source_are_shown_and_not_obeyed(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("nowhere.py",), "error: there is no file or folder `nowhere.py`\n"),
+        (("nowhere.py",), "error: no such file or folder: `nowhere.py`\n"),
         (
             ("old.py", "--into", "old.py"),
             "error: Invalid value for '--into': Directory 'old.py' is a file.\n",
@@ -656,7 +654,7 @@ def test_an_import_that_is_killed_at_any_point_is_finished_or_cleared_away_by_th
     assert after > 10
     assert ends == {
         "read old.py",
-        "cleared away what an import left that was killed",
+        "reverted an interrupted import",
         "finished an import that was killed",
     }
 
@@ -705,7 +703,7 @@ def test_two_imports_at_once_do_not_meet(run_stepwell: RunStepwell, tmp_path: Pa
         ran = run_stepwell("import", "old.py", "--into", "new", cwd=tmp_path)
     assert (ran.exit_code, ran.stderr) == (
         2,
-        "error: another import writes to this project; wait until it is done\n",
+        "error: another import is writing to this project; try again when it has finished\n",
     )
 
 

@@ -99,7 +99,7 @@ def test_a_file_in_the_way_stops_it_before_anything_is_written(
     (tmp_path / "new" / path).write_text("mine")
     ran = run_stepwell("init", "new", cwd=tmp_path)
     assert (ran.exit_code, ran.stdout) == (2, "")
-    assert ran.stderr == f"error: new/{path} exists already, and nothing was written\n"
+    assert ran.stderr == f"error: new/{path} already exists; nothing was written\n"
     assert files_in(tmp_path / "new") == [path]
     assert (tmp_path / "new" / path).read_text() == "mine"
 
@@ -117,7 +117,7 @@ def test_a_project_is_not_made_twice(run_stepwell: RunStepwell, tmp_path: Path, 
     (tmp_path / "stepwell.toml").write_text(content)
     ran = run_stepwell("init", cwd=tmp_path)
     assert (ran.exit_code, ran.stdout) == (2, "")
-    assert ran.stderr == "error: there is a project already (stepwell.toml), and nothing was written\n"
+    assert ran.stderr == "error: the folder is already a project (stepwell.toml); nothing was written\n"
     assert files_in(tmp_path) == ["stepwell.toml"]
     assert (tmp_path / "stepwell.toml").read_text() == content
 
@@ -127,7 +127,7 @@ def test_a_project_in_pyproject_is_not_hidden(run_stepwell: RunStepwell, tmp_pat
     ran = run_stepwell("init", str(tmp_path), cwd=tmp_path)
     assert ran.exit_code == 2
     assert ran.stderr == (
-        f"error: there is a project already ({tmp_path}/pyproject.toml), and nothing was written\n"
+        f"error: the folder is already a project ({tmp_path}/pyproject.toml); nothing was written\n"
     )
     assert files_in(tmp_path) == ["pyproject.toml"]
 
@@ -163,7 +163,7 @@ def test_the_settings_it_writes_are_all_of_them_defaults_but_the_frozen_module(
     assert told.startswith(f"project: {tmp_path}/stepwell.toml\n")
     listed = run_stepwell("list", cwd=tmp_path).stdout.splitlines()
     assert listed[1:] == [
-        "DataCleaning  Processing      -          core   Drop the rows and columns that a model cannot use."
+        "DataCleaning  Processing      -          core   Drop rows and columns that a model cannot use."
     ]
 
 
@@ -175,5 +175,5 @@ def test_nothing_is_written_through_a_link_out_of_the_folder(
     (tmp_path / "new" / "registry.d").symlink_to(tmp_path / "elsewhere")
     ran = run_stepwell("init", "new", cwd=tmp_path)
     assert ran.exit_code == 2
-    assert ran.stderr.startswith("error: registry.d/steps/data_cleaning.yaml leads out of the project")
+    assert ran.stderr.startswith("error: registry.d/steps/data_cleaning.yaml leaves the project")
     assert [*(tmp_path / "elsewhere").iterdir(), *(tmp_path / "new").glob("*.toml")] == []

@@ -151,7 +151,7 @@ def test_what_is_left_out_is_told_on_stderr(project: Project, run_stepwell: RunS
     root = project({**FILES, "registry.d/steps/cleaning.yaml": "name: Cleaning\npriority: 1\n"})
     ran = run_stepwell("list", cwd=root)
     assert ran.exit_code == 0
-    assert ran.stderr == "the core has 1 error, and what has one is left out: `stepwell check`\n"
+    assert ran.stderr == "1 error in the core; invalid definitions are skipped (run `stepwell check`)\n"
     assert "Cleaning" not in ran.stdout
     assert "Scoring" in ran.stdout
     assert run_stepwell("list", "-q", cwd=root).stderr == ""

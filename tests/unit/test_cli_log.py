@@ -53,7 +53,7 @@ def test_every_change_is_told_newest_first_and_what_is_not_committed_before_all(
     assert told(run_stepwell("log", "Scoring", cwd=history.project)) == (
         "Scoring in the core\n"
         "\n"
-        "not committed\n"
+        "uncommitted\n"
         '  x-team: none → "fraud"  registry.d/steps/scoring.yaml:4\n'
         "\n"
         f"{second[:10]}  2026-01-02  Ann  Raise its priority\n"
@@ -81,7 +81,7 @@ def test_a_commit_that_says_the_same_in_other_words_or_another_place_is_not_told
     [
         ("", "aliases: [BatchScoring]\n", "alias"),
         ("deprecated: {replaced_by: Scoring}\n", "description: 1234567890 1234567890\n", "its `replaced_by`"),
-        ("x-a: 1234567890\nx-b: 1234567890\n", "", "git follows the file"),
+        ("x-a: 1234567890\nx-b: 1234567890\n", "", "renamed file"),
     ],
 )
 def test_a_rename_is_followed(
@@ -124,7 +124,7 @@ def test_a_rename_that_is_not_committed_is_followed(history: History, run_stepwe
         }
     )
     ran = run_stepwell("log", "Rating", cwd=history.project)
-    assert subjects(ran) == ["not committed", "Begin"]
+    assert subjects(ran) == ["uncommitted", "Begin"]
     assert "  renamed from Scoring (alias)  registry.d/steps/rating.yaml:1\n" in ran.stdout
 
 
@@ -199,9 +199,7 @@ def test_a_workspace_has_a_history_of_its_own(history: History, run_stepwell: Ru
 
     outside = run_stepwell("log", "Scoring", "-w", "../registry.d", cwd=history.project)
     assert outside.exit_code == 2
-    assert outside.stderr == (
-        "error: unknown workspace: ../registry.d (neither the project nor its history has it)\n"
-    )
+    assert outside.stderr == ("error: unknown workspace: ../registry.d (not in the project or its history)\n")
 
 
 def test_a_workspace_that_is_gone_keeps_its_history(history: History, run_stepwell: RunStepwell) -> None:
@@ -268,7 +266,7 @@ def test_a_shallow_clone_says_where_history_ends(
     assert told(ran).endswith(
         f"  priority: 2 → 3  {SCORING}:3\n"
         "\n"
-        f"history before {cut[:10]} is not in this shallow clone (`git fetch --unshallow`)\n"
+        f"shallow clone: no history before {cut[:10]} (run `git fetch --unshallow`)\n"
     )
     assert subjects(ran)[0] == "Third"
     assert json.loads(told(run_stepwell("log", "Scoring", "--format", "json", cwd=clone)))["cut_off"] == cut
@@ -279,7 +277,7 @@ def test_the_number_of_commits_can_be_limited(history: History, run_stepwell: Ru
         history.commit(f"To {number}", {SCORING: f"{START}priority: {number}\n"})
     ran = run_stepwell("log", "Scoring", "-n", "2", cwd=history.project)
     assert subjects(ran)[:2] == ["To 3", "To 2"]
-    assert ran.stdout.endswith("\nthere may be older commits: ask for more with a larger -n\n")
+    assert ran.stdout.endswith("\nolder commits may exist: use a larger -n\n")
     refused = run_stepwell("log", "Scoring", "-n", "0", cwd=history.project)
     assert refused.exit_code == 2
 
@@ -306,15 +304,21 @@ def test_a_revision_says_where_to_begin(history: History, run_stepwell: RunStepw
         ("Scorin", "error: neither the core nor the history has a step `Scorin` (did you mean `Scoring`?)\n"),
         (
             "Nothing",
-            "error: neither the core nor the history has a step `Nothing` (`stepwell list` shows all)\n",
+            "error: neither the core nor the history has a step `Nothing` (run `stepwell list` for a list)\n",
         ),
-        ("*", "error: neither the core nor the history has a step `*` (`stepwell list` shows all)\n"),
-        ("../x", "error: neither the core nor the history has a step `../x` (`stepwell list` shows all)\n"),
+        ("*", "error: neither the core nor the history has a step `*` (run `stepwell list` for a list)\n"),
+        (
+            "../x",
+            "error: neither the core nor the history has a step `../x` (run `stepwell list` for a list)\n",
+        ),
         (
             "\x1b[2J",
-            "error: neither the core nor the history has a step `\\x1b[2J` (`stepwell list` shows all)\n",
+            (
+                "error: neither the core nor the history has a step `\\x1b[2J` "
+                "(run `stepwell list` for a list)\n"
+            ),
         ),
-        ("", "error: neither the core nor the history has a step `` (`stepwell list` shows all)\n"),
+        ("", "error: neither the core nor the history has a step `` (run `stepwell list` for a list)\n"),
     ],
 )
 def test_a_step_that_never_was(history: History, run_stepwell: RunStepwell, asked: str, answer: str) -> None:
@@ -326,7 +330,7 @@ def test_a_step_that_came_later_than_the_revision(history: History, run_stepwell
     history.commit("New", {"registry.d/steps/rating.yaml": "name: Rating\ndescription: R.\n"})
     ran = run_stepwell("log", "Rating", "HEAD~1", cwd=history.project)
     assert ran.exit_code == 2
-    assert ran.stderr == "error: the history up to `HEAD~1` has no step `Rating`: it came later\n"
+    assert ran.stderr == "error: the history up to `HEAD~1` has no step `Rating`: it was added later\n"
 
 
 def test_a_subfolder_a_worktree_and_a_detached_head(
@@ -348,7 +352,7 @@ def test_without_commits_or_without_git(
 ) -> None:
     fresh = History(tmp_path / "fresh", environment)
     fresh.write({"stepwell.toml": "", SCORING: START})
-    assert subjects(run_stepwell("log", "Scoring", cwd=fresh.project)) == ["not committed"]
+    assert subjects(run_stepwell("log", "Scoring", cwd=fresh.project)) == ["uncommitted"]
     plain = tmp_path / "plain"
     plain.mkdir()
     (plain / "stepwell.toml").touch()

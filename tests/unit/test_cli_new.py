@@ -46,7 +46,7 @@ def test_a_step_of_the_core_is_one_file(project: Project, run_stepwell: RunStepw
         "wrote registry.d/steps/xgboost_scoring.yaml\nnext: stepwell explain XGBoostScoring\n"
     )
     assert (root / "registry.d/steps/xgboost_scoring.yaml").read_text() == (
-        "name: XGBoostScoring\ndescription: What XGBoostScoring does, in one sentence.\n"
+        "name: XGBoostScoring\ndescription: Describe XGBoostScoring in one sentence.\n"
     )
     assert run_stepwell("check", "--fail-on", "warning", cwd=root).exit_code == 0
 
@@ -133,22 +133,22 @@ def test_a_field_of_any_depth_is_stated_and_left_out(project: Project, run_stepw
         (
             "TreeTraining",
             (
-                "there is a step `TreeTraining` already, in the core "
+                "step `TreeTraining` already exists in the core "
                 "(registry.d/steps/training/tree_training.yaml); "
                 "to change it for a workspace, write an override"
             ),
         ),
         (
             "Tuning -w alice",
-            "there is a step `Tuning` already, in the local layer (workspaces/alice/local/steps/tuning.yaml)",
+            "step `Tuning` already exists in the local layer (workspaces/alice/local/steps/tuning.yaml)",
         ),
-        ("OldTraining", "`OldTraining` is an alias of the step `TreeTraining` already"),
+        ("OldTraining", "`OldTraining` is already an alias of the step `TreeTraining`"),
         ("Scoring -w alcie", "unknown workspace: alcie (did you mean `alice`?)"),
         (
             "Scoring --like TreTraining",
-            "there is no step `TreTraining` in the core (did you mean `TreeTraining`?)",
+            "no step `TreTraining` in the core (did you mean `TreeTraining`?)",
         ),
-        ("Scoring --set framwork=x", "a step has no field `framwork` (did you mean `framework`?)"),
+        ("Scoring --set framwork=x", "unknown field `framwork` (did you mean `framework`?)"),
         ("Scoring --set deprecated.sinse=1", "`deprecated` has no field `sinse` (did you mean `since`?)"),
         (
             "Scoring --set interface.inputs.DATA.pth=x",
@@ -156,9 +156,9 @@ def test_a_field_of_any_depth_is_stated_and_left_out(project: Project, run_stepw
         ),
         (
             "Scoring --set framework",
-            "`framework` says no value: write `framework=...`, or `framework=` to leave the field out",
+            "`framework` has no value: use `framework=...`, or `framework=` to omit the field",
         ),
-        ("Scoring --set name=Other", "the name is the command's first word, and no field to set"),
+        ("Scoring --set name=Other", "the name is the argument of the command and cannot be set"),
     ],
 )
 def test_a_mistake_is_one_line_and_writes_nothing(
@@ -191,7 +191,7 @@ def test_what_the_checks_refuse_is_shown_at_its_line_and_not_written(
     ran = run_stepwell("new", *arguments, cwd=root)
     assert (ran.exit_code, ran.stderr) == (1, "")
     assert ran.stdout.startswith(found)
-    assert ran.stdout.endswith(" is not written\n")
+    assert ran.stdout.endswith(" was not written\n")
     assert contents(root) == before
 
 
@@ -203,7 +203,7 @@ def test_a_file_or_a_link_in_its_place_is_left_alone(
     ran = run_stepwell("new", "Scoring", cwd=root)
     assert (ran.exit_code, ran.stderr) == (
         2,
-        "error: registry.d/steps/scoring.yaml exists already, and nothing was written\n",
+        "error: registry.d/steps/scoring.yaml already exists; nothing was written\n",
     )
     assert (root / "registry.d/steps/scoring.yaml").read_text() == "# mine\n"
     linked = run_stepwell("new", "Tuning", cwd=root)

@@ -91,7 +91,7 @@ def test_a_project_without_pipelines_says_so(project: Project, run: Run) -> None
     root = project({"registry.d/steps/loading.yaml": LOAD})
     assert run(root, "list")[:2] == (
         0,
-        "There is no pipeline in the core; `stepwell pipeline new NAME` makes one.\n",
+        "No pipelines in the core; run `stepwell pipeline new NAME` to create one.\n",
     )
     assert run(root, "check")[:1] == (0,)
 
@@ -101,13 +101,13 @@ def test_a_pipeline_is_shown_as_it_would_run(project: Project, run: Run) -> None
     assert code == 0
     assert out == (
         f"Nightly in the core  {PATH}\nLoad, and fit.\n\n"
-        "  LEVEL  ID     STEP              WORKSPACE  FED BY\n"
+        "  LEVEL  ID     STEP              WORKSPACE  INPUTS\n"
         "  1      load   Loading:training  -          -\n"
         "  1      fit    Fitting           -          -\n"
         "  2      other  Fitting           alice      after fit\n"
         "\n  PARAMETER  VALUE\n  limit      20\n  uri        null\n\n"
-        "3 steps in 2 levels, 1 edge; at most 2 at the same time.\n"
-        "Longest way: fit → other (2 steps).\n"
+        "3 steps in 2 levels, 1 edge; at most 2 in parallel.\n"
+        "Critical path: fit → other (2 steps).\n"
         "Steps by view: core 2, alice 1; by type: Processing 1, Training 2.\n"
         "Edges across workspaces: 1 of 1 (core → alice 1).\n"
         "A run must set `uri`.\n"
@@ -121,12 +121,12 @@ def test_a_pipeline_is_shown_as_it_would_run(project: Project, run: Run) -> None
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("show", "Nihgtly"), "there is no pipeline `Nihgtly` in the core (did you mean `Nightly`?)"),
+        (("show", "Nihgtly"), "no pipeline `Nihgtly` in the core (did you mean `Nightly`?)"),
         (("show", "Nightly", "--set", "limt=1"), "`Nightly` has no parameter `limt` (did you mean `limit`?)"),
-        (("show", "Nightly", "--set", "limit"), "--set takes PARAMETER=VALUE, got `limit`"),
-        (("wier", "Nightly"), "there is no command `pipeline wier` (did you mean `wire`?)"),
-        (("new", "Nightly"), f"there is a pipeline `Nightly` already ({PATH})"),
-        (("new", "A", "--step", "Loadin"), "there is no step `Loadin` in the core (did you mean `Loading`?)"),
+        (("show", "Nightly", "--set", "limit"), "--set must be PARAMETER=VALUE, got `limit`"),
+        (("wier", "Nightly"), "unknown command `pipeline wier` (did you mean `wire`?)"),
+        (("new", "Nightly"), f"pipeline `Nightly` already exists ({PATH})"),
+        (("new", "A", "--step", "Loadin"), "no step `Loadin` in the core (did you mean `Loading`?)"),
     ],
 )
 def test_a_mistake_on_the_command_line_is_told(
@@ -157,8 +157,8 @@ def test_wiring_shows_proposals_and_writes_them_where_they_belong(project: Proje
     code, out, _ = run(root, "wire", "Nightly")
     assert code == 0
     assert "fit.data ← load.rows (" in out
-    assert "fit.extra could be fed by several, and nothing tells them apart (optional):" in out
-    assert (root / PATH).read_text(encoding="utf-8") == NIGHTLY, "nothing is written unless asked for"
+    assert "fit.extra is ambiguous: several outputs match equally well (optional):" in out
+    assert (root / PATH).read_text(encoding="utf-8") == NIGHTLY, "nothing was written unless asked for"
     code, out, _ = run(root, "wire", "Nightly", "--write")
     assert (code, out.splitlines()[-1]) == (
         0,
@@ -208,7 +208,7 @@ def test_nothing_that_leads_back_is_proposed(project: Project, run: Run) -> None
     code, out, _ = run(root, "wire", "Chain")
     assert (code, out.splitlines()[:2]) == (
         1,
-        ["a.data ← b.data (0.71)", "b.data: nothing in the pipeline fits"],
+        ["a.data ← b.data (0.71)", "b.data: no matching output in the pipeline"],
     )
 
 
@@ -218,7 +218,7 @@ def test_a_new_pipeline_is_wired_checked_and_written(project: Project, run: Run)
     code, out, _ = run(root, "new", "TrainOnce", "--step", "Loading:training", "--step", "Fitting")
     assert (code, out) == (0, f"wrote {path}\nnext: stepwell pipeline show TrainOnce\n")
     assert (root / path).read_text(encoding="utf-8") == (
-        "name: TrainOnce\ndescription: What TrainOnce is for, in one sentence.\nsteps:\n"
+        "name: TrainOnce\ndescription: Describe TrainOnce in one sentence.\nsteps:\n"
         "  - id: loading_training\n    step: Loading:training\n"
         "  - id: fitting\n    step: Fitting\n    inputs:\n      data: loading_training.rows\n"
     )

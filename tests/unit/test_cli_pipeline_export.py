@@ -76,7 +76,7 @@ def test_to_a_file_that_is_overwritten_only_by_force(here: Path, capsys: pytest.
     assert (here / "out/nightly.yaml").read_text(encoding="utf-8") == "mine\n"
     assert ran(capsys, *words, "--force", "--quiet") == (0, "", "")
     assert (here / "out/nightly.yaml").read_text(encoding="utf-8") == written
-    assert ran(capsys, *words[:-1], "out") == (2, "", "error: -o out is a folder; name a file in it\n")
+    assert ran(capsys, *words[:-1], "out") == (2, "", "error: -o out is a folder; specify a file\n")
 
 
 def test_what_has_no_form_is_told_with_its_line_and_nothing_is_written(
@@ -89,7 +89,7 @@ def test_what_has_no_form_is_told_with_its_line_and_nothing_is_written(
         in err
     )
     assert "registry.d/pipelines/unfed.yaml:4:" in err
-    assert err.endswith("Unfed is not exported\n")
+    assert err.endswith("Unfed was not exported\n")
     assert not (here / "unfed.json").exists()
 
 
@@ -107,12 +107,12 @@ def test_an_exporter_that_there_is_not(capsys: pytest.CaptureFixture[str]) -> No
     assert ran(capsys, "export", "Nightly", "--to", "airfow") == (
         2,
         "",
-        "error: there is no exporter `airfow` (did you mean `airflow`?)\n",
+        "error: unknown exporter `airfow` (did you mean `airflow`?)\n",
     )
     assert ran(capsys, "export", "Nightly", "--to", "kubeflow") == (
         2,
         "",
-        "error: there is no exporter `kubeflow` (there are sagemaker, airflow, argo)\n",
+        "error: unknown exporter `kubeflow` (there are sagemaker, airflow, argo)\n",
     )
 
 
@@ -184,13 +184,13 @@ def test_what_cannot_be_copied_is_refused(here: Path, capsys: pytest.CaptureFixt
     assert ran(capsys, "new", "Ours", "--from", "PyTorchEndToEn") == (
         2,
         "",
-        "error: there is no pipeline `PyTorchEndToEn` (did you mean `PyTorchEndToEnd`?)\n",
+        "error: unknown pipeline `PyTorchEndToEn` (did you mean `PyTorchEndToEnd`?)\n",
     )
     assert ran(capsys, "new", "Nightly", "--from", "PyTorchEndToEnd")[2] == (
-        "error: there is a pipeline `Nightly` already\n"
+        "error: pipeline `Nightly` already exists\n"
     )
     assert ran(capsys, "new", "Ours", "--from", "PyTorchEndToEnd", "--step", "Scoring")[2] == (
-        "error: --step cannot be given with a pipeline of the catalog: it has its steps\n"
+        "error: --step cannot be used with a pipeline of the catalog\n"
     )
     (here / "stepwell.toml").write_text('[vocabulary]\nframeworks = ["sklearn"]\n', encoding="utf-8")
     code, out, _ = ran(capsys, "new", "Ours", "--from", "PyTorchEndToEnd")

@@ -54,8 +54,8 @@ def test_a_run_is_told_step_by_step_and_kept(project: Project, ask: Ask) -> None
     code, out, _ = ask(root, "compare", "Sums")
     assert (code, out.splitlines()[-1]) == (1, "0 of 2 steps are the same in RUN and RUN.")
     assert "make   differs  done → done" in out
-    assert "gives other rows; script, settings or installed packages differ" in out
-    assert "gives other total; input `rows` differs" in out
+    assert "different rows; script, settings or installed packages differ" in out
+    assert "different total; input `rows` differs" in out
 
 
 def test_a_failed_run_says_where_to_look(project: Project, ask: Ask) -> None:
@@ -84,7 +84,7 @@ def test_a_run_goes_on(project: Project, ask: Ask) -> None:
     root = project({**SUMS, "src/scripts/total.py": "exit(1)\n"})
     assert ask(root, "run", "Sums", "--resume")[0::2] == (
         2,
-        "error: `Sums` was never run, so there is nothing to resume\n",
+        "error: `Sums` has no run to resume\n",
     )
     assert ask(root, "run", "Sums", "--set", "rows=5")[0] == 1
     (root / "src" / "scripts" / "total.py").write_text(TOTAL)
@@ -99,14 +99,14 @@ def test_a_run_goes_on(project: Project, ask: Ask) -> None:
 
 
 REFUSED = {
-    ("run", "Sumz"): "error: there is no pipeline `Sumz` in the core (did you mean `Sums`?)\n",
-    ("run", "Sums", "--set", "rows"): "error: --set must be as in rows=1000, got `rows`\n",
-    ("run", "Sums", "--resource", "gpu"): "error: --resource must be as in gpu=1, got `gpu`\n",
+    ("run", "Sumz"): "error: no pipeline `Sumz` in the core (did you mean `Sums`?)\n",
+    ("run", "Sums", "--set", "rows"): "error: --set must be NAME=VALUE, got `rows`\n",
+    ("run", "Sums", "--resource", "gpu"): "error: --resource must be NAME=AMOUNT, e.g. gpu=1, got `gpu`\n",
     ("run", "Sums", "--only", "mak"): "error: `Sums` has no step `mak` (available: make, total)\n",
-    ("run", "Sums", "--from", "a", "--only", "b"): "error: --from and --only cannot both be given\n",
+    ("run", "Sums", "--from", "a", "--only", "b"): "error: --from cannot be used with --only\n",
     ("test", "Sums", "--step", "mak"): "error: `Sums` has no step `mak` (available: make, total)\n",
-    ("compare", "Sums"): "error: `Sums` was never run\n",
-    ("compare", "Sums", "a", "b", "c"): "error: two runs are compared, not more\n",
+    ("compare", "Sums"): "error: `Sums` has no runs\n",
+    ("compare", "Sums", "a", "b", "c"): "error: at most two runs can be compared\n",
 }
 
 

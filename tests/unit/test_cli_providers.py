@@ -110,7 +110,7 @@ def test_health_asks_each_and_says_what_is_wrong_without_the_key(
     head, _, health = ran.stdout.partition("\n\n")
     assert f"{head}\n" == TABLE
     lines = health.splitlines()
-    assert lines[:2] == ["NAME         STATE    WHAT IS WRONG", "Echo         well     -"]
+    assert lines[:2] == ["NAME         STATE    ERROR", "Echo         well     -"]
     assert lines[2].startswith("HouseModels  failing  provider HouseModels: unavailable: connection failed")
     ran = run_stepwell("providers", "--health", "--format", "json", cwd=root)
     assert ran.exit_code == 1
@@ -195,7 +195,7 @@ def test_a_watch_tells_what_changes_until_it_is_interrupted(
     health = "health: {interval: 0.1, failures: 1, recovery: 0.5}\n"
     root = project({"registry.d/providers/echo.yaml": ECHO})
     with watching(root, environment) as wait_for:
-        wait_for("watching 1 provider; Ctrl-C ends it")
+        wait_for("watching 1 provider; press Ctrl-C to stop")
         wait_for("  Echo  well")
         (root / path).write_text(f"{local}{health}settings: {{argv: [no-such-program-here]}}\n")
         wait_for("  Local  left alone: not found: program `no-such-program-here` not found")

@@ -53,7 +53,7 @@ def faults(schema: str, answer: Any) -> list[str]:
 def test_a_choice_is_told_with_its_reason_and_every_candidate(run_stepwell: RunStepwell) -> None:
     ran = run_stepwell("resolve", "ModelEvaluation", "--workspace", "bob", cwd=ROOT)
     assert ran.stdout == (
-        "ModelEvaluation: the definition of workspace bob\n\n"
+        "ModelEvaluation: selected the definition of workspace bob\n\n"
         "  framework_match  only the definition of workspace bob has the framework pytorch\n\n" + TABLE
     )
     assert (ran.exit_code, ran.stderr) == (0, "")
@@ -62,7 +62,7 @@ def test_a_choice_is_told_with_its_reason_and_every_candidate(run_stepwell: RunS
 def test_a_tie_is_broken_and_told_on_stderr(run_stepwell: RunStepwell) -> None:
     ran = run_stepwell("resolve", "ModelEvaluation", cwd=ROOT)
     assert ran.stdout == (
-        "ModelEvaluation: the definition of workspace bob\n\n"
+        "ModelEvaluation: selected the definition of workspace bob\n\n"
         "  workspace_priority  no workspace specified\n"
         "  framework_match     no framework specified\n"
         "  environment_match   no environment specified\n"
@@ -78,7 +78,7 @@ def test_the_strict_mode_refuses_a_tie_with_exit_code_1(run_stepwell: RunStepwel
     clear = ("--framework", "tensorflow")
     ran = run_stepwell("resolve", "ModelEvaluation", "--mode", "strict", *clear, cwd=ROOT)
     assert (ran.exit_code, ran.stderr) == (0, "")
-    assert ran.stdout.startswith("ModelEvaluation: the definition of workspace carol\n")
+    assert ran.stdout.startswith("ModelEvaluation: selected the definition of workspace carol\n")
 
 
 def ask(environment: Mapping[str, str], answers: str) -> subprocess.CompletedProcess[str]:
@@ -87,19 +87,19 @@ def ask(environment: Mapping[str, str], answers: str) -> subprocess.CompletedPro
 
 
 QUESTION = f"""\
-Nothing tells these definitions apart:
+These definitions are tied:
   1  workspace bob, {BOB}:2
   2  workspace carol, {CAROL}:2
-Which one: """
+Select a definition: """
 
 
 def test_the_interactive_mode_asks(environment: Mapping[str, str]) -> None:
     ran = ask(environment, "3\n2\n")
-    assert ran.stderr == QUESTION + "Error: 3 is not in the range 1<=x<=2.\nWhich one: "
+    assert ran.stderr == QUESTION + "Error: 3 is not in the range 1<=x<=2.\nSelect a definition: "
     assert "\n  interactive         selected the definition of workspace carol\n" in ran.stdout
     assert (ran.returncode, ran.stdout.splitlines()[0]) == (
         0,
-        "ModelEvaluation: the definition of workspace carol",
+        "ModelEvaluation: selected the definition of workspace carol",
     )
 
 
@@ -138,7 +138,7 @@ def test_json_fits_its_schema_and_has_everything(run_stepwell: RunStepwell) -> N
 def test_an_alias_says_what_it_stands_for(run_stepwell: RunStepwell) -> None:
     ran = run_stepwell("resolve", "MIMSPackaging", "-w", "alice", cwd=ROOT)
     assert ran.stdout.splitlines()[:3] == [
-        "MIMSPackaging, an alias of Package: the definition of the core",
+        "MIMSPackaging, an alias of Package: selected the definition of the core",
         "",
         "  workspace_priority  workspace alice does not define it and uses the core's",
     ]
@@ -147,8 +147,8 @@ def test_an_alias_says_what_it_stands_for(run_stepwell: RunStepwell) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("ModelEvaluatio",), "no view has a step `ModelEvaluatio` (did you mean `ModelEvaluation`"),
-        (("Zzz",), "no view has a step `Zzz` (`stepwell list` shows all)"),
+        (("ModelEvaluatio",), "no step `ModelEvaluatio` in any view (did you mean `ModelEvaluation`"),
+        (("Zzz",), "no step `Zzz` in any view (run `stepwell list` for a list)"),
         (("Base", "-w", "carl"), "unknown workspace: carl (did you mean `carol`?)"),
         (
             ("Base", "--strategy", "priority"),
@@ -174,19 +174,19 @@ CONFLICTS = f"""\
 ModelEvaluation: conflicting, ambiguous
   bob    local  {BOB}:2
   carol  local  {CAROL}:2
-  differing: description, framework, interface
+  different fields: description, framework, interface
   Rename one of them, or lower its `priority`: ambiguous when no workspace is specified.
 
 Package: conflicting, ambiguous
   core   core   registry.d/steps/deployment/package.yaml:2
   carol  local  workspaces/carol/local/steps/package.yaml:2
-  differing: description, framework, interface
+  different fields: description, framework, interface
   Rename one of them, or lower its `priority`: ambiguous when no workspace is specified.
 
 XGBoostTraining: conflicting
   core   core      registry.d/steps/training/xgboost_training.yaml:2
   alice  override  workspaces/alice/override/steps/xgboost_training.yaml:2
-  differing: config_class, builder_step_name, priority, environment_tags
+  different fields: config_class, builder_step_name, priority, environment_tags
   Rename one of them if they are different steps; otherwise specify a workspace.
 
 3 names have more than one definition: 3 conflicting, 2 ambiguous.

@@ -66,10 +66,10 @@ def test_every_field_of_an_output_is_described_and_shown(name: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        ("stepp", "there is no schema `stepp` (did you mean `step`?)"),
-        ("steps", "there is no schema `steps` (did you mean `step`?)"),
-        ("../step", "there is no schema `../step` (`stepwell schema` lists all)"),
-        ("", "there is no schema `` (`stepwell schema` lists all)"),
+        ("stepp", "unknown schema `stepp` (did you mean `step`?)"),
+        ("steps", "unknown schema `steps` (did you mean `step`?)"),
+        ("../step", "unknown schema `../step` (run `stepwell schema` for a list)"),
+        ("", "unknown schema `` (run `stepwell schema` for a list)"),
     ],
 )
 def test_an_unknown_kind_is_one_line(

@@ -127,18 +127,18 @@ def test_the_schema_of_a_record_is_that_of_a_step_with_its_defaults_there() -> N
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("Scorng",), "there is no step `Scorng` in the core (did you mean `Scoring`?)"),
+        (("Scorng",), "no step `Scorng` in the core (did you mean `Scoring`?)"),
         (
             ("scoring", "-w", "alice"),
-            "there is no step `scoring` in workspace alice (did you mean `Scoring`?)",
+            "no step `scoring` in workspace alice (did you mean `Scoring`?)",
         ),
-        (("Tuning",), "there is no step `Tuning` in the core (`--workspace bob` has it)"),
+        (("Tuning",), "no step `Tuning` in the core (found with `--workspace bob`)"),
         (
             ("Tuning", "-w", "alice"),
-            "there is no step `Tuning` in workspace alice (`--workspace bob` has it)",
+            "no step `Tuning` in workspace alice (found with `--workspace bob`)",
         ),
-        (("Packaging",), "there is no step `Packaging` in the core (`stepwell list` shows all)"),
-        (("",), "there is no step `` in the core (`stepwell list` shows all)"),
+        (("Packaging",), "no step `Packaging` in the core (run `stepwell list` for a list)"),
+        (("",), "no step `` in the core (run `stepwell list` for a list)"),
     ],
 )
 def test_an_unknown_step_is_one_line(
@@ -155,8 +155,8 @@ def test_a_step_that_is_left_out_is_not_called_unknown_without_a_word(
     ran = run_stepwell("show", "Packaging", cwd=root)
     assert (ran.exit_code, ran.stdout) == (2, "")
     assert ran.stderr == (
-        "the core has 1 error, and what has one is left out: `stepwell check`\n"
-        "error: there is no step `Packaging` in the core (`stepwell list` shows all)\n"
+        "1 error in the core; invalid definitions are skipped (run `stepwell check`)\n"
+        "error: no step `Packaging` in the core (run `stepwell list` for a list)\n"
     )
 
 

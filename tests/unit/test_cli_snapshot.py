@@ -211,9 +211,7 @@ def test_nothing_but_a_snapshot_is_overwritten(project: Project, run_stepwell: R
     (root / "other.json").write_text('{"version": 1}\n', encoding="utf-8")
     ran = run_stepwell("snapshot", "-o", "other.json", cwd=root)
     assert (ran.exit_code, ran.stdout) == (2, "")
-    assert ran.stderr == (
-        "error: other.json is no snapshot, so it is not overwritten; `--force` overwrites it\n"
-    )
+    assert ran.stderr == ("error: other.json is not a snapshot; use `--force` to overwrite it\n")
     assert (root / "other.json").read_text(encoding="utf-8") == '{"version": 1}\n'
     assert run_stepwell("snapshot", "-o", "other.json", "--force", cwd=root).exit_code == 0
     (root / "stepwell.toml").write_text("", encoding="utf-8")
@@ -221,7 +219,7 @@ def test_nothing_but_a_snapshot_is_overwritten(project: Project, run_stepwell: R
     assert (again.exit_code, again.stderr) == (0, "wrote other.json\n")
     for output in ("registry.d", "new/"):
         ran = run_stepwell("snapshot", "-o", output, cwd=root)
-        assert (ran.exit_code, ran.stderr) == (2, f"error: -o {output} is a folder; name a file in it\n")
+        assert (ran.exit_code, ran.stderr) == (2, f"error: -o {output} is a folder; specify a file\n")
     assert list(root.glob(".stepwell-*")) == []
 
 
@@ -238,24 +236,24 @@ DEEP = "[" * 100_000
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "it is not JSON"),
-        (b"\xff\xfe\x00", "it is not JSON"),
-        (b"name: Scoring\n", "it is not JSON"),
-        (DEEP.encode(), "it is not JSON"),
-        (b"[1]", "it is JSON of another kind; `stepwell snapshot` writes one"),
-        (b'{"version": 1}', "it is JSON of another kind; `stepwell snapshot` writes one"),
+        (b"", "not valid JSON"),
+        (b"\xff\xfe\x00", "not valid JSON"),
+        (b"name: Scoring\n", "not valid JSON"),
+        (DEEP.encode(), "not valid JSON"),
+        (b"[1]", "not a snapshot; create one with `stepwell snapshot`"),
+        (b'{"version": 1}', "not a snapshot; create one with `stepwell snapshot`"),
         ({**GOOD, "version": 2}, "its version is 2, and this Stepwell reads version 1"),
         (
             {**GOOD, "version": "\x1b[31m", "$schema": "https://stepwell.dev/schemas/9/snapshot.schema.json"},
             "its version is '\\x1b[31m', and this Stepwell reads version 1",
         ),
-        ({**GOOD, "version": True}, "it is not as `stepwell schema snapshot` says"),
-        ({**GOOD, "files": []}, "it is not as `stepwell schema snapshot` says"),
-        ({**GOOD, "views": {}}, "it is not as `stepwell schema snapshot` says"),
-        ({**GOOD, "more": 1}, "it is not as `stepwell schema snapshot` says"),
+        ({**GOOD, "version": True}, "not valid against `stepwell schema snapshot`"),
+        ({**GOOD, "files": []}, "not valid against `stepwell schema snapshot`"),
+        ({**GOOD, "views": {}}, "not valid against `stepwell schema snapshot`"),
+        ({**GOOD, "more": 1}, "not valid against `stepwell schema snapshot`"),
         (
             {**GOOD, "files": {"a": {"base64": "x", "unread": 1}}},
-            "it is not as `stepwell schema snapshot` says",
+            "not valid against `stepwell schema snapshot`",
         ),
         ({**GOOD, "files": {"a": {"base64": "&"}}}, "the bytes of 'a' are not base64"),
         ({**GOOD, "files": {"a": "\ud800"}}, "the text of 'a' is not Unicode"),
@@ -265,9 +263,9 @@ DEEP = "[" * 100_000
         ({**GOOD, "files": {"a\x00": ""}}, "'a\\x00' is not a plain path inside a project"),
         ({**GOOD, "files": {"a/" * 80 + "b": ""}}, f"'{'a/' * 40}' is not a plain path inside a project"),
         ({**GOOD, "folders": ["a/./b"]}, "'a/./b' is not a plain path inside a project"),
-        ({**GOOD, "files": {"a": "", "a/b": ""}}, "'a' is a file and a folder in it"),
-        ({**GOOD, "files": {"a/b": "", "a": ""}}, "'a' is a file and a folder in it"),
-        ({**GOOD, "tables": ["a.py"]}, "it names the table 'a.py' and does not hold it"),
+        ({**GOOD, "files": {"a": "", "a/b": ""}}, "'a' is both a file and a folder"),
+        ({**GOOD, "files": {"a/b": "", "a": ""}}, "'a' is both a file and a folder"),
+        ({**GOOD, "tables": ["a.py"]}, "missing table 'a.py'"),
     ],
 )
 def test_what_is_no_snapshot_is_refused_in_one_line(
@@ -278,7 +276,7 @@ def test_what_is_no_snapshot_is_refused_in_one_line(
     (root / "a.json").write_bytes(raw)
     ran = run_stepwell("diff", "a.json", cwd=root)
     assert (ran.exit_code, ran.stdout) == (2, "")
-    assert ran.stderr == f"error: a.json is no snapshot that can be read: {reason}\n"
+    assert ran.stderr == f"cannot read snapshot error: a.json: {reason}\n"
 
 
 def test_a_deep_value_among_the_views_is_not_read(project: Project, run_stepwell: RunStepwell) -> None:

@@ -106,8 +106,8 @@ def test_what_is_said_stands_in_the_files_however_odd_it_is(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("", "say the id of the new workspace, or --interactive to be asked for it"),
-        ("all", "`all` stands for every workspace, so none can be called so"),
+        ("", "missing id of the new workspace (or use --interactive)"),
+        ("all", "`all` is reserved and cannot be the id of a workspace"),
         (
             "../x",
             (
@@ -129,24 +129,24 @@ def test_what_is_said_stands_in_the_files_however_odd_it_is(
                 "beginning with a letter or a digit"
             ),
         ),
-        ("x" * 129, "the id of a workspace has at most 128 characters"),
+        ("x" * 129, "a workspace id must be at most 128 characters"),
         (
             "alice",
-            "there is a workspace `alice` already; --force writes the template's files into it",
+            "workspace `alice` already exists; use --force to write the template's files into it",
         ),
-        ("ALICE", "`ALICE` differs from the workspace `alice` only in its capitals"),
-        ("dana --template minmal", "there is no template `minmal` (did you mean `minimal`?)"),
-        ("dana --template x", "there is no template `x` (there are advanced, minimal, standard)"),
+        ("ALICE", "`ALICE` differs from the workspace `alice` only in case"),
+        ("dana --template minmal", "unknown template `minmal` (did you mean `minimal`?)"),
+        ("dana --template x", "unknown template `x` (there are advanced, minimal, standard)"),
         ("dana --copy-from alcie", "unknown workspace: alcie (did you mean `alice`?)"),
         ("dana --copy-from dana", "unknown workspace: dana (the project has alice, bob)"),
         (
             "dana --copy-from bob --template minimal",
-            "--template and --copy-from exclude each other: say one of them",
+            "--template cannot be used with --copy-from",
         ),
-        ("dana --interactive", "--interactive asks questions, and there is no terminal to ask on"),
+        ("dana --interactive", "--interactive needs a terminal"),
         (
             "dana --framework xgbost",
-            "`xgbost` is no framework of the project (did you mean `xgboost`?)",
+            "`xgbost` is not a framework of the project (did you mean `xgboost`?)",
         ),
     ],
 )
@@ -178,7 +178,7 @@ def test_nothing_is_written_over_or_through_what_is_there(
     ran = run_stepwell("workspace", "new", "empty", cwd=root)
     assert (ran.exit_code, ran.stderr) == (
         2,
-        "error: there is a workspace `empty` already; --force writes the template's files into it\n",
+        "error: workspace `empty` already exists; use --force to write the template's files into it\n",
     )
     assert state(tmp_path) == before
 
@@ -192,7 +192,7 @@ def test_a_folder_of_workspaces_that_leads_out_is_not_written_to(
     ran = run_stepwell("workspace", "new", "dana", cwd=root)
     assert (ran.exit_code, ran.stderr) == (
         2,
-        "error: workspaces leads out of the project through a link, so nothing is written\n",
+        "error: workspaces leaves the project through a symbolic link; nothing was written\n",
     )
     assert list((tmp_path / "outside").iterdir()) == []
 
@@ -246,7 +246,7 @@ def test_settings_with_errors_stop_it(project: Project, run_stepwell: RunStepwel
     ran = run_stepwell("workspace", "new", "dana", cwd=root)
     assert (ran.exit_code, ran.stderr) == (
         2,
-        "error: the project's configuration has errors, so nothing is made: `stepwell check`\n",
+        "error: the configuration has errors, nothing was written (run `stepwell check`)\n",
     )
 
 
@@ -281,7 +281,7 @@ def test_a_disk_that_is_full_leaves_all_as_it_was(
     ran = in_process(environment, root, full, "workspace", "new", who, *force)
     assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr == (
-        f"error: workspaces/{who} cannot be made: no space left on device; nothing was written\n"
+        f"error: workspaces/{who} cannot be created: no space left on device; nothing was written\n"
     )
     assert state(root) == before
 
@@ -329,7 +329,7 @@ def test_a_folder_that_is_read_only_is_one_line(project: Project, run_stepwell: 
     (root / "workspaces").chmod(0o755)
     assert (ran.exit_code, ran.stderr) == (
         2,
-        "error: workspaces/dana cannot be made: permission denied; nothing was written\n",
+        "error: workspaces/dana cannot be created: permission denied; nothing was written\n",
     )
 
 
@@ -383,10 +383,10 @@ def test_a_template_of_the_team_is_used_offered_and_listed(
             "a.md.j2",
             "{% for a in range(9999) %}{% for b in range(9999) %}xxxxxxxxxxxxxxx{% endfor %}{% endfor %}",
             "ours/bad/a.md.j2:1:1",
-            "it writes more than 1048576 characters",
+            "its output is longer than 1048576 characters",
         ),
         ("a.md.j2", "{{ range(99999999) | list }}", "ours/bad/a.md.j2:1:1", "Range too big"),
-        ("{{ '..' }}.j2", "x", "ours/bad/{{ '..' }}.j2:1:1", "`..` cannot be the name of a file"),
+        ("{{ '..' }}.j2", "x", "ours/bad/{{ '..' }}.j2:1:1", "`..` is not a valid file name"),
         ("{{ '\\x2fetc' }}", "x", "ours/bad/{{ '\\x2fetc' }}:1:1", "cannot be the name of a file"),
         ("{{ nope }}", "x", "ours/bad/{{ nope }}:1:1", "its name cannot be rendered: 'nope' is undefined"),
         ("template.yaml", "extends: nowhere\n", "ours/bad/template.yaml:1:1", "extends `nowhere`"),
@@ -431,7 +431,8 @@ def test_a_copy_is_the_same_but_for_whose_it_is(project: Project, run_stepwell: 
     ran = run_stepwell("workspace", "new", "dana", "--copy-from", "alice", cwd=root)
     assert ran.exit_code == 0
     assert ran.stderr == (
-        "left out workspaces/alice/link: it is a link\nworkspaces/dana/notes.md still speaks of alice\n"
+        "left out workspaces/alice/link: it is a symbolic link\nworkspaces/dana/notes.md still "
+        "mentions alice\n"
     )
     there = state(root / "workspaces/dana")
     assert there["workspace.yaml"] == b"developer_id: dana\nversion: 1.0.0\npreferred_frameworks: [numpy]\n"
@@ -503,7 +504,7 @@ def test_interactive_asks_again_until_it_can_be_used(
     answers = ["alice", "d/x", "dana", "nope", "minimal", "Find fraud.", "xgbost", "xgboost"]
     code, told = talk(environment, root, ["workspace", "new", "--interactive"], answers)
     assert code == 0, told
-    assert "there is a workspace `alice` already" in told
+    assert "workspace `alice` already exists" in told
     assert "`d/x` cannot be the id of a workspace" in told
     assert "`nope` is none of advanced, minimal, standard" in told
     assert "`xgbost` is none of xgboost, numpy, pytorch" in told
@@ -551,7 +552,7 @@ def test_a_project_without_workspaces_says_how_to_make_one(
     assert run_stepwell("workspace", "list", cwd=root).stdout == (
         "There is no workspace; `stepwell workspace new ID` makes one.\n"
     )
-    assert run_stepwell("workspace", "check", cwd=root).stdout == "There is no workspace to check.\n"
+    assert run_stepwell("workspace", "check", cwd=root).stdout == "No workspaces to check.\n"
     told = json.loads(run_stepwell("workspace", "check", "--format", "json", cwd=root).stdout)
     assert faults("output-workspace-check", told) == []
     assert told["totals"]["success_rate"] is None
@@ -881,7 +882,7 @@ def test_totals_count_what_passed_and_the_report_is_the_same(
     assert (refused.exit_code, refused.stdout, refused.stderr) == (
         2,
         "",
-        "error: report.json holds something else than a report, so it is not overwritten\n",
+        "error: report.json exists and is not a report; it was not overwritten\n",
     )
     assert (root / "report.json").read_text() == '{"mine": true}'
 
@@ -929,9 +930,9 @@ def test_a_class_that_the_core_has_is_missed_nowhere(project: Project, run_stepw
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("alice alice", "a workspace is not compared with itself"),
-        ("alice bob --steps ,", "--steps names no step"),
-        ("alice bob --steps Tunig", "there is no step `Tunig` in workspace alice (did you mean `Tuning`?)"),
+        ("alice alice", "cannot compare a workspace with itself"),
+        ("alice bob --steps ,", "--steps must name at least one step"),
+        ("alice bob --steps Tunig", "no step `Tunig` in workspace alice (did you mean `Tuning`?)"),
     ],
 )
 def test_what_cannot_be_compared_is_one_line(
@@ -952,7 +953,7 @@ def test_a_workspace_is_removed_whole_with_an_archive(project: Project, run_step
     kept, removed, following = ran.stdout.splitlines()
     assert re.fullmatch(r"kept workspaces/\.backup/alice-\d{8}-\d{6}\.tar\.gz", kept)
     assert removed == "removed workspaces/alice"
-    assert following == "next: stepwell.toml still names it in `[project] workspace`"
+    assert following == "next: remove it from `[project] workspace` in stepwell.toml"
     assert sorted(os.listdir(root / "workspaces")) == [".backup", "bob"]
     with tarfile.open(root / kept.removeprefix("kept ")) as archive:
         names = {one.name: one for one in archive.getmembers()}
@@ -973,7 +974,7 @@ def test_without_a_terminal_it_is_only_removed_with_yes(project: Project, run_st
     assert (ran.exit_code, ran.stdout, ran.stderr) == (
         2,
         "",
-        "error: there is no terminal to ask on: say --yes to remove the workspace `alice`\n",
+        "error: no terminal to ask for confirmation; use --yes to remove the workspace `alice`\n",
     )
     assert state(root) == before
 
@@ -1005,7 +1006,7 @@ def test_an_archive_that_cannot_be_written_removes_nothing(
     ran = in_process(environment, root, full, "workspace", "remove", "alice", "--backup", "--yes")
     assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr == (
-        "error: workspaces/alice cannot be removed: no space left on device; it is still there\n"
+        "error: workspaces/alice cannot be removed: no space left on device; nothing was removed\n"
     )
     assert {path: text for path, text in state(root).items() if isinstance(text, bytes)} == before
 
@@ -1014,9 +1015,12 @@ def test_an_archive_that_cannot_be_written_removes_nothing(
 
 
 def test_a_mistyped_command_is_told_with_the_nearest(run_stepwell: RunStepwell, tmp_path: Path) -> None:
-    for word, hint in (("lst", "did you mean `list`?"), ("xyzzy", "`stepwell workspace --help` lists them")):
+    for word, hint in (
+        ("lst", "did you mean `list`?"),
+        ("xyzzy", "run `stepwell workspace --help` for a list"),
+    ):
         ran = run_stepwell("workspace", word, cwd=tmp_path)
-        assert (ran.exit_code, ran.stderr) == (2, f"error: there is no command `workspace {word}` ({hint})\n")
+        assert (ran.exit_code, ran.stderr) == (2, f"error: unknown command `workspace {word}` ({hint})\n")
 
 
 @pytest.mark.parametrize("name", ["new", "list", "show", "check", "compare", "remove"])

@@ -362,7 +362,7 @@ def test_the_command_tells_every_part_of_a_step(project: Project, run_stepwell: 
         "  spec             missing  src/specs/scoring_spec.py does not bind a name ending in `_SPEC`",
         "                            fix the file",
         "  script           found    src/scripts/scoring.py:1             (core)",
-        "  hyperparameters  none     nothing declares it, and there is no `ScoringHyperparameters`",
+        "  hyperparameters  none     not declared, and `ScoringHyperparameters` does not exist",
         "",
         "1 step: 4 found, 1 missing.",
     ]
@@ -392,7 +392,7 @@ def test_the_command_gives_data_that_fits_its_schema(project: Project, run_stepw
 def test_the_command_names_the_step_that_was_meant(project: Project, run_stepwell: RunStepwell) -> None:
     ran = run_stepwell("components", "Scorng", cwd=project(FILES))
     assert ran.exit_code == 2
-    assert ran.stderr == "error: there is no step `Scorng` in the core (did you mean `Scoring`?)\n"
+    assert ran.stderr == "error: no step `Scorng` in the core (did you mean `Scoring`?)\n"
 
 
 def test_explain_tells_the_parts_after_the_fields(project: Project, run_stepwell: RunStepwell) -> None:

@@ -85,8 +85,8 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         core("Rating"),
         [
             (
-                "breaking importers name-left-table:Scoring [scoring.yaml:1 > -] `Scoring` is gone, so "
-                "importers that ask a table for it fail; its `ScoringConfig` leads to no step"
+                "breaking importers name-left-table:Scoring [scoring.yaml:1 > -] `Scoring` was "
+                "removed, so lookups in the tables fail; its `ScoringConfig` maps to no step"
             ),
         ],
     ),
@@ -95,14 +95,14 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         core("Grading", "aliases: [Scoring]"),
         [
             (
-                "breaking importers name-left-table:Scoring [scoring.yaml:1 > grading.yaml:1] `Scoring` "
-                "is called `Grading` now; as an alias the old name answers in views and in `stepwell "
-                "resolve`, and in no table, frozen or of `stepwell.legacy`; its `ScoringConfig` leads to "
-                "no step"
+                "breaking importers name-left-table:Scoring [scoring.yaml:1 > grading.yaml:1] "
+                "`Scoring` was renamed to `Grading`; as an alias, the old name works in views and "
+                "`stepwell resolve`, but not in frozen tables or `stepwell.legacy`; its "
+                "`ScoringConfig` maps to no step"
             ),
             (
-                "safe importers name-joined-table:Grading [- > grading.yaml:1] `Grading` is new in the "
-                "table; nobody can depend on it yet"
+                "safe importers name-joined-table:Grading [- > grading.yaml:1] `Grading` was added to "
+                "the table"
             ),
         ],
     ),
@@ -111,13 +111,13 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         core("Grading"),
         [
             (
-                "breaking importers name-left-table:Scoring [scoring.yaml:1 > grading.yaml:1] `Grading` "
-                "replaces `Scoring`, which no table and no look-up knows any more, since it is no alias; "
-                "its `ScoringConfig` leads to no step"
+                "breaking importers name-left-table:Scoring [scoring.yaml:1 > grading.yaml:1] "
+                "`Grading` replaces `Scoring`, but the old name fails: it is not an alias; "
+                "its `ScoringConfig` maps to no step"
             ),
             (
-                "safe importers name-joined-table:Grading [- > grading.yaml:1] `Grading` is new in the "
-                "table; nobody can depend on it yet"
+                "safe importers name-joined-table:Grading [- > grading.yaml:1] `Grading` was added to "
+                "the table"
             ),
         ],
     ),
@@ -126,9 +126,9 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         core("Scoring", kind=None),
         [
             (
-                "breaking importers name-left-table:Scoring [scoring.yaml:1 > scoring.yaml:1] `Scoring` "
-                "has no `sagemaker_step_type` any more, which every step of the table has; its "
-                "`ScoringConfig` leads to no step"
+                "breaking importers name-left-table:Scoring [scoring.yaml:1 > scoring.yaml:1] "
+                "`Scoring` no longer has a `sagemaker_step_type`, which the table requires; its "
+                "`ScoringConfig` maps to no step"
             ),
         ],
     ),
@@ -137,9 +137,9 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         core("Rating", "aliases: [Scoring]"),
         [
             (
-                "breaking importers name-left-table:Scoring [scoring.yaml:1 > -] `Scoring` is only an "
-                "alias of `Rating` now, and a table knows no aliases; its `ScoringConfig` leads to no "
-                "step"
+                "breaking importers name-left-table:Scoring [scoring.yaml:1 > -] `Scoring` is now only "
+                "an alias of `Rating`, and tables do not contain aliases; its `ScoringConfig` maps to "
+                "no step"
             ),
         ],
     ),
@@ -148,9 +148,10 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         core("Scoring", "priority: high"),
         [
             (
-                "breaking importers name-left-table:Scoring [scoring.yaml:1 > scoring.yaml:1] `Scoring` "
-                "is left out because of an error in its file, so importers cannot ask a table for it; its"
-                " `ScoringConfig` leads to no step"
+                "breaking importers name-left-table:Scoring [scoring.yaml:1 > scoring.yaml:1] "
+                "`Scoring` is skipped because of an error in its file, so lookups in the tables fail; "
+                "its"
+                " `ScoringConfig` maps to no step"
             ),
         ],
     ),
@@ -159,8 +160,8 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         core("Scoring", "config_class: Other"),
         [
             (
-                "breaking importers config-class-unmapped:ScoringConfig [scoring.yaml:1 > scoring.yaml:4]"
-                " `ScoringConfig` leads to no step any more: `Scoring` has `Other` now"
+                "breaking importers config-class-unmapped:ScoringConfig [scoring.yaml:1 > "
+                "scoring.yaml:4] `ScoringConfig` no longer maps to a step: `Scoring` now has `Other`"
             ),
         ],
     ),
@@ -169,9 +170,8 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         core("Scoring", "builder_step_name: Other"),
         [
             (
-                "risky importers builder-changed:Scoring [scoring.yaml:1 > scoring.yaml:4] `Scoring` is "
-                "built by `Other` where it was built by `ScoringStepBuilder`, so importers need the other"
-                " class"
+                "risky importers builder-changed:Scoring [scoring.yaml:1 > scoring.yaml:4] the builder "
+                "of `Scoring` changed from `ScoringStepBuilder` to `Other`"
             ),
         ],
     ),
@@ -181,7 +181,7 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         [
             (
                 "breaking importers spec-type-changed:Scoring [scoring.yaml:1 > scoring.yaml:4] the "
-                "specification type `Scoring` leads to no step any more: `Scoring` has `Other`"
+                "specification type `Scoring` no longer maps to a step: `Scoring` has `Other`"
             ),
         ],
     ),
@@ -191,8 +191,7 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         [
             (
                 "breaking importers sagemaker-type-changed:Scoring [scoring.yaml:3 > scoring.yaml:3] "
-                "`Scoring` is a `Processing` step where it was a `Training` step, so whoever goes by the "
-                "type builds something else"
+                "the SageMaker step type of `Scoring` changed from `Training` to `Processing`"
             ),
         ],
     ),
@@ -201,8 +200,8 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         {p: t.replace("Do it", "Do that") for p, t in core("Scoring").items()},
         [
             (
-                "safe importers description-changed:Scoring [scoring.yaml:2 > scoring.yaml:2] `Scoring` "
-                "is described in other words"
+                "safe importers description-changed:Scoring [scoring.yaml:2 > scoring.yaml:2] "
+                "description of `Scoring` changed"
             ),
         ],
     ),
@@ -224,8 +223,8 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         },
         [
             (
-                "risky importers table-reordered:STEP_NAMES [- > rating.yaml:1] `Rating` stands elsewhere"
-                " in the table, whose order decides where several steps fit, and in which they are listed"
+                "risky importers table-reordered:STEP_NAMES [- > rating.yaml:1] `Rating` moved in the "
+                "table, whose order decides ambiguous lookups and listings"
             ),
         ],
     ),
@@ -235,12 +234,9 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         [
             (
                 "breaking importers file-name-resolves-differently:risk [risk_scoring.yaml:1 > "
-                "risk.yaml:1] the file name `risk` means `Risk` where the look-up found `RiskScoring`"
+                "risk.yaml:1] the file name `risk` means `Risk` instead of `RiskScoring`"
             ),
-            (
-                "safe importers name-joined-table:Risk [- > risk.yaml:1] `Risk` is new in the table; "
-                "nobody can depend on it yet"
-            ),
+            ("safe importers name-joined-table:Risk [- > risk.yaml:1] `Risk` was added to the table"),
         ],
     ),
     "a file name has no better step": (
@@ -250,17 +246,16 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
             (
                 "breaking importers file-name-resolves-differently:mims_risk_assessing_training "
                 "[risk_training.yaml:1 > risk_assessing.yaml:1] the file name "
-                "`mims_risk_assessing_training` means `RiskAssessing` where the look-up found "
-                "`RiskTraining`"
+                "`mims_risk_assessing_training` means `RiskAssessing` instead of `RiskTraining`"
             ),
             (
                 "risky importers file-name-resolves-differently:risk [risk_scoring.yaml:1 > "
-                "risk_assessing.yaml:1] the file name `risk` means `RiskAssessing` where the look-up "
-                "found `RiskScoring`, which was a guess: others fitted as well, or not all words did"
+                "risk_assessing.yaml:1] the file name `risk` means `RiskAssessing` instead of "
+                "`RiskScoring`, which was a fuzzy match"
             ),
             (
                 "safe importers name-joined-table:RiskAssessing [- > risk_assessing.yaml:1] "
-                "`RiskAssessing` is new in the table; nobody can depend on it yet"
+                "`RiskAssessing` was added to the table"
             ),
         ],
     ),
@@ -270,8 +265,7 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         [
             (
                 "breaking importers file-name-resolves-differently:scoring_daily [scoring.yaml:1 > "
-                "scoring.yaml:1] the file name `scoring_daily` means no step where the look-up found "
-                "`Scoring`"
+                "scoring.yaml:1] the file name `scoring_daily` means no step instead of `Scoring`"
             ),
         ],
     ),
@@ -281,7 +275,7 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         [
             (
                 "breaking importers hyperparameter-left:Tuned [tuned.yaml:1 > -] the hyperparameter class"
-                " `Tuned` is gone, so importers that ask a table for it fail"
+                " `Tuned` was removed, so lookups in the tables fail"
             ),
         ],
     ),
@@ -290,8 +284,8 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         hyperparameters("Tuned", "a.c"),
         [
             (
-                "risky importers hyperparameter-changed:Tuned.module_path [tuned.yaml:3 > tuned.yaml:3] "
-                "the `module_path` of `Tuned` is `a.c` where it was `a.b`"
+                "risky importers hyperparameter-changed:Tuned.module_path [tuned.yaml:3 > "
+                "tuned.yaml:3] `module_path` of `Tuned` changed from `a.b` to `a.c`"
             ),
         ],
     ),
@@ -301,7 +295,8 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         [
             (
                 "risky importers hyperparameter-left:Tuned [tuned.yaml:1 > -] the hyperparameter class "
-                "`Tuned` is gone, so look-ups in `stepwell.legacy` fail; no frozen module holds it"
+                "`Tuned` was removed, so lookups in `stepwell.legacy` fail; no frozen module contains "
+                "it"
             ),
         ],
     ),
@@ -310,8 +305,8 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         settings("[[freeze]]", 'output = "b.py"'),
         [
             (
-                "breaking importers frozen-module-gone:a.py [stepwell.toml:2 > -] `a.py` is frozen no "
-                "more: it stays as it is, or goes, and follows no change"
+                "breaking importers frozen-module-gone:a.py [stepwell.toml:2 > -] `a.py` is no longer "
+                "frozen, so it is not updated"
             ),
         ],
     ),
@@ -320,9 +315,9 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         {**settings("[[freeze]]", 'output = "a.py"', 'workspace = "all"'), **core("Scoring")},
         [
             (
-                "safe importers frozen-view-changed:a.py [stepwell.toml:1 > stepwell.toml:3] `a.py` holds"
-                " the view of the core and every workspace where it held that of the core, which keeps "
-                "every row"
+                "safe importers frozen-view-changed:a.py [stepwell.toml:1 > stepwell.toml:3] `a.py` "
+                "now contains the view of the core and every workspace instead of the core, which "
+                "keeps every row"
             ),
         ],
     ),
@@ -331,9 +326,9 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         settings("[[freeze]]", 'output = "a.py"'),
         [
             (
-                "breaking importers frozen-view-changed:a.py [stepwell.toml:3 > stepwell.toml:1] `a.py` "
-                "holds the view of the core where it held that of the core and every workspace, so it "
-                "takes no workspace any more"
+                "breaking importers frozen-view-changed:a.py [stepwell.toml:3 > stepwell.toml:1] "
+                "`a.py` now contains the view of the core instead of the core and every workspace, so "
+                "it no longer accepts a workspace"
             ),
         ],
     ),
@@ -351,8 +346,8 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         },
         [
             (
-                "breaking importers alice/name-left-table:Own [own.yaml:1 > -] `Own` is gone, so "
-                "importers that ask a table for it fail; its `OwnConfig` leads to no step"
+                "breaking importers alice/name-left-table:Own [own.yaml:1 > -] `Own` was removed, so "
+                "lookups in the tables fail; its `OwnConfig` maps to no step"
             ),
         ],
     ),
@@ -365,12 +360,12 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         {**settings("[[freeze]]", 'output = "a.py"', 'workspace = "alice"'), **local("Own")},
         [
             (
-                "breaking importers alice/name-left-table:Scoring [scoring.yaml:1 > -] `Scoring` is gone,"
-                " so importers that ask a table for it fail; its `ScoringConfig` leads to no step"
+                "breaking importers alice/name-left-table:Scoring [scoring.yaml:1 > -] `Scoring` was "
+                "removed, so lookups in the tables fail; its `ScoringConfig` maps to no step"
             ),
             (
-                "breaking pipelines step-gone:Scoring [scoring.yaml:1 > -] `Scoring` is gone, so look-ups"
-                " by that name fail"
+                "breaking pipelines step-gone:Scoring [scoring.yaml:1 > -] `Scoring` was removed, so "
+                "lookups by that name fail"
             ),
         ],
     ),
@@ -379,9 +374,9 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         {**core("Scoring", "priority: 2", "framework: b"), **override("Scoring", "priority: 5")},
         [
             (
-                "risky overlays alice/base-changed:Scoring.priority [scoring.yaml:4 > scoring.yaml:2] the"
-                " core changed `priority` of `Scoring` from `1` to `2`, at "
-                "registry.d/steps/scoring.yaml:4; alice overrides it and does not see that"
+                "risky overlays alice/base-changed:Scoring.priority [scoring.yaml:4 > scoring.yaml:2] "
+                "the core changed `priority` of `Scoring` from `1` to `2`, at "
+                "registry.d/steps/scoring.yaml:4; alice overrides it and is not affected"
             ),
         ],
     ),
@@ -391,7 +386,7 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         [
             (
                 "safe overlays alice/hidden-changed:Scoring [- > scoring.yaml:1] alice has its own "
-                "`Scoring` and sees nothing of what the core changed in its one"
+                "`Scoring` and does not see the core's changes"
             ),
         ],
     ),
@@ -400,12 +395,12 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         override("Scoring", "priority: 5"),
         [
             (
-                "breaking importers name-left-table:Scoring [scoring.yaml:1 > -] `Scoring` is gone, so "
-                "importers that ask a table for it fail; its `ScoringConfig` leads to no step"
+                "breaking importers name-left-table:Scoring [scoring.yaml:1 > -] `Scoring` was "
+                "removed, so lookups in the tables fail; its `ScoringConfig` maps to no step"
             ),
             (
                 "breaking overlays alice/base-gone:Scoring [scoring.yaml:1 > scoring.yaml:1] alice "
-                "overrides `Scoring`, which is gone, so the override changes nothing"
+                "overrides `Scoring`, which was removed, so the override has no effect"
             ),
         ],
     ),
@@ -414,19 +409,19 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         {**core("Grading", "aliases: [Scoring]"), **override("Scoring", "priority: 5")},
         [
             (
-                "breaking importers name-left-table:Scoring [scoring.yaml:1 > grading.yaml:1] `Scoring` "
-                "is called `Grading` now; as an alias the old name answers in views and in `stepwell "
-                "resolve`, and in no table, frozen or of `stepwell.legacy`; its `ScoringConfig` leads to "
-                "no step"
+                "breaking importers name-left-table:Scoring [scoring.yaml:1 > grading.yaml:1] "
+                "`Scoring` was renamed to `Grading`; as an alias, the old name works in views and "
+                "`stepwell resolve`, but not in frozen tables or `stepwell.legacy`; its "
+                "`ScoringConfig` maps to no step"
             ),
             (
                 "breaking overlays alice/base-gone:Scoring [scoring.yaml:1 > scoring.yaml:1] alice "
-                "overrides `Scoring`, which is called `Grading` now: an override names its base by its "
-                "name, never by an alias"
+                "overrides `Scoring`, which was renamed to `Grading`: an override must use the name, "
+                "not an alias"
             ),
             (
-                "safe importers name-joined-table:Grading [- > grading.yaml:1] `Grading` is new in the "
-                "table; nobody can depend on it yet"
+                "safe importers name-joined-table:Grading [- > grading.yaml:1] `Grading` was added to "
+                "the table"
             ),
         ],
     ),
@@ -440,8 +435,8 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         {**core("Rating"), **override("Rating", "priority: 5")},
         [
             (
-                "breaking importers name-left-table:Scoring [scoring.yaml:1 > -] `Scoring` is gone, so "
-                "importers that ask a table for it fail; its `ScoringConfig` leads to no step"
+                "breaking importers name-left-table:Scoring [scoring.yaml:1 > -] `Scoring` was "
+                "removed, so lookups in the tables fail; its `ScoringConfig` maps to no step"
             ),
         ],
     ),
@@ -451,11 +446,11 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         [
             (
                 "risky overlays alice/shadow-appeared:Scoring [- > scoring.yaml:1] alice's own step "
-                "`Scoring` hides the core's, at registry.d/steps/scoring.yaml:1"
+                "`Scoring` shadows the core's, at registry.d/steps/scoring.yaml:1"
             ),
             (
-                "safe importers name-joined-table:Scoring [- > scoring.yaml:1] `Scoring` is new in the "
-                "table; nobody can depend on it yet"
+                "safe importers name-joined-table:Scoring [- > scoring.yaml:1] `Scoring` was added to "
+                "the table"
             ),
         ],
     ),
@@ -464,8 +459,8 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         {**core("Scoring"), **local("Rating")},
         [
             (
-                "risky overlays alice/shadow-gone:Scoring [scoring.yaml:1 > scoring.yaml:1] alice sees "
-                "the core's step `Scoring` where it had its own"
+                "risky overlays alice/shadow-gone:Scoring [scoring.yaml:1 > scoring.yaml:1] alice uses "
+                "the core's step `Scoring` instead of its own"
             ),
         ],
     ),
@@ -474,12 +469,12 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         local("Scoring"),
         [
             (
-                "breaking importers name-left-table:Scoring [scoring.yaml:1 > -] `Scoring` is gone, so "
-                "importers that ask a table for it fail; its `ScoringConfig` leads to no step"
+                "breaking importers name-left-table:Scoring [scoring.yaml:1 > -] `Scoring` was "
+                "removed, so lookups in the tables fail; its `ScoringConfig` maps to no step"
             ),
             (
                 "safe overlays alice/shadow-gone:Scoring [scoring.yaml:1 > scoring.yaml:1] alice's own "
-                "step `Scoring` hides nothing any more: the core's is gone"
+                "step `Scoring` no longer shadows the core's, which was removed"
             ),
         ],
     ),
@@ -488,8 +483,8 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         {},
         [
             (
-                "breaking overlays alice/workspace-gone:alice [- > -] workspace alice is gone, so whoever"
-                " asks for its view is refused"
+                "breaking overlays alice/workspace-gone:alice [- > -] workspace alice was removed, so "
+                "requests for its view fail"
             ),
         ],
     ),
@@ -498,8 +493,8 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         {},
         [
             (
-                "breaking pipelines step-gone:Scoring [scoring.yaml:1 > -] `Scoring` is gone, so look-ups"
-                " by that name fail"
+                "breaking pipelines step-gone:Scoring [scoring.yaml:1 > -] `Scoring` was removed, so "
+                "lookups by that name fail"
             ),
         ],
     ),
@@ -508,8 +503,8 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         core("Scoring"),
         [
             (
-                "breaking pipelines alias-gone:Old [scoring.yaml:4 > scoring.yaml:1] `Old` is no alias of"
-                " `Scoring` any more, so look-ups by it fail"
+                "breaking pipelines alias-gone:Old [scoring.yaml:4 > scoring.yaml:1] `Old` is no "
+                "longer an alias of `Scoring`, so lookups by it fail"
             ),
         ],
     ),
@@ -518,8 +513,8 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         {**core("Scoring"), **core("Rating", "aliases: [Old]")},
         [
             (
-                "breaking pipelines alias-means-another:Old [scoring.yaml:4 > rating.yaml:4] `Old` means "
-                "`Rating` where it was an alias of `Scoring`"
+                "breaking pipelines alias-means-another:Old [scoring.yaml:4 > rating.yaml:4] `Old` is "
+                "now `Rating` instead of an alias of `Scoring`"
             ),
         ],
     ),
@@ -533,12 +528,12 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         core("Rating", "deprecated: {replaced_by: Scoring}"),
         [
             (
-                "breaking importers name-left-table:Scoring [scoring.yaml:1 > -] `Scoring` is gone, so "
-                "importers that ask a table for it fail; its `ScoringConfig` leads to no step"
+                "breaking importers name-left-table:Scoring [scoring.yaml:1 > -] `Scoring` was "
+                "removed, so lookups in the tables fail; its `ScoringConfig` maps to no step"
             ),
             (
-                "risky pipelines replacement-gone:Rating [scoring.yaml:1 > rating.yaml:4] `Rating` sends "
-                "its users to `Scoring`, which is gone"
+                "risky pipelines replacement-gone:Rating [scoring.yaml:1 > rating.yaml:4] "
+                "`replaced_by` of `Rating` is `Scoring`, which was removed"
             ),
         ],
     ),
@@ -547,13 +542,13 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         settings("[[freeze]]", 'output = "a.py"', 'first = ["Scoring"]'),
         [
             (
-                "breaking importers name-left-table:Scoring [scoring.yaml:1 > -] `Scoring` is gone, so "
-                "importers that ask a table for it fail; its `ScoringConfig` leads to no step"
+                "breaking importers name-left-table:Scoring [scoring.yaml:1 > -] `Scoring` was "
+                "removed, so lookups in the tables fail; its `ScoringConfig` maps to no step"
             ),
             (
-                "risky pipelines first-gone:a.py#Scoring [scoring.yaml:1 > stepwell.toml:3] `a.py` gives "
-                "`Scoring` a fixed place in the table, and there is no such step: the rest of the table "
-                "moves up, and `freeze-target` finds it"
+                "risky pipelines first-gone:a.py#Scoring [scoring.yaml:1 > stepwell.toml:3] `first` of "
+                "`a.py` lists `Scoring`, which was removed: the rest of the table moves up, and "
+                "`freeze-target` reports it"
             ),
         ],
     ),
@@ -562,13 +557,13 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         {**core("Scoring", "priority: 3"), **local("Scoring", "priority: 2")},
         [
             (
-                "risky pipelines resolution-changed:Scoring [scoring.yaml:1 > scoring.yaml:1] where "
-                "nothing else is asked for, `Scoring` is that of workspace alice where it was that of the"
-                " core: only the definition of workspace alice has the lowest priority, 2"
+                "risky pipelines resolution-changed:Scoring [scoring.yaml:1 > scoring.yaml:1] without "
+                "preferences, `Scoring` resolves to the definition of workspace alice instead of the "
+                "core: only the definition of workspace alice has the lowest priority, 2"
             ),
             (
                 "safe overlays alice/hidden-changed:Scoring [- > scoring.yaml:4] alice has its own "
-                "`Scoring` and sees nothing of what the core changed in its one"
+                "`Scoring` and does not see the core's changes"
             ),
         ],
     ),
@@ -578,12 +573,13 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         [
             (
                 "breaking editors vocabulary-word-left:frameworks.b [stepwell.toml:2 > stepwell.toml:2] "
-                "`b` is no word of `framework` any more; `Scoring` (registry.d/steps/scoring.yaml:4) "
+                "`b` is no longer an allowed value of `framework`; `Scoring` "
+                "(registry.d/steps/scoring.yaml:4) "
                 "breaks it"
             ),
             (
                 "safe editors vocabulary-widened:frameworks [stepwell.toml:2 > stepwell.toml:2] "
-                "`framework` may be `c` too"
+                "`framework` also accepts `c`"
             ),
         ],
     ),
@@ -592,8 +588,8 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         settings("[vocabulary]", 'frameworks = ["a"]'),
         [
             (
-                "risky editors vocabulary-word-left:frameworks.b [stepwell.toml:2 > stepwell.toml:2] `b` "
-                "is no word of `framework` any more; nothing that there is breaks it"
+                "risky editors vocabulary-word-left:frameworks.b [stepwell.toml:2 > stepwell.toml:2] "
+                "`b` is no longer an allowed value of `framework`; no violations"
             ),
         ],
     ),
@@ -602,8 +598,8 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         {**settings("[vocabulary]", 'frameworks = ["a"]'), **core("Scoring")},
         [
             (
-                "breaking editors vocabulary-closed:frameworks [- > stepwell.toml:2] `framework` must be "
-                "a word of `[vocabulary] frameworks` now; `Scoring` (registry.d/steps/scoring.yaml:4) "
+                "breaking editors vocabulary-closed:frameworks [- > stepwell.toml:2] `framework` must "
+                "be a value of `[vocabulary] frameworks`; `Scoring` (registry.d/steps/scoring.yaml:4) "
                 "breaks it"
             ),
         ],
@@ -612,7 +608,10 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         settings("[vocabulary]", 'frameworks = ["a"]'),
         {},
         [
-            ("safe editors vocabulary-widened:frameworks [stepwell.toml:2 > -] `framework` may be any word"),
+            (
+                "safe editors vocabulary-widened:frameworks [stepwell.toml:2 > -] "
+                "`framework` accepts any value"
+            ),
         ],
     ),
     "names must be written otherwise": (
@@ -620,21 +619,20 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         {**settings("[naming]", 'step_name = "snake_case"'), **core("scoring")},
         [
             (
-                "breaking editors naming-narrowed:step_name [- > stepwell.toml:2] steps must be named in "
+                "breaking editors naming-narrowed:step_name [- > stepwell.toml:2] step names must be in "
                 "snake_case; `Scoring` (registry.d/steps/scoring.yaml:1) breaks it"
             ),
             (
                 "breaking importers file-name-resolves-differently:scoring [scoring.yaml:1 > "
-                "scoring.yaml:1] the file name `scoring` means `scoring` where the look-up found "
-                "`Scoring`"
+                "scoring.yaml:1] the file name `scoring` means `scoring` instead of `Scoring`"
             ),
             (
-                "breaking importers name-left-table:Scoring [scoring.yaml:1 > -] `Scoring` is gone, so "
-                "importers that ask a table for it fail; its `ScoringConfig` leads to no step"
+                "breaking importers name-left-table:Scoring [scoring.yaml:1 > -] `Scoring` was "
+                "removed, so lookups in the tables fail; its `ScoringConfig` maps to no step"
             ),
             (
-                "safe importers name-joined-table:scoring [- > scoring.yaml:1] `scoring` is new in the "
-                "table; nobody can depend on it yet"
+                "safe importers name-joined-table:scoring [- > scoring.yaml:1] `scoring` was added to "
+                "the table"
             ),
         ],
     ),
@@ -642,7 +640,7 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         {},
         settings("[naming]", 'step_name = "any"'),
         [
-            "safe editors naming-widened:step_name [- > stepwell.toml:2] steps may be called anything",
+            "safe editors naming-widened:step_name [- > stepwell.toml:2] step names are not restricted",
         ],
     ),
     "a rule is an error now": (
@@ -650,9 +648,9 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         {**settings("[rules]", 'shadows-core = "error"'), **core("Scoring"), **local("Rating")},
         [
             (
-                "breaking editors rule-raised:shadows-core [- > stepwell.toml:2] `shadows-core` is an "
-                "error where it was a warning, and keeps out what it finds; it finds something at "
-                "workspaces/alice/local/steps/scoring.yaml:1"
+                "breaking editors rule-raised:shadows-core [- > stepwell.toml:2] `shadows-core` is now "
+                "an error instead of a warning, so its findings exclude definitions; it has a finding "
+                "at workspaces/alice/local/steps/scoring.yaml:1"
             ),
         ],
     ),
@@ -661,8 +659,8 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         settings("[rules]", 'naming-style = "off"'),
         [
             (
-                "safe editors rule-lowered:naming-style [- > stepwell.toml:2] `naming-style` is silent "
-                "where it was an error"
+                "safe editors rule-lowered:naming-style [- > stepwell.toml:2] `naming-style` is now "
+                "off instead of an error"
             ),
         ],
     ),
@@ -672,8 +670,8 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         [
             (
                 "breaking editors schema-stricter:schemas/step.schema.json#/properties/priority/maximum "
-                "[scoring.yaml:4 > step.schema.json:1] must be at most 5, which "
-                "registry.d/steps/scoring.yaml:4 does not keep to"
+                "[scoring.yaml:4 > step.schema.json:1] must be at most 5, but "
+                "registry.d/steps/scoring.yaml:4 violates it"
             ),
         ],
     ),
@@ -683,8 +681,7 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         [
             (
                 "risky editors schema-stricter:schemas/step.schema.json#/properties/priority/maximum "
-                "[step.schema.json:1 > step.schema.json:1] must be at most 10; nothing that there is "
-                "breaks it, as far as can be told"
+                "[step.schema.json:1 > step.schema.json:1] must be at most 10; no known violations"
             ),
         ],
     ),
@@ -694,7 +691,7 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         [
             (
                 "safe editors schema-wider:schemas/step.schema.json#/required/a [step.schema.json:1 > "
-                "step.schema.json:1] may go without the field `a`"
+                "step.schema.json:1] no longer requires the field `a`"
             ),
         ],
     ),
@@ -704,7 +701,7 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         [
             (
                 "risky editors schema-gone:schemas/step.schema.json [step.schema.json:1 > -] "
-                "`schemas/step.schema.json` is gone, so editors that are told to use it check nothing"
+                "`schemas/step.schema.json` was removed, so editors that use it no longer validate"
             ),
         ],
     ),
@@ -728,8 +725,8 @@ def test_what_a_workspace_inherits_is_told_once(tmp_path: Path) -> None:
     overlay = local("Own")
     assert effects(tmp_path, {**frozen, **overlay, **core("Scoring")}, {**frozen, **overlay}) == [
         (
-            "breaking importers name-left-table:Scoring [scoring.yaml:1 > -] `Scoring` is gone, so importers "
-            "that ask a table for it fail; its `ScoringConfig` leads to no step"
+            "breaking importers name-left-table:Scoring [scoring.yaml:1 > -] `Scoring` was removed, so "
+            "lookups in the tables fail; its `ScoringConfig` maps to no step"
         )
     ]
 
@@ -740,7 +737,7 @@ def test_a_class_that_another_step_takes_leads_to_that_one(tmp_path: Path) -> No
     found = effects(tmp_path, {**rules, **core("Scoring")}, {**rules, **core("Scoring"), **taken})
     assert found[0] == (
         "breaking importers config-class-unmapped:ScoringConfig [scoring.yaml:1 > zoning.yaml:4] "
-        "`ScoringConfig` leads to `Zoning` and not to `Scoring`: `Zoning` takes it from `Scoring`"
+        "`ScoringConfig` maps to `Zoning` instead of `Scoring`: `Zoning` uses it instead of `Scoring`"
     )
 
 
@@ -825,8 +822,8 @@ GIVES = "interface: {outputs: {scores: {type: processing_output}}}"
             "the pipeline is gone",
             {**core("Scoring", GIVES), **core("Rating")},
             (
-                "breaking pipelines pipeline-gone:Nightly [nightly.yaml:1 > -] the pipeline `Nightly` is "
-                "gone, so whoever runs or extends it by that name fails"
+                "breaking pipelines pipeline-gone:Nightly [nightly.yaml:1 > -] the pipeline `Nightly` "
+                "was removed, so running or extending it fails"
             ),
         ),
     ],

@@ -68,8 +68,8 @@ def test_a_graph_of_nodes_and_edges_becomes_a_pipeline(
     assert code == 1, "two things could not be carried"
     found = [(one["id"], one["span"]["line"], one["message"]) for one in told["diagnostics"]]
     assert found == [
-        ("not-carried", 4, "the step `Fitting` stands twice, and the first counts, so it is left out"),
-        ("not-carried", 8, "an edge names `Nothing`, and there is no such step, so it is left out"),
+        ("not-carried", 4, "the step `Fitting` is listed twice, only the first is used; skipped"),
+        ("not-carried", 8, "an edge references the unknown step `Nothing`; skipped"),
         ("kept-as-own", 11, "a pipeline has no field `metadata`; it is kept as `x-metadata`"),
     ]
     assert [(one["table"], one["rows"], one["holds"]) for one in told["proof"]] == [

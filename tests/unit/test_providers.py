@@ -255,8 +255,8 @@ def test_the_next_that_fits_answers_and_it_is_told_who_failed(project: Project) 
                 ("Bea", Failure.RATE_LIMITED),
             ]
             assert dict(answer.selection.passed_over) == {
-                "Ada": "failed: unavailable: it fails on purpose",
-                "Bea": "failed: rate limited: too much is asked",
+                "Ada": "failed: unavailable: simulated failure",
+                "Bea": "failed: rate limited: rate limit exceeded",
             }
             asked_before = FAULTY["Bea"].requests
             again = await providers.complete(request())
@@ -311,7 +311,7 @@ def test_after_failures_in_a_row_a_provider_is_left_alone_and_then_one_request_t
             chosen = providers.select()
             assert chosen.name == "Bea"
             assert chosen.passed_over["Ada"].startswith("circuit open for another ")
-            assert chosen.passed_over["Ada"].endswith("after failures: unavailable: it fails on purpose")
+            assert chosen.passed_over["Ada"].endswith("after failures: unavailable: simulated failure")
             with pytest.raises(ProviderError, match="circuit open") as refused:
                 await ada.complete(request())
             assert refused.value.retry_after is not None
@@ -343,7 +343,7 @@ def test_a_trial_that_fails_leaves_it_alone_again_and_one_that_is_given_up_does_
             ada = providers.named("Ada").provider
             for _ in range(3):
                 await _until(lambda: providers.figures("Ada").state in ("unknown", "trying again"))
-                with pytest.raises(ProviderError, match="it fails on purpose"):
+                with pytest.raises(ProviderError, match="simulated failure"):
                     await ada.complete(request())
                 assert providers.figures("Ada").state == "left alone"
             await _until(lambda: providers.figures("Ada").state == "trying again")

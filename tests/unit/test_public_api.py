@@ -20,8 +20,8 @@ from stepwell.run.steps.result import Fault
 Project = Callable[[Mapping[str, "str | bytes"]], Path]
 ERRORS = [
     stepwell.AmbiguousStep("A", ("the core at a.yaml:1",)),
-    stepwell.ComponentError("Builder", None, "a.py", 1, "it is not there"),
-    stepwell.ExtensionError("stepwell.engines", "a", (), "is not there"),
+    stepwell.ComponentError("Builder", None, "a.py", 1, "it is missing"),
+    stepwell.ExtensionError("stepwell.engines", "a", (), "is missing"),
     stepwell.NoProvider("the core", "there is none", {"a": "it is slow"}, 1.0),
     stepwell.PipelineError("no"),
     stepwell.ProjectError("no"),

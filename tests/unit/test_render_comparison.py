@@ -127,7 +127,7 @@ EFFECTS = (
         Level.BREAKING,
         "name-left-table",
         "Cleaning",
-        "`Cleaning` is gone, so importers that ask a table for it fail",
+        "`Cleaning` was removed, so lookups in the tables fail",
         old_place=Span("registry.d/steps/cleaning.yaml", 1, 7, 1, 15),
         acceptance=ENTRY,
     ),
@@ -166,7 +166,7 @@ STALE = (
     Diagnostic(
         "stale-acceptance",
         Severity.WARNING,
-        "`name-left-table:Other` accepts nothing here",
+        "`name-left-table:Other` matches no effect",
         Span("accepted_breaks.yaml", 7, 11, 7, 32),
         "delete the entry once its change is released",
     ),
@@ -229,7 +229,7 @@ def test_importing_the_package_imports_no_form() -> None:
         (replace(EMPTY, effects=EFFECTS[:1]), "safe: 1 accepted"),
         (
             replace(EMPTY, views=(ViewComparison(None, (), reordering=Reordering(("A",))),)),
-            "safe: the order changed in the core",
+            "safe: order changed in the core",
         ),
         (
             replace(EMPTY, views=(ViewComparison(None, (CHANGED, ADDED)),)),
@@ -323,7 +323,7 @@ def test_a_comment_is_never_too_long_and_says_what_it_leaves_out(
     assert len(told) <= LIMIT
     assert told.count("<details>") == told.count("</details>")
     whole = told.count("- changed: ") == views * changes and told.count("| **breaking** |") == effects
-    assert ("A comment holds no more" in told) is not whole
+    assert ("Truncated" in told) is not whole
     if effects:
         assert "| **breaking** | pipelines |" in told
 
@@ -334,6 +334,5 @@ def test_what_is_left_out_is_counted() -> None:
     shown = told.count("- changed: `Scoring`")
     assert 20 < shown < 3000
     assert told.endswith(
-        f"A comment holds no more: left out are {3000 - shown} of 3000 changes in the core. "
-        "`stepwell diff` shows all.\n"
+        f"Truncated: omitted {3000 - shown} of 3000 changes in the core. Run `stepwell diff` to show all.\n"
     )

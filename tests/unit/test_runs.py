@@ -554,7 +554,7 @@ def wait_for(path: Path) -> str:
         if path.exists() and (text := path.read_text()):
             return text
         time.sleep(0.01)
-    raise AssertionError(f"{path.name} is not there")
+    raise AssertionError(f"{path.name} is missing")
 
 
 def wait_until_gone(pid: int) -> None:

@@ -51,7 +51,7 @@ def test_a_workspace_of_then(history: History, run_stepwell: RunStepwell) -> Non
     gone = run_stepwell("show", "Rating", "--at", "HEAD", "-w", "alice", cwd=history.project)
     short = history.git("rev-parse", "--short", "HEAD")
     assert gone.exit_code == 2
-    assert gone.stderr == f"error: there was no workspace alice at HEAD ({short}) (it had none)\n"
+    assert gone.stderr == f"error: no workspace alice at HEAD ({short}) (available: none)\n"
 
 
 def test_an_old_table_is_read_too(history: History, run_stepwell: RunStepwell) -> None:
@@ -69,8 +69,8 @@ def test_an_alias_of_then_answers(history: History, run_stepwell: RunStepwell) -
     ("asked", "hint"),
     [
         ("Scorin", "did you mean `Scoring`?"),
-        ("Rating", "the core has it today"),
-        ("Nothing", "`stepwell log` tells the history of a step"),
+        ("Rating", "it exists in the core today"),
+        ("Nothing", "run `stepwell log` for the history of a step"),
     ],
 )
 def test_a_step_that_was_not_there(
@@ -79,7 +79,7 @@ def test_a_step_that_was_not_there(
     short = history.git("rev-parse", "--short", "HEAD~1")
     ran = run_stepwell("show", asked, "--at", "HEAD~1", cwd=history.project)
     assert (ran.exit_code, ran.stdout) == (2, "")
-    assert ran.stderr == f"error: there was no step `{asked}` in the core at HEAD~1 ({short}) ({hint})\n"
+    assert ran.stderr == f"error: no step `{asked}` in the core at HEAD~1 ({short}) ({hint})\n"
 
 
 def test_a_revision_whose_files_are_broken_serves_the_rest(
@@ -90,7 +90,7 @@ def test_a_revision_whose_files_are_broken_serves_the_rest(
     short = history.git("rev-parse", "--short", "HEAD~1")
     ran = run_stepwell("show", "Rating", "--at", "HEAD~1", cwd=history.project)
     assert ran.exit_code == 0
-    assert ran.stderr == f"HEAD~1 ({short}) has 1 error, and what has one is left out\n"
+    assert ran.stderr == f"1 error at HEAD~1 ({short}); invalid definitions are skipped\n"
     assert ran.stdout.startswith("name: Rating\n")
 
 
@@ -110,4 +110,4 @@ def test_a_revision_from_before_there_was_anything(
     history.commit("Begin", {"stepwell.toml": "", SCORING: START})
     ran = run_stepwell("show", "Scoring", "--at", first, cwd=history.project)
     assert ran.exit_code == 2
-    assert ran.stderr.startswith(f"error: {first[:7]} holds neither a stepwell.toml")
+    assert ran.stderr.startswith(f"error: {first[:7]} has neither a stepwell.toml")

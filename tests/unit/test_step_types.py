@@ -457,19 +457,19 @@ async def goes_on(parameters: Any, _: Any) -> None:
     ("broken", "parameters", "faults"),
     [
         (Idle, {}, ["the class Idle has no method `execute`"]),
-        (changes, {}, ["it changes the parameters that it is given"]),
-        (whisper, {}, ["it fails with parameters that it should accept: KeyError: 'text'"]),
-        (Says, {"said": "no", "describe": "x"}, ["`validate` must give a list of texts, and gives 'no'"]),
-        (Says, {"said": ["no"], "describe": "x"}, ["`validate` finds fault with the parameters: no"]),
+        (changes, {}, ["it modifies its parameters"]),
+        (whisper, {}, ["it fails with valid parameters: KeyError: 'text'"]),
+        (Says, {"said": "no", "describe": "x"}, ["`validate` must return a list of texts, got 'no'"]),
+        (Says, {"said": ["no"], "describe": "x"}, ["`validate` rejects the parameters: no"]),
         (
             Says,
             {"said": [], "describe": "x\ny"},
-            ["`describe` must give one line of text, and gives 'x\\ny'"],
+            ["`describe` must return one line of text, got 'x\\ny'"],
         ),
         (
             Says,
             {"describe": ""},
-            ["`validate` fails: KeyError: 'said'", "`describe` must give one line of text, and gives ''"],
+            ["`validate` fails: KeyError: 'said'", "`describe` must return one line of text, got ''"],
         ),
     ],
 )
@@ -477,11 +477,11 @@ def test_what_breaks_the_contract_is_told(broken: Any, parameters: dict[str, Any
     parameters_of_describe[:] = [parameters.get("describe")]
     with pytest.raises(AssertionError) as told:
         check_step_type(broken, {key: value for key, value in parameters.items() if key != "describe"})
-    assert str(told.value).splitlines() == ["this is no step type:", *(f"  {one}" for one in faults)]
+    assert str(told.value).splitlines() == ["not a valid step type:", *(f"  {one}" for one in faults)]
 
 
 def test_a_coroutine_that_goes_on_when_it_is_cancelled_breaks_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stepwell.frontends.pytest_plugin.step_type_contract._PATIENCE", 0.5)
-    with pytest.raises(AssertionError, match="it goes on when it is cancelled"):
+    with pytest.raises(AssertionError, match="it ignores cancellation"):
         check_step_type(goes_on, {"for": 60})
     check_step_type(goes_on, {"for": 0.01})

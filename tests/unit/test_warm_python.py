@@ -63,4 +63,4 @@ def test_a_shell_runs_commands_at_the_same_time(environment: Mapping[str, str], 
         check=False,
     )
     assert ran.stdout == "2\n"
-    assert "no command `nope`" in ran.stderr
+    assert "unknown command `nope`" in ran.stderr

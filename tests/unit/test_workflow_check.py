@@ -60,7 +60,7 @@ def told(folder: Path, steps: str) -> list[str]:
                     "(did you mean `claude`?)"
                 ),
             ],
-            id="a type that is not there",
+            id="a type that is missing",
         ),
         pytest.param(
             "- name: a\n  type: claude\n  promt: Hi",
@@ -68,7 +68,7 @@ def told(folder: Path, steps: str) -> list[str]:
                 "4:7 error[missing-field] step `a` requires the field `prompt` (add a line `prompt: …`)",
                 "6:7 error[unknown-field] step `a` has no field `promt` (did you mean `prompt`?)",
             ],
-            id="a parameter that is not there",
+            id="a parameter that is missing",
         ),
         pytest.param(
             "- name: a\n  type: claude\n  prompt: Hi\n  condtion: x",
@@ -385,8 +385,8 @@ def test_a_warning_fails_where_it_is_asked_to(project: Project, capsys: pytest.C
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("gone.yaml", "there is no file `gone.yaml`"),
-        ("notes.txt", "`notes.txt` is not a workflow file: the name must end in .yaml, .yml or .toml"),
+        ("gone.yaml", "no such file: `gone.yaml`"),
+        ("notes.txt", "`notes.txt` is not a workflow file: its name must end in .yaml, .yml or .toml"),
     ],
 )
 def test_what_is_no_file_is_a_mistake_of_the_command_line(

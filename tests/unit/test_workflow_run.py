@@ -144,7 +144,7 @@ def test_variables_are_set_as_json_or_text(run: Callable[..., Any]) -> None:
         (["--provider", "Gemnii"], "unknown provider `Gemnii` in the core (did you mean `Gemini`?)"),
         (["--provider", "command"], "provider `command` needs a definition, or use `command:PROGRAM`"),
         (["--provider", "command:"], "provider `command:` cannot be used: "),
-        (["--set", "novalue"], "`--set novalue` says no value: write NAME=VALUE"),
+        (["--set", "novalue"], "--set must be NAME=VALUE, got `novalue`"),
         (["--set", "b=1"], "the workflow has no variable `b` (it has `count`)"),
         (["--set", "coutn=1"], "the workflow has no variable `coutn` (did you mean `count`?)"),
         (["--resume", "last"], "cannot resume run `last`: `f` has no runs"),
@@ -470,7 +470,7 @@ def test_progress_is_one_line_for_each_step(capsys: pytest.CaptureFixture[str]) 
         progress.tell(word, path, more)
     StepProgress(3, shown=False).tell("start", "a", {})
     assert capsys.readouterr().err.splitlines() == [
-        "[1/3] a was done before",
+        "[1/3] a reused",
         "[2/3] b runs",
         "[2/3] b[0].c runs",
         "[2/3] b[0].c is done",

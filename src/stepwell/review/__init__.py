@@ -1,6 +1,6 @@
-"""What a change of the registry means: two states, what differs between them, and who depends on it.
+"""Review of registry changes.
 
-Two states ▸ changes, view by view ▸ effects, each on one consumer ▸ those that the team has accepted.
+Two states ▸ changes by view ▸ effects on consumers ▸ effects that the team has accepted.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ def compare(old: RegistryState, new: RegistryState, is_past: Callable[[str], boo
     """Compare two states of a registry.
 
     Args:
-        new: the newer one; its ``accepted_breaks.yaml`` holds.
-        is_past: whether what stands as ``until`` in an acceptance is over; ``None`` where nobody can tell.
+       new: the newer state; its ``accepted_breaks.yaml`` applies.
+       is_past: whether an expiry date or revision has passed; ``None`` if unknown.
     """
     views = views_that_differ(old.loaded.snapshot, new.loaded.snapshot)
     effects, stale = accept(new.loaded.project, effects_of(old, new, views), is_past)

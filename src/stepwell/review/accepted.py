@@ -1,4 +1,4 @@
-"""Breaks that a team has accepted: ``accepted_breaks.yaml`` at the top of the project."""
+"""Accepted breaking changes: ``accepted_breaks.yaml`` in the project root."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from stepwell.source.tree import EntryKind, Tree, read_document
 __all__ = ["ACCEPTED_NAMES", "accept", "day_of"]
 
 ACCEPTED_NAMES: Final = ("accepted_breaks.yaml", "accepted_breaks.yml")
-"""What the file may be called; the first one that is there is read."""
+"""File names; the first existing one is read."""
 
 IsPast = Callable[[str], "bool | None"]
 
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LIKE_A_DAY: Final = re.compile(r"[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4}")
 _NO_REVISION: Final = re.compile(r"[\s~^:?*\[\\\x00-\x20\x7f]|\.\.|^[-./]|[./]$|@\{|//|\.lock$")
-"""What no name of a revision holds (git-check-ref-format)."""
+"""Characters that revision names do not contain (git-check-ref-format)."""
 
 
 def accept(
     project: Project, effects: tuple[Effect, ...], is_past: IsPast
 ) -> tuple[tuple[Effect, ...], tuple[Diagnostic, ...]]:
-    """The effects, each with the entry that accepts it, and what is wrong with the entries.
+    """Return the effects with their acceptances, and findings about the entries.
 
     Args:
-        effects: what breaks or may break.
-        is_past: whether a date or revision is reached; ``None`` where nobody can tell, and then the entry
-            holds: the revision is still to come.
+       effects: breaking and risky effects.
+       is_past: whether an expiry date or revision has passed; ``None`` if unknown, in which case the entry is
+           valid.
     """
     document, found = _read(project.tree)
     if document is None:
@@ -65,7 +65,7 @@ def accept(
 
 
 def day_of(until: str) -> date | None:
-    """The day that an ``until`` names, as ``YYYY-MM-DD``; ``None`` where it is a revision."""
+    """Return the expiry date of ``until``, or ``None`` if it is a revision."""
     try:
         return date.fromisoformat(until) if _DAY.fullmatch(until) else None
     except ValueError:  # no such day
@@ -84,9 +84,9 @@ def _read(tree: Tree) -> tuple[Document | None, tuple[Diagnostic, ...]]:
     found = tuple(_not_read(name, first) for name in further)
     target = tree.follow(first)
     if target.path is None:
-        message = "this link leads out of the project, so it is not read"
+        message = "symbolic link leaves the project; it was not read"
         refused = Diagnostic(
-            "outside-project", Severity.ERROR, message, Span(first), "copy the file here instead"
+            "outside-project", Severity.ERROR, message, Span(first), "copy the file into the project"
         )
         return None, (*found, refused)
     if target.kind is not EntryKind.FILE:
@@ -101,7 +101,7 @@ def _read(tree: Tree) -> tuple[Document | None, tuple[Diagnostic, ...]]:
 
 
 def _not_read(name: str, first: str) -> Diagnostic:
-    message = f"`{name}` is not read, since `{first}` is there"
+    message = f"`{name}` is ignored because `{first}` exists"
     return Diagnostic(
         "stale-acceptance", Severity.WARNING, message, Span(name), "put all entries in one file"
     )
@@ -122,7 +122,7 @@ def _entries(document: Document) -> Iterator[Acceptance]:
 
 
 def _over(entry: Acceptance, is_past: IsPast) -> Diagnostic | None:
-    """Why an entry does not hold, if it does not."""
+    """Return the finding for an invalid or expired entry."""
     until = entry.until
     if until is None:
         return None
@@ -130,17 +130,17 @@ def _over(entry: Acceptance, is_past: IsPast) -> Diagnostic | None:
         return Diagnostic(
             "stale-acceptance",
             Severity.ERROR,
-            f"`until: {until}` is neither a day nor a revision, so `{entry.effect}` is not accepted",
+            f"`until: {until}` is neither a date nor a revision, so `{entry.effect}` is not accepted",
             entry.span,
-            "write a day as `YYYY-MM-DD`, or the name of a tag, a branch or a commit",
+            "use a date as `YYYY-MM-DD`, or a tag, a branch or a commit",
         )
     if is_past(until):
         return Diagnostic(
             "stale-acceptance",
             Severity.WARNING,
-            f"`{entry.effect}` was accepted until {until}, which is past",
+            f"acceptance of `{entry.effect}` expired: {until} has passed",
             entry.span,
-            "delete the entry, or say until when it holds now",
+            "delete the entry, or set a later expiry date",
         )
     return None
 
@@ -151,25 +151,25 @@ def _twice(entry: Acceptance, first: Acceptance) -> Diagnostic:
         Severity.WARNING,
         f"`{entry.effect}` is accepted twice",
         entry.span,
-        "keep one of the two",
-        (Related("the first is", first.span),),
+        "delete one of the entries",
+        (Related("first entry", first.span),),
     )
 
 
 def _accepts_nothing(entry: Acceptance, effect: Effect | None, keys: Mapping[str, Effect]) -> Diagnostic:
-    """An entry that no effect needs: once its change is in the older state, or mistyped.
+    """Return the finding for an entry without an effect: a released change or a typo.
 
-    One that says until when it holds is meant to outlast a comparison, so it is only told.
+    An entry with an expiry may outlast a comparison, so its finding is only an info.
     """
     severity = Severity.WARNING if entry.until is None else Severity.INFO
     if effect is not None:
-        message = f"`{entry.effect}` is safe and needs no acceptance"
+        message = f"`{entry.effect}` is safe and does not need to be accepted"
         return Diagnostic("stale-acceptance", severity, message, entry.span, "delete the entry")
     near = closest(entry.effect, [key for key, one in keys.items() if one.level is not Level.SAFE])
     return Diagnostic(
         "stale-acceptance",
         severity,
-        f"`{entry.effect}` accepts nothing here",
+        f"`{entry.effect}` matches no effect",
         entry.span,
         did_you_mean(near) or "delete the entry once its change is released",
     )

@@ -1,4 +1,4 @@
-"""What a comparison of two states says: changes, view by view, and what they mean to whom."""
+"""Result of comparing two states: changes by view and effects on consumers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = [
 
 @final
 class What(Enum):
-    """What happened to a definition."""
+    """Kind of change of a definition."""
 
     ADDED = "added"
     REMOVED = "removed"
@@ -37,7 +37,7 @@ class What(Enum):
 
 @final
 class Level(Enum):
-    """How much a change matters to whoever depends on the registry."""
+    """Level of an effect."""
 
     BREAKING = "breaking"
     RISKY = "risky"
@@ -45,7 +45,7 @@ class Level(Enum):
 
     @property
     def rank(self) -> int:
-        """0 for what breaks, larger for what matters less."""
+        """Return 0 for breaking, higher for less severe levels."""
         return _RANKS[self]
 
 
@@ -54,7 +54,7 @@ _RANKS = {Level.BREAKING: 0, Level.RISKY: 1, Level.SAFE: 2}
 
 @final
 class Consumer(Enum):
-    """Who depends on the registry."""
+    """Consumer of the registry."""
 
     IMPORTERS = "importers"
     OVERLAYS = "overlays"
@@ -65,12 +65,12 @@ class Consumer(Enum):
 @final
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One field that says something else.
+    """Changed field.
 
     Args:
-        old: what it said, read-only; ``None`` where it had no value.
-        old_origin: what gave the old value; ``None`` where there was no definition.
-        new_origin: what gives the new one; ``None`` where there is no definition.
+       old: read-only; ``None`` for no value.
+       old_origin: ``None`` if the definition is new.
+       new_origin: ``None`` if the definition was removed.
     """
 
     field: str
@@ -83,16 +83,15 @@ class FieldChange:
 @final
 @dataclass(frozen=True, slots=True)
 class DefinitionChange:
-    """One definition that came, went, got another name, or says something else.
+    """Added, removed, renamed or changed definition.
 
     Args:
-        noun: its kind: ``step`` or ``hyperparameter``.
-        name: its name; the new one where it was renamed.
-        fields: what differs, in the schema's order; of what came or went every field that it states.
-        old_name: the name that it had, where it was renamed.
-        because: what says that it was renamed: ``alias`` or ``replaced_by``.
-        old_place: the name in its old topmost file; ``None`` where there was none.
-        new_place: the name in its new topmost file; ``None`` where there is none.
+       noun: ``step`` or ``hyperparameter``.
+       name: after a rename the new name.
+       fields: changes in schema order; all set fields if added or removed.
+       because: evidence of a rename: ``alias`` or ``replaced_by``.
+       old_place: the name in its old topmost file.
+       new_place: the name in its new topmost file.
     """
 
     what: What
@@ -108,10 +107,10 @@ class DefinitionChange:
 @final
 @dataclass(frozen=True, slots=True)
 class HiddenChange:
-    """A change of the core that a workspace does not see, since its own layers say the field.
+    """Change of the core that a workspace's own layers hide.
 
     Args:
-        field: the field; empty where a local definition hides the whole one, or what hides it is gone.
+       field: empty if the whole definition is hidden, or if the hiding definition was removed.
     """
 
     noun: str
@@ -124,10 +123,10 @@ class HiddenChange:
 @final
 @dataclass(frozen=True, slots=True)
 class Reordering:
-    """Steps that both states have, in another order.
+    """Changed order of steps.
 
     Args:
-        moved: the fewest names that, taken out, leave the rest in its old order; in the new order.
+       moved: minimal set of moved names, in the new order.
     """
 
     moved: tuple[str, ...]
@@ -136,12 +135,11 @@ class Reordering:
 @final
 @dataclass(frozen=True, slots=True)
 class ViewComparison:
-    """What differs in one view.
+    """Changes of a view.
 
     Args:
-        workspace: the workspace's id; ``None`` for the core.
-        changes: what differs, by name; for a workspace only what differs otherwise than in the core.
-        reordering: whether what stayed is in another order.
+       workspace: ``None`` for the core.
+       changes: by name; for a workspace only those that differ from the core's.
     """
 
     workspace: str | None
@@ -157,18 +155,17 @@ class ViewComparison:
 
     @property
     def title(self) -> str:
-        """The view in words."""
+        """Return the title of the view."""
         return "the core" if self.workspace is None else f"workspace {self.workspace}"
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """One entry of ``accepted_breaks.yaml``.
+    """Entry of ``accepted_breaks.yaml``.
 
     Args:
-        until: the last day on which it holds, or the revision from which it holds no longer; ``None`` for
-            always.
+       until: last valid date, or the revision that ends it; ``None`` for no expiry.
     """
 
     effect: str
@@ -180,14 +177,12 @@ class Acceptance:
 @final
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What changes mean to one consumer.
+    """Effect of changes on a consumer.
 
     Args:
-        id: words that name the kind of effect, e.g. ``name-left-table``.
-        reason: why, in one sentence without a full stop.
-        workspace: whose view; ``None`` for the core's, and for what concerns no view.
-        old_place: where it was said before.
-        new_place: where it is said now.
+       id: kind of effect, e.g. ``name-left-table``.
+       reason: one sentence without a full stop.
+       workspace: ``None`` for the core, or if no view is affected.
     """
 
     consumer: Consumer
@@ -202,24 +197,24 @@ class Effect:
 
     @property
     def key(self) -> str:
-        """What an acceptance names: ``ID:SUBJECT``, after ``WORKSPACE/`` where it concerns one."""
+        """Return the key for acceptances: ``ID:SUBJECT``, prefixed with ``WORKSPACE/`` for workspaces."""
         return f"{self.workspace}/{self.id}:{self.subject}" if self.workspace else f"{self.id}:{self.subject}"
 
     @property
     def sort_key(self) -> tuple[int, str, str, str, str]:
-        """What matters most first; then by consumer, workspace, kind and subject."""
+        """Return the sort key: level, consumer, workspace, kind and subject."""
         return (self.level.rank, self.consumer.value, self.workspace or "", self.id, self.subject)
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All that two states say of each other.
+    """Comparison of two states.
 
     Args:
-        effects: what that means to whom, what matters most first.
-        old_diagnostics: errors of the older state: what has one was left out of the comparison.
-        stale: entries of ``accepted_breaks.yaml`` that accept nothing, and what is wrong with that file.
+       effects: worst first.
+       old_diagnostics: errors of the older state; invalid definitions are not compared.
+       stale: findings about ``accepted_breaks.yaml``.
     """
 
     old_title: str
@@ -235,13 +230,13 @@ class Comparison:
 
     @property
     def verdict(self) -> Level:
-        """The worst that happens to anybody and that nobody has accepted."""
+        """Return the worst level without acceptance."""
         standing = [effect.level for effect in self.effects if effect.acceptance is None]
         return min(standing, key=lambda level: level.rank, default=Level.SAFE)
 
 
 def counts(comparison: Comparison) -> dict[str, int]:
-    """The number of effects of each level, and of those that are accepted."""
+    """Return the number of effects by level, and of accepted effects."""
     standing = [effect.level for effect in comparison.effects if effect.acceptance is None]
     number = {level.value: standing.count(level) for level in Level}
     return {**number, "accepted": len(comparison.effects) - len(standing)}

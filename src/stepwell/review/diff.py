@@ -1,4 +1,4 @@
-"""What differs between two states: definitions and their fields, view by view."""
+"""Differences between two states: definitions and fields, by view."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ __all__ = [
 
 
 def views_that_differ(old: Snapshot, new: Snapshot) -> tuple[ViewComparison, ...]:
-    """Compare two Snapshots: the core first, then every workspace whose view differs, by id."""
+    """Compare two Snapshots; return the core, then every workspace with changes by id."""
     changes = changes_between(old, new)
     core = _of_view(old.core, new.core, changes.core)
     found = [core]
@@ -46,7 +46,11 @@ def views_that_differ(old: Snapshot, new: Snapshot) -> tuple[ViewComparison, ...
             found.append(_of_new_or_gone(old, new, one))
         elif view := _of_workspace(old.view(one), new.view(one), seen, core):
             found.append(view)
-    missed = [one for one in new.workspaces if one in old.workspaces and one not in changes.workspaces]
+    missed = [
+        workspace
+        for workspace in new.workspaces
+        if workspace in old.workspaces and workspace not in changes.workspaces
+    ]
     hidden = _hidden_only(old, new, core, missed)
     return (core, *sorted([*found[1:], *hidden], key=lambda view: view.workspace or ""))
 
@@ -61,7 +65,7 @@ def _of_view(old: View, new: View, seen: ViewChanges) -> ViewComparison:
 
 
 def _of_new_or_gone(old: Snapshot, new: Snapshot, one: str) -> ViewComparison:
-    """A workspace that only one state has: what it lays over the core came or went."""
+    """Return the changes of an added or removed workspace relative to the core."""
     is_new = one in new.workspaces
     view = (new if is_new else old).view(one)
     make = _added if is_new else _removed
@@ -74,7 +78,7 @@ def _of_new_or_gone(old: Snapshot, new: Snapshot, one: str) -> ViewComparison:
 
 
 def _of_workspace(old: View, new: View, seen: ViewChanges, core: ViewComparison) -> ViewComparison | None:
-    """What a workspace sees differently, apart from what it merely inherits."""
+    """Return the changes of a workspace, without inherited ones."""
     own = _of_view(old, new, seen)
     inherited = {_key(change): change for change in core.changes}
     changes = tuple(change for change in own.changes if not _same(change, inherited.get(_key(change))))
@@ -88,7 +92,7 @@ def _of_workspace(old: View, new: View, seen: ViewChanges, core: ViewComparison)
 def _hidden_only(
     old: Snapshot, new: Snapshot, core: ViewComparison, workspaces: Iterable[str]
 ) -> Iterator[ViewComparison]:
-    """The workspaces whose view stays as it is because it hides what changed in the core."""
+    """Return the workspaces that are unchanged because they shadow the core's changes."""
     for one in workspaces if core.changes else ():
         hidden = _hidden(old.view(one), new.view(one), core)
         if hidden:
@@ -96,7 +100,7 @@ def _hidden_only(
 
 
 def _hidden(old: View, new: View, core: ViewComparison) -> tuple[HiddenChange, ...]:
-    """What changed in the core, and what the workspace serves as before since it says it itself."""
+    """Return the core changes that the workspace's own values hide."""
     found: list[HiddenChange] = []
     for change in core.changes:
         name = change.old_name or change.name
@@ -124,7 +128,7 @@ _OWN_LAYERS: Final = (Layer.LOCAL, Layer.OVERRIDE, Layer.RUNTIME)
 
 
 def _own(view: View, noun: str, name: str) -> Definition | None:
-    """What a workspace itself says of a name."""
+    """Return a workspace's own document for a name."""
     return _table(view, noun).above.get(name)
 
 
@@ -166,7 +170,7 @@ def _of_kind(
 def _renamed(
     gone: Mapping[str, Definition], came: Mapping[str, Definition]
 ) -> Iterator[tuple[Definition, Definition, str]]:
-    """What went and came under another name: an alias says so, or what the old one was replaced by."""
+    """Return the renames, detected by an alias or ``replaced_by``."""
     taken: set[str] = set()
     by_alias = {
         alias: step for step in came.values() if isinstance(step, StepDefinition) for alias in step.aliases
@@ -194,11 +198,11 @@ def _removed(noun: str, was: Definition) -> DefinitionChange:
 
 
 def stated_fields(was: Definition | None, now: Definition | None) -> tuple[FieldChange, ...]:
-    """Every field that the one definition there is states, as coming or going.
+    """Return the set fields of an added or removed definition.
 
     Args:
-        was: the definition that went; ``None`` where one came.
-        now: the definition that came; ``None`` where one went.
+       was: ``None`` if it was added.
+       now: ``None`` if it was removed.
     """
     one = was or now
     data: Mapping[str, Any] = one.data if one is not None else MappingProxyType({})
@@ -216,7 +220,7 @@ def stated_fields(was: Definition | None, now: Definition | None) -> tuple[Field
 
 
 def field_changes(was: Definition, now: Definition) -> Iterator[FieldChange]:
-    """What differs between two definitions, apart from their names, in the schema's order."""
+    """Return the changed fields of two definitions, without the name, in schema order."""
     for name in differing_fields(was, now):
         if name == "name":
             continue
@@ -234,7 +238,7 @@ def _origin(definition: Definition, field: str) -> Origin:
 
 
 def place_of_name(definition: Definition) -> Span:
-    """The name of a definition in its topmost file."""
+    """Return the location of the name in the topmost file."""
     return definition.sources[0].document.value_span(("name",))
 
 
@@ -243,7 +247,7 @@ def _key(change: DefinitionChange) -> tuple[str, str]:
 
 
 def _same(one: DefinitionChange, other: DefinitionChange | None) -> bool:
-    """Whether a change of a workspace's view is the core's own."""
+    """Return whether a change of a workspace is inherited from the core."""
     if other is None or one.what is not other.what or one.old_name != other.old_name:
         return False
     return [(field.field, field.old, field.new) for field in one.fields] == [
@@ -257,9 +261,9 @@ def _in_order(changes: Iterable[DefinitionChange]) -> tuple[DefinitionChange, ..
 
 
 def _reordering(old: View, new: View) -> Reordering | None:
-    """Which steps stand elsewhere among those that stayed in the legacy table."""
+    """Return the steps that moved in the legacy table."""
     if old.steps.first == new.steps.first:
-        return None  # the rest stands by name, so nothing that stayed has moved
+        return None  # the rest is sorted by name, so nothing has moved
     places = {name: place for place, name in enumerate(_legacy(old)) if name in new.steps}
     stayed = [name for name in _legacy(new) if name in places]
     kept = _longest_run([places[name] for name in stayed])
@@ -272,7 +276,7 @@ def _legacy(view: View) -> Iterator[str]:
 
 
 def _longest_run(places: Sequence[int]) -> frozenset[int]:
-    """The indexes of a longest increasing subsequence (patience sorting, Fredman 1975)."""
+    """Return the indexes of a longest increasing subsequence (patience sorting, Fredman 1975)."""
     tails: list[int] = []
     ends: list[int] = []
     links: list[int] = []
@@ -292,7 +296,7 @@ def _longest_run(places: Sequence[int]) -> frozenset[int]:
 def predecessor(
     step: StepDefinition, left: Mapping[str, StepDefinition], gone: Iterable[Gone]
 ) -> tuple[StepDefinition, str] | None:
-    """What a step was before, and what says so: an alias, ``replaced_by``, or git's rename of the file."""
+    """Return the predecessor of a step and the evidence: alias, ``replaced_by`` or Git rename."""
     for alias in step.aliases:
         if alias in left:
             return left[alias], "alias"
@@ -308,11 +312,11 @@ def predecessor(
 
 
 def stem_of(path: str) -> str:
-    """The name of a file without its ending."""
+    """Return a file name without extension."""
     return path.rpartition("/")[2].rpartition(".")[0]
 
 
 def stems_of(step: StepDefinition, naming: Naming) -> frozenset[str]:
-    """What the files of a step are called; rows of an old table lie in none."""
+    """Return the stems of a step's files; none for rows of an old table."""
     paths = (source.document.path for source in step.sources)
     return frozenset({naming.stem(step.name), *(stem_of(path) for path in paths if not path.endswith(".py"))})

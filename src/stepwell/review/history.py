@@ -1,4 +1,4 @@
-"""The history of one step: every commit that changed what a view serves of it, through its renames."""
+"""History of a step: the commits that changed it in a view, across renames."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ from stepwell.source.tree import Tree
 __all__ = ["Trace", "Traced", "trace"]
 
 Progress = Callable[[int, int], None]
-"""Called while commits are looked at, with how many are done and how many there are."""
+"""Progress callback with the number of processed commits and the total."""
 
 _MANY: Final = 300
-"""So many files that went in one commit are looked into; a move of a whole registry is no rename."""
+"""Maximum number of removed files per commit to search for renames."""
 
 _NOT_COMMITTED: Final = ""
-"""Stands for the working tree where commits are named."""
+"""Represents the working tree among commit ids."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """One entry of a step's history.
+    """Entry of a step's history.
 
     Args:
-        commit: the commit; ``None`` for what is not committed.
-        change: what it did to the step; ``None`` where it only left it unreadable.
+       commit: ``None`` for uncommitted edits.
+       change: ``None`` if the step only became unreadable.
     """
 
     commit: Commit | None
@@ -58,10 +58,10 @@ class Traced:
 @final
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """The history of one step.
+    """History of a step.
 
     Args:
-        has_more: whether there may be older entries than were asked for.
+       has_more: whether the limit may have cut off older entries.
     """
 
     names: tuple[str, ...]
@@ -85,20 +85,18 @@ def trace(
     limit: int | None = None,
     progress: Progress | None = None,
 ) -> Trace:
-    """Walk back through the commits that changed what a view serves of a step.
+    """Return the commits that changed a step in a view.
 
-    Git is asked only for the commits that touch files called after the step, and of each only these files
-    are read. What another file does to the step, such as a clash of aliases, is therefore not seen, and
-    neither is what plugins bring.
+    Only commits that touch files named after the step are read. Effects of other files, such as alias
+    collisions, and of plugins are not detected.
 
     Args:
-        workspace: whose view; ``None`` for the core's.
-        start: the full id of the commit to walk back from; ``None`` where nothing is committed yet.
-        working: the project's folder, where what is not committed counts too.
-        limit: how many commits to tell at the most.
+       start: full id of the commit to start from; ``None`` without commits.
+       working: the project folder, to include uncommitted edits.
+       limit: maximum number of entries.
 
     Raises:
-        RevisionError: the core lies in a submodule, or the step is reached through a link.
+       RevisionError: the core is in a submodule, or the step is reached through a symbolic link.
     """
     settings = project.settings
     sought = Sought(
@@ -113,7 +111,7 @@ def trace(
 
 @final
 class _HistoryWalk:
-    """One walk; what it learns on its way makes it begin again with a wider search."""
+    """Walk through the history; restarts with a wider search when it discovers older names or folders."""
 
     def __init__(
         self,
@@ -139,7 +137,7 @@ class _HistoryWalk:
         self.sightings = Sightings(repository, project, today)
 
     def run(self, progress: Progress | None) -> Trace:
-        """The whole history, as far as it is asked for."""
+        """Return the history up to the limit."""
         self._refuse_what_is_not_followed()
         while True:
             before = self.sought, tuple(self.chain)
@@ -156,8 +154,7 @@ class _HistoryWalk:
             within = part.submodule_on(core)
             if within is not None:
                 raise RevisionError(
-                    f"`{within}` is a submodule: its history is its own, and is not followed; "
-                    f"`git -C {within} log` tells it"
+                    f"`{within}` is a submodule, whose history is not followed; run `git -C {within} log`"
                 )
         if self.working is None:
             return
@@ -167,12 +164,12 @@ class _HistoryWalk:
             there = self.working.follow(path).path
             if there is not None and there != path and not path.endswith(".py"):
                 raise RevisionError(
-                    f"{path} is reached through a link, and links are not followed: "
-                    f"`git log -- {there}` tells the history of the file"
+                    f"{path} is reached through a symbolic link, which is not followed; "
+                    f"run `git log -- {there}`"
                 )
 
     def is_served(self) -> bool:
-        """Whether the newest state has the step."""
+        """Return whether the newest state has the step."""
         if self.working is not None:
             return self.chain[0] in self.sightings.in_working_tree(self.sought).steps
         return self.start is not None and self.chain[0] in self.at(self.start).steps
@@ -195,7 +192,7 @@ class _HistoryWalk:
         return tuple(entries), False
 
     def _commits(self, progress: Progress | None) -> Iterator[Commit]:
-        """The commits to look at, newest first; at last those from before there were definitions."""
+        """Yield the commits to read, newest first, then those older than the definitions."""
         if self.start is None:
             return
         if not self.sought.tables and not self.at(self.start).has_core:
@@ -222,7 +219,7 @@ class _HistoryWalk:
     def _add(
         self, entries: list[Traced], commit: Commit | None, now: Sighting, parents: tuple[str, ...]
     ) -> None:
-        """Tell what a commit did to the step, if it did anything."""
+        """Add the entry of a commit if it changed the step."""
         here = _NOT_COMMITTED if commit is None else commit.id
         step = self.pick(now, here)
         if commit is not None and is_cut_off(self.repository, commit):
@@ -245,7 +242,7 @@ class _HistoryWalk:
     def _change(
         self, was: list[StepDefinition | None], now: StepDefinition | None
     ) -> DefinitionChange | None:
-        """What differs from every parent: of a merge, what it did itself."""
+        """Return the change relative to every parent."""
         there = [one for one in was if one is not None]
         if now is None:
             if not there or len(there) < len(was):
@@ -275,14 +272,13 @@ class _HistoryWalk:
         return DefinitionChange(What.RENAMED, "step", now.name, fields, old.name, because, *places)
 
     def at(self, commit: str) -> Sighting:
-        """What a commit says of the step."""
         while True:
             seen = self.sightings.at(commit, self.sought)
             if not self._learn(seen.project):
                 return seen
 
     def pick(self, seen: Sighting, commit: str) -> StepDefinition | None:
-        """The step in a state: under the newest of its names that it may have had by then."""
+        """Return the step in a state, under the newest name that it may have had."""
         names = [name for name in self.chain if name in seen.steps]
         for name in names:
             begin = self.begins.get(name)
@@ -292,7 +288,7 @@ class _HistoryWalk:
         return None
 
     def _readable(self, commit: str) -> tuple[str, Sighting, StepDefinition | None]:
-        """The state before a commit, or the nearest one before it in which the step could be read."""
+        """Return the nearest earlier state in which the step is readable."""
         told = self.at(commit)
         seen, step = told, self.pick(told, commit)
         while step is None and seen.unread:
@@ -310,7 +306,7 @@ class _HistoryWalk:
         return is_ancestor(self.repository, commit, begin)
 
     def _learn(self, project: Project | None) -> bool:
-        """Widen the search to where an older configuration lay, and kept definitions."""
+        """Extend the search to the folders of an older configuration."""
         if project is None:
             return False
         place = project.settings.core, project.settings.workspaces
@@ -324,7 +320,7 @@ class _HistoryWalk:
         return learned
 
     def _rename(self, step: StepDefinition, commit: str, parent: str) -> None:
-        """Follow a step to the name that it had in a parent, if something says that it is the same."""
+        """Follow a step to its name in a parent, if there is evidence of a rename."""
         in_working_tree = commit == _NOT_COMMITTED
         gone = (
             gone_from(self.repository, parent)

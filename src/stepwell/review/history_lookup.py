@@ -1,4 +1,4 @@
-"""One step in one state of a project, found without reading what is not its own."""
+"""Lookup of a step in a state of a project, reading only its own files."""
 
 from __future__ import annotations
 
@@ -37,13 +37,12 @@ _OVERLAYS: Final = "**/workspace_registry.py"
 @final
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """Which files may say something about a step.
+    """Files that may define or change a step.
 
     Args:
-        stems: what a definition file of it is called, without the ending.
-        workspace: whose view; ``None`` for the core.
-        places: where definitions lie: the core's folder and that of all workspaces, one pair for each
-            configuration that the project has had.
+       stems: names of its definition files, without extension.
+       places: locations of definitions: core folder and workspaces folder of each configuration that the
+           project has had.
     """
 
     stems: frozenset[str]
@@ -54,12 +53,12 @@ class Sought:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The configuration, and the folders that are there whether or not a file in them counts."""
+        """Return the configuration and the folders of definitions."""
         return (CONFIG_NAME, "pyproject.toml", *sorted(core for core, _ in self.places))
 
     @property
     def globs(self) -> tuple[str, ...]:
-        """The files, in git's ``glob`` form."""
+        """Return the files as Git ``glob`` pathspecs."""
         found = [literal(path) for path in sorted(self.configurations)]
         for folder in self._folders():
             found += [
@@ -77,16 +76,16 @@ class Sought:
 
     @property
     def cores(self) -> tuple[str, ...]:
-        """All that lies in the core, in git's ``glob`` form."""
+        """Return the core folders as Git ``glob`` pathspecs."""
         return tuple(f"{literal(core)}/**" for core, _ in sorted(self.places))
 
     def holds_definitions(self, path: str) -> bool:
-        """Whether a path is that of a definition of a step, whatever it is called."""
+        """Return whether a path is a step definition."""
         suffix = path[path.rfind(".") :]
-        return suffix in SUFFIXES and any(path.startswith(f"{one}/{_KIND}/") for one in self._folders())
+        return suffix in SUFFIXES and any(path.startswith(f"{folder}/{_KIND}/") for folder in self._folders())
 
     def shows(self, folder: str, entry: TreeEntry) -> bool:
-        """Whether an entry of a folder may say something about the step."""
+        """Return whether an entry of a folder may concern the step."""
         for core, workspaces in self.places:
             if folder == core:
                 return entry.name == _KIND
@@ -111,36 +110,32 @@ class Sought:
 @final
 @dataclass(frozen=True, slots=True)
 class Narrowed:
-    """A tree of which only the files are seen that may say something about a step."""
+    """Tree limited to the files that may concern a step."""
 
     tree: Tree
     sought: Sought
 
     def read(self, path: str) -> bytes | Diagnostic:
-        """The bytes of a file, or the finding that says why not."""
         return self.tree.read(path)
 
     def scan(self, folder: str) -> Iterator[TreeEntry]:
-        """The entries of a folder that are seen, in any order."""
         return (entry for entry in self.tree.scan(folder) if self.sought.shows(folder, entry))
 
     def follow(self, path: str) -> Target:
-        """What a path stands for."""
         return self.tree.follow(path)
 
     def expect(self, paths: Iterable[str]) -> None:
-        """Be told which files are read next."""
         self.tree.expect(paths)
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What one state of a project says of a few steps.
+    """A few steps in a state of a project.
 
     Args:
-        project: the project there; ``None`` where there is none yet.
-        has_core: whether definitions are served; without any, the old tables are.
+       project: ``None`` if the state has no project.
+       has_core: whether definitions are used; otherwise the old tables are.
     """
 
     steps: Mapping[str, StepDefinition]
@@ -150,11 +145,11 @@ class Sighting:
 
 
 def look(root: str, tree: Tree, workspace: str | None, today: date) -> Sighting:
-    """What a tree says of the steps whose files are seen in it.
+    """Return the steps whose files are visible in a tree.
 
     Args:
-        root: the project's folder on disk, absolute.
-        workspace: whose view; that of the core where the state has no such workspace.
+       root: absolute path of the project folder.
+       workspace: falls back to the core if the state has no such workspace.
     """
     project = read_project(root, tree)
     if project is not None and tree.follow(project.settings.core).kind is EntryKind.FOLDER:
@@ -169,7 +164,7 @@ def look(root: str, tree: Tree, workspace: str | None, today: date) -> Sighting:
         return Sighting(MappingProxyType({}), (), project, False)
     settings = project.settings if project is not None else Settings()
     loaded, lost = load_tables(root, tree, settings, tables, today)
-    # Of a table that is read, the rows that are refused are other steps' affair.
+    # Rejected rows of a table concern other steps.
     unread = () if loaded.checked else tuple(one for one in lost if one.severity is Severity.ERROR)
     return Sighting(_view(loaded, workspace).steps, unread, project, False)
 
@@ -180,18 +175,20 @@ def _view(loaded: LoadResult, workspace: str | None) -> View:
 
 
 def _unread(project: Project, loaded: LoadResult) -> tuple[Diagnostic, ...]:
-    """The errors in definition files; those of the configuration keep no definition out."""
+    """Return the errors in definition files; errors in the configuration exclude no definition."""
     configuration = "pyproject.toml" if project.prefix else CONFIG_NAME
     return in_order(
-        one
-        for one in loaded.diagnostics
-        if one.severity is Severity.ERROR and one.span is not None and one.span.path != configuration
+        finding
+        for finding in loaded.diagnostics
+        if finding.severity is Severity.ERROR
+        and finding.span is not None
+        and finding.span.path != configuration
     )
 
 
 @final
 class Sightings:
-    """What the states of a project say of a step; states with the same files are read once."""
+    """A step in the states of a project; states with the same files are read once."""
 
     def __init__(self, repository: Repository, project: Project, today: date) -> None:
         self._repository = repository
@@ -201,18 +198,14 @@ class Sightings:
         self._by_content: dict[object, Sighting] = {}
 
     def at(self, commit: str, sought: Sought) -> Sighting:
-        """What a commit says of a step.
-
-        Args:
-            sought: which files may say something.
-        """
+        """Return a step in a commit."""
         found = self._seen.get((sought, commit))
         if found is None:
             part = open_part(self._repository, commit, sought.paths, sought.globs)
             links = [link for core, _ in sought.places if (link := part.link_on(core)) is not None]
             if links:
                 told = Diagnostic(
-                    "unreadable-file", Severity.ERROR, "this is a link, which is not followed", Span(links[0])
+                    "unreadable-file", Severity.ERROR, "symbolic link; not followed", Span(links[0])
                 )
                 return Sighting(MappingProxyType({}), (told,), None, True)
             core = {core for core, _ in sought.places if part.follow(core).kind is not None}
@@ -228,11 +221,7 @@ class Sightings:
         return found
 
     def in_working_tree(self, sought: Sought) -> Sighting:
-        """What the project's folder says of a step.
-
-        Args:
-            sought: which files may say something.
-        """
+        """Return a step in the working tree."""
         found = self._seen.get((sought, None))
         if found is None:
             tree = Narrowed(self._project.tree, sought)

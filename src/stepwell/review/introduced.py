@@ -1,4 +1,4 @@
-"""Which findings a change brought about: those that the state before it has no equal of."""
+"""New findings of a change: those without an equal in the earlier state."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def findings_at(
     progress: Progress | None = None,
     plugins: FindPlugins = tuple,
 ) -> tuple[Diagnostic, ...] | None:
-    """The findings of a commit; ``None`` where it holds no project.
+    """Return the findings of a commit, or ``None`` if it has no project.
 
     Args:
-        root: the project's folder on disk, absolute.
-        workspace: whose view; the core's where the commit has no such workspace; ``None`` for everything.
+       root: absolute path of the project folder.
+       workspace: falls back to the core if unknown to the commit; ``None`` for all.
     """
     project = read_project(root, revision)
     if project is None:
@@ -56,7 +56,7 @@ def findings_at(
 
 
 def _sources(revision: Revision, folders: Iterable[str]) -> Iterator[tuple[str, SourceFile]]:
-    """The outlines of a commit's Python files; links and submodules are passed over."""
+    """Return the outlines of a commit's Python files; links and submodules are skipped."""
     from stepwell.source.python.outliner import outline_of, warnings_kept_in
 
     starts = tuple(f"{folder}/" if folder else "" for folder in folders)
@@ -80,12 +80,7 @@ def _sources(revision: Revision, folders: Iterable[str]) -> Iterator[tuple[str, 
 
 @final
 class Introduced(NamedTuple):
-    """The findings of a state, parted.
-
-    Args:
-        new: those that a change brought about, in their order.
-        older: those that were there before, in their order.
-    """
+    """New and older findings of a state, in order."""
 
     new: tuple[Diagnostic, ...]
     older: tuple[Diagnostic, ...]
@@ -94,10 +89,10 @@ class Introduced(NamedTuple):
 def introduced(
     old: Iterable[Diagnostic], new: Iterable[Diagnostic], renames: Mapping[str, str]
 ) -> Introduced:
-    """Part the findings of a state by whether an earlier one had them.
+    """Split findings into new and older ones.
 
-    Two are equal that have the same id, file and message; lines may move. Equal ones are counted: where one
-    was and two are, one is new, by preference the one whose source line is.
+    Findings with the same id, file and message are equal, regardless of lines. Equal findings are counted; of
+    surplus ones, those with a new source line are reported as new first.
     """
     there: dict[tuple[str, str, str], Counter[str]] = {}
     for one in old:
@@ -122,10 +117,10 @@ def introduced(
 
 
 def renames(gone: Iterable[Gone], before: Revision, now: Tree, paths: Iterable[str]) -> dict[str, str]:
-    """The path that files had in an earlier state, by their path now.
+    """Return the previous paths of renamed files by their current path.
 
     Args:
-        paths: the files in question; where git knows no rename of one, equal bytes tell of it.
+       paths: candidates; if Git detects no rename, files with equal content are matched.
     """
     found = {one.now: one.path for one in gone if one.now is not None}
     lost = {before.id_of(one.path): one.path for one in gone if one.now is None}

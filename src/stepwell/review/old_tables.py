@@ -1,4 +1,4 @@
-"""A state from before the move to definitions: the tables of its Python registry, as layers."""
+"""States with an old Python registry: its tables as layers."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _MODULES: Final = ("step_names.py", "hyperparameter_registry.py", "workspace_reg
 _PASSED_OVER: Final = frozenset({"__pycache__", "node_modules", "site-packages"})
 _MAX_DEPTH: Final = 32
 _NOT_ASKED: Final = RULES.keys() - {"duplicate-definition", "override-without-base"}
-"""Rules that an old table is not held to: the others tell what of it is not compared."""
+"""Rules that do not apply to old tables."""
 
 
 def find_tables(tree: Tree) -> tuple[str, ...]:
-    """The modules of an old registry in a tree, by path: one of the core, and one for each workspace.
+    """Return the modules of an old registry: one for the core and one per workspace.
 
     Raises:
-        ProjectError: several modules could be the core's, so that somebody must say which.
+       ProjectError: the core module is ambiguous.
     """
     found = sorted(path for path in _walk(tree) if _holds_tables(tree, path))
     for module in _MODULES[:2]:
@@ -50,7 +50,7 @@ def find_tables(tree: Tree) -> tuple[str, ...]:
 
 
 def _holds_tables(tree: Tree, path: str) -> bool:
-    """Whether a module holds a table, or cannot be read, which is told when it is."""
+    """Return whether a module has a table or is unreadable."""
     read = _read(tree, path)
     return isinstance(read, Diagnostic) or bool(read.tables or read.diagnostics)
 
@@ -61,7 +61,7 @@ def _walk(tree: Tree) -> Iterator[str]:
         folder = pending.pop()
         try:
             entries = list(tree.scan(folder))
-        except OSError:  # a folder that cannot be read holds no table that could be read
+        except OSError:  # skip unreadable folders
             continue
         if any(entry.name == "pyvenv.cfg" for entry in entries):
             continue
@@ -78,11 +78,7 @@ def _walk(tree: Tree) -> Iterator[str]:
 def load_tables(
     root: str, tree: Tree, settings: Settings, paths: tuple[str, ...], today: date
 ) -> tuple[LoadResult, tuple[Diagnostic, ...]]:
-    """What the modules of an old registry come to, layered as definitions are.
-
-    Returns:
-        What was loaded, and what of the modules could not be taken over.
-    """
+    """Load the modules of an old registry as layers; return them with findings about skipped content."""
     tree.expect(paths)
     lost: list[Diagnostic] = []
     core: dict[str, CheckedFile] = {}
@@ -150,7 +146,7 @@ def _rows(read: PythonTables, table: str, lost: list[Diagnostic]) -> Iterator[Ta
 
 
 def _patch(document: Document, base: Mapping[str, Any] | None) -> Document:
-    """A whole row as a merge patch: it drops every optional field of what it replaced."""
+    """Return a full row as a merge patch that removes the other optional fields."""
     if base is None:
         return document
     patch = {"name": document.data["name"], **patch_between(base, document.data)}
@@ -158,7 +154,7 @@ def _patch(document: Document, base: Mapping[str, Any] | None) -> Document:
 
 
 def _workspace_of(read: PythonTables, taken: Mapping[str, object]) -> str:
-    """The workspace that a module says it is, or that the folders above it are called after."""
+    """Return the workspace declared by a module, or derived from its folder."""
     said = read.metadata.data.get("developer_id") if read.metadata is not None else None
     if isinstance(said, str) and said and said not in taken:
         return said
@@ -170,11 +166,11 @@ def _workspace_of(read: PythonTables, taken: Mapping[str, object]) -> str:
 
 
 def _lenient(settings: Settings) -> Settings:
-    """The old registry had no rules: what it held is compared, whatever is said of it now."""
+    """Downgrade findings, because the old registry had no rules."""
     return replace(settings, severities=MappingProxyType(dict.fromkeys(_NOT_ASKED, "off")))
 
 
 def _ordered(settings: Settings, first: tuple[str, ...]) -> tuple[FreezeTarget, ...]:
-    """The tables as they stood: in the order of the Python source."""
+    """Return the tables in source order."""
     targets = settings.freeze or (FreezeTarget("step_names.py"),)
     return tuple(target._replace(first=first) for target in targets)

@@ -1,7 +1,6 @@
-"""A state of a registry in one file: what it is made of, and what that comes to.
+"""Snapshot files: the sources of a state of the registry, and its resolved views.
 
-The files let a later Stepwell read, check and compare the state by the flow of any other one; the views are
-for other tools, and are not read back.
+The sources let a later Stepwell read, check and compare the state; the views are for other tools.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ __all__ = [
 
 
 def resolved_views(snapshot: Snapshot) -> Iterator[dict[str, Any]]:
-    """The core's view, then each workspace's by id, which holds what it sees otherwise than the core."""
+    """Return the core's view, then each workspace's by id with its differences from the core."""
     for one in (None, *snapshot.workspaces):
         yield _view(snapshot.view(one))
 
@@ -52,7 +51,7 @@ def _view(view: View) -> dict[str, Any]:
         "workspace": view.workspace,
         "digest": view.digest,
         "first": [name for name in view.steps.first if name in view.steps],
-        "steps": [_definition("step", one) for one in steps],
+        "steps": [_definition("step", step) for step in steps],
     }
     for folder, kind in KINDS.items():
         if folder not in told:
@@ -84,13 +83,13 @@ def _origin(origin: Origin) -> Mapping[str, Any]:
 
 
 VERSION: Final = 1
-"""The version of the form; it rises with every change that a reader could notice."""
+"""Version of the format."""
 
 SCHEMA_ID: Final = "https://stepwell.dev/schemas/1/snapshot.schema.json"
-"""What the file begins with, by which it is known."""
+"""First bytes of a snapshot file."""
 
 MAX_SNAPSHOT_BYTES: Final = 512 * 1024 * 1024
-"""The largest snapshot file that is read."""
+"""Maximum size of a snapshot file."""
 
 _MAX_PATH: Final = 4096
 _MAX_DEPTH: Final = 64
@@ -100,38 +99,36 @@ _PROVIDERS: Final = KIND_OF_NOUN["provider"].folder
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Packed:
-    """Files in memory.
+    """Tree of files in memory.
 
     Args:
-        files: the bytes of each by its path, or the finding that says why there are none.
+       files: content by path, or a finding for an unreadable file.
     """
 
     files: Mapping[str, bytes | Diagnostic]
     folders: Mapping[str, Mapping[str, EntryKind]]
 
     def read(self, path: str) -> bytes | Diagnostic:
-        """The bytes of a file, or the finding that says why not."""
         found = self.files.get(path)
         if found is None:
             return Diagnostic(
-                "unreadable-file", Severity.ERROR, "the snapshot does not hold this file", Span(path)
+                "unreadable-file", Severity.ERROR, "the snapshot does not contain this file", Span(path)
             )
         return found
 
     def scan(self, folder: str) -> Iterator[TreeEntry]:
-        """The entries of a folder.
+        """Yield the entries of a folder.
 
         Raises:
-            OSError: there is none.
+           OSError: the folder does not exist.
         """
         if folder in self.files:
-            raise NotADirectoryError(20, "this is no folder", folder)
+            raise NotADirectoryError(20, "not a folder", folder)
         if folder not in self.folders:
             raise FileNotFoundError(2, "no such folder in the snapshot", folder)
         return (TreeEntry(name, kind, False) for name, kind in self.folders[folder].items())
 
     def follow(self, path: str) -> Target:
-        """What a path stands for."""
         if path in self.files:
             return Target(path, EntryKind.FILE)
         return Target(path, EntryKind.FOLDER if path in self.folders else None)
@@ -140,12 +137,12 @@ class Packed:
         """Nothing to fetch: everything is here."""
 
     def id_of(self, path: str) -> str | None:
-        """The id of what a file holds: equal ids are equal bytes."""
+        """Return the content id of a file."""
         content = self.files.get(path)
         return self.id_for(content) if isinstance(content, bytes) else None
 
     def id_for(self, content: bytes) -> str:
-        """The id that git gives to bytes in most repositories, so that a revision shares with a snapshot."""
+        """Return the Git blob id, so that revisions and snapshots share content."""
         digest = hashlib.sha1(b"blob %d\0" % len(content), usedforsecurity=False)
         digest.update(content)
         return digest.hexdigest()
@@ -154,11 +151,11 @@ class Packed:
 @final
 @dataclass(frozen=True, slots=True)
 class PackedState:
-    """What a snapshot file holds.
+    """Content of a snapshot file.
 
     Args:
-        title: the state in words, as it was when it was packed.
-        tables: the Python files that it is made of; none for definitions.
+       title: title of the state when the snapshot was created.
+       tables: its Python tables; empty for definitions.
     """
 
     title: str
@@ -167,7 +164,7 @@ class PackedState:
 
 
 def pack(state: RegistryState) -> str:
-    """The text of a snapshot file: the same for the same sources, wherever and whenever it is made."""
+    """Return the reproducible text of a snapshot file."""
     loaded = state.loaded
     tree = loaded.project.tree
     paths = sorted(_paths(state, tree))
@@ -190,42 +187,39 @@ def pack(state: RegistryState) -> str:
 def unpack(name: str, content: bytes) -> PackedState:
     """Read a snapshot file.
 
-    Args:
-        content: its bytes.
-
     Raises:
-        ProjectError: when it is no snapshot, or one that this version cannot read.
+       ProjectError: the file is not a snapshot of a supported version.
     """
     try:
         data = json.loads(content)
     except (ValueError, RecursionError):  # not JSON, not Unicode, or nested without end
-        raise _unusable(name, "it is not JSON") from None
+        raise _unusable(name, "not valid JSON") from None
     kind = data.get("$schema") if isinstance(data, dict) else None
     if not isinstance(kind, str) or not kind.endswith("/snapshot.schema.json"):
-        raise _unusable(name, "it is JSON of another kind; `stepwell snapshot` writes one")
+        raise _unusable(name, "not a snapshot; create one with `stepwell snapshot`")
     if data.get("version") != VERSION:
         shown = ascii(data.get("version"))[:20]
-        raise _unusable(name, f"its version is {shown}, and this Stepwell reads version {VERSION}")
+        raise _unusable(name, f"version must be {VERSION}, got {shown}")
     try:
         fits = schema.fits("snapshot", {**data, "views": []})
     except (ValueError, RecursionError):  # nested more deeply than the validator goes
         fits = False
     if not fits or not isinstance(data.get("views"), list):
-        raise _unusable(name, "it is not as `stepwell schema snapshot` says")
+        raise _unusable(name, "not valid against `stepwell schema snapshot`")
     files = {path: _from_data(name, path, value) for path, value in data["files"].items()}
     tree = Packed(files, _folders(name, files, data["folders"]))
     missing = [path for path in data["tables"] if path not in files]
     if missing:
-        raise _unusable(name, f"it names the table {missing[0]!a} and does not hold it")
+        raise _unusable(name, f"missing table {missing[0]!a}")
     return PackedState(data["title"], tree, tuple(data["tables"]))
 
 
 def _unusable(name: str, reason: str) -> ProjectError:
-    return ProjectError(f"{name} is no snapshot that can be read: {reason}")
+    return ProjectError(f"cannot read snapshot {name}: {reason}")
 
 
 def _paths(state: RegistryState, tree: Tree) -> Iterator[str]:
-    """Every file that the state is made of."""
+    """Return the source files of a state."""
     settings = CONFIG_NAME if tree.follow(CONFIG_NAME).kind is EntryKind.FILE else "pyproject.toml"
     for name in (settings, *ACCEPTED_NAMES):
         if tree.follow(name).kind is EntryKind.FILE:
@@ -241,19 +235,22 @@ def _paths(state: RegistryState, tree: Tree) -> Iterator[str]:
 
 
 def _empty_folders(state: RegistryState, tree: Tree, paths: Iterable[str]) -> Iterator[str]:
-    """The folders that say something without a file in them: the core's, and a workspace's."""
+    """Return the folders that matter even if empty: core and workspaces."""
     if state.tables:
         return
     settings = state.loaded.project.settings
     full = {path[:at] for path in paths for at, letter in enumerate(path) if letter == "/"}
-    wanted = [settings.core, *(f"{settings.workspaces}/{one}" for one in state.loaded.layout.workspaces)]
+    wanted = [
+        settings.core,
+        *(f"{settings.workspaces}/{workspace}" for workspace in state.loaded.layout.workspaces),
+    ]
     for folder in wanted:
         if folder not in full and tree.follow(folder).kind is EntryKind.FOLDER:
             yield folder
 
 
 def _unless_secret(state: RegistryState, path: str, content: bytes | Diagnostic) -> bytes | Diagnostic:
-    """What a file holds; why not, where it is refused for a secret in it, or may hold one and is not read."""
+    """Return the content of a file, or a finding if it contains or may contain a secret."""
     checked = state.loaded.checked.get(path)
     if checked is None or checked.listed.kind != _PROVIDERS or isinstance(content, Diagnostic):
         return content
@@ -262,12 +259,12 @@ def _unless_secret(state: RegistryState, path: str, content: bytes | Diagnostic)
     from stepwell.source.redaction import covered_span  # its patterns take a moment to prepare
 
     text = content.decode("utf-8", "replace")
-    written = any(one.id == "literal-secret" for one in checked.diagnostics)
+    written = any(finding.id == "literal-secret" for finding in checked.diagnostics)
     if not written and covered_span(Span(path, text=text)).text == text:
         return content
-    message = "the file holds what looks like a secret, and is not part of the snapshot"
+    message = "the file seems to contain a secret; it was excluded from the snapshot"
     return Diagnostic(
-        "literal-secret", Severity.ERROR, message, Span(path), "take the secret out of the file"
+        "literal-secret", Severity.ERROR, message, Span(path), "remove the secret from the file"
     )
 
 
@@ -298,7 +295,7 @@ def _from_data(name: str, path: str, value: Any) -> bytes | Diagnostic:
 def _folders(
     name: str, files: Mapping[str, object], folders: Iterable[str]
 ) -> Mapping[str, Mapping[str, EntryKind]]:
-    """The entries of every folder, from the paths that a file holds."""
+    """Return the entries of every folder."""
     found: dict[str, dict[str, EntryKind]] = {"": {}}
     for path, kind in (
         *((path, EntryKind.FILE) for path in files),
@@ -313,7 +310,7 @@ def _folders(
             here = f"{above}/{part}" if above else part
             entry = kind if last else EntryKind.FOLDER
             if found[above].setdefault(part, entry) is not entry:
-                raise _unusable(name, f"{here[:80]!a} is a file and a folder in it")
+                raise _unusable(name, f"{here[:80]!a} is both a file and a folder")
             if entry is EntryKind.FOLDER:
                 found.setdefault(here, {})
             above = here
@@ -321,7 +318,7 @@ def _folders(
 
 
 def _written(value: Any, depth: int) -> str:
-    """JSON in ASCII with the outer ``depth`` levels one entry a line, for those who compare by lines."""
+    """Return JSON in ASCII with one entry per line in the outer ``depth`` levels, for line diffs."""
     if not depth or not isinstance(value, (dict, list)) or not value:
         return json.dumps(value)
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""One state of a registry: a folder, a revision or a packed snapshot, of definitions or of old tables."""
+"""State of a registry: a folder, a revision or a snapshot, with definitions or old tables."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ENDING: Final = ".schema.json"
 
 
 def schemas_in(tree: Tree) -> Mapping[str, Mapping[str, Any]]:
-    """The schemas that editors find in a project, by path; what is no JSON object is passed over."""
+    """Return the project's schemas for editors by path; files that are not JSON objects are skipped."""
     found: dict[str, Mapping[str, Any]] = {}
     if tree.follow(_FOLDER).kind is not EntryKind.FOLDER:
         return MappingProxyType(found)
@@ -43,7 +43,7 @@ def schemas_in(tree: Tree) -> Mapping[str, Mapping[str, Any]]:
             continue
         try:
             schema = json.loads(content)
-        except (ValueError, RecursionError):  # the editor that uses it tells
+        except (ValueError, RecursionError):  # reported by the editor
             continue
         if isinstance(schema, dict):
             found[path] = MappingProxyType(schema)
@@ -53,11 +53,11 @@ def schemas_in(tree: Tree) -> Mapping[str, Mapping[str, Any]]:
 @final
 @dataclass(frozen=True, slots=True)
 class RegistryState:
-    """One state of a registry.
+    """State of a registry.
 
     Args:
-        title: how it was asked for, e.g. ``main (3f2a9c1)`` or ``the working tree``.
-        tables: the Python files that it is made of; none for definitions.
+       title: e.g. ``main (3f2a9c1)`` or ``the working tree``.
+       tables: its Python tables; empty for definitions.
     """
 
     title: str
@@ -68,7 +68,7 @@ class RegistryState:
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
-        """What keeps definitions out of it."""
+        """Return the errors that exclude definitions."""
         return tuple(
             found for found in (*self.loaded.diagnostics, *self.lost) if found.severity is Severity.ERROR
         )
@@ -76,21 +76,21 @@ class RegistryState:
 
 @runtime_checkable
 class _Identified(Protocol):
-    """A tree that tells what a file holds without reading it."""
+    """Tree with content ids."""
 
     def id_of(self, path: str) -> str | None:
-        """The id of what a file holds."""
+        """Return the content id of a file."""
 
     def id_for(self, content: bytes) -> str:
-        """The id that it gives to bytes."""
+        """Return the content id of bytes."""
 
 
 @runtime_checkable
 class _Compared(Protocol):
-    """A tree that tells where it differs from another one."""
+    """Tree that can list differences from another tree."""
 
     def differing_from(self, other: Tree, folders: Collection[str]) -> frozenset[str] | None:
-        """The paths in some folders that differ; ``None`` when it cannot tell."""
+        """Return the different paths in some folders, or ``None`` if unknown."""
 
 
 def read_state(
@@ -104,20 +104,19 @@ def read_state(
     progress: Progress | None = None,
     plugins: FindPlugins = tuple,
 ) -> RegistryState:
-    """Read one state of a project, sharing with another one what both have.
+    """Read a state of a project, reusing unchanged parts of another state.
 
     Args:
-        root: the project's folder on disk, absolute.
-        tree: where the state's files are read.
-        tables: the Python files to read instead of definitions, relative to the tree.
+       root: absolute path of the project folder.
+       tables: Python tables to read instead of definitions, relative to the tree.
 
     Raises:
-        ProjectError: when the state holds neither a configuration nor an old table.
+       ProjectError: the state has neither a configuration nor an old table.
     """
     project = read_project(root, tree)
     changed = _changed(project, like, today) if like is not None and not tables else None
     if tables or not _has_definitions(project, tree):
-        from stepwell.review.old_tables import find_tables  # few states are from before the move
+        from stepwell.review.old_tables import find_tables  # rarely needed
 
         found = tables or find_tables(tree)
         if found:
@@ -125,7 +124,7 @@ def read_state(
             return _of_tables(title, root, tree, settings, found, today)
     if project is None:
         raise ProjectError(
-            f"{title} holds neither a {CONFIG_NAME} (or a pyproject.toml with a [tool.stepwell] table) "
+            f"{title} has neither a {CONFIG_NAME} (or a pyproject.toml with a [tool.stepwell] table) "
             "nor a step_names.py"
         )
     if like is not None and changed is not None:
@@ -139,10 +138,7 @@ def read_state(
 
 
 def _has_definitions(project: Project | None, tree: Tree) -> bool:
-    """Whether there is a project whose core is there: one that only configures Stepwell has none yet.
-
-    What is there and is no folder, such as a submodule whose commit is missing, is told by who lists it.
-    """
+    """Return whether there is a project with a core."""
     return project is not None and tree.follow(project.settings.core).kind is not None
 
 
@@ -156,7 +152,7 @@ def _of_tables(
 
 
 def _changed(project: Project | None, like: RegistryState, today: date) -> frozenset[str] | None:
-    """Where a state differs from one that was read before, as far as its tree can tell without listing it."""
+    """Return the paths that differ from another state, or ``None`` if the tree cannot tell."""
     before = like.loaded
     if project is None or like.tables or today != before.today or project.settings != before.project.settings:
         return None
@@ -172,7 +168,7 @@ def _nothing_known(_: Listed) -> CheckedFile | None:
 
 
 def _known(project: Project, like: RegistryState, today: date) -> ReadCache:
-    """What another state has read already, as far as both mean the same by it."""
+    """Return the read cache of another state, as far as it applies."""
     before = like.loaded
     other = before.project
     if like.tables or today != before.today or not _alike(project.settings, other.settings):
@@ -201,5 +197,5 @@ _READ_WITH: Final = ("naming", "vocabulary", "severities")
 
 
 def _alike(one: Settings, other: Settings) -> bool:
-    """Whether both settings judge a single file alike."""
+    """Return whether both settings check a single file in the same way."""
     return all(getattr(one, name) == getattr(other, name) for name in _READ_WITH)

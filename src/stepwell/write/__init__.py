@@ -1,1 +1,1 @@
-"""Everything that puts files on disk: frozen modules, migrations, scaffolds and exports."""
+"""Writes files: frozen modules, migrations, scaffolds and exports."""

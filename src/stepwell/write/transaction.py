@@ -1,9 +1,9 @@
-"""Several files put in place together: all of them, or, when something stops it, none.
+"""Atomic writes of several files.
 
-One rename is atomic, so a single file or a new folder is written beside its place, hidden, and renamed.
-Several of them are staged in a hidden folder of the project. A journal then says what goes where, and from
-then on they are moved into place one by one. What a failure or an interrupt leaves moved is moved back. What
-a killed process leaves is finished by the next run when its journal was written, else cleared away.
+A single file or a new folder is written next to its target and renamed. Several files are staged in a hidden
+folder of the project; a journal records the moves, which are then done one by one. A failure or an interrupt
+reverts the moves. After a killed process, the next run completes the moves if the journal was written,
+otherwise it deletes the staged files.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ __all__ = ["STAGING", "Busy", "left_behind", "recover", "write_files"]
 
 
 STAGING: Final = ".stepwell-import"
-"""The hidden folder, in the project's own."""
+"""Hidden staging folder of the project."""
 
 _JOURNAL: Final = "journal.json"
 
 
 @final
 class Busy(Exception):
-    """Another command writes to the project at this moment."""
+    """Another command is writing to the project."""
 
 
 @final
 class _Entry(NamedTuple):
-    """What one rename puts in place: a file, or the topmost folder that is new, with all its files.
+    """Target of a rename: a file, or a new folder with its files.
 
     Args:
-        path: relative to the project, with its links resolved.
+       path: relative to the project, links resolved.
     """
 
     path: str
@@ -53,20 +53,20 @@ class _Entry(NamedTuple):
 
 
 def write_files(root: str, files: Mapping[str, bytes], *, overwrite: bool = True) -> tuple[str, ...]:
-    """Put files in place, in the order in which they are given.
+    """Write files in order, all or none.
 
     Args:
-        root: the project's folder, absolute; it is made where there is none.
-        files: the content of each file, by its path relative to the project.
-        overwrite: whether a file may exist already.
+       root: absolute path of the project folder; created if missing.
+       files: content by path relative to the project.
+       overwrite: whether files may exist.
 
     Returns:
-        The files that changed; a file that already has its content is not touched.
+       The changed files.
 
     Raises:
-        OSError: a file cannot be written, its ``filename``; the project is as it was.
-        Busy: another command is at it.
-        ValueError: a path leads out of the project through a link.
+       OSError: a file (``filename``) cannot be written; the project is unchanged.
+       Busy: another command is writing.
+       ValueError: a path leaves the project through a link.
     """
     made: list[str] = []
     try:
@@ -85,17 +85,17 @@ def write_files(root: str, files: Mapping[str, bytes], *, overwrite: bool = True
 
 
 def _entries(root: str, files: Mapping[str, bytes], *, overwrite: bool) -> list[_Entry]:
-    """The renames that files come to; those that hold their content already need none."""
+    """Return the renames for changed files."""
     entries: dict[str, _Entry] = {}
     for shown, content in files.items():
         path = _inside(root, shown)
         with _about(shown):
             before = _content(os.path.join(root, path))
         if before is not None and not overwrite:
-            raise FileExistsError(errno.EEXIST, "it exists already", shown)
+            raise FileExistsError(errno.EEXIST, "it already exists", shown)
         if before == content:
             continue
-        missing = (one for one in _parents(path) if not os.path.isdir(os.path.join(root, one)))
+        missing = (parent for parent in _parents(path) if not os.path.isdir(os.path.join(root, parent)))
         top = next(missing, path)
         entries.setdefault(top, _Entry(top, [])).files.append((shown, path[len(top) + 1 :], content))
     return list(entries.values())
@@ -137,18 +137,17 @@ def _put_all(root: str, entries: Sequence[_Entry]) -> None:
                 _move_back(os.path.join(staging, str(number)), os.path.join(root, entry.path))
             shutil.rmtree(staging)
             raise
-        shutil.rmtree(staging, ignore_errors=True)  # all is in place; what stays is cleared by the next run
+        shutil.rmtree(staging, ignore_errors=True)  # leftovers are deleted by the next run
 
 
 def recover(root: str) -> tuple[str, ...] | None:
-    """Finish or clear away what a killed command has left.
+    """Complete or revert an interrupted transaction.
 
     Returns:
-        The files that were put in place; ``None`` where nothing was left. A file that somebody
-        has changed since stays as it is.
+       The files that were written; ``None`` without an interrupted transaction. Files changed since are kept.
 
     Raises:
-        Busy: the command is not dead.
+       Busy: the command is still running.
     """
     staging = os.path.join(root, STAGING)
     if not os.path.isdir(staging) or os.path.islink(staging):
@@ -166,13 +165,13 @@ def recover(root: str) -> tuple[str, ...] | None:
 
 
 def left_behind(root: str) -> bool:
-    """Whether a killed command has left something."""
+    """Return whether there is an interrupted transaction."""
     return os.path.isdir(os.path.join(root, STAGING))
 
 
 @contextmanager
 def _about(shown: str) -> Iterator[None]:
-    """Have an error of the system name the file as the project does."""
+    """Use the project-relative path in system errors."""
     try:
         yield
     except OSError as error:
@@ -182,10 +181,10 @@ def _about(shown: str) -> Iterator[None]:
 
 @contextmanager
 def _locked(staging: str) -> Iterator[None]:
-    """Hold the folder; the system lets go of it when the process ends, however it ends."""
+    """Lock the folder; the system releases the lock when the process ends."""
     try:
         import fcntl
-    except ImportError:  # no such locks here: two commands at once are not told apart from a dead one
+    except ImportError:  # no locks on this platform
         yield
         return
     with open(os.path.join(staging, "lock"), "w", encoding="ascii") as lock:
@@ -197,7 +196,7 @@ def _locked(staging: str) -> Iterator[None]:
 
 
 def _prepare(staging: str, root: str, entries: Sequence[_Entry]) -> None:
-    """Stage all entries, keep what they replace, and write the journal."""
+    """Stage entries, back up replaced files, and write the journal."""
     steps: list[dict[str, Any]] = []
     for number, entry in enumerate(entries):
         target, new = os.path.join(root, entry.path), os.path.join(staging, f"{number}.new")
@@ -233,14 +232,14 @@ def _move(new: str, target: str, entry: _Entry) -> None:
         with _about(shown):
             os.replace(new, target)
         return
-    if os.path.lexists(target):  # an empty folder would be replaced without a word
-        raise FileExistsError(errno.EEXIST, "it exists already", shown)
+    if os.path.lexists(target):  # rename would silently replace an empty folder
+        raise FileExistsError(errno.EEXIST, "it already exists", shown)
     with _about(shown):
         os.rename(new, target)
 
 
 def _move_back(staged: str, target: str) -> None:
-    if os.path.exists(f"{staged}.new"):  # it was not moved
+    if os.path.exists(f"{staged}.new"):  # not moved
         return
     if os.path.exists(f"{staged}.old"):
         os.replace(f"{staged}.old", target)
@@ -253,23 +252,23 @@ def _journal(staging: str) -> list[dict[str, Any]]:
     try:
         with open(os.path.join(staging, _JOURNAL), encoding="utf-8") as file:
             journal = json.load(file)
-    except (FileNotFoundError, ValueError):  # nothing was moved yet
+    except (FileNotFoundError, ValueError):  # nothing was moved
         return []
     steps: list[dict[str, Any]] = journal["steps"]
     return steps
 
 
 def _inside(root: str, path: str) -> str:
-    """The path with its links resolved, relative to the project."""
+    """Return the path with links resolved, relative to the project."""
     real_root = os.path.realpath(root)
     real = os.path.realpath(os.path.join(real_root, path))
     if not real.startswith(real_root + os.sep):
-        raise ValueError(f"{path} leads out of the project through a link, so nothing is written")
+        raise ValueError(f"{path} leaves the project through a symbolic link; nothing was written")
     return os.path.relpath(real, real_root)
 
 
 def _parents(path: str) -> list[str]:
-    """The folders on the way to a path, outermost first."""
+    """Return the parent folders of a path, outermost first."""
     folders: list[str] = []
     while path := os.path.dirname(path):
         folders.append(path)
@@ -288,7 +287,7 @@ def _make_folders(folder: str) -> list[str]:
 
 def _remove_folders(folders: Sequence[str]) -> None:
     for folder in reversed(folders):
-        with suppress(OSError):  # not empty: it is somebody else's too
+        with suppress(OSError):  # not empty
             os.rmdir(folder)
 
 
@@ -301,7 +300,7 @@ def _content(path: str) -> bytes | None:
 
 
 def _digest(path: str) -> str | None:
-    """What is at a path: a digest, an empty text for a folder, ``None`` for nothing."""
+    """Return the digest of a file, empty text for a folder, ``None`` for nothing."""
     try:
         content = _content(path)
     except IsADirectoryError:

@@ -1,7 +1,7 @@
-"""The command line: one file a command; here they are listed, and errors end.
+"""The command line interface: the command group and the error boundary.
 
-Exit codes: 0 nothing at or above the failing severity, 1 findings, 2 usage or project error,
-3 a bug (with where its log is), 130 interrupt, 141 the reader of the output went away.
+Exit codes: 0 no findings at or above the failing severity, 1 findings, 2 usage or project error,
+3 internal error (with a log file), 130 interrupted, 141 broken pipe.
 """
 
 from __future__ import annotations
@@ -54,17 +54,17 @@ COMMANDS: Final = MappingProxyType(
         "new": "new_step",
     }
 )
-"""Every command and its module."""
+"""Modules by command."""
 
-USAGE, BUG, INTERRUPTED, READER_GONE = 2, 3, 130, 141
+USAGE, BUG, INTERRUPTED, BROKEN_PIPE = 2, 3, 130, 141
 
 
-class _ReaderGone(Exception):
-    """A broken pipe under a name that click does not know: click would end with exit code 1."""
+class _BrokenPipe(Exception):
+    """Broken pipe; click would turn a BrokenPipeError into exit code 1."""
 
 
 class _Commands(click.Group):
-    """The commands, each imported when it is asked for."""
+    """Top-level commands, imported on first use."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(COMMANDS)
@@ -80,7 +80,7 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            raise _ReaderGone from None
+            raise _BrokenPipe from None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -89,13 +89,13 @@ class _Commands(click.Group):
         if name not in COMMANDS and not name.startswith("-"):
             from stepwell.source.spelling import suggest
 
-            hint = suggest(name, COMMANDS) or "`stepwell --help` lists them"
-            raise click.UsageError(f"there is no command `{name}` ({hint})", ctx)
+            hint = suggest(name, COMMANDS) or "run `stepwell --help` for a list"
+            raise click.UsageError(f"unknown command `{name}` ({hint})", ctx)
         return super().resolve_command(ctx, args)
 
 
-def _tell_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
-    if not asked or ctx.resilient_parsing:
+def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if not wanted or ctx.resilient_parsing:
         return
     click.echo(f"stepwell {__version__}")
     if ctx.params.get("verbose"):
@@ -106,7 +106,7 @@ def _tell_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
 
 
 def _show_help_alone(ctx: click.Context) -> int:
-    """Show a group's help where no command of it is named."""
+    """Show a group's help if no subcommand is given."""
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help(), err=True)
         return USAGE
@@ -118,75 +118,71 @@ def _show_help_alone(ctx: click.Context) -> int:
     invoke_without_command=True,
     subcommand_metavar="COMMAND [ARGS]...",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="`stepwell COMMAND --help` shows each command with an example.",
+    epilog="Run `stepwell COMMAND --help` for details and examples.",
 )
 @click.option(
-    "-v", "--verbose", is_flag=True, is_eager=True, help="With --version: also what reads and checks."
+    "-v", "--verbose", is_flag=True, is_eager=True, help="With --version: also show library versions."
 )
 @click.option(
-    "--version", is_flag=True, expose_value=False, callback=_tell_version, help="Show the version and exit."
+    "--version", is_flag=True, expose_value=False, callback=_print_version, help="Show the version and exit."
 )
 @click.pass_context
 def _stepwell(ctx: click.Context, verbose: bool) -> int:  # noqa: ARG001 - the version's callback reads it
-    """A declarative registry of pipeline steps: one small file per step, layered per developer."""
+    """A declarative registry of pipeline steps: one file per step, with workspaces for developers."""
     return _show_help_alone(ctx)
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line.
-
-    Returns:
-        The exit code.
-    """
+    """Run one command line and return the exit code."""
     _make_streams_safe()
     try:
         result = _stepwell.main(list(arguments), prog_name="stepwell", standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
-        return _tell(error.format_message())
+        return _print_error(error.format_message())
     except StepwellError as error:
-        return _tell(str(error))
+        return _print_error(str(error))
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         return INTERRUPTED
-    except (BrokenPipeError, _ReaderGone):
-        _give_up_output()
-        return READER_GONE
+    except (BrokenPipeError, _BrokenPipe):
+        _discard_output()
+        return BROKEN_PIPE
     except OSError as error:
-        _give_up_output()
+        _discard_output()
         place = f"{error.filename}: " if error.filename else ""
-        return _tell(f"{place}{error.strerror or error}")
-    except Exception:  # noqa: BLE001 - the one boundary: whatever comes here is a bug, and is logged
-        return _tell_bug()
+        return _print_error(f"{place}{error.strerror or error}")
+    except Exception:  # noqa: BLE001 - boundary: anything else is a bug and is logged
+        return _report_bug()
     return result if isinstance(result, int) else 0
 
 
 def _make_streams_safe() -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if stream is None:  # whoever started us closed it
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - lives as long as we do
-        elif hasattr(stream, "reconfigure"):  # a console that cannot show a character shows its escape
+        if stream is None:  # closed by the parent process
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - open until exit
+        elif hasattr(stream, "reconfigure"):  # show escapes for unencodable characters
             stream.reconfigure(errors="backslashreplace")
 
 
-def _give_up_output() -> None:
-    """Point stdout nowhere, so that what is still in its buffer fails no second time at the exit."""
+def _discard_output() -> None:
+    """Redirect stdout to the null device, so that flushing its buffer at exit cannot fail again."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _tell(message: str) -> int:
+def _print_error(message: str) -> int:
     click.echo(f"error: {message}", err=True)
     return USAGE
 
 
-def _tell_bug() -> int:
+def _report_bug() -> int:
     import tempfile
     import traceback
 
-    told = traceback.format_exc()
-    last = told.rstrip().splitlines()[-1]
+    trace = traceback.format_exc()
+    last = trace.rstrip().splitlines()[-1]
     try:
         with tempfile.NamedTemporaryFile(
             "w",
@@ -196,20 +192,16 @@ def _tell_bug() -> int:
             encoding="utf-8",
             errors="backslashreplace",
         ) as log:
-            log.write(f"stepwell {__version__}, Python {sys.version}\n{sys.argv}\n\n{told}")
+            log.write(f"stepwell {__version__}, Python {sys.version}\n{sys.argv}\n\n{trace}")
         where = f"the log is in {log.name}"
     except OSError:
-        where = f"no log could be written, so here it is:\n{told}"
-    click.echo(f"this is a bug in Stepwell: {last}\nplease report it; {where}", err=True)
+        where = f"the log could not be written:\n{trace}"
+    click.echo(f"internal error: {last}\nthis is a bug in Stepwell, please report it; {where}", err=True)
     return BUG
 
 
 class CommandGroup(click.Group):
-    """Commands by name, none of them imported before it is asked for.
-
-    Args:
-        modules: every command's module, by the command's name, in the order in which they are told.
-    """
+    """Group of subcommands, imported on first use."""
 
     def __init__(self, name: str, *, package: str, modules: Mapping[str, str], **settings: Any) -> None:
         super().__init__(
@@ -223,11 +215,11 @@ class CommandGroup(click.Group):
         self._modules = modules
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """The names of all commands, in their order."""
+        """Return the command names in display order."""
         return list(self._modules)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """The command of a name; ``None`` where there is none."""
+        """Import and return a command, or ``None``."""
         module = self._modules.get(cmd_name)
         if module is None:
             return None
@@ -237,11 +229,11 @@ class CommandGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that is asked for; a name that is none is refused with the nearest one."""
+        """Resolve a command; an unknown name is an error with a suggestion."""
         name = args[0]
         if name not in self._modules and not name.startswith("-"):
             from stepwell.source.spelling import suggest
 
-            hint = suggest(name, self._modules) or f"`stepwell {self.name} --help` lists them"
-            raise click.UsageError(f"there is no command `{self.name} {name}` ({hint})", ctx)
+            hint = suggest(name, self._modules) or f"run `stepwell {self.name} --help` for a list"
+            raise click.UsageError(f"unknown command `{self.name} {name}` ({hint})", ctx)
         return super().resolve_command(ctx, args)

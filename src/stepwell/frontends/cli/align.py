@@ -1,4 +1,4 @@
-"""``stepwell align``: whether interfaces agree with scripts, other steps, builders and configurations."""
+"""``stepwell align``: check that interfaces match scripts, other steps, builders and configurations."""
 
 from __future__ import annotations
 
@@ -38,10 +38,12 @@ Examples:
 """
 
 
-@click.command("align", epilog=_EXAMPLE, short_help="Hold interfaces against scripts, steps and builders.")
+@click.command(
+    "align", epilog=_EXAMPLE, short_help="Check that interfaces match scripts, other steps and builders."
+)
 @click.argument("steps", nargs=-1, metavar="[STEP]...", shell_complete=complete_step)
 @workspace_option(
-    "Only what this workspace sees; without it the core and every workspace.", from_environment=False
+    "Check only the view of this workspace (default: core and all workspaces).", from_environment=False
 )
 @click.option(
     "--level",
@@ -58,7 +60,7 @@ Examples:
     "--output",
     metavar="FILE",
     type=click.Path(dir_okay=False),
-    help="Write to this file instead; a file that is there is replaced.",
+    help="Write to this file, replacing an existing one (default: standard output).",
 )
 @project_options
 def command(
@@ -67,16 +69,16 @@ def command(
     levels: str,
     form: str,
     output: str | None,
-    asked: CommonOptions,
+    common: CommonOptions,
 ) -> int:
-    """Hold the interfaces of steps against their scripts, the other steps, their builders and their
-    configuration classes. No Python of theirs is run.
+    """Check that the interfaces of steps match their scripts, other steps, their builders and their
+    configuration classes. No Python is run.
 
-    Without STEP, look at every step of the core, and in each workspace at those that it defines, changes or
-    has code of its own for. Exit with 1 when an error is found.
+    Without STEP, check every step of the core, and in each workspace the steps that it defines, overrides or
+    has code for. The exit code is 1 if there is an error.
     """
     began = time.monotonic()
-    registry = open_registry(asked)
+    registry = open_registry(common)
     chosen = _levels(levels)
     if steps and workspace is None:
         workspace = registry.project.settings.workspace
@@ -84,33 +86,33 @@ def command(
     views = [one_view]
     if workspace is None:
         views += [registry.view(one) for one in registry.workspaces]
-    names = tuple(step_of(registry, one_view, one).name for one in steps) or None
-    index = with_progress(asked, registry.code.index)
+    names = tuple(step_of(registry, one_view, step).name for step in steps) or None
+    index = with_progress(common, registry.code.index)
     aligned = align(registry.project, registry.snapshot, index, views, names, chosen)
     whole = names is None and workspace is None and chosen == LEVELS
     found = every_finding(registry.project, aligned, judge_ignores=whole)
     text = _written(form, registry, aligned, found, time.monotonic() - began, to_file=output is not None)
     if output is None:
-        if not (asked.quiet and form == "text" and not found):
+        if not (common.quiet and form == "text" and not found):
             sys.stdout.write(text)
     else:
         from stepwell.source.atomic_write import write_atomically
 
         write_atomically(Path(output), text)
-        if not asked.quiet:
+        if not common.quiet:
             click.echo(f"wrote {output}", err=True)
     return int(any(one.severity is Severity.ERROR for one in found))
 
 
 def check_alignment(
-    registry: Registry, workspace: str | None, asked: CommonOptions
+    registry: Registry, workspace: str | None, common: CommonOptions
 ) -> tuple[Diagnostic, ...]:
-    """What ``check --alignment`` adds to the findings of a check.
+    """Return the alignment findings for ``check --alignment``.
 
     Args:
-        workspace: whose view; without one the core and all of them.
+       workspace: checks the core and every workspace when ``None``.
     """
-    index = with_progress(asked, registry.code.index)
+    index = with_progress(common, registry.code.index)
     views = [registry.view(workspace)]
     if workspace is None:
         views += [registry.view(one) for one in registry.workspaces]
@@ -123,7 +125,7 @@ def _levels(said: str) -> tuple[int, ...]:
     known = {str(level): level for level in LEVELS}
     for word in words:
         if word not in known:
-            raise click.UsageError(f"there is no level `{word}` (levels are {', '.join(known)})")
+            raise click.UsageError(f"unknown level `{word}` (must be one of {', '.join(known)})")
     return tuple(sorted({known[word] for word in words}))
 
 

@@ -1,4 +1,4 @@
-"""``stepwell check``: everything that is wrong, each at its file, line and column."""
+"""``stepwell check``: findings with file, line and column."""
 
 from __future__ import annotations
 
@@ -38,30 +38,30 @@ Examples:
 
 @click.command("check", epilog=_EXAMPLE)
 @click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path())
-@workspace_option("Only what this workspace sees: its own layers and the core.", from_environment=False)
+@workspace_option("Check only the layers of this workspace and the core.", from_environment=False)
 @format_option("text", "concise", "json", "github", "sarif", "junit")
 @click.option(
     "--fail-on",
     type=click.Choice(["error", "warning"]),
     default="error",
     show_default=True,
-    help="The least severity that makes the exit code 1.",
+    help="Minimum severity for exit code 1.",
 )
 @click.option(
     "--references/--no-references",
     default=None,
-    help="Look for the classes that definitions name in Python sources, without running any.  "
-    "[default: where the configuration has a table `[references]`]",
+    help="Check that referenced classes exist in Python sources, without running them.  "
+    "[default: if the configuration has a table `[references]`]",
 )
 @click.option(
     "--since",
     metavar="REV",
-    help="Only what came since a change left REV: what is not found at the merge base of REV and HEAD.",
+    help="Show only findings that are new since the merge base of REV and HEAD.",
 )
 @click.option(
     "--alignment/--no-alignment",
     default=False,
-    help="Hold interfaces against scripts, other steps, builders and configurations, as `align` does.",
+    help="Also check that interfaces match scripts, other steps, builders and configurations, like `align`.",
 )
 @project_options
 def command(
@@ -72,19 +72,18 @@ def command(
     references: bool | None,
     since: str | None,
     alignment: bool,
-    asked: CommonOptions,
+    common: CommonOptions,
 ) -> int:
     """Check the project's definitions, overlays and configuration.
 
-    With PATHs, tell only what concerns those files and folders: what is found in them, and what
-    is found elsewhere because of them.
+    With PATHs, show only findings in these files and folders and findings elsewhere that they cause.
 
-    With --since, tell only what a change brought about, wherever it is found. A finding is older where the
-    commit at which the change began has one of the same rule, message and file, be it on another line or
-    under another name of the file. What is not committed counts as part of the change.
+    With --since, show only findings that a change introduced, in any file. A finding is old if the merge
+    base has a finding with the same rule, message and file, even on another line or under the file's
+    previous name. Uncommitted edits are part of the change.
     """
     began = time.monotonic()
-    registry = open_registry(asked)
+    registry = open_registry(common)
     view = view_of(registry, workspace)
     found = registry.diagnostics if not workspace else view.diagnostics
     if references is None:
@@ -92,22 +91,20 @@ def command(
     if references:
         from stepwell.frontends.cli.states import check_sources
 
-        found = in_order((*found, *check_sources(registry, view.workspace, asked)))
+        found = in_order((*found, *check_sources(registry, view.workspace, common)))
     if alignment and since is not None:
-        raise click.UsageError(
-            "--alignment looks at the files as they are, so it cannot be limited by --since"
-        )
+        raise click.UsageError("--alignment cannot be used with --since: it checks only the current files")
     if alignment:
         from stepwell.frontends.cli.align import check_alignment
 
-        found = in_order((*found, *check_alignment(registry, view.workspace, asked)))
+        found = in_order((*found, *check_alignment(registry, view.workspace, common)))
     older: tuple[Diagnostic, ...] = ()
     title = ""
     if since is not None:
         from stepwell.frontends.cli.since import part_by_age
 
         (found, older), title = part_by_age(
-            registry, found, view.workspace, since, asked, references=references
+            registry, found, view.workspace, since, common, references=references
         )
     if paths:
         root = registry.project.root
@@ -122,29 +119,31 @@ def command(
         seconds=time.monotonic() - began,
         tool_version=__version__,
     )
-    if not (asked.quiet and form == "text" and not found):
+    if not (common.quiet and form == "text" and not found):
         sys.stdout.writelines(
             RENDERERS[form](report, color=color_wanted(), rules=_pages() if form == "sarif" else {})
         )
-    if older and not asked.quiet:
+    if older and not common.quiet:
         from stepwell.frontends.cli.since import left_out
 
-        sys.stdout.flush()  # so that the two streams are read in this order
+        sys.stdout.flush()  # keep the order of the two streams
         click.echo(left_out(len(older), title), err=form != "text")
     failing = Severity.ERROR.rank if fail_on == "error" else Severity.WARNING.rank
     return int(any(diagnostic.severity.rank <= failing for diagnostic in found))
 
 
 def _steps(registry: Registry) -> int:
-    """How many step definitions serve: the core's, and what each workspace has of its own."""
-    return len(registry.view(None)) + sum(len(registry.view(one).steps.above) for one in registry.workspaces)
+    """Return the number of valid step definitions in the core and all workspaces."""
+    return len(registry.view(None)) + sum(
+        len(registry.view(workspace).steps.above) for workspace in registry.workspaces
+    )
 
 
 def _in_project(root: str, path: str) -> set[str]:
-    """The ways to a path of the command line, relative to the project."""
+    """Return the spellings of a path argument, relative to the project."""
     full = os.path.abspath(path)
     if not path or not os.path.lexists(full):
-        raise click.UsageError(f"there is no file or folder `{path}`")
+        raise click.UsageError(f"no such file or folder: `{path}`")
     inside = _ways(root, full)
     if not inside:
         raise click.UsageError(f"`{path}` is not in the project {root}")
@@ -159,7 +158,7 @@ def _concerns(root: str, diagnostic: Diagnostic, wanted: Collection[str]) -> boo
 
 
 def _ways(root: str, full: str) -> set[str]:
-    """A path relative to the project: as it is written, with the links before its end resolved, with all."""
+    """Return a path relative to the project: as written, with parent links and with all links resolved."""
     before_its_end = os.path.join(os.path.realpath(os.path.dirname(full)), os.path.basename(full))
     every = (full, before_its_end, os.path.realpath(full))
     ways = {os.path.relpath(way, root).replace(os.sep, "/") for way in every}

@@ -1,4 +1,4 @@
-"""``stepwell compat``: what old code still runs, and which steps the interface does not suit."""
+"""``stepwell compat``: list steps that use fallbacks or an incompatible interface version."""
 
 from __future__ import annotations
 
@@ -28,20 +28,19 @@ Examples:
 """
 
 
-@click.command("compat", epilog=_EXAMPLE, short_help="Tell which steps old code still runs.")
-@workspace_option("Whose view; the core's when left out.")
-@click.option("--exit-code", is_flag=True, help="Exit with 1 when anything is left to do.")
+@click.command("compat", epilog=_EXAMPLE, short_help="List steps that still run old code.")
+@workspace_option("Use the view of this workspace (default: core).")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 if there is anything left to migrate.")
 @format_option("text", "json")
 @project_options
-def command(workspace: str | None, exit_code: bool, form: str, asked: CommonOptions) -> int:
-    """Tell which steps are still run by old code, and which ones were made for another version of the
-    interface of step types.
+def command(workspace: str | None, exit_code: bool, form: str, common: CommonOptions) -> int:
+    """List steps that still run old code, and steps for another step type interface.
 
-    `[execution.fallbacks]` in the settings declares the old code of steps that the registry does not have.
-    Of each it is told whether a definition makes it needless, and otherwise which file would. No Python is
-    run. The exit code is 0, or with `--exit-code` 1 when a fallback is declared or a step does not suit.
+    `[execution.fallbacks]` in the settings declares old code for steps that the registry does not have. For
+    each fallback, it shows the definition that makes it unnecessary, or the file to write. No Python is
+    run. The exit code is 0, or with `--exit-code` 1 if there is a fallback or an incompatible step.
     """
-    registry, view = open_view(asked, workspace)
+    registry, view = open_view(common, workspace)
     found = compatibility(registry.project, view)
     if form == "json":
         from stepwell.frontends.render.output.usages import compat_output
@@ -49,26 +48,27 @@ def command(workspace: str | None, exit_code: bool, form: str, asked: CommonOpti
         write_json(compat_output(found, view.workspace))
     else:
         sys.stdout.writelines(f"{line}\n" for line in _lines(found))
-        if found.fallbacks or found.mismatches or not asked.quiet:
+        if found.fallbacks or found.mismatches or not common.quiet:
             sys.stdout.write(f"{_summary(found)}\n")
     return int(exit_code and bool(found.fallbacks or found.mismatches))
 
 
 def _lines(found: Compatibility) -> Iterator[str]:
-    for one in found.fallbacks:
-        at = visible(f"{one.declared_at.path}:{one.declared_at.line}")
-        if one.served_by:
-            yield f"{visible(one.step)}: {visible(one.served_by)} serves it; remove the fallback at {at}"
+    for fallback in found.fallbacks:
+        at = visible(f"{fallback.declared_at.path}:{fallback.declared_at.line}")
+        if fallback.served_by:
+            provider = visible(fallback.served_by)
+            yield f"{visible(fallback.step)}: provided by {provider}; remove the fallback at {at}"
         else:
-            yield f"{visible(one.step)}: served by {visible(one.code)}, as {at} says"
-            if one.fault:
-                yield f"  not found from here: {visible(one.fault)}"
-            yield f"  a migration writes {visible(one.file)}:"
-            yield from (f"    {visible(line)}" for line in one.text.splitlines())
+            yield f"{visible(fallback.step)}: uses the fallback {visible(fallback.code)} declared at {at}"
+            if fallback.fault:
+                yield f"  not importable: {visible(fallback.fault)}"
+            yield f"  to migrate, write {visible(fallback.file)}:"
+            yield from (f"    {visible(line)}" for line in fallback.text.splitlines())
         yield ""
-    for each in found.mismatches:
-        yield f"{visible(each.step)}: {visible(each.reason)}"
-        yield f"  --> {visible(each.place)}"
+    for mismatch in found.mismatches:
+        yield f"{visible(mismatch.step)}: {visible(mismatch.reason)}"
+        yield f"  --> {visible(mismatch.place)}"
         yield ""
 
 
@@ -76,13 +76,13 @@ def _summary(found: Compatibility) -> str:
     used, needless = len(found.used), len(found.fallbacks) - len(found.used)
     told = []
     if used:
-        told.append(counted(used, "step is served by a fallback", "steps are served by fallbacks"))
+        told.append(counted(used, "step uses a fallback", "steps use fallbacks"))
     if needless:
-        told.append(counted(needless, "fallback is needless", "fallbacks are needless"))
+        told.append(counted(needless, "fallback is unnecessary", "fallbacks are unnecessary"))
     if found.mismatches:
         count = len(found.mismatches)
-        does = counted(count, "step does", "steps do")
-        told.append(f"{does} not suit the interface {INTERFACE}")
+        incompatible = counted(count, "step is", "steps are")
+        told.append(f"{incompatible} incompatible with interface {INTERFACE}")
     if not told:
-        return f"In {found.view} nothing is left to old code, and every step suits the interface {INTERFACE}."
+        return f"In {found.view}: no fallbacks, and every step is compatible with interface {INTERFACE}."
     return f"In {found.view}: {'; '.join(told)}."

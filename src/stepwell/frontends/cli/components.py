@@ -1,4 +1,4 @@
-"""``stepwell components``: where the builder, configuration class, script and other parts of steps are."""
+"""``stepwell components``: locate the builder, configuration class, script and other components of steps."""
 
 from __future__ import annotations
 
@@ -37,37 +37,40 @@ Examples:
 _AMISS: Final = frozenset({ComponentState.MISSING, ComponentState.AMBIGUOUS})
 
 
-@click.command("components", epilog=_EXAMPLE, short_help="Tell where the Python parts of steps are.")
+@click.command("components", epilog=_EXAMPLE, short_help="Locate the Python components of steps.")
 @click.argument("step", required=False, shell_complete=complete_step)
-@workspace_option("Whose view; the core's when left out.")
-@click.option("--kind", type=click.Choice(COMPONENT_KINDS), help="Only parts of this kind.")
+@workspace_option("Use the view of this workspace (default: core).")
+@click.option("--kind", type=click.Choice(COMPONENT_KINDS), help="Show only components of this kind.")
 @click.option(
     "--missing",
     is_flag=True,
-    help="Only parts that are named and nowhere, or that could be in several places; "
-    "exit with 1 when there are any.",
+    help="Show only components that are referenced but missing, or ambiguous; exit with 1 if there are any.",
 )
 @format_option("text", "json")
 @project_options
 def command(
-    step: str | None, workspace: str | None, kind: str | None, missing: bool, form: str, asked: CommonOptions
+    step: str | None, workspace: str | None, kind: str | None, missing: bool, form: str, common: CommonOptions
 ) -> int:
-    """Tell where the builder, configuration class, contract, specification, script and hyperparameters
-    of steps are, and what each one shadows.
+    """Locate the builder, configuration class, contract, specification, script and hyperparameters of steps,
+    and show what each component shadows.
 
-    A part is where `components` in the definition declares it; otherwise it is found by its name in the
-    workspace's `src/`, then in the folders of `[components] source`, then in installed packages that
-    bring steps. No Python is run. Without STEP, tell of every step that the view has.
+    A component is located by `components` in the definition if declared there, otherwise by name in the
+    workspace's `src/`, then in the folders of `[components] source`, then in installed packages that provide
+    steps. No Python is run. Without STEP, show every step of the view.
     """
-    registry, view = open_view(asked, workspace)
+    registry, view = open_view(common, workspace)
     names = tuple(view) if step is None else (step_of(registry, view, step).name,)
-    with_progress(asked, registry.code.index)
+    with_progress(common, registry.code.index)
     every = [
-        (name, one)
+        (name, component)
         for name in names
-        for one in view.components(name).values()
-        if kind in (None, one.kind)
-        and (one.state in _AMISS if missing else step is not None or one.state is not ComponentState.NONE)
+        for component in view.components(name).values()
+        if kind in (None, component.kind)
+        and (
+            component.state in _AMISS
+            if missing
+            else step is not None or component.state is not ComponentState.NONE
+        )
     ]
     if form == "json":
         from stepwell.frontends.render.output.components import components_output
@@ -75,22 +78,22 @@ def command(
         write_json(components_output(view, every))
     else:
         sys.stdout.writelines(f"{line}\n" for line in _lines(view, names, every))
-        if not asked.quiet:
+        if not common.quiet:
             sys.stdout.write(f"{_summary([one for _, one in every], len(names))}\n")
     return int(missing and bool(every))
 
 
 def component_lines(components: list[Component]) -> Iterator[str]:
-    """The lines that tell of the parts of one step."""
-    rows = [row for one in components for row in _rows(one)]
+    """Return the lines that show the components of a step."""
+    rows = [row for component in components for row in _rows(component)]
     widths = [max((columns(row[column]) for row in rows), default=0) for column in range(2)]
-    widths.append(max((columns(row[2]) for row in rows if row[3]), default=0))  # a sentence may be longer
+    widths.append(max((columns(row[2]) for row in rows if row[3]), default=0))  # a message may be longer
     for row in rows:
         yield f"  {'  '.join([*map(padded, row, widths), row[3]])}".rstrip()
 
 
 def _rows(one: Component) -> Iterator[tuple[str, str, str, str]]:
-    """What one part is told by: its kind, a word, a place or a sentence, and what is there."""
+    """Yield the cells of each component: kind, state, location or message, and layer."""
     state = one.state.value
     if one.place is not None:
         yield one.kind, state, visible(one.place.shown), _there(one.place)
@@ -104,7 +107,7 @@ def _rows(one: Component) -> Iterator[tuple[str, str, str, str]]:
         yield one.kind, state, visible(one.fault), ""
         yield "", "", visible(one.help), ""
     else:
-        wanted = f"nothing declares it, and there is no `{one.wanted}`" if one.wanted else "nothing names it"
+        wanted = f"not declared, and `{one.wanted}` does not exist" if one.wanted else "not referenced"
         yield one.kind, state, visible(wanted), ""
 
 

@@ -1,4 +1,4 @@
-"""``stepwell conflicts``: the names that have more than one definition."""
+"""``stepwell conflicts``: list names with more than one definition."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ Examples:
 @click.option(
     "--exit-code",
     is_flag=True,
-    help="Exit with 1 when nothing tells the definitions of a name apart.",
+    help="Exit with 1 if a name is ambiguous.",
 )
 @format_option("text", "json")
 @project_options
-def command(exit_code: bool, form: str, asked: CommonOptions) -> int:
-    """List the names that have more than one definition.
+def command(exit_code: bool, form: str, common: CommonOptions) -> int:
+    """List the names with more than one definition.
 
-    Definitions are identical, compatible (they differ only in what tells how a step is found, chosen and
-    talked about, such as its description or priority) or conflicting. The exit code is 0, or with
-    `--exit-code` 1 when a name is ambiguous for who asks without a workspace.
+    Definitions are identical, compatible (only fields for lookup, selection and documentation differ, such as
+    the description or the priority) or conflicting. The exit code is 0, or with `--exit-code` 1 if a name is
+    ambiguous when no workspace is given.
     """
-    found = open_registry(asked).conflicts()
+    found = open_registry(common).conflicts()
     if form == "json":
         from stepwell.frontends.render.output.steps import conflicts_output
 
@@ -48,7 +48,7 @@ def command(exit_code: bool, form: str, asked: CommonOptions) -> int:
     else:
         for one in found:
             sys.stdout.writelines(f"{line}\n" for line in _lines(one))
-        if found or not asked.quiet:
+        if found or not common.quiet:
             sys.stdout.write(f"{_summary(found)}\n")
     return int(exit_code and any(one.ambiguous for one in found))
 
@@ -60,7 +60,7 @@ def _lines(one: Conflict) -> list[str]:
         for each in several
     ]
     told = one.agreement.value + (", ambiguous" if one.ambiguous else "")
-    differing = f"  differing: {', '.join(one.differing)}"
+    differing = f"  different fields: {', '.join(one.differing)}"
     return [
         f"{one.name}: {told}",
         *(f"  {line}" for line in aligned(rows)),

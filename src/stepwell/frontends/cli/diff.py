@@ -1,4 +1,4 @@
-"""``stepwell diff``: what changed between two states of the registry, and whom it breaks."""
+"""``stepwell diff``: changes between two states of the registry, and what they break."""
 
 from __future__ import annotations
 
@@ -33,13 +33,15 @@ Examples:
 """
 
 
-@click.command("diff", epilog=_EXAMPLE, short_help="Compare two states of the registry, with a verdict.")
+@click.command(
+    "diff", epilog=_EXAMPLE, short_help="Compare two states of the registry and report breaking changes."
+)
 @click.argument("base", required=False)
 @click.argument("head", required=False)
-@workspace_option("Only what this workspace sees: its own view and the core.", from_environment=False)
+@workspace_option("Compare only the core and the view of this workspace.", from_environment=False)
 @format_option("text", "markdown", "json", "github")
 @click.option(
-    "--exit-code", is_flag=True, help="Exit with 1 when something breaks and nobody has accepted it."
+    "--exit-code", is_flag=True, help="Exit with 1 if there are breaking changes that are not accepted."
 )
 @project_options
 def command(
@@ -48,49 +50,49 @@ def command(
     workspace: str | None,
     form: str,
     exit_code: bool,
-    asked: CommonOptions,
+    common: CommonOptions,
 ) -> int:
-    """Compare two states of the registry, field by field, and tell whom the changes break.
+    """Compare two states of the registry field by field and report which users the changes break.
 
     BASE and HEAD are revisions, folders (another checkout), snapshot files (.json), Python tables (.py) or,
-    as REV:PATH, a Python table in a revision. `A..B` names both, and `A...B` compares B with the merge base.
-    Without HEAD it is the working tree, and without BASE the merge base with the default branch. `./NAME`
-    is always a path; a revision that reads like an option goes after `--`.
+    as REV:PATH, a Python table in a revision. `A..B` names both; `A...B` compares B with the merge base.
+    HEAD defaults to the working tree, BASE to the merge base with the default branch. `./NAME` is always
+    a path; put a revision that looks like an option after `--`.
 
-    Breaks are accepted in accepted_breaks.yaml. With `-q` only the verdict is printed, with `-v` also what
-    added and removed definitions state.
+    List accepted breaking changes in accepted_breaks.yaml. `-q` prints only the verdict, `-v` also the fields
+    of added and removed definitions.
     """
     began = time.monotonic()
-    here, today = Here(asked), date.today()  # noqa: DTZ011 - the user's own day, as everywhere
+    here, today = Here(common), date.today()  # noqa: DTZ011 - the user's local date
     older, newer = here.states(base, head)
-    old, new = read_both(older, newer, today, asked)
+    old, new = read_both(older, newer, today, common)
     found = compare(old, new, lambda until: here.is_past(newer, today, until))
     if workspace:
         found = _of_workspace(found, old, new, workspace)
-    if asked.verbose:
+    if common.verbose:
         click.echo(f"project: {here.root}", err=True)
         files = f"{old.loaded.files} and {new.loaded.files}"
         click.echo(f"files read: {files} in {time.monotonic() - began:.2f} s", err=True)
     if form == "text":
-        _tell(found, asked)
+        _tell(found, common)
     else:
         sys.stdout.writelines(COMPARISON_RENDERERS[form](found, color=False, verbose=True))
     return int(exit_code and found.verdict is Level.BREAKING)
 
 
-def _tell(found: Comparison, asked: CommonOptions) -> None:
-    pieces = COMPARISON_RENDERERS["text"](found, color=color_wanted(), verbose=asked.verbose)
+def _tell(found: Comparison, common: CommonOptions) -> None:
+    pieces = COMPARISON_RENDERERS["text"](found, color=color_wanted(), verbose=common.verbose)
     for piece in pieces:
         sys.stdout.write(piece if shows_unicode() else piece.replace("→", "->"))
-        if asked.quiet:
+        if common.quiet:
             return
 
 
 def _of_workspace(found: Comparison, old: RegistryState, new: RegistryState, workspace: str) -> Comparison:
-    """What concerns the core and one workspace."""
+    """Return the part of a comparison that concerns the core and one workspace."""
     there = {**old.loaded.snapshot.workspaces, **new.loaded.snapshot.workspaces}
     if workspace not in there:
-        hint = suggest(workspace, there) or "neither state has it"
+        hint = suggest(workspace, there) or "it is in neither state"
         raise click.UsageError(f"unknown workspace: {workspace} ({hint})")
     return replace(
         found,

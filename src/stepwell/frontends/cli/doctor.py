@@ -1,4 +1,4 @@
-"""``stepwell doctor``: how it stands with a project, and what to do."""
+"""``stepwell doctor``: report the project's health and suggest fixes."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ Examples:
 """
 
 
-@click.command("doctor", epilog=_EXAMPLE, short_help="Tell how it stands with the project, and what to do.")
+@click.command("doctor", epilog=_EXAMPLE, short_help="Report the project's health and suggest fixes.")
 @format_option("text", "json")
 @project_options
-def command(form: str, asked: CommonOptions) -> int:
-    """Tell how it stands with the project: every layer, all conflicts, components, and what to do.
+def command(form: str, common: CommonOptions) -> int:
+    """Report the project's health (layers, conflicts and components) and suggest fixes.
 
-    The exit code is 1 unless all is well.
+    The exit code is 1 if there is something to fix.
     """
-    registry = open_registry(asked)
-    with_progress(asked, registry.code.index)
+    registry = open_registry(common)
+    with_progress(common, registry.code.index)
     told = registry.health(components=True)
     if form == "json":
         from stepwell.frontends.render.output.project import doctor_output
 
         write_json(doctor_output(told))
-    elif not (asked.quiet and told.status is HealthStatus.OK):
+    elif not (common.quiet and told.status is HealthStatus.OK):
         sys.stdout.writelines(f"{line}\n" for line in _lines(told))
     return int(told.status is not HealthStatus.OK)
 
 
 _ALWAYS = ("steps", "hyperparameters")
-"""The kinds whose numbers are told although there are none."""
+"""Kinds that are shown even if there are none."""
 
 
 def _lines(told: Health) -> list[str]:
@@ -59,9 +59,9 @@ def _lines(told: Health) -> list[str]:
         conflicts,
         counted(told.workspaces, "workspace"),
     ]
-    kinds = [kind for kind in KINDS if kind in _ALWAYS or any(getattr(one, kind) for one in told.layers)]
+    kinds = [kind for kind in KINDS if kind in _ALWAYS or any(getattr(layer, kind) for layer in told.layers)]
     rows = [("LAYER", *(kind.upper() for kind in kinds), "ERRORS", "WARNINGS")]
-    rows += (_row(one, kinds) for one in told.layers)
+    rows += (_row(layer, kinds) for layer in told.layers)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [f"{whole[0]}: {', '.join(whole[1:])}", ""]
     for first, *numbers in rows:

@@ -1,4 +1,4 @@
-"""``stepwell explain``: where each value of a step comes from."""
+"""``stepwell explain``: explain the origin of each value of a step."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ Examples:
 """
 
 
-@click.command("explain", epilog=_EXAMPLE, short_help="Explain where each value of a step comes from.")
+@click.command("explain", epilog=_EXAMPLE, short_help="Explain the origin of each value of a step.")
 @click.argument("step", metavar="STEP[.FIELD]", shell_complete=complete_step)
-@workspace_option("Whose view; the core's when left out.")
+@workspace_option("Use the view of this workspace (default: core).")
 @format_option("text", "json")
 @project_options
-def command(step: str, workspace: str | None, form: str, asked: CommonOptions) -> int:
-    """Explain where the value of a field comes from, and what lost to it.
+def command(step: str, workspace: str | None, form: str, common: CommonOptions) -> int:
+    """Explain the origin of a field's value, and which values it overrides.
 
-    Without FIELD, explain every field that has a value, and tell where the Python parts of the step are.
+    Without FIELD, explain every field that has a value, and locate the Python components of the step.
     """
-    registry, view = open_view(asked, workspace)
+    registry, view = open_view(common, workspace)
     name, dot, field = step.partition(".")
     name = step_of(registry, view, name).name
     try:
@@ -56,7 +56,7 @@ def command(step: str, workspace: str | None, form: str, asked: CommonOptions) -
         raise click.UsageError(str(error.args[0])) from None
     parts: tuple[Component, ...] = ()
     if not dot:
-        with_progress(asked, registry.code.index)
+        with_progress(common, registry.code.index)
         parts = tuple(view.components(name).values())
     if form == "json":
         from stepwell.frontends.render.output.components import explain_output
@@ -64,7 +64,7 @@ def command(step: str, workspace: str | None, form: str, asked: CommonOptions) -
         write_json(explain_output(view, explained, None if dot else parts))
     else:
         sys.stdout.writelines(f"{line}\n" for line in explained_lines(view, explained))
-        known = [one for one in parts if one.place is not None or one.candidates or one.declared_at]
+        known = [part for part in parts if part.place is not None or part.candidates or part.declared_at]
         if known:
             sys.stdout.write(f"{name}: components in {view.title}\n")
             sys.stdout.writelines(f"{line}\n" for line in component_lines(known))
@@ -72,7 +72,7 @@ def command(step: str, workspace: str | None, form: str, asked: CommonOptions) -
 
 
 def explained_lines(view: View, explained: tuple[Explanation, ...]) -> list[str]:
-    """The lines that tell where fields come from."""
+    """Return the lines that show the origins of fields."""
     lines = []
     room = terminal_columns()
     for one in explained:

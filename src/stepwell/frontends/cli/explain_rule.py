@@ -1,4 +1,4 @@
-"""``stepwell explain-rule``: the manual page of a finding's id."""
+"""``stepwell explain-rule``: print the manual page of a rule."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ Examples:
 """
 
 
-@click.command("explain-rule", epilog=_EXAMPLE, short_help="Explain what a finding means.")
+@click.command("explain-rule", epilog=_EXAMPLE, short_help="Explain a rule.")
 @click.argument("rule_id", metavar="[ID]", required=False)
 def command(rule_id: str | None) -> int:
-    """Explain what a finding means and what to do, or list all ids."""
+    """Explain a rule and how to fix its findings, or list all rules."""
     if rule_id is None:
         for one in sorted((*RULES, *FIXED_PAGES)):
             click.echo(f"{one:<26} {severity_of(one).value:<8} {str(page_of(one)).partition(chr(10))[0]}")
         return 0
     page = page_of(rule_id)
     if page is None:
-        hint = suggest(rule_id, (*RULES, *FIXED_PAGES)) or "`stepwell explain-rule` lists all ids"
-        raise click.UsageError(f"there is no rule `{rule_id}` ({hint})")
+        hint = suggest(rule_id, (*RULES, *FIXED_PAGES)) or "run `stepwell explain-rule` for a list"
+        raise click.UsageError(f"unknown rule `{rule_id}` ({hint})")
     words = "by default" if rule_id in RULES else "always"
     click.echo(f"{rule_id} ({words} {severity_of(rule_id).value})\n\n{page}")
     return 0

@@ -1,4 +1,4 @@
-"""``stepwell impact``: every place that names a step, its classes or its aliases."""
+"""``stepwell impact``: references to a step, its classes and its aliases."""
 
 from __future__ import annotations
 
@@ -43,23 +43,23 @@ _WORDS: Final = {
 }
 
 
-@click.command("impact", epilog=_EXAMPLE, short_help="List every place that names a step.")
+@click.command("impact", epilog=_EXAMPLE, short_help="List all references to a step.")
 @click.argument("step", shell_complete=complete_step)
 @workspace_option("Whose view; the core's when left out.")
 @format_option("text", "json")
 @project_options
-def command(step: str, workspace: str | None, form: str, asked: CommonOptions) -> int:
-    """List every place that names a step, its classes or its aliases.
+def command(step: str, workspace: str | None, form: str, common: CommonOptions) -> int:
+    """List all references to a step, its classes and its aliases.
 
-    These are definitions and overlays of every workspace, `replaced_by`, the `first` of `[[freeze]]`, and
-    all Python files of the project: imports, names, attributes, and texts that are just the name, perhaps
-    with a job type. No Python is run. Modules that Stepwell generated are counted, since
-    `stepwell freeze` writes them again.
+    Searches definitions and overlays of every workspace, `replaced_by`, `first` of `[[freeze]]`, and all
+    Python files of the project for imports, names, attributes, and strings that equal the name, with or
+    without a job type. No Python is run. Generated modules are only counted, because `stepwell freeze`
+    rewrites them.
     """
-    registry, view = open_view(asked, workspace)
+    registry, view = open_view(common, workspace)
     definition = step_of(registry, view, step)
     found = with_progress(
-        asked,
+        common,
         lambda tell: impact_of(registry.project, registry.snapshot, definition, view.workspace, tell),
     )
     if form == "json":
@@ -72,14 +72,14 @@ def command(step: str, workspace: str | None, form: str, asked: CommonOptions) -
 
 
 def _lines(view: View, step: StepDefinition, found: Impact) -> list[str]:
-    width = max(columns(visible(one.name)) for one in found.names)
+    width = max(columns(visible(name.name)) for name in found.names)
     lines = [f"{step.name} in {view.title}"]
     lines += [
-        f"  {visible(one.name)}{' ' * (width - columns(visible(one.name)))}  {', '.join(one.roles)}"
-        for one in found.names
+        f"  {visible(name.name)}{' ' * (width - columns(visible(name.name)))}  {', '.join(name.roles)}"
+        for name in found.names
     ]
     for group, title in _TITLES.items():
-        rows = [(_where(one), _what(one)) for one in found.places if one.group == group]
+        rows = [(_where(place), _what(place)) for place in found.places if place.group == group]
         if rows:
             lines += ["", title, *_table(rows)]
     if found.generated:

@@ -1,4 +1,4 @@
-"""``stepwell import``: old registries to definitions, proved before anything is written."""
+"""``stepwell import``: convert old registries to definitions, and verify the result before writing."""
 
 from __future__ import annotations
 
@@ -42,26 +42,26 @@ Examples:
 """
 
 _SHOWN = 10
-"""Skipped files that are named one by one."""
+"""Maximum number of skipped files to list."""
 
 
 @click.command(
-    "import", epilog=_EXAMPLE, short_help="Bring an old registry in, and prove that nothing is lost."
+    "import", epilog=_EXAMPLE, short_help="Import an old registry and verify that nothing is lost."
 )
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", type=click.Path())
-@click.option("--dry-run", is_flag=True, help="Show the plan and the proof, and write nothing.")
-@click.option("--force", is_flag=True, help="Overwrite files that hold something else.")
+@click.option("--dry-run", is_flag=True, help="Show the plan and the verification, but write nothing.")
+@click.option("--force", is_flag=True, help="Overwrite files with different content.")
 @click.option(
     "-w",
     "--workspace",
     metavar="ID",
-    help="Whose LOCAL_STEPS and STEP_OVERRIDES, else their developer_id; who gets pipelines.",
+    help="Workspace for LOCAL_STEPS and STEP_OVERRIDES (default: their developer_id) and for pipelines.",
 )
 @click.option(
     "--into",
     metavar="DIR",
     type=click.Path(file_okay=False),
-    help="The folder of the project to write to; it is made one if it is none.  [default: the project here]",
+    help="Project folder to write to; created if it is not a project.  [default: the current project]",
 )
 @format_option("text", "json")
 @project_options
@@ -72,29 +72,29 @@ def command(
     workspace: str | None,
     into: str | None,
     form: str,
-    asked: CommonOptions,
+    common: CommonOptions,
 ) -> int:
-    """Write definitions that mean what an old registry says; nothing of it is run.
+    """Convert an old registry to definitions without running it.
 
     SOURCE is a Python file with STEP_NAMES, LOCAL_STEPS, STEP_OVERRIDES, WORKSPACE_METADATA or
     HYPERPARAMETER_REGISTRY, a JSON table, a *.step.yaml file, an old pipeline (*.dag.json, or a
     configuration with `pipeline_name` as JSON or YAML), or a folder of them.
 
-    The tables that the definitions give are compared with the input first. The exit code is 1
-    when something cannot be carried, is not proved, or would be overwritten.
+    Before writing, the tables generated from the definitions are compared with the input. The exit code is 1
+    if something cannot be converted, fails verification, or would be overwritten.
     """
     for source in sources:
         if not os.path.exists(source):
-            raise click.UsageError(f"there is no file or folder `{source}`")
+            raise click.UsageError(f"no such file or folder: `{source}`")
     if workspace is not None and not workspace:
-        raise click.UsageError("--workspace names no workspace")
-    root = _root(into, asked)
+        raise click.UsageError("--workspace must not be empty")
+    root = _root(into, common)
     recovered = _recover(root, dry_run=dry_run)
     try:
         gathered = gather(sources, workspace)
     except NoWorkspace as error:
         raise click.UsageError(str(error)) from None
-    planned = prepare(root, gathered, date.today(), find_plugins)  # noqa: DTZ011 - a date as people see it
+    planned = prepare(root, gathered, date.today(), find_plugins)  # noqa: DTZ011 - the user's local date
     refused = bool(planned.overwrites) and not force
     writes = bool(planned.writes) and not refused and not dry_run
     if writes:
@@ -104,13 +104,13 @@ def command(
 
         write_json(import_output(planned, recovered, dry_run=dry_run, written=writes))
     else:
-        lines = _lines(planned, recovered, asked, dry_run=dry_run, refused=refused)
+        lines = _lines(planned, recovered, common, dry_run=dry_run, refused=refused)
         sys.stdout.writelines(f"{line}\n" for line in lines)
     return int(refused or not planned.is_whole)
 
 
-def _root(into: str | None, asked: CommonOptions) -> str:
-    folder = into or asked.project
+def _root(into: str | None, common: CommonOptions) -> str:
+    folder = into or common.project
     if folder is not None:
         if os.path.lexists(folder) and not os.path.isdir(folder):
             raise click.UsageError(f"{folder} is not a folder")
@@ -118,7 +118,7 @@ def _root(into: str | None, asked: CommonOptions) -> str:
     try:
         here = os.getcwd()
     except FileNotFoundError:
-        raise ProjectError("the working directory is gone; go to a folder that exists") from None
+        raise ProjectError("the working directory no longer exists; change to another folder") from None
     try:
         return os.path.realpath(find_project(here))
     except ProjectError:
@@ -131,54 +131,58 @@ def _recover(root: str, *, dry_run: bool) -> tuple[str, ...] | None:
     try:
         return recover(root)
     except Busy:
-        raise click.UsageError("another import writes to this project; wait until it is done") from None
+        raise click.UsageError(
+            "another import is writing to this project; try again when it has finished"
+        ) from None
 
 
 def _write(root: str, planned: Import) -> None:
     try:
         write_files(root, {file.path: file.text.encode() for file in planned.writes})
     except Busy:
-        raise click.UsageError("another import writes to this project; wait until it is done") from None
+        raise click.UsageError(
+            "another import is writing to this project; try again when it has finished"
+        ) from None
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise click.ClickException(f"nothing is imported, and the project is as it was: {reason}") from None
+        raise click.ClickException(f"nothing was imported, the project is unchanged: {reason}") from None
 
 
 def _lines(
-    planned: Import, recovered: tuple[str, ...] | None, asked: CommonOptions, *, dry_run: bool, refused: bool
+    planned: Import, recovered: tuple[str, ...] | None, common: CommonOptions, *, dry_run: bool, refused: bool
 ) -> Iterator[str]:
     if recovered is not None:
         yield _about_leftover(recovered, dry_run=dry_run)
-    if not asked.quiet:
+    if not common.quiet:
         for path, words in planned.gathered.read:
             yield f"read {visible(path)}: {words}"
         yield from _skipped(planned.gathered.skipped)
-    for found in planned.diagnostics:
-        if not asked.quiet or found.severity is Severity.ERROR:
-            yield block(found, color=color_wanted()).rstrip("\n")
+    for finding in planned.diagnostics:
+        if not common.quiet or finding.severity is Severity.ERROR:
+            yield block(finding, color=color_wanted()).rstrip("\n")
             yield ""
     if refused:
         yield from (f"would overwrite {visible(file.path)}" for file in planned.overwrites)
-    if dry_run and not asked.quiet:
-        yield from _plan(planned, asked)
-    yield from (_proved(table) for table in planned.proof if not (asked.quiet and table.holds))
+    if dry_run and not common.quiet:
+        yield from _plan(planned, common)
+    yield from (_proved(table) for table in planned.proof if not (common.quiet and table.holds))
     if refused and not dry_run:
-        yield "nothing was written; --force overwrites these files"
+        yield "nothing was written; use --force to overwrite these files"
     elif dry_run:
-        if not asked.quiet:
+        if not common.quiet:
             yield "nothing was written"
-    elif not asked.quiet:
+    elif not common.quiet:
         kept = sum(file.status is WriteStatus.UNCHANGED for file in planned.files)
         unchanged = f", {kept} unchanged" if kept else ""
         yield f"wrote {counted(len(planned.writes), 'file')}{unchanged}"
 
 
-def _plan(planned: Import, asked: CommonOptions) -> Iterator[str]:
+def _plan(planned: Import, common: CommonOptions) -> Iterator[str]:
     for file in planned.files:
         yield f"{file.status.value:<10} {visible(file.path)}"
-        if asked.verbose and file.status is not WriteStatus.UNCHANGED:
+        if common.verbose and file.status is not WriteStatus.UNCHANGED:
             yield from (f"    {visible(line)}".rstrip() for line in file.text.rstrip("\n").split("\n"))
 
 
@@ -186,7 +190,7 @@ def _skipped(skipped: tuple[tuple[str, str], ...]) -> Iterator[str]:
     for path, why in skipped[:_SHOWN]:
         yield f"skipped {visible(path)}: {why}"
     if len(skipped) > _SHOWN:
-        yield f"skipped {len(skipped) - _SHOWN} more; --format json names them all"
+        yield f"skipped {len(skipped) - _SHOWN} more; use --format json to list all"
 
 
 def _proved(table: TableProof) -> str:
@@ -194,18 +198,16 @@ def _proved(table: TableProof) -> str:
     order = ", in the same order" if table.in_order else ""
     if table.holds:
         others = f" (the project has {counted(table.others, 'row')} more)" if table.others else ""
-        return f"proved: {counted(table.rows, 'row')} equal{order}{whose}{others}"
+        return f"verified: {counted(table.rows, 'row')} equal{order}{whose}{others}"
     if table.equal == table.rows:
-        return f"not proved: {counted(table.rows, 'row')} equal, in another order{whose}"
+        return f"not verified: {counted(table.rows, 'row')} equal, in another order{whose}"
     another = ", in another order" if table.in_order is False else ""
-    return f"not proved: {table.equal} of {counted(table.rows, 'row')} equal{another}{whose}"
+    return f"not verified: {table.equal} of {counted(table.rows, 'row')} equal{another}{whose}"
 
 
 def _about_leftover(recovered: tuple[str, ...], *, dry_run: bool) -> str:
     if dry_run:
-        return (
-            "an import was killed here; the next one without --dry-run finishes or clears away what it left"
-        )
+        return "an earlier import was interrupted; the next import without --dry-run completes or reverts it"
     if recovered:
-        return f"finished an import that was killed: {counted(len(recovered), 'file')} put in place"
-    return "cleared away what an import left that was killed"
+        return f"completed an interrupted import: {counted(len(recovered), 'file')} written"
+    return "reverted an interrupted import"

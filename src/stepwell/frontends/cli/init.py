@@ -1,4 +1,4 @@
-"""``stepwell init``: a new project that passes ``stepwell check``."""
+"""``stepwell init``: create a project that passes ``stepwell check``."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ Examples:
 _CONFIG: Final = """\
 schema_version = 1
 
-# Every other key has a default; `stepwell schema project` shows them all.
+# Every other key has a default; see `stepwell schema project`.
 
-[[freeze]]                            # the module that old importers use
+[[freeze]]                            # generated module for legacy imports
 output = "generated/step_names.py"
-first = []                            # steps that open its table; the rest follow by name
+first = []                            # steps to list first; the rest are sorted by name
 """
 _STEP: Final = """\
 # yaml-language-server: $schema=../../schemas/step.schema.json
 name: DataCleaning
 sagemaker_step_type: Processing
-description: Drop the rows and columns that a model cannot use.
+description: Drop rows and columns that a model cannot use.
 """
 _SCHEMAS: Final = ("step", "step-override", "hyperparameter", "workspace")
 
@@ -41,31 +41,33 @@ _FILES: Final = MappingProxyType(
     {
         CONFIG_NAME: _CONFIG,
         "registry.d/steps/data_cleaning.yaml": _STEP,
-        "workspaces/README.md": "A folder a developer: `ID/local/steps/` and `ID/override/steps/`.\n",
+        "workspaces/README.md": "One folder per developer: `ID/local/steps/` and `ID/override/steps/`.\n",
     }
 )
 
 
-@click.command("init", epilog=_EXAMPLE, short_help="Make a new project that passes `stepwell check`.")
+@click.command("init", epilog=_EXAMPLE, short_help="Create a project that passes `stepwell check`.")
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(file_okay=False))
 def command(folder: str) -> int:
-    """Make a new project in DIR (here, when left out): one step, and the schemas for your editor.
+    """Create a project in DIR (default: the working directory) with one step and the schemas for your editor.
 
-    Nothing that exists is overwritten.
+    Existing files are never overwritten.
     """
     files = dict(_FILES)
     files.update((f"schemas/{name}.schema.json", schema_text(name)) for name in _SCHEMAS)
     _refuse_a_project(folder)
     for path in files:
         if os.path.lexists(os.path.join(folder, path)):
-            raise click.UsageError(f"{_shown(folder, path)} exists already, and nothing was written")
+            raise click.UsageError(f"{_shown(folder, path)} already exists; nothing was written")
     from stepwell.write.transaction import Busy, write_files
 
     try:
         contents = {path: text.encode() for path, text in files.items()}
         write_files(os.path.abspath(folder), contents, overwrite=False)
     except Busy:
-        raise click.UsageError("another command writes to this folder; wait until it is done") from None
+        raise click.UsageError(
+            "another command is writing to this folder; try again when it has finished"
+        ) from None
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     except OSError as error:
@@ -84,7 +86,7 @@ def _refuse_a_project(folder: str) -> None:
     except ProjectError:
         return
     configuration = _shown(folder, configuration_of(project))
-    raise click.UsageError(f"there is a project already ({configuration}), and nothing was written")
+    raise click.UsageError(f"the folder is already a project ({configuration}); nothing was written")
 
 
 def _shown(folder: str, path: str) -> str:

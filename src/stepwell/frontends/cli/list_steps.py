@@ -1,4 +1,4 @@
-"""``stepwell list``: the steps of a view, in table order."""
+"""``stepwell list``: list the steps of a view."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ Examples:
 
 
 @click.command("list", epilog=_EXAMPLE)
-@workspace_option("Whose view; the core's when left out.")
+@workspace_option("Use the view of this workspace (default: core).")
 @format_option("table", "json", "yaml")
 @project_options
-def command(workspace: str | None, form: str, asked: CommonOptions) -> int:
-    """List the steps that a view has, in the order of its table."""
-    _, view = open_view(asked, workspace)
+def command(workspace: str | None, form: str, common: CommonOptions) -> int:
+    """List the steps of a view in the order of its table."""
+    _, view = open_view(common, workspace)
     if form == "table":
         sys.stdout.writelines(f"{line}\n" for line in _table(view))
         return 0
@@ -51,7 +51,7 @@ def command(workspace: str | None, form: str, asked: CommonOptions) -> int:
 
 
 _FEWEST = 20
-"""Columns below which a description says nothing, so that a narrow terminal shows none."""
+"""Minimum width of the description; it is omitted on narrower terminals."""
 
 _HEADINGS = ("NAME", "SAGEMAKER TYPE", "FRAMEWORK", "LAYER", "DESCRIPTION")
 

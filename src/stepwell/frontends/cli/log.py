@@ -1,4 +1,4 @@
-"""``stepwell log``: every commit that changed what a view serves of a step."""
+"""``stepwell log``: commits that changed a step."""
 
 from __future__ import annotations
 
@@ -40,39 +40,41 @@ Examples:
 """
 
 
-@click.command("log", epilog=_EXAMPLE, short_help="Show every commit that changed a step.")
+@click.command("log", epilog=_EXAMPLE, short_help="Show the commits that changed a step.")
 @click.argument("step", shell_complete=complete_step)
 @click.argument("revision", metavar="[REV]", required=False)
 @workspace_option("Whose view; the core's when left out.")
-@click.option(
-    "-n", "limit", metavar="N", type=click.IntRange(min=1), help="Tell only the N newest of the commits."
-)
+@click.option("-n", "limit", metavar="N", type=click.IntRange(min=1), help="Show only the N newest commits.")
 @format_option("text", "json")
 @project_options
 def command(
-    step: str, revision: str | None, workspace: str | None, limit: int | None, form: str, asked: CommonOptions
+    step: str,
+    revision: str | None,
+    workspace: str | None,
+    limit: int | None,
+    form: str,
+    common: CommonOptions,
 ) -> int:
-    """Show every commit that changed what a view serves of a step, newest first.
+    """Show the commits that changed a step in a view, newest first.
 
-    A commit that only moves a definition, writes it in other words, or brings it from an old Python table
-    into a file changes nothing and is not shown; of a merge, only what it did itself. Renames are
-    followed where an alias, `replaced_by` or git's own rename of the file tells of one. What is not
-    committed comes first, unless REV says where to begin.
+    Commits that only move or reformat a definition, or convert an old Python table to a file, are not shown;
+    neither are merges, unless the merge itself changed the step. Renames are followed through aliases,
+    `replaced_by` and Git's rename detection. Uncommitted changes come first, unless REV sets the start.
 
     Commits are found by the names of the step's files. Plugins, links and submodules are not followed.
     """
-    here = Here(asked)
+    here = Here(common)
     project = open_project(here.root)
     repository = here.repository
     start = _start(here, revision)
-    today = date.today()  # noqa: DTZ011 - the user's own day, as everywhere
+    today = date.today()  # noqa: DTZ011 - the user's local date
     workspace = project.settings.workspace if workspace is None else workspace
     if workspace and not _has_workspace(project, workspace):
         _refuse_unknown_workspace(here, project, workspace, start)
 
     def walk(name: str, stems: tuple[str, ...] = ()) -> Trace:
         return with_progress(
-            asked,
+            common,
             lambda tell: trace(
                 repository,
                 project,
@@ -89,18 +91,18 @@ def command(
 
     found = walk(step)
     if not found.is_served:
-        served = _served_today(asked, step, workspace)
+        served = _served_today(common, step, workspace)
         again = walk(*served) if served is not None else found
         found = again if again.is_known else found
         if not found.is_known:
-            raise click.UsageError(_unknown(asked, step, workspace, revision, found))
+            raise click.UsageError(_unknown(common, step, workspace, revision, found))
     if form == "json":
         from stepwell.frontends.render.output.history import log_output
 
         write_json(log_output(found, workspace or None))
     else:
         title = f"workspace {workspace}" if workspace else "the core"
-        told = to_lines(found, title, color=color_wanted(), verbose=asked.verbose)
+        told = to_lines(found, title, color=color_wanted(), verbose=common.verbose)
         sys.stdout.writelines(f"{line}\n" for line in told)
     return 0
 
@@ -110,7 +112,7 @@ def _start(here: Here, revision: str | None) -> str | None:
         return here.repository.commit(revision)
     try:
         return here.repository.commit("HEAD")
-    except RevisionError:  # nothing is committed yet
+    except RevisionError:  # no commits yet
         return None
 
 
@@ -120,7 +122,7 @@ def _has_workspace(project: Project, workspace: str) -> bool:
 
 
 def _refuse_unknown_workspace(here: Here, project: Project, workspace: str, start: str | None) -> None:
-    """Refuse a workspace that is neither here nor in the history."""
+    """Reject a workspace that exists neither in the project nor in its history."""
     folder = project.settings.workspaces
     past = f"{literal(folder)}/{literal(workspace)}/**"
     is_id = re.fullmatch(WORKSPACE_ID, workspace) is not None
@@ -130,19 +132,19 @@ def _refuse_unknown_workspace(here: Here, project: Project, workspace: str, star
         there = sorted(entry.name for entry in project.tree.scan(folder))
     except OSError:
         there = []
-    hint = suggest(workspace, there) or "neither the project nor its history has it"
+    hint = suggest(workspace, there) or "not in the project or its history"
     raise click.UsageError(f"unknown workspace: {visible(workspace)} ({hint})")
 
 
 def _served_today(
-    asked: CommonOptions, name: str, workspace: str | None
+    common: CommonOptions, name: str, workspace: str | None
 ) -> tuple[str, tuple[str, ...]] | None:
-    """The step that a name or alias stands for today, and what its files are called.
+    """Return the current step with a name or alias, and the stems of its files.
 
     Raises:
-        UsageError: when a plugin brings it.
+       UsageError: the step comes from a plugin.
     """
-    view = _view_today(asked, workspace)
+    view = _view_today(common, workspace)
     step = view.get(name)
     if step is None:
         return None
@@ -154,19 +156,19 @@ def _served_today(
 
 
 def _unknown(
-    asked: CommonOptions, name: str, workspace: str | None, revision: str | None, found: Trace
+    common: CommonOptions, name: str, workspace: str | None, revision: str | None, found: Trace
 ) -> str:
-    """That nothing in the history is called so, and what may be meant."""
-    view = _view_today(asked, workspace)
+    """Return the message for an unknown step, with suggestions."""
+    view = _view_today(common, workspace)
     past = "the history" if revision is None else f"the history up to `{visible(revision)}`"
     if found.cut_off:
-        past += f", which this shallow clone cuts off at {found.cut_off[:10]} (`git fetch --unshallow`),"
+        past += f" (a shallow clone, cut off at {found.cut_off[:10]}; run `git fetch --unshallow`)"
     if view.get(name) is not None:
-        return f"{past} has no step `{visible(name)}`: it came later"
+        return f"{past} has no step `{visible(name)}`: it was added later"
     hint = suggest(name, view, 3) or "`stepwell list` shows all"
     return f"neither {view.title} nor {past} has a step `{visible(name)}` ({hint})"
 
 
-def _view_today(asked: CommonOptions, workspace: str | None) -> View:
-    registry = open_registry(asked)
+def _view_today(common: CommonOptions, workspace: str | None) -> View:
+    registry = open_registry(common)
     return registry.view(workspace if workspace in registry.workspaces else None)

@@ -1,4 +1,4 @@
-"""``stepwell new``: one definition of a step, checked before it is written."""
+"""``stepwell new``: check and write the definition of a step."""
 
 from __future__ import annotations
 
@@ -37,69 +37,69 @@ Examples:
 """
 
 
-@click.command("new", epilog=_EXAMPLE, short_help="Write the definition of a new step.")
+@click.command("new", epilog=_EXAMPLE, short_help="Create the definition of a step.")
 @click.argument("step")
 @click.option(
     "--like",
     metavar="OTHER",
     shell_complete=complete_step,
-    help="Take over what this step states, but for its name, aliases and deprecation.",
+    help="Copy the fields of this step, except name, aliases and deprecation.",
 )
-@workspace_option("Who gets it, in its local layer; the core when left out.", from_environment=False)
+@workspace_option("Create it in the local layer of this workspace (default: core).", from_environment=False)
 @click.option(
     "--set",
-    "said",
+    "fields",
     metavar="FIELD=VALUE",
     multiple=True,
-    help="State a field; again for another. A list is `a,b`, a field in a mapping `deprecated.since=1.4`; "
-    "without a value the field is left out.",
+    help="Set a field (repeatable). Write a list as `a,b` and a nested field as `deprecated.since=1.4`; "
+    "an empty value omits the field.",
 )
 @project_options
 def command(
-    step: str, like: str | None, workspace: str | None, said: tuple[str, ...], asked: CommonOptions
+    step: str, like: str | None, workspace: str | None, fields: tuple[str, ...], common: CommonOptions
 ) -> int:
-    """Write one file that defines STEP, in the folder and with the name that it belongs under.
+    """Create the definition file of STEP in the conventional folder under the conventional name.
 
-    It is checked first, together with all that is there: nothing is written that brings an error, and
-    nothing is overwritten. The exit code is 1 when the checks find an error.
+    The definition is checked first, together with the rest of the project. A definition with errors is not
+    written, and existing files are never overwritten. The exit code is 1 if the check finds an error.
     """
-    registry = open_registry(asked)
+    registry = open_registry(common)
     project = registry.project
-    if any(found.severity is Severity.ERROR for found in project.diagnostics):
-        raise ProjectError("the project's configuration has errors, so nothing is written: `stepwell check`")
+    if any(finding.severity is Severity.ERROR for finding in project.diagnostics):
+        raise ProjectError("the configuration has errors, nothing was written (run `stepwell check`)")
     view = view_of(registry, workspace)
     example = step_of(registry, view, like) if like is not None else None
     from stepwell.write.scaffold import NotWritten, plan_step
 
     try:
-        new = plan_step(project, view, step, example, said)
+        new = plan_step(project, view, step, example, fields)
     except NotWritten as error:
         raise click.UsageError(visible(str(error))) from None
     planned = write_new(registry, new.path, new.text)
     if planned is None:
         return 1
-    if not asked.quiet:
-        whose = f" --workspace {view.workspace}" if view.workspace is not None else ""
-        sys.stdout.write(f"next: stepwell explain {step}{whose}\n")
+    if not common.quiet:
+        option = f" --workspace {view.workspace}" if view.workspace is not None else ""
+        sys.stdout.write(f"next: stepwell explain {step}{option}\n")
     return 0
 
 
 def write_new(registry: Registry, path: str, text: str, later: Collection[str] = ()) -> ScaffoldPlan | None:
-    """Check a new definition and write it; nothing is written where it brings an error.
+    """Check a new definition and write it if it has no errors.
 
     Args:
-        path: the new file, relative to the project.
-        later: the ids of errors that somebody may mend later.
+       path: the new file, relative to the project.
+       later: ids of errors that do not prevent writing.
     """
     from stepwell.source.atomic_write import write_atomically
     from stepwell.write.scaffold import plan
 
     project = registry.project
-    today = date.today()  # noqa: DTZ011 - a date as people see it
+    today = date.today()  # noqa: DTZ011 - the user's local date
     planned = plan(project, registry.diagnostics, {path: text.encode()}, today, find_plugins, None)
     sys.stdout.writelines(f"{line}\n" for line in tell(planned.diagnostics))
-    if any(one.severity is Severity.ERROR and one.id not in later for one in planned.diagnostics):
-        sys.stdout.write(f"{visible(path)} is not written\n")
+    if any(finding.severity is Severity.ERROR and finding.id not in later for finding in planned.diagnostics):
+        sys.stdout.write(f"{visible(path)} was not written\n")
         return None
     try:
         write_atomically(Path(project.root, path), text)

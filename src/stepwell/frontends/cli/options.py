@@ -1,6 +1,6 @@
-"""What every command shares: which project, whose view, which step, and how loud.
+"""Shared by all commands: options, registry, view, step and completion.
 
-This is where the environment, the clock and the working directory are read.
+The environment, the clock and the working directory are read here.
 """
 
 from __future__ import annotations
@@ -58,10 +58,10 @@ T = TypeVar("T")
 
 @final
 class CommonOptions(NamedTuple):
-    """What the shared options say.
+    """Values of the options that every command has.
 
     Args:
-        project: the project's folder, or ``None`` to look for it from the working directory up.
+       project: the project folder; ``None`` to search upward from the working directory.
     """
 
     project: str | None
@@ -70,39 +70,37 @@ class CommonOptions(NamedTuple):
 
 
 def project_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Give a command ``--project``, ``-q`` and ``-v``, handed over as ``asked``."""
+    """Add ``--project``, ``-q`` and ``-v`` to a command, passed as ``common``."""
 
     @wraps(command)
-    def with_asked(*args: Any, project: str | None, quiet: bool, verbose: bool, **kwargs: Any) -> int:
-        return command(*args, asked=CommonOptions(project, quiet, verbose), **kwargs)
+    def wrapper(*args: Any, project: str | None, quiet: bool, verbose: bool, **kwargs: Any) -> int:
+        return command(*args, common=CommonOptions(project, quiet, verbose), **kwargs)
 
     for option in (
         click.option(
             "-v",
             "--verbose",
             is_flag=True,
-            help="Say on stderr which project is read, how long that takes, and whose view is shown.",
+            help="Print the project, the load time and the view to stderr.",
         ),
-        click.option(
-            "-q", "--quiet", is_flag=True, help="Show no progress, and say nothing where all is well."
-        ),
+        click.option("-q", "--quiet", is_flag=True, help="Show no progress; print only problems."),
         click.option(
             "--project",
             metavar="DIR",
             type=click.Path(file_okay=False),
             envvar="STEPWELL_PROJECT",
-            help="The project's folder, instead of looking for it from here up.",
+            help="Project folder (default: nearest parent with a stepwell.toml).",
         ),
     ):
-        with_asked = option(with_asked)
-    return with_asked
+        wrapper = option(wrapper)
+    return wrapper
 
 
 def workspace_option(help_text: str, *, from_environment: bool = True) -> Callable[[F], F]:
-    """Give a command ``--workspace ID``.
+    """Add ``--workspace ID`` to a command.
 
     Args:
-        from_environment: whether the environment may say it; not where it decides what is written.
+       from_environment: whether an environment variable may set it; ``False`` for commands that write files.
     """
     return click.option(
         "-w",
@@ -115,46 +113,42 @@ def workspace_option(help_text: str, *, from_environment: bool = True) -> Callab
 
 
 def format_option(*choices: str) -> Callable[[F], F]:
-    """Give a command ``--format``; the first choice is the default."""
+    """Add ``--format`` to a command; the first choice is the default."""
     return click.option(
         "--format",
         "form",
         type=click.Choice(choices),
         default=choices[0],
         show_default=True,
-        help="How to write the answer.",
+        help="Output format.",
     )
 
 
-def open_registry(asked: CommonOptions) -> Registry:
-    """The registry of the project that is asked for, with progress on a terminal when it takes long.
+def open_registry(common: CommonOptions) -> Registry:
+    """Open the registry of the selected project, with progress on a terminal.
 
     Raises:
-        ProjectError: when there is no project.
+       ProjectError: there is no project.
     """
-    return registry_of(_find(asked), asked)
+    return registry_of(_find(common), common)
 
 
-def registry_of(project: Project, asked: CommonOptions) -> Registry:
-    """The registry of a project, with progress on a terminal when it takes long."""
+def registry_of(project: Project, common: CommonOptions) -> Registry:
+    """Open the registry of a project, with progress on a terminal."""
     began = time.monotonic()
     registry = with_progress(
-        asked,
+        common,
         lambda tell: Registry(project, date.today, tell, plugins=find_plugins, cache=cache_folder()),
     )
-    if asked.verbose:
+    if common.verbose:
         click.echo(f"project: {os.path.join(project.root, configuration_of(project))}", err=True)
         click.echo(f"files read: {registry.files} in {time.monotonic() - began:.2f} s", err=True)
     return registry
 
 
-def with_progress(asked: CommonOptions, work: Callable[[Callable[[int, int], None] | None], T]) -> T:
-    """Do what may take long, with progress on a terminal.
-
-    Args:
-        work: does it; is given what to tell how far it is, or ``None``.
-    """
-    if asked.quiet or not sys.stderr.isatty():
+def with_progress(common: CommonOptions, work: Callable[[Callable[[int, int], None] | None], T]) -> T:
+    """Call ``work`` with a progress callback, or with ``None`` if there is no terminal."""
+    if common.quiet or not sys.stderr.isatty():
         return work(None)
     from stepwell.frontends.cli.output import Progress
 
@@ -162,40 +156,43 @@ def with_progress(asked: CommonOptions, work: Callable[[Callable[[int, int], Non
         return work(progress.tell)
 
 
-def open_view(asked: CommonOptions, workspace: str | None) -> tuple[Registry, View]:
-    """The view that is asked for: by the option, the environment, or else the project's settings.
+def open_view(common: CommonOptions, workspace: str | None) -> tuple[Registry, View]:
+    """Open the registry and the view selected by the option, the environment or the project's settings.
 
-    That something is left out of it is told on stderr.
+    Errors in the view are reported on stderr.
 
     Args:
-        workspace: what ``--workspace`` or the environment says; empty for the core.
+       workspace: ``None`` for the project's setting, empty for the core.
 
     Raises:
-        ProjectError: when there is no project.
-        UsageError: when it has no such workspace; the message tells who asked for it.
+       ProjectError: there is no project.
+       UsageError: the project has no such workspace.
     """
-    registry = open_registry(asked)
+    registry = open_registry(common)
     who = _who_asked(registry.project, workspace)
     view = view_of(registry, registry.project.settings.workspace if workspace is None else workspace, who)
-    if asked.verbose:
+    if common.verbose:
         click.echo(f"view: {view.title}{who}", err=True)
     errors = sum(
-        found.severity is Severity.ERROR and found.id not in _LEAVES_NOTHING_OUT for found in view.diagnostics
+        finding.severity is Severity.ERROR and finding.id not in _LEAVES_NOTHING_OUT
+        for finding in view.diagnostics
     )
-    if errors and not asked.quiet:
-        has = f"{view.title} has {counted(errors, 'error')}"
-        click.echo(f"{has}, and what has one is left out: `stepwell check`", err=True)
+    if errors and not common.quiet:
+        count = counted(errors, "error")
+        click.echo(
+            f"{count} in {view.title}; invalid definitions are skipped (run `stepwell check`)", err=True
+        )
     return registry, view
 
 
 def view_of(registry: Registry, workspace: str | None, who: str = "") -> View:
-    """The view of a workspace, or with an empty id that of the core.
+    """Return the view of a workspace, or of the core if the id is empty or ``None``.
 
     Args:
-        who: who asked for it, where that was not the command line.
+       who: origin of the workspace for messages, if not the command line.
 
     Raises:
-        UsageError: when the project has no such workspace.
+       UsageError: the project has no such workspace.
     """
     try:
         return registry.view(workspace or None)
@@ -203,63 +200,63 @@ def view_of(registry: Registry, workspace: str | None, who: str = "") -> View:
         from textwrap import shorten
 
         there = shorten(", ".join(registry.workspaces), 60, placeholder=" ...") or "none"
-        hint = did_you_mean(error.suggestions) or f"the project has {there}"
+        hint = did_you_mean(error.suggestions) or f"available: {there}"
         raise click.UsageError(f"unknown workspace: {workspace}{who} ({hint})") from None
 
 
 def step_of(registry: Registry, view: View, name: str) -> StepDefinition:
-    """A step of a view, by its name or an alias.
+    """Return a step of a view by name or alias.
 
     Raises:
-        UsageError: when the view has none; the message tells where else it is.
+       UsageError: the view has no such step.
     """
     try:
         return view[name]
     except UnknownStep as error:
-        elsewhere = [one for one in registry.workspaces if name in registry.view(one).steps]
+        elsewhere = [workspace for workspace in registry.workspaces if name in registry.view(workspace).steps]
         if elsewhere:
-            hint = f"`--workspace {elsewhere[0]}` has it"
+            hint = f"found with `--workspace {elsewhere[0]}`"
         elif name in view.pipelines:
-            hint = f"it is a pipeline: `stepwell pipeline show {name}`"
+            hint = f"it is a pipeline; run `stepwell pipeline show {name}`"
         elif error.suggestions:
             hint = did_you_mean(error.suggestions)
         else:
-            hint = "`stepwell list` shows all"
-        raise click.UsageError(f"there is no step `{name}` in {view.title} ({hint})") from None
+            hint = "run `stepwell list` for a list"
+        raise click.UsageError(f"no step `{name}` in {view.title} ({hint})") from None
 
 
 def configuration_of(project: Project) -> str:
-    """The name of the file that holds a project's settings."""
+    """Return the name of the project's configuration file."""
     return "pyproject.toml" if project.prefix else CONFIG_NAME
 
 
 def cache_folder() -> str | None:
-    """Where this user keeps what can be made again (XDG Base Directory Specification), if anywhere."""
+    """Return the user's cache folder (XDG Base Directory Specification), if any."""
     said = os.environ.get("XDG_CACHE_HOME", "")
-    if not os.path.isabs(said):  # the specification: a relative path is to be ignored
+    if not os.path.isabs(said):  # the specification ignores relative paths
         said = os.path.join(os.path.expanduser("~"), ".cache")
     return os.path.join(said, "stepwell") if os.path.isabs(said) else None
 
 
 def shows_unicode() -> bool:
-    """Whether the output carries every character; where it does not, YAML says them by escapes."""
+    """Return whether stdout can encode every character; otherwise YAML output uses escapes."""
     return (sys.stdout.encoding or "ascii").lower().replace("-", "").startswith("utf")
 
 
 def write_json(record: object, *, ascii_only: bool = True) -> None:
-    """Write an output record, or plain data, to stdout as JSON."""
+    """Print an output record or plain data as JSON."""
     from stepwell.frontends.render.output.record import encode
 
     sys.stdout.write(f"{encode(record, ascii_only=ascii_only)}\n")
 
 
 def color_wanted() -> bool:
-    """Whether to colour: on a terminal, unless ``NO_COLOR`` is set (no-color.org)."""
+    """Return whether to use colour: on a terminal, unless ``NO_COLOR`` is set (no-color.org)."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def terminal_columns() -> int:
-    """How wide the terminal is that stdout is; 0 for a pipe or a file, which has no edge to keep from."""
+    """Return the width of the terminal; 0 if stdout is a pipe or a file."""
     if not sys.stdout.isatty():
         return 0
     import shutil
@@ -268,7 +265,7 @@ def terminal_columns() -> int:
 
 
 def complete_step(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Names of steps for the shell."""
+    """Complete names of steps."""
     try:
         registry, named = _completing(ctx), ctx.params.get("workspace")
         view = registry.view((registry.project.settings.workspace if named is None else named) or None)
@@ -295,23 +292,23 @@ def _completing(ctx: click.Context) -> Registry:
     return open_registry(CommonOptions(ctx.params.get("project"), quiet=True, verbose=False))
 
 
-def _find(asked: CommonOptions) -> Project:
-    if asked.project is not None:
-        return open_project(asked.project)
+def _find(common: CommonOptions) -> Project:
+    if common.project is not None:
+        return open_project(common.project)
     try:
         here = os.getcwd()
     except FileNotFoundError:
-        raise ProjectError("the working directory is gone; go to a folder that exists") from None
+        raise ProjectError("the working directory no longer exists; change to another folder") from None
     return open_project(find_project(here))
 
 
 def _who_asked(project: Project, workspace: str | None) -> str:
-    """Who named the workspace, where it was not the command line."""
+    """Return where the workspace is set, if not on the command line."""
     if workspace is None:
         if not project.settings.workspace:
             return ""
-        return f", as {configuration_of(project)} says"
+        return f", set in {configuration_of(project)}"
     source = click.get_current_context().get_parameter_source("workspace")
     if source is not ParameterSource.ENVIRONMENT:
         return ""
-    return f", as {next(name for name in WORKSPACE_VARIABLES if os.environ.get(name))} says"
+    return f", set by {next(name for name in WORKSPACE_VARIABLES if os.environ.get(name))}"

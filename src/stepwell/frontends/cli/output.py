@@ -1,4 +1,4 @@
-"""A bar on stderr for reading that takes long."""
+"""Progress bar on stderr, and version details."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = [
 
 
 _PATIENCE: Final = 1.0
-"""Seconds of work after which progress is shown."""
+"""Seconds before progress is shown."""
 
 
 @final
 class Progress:
-    """A bar that appears after a second and is gone when the work is done."""
+    """Progress bar that appears after a second and is removed at the end."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
@@ -32,7 +32,7 @@ class Progress:
             self._bar.stop()
 
     def tell(self, done: int, total: int) -> None:
-        """Show how far the work is."""
+        """Update the bar."""
         if self._bar is None:
             if time.monotonic() - self._began < _PATIENCE:
                 return
@@ -50,7 +50,7 @@ _PACKAGES = ("pyyaml", "jsonschema", "jsonschema-rs", "tomli")
 
 
 def details() -> str:
-    """Lines that say what reads and checks on this machine."""
+    """Return the versions of Python, the YAML reader and the libraries."""
     import platform
     from importlib.metadata import version
 

@@ -1,4 +1,4 @@
-"""``stepwell providers``: what answers the requests of steps, and how it does."""
+"""``stepwell providers``: model providers, their status and health."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ __all__ = [
 _HEADINGS = ("NAME", "IMPLEMENTATION", "PRIORITY", "CAPABILITIES", "MODELS", "LIMITS")
 
 Faults = Mapping[str, StepwellError | None]
-"""What is wrong with each provider, by name."""
+"""Error of each provider by name, or ``None``."""
 
 
 def table(view: View, names: tuple[str, ...]) -> list[str]:
-    """The lines of the table of providers."""
+    """Return the lines of the table of providers."""
     if not names:
         return []
     return aligned([_HEADINGS, *(_row(view.providers[name]) for name in names)])
@@ -61,8 +61,8 @@ def table(view: View, names: tuple[str, ...]) -> list[str]:
 
 def _row(one: ProviderDefinition) -> tuple[str, ...]:
     limits = [
-        f"{one.quota.concurrency} at once" if one.quota.concurrency else "",
-        f"{one.quota.requests_per_minute} a minute" if one.quota.requests_per_minute else "",
+        f"{one.quota.concurrency} concurrent" if one.quota.concurrency else "",
+        f"{one.quota.requests_per_minute} per minute" if one.quota.requests_per_minute else "",
     ]
     return (
         one.name,
@@ -75,9 +75,9 @@ def _row(one: ProviderDefinition) -> tuple[str, ...]:
 
 
 def health_lines(names: tuple[str, ...], faults: Faults, figures: Mapping[str, Figures]) -> list[str]:
-    """The lines that tell how providers do."""
+    """Return the lines of the status table."""
     rows = [(name, figures[name].state, _said(faults.get(name))) for name in names]
-    return aligned([("NAME", "STATE", "WHAT IS WRONG"), *rows])
+    return aligned([("NAME", "STATE", "ERROR"), *rows])
 
 
 def _said(fault: StepwellError | None) -> str:
@@ -85,12 +85,12 @@ def _said(fault: StepwellError | None) -> str:
 
 
 def explained(view: View, name: str) -> tuple[Explanation, ...]:
-    """Where every field of a provider that has a value comes from."""
+    """Return the provenance of every field of a provider that has a value."""
     return explain_all(view.providers[name], view.providers.hidden(name))
 
 
 def state_of(figures: Figures, fault: StepwellError | None) -> str:
-    """How a provider does, in words."""
+    """Return the status of a provider as text."""
     if fault is not None and not figures.last_failure:
         return _said(fault)
     if figures.state in ("failing", "left alone", "trying again"):
@@ -107,7 +107,7 @@ Examples:
 """
 
 _LOOKS_AGAIN = 0.2
-"""Seconds between two looks at what there is to tell, while it is watched."""
+"""Seconds between two status updates of ``--watch``."""
 
 
 def _complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -120,30 +120,32 @@ def _complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[C
     return [CompletionItem(name) for name in view.providers if name.startswith(incomplete)]
 
 
-@click.command("providers", epilog=_EXAMPLE, short_help="Tell of the providers, and how they do.")
+@click.command("providers", epilog=_EXAMPLE, short_help="Show providers, their status and health.")
 @click.argument("name", required=False, shell_complete=_complete)
 @click.option(
     "--health",
     "probing",
     is_flag=True,
-    help="Ask each for a sign of life, which runs its implementation; exit with 1 when one gives none.",
+    help="Run a health check of each provider (runs its implementation); exit with 1 if one fails.",
 )
-@click.option("--watch", "watching", is_flag=True, help="Go on asking, and tell what changes, until Ctrl-C.")
-@workspace_option("Whose view; the core's when left out.")
+@click.option(
+    "--watch", "watching", is_flag=True, help="Repeat health checks and print changes until Ctrl-C."
+)
+@workspace_option("Use the view of this workspace (default: core).")
 @format_option("text", "json")
 @project_options
 def command(
-    name: str | None, probing: bool, watching: bool, workspace: str | None, form: str, asked: CommonOptions
+    name: str | None, probing: bool, watching: bool, workspace: str | None, form: str, common: CommonOptions
 ) -> int:
-    """Tell of the providers that a view has: what each can do, its models and its limits.
+    """Show the providers of a view with their capabilities, models and limits.
 
-    With NAME, tell of one, with every field and where it comes from. Secrets are told by where they are
-    found, never by what they are. Ctrl-C ends a watch, with exit code 0.
+    With NAME, show one provider with the origin of every field. For secrets only their source is shown, never
+    their value. Ctrl-C ends --watch with exit code 0.
     """
-    registry, view = open_view(asked, workspace)
+    registry, view = open_view(common, workspace)
     told = tuple(view.providers.order) if name is None else (_named(view, name).name,)
     if watching:
-        return _Watching(registry, view, told if name is not None else None, form, asked).run()
+        return _Watching(registry, view, told if name is not None else None, form, common).run()
     faults: Faults = {}
     figures: Mapping[str, Figures] = {}
     if probing:
@@ -161,8 +163,8 @@ def command(
         if probing and told:
             sys.stdout.write("\n")
             sys.stdout.writelines(f"{line}\n" for line in health_lines(told, faults, figures))
-        if not told and not asked.quiet:
-            sys.stdout.write(f"{view.title} has no providers; a file in `providers/` defines one\n")
+        if not told and not common.quiet:
+            sys.stdout.write(f"{view.title} has no providers; define one in a file in `providers/`\n")
     return int(any(faults.values()))
 
 
@@ -190,25 +192,25 @@ async def _probe(
 
 
 class _Watching:
-    """What was told of the providers so far.
+    """Prints changes of the status of providers.
 
     Args:
-        names: which providers; all where there are none.
-        form: ``text`` or ``json``.
+       names: providers to watch; ``None`` for all.
+       form: ``text`` or ``json``.
     """
 
     def __init__(
-        self, registry: Registry, view: View, names: tuple[str, ...] | None, form: str, asked: CommonOptions
+        self, registry: Registry, view: View, names: tuple[str, ...] | None, form: str, common: CommonOptions
     ) -> None:
         self._registry = registry
         self._workspace = view.workspace
         self._names = names
         self._form = form
-        self._asked = asked
+        self._asked = common
         self._known: dict[str, str] = {}
 
     def run(self) -> int:
-        """Tell what changes, until Ctrl-C."""
+        """Print changes until Ctrl-C."""
         with suppress(KeyboardInterrupt), self._registry.watch(tell=self._note):
             asyncio.run(self._follow())
         if sys.stdout.isatty():
@@ -220,7 +222,7 @@ class _Watching:
     async def _follow(self) -> None:
         if self._form == "text" and not self._asked.quiet:
             count = len(self._there(self._view()))
-            click.echo(f"watching {counted(count, 'provider')}; Ctrl-C ends it")
+            click.echo(f"watching {counted(count, 'provider')}; press Ctrl-C to stop")
         async with _registry_of(self._registry) as providers:
             faults = await providers.probe(self._names, workspace=self._workspace)
             probing = asyncio.ensure_future(providers.watch_over(self._workspace))
@@ -235,7 +237,7 @@ class _Watching:
                 await asyncio.gather(probing, return_exceptions=True)
 
     def _view(self) -> View:
-        with suppress(StepwellError):  # a workspace may go while it is watched
+        with suppress(StepwellError):  # the workspace may be removed meanwhile
             return self._registry.view(self._workspace)
         return self._registry.view(None)
 
@@ -260,7 +262,7 @@ class _Watching:
                 if self._known.get(name) != state:
                     click.echo(f"{clock}  {name}  {state}")
             for name in self._known.keys() - states.keys():
-                click.echo(f"{clock}  {name}  is gone")
+                click.echo(f"{clock}  {name}  removed")
         self._known = states
 
     def _note(self, news: str) -> None:

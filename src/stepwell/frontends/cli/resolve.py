@@ -1,4 +1,4 @@
-"""``stepwell resolve``: which of several definitions a name stands for, and why."""
+"""``stepwell resolve``: select one of several definitions of a step and explain why."""
 
 from __future__ import annotations
 
@@ -36,26 +36,24 @@ Examples:
 AMBIGUOUS = 1
 
 
-@click.command(
-    "resolve", epilog=_EXAMPLE, short_help="Choose among the definitions that a step has in workspaces."
-)
+@click.command("resolve", epilog=_EXAMPLE, short_help="Select one of several definitions of a step.")
 @click.argument("step", shell_complete=complete_step)
-@workspace_option("Who asks; nobody in particular when left out.")
-@click.option("--framework", metavar="NAME", help="The preferred framework, instead of the workspace's.")
+@workspace_option("Resolve for this workspace (default: none).")
+@click.option("--framework", metavar="NAME", help="Preferred framework (default: the workspace's).")
 @click.option(
     "--environment",
     metavar="A,B",
     default="",
-    help="Where the step is to run, any of these tags, instead of what the workspace prefers.",
+    help="Preferred environment tags, comma-separated (default: the workspace's).",
 )
 @click.option(
     "--mode",
     type=click.Choice(MODES),
     default=MODES[0],
     show_default=True,
-    help="What to do with a tie: break it and say so, refuse it, or ask.",
+    help="How to handle a tie: pick one with a warning, fail, or prompt.",
 )
-@click.option("--strategy", metavar="NAME", help="What to choose by first, instead of what is declared.")
+@click.option("--strategy", metavar="NAME", help="Strategy to apply first (default: as declared).")
 @format_option("text", "json")
 @project_options
 def command(
@@ -66,15 +64,15 @@ def command(
     mode: Mode,
     strategy: str | None,
     form: str,
-    asked: CommonOptions,
+    common: CommonOptions,
 ) -> int:
-    """Choose which definition a step's name stands for, and tell why.
+    """Select the definition of a step's name and explain why.
 
-    The exit code is 0 when one is chosen, also where a tie had to be broken, which is then said on stderr;
-    1 when nothing tells some of them apart and `--mode strict` refuses to guess, or `--mode interactive`
-    gets no answer; 2 when there is no such step, workspace or strategy.
+    The exit code is 0 if a definition is selected, even after a tie, which is reported on stderr; 1 if
+    definitions are tied and `--mode strict` is set or `--mode interactive` gets no answer; 2 if the step,
+    workspace or strategy does not exist.
     """
-    registry, view = open_view(asked, workspace)
+    registry, view = open_view(common, workspace)
     tags = tuple(tag for tag in (part.strip() for part in environment.split(",")) if tag)
     try:
         found = registry.resolve(step, view.workspace, framework, tags, mode, strategy, _ask)
@@ -95,15 +93,15 @@ def command(
 
 
 class _NoAnswer(Exception):
-    """The input ended before somebody picked a candidate."""
+    """Input ended before a candidate was selected."""
 
 
 def _ask(tied: tuple[Candidate, ...]) -> Candidate:
-    click.echo("Nothing tells these definitions apart:", err=True)
+    click.echo("These definitions are tied:", err=True)
     for number, one in enumerate(tied, 1):
         click.echo(f"  {number}  {visible(one.owner)}, {visible(one.place)}", err=True)
     try:
-        number = click.prompt("Which one", type=click.IntRange(1, len(tied)), err=True)
+        number = click.prompt("Select a definition", type=click.IntRange(1, len(tied)), err=True)
     except click.Abort as abort:
         if isinstance(abort.__context__, KeyboardInterrupt):
             raise
@@ -122,13 +120,13 @@ def _unknown(registry: Registry, step: str) -> str:
     near = closest(step, all_names(registry.snapshot), 3)
     if near:
         hint = did_you_mean(near)
-    elif any(found.severity is Severity.ERROR for found in registry.diagnostics):
-        hint = "a definition with errors is left out, and `stepwell check` tells them"
+    elif any(finding.severity is Severity.ERROR for finding in registry.diagnostics):
+        hint = "invalid definitions are skipped; run `stepwell check`"
     elif step in registry.view(None).pipelines:
-        hint = f"it is a pipeline: `stepwell pipeline show {visible(step)}`"
+        hint = f"it is a pipeline; run `stepwell pipeline show {visible(step)}`"
     else:
-        hint = "`stepwell list` shows all"
-    return f"no view has a step `{visible(step)}` ({hint})"
+        hint = "run `stepwell list` for a list"
+    return f"no step `{visible(step)}` in any view ({hint})"
 
 
 _HEADINGS = ("DEFINED BY", "LAYER", "FRAMEWORK", "ENVIRONMENT", "PRIORITY", "FILE")
@@ -137,10 +135,10 @@ _HEADINGS = ("DEFINED BY", "LAYER", "FRAMEWORK", "ENVIRONMENT", "PRIORITY", "FIL
 def _lines(found: Resolution) -> list[str]:
     chosen = found.chosen
     called = f"{found.name}, an alias of {chosen.definition.name}" if _is_alias(found) else found.name
-    rows = [(" ", *_HEADINGS), *(_row(one, one is chosen) for one in found.candidates)]
+    rows = [(" ", *_HEADINGS), *(_row(candidate, candidate is chosen) for candidate in found.candidates)]
     name_width = max(len(one.strategy) for one in found.tried)
     return [
-        f"{visible(called)}: the definition of {visible(chosen.owner)}",
+        f"{visible(called)}: selected the definition of {visible(chosen.owner)}",
         "",
         *(f"  {one.strategy:<{name_width}}  {visible(one.reason)}" for one in found.tried),
         "",

@@ -1,4 +1,4 @@
-"""``stepwell schema``: the JSON Schemas, for editors and other tools."""
+"""``stepwell schema``: print the JSON Schemas for editors and other tools."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def command(kind: str | None) -> int:
             click.echo(name)
         return 0
     if kind not in names:
-        hint = suggest(kind, names) or "`stepwell schema` lists all"
-        raise click.UsageError(f"there is no schema `{kind}` ({hint})")
-    sys.stdout.write(schema_text(kind))  # where stdout is not UTF-8, its escapes are those of JSON
+        hint = suggest(kind, names) or "run `stepwell schema` for a list"
+        raise click.UsageError(f"unknown schema `{kind}` ({hint})")
+    sys.stdout.write(schema_text(kind))  # ASCII if stdout is not UTF-8
     return 0

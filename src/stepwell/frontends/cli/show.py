@@ -1,4 +1,4 @@
-"""``stepwell show``: one step as a view serves it."""
+"""``stepwell show``: show a step of a view."""
 
 from __future__ import annotations
 
@@ -33,22 +33,21 @@ Examples:
 """
 
 
-@click.command("show", epilog=_EXAMPLE, short_help="Show a step with every field filled in.")
+@click.command("show", epilog=_EXAMPLE, short_help="Show a step with all its fields.")
 @click.argument("step", shell_complete=complete_step)
-@workspace_option("Whose view; the core's when left out.")
-@click.option("--at", "revision", metavar="REV", help="As this git revision served it, without plugins.")
+@workspace_option("Use the view of this workspace (default: core).")
+@click.option("--at", "revision", metavar="REV", help="Show the step at this Git revision, without plugins.")
 @format_option("yaml", "json")
 @project_options
-def command(step: str, workspace: str | None, revision: str | None, form: str, asked: CommonOptions) -> int:
-    """Show a step with every field filled in, by name or by an alias.
+def command(step: str, workspace: str | None, revision: str | None, form: str, common: CommonOptions) -> int:
+    """Show a step with all its fields, by name or alias.
 
-    With --at, show it as a git revision served it; before there were definitions, as its old Python table
-    has it.
+    With --at, show it at a Git revision; for revisions without definitions, the old Python table is read.
     """
     if revision is None:
-        definition = step_of(*open_view(asked, workspace), step)
+        definition = step_of(*open_view(common, workspace), step)
     else:
-        definition = _at(asked, workspace, revision, step)
+        definition = _at(common, workspace, revision, step)
     record = definition.to_dict()
     if form == "json":
         write_json(record)
@@ -59,48 +58,46 @@ def command(step: str, workspace: str | None, revision: str | None, form: str, a
     return 0
 
 
-def _at(asked: CommonOptions, workspace: str | None, revision: str, name: str) -> StepDefinition:
-    """A step as a revision served it.
+def _at(common: CommonOptions, workspace: str | None, revision: str, name: str) -> StepDefinition:
+    """Return a step of a revision.
 
     Raises:
-        RevisionError: when there is no such revision.
-        ProjectError: when it holds no registry.
-        UsageError: when it has no such workspace or step; the message tells whether it exists today.
+       RevisionError: the revision does not exist.
+       ProjectError: the revision has no registry.
+       UsageError: the revision has no such workspace or step.
     """
     from stepwell.frontends.cli.states import Here
     from stepwell.review import read_state
     from stepwell.source.git import open_revision
 
-    here = Here(asked)
+    here = Here(common)
     tree = open_revision(here.repository, revision)
-    today = date.today()  # noqa: DTZ011 - the user's own day, as everywhere
-    state = with_progress(asked, lambda tell: read_state(tree.title, here.root, tree, today, progress=tell))
+    today = date.today()  # noqa: DTZ011 - the user's local date
+    state = with_progress(common, lambda tell: read_state(tree.title, here.root, tree, today, progress=tell))
     snapshot = state.loaded.snapshot
     whose = state.loaded.project.settings.workspace if workspace is None else workspace
     try:
         view = snapshot.view(whose or None)
     except UnknownWorkspace as error:
-        hint = did_you_mean(error.suggestions) or f"it had {', '.join(snapshot.workspaces) or 'none'}"
-        raise click.UsageError(f"there was no workspace {whose} at {tree.title} ({hint})") from None
+        hint = did_you_mean(error.suggestions) or f"available: {', '.join(snapshot.workspaces) or 'none'}"
+        raise click.UsageError(f"no workspace {whose} at {tree.title} ({hint})") from None
     broken = len(state.errors)
-    if broken and not asked.quiet:
+    if broken and not common.quiet:
         errors = counted(broken, "error")
-        click.echo(f"{tree.title} has {errors}, and what has one is left out", err=True)
+        click.echo(f"{errors} at {tree.title}; invalid definitions are skipped", err=True)
     try:
         return view[name]
     except UnknownStep as error:
-        hints = [did_you_mean(error.suggestions), _today(asked, whose, name)]
-        told = "; ".join(hint for hint in hints if hint) or "`stepwell log` tells the history of a step"
-        raise click.UsageError(
-            f"there was no step `{name}` in {view.title} at {tree.title} ({told})"
-        ) from None
+        hints = [did_you_mean(error.suggestions), _today(common, whose, name)]
+        told = "; ".join(hint for hint in hints if hint) or "run `stepwell log` for the history of a step"
+        raise click.UsageError(f"no step `{name}` in {view.title} at {tree.title} ({told})") from None
 
 
-def _today(asked: CommonOptions, workspace: str, name: str) -> str:
-    """Whether a step exists today, in words; empty where it does not, or no project is here."""
+def _today(common: CommonOptions, workspace: str, name: str) -> str:
+    """Return a hint if the step exists today, else an empty string."""
     try:
-        registry = open_registry(asked)
+        registry = open_registry(common)
     except ProjectError:
         return ""
     view = registry.view(workspace if workspace in registry.workspaces else None)
-    return f"{view.title} has it today" if view.get(name) is not None else ""
+    return f"it exists in {view.title} today" if view.get(name) is not None else ""

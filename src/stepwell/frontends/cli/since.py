@@ -1,4 +1,4 @@
-"""What ``stepwell check --since REV`` leaves out: the findings that were there before a change."""
+"""Separates old and new findings for ``stepwell check --since REV``."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ def part_by_age(
     found: tuple[Diagnostic, ...],
     workspace: str | None,
     since: str,
-    asked: CommonOptions,
+    common: CommonOptions,
     *,
     references: bool,
 ) -> tuple[Introduced, str]:
-    """The findings parted by whether they were there where a change began, and that commit in words.
+    """Split findings into old and new ones, and return the title of the base commit.
 
-    A change begins at the merge base of the revision and ``HEAD``, as for ``git diff REV...``.
+    The base is the merge base of the revision and ``HEAD``, as for ``git diff REV...``.
 
     Args:
-        workspace: whose findings they are; ``None`` for all.
+       workspace: compares the findings of this workspace; ``None`` for all.
 
     Raises:
-        RevisionError: when there is no such revision, or nothing in common with it.
+       RevisionError: the revision does not exist, or has no common ancestor with ``HEAD``.
     """
     root = registry.project.root
     repository = open_repository(root, os.environ)
@@ -42,9 +42,9 @@ def part_by_age(
     revision = open_revision(repository, commit)
     same = repository.commit(since) == commit
     title = f"{since if same else f'the merge base with {since}'} ({revision.title})"
-    today = date.today()  # noqa: DTZ011 - the user's own day, as everywhere
+    today = date.today()  # noqa: DTZ011 - the user's local date
     before = with_progress(
-        asked,
+        common,
         lambda tell: findings_at(
             root,
             revision,
@@ -55,19 +55,15 @@ def part_by_age(
             plugins=find_plugins,
         ),
     )
-    if before is None and asked.verbose:
-        click.echo(f"{title} holds no project, so every finding is new", err=True)
+    if before is None and common.verbose:
+        click.echo(f"{title} has no project, so every finding is new", err=True)
     paths = {one.span.path for one in found if one.span is not None}
     gone = gone_from(repository, commit) if before else ()
     return introduced(before or (), found, renames(gone, revision, registry.project.tree, paths)), title
 
 
 def left_out(count: int, title: str) -> str:
-    """How many findings are not shown, in one sentence.
-
-    Args:
-        title: the commit where they were found already.
-    """
+    """Return the message with the number of old findings that are not shown."""
     if count == 1:
-        return f"1 older finding is not shown: it was there at {title}."
-    return f"{count} older findings are not shown: they were there at {title}."
+        return f"1 older finding not shown (already present at {title})."
+    return f"{count} older findings not shown (already present at {title})."

@@ -1,4 +1,4 @@
-"""``stepwell snapshot``: one state of the registry in one file."""
+"""``stepwell snapshot``: write a state of the registry to a file."""
 
 from __future__ import annotations
 
@@ -22,36 +22,42 @@ Examples:
 _KNOWN_BY = b'/snapshot.schema.json"'
 
 
-@click.command("snapshot", epilog=_EXAMPLE, short_help="Write one state of the registry to one file.")
+@click.command("snapshot", epilog=_EXAMPLE, short_help="Write a state of the registry to a file.")
 @click.argument("state", required=False)
 @click.option(
-    "-o", "--output", metavar="FILE", type=click.Path(), help="The file; standard output when left out, or -."
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=click.Path(),
+    help="Write to this file (default: standard output, also -).",
 )
-@click.option("--force", is_flag=True, help="Overwrite a file that is no snapshot.")
+@click.option("--force", is_flag=True, help="Overwrite a file that is not a snapshot.")
 @project_options
-def command(state: str | None, output: str | None, force: bool, asked: CommonOptions) -> int:
-    """Write one state of the registry to one JSON file, for `stepwell diff` and for other programs.
+def command(state: str | None, output: str | None, force: bool, common: CommonOptions) -> int:
+    """Write a state of the registry to a JSON file, for `stepwell diff` and other programs.
 
-    STATE is a revision, a folder or a Python table, as `stepwell diff` takes them; the working tree when left
-    out. The file holds every view with each field and its place, and the files that the state is made
-    of. The same sources give the same bytes.
+    STATE is a revision, a folder or a Python table, as for `stepwell diff` (default: the working tree). The
+    file contains every view, with the location of each field, and the source files. The output is
+    reproducible.
     """
     from stepwell.review.snapshot_file import pack
 
-    here, today = Here(asked), date.today()  # noqa: DTZ011 - the user's own day, as everywhere
+    here, today = Here(common), date.today()  # noqa: DTZ011 - the user's local date
     if output is not None and output != "-":
         _refuse_to_harm(output, force=force)
     place = here.working_tree() if state is None else here.state(state)
-    read = read_one(place, today, asked)
+    read = read_one(place, today, common)
     text = pack(replace(read, title=place.name or place.title))
-    if read.errors and not asked.quiet:
-        has = f"{read.title} has {counted(len(read.errors), 'error')}"
-        click.echo(f"{has}, and what has one is in no view: `stepwell check`", err=True)
+    if read.errors and not common.quiet:
+        count = counted(len(read.errors), "error")
+        click.echo(
+            f"{count} in {read.title}; invalid definitions are skipped (run `stepwell check`)", err=True
+        )
     if output is None or output == "-":
         sys.stdout.write(text)
         return 0
     changed = _write(output, text)
-    if not asked.quiet:
+    if not common.quiet:
         click.echo(f"{'wrote' if changed else 'unchanged:'} {output}", err=True)
     return 0
 
@@ -59,7 +65,7 @@ def command(state: str | None, output: str | None, force: bool, asked: CommonOpt
 def _refuse_to_harm(output: str, *, force: bool) -> None:
     path = Path(output)
     if path.is_dir() or output.endswith("/"):
-        raise click.UsageError(f"-o {output} is a folder; name a file in it")
+        raise click.UsageError(f"-o {output} is a folder; specify a file")
     if force:
         return
     try:
@@ -72,7 +78,7 @@ def _refuse_to_harm(output: str, *, force: bool) -> None:
             f"{output} cannot be read: {(error.strerror or str(error)).lower()}"
         ) from None
     if start.strip() and _KNOWN_BY not in start:
-        raise click.UsageError(f"{output} is no snapshot, so it is not overwritten; `--force` overwrites it")
+        raise click.UsageError(f"{output} is not a snapshot; use `--force` to overwrite it")
 
 
 def _write(output: str, text: str) -> bool:

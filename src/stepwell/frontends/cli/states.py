@@ -1,4 +1,4 @@
-"""What a command line calls a state of the registry: a revision, a folder, a snapshot, a Python table."""
+"""States of the registry named on the command line: a revision, a folder, a snapshot or a Python table."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ __all__ = [
 ]
 
 
-def check_sources(registry: Registry, workspace: str | None, asked: CommonOptions) -> tuple[Diagnostic, ...]:
-    """What is wrong with the classes and modules that definitions name.
+def check_sources(registry: Registry, workspace: str | None, common: CommonOptions) -> tuple[Diagnostic, ...]:
+    """Return findings about classes and modules that definitions reference.
 
     Args:
-        workspace: whose view; without one the core and all of them.
+       workspace: checks the core and every workspace when ``None``.
     """
     from stepwell.code.references import check_references
 
     began = time.monotonic()
-    index = with_progress(asked, registry.code.index)
-    if asked.verbose:
+    index = with_progress(common, registry.code.index)
+    if common.verbose:
         took = time.monotonic() - began
         click.echo(
             f"indexed {len(index.files)} Python files, {index.parsed} of them parsed, in {took:.2f} s",
@@ -64,18 +64,18 @@ _RANGE: Final = re.compile(
     r"(?P<old>(?:[^:{]|\{[^}]*\})*?)(?P<dots>\.\.\.?)(?P<new>.*)",
     re.DOTALL,
 )
-"""Two revisions (gitrevisions(7)); dots after a colon belong to a path, and in braces to a search."""
+"""Two revisions (gitrevisions(7)). Dots after a colon are part of a path, dots in braces part of a search."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class StateLocation:
-    """Where a state is read.
+    """Location that a state is read from.
 
     Args:
-        root: the project's folder on disk, absolute, links resolved.
-        commit: the full id of its commit, where it is a revision.
-        name: the state in words that say nothing of this machine; empty where the title does not.
+       root: absolute path of the project folder, symbolic links resolved.
+       commit: full commit id, if the state is a revision.
+       name: title without paths of this machine; empty if `title` has none.
     """
 
     title: str
@@ -89,46 +89,46 @@ class StateLocation:
 
 @final
 class Here:
-    """From where states are named: the project, the working directory, and the repository around them."""
+    """Project, working directory and Git repository in which states are looked up."""
 
-    def __init__(self, asked: CommonOptions) -> None:
+    def __init__(self, common: CommonOptions) -> None:
         try:
             self.cwd = os.getcwd()
         except FileNotFoundError:
-            raise ProjectError("the working directory is gone; go to a folder that exists") from None
-        self.root = self._root(asked)
+            raise ProjectError("the working directory no longer exists; change to another folder") from None
+        self.root = self._root(common)
 
-    def _root(self, asked: CommonOptions) -> str:
-        if asked.project is not None:
-            folder = os.path.join(self.cwd, asked.project)
+    def _root(self, common: CommonOptions) -> str:
+        if common.project is not None:
+            folder = os.path.join(self.cwd, common.project)
             if not os.path.isdir(folder):
-                raise ProjectError(f"no such folder: {asked.project}")
+                raise ProjectError(f"no such folder: {common.project}")
             return os.path.realpath(folder)
         try:
             return os.path.realpath(find_project(self.cwd))
-        except ProjectError:  # states from before there was a project can be read all the same
+        except ProjectError:  # states older than the project can still be read
             return os.path.realpath(self.cwd)
 
     @cached_property
     def repository(self) -> Repository:
-        """The repository that the project is in.
+        """Git repository of the project.
 
         Raises:
-            RevisionError: when there is none, or no git.
+           RevisionError: there is no repository, or Git is not installed.
         """
         return open_repository(self.root, os.environ)
 
     def states(self, base: str | None, head: str | None) -> tuple[StateLocation, StateLocation]:
-        """The two states that a command line names.
+        """Return the older and the newer state.
 
         Args:
-            base: the older one, a range of revisions, or ``None`` for what a change is compared with.
-            head: the newer one; ``None`` for the working tree.
+           base: older state or a range of revisions; default: the base that a change is compared with.
+           head: newer state; default: the working tree.
 
         Raises:
-            UsageError: when a word names nothing, or two things.
-            RevisionError: when a revision cannot be found.
-            ProjectError: when a snapshot cannot be read.
+           UsageError: an argument names no state, or two.
+           RevisionError: a revision does not exist.
+           ProjectError: a snapshot cannot be read.
         """
         if base is None:
             return self._default_base(), self.working_tree()
@@ -136,7 +136,7 @@ class Here:
         if found is None:
             return self.state(base), self.working_tree() if head is None else self.state(head)
         if head is not None:
-            raise click.UsageError(f"`{base}` names both states already, so `{head}` is one too many")
+            raise click.UsageError(f"`{base}` already names both states; remove `{head}`")
         old, new = found["old"] or "HEAD", found["new"] or "HEAD"
         if found["dots"] == "...":
             commit = merge_base(self.repository, old, new)
@@ -146,26 +146,26 @@ class Here:
         return self._revision(old), self._revision(new)
 
     def working_tree(self) -> StateLocation:
-        """The files as they lie there."""
+        """Return the location of the working tree."""
         return StateLocation("the working tree", self.root, Folder(self.root), is_working=True)
 
     def state(self, word: str) -> StateLocation:
-        """The state that one word names.
+        """Return the state that an argument names.
 
         Args:
-            word: a folder, a snapshot file, a Python table, a revision, or ``REV:PATH`` for a table in one.
+           word: a folder, a snapshot file, a Python table, a revision, or a table as ``REV:PATH``.
 
         Raises:
-            UsageError: when it names nothing, or two things.
-            RevisionError: when a revision cannot be found.
-            ProjectError: when a snapshot cannot be read.
+           UsageError: the argument names no state, or two.
+           RevisionError: the revision does not exist.
+           ProjectError: the snapshot cannot be read.
         """
         if not word:
-            raise click.UsageError("an empty word names no state")
+            raise click.UsageError("a state must not be empty")
         if not self._is_path(word):
             return self._of_history(word)
         if not os.path.lexists(self._full(word)):
-            raise click.UsageError(f"there is no file or folder `{word}`")
+            raise click.UsageError(f"no such file or folder: `{word}`")
         if not _looks_like_path(word) and self._is_revision(word):
             raise click.UsageError(
                 f"`{word}` is both a path and a revision: write `./{word}` for the path, "
@@ -174,10 +174,10 @@ class Here:
         return self._on_disk(word)
 
     def is_past(self, newer: StateLocation, today: date, until: str) -> bool | None:
-        """Whether a date or revision is reached; ``None`` where nobody can tell.
+        """Return whether a date or revision has passed, or ``None`` if it cannot be determined.
 
         Args:
-            until: ``YYYY-MM-DD``, or a revision.
+           until: ``YYYY-MM-DD``, or a revision.
         """
         day = day_of(until)
         if day is not None:
@@ -206,7 +206,7 @@ class Here:
 
     def _default_base(self) -> StateLocation:
         if self.repository.ask("rev-parse", "--verify", "--quiet", "HEAD^{commit}") is None:
-            raise RevisionError("nothing is committed here yet, so there is nothing to compare with")
+            raise RevisionError("the repository has no commits, so there is nothing to compare with")
         commit, branch = base_revision(self.repository), default_branch(self.repository)
         short = open_revision(self.repository, commit).title
         same = self.repository.commit(branch) == commit
@@ -222,13 +222,13 @@ class Here:
         except RevisionError as error:
             revision, colon, path = word.partition(":")
             if not colon:
-                raise RevisionError(f"`{word}` is no file or folder here, and {error}") from None
+                raise RevisionError(f"`{word}` is neither a file nor a folder, and {error}") from None
         if not revision or not path:
-            raise click.UsageError(f"`{word}`: write a table in a revision as REV:PATH")
+            raise click.UsageError(f"`{word}`: a table in a revision must be written as REV:PATH")
         return self._table_in(revision, path)
 
     def _table_in(self, revision: str, path: str) -> StateLocation:
-        """A Python table in a revision; the path is from the top of the repository, as git has it."""
+        """Return the location of a Python table in a revision; its path starts at the repository root."""
         repository = self.repository
         top = f"{self.root}/"[: -len(repository.prefix) or None].rstrip("/") or "/"
         if path.startswith(("./", "../")):
@@ -239,10 +239,10 @@ class Here:
             repository = open_repository(top, os.environ)
         tree = open_revision(repository, revision)
         if tree.follow(inside).kind is not EntryKind.FILE:
-            hint = "paths begin at the top of the repository"
+            hint = "paths start at the root of the repository"
             if self.repository.prefix and self._in_project(revision, path):
                 hint = did_you_mean((f"{revision}:{self.repository.prefix}{path}",))
-            raise click.UsageError(f"{tree.title} holds no file `{path}` ({hint})")
+            raise click.UsageError(f"{tree.title} has no file `{path}` ({hint})")
         _refuse_without_table(f"{revision}:{path}", tree, inside)
         return StateLocation(f"{path} in {tree.title}", root, tree, (inside,), tree.commit)
 
@@ -265,13 +265,13 @@ class Here:
             _refuse_without_table(word, Folder(root), inside)
             return StateLocation(word, root, Folder(root), (inside,), name=inside)
         raise click.UsageError(
-            f"`{word}` is no state of a registry: name a revision, a folder, a snapshot (.json) "
+            f"`{word}` is not a state of a registry: use a revision, a folder, a snapshot (.json) "
             "or a Python table (.py)"
         )
 
 
 def _looks_like_path(word: str) -> bool:
-    """Whether a word can only be a path: no revision is written so (git-check-ref-format)."""
+    """Return whether an argument must be a path because no revision has this form (git-check-ref-format)."""
     return (
         word in (".", "..")
         or word.startswith((f".{os.sep}", f"..{os.sep}", "./", "../"))
@@ -286,37 +286,32 @@ def _content(full: str) -> bytes:
     with open(full, "rb") as file:
         content = file.read(MAX_SNAPSHOT_BYTES + 1)
     if len(content) > MAX_SNAPSHOT_BYTES:
-        raise ProjectError(
-            f"{full} is larger than {MAX_SNAPSHOT_BYTES // 1024 // 1024} MiB, so it is not read"
-        )
+        raise ProjectError(f"{full} must be at most {MAX_SNAPSHOT_BYTES // 1024 // 1024} MiB")
     return content
 
 
 def _refuse_without_table(word: str, tree: Tree, path: str) -> None:
-    """Refuse a file that is no Python module of an old registry."""
-    from stepwell.source.python import TABLES, read_tables  # few words name a file of one
+    """Reject a file that is not a Python module of an old registry."""
+    from stepwell.source.python import TABLES, read_tables  # rarely needed
 
     content = tree.read(path)
     read = content if isinstance(content, Diagnostic) else read_tables(path, content)
     if isinstance(read, Diagnostic):
         raise click.UsageError(f"{word} cannot be read: {read.message}")
     if not read.tables and not read.diagnostics:
-        raise click.UsageError(f"{word} holds no table: none of {', '.join(TABLES)} is given a value in it")
+        raise click.UsageError(f"{word} has no table: it assigns none of {', '.join(TABLES)}")
 
 
 def read_one(
-    place: StateLocation, today: date, asked: CommonOptions, like: RegistryState | None = None
+    place: StateLocation, today: date, common: CommonOptions, like: RegistryState | None = None
 ) -> RegistryState:
     """Read a state.
 
-    Args:
-        place: where.
-
     Raises:
-        ProjectError: when the state holds no registry.
+       ProjectError: the state has no registry.
     """
     return with_progress(
-        asked,
+        common,
         lambda tell: read_state(
             place.title,
             place.root,
@@ -331,15 +326,15 @@ def read_one(
 
 
 def read_both(
-    old: StateLocation, new: StateLocation, today: date, asked: CommonOptions
+    old: StateLocation, new: StateLocation, today: date, common: CommonOptions
 ) -> tuple[RegistryState, RegistryState]:
-    """Read two states; a folder before what tells without being read what its files hold.
+    """Read two states, folders first, because other trees know the content of files without reading them.
 
     Raises:
-        ProjectError: when one of them holds no registry.
+       ProjectError: a state has no registry.
     """
     if isinstance(old.tree, Folder) and not isinstance(new.tree, Folder):
-        first = read_one(old, today, asked)
-        return first, read_one(new, today, asked, first)
-    last = read_one(new, today, asked)
-    return read_one(old, today, asked, last), last
+        first = read_one(old, today, common)
+        return first, read_one(new, today, common, first)
+    last = read_one(new, today, common)
+    return read_one(old, today, common, last), last

@@ -1,4 +1,4 @@
-"""``stepwell watch``: a line for every reload, until Ctrl-C."""
+"""``stepwell watch``: print a line for every reload until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -41,29 +41,29 @@ Examples:
 
 
 @click.command("watch", epilog=_EXAMPLE)
-@click.option("--freeze", "freezing", is_flag=True, help="Rewrite the frozen modules whose view changed.")
-@workspace_option("Tell, and freeze, only what this workspace sees.", from_environment=False)
+@click.option("--freeze", "freezing", is_flag=True, help="Rewrite frozen modules when their view changes.")
+@workspace_option("Watch and freeze only the view of this workspace.", from_environment=False)
 @format_option("text", "json")
 @click.option(
     "--poll",
     metavar="SECONDS",
     type=click.FloatRange(0, 3600),
-    help="Look at all files every so many seconds, instead of waiting for the file system's events.",
+    help="Poll files at this interval instead of using file system events.",
 )
 @project_options
 def command(
-    freezing: bool, workspace: str | None, form: str, poll: float | None, asked: CommonOptions
+    freezing: bool, workspace: str | None, form: str, poll: float | None, common: CommonOptions
 ) -> int:
-    """Follow the project's files and tell what changed.
+    """Watch the project's files and print changes of the registry.
 
-    An edit that brings an error is refused: what was good before is served until it is mended.
-    Ctrl-C ends the watch, with exit code 0.
+    A change with new errors is rejected; the registry still serves the last valid version until it is fixed.
+    Ctrl-C ends the watch with exit code 0.
     """
-    registry = open_registry(asked)
+    registry = open_registry(common)
     view_of(registry, workspace)
     if workspace == "":
         workspace = None
-    following = _Following(registry, workspace, form, freezing, asked.quiet)
+    following = _Following(registry, workspace, form, freezing, common.quiet)
     news: SimpleQueue[Event | str] = SimpleQueue()
     subscription = registry.subscribe(news.put)
     try:
@@ -71,7 +71,7 @@ def command(
             following.start()
             while True:
                 with suppress(Empty):
-                    following.tell(news.get(timeout=1.0))  # some systems interrupt no endless wait
+                    following.tell(news.get(timeout=1.0))  # Windows does not interrupt a wait without timeout
     except KeyboardInterrupt:
         following.end()
     finally:
@@ -82,11 +82,11 @@ def command(
 @final
 @dataclass(slots=True)
 class _Following:
-    """What was told so far.
+    """Prints reloads and rejected changes.
 
     Args:
-        form: ``text`` or ``json``.
-        quiet: whether only trouble is told.
+       form: ``text`` or ``json``.
+       quiet: print only rejected changes and errors.
     """
 
     registry: Registry
@@ -99,19 +99,19 @@ class _Following:
     frozen: dict[str, tuple[str, Settings]] = field(default_factory=dict)
 
     def start(self) -> None:
-        """Tell what is there, and freeze what is not as it should be."""
+        """Print the initial state and freeze outdated modules."""
         found = self.registry.diagnostics
         self.known = Counter(map(_fault, found))
         count = len(self.registry.view(self.workspace))
         about = f"{counted(count, 'step')}, {counted(len(self.registry.workspaces), 'workspace')}"
         if self.workspace is not None:
             about = f"{counted(count, 'step')} of workspace {self.workspace}"
-        told = f"{counted_findings(found)} (`stepwell check` shows them)" if found else "no findings"
-        self._say("start", f"watching {about}: {told}; Ctrl-C ends it", quiet=self.quiet)
+        told = f"{counted_findings(found)} (run `stepwell check`)" if found else "no findings"
+        self._say("start", f"watching {about}: {told}; press Ctrl-C to stop", quiet=self.quiet)
         self._freeze()
 
     def tell(self, news: Event | str) -> None:
-        """Tell one reload, one refusal, or why there are no events."""
+        """Print a reload, a rejected change or a note."""
         if isinstance(news, str):
             if self.form == "json":
                 self._write("notice", news)
@@ -123,7 +123,7 @@ class _Following:
             self._tell_refused(news)
 
     def end(self) -> None:
-        """Leave the terminal as it was found."""
+        """Print the end of the watch."""
         if sys.stdout.isatty():
             click.echo("\r", nl=False)  # over the ^C
         self._say("end", "stopped watching", quiet=self.quiet)
@@ -134,9 +134,9 @@ class _Following:
         changes = event.changes
         words = in_words(changes, event.old, event.new, self.workspace)
         if mended:
-            words = f"mended: {words}" if words else "mended: what is served is what the files say"
+            words = f"recovered: {words}" if words else "recovered: registry matches the files again"
         elif not words and self.workspace is None:
-            words = f"findings changed: {counted_findings(event.diagnostics) or 'none are left'}"
+            words = f"findings changed: {counted_findings(event.diagnostics) or 'none left'}"
         if words:
             self._say(
                 "reload",
@@ -158,7 +158,8 @@ class _Following:
             if before[fault] < 0:
                 fresh.append(found)
         words = (
-            f"refused: {counted_findings(fresh)} in {duration(event.seconds)}; what was good before is served"
+            f"rejected: {counted_findings(fresh)} in {duration(event.seconds)}; "
+            "still serving the last valid version"
         )
         self._say("refusal", words, event, color="31")
         if self.form == "text":
@@ -204,7 +205,7 @@ class _Following:
         if target.workspace == RESERVED_ID:
             digest = registry.digest
         else:
-            digest = view_of(registry, target.workspace, ", as the settings say").digest
+            digest = view_of(registry, target.workspace, ", set in [[freeze]]").digest
         state = digest, registry.project.settings
         if self.frozen.get(target.output) == state:
             return
@@ -220,5 +221,5 @@ class _Following:
 
 
 def _fault(found: Diagnostic) -> tuple[str, str, str]:
-    """A finding without its line, which moves when other lines do."""
+    """Return the identity of a finding, without its line."""
     return found.id, found.message, found.span.path if found.span is not None else ""

@@ -1,7 +1,7 @@
-"""The old registry package, live: the same names, over what the registry serves at the moment.
+"""The old registry package on top of the live registry.
 
-The registry is opened once, when a name is first asked for something: that of ``STEPWELL_PROJECT``,
-or of the working directory upward. ``use`` gives another, ``registry`` is the one in use.
+The registry of ``STEPWELL_PROJECT`` or the working directory is opened on first use. ``use`` replaces it,
+``registry`` returns it.
 """
 
 from __future__ import annotations

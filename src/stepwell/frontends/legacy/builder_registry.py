@@ -1,8 +1,7 @@
-"""The old registry of builders, over the live one: a builder is loaded when it is asked for, in isolation.
+"""Old builder registry on top of the live registry; builders are loaded lazily and in isolation.
 
-Nothing is discovered by importing: a step is supported where its builder lies in the sources of the
-workspace in effect. The workspace is a config's own ``workspace_id``, or else as everywhere in the old
-names: the context, the environment, the project's settings.
+A step is supported if its builder is in the sources of the current workspace: a config's ``workspace_id``,
+or the context, the environment or the project's settings.
 """
 
 from __future__ import annotations
@@ -41,11 +40,11 @@ _OLD_ALIASES: Final = MappingProxyType(
         "PytorchTraining": "PyTorchTraining",
     }
 )
-"""Step types that old code asks for under other names."""
+"""Old names of step types."""
 
 
 class StepBuilderRegistry:
-    """Builders by step type: those that code registered here, and those of the live registry."""
+    """Builders by step type: registered ones and those of the live registry."""
 
     LEGACY_ALIASES: ClassVar[dict[str, str]] = dict(_OLD_ALIASES)
 
@@ -54,7 +53,7 @@ class StepBuilderRegistry:
         self._writing = threading.Lock()
 
     def get_builder_for_config(self, config: Any, node_name: str | None = None) -> type:
-        """Return the builder of the step that a config configures.
+        """Return the builder for a config.
 
         Args:
             node_name: the step's name in a graph, asked where no step names the class.
@@ -96,7 +95,7 @@ class StepBuilderRegistry:
         return found
 
     def register_builder(self, step_type: str, builder_class: type) -> None:
-        """Let a class build a step type, instead of what the sources have.
+        """Register a class as the builder of a step type.
 
         Raises:
             ValueError: the step type is empty, or the builder is no class.
@@ -109,7 +108,7 @@ class StepBuilderRegistry:
             self._registered = {**self._registered, step_type: builder_class}
 
     def unregister_builder(self, step_type: str) -> None:
-        """Forget a registered class; what the sources have serves again. Twice is harmless."""
+        """Remove a registered class, if any."""
         with self._writing:
             self._registered = {key: one for key, one in self._registered.items() if key != step_type}
 
@@ -118,7 +117,7 @@ class StepBuilderRegistry:
         return self._supported(_view(None))
 
     def is_step_type_supported(self, step_type: str) -> bool:
-        """Tell whether a step type, or what it is an alias of, has a builder."""
+        """Return whether a step type or alias has a builder."""
         view = _view(None)
         return self._canonical(view, step_type) in self._names(view)
 
@@ -158,7 +157,7 @@ class StepBuilderRegistry:
         }
 
     def _names(self, view: View) -> dict[str, None]:
-        """The step types that have a builder, without aliases."""
+        """Return the step types with a builder, without aliases."""
         there = (name for name in _steps(view) if view.components(name)["builder"].is_there)
         return dict.fromkeys((*there, *self._registered))
 
@@ -175,7 +174,7 @@ class StepBuilderRegistry:
         return step.name if step is not None else self.LEGACY_ALIASES.get(step_type, step_type)
 
     def _of_config(self, view: View, config_class: str, node_name: str | None) -> str | None:
-        """The step type of a configuration class; where no step names it, by the names that old code gave."""
+        """Return the step type of a configuration class, also by old naming."""
         step = view.by_config_class(config_class)
         if step is not None:
             return step.name
@@ -208,12 +207,12 @@ class StepBuilderRegistry:
 
 
 def _steps(view: View) -> list[str]:
-    """The steps of the old tables."""
+    """Return the steps of the old tables."""
     return [name for name, step in view.items() if step.sagemaker_step_type is not None]
 
 
 def _view(workspace_id: object) -> View:
-    """What a workspace sees, or the one in effect where none is named.
+    """Return the view of a workspace or the current one.
 
     Raises:
         RegistryError: only frozen modules are served, which have no builders.
@@ -235,7 +234,7 @@ def get_global_registry() -> StepBuilderRegistry:
 
 
 def register_global_builder(step_type: str, builder_class: type) -> None:
-    """Let a class build a step type, for the whole process."""
+    """Register a builder in the shared registry."""
     _GLOBAL.register_builder(step_type, builder_class)
 
 
@@ -245,7 +244,7 @@ def list_global_step_types() -> list[str]:
 
 
 def register_builder(step_type: str | None = None) -> Callable[[B], B]:
-    """Register the class that stands below, in the shared registry.
+    """Decorate a class to register it in the shared registry.
 
     Args:
         step_type: what it builds; left out, its name without ``StepBuilder``.

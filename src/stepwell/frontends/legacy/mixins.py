@@ -1,4 +1,4 @@
-"""What the old base classes of builders and configs had, over the live registry."""
+"""Mixins for the old base classes of builders and configs, on top of the live registry."""
 
 from __future__ import annotations
 

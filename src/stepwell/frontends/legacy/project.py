@@ -1,6 +1,6 @@
-"""Which registry the old names show: opened once, when one of them is first asked for something.
+"""Source of the old tables, opened on first use.
 
-This is where the old names read the environment and the working directory (docs/decisions/0010).
+The environment and the working directory are read here (docs/decisions/0010).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _log = logging.getLogger("stepwell.legacy")
 
 
 class TableSource(Protocol):
-    """What the old names ask: the live registry, or its frozen modules."""
+    """Source of the old tables: the live registry or its frozen modules."""
 
     @property
     def held(self) -> HeldRows:
@@ -64,10 +64,10 @@ class TableSource(Protocol):
 
 
 class Serving:
-    """Which source the old names show.
+    """Current source of the old tables.
 
     Args:
-        source: which one; ``None`` until one is opened.
+       source: ``None`` until opened.
     """
 
     __slots__ = ("held_by", "source")
@@ -76,7 +76,7 @@ class Serving:
         self.show(None)
 
     def show(self, source: TableSource | None) -> None:
-        """Show another source."""
+        """Replace the source."""
         self.source = source
         self.held_by: TableSource | _Unopened = source or _UNOPENED
 
@@ -98,10 +98,10 @@ FIRST, SECOND = (
 
 
 def use(registry: Registry | None) -> None:
-    """Let the old names show a registry.
+    """Set the registry of the old names.
 
     Args:
-        registry: which one; ``None`` to open one again when it is next needed.
+       registry: ``None`` to open the default one on next use.
     """
     from stepwell.frontends.legacy.source import LiveTables
 
@@ -123,7 +123,7 @@ def registry() -> Registry:
 
 
 def served() -> TableSource:
-    """What the old names show.
+    """Return the current source, opening it if needed.
 
     Raises:
         ProjectError: it cannot be opened.
@@ -151,7 +151,7 @@ def tables_in(workspace_id: str | None) -> Tables:
 
 
 def workspace_in_effect() -> str | None:
-    """The workspace of the context, else of the environment, else of the project's settings."""
+    """Return the workspace of the context, the environment or the project's settings."""
     return current_workspace() or _in_environment() or served().default or None
 
 
@@ -190,15 +190,15 @@ def _open_live(project: Project) -> TableSource:
     from stepwell.resolve.plugins import find_plugins
     from stepwell.source.diagnostic import Severity
 
-    for found in project.diagnostics:
-        if found.severity is Severity.ERROR:
-            where = f"{found.span.path}:{found.span.line}: " if found.span else ""
-            raise ProjectError(f"the configuration of {project.root} has errors: {where}{found.message}")
+    for finding in project.diagnostics:
+        if finding.severity is Severity.ERROR:
+            where = f"{finding.span.path}:{finding.span.line}: " if finding.span else ""
+            raise ProjectError(f"the configuration of {project.root} has errors: {where}{finding.message}")
     core = project.settings.core
     if not os.path.isdir(os.path.join(project.root, core)):
         raise ProjectError(f"the core of {project.root} is not there: {core} is no folder")
     opened = Registry(project, date.today, plugins=find_plugins)
-    errors = sum(found.severity is Severity.ERROR for found in opened.diagnostics)
+    errors = sum(finding.severity is Severity.ERROR for finding in opened.diagnostics)
     if errors:
         _log.warning(
             "%s has %s, so what has one is left out: `stepwell check` tells %s",

@@ -1,4 +1,4 @@
-"""What a Registry serves, as the old tables."""
+"""Old tables of a Registry."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = [
 
 
 class HeldRows:
-    """What the shortest way of a look-up reads: rows, and whether they are still right."""
+    """Rows for the fast path of a lookup, with their Snapshot."""
 
     __slots__ = ("rows", "snapshot", "store")
 
@@ -86,7 +86,7 @@ class CachedTables(HeldRows):
 
 
 NOTHING_HELD = HeldRows(SimpleNamespace(_snapshot=None), None)
-"""For what is not live, or not opened: every look-up takes the longer way."""
+"""Disables the fast path for frozen or unopened registries."""
 
 
 @final
@@ -129,8 +129,8 @@ class LiveTables:
         """Whether two of the views, the core's included, define a step of the tables differently."""
         snapshot = self.registry.snapshot
         first: dict[str, StepDefinition] = dict(snapshot.core.steps.above)
-        for one in snapshot.workspaces:
-            for name, step in snapshot.view(one).steps.above.items():
+        for workspace in snapshot.workspaces:
+            for name, step in snapshot.view(workspace).steps.above.items():
                 if step.sagemaker_step_type is None:
                     continue
                 known = first.setdefault(name, step)
@@ -146,7 +146,7 @@ class LiveTables:
         if held.snapshot is snapshot:
             return held
         project = self.registry.project
-        broken = any(found.severity is Severity.ERROR for found in project.diagnostics)
+        broken = any(finding.severity is Severity.ERROR for finding in project.diagnostics)
         stayed = held.snapshot.core is snapshot.core
         settings = held.settings if broken else project.settings
         self.held = renewed = CachedTables(

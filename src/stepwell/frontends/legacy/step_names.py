@@ -1,8 +1,8 @@
-"""The old names of the steps, over the live registry: they follow the context and every reload.
+"""Old functions and tables of step names on top of the live registry.
 
-Each table is a read-only dict that shows what is served when it is asked. Each function takes a
-``workspace_id``; without one it follows the context, the environment and the project's settings. An
-unknown workspace is ``UnknownWorkspace``, an unknown step ``UnknownStep``; both are ``ValueError``.
+Tables are read-only dicts of the current content. Functions take a ``workspace_id``; the default is the
+context, the environment or the project's settings. Unknown workspaces and steps raise ``UnknownWorkspace``
+and ``UnknownStep``, both subclasses of ``ValueError``.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ _VALID_SAGEMAKER_STEP_TYPES: Final = (
     "Base",
     "Utility",
 )
-"""Fixed, and narrower than the types of the table: importers rely on what it refuses."""
+"""Fixed, and narrower than the types in the table: importers rely on which types are rejected."""
 
 
 class _Getter(Protocol):
@@ -85,10 +85,9 @@ class _Getter(Protocol):
 
 
 def _getter(name: str, field: str, says: str) -> _Getter:
-    """A function that gives one field of a step.
+    """Return a getter of a field.
 
-    Its body is ``_row(…)[field]`` for rows that were asked for before, without a single call: old
-    importers ask in their innermost loops.
+    Cached rows need no function call, because old importers use it in inner loops.
     """
 
     def get(step_name: str, workspace_id: str | None = None) -> str:
@@ -150,7 +149,7 @@ def list_all_step_info(workspace_id: str | None = None) -> dict[str, dict[str, s
 
 
 def validate_step_name(step_name: str, workspace_id: str | None = None) -> bool:
-    """Tell whether a step has this name."""
+    """Return whether a step has this name."""
     return tables_in(workspace_id).rows.has(step_name)
 
 
@@ -170,7 +169,7 @@ def get_all_sagemaker_step_types(workspace_id: str | None = None) -> list[str]:
 
 
 def get_sagemaker_step_type_mapping(workspace_id: str | None = None) -> dict[str, list[str]]:
-    """Return SageMaker step types to the names of their steps, in table order."""
+    """Return step names by SageMaker step type, in table order."""
     return {kind: list(names) for kind, names in tables_in(workspace_id).by_sagemaker_type.items()}
 
 
@@ -187,7 +186,7 @@ def get_valid_sagemaker_step_types(workspace_id: str | None = None) -> list[str]
 
 
 def get_canonical_name_from_file_name(file_name: str, workspace_id: str | None = None) -> str:
-    """Return the step that a file name means; a miss is a ``ValueError``."""
+    """Return the step for a file name; raise ``ValueError`` if there is none."""
     step_names, naming = tables_in(workspace_id).step_names, served().naming
     return canonical_name(file_name, step_names, naming.job_type_suffixes, naming.abbreviations)
 
@@ -228,7 +227,7 @@ def get_workspace_context() -> str | None:
 
 
 def set_workspace_context(workspace_id: str) -> None:
-    """Make a workspace the context of this thread or task."""
+    """Set the workspace context of this thread or task."""
     set_workspace(_known(workspace_id))
 
 
@@ -248,7 +247,7 @@ def list_available_workspaces() -> list[str]:
 
 
 def get_workspace_step_count(workspace_id: str | None = None) -> int:
-    """Return how many steps a workspace sees, the core's included."""
+    """Return the number of steps of a workspace, including the core's."""
     return len(tables_in(workspace_id).step_names)
 
 

@@ -1,4 +1,4 @@
-"""The old tables of one view, each made when it is first asked for."""
+"""Old tables of a view, built lazily."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ V = TypeVar("V")
 
 
 class _ReadOnly(dict[K, V]):
-    """A dict whose methods refuse to write; whatever is made from it is a plain dict."""
+    """Read-only dict; copies are plain dicts."""
 
     __slots__ = ()
 
@@ -72,7 +72,7 @@ class _ReadOnly(dict[K, V]):
 
 @final
 class LegacyRow(_ReadOnly[str, V]):
-    """The fields of one step or class."""
+    """Fields of a step or class."""
 
     __slots__ = ()
 
@@ -82,7 +82,7 @@ class LegacyRow(_ReadOnly[str, V]):
 
 
 def row_of(fields: Mapping[str, V]) -> LegacyRow[V]:
-    """A row with these fields."""
+    """Return a row with these fields."""
     row = cast("LegacyRow[V]", dict.__new__(LegacyRow))
     dict.update(row, fields)
     return row
@@ -108,7 +108,7 @@ _ONLY_SHOWN = {_OnlyShown(): None}
 
 @final
 class LiveTable(_ReadOnly[K, V]):
-    """A dict that shows what is served at the moment that it is asked, and holds nothing."""
+    """Read-only dict of the current content, without storage."""
 
     __slots__ = ("_name", "_shown")
 
@@ -152,7 +152,7 @@ class LiveTable(_ReadOnly[K, V]):
         return repr(self._shown())
 
     def get(self, key: Any, default: Any = None) -> Any:
-        """The value of a key, or a default."""
+        """Return the value of a key, or a default."""
         return self._shown().get(key, default)
 
     def keys(self) -> KeysView[K]:  # type: ignore[override]
@@ -173,11 +173,11 @@ class LiveTable(_ReadOnly[K, V]):
 
 
 def live_table(name: str, shown: Callable[[], dict[K, V]]) -> dict[K, V]:
-    """A live table.
+    """Return a live table.
 
     Args:
-        name: what it is called when it refuses to be written.
-        shown: gives what it shows at the moment.
+       name: title for error messages.
+       shown: returns the current content.
     """
     table = cast("LiveTable[K, V]", dict.__new__(LiveTable))
     object.__setattr__(table, "_name", name)
@@ -192,7 +192,7 @@ ClassRow = dict[str, str | None]
 
 @final
 class StepRows(dict[str, StepRow]):
-    """Rows by name, each made when it is first looked up: a look-up costs no table.
+    """Rows by name, built on first lookup.
 
     Args:
         make: gives the row of a step, ``None`` where the tables have none of that name.
@@ -211,7 +211,7 @@ class StepRows(dict[str, StepRow]):
         return self.setdefault(name, row)
 
     def has(self, name: str) -> bool:
-        """Whether there is a row of that name."""
+        """Return whether there is a row with this name."""
         try:
             self[name]
         except KeyError:
@@ -222,7 +222,7 @@ class StepRows(dict[str, StepRow]):
 @final
 @dataclass(frozen=True)
 class Tables:
-    """What one view shows to old importers; nothing here is handed out to be changed.
+    """Tables of a view for old importers; read-only.
 
     Args:
         rows: the rows of ``STEP_NAMES`` by name, without an order.
@@ -260,12 +260,12 @@ class Tables:
 
     @cached_property
     def by_spec_type(self) -> dict[str, str]:
-        """The first step of each specification type."""
+        """Return the first step of each specification type."""
         return {spec_type: name for name, spec_type in reversed(self.spec_types.items())}
 
     @cached_property
     def by_sagemaker_type(self) -> dict[str, list[str]]:
-        """The steps of each SageMaker step type."""
+        """Return the steps of each SageMaker step type."""
         found: dict[str, list[str]] = {}
         for name, row in self.step_names.items():
             found.setdefault(row["sagemaker_step_type"], []).append(name)

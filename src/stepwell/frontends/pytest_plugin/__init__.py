@@ -1,7 +1,6 @@
-"""A test for every step: what ``pytest --stepwell`` collects, and fixtures for a team's own tests.
+"""pytest plugin with tests for every step (``pytest --stepwell``) and fixtures.
 
-pytest imports ``stepwell.frontends.pytest_plugin.plugin`` in every run of everybody who installed
-Stepwell, so nothing else is imported until it is asked for.
+pytest imports ``stepwell.frontends.pytest_plugin.plugin`` in every run, so other modules are imported lazily.
 """
 
 from __future__ import annotations

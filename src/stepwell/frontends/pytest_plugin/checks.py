@@ -1,4 +1,4 @@
-"""The checks of one step: what each is called, and what it does."""
+"""Checks of a step."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ __all__ = [
 
 
 def build_examples(view: View, step: StepDefinition) -> None:
-    """Call the configuration class with each example, and the builder with what it gives.
+    """Build the configuration of each example, and the builder from it.
 
     Raises:
-        ComponentError: one of the classes cannot be loaded.
-        CheckFailed: one of them cannot be called, or raises something, which is the cause.
+       ComponentError: a class cannot be loaded.
+       CheckFailed: a class cannot be called or raises an exception.
     """
     config_class, builder_class = view.load(step.name, "config"), view.load(step.name, "builder")
     for place, example in enumerate(step.examples or ()):
@@ -63,7 +63,7 @@ def _call(what: str, called: Any, step: StepDefinition, span: Span, given: Any) 
 
 def _advice(what: str, given: Any) -> str:
     if what == "builder":
-        return "it is called with what the configuration class gives for the example"
+        return "it is called with the configuration built from the example"
     told = (
         ", ".join(visible(str(key)) for key in given) if isinstance(given, Mapping) and given else "nothing"
     )
@@ -71,7 +71,7 @@ def _advice(what: str, given: Any) -> str:
 
 
 def _span(step: StepDefinition, place: int) -> Span:
-    """Where an example stands: lists are replaced whole, so that the topmost document has all."""
+    """Return the location of an example in the topmost document."""
     for source in step.sources:
         if source.document.data.get("examples"):
             return source.document.value_span(("examples", place))
@@ -84,11 +84,11 @@ _NOT_IN_FILES: Final = frozenset({Layer.PLUGIN, Layer.RUNTIME})
 
 @final
 class Check(NamedTuple):
-    """One thing that can be checked of a step.
+    """Check of a step.
 
     Args:
-        run: does it; gives what is worth telling though it passes, and raises ``CheckFailed``.
-        skipped: why it cannot be done, in words; empty where it can.
+       run: returns notes; raises ``CheckFailed``.
+       skipped: reason for skipping; empty otherwise.
     """
 
     name: str
@@ -97,17 +97,17 @@ class Check(NamedTuple):
 
 
 _Referring = tuple[Mapping[str, tuple[Diagnostic, ...]], Mapping[str, tuple[Diagnostic, ...]]]
-"""What the core's references lack and what a workspace's own do, each by the path of the definition."""
+"""Reference findings of the core and of workspaces, by path of the definition."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is checked: a step of a view, or a file of the view that gives none and has findings.
+    """Subject of checks: a step of a view, or an invalid file.
 
     Args:
-        step: the step; ``None`` for a file.
-        referring: gives what a check of references finds, by path, as ``_by_path`` does.
+       step: ``None`` for a file.
+       referring: returns reference findings by path.
     """
 
     registry: Registry
@@ -133,10 +133,7 @@ class Subject:
 
 
 def subjects_of(registry: Registry, view: View) -> Iterator[Subject]:
-    """Every step of a view in table order, then its files that have findings and give no step.
-
-    What the core's own files lack is told with the core only.
-    """
+    """Return the steps of a view in table order, then its own invalid files."""
     left = dict.fromkeys(_found_in(registry, view))
     by_path = _by_path((*view.diagnostics, *left))
     referring = cache(partial(_referring, registry, view))
@@ -154,11 +151,7 @@ def subjects_of(registry: Registry, view: View) -> Iterator[Subject]:
 
 
 def checks_of(subject: Subject) -> Iterator[Check]:
-    """The checks of a step, in the order in which they build on each other.
-
-    Args:
-        subject: the step, or a file that gives none.
-    """
+    """Return the checks of a subject in dependency order."""
     yield Check("definition", partial(_tell, subject, subject.found))
     step = subject.step
     if step is None:
@@ -175,7 +168,7 @@ def checks_of(subject: Subject) -> Iterator[Check]:
     yield Check(
         "conforms",
         partial(_conforms, subject, step),
-        "" if has_code else "no part of the step is found that could be held against its definition",
+        "" if has_code else "no component of the step was found to check",
     )
     if any(source.layer in _NOT_IN_FILES for source in step.sources):
         return
@@ -190,19 +183,19 @@ def _path(one: Diagnostic) -> str:
 
 
 def _found_in(registry: Registry, view: View) -> Iterable[Diagnostic]:
-    """What is found in a view's own files: for a workspace without what the core has too."""
+    """Return the findings in a view's own files, without inherited ones."""
     base = f"{registry.project.settings.workspaces}/"
     if view.workspace is not None:
         own = f"{base}{view.workspace}/"
         below = frozenset(registry.view(None).diagnostics)
-        ours = (one for one in registry.diagnostics if _path(one).startswith(own))
-        return in_order((*(one for one in view.diagnostics if one not in below), *ours))
-    others = tuple(f"{base}{one}/" for one in registry.workspaces)
-    return tuple(one for one in registry.diagnostics if not _path(one).startswith(others))
+        ours = (finding for finding in registry.diagnostics if _path(finding).startswith(own))
+        return in_order((*(finding for finding in view.diagnostics if finding not in below), *ours))
+    others = tuple(f"{base}{workspace}/" for workspace in registry.workspaces)
+    return tuple(finding for finding in registry.diagnostics if not _path(finding).startswith(others))
 
 
 def _tell(subject: Subject, found: tuple[Diagnostic, ...]) -> str:
-    """Fail with all findings where one is an error, and else give them."""
+    """Raise if a finding is an error, else return the findings."""
     told = findings(found)
     for one in found:
         if one.severity is Severity.ERROR:
@@ -220,14 +213,14 @@ def _components(subject: Subject, step: StepDefinition) -> str:
         unclear = component.state is ComponentState.AMBIGUOUS
         lost = component.state is ComponentState.MISSING and component.declared_at is not None
         if (unclear or lost) and span not in known:
-            what = "is ambiguous" if unclear else "is not there"
+            what = "is ambiguous" if unclear else "is missing"
             problem = Problem(f"the {kind} of `{step.name}` {what}: {component.fault}", span, component.help)
             raise CheckFailed(str(problem), span.path, span.line)
     return told
 
 
 def _references(subject: Subject, step: StepDefinition) -> tuple[Diagnostic, ...]:
-    """What a check of references finds in a step, as far as the project asks for one."""
+    """Return the reference findings of a step, if the project enables them."""
     core, own = subject.referring()
     tables = (core, own) if subject.view.workspace is None or _is_as_in_core(subject) else (own,)
     paths = dict.fromkeys(source.document.path for source in step.sources)
@@ -255,7 +248,7 @@ def _by_path(found: Iterable[Diagnostic]) -> dict[str, tuple[Diagnostic, ...]]:
 
 
 def _is_as_in_core(subject: Subject) -> bool:
-    """Whether a workspace has the very parts of a step that the core has."""
+    """Return whether a workspace uses the core's components of a step."""
     core = subject.registry.view(None)
     name = subject.name
     return name in core.steps and core.components(name) == subject.view.components(name)
@@ -270,9 +263,9 @@ def _load(subject: Subject, kind: str) -> str:
 
 
 def _not_built(step: StepDefinition, config: Component, builder: Component) -> str:
-    """Why nothing is built from a step's examples; empty where it is."""
+    """Return why no examples are built; empty if they are."""
     if not step.examples:
-        return "the step has no examples: `examples` in its definition lists configurations to build it with"
+        return "the step has no examples: add `examples` with configurations to its definition"
     for kind, component in (("builder", builder), ("configuration class", config)):
         if not component.is_there:
             return f"the step has no {kind}" + (f": {component.fault}" if component.fault else "")
@@ -282,7 +275,7 @@ def _not_built(step: StepDefinition, config: Component, builder: Component) -> s
 def _builds(subject: Subject, step: StepDefinition) -> str:
     try:
         build_examples(subject.view, step)
-    except ComponentError as error:  # the test of loading shows the traceback
+    except ComponentError as error:  # the loading check shows the traceback
         raise cannot_load(error) from None
     return ""
 
@@ -290,7 +283,7 @@ def _builds(subject: Subject, step: StepDefinition) -> str:
 def _conforms(subject: Subject, step: StepDefinition) -> str:
     try:
         problems = list(nonconforming(subject.view, step, subject.registry.project.settings.alignment))
-    except ComponentError as error:  # the test of loading shows the traceback
+    except ComponentError as error:  # the loading check shows the traceback
         raise cannot_load(error) from None
     if problems:
         place: Span = problems[0].span

@@ -1,4 +1,4 @@
-"""Whether what is loaded has what the definition of its step asks for: methods, names, variables."""
+"""Checks that loaded components match the definition: methods, names and variables."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _ABSENT: Final = object()
 
 @final
 class _Side(NamedTuple):
-    """Names that a contract or a specification may hold, and the same of the interface.
+    """Inputs or outputs of a contract or specification and of the interface.
 
     Args:
-        held_as: how the loaded object may call them.
+       held_as: attribute names in the loaded object.
     """
 
     noun: str
@@ -43,18 +43,16 @@ _SPEC: Final = (
 
 
 def nonconforming(view: View, step: StepDefinition, table: Alignment) -> Iterator[Problem]:
-    """What the loaded parts of a step lack or have too much.
+    """Yield the mismatches of a step's loaded components.
 
     Raises:
-        ComponentError: a part cannot be loaded.
+       ComponentError: a component cannot be loaded.
     """
     parts = view.components(step.name)
     if parts["builder"].is_there:
         yield from _of_builder(view.load(step.name, "builder"), step, table)
     if parts["config"].is_there and not callable(config := view.load(step.name, "config")):
-        message = (
-            f"the configuration class of `{step.name}` is of type `{type(config).__name__}`, not a class"
-        )
+        message = f"the configuration class of `{step.name}` must be a class, got `{type(config).__name__}`"
         yield Problem(message, _span(step, ("components", "config"), ("config_class",)))
     for kind, sides, takes_all in (("contract", _CONTRACT, False), ("spec", _SPEC, True)):
         if parts[kind].is_there and step.interface is not None:
@@ -69,11 +67,11 @@ def nonconforming(view: View, step: StepDefinition, table: Alignment) -> Iterato
 def _of_builder(builder: Any, step: StepDefinition, table: Alignment) -> Iterator[Problem]:
     span = _span(step, ("components", "builder"), ("builder_step_name",))
     if not callable(builder):
-        message = f"the builder of `{step.name}` is of type `{type(builder).__name__}`, not a class"
+        message = f"the builder of `{step.name}` must be a class, got `{type(builder).__name__}`"
         yield Problem(message, span)
         return
     if not inspect.isclass(builder):
-        return  # what a function gives is known only when it is called
+        return  # the result of a function is unknown
     name = builder.__name__
     listed = table.builder_methods
     wanted = (*listed.get("all", ()), *listed.get(step.sagemaker_step_type or "", ()))
@@ -82,8 +80,8 @@ def _of_builder(builder: Any, step: StepDefinition, table: Alignment) -> Iterato
             hint = suggest(method, (one for one in dir(builder) if not one.startswith("__"))) or "define it"
             yield Problem(f"the builder `{name}` of `{step.name}` has no method `{method}`", span, hint)
     for method in sorted(getattr(builder, "__abstractmethods__", ())):
-        message = f"the builder `{name}` of `{step.name}` leaves the method `{method}` abstract"
-        yield Problem(message, span, "define it, or nothing can be built")
+        message = f"the builder `{name}` of `{step.name}` does not implement the abstract method `{method}`"
+        yield Problem(message, span, "implement it")
 
 
 def _is_method(builder: type, name: str) -> bool:
@@ -98,9 +96,9 @@ def _of_names(
     interface: Mapping[str, Any],
     takes_all: bool,
 ) -> Iterator[Problem]:
-    """Hold names of a contract or specification against the interface.
+    """Compare the names of a contract or specification with the interface.
 
-    A contract names only what has a path; a specification names everything.
+    A contract lists only names with a path, a specification lists all.
     """
     has = _names_of(_held(loaded, side.held_as))
     if has is None:
@@ -115,14 +113,16 @@ def _of_names(
     for name in (one for one in has if one not in said):
         near = closest(name, said)
         hint = did_you_mean(near) or "declare it in the interface"
-        message = f"the {_word(kind)} of `{step.name}` has the {side.noun} `{name}`, the interface has not"
+        message = (
+            f"the {_word(kind)} of `{step.name}` has the {side.noun} `{name}`, but the interface does not"
+        )
         yield Problem(message, _key(step, ("interface", side.field), ("interface",)), hint)
 
 
 def _of_entry_point(contract: Any, step: StepDefinition, interface: Mapping[str, Any]) -> Iterator[Problem]:
     has, said = _held(contract, ("entry_point",)), interface.get("entry_point")
     if isinstance(has, str) and said is not None and has.rpartition("/")[2] != said.rpartition("/")[2]:
-        message = f"the contract of `{step.name}` starts `{has}`, the interface `{said}`"
+        message = f"the contract of `{step.name}` starts `{has}`, but the interface `{said}`"
         yield Problem(message, _span(step, ("interface", "entry_point")))
 
 
@@ -132,15 +132,15 @@ def _of_variables(contract: Any, step: StepDefinition, interface: Mapping[str, A
         return
     said = (interface.get("env") or {}).get("required", ())
     for name in (one for one in has if one not in said):
-        message = f"the contract of `{step.name}` requires the variable `{name}`, the interface does not"
+        message = f"the contract of `{step.name}` requires the variable `{name}`, but the interface does not"
         yield Problem(message, _key(step, ("interface", "env"), ("interface",)))
     for name in (one for one in said if one not in has):
-        message = f"the interface of `{step.name}` requires the variable `{name}`, the contract does not"
+        message = f"the interface of `{step.name}` requires the variable `{name}`, but the contract does not"
         yield Problem(message, _key(step, ("interface", "env", "required")))
 
 
 def _held(loaded: Any, names: Iterable[str]) -> Any:
-    """What an object or mapping holds under the first of some names that it has."""
+    """Return the value of the first existing attribute or key."""
     for name in names:
         if isinstance(loaded, Mapping):
             if name in loaded:
@@ -151,14 +151,14 @@ def _held(loaded: Any, names: Iterable[str]) -> Any:
 
 
 def _names_of(held: Any) -> tuple[str, ...] | None:
-    """The names of a mapping, or of a list of names or of things with a ``logical_name``; else ``None``."""
+    """Return the names of a mapping or a list (of names or objects with ``logical_name``), else ``None``."""
     if isinstance(held, Mapping):
         names: list[Any] = list(held)
     elif isinstance(held, (list, tuple, set, frozenset)):
         names = [getattr(one, "logical_name", one) for one in held]
     else:
         return None
-    return tuple(sorted(names)) if all(isinstance(one, str) for one in names) else None
+    return tuple(sorted(names)) if all(isinstance(name, str) for name in names) else None
 
 
 def _word(kind: str) -> str:
@@ -166,7 +166,7 @@ def _word(kind: str) -> str:
 
 
 def _span(step: StepDefinition, *pointers: Pointer) -> Span:
-    """The value of the first pointer that a definition states, topmost first; else the step's name."""
+    """Return the location of the first existing value, topmost first, else of the step's name."""
     for pointer in (*pointers, ("name",)):
         for source in step.sources:
             if _states(source.document.data, pointer):
@@ -175,7 +175,7 @@ def _span(step: StepDefinition, *pointers: Pointer) -> Span:
 
 
 def _key(step: StepDefinition, *pointers: Pointer) -> Span:
-    """The key of the first pointer that a definition states, topmost first; else the step's name."""
+    """Return the location of the first existing key, topmost first, else of the step's name."""
     for pointer in pointers:
         for source in step.sources:
             if _states(source.document.data, pointer):

@@ -1,4 +1,4 @@
-"""What a check that fails says, and how much of a traceback is the user's."""
+"""Failure messages and tracebacks of checks."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _OURS: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
 
 @final
 class CheckFailed(Exception):
-    """A check fails; where the user's code raised something, that is the cause.
+    """A check failed; exceptions of the user's code are its cause.
 
     Args:
-        path: the file that it is about, relative to the project.
-        line: of that file, from 1.
+       path: file of the failure, relative to the project.
+       line: from 1.
     """
 
     def __init__(self, text: str, path: str, line: int) -> None:
@@ -34,11 +34,10 @@ class CheckFailed(Exception):
 
 @final
 class Problem:
-    """Something that is wrong with what was loaded, at a place of the definition.
+    """Problem of a loaded component, with a location in the definition.
 
     Args:
-        message: what is wrong, in one line, without a full stop.
-        span: where the definition says otherwise.
+       message: one line without a full stop.
     """
 
     __slots__ = ("help", "message", "span")
@@ -54,21 +53,21 @@ class Problem:
 
 
 def findings(found: Iterable[Diagnostic]) -> str:
-    """Findings as ``stepwell check`` shows them."""
+    """Return findings as ``stepwell check`` prints them."""
     return "\n\n".join(block(one, color=False) for one in found)
 
 
 def cannot_load(error: ComponentError) -> CheckFailed:
-    """The failure for a component that cannot be loaded; what the user's code raised is to be its cause."""
+    """Return the failure for a component that cannot be loaded."""
     told = "\n".join(visible(line) for line in str(error).split("\n"))
     cause = error.__cause__
-    if isinstance(cause, SyntaxError) and cause.text:  # it has no frame that would show the line
+    if isinstance(cause, SyntaxError) and cause.text:  # no frame shows the line
         told += f"\n  {cause.lineno} | {visible(cause.text.strip())}"
     return CheckFailed(told, error.path, error.line)
 
 
 def without_our_frames(error: BaseException) -> bool:
-    """Cut this package's frames off an exception's traceback, and tell whether any are left."""
+    """Remove this package's frames from a traceback; return whether any are left."""
     traceback = error.__traceback__
     while traceback is not None and traceback.tb_frame.f_code.co_filename.startswith(_OURS):
         traceback = traceback.tb_next

@@ -1,4 +1,4 @@
-"""The tree that pytest shows: the project, its views, their steps, and a test for each check of a step."""
+"""pytest collection nodes: project, views, steps and checks."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ __all__ = [
 
 
 CORE: Final = "core"
-"""What the core's view is called in options and ids."""
+"""Label of the core in options and ids."""
 
 _SPELT_OUT: Final = "workspace "
-"""What precedes the id of a workspace that is itself called ``core``."""
+"""Prefix for a workspace called ``core``."""
 
 _MOST: Final = 8
-"""How many names a message tells."""
+"""Maximum number of names in a message."""
 
 
 @final
 class PluginOptions:
-    """A project, and what of it is to be tested.
+    """Project and selected tests.
 
     Args:
-        ids: the ids of single tests, without their first part; none for all.
+       ids: test ids without their first part; empty for all.
     """
 
     __slots__ = ("ids", "labels", "registry")
@@ -59,11 +59,11 @@ class PluginOptions:
         self.ids = ids
 
     def view(self, label: str) -> View:
-        """The view that a label names."""
+        """Return the view with a label."""
         return find_view(self.registry, label)
 
     def wants(self, *parts: str) -> bool:
-        """Whether a node with these parts of its id is asked for, or lies above one that is."""
+        """Return whether a node or one of its descendants is selected."""
         return not self.ids or any(
             all(one == other for one, other in zip(parts, wanted, strict=False)) for wanted in self.ids
         )
@@ -72,32 +72,31 @@ class PluginOptions:
 def ask(
     rootdir: Path, started_in: Path, project: str | None, workspace: str | None, ids: Iterable[str]
 ) -> PluginOptions:
-    """Open the project that a run asks for.
+    """Open the project of a run.
 
     Args:
-        started_in: where pytest was started: the project is looked for from there up, if it lies in the root
-            folder, and relative paths of options start from it.
-        project: what ``--stepwell-project`` says.
-        workspace: what ``--stepwell-workspace`` says.
-        ids: the ids of single tests; they begin with ``stepwell``, or a path that ends in it.
+       started_in: invocation directory; the project is searched upward from it, within pytest's root.
+       project: value of ``--stepwell-project``.
+       workspace: value of ``--stepwell-workspace``.
+       ids: test ids, starting with ``stepwell`` or a path that ends in it.
 
     Raises:
-        UsageError: there is no such project or workspace; with suggestions.
+       UsageError: the project or workspace does not exist.
     """
     import stepwell
 
-    # In a repository of several projects pytest's root folder lies above the one that a person stands in.
+    # In a repository with several projects, pytest's root is above the current project.
     nearest = started_in if started_in.is_relative_to(rootdir) else rootdir
     folder = str(nearest) if project is None else os.path.join(started_in, project)
     try:
         if project is not None:
-            open_project(folder)  # that very folder, not one above it
+            open_project(folder)  # no upward search
         registry = stepwell.open(folder)
     except ProjectError as error:
-        hint = "" if project is not None else "; --stepwell-project DIR says where it is"
+        hint = "" if project is not None else "; set --stepwell-project DIR"
         raise pytest.UsageError(f"{error}{hint}") from None
     parts = tuple(tuple(one.split("::")[1:]) for one in ids)
-    wanted = tuple(one for one in parts if one and one[0])
+    wanted = tuple(part for part in parts if part and part[0])
     labels = every_label(registry) if workspace == RESERVED_ID else (_label(find_view(registry, workspace)),)
     if len(wanted) < len(parts) or not wanted:
         return PluginOptions(registry, labels, ())
@@ -106,28 +105,28 @@ def ask(
 
 
 def every_label(registry: Registry) -> tuple[str, ...]:
-    """What the core's view and those of all workspaces are called in ids."""
-    return CORE, *(_label(registry.view(one)) for one in registry.workspaces)
+    """Return the labels of all views."""
+    return CORE, *(_label(registry.view(workspace)) for workspace in registry.workspaces)
 
 
 def suggest_or_list(word: str, choices: Iterable[str]) -> str:
-    """The end of a message about a word that names nothing: what may be meant, or what there is."""
+    """Return suggestions for an unknown name, or the available names."""
     there = list(choices)
     hint = suggest(word, there, 3)
     if hint:
         return hint
     shown = ", ".join(f"`{one}`" for one in there[:_MOST])
-    return f"there are {shown}{' and others' if len(there) > _MOST else ''}" if there else "there are none"
+    return f"available: {shown}{' and others' if len(there) > _MOST else ''}" if there else "none available"
 
 
 def find_view(registry: Registry, name: str | None) -> View:
-    """The view that a word of the user names.
+    """Return a view.
 
     Args:
-        name: a workspace's id or label; ``core`` or nothing for the core, ``None`` for the one in effect.
+       name: id or label of a workspace; ``core`` or empty for the core, ``None`` for the current workspace.
 
     Raises:
-        UsageError: there is no such workspace; with suggestions.
+       UsageError: the workspace does not exist.
     """
     if name in (CORE, ""):
         return registry.view(None)
@@ -135,7 +134,7 @@ def find_view(registry: Registry, name: str | None) -> View:
         try:
             return registry.view()
         except UnknownWorkspace as error:
-            raise pytest.UsageError(f"{error}; the environment or the project's settings name it") from None
+            raise pytest.UsageError(f"{error}; set by the environment or the project's settings") from None
     try:
         return registry.view(name.removeprefix(_SPELT_OUT))
     except UnknownWorkspace:
@@ -144,23 +143,23 @@ def find_view(registry: Registry, name: str | None) -> View:
 
 
 def _label(view: View) -> str:
-    """What a view is called in ids."""
+    """Return the label of a view."""
     if view.workspace is None:
         return CORE
     return view.workspace if view.workspace != CORE else f"{_SPELT_OUT}{CORE}"
 
 
 def collect_steps(session: pytest.Session, asked: PluginOptions) -> list[pytest.Item]:
-    """The tests that are asked for, collected as pytest collects all others."""
+    """Collect the selected tests."""
     top: ProjectNode = ProjectNode.from_parent(session, name="stepwell", nodeid="stepwell", asked=asked)
     return list(session.genitems(top))
 
 
 def check_ids(asked: PluginOptions) -> None:
-    """Hold the ids that are asked for against the steps and checks that there are.
+    """Check that the selected ids exist.
 
     Raises:
-        UsageError: an id names nothing; with suggestions.
+       UsageError: an id does not exist.
     """
     known: dict[str, dict[str, Subject]] = {}
     for label, *rest in asked.ids:
@@ -186,7 +185,7 @@ class ProjectNode(pytest.Collector):
         self.asked = asked
 
     def collect(self) -> Iterator[ViewNode]:
-        """Give a node for each view."""
+        """Yield a node for each view."""
         for label in self.asked.labels:
             if self.asked.wants(label):
                 yield ViewNode.from_parent(self, name=label, asked=self.asked)
@@ -194,14 +193,14 @@ class ProjectNode(pytest.Collector):
 
 @final
 class ViewNode(pytest.Collector):
-    """What one workspace sees, or the core."""
+    """View of a workspace or the core."""
 
     def __init__(self, *, asked: PluginOptions, **of_pytest: Any) -> None:
         super().__init__(**of_pytest)
         self.asked = asked
 
     def collect(self) -> Iterator[StepNode]:
-        """Give a node for each step, and for each file with findings that gives no step."""
+        """Yield a node for each step, and for each invalid file without a step."""
         for subject in subjects_of(self.asked.registry, self.asked.view(self.name)):
             if self.asked.wants(self.name, subject.name):
                 yield StepNode.from_parent(self, name=subject.name, asked=self.asked, subject=subject)
@@ -217,7 +216,7 @@ class StepNode(pytest.Collector):
         self.subject = subject
 
     def collect(self) -> Iterator[CheckItem]:
-        """Give a test for each check."""
+        """Yield a test for each check."""
         view = self.parent.name if self.parent is not None else ""
         for check in checks_of(self.subject):
             if self.asked.wants(view, self.name, check.name):
@@ -239,19 +238,19 @@ class CheckItem(pytest.Item):
         self.subject = subject
 
     def runtest(self) -> None:
-        """Do the check, and keep what it says though it passes."""
+        """Run the check and keep its notes."""
         told = self.check.run()
         if told:
             self.add_report_section("call", "stepwell", told)
 
     def reportinfo(self) -> tuple[os.PathLike[str] | str, int | None, str]:
-        """Where the step is defined, and what the check is called in a headline."""
+        """Return the location of the step and the headline of the check."""
         view = self.parent.parent.name if self.parent is not None and self.parent.parent is not None else ""
         path, line = self.subject.place
         return os.path.join(self.subject.root, path), line - 1, f"{view}, {self.subject.name}: {self.name}"
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:  # type: ignore[override]
-        """Show what the user is told, and of the user's code its own traceback."""
+        """Show the failure, with the traceback of the user's code only."""
         error = excinfo.value
         if not isinstance(error, CheckFailed):
             return super().repr_failure(excinfo)

@@ -1,4 +1,4 @@
-"""The plugin as pytest meets it: options, markers, fixtures, and where the collection begins."""
+"""pytest plugin: options, markers, fixtures and collection."""
 
 from __future__ import annotations
 
@@ -23,34 +23,33 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--stepwell",
         action="store_true",
-        help="collect a test for every step of the project and everything that can be checked of it",
+        help="collect tests for every step of the project",
     )
     group.addoption(
         "--stepwell-workspace",
         metavar="ID",
-        help="whose steps: a workspace, `core`, or `all` for the core and every workspace "
-        "(default: the workspace in effect)",
+        help="test the steps of a workspace, `core`, or `all` for core and every workspace "
+        "(default: the current workspace)",
     )
     group.addoption(
         "--stepwell-project",
         metavar="DIR",
-        help="the project's folder (default: the one that the folder belongs to in which pytest is started)",
+        help="project folder (default: the project of the working directory)",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker, and take the ids of steps out of the arguments: they are no files."""
+    """Register the marker, and remove step ids from the arguments, since they are not files."""
     config.addinivalue_line(
         "markers",
-        "stepwell_workspace(id): the workspace that the fixture `stepwell_workspace` shows; "
-        "`core` or None for the core",
+        "stepwell_workspace(id): workspace of the fixture `stepwell_workspace`; `core` or None for the core",
     )
     ids = [one for one in config.args if _names_steps(config, one)]
     config.stash[_IDS] = ids
     if ids:
         config.args[:] = [one for one in config.args if one not in ids]
     if _is_on(config) and not config.option.help and not hasattr(config, "workerinput"):
-        asked = _asked(config)  # so that a wrong option is told at once, and once
+        asked = _asked(config)  # report invalid options early and once
         if ids:
             from stepwell.frontends.pytest_plugin.items import check_ids
 
@@ -59,7 +58,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
-    """Add the tests of steps before others choose among all tests."""
+    """Add the tests of steps before other plugins select tests."""
     if _is_on(session.config):
         from stepwell.frontends.pytest_plugin.items import collect_steps
 
@@ -67,7 +66,7 @@ def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.It
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that uses ``stepwell_workspace`` once for each view, where all are asked for."""
+    """Parametrize tests that use ``stepwell_workspace`` with every view if ``all`` is requested."""
     if "stepwell_workspace" not in metafunc.fixturenames:
         return
     marked = metafunc.definition.get_closest_marker("stepwell_workspace") is not None
@@ -80,27 +79,27 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def stepwell_registry(pytestconfig: pytest.Config) -> Registry:
-    """The registry of the project: of ``--stepwell-project``, or that pytest was started in."""
+    """Return the registry of the project (``--stepwell-project`` or the working directory's)."""
     try:
         return _asked(pytestconfig).registry
     except pytest.UsageError as error:
         wrong = str(error)
-    pytest.fail(wrong, pytrace=False)  # outside, so that nothing is told of another exception
+    pytest.fail(wrong, pytrace=False)  # outside of except, to avoid a chained exception
 
 
 @pytest.fixture
 def stepwell_workspace(request: pytest.FixtureRequest, stepwell_registry: Registry) -> View:
-    """What a workspace sees: the one of the marker, or else of ``--stepwell-workspace``."""
+    """Return the view of the marker's workspace, or of ``--stepwell-workspace``."""
     from stepwell.frontends.pytest_plugin.items import find_view
 
     named: Any = getattr(request, "param", request.config.getoption("stepwell_workspace"))
     marker = request.node.get_closest_marker("stepwell_workspace")
     if marker is not None:
         if len(marker.args) != 1 or marker.kwargs or not isinstance(marker.args[0], (str, type(None))):
-            pytest.fail('the marker is used as @pytest.mark.stepwell_workspace("alice")', pytrace=False)
+            pytest.fail('use the marker as @pytest.mark.stepwell_workspace("alice")', pytrace=False)
         named = marker.args[0] or ""
     elif named == "all":
-        pytest.fail("`all` names no one view: let the test take the fixture as an argument", pytrace=False)
+        pytest.fail("`all` is not a single view: request the fixture as a test argument", pytrace=False)
     try:
         return find_view(stepwell_registry, named)
     except pytest.UsageError as error:
@@ -113,17 +112,17 @@ def _is_on(config: pytest.Config) -> bool:
 
 
 def _names_steps(config: pytest.Config, argument: str) -> bool:
-    """Whether an argument is the id of a step's test, or ``stepwell`` for all where no path is called so."""
+    """Return whether an argument is a step test id, or ``stepwell`` if there is no such path."""
     first, colons, _ = argument.partition("::")
     if first == "stepwell":
         return bool(colons) or not (config.invocation_params.dir / first).exists()
-    # pytest shows ids relative to where it was started
+    # ids are relative to the invocation directory
     inside = bool(colons) and first.endswith("/stepwell")
     return inside and (config.invocation_params.dir / first).resolve() == config.rootpath / "stepwell"
 
 
 def _asked(config: pytest.Config) -> PluginOptions:
-    """What is asked for; opened when first needed."""
+    """Return the options, with the project opened on first use."""
     known = config.stash.get(_ASKED, None)
     if known is None:
         from stepwell.frontends.pytest_plugin.items import ask

@@ -1,6 +1,6 @@
-"""What every provider keeps to: one check that our own implementations pass, and those of others.
+"""Contract test for providers.
 
-In a test of your own::
+In your own test::
 
     def test_my_provider() -> None:
         asyncio.run(check_provider(lambda: MyProvider(Setup("Mine", settings={...}))))
@@ -47,14 +47,14 @@ async def check_provider(
     secrets: Iterable[str] = (),
     patience: float = _PATIENCE,
 ) -> None:
-    """Hold a provider to all that is asked of one.
+    """Check a provider against the contract.
 
     Args:
-        secrets: texts that it must not show.
-        patience: seconds that one exchange may take.
+       secrets: texts that it must not reveal.
+       patience: time limit in seconds for one exchange.
 
     Raises:
-        AssertionError: it does not keep to it; the message says to what.
+       AssertionError: the violated rule.
     """
     for check in (
         _says_who_it_is,
@@ -73,7 +73,7 @@ async def check_provider(
         try:
             await asyncio.wait_for(check(provider, patience), patience * 4)
             for secret in secrets:
-                _hold(secret not in repr(provider), "a provider does not show its secret")
+                _hold(secret not in repr(provider), "repr() must not contain the secret")
         finally:
             await provider.close()
 
@@ -83,9 +83,9 @@ def _asked(text: str = "Say something.", **more: Any) -> Request:
 
 
 async def _says_who_it_is(provider: Provider, _: float) -> None:
-    _hold(isinstance(provider, Provider), "a provider has name, complete, stream, probe and close")
-    _hold(isinstance(provider.name, str), "a provider's name is a text")
-    _hold(provider.name, "a provider has a name")
+    _hold(isinstance(provider, Provider), "a provider must have name, complete, stream, probe and close")
+    _hold(isinstance(provider.name, str), "the name must be a text")
+    _hold(provider.name, "the name must not be empty")
 
 
 async def _answers(provider: Provider, patience: float) -> None:
@@ -100,34 +100,34 @@ async def _answers(provider: Provider, patience: float) -> None:
     ):
         response = await provider.complete(Request(messages, timeout=patience))
         _is_response(response)
-        _hold(response.data is None, "there is data only where a schema is asked for")
+        _hold(response.data is None, "data must be None without a schema")
 
 
 async def _streams(provider: Provider, patience: float) -> None:
     chunks = [chunk async for chunk in provider.stream(_asked(timeout=patience))]
-    _hold(chunks, "a stream has a last piece")
+    _hold(chunks, "a stream must not be empty")
     *pieces, last = chunks
-    _hold(all(one.response is None for one in pieces), "only the last piece has the whole answer")
-    _hold(last.text == "", "the last piece has no text")
+    _hold(all(piece.response is None for piece in pieces), "only the last chunk may have the response")
+    _hold(last.text == "", "the last chunk must not have text")
     whole = _whole_of(last)
     _is_response(whole)
-    said = "".join(one.text for one in pieces)
-    _hold(said.rstrip("\n") == whole.text.rstrip("\n"), "the pieces together are the answer")
+    said = "".join(piece.text for piece in pieces)
+    _hold(said.rstrip("\n") == whole.text.rstrip("\n"), "the chunks must add up to the response")
 
 
 async def _gives_data_that_fits(provider: Provider, patience: float) -> None:
     response = await provider.complete(_asked(schema=_SCHEMA, timeout=patience))
     _is_response(response)
-    _hold(compiled(_SCHEMA).is_valid(response.data), "the data fits the schema")
+    _hold(compiled(_SCHEMA).is_valid(response.data), "data must match the schema")
     chunks = [chunk async for chunk in provider.stream(_asked(schema=_SCHEMA, timeout=patience))]
     last = _whole_of(chunks[-1])
-    _hold(compiled(_SCHEMA).is_valid(last.data), "the data fits the schema when it is streamed")
+    _hold(compiled(_SCHEMA).is_valid(last.data), "streamed data must match the schema")
 
 
 async def _refuses_what_is_no_schema(provider: Provider, patience: float) -> None:
     error = await _error(provider.complete(_asked(schema={"type": "objekt"}, timeout=patience)))
     failure = None if error is None else error.failure
-    _hold(failure is Failure.INVALID_REQUEST, "what is no schema is refused as an invalid request")
+    _hold(failure is Failure.INVALID_REQUEST, "an invalid schema must be rejected as an invalid request")
 
 
 async def _answers_many_at_once(provider: Provider, patience: float) -> None:
@@ -138,7 +138,7 @@ async def _answers_many_at_once(provider: Provider, patience: float) -> None:
 
 async def _keeps_to_the_time(provider: Provider, patience: float) -> None:
     error = await _error(provider.complete(_asked(timeout=0.000_001)))
-    _hold(error is None or error.failure is Failure.TIMEOUT, "what takes too long is a timeout")
+    _hold(error is None or error.failure is Failure.TIMEOUT, "exceeding the time limit must be a timeout")
     _is_response(await provider.complete(_asked(timeout=patience)))
 
 
@@ -158,7 +158,7 @@ async def _can_be_left_in_the_middle(provider: Provider, patience: float) -> Non
         break
     close = getattr(chunks, "aclose", None)
     if close is None:
-        raise AssertionError("a stream can be closed")
+        raise AssertionError("a stream must be closable")
     await close()
     _is_response(await provider.complete(_asked(timeout=patience)))
 
@@ -180,13 +180,13 @@ async def _error(asked: Awaitable[Response]) -> ProviderError | None:
         told = error
     else:
         return None
-    _hold(bool(told.message), "an error says what happened")
+    _hold(bool(told.message), "an error must have a message")
     return told
 
 
 def _whole_of(chunk: Chunk) -> Response:
     if chunk.response is None:
-        raise AssertionError("the last piece has the whole answer")
+        raise AssertionError("the last chunk must have the response")
     return chunk.response
 
 
@@ -196,23 +196,26 @@ def _hold(kept: object, rule: str) -> None:
 
 
 def _is_response(response: Response) -> None:
-    _hold(type(response) is Response, "an answer is a Response")
-    _hold(isinstance(response.text, str), "an answer is a text")
-    _hold(response.finish in ("end", "length", "stop"), "an answer says why it ended")
+    _hold(type(response) is Response, "complete() must return a Response")
+    _hold(isinstance(response.text, str), "the text of a response must be a str")
+    _hold(response.finish in ("end", "length", "stop"), "finish must be end, length or stop")
     if response.usage is not None:
-        _hold(isinstance(response.usage, Usage), "what it took is a Usage")
-        _hold(min(response.usage.input_tokens, response.usage.output_tokens) >= 0, "no fewer than no tokens")
+        _hold(isinstance(response.usage, Usage), "usage must be a Usage")
+        _hold(
+            min(response.usage.input_tokens, response.usage.output_tokens) >= 0,
+            "token counts must not be negative",
+        )
 
 
 @final
 class Faulty:
-    """A provider that fails now and then, always alike for the same seed; it answers with the last message.
+    """Provider with reproducible random failures; it echoes the last message.
 
     Args:
-        errors: the share of requests that fail, 0 to 1.
-        hangs: the share of requests that are never answered, 0 to 1.
-        burst: after how many requests it says for a while that too much is asked of it; 0 for never.
-        retry_after: seconds after which it then says to ask again.
+       errors: share of requests that fail, 0 to 1.
+       hangs: share of requests without an answer, 0 to 1.
+       burst: number of requests before a temporary rate limit; 0 for never.
+       retry_after: seconds to wait after a rate limit.
     """
 
     def __init__(
@@ -228,7 +231,7 @@ class Faulty:
         seconds: float = 0.0,
     ) -> None:
         self.name = name
-        self._random = Random(seed)  # noqa: S311 - nothing is kept secret by it
+        self._random = Random(seed)  # noqa: S311 - not for cryptography
         self._errors = errors
         self._hangs = hangs
         self._burst = burst
@@ -249,9 +252,9 @@ class Faulty:
         try:
             await asyncio.sleep(self._seconds)
             if self._burst and (number - 1) % (self._burst + self._burst_length) >= self._burst:
-                raise ProviderError(self.name, Failure.RATE_LIMITED, "too much is asked", self._retry_after)
+                raise ProviderError(self.name, Failure.RATE_LIMITED, "rate limit exceeded", self._retry_after)
             if drawn < self._errors:
-                raise ProviderError(self.name, Failure.UNAVAILABLE, "it fails on purpose")
+                raise ProviderError(self.name, Failure.UNAVAILABLE, "simulated failure")
             if drawn < self._errors + self._hangs:
                 await asyncio.sleep(request.timeout * 2 if request.timeout else 3600)
             return Response(request.messages[-1].content)
@@ -259,13 +262,13 @@ class Faulty:
             self.under_way -= 1
 
     async def stream(self, request: Request) -> AsyncIterator[Chunk]:
-        """Answer in one piece, or fail."""
+        """Answer in one chunk, or fail."""
         response = await self.complete(request)
         yield Chunk(response.text)
         yield Chunk("", response)
 
     async def probe(self) -> None:
-        """It is always there."""
+        """Pass the health check."""
 
     async def close(self) -> None:
-        """There is nothing to let go of."""
+        """Do nothing."""

@@ -1,4 +1,4 @@
-"""The contract of a step type, for whoever writes one: everything that the executor relies on."""
+"""Contract test for step types: everything that the executor relies on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["check_step_type"]
 
 _AT_ONCE: Final = 8
 _PATIENCE: Final = 30.0
-"""Seconds that a step has to answer, or to end once it is cancelled."""
+"""Time limit in seconds for answers and cancellation."""
 
 
 def check_step_type(
@@ -30,19 +30,19 @@ def check_step_type(
     values: Mapping[str, Any] | None = None,
     folder: str | None = None,
 ) -> None:
-    """Hold an implementation against the contract of step types.
+    """Check an implementation against the contract of step types.
 
-    It is run with the parameters several times, one after the other and at once, and cancelled. It must
-    fit, find nothing wrong with them, leave them as they were, and end when it is cancelled.
+    It runs with the parameters several times, sequentially and concurrently, and is cancelled. It must accept
+    the parameters, not modify them, and stop when cancelled.
 
     Args:
-        implementation: a function, a class or an object with ``execute``.
-        parameters: such as it accepts; nothing when left out.
-        provider: what it is given where it requires one.
-        folder: an absolute path below which it may read and write.
+       implementation: a function, a class or an object with ``execute``.
+       parameters: valid parameters; default: none.
+       provider: provider to use if it requires one.
+       folder: absolute path of a folder that it may read and write.
 
     Raises:
-        AssertionError: with everything that it breaks.
+       AssertionError: lists all violations.
     """
     faults = list(faults_of(implementation))
     if not faults:
@@ -55,14 +55,14 @@ def check_step_type(
         )
         faults = list(_faults(implementation, given, context))
     if faults:
-        raise AssertionError("\n".join(["this is no step type:", *(f"  {one}" for one in faults)]))
+        raise AssertionError("\n".join(["not a valid step type:", *(f"  {fault}" for fault in faults)]))
 
 
 def _faults(implementation: Any, parameters: dict[str, Any], context: RunContext) -> Iterator[str]:
     with Contained(SystemExit) as outcome:
         one, call = runner_of(implementation)
     if outcome.error is not None:
-        yield f"it cannot be made: {_told(outcome.error)}"
+        yield f"it cannot be created: {_told(outcome.error)}"
         return
     yield from _faults_of_answers(one, parameters)
     before = copy.deepcopy(parameters)
@@ -75,11 +75,11 @@ def _faults(implementation: Any, parameters: dict[str, Any], context: RunContext
             with ThreadPoolExecutor(_AT_ONCE) as pool:
                 list(pool.map(lambda _: _once(call, parameters, context), range(_AT_ONCE)))
     except _DoesNotEnd:
-        yield "it goes on when it is cancelled: let `asyncio.CancelledError` through"
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - the step may raise anything, and that is told
-        yield f"it fails with parameters that it should accept: {_told(error)}"
+        yield "it ignores cancellation: do not catch `asyncio.CancelledError`"
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the step may raise anything
+        yield f"it fails with valid parameters: {_told(error)}"
     if parameters != before:
-        yield "it changes the parameters that it is given"
+        yield "it modifies its parameters"
 
 
 def _faults_of_answers(one: Any, parameters: dict[str, Any]) -> Iterator[str]:
@@ -90,16 +90,16 @@ def _faults_of_answers(one: Any, parameters: dict[str, Any]) -> Iterator[str]:
         if outcome.error is not None:
             yield f"`validate` fails: {_told(outcome.error)}"
         elif not isinstance(said, (list, tuple)) or not all(isinstance(item, str) for item in said):
-            yield f"`validate` must give a list of texts, and gives {said!r}"
+            yield f"`validate` must return a list of texts, got {said!r}"
         elif said:
-            yield f"`validate` finds fault with the parameters: {'; '.join(said)}"
+            yield f"`validate` rejects the parameters: {'; '.join(said)}"
     if callable(describe):
         with Contained(SystemExit) as outcome:
             told = describe()
         if outcome.error is not None:
             yield f"`describe` fails: {_told(outcome.error)}"
         elif not isinstance(told, str) or not told.strip() or "\n" in told:
-            yield f"`describe` must give one line of text, and gives {told!r}"
+            yield f"`describe` must return one line of text, got {told!r}"
 
 
 def _once(call: Any, parameters: Mapping[str, Any], context: RunContext) -> Any:
@@ -123,11 +123,11 @@ async def _cancelled(call: Any, parameters: Mapping[str, Any], context: RunConte
     if not done:
         raise _DoesNotEnd
     if not task.cancelled():
-        task.exception()  # it may have ended before
+        task.exception()  # it may have finished
 
 
 class _DoesNotEnd(Exception):
-    """A step goes on after it was cancelled."""
+    """A step ignored its cancellation."""
 
 
 def _told(error: BaseException) -> str:

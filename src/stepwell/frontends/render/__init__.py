@@ -1,4 +1,4 @@
-"""Renderers: each turns a ``Report`` into one written form; a form is imported when it is asked for."""
+"""Renderers of a ``Report``, imported on first use."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["RENDERERS", "Renderer"]
 
 
 class Renderer(Protocol):
-    """A function that writes a report piece by piece, so that 10,000 findings need no second copy."""
+    """Renders a report in pieces, so that large reports need no second copy."""
 
     def __call__(self, report: Report, *, color: bool, rules: Mapping[str, RulePage]) -> Iterator[str]:
-        """The pieces of the written form, in order; joined they are the whole, with its last line break.
+        """Yield the pieces of the output.
 
         Args:
-            color: whether ANSI colours may be written; only the text form has any.
-            rules: the manual page of each rule by its id; only the SARIF form carries them.
+           color: whether to use ANSI colours (text only).
+           rules: manual pages by rule id (SARIF only).
         """
         ...
 
@@ -45,4 +45,4 @@ RENDERERS: Mapping[str, Renderer] = MappingProxyType(
         "junit": _from("stepwell.frontends.render.junit"),
     }
 )
-"""Every form by the name that ``check --format`` takes."""
+"""Renderers by ``check --format``."""

@@ -1,4 +1,4 @@
-"""Tables as plain text: cells in aligned columns, whatever the width of their characters."""
+"""Plain text tables, aligned by display width."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ __all__ = ["aligned", "padded"]
 
 
 def aligned(rows: Iterable[Sequence[str]]) -> list[str]:
-    """Rows of cells as lines, the columns two spaces apart, without spaces at the ends of lines."""
+    """Return rows as lines with columns two spaces apart, without trailing spaces."""
     table = list(rows)
     widths = [max(map(columns, column)) for column in zip(*table, strict=True)]
     return ["  ".join(map(padded, row, widths)).rstrip() for row in table]
 
 
 def padded(cell: str, width: int) -> str:
-    """A cell with spaces up to a width in columns of the terminal."""
+    """Pad a cell to a width in terminal columns."""
     return cell + " " * (width - columns(cell))

@@ -1,4 +1,4 @@
-"""One line per finding, as compilers write it and editors and ``grep`` read it."""
+"""One line per finding, in compiler format."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ __all__ = ["render"]
 
 
 def render(report: Report, **_unused: object) -> Iterator[str]:
-    """``path:line:col: severity[id] message``; a finding that concerns no file has no place in front."""
-    for found in report.diagnostics:
-        span = found.span
+    """Yield ``path:line:col: severity[id] message``; without a location if no file is concerned."""
+    for finding in report.diagnostics:
+        span = finding.span
         place = f"{visible(span.path)}:{span.line}:{span.column}: " if span else ""
-        yield f"{place}{found.severity.value}[{visible(found.id)}] {visible(found.message)}\n"
+        yield f"{place}{finding.severity.value}[{visible(finding.id)}] {visible(finding.message)}\n"

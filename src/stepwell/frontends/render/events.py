@@ -1,4 +1,4 @@
-"""What a reload changed, in words."""
+"""Changes of a reload as text."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 __all__ = ["duration", "in_words", "labels"]
 
 SHOWN = 3
-"""How many names are told one by one; of more only the number is told."""
+"""Maximum number of names listed; beyond it, only the number is shown."""
 
 
 def in_words(changes: Changes, old: Snapshot, new: Snapshot, workspace: str | None = None) -> str:
-    """What changed, as half a sentence; empty when nothing that is asked for did.
+    """Return the changes as text, empty if there are none.
 
-    What a workspace sees as the core does is told once.
+    Changes that a workspace shares with the core are listed once.
     """
     told: list[str] = []
     seen: dict[str, list[str]] = {}
@@ -34,14 +34,14 @@ def in_words(changes: Changes, old: Snapshot, new: Snapshot, workspace: str | No
         if one not in old.workspaces:
             words = "new workspace"
         elif one not in new.workspaces:
-            words = "workspace gone"
+            words = "workspace removed"
         elif not words:
-            words = "its settings changed"
+            words = "settings changed"
         elif workspace is None and words == core:
             continue
         seen.setdefault(words, []).append(one)
     for words, ids in seen.items():
-        if words in ("new workspace", "workspace gone"):
+        if words in ("new workspace", "workspace removed"):
             told.append(f"{words}{'s' * (len(ids) > 1 and words[0] == 'n')}: {_listed(ids, 'workspace')}")
         elif workspace is None:
             told.append(f"for {_listed(ids, 'workspace')}: {words}")
@@ -51,12 +51,12 @@ def in_words(changes: Changes, old: Snapshot, new: Snapshot, workspace: str | No
 
 
 def duration(seconds: float) -> str:
-    """A time as people say it."""
+    """Format a duration."""
     return f"{seconds:.1f} s" if seconds >= 1 else f"{max(seconds * 1000, 1):.0f} ms"
 
 
 def labels(keys: Iterable[DefinitionKey]) -> list[str]:
-    """What definitions are called: by name, with the kind before it where two of them have one name."""
+    """Return the names of definitions, prefixed with the kind if a name is not unique."""
     listed = list(keys)
     count = Counter(key.name for key in listed)
     return [f"{key.noun} {key.name}" if count[key.name] > 1 else key.name for key in listed]

@@ -1,4 +1,4 @@
-"""GitHub workflow commands: each finding becomes an annotation of the changed line in a pull request."""
+"""GitHub workflow commands: findings as annotations in a pull request."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _PROPERTY = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ","
 
 
 def render(report: Report, **_unused: object) -> Iterator[str]:
-    """One command a line; help and related places are further lines of the annotation's text."""
-    for found in report.diagnostics:
+    """Yield a command per finding; help and related locations are further lines of its text."""
+    for finding in report.diagnostics:
         properties = ",".join(
-            f"{name}={value.translate(_PROPERTY)}" for name, value in _properties(found).items()
+            f"{name}={value.translate(_PROPERTY)}" for name, value in _properties(finding).items()
         )
-        yield f"::{_COMMANDS[found.severity]} {properties}::{_text(found).translate(_DATA)}\n"
+        yield f"::{_COMMANDS[finding.severity]} {properties}::{_text(finding).translate(_DATA)}\n"
 
 
 def _properties(found: Diagnostic) -> dict[str, str]:
@@ -37,7 +37,7 @@ def _properties(found: Diagnostic) -> dict[str, str]:
 
 def _place(span: Span) -> dict[str, str]:
     place = {"file": findable(span.path), "line": str(span.line), "endLine": str(span.end_line)}
-    if span.end_line == span.line:  # GitHub takes columns only of a stretch within one line
+    if span.end_line == span.line:  # GitHub accepts columns only within one line
         place |= {"col": str(span.column), "endColumn": str(span.end_column)}
     return place
 

@@ -1,4 +1,4 @@
-"""The history of a step as text."""
+"""History of a step as text."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ if TYPE_CHECKING:
 
 __all__ = ["to_lines"]
 
-_BECAUSE: Final = {"alias": "alias", "replaced_by": "its `replaced_by`", "file": "git follows the file"}
+_BECAUSE: Final = {"alias": "alias", "replaced_by": "its `replaced_by`", "file": "renamed file"}
 
 
 def to_lines(found: Trace, title: str, *, color: bool, verbose: bool) -> Iterator[str]:
-    """What people read: each commit with what it changed, a blank line before each.
+    """Yield each commit with its changes, preceded by a blank line.
 
     Args:
-        color: whether ANSI colours may be written.
+       color: whether to use ANSI colours.
     """
     yield f"{visible(found.names[0])} in {title}"
-    for one in found.entries:
-        yield from ("", _head(one, color=color), *_body(one, verbose=verbose))
+    for entry in found.entries:
+        yield from ("", _head(entry, color=color), *_body(entry, verbose=verbose))
     if not found.entries:
-        yield from ("", "no commit that is here changed it")
+        yield from ("", "no commits changed it")
     if found.has_more:
-        yield from ("", "there may be older commits: ask for more with a larger -n")
+        yield from ("", "older commits may exist: use a larger -n")
     if found.cut_off:
         yield ""
-        yield f"history before {found.cut_off[:10]} is not in this shallow clone (`git fetch --unshallow`)"
+        yield f"shallow clone: no history before {found.cut_off[:10]} (run `git fetch --unshallow`)"
 
 
 def _head(one: Traced, *, color: bool) -> str:
     commit = one.commit
-    text = "not committed"
+    text = "uncommitted"
     if commit is not None:
         text = f"{commit.short}  {commit.date[:10]}  {visible(commit.author)}  {visible(commit.subject)}"
     if not color:
@@ -70,8 +70,8 @@ def _body(one: Traced, *, verbose: bool) -> list[str]:
 
 def _fields(change: DefinitionChange) -> list[str]:
     rows = [
-        (f"  {visible(one.field)}: {_values(change, one)}", _field_place(change, one))
-        for one in change.fields
+        (f"  {visible(field.field)}: {_values(change, field)}", _field_place(change, field))
+        for field in change.fields
     ]
     width = max((columns(said) for said, _ in rows), default=0)
     return [f"{said}{' ' * (width - columns(said))}  {where}".rstrip() for said, where in rows]
@@ -86,7 +86,7 @@ def _values(change: DefinitionChange, one: FieldChange) -> str:
 
 
 def _field_place(change: DefinitionChange, one: FieldChange) -> str:
-    """Where the new value is stated, or else where the old one was, or else the definition."""
+    """Return the location of the new value, the old value or the definition."""
     for origin in (one.new_origin, one.old_origin):
         if origin is not None and origin.span is not None:
             return place(origin.span)
@@ -94,7 +94,7 @@ def _field_place(change: DefinitionChange, one: FieldChange) -> str:
 
 
 def _of(change: DefinitionChange) -> str:
-    """Where the definition is, or was where it went."""
+    """Return the location of the definition."""
     span = change.new_place or change.old_place
     return place(span) if span is not None else ""
 

@@ -1,4 +1,4 @@
-"""The report of a check as JSON, one finding a line (``schemas/diagnostics.schema.json``)."""
+"""Report of a check as JSON, one finding per line (``schemas/diagnostics.schema.json``)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["render"]
 
 
 def render(report: Report, **_unused: object) -> Iterator[str]:
-    """One JSON object in ASCII; every finding is encoded when it is written."""
+    """Yield one JSON object in ASCII."""
     output = check_output(report, ())
     yield f'{{"version": {output.version},\n"tool": {encode(output.tool, indent=None)},\n'
     yield f'"summary": {encode(output.summary, indent=None)},\n"diagnostics": ['

@@ -1,4 +1,4 @@
-"""JUnit XML: what build servers show as tests."""
+"""JUnit XML for build servers."""
 
 from __future__ import annotations
 
@@ -19,11 +19,10 @@ _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"
 
 
 def render(report: Report, **_unused: object) -> Iterator[str]:
-    """One test suite in ASCII with a test case per finding, or one that passes when there is none.
+    """Yield a test suite in ASCII with a test case per finding, or a passing one without findings.
 
-    Viewers group cases by ``classname``, which is the file, and take two with the same name for one,
-    so the name holds rule, line, column and a number where these are alike. Errors and warnings fail;
-    an info is a skipped case, which viewers show without failing the build.
+    Viewers group cases by ``classname`` (the file) and merge cases with the same name, so the name contains
+    rule, line, column and, if needed, a number. Errors and warnings are failures, infos skipped cases.
     """
     skipped = report.count(Severity.INFO)
     totals = (
@@ -33,8 +32,8 @@ def render(report: Report, **_unused: object) -> Iterator[str]:
     yield '<?xml version="1.0" encoding="UTF-8"?>\n'
     yield f'<testsuites name="stepwell" {totals}>\n<testsuite name="stepwell check" {totals}>\n'
     names: dict[tuple[str, str], int] = {}
-    for found in report.diagnostics:
-        yield _case(found, names)
+    for finding in report.diagnostics:
+        yield _case(finding, names)
     if not report.diagnostics:
         yield '<testcase classname="stepwell" name="no findings" time="0"/>\n'
     yield "</testsuite>\n</testsuites>\n"
@@ -57,5 +56,5 @@ def _case(found: Diagnostic, names: dict[tuple[str, str], int]) -> str:
 
 
 def _xml(text: str) -> str:
-    """Text for an element or an attribute, in characters that XML 1.0 section 2.2 allows."""
+    """Escape text for XML, limited to characters that XML 1.0 section 2.2 allows."""
     return findable(text).translate(_ENTITIES).encode("ascii", "xmlcharrefreplace").decode("ascii")

@@ -1,4 +1,4 @@
-"""Values as a notebook shows them: a text and HTML that runs no script and needs nothing beside it."""
+"""Notebook representations: text, and self-contained HTML without scripts."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from stepwell.source.excerpt import block
 __all__ = ["bundle"]
 
 _MOST_ROWS: Final = 60
-"""Rows of a view that are shown; beyond, a line says how many more there are."""
+"""Maximum number of rows shown for a view."""
 _COLOURS: Final = {"error": "#b00020", "warning": "#92700c", "info": "#2563a8"}
 
 
 def bundle(value: object) -> dict[str, Any]:
-    """The forms of a value by their media type."""
+    """Return the representations of a value by media type."""
     if isinstance(value, Pipeline):
         return {
             "text/plain": as_text(value),
@@ -80,8 +80,8 @@ def _definition(record: Record) -> str:
 
 def _run(run: RunRecord) -> str:
     rows = [
-        (one.node, one.step, one.state.value, seconds(one.seconds) if one.attempts else "", one.fault)
-        for one in run.steps
+        (step.node, step.step, step.state.value, seconds(step.seconds) if step.attempts else "", step.fault)
+        for step in run.steps
     ]
     took = "" if run.ended is None else f" in {seconds(max(0.0, run.ended - run.began))}"
     head = f"<b>{_text(run.pipeline)}</b>: {run.state.value}{took} <code>{_text(run.id)}</code>"
@@ -102,7 +102,7 @@ def _diagnostic(found: Diagnostic) -> str:
 
 
 def _table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    head = "".join(f"<th>{_text(one)}</th>" for one in headings)
+    head = "".join(f"<th>{_text(heading)}</th>" for heading in headings)
     body = "".join(f"<tr>{''.join(f'<td>{_text(one)}</td>' for one in row)}</tr>" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 

@@ -1,4 +1,4 @@
-"""The Report: what a check looked at and found, as every renderer receives it."""
+"""Report of a check, the input of every renderer."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ __all__ = ["Report", "RulePage"]
 
 @final
 class RulePage(NamedTuple):
-    """The manual page of one rule.
+    """Manual page of a rule.
 
     Args:
-        id: words that name the rule, e.g. ``unknown-field``.
-        default_severity: its severity when no configuration says otherwise; ``None`` when it is off.
+       default_severity: ``None`` if the rule is off by default.
     """
 
     id: str
@@ -28,11 +27,7 @@ class RulePage(NamedTuple):
 @final
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one check looked at and found.
-
-    Args:
-        diagnostics: the findings, in the order in which they are told.
-    """
+    """Counts and findings of a check."""
 
     diagnostics: tuple[Diagnostic, ...]
     files: int
@@ -42,5 +37,5 @@ class Report:
     tool_version: str
 
     def count(self, severity: Severity) -> int:
-        """How many findings have this severity."""
-        return sum(found.severity is severity for found in self.diagnostics)
+        """Return the number of findings with a severity."""
+        return sum(finding.severity is severity for finding in self.diagnostics)

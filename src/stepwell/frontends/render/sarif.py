@@ -1,4 +1,4 @@
-"""SARIF 2.1.0 (OASIS standard): what code scanning services and editors read, rules and help included."""
+"""SARIF 2.1.0 (OASIS standard) for code scanning services and editors, with rules and help."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ _BRACES = str.maketrans({"{": "{{", "}": "}}"})
 
 
 def render(report: Report, *, rules: Mapping[str, RulePage], **_unused: object) -> Iterator[str]:
-    """One SARIF log in ASCII with one run, each rule and each result on its own line."""
-    ids = sorted({*rules, *(found.id for found in report.diagnostics)})
+    """Yield a SARIF log in ASCII with one run, one rule or result per line."""
+    ids = sorted({*rules, *(finding.id for finding in report.diagnostics)})
     index = {rule_id: place for place, rule_id in enumerate(ids)}
     version = json.dumps(report.tool_version)
     yield f'{{"$schema": "{_SCHEMA}", "version": "2.1.0", "runs": [{{\n'
     yield f'"tool": {{"driver": {{"name": "Stepwell", "version": {version}, "rules": ['
     yield from _items(_rule(rule_id, rules.get(rule_id)) for rule_id in ids)
     yield ']}},\n"columnKind": "unicodeCodePoints",\n"originalUriBaseIds": '
-    yield json.dumps({_ROOT: {"description": {"text": "The folder of the project."}}})
+    yield json.dumps({_ROOT: {"description": {"text": "Project folder."}}})
     yield ',\n"results": ['
     seen: Counter[str] = Counter()
-    yield from _items(_result(found, index[found.id], seen) for found in report.diagnostics)
+    yield from _items(_result(finding, index[finding.id], seen) for finding in report.diagnostics)
     yield "]}]}\n"
 
 
@@ -85,10 +85,9 @@ def _result(found: Diagnostic, rule_index: int, seen: Counter[str]) -> dict[str,
 
 
 def _content(found: Diagnostic) -> str:
-    """What makes a finding the same one after lines above it came or went (section 3.27.17).
+    """Return the identity of a finding, independent of lines above it (section 3.27.17).
 
-    Numbers in the message do not count, for they may be line numbers; of findings that are alike
-    in all of this the first, second, ... is told apart by its place in the order.
+    Numbers in the message are ignored because they may be line numbers; identical findings are numbered.
     """
     path, text = ("", "") if found.span is None else (found.span.path, found.span.text.strip())
     return well_formed("\0".join((found.id, path, text, re.sub(r"\d+", "0", found.message))))
@@ -109,7 +108,7 @@ def _location(span: Span) -> dict[str, Any]:
 
 
 def _uri(path: str) -> str:
-    """A relative reference (RFC 3986 section 4.2); name bytes that are no UTF-8 come back as they were."""
+    """Return a relative reference (RFC 3986 section 4.2); bytes that are not UTF-8 are preserved."""
     try:
         return quote(path.encode("utf-8", "surrogateescape"), safe="/")
     except UnicodeEncodeError:
@@ -117,5 +116,5 @@ def _uri(path: str) -> str:
 
 
 def _message(text: str) -> dict[str, str]:
-    """A message object; braces are doubled, for a single one begins a placeholder (section 3.11.5)."""
+    """Return a message object; braces are doubled, since single ones are placeholders (section 3.11.5)."""
     return {"text": well_formed(text).translate(_BRACES)}

@@ -1,4 +1,4 @@
-"""What people read: each finding with its source line, the place underlined, and what to do about it."""
+"""Findings as text, with source line, underlined location and help."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ __all__ = ["render", "summary"]
 
 
 def render(report: Report, *, color: bool, **_unused: object) -> Iterator[str]:
-    """Every finding as a block, a blank line after each, and the summary line at the end."""
+    """Yield a block for each finding, then the summary."""
     if report.diagnostics:
         from stepwell.source.excerpt import block
-    for found in report.diagnostics:
-        yield f"{block(found, color=color)}\n\n"
+    for finding in report.diagnostics:
+        yield f"{block(finding, color=color)}\n\n"
     yield f"{summary(report)}\n"
 
 
 def summary(report: Report) -> str:
-    """One sentence: what was checked, what was found, how long it took."""
+    """Return the summary: checked files, findings and duration."""
     looked_at = ", ".join(
         (
             counted(report.files, "file"),

@@ -1,4 +1,4 @@
-"""What one workspace holds, for the written forms of ``stepwell workspace show``."""
+"""Contents of a workspace for ``stepwell workspace show``."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["WorkspaceContents", "fields_of"]
 @final
 @dataclass(frozen=True, slots=True)
 class WorkspaceContents:
-    """What one workspace adds, hides and overrides.
+    """Steps that a workspace adds, shadows and overrides.
 
     Args:
-        folder: its folder, relative to the project.
-        adds: the documents of the steps that only it has, by step.
+       folder: relative to the project.
+       adds: documents of the steps that only the workspace has, by step.
     """
 
     workspace: Workspace
@@ -34,5 +34,5 @@ class WorkspaceContents:
 
 
 def fields_of(document: Document) -> tuple[str, ...]:
-    """The fields that a document states, without the name."""
+    """Return the fields of a document, without the name."""
     return tuple(key for key in document.data if key not in ("name", "$schema"))

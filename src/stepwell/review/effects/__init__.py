@@ -1,8 +1,4 @@
-"""What changes mean to those who depend on the registry: a few modules a consumer.
-
-Importers: ``modules``, ``importers``, ``classes``, ``by_file_name``, ``guesses``. Overlays: ``overlays``.
-Pipelines: ``pipelines``, ``graphs``, ``choices``. Editors: ``editors``, ``strictness``.
-"""
+"""Effects of changes on the consumers of the registry."""
 
 from __future__ import annotations
 
@@ -28,9 +24,9 @@ __all__ = ["effects_of"]
 def effects_of(
     old: RegistryState, new: RegistryState, views: tuple[ViewComparison, ...]
 ) -> tuple[Effect, ...]:
-    """The effects of a change on every consumer, what matters most first.
+    """Return the effects on every consumer, worst first.
 
-    What reaches a workspace from the core as it is, is told once, with the core.
+    Effects that workspaces inherit from the core are reported once, with the core.
     """
     found = [*_told_once(_on_views(old, new, views))]
     found += effects_on_modules(old, new)
@@ -55,7 +51,7 @@ def _on_views(old: RegistryState, new: RegistryState, views: tuple[ViewCompariso
 
 
 def _told_once(effects: Iterable[Effect]) -> Iterator[Effect]:
-    """Every effect but those of workspaces that are the core's own; the core's come first."""
+    """Remove effects of workspaces that equal the core's; the core's come first."""
     of_core: set[tuple[object, ...]] = set()
     for effect in effects:
         told = (effect.consumer, effect.level, effect.id, effect.subject, effect.reason)

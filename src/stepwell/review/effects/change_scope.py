@@ -1,4 +1,4 @@
-"""What a comparison says of each view, gathered for those who look at whom it concerns."""
+"""Changed names of each view, shared by the effect modules."""
 
 from __future__ import annotations
 
@@ -20,12 +20,11 @@ __all__ = ["Touched", "called", "place_of", "said_at", "touched_views"]
 @final
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """One view that both states have, and what may differ in it, inherited from the core or not.
+    """View in both states, with the names that may differ.
 
     Args:
-        workspace: whose view; ``None`` for the core's.
-        names: of every kind, by a key of ``KINDS``, the names of what may differ, sorted; of a renamed
-            definition both names.
+       workspace: ``None`` for the core.
+       names: sorted names by key of ``KINDS``; for renames both names.
     """
 
     workspace: str | None
@@ -38,24 +37,21 @@ class Touched:
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """The names of steps that may differ."""
         return self.names["steps"]
 
     @property
     def title(self) -> str:
-        """The view in words."""
         return self.new.title
 
 
 def touched_views(
     old: RegistryState, new: RegistryState, views: tuple[ViewComparison, ...]
 ) -> Mapping[str | None, Touched]:
-    """Every view that both states have, the core's first, then by workspace."""
     before, after = old.loaded.snapshot, new.loaded.snapshot
     compared = {view.workspace: view for view in views}
     core = compared[None]
     found: dict[str | None, Touched] = {}
-    for one in (None, *(one for one in after.workspaces if one in before.workspaces)):
+    for one in (None, *(workspace for workspace in after.workspaces if workspace in before.workspaces)):
         own = compared.get(one, core)
         changes = core.changes if own is core else (*core.changes, *own.changes)
         reordering = own.reordering or core.reordering
@@ -96,11 +92,7 @@ def _renamed(changes: tuple[DefinitionChange, ...]) -> Mapping[str, DefinitionCh
 
 
 def place_of(definition: Definition | None, field: str = "name") -> Span | None:
-    """Where a definition says a field, or its name where it does not say the field.
-
-    Args:
-        definition: which one; ``None`` where there is none.
-    """
+    """Return the location of a field, or of the name if the field is not set."""
     if definition is None or not definition.sources:
         return None
     said = field if field in definition.data else "name"
@@ -108,12 +100,12 @@ def place_of(definition: Definition | None, field: str = "name") -> Span | None:
 
 
 def said_at(span: Span | None) -> str:
-    """A place in the middle of a sentence: ``, at FILE:LINE``; nothing where there is none."""
+    """Return ``, at FILE:LINE``, or an empty string."""
     return "" if span is None else f", at {span.path}:{span.line}"
 
 
 def called(value: object) -> str:
-    """A value in the middle of a sentence."""
+    """Return a value for use in a sentence."""
     if value is None:
         return "nothing"
     if isinstance(value, tuple):

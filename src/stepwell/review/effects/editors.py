@@ -1,4 +1,4 @@
-"""Effects on who edits definitions: what the settings and the schemas of a project refuse now."""
+"""Effects on editors of definitions: values that settings and schemas now reject."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _LEVELS: Final[Mapping[str, int]] = {"off": 0, "info": 1, "warning": 2, "error":
 
 
 def effects_on_editors(old: RegistryState, new: RegistryState) -> Iterator[Effect]:
-    """What people may no longer write, and what they wrote and may no longer keep.
+    """Yield newly rejected values.
 
-    Breaking is what the older state holds and the newer one refuses; what nobody has written is risky.
+    Values in use are breaking, unused values risky.
     """
-    if not (old.tables or new.tables):  # the old registry had neither words nor rules
+    if not (old.tables or new.tables):  # the old registry had neither vocabularies nor rules
         yield from _vocabulary(old, new)
         yield from _naming(old, new)
         yield from _severities(old, new)
@@ -44,23 +44,23 @@ def _vocabulary(old: RegistryState, new: RegistryState) -> Iterator[Effect]:
             continue
         place_was, place_now = _said(old, "vocabulary", name), _said(new, "vocabulary", name)
         if now is None:
-            reason = f"`{field}` may be any word"
+            reason = f"`{field}` accepts any value"
             yield _effect(Level.SAFE, "vocabulary-widened", name, reason, place_was)
         elif was is None:
             users = [step for step in _steps(old) if set(_words(step, fields)) - set(now)]
-            reason = f"`{field}` must be a word of `[vocabulary] {name}` now{_used(users, *fields)}"
+            reason = f"`{field}` must be a value of `[vocabulary] {name}`{_used(users, *fields)}"
             level = Level.BREAKING if users and refuses else Level.RISKY
             yield _effect(level, "vocabulary-closed", name, reason, None, place_now)
         else:
             for word in was:
                 if word not in now:
                     users = [step for step in _steps(old) if word in _words(step, fields)]
-                    reason = f"`{word}` is no word of `{field}` any more{_used(users, *fields)}"
+                    reason = f"`{word}` is no longer an allowed value of `{field}`{_used(users, *fields)}"
                     level = Level.BREAKING if users and refuses else Level.RISKY
                     subject = f"{name}.{word}"
                     yield _effect(level, "vocabulary-word-left", subject, reason, place_was, place_now)
             if set(now) - set(was):
-                reason = f"`{field}` may be {_listed(sorted(set(now) - set(was)))} too"
+                reason = f"`{field}` also accepts {_listed(sorted(set(now) - set(was)))}"
                 yield _effect(Level.SAFE, "vocabulary-widened", name, reason, place_was, place_now)
 
 
@@ -70,11 +70,11 @@ def _naming(old: RegistryState, new: RegistryState) -> Iterator[Effect]:
         return
     places = _said(old, "naming", "step_name"), _said(new, "naming", "step_name")
     if now == "any":
-        yield _effect(Level.SAFE, "naming-widened", "step_name", "steps may be called anything", *places)
+        yield _effect(Level.SAFE, "naming-widened", "step_name", "step names are not restricted", *places)
         return
     users = [step for step in _steps(old) if not STYLES[now].fullmatch(step.name)]
     refuses = _severity(new, "naming-style") == "error"
-    reason = f"steps must be named in {now}{_used(users, 'name')}"
+    reason = f"step names must be in {now}{_used(users, 'name')}"
     level = Level.BREAKING if users and refuses else Level.RISKY
     yield _effect(level, "naming-narrowed", "step_name", reason, *places)
 
@@ -87,40 +87,42 @@ def _severities(old: RegistryState, new: RegistryState) -> Iterator[Effect]:
         places = _said(old, "rules", rule), _said(new, "rules", rule)
         if now == "error" and was != "error":
             found = _found(old, new, rule)
-            reason = f"`{rule}` is an error where it was {_called(was)}, and keeps out what it finds"
+            reason = (
+                f"`{rule}` is now an error instead of {_called(was)}, so its findings exclude definitions"
+            )
             if found is not None and found.span is not None:
-                reason += f"; it finds something at {found.span.path}:{found.span.line}"
+                reason += f"; it has a finding at {found.span.path}:{found.span.line}"
             level = Level.RISKY if found is None else Level.BREAKING
             yield _effect(level, "rule-raised", rule, reason, *places)
         elif _LEVELS[now] < _LEVELS[was]:
-            reason = f"`{rule}` is {_called(now)} where it was {_called(was)}"
+            reason = f"`{rule}` is now {_called(now)} instead of {_called(was)}"
             yield _effect(Level.SAFE, "rule-lowered", rule, reason, *places)
 
 
 def _found(old: RegistryState, new: RegistryState, rule: str) -> Diagnostic | None:
-    """What a rule found before it was an error, or finds now in a file that was there."""
-    for found in old.loaded.diagnostics:
-        if found.id == rule:
-            return found
-    for found in new.loaded.diagnostics:
-        path = found.span.path if found.span is not None else ""
-        if found.id == rule and found.severity is Severity.ERROR and path in old.loaded.checked:
-            return found
+    """Return a finding of a rule in an existing file."""
+    for finding in old.loaded.diagnostics:
+        if finding.id == rule:
+            return finding
+    for finding in new.loaded.diagnostics:
+        path = finding.span.path if finding.span is not None else ""
+        if finding.id == rule and finding.severity is Severity.ERROR and path in old.loaded.checked:
+            return finding
     return None
 
 
 def _schemas(old: RegistryState, new: RegistryState) -> Iterator[Effect]:
     for path in sorted(old.schemas.keys() | new.schemas.keys()):
         if path not in old.schemas:
-            continue  # what was not there was kept by nobody
+            continue  # a new schema cannot be violated
         if path not in new.schemas:
-            reason = f"`{path}` is gone, so editors that are told to use it check nothing"
+            reason = f"`{path}` was removed, so editors that use it no longer validate"
             yield _effect(Level.RISKY, "schema-gone", path, reason, Span(path))
             continue
         try:
             found = differences(old.schemas[path], new.schemas[path])
         except RecursionError:
-            reason = f"`{path}` changed and lies too deep to be compared"
+            reason = f"`{path}` changed and is nested too deeply to compare"
             yield _effect(Level.RISKY, "schema-stricter", path, reason, Span(path), Span(path))
             continue
         documents = list(_documents(old, path)) if any(one.is_stricter for one in found) else []
@@ -137,14 +139,14 @@ def _of_schema(path: str, one: Difference, documents: Iterable[tuple[Document, P
         for way, value in one.values_in(_inside(document.data, prefix)):
             if refuses is not None and refuses(value):
                 place = document.value_span((*prefix, *way))
-                reason = f"{one.reason}, which {place.path}:{place.line} does not keep to"
+                reason = f"{one.reason}, but {place.path}:{place.line} violates it"
                 return _effect(Level.BREAKING, "schema-stricter", subject, reason, place, Span(path))
-    reason = f"{one.reason}; nothing that there is breaks it, as far as can be told"
+    reason = f"{one.reason}; no known violations"
     return _effect(Level.RISKY, "schema-stricter", subject, reason, Span(path), Span(path))
 
 
 def _documents(state: RegistryState, path: str) -> Iterator[tuple[Document, Pointer]]:
-    """What a schema is for, by its file's name: documents, each with the place of what it describes."""
+    """Yield the documents of a schema, selected by its file name, with their locations."""
     loaded = state.loaded
     name = path.rpartition("/")[2].removesuffix(".schema.json")
     noun, is_override = name.removesuffix("-override"), name.endswith("-override")
@@ -167,11 +169,11 @@ def _inside(data: Any, prefix: Pointer) -> Any:
 
 
 def _steps(state: RegistryState) -> Iterator[StepDefinition]:
-    """Every step that some view of a state serves, apart from what it inherits."""
+    """Yield the steps of all views without inherited ones."""
     snapshot = state.loaded.snapshot
     yield from snapshot.core.steps.above.values()
-    for one in snapshot.workspaces:
-        yield from snapshot.view(one).steps.above.values()
+    for workspace in snapshot.workspaces:
+        yield from snapshot.view(workspace).steps.above.values()
 
 
 def _words(step: StepDefinition, fields: Iterable[str]) -> Iterator[str]:
@@ -182,7 +184,7 @@ def _words(step: StepDefinition, fields: Iterable[str]) -> Iterator[str]:
 
 def _used(users: list[StepDefinition], *fields: str) -> str:
     if not users:
-        return "; nothing that there is breaks it"
+        return "; no violations"
     stated = [field for field in fields if field in users[0].data]
     place = place_of(users[0], (stated or fields)[0])
     at = "" if place is None else f" ({place.path}:{place.line})"
@@ -196,7 +198,7 @@ def _severity(state: RegistryState, rule: str) -> str:
 
 
 def _called(severity: str) -> str:
-    return {"off": "silent", "info": "an info", "error": "an error"}.get(severity, f"a {severity}")
+    return {"off": "off", "info": "an info", "error": "an error"}.get(severity, f"a {severity}")
 
 
 def _listed(words: list[str]) -> str:

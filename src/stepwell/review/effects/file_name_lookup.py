@@ -1,7 +1,7 @@
-"""Which file names mean another step than before: the old look-up, asked what importers may ask it.
+"""File names that resolve to another step than before.
 
-The look-up walks the whole table for every name. Here it walks only the names that hold enough of the
-file name's words, which are found in one text of all names; the answers are the look-up's own.
+The old lookup walks the whole table for every name. Here it walks only names that share enough words with the
+file name, found in one text of all names; the results are the same.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ __all__ = [
 
 
 MOST_ASKED: Final = 500
-"""Of how many names that came, went or moved the file names are asked; a review reads no more."""
+"""Maximum number of changed names to probe."""
 
 _WHOLE: Final = 0.9
-"""How similar a name is that a file name lies in as a whole; less, and only most of its words do."""
+"""Similarity of a name that contains the whole file name."""
 
 
 @final
 class KnownNames:
-    """The names of steps, and which of them hold a word; the lists are made when they are asked for."""
+    """Names of steps with a lazily built word index."""
 
     __slots__ = ("_held", "_names", "_near", "_starts", "_text")
 
@@ -52,10 +52,10 @@ class KnownNames:
         self._near: dict[str, Collection[str]] = {}
 
     def near(self, file_name: str) -> Collection[str]:
-        """The names that hold at least four fifths of a file name's words, in no order.
+        """Return the names with at least four fifths of a file name's words, unordered.
 
         Args:
-            file_name: words joined by ``_``.
+           file_name: words joined by ``_``.
         """
         known = self._near.get(file_name)
         if known is None:
@@ -71,9 +71,9 @@ class KnownNames:
         if not may_lack:
             return frozenset.intersection(*sorted(holding, key=len))
         holding.sort(key=len)
-        if may_lack == 1:  # those that hold all words but the first, all but the second, and so on
+        if may_lack == 1:  # all words but one
             others = (holding[:left_out] + holding[left_out + 1 :] for left_out in range(len(holding)))
-            return frozenset().union(*(frozenset.intersection(*each) for each in others))
+            return frozenset().union(*(frozenset.intersection(*other) for other in others))
         some = frozenset().union(*holding[: may_lack + 1])
         enough = len(said) - may_lack
         return [name for name in some if sum(name in names for names in holding) >= enough]
@@ -97,10 +97,10 @@ class KnownNames:
 
 @final
 class _Table(Collection[str]):
-    """A legacy table as the look-up asks it: all names are in it, and only some are walked.
+    """Legacy table for the lookup that contains all names but iterates over only some.
 
     Args:
-        walked: the names to walk, in no order; what the table does not have is passed over.
+       walked: names to iterate over, unordered; unknown names are ignored.
     """
 
     __slots__ = ("_every", "_names")
@@ -128,11 +128,7 @@ class _Table(Collection[str]):
 
 @final
 class Guesser:
-    """The look-up by file name in one view.
-
-    Args:
-        naming: the project's ``[naming]``.
-    """
+    """Lookup by file name in a view."""
 
     __slots__ = ("_every", "_first", "_known", "_naming", "_unwalked")
 
@@ -152,19 +148,19 @@ class Guesser:
         self._unwalked = _Table(self._first, self._every)
 
     def exactly(self, file_name: str) -> str | None:
-        """The step that a file name spells; ``None`` where the look-up must guess."""
+        """Return the exact match of a file name, if any."""
         return self._ask(file_name, self._unwalked)
 
     def meant(self, file_name: str) -> str | None:
-        """The step that a file name means; ``None`` where it means none."""
+        """Return the step for a file name, if any."""
         return self.exactly(file_name) or self.guessed(file_name)
 
     def guessed(self, file_name: str) -> str | None:
-        """The step that fits a file name best, as the look-up answers where the name spells none."""
+        """Return the fuzzy match of a file name, if any."""
         return self._ask(file_name, self._near(file_name))
 
     def is_sure(self, file_name: str) -> bool:
-        """Whether a file name spells its step, or lies whole in the name of that one alone."""
+        """Return whether the match is exact, or the only one that contains the whole file name."""
         if self.exactly(file_name) is not None:
             return True
         fits = [similarity(file_name, name) for name in self._near(file_name)]
@@ -183,12 +179,9 @@ class Guesser:
 
 
 def probes_of(names: Sequence[str], naming: Naming) -> tuple[str, ...]:
-    """File names that importers may use for some steps, sorted.
+    """Return file names that importers may use for some steps, sorted.
 
-    For each step: its own, shortened and turned about, each with every job type; and its single words.
-
-    Args:
-        naming: the project's ``[naming]``.
+    These are the step's own file name, shortened and rotated, with every job type, and its single words.
     """
     found: set[str] = set()
     for name in names[:MOST_ASKED]:
@@ -215,29 +208,31 @@ def _shortened(stem: str, naming: Naming) -> Iterator[str]:
 
 
 def _turned(file_name: str) -> str:
-    """A file name whose first word stands last, as the look-up turns three words back."""
+    """Move the first word of a file name to the end, which the lookup reverts for three words."""
     first, _, rest = file_name.partition("_")
     return f"{rest}_{first}" if "_" in rest else file_name
 
 
 def all_known(old: RegistryState, new: RegistryState) -> KnownNames:
-    """The names of every step of two states, for the look-ups of all their views."""
+    """Return the names of all steps of two states."""
     states = [state.loaded.snapshot for state in (old, new)]
-    views = [view for one in states for view in (one.core, *(one.view(each) for each in one.workspaces))]
+    views = [
+        view for one in states for view in (one.core, *(one.view(workspace) for workspace in one.workspaces))
+    ]
     return KnownNames(sorted(set().union(*(view.steps.above for view in views))))
 
 
 def differing_file_names(
     touched: Touched, old: Naming, new: Naming, known: KnownNames
 ) -> Mapping[str, tuple[str, str | None]]:
-    """The file names that meant a step and mean another one, or none: each with both."""
+    """Yield the file names whose step changed, with the old and the new step."""
     before, after = Guesser(touched.old, old, known), Guesser(touched.new, new, known)
     suspects = frozenset((*touched.steps, *touched.moved))
     found: dict[str, tuple[str, str | None]] = {}
     for file_name in _asked(touched, old, new):
         was, now = before.exactly(file_name), after.exactly(file_name)
         if was is None and now is None and suspects.isdisjoint(known.near(file_name)):
-            continue  # what fits it is the same in both, and stands in the same order
+            continue  # same candidates in the same order
         was = was or before.guessed(file_name)
         if was is not None and (now := now or after.guessed(file_name)) != was:
             found[file_name] = (was, now)
@@ -247,9 +242,9 @@ def differing_file_names(
 def effects_on_file_names(
     touched: Touched, old: RegistryState, new: RegistryState, known: KnownNames
 ) -> Iterator[Effect]:
-    """What the look-up by file name means to its callers, one effect for each pair of steps.
+    """Yield one effect per pair of old and new step.
 
-    A file name that means nothing because its step went is told with that step.
+    File names of removed steps are reported with the step.
     """
     before, after = old.loaded.project.settings.naming, new.loaded.project.settings.naming
     pairs: dict[tuple[str, str | None], list[str]] = {}
@@ -268,14 +263,14 @@ def _effect(touched: Touched, guesser: Guesser, was: str, now: str | None, names
     renamed = touched.renamed.get(was)
     verb = "means" if len(names) == 1 else "mean"
     means = f"{verb} `{now}`" if now is not None else f"{verb} no step"
-    reason = f"{_listed(names)} {means} where the look-up found `{was}`"
+    reason = f"{_listed(names)} {means} instead of `{was}`"
     level = Level.RISKY
     if renamed is not None and renamed.name == now:
-        reason += ", which is called so now"
+        reason += ", its new name"
     elif any(map(guesser.is_sure, names)):
         level = Level.BREAKING
     else:
-        reason += ", which was a guess: others fitted as well, or not all words did"
+        reason += ", which was a fuzzy match"
     places = place_of(touched.old.steps.get(was)), place_of(touched.new.steps.get(now or was))
     kind = "file-name-resolves-differently"
     return Effect(Consumer.IMPORTERS, level, kind, names[0], reason, touched.workspace, *places)
@@ -302,7 +297,7 @@ def _asked(touched: Touched, old: Naming, new: Naming) -> Iterable[str]:
 
 
 def _of_other_naming(touched: Touched, old: Naming, new: Naming) -> Iterator[str]:
-    """File names with the words that the project began or ceased to read in its own way."""
+    """Return file names with words whose ``[naming]`` changed."""
     words = old.abbreviations.items() ^ new.abbreviations.items()
     suffixes = set(old.job_type_suffixes) ^ set(new.job_type_suffixes)
     for name in touched.old.steps:

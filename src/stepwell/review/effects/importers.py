@@ -1,4 +1,4 @@
-"""Effects on importers of the legacy tables: what a frozen module gives them, view by view."""
+"""Effects on importers of the legacy tables, by view."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ __all__ = [
 
 
 _CHOOSE: Final[Mapping[str, Callable[..., tuple[int, str]]]] = {"config_class": max, "spec_type": min}
-"""Of several steps ``CONFIG_STEP_REGISTRY`` keeps the last, and the look-up by type the first."""
+"""``CONFIG_STEP_REGISTRY`` keeps the last of several steps, the lookup by type the first."""
 
 
 @final
 class Owners:
-    """The steps of legacy tables by a class that they name; each layer is gone through once."""
+    """Steps of legacy tables by class, indexed once per layer."""
 
     __slots__ = ("_indexes",)
 
@@ -36,10 +36,10 @@ class Owners:
         self._indexes: dict[tuple[int, str], tuple[object, dict[str, list[str]]]] = {}
 
     def of(self, view: View, field: str, value: str) -> str | None:
-        """The step that a class leads to in a view's tables; ``None`` where it leads to none.
+        """Return the step of a class in a view's tables, if any.
 
         Args:
-            field: ``config_class`` or ``spec_type``.
+           field: ``config_class`` or ``spec_type``.
         """
         steps = view.steps
         names = list(self._index(steps.above, field).get(value, ()))
@@ -57,7 +57,7 @@ class Owners:
         for name, step in table.items():
             if step.sagemaker_step_type is not None:
                 found.setdefault(step[field], []).append(name)
-        self._indexes[id(table), field] = (table, found)  # kept, so that no other gets its id
+        self._indexes[id(table), field] = (table, found)  # keeps the table alive, so its id is not reused
         return found
 
 
@@ -65,12 +65,12 @@ Say = Callable[..., Effect]
 
 
 def effects_on_tables(touched: Touched, owners: Owners, *, has_classes: bool) -> Iterator[Effect]:
-    """What a change of one view means to importers of its tables."""
+    """Yield the effects of a view's changes on importers of its tables."""
     say = _saying(touched.workspace)
     rows = [(name, row_of(touched.old, name), row_of(touched.new, name)) for name in touched.steps]
     for name, was, now in rows:
         if was is None and now is not None:
-            reason = f"`{name}` is new in the table; nobody can depend on it yet"
+            reason = f"`{name}` was added to the table"
             yield say(Level.SAFE, "name-joined-table", name, reason, None, place_of(now))
         elif was is not None and now is None:
             yield _left(touched, owners, name, was, say)
@@ -83,7 +83,7 @@ def effects_on_tables(touched: Touched, owners: Owners, *, has_classes: bool) ->
 
 
 def row_of(view: View, name: str) -> StepDefinition | None:
-    """The step of a name that is in a view's legacy table."""
+    """Return a step of a view's legacy table."""
     step = view.steps.get(name)
     return step if step is not None and step.sagemaker_step_type is not None else None
 
@@ -98,37 +98,32 @@ def _saying(workspace: str | None) -> Say:
 
 
 def _left(touched: Touched, owners: Owners, name: str, was: StepDefinition, say: Say) -> Effect:
-    """One effect for all that goes with a name: its row, and its class's way back to it."""
+    """Return one effect for a removed row and its class mapping."""
     now = touched.new.steps.get(name)
     renamed = touched.renamed.get(name)
     answers = touched.new.by_alias(name)
     place = place_of(now) if now is not None else renamed.new_place if renamed is not None else None
     error = touched.left_out.get(name)
     if error is not None and now is None:
-        reason = (
-            f"`{name}` is left out because of an error in its file, so importers cannot ask a table for it"
-        )
+        reason = f"`{name}` is skipped because of an error in its file, so lookups in the tables fail"
         place = error
     elif now is not None:
-        reason = f"`{name}` has no `sagemaker_step_type` any more, which every step of the table has"
+        reason = f"`{name}` no longer has a `sagemaker_step_type`, which the table requires"
     elif answers is not None and renamed is not None:
         reason = (
-            f"`{name}` is called `{answers.name}` now; as an alias the old name answers in views and in "
-            "`stepwell resolve`, and in no table, frozen or of `stepwell.legacy`"
+            f"`{name}` was renamed to `{answers.name}`; as an alias, the old name works in views and "
+            "`stepwell resolve`, but not in frozen tables or `stepwell.legacy`"
         )
     elif renamed is not None:
-        reason = (
-            f"`{renamed.name}` replaces `{name}`, which no table and no look-up knows any more, "
-            "since it is no alias"
-        )
+        reason = f"`{renamed.name}` replaces `{name}`, but the old name fails: it is not an alias"
     elif answers is not None:
-        reason = f"`{name}` is only an alias of `{answers.name}` now, and a table knows no aliases"
+        reason = f"`{name}` is now only an alias of `{answers.name}`, and tables do not contain aliases"
     else:
-        reason = f"`{name}` is gone, so importers that ask a table for it fail"
+        reason = f"`{name}` was removed, so lookups in the tables fail"
     config_class = was.config_class
     if config_class is not None and owners.of(touched.old, "config_class", config_class) == name:
         owner = owners.of(touched.new, "config_class", config_class)
-        leads = f"leads to `{owner}`" if owner is not None else "leads to no step"
+        leads = f"maps to `{owner}`" if owner is not None else "maps to no step"
         reason += f"; its `{config_class}` {leads}"
     return say(Level.BREAKING, "name-left-table", name, reason, place_of(was), place)
 
@@ -139,8 +134,8 @@ def _changed(
     name = was.name
     if was.builder_step_name != now.builder_step_name:
         reason = (
-            f"`{name}` is built by {called(now.builder_step_name)} where it was built by "
-            f"{called(was.builder_step_name)}, so importers need the other class"
+            f"the builder of `{name}` changed from {called(was.builder_step_name)} to "
+            f"{called(now.builder_step_name)}"
         )
         field = "builder_step_name"
         places = place_of(was, field), place_of(now, field)
@@ -149,24 +144,24 @@ def _changed(
         leads = owners.of(touched.new, "spec_type", was.spec_type)
         lost = owners.of(touched.old, "spec_type", was.spec_type) == name
         if not lost:
-            how = f"leads to {called(leads)} as before"
+            how = f"still maps to {called(leads)}"
         elif leads is None:
-            how = "leads to no step any more"
+            how = "no longer maps to a step"
         else:
-            how = f"leads to `{leads}` now"
+            how = f"now maps to `{leads}`"
         reason = f"the specification type `{was.spec_type}` {how}: `{name}` has {called(now.spec_type)}"
         places = place_of(was, "spec_type"), place_of(now, "spec_type")
         yield say(Level.BREAKING if lost else Level.RISKY, "spec-type-changed", name, reason, *places)
     if was.sagemaker_step_type != now.sagemaker_step_type:
         reason = (
-            f"`{name}` is a {called(now.sagemaker_step_type)} step where it was a "
-            f"{called(was.sagemaker_step_type)} step, so whoever goes by the type builds something else"
+            f"the SageMaker step type of `{name}` changed from {called(was.sagemaker_step_type)} to "
+            f"{called(now.sagemaker_step_type)}"
         )
         field = "sagemaker_step_type"
         places = place_of(was, field), place_of(now, field)
         yield say(Level.BREAKING, "sagemaker-type-changed", name, reason, *places)
     if was.description != now.description:
-        reason = f"`{name}` is described in other words"
+        reason = f"description of `{name}` changed"
         places = place_of(was, "description"), place_of(now, "description")
         yield say(Level.SAFE, "description-changed", name, reason, *places)
 
@@ -177,7 +172,7 @@ def _unmapped(
     rows: Sequence[tuple[str, StepDefinition | None, StepDefinition | None]],
     say: Say,
 ) -> Iterator[Effect]:
-    """The classes that led to a step which stayed in the table, and lead elsewhere now or nowhere."""
+    """Yield the classes of remaining steps that map elsewhere or nowhere."""
     classes = {
         one.config_class: None
         for _, was, now in rows
@@ -193,10 +188,10 @@ def _unmapped(
             continue
         step, other = row_of(touched.new, before), row_of(touched.new, after or "")
         if step is not None and step.config_class != config_class:
-            why = f"`{before}` has {called(step.config_class)} now"
+            why = f"`{before}` now has {called(step.config_class)}"
         else:
-            why = f"`{after}` takes it from `{before}`"
-        leads = "leads to no step any more" if after is None else f"leads to `{after}` and not to `{before}`"
+            why = f"`{after}` uses it instead of `{before}`"
+        leads = "no longer maps to a step" if after is None else f"maps to `{after}` instead of `{before}`"
         places = (
             place_of(row_of(touched.old, before), "config_class"),
             place_of(other or step, "config_class"),
@@ -210,41 +205,36 @@ def _reordered(touched: Touched, say: Say) -> Effect:
     shown = ", ".join(f"`{name}`" for name in moved[:3])
     if len(moved) > 3:
         shown += f" and {len(moved) - 3} more"
-    verb = "stands" if len(moved) == 1 else "stand"
-    reason = (
-        f"{shown} {verb} elsewhere in the table, whose order decides where several steps fit, "
-        "and in which they are listed"
-    )
+    reason = f"{shown} moved in the table, whose order decides ambiguous lookups and listings"
     place = place_of(touched.new.steps.get(moved[0]))
     return say(Level.RISKY, "table-reordered", "STEP_NAMES", reason, None, place)
 
 
 def _hyperparameters(touched: Touched, has_classes: bool, say: Say) -> Iterator[Effect]:
     lost = Level.BREAKING if has_classes else Level.RISKY
-    fails = "importers that ask a table for it fail"
+    fails = "lookups in the tables fail"
     if not has_classes:
-        fails = "look-ups in `stepwell.legacy` fail; no frozen module holds it"
+        fails = "lookups in `stepwell.legacy` fail; no frozen module contains it"
     for name in touched.names["hyperparameters"]:
         was, now = touched.old.hyperparameters.get(name), touched.new.hyperparameters.get(name)
         if was is not None and now is None:
-            reason = f"the hyperparameter class `{name}` is gone, so {fails}"
+            reason = f"the hyperparameter class `{name}` was removed, so {fails}"
             yield say(lost, "hyperparameter-left", name, reason, place_of(was))
         elif was is not None and now is not None:
             for field in ("module_path", "model_type"):
                 before, after = getattr(was, field), getattr(now, field)
                 if before == after:
                     continue
-                reason = f"the `{field}` of `{name}` is {called(after)} where it was {called(before)}"
+                reason = f"`{field}` of `{name}` changed from {called(before)} to {called(after)}"
                 places = place_of(was, field), place_of(now, field)
                 yield say(Level.RISKY, "hyperparameter-changed", f"{name}.{field}", reason, *places)
 
 
 def frozen_views(old: RegistryState, new: RegistryState) -> dict[str | None, bool]:
-    """The workspaces whose tables importers have, each with whether hyperparameter classes are beside it.
+    """Return the workspaces whose tables importers use, and whether hyperparameter classes are included.
 
-    What the older state freezes counts, since nobody imports yet what the newer one adds. Where nothing is
-    frozen importers have the core's tables from ``stepwell.legacy``. A registry of Python tables is what
-    importers have itself; which workspaces they see follows from what the newer state freezes.
+    The older state's frozen modules count. Without frozen modules, importers use the core's tables from
+    ``stepwell.legacy``. For a registry of Python tables, the newer state's frozen modules decide.
     """
     state = new if old.tables else old
     found: dict[str | None, bool] = {}
@@ -261,14 +251,14 @@ def frozen_views(old: RegistryState, new: RegistryState) -> dict[str | None, boo
 
 
 def effects_on_modules(old: RegistryState, new: RegistryState) -> Iterator[Effect]:
-    """What becomes of the modules that importers import."""
+    """Yield the effects on frozen modules."""
     if old.tables or new.tables:
         return
     kept = {target.output: place for place, target in enumerate(new.loaded.project.settings.freeze)}
     for place, target in enumerate(old.loaded.project.settings.freeze):
         was = _place(old, place, "output")
         if target.output not in kept:
-            reason = f"`{target.output}` is frozen no more: it stays as it is, or goes, and follows no change"
+            reason = f"`{target.output}` is no longer frozen, so it is not updated"
             yield _effect(Level.BREAKING, "frozen-module-gone", target.output, reason, was, None)
             continue
         now = new.loaded.project.settings.freeze[kept[target.output]]
@@ -285,12 +275,12 @@ def _other_view(
     old_place: int,
 ) -> Effect:
     before, after = _title(was), _title(now)
-    reason = f"`{was.output}` holds the view of {after} where it held that of {before}"
+    reason = f"`{was.output}` now contains the view of {after} instead of {before}"
     level = Level.BREAKING
     if was.workspace == RESERVED_ID:
-        reason += ", so it takes no workspace any more"
+        reason += ", so it no longer accepts a workspace"
     elif not _rows_are_kept(old, new, was, now):
-        reason += ", which lacks or changes rows"
+        reason += ", which removes or changes rows"
     else:
         level = Level.SAFE
         reason += ", which keeps every row"
@@ -299,7 +289,7 @@ def _other_view(
 
 
 def _rows_are_kept(old: RegistryState, new: RegistryState, was: FreezeTarget, now: FreezeTarget) -> bool:
-    """Whether what one view gave importers in the older state the other one gives them in the newer."""
+    """Return whether the new view keeps every row of the old view."""
     one, other = was.workspace or None, None if now.workspace == RESERVED_ID else now.workspace or None
     before, after = old.loaded.snapshot, new.loaded.snapshot
     if one not in {None, *before.workspaces} or other not in {None, *after.workspaces}:

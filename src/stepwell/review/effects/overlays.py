@@ -1,4 +1,4 @@
-"""Effects on workspaces: what changed below their overrides, and what their own steps hide."""
+"""Effects on workspaces: changes below their overrides, and shadowed definitions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["effects_on_overlay", "effects_on_workspaces"]
 
 
 def effects_on_workspaces(old: RegistryState, views: tuple[ViewComparison, ...]) -> Iterator[Effect]:
-    """What became of whole workspaces, and what the core changed below them."""
+    """Yield effects of removed workspaces and of core changes below them."""
     for view in views:
         if view.workspace is None:
             continue
@@ -27,7 +27,7 @@ def effects_on_workspaces(old: RegistryState, views: tuple[ViewComparison, ...])
 
 
 def effects_on_overlay(touched: Touched, new: RegistryState) -> Iterator[Effect]:
-    """What a change of the core means to the overrides and the own steps of one workspace."""
+    """Yield effects of core changes on overrides and local steps of a workspace."""
     if touched.workspace is None:
         return
     for folder, kind in KINDS.items():
@@ -45,9 +45,9 @@ def effects_on_overlay(touched: Touched, new: RegistryState) -> Iterator[Effect]
 
 def _gone(old: RegistryState, one: str) -> Effect:
     frozen = {target.workspace for target in old.loaded.project.settings.freeze}
-    reason = f"workspace {one} is gone, so whoever asks for its view is refused"
+    reason = f"workspace {one} was removed, so requests for its view fail"
     if frozen & {one, RESERVED_ID}:
-        reason += ", and no frozen module holds it"
+        reason += ", and no frozen module contains it"
     document = old.loaded.snapshot.workspaces[one].document
     place = None if document is None else document.first_key_span(())
     return Effect(Consumer.OVERLAYS, Level.BREAKING, "workspace-gone", one, reason, one, place)
@@ -57,7 +57,7 @@ def _base_changed(view: ViewComparison) -> Iterator[Effect]:
     one = view.workspace
     copies: dict[str, HiddenChange] = {}
     for hidden in view.hidden:
-        if not hidden.field:  # what went in the core is told to those who import it
+        if not hidden.field:  # removals in the core are reported to importers
             continue
         if hidden.hidden_by.layer is not Layer.OVERRIDE:
             copies.setdefault(hidden.name, hidden)
@@ -66,7 +66,7 @@ def _base_changed(view: ViewComparison) -> Iterator[Effect]:
         at = said_at(change.new_origin.span if change.new_origin is not None else None)
         reason = (
             f"the core changed `{hidden.field}` of `{hidden.name}` from {called(change.old)} to "
-            f"{called(change.new)}{at}; {one} overrides it and does not see that"
+            f"{called(change.new)}{at}; {one} overrides it and is not affected"
         )
         was = change.old_origin.span if change.old_origin is not None else None
         yield Effect(
@@ -80,20 +80,20 @@ def _base_changed(view: ViewComparison) -> Iterator[Effect]:
             hidden.hidden_by.span,
         )
     for name, hidden in copies.items():
-        reason = f"{one} has its own `{name}` and sees nothing of what the core changed in its one"
+        reason = f"{one} has its own `{name}` and does not see the core's changes"
         place = hidden.hidden_by.span
         yield Effect(Consumer.OVERLAYS, Level.SAFE, "hidden-changed", name, reason, one, None, place)
 
 
 def _hides(own: Definition | None, below: Definition | None) -> bool:
-    """Whether a definition of a workspace is one of its own, and the core has one of its name."""
+    """Return whether a workspace's own definition shadows the core's."""
     return own is not None and below is not None and own.sources[-1].layer is Layer.LOCAL
 
 
 def _shadow_appeared(
     one: str, noun: str, name: str, own: Definition | None, below: Definition | None
 ) -> Effect:
-    reason = f"{one}'s own {noun} `{name}` hides the core's{said_at(place_of(below))}"
+    reason = f"{one}'s own {noun} `{name}` shadows the core's{said_at(place_of(below))}"
     place = None if own is None else own.sources[-1].document.value_span(("name",))
     return Effect(Consumer.OVERLAYS, Level.RISKY, "shadow-appeared", name, reason, one, None, place)
 
@@ -103,16 +103,16 @@ def _shadow_gone(
 ) -> Effect:
     place: Span | None = None if was is None else was.sources[-1].document.value_span(("name",))
     if below is None:
-        reason = f"{one}'s own {noun} `{name}` hides nothing any more: the core's is gone"
+        reason = f"{one}'s own {noun} `{name}` no longer shadows the core's, which was removed"
         return Effect(Consumer.OVERLAYS, Level.SAFE, "shadow-gone", name, reason, one, place, place_of(now))
-    reason = f"{one} sees the core's {noun} `{name}` where it had its own"
+    reason = f"{one} uses the core's {noun} `{name}` instead of its own"
     return Effect(
         Consumer.OVERLAYS, Level.RISKY, "shadow-gone", name, reason, one, place, place_of(now or below)
     )
 
 
 def _base_gone(touched: Touched, new: RegistryState) -> Iterator[Effect]:
-    """The overrides that are still there and patch nothing any more."""
+    """Yield the overrides whose base was removed."""
     one = touched.workspace or ""
     checked = new.loaded.checked
     for listed in new.loaded.layout.workspaces.get(one, ()):
@@ -125,11 +125,11 @@ def _base_gone(touched: Touched, new: RegistryState) -> Iterator[Effect]:
         if _served(touched.new, listed.kind, file.name) is not None:
             continue
         renamed = touched.renamed.get(file.name) if listed.kind == "steps" else None
-        reason = f"{one} overrides `{file.name}`, which is gone, so the override changes nothing"
+        reason = f"{one} overrides `{file.name}`, which was removed, so the override has no effect"
         if renamed is not None:
             reason = (
-                f"{one} overrides `{file.name}`, which is called `{renamed.name}` now: "
-                "an override names its base by its name, never by an alias"
+                f"{one} overrides `{file.name}`, which was renamed to `{renamed.name}`: "
+                "an override must use the name, not an alias"
             )
         here = file.source.document.value_span(("name",)) if file.source is not None else Span(listed.path)
         base = was.sources[-1].document.value_span(("name",))

@@ -1,4 +1,4 @@
-"""Effects on what refers to steps by their names: aliases, deprecations, tables."""
+"""Effects on references to steps: aliases, deprecations, pipelines and tables."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _OF_WORKSPACE: Final = ("default_resolution_strategy", "preferred_frameworks", "
 def effects_on_choices(
     old: RegistryState, new: RegistryState, views: Mapping[str | None, Touched]
 ) -> Iterator[Effect]:
-    """The names of which another definition is chosen, though the same ones exist.
+    """Yield the names that resolve to another definition although the candidates are the same.
 
-    Asked are: nobody in particular, every workspace that has one, and every framework and tag of theirs.
+    Resolution is compared without preferences, for every workspace with a definition, framework and tag.
     """
     before, after = old.loaded.snapshot, new.loaded.snapshot
     names = {name for touched in views.values() for name in touched.steps}
@@ -56,7 +56,8 @@ def _of_name(
         was, now = resolve(before, name, **asked), resolve(after, name, **asked)
         if was.chosen.owner != now.chosen.owner:
             reason = (
-                f"{words} `{name}` is that of {now.chosen.owner} where it was that of {was.chosen.owner}: "
+                f"{words} `{name}` resolves to the definition of {now.chosen.owner} instead of "
+                f"{was.chosen.owner}: "
                 f"{now.reason}"
             )
             yield Effect(
@@ -73,18 +74,18 @@ def _of_name(
 
 
 def _contexts(candidates: tuple[Candidate, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
-    yield "where nothing else is asked for,", {}
-    for one in candidates:
-        if one.workspace is not None:
-            yield f"for workspace {one.workspace},", {"workspace": one.workspace}
-    for framework in sorted({one.definition.framework or "" for one in candidates} - {""}):
+    yield "without preferences,", {}
+    for candidate in candidates:
+        if candidate.workspace is not None:
+            yield f"for workspace {candidate.workspace},", {"workspace": candidate.workspace}
+    for framework in sorted({candidate.definition.framework or "" for candidate in candidates} - {""}):
         yield f"for the framework {framework},", {"framework": framework}
-    for tag in sorted({tag for one in candidates for tag in one.definition.environment_tags}):
+    for tag in sorted({tag for candidate in candidates for tag in candidate.definition.environment_tags}):
         yield f"for the environment {tag},", {"environment": (tag,)}
 
 
 def _owners(candidates: tuple[Candidate, ...]) -> list[str]:
-    return [one.owner for one in candidates]
+    return [candidate.owner for candidate in candidates]
 
 
 _LEVELS = {Severity.ERROR: Level.BREAKING, Severity.WARNING: Level.RISKY, Severity.INFO: Level.SAFE}
@@ -98,7 +99,7 @@ _IDS = {
 def effects_on_graphs(
     old: RegistryState, new: RegistryState, views: Mapping[str | None, Touched]
 ) -> Iterator[Effect]:
-    """What a change means to the pipelines of every view."""
+    """Yield the effects on the pipelines of every view."""
     for workspace, touched in views.items():
         yield from _gone(touched)
         before = {_same(one) for one in old.loaded.pipelines.diagnostics.get(workspace, ())}
@@ -126,8 +127,8 @@ def _gone(touched: Touched) -> Iterator[Effect]:
         if was is None or name in touched.new.pipelines:
             continue
         if touched.workspace is not None and was.sources[-1].layer is not Layer.LOCAL:
-            continue  # it was the core's, and is told with the core
-        reason = f"the pipeline `{name}` is gone, so whoever runs or extends it by that name fails"
+            continue  # reported with the core
+        reason = f"the pipeline `{name}` was removed, so running or extending it fails"
         yield Effect(
             Consumer.PIPELINES,
             Level.BREAKING,
@@ -144,7 +145,7 @@ def _same(found: Diagnostic) -> tuple[str, str, str]:
 
 
 def _pipeline_at(view: View, span: Span | None) -> str:
-    """The pipeline that a file says something of."""
+    """Return the pipeline defined in a file."""
     path = span.path if span is not None else ""
     for name, definition in view.pipelines.items():
         if any(source.document.path == path for source in definition.sources):
@@ -153,12 +154,12 @@ def _pipeline_at(view: View, span: Span | None) -> str:
 
 
 def effects_on_references(touched: Touched, *, is_frozen: bool) -> Iterator[Effect]:
-    """What a change of one view means to whoever names its steps."""
+    """Yield the effects of a view's changes on references to its steps."""
     gone = [name for name in touched.steps if _lost(touched, name)]
     for name in gone:
         was = touched.old.steps[name]
         if touched.workspace is not None and was.sources[-1].layer is not Layer.LOCAL:
-            continue  # it was the core's, and is told with the core
+            continue  # reported with the core
         if not is_frozen or was.sagemaker_step_type is None:
             yield _step_gone(touched, was)
     yield from _aliases(touched)
@@ -169,7 +170,7 @@ def effects_on_references(touched: Touched, *, is_frozen: bool) -> Iterator[Effe
 def effects_on_first(
     old: RegistryState, new: RegistryState, views: Mapping[str | None, Touched]
 ) -> Iterator[Effect]:
-    """The places of ``[[freeze]] first`` that lost their step."""
+    """Yield the entries of ``[[freeze]] first`` whose step was removed."""
     project = new.loaded.project
     if project.config is None or old.tables or new.tables:
         return
@@ -180,23 +181,23 @@ def effects_on_first(
                 continue
             pointer = (*project.prefix, "freeze", place, "first", at)
             reason = (
-                f"`{target.output}` gives `{name}` a fixed place in the table, and there is no such step: "
-                "the rest of the table moves up, and `freeze-target` finds it"
+                f"`first` of `{target.output}` lists `{name}`, which was removed: "
+                "the rest of the table moves up, and `freeze-target` reports it"
             )
             was, now = place_of(touched.old.steps[name]), project.config.value_span(pointer)
             yield _effect(touched, Level.RISKY, "first-gone", f"{target.output}#{name}", reason, was, now)
 
 
 def _lost(touched: Touched, name: str) -> bool:
-    """Whether a view had a step, and its name answers no more, not even as an alias."""
+    """Return whether lookups of a step's name now fail, even as an alias."""
     return name in touched.old.steps and touched.new.get(name) is None
 
 
 def _step_gone(touched: Touched, was: StepDefinition) -> Effect:
     renamed = touched.renamed.get(was.name)
-    reason = f"`{was.name}` is gone, so look-ups by that name fail"
+    reason = f"`{was.name}` was removed, so lookups by that name fail"
     if renamed is not None:
-        reason = f"`{renamed.name}` replaces `{was.name}`, which answers no look-up, since it is no alias"
+        reason = f"`{renamed.name}` replaces `{was.name}`, but the old name fails: it is not an alias"
     place = renamed.new_place if renamed is not None else None
     return _effect(touched, Level.BREAKING, "step-gone", was.name, reason, place_of(was), place)
 
@@ -213,11 +214,11 @@ def _aliases(touched: Touched) -> Iterator[Effect]:
             continue
         was = given_by(before.sources, ("aliases",)).value_span(("aliases", before.aliases.index(alias)))
         if after is None:
-            reason = f"`{alias}` is no alias of `{before.name}` any more, so look-ups by it fail"
+            reason = f"`{alias}` is no longer an alias of `{before.name}`, so lookups by it fail"
             now = place_of(touched.new.steps.get(before.name), "aliases")
             yield _effect(touched, Level.BREAKING, "alias-gone", alias, reason, was, now)
         else:
-            reason = f"`{alias}` means `{after.name}` where it was an alias of `{before.name}`"
+            reason = f"`{alias}` is now `{after.name}` instead of an alias of `{before.name}`"
             now = place_of(after, "name" if after.name == alias else "aliases")
             yield _effect(touched, Level.BREAKING, "alias-means-another", alias, reason, was, now)
 
@@ -228,7 +229,7 @@ def _own(view: View, name: str) -> tuple[str, ...]:
 
 
 def _replacements(touched: Touched, gone: Collection[str]) -> Iterator[Effect]:
-    """The steps whose users are sent to one that is not there."""
+    """Yield the steps whose ``replaced_by`` is missing."""
     steps = touched.new.steps
     tables = (steps.above,) if touched.workspace is not None else (steps.above, steps.below)
     for table in tables:
@@ -239,7 +240,7 @@ def _replacements(touched: Touched, gone: Collection[str]) -> Iterator[Effect]:
                 continue
             pointer = ("deprecated", "replaced_by")
             now = given_by(step.sources, pointer).value_span(pointer)
-            reason = f"`{name}` sends its users to `{named}`, which is gone"
+            reason = f"`replaced_by` of `{name}` is `{named}`, which was removed"
             was = place_of(touched.old.steps[named])
             yield _effect(touched, Level.RISKY, "replacement-gone", name, reason, was, now)
 

@@ -1,4 +1,4 @@
-"""Where one JSON Schema (draft 2020-12) refuses what another one takes, keyword by keyword."""
+"""Differences between two JSON Schemas (draft 2020-12) by keyword, with their strictness."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ __all__ = ["Difference", "differences"]
 
 
 def differences(old: Any, new: Any) -> tuple[Difference, ...]:
-    """Where two schemas of one thing take different documents, in the order of their pointers.
+    """Return the differences in what two schemas accept, ordered by pointer.
 
-    What a keyword alone cannot tell counts as stricter: a pattern in place of another, a condition, a
-    reference to something else. ``$ref`` is not followed; what stands in ``$defs`` is compared there.
+    Undecidable changes count as stricter: replaced patterns, conditions and references. ``$ref`` is not
+    followed; ``$defs`` is compared in place.
     """
     found: list[Difference] = []
     pending = [Pair(as_schema(old), as_schema(new), "#", ())]
@@ -44,10 +44,10 @@ def differences(old: Any, new: Any) -> tuple[Difference, ...]:
 
 def _compared(pair: Pair) -> Iterator[Difference | Pair]:
     if pair.new is NEVER:
-        yield pair.stricter("not", "takes nothing any more", lambda _: True)
+        yield pair.stricter("not", "no longer accepts any value", lambda _: True)
         return
     if pair.old is NEVER:
-        yield pair.wider("not", "takes something")
+        yield pair.wider("not", "accepts more values")
         return
     yield from bounds(pair)
     yield from _required(pair)
@@ -66,7 +66,7 @@ def _required(pair: Pair) -> Iterator[Difference]:
 
         yield pair.stricter("required", f"must have a field `{key}`", refuses, key)
     for key in sorted(old - new):
-        yield pair.wider("required", f"may go without the field `{key}`", key)
+        yield pair.wider("required", f"no longer requires the field `{key}`", key)
 
 
 def _words(said: Any) -> frozenset[str]:
@@ -84,9 +84,9 @@ def _properties(pair: Pair) -> Iterator[Difference | Pair]:
             def refuses(value: Any, key: str = key) -> bool:
                 return isinstance(value, Mapping) and key in value
 
-            yield pair.stricter("properties", f"has no field `{key}` any more", refuses, key)
+            yield pair.stricter("properties", f"no longer has a field `{key}`", refuses, key)
         elif key not in old and others_old is False and not free:
-            yield pair.wider("properties", f"has a field `{key}`", key)
+            yield pair.wider("properties", f"has a new field `{key}`", key)
         else:
             was, now = old.get(key, others_old), new.get(key, True if free else others_new)
             yield pair.under("properties", key, was, now, key)
@@ -94,9 +94,9 @@ def _properties(pair: Pair) -> Iterator[Difference | Pair]:
         was = _mapping(pair.old, "patternProperties").get(form, others_old)
         yield pair.under("patternProperties", form, was, forms.get(form, others_new), UNKNOWN)
     if others_new is False and others_old is not False:
-        yield pair.stricter("additionalProperties", "takes no other fields", _has_others(new, forms))
+        yield pair.stricter("additionalProperties", "no longer accepts other fields", _has_others(new, forms))
     elif others_old is False and others_new is not False:
-        yield pair.wider("additionalProperties", "takes other fields")
+        yield pair.wider("additionalProperties", "accepts other fields")
     else:
         yield pair.under("additionalProperties", None, others_old, others_new, *_others_way(new))
 
@@ -153,14 +153,14 @@ def _branches(pair: Pair) -> Iterator[Difference | Pair]:
         came = [place for place, text in enumerate(new_texts) if text not in old_texts]
         if sorted(old_texts) == sorted(new_texts):
             continue
-        if len(gone) == len(came) and keyword != "oneOf":  # of ``oneOf`` more may fit, and so none
+        if len(gone) == len(came) and keyword != "oneOf":  # with ``oneOf``, more matches can mean failure
             for was, now in zip(gone, came, strict=True):
                 steps = () if keyword == "allOf" else (UNKNOWN,)
                 yield pair.under(keyword, now, old_list[was], new_list[now], *steps)
         elif not new_list or not (came if keyword == "allOf" else gone or not old_list or keyword == "oneOf"):
-            yield pair.wider(keyword, "asks less")
+            yield pair.wider(keyword, "requires less")
         else:
-            yield pair.stricter(keyword, "must fit other alternatives than before")
+            yield pair.stricter(keyword, "must match different alternatives")
 
 
 _OTHERS: Final = (
@@ -189,6 +189,6 @@ def _others(pair: Pair) -> Iterator[Difference]:
         if said[0] == said[1]:
             continue
         if keyword not in pair.new:
-            yield pair.wider(keyword, f"`{keyword}` asks nothing any more")
+            yield pair.wider(keyword, f"`{keyword}` was removed")
         else:
-            yield pair.stricter(keyword, f"`{keyword}` asks something else")
+            yield pair.stricter(keyword, f"`{keyword}` changed")

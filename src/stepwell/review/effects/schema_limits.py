@@ -1,4 +1,4 @@
-"""Keywords of JSON Schema that bound a single value: its type, its choices, its size, its form."""
+"""JSON Schema keywords that limit a single value: type, choices, size and pattern."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ __all__ = [
 
 
 Way = tuple[str | int | None, ...]
-"""From a document to values in it: keys, places in lists, ``EVERY_FIELD`` and ``EVERY_ITEM``."""
+"""Path from a document to values: keys, indexes, ``EVERY_FIELD`` and ``EVERY_ITEM``."""
 
 EVERY_FIELD: Final = None
-"""In a way: each value of a mapping."""
+"""Path element for each value of a mapping."""
 
 EVERY_ITEM: Final = -1
-"""In a way: each item of a list."""
+"""Path element for each item of a list."""
 
 Refuses = Callable[[Any], bool]
 
@@ -38,14 +38,13 @@ Refuses = Callable[[Any], bool]
 @final
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One keyword that takes less than before, or more.
+    """Keyword that accepts less or more than before.
 
     Args:
-        pointer: where it stands in the newer schema, or stood in the older, as a URI fragment (RFC 6901);
-            for ``required`` with the field that it speaks of.
-        is_stricter: whether something that was taken may be refused; ``False`` where only more is taken.
-        way: to the values that it is asked of; ``None`` where that depends on more than the place.
-        refuses: whether it refuses a value there; ``None`` where that cannot be told.
+       pointer: location in the newer schema, or in the older one if removed, as a URI fragment (RFC 6901).
+       is_stricter: whether previously valid values may be rejected.
+       way: path to the affected values; ``None`` if it depends on more than the location.
+       refuses: whether a value is rejected; ``None`` if undecidable.
     """
 
     pointer: str
@@ -55,11 +54,7 @@ class Difference:
     refuses: Refuses | None = None
 
     def values_in(self, data: Any) -> Iterator[tuple[tuple[str | int, ...], Any]]:
-        """The values of a document that it is asked of, each with the way to it.
-
-        Args:
-            data: plain data.
-        """
+        """Yield the affected values of a document (plain data) with their paths."""
         pending: list[tuple[tuple[str | int, ...], Any]] = [((), data)]
         for step in self.way or ():
             pending = [found for one in pending for found in _below(*one, step)]
@@ -69,7 +64,7 @@ class Difference:
 @final
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two schemas of the same place."""
+    """Two schemas of the same location."""
 
     old: Mapping[str, Any]
     new: Mapping[str, Any]
@@ -97,7 +92,7 @@ class Pair:
 
 
 UNKNOWN: Final = "\n"
-"""A step to values that cannot be told by their place."""
+"""Path element for values without a fixed location."""
 
 NEVER: Final[Mapping[str, Any]] = {"not": {}}
 
@@ -109,11 +104,7 @@ def as_schema(said: Any) -> Mapping[str, Any]:
 
 
 def as_text(value: Any) -> str:
-    """A value as JSON: equal texts for equal values, and ``1`` is not ``true``.
-
-    Args:
-        value: plain data, read-only or not.
-    """
+    """Return canonical JSON of plain data."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False, default=_plain)
 
 
@@ -131,7 +122,7 @@ def _below(way: tuple[str | int, ...], value: Any, step: str | int | None) -> It
 
 
 def bounds(pair: Pair) -> Iterator[Difference]:
-    """What two schemas say of the value itself."""
+    """Yield differences of keywords that limit the value itself."""
     yield from _types(pair)
     yield from _listed(pair)
     yield from _limits(pair)
@@ -145,7 +136,7 @@ def _types(pair: Pair) -> Iterator[Difference]:
         words = " or ".join(sorted(new)) or "nothing"
         yield pair.stricter("type", f"must be {words}", lambda value: not _is_any(value, new))
     elif won:
-        yield pair.wider("type", "may be of more types")
+        yield pair.wider("type", "accepts more types")
 
 
 _TYPES: Final = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
@@ -181,19 +172,19 @@ _IS: Final[Mapping[str, Refuses]] = {
 
 
 def _listed(pair: Pair) -> Iterator[Difference]:
-    """``enum`` and ``const``, which is an enumeration of one."""
+    """Yield differences of ``enum`` and ``const``."""
     for keyword in ("enum", "const"):
         old, new = _choices(pair.old, keyword), _choices(pair.new, keyword)
         if new is None:
             if old is not None:
-                yield pair.wider(keyword, "may be anything of its type")
+                yield pair.wider(keyword, "accepts any value of its type")
             continue
         lost = None if old is None else sorted(old - new)
         if lost is None or lost:
-            reason = f"must be {_some(new)}" if lost is None else f"may not be {_some(lost)} any more"
+            reason = f"must be {_some(new)}" if lost is None else f"no longer accepts {_some(lost)}"
             yield pair.stricter(keyword, reason, _not_among(new))
         elif old is not None and new - old:
-            yield pair.wider(keyword, f"may be {_some(new - old)} too")
+            yield pair.wider(keyword, f"also accepts {_some(new - old)}")
 
 
 def _not_among(choices: frozenset[str]) -> Refuses:
@@ -226,7 +217,7 @@ _LIMITS: Final[Mapping[str, tuple[str, Any]]] = {
     "minProperties": ("must have at least {} fields", Mapping),
     "maxProperties": ("must have at most {} fields", Mapping),
 }
-"""Each bound in words, and what it bounds."""
+"""Message of each limit and the types it applies to."""
 
 
 def _limits(pair: Pair) -> Iterator[Difference]:
@@ -235,11 +226,11 @@ def _limits(pair: Pair) -> Iterator[Difference]:
         if old == new or not (new is None or _is_number(new)):
             continue
         if new is None:
-            yield pair.wider(keyword, f"needs not keep to {old} any more")
+            yield pair.wider(keyword, f"no longer has the limit {old}")
         elif not _is_number(old) or (new > old) is _is_lower(keyword):
             yield pair.stricter(keyword, words.format(new), _outside(keyword, new))
         else:
-            yield pair.wider(keyword, f"{words.format(new)}, where it was {old}")
+            yield pair.wider(keyword, f"{words.format(new)} (was {old})")
 
 
 def _is_lower(keyword: str) -> bool:
@@ -262,9 +253,9 @@ def _patterns(pair: Pair) -> Iterator[Difference]:
     old, new = pair.old.get("pattern"), pair.new.get("pattern")
     if old != new:
         if not isinstance(new, str):
-            yield pair.wider("pattern", "may have any form")
+            yield pair.wider("pattern", "accepts any form")
         else:
-            yield pair.stricter("pattern", f"must have the form {new}", _unlike(new))
+            yield pair.stricter("pattern", f"must match {new}", _unlike(new))
     was, now = pair.old.get("uniqueItems") is True, pair.new.get("uniqueItems") is True
     if now and not was:
         yield pair.stricter("uniqueItems", "must not repeat an item", _repeats)
@@ -283,7 +274,7 @@ _LONGEST: Final = 1024
 
 
 def form_of(pattern: str) -> re.Pattern[str] | None:
-    """A pattern that Python has, and that no text takes a lifetime to be held against; else ``None``."""
+    """Compile a pattern that Python supports and that cannot backtrack catastrophically, else ``None``."""
     if _REPEATED_GROUP.search(pattern) or len(_REPEATING.findall(pattern)) > 4:
         return None
     try:

@@ -1,7 +1,6 @@
-"""Pipelines in the words of other systems: a function for each, and those that installed packages bring.
+"""Exporters of pipelines to other systems, built-in or from installed packages.
 
-An exporter is given a pipeline whose steps are known and whose inputs are connected, and gives one text.
-It asks nobody, and needs no credentials.
+An exporter returns one text, without network access or credentials.
 """
 
 from __future__ import annotations
@@ -23,35 +22,33 @@ EXPORTERS: Final = MappingProxyType(
         "argo": "stepwell.write.export.argo",
     }
 )
-"""Every exporter of our own, and its module, which has a function ``export``."""
+"""Modules of built-in exporters, each with a function ``export``."""
 
 GROUP: Final = "stepwell.exporters"
-"""The entry-point group of those that installed packages bring."""
+"""Entry-point group of exporters in installed packages."""
 
 
 class Exporter(Protocol):
-    """What writes a pipeline in the words of another system."""
+    """Exporter of a pipeline to another system."""
 
     def __call__(self, pipeline: Pipeline, /) -> Checked[str]:
-        """One text, and what is wrong.
+        """Return the exported text and findings.
 
-        Returns:
-            The text, which is of use only where no finding is an error. The same pipeline gives the same
-            text, and nothing that a definition says can be more in it than a text.
+        The text is valid only without errors. It is reproducible; texts of definitions cannot inject code.
         """
 
 
 def exporter_names() -> tuple[str, ...]:
-    """The name of every exporter, our own first."""
-    return tuple(dict.fromkeys((*EXPORTERS, *sorted(one.name for one in extensions(GROUP)))))
+    """Return the names of all exporters, built-in ones first."""
+    return tuple(dict.fromkeys((*EXPORTERS, *sorted(extension.name for extension in extensions(GROUP)))))
 
 
 def find_exporter(name: str) -> Exporter:
-    """The exporter of a name; our own go before those of packages.
+    """Return an exporter by name; built-in ones take precedence.
 
     Raises:
-        KeyError: there is none of this name.
-        ExtensionError: the package that brings it cannot be loaded.
+       KeyError: unknown name.
+       ExtensionError: the package cannot be loaded.
     """
     if name in EXPORTERS:
         own: Exporter = import_module(EXPORTERS[name]).export

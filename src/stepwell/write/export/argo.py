@@ -1,8 +1,7 @@
-"""A pipeline as an Argo Workflow: one container a step, files handed over as artifacts.
+"""Exports a pipeline as an Argo Workflow with one container per step and files passed as artifacts.
 
-The fields are those of the published schema of ``argoproj.io/v1alpha1``. Argo reads ``{{`` anywhere in a
-template as the beginning of one of its own expressions, and knows no way to write it plainly, so a text
-of a definition that has one is refused.
+The fields are those of the published schema of ``argoproj.io/v1alpha1``. Argo expands ``{{`` anywhere in a
+template and has no escape for it, so texts that contain it are rejected.
 """
 
 from __future__ import annotations
@@ -21,29 +20,21 @@ __all__ = ["export"]
 
 _CODE: Final = "/opt/ml/code"
 _OPENS: Final = "{{"
-_WHY: Final = "Argo takes `{{` for an expression of its own"
+_WHY: Final = "Argo interprets `{{` as an expression"
 _PREFIX: Final = 57  # a name has 63 characters at most (RFC 1123), and Argo adds five to the prefix
 _NOT_DASHED: Final = re.compile(r"[^A-Za-z0-9]+")
 _ARTIFACT: Final = re.compile(r"[-A-Za-z0-9_]{1,63}")
 
 
 def export(pipeline: Pipeline) -> Checked[str]:
-    """The workflow as YAML, for ``argo submit``.
-
-    Returns:
-        The text, and an error for everything that Argo could not run; the text is of use only without one.
-    """
+    """Return a workflow as YAML for ``argo submit`` and findings; the text is valid only without errors."""
     planned = jobs_of(pipeline)
     return _Workflow(pipeline, planned.value, list(planned.diagnostics)).written()
 
 
 @final
 class _Workflow:
-    """One workflow while it is put together.
-
-    Args:
-        jobs: its steps, in order.
-    """
+    """Workflow under construction."""
 
     def __init__(self, pipeline: Pipeline, jobs: tuple[Job, ...], found: list[Diagnostic]) -> None:
         self._pipeline = pipeline
@@ -62,7 +53,7 @@ class _Workflow:
                     found.append(Diagnostic("cannot-export", Severity.ERROR, why))
 
     def written(self) -> Checked[str]:
-        """The whole of it."""
+        """Return the complete workflow."""
         pipeline = self._pipeline
         tasks = [self._task(job) for job in self._jobs]
         templates = [self._template(job) for job in self._jobs]
@@ -87,10 +78,10 @@ class _Workflow:
         return Checked(to_yaml(workflow), tuple(self._found))
 
     def _task(self, job: Job) -> dict[str, Any]:
-        """Where a step stands in the graph, and what it is handed."""
+        """Return the DAG task of a step with its arguments."""
         name = self._tasks[job.id]
         task: dict[str, Any] = {"name": name, "template": name}
-        needs = [self._tasks[one] for one in job.node.needs if one in self._tasks]
+        needs = [self._tasks[need] for need in job.node.needs if need in self._tasks]
         if needs:
             task["dependencies"] = needs
         handed = [
@@ -106,7 +97,7 @@ class _Workflow:
         return task
 
     def _template(self, job: Job) -> dict[str, Any]:
-        """What a step runs."""
+        """Return the template of a step."""
         template: dict[str, Any] = {"name": self._tasks[job.id]}
         description = job.definition.description
         if _OPENS not in description:
@@ -120,15 +111,18 @@ class _Workflow:
         script = job.entry_point
         if script is None:
             help_text = "a container needs an `entry_point` in the step's interface"
-            why = "runs no script, and Argo has nothing else to run"
+            why = "has no script, which Argo needs"
             self._found.append(cannot(job.node, why, help_text))
             return template
-        code = self._ask("code-folder", "The folder of the scripts in the images.", _CODE)
+        code = self._ask("code-folder", "Folder of the scripts in the images.", _CODE)
         arguments = [part for flag, value in job.arguments for part in (flag, value)]
         container: dict[str, Any] = {
             "image": self._image(job),
             "command": ["python"],
-            "args": [f"{code}/{self._text(job, script)}", *(self._text(job, one) for one in arguments)],
+            "args": [
+                f"{code}/{self._text(job, script)}",
+                *(self._text(job, argument) for argument in arguments),
+            ],
         }
         if job.environment:
             container["env"] = [
@@ -143,14 +137,14 @@ class _Workflow:
                 continue
             if one.path is None:
                 help_text = "an artifact needs a `path` in the step's interface"
-                self._found.append(cannot(job.node, f"takes `{one.name}`, which is no file", help_text))
+                self._found.append(cannot(job.node, f"reads `{one.name}`, which is not a file", help_text))
                 continue
             name = self._artifact(job, one.name)
             artifact: dict[str, Any] = {"name": name, "path": self._text(job, one.path)}
             if isinstance(one.source, Parameter):
                 artifact["s3"] = {"key": self._text(job, one.source)}
             elif one.source is None:
-                self._found.append(cannot(job.node, f"needs the input `{one.name}`, and nothing feeds it"))
+                self._found.append(cannot(job.node, f"needs the input `{one.name}`, which is not connected"))
             yield artifact
 
     def _outputs(self, job: Job) -> Iterator[dict[str, Any]]:
@@ -160,16 +154,16 @@ class _Workflow:
                 yield {"name": self._artifact(job, one.name), "path": self._text(job, one.path)}
             elif f"{job.id}.{one.name}" in read:
                 help_text = "an artifact needs a `path` in the step's interface"
-                self._found.append(cannot(job.node, f"gives `{one.name}`, which is no file", help_text))
+                self._found.append(cannot(job.node, f"produces `{one.name}`, which is not a file", help_text))
 
     def _image(self, job: Job) -> str:
         said = job.setting("image_uri", "image")
         if said is None:
-            return self._ask("step-image", "The image of every step that names none itself.")
+            return self._ask("step-image", "Default image for steps without one.")
         return self._text(job, said if isinstance(said, Parameter) else written(said))
 
     def _ask(self, name: str, description: str, value: str | None = None) -> str:
-        """A parameter of the workflow's own; its name has a ``-``, which none of the pipeline's can have."""
+        """Return a workflow parameter; its name contains a ``-``, unlike pipeline parameters."""
         if name not in self._asked:
             self._asked[name] = {"name": name, "description": description}
             if value is not None:
@@ -178,17 +172,17 @@ class _Workflow:
 
     def _artifact(self, job: Job, name: str) -> str:
         if not _ARTIFACT.fullmatch(name):
-            why = f"has the name `{name}` in its interface, which no artifact can have"
+            why = f"has the interface name `{name}`, which is not a valid artifact name"
             self._found.append(cannot(job.node, why, "use letters, digits, `_` and `-`, at most 63"))
         return name
 
     def _text(self, job: Job, text: Text) -> str:
-        """A text as it stands in a template."""
+        """Return text for a template."""
         if isinstance(text, Parameter):
             return f"{{{{workflow.parameters.{text.name}}}}}"
         if _OPENS in text:
             why = f"has the text `{_short(text)}`, and {_WHY}"
-            self._found.append(cannot(job.node, why, "Argo has no way to write it plainly; leave it out"))
+            self._found.append(cannot(job.node, why, "remove `{{`; Argo cannot escape it"))
         return text
 
 
@@ -197,12 +191,12 @@ def _short(text: str) -> str:
 
 
 def _dashed(name: str) -> str:
-    """A name of letters, digits and ``-``, as tasks and templates have them."""
+    """Return a name of letters, digits and ``-`` for tasks and templates."""
     return _NOT_DASHED.sub("-", name).strip("-") or "step"
 
 
 def _apart(names: Iterable[str]) -> tuple[str, ...]:
-    """Names as they are, but for a number behind one that was there before."""
+    """Make names unique by appending numbers."""
     seen: dict[str, None] = {}
     for name in names:
         number, free = 2, name

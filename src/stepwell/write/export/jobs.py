@@ -1,7 +1,4 @@
-"""What each step of a pipeline is started with, as its interface and its configuration say it.
-
-Exporters write a job in the words of one system or another; what is in it is worked out here, once.
-"""
+"""Jobs of a pipeline: the inputs, outputs, arguments and environment of each step, for all exporters."""
 
 from __future__ import annotations
 
@@ -51,13 +48,13 @@ SETTINGS: Final = frozenset(
         *(f"{kind}_{one}" for kind in ("processing", "training", "transform") for one in _OF_A_KIND),
     }
 )
-"""The settings that exporters read, which a class may give a default."""
+"""Settings read by exporters, for which a class may declare defaults."""
 
 
 def with_declared_settings(registry: Registry, pipeline: Pipeline) -> Pipeline:
-    """A pipeline whose steps are configured as their configuration classes and builders say by default."""
+    """Return a pipeline with the defaults that configuration classes and builders declare."""
     reader = SourceReader(registry.project.root)
-    nodes = {one.id: _filled(registry, pipeline, one, reader) for one in pipeline.nodes.values()}
+    nodes = {node.id: _filled(registry, pipeline, node, reader) for node in pipeline.nodes.values()}
     return replace(pipeline, nodes=nodes)
 
 
@@ -77,7 +74,7 @@ def _filled(registry: Registry, pipeline: Pipeline, node: Node, reader: SourceRe
 
 
 def _settings(defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the defaults that are settings, and plain."""
+    """Return the defaults that are settings with plain values."""
     return {
         name: freeze(list(value) if isinstance(value, tuple) else value)
         for name, value in defaults.items()
@@ -88,26 +85,25 @@ def _settings(defaults: Mapping[str, Any]) -> dict[str, Any]:
 @final
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A value that a run sets: a parameter of the pipeline."""
+    """Pipeline parameter."""
 
     name: str
 
 
 Text = str | Parameter
-"""What stands on a command line or in the environment: a text that is known, or one that a run sets."""
+"""Value of an argument or an environment variable: text or a parameter."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One input of a job.
+    """Input of a job.
 
     Args:
-        type: what kind of thing it is; empty where the interface does not say.
-        path: where the container finds it; ``None`` for what is no file.
-        channels: the folders below the path that are handed over one by one; none for the whole.
-        required: whether the step cannot run without it.
-        source: the output that feeds it, or the parameter that says where it lies; ``None`` for neither.
+       type: data type; empty if the interface has none.
+       path: path in the container; ``None`` if it is not a file.
+       channels: subfolders that are passed separately; empty for the whole path.
+       source: upstream output, or parameter with the location; ``None`` if not connected.
     """
 
     name: str
@@ -121,11 +117,11 @@ class Input:
 @final
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One output of a job.
+    """Output of a job.
 
     Args:
-        path: where the container leaves it; ``None`` for what is no file.
-        property_path: the property of a SageMaker step that leads to it; empty where none is stated.
+       path: path in the container; ``None`` if it is not a file.
+       property_path: property of the SageMaker step; empty if not set.
     """
 
     name: str
@@ -136,11 +132,10 @@ class Output:
 @final
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One step of a pipeline, ready to be written down.
+    """Step of a pipeline for export.
 
     Args:
-        arguments: each flag of its script with its value, in the order in which they are handed over.
-        outputs: what it gives, by name.
+       arguments: flags of the script with their values, in order.
     """
 
     node: Node
@@ -152,20 +147,16 @@ class Job:
 
     @property
     def id(self) -> str:
-        """What the pipeline calls it."""
+        """Return the step id."""
         return self.node.id
 
     @property
     def entry_point(self) -> str | None:
-        """The script that the container starts."""
+        """Return the script of the container."""
         return (self.definition.interface or _NOTHING).get("entry_point")
 
     def setting(self, *names: str) -> Any:
-        """What it runs on: the configuration says it, or else ``compute`` in the interface.
-
-        Returns:
-            The value, a ``Parameter`` where a run sets it; ``None`` where nobody says it.
-        """
+        """Return a compute setting from the configuration or ``compute`` in the interface, if set."""
         compute = (self.definition.interface or _NOTHING).get("compute") or _NOTHING
         for said in (self.node.config, compute):
             for name in names:
@@ -179,23 +170,19 @@ _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 def jobs_of(pipeline: Pipeline) -> Checked[tuple[Job, ...]]:
-    """What every step of a pipeline is started with, each after those that it needs.
-
-    Returns:
-        The jobs, and an error for everything because of which there is none, or not a whole one.
-    """
+    """Return the jobs of a pipeline in topological order, and errors for steps that cannot be exported."""
     found = [
-        cannot(node, f"needs `{needed}`, which the pipeline does not have")
+        cannot(node, f"depends on `{needed}`, which is not in the pipeline")
         for node in pipeline.nodes.values()
         for needed in node.needs
         if needed not in pipeline.nodes
     ]
     for name, default in pipeline.parameters.items():
         if not _is_json(default):
-            why = f"the parameter `{name}` has a default that JSON cannot carry: {thaw(default)}"
+            why = f"the default of the parameter `{name}` cannot be represented in JSON: {thaw(default)}"
             found.append(Diagnostic("cannot-export", Severity.ERROR, why))
     found += (
-        cannot(node, f"is configured by `{key}: {thaw(value)}`, which JSON cannot carry")
+        cannot(node, f"has the configuration `{key}: {thaw(value)}`, which cannot be represented in JSON")
         for node in pipeline.nodes.values()
         for key, value in node.config.items()
         if not _is_json(value)
@@ -211,29 +198,29 @@ def jobs_of(pipeline: Pipeline) -> Checked[tuple[Job, ...]]:
 
 
 def written(value: Any) -> str:
-    """A value as a command line or the environment has it: text as it is, anything else as JSON."""
+    """Return a value for the command line or environment: text as is, other values as JSON."""
     return value if isinstance(value, str) else json.dumps(thaw(value), ensure_ascii=False)
 
 
 def cannot(node: Node, why: str, help_text: str | None = None) -> Diagnostic:
-    """That a step cannot be exported, at the line that names it."""
+    """Return the finding for a step that cannot be exported."""
     return Diagnostic("cannot-export", Severity.ERROR, f"`{node.id}` {why}", node.place, help_text)
 
 
 def texts_of(said: Mapping[str, Any]) -> dict[str, Text]:
-    """A mapping of a configuration, each value as a text."""
+    """Return a mapping of a configuration with values as text."""
     return {name: _text(value) for name, value in said.items()}
 
 
 def _job(pipeline: Pipeline, node: Node, found: list[Diagnostic]) -> Job | None:
     definition = node.definition
     if definition is None:
-        found.append(cannot(node, f"is a `{node.step}`, and there is no such step"))
+        found.append(cannot(node, f"uses the unknown step `{node.step}`"))
         return None
     interface = definition.interface
     if interface is None:
-        help_text = "say in its `interface` what goes in, what comes out and what its script needs"
-        found.append(cannot(node, f"is a `{definition.name}`, which has no interface", help_text))
+        help_text = "add an `interface` with the inputs, the outputs and the arguments of the script"
+        found.append(cannot(node, f"uses `{definition.name}`, which has no interface", help_text))
         return None
     sources = {name: _named(pipeline, node, one, found) for name, one in node.inputs.items()}
     inputs = {
@@ -252,7 +239,7 @@ def _job(pipeline: Pipeline, node: Node, found: list[Diagnostic]) -> Job | None:
         for name, one in interface.get("outputs", {}).items()
     }
     found += (
-        cannot(node, f"connects `{name}`, and `{definition.name}` has no such input")
+        cannot(node, f"connects `{name}`, which is not an input of `{definition.name}`")
         for name in (*node.inputs, *node.given)
         if name not in inputs
     )
@@ -277,23 +264,23 @@ def _job(pipeline: Pipeline, node: Node, found: list[Diagnostic]) -> Job | None:
 
 
 def _named(pipeline: Pipeline, node: Node, source: OutputOf, found: list[Diagnostic]) -> OutputOf:
-    """An output by its own name, also where it is asked for by an alias."""
+    """Return an output by name or alias."""
     giver = pipeline.nodes.get(source.node)
     interface = giver and giver.definition and giver.definition.interface
     if not interface:
-        return source  # told already
+        return source  # already reported
     outputs = interface.get("outputs", {})
     for name, one in outputs.items():
         if source.output == name or (
             source.output not in outputs and source.output in one.get("aliases", ())
         ):
             return OutputOf(source.node, name)
-    found.append(cannot(node, f"reads `{source}`, and `{source.node}` has no such output"))
+    found.append(cannot(node, f"reads `{source}`, which is not an output of `{source.node}`"))
     return source
 
 
 def _is_json(value: Any) -> bool:
-    """Whether there are only numbers that are finite."""
+    """Return whether all numbers are finite."""
     if isinstance(value, Mapping):
         return all(map(_is_json, value.values()))
     if isinstance(value, (list, tuple)):
@@ -308,4 +295,4 @@ def _text(value: Any) -> Text:
 
 def _ask(pipeline: Pipeline, node: Node, name: str, found: list[Diagnostic]) -> None:
     if name not in pipeline.parameters:
-        found.append(cannot(node, f"asks for the parameter `{name}`, which the pipeline does not have"))
+        found.append(cannot(node, f"uses the parameter `{name}`, which is not in the pipeline"))

@@ -1,6 +1,6 @@
-"""One step of a pipeline definition: what SageMaker's own call for such a job takes, by type of step.
+"""Exports a pipeline as a SageMaker pipeline definition, with a request per step type.
 
-The defaults are those of the SageMaker SDK for Python, whose own pipelines the tests hold these to.
+Defaults match the SageMaker Python SDK, whose output the tests compare.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ _VOLUME: Final = 30  # GB
 
 
 def request_of(job: Job, wording: Wording) -> dict[str, Any] | None:
-    """A step as the definition has it; ``None`` for one that SageMaker has no words for."""
+    """Return the request of a step; ``None`` for an unsupported type."""
     kind = job.definition.sagemaker_step_type or ""
     if kind not in _KINDS:
         known = ", ".join(_KINDS)
-        why = f"is a `{job.definition.name}` of the type `{kind}`, which has no form in a pipeline definition"
-        wording.found.append(cannot(job.node, why, f"types that have one are {known}"))
+        why = f"uses `{job.definition.name}` of type `{kind}`, which SageMaker pipelines do not support"
+        wording.found.append(cannot(job.node, why, f"supported types: {known}"))
         return None
     word, form = _KINDS[kind]
     step = {"Name": wording.name(job), "Type": word, **form(job, wording)}
@@ -79,16 +79,16 @@ def _processing(job: Job, wording: Wording) -> dict[str, Any]:
         request["ProcessingInputs"] = inputs
     outputs = [
         {
-            "OutputName": one.name,
+            "OutputName": output.name,
             "AppManaged": False,
             "S3Output": {
-                "S3Uri": wording.output(job, one.name),
-                "LocalPath": one.path,
+                "S3Uri": wording.output(job, output.name),
+                "LocalPath": output.path,
                 "S3UploadMode": "EndOfJob",
             },
         }
-        for one in job.outputs.values()
-        if one.path is not None
+        for output in job.outputs.values()
+        if output.path is not None
     ]
     if outputs:
         request["ProcessingOutputConfig"] = {"Outputs": outputs}
@@ -131,13 +131,13 @@ def _registration(job: Job, wording: Wording) -> dict[str, Any]:
 
 
 def _container(job: Job, wording: Wording) -> dict[str, Any]:
-    """The container of a model: its image, and the artifacts that the step is given."""
+    """Return the container of a model: image and artifacts."""
     given = list(fed(job, wording))
     data = [uri for one, uri in given if one.type == "model_artifacts"] or [uri for _, uri in given]
     if len(data) != 1:
         counted = "none" if not data else "several"
-        why = f"makes a model of one input with artifacts, and {counted} could be meant"
-        wording.found.append(cannot(job.node, why, "give one input the `type: model_artifacts`"))
+        why = f"must have exactly one input with model artifacts, got {counted}"
+        wording.found.append(cannot(job.node, why, "set `type: model_artifacts` for one input"))
     return {
         "Image": image(job, wording),
         "Environment": environment(job, wording),
@@ -151,7 +151,7 @@ def _transform(job: Job, wording: Wording) -> dict[str, Any]:
     for one, uri in fed(job, wording):
         (names if one.name == "model_name" else rows).append(uri)
     if len(names) != 1 or len(rows) != 1:
-        why = "takes other inputs than a `model_name` and one with the data"
+        why = "must have exactly the inputs `model_name` and one for the data"
         wording.found.append(cannot(job.node, why))
     data: dict[str, Any] = {
         "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": rows[0] if rows else ""}}
@@ -191,7 +191,7 @@ def _lambda(job: Job, wording: Wording) -> dict[str, Any]:
 
 def _has_path(job: Job, one: Input, wording: Wording) -> bool:
     if one.path is None:
-        why = f"takes `{one.name}`, and its interface has no `path` for it"
+        why = f"reads `{one.name}`, which has no `path` in the interface"
         wording.found.append(cannot(job.node, why))
     return one.path is not None
 
@@ -227,12 +227,12 @@ _KINDS: Final[Mapping[str, tuple[str, _Form]]] = MappingProxyType(
         "CreateModel": ("Model", _model),
         "RegisterModel": ("RegisterModel", _registration),
         "Lambda": ("Lambda", _lambda),
-        # Steps of a company's own SDK that are processing jobs in the end.
+        # Steps of in-house SDKs that are processing jobs.
         "CradleDataLoading": ("Processing", _processing),
         "MimsModelRegistrationProcessing": ("Processing", _processing),
     }
 )
-"""Every type of step that has a form here: SageMaker's word for it, and the form."""
+"""SageMaker type and request builder by step type."""
 
 
 _EXPERIMENT = {
@@ -242,12 +242,7 @@ _EXPERIMENT = {
 
 
 def export(pipeline: Pipeline) -> Checked[str]:
-    """The definition as JSON.
-
-    Returns:
-        The text, and an error for every step that SageMaker cannot run as it is; the text is of use only
-        without one.
-    """
+    """Return the pipeline definition as JSON and findings; the text is valid only without errors."""
     planned = jobs_of(pipeline)
     wording = Wording(pipeline, planned.value, list(planned.diagnostics))
     steps = [step for job in planned.value if (step := request_of(job, wording)) is not None]

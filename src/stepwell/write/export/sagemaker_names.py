@@ -1,4 +1,4 @@
-"""How values are written in a pipeline definition: references, texts that are put together, parameters."""
+"""Values of a SageMaker pipeline definition: references, joined texts and parameters."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _TYPES: Final = {bool: "Boolean", int: "Integer", float: "Float"}
 
 
 def join(on: str, *values: Any) -> dict[str, Any]:
-    """Texts that SageMaker puts together when the pipeline runs."""
+    """Return texts for SageMaker to join at run time."""
     return {"Std:Join": {"On": on, "Values": list(values)}}
 
 
 @final
 class Wording:
-    """What the steps of one definition share while it is put together."""
+    """State shared by the steps of a definition during export."""
 
     def __init__(self, pipeline: Pipeline, jobs: tuple[Job, ...], found: list[Diagnostic]) -> None:
         self.found = found
@@ -32,7 +32,7 @@ class Wording:
         self._asked: dict[str, dict[str, Any]] = {}
 
     def parameters(self) -> list[dict[str, Any]]:
-        """The parameters: those of the pipeline, then what the steps have asked for."""
+        """Return the parameters of the pipeline, then those added by steps."""
         stated = []
         for name, default in self._pipeline.parameters.items():
             one = {"Name": name, "Type": _TYPES.get(type(default), "String")}
@@ -42,11 +42,11 @@ class Wording:
         return [*stated, *self._asked.values()]
 
     def ask(self, name: str, default: Any = None) -> dict[str, str]:
-        """A parameter that the steps need, which whoever starts the pipeline gives.
+        """Return a parameter to set when the pipeline is started.
 
         Args:
-            name: with a ``-`` in it.
-            default: its value where nobody gives one.
+           name: contains a ``-``.
+           default: default value, if any.
         """
         if name not in self._asked:
             self._asked[name] = {"Name": name, "Type": _TYPES.get(type(default), "String")}
@@ -55,7 +55,7 @@ class Wording:
         return {"Get": f"Parameters.{name}"}
 
     def text(self, value: Text) -> Any:
-        """A value where SageMaker takes nothing but a text."""
+        """Return a value as text."""
         if not isinstance(value, Parameter):
             return value
         reference = {"Get": f"Parameters.{value.name}"}
@@ -63,39 +63,39 @@ class Wording:
         return reference if is_text else join("", reference)
 
     def setting(self, value: Any) -> Any:
-        """A setting as it is, or the parameter that gives it."""
+        """Return a setting, or the parameter that sets it."""
         return {"Get": f"Parameters.{value.name}"} if isinstance(value, Parameter) else value
 
     def name(self, job: Job) -> str:
         """The name of a step."""
         if not _STEP.fullmatch(job.id):
-            why = "has an id of more than 64 characters, which no step of SageMaker can have"
+            why = "has an id of more than 64 characters, the limit of SageMaker"
             self.found.append(cannot(job.node, why))
         return job.id
 
     def output(self, job: Job, *below: str) -> dict[str, Any]:
-        """Where a step leaves something: below the prefix, in a folder of the execution and of the step."""
+        """Return the output location: a folder per execution and step below the prefix."""
         execution = {"Get": "Execution.PipelineExecutionId"}
         return join("/", self.ask("output-prefix"), execution, job.id, *below)
 
     def fed(self, job: Job, one: Input) -> Any:
-        """What feeds an input; ``None`` for an optional one that nothing feeds."""
+        """Return the source of an input; ``None`` for an unconnected optional one."""
         if isinstance(one.source, Parameter):
             return {"Get": f"Parameters.{one.source.name}"}
         if one.source is not None:
             return self._reference(job, one.source)
         if one.required:
-            self.found.append(cannot(job.node, f"needs the input `{one.name}`, and nothing feeds it"))
+            self.found.append(cannot(job.node, f"needs the input `{one.name}`, which is not connected"))
         return None
 
     def _reference(self, job: Job, source: OutputOf) -> Any:
         giver = self._jobs.get(source.node)
         given = giver.outputs.get(source.output) if giver is not None else None
         if giver is None or given is None:
-            return {"Get": f"Steps.{source}"}  # told already: the step or its output is not there
+            return {"Get": f"Steps.{source}"}  # already reported: the step or its output does not exist
         path = given.property_path.removeprefix("properties.")
         if not _PATH.fullmatch(path):
-            help_text = "`property_path` of that output in the interface says which property leads to it"
-            shown = f"the property path `{path}`, which is none" if path else "no property path"
+            help_text = "set `property_path` of the output in the interface"
+            shown = f"the invalid property path `{path}`" if path else "no property path"
             self.found.append(cannot(job.node, f"reads `{source}`, which has {shown}", help_text))
         return {"Get": f"Steps.{giver.id}.{path}"}

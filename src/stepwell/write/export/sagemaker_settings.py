@@ -1,4 +1,4 @@
-"""A training job: channels for its inputs, and hyperparameters, which tell it of its script, too."""
+"""Training jobs: channels for inputs, and hyperparameters, which include the script."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ __all__ = [
 
 
 INSTANCE: Final = "ml.m5.xlarge"
-"""What a step runs on where nobody says it."""
+"""Default instance types."""
 
 
 def fed(job: Job, wording: Wording) -> Iterator[tuple[Input, Any]]:
-    """The inputs that something feeds, each with it."""
+    """Return the connected inputs with their sources."""
     for one in job.inputs.values():
         uri = wording.fed(job, one)
         if uri is not None:
@@ -39,7 +39,7 @@ def environment(job: Job, wording: Wording) -> dict[str, Any]:
 
 
 def setting(job: Job, wording: Wording, default: Any, *names: str) -> Any:
-    """A setting: as it is said, or else the default."""
+    """Return a setting or its default."""
     value = job.setting(*names)
     return default if value is None else wording.setting(value)
 
@@ -61,7 +61,7 @@ def image(job: Job, wording: Wording) -> Any:
 
 
 def role(job: Job, wording: Wording) -> Any:
-    """Who the job runs as."""
+    """Return the role of the job."""
     value = job.setting("role")
     return wording.ask("role-arn") if value is None else wording.setting(value)
 
@@ -108,8 +108,8 @@ def _channels(job: Job, one: Input, uri: Any, wording: Wording) -> Iterator[dict
     elif not one.channels and path != inside and "/" not in inside:
         named = {inside: uri}
     else:
-        why = f"takes `{one.name}` at `{path}`, and a training job finds its inputs at `{_CHANNELS}/CHANNEL`"
-        help_text = f"state `channels` for a path of `{_CHANNELS}` itself, or a path just below it"
+        why = f"reads `{one.name}` from `{path}`, but inputs of a training job are in `{_CHANNELS}/CHANNEL`"
+        help_text = f"set `channels` for the path `{_CHANNELS}`, or use a path directly below it"
         wording.found.append(cannot(job.node, why, help_text))
         return
     for name, place in named.items():
@@ -118,7 +118,7 @@ def _channels(job: Job, one: Input, uri: Any, wording: Wording) -> Iterator[dict
 
 
 def _hyperparameters(job: Job, wording: Wording) -> dict[str, Any]:
-    """What the algorithm is given; with a script they are JSON, and say where it is (script mode)."""
+    """Return the hyperparameters; in script mode they are JSON and include the script's location."""
     said = job.node.config.get("hyperparameters")
     plain = texts_of(said) if isinstance(said, Mapping) else {}
     if job.entry_point is None:

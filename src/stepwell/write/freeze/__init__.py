@@ -1,7 +1,6 @@
-"""Views of the registry to the text of the Python files that legacy code imports; nothing is written here.
+"""Generates the Python files that legacy code imports.
 
-``generate`` is a pure function: the same views, naming, command and version give the same bytes on
-every system. ``writing`` puts a text on disk and tells how far a file has drifted from it.
+``generate`` is a pure function: the same views, naming, command and version give the same bytes.
 """
 
 from __future__ import annotations
@@ -21,21 +20,20 @@ def generate(
     command: str,
     version: str,
 ) -> dict[str, str]:
-    """The frozen files of a registry, as a mapping of their paths to their texts.
+    """Return the texts of the frozen files by path.
 
     Args:
-        output: a path that ends with ``.py`` (that module and its ``.pyi``) or with ``/`` (a package).
-        workspaces: ``None`` for the older form, which knows one view; a mapping of workspace id to
-            view for the newer form, whose functions take a ``workspace_id``.
-        command: the command that makes these files, told in their first lines.
+       output: a path ending in ``.py`` (module and stub) or ``/`` (package).
+       workspaces: ``None`` for the older form with a single view; views by workspace id for the newer form,
+           whose functions take a ``workspace_id``.
+       command: the command shown in the header.
 
     Raises:
-        ValueError: ``output`` ends with neither ``.py`` nor ``/``, or a step of the legacy tables
-            lacks a field of theirs.
+       ValueError: invalid ``output``, or a step of the legacy tables lacks a required field.
     """
     if not output.endswith((".py", "/")):
         raise ValueError(f"a frozen output ends with .py (a module) or / (a package): {output}")
-    from stepwell.write.freeze.render import package_files, step_names_files  # jinja2 only when it is needed
+    from stepwell.write.freeze.render import package_files, step_names_files  # imports jinja2
 
     if output.endswith("/"):
         files = package_files(core, workspaces, naming, command, version)

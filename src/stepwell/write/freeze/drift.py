@@ -1,4 +1,4 @@
-"""A unified diff in near-linear time: generated files are long and alike, where difflib is quadratic."""
+"""Unified diff in near-linear time for long, similar files, where difflib is quadratic."""
 
 from __future__ import annotations
 
@@ -18,19 +18,13 @@ __all__ = [
 
 
 _LONG_GAP = 2000
-"""Lines between two anchors, both sides together, from which a gap counts as replaced whole."""
+"""Maximum number of lines between anchors to compare; larger gaps are replaced as a whole."""
 
 
 def unified(before: Sequence[str], after: Sequence[str], before_path: str, after_path: str) -> Iterator[str]:
-    """The lines of a unified diff with three lines of context; nothing if both are equal.
+    """Yield a unified diff with three lines of context; nothing if both are equal.
 
-    Lines that occur once on either side anchor the comparison (patience diff, Bram Cohen);
-    difflib compares what lies between two anchors.
-
-    Args:
-        before: the old lines, with their line ends.
-        after: the new lines, with theirs.
-        after_path: what the second header names.
+    Unique common lines anchor the comparison (patience diff, Bram Cohen); difflib compares the gaps.
     """
     for number, group in enumerate(_ByUniqueLines(before, after).get_grouped_opcodes(3)):
         if number == 0:
@@ -56,7 +50,7 @@ def _range(start: int, end: int) -> str:
 class _ByUniqueLines(SequenceMatcher[str]):
     def __init__(self, before: Sequence[str], after: Sequence[str]) -> None:
         self._before, self._after = before, after
-        super().__init__(None, "", "")  # its index of every line is not needed
+        super().__init__(None, "", "")  # skip its line index
 
     def get_matching_blocks(self) -> list[Match]:
         blocks: list[Match] = []
@@ -78,7 +72,7 @@ class _ByUniqueLines(SequenceMatcher[str]):
 
 
 def _append(blocks: list[Match], block: Match) -> None:
-    """Add a block, or lengthen the last one where it goes on: difflib's opcodes need that."""
+    """Add a block, merging adjacent ones as difflib's opcodes require."""
     if block.size == 0:
         return
     if blocks and (blocks[-1].a + blocks[-1].size, blocks[-1].b + blocks[-1].size) == (block.a, block.b):
@@ -87,7 +81,7 @@ def _append(blocks: list[Match], block: Match) -> None:
 
 
 def _anchors(before: Sequence[str], after: Sequence[str]) -> list[tuple[int, int]]:
-    """The longest run, in the order of both, of lines that occur once in either."""
+    """Return the longest common subsequence of unique lines."""
     once = {line for line, times in Counter(before).items() if times == 1}
     once &= {line for line, times in Counter(after).items() if times == 1}
     places = {line: place for place, line in enumerate(after) if line in once}
@@ -110,13 +104,13 @@ def _anchors(before: Sequence[str], after: Sequence[str]) -> list[tuple[int, int
 
 
 def drift(path: Path, fresh_text: str, shown_path: str) -> str:
-    """How a file on disk differs from a fresh text, as a unified diff; ``""`` if it holds just that.
+    """Return the unified diff of a file on disk and a new text; ``""`` if equal.
 
     Args:
-        path: the file; a missing one differs from every text, from an empty one too.
+       path: a missing file differs from every text.
 
     Raises:
-        OSError: the file exists and cannot be read.
+       OSError: the file cannot be read.
     """
     content = _read(path)
     if content == fresh_text.encode("utf-8"):
@@ -139,6 +133,6 @@ def _read(path: Path) -> bytes | None:
 
 
 def _lines(text: str) -> list[str]:
-    # str.splitlines would also split at U+2028, form feeds and lone CR, which are no line ends here
+    # str.splitlines would also split at U+2028, form feeds and lone CR
     *whole, last = text.split("\n")
     return [line + "\n" for line in whole] + ([last] if last else [])

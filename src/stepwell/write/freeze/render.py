@@ -1,4 +1,4 @@
-"""The Jinja2 environment of the frozen files: every value that a template prints becomes a literal."""
+"""Renders frozen files with Jinja2; every printed value becomes a Python literal."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ __all__ = [
 
 
 STEP_TABLES = ("STEP_NAMES", "CONFIG_STEP_REGISTRY", "BUILDER_STEP_NAMES", "SPEC_STEP_TYPES")
-"""The tables of step names."""
+"""Tables of step names."""
 
 STEP_FUNCTIONS = (
     "get_config_class_name",
@@ -54,7 +54,7 @@ STEP_FUNCTIONS = (
     "get_canonical_name_from_file_name",
     "validate_file_name",
 )
-"""The functions of the older form."""
+"""Functions of the older form."""
 
 WORKSPACE_FUNCTIONS = (
     "get_step_names",
@@ -71,7 +71,7 @@ WORKSPACE_FUNCTIONS = (
     "get_step_field",
     "get_valid_sagemaker_step_types",
 )
-"""What the newer form offers besides."""
+"""Additional functions of the newer form."""
 
 HYPERPARAMETER_NAMES = (
     "HYPERPARAMETER_REGISTRY",
@@ -81,29 +81,29 @@ HYPERPARAMETER_NAMES = (
     "get_all_hyperparameter_info",
     "validate_hyperparameter_class",
 )
-"""The table of hyperparameter classes and its functions."""
+"""Table of hyperparameter classes and its functions."""
 
 
 def in_export_order(names: Iterable[str]) -> list[str]:
-    """Constants, then classes, then functions, each sorted: the order that linters want of ``__all__``."""
+    """Sort ``__all__`` as linters expect: constants, classes, functions."""
     return sorted(names, key=lambda name: (not name.isupper(), not name[:1].isupper(), name))
 
 
 @final
 class _Code(str):
-    """Text that is Python already; a template marks it with the ``code`` filter."""
+    """Python code, marked with the ``code`` filter."""
 
     __slots__ = ()
 
 
 def as_literal(value: object) -> str:
-    """A value as an ASCII Python literal, strings quoted as ``ruff format`` quotes them.
+    """Return an ASCII Python literal, quoted like ``ruff format``.
 
     Args:
-        value: a ``str`` or ``None``.
+       value: a ``str`` or ``None``.
 
     Raises:
-        TypeError: it is anything else; a template never prints such a value.
+       TypeError: the value has another type.
     """
     if isinstance(value, _Code):
         return value
@@ -117,7 +117,7 @@ def as_literal(value: object) -> str:
 
 
 def as_comment(text: str) -> str:
-    """A text that stays on its comment's line whatever it holds: ASCII, with Python's escapes."""
+    """Escape text for a one-line ASCII comment."""
     return _Code(text.encode("unicode_escape").decode("ascii").strip())
 
 
@@ -129,7 +129,7 @@ def step_names_files(
     command: str,
     version: str,
 ) -> dict[str, str]:
-    """The module of step names at ``path`` (it ends with ``.py``) and its ``.pyi``."""
+    """Return the module of step names at ``path`` (``.py``) and its stub."""
     steps = rows_of(core)
     values: dict[str, Any] = {
         **_provenance(core, workspaces, command, version),
@@ -155,7 +155,7 @@ def package_files(
     command: str,
     version: str,
 ) -> dict[str, str]:
-    """Every file of a package that stands in for the old one, by its name in the package's folder."""
+    """Return the files of a package that replaces the old one, by name."""
     public = _step_exports(workspaces)
     values: dict[str, Any] = {
         **_provenance(core, workspaces, command, version),

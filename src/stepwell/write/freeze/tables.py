@@ -1,4 +1,4 @@
-"""Views to the plain tables of the legacy contract, and what a workspace changes in them."""
+"""Legacy tables of views, and the changes of workspaces."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ Row = dict[str, str]
 
 
 class LegacyView(Protocol):
-    """What freezing reads of a view: its steps in table order, its hyperparameter classes, its digest."""
+    """View as needed for freezing: steps in table order, hyperparameter classes and digest."""
 
     @property
     def legacy_digest(self) -> str:
-        """The digest of its steps and hyperparameter classes, in hexadecimal."""
+        """Return the hexadecimal digest of steps and hyperparameter classes."""
 
     @property
     def hyperparameters(self) -> Mapping[str, HyperparameterDefinition]:
@@ -42,10 +42,10 @@ class LegacyView(Protocol):
 @final
 @dataclass(frozen=True, slots=True)
 class LegacyNaming:
-    """What the legacy file-name lookup strips and expands.
+    """Settings of the legacy lookup by file name.
 
     Args:
-        abbreviations: a part of a file name to what it stands for; ``""`` drops the part.
+       abbreviations: expansions of file name parts; ``""`` removes the part.
     """
 
     job_type_suffixes: tuple[str, ...] = ()
@@ -55,11 +55,11 @@ class LegacyNaming:
 @final
 @dataclass(frozen=True, slots=True)
 class WorkspaceChanges:
-    """How the table of a workspace differs from the core's.
+    """Changes of a workspace's table relative to the core's.
 
     Args:
-        rows: the rows that are new or differ; ``None`` for a step that the workspace takes away.
-        followers: a name (``""`` for the beginning) to the added or moved name right after it.
+       rows: added or changed rows; ``None`` for a removed step.
+       followers: a name (``""`` for the start) to the added or moved name after it.
     """
 
     rows: Mapping[str, Row | None]
@@ -67,10 +67,10 @@ class WorkspaceChanges:
 
 
 def rows_of(view: LegacyView) -> dict[str, Row]:
-    """The legacy table of a view: the steps that have a ``sagemaker_step_type``, in table order.
+    """Return the steps with a ``sagemaker_step_type`` in table order.
 
     Raises:
-        ValueError: such a step lacks another field of the table.
+       ValueError: a step lacks another field of the table.
     """
     return {step.name: _row(step) for step in view.values() if step.sagemaker_step_type is not None}
 
@@ -91,7 +91,7 @@ def _row(step: StepDefinition) -> Row:
 
 
 def hyperparameter_rows(view: LegacyView) -> dict[str, dict[str, str | None]]:
-    """The legacy table of hyperparameter classes, in the order of the view."""
+    """Return the legacy table of hyperparameter classes in view order."""
     return {
         name: {
             "class_name": name,
@@ -104,7 +104,7 @@ def hyperparameter_rows(view: LegacyView) -> dict[str, dict[str, str | None]]:
 
 
 def changes_of(core: Mapping[str, Row], rows: Mapping[str, Row]) -> WorkspaceChanges:
-    """What a workspace's table changes in the core's, its order included."""
+    """Return the changes of a workspace's table, including its order."""
     changed: dict[str, Row | None] = {name: row for name, row in rows.items() if core.get(name) != row}
     changed.update((name, None) for name in core if name not in rows)
     kept = [name for name in rows if name in core]
@@ -124,7 +124,7 @@ def _followers(names: Iterable[str], in_place: frozenset[str]) -> dict[str, str]
 
 
 def colliding_names(core: LegacyView, workspaces: Mapping[str, LegacyView]) -> Sequence[str]:
-    """The names of legacy steps that two views define differently, sorted."""
+    """Return the sorted names of steps with different definitions in two views."""
     first: dict[str, StepDefinition] = {}
     colliding: set[str] = set()
     for view in (core, *workspaces.values()):
@@ -136,7 +136,7 @@ def colliding_names(core: LegacyView, workspaces: Mapping[str, LegacyView]) -> S
 
 
 def sources_digest(core: LegacyView, workspaces: Mapping[str, LegacyView] | None) -> str:
-    """One hexadecimal digest of every view that a generated file shows."""
+    """Return the hexadecimal digest of all views in a generated file."""
     if workspaces is None:
         return core.legacy_digest
     lines = [

@@ -1,4 +1,4 @@
-"""Old registries to definitions: read without running them, planned, proved, and only then written."""
+"""Converts old registries to definitions: read without running, plan, verify, write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is gathered from the sources of an import: entries, each with the place that it comes from."""
+"""Entries gathered from the sources of an import, with their locations."""
 
 from __future__ import annotations
 
@@ -39,23 +39,23 @@ _OPTIONAL: Final = (
     "compatibility_tags",
     "conflict_resolution_strategy",
 )
-"""Fields that an old row could leave out, and that the step then did not have."""
+"""Optional fields of old rows."""
 
 
 def effective(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a step, those included that it has by convention."""
+    """Return the fields of a step, including conventional ones."""
     if data.get("sagemaker_step_type") is None:
         return dict(data)
     return {**conventional(data["name"]), **{key: value for key, value in data.items() if value is not None}}
 
 
 def conventional(name: str) -> dict[str, str]:
-    """The fields that a step of the legacy table has by convention."""
+    """Return the conventional fields of a legacy step."""
     return {key: f"{name}{convention.suffix}" for key, convention in conventions("step").items()}
 
 
 def without_conventional(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that a step must state: those that it has by convention are left out."""
+    """Return the fields of a step without conventional ones."""
     if data.get("sagemaker_step_type") is None:
         return dict(data)
     known = conventional(data["name"])
@@ -63,10 +63,10 @@ def without_conventional(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def patch_of(row: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
-    """What changes a step into an old row that replaced it whole; only ``name`` where nothing does.
+    """Return the patch from a step to an old row that replaced it; only ``name`` if equal.
 
     Args:
-        row: the fields of the row, ``name`` among them.
+       row: includes ``name``.
     """
     wanted, given = effective(row), effective(base)
     patch: dict[str, Any] = {"name": row["name"]}
@@ -85,7 +85,7 @@ LEGACY_FIELDS: Final = (
     "sagemaker_step_type",
     "description",
 )
-"""The fields of a row of the old table of steps."""
+"""Fields of a row of the old step table."""
 
 EntryKey = tuple[str, Layer, str | None, str]
 """Kind, layer, workspace and name."""
@@ -94,14 +94,13 @@ EntryKey = tuple[str, Layer, str | None, str]
 @final
 @dataclass(frozen=True, slots=True)
 class PlannedDefinition:
-    """One definition that is to be.
+    """Planned definition.
 
     Args:
-        kind: a key of ``KINDS``.
-        layer: where it goes.
-        workspace: whose layer; ``None`` for the core.
-        document: its fields, ``name`` among them, each with its place in the source.
-        row: the row of the old table that it must give again.
+       kind: a key of ``KINDS``.
+       workspace: ``None`` for the core.
+       document: fields including ``name``, with their locations in the source.
+       row: row of the old table, for verification.
     """
 
     kind: str
@@ -114,24 +113,23 @@ class PlannedDefinition:
 
     @property
     def name(self) -> str:
-        """What it is called."""
         name: str = self.document.data["name"]
         return name
 
     @property
     def key(self) -> EntryKey:
-        """What tells it from every other entry."""
+        """Return the unique key of the entry."""
         return self.kind, self.layer, self.workspace, self.name
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """All that the sources hold.
+    """Contents of the sources.
 
     Args:
-        entries: the definitions, in the order of the sources.
-        order: the names of the old core table, in its order.
+       entries: in source order.
+       order: names of the old core table in order.
     """
 
     entries: tuple[PlannedDefinition, ...] = ()
@@ -143,7 +141,7 @@ class Gathered:
 
 
 def in_full(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row with the class names that its step has by convention, where it does not say them."""
+    """Return a row completed with conventional class names."""
     stated = {key: row[key] for key in LEGACY_FIELDS if row.get(key) is not None}
     return {**(conventional(row["name"]) if "sagemaker_step_type" in stated else {}), **stated}
 
@@ -151,7 +149,7 @@ def in_full(row: Mapping[str, Any]) -> dict[str, Any]:
 def merged(
     entries: tuple[PlannedDefinition, ...],
 ) -> tuple[tuple[PlannedDefinition, ...], tuple[Diagnostic, ...]]:
-    """Every entry once: what several sources say of one is put together, the first one leading."""
+    """Merge entries of several sources; the first source takes precedence."""
     result: dict[EntryKey, PlannedDefinition] = {}
     found: list[Diagnostic] = []
     for entry in entries:
@@ -175,7 +173,7 @@ def _differences(first: PlannedDefinition, other: PlannedDefinition) -> Iterator
             yield Diagnostic(
                 "sources-differ",
                 Severity.ERROR,
-                f"`{key}` of `{other.name}` differs between two sources, and the first one is taken",
+                f"`{key}` of `{other.name}` differs between two sources, the first is used",
                 other.document.value_span((key,)),
                 "make the sources agree, or import only one of them",
                 (Related("taken from here", first.document.value_span((key,))),),
@@ -205,10 +203,10 @@ def _together(first: PlannedDefinition, other: PlannedDefinition) -> PlannedDefi
 def fail(
     rule: str, message: str, document: Document, pointer: tuple[str | int, ...], help_text: str
 ) -> Diagnostic:
-    """Something that cannot be carried, at its place in the source."""
+    """Return the error for content that cannot be converted."""
     return Diagnostic(rule, Severity.ERROR, message, document.key_span(pointer), help_text)
 
 
 def note(rule: str, message: str, document: Document, pointer: tuple[str | int, ...]) -> Diagnostic:
-    """Something that is carried, and not as it was."""
+    """Return the note for content that is converted differently."""
     return Diagnostic(rule, Severity.INFO, message, document.key_span(pointer))

@@ -1,4 +1,4 @@
-"""Interface files of steps (``*.step.yaml``): what the registry knows, and the rest carried whole."""
+"""Converts interface files of steps (``*.step.yaml``); unknown content is preserved."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = [
 
 
 TAKEN: Final = ("node_type", "contract", "spec", "compute", "patterns", "variants")
-"""The keys of an interface file that an ``interface`` carries."""
+"""Keys of an interface file that are part of ``interface``."""
 
 _WHOLE: Final = ("compute", "patterns", "variants")
 _RENAMED: Final = {"env_vars": "env"}
@@ -43,13 +43,12 @@ _ARGUMENT: Final = frozenset({"flag", "source", "required", "default", "choices"
 
 
 def interface_of(data: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What the keys ``TAKEN`` of an interface file say as an ``interface``; ``None`` where it cannot.
+    """Return the keys ``TAKEN`` of an interface file as an ``interface``, or ``None`` if impossible.
 
-    Nothing is left out but values that are null: what an interface has no field for stands there under the
-    same name with ``x-`` before it.
+    Only null values are dropped; unknown keys get the prefix ``x-``.
     """
     parts = {key: data[key] for key in ("contract", "spec") if data.get(key) is not None}
-    if not all(isinstance(one, Mapping) for one in parts.values()):
+    if not all(isinstance(part, Mapping) for part in parts.values()):
         return None
     contract, spec = (_plain(parts.get(key, {})) for key in ("contract", "spec"))
     said: dict[str, Any] = {}
@@ -79,7 +78,7 @@ def interface_of(data: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _merged(first: Any, second: Any, known: frozenset[str]) -> Any:
-    """The inputs or outputs of both, by name."""
+    """Merge inputs or outputs by name."""
     if not isinstance(first, dict) or not isinstance(second, dict):
         return None
     found: dict[str, Any] = {}
@@ -121,21 +120,21 @@ def _as_text(said: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def _text(value: Any) -> Any:
-    """A value as it would be written on a command line."""
+    """Return a value as a command line argument."""
     if isinstance(value, bool):
         return str(value).lower()
     return str(value) if isinstance(value, (int, float)) else "" if value is None else value
 
 
 def _plain(value: Any) -> Any:
-    """The value without what is null, mappings as plain ones."""
+    """Return the value without nulls, as plain data."""
     value = thaw(value)
     return _without_null(value)
 
 
 def _without_null(value: Any) -> Any:
     if isinstance(value, dict):
-        kept = {"optional", "arguments"}  # there a null is an empty value
+        kept = {"optional", "arguments"}  # null is an empty value here
         return {
             key: one if key in kept and isinstance(one, dict) else _without_null(one)
             for key, one in value.items()
@@ -147,18 +146,18 @@ def _without_null(value: Any) -> Any:
 SUFFIXES: Final = (".step.yaml", ".step.yml")
 INTERFACE: Final = "interface"
 UNKNOWN: Final = "x-interface"
-"""The field that holds what an interface file says beyond the registry and the interface."""
+"""Field for the remaining content of an interface file."""
 
 _COMMENT: Final = re.compile(r"(?:^|(?<=[ \t]))#")
 
 
 def is_interface(document: Document) -> bool:
-    """Whether a document is an interface file."""
+    """Return whether a document is an interface file."""
     return "step_type" in document.data
 
 
 def interface_entry(document: Document) -> PlannedDefinition | Diagnostic:
-    """The definition that an interface file stands for."""
+    """Return the definition of an interface file."""
     data = document.data
     name, registry = data["step_type"], data.get("registry", MappingProxyType({}))
     if not isinstance(name, str):
@@ -197,7 +196,7 @@ def interface_entry(document: Document) -> PlannedDefinition | Diagnostic:
 
 
 class _Lines:
-    """The lines of a document in block style, key by key, with the comments among them."""
+    """Lines and comments of a block-style document by key."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
@@ -210,7 +209,7 @@ class _Lines:
         }
 
     def written(self, beyond: dict[str, Any], of_registry: frozenset[str]) -> str:
-        """The block of some keys of the document, as it is written, indented below a key."""
+        """Return the original text of some keys, indented below a key."""
         blocks = [f"{UNKNOWN}:"]
         for key in beyond:
             if key == "registry":
@@ -223,7 +222,7 @@ class _Lines:
         return "\n".join(blocks).rstrip() + "\n"
 
     def comments(self, pointer: Pointer) -> Iterator[str]:
-        """The comments in the lines of a key, but for those that are inside of its value's mapping."""
+        """Return the comments of a key, except those inside its mapping."""
         starts = [
             at for at in self._first.values() if pointer[0] == "step_type" and at == min(self._first.values())
         ]

@@ -1,4 +1,4 @@
-"""JSON tables of the old fields, and where in their text everything stands."""
+"""Reads JSON tables with the locations of their values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WRAPPERS: Final = ("steps", "STEP_NAMES", "step_names")
 
 
 class _Unusable(Exception):
-    """What JSON may hold and a definition may not."""
+    """JSON value that a definition cannot contain."""
 
     def __init__(self, message: str, at: int = 0) -> None:
         super().__init__(message)
@@ -28,11 +28,7 @@ class _Unusable(Exception):
 
 
 def read_json(path: str, content: bytes) -> Document | Diagnostic:
-    """Read a JSON file (RFC 8259) as a Document; a list stands under the key ``""``.
-
-    Args:
-        content: its bytes.
-    """
+    """Read a JSON file (RFC 8259) as a Document; a list gets the key ``""``."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -45,18 +41,16 @@ def read_json(path: str, content: bytes) -> Document | Diagnostic:
     except json.JSONDecodeError as error:
         span = span_of(path, text, (error.pos, min(error.pos + 1, len(text))))
         message = f"not valid JSON: {error.msg[:1].lower()}{error.msg[1:]}"
-        return Diagnostic("invalid-json", Severity.ERROR, message, span, "mend the file, or leave it out")
+        return Diagnostic("invalid-json", Severity.ERROR, message, span, "fix or remove the file")
     except UnicodeEncodeError:
-        message = "the file holds half of a surrogate pair"
-        return Diagnostic("invalid-json", Severity.ERROR, message, Span(path), "write whole characters")
+        message = "the file contains an unpaired surrogate"
+        return Diagnostic("invalid-json", Severity.ERROR, message, Span(path), "use complete characters")
     except RecursionError:
         message = f"values are nested more than {_MAX_DEPTH} levels deep"
         return Diagnostic("too-deeply-nested", Severity.ERROR, message, Span(path), "flatten the data")
     except _Unusable as refused:
         span = span_of(path, text, (refused.at, refused.at))
-        return Diagnostic(
-            "invalid-json", Severity.ERROR, str(refused), span, "mend the file, or leave it out"
-        )
+        return Diagnostic("invalid-json", Severity.ERROR, str(refused), span, "fix or remove the file")
     except ValueError as error:  # a number of thousands of digits
         return Diagnostic("invalid-json", Severity.ERROR, f"not usable JSON: {error}", Span(path))
     whole = data if isinstance(data, dict) else {"": data}
@@ -64,7 +58,7 @@ def read_json(path: str, content: bytes) -> Document | Diagnostic:
 
 
 def tables_in(document: Document) -> Iterator[tuple[str, Any, Pointer]]:
-    """Each row of a JSON table: its name, its fields, and the way to them."""
+    """Yield the name, fields and pointer of each row."""
     data: Any = document.data
     base: Pointer = ()
     for wrapper in _WRAPPERS:
@@ -88,11 +82,11 @@ def _is_row(value: Any) -> bool:
 
 
 def _refuse_constant(word: str) -> None:
-    raise _Unusable(f"`{word}` is no number that JSON knows")
+    raise _Unusable(f"`{word}` is not a JSON number")
 
 
 def _locate(text: str) -> TextMap:
-    """Where every key and value stands in a text that is valid JSON."""
+    """Return the locations of keys and values of valid JSON."""
     places = TextMap({}, {})
     _value(text, _SPACE.match(text, 0).end(), (), places)  # type: ignore[union-attr]
     return places
@@ -121,7 +115,7 @@ def _members(text: str, at: int, pointer: Pointer, places: TextMap) -> int:
             end = _STRING.match(text, at).end()  # type: ignore[union-attr]
             step = str(json.loads(text[at:end]))
             if (*outer, step) in places.keys:
-                raise _Unusable(f"key `{step}` is written twice", at)
+                raise _Unusable(f"duplicate key `{step}`", at)
             _note(places.keys, (*outer, step), (at, end))
             at = _after_space(text, _after_space(text, end) + 1)
         at = _after_space(text, _value(text, at, (*outer, step), places))

@@ -1,4 +1,4 @@
-"""Old pipelines: graphs as ``*.dag.json``, and configurations of pipelines across workspaces."""
+"""Old pipelines: ``*.dag.json`` graphs and configurations of cross-workspace pipelines."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ _FIELDS: Final = ("pipeline_name", "description", "steps")
 
 
 def is_dag(document: Document) -> bool:
-    """Whether a document is a graph of nodes and edges."""
+    """Return whether a document is a graph of nodes and edges."""
     graph = document.data.get("dag")
     return isinstance(graph, Mapping) and "nodes" in graph
 
 
 def is_configuration(document: Document) -> bool:
-    """Whether a document is the configuration of a pipeline across workspaces."""
+    """Return whether a document configures a cross-workspace pipeline."""
     return "pipeline_name" in document.data and isinstance(document.data.get("steps"), tuple)
 
 
 def pipeline_entry(
     document: Document, workspace: str | None
 ) -> tuple[PlannedDefinition, tuple[Diagnostic, ...]]:
-    """The definition that an old pipeline stands for, and what of it is not carried as it was.
+    """Return the definition of an old pipeline and findings about changed content.
 
     Args:
-        workspace: whose local layer it goes to; ``None`` for the core.
+       workspace: target of the local layer; ``None`` for the core.
     """
     making = _Making(document)
     if is_dag(document):
@@ -50,7 +50,7 @@ def pipeline_entry(
 
 
 class _Making:
-    """One definition while it is made."""
+    """Definition under construction."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
@@ -70,9 +70,9 @@ class _Making:
         for at, node in enumerate(graph["nodes"] if isinstance(graph["nodes"], tuple) else ()):
             here: Pointer = ("dag", "nodes", at)
             if not isinstance(node, str) or not _ID.fullmatch(node):
-                self._leave_out(f"`{node}` is no name of a step", here)
+                self._leave_out(f"`{node}` is not a valid step name", here)
             elif node in places:
-                self._leave_out(f"the step `{node}` stands twice, and the first counts", here)
+                self._leave_out(f"the step `{node}` is listed twice, only the first is used", here)
             else:
                 places[node] = self._add(node, _step_word(node), here)
         for at, edge in enumerate(graph.get("edges") or ()):
@@ -91,9 +91,9 @@ class _Making:
             here: Pointer = ("steps", at)
             name = step.get("step_name") if isinstance(step, Mapping) else None
             if not isinstance(name, str) or not _ID.fullmatch(name):
-                self._leave_out("this is no step with a name of letters, digits, `_` and `-`", here)
+                self._leave_out("a step must have a name of letters, digits, `_` and `-`", here)
             elif name in places:
-                self._leave_out(f"the step `{name}` stands twice, and the first counts", here)
+                self._leave_out(f"the step `{name}` is listed twice, only the first is used", here)
             else:
                 places[name] = self._configured(name, step, here)
         for at, step in enumerate(data["steps"]):
@@ -103,7 +103,7 @@ class _Making:
         self._keep(data, _FIELDS, {})
 
     def made(self) -> Document:
-        """The fields of the definition, each found where the source states it."""
+        """Return the fields with their locations in the source."""
         data = freeze({**self._data, "steps": self._steps})
         places = self._document.locate(self._document.text)
         keys = {way: places.keys.get(old) or places.values.get(old) for way, old in self._origin.items()}
@@ -115,7 +115,7 @@ class _Making:
         return Document(self._document.path, self._document.text, data, lambda _: own)
 
     def graph(self) -> Mapping[str, Any]:
-        """What the definition must give again: its steps and its edges."""
+        """Return the steps and edges for verification."""
         edges = [(one, step["id"]) for step in self._steps for one in step.get("depends_on", ())]
         return {"steps": [(step["id"], step["step"]) for step in self._steps], "edges": edges}
 
@@ -143,11 +143,11 @@ class _Making:
 
     def _edge(self, edge: Any, places: Mapping[str, int], here: Pointer) -> None:
         if not isinstance(edge, tuple) or len(edge) != 2:
-            self._leave_out("this is no edge: it names not two steps", here)
+            self._leave_out("an edge must name two steps", here)
             return
         for one in edge:
             if one not in places:
-                self._leave_out(f"an edge names `{one}`, and there is no such step", here)
+                self._leave_out(f"an edge references the unknown step `{one}`", here)
                 return
         source, target = edge
         needed = self._steps[places[target]].setdefault("depends_on", [])
@@ -164,10 +164,10 @@ class _Making:
         if isinstance(said, str) and said.strip():
             self._state("description", said.strip(), place)
         else:
-            self._state("description", f"What {self._data['name']} is for.", ("pipeline_name",))
+            self._state("description", f"Purpose of {self._data['name']}.", ("pipeline_name",))
 
     def _keep(self, data: Mapping[str, Any], taken: tuple[str, ...], instead: Mapping[str, Any]) -> None:
-        """Keep what a definition has no field for, under keys of the team's own."""
+        """Keep unknown keys as custom fields."""
         for key in data:
             value = instead.get(key, data[key])
             if key not in taken and value not in (None, "", (), {}):
@@ -181,13 +181,13 @@ class _Making:
         self.found.append(note("kept-as-own", f"{words}; it is kept as `{new}`", self._document, place))
 
     def _leave_out(self, words: str, place: Pointer) -> None:
-        message = f"{words}, so it is left out"
+        message = f"{words}; skipped"
         self.found.append(
-            fail("not-carried", message, self._document, place, "mend the source, or add it by hand")
+            fail("not-carried", message, self._document, place, "fix the source, or add it by hand")
         )
 
     def _beyond(self, about: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What of the metadata says more than the definition does."""
+        """Return the metadata that the definition does not contain."""
         said = (self._data["name"], self._data["description"])
         return {
             key: one for key, one in about.items() if key not in ("name", "description") or one not in said
@@ -195,7 +195,7 @@ class _Making:
 
 
 def _step_word(node: str) -> str:
-    """A node's step: a job type may follow its name."""
+    """Return the step and job type of a node."""
     found = _WITH_JOB_TYPE.fullmatch(node)
     return node if found is None else f"{found[1]}:{found[2]}"
 

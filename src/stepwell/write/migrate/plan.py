@@ -1,4 +1,4 @@
-"""The files that an import comes to, and what each of them does to the project."""
+"""Planned files of an import."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = ["Draft", "PlannedFile", "WriteStatus", "draft"]
 
 @final
 class WriteStatus(Enum):
-    """What writing a file does."""
+    """Effect of writing a file."""
 
     NEW = "new"
     UNCHANGED = "unchanged"
@@ -45,12 +45,12 @@ class WriteStatus(Enum):
 @final
 @dataclass(frozen=True, slots=True)
 class PlannedFile:
-    """One file of a plan.
+    """Planned file.
 
     Args:
-        path: relative to the project.
-        text: what it is to hold; what it holds, where it stays unchanged.
-        source: what it is made from; ``None`` for the configuration.
+       path: relative to the project.
+       text: new content, or current content if unchanged.
+       source: ``None`` for the configuration.
     """
 
     path: str
@@ -62,7 +62,7 @@ class PlannedFile:
 @final
 @dataclass(slots=True)
 class Draft:
-    """The files of a plan while it is made."""
+    """Plan under construction."""
 
     files: dict[str, PlannedFile] = field(default_factory=dict)
     keys: dict[str, EntryKey] = field(default_factory=dict)
@@ -101,7 +101,7 @@ class _Drafting:
         self.result = Draft()
 
     def define(self, entry: PlannedDefinition) -> None:
-        """A complete definition: only what differs from convention is stated."""
+        """Add a definition without conventional fields."""
         data = entry.document.data
         stated = without_conventional(data) if entry.kind == "steps" else dict(data)
         self._planned[entry.key] = stated
@@ -119,16 +119,16 @@ class _Drafting:
         self._write(entry, entry.kind[:-1], stated, existing)
 
     def override(self, entry: PlannedDefinition) -> None:
-        """A row that replaced another whole: a patch that means the same."""
+        """Add the patch for a row that replaced another."""
         base = self._base(entry)
         if base is None:
-            message = f"`{entry.name}` overrides no step that exists, so it becomes a local step"
+            message = f"`{entry.name}` overrides a step that does not exist; it becomes a local step"
             self.result.found.append(note("override-becomes-local", message, entry.document, ("name",)))
             self._write(entry, "step", without_conventional(entry.document.data), None, Layer.LOCAL)
             return
         patch = patch_of(entry.document.data, base)
         if len(patch) == 1:
-            message = f"the override of `{entry.name}` is equal to what it overrides, so nothing is written"
+            message = f"the override of `{entry.name}` changes nothing, so it is not written"
             self.result.found.append(note("override-changes-nothing", message, entry.document, ("name",)))
             return
         existing = self._existing.get(entry.key)
@@ -140,7 +140,7 @@ class _Drafting:
         self._write(entry, "step-override", patch, existing)
 
     def describe(self, workspace: str, document: Document) -> None:
-        """What a workspace says of itself."""
+        """Add the settings of a workspace."""
         path = self._loaded.layout.settings.get(workspace)
         data = in_schema_order("workspace", document.data)
         text = file_text(data, schema_path=self._schema("workspace", path or self._workspace_file(workspace)))
@@ -180,7 +180,7 @@ class _Drafting:
     ) -> None:
         path = existing.listed.path if existing is not None else self._free_path(entry, layer or entry.layer)
         if path.endswith(".toml"):
-            message = f"`{entry.name}` stands in {path} and says something else; TOML is not rewritten"
+            message = f"`{entry.name}` is defined differently in {path}; TOML files are not rewritten"
             self.result.found.append(
                 fail("exists-as-toml", message, entry.document, ("name",), "edit it by hand")
             )
@@ -191,9 +191,7 @@ class _Drafting:
         text = file_text(ordered, entry.remarks, verbatim, self._schema(form, path))
         if isinstance(text, Diagnostic):
             message = f"no file can hold `{entry.name}`: {text.message}"
-            self.result.found.append(
-                fail(text.id, message, entry.document, ("name",), "make it smaller or plainer")
-            )
+            self.result.found.append(fail(text.id, message, entry.document, ("name",), "simplify it"))
             self.result.refused.add(entry.key)
             return
         self.result.keys[path] = entry.key

@@ -1,4 +1,4 @@
-"""The files that an import is given: which kind each is, and what it holds."""
+"""Reads the sources of an import."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ _PASSED_OVER: Final = frozenset({"__pycache__", "node_modules"})
 
 @final
 class NoWorkspace(Exception):
-    """A source holds the layers of a workspace, and nothing says which one."""
+    """A source contains layers of an unknown workspace."""
 
 
 def gather(paths: tuple[str, ...], workspace: str | None) -> Gathered:
-    """Read the sources of an import; nothing of them is run.
+    """Read the sources of an import without running them.
 
     Args:
-        workspace: the workspace that tables of a workspace belong to, where they do not say it.
+       workspace: default workspace of workspace tables.
 
     Raises:
-        NoWorkspace: a source holds tables of a workspace that cannot be told.
+       NoWorkspace: the workspace of a table is unknown.
     """
     gathering = _Gathering(workspace)
     for path in paths:
@@ -75,7 +75,7 @@ def _files_below(folder: str, skipped: list[tuple[str, str]]) -> Iterator[str]:
 
 @final
 class _Gathering:
-    """One pass over the sources."""
+    """Pass over the sources."""
 
     def __init__(self, workspace: str | None) -> None:
         self._workspace = workspace
@@ -87,10 +87,10 @@ class _Gathering:
         self.found: list[Diagnostic] = []
 
     def take(self, path: str, *, asked_for: bool) -> None:
-        """Read one file, if it is of a kind that can be."""
+        """Read a file if its kind is supported."""
         kind = _kind_of(path)
         if kind is None:
-            self._pass_over(path, "not a kind of file that is imported", asked_for=asked_for)
+            self._pass_over(path, "not an importable file", asked_for=asked_for)
             return
         content = read_bytes(os.path.dirname(path) or ".", os.path.basename(path))
         if isinstance(content, Diagnostic):
@@ -98,7 +98,7 @@ class _Gathering:
             return
         if kind == "python":
             if not asked_for and not _TABLE_NAME.search(content):
-                self._pass_over(path, "it holds no table", asked_for=False)
+                self._pass_over(path, "it has no table", asked_for=False)
             else:
                 self._take_python(path, content, asked_for=asked_for)
         elif kind == "json":
@@ -116,7 +116,7 @@ class _Gathering:
         self.found += tables.diagnostics
         if not tables.tables and tables.metadata is None:
             if not tables.diagnostics:
-                self._pass_over(path, "it holds no table", asked_for=asked_for)
+                self._pass_over(path, "it has no table", asked_for=asked_for)
             return
         words: list[str] = []
         owner = self._owner(tables)
@@ -138,11 +138,11 @@ class _Gathering:
         said = tables.metadata.data.get("developer_id") if tables.metadata is not None else None
         owner = self._workspace or said
         if not isinstance(owner, str) or owner == RESERVED_ID or not re.fullmatch(WORKSPACE_ID, owner):
-            shown = f" (`{owner}` is no id of one)" if owner is not None else ""
-            raise NoWorkspace(f"{tables.path} does not say whose workspace it is{shown}; say --workspace ID")
+            shown = f" (`{owner}` is not a valid id)" if owner is not None else ""
+            raise NoWorkspace(f"{tables.path} does not specify its workspace{shown}; use --workspace ID")
         if owner in self.metadata:
             raise NoWorkspace(
-                f"{tables.path} is a second source of workspace `{owner}`; import them one by one"
+                f"{tables.path} is a second source of workspace `{owner}`; import the sources separately"
             )
         return owner
 
@@ -151,7 +151,7 @@ class _Gathering:
         known = schema.fields("workspace")
         for key, value in document.data.items():
             if key == "developer_id" and value != owner:
-                message = f"`developer_id` is `{owner}` from now on, as --workspace says"
+                message = f"`developer_id` is changed to `{owner}` (--workspace)"
                 self.found.append(note("renamed-workspace", message, document, (key,)))
             elif value is not None:
                 data[key if key in known or key.startswith("x-") else f"x-{key}"] = value
@@ -185,17 +185,17 @@ class _Gathering:
             return
         rows = list(tables_in(document))
         if not any(isinstance(row, Mapping) and set(LEGACY_FIELDS) & row.keys() for _, row, _ in rows):
-            self._pass_over(path, "it holds no table", asked_for=asked_for)
+            self._pass_over(path, "it has no table", asked_for=asked_for)
             return
         taken = 0
         for name, row, pointer in rows:
             if not isinstance(row, Mapping) or not name:
-                words = "this is no row with a name and fields, so it is left out"
+                words = "a row must have a name and fields; skipped"
                 self.found.append(fail("not-a-row", words, document, pointer, "write a mapping of fields"))
                 continue
             own = _row_document(document, name, row, pointer)
             if row.get("name", name) != name:
-                words = f"`name` of `{name}` is not the row's key; the key counts, and this is left out"
+                words = f"`name` of `{name}` differs from the row's key; ignored"
                 self.found.append(
                     fail("not-a-row", words, document, (*pointer, "name"), "make them the same")
                 )
@@ -214,7 +214,7 @@ class _Gathering:
             if asked_for:
                 self.found.append(document)
             else:
-                self._pass_over(path, "not a kind of file that is imported", asked_for=False)
+                self._pass_over(path, "not an importable file", asked_for=False)
         elif is_configuration(document):
             self._take_pipeline(document)
         else:
@@ -246,11 +246,13 @@ class _Gathering:
     def _pass_over(self, path: str, why: str, *, asked_for: bool) -> None:
         if asked_for:
             help_text = (
-                "an import takes Python tables, JSON tables, *.step.yaml files, *.dag.json files, "
+                "importable are Python tables, JSON tables, *.step.yaml files, *.dag.json files, "
                 "configurations of pipelines, and folders of them"
             )
             self.found.append(
-                Diagnostic("nothing-to-import", Severity.ERROR, f"nothing here: {why}", Span(path), help_text)
+                Diagnostic(
+                    "nothing-to-import", Severity.ERROR, f"nothing to import: {why}", Span(path), help_text
+                )
             )
         else:
             self.skipped.append((path, why))
@@ -273,7 +275,7 @@ def _hyperparameter_row(row: TableRow) -> dict[str, Any]:
 
 
 def _with(document: Document, data: Mapping[str, Any], renamed: Mapping[str, str]) -> Document:
-    """The document with other fields; a renamed one is found where the old one stands."""
+    """Return the document with other fields; renamed fields keep their locations."""
     places = document.locate(document.text)
     keys, values = dict(places.keys), dict(places.values)
     for new, old in renamed.items():

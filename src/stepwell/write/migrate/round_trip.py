@@ -1,7 +1,7 @@
-"""An import from its sources to its plan and its proof: the whole flow on one page.
+"""Plans and verifies an import.
 
-gather the sources ▸ read the project as it is ▸ plan a file for each entry ▸ load and check the project
-as it would be ▸ leave out what is refused, and again ▸ compare its tables with the input.
+gather the sources ▸ read the project ▸ plan a file for each entry ▸ load and check the resulting project
+▸ drop rejected entries and repeat ▸ compare its tables with the input.
 """
 
 from __future__ import annotations
@@ -44,11 +44,10 @@ _HYPERPARAMETER_FIELDS = ("class_name", "module_path", "model_type", "descriptio
 @final
 @dataclass(frozen=True, slots=True)
 class TableProof:
-    """One table of the input, compared with the one that the new definitions give.
+    """Comparison of an input table with the table of the new definitions.
 
     Args:
-        workspace: whose; ``None`` for the core.
-        in_order: whether the rows come out in the same order; ``None`` where the input gives none.
+       in_order: ``None`` if the input has no order.
     """
 
     title: str
@@ -61,12 +60,12 @@ class TableProof:
 
     @property
     def holds(self) -> bool:
-        """Whether nothing was lost."""
+        """Return whether the table is verified."""
         return self.equal == self.rows and self.in_order is not False and not self.differences
 
 
 def prove(gathered: Gathered, snapshot: Snapshot, left_out: Collection[EntryKey]) -> tuple[TableProof, ...]:
-    """Compare every table of the input with what a snapshot gives."""
+    """Compare every input table with a snapshot."""
     return tuple(_tables(gathered, snapshot, left_out))
 
 
@@ -92,11 +91,11 @@ def _tables(gathered: Gathered, snapshot: Snapshot, left_out: Collection[EntryKe
             if entry.workspace == workspace and entry.layer is Layer.LOCAL
         }
         own.update(
-            (one.name, one) for one in steps if (one.workspace, one.layer) == (workspace, Layer.OVERRIDE)
+            (step.name, step) for step in steps if (step.workspace, step.layer) == (workspace, Layer.OVERRIDE)
         )
         served = rows_of(snapshot.view(workspace)) if workspace in snapshot.workspaces else {}
         yield _compare(
-            f"what workspace {workspace} changes",
+            f"the changes of workspace {workspace}",
             workspace,
             own.values(),
             served,
@@ -107,7 +106,7 @@ def _tables(gathered: Gathered, snapshot: Snapshot, left_out: Collection[EntryKe
 
 
 def _graph(entry: PlannedDefinition, snapshot: Snapshot, left_out: Collection[EntryKey]) -> TableProof:
-    """The steps and edges of an old pipeline, compared with those of the new one."""
+    """Compare the steps and edges of an old pipeline with the new one."""
     wanted = {*entry.row["steps"], *entry.row["edges"]}
     given: set[tuple[str, str]] = set()
     if entry.key not in left_out and (entry.workspace is None or entry.workspace in snapshot.workspaces):
@@ -165,10 +164,10 @@ def _differing(
     for key in fields:
         stated, given = entry.row.get(key), row.get(key)
         if key not in entry.row and key in row:
-            message = f"`{key}` of `{entry.name}` is not in the source, and {given!r} in the new table"
+            message = f"`{key}` of `{entry.name}` is {given!r} in the new table, but not in the source"
             yield Diagnostic("not-proved", Severity.ERROR, message, document.key_span(("name",)))
         elif stated != given:
-            message = f"`{key}` of `{entry.name}` is {stated!r} in the source, and {given!r} in the new table"
+            message = f"`{key}` of `{entry.name}` is {given!r} in the new table, but {stated!r} in the source"
             yield Diagnostic("not-proved", Severity.ERROR, message, document.value_span((key,)))
 
 
@@ -179,7 +178,7 @@ _CARRIED: Final = (WriteStatus.NEW, WriteStatus.OVERWRITES, WriteStatus.EDITED)
 @final
 @dataclass(frozen=True, slots=True)
 class Import:
-    """What an import would do."""
+    """Plan of an import."""
 
     root: str
     gathered: Gathered
@@ -189,34 +188,34 @@ class Import:
 
     @property
     def writes(self) -> tuple[PlannedFile, ...]:
-        """The files that change."""
+        """Return the files that change."""
         return tuple(file for file in self.files if file.status in _CARRIED)
 
     @property
     def overwrites(self) -> tuple[PlannedFile, ...]:
-        """The files that hold something else now."""
+        """Return existing files with different content."""
         return tuple(file for file in self.files if file.status is WriteStatus.OVERWRITES)
 
     @property
     def is_whole(self) -> bool:
-        """Whether all is carried, and proved."""
-        errors = any(found.severity is Severity.ERROR for found in self.diagnostics)
+        """Return whether everything is converted and verified."""
+        errors = any(finding.severity is Severity.ERROR for finding in self.diagnostics)
         return not errors and all(table.holds for table in self.proof)
 
 
 def prepare(root: str, gathered: Gathered, today: date, plugins: FindPlugins = tuple) -> Import:
-    """Plan an import and prove it; nothing is written.
+    """Plan and verify an import without writing.
 
     Args:
-        root: the project's folder, absolute, links resolved; it need not hold a project yet.
+       root: absolute path of the project folder, links resolved; the project need not exist.
 
     Raises:
-        ProjectError: the project's configuration cannot be used.
+       ProjectError: the configuration has errors.
     """
     tree = Folder(root)
     there = read_project(root, tree) if os.path.isdir(root) else None
-    if there is not None and any(found.severity is Severity.ERROR for found in there.diagnostics):
-        raise ProjectError("the project's configuration has errors, so nothing is imported: `stepwell check`")
+    if there is not None and any(finding.severity is Severity.ERROR for finding in there.diagnostics):
+        raise ProjectError("the configuration has errors, nothing was imported (run `stepwell check`)")
     now = there or _project(root, Staged(tree, {CONFIG_NAME: new_configuration(()).encode()}))
     loaded = load(now, today, plugins=plugins)
     found: list[Diagnostic] = list(gathered.diagnostics)
@@ -242,19 +241,19 @@ def prepare(root: str, gathered: Gathered, today: date, plugins: FindPlugins = t
         left_out |= newly
     left_out |= drafted.refused
     proof = prove(gathered, after.snapshot, left_out)
-    found += (*drafted.found, *odd, *(one for table in proof for one in table.differences))
+    found += (*drafted.found, *odd, *(difference for table in proof for difference in table.differences))
     return Import(root, gathered, tuple(files), proof, in_order(found))
 
 
 def _project(root: str, tree: Tree) -> Project:
     project = read_project(root, tree)
     if project is None:
-        raise ProjectError(f"no Stepwell project: {root} holds no {CONFIG_NAME}")
+        raise ProjectError(f"no Stepwell project: {root} has no {CONFIG_NAME}")
     return project
 
 
 def _refused_by_schema(gathered: Gathered, found: list[Diagnostic]) -> Iterator[EntryKey]:
-    """The entries that no definition can hold, told at their places in the sources."""
+    """Return entries that are not valid definitions, with their locations in the sources."""
     for entry in gathered.entries:
         noun = KINDS[entry.kind].noun
         document = entry.document
@@ -271,7 +270,7 @@ def _explained(form: str, noun: str, document: Document) -> Iterator[Diagnostic]
 def _configuration(
     project: Project | None, gathered: Gathered, left_out: set[EntryKey]
 ) -> tuple[list[PlannedFile], list[Diagnostic]]:
-    """The configuration with the order of the old table, last of all files."""
+    """Return the configuration with the order of the old table."""
     rows = {entry.name: entry for entry in gathered.entries if entry.key[:2] == ("steps", Layer.CORE)}
     order = [
         name
@@ -300,12 +299,12 @@ def _configuration(
 
 
 def _told_in_sources(drafted: Draft, after: LoadResult) -> Iterator[tuple[EntryKey | None, Diagnostic]]:
-    """What the check finds in planned files, told where in the sources it comes from."""
-    for one in after.diagnostics:
-        file = drafted.files.get(one.span.path) if one.span is not None else None
-        if file is not None and one.span is not None and file.status is not WriteStatus.UNCHANGED:
-            told = replace(one, span=_moved(one.span, file))
-            if one.id in _OF_PIPELINES and one.severity is Severity.ERROR:
+    """Return check findings of planned files, mapped to their locations in the sources."""
+    for finding in after.diagnostics:
+        file = drafted.files.get(finding.span.path) if finding.span is not None else None
+        if file is not None and finding.span is not None and file.status is not WriteStatus.UNCHANGED:
+            told = replace(finding, span=_moved(finding.span, file))
+            if finding.id in _OF_PIPELINES and finding.severity is Severity.ERROR:
                 told = replace(told, severity=Severity.WARNING)  # it is carried all the same
             yield drafted.keys.get(file.path), told
 

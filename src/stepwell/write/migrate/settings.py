@@ -1,4 +1,4 @@
-"""The order of the old table, written into a project's configuration without touching the rest of it."""
+"""Writes the order of the old table to the configuration, preserving the rest."""
 
 from __future__ import annotations
 
@@ -18,19 +18,16 @@ _WIDTH: Final = 100
 
 
 def new_configuration(first: Sequence[str]) -> str:
-    """The configuration of a project that an import makes.
+    """Return the configuration of a new project.
 
     Args:
-        first: the steps that open the frozen table; none where no table was imported.
+       first: the first steps of the frozen table; empty without an imported table.
     """
     return "schema_version = 1\n" + (f"\n{_table('freeze', first)}" if first else "")
 
 
 def first_of(project: Project, order: Sequence[str]) -> tuple[str, ...]:
-    """What ``first`` has to hold so that the imported rows keep their order among themselves.
-
-    What it holds already is only put in another order where there is no other way.
-    """
+    """Return ``first`` so that imported rows keep their order, reordering as little as possible."""
     held, wanted = project.settings.first(None), frozenset(order)
     longer = (*held, *(name for name in order if name not in held))
     if [name for name in longer if name in wanted] == list(order):
@@ -39,15 +36,12 @@ def first_of(project: Project, order: Sequence[str]) -> tuple[str, ...]:
 
 
 def with_order(project: Project, first: Sequence[str]) -> str | Diagnostic:
-    """The text of the configuration with ``first`` in the table of the core's frozen module.
+    """Return the configuration with ``first`` in the table of the core's frozen module, preserving the rest.
 
-    Comments and everything else stay as they are written.
-
-    Returns:
-        The text, or the finding that says what to write by hand.
+    If it cannot be edited, return a finding instead.
     """
     config = project.config
-    if config is None:  # nothing but comments, if anything
+    if config is None:  # empty or only comments
         held = project.tree.read(CONFIG_NAME)
         text = "" if isinstance(held, Diagnostic) else held.decode("utf-8", "replace").strip()
         return f"{text}\n\n{_table('freeze', first)}" if text else new_configuration(first)
@@ -62,15 +56,15 @@ def with_order(project: Project, first: Sequence[str]) -> str | Diagnostic:
         return Diagnostic(
             "order-not-written",
             Severity.ERROR,
-            f"{config.path} is written in a way that cannot be edited safely, so the order is not kept",
+            f"{config.path} cannot be edited safely, so the table order was not written",
             config.key_span((*project.prefix, "freeze")) if place is not None else Span(config.path),
-            f"write `{_assignment(first, 10**9).strip()}` into its `[[{table}]]` table",
+            f"add `{_assignment(first, 10**9).strip()}` to its `[[{table}]]` table",
         )
     return new
 
 
 def _place(project: Project) -> int | None:
-    """Which table of ``[[freeze]]`` gives the core its order, or could."""
+    """Return the ``[[freeze]]`` table that sets or can set the core's order."""
     targets = project.settings.freeze
     for workspace in ("", RESERVED_ID):
         mine = [place for place, target in enumerate(targets) if target.workspace == workspace]

@@ -1,4 +1,4 @@
-"""The text of a definition's file: its fields in the order of the schema, comments where they belong."""
+"""YAML text of definitions: fields in schema order, with comments."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NOTHING: Final[Mapping[str, str]] = {}
 
 
 def in_schema_order(form: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields in the order in which the schema names them; those of the team's own last."""
+    """Sort fields in schema order, custom fields last."""
     known = [key for key in schema.fields(form) if key in data]
     return {key: data[key] for key in (*known, *(key for key in data if key not in known))}
 
@@ -30,12 +30,11 @@ def file_text(
     verbatim: Mapping[str, str] = _NOTHING,
     schema_path: str = "",
 ) -> str | Diagnostic:
-    """The text of a YAML file with these fields, or why no file can hold them.
+    """Return the text of a YAML file, or a finding if the fields cannot be represented.
 
     Args:
-        data: the fields, in order.
-        verbatim: fields whose YAML is written already; used where it says the same.
-        schema_path: where the schema lies, seen from the file; empty where editors cannot see it.
+       verbatim: YAML text of fields, used if equivalent.
+       schema_path: relative path of the schema; empty for none.
     """
     head = f"# yaml-language-server: $schema={schema_path}\n" if schema_path else ""
     for written, told in ((verbatim, remarks), (_NOTHING, remarks), (_NOTHING, ())):

@@ -1,4 +1,4 @@
-"""New workspaces and new definitions: planned, checked by Stepwell's own flow, and only then written."""
+"""Creates workspaces and definitions: plan, check, write."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The pipelines that come with Stepwell, and one of them copied into a project with all that it runs.
-
-The catalog is a project like any other: in a checkout this repository's own, in the wheel a copy of it.
-"""
+"""Catalog of pipelines shipped with Stepwell: this repository in a checkout, a copy of it in the wheel."""
 
 from __future__ import annotations
 
@@ -31,7 +28,7 @@ _NAME_LINE: Final = re.compile(r"^name: .*$", re.MULTILINE)
 @final
 @dataclass(frozen=True, slots=True)
 class CopiedPipeline:
-    """A pipeline of the catalog with all that it runs, not written yet."""
+    """Planned copy of a catalog pipeline with its steps and scripts."""
 
     pipeline: str
     files: Mapping[str, str]
@@ -39,10 +36,10 @@ class CopiedPipeline:
 
 
 def open_catalog(today: Callable[[], date]) -> Registry:
-    """The project of the catalog, without what installed packages bring.
+    """Open the project of the catalog, without plugins.
 
     Args:
-        today: gives the date to hold deprecations against.
+       today: returns the date for deprecations.
     """
     inside = Path(__file__).parents[2] / "shipped"  # in the wheel
     folder = inside if inside.is_dir() else Path(__file__).parents[4]
@@ -52,31 +49,26 @@ def open_catalog(today: Callable[[], date]) -> Registry:
 def copy_pipeline(
     catalog: Registry, registry: Registry, workspace: str | None, source: str, name: str
 ) -> CopiedPipeline:
-    """What a project lacks to have a pipeline of the catalog.
+    """Return the files that a project lacks to use a catalog pipeline.
 
     Args:
-        workspace: who gets the pipeline, in its local layer; ``None`` for the core.
+       workspace: target of the local layer; ``None`` for the core.
 
     Raises:
-        NotWritten: there is no such pipeline, or its name or a file is taken.
+       NotWritten: the pipeline is unknown, or its name or a file exists.
     """
     pipelines = catalog.view(None).pipelines
     if source not in pipelines:
-        hint = suggest(source, pipelines) or f"there are {', '.join(pipelines)}"
+        hint = suggest(source, pipelines) or f"available: {', '.join(pipelines)}"
         raise NotWritten(f"the catalog has no pipeline `{source}` ({hint})")
     if name in registry.view(workspace).pipelines:
-        raise NotWritten(f"there is a pipeline `{name}` already")
+        raise NotWritten(f"pipeline `{name}` already exists")
     return _Copying(catalog, registry, workspace).copied(source, name)
 
 
 @final
 class _Copying:
-    """One copy while it is put together.
-
-    Args:
-        catalog: where it is from.
-        workspace: who gets the pipeline; ``None`` for the core.
-    """
+    """Copy under construction."""
 
     def __init__(self, catalog: Registry, registry: Registry, workspace: str | None) -> None:
         self._catalog = catalog
@@ -87,7 +79,7 @@ class _Copying:
         self._kept: dict[str, None] = {}
 
     def copied(self, source: str, name: str) -> CopiedPipeline:
-        """All of it."""
+        """Return the complete copy."""
         for node in self._catalog.pipeline(source, workspace=None).nodes.values():
             self._step(node)
         found = self._catalog.view(None).pipelines[source].sources[0]
@@ -97,7 +89,7 @@ class _Copying:
         return CopiedPipeline(path, self._files, tuple(self._kept))
 
     def _step(self, node: Node) -> None:
-        """A step of the core, or of a workspace, unless the project has one of that name itself."""
+        """Copy a step unless the project already has it."""
         whose = node.workspace
         named = f"{whose}:{node.step}" if whose else node.step
         if whose is not None and whose not in self._registry.workspaces:
@@ -110,7 +102,7 @@ class _Copying:
             self._defined(view, node.step, source)
 
     def _defined(self, view: View, step: str, source: Source) -> None:
-        """A definition of a step, and the script of it."""
+        """Copy a step definition and its script."""
         catalog = self._catalog.project.settings
         below = source.document.path.split("/steps/", 1)[1]
         path = f"{self._layer(source.workspace)}/steps/{below}"
@@ -118,10 +110,12 @@ class _Copying:
         place = view.components(step)["script"].place
         if place is not None:
             script = place.path
-            if place.workspace is not None:  # found there by its name
+            if place.workspace is not None:  # was found by name
                 script = script.replace(catalog.workspaces, self._settings.workspaces, 1)
             elif source.workspace is None:
-                roots = (f"{one}/" for one in catalog.component_folders if script.startswith(f"{one}/"))
+                roots = (
+                    f"{folder}/" for folder in catalog.component_folders if script.startswith(f"{folder}/")
+                )
                 script = script.removeprefix(next(roots, ""))
                 text = f"{text}components:\n  script: {script}\n"
             self._add(script, self._text(place.path))
@@ -136,7 +130,7 @@ class _Copying:
         return self._schema_line(form, path) + _SCHEMA_LINE.sub("", source.document.text)
 
     def _schema_line(self, form: str, path: str) -> str:
-        """The line that shows editors the schema, where the project has it."""
+        """Return the schema comment for editors, if the project has the schema."""
         schema = f"schemas/{form}.schema.json"
         if self._registry.project.tree.follow(schema).kind is not EntryKind.FILE:
             return ""
@@ -152,13 +146,13 @@ class _Copying:
         return Path(self._catalog.project.root, path).read_text(encoding="utf-8")
 
     def _add(self, path: str, text: str) -> None:
-        """Plan a file; one that holds the same already is left alone."""
+        """Plan a file unless it is unchanged."""
         target = self._registry.project.tree.follow(path)
         if target.kind is not None:
             there = self._registry.project.tree.read(path)
             if there != text.encode():
-                raise NotWritten(f"{path} exists already and holds something else, so nothing is written")
+                raise NotWritten(f"{path} already exists with different content; nothing was written")
         elif target.path != path:
-            raise NotWritten(f"{path} leads elsewhere through a link, so nothing is written")
+            raise NotWritten(f"{path} leads elsewhere through a symbolic link; nothing was written")
         else:
             self._files[path] = text

@@ -1,4 +1,4 @@
-"""The files of a workspace, taken over by a new one."""
+"""Copies the files of a workspace."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _MAX_DEPTH: Final = 64
 
 @final
 class CopiedSteps(NamedTuple):
-    """What a new workspace takes over.
+    """Files copied to a new workspace.
 
     Args:
-        files: the bytes of each file, by its path in the workspace.
+       files: content by path in the workspace.
     """
 
     files: Mapping[str, bytes]
@@ -35,7 +35,7 @@ class CopiedSteps(NamedTuple):
 
 
 def copy_files(project: Project, source: Workspace, workspace: str) -> CopiedSteps:
-    """The files of a workspace as a new one has them: the same, but for whose they are."""
+    """Return the files of a workspace with the new id."""
     base = f"{project.settings.workspaces}/{source.id}"
     files: dict[str, bytes] = {}
     skipped: list[tuple[str, str]] = []
@@ -52,7 +52,7 @@ def copy_files(project: Project, source: Workspace, workspace: str) -> CopiedSte
             if name in _LEFT_OUT or name[0] == "." or name.endswith(".pyc"):
                 continue
             if is_link:
-                skipped.append((path, "it is a link"))
+                skipped.append((path, "it is a symbolic link"))
             elif kind is EntryKind.FOLDER and path.count("/") <= _MAX_DEPTH:
                 pending.append(path)
             elif kind is EntryKind.FILE:
@@ -62,7 +62,7 @@ def copy_files(project: Project, source: Workspace, workspace: str) -> CopiedSte
                 else:
                     files[path[len(base) + 1 :]] = content
             else:
-                skipped.append((path, "it is no regular file"))
+                skipped.append((path, "it is not a regular file"))
     document = source.document
     if document is None:
         files["workspace.yaml"] = f"developer_id: {_written(workspace)}\n".encode()
@@ -74,7 +74,7 @@ def copy_files(project: Project, source: Workspace, workspace: str) -> CopiedSte
 
 
 def _renamed(document: Document, workspace: str) -> str:
-    """The text of a workspace's file with another id in it, all else as it is written."""
+    """Replace the id in a workspace file, preserving the rest."""
     toml = document.path.endswith(".toml")
     written = json.dumps(workspace) if toml else _written(workspace)
     if "developer_id" not in document.data:
@@ -85,5 +85,5 @@ def _renamed(document: Document, workspace: str) -> str:
 
 
 def _written(workspace: str) -> str:
-    """An id as YAML; one that reads like a number is quoted."""
+    """Return an id as YAML, quoted if it looks like a number."""
     return to_yaml({"x": workspace}).removeprefix("x: ").rstrip("\n")

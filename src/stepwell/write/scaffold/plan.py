@@ -1,4 +1,4 @@
-"""What a template can name: the workspace, its example step, and a core step to override."""
+"""Plans and checks new files, and provides the template values."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ __all__ = [
 @final
 @dataclass(frozen=True, slots=True)
 class ScaffoldPlan:
-    """What would be written, and what the project would be.
+    """Planned files and their check.
 
     Args:
-        files: the bytes of each file, by its path in the project.
-        diagnostics: what the checks find that they did not find before, in order.
+       files: content by path.
+       diagnostics: new findings in order.
     """
 
     files: Mapping[str, bytes]
@@ -42,8 +42,8 @@ class ScaffoldPlan:
 
     @property
     def is_sound(self) -> bool:
-        """Whether nothing new is an error."""
-        return all(found.severity is not Severity.ERROR for found in self.diagnostics)
+        """Return whether there are no new errors."""
+        return all(finding.severity is not Severity.ERROR for finding in self.diagnostics)
 
 
 def plan(
@@ -54,11 +54,11 @@ def plan(
     plugins: FindPlugins,
     workspace: str | None,
 ) -> ScaffoldPlan:
-    """Check a project as it would be with some more files; nothing is written.
+    """Check a project with planned files, without writing.
 
     Args:
-        files: the bytes of each new or changed file, by its path in the project.
-        workspace: whose isolation and references to check too; ``None`` for none.
+       files: content of new and changed files by path.
+       workspace: also check its isolation and references; ``None`` for none.
     """
     staged = replace(project, tree=Staged(project.tree, files))
     loaded = load(staged, today, plugins=plugins)
@@ -85,7 +85,7 @@ def _same(one: Diagnostic) -> tuple[str, str, str]:
 
 
 def _laid_over(index: SourceIndex, files: Mapping[str, bytes]) -> SourceIndex:
-    """The sources with those of a plan."""
+    """Return the sources overlaid with planned files."""
     merged = dict(index.files)
     with warnings_kept_in():
         for path, content in files.items():
@@ -98,7 +98,7 @@ def _laid_over(index: SourceIndex, files: Mapping[str, bytes]) -> SourceIndex:
 
 
 _EXAMPLE: Final = ("row", "count")
-"""What the example step is called, after the workspace."""
+"""Suffix of the example step's name."""
 
 _PREFERRED_TYPE: Final = "Processing"
 _LONGEST: Final = 60
@@ -112,11 +112,11 @@ def values_for(
     framework: str = "",
     index: SourceIndex | None = None,
 ) -> dict[str, Any]:
-    """The values for one new workspace.
+    """Return the template values for a new workspace.
 
     Args:
-        framework: what its steps are written for; empty for none.
-        index: the core's sources, where the base of all builders is looked for.
+       framework: empty for none.
+       index: sources of the core, to find the base class of builders.
     """
     taken = _taken(snapshot, workspace)
     words = [word.lower() for word in re.split("[-_]+", workspace[:_LONGEST]) if word]
@@ -141,7 +141,7 @@ def values_for(
 
 
 def _builder_base(project: Project, index: SourceIndex | None) -> dict[str, str] | None:
-    """The class that builders derive from, where the project asks for one that can be imported."""
+    """Return the importable base class of builders that the project requires, if any."""
     table = project.settings.references
     if table is None or not table.builder_base:
         return None
@@ -154,7 +154,7 @@ def _builder_base(project: Project, index: SourceIndex | None) -> dict[str, str]
 
 
 def _names(project: Project, words: list[str]) -> Iterator[str]:
-    """Names for the example step, the plainest first."""
+    """Yield names for the example step, simplest first."""
     if words[0][0].isdigit():
         words = ["workspace", *words]
     whole = [*words, *_EXAMPLE]
@@ -168,7 +168,7 @@ def _names(project: Project, words: list[str]) -> Iterator[str]:
 
 
 def _taken(snapshot: Snapshot, workspace: str) -> Collection[str]:
-    """What steps of others are called, with their aliases and configuration classes."""
+    """Return names, aliases and configuration classes of existing steps."""
     found: set[str | None] = set()
     others = [snapshot.view(one) for one in snapshot.workspaces if one != workspace]
     for view in (snapshot.core, *others):
@@ -185,7 +185,7 @@ def _step_type(project: Project) -> str:
 
 
 def _base(project: Project, snapshot: Snapshot, words: list[str]) -> dict[str, Any] | None:
-    """The core step that an example can override: the first with classes that is not on its way out."""
+    """Return the first core step with classes that is not deprecated, as an override example."""
     for step in snapshot.core.values():
         if step.config_class is None or step.builder_step_name is None or step.deprecated is not None:
             continue

@@ -1,4 +1,4 @@
-"""Removal of a workspace, with an archive of it."""
+"""Removal and backup of a workspace."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from typing import Final
 __all__ = ["remove"]
 
 BACKUPS: Final = ".backup"
-"""The hidden folder, in that of all workspaces, where ``remove`` keeps what it takes away."""
+"""Hidden folder for backups in the workspaces folder."""
 
 
 def remove(root: str, workspaces: str, workspace: str, backup: str | None) -> str | None:
-    """Take a workspace away: out of sight with one rename, then off the disk.
+    """Remove a workspace: hide it with an atomic rename, then delete it.
 
-    A link is taken away as a link, and so is what it leads to left alone.
+    A symbolic link is removed without its target.
 
     Args:
-        workspaces: the folder of all workspaces, relative to it.
-        backup: what to call the archive, without its ending; ``None`` for no archive.
+       workspaces: folder of all workspaces, relative to the project.
+       backup: name of the archive without extension; ``None`` for no archive.
 
     Returns:
-        The archive, relative to the project.
+       The archive, relative to the project.
 
     Raises:
-        OSError: it cannot be taken away, or not archived; then it is still there.
+       OSError: it cannot be removed or archived, and is unchanged.
     """
     folder = os.path.join(root, workspaces)
     target = os.path.join(folder, workspace)
@@ -49,7 +49,7 @@ def remove(root: str, workspaces: str, workspace: str, backup: str | None) -> st
 
 
 def _refuse_what_cannot_go(folder: str) -> None:
-    """Find out before the first file is gone whether a folder lets its entries go."""
+    """Check that all entries of a folder can be deleted."""
     for here, folders, files in os.walk(folder):
         if (folders or files) and not os.access(here, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, "permission denied", here)

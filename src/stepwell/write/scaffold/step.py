@@ -1,4 +1,4 @@
-"""One new definition of a step: its fields, its place and its text."""
+"""Plans the definition files of new steps and pipelines."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ __all__ = [
 
 _NOT_COPIED: Final = frozenset({"name", "aliases", "deprecated"})
 _OF_ITS_FOLDER: Final = "components"
-"""A field whose paths are relative to the layer, so that another layer cannot take it over."""
+"""Field with layer-relative paths, which cannot be copied to another layer."""
 
 
 @final
 class NotWritten(Exception):
-    """A definition cannot be written; the message says why, and what to do."""
+    """A definition cannot be written."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class NewFile:
-    """A definition that is not written yet.
+    """Planned definition file.
 
     Args:
-        path: its file, relative to the project.
+       path: relative to the project.
     """
 
     path: str
@@ -60,13 +60,13 @@ class NewFile:
 def plan_step(
     project: Project, view: View, name: str, like: StepDefinition | None, said: Iterable[str]
 ) -> NewFile:
-    """The file of a new step, for the core or for a workspace's local layer.
+    """Return the file of a new step in the core or a workspace's local layer.
 
     Args:
-        said: more fields, each ``field=value``; one without a value is left out.
+       said: fields as ``field=value``; an empty value omits the field.
 
     Raises:
-        NotWritten: the name or the file is taken, or a field cannot be so.
+       NotWritten: the name or file exists, or a field is invalid.
     """
     _refuse_taken(view, name)
     data: dict[str, Any] = {"name": name}
@@ -79,13 +79,13 @@ def plan_step(
         )
     for one in said:
         _set(data, one)
-    data.setdefault("description", f"What {name} does, in one sentence.")
+    data.setdefault("description", f"Describe {name} in one sentence.")
     path = _path(project, view, name, like)
     target = project.tree.follow(path)
     if target.path is None or target.path != path:
-        raise NotWritten(f"{path} leads elsewhere through a link, so nothing is written")
+        raise NotWritten(f"{path} leads elsewhere through a symbolic link; nothing was written")
     if target.kind is not None or os.path.lexists(f"{project.root}/{path}"):
-        raise NotWritten(f"{path} exists already, and nothing was written")
+        raise NotWritten(f"{path} already exists; nothing was written")
     text = file_text(in_schema_order("step", data), schema_path=schema_near(project, path, "step"))
     if isinstance(text, Diagnostic):
         raise NotWritten(f"no file can hold `{name}`: {text.message}")
@@ -97,10 +97,10 @@ def _refuse_taken(view: View, name: str) -> None:
         source = view.steps[name].sources[0]
         where = "the core" if source.layer is Layer.CORE else f"the {source.layer.value} layer"
         hint = "; to change it for a workspace, write an override" if source.layer is Layer.CORE else ""
-        raise NotWritten(f"there is a step `{name}` already, in {where} ({source.document.path}){hint}")
+        raise NotWritten(f"step `{name}` already exists in {where} ({source.document.path}){hint}")
     aliased = view.by_alias(name)
     if aliased is not None:
-        raise NotWritten(f"`{name}` is an alias of the step `{aliased.name}` already")
+        raise NotWritten(f"`{name}` is already an alias of the step `{aliased.name}`")
 
 
 def _path(project: Project, view: View, name: str, like: StepDefinition | None) -> str:
@@ -115,11 +115,7 @@ def _path(project: Project, view: View, name: str, like: StepDefinition | None) 
 
 
 def schema_near(project: Project, path: str, noun: str) -> str:
-    """The way from a new file to the project's own copy of its schema; empty where it has none.
-
-    Args:
-        path: the file, relative to it.
-    """
+    """Return the relative path from a new file to the project's schema; empty without one."""
     schema = f"schemas/{noun}.schema.json"
     if project.tree.follow(schema).kind is not EntryKind.FILE:
         return ""
@@ -129,16 +125,16 @@ def schema_near(project: Project, path: str, noun: str) -> str:
 def _set(data: dict[str, Any], said: str) -> None:
     field, equals, text = said.partition("=")
     if not equals:
-        raise NotWritten(f"`{said}` says no value: write `{said}=...`, or `{said}=` to leave the field out")
+        raise NotWritten(f"`{said}` has no value: use `{said}=...`, or `{said}=` to omit the field")
     whole, _, inner = field.partition(".")
     if whole == "name":
-        raise NotWritten("the name is the command's first word, and no field to set")
+        raise NotWritten("the name is the argument of the command and cannot be set")
     properties = contents("step")["properties"]
     if whole[:2] == "x-" and not inner:
         data[field] = _read(field, text)
         return
     if whole not in fields("step"):
-        raise NotWritten(f"a step has no field `{whole}` ({_near(whole, fields('step'))})")
+        raise NotWritten(f"unknown field `{whole}` ({_near(whole, fields('step'))})")
     holders, form, key = [data], properties[whole], whole
     for place, part in enumerate(inner.split(".") if inner else (), 1):
         form = _form_below(form, field.split(".")[:place], part)
@@ -152,12 +148,12 @@ def _set(data: dict[str, Any], said: str) -> None:
         return
     holders[-1].pop(key, None)
     for holder, part in reversed(list(zip(holders, field.split("."), strict=False))):
-        if holder.get(part) == {}:  # nothing is left in it
+        if holder.get(part) == {}:  # now empty
             del holder[part]
 
 
 def _form_below(form: Mapping[str, Any], above: list[str], part: str) -> Mapping[str, Any]:
-    """What the schema says of a field in a mapping."""
+    """Return the schema of a nested field."""
     known: Mapping[str, Any] = form.get("properties", {})
     if part in known:
         found: Mapping[str, Any] = known[part]
@@ -179,11 +175,11 @@ def _value(field: str, form: Mapping[str, Any], text: str) -> Any:
 
 
 def _read(field: str, text: str) -> Any:
-    """A value as YAML reads it."""
+    """Parse a value as YAML."""
     document = read_text("value.yaml", f"value: {text}\n".encode("utf-8", "backslashreplace"))
     if isinstance(document, Diagnostic) or document.data.keys() != {"value"}:
         why = f": {document.message}" if isinstance(document, Diagnostic) else ""
-        raise NotWritten(f"the value of `{field}` cannot be read as YAML{why}")
+        raise NotWritten(f"the value of `{field}` is not valid YAML{why}")
     return thaw(document.data["value"])
 
 
@@ -201,21 +197,21 @@ def plan_pipeline(
     like: Pipeline | None,
     steps: Iterable[str],
 ) -> NewFile:
-    """The file of a new pipeline, for the core or for a workspace's local layer.
+    """Return the file of a new pipeline in the core or a workspace's local layer.
 
     Args:
-        views: gives the view of a workspace, of the core for ``None``.
-        among: what else its steps may be named by.
-        steps: more steps, each as ``steps`` of a file names it; what clearly feeds them is written, too.
+       views: returns the view of a workspace, or of the core for ``None``.
+       among: further known step names.
+       steps: steps as in a pipeline file; unambiguous inputs are connected.
 
     Raises:
-        NotWritten: the name or the file is taken, or there is no such step.
+       NotWritten: the name or file exists, or a step is unknown.
     """
     if name in view.pipelines:
         path = view.pipelines[name].sources[0].document.path
-        raise NotWritten(f"there is a pipeline `{name}` already ({path})")
+        raise NotWritten(f"pipeline `{name}` already exists ({path})")
     description = like.description if like is not None else ""
-    made = Pipeline(name, description or f"What {name} is for, in one sentence.", workspace=view.workspace)
+    made = Pipeline(name, description or f"Describe {name} in one sentence.", workspace=view.workspace)
     if like is not None:
         made = like.clone(name)
     words = tuple(steps)
@@ -236,11 +232,11 @@ def _with_step(
 ) -> Pipeline:
     reading = read_step(word, among.views, among.job_types)
     if reading.workspace is not None and reading.workspace not in among.views:
-        raise NotWritten(f"there is no workspace `{reading.workspace}`")
+        raise NotWritten(f"unknown workspace `{reading.workspace}`")
     whose = view if reading.workspace is None else views(reading.workspace)
     if reading.name not in whose:
         hint = parenthesised(suggest(reading.name, whose))
-        raise NotWritten(f"there is no step `{reading.name}` in {whose.title}{hint}")
+        raise NotWritten(f"no step `{reading.name}` in {whose.title}{hint}")
     stem = project.settings.naming.stem(reading.name)
     one = wanted = f"{stem}_{reading.job_type}" if reading.job_type else stem
     count = 1
@@ -257,9 +253,9 @@ def _file(project: Project, view: View, name: str, data: dict[str, Any]) -> NewF
     path = f"{layer}/pipelines/{settings.naming.stem(name)}.yaml"
     target = project.tree.follow(path)
     if target.path is None or target.path != path:
-        raise NotWritten(f"{path} leads elsewhere through a link, so nothing is written")
+        raise NotWritten(f"{path} leads elsewhere through a symbolic link; nothing was written")
     if target.kind is not None or os.path.lexists(f"{project.root}/{path}"):
-        raise NotWritten(f"{path} exists already, and nothing was written")
+        raise NotWritten(f"{path} already exists; nothing was written")
     text = file_text(in_schema_order("pipeline", data), schema_path=schema_near(project, path, "pipeline"))
     if isinstance(text, Diagnostic):
         raise NotWritten(f"no file can hold `{name}`: {text.message}")

@@ -1,4 +1,4 @@
-"""From a template and values to the files of a workspace, rendered in Jinja's sandbox."""
+"""Renders the files of a workspace from a template in Jinja's sandbox."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ __all__ = [
 
 
 RENDERED: Final = ".j2"
-"""The ending of the files that are rendered; it is left out of their names. Others are copied."""
+"""Suffix of rendered files, removed from their names; other files are copied."""
 
 DESCRIBED_IN: Final = "template.yaml"
-"""The file that says what a template is for; it is no part of a workspace."""
+"""Metadata file of a template, not copied."""
 
 _OWN: Final = Path(__file__).parent / "templates"
 _LEFT_OUT: Final = frozenset({"__pycache__", ".git", ".DS_Store"})
@@ -45,11 +45,10 @@ _MAX_FILES: Final = 1000
 
 @final
 class TemplateFile(NamedTuple):
-    """One file of a template.
+    """File of a template.
 
     Args:
-        shown: where it lies, as messages tell it.
-        content: its bytes.
+       shown: path for messages.
     """
 
     shown: str
@@ -59,13 +58,12 @@ class TemplateFile(NamedTuple):
 @final
 @dataclass(frozen=True, slots=True)
 class Template:
-    """One template.
+    """Template of a workspace.
 
     Args:
-        description: what it is for, in a few words; empty where nobody says so.
-        extends: the template whose files it has too; empty for none.
-        folder: where it lies, as messages tell it.
-        files: every file by its path in the folder, sorted.
+       extends: base template; empty for none.
+       folder: path for messages.
+       files: sorted by path.
     """
 
     name: str
@@ -76,10 +74,10 @@ class Template:
 
 
 def find_templates(project: Project | None) -> Checked[Mapping[str, Template]]:
-    """Every template by name; one of the team's goes before one of ours with its name.
+    """Return the templates by name; the project's take precedence over built-in ones.
 
     Args:
-        project: whose ``[templates] path`` to look into; without one there are only ours.
+       project: project with ``[templates] path``; ``None`` for built-in templates only.
     """
     found: dict[str, Template] = {}
     diagnostics: list[Diagnostic] = []
@@ -96,7 +94,7 @@ def find_templates(project: Project | None) -> Checked[Mapping[str, Template]]:
 
 
 def _extended(name: str, found: Mapping[str, Template], diagnostics: list[Diagnostic]) -> Template:
-    """A template with the files of those that it extends below its own."""
+    """Return a template merged with its base templates."""
     template = found[name]
     files = dict(template.files)
     seen = [name]
@@ -284,7 +282,7 @@ class _Rendering:
             if text is None:
                 return
             content = text.encode("utf-8", "replace")
-        if any(target.lower() == one.lower() for one in self.files):
+        if any(target.lower() == file.lower() for file in self.files):
             self._tell(path, f"a second file of the template is called `{target}`")
             return
         self.files[target] = content
@@ -318,7 +316,7 @@ class _Rendering:
             if not named:
                 return None
             if named in (".", "..") or not named.isprintable() or set(named) & set('/\\:*?"<>|'):
-                self._tell(path, f"`{ascii(named)[1:-1]}` cannot be the name of a file")
+                self._tell(path, f"`{ascii(named)[1:-1]}` is not a valid file name")
                 return None
             if len(named.encode()) > _MAX_NAME:
                 self._tell(path, f"its name has more than {_MAX_NAME} bytes")
@@ -355,7 +353,7 @@ class _Rendering:
             near = closest(words.partition("'")[2].partition("'")[0], self.values)
             if near:
                 return did_you_mean(near)
-            return f"templates know {', '.join(f'`{one}`' for one in self.values)}"
+            return f"available names: {', '.join(f'`{one}`' for one in self.values)}"
         return _HELP
 
     def _tell(self, path: str, message: str, line: int = 1, help_text: str = _HELP) -> None:
@@ -371,7 +369,7 @@ def _limited(pieces: Iterator[str]) -> Iterator[str]:
     for piece in pieces:
         length += len(piece)
         if length > _MAX_CHARACTERS:
-            raise _TooLong(f"it writes more than {_MAX_CHARACTERS} characters")
+            raise _TooLong(f"its output is longer than {_MAX_CHARACTERS} characters")
         yield piece
 
 
@@ -379,11 +377,11 @@ def _words(error: BaseException) -> str:
     if isinstance(error, RecursionError):
         return "it includes itself"
     if isinstance(error, MemoryError):
-        return "it needs more memory than there is"
+        return "it runs out of memory"
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8"
     if isinstance(error, TemplateNotFound):
-        return f"it includes `{error.name}`, which is no file of the template"
+        return f"it includes `{error.name}`, which is not in the template"
     words = " ".join(str(error).split()) or type(error).__name__
     return words.rstrip(".")
 
@@ -391,7 +389,7 @@ def _words(error: BaseException) -> str:
 def _as_yaml(value: object) -> str:
     """A text as YAML on one line."""
     if not isinstance(value, str):
-        raise TypeError(f"the filter `yaml` takes a text, and this is {type(value).__name__}")
+        raise TypeError(f"the filter `yaml` takes text, got {type(value).__name__}")
     written = to_yaml({"x": value}).removeprefix("x: ").rstrip("\n")
     return written if "\n" not in written else json.dumps(value, ensure_ascii=True)
 
@@ -399,6 +397,6 @@ def _as_yaml(value: object) -> str:
 def _as_python(value: object) -> str:
     """A text as a literal of Python, in the quotes that formatters choose."""
     if not isinstance(value, str):
-        raise TypeError(f"the filter `python` takes a text, and this is {type(value).__name__}")
+        raise TypeError(f"the filter `python` takes text, got {type(value).__name__}")
     escaped = value.encode("unicode_escape").decode("ascii").replace('"', '\\"')
     return f'"{escaped}"'

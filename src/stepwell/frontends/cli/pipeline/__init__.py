@@ -1,4 +1,4 @@
-"""``stepwell pipeline``: the commands about pipelines, each in a file of its own."""
+"""``stepwell pipeline``: commands for pipelines."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COMMANDS: Final = MappingProxyType(
         "export": "export",
     }
 )
-"""Every command about pipelines, and its module."""
+"""Modules by command."""
 
 _EXAMPLE = """\b
 Examples:
@@ -39,6 +39,6 @@ command = CommandGroup(
     package=__name__,
     modules=COMMANDS,
     epilog=_EXAMPLE,
-    short_help="List, show, check, wire, draw and make pipelines.",
-    help="Work with pipelines: graphs of steps, one in a file.",
+    short_help="List, show, check, wire, draw, run, create and export pipelines.",
+    help="Work with pipelines: graphs of steps, one pipeline per file.",
 )

@@ -1,4 +1,4 @@
-"""``stepwell pipeline check``: everything that is wrong with pipelines, the code of their steps too."""
+"""``stepwell pipeline check``: check pipelines and the code of their steps."""
 
 from __future__ import annotations
 
@@ -38,22 +38,22 @@ Examples:
 _RULES = ids("pipeline")
 
 
-@click.command("check", epilog=_EXAMPLE, short_help="Check pipelines, and the code of their steps.")
+@click.command("check", epilog=_EXAMPLE, short_help="Check pipelines and the code of their steps.")
 @click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=complete_pipeline)
-@workspace_option("Whose view; the core's when left out.")
+@workspace_option("Use the view of this workspace (default: core).")
 @format_option("text", "json")
 @project_options
-def command(names: tuple[str, ...], workspace: str | None, form: str, asked: CommonOptions) -> int:
-    """Check pipelines of a view, all of them when no NAME is given.
+def command(names: tuple[str, ...], workspace: str | None, form: str, common: CommonOptions) -> int:
+    """Check the pipelines of a view (default: all).
 
-    It finds what `stepwell check` finds in them, and whether the code of their steps is there. No Python is
-    run. The edges that cross workspaces are counted. The exit code is 1 when an error is found.
+    Reports the pipeline findings of `stepwell check`, missing code of steps, and the number of edges that
+    cross workspaces. No Python is run. The exit code is 1 if there is an error.
     """
     began = time.monotonic()
-    registry, view = open_view(asked, workspace)
+    registry, view = open_view(common, workspace)
     linked = [linked_of(registry, view, one) for one in dict.fromkeys(names) or view.pipelines]
     if linked:
-        with_progress(asked, registry.code.index)
+        with_progress(common, registry.code.index)
     views: dict[str | None, View] = {None: registry.view(None)}
     views.update((one, registry.view(one)) for one in registry.workspaces)
     found = {one.definition.name: findings_in(registry.project.settings, one, views) for one in linked}
@@ -65,9 +65,9 @@ def command(names: tuple[str, ...], workspace: str | None, form: str, asked: Com
         write_json(pipeline_check_output(view, linked, found, left_out))
     else:
         for one in every:
-            if not asked.quiet or one.severity is Severity.ERROR:
+            if not common.quiet or one.severity is Severity.ERROR:
                 sys.stdout.write(block(one, color=color_wanted()).rstrip("\n") + "\n\n")
-        if not asked.quiet:
+        if not common.quiet:
             for each in linked:
                 sys.stdout.write(f"{_about(each)}\n")
             sys.stdout.write(f"{_summary(len(linked), every, time.monotonic() - began)}\n")
@@ -75,7 +75,7 @@ def command(names: tuple[str, ...], workspace: str | None, form: str, asked: Com
 
 
 def _in_files(registry: Registry, view: View) -> list[Diagnostic]:
-    """What is wrong with files of pipelines themselves, so that they may be left out of the view."""
+    """Return findings in pipeline files, including files that the view skips."""
     settings = registry.project.settings
     folder = next(one.folder for one in KINDS.values() if one.noun == "pipeline")
     homes = [f"{settings.core}/{folder}/"]
@@ -84,9 +84,11 @@ def _in_files(registry: Registry, view: View) -> list[Diagnostic]:
             f"{settings.workspaces}/{view.workspace}/{layer}/{folder}/" for layer in ("local", "override")
         ]
     return [
-        one
-        for one in view.diagnostics
-        if one.span is not None and one.span.path.startswith(tuple(homes)) and one.id not in _RULES
+        finding
+        for finding in view.diagnostics
+        if finding.span is not None
+        and finding.span.path.startswith(tuple(homes))
+        and finding.id not in _RULES
     ]
 
 

@@ -1,4 +1,4 @@
-"""``stepwell pipeline export``: a pipeline in the words of another system."""
+"""``stepwell pipeline export``: export a pipeline to another system."""
 
 from __future__ import annotations
 
@@ -33,46 +33,51 @@ def _complete_exporter(_: click.Context, __: click.Parameter, incomplete: str) -
     return [CompletionItem(name) for name in exporter_names() if name.startswith(incomplete)]
 
 
-@click.command("export", epilog=_EXAMPLE, short_help="Write a pipeline for SageMaker, Airflow or Argo.")
+@click.command("export", epilog=_EXAMPLE, short_help="Export a pipeline to SageMaker, Airflow or Argo.")
 @click.argument("name", shell_complete=complete_pipeline)
 @click.option(
     "--to",
     metavar="SYSTEM",
     required=True,
     shell_complete=_complete_exporter,
-    help="For which system: `sagemaker` (a pipeline definition), `airflow` (a DAG file), `argo` (a "
-    "workflow), or one of an installed package.",
+    help="Target system: `sagemaker` (pipeline definition), `airflow` (DAG file), `argo` (workflow), or an "
+    "exporter of an installed package.",
 )
-@workspace_option("Whose view; the core's when left out.")
+@workspace_option("Use the view of this workspace (default: core).")
 @click.option(
-    "-o", "--output", metavar="FILE", type=click.Path(), help="The file; standard output when left out, or -."
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=click.Path(),
+    help="Write to this file (default: standard output, also -).",
 )
-@click.option("--force", is_flag=True, help="Overwrite a file that holds something else.")
+@click.option("--force", is_flag=True, help="Overwrite a file with different content.")
 @project_options
 def command(
-    name: str, to: str, workspace: str | None, output: str | None, force: bool, asked: CommonOptions
+    name: str, to: str, workspace: str | None, output: str | None, force: bool, common: CommonOptions
 ) -> int:
-    """Write the pipeline NAME for another system, from the interfaces of its steps, their configurations,
-    what their builders and configuration classes declare, and its parameters.
+    """Export the pipeline NAME to another system.
 
-    Nobody is asked and no credentials are needed. The same definitions give the same bytes. Nothing is
-    written when a step has no form in that system; the exit code is 1 then.
+    The output is built from the interfaces and configurations of the steps, the settings that their builders
+    and configuration classes declare, and the pipeline's parameters. No network access or credentials are
+    needed, and the output is reproducible. If a step cannot be represented in that system, nothing is written
+    and the exit code is 1.
     """
     exporter = _exporter(to)
-    registry, pipeline = open_pipeline(asked, workspace, name)
+    registry, pipeline = open_pipeline(common, workspace, name)
     from stepwell.write.export.jobs import with_declared_settings
 
     given = exporter(with_declared_settings(registry, pipeline))
     if given.diagnostics:
         click.echo("\n".join(tell(given.diagnostics)), err=True)
-    if any(one.severity is Severity.ERROR for one in given.diagnostics):
-        click.echo(f"{pipeline.name} is not exported", err=True)
+    if any(finding.severity is Severity.ERROR for finding in given.diagnostics):
+        click.echo(f"{pipeline.name} was not exported", err=True)
         return 1
     if output is None or output == "-":
         sys.stdout.write(given.value)
         return 0
     changed = _write(output, given.value, force=force)
-    if not asked.quiet:
+    if not common.quiet:
         click.echo(f"{'wrote' if changed else 'unchanged:'} {visible(output)}", err=True)
     return 0
 
@@ -84,8 +89,8 @@ def _exporter(name: str) -> Exporter:
         return find_exporter(name)
     except KeyError:
         names = exporter_names()
-        hint = suggest(name, names) or f"there are {', '.join(names)}"
-        raise click.UsageError(f"there is no exporter `{visible(name)}` ({hint})") from None
+        hint = suggest(name, names) or f"available: {', '.join(names)}"
+        raise click.UsageError(f"unknown exporter `{visible(name)}` ({hint})") from None
 
 
 def _write(output: str, text: str, *, force: bool) -> bool:
@@ -93,12 +98,10 @@ def _write(output: str, text: str, *, force: bool) -> bool:
 
     path = Path(output)
     if path.is_dir() or output.endswith("/"):
-        raise click.UsageError(f"-o {output} is a folder; name a file in it")
+        raise click.UsageError(f"-o {output} is a folder; specify a file")
     try:
         if not force and path.exists() and path.read_bytes() != text.encode():
-            raise click.UsageError(
-                f"{output} exists and holds something else, so it is not overwritten; `--force` overwrites it"
-            )
+            raise click.UsageError(f"{output} exists with different content; use `--force` to overwrite it")
         return write_atomically(path, text)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()

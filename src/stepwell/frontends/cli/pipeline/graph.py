@@ -1,4 +1,4 @@
-"""``stepwell pipeline graph``: a picture of one pipeline."""
+"""``stepwell pipeline graph``: draw a pipeline."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ Examples:
 
 @click.command("graph", epilog=_EXAMPLE, short_help="Draw a pipeline.")
 @click.argument("name", shell_complete=complete_pipeline)
-@workspace_option("Whose view; the core's when left out.")
+@workspace_option("Use the view of this workspace (default: core).")
 @click.option(
     "--format",
     "form",
     type=click.Choice(("text", "mermaid", "dot", "svg", "html")),
     default="text",
     show_default=True,
-    help="How to draw it.",
+    help="Output format.",
 )
 @click.option(
     "-o",
     "--output",
     metavar="FILE",
     type=click.Path(dir_okay=False),
-    help="Write to this file instead; a file that is there is replaced.",
+    help="Write to this file, replacing an existing one (default: standard output).",
 )
 @project_options
-def command(name: str, workspace: str | None, form: str, output: str | None, asked: CommonOptions) -> int:
-    """Draw a pipeline: its steps in layers, in the colours of their workspaces, the longest way marked.
+def command(name: str, workspace: str | None, form: str, output: str | None, common: CommonOptions) -> int:
+    """Draw a pipeline as a layered graph, with a colour per workspace and the critical path highlighted.
 
-    An edge that closes a circle is drawn apart from the others. The image needs nothing beside it.
+    Edges that close a cycle are drawn separately. The image is self-contained.
     """
-    registry, view = open_view(asked, workspace)
+    registry, view = open_view(common, workspace)
     pipeline = Pipeline.of(linked_of(registry, view, name))
     from stepwell.frontends.render.graph import PICTURES
 
@@ -59,6 +59,6 @@ def command(name: str, workspace: str | None, form: str, output: str | None, ask
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise click.ClickException(f"{visible(output)} cannot be written: {reason}") from None
-    if not asked.quiet:
+    if not common.quiet:
         click.echo(f"wrote {visible(output)}", err=True)
     return 0

@@ -1,4 +1,4 @@
-"""``stepwell pipeline list``: the pipelines of a view."""
+"""``stepwell pipeline list``: list the pipelines of a view."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _HEADINGS = ("NAME", "STEPS", "LAYER", "EXTENDS", "DESCRIPTION")
 
 
 @click.command("list", epilog=_EXAMPLE, short_help="List the pipelines of a view.")
-@workspace_option("Whose view; the core's when left out.")
+@workspace_option("Use the view of this workspace (default: core).")
 @format_option("table", "json")
 @project_options
-def command(workspace: str | None, form: str, asked: CommonOptions) -> int:
-    """List the pipelines that a view has, by name."""
-    registry, view = open_view(asked, workspace)
+def command(workspace: str | None, form: str, common: CommonOptions) -> int:
+    """List the pipelines of a view by name."""
+    registry, view = open_view(common, workspace)
     every = [link(view, view.pipelines[name], registry.among) for name in view.pipelines]
     if form == "json":
         from stepwell.frontends.render.output.pipelines import pipeline_list_output
@@ -41,9 +41,9 @@ def command(workspace: str | None, form: str, asked: CommonOptions) -> int:
         write_json(pipeline_list_output(view, every))
         return 0
     if not every:
-        if not asked.quiet:
-            hint = "`stepwell pipeline new NAME` makes one"
-            sys.stdout.write(f"There is no pipeline in {view.title}; {hint}.\n")
+        if not common.quiet:
+            hint = "run `stepwell pipeline new NAME` to create one"
+            sys.stdout.write(f"No pipelines in {view.title}; {hint}.\n")
         return 0
     rows = (_HEADINGS, *(_cells(one) for one in every))
     sys.stdout.writelines(f"{line}\n" for line in aligned(rows))

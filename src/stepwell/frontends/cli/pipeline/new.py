@@ -1,4 +1,4 @@
-"""``stepwell pipeline new``: one definition of a pipeline, checked before it is written."""
+"""``stepwell pipeline new``: check and write the definition of a pipeline."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ __all__ = [
 
 
 def complete_from(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Names of the view's pipelines and of the catalog's, for the shell."""
+    """Complete names of pipelines of the view and the catalog."""
     from stepwell.write.scaffold import open_catalog
 
     here = complete_pipeline(ctx, parameter, incomplete)
@@ -45,35 +45,32 @@ def complete_from(ctx: click.Context, parameter: click.Parameter, incomplete: st
 
 
 def is_in_catalog(registry: Registry, name: str) -> bool:
-    """Whether the catalog has a pipeline of this name.
-
-    Args:
-        registry: of the project, which may have one of nearly this name itself.
+    """Return whether the catalog has a pipeline with this name.
 
     Raises:
-        UsageError: nobody has it, and the catalog has one of nearly this name.
+       UsageError: neither project nor catalog has it, but the catalog has a similar name.
     """
     from stepwell.write.scaffold import open_catalog
 
     pipelines = open_catalog(date.today).view(None).pipelines
     views = [registry.view(one) for one in (None, *registry.workspaces)]
-    own = tuple(one for view in views for one in view.pipelines)
+    own = tuple(pipeline for view in views for pipeline in view.pipelines)
     near = closest(name, pipelines)
     if name not in (*pipelines, *own) and near and not closest(name, own):
-        raise click.UsageError(f"there is no pipeline `{visible(name)}` ({did_you_mean(near)})")
+        raise click.UsageError(f"unknown pipeline `{visible(name)}` ({did_you_mean(near)})")
     return name in pipelines
 
 
 def write_from_catalog(registry: Registry, view: View, name: str, source: str, *, quiet: bool) -> int:
     """Copy a pipeline of the catalog, its steps and their scripts into the project.
 
-    A step that the project has itself is kept. All is checked first, and nothing is overwritten.
+    Steps that the project already has are kept. Everything is checked first, and nothing is overwritten.
 
     Returns:
-        The exit code: 1 when the checks find an error.
+       The exit code: 1 if the check finds an error.
 
     Raises:
-        UsageError: a name or a file is taken.
+       UsageError: a name or a file already exists.
     """
     from stepwell.write.scaffold import NotWritten, copy_pipeline, open_catalog, plan
     from stepwell.write.transaction import Busy, write_files
@@ -84,27 +81,29 @@ def write_from_catalog(registry: Registry, view: View, name: str, source: str, *
     except NotWritten as error:
         raise click.UsageError(visible(str(error))) from None
     laid = {path: text.encode() for path, text in copied.files.items()}
-    today = date.today()  # noqa: DTZ011 - a date as people see it
+    today = date.today()  # noqa: DTZ011 - the user's local date
     planned = plan(project, registry.diagnostics, laid, today, find_plugins, None)
     sys.stdout.writelines(f"{line}\n" for line in tell(planned.diagnostics))
     if not planned.is_sound:
-        sys.stdout.write(f"{visible(copied.pipeline)} is not written\n")
+        sys.stdout.write(f"{visible(copied.pipeline)} was not written\n")
         return 1
     try:
         write_files(project.root, laid)
     except Busy:
-        raise click.UsageError("another command writes to this project; wait until it is done") from None
+        raise click.UsageError(
+            "another command is writing to this project; try again when it has finished"
+        ) from None
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise click.ClickException(f"the pipeline cannot be written: {reason}; nothing was") from None
+        raise click.ClickException(f"the pipeline cannot be written: {reason}; nothing was written") from None
     if not quiet:
-        sys.stdout.writelines(f"kept: {one}, which the project has itself\n" for one in copied.kept)
+        sys.stdout.writelines(f"kept: {one} (already in the project)\n" for one in copied.kept)
     sys.stdout.writelines(f"wrote {visible(path)}\n" for path in copied.files)
     if not quiet:
-        whose = f" --workspace {view.workspace}" if view.workspace is not None else ""
-        sys.stdout.write(f"next: stepwell pipeline run {name}{whose}\n")
+        option = f" --workspace {view.workspace}" if view.workspace is not None else ""
+        sys.stdout.write(f"next: stepwell pipeline run {name}{option}\n")
     return 0
 
 
@@ -116,46 +115,46 @@ Examples:
 """
 
 _LATER = frozenset({"missing-input"})
-"""What is found in a pipeline that is only begun, and keeps none from being written."""
+"""Errors of incomplete pipelines, which do not prevent writing."""
 
 
-@click.command("new", epilog=_EXAMPLE, short_help="Write the definition of a new pipeline.")
+@click.command("new", epilog=_EXAMPLE, short_help="Create the definition of a pipeline.")
 @click.argument("name")
 @click.option(
     "--from",
     "like",
     metavar="OTHER",
     shell_complete=complete_from,
-    help="Take over the steps of this pipeline, with all that it extends; or copy this one of the catalog "
-    "that comes with Stepwell, with the steps and scripts that the project lacks.",
+    help="Copy the steps of this pipeline, including everything it extends; or copy a pipeline of Stepwell's "
+    "catalog, with the steps and scripts that the project lacks.",
 )
 @click.option(
     "--step",
     "steps",
     metavar="STEP",
     multiple=True,
-    help="Add this step, as `Name`, `Name:job_type` or `workspace:Name`; again for another.",
+    help="Add this step, as `Name`, `Name:job_type` or `workspace:Name` (repeatable).",
 )
-@workspace_option("Who gets it, in its local layer; the core when left out.", from_environment=False)
+@workspace_option("Create it in the local layer of this workspace (default: core).", from_environment=False)
 @project_options
 def command(
-    name: str, like: str | None, steps: tuple[str, ...], workspace: str | None, asked: CommonOptions
+    name: str, like: str | None, steps: tuple[str, ...], workspace: str | None, common: CommonOptions
 ) -> int:
-    """Write one file that defines a pipeline NAME, in the folder and with the name that it belongs under.
+    """Create the definition file of the pipeline NAME in the conventional folder under the conventional name.
 
-    What clearly feeds the inputs of its steps is written, too. It is checked first, together with all that
-    is there: but for inputs that are still open, nothing is written that brings an error, and nothing is
-    overwritten. The exit code is 1 when the checks find an error.
+    Inputs of its steps with an unambiguous source are connected. The definition is checked first, together
+    with the rest of the project: apart from unconnected inputs, a definition with errors is not written, and
+    existing files are never overwritten. The exit code is 1 if the check finds an error.
     """
-    registry = open_registry(asked)
+    registry = open_registry(common)
     project = registry.project
-    if any(found.severity is Severity.ERROR for found in project.diagnostics):
-        raise ProjectError("the project's configuration has errors, so nothing is written: `stepwell check`")
+    if any(finding.severity is Severity.ERROR for finding in project.diagnostics):
+        raise ProjectError("the configuration has errors, nothing was written (run `stepwell check`)")
     view = view_of(registry, workspace)
     if like is not None and like not in view.pipelines and is_in_catalog(registry, like):
         if steps:
-            raise click.UsageError("--step cannot be given with a pipeline of the catalog: it has its steps")
-        return write_from_catalog(registry, view, name, like, quiet=asked.quiet)
+            raise click.UsageError("--step cannot be used with a pipeline of the catalog")
+        return write_from_catalog(registry, view, name, like, quiet=common.quiet)
     example = Pipeline.of(linked_of(registry, view, like)) if like is not None else None
     from stepwell.write.scaffold import NotWritten, plan_pipeline
 
@@ -166,7 +165,7 @@ def command(
     planned = write_new(registry, new.path, new.text, _LATER)
     if planned is None:
         return 1
-    if not asked.quiet:
-        whose = f" --workspace {view.workspace}" if view.workspace is not None else ""
-        sys.stdout.write(f"next: stepwell pipeline show {name}{whose}\n")
+    if not common.quiet:
+        option = f" --workspace {view.workspace}" if view.workspace is not None else ""
+        sys.stdout.write(f"next: stepwell pipeline show {name}{option}\n")
     return int(not planned.is_sound)

@@ -1,4 +1,4 @@
-"""What ``run`` and ``test`` share: their options, the plan, the run itself and how it is told."""
+"""Shared by ``run`` and ``test``: options, plan, run and report."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from stepwell.run.pipelines import RunDatabase, RunPlan, RunRecord, StepState
 
 __all__ = [
-    "Said",
+    "RunOptions",
     "complete_pipeline",
     "engine_options",
     "exit_code_of",
@@ -43,26 +43,28 @@ __all__ = [
 
 
 def linked_of(registry: Registry, view: View, name: str) -> Linked:
-    """A pipeline of a view as a graph.
+    """Return a pipeline of a view as a graph.
 
     Raises:
-        UsageError: the view has none of that name; the message tells where else it is.
+       UsageError: the view has no pipeline with this name.
     """
     try:
         return link(view, definition_of(view, name), registry.among)
     except UnknownPipeline as error:
-        elsewhere = [one for one in registry.workspaces if name in registry.view(one).pipelines]
+        elsewhere = [
+            workspace for workspace in registry.workspaces if name in registry.view(workspace).pipelines
+        ]
         if elsewhere:
-            hint = f"`--workspace {elsewhere[0]}` has it"
+            hint = f"found with `--workspace {elsewhere[0]}`"
         elif error.suggestions:
             hint = did_you_mean(error.suggestions)
         else:
-            hint = "`stepwell pipeline list` shows all"
-        raise click.UsageError(f"there is no pipeline `{name}` in {view.title} ({hint})") from None
+            hint = "run `stepwell pipeline list` for a list"
+        raise click.UsageError(f"no pipeline `{name}` in {view.title} ({hint})") from None
 
 
 def complete_pipeline(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Names of pipelines for the shell."""
+    """Complete names of pipelines."""
     try:
         registry = open_registry(CommonOptions(ctx.params.get("project"), quiet=True, verbose=False))
         named = ctx.params.get("workspace")
@@ -72,20 +74,20 @@ def complete_pipeline(ctx: click.Context, _: click.Parameter, incomplete: str) -
     return [CompletionItem(name) for name in view.pipelines if name.startswith(incomplete)]
 
 
-def values_of(pipeline: Pipeline, said: tuple[str, ...]) -> dict[str, Any]:
-    """The parameters that a command line sets; a value is read as YAML would read it.
+def values_of(pipeline: Pipeline, settings: tuple[str, ...]) -> dict[str, Any]:
+    """Parse ``--set`` options; values are resolved like YAML scalars.
 
     Raises:
-        UsageError: one is not ``PARAMETER=VALUE``, or the pipeline has no such parameter.
+       UsageError: an option is not ``PARAMETER=VALUE``, or the pipeline has no such parameter.
     """
     values: dict[str, Any] = {}
-    for one in said:
-        name, equals, text = one.partition("=")
+    for setting in settings:
+        name, equals, text = setting.partition("=")
         if not equals or not name:
-            raise click.UsageError(f"--set takes PARAMETER=VALUE, got `{one}`")
+            raise click.UsageError(f"--set must be PARAMETER=VALUE, got `{setting}`")
         if name not in pipeline.parameters:
             near = closest(name, pipeline.parameters)
-            listed = ", ".join(f"`{each}`" for each in pipeline.parameters) or "none"
+            listed = ", ".join(f"`{parameter}`" for parameter in pipeline.parameters) or "none"
             hint = did_you_mean(near) or f"its parameters are {listed}"
             raise click.UsageError(f"`{pipeline.name}` has no parameter `{name}` ({hint})")
         try:
@@ -98,13 +100,13 @@ def values_of(pipeline: Pipeline, said: tuple[str, ...]) -> dict[str, Any]:
 F = TypeVar("F", bound=Callable[..., Any])
 
 _OF_THE_MACHINE: Final = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
-"""What a script gets of this process's environment: where programs, libraries and devices are."""
+"""Environment variables passed to scripts: locations of programs, libraries and devices."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What the options that ``run`` and ``test`` share say."""
+class RunOptions:
+    """Values of the options that ``run`` and ``test`` share."""
 
     engine: str
     scheduler: str | None
@@ -119,11 +121,11 @@ class Said:
 
 
 def engine_options(command: F) -> Callable[..., Any]:
-    """Give a command the options about how a run is made, handed over as ``said``."""
+    """Add the run options to a command, passed as ``run_options``."""
     from functools import wraps
 
     @wraps(command)
-    def with_said(
+    def wrapper(
         *args: Any,
         engine: str,
         scheduler: str | None,
@@ -138,28 +140,30 @@ def engine_options(command: F) -> Callable[..., Any]:
         **kwargs: Any,
     ) -> Any:
         count = jobs or _cores()
-        said = Said(engine, scheduler, count, resources, retries, timeout, disk, cache, data, report)
-        return command(*args, said=said, **kwargs)
+        run_options = RunOptions(
+            engine, scheduler, count, resources, retries, timeout, disk, cache, data, report
+        )
+        return command(*args, run_options=run_options, **kwargs)
 
-    wrapped: Any = with_said
+    wrapped: Any = wrapper
     for option in (
         click.option(
             "--report",
             metavar="FILE",
             type=click.Path(dir_okay=False),
-            help="Write a page for a browser: the graph, how long each step took, and the logs.",
+            help="Write an HTML report with the graph, the duration of each step, and the logs.",
         ),
         click.option(
             "--data",
             metavar="FILE",
             type=click.Path(dir_okay=False),
-            help="What feeds inputs that no step feeds.  [default: data_manifest.yaml of the project]",
+            help="Data manifest for inputs without an upstream step.  [default: data_manifest.yaml]",
         ),
         click.option(
             "--cache/--no-cache",
             default=True,
             show_default=True,
-            help="Leave out a step that an earlier run made with the same script, settings and inputs.",
+            help="Reuse the outputs of an earlier run with the same script, settings and inputs.",
         ),
         click.option(
             "--disk",
@@ -167,13 +171,13 @@ def engine_options(command: F) -> Callable[..., Any]:
             type=click.IntRange(1),
             default=10240,
             show_default=True,
-            help="What the files of one step may take.",
+            help="Disk limit for the files of one step.",
         ),
         click.option(
             "--timeout",
             metavar="SECONDS",
             type=click.FloatRange(0, min_open=True),
-            help="What one attempt may take.",
+            help="Time limit for one attempt.",
         ),
         click.option(
             "--retries",
@@ -181,32 +185,32 @@ def engine_options(command: F) -> Callable[..., Any]:
             type=click.IntRange(0),
             default=0,
             show_default=True,
-            help="How often a step that fails is tried again.",
+            help="Number of retries of a failed step.",
         ),
         click.option(
             "--resource",
             "resources",
             metavar="NAME=N",
             multiple=True,
-            help="What there is of a resource that steps ask for, e.g. gpu=1; may be given several times.",
+            help="Available amount of a resource that steps request, e.g. gpu=1 (repeatable).",
         ),
         click.option(
             "--jobs",
             metavar="N",
             type=click.IntRange(1, 1024),
-            help="How many steps at once.  [default: one for each core]",
+            help="Maximum number of parallel steps.  [default: number of cores]",
         ),
         click.option(
             "--scheduler",
             metavar="ADDRESS",
-            help="A scheduler of Dask, e.g. tcp://host:8786, instead of a cluster here.",
+            help="Address of a Dask scheduler, e.g. tcp://host:8786 (default: a local cluster).",
         ),
         click.option(
             "--engine",
             metavar="NAME",
             default="local",
             show_default=True,
-            help="Where steps run: local, dask, or one of an installed package.",
+            help="Execution engine: local, dask, or an engine of an installed package.",
         ),
     ):
         wrapped = option(wrapped)
@@ -214,14 +218,14 @@ def engine_options(command: F) -> Callable[..., Any]:
     return done
 
 
-def open_pipeline(asked: CommonOptions, workspace: str | None, name: str) -> tuple[Registry, Pipeline]:
-    """A pipeline of the view that is asked for.
+def open_pipeline(common: CommonOptions, workspace: str | None, name: str) -> tuple[Registry, Pipeline]:
+    """Open the registry and return a pipeline of a view.
 
     Raises:
-        ProjectError: when there is no project.
-        UsageError: when it has no such workspace, or the view no such pipeline.
+       ProjectError: there is no project.
+       UsageError: the workspace or the pipeline does not exist.
     """
-    registry = open_registry(asked)
+    registry = open_registry(common)
     view = view_of(registry, registry.project.settings.workspace if workspace is None else workspace)
     return registry, Pipeline.of(linked_of(registry, view, name))
 
@@ -229,23 +233,23 @@ def open_pipeline(asked: CommonOptions, workspace: str | None, name: str) -> tup
 def plan_of(
     registry: Registry,
     pipeline: Pipeline,
-    said: Said,
+    run_options: RunOptions,
     *,
     parameters: Mapping[str, Any],
     make_up: bool,
     only: Iterable[str] = (),
 ) -> tuple[RunPlan, tuple[Diagnostic, ...]]:
-    """What a run would do, and what stands in its way.
+    """Return the plan of a run and the findings that concern it.
 
     Args:
-        only: the steps that are of interest; none means all.
+       only: limits the plan to these steps; empty for all.
     """
     from stepwell.run.pipelines import MANIFEST, make_plan, read_manifest
     from stepwell.source.diagnostic import in_order
 
     root = registry.project.root
-    path = MANIFEST if said.data is None else os.path.abspath(said.data)
-    manifest = read_manifest(root, path, must_exist=said.data is not None)
+    path = MANIFEST if run_options.data is None else os.path.abspath(run_options.data)
+    manifest = read_manifest(root, path, must_exist=run_options.data is not None)
     found = list(manifest.diagnostics)
     found += manifest.value.check(lambda: _known(registry))
     plan = make_plan(
@@ -262,29 +266,36 @@ def plan_of(
 def make_run(
     plan: RunPlan,
     record: RunDatabase,
-    said: Said,
-    asked: CommonOptions,
+    run_options: RunOptions,
+    common: CommonOptions,
     *,
     mode: str,
     resume: str | None = None,
     start: str | None = None,
     only: str | None = None,
 ) -> RunRecord:
-    """Run a plan, with progress on a terminal.
+    """Run a plan with progress on a terminal.
 
     Args:
-        record: where it is written down.
-        mode: ``run`` or ``test``.
+       mode: ``run`` or ``test``.
     """
     from stepwell.run.pipelines import AttemptLimits, Options, StepSelection, run_plan
     from stepwell.run.pipelines.engines import engine_named
 
     engine = engine_named(
-        said.engine, scheduler=said.scheduler, jobs=said.jobs, resources=_amounts(said.resources)
+        run_options.engine,
+        scheduler=run_options.scheduler,
+        jobs=run_options.jobs,
+        resources=_amounts(run_options.resources),
     )
     machine = {name: os.environ[name] for name in _OF_THE_MACHINE if name in os.environ}
-    options = Options(said.retries, AttemptLimits(said.timeout, said.disk * 2**20), said.cache, machine)
-    with _progress(plan, asked) as tell:
+    options = Options(
+        run_options.retries,
+        AttemptLimits(run_options.timeout, run_options.disk * 2**20),
+        run_options.cache,
+        machine,
+    )
+    with _progress(plan, common) as tell:
         return run_plan(
             plan,
             record,
@@ -298,7 +309,7 @@ def make_run(
 
 
 def tell_findings(found: tuple[Diagnostic, ...], registry: Registry) -> None:
-    """Write why there is no run."""
+    """Print the findings that prevent a run."""
     from stepwell.frontends.render import RENDERERS
     from stepwell.frontends.render.report import Report
     from stepwell.version import __version__
@@ -307,33 +318,33 @@ def tell_findings(found: tuple[Diagnostic, ...], registry: Registry) -> None:
         found, registry.files, len(registry.snapshot.core), len(registry.workspaces), 0.0, __version__
     )
     text = "".join(RENDERERS["text"](report, color=color_wanted(), rules={}))
-    sys.stdout.write(text.rpartition("\n\n")[0] + "\n")  # the summary is one of a check
+    sys.stdout.write(text.rpartition("\n\n")[0] + "\n")  # without the summary of a check
 
 
-def write_report(pipeline: Pipeline, run: RunRecord, root: str, path: str, asked: CommonOptions) -> None:
-    """Write the page of a run."""
+def write_report(pipeline: Pipeline, run: RunRecord, root: str, path: str, common: CommonOptions) -> None:
+    """Write the HTML report of a run."""
     from stepwell.frontends.render.output.record import plain
     from stepwell.frontends.render.output.runs import pipeline_run_output
     from stepwell.frontends.render.run import as_html, logs_of
     from stepwell.source.atomic_write import write_atomically
 
     write_atomically(Path(path), as_html(pipeline, plain(pipeline_run_output(run, root)), logs_of(run)))
-    if not asked.quiet:
+    if not common.quiet:
         click.echo(f"wrote {path}", err=True)
 
 
 def exit_code_of(state: StepState) -> int:
-    """0 for a run whose steps are all done, else 1."""
+    """Return 0 if a run succeeded, else 1."""
     return int(not state.is_good)
 
 
 def has_errors(found: Iterable[Diagnostic]) -> bool:
-    """Whether something stands in the way of a run."""
+    """Return whether a finding is an error."""
     return any(one.severity is Severity.ERROR for one in found)
 
 
 def _known(registry: Registry) -> dict[str, tuple[str, ...]]:
-    """Every name that a data manifest may use for a step, with its inputs."""
+    """Return the inputs by every step name that a data manifest may use."""
     found: dict[str, tuple[str, ...]] = {}
     for workspace in (None, *registry.workspaces):
         view = registry.view(workspace)
@@ -360,16 +371,16 @@ def _amounts(words: tuple[str, ...]) -> dict[str, float]:
         try:
             found[name] = float(amount)
         except ValueError:
-            raise click.UsageError(f"--resource must be as in gpu=1, got `{word}`") from None
+            raise click.UsageError(f"--resource must be NAME=AMOUNT, e.g. gpu=1, got `{word}`") from None
         if not name or found[name] <= 0:
-            raise click.UsageError(f"--resource must be as in gpu=1, got `{word}`")
+            raise click.UsageError(f"--resource must be NAME=AMOUNT, e.g. gpu=1, got `{word}`")
     return found
 
 
 def _progress(
-    plan: RunPlan, asked: CommonOptions
+    plan: RunPlan, common: CommonOptions
 ) -> AbstractContextManager[Callable[[str, StepState, str], object]]:
-    if asked.quiet or not sys.stderr.isatty():
+    if common.quiet or not sys.stderr.isatty():
         return nullcontext(lambda *_: None)
     from stepwell.frontends.render.run.text import LiveRun
 

@@ -1,4 +1,4 @@
-"""``stepwell pipeline run``: run a pipeline, here or on an engine, and keep a record of it."""
+"""``stepwell pipeline run``: run a pipeline locally or on an engine and record the run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stepwell.frontends.cli.options import (
     write_json,
 )
 from stepwell.frontends.cli.pipeline.options import (
-    Said,
+    RunOptions,
     complete_pipeline,
     engine_options,
     exit_code_of,
@@ -45,29 +45,29 @@ Examples:
 _LAST: Final = "the latest"
 
 
-@click.command("run", epilog=_EXAMPLE, short_help="Run a pipeline here or on an engine.")
+@click.command("run", epilog=_EXAMPLE, short_help="Run a pipeline locally or on an engine.")
 @click.argument("name", shell_complete=complete_pipeline)
-@workspace_option("Whose view; the core's when left out.")
+@workspace_option("Use the view of this workspace (default: core).")
 @click.option(
     "--set",
     "settings",
     metavar="NAME=VALUE",
     multiple=True,
-    help="Set a parameter of the pipeline; JSON is read as such, anything else is text.",
+    help="Set a pipeline parameter (repeatable); the value is parsed as JSON if possible, otherwise as text.",
 )
 @click.option(
     "--resume",
     metavar="[RUN]",
     is_flag=False,
     flag_value=_LAST,
-    help="Go on with a run that did not come to its end, the latest one when none is named: only what is "
-    "not done in it is done. What was set then is set again.",
+    help="Resume an unfinished run (default: the latest) with its original parameters; finished steps are "
+    "not run again.",
 )
 @click.option(
-    "--from", "start", metavar="STEP", help="Run this step and all that need it, whatever was made before."
+    "--from", "start", metavar="STEP", help="Run this step and all downstream steps, ignoring cached results."
 )
-@click.option("--only", metavar="STEP", help="Run this step alone, on what earlier runs gave.")
-@click.option("--made-up", is_flag=True, help="Make up data for inputs that nothing feeds.")
+@click.option("--only", metavar="STEP", help="Run only this step, with the outputs of earlier runs.")
+@click.option("--made-up", is_flag=True, help="Use synthetic data for inputs without a source.")
 @engine_options
 @format_option("text", "json")
 @project_options
@@ -79,49 +79,49 @@ def command(
     start: str | None,
     only: str | None,
     made_up: bool,
-    said: Said,
+    run_options: RunOptions,
     form: str,
-    asked: CommonOptions,
+    common: CommonOptions,
 ) -> int:
-    """Run the pipeline NAME, each step's script in a process and a folder of its own.
+    """Run the pipeline NAME, with a separate process and folder for each step's script.
 
-    The folder stands for the step's container: `/opt/ml/...` in the script, its arguments and its variables
-    leads there. Outputs are held against the interface before the next step reads them. When a step
-    fails, those that do not need it go on. Runs are kept in `.stepwell/` of the project. Exit with 1
-    when a step failed, or when something stands in the way of a run.
+    The folder replaces the step's container: `/opt/ml/...` paths in the script, its arguments and its
+    variables point into it. Outputs are checked against the interface before downstream steps read them.
+    If a step fails, steps that do not depend on it continue. Runs are stored in `.stepwell/` of the project.
+    The exit code is 1 if a step fails or the run cannot start.
     """
     from stepwell.frontends.render.run import run_lines
     from stepwell.run.pipelines import RunDatabase
 
     if start is not None and only is not None:
-        raise click.UsageError("--from and --only cannot both be given")
-    registry, pipeline = open_pipeline(asked, workspace, name)
+        raise click.UsageError("--from cannot be used with --only")
+    registry, pipeline = open_pipeline(common, workspace, name)
     root = registry.project.root
     with RunDatabase(root) as record:
         parameters: dict[str, Any] = {}
         if resume is not None:
             resume = record.last(name) if resume == _LAST else resume
             if resume is None:
-                raise click.UsageError(f"`{name}` was never run, so there is nothing to resume")
+                raise click.UsageError(f"`{name}` has no run to resume")
             parameters.update(record.read(resume).parameters)
-        parameters.update(_parameter(one) for one in settings)
-        plan, found = plan_of(registry, pipeline, said, parameters=parameters, make_up=made_up)
+        parameters.update(_parameter(setting) for setting in settings)
+        plan, found = plan_of(registry, pipeline, run_options, parameters=parameters, make_up=made_up)
         if has_errors(found):
             if form == "json":
                 _write(None, root, found)
             else:
                 tell_findings(found, registry)
             return 1
-        run = make_run(plan, record, said, asked, mode="run", resume=resume, start=start, only=only)
+        run = make_run(plan, record, run_options, common, mode="run", resume=resume, start=start, only=only)
     if form == "json":
         _write(run, root, found)
     else:
-        if found and not asked.quiet:
+        if found and not common.quiet:
             tell_findings(found, registry)
-        if not (asked.quiet and run.state.is_good):
+        if not (common.quiet and run.state.is_good):
             sys.stdout.writelines(f"{line}\n" for line in run_lines(run, root))
-    if said.report is not None:
-        write_report(pipeline, run, root, said.report, asked)
+    if run_options.report is not None:
+        write_report(pipeline, run, root, run_options.report, common)
     return exit_code_of(run.state)
 
 
@@ -134,7 +134,7 @@ def _write(run: RunRecord | None, root: str, found: Iterable[Diagnostic]) -> Non
 def _parameter(word: str) -> tuple[str, Any]:
     name, equals, value = word.partition("=")
     if not equals or not name:
-        raise click.UsageError(f"--set must be as in rows=1000, got `{word}`")
+        raise click.UsageError(f"--set must be NAME=VALUE, got `{word}`")
     try:
         return name, json.loads(value)
     except ValueError:

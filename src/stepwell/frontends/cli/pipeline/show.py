@@ -1,4 +1,4 @@
-"""``stepwell pipeline show``: one pipeline as a graph, and what a run of it would do."""
+"""``stepwell pipeline show``: show a pipeline as a graph and preview a run."""
 
 from __future__ import annotations
 
@@ -36,21 +36,27 @@ Examples:
 """
 
 
-@click.command("show", epilog=_EXAMPLE, short_help="Show a pipeline, and what a run of it would do.")
+@click.command("show", epilog=_EXAMPLE, short_help="Show a pipeline and preview a run.")
 @click.argument("name", shell_complete=complete_pipeline)
-@workspace_option("Whose view; the core's when left out.")
+@workspace_option("Use the view of this workspace (default: core).")
 @click.option(
-    "--set", "said", metavar="PARAMETER=VALUE", multiple=True, help="Show a run that sets this parameter."
+    "--set",
+    "settings",
+    metavar="PARAMETER=VALUE",
+    multiple=True,
+    help="Preview a run with this parameter (repeatable).",
 )
 @format_option("text", "json", "yaml")
 @project_options
-def command(name: str, workspace: str | None, said: tuple[str, ...], form: str, asked: CommonOptions) -> int:
-    """Show a pipeline with all that it extends: its steps in the order in which a run starts them, what feeds
-    them, its longest way, and what could be better about it. Nothing is run.
+def command(
+    name: str, workspace: str | None, settings: tuple[str, ...], form: str, common: CommonOptions
+) -> int:
+    """Show a pipeline including everything it extends: its steps in execution order, their input sources, the
+    critical path, and recommendations. Nothing is run.
 
-    With --format yaml, write it as one file that extends nothing.
+    With --format yaml, print it as a single file without `extends`.
     """
-    registry, view = open_view(asked, workspace)
+    registry, view = open_view(common, workspace)
     linked = linked_of(registry, view, name)
     if form == "yaml":
         from stepwell.source.yaml_writer import to_yaml
@@ -60,9 +66,9 @@ def command(name: str, workspace: str | None, said: tuple[str, ...], form: str, 
         return 0
     try:
         analysis = analyse(Pipeline.of(linked))
-        preview = preview_of(Pipeline.of(linked), values_of(Pipeline.of(linked), said))
+        preview = preview_of(Pipeline.of(linked), values_of(Pipeline.of(linked), settings))
     except PipelineError as error:
-        hint = f"`stepwell pipeline check {name}` tells where"
+        hint = f"run `stepwell pipeline check {name}` for the location"
         raise click.ClickException(f"{visible(str(error))}; {hint}") from None
     if form == "json":
         from stepwell.frontends.render.output.pipelines import pipeline_show_output
@@ -81,7 +87,7 @@ def _lines(linked: Linked, analysis: Analysis, preview: Preview) -> Iterator[str
     if linked.flat.way:
         yield f"extends {' → '.join(one.extends for one in linked.flat.way)}"
     yield ""
-    rows: list[tuple[str, ...]] = [("LEVEL", "ID", "STEP", "WORKSPACE", "FED BY")]
+    rows: list[tuple[str, ...]] = [("LEVEL", "ID", "STEP", "WORKSPACE", "INPUTS")]
     for one in preview.steps:
         node = pipeline.nodes[one.id]
         rows.append((str(one.level), one.id, _step(node), one.workspace or "-", ", ".join(_fed(node)) or "-"))
@@ -95,10 +101,10 @@ def _lines(linked: Linked, analysis: Analysis, preview: Preview) -> Iterator[str
     yield ""
     yield (
         f"{counted(analysis.nodes, 'step')} in {counted(analysis.depth, 'level')}, "
-        f"{counted(analysis.edges, 'edge')}; at most {analysis.width} at the same time."
+        f"{counted(analysis.edges, 'edge')}; at most {analysis.width} in parallel."
     )
     way = analysis.critical_path.nodes
-    yield f"Longest way: {' → '.join(way)} ({counted(len(way), 'step')})."
+    yield f"Critical path: {' → '.join(way)} ({counted(len(way), 'step')})."
     types = _shares(analysis.by_type, "none")
     yield f"Steps by view: {_shares(analysis.by_workspace, 'core')}; by type: {types}."
     if analysis.crossed:
@@ -109,7 +115,7 @@ def _lines(linked: Linked, analysis: Analysis, preview: Preview) -> Iterator[str
         yield f"Edges across workspaces: {len(analysis.crossed)} of {analysis.edges} ({ways})."
     if preview.unset:
         yield f"A run must set {', '.join(f'`{one}`' for one in preview.unset)}."
-    yield from (f"- {visible(one)}" for one in analysis.recommendations)
+    yield from (f"- {visible(recommendation)}" for recommendation in analysis.recommendations)
 
 
 def _step(node: Node) -> str:

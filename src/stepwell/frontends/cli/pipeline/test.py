@@ -1,4 +1,4 @@
-"""``stepwell pipeline test``: a pipeline or one script on given or made-up data, also with others' steps."""
+"""``stepwell pipeline test``: test a pipeline or a script with given or synthetic data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from stepwell.frontends.cli.options import (
     write_json,
 )
 from stepwell.frontends.cli.pipeline.options import (
-    Said,
+    RunOptions,
     complete_pipeline,
     engine_options,
     exit_code_of,
@@ -46,14 +46,16 @@ Examples:
 """
 
 
-@click.command("test", epilog=_EXAMPLE, short_help="Run a pipeline or one of its scripts on made-up data.")
+@click.command(
+    "test", epilog=_EXAMPLE, short_help="Test a pipeline or one of its scripts with synthetic data."
+)
 @click.argument("name", shell_complete=complete_pipeline)
-@workspace_option("Whose view; the core's when left out.")
-@click.option("--step", metavar="ID", help="Only this step's script, alone: no other step feeds it.")
+@workspace_option("Use the view of this workspace (default: core).")
+@click.option("--step", metavar="ID", help="Test only the script of this step, without upstream steps.")
 @click.option(
     "--components-from",
     metavar="ID[,ID]...",
-    help="For each step tell whether the pipeline works with it as these workspaces have it.",
+    help="Replace one step at a time by the version of these workspaces, and test the pipeline with each.",
 )
 @engine_options
 @format_option("text", "json")
@@ -63,40 +65,40 @@ def command(
     workspace: str | None,
     step: str | None,
     components_from: str | None,
-    said: Said,
+    run_options: RunOptions,
     form: str,
-    asked: CommonOptions,
+    common: CommonOptions,
 ) -> int:
-    """Run the pipeline NAME as `stepwell pipeline run` does, on the data of data_manifest.yaml, and where
-    that has none on data made up from the interface: its `content`, or else its `type`.
+    """Run the pipeline NAME like `pipeline run`, with data from data_manifest.yaml or, for inputs that
+    it does not list, synthetic data generated from the interface (`content` or `type`).
 
-    Exit with 1 when a step failed, or when something stands in the way.
+    The exit code is 1 if a step fails or the run cannot start.
     """
     from stepwell.frontends.render.run import run_lines
     from stepwell.run.pipelines import RunDatabase
     from stepwell.run.pipelines.variants import alone
 
-    registry, pipeline = open_pipeline(asked, workspace, name)
+    registry, pipeline = open_pipeline(common, workspace, name)
     root = registry.project.root
     with RunDatabase(root) as record:
         if components_from is not None:
-            return _with_others(registry, pipeline, record, components_from, step, said, form, asked)
+            return _with_others(registry, pipeline, record, components_from, step, run_options, form, common)
         if step is not None:
             pipeline = alone(pipeline, step)
-        plan, found = plan_of(registry, pipeline, said, parameters={}, make_up=True)
+        plan, found = plan_of(registry, pipeline, run_options, parameters={}, make_up=True)
         if has_errors(found):
             if form == "json":
                 _write(None, root, found)
             else:
                 tell_findings(found, registry)
             return 1
-        run = make_run(plan, record, said, asked, mode="test")
+        run = make_run(plan, record, run_options, common, mode="test")
     if form == "json":
         _write(run, root, found)
-    elif not (asked.quiet and run.state.is_good):
+    elif not (common.quiet and run.state.is_good):
         sys.stdout.writelines(f"{line}\n" for line in run_lines(run, root))
-    if said.report is not None:
-        write_report(pipeline, run, root, said.report, asked)
+    if run_options.report is not None:
+        write_report(pipeline, run, root, run_options.report, common)
     return exit_code_of(run.state)
 
 
@@ -106,14 +108,14 @@ def _with_others(
     record: RunDatabase,
     words: str,
     step: str | None,
-    said: Said,
+    run_options: RunOptions,
     form: str,
-    asked: CommonOptions,
+    common: CommonOptions,
 ) -> int:
     ids = [one.strip() for one in words.split(",") if one.strip()]
     for one in ids:
         view_of(registry, one)
-    tried = list(_tried(registry, pipeline, record, ids, step, said, asked))
+    tried = list(_tried(registry, pipeline, record, ids, step, run_options, common))
     if form == "json":
         _write(None, registry.project.root, tried=tried)
     else:
@@ -129,10 +131,10 @@ def _tried(
     record: RunDatabase,
     ids: list[str],
     step: str | None,
-    said: Said,
-    asked: CommonOptions,
+    run_options: RunOptions,
+    common: CommonOptions,
 ) -> Iterator[Trial]:
-    """Each step with each workspace: whether the pipeline works with that one's."""
+    """Yield the result of replacing each step by the version of each workspace."""
     from stepwell.run.pipelines import StepState
     from stepwell.run.pipelines.variants import Trial, swaps
 
@@ -142,12 +144,12 @@ def _tried(
         if swap.pipeline is None or swap.is_same:
             yield Trial(swap.node, swap.workspace, "not there" if swap.pipeline is None else "the same")
             continue
-        plan, found = plan_of(registry, swap.pipeline, said, parameters={}, make_up=True)
+        plan, found = plan_of(registry, swap.pipeline, run_options, parameters={}, make_up=True)
         if has_errors(found):
             fault = next(one.message for one in found if one.severity.rank == 0)
             yield Trial(swap.node, swap.workspace, "does not work", fault=fault)
             continue
-        run = make_run(plan, record, said, asked, mode="test")
+        run = make_run(plan, record, run_options, common, mode="test")
         first = next((one for one in run.steps if one.state is StepState.FAILED), None)
         if first is None:
             yield Trial(swap.node, swap.workspace, "works", run.id)

@@ -1,4 +1,4 @@
-"""``stepwell pipeline wire``: what could feed open inputs, shown and perhaps written."""
+"""``stepwell pipeline wire``: propose sources for unconnected inputs, and optionally write them."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ Examples:
 """
 
 
-@click.command("wire", epilog=_EXAMPLE, short_help="Propose what feeds open inputs, and write it.")
+@click.command("wire", epilog=_EXAMPLE, short_help="Propose or write sources for unconnected inputs.")
 @click.argument("name", shell_complete=complete_pipeline)
-@workspace_option("Whose view; the core's when left out.")
-@click.option("--write", is_flag=True, help="Write what is proposed into the pipeline's file.")
-@click.option("--explain", is_flag=True, help="Show the runners-up and the reasons, too.")
+@workspace_option("Use the view of this workspace (default: core).")
+@click.option("--write", is_flag=True, help="Write the proposals to the pipeline's file.")
+@click.option("--explain", is_flag=True, help="Also show reasons and alternatives.")
 @format_option("text", "json")
 @project_options
 def command(
-    name: str, workspace: str | None, write: bool, explain: bool, form: str, asked: CommonOptions
+    name: str, workspace: str | None, write: bool, explain: bool, form: str, common: CommonOptions
 ) -> int:
-    """Propose what could feed the inputs of a pipeline that nothing feeds.
+    """Propose sources for the unconnected inputs of a pipeline.
 
-    Types, `compatible_sources`, names, aliases and semantic keywords of the interfaces are compared, and each
-    proposal has a score and its reasons. Where several outputs fit equally, all of them are shown and none is
-    proposed. With --write the proposals stand in the file, and the rest of it stays as it is. The exit code
-    is 1 where a required input stays open.
+    Proposals are scored by types, `compatible_sources`, names, aliases and semantic keywords of the
+    interfaces. If several outputs match equally well, all of them are listed and none is proposed. With
+    --write, the proposals are added to the file and the rest of it is unchanged. The exit code is 1 if a
+    required input remains unconnected.
     """
-    registry, view = open_view(asked, workspace)
+    registry, view = open_view(common, workspace)
     linked = linked_of(registry, view, name)
     proposals = propose(Pipeline.of(linked), registry.view, registry.project.settings)
     written, elsewhere = _write(registry.project.root, linked, proposals) if write else (0, ())
@@ -57,34 +57,34 @@ def command(
         write_json(pipeline_wire_output(linked, proposals, written))
     else:
         for one in proposals:
-            if not asked.quiet or one.required:
+            if not common.quiet or one.required:
                 sys.stdout.writelines(f"{line}\n" for line in _lines(one, explain=explain))
         for one in elsewhere:
-            sys.stdout.write(f"not written: `{one.node}` is stated in what {name} extends\n")
-        if not asked.quiet:
+            sys.stdout.write(f"not written: `{one.node}` is defined in a pipeline that {name} extends\n")
+        if not common.quiet:
             sys.stdout.write(f"{_summary(linked, proposals, written, write=write)}\n")
-    return int(any(one.required and one.chosen is None for one in proposals))
+    return int(any(proposal.required and proposal.chosen is None for proposal in proposals))
 
 
 def _write(root: str, linked: Linked, proposals: tuple[Proposal, ...]) -> tuple[int, tuple[Proposal, ...]]:
-    """Write what is proposed; how many inputs were, and the proposals that belong into another file."""
+    """Write proposals; return the number of inputs written and the proposals for other files."""
     own = linked.definition.sources[0].document
     additions: dict[Pointer, dict[str, str]] = {}
     elsewhere: list[Proposal] = []
-    for one in proposals:
-        if one.chosen is None:
+    for proposal in proposals:
+        if proposal.chosen is None:
             continue
-        stated = linked.nodes[one.node].stated
+        stated = linked.nodes[proposal.node].stated
         if not stated or stated[0].document is not own:
-            elsewhere.append(one)
+            elsewhere.append(proposal)
             continue
-        additions.setdefault(stated[0].pointer, {})[one.input] = str(one.chosen.fed)
+        additions.setdefault(stated[0].pointer, {})[proposal.input] = str(proposal.chosen.fed)
     if not additions:
         return 0, tuple(elsewhere)
     try:
         text = with_inputs(own, additions)
     except PipelineError as error:
-        raise click.ClickException(f"nothing is written: {visible(str(error))}") from None
+        raise click.ClickException(f"nothing was written: {visible(str(error))}") from None
     from stepwell.source.atomic_write import write_atomically
 
     try:
@@ -105,10 +105,10 @@ def _lines(one: Proposal, *, explain: bool) -> Iterator[str]:
             for other in one.candidates[1:]:
                 yield f"    next: {_shown(other)}: {visible('; '.join(other.reasons))}"
     elif one.candidates:
-        yield f"{target} could be fed by several, and nothing tells them apart{word}:"
+        yield f"{target} is ambiguous: several outputs match equally well{word}:"
         yield from (f"    {_shown(other)}: {visible('; '.join(other.reasons))}" for other in one.candidates)
     else:
-        yield f"{target}: nothing in the pipeline fits{word}"
+        yield f"{target}: no matching output in the pipeline{word}"
 
 
 def _shown(one: WiringCandidate) -> str:
@@ -117,13 +117,13 @@ def _shown(one: WiringCandidate) -> str:
 
 def _summary(linked: Linked, proposals: tuple[Proposal, ...], written: int, *, write: bool) -> str:
     if not proposals:
-        return f"Every input of {linked.definition.name} that could be fed is fed."
-    chosen = sum(one.chosen is not None for one in proposals)
-    ambiguous = sum(one.is_ambiguous for one in proposals)
+        return f"All inputs of {linked.definition.name} are connected."
+    chosen = sum(proposal.chosen is not None for proposal in proposals)
+    ambiguous = sum(proposal.is_ambiguous for proposal in proposals)
     none = len(proposals) - chosen - ambiguous
     counts = f"{chosen} proposed, {ambiguous} ambiguous, {none} without a match"
     if write:
         path = linked.definition.sources[0].document.path
-        done = f"wrote {written} into {visible(path)}" if written else "nothing is written"
+        done = f"wrote {written} into {visible(path)}" if written else "nothing was written"
         return f"{counts}; {done}"
-    return f"{counts}; --write writes what is proposed" if chosen else counts
+    return f"{counts}; use --write to apply the proposals" if chosen else counts

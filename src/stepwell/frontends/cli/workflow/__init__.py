@@ -1,4 +1,4 @@
-"""``stepwell workflow``: checking and running workflow files, each command in a file of its own."""
+"""``stepwell workflow``: commands for workflow files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stepwell.frontends.cli import CommandGroup
 __all__ = ["COMMANDS", "command"]
 
 COMMANDS: Final = MappingProxyType({"check": "check", "run": "run"})
-"""Every command about workflows, and its module."""
+"""Modules by command."""
 
 _EXAMPLE = """\b
 Examples:
@@ -25,5 +25,5 @@ command = CommandGroup(
     modules=COMMANDS,
     epilog=_EXAMPLE,
     short_help="Check and run workflow files.",
-    help="Check and run workflow files: steps that are run one after the other, each by a step type.",
+    help="Check and run workflow files: steps that run in sequence, each with a step type.",
 )

@@ -1,4 +1,4 @@
-"""``stepwell workflow check``: everything that is wrong with workflow files, each at its line and column."""
+"""``stepwell workflow check``: check workflow files."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ Examples:
 @click.command("check", epilog=_EXAMPLE, short_help="Check workflow files.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path())
 @folder_option
-@workspace_option("Whose step types; the core's when left out.")
+@workspace_option("Use the step types of this workspace (default: core).")
 @format_option("text", "concise", "json", "github", "sarif", "junit")
 @click.option(
     "--fail-on",
     type=click.Choice(["error", "warning"]),
     default="error",
     show_default=True,
-    help="The least severity that makes the exit code 1.",
+    help="Minimum severity for exit code 1.",
 )
 @project_options
 def command(
@@ -50,18 +50,18 @@ def command(
     workspace: str | None,
     form: str,
     fail_on: str,
-    asked: CommonOptions,
+    common: CommonOptions,
 ) -> int:
-    """Check workflow files: their steps, every parameter against the schema of its step type, the
-    answers and variables that they speak of, and the files that they name.
+    """Check workflow files: steps, parameters against the schemas of their step types, references to answers
+    and variables, and referenced files.
 
     Nothing is run, and no Python is imported.
     """
     began = time.monotonic()
     known: dict[str, Registry] = {}
-    opened = [open_workflow(file, folder, workspace, asked, known) for file in files]
+    opened = [open_workflow(file, folder, workspace, common, known) for file in files]
     report = Report(
-        diagnostics=in_order(one for each in opened for one in each.checked.diagnostics),
+        diagnostics=in_order(finding for each in opened for finding in each.checked.diagnostics),
         files=len(opened),
         steps=sum(len(each.checked.value.steps) for each in opened if each.checked.value is not None),
         workspaces=0,
@@ -69,18 +69,18 @@ def command(
         tool_version=__version__,
     )
     if form == "text":
-        _tell(report, asked)
+        _tell(report, common)
     else:
         rules = _pages() if form == "sarif" else {}
         sys.stdout.writelines(RENDERERS[form](report, color=color_wanted(), rules=rules))
     failing = Severity.ERROR.rank if fail_on == "error" else Severity.WARNING.rank
-    return int(any(one.severity.rank <= failing for one in report.diagnostics))
+    return int(any(finding.severity.rank <= failing for finding in report.diagnostics))
 
 
-def _tell(report: Report, asked: CommonOptions) -> None:
-    for one in report.diagnostics:
-        sys.stdout.write(f"{block(one, color=color_wanted())}\n\n")
-    if asked.quiet and not report.diagnostics:
+def _tell(report: Report, common: CommonOptions) -> None:
+    for finding in report.diagnostics:
+        sys.stdout.write(f"{block(finding, color=color_wanted())}\n\n")
+    if common.quiet and not report.diagnostics:
         return
     found = counted_findings(report.diagnostics) or "no findings"
     sys.stdout.write(f"Checked {counted(report.files, 'workflow')}: {found} in {report.seconds:.2f} s.\n")

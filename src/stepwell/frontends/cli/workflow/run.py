@@ -1,4 +1,4 @@
-"""``stepwell workflow run``: a workflow file from its first step to its last, with a record of it."""
+"""``stepwell workflow run``: run a workflow file and record the run."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 @final
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A workflow file, checked, and what it was checked against.
+    """A checked workflow file with its registry and view.
 
     Args:
-        registry: that of the project, or of the workflow's folder where there is none.
-        folder: the folder that its paths are relative to, absolute.
+       registry: registry of the project, or of the workflow's folder without a project.
+       folder: absolute folder that paths of the workflow are relative to.
     """
 
     registry: Registry
@@ -70,25 +70,25 @@ class Opened:
 
 
 def folder_option(command: F) -> F:
-    """Give a command ``--folder DIR``."""
+    """Add ``--folder DIR`` to a command."""
     return click.option(
         "--folder",
         metavar="DIR",
         type=click.Path(file_okay=False, exists=True),
-        help="The folder that the workflow's paths are relative to, and stay inside.  "
-        "[default: the one it is in]",
+        help="Folder that the workflow's paths are relative to and must stay in.  "
+        "[default: the workflow's folder]",
     )(command)
 
 
 def complete_provider(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Names of providers for the shell."""
+    """Complete names of providers."""
     registry = _completing(ctx)
     names = (*registry.view(None).providers, "echo") if registry is not None else ("echo",)
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
 def complete_run(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Names of runs for the shell, the last one first."""
+    """Complete ids of runs, newest first."""
     from stepwell.run.run_store import RunStore
 
     registry = _completing(ctx)
@@ -97,27 +97,27 @@ def complete_run(ctx: click.Context, _: click.Parameter, incomplete: str) -> lis
 
 
 def open_workflow(
-    file: str, folder: str | None, workspace: str | None, asked: CommonOptions, known: dict[str, Registry]
+    file: str, folder: str | None, workspace: str | None, common: CommonOptions, known: dict[str, Registry]
 ) -> Opened:
     """Read and check a workflow file.
 
-    The project is the one that is asked for, that of the working directory, or that of the file's folder;
-    where there is none of them, the file's folder stands for one, with the steps that packages bring.
+    The project is that of ``--project``, of the working directory, or of the file's folder. Without a
+    project, the file's folder is used, with the step types of installed packages.
 
     Args:
-        folder: the folder for its paths; ``None`` for the one that it is in.
-        workspace: whose view; ``None`` for the project's own choice.
+       folder: folder for relative paths; default: the file's folder.
+       workspace: default: the project's setting.
 
     Raises:
-        UsageError: there is no such file, or no such workspace.
+       UsageError: the file or the workspace does not exist.
     """
     full = os.path.realpath(file)
     if not os.path.isfile(full):
-        raise click.UsageError(f"there is no file `{file}`")
+        raise click.UsageError(f"no such file: `{file}`")
     if not full.endswith((".yaml", ".yml", ".toml")):
-        raise click.UsageError(f"`{file}` is not a workflow file: the name must end in .yaml, .yml or .toml")
+        raise click.UsageError(f"`{file}` is not a workflow file: its name must end in .yaml, .yml or .toml")
     own = os.path.dirname(full)
-    registry = known.get("") or known.get(own) or _registry(own, asked, known)
+    registry = known.get("") or known.get(own) or _registry(own, common, known)
     named = registry.project.settings.workspace if workspace is None else workspace
     view = view_of(registry, named)
     root = registry.project.root
@@ -136,18 +136,18 @@ def _completing(ctx: click.Context) -> Registry | None:
         return None
 
 
-def _registry(own: str, asked: CommonOptions, known: dict[str, Registry]) -> Registry:
+def _registry(own: str, common: CommonOptions, known: dict[str, Registry]) -> Registry:
     try:
-        known[""] = open_registry(asked)  # of one project, whichever the file
+        known[""] = open_registry(common)  # shared by all files of the project
     except ProjectError:
-        if asked.project is not None:
+        if common.project is not None:
             raise
     else:
         return known[""]
     try:
-        known[own] = open_registry(CommonOptions(find_project(own), asked.quiet, asked.verbose))
+        known[own] = open_registry(CommonOptions(find_project(own), common.quiet, common.verbose))
     except ProjectError:
-        known[own] = registry_of(Project(own, Settings(), None, (), Folder(own)), asked)
+        known[own] = registry_of(Project(own, Settings(), None, (), Folder(own)), common)
     return known[own]
 
 
@@ -161,7 +161,7 @@ Examples:
 
 
 _SHOWN = 60
-"""Columns of an answer that are shown."""
+"""Maximum width of an answer in the output."""
 
 
 @click.command("run", epilog=_EXAMPLE, short_help="Run a workflow file.")
@@ -170,24 +170,24 @@ _SHOWN = 60
     "--provider",
     metavar="NAME",
     shell_complete=complete_provider,
-    help="Ask this provider, whatever the steps require: one of the project, `echo`, `replay:FILE` or "
-    "`command:PROGRAM`.  [default: for each step the one that fits]",
+    help="Use this provider for all steps: a provider of the project, `echo`, `replay:FILE` or "
+    "`command:PROGRAM`.  [default: selected for each step]",
 )
 @click.option(
     "--set",
     "settings",
     metavar="NAME=VALUE",
     multiple=True,
-    help="A variable of the workflow; a value that is JSON is read as such.",
+    help="Set a workflow variable (repeatable); the value is parsed as JSON if possible, otherwise as text.",
 )
 @click.option(
     "--resume",
     metavar="RUN",
     shell_complete=complete_run,
-    help="Go on with a run where it failed or stopped; `last` for the last.",
+    help="Resume a failed or interrupted run; `last` for the latest.",
 )
 @folder_option
-@workspace_option("Whose step types and providers; the core's when left out.")
+@workspace_option("Use the step types and providers of this workspace (default: core).")
 @format_option("text", "json")
 @project_options
 def command(
@@ -198,31 +198,31 @@ def command(
     folder: str | None,
     workspace: str | None,
     form: str,
-    asked: CommonOptions,
+    common: CommonOptions,
 ) -> int:
-    """Run the steps of a workflow file, one after the other.
+    """Run the steps of a workflow file in sequence.
 
-    The file is checked first, and nothing is run when it has an error. A record of the run, the answers
-    and the files that steps keep are written to `.stepwell/runs/` in the project's folder, or in the
-    workflow's own where there is no project. With --resume, steps that are finished are not run again,
-    up to the first one that was changed. The exit code is 1 when a step fails.
+    The file is checked first and not run if it has errors. The run record, the answers and the files that
+    steps keep are written to `.stepwell/runs/` in the project folder, or in the workflow's folder without a
+    project. With --resume, finished steps up to the first changed one are not run again. The exit code is 1
+    if a step fails.
     """
-    opened = open_workflow(file, folder, workspace, asked, {})
+    opened = open_workflow(file, folder, workspace, common, {})
     workflow = opened.checked.value
-    if workflow is None or (opened.checked.diagnostics and not asked.quiet):
-        for one in opened.checked.diagnostics:
-            click.echo(f"{block(one, color=color_wanted())}\n", err=True)
+    if workflow is None or (opened.checked.diagnostics and not common.quiet):
+        for finding in opened.checked.diagnostics:
+            click.echo(f"{block(finding, color=color_wanted())}\n", err=True)
     if workflow is None:
         return 1
     variables = _variables(settings, workflow)
     began = time.monotonic()
-    record, path, error = _run(opened, workflow, provider, resume, variables, asked)
+    record, path, error = _run(opened, workflow, provider, resume, variables, common)
     if form == "json":
         from stepwell.frontends.render.output.runs import workflow_run_output
 
         write_json(workflow_run_output(record, path), ascii_only=False)
     else:
-        _tell(record, path, opened.registry.project.root, time.monotonic() - began, asked)
+        _tell(record, path, opened.registry.project.root, time.monotonic() - began, common)
     if error is not None:
         sys.stdout.flush()
         raise error
@@ -235,13 +235,9 @@ def _run(
     provider: str | None,
     resume: str | None,
     variables: Mapping[str, Any],
-    options: CommonOptions,
+    common: CommonOptions,
 ) -> tuple[dict[str, Any], str, KeyboardInterrupt | None]:
-    """Run the workflow.
-
-    Returns:
-        The record, the folder that it is in, and the interrupt that ended it, if one did.
-    """
+    """Run the workflow; return the record, its folder, and the interrupt that ended the run, if any."""
     from stepwell.run.providers import ProviderRegistry
     from stepwell.run.run_store import UnknownRun
     from stepwell.run.steps import Executor
@@ -266,13 +262,13 @@ def _run(
     except UnusableProvider as error:
         raise click.UsageError(str(error)) from None
     chooser = providers if named is None else SingleProvider(named)
-    progress = StepProgress(len(workflow.steps), shown=not options.quiet and sys.stderr.isatty())
+    progress = StepProgress(len(workflow.steps), shown=not common.quiet and sys.stderr.isatty())
     now = datetime.now().astimezone()
-    asked = WorkflowOptions(
+    workflow_options = WorkflowOptions(
         folder=opened.folder,
         shown=opened.shown,
         runs=Runs(root, secrets_of(opened.view, environment, root)),
-        name=f"{now:%Y%m%d-%H%M%S-%f}",  # so that names sort as runs began
+        name=f"{now:%Y%m%d-%H%M%S-%f}",  # sorts by start time
         now=lambda: datetime.now().astimezone(),
         variables=variables,
         provider=provider,
@@ -282,7 +278,7 @@ def _run(
     )
     with Executor(opened.registry, chooser) as executor:
         try:
-            running = WorkflowRun(workflow, executor, opened.view, asked)
+            running = WorkflowRun(workflow, executor, opened.view, workflow_options)
         except UnknownRun as error:
             raise click.UsageError(str(error)) from None
 
@@ -304,14 +300,14 @@ def _run(
 
 def _variables(settings: tuple[str, ...], workflow: Workflow) -> dict[str, Any]:
     told: dict[str, Any] = {}
-    for one in settings:
-        name, equals, value = one.partition("=")
+    for setting in settings:
+        name, equals, value = setting.partition("=")
         if not equals or not name.strip():
-            raise click.UsageError(f"`--set {one}` says no value: write NAME=VALUE")
+            raise click.UsageError(f"--set must be NAME=VALUE, got `{setting}`")
         known = workflow.variables
         if known and name not in known:
             near = closest(name, known)
-            hint = did_you_mean(near) or f"it has {', '.join(f'`{key}`' for key in known)}"
+            hint = did_you_mean(near) or f"available: {', '.join(f'`{key}`' for key in known)}"
             raise click.UsageError(f"the workflow has no variable `{name}` ({hint})")
         try:
             told[name] = json.loads(value)
@@ -320,26 +316,26 @@ def _variables(settings: tuple[str, ...], workflow: Workflow) -> dict[str, Any]:
     return told
 
 
-def _tell(record: Mapping[str, Any], path: str, root: str, seconds: float, options: CommonOptions) -> None:
+def _tell(record: Mapping[str, Any], path: str, root: str, seconds: float, common: CommonOptions) -> None:
     rows = [(visible(one["name"]), _state(one), _said(one, path)) for one in record["steps"]]
     for (_, state, _), line in zip(rows, aligned(rows), strict=True):
-        if not options.quiet or state.startswith("failed"):
+        if not common.quiet or state.startswith("failed"):
             sys.stdout.write(f"{line}\n")
     if record.get("fault"):
         sys.stdout.write(f"{visible(record['fault'])}\n")
     shown = os.path.relpath(path, root).replace(os.sep, "/")
     title = f"Run {record['run']} of `{visible(record['workflow']['name'])}`"
     sys.stdout.write(f"{title} {record['state']} in {seconds:.2f} s: {shown}\n")
-    if record["state"] in ("failed", "interrupted") and not options.quiet:
-        sys.stdout.write(f"Go on with `--resume {record['run']}`.\n")
+    if record["state"] in ("failed", "interrupted") and not common.quiet:
+        sys.stdout.write(f"To resume, use `--resume {record['run']}`.\n")
 
 
 def _state(row: Mapping[str, Any]) -> str:
-    return f"{row['state']} before" if row.get("reused") else str(row["state"])
+    return f"{row['state']} earlier" if row.get("reused") else str(row["state"])
 
 
 def _said(row: Mapping[str, Any], path: str) -> str:
-    """The beginning of an answer, on one line."""
+    """Return the start of an answer on one line."""
     from stepwell.run.workflows import text_of
 
     if row.get("fault"):
@@ -353,7 +349,7 @@ def _said(row: Mapping[str, Any], path: str) -> str:
 
 @final
 class StepProgress:
-    """One line on stderr for each step, where that is a terminal."""
+    """Prints a line per step on stderr, if it is a terminal."""
 
     def __init__(self, steps: int, *, shown: bool) -> None:
         self._steps = steps
@@ -361,12 +357,12 @@ class StepProgress:
         self._done = 0
 
     def tell(self, word: str, path: str, more: Mapping[str, Any]) -> None:
-        """Print the progress of the run."""
+        """Print an event of the run."""
         if not self._shown:
             return
         if "." not in path and word in ("start", "skip", "reuse"):
             self._done += 1
         place = f"[{min(self._done, self._steps)}/{self._steps}]"
-        words = {"start": "runs", "end": "is done", "skip": "is skipped", "reuse": "was done before"}
-        said = f"fails: {more['fault']}" if word == "fail" else words[word]
+        words = {"start": "running", "end": "finished", "skip": "skipped", "reuse": "reused"}
+        said = f"failed: {more['fault']}" if word == "fail" else words[word]
         click.echo(visible(f"{place} {path} {said}"), err=True)

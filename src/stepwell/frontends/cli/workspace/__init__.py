@@ -1,4 +1,4 @@
-"""``stepwell workspace``: the commands about whole workspaces, each in a file of its own."""
+"""``stepwell workspace``: commands for workspaces."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COMMANDS: Final = MappingProxyType(
         "remove": "remove",
     }
 )
-"""Every command about workspaces, and its module."""
+"""Modules by command."""
 
 _EXAMPLE = """\b
 Examples:
@@ -34,6 +34,6 @@ command = CommandGroup(
     package=__name__,
     modules=COMMANDS,
     epilog=_EXAMPLE,
-    short_help="Make, list, check, compare and remove workspaces.",
-    help="Make, list, check, compare and remove workspaces, each the folder of one developer.",
+    short_help="Create, list, show, check, compare and remove workspaces.",
+    help="Create, list, show, check, compare and remove workspaces, the folders of developers.",
 )

@@ -1,4 +1,4 @@
-"""``stepwell workspace check``: definitions, parts and isolation of one workspace or of all."""
+"""``stepwell workspace check``: check definitions, components and isolation of workspaces."""
 
 from __future__ import annotations
 
@@ -29,30 +29,30 @@ Examples:
 """
 
 
-@click.command("check", epilog=_EXAMPLE, short_help="Check the parts and the isolation of workspaces.")
+@click.command("check", epilog=_EXAMPLE, short_help="Check the components and the isolation of workspaces.")
 @click.argument("workspaces", metavar="[ID]...", nargs=-1, shell_complete=complete_id)
 @click.option(
     "--report",
     metavar="FILE",
     type=click.Path(dir_okay=False),
-    help="Write the answer as JSON to this file too.",
+    help="Also write the result to this file as JSON.",
 )
 @format_option("text", "json")
 @project_options
-def command(workspaces: tuple[str, ...], report: str | None, form: str, asked: CommonOptions) -> int:
-    """Check workspaces, all of them when no ID is given.
+def command(workspaces: tuple[str, ...], report: str | None, form: str, common: CommonOptions) -> int:
+    """Check workspaces (default: all).
 
-    A workspace has its parts where people and Stepwell look for them, no file of it lies where
-    nothing is read, and nothing in it refers outside its own folder and the core: no import, no edit
-    of `sys.path`, no opened file, no link, no path in a definition. No Python is run. The exit code is
-    1 when a workspace has an error.
+    Checks that components are in their conventional locations, that there are no files in locations that are
+    never read, and that nothing refers to files outside the workspace and the core: imports, edits of
+    `sys.path`, opened files, links and paths in definitions. No Python is run. The exit code is 1 if a
+    workspace has an error.
     """
-    registry = open_registry(asked)
+    registry = open_registry(common)
     for one in workspaces:
         refuse_unknown(registry, one)
     if report is not None:
         _refuse_report(report)
-    index = index_of(registry, asked)
+    index = index_of(registry, common)
     wanted = tuple(dict.fromkeys(workspaces)) or registry.workspaces
     found = {one: examine(registry, index, one) for one in wanted}
     if report is not None or form == "json":
@@ -65,31 +65,33 @@ def command(workspaces: tuple[str, ...], report: str | None, form: str, asked: C
         if form == "json":
             sys.stdout.write(text)
     failed = sum(
-        any(each.severity is Severity.ERROR for each in diagnostics) for diagnostics in found.values()
+        any(finding.severity is Severity.ERROR for finding in diagnostics) for diagnostics in found.values()
     )
     if form != "json":
         for one, diagnostics in found.items():
-            shown = tuple(each for each in diagnostics if not asked.quiet or each.severity is Severity.ERROR)
+            shown = tuple(
+                finding for finding in diagnostics if not common.quiet or finding.severity is Severity.ERROR
+            )
             sys.stdout.writelines(f"{line}\n" for line in tell(shown))
-            if shown or not asked.quiet:
+            if shown or not common.quiet:
                 sys.stdout.write(f"{one}: {counted_findings(diagnostics) or 'no findings'}\n")
                 sys.stdout.write("\n" if len(found) > 1 and shown else "")
-        if not asked.quiet:
+        if not common.quiet:
             sys.stdout.write(f"{_summary(len(found), failed)}\n")
     return int(failed > 0)
 
 
 def _summary(workspaces: int, failed: int) -> str:
     if not workspaces:
-        return "There is no workspace to check."
+        return "No workspaces to check."
     return f"Checked {counted(workspaces, 'workspace')}: {workspaces - failed} passed, {failed} failed."
 
 
 def _refuse_report(path: str) -> None:
-    """Refuse to overwrite what is no report.
+    """Reject a path whose existing file is not a report.
 
     Raises:
-        UsageError: something else is there.
+       UsageError: the file has different content.
     """
     if not os.path.lexists(path):
         return
@@ -99,9 +101,7 @@ def _refuse_report(path: str) -> None:
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         ours = False
     if not ours:
-        raise click.UsageError(
-            f"{visible(path)} holds something else than a report, so it is not overwritten"
-        )
+        raise click.UsageError(f"{visible(path)} exists and is not a report; it was not overwritten")
 
 
 def _write(path: str, text: str) -> None:

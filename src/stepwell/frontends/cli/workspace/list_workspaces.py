@@ -1,4 +1,4 @@
-"""``stepwell workspace list``: every workspace, and how it stands with it."""
+"""``stepwell workspace list``: list workspaces with their steps and findings."""
 
 from __future__ import annotations
 
@@ -31,29 +31,29 @@ _HEADINGS = ("ID", "VERSION", "STEPS", "OVERRIDES", "FINDINGS")
 @click.command("list", epilog=_EXAMPLE, short_help="List the workspaces.")
 @format_option("table", "json")
 @project_options
-def command(form: str, asked: CommonOptions) -> int:
-    """List the workspaces: their steps, what they override, and how many findings their files have.
+def command(form: str, common: CommonOptions) -> int:
+    """List workspaces with the number of their steps, overrides and findings.
 
-    The findings are those of `stepwell check`; `stepwell workspace check` looks for more.
+    The findings are those of `stepwell check`; `stepwell workspace check` checks more.
     """
-    registry = open_registry(asked)
+    registry = open_registry(common)
     if form == "json":
         from stepwell.frontends.render.output.workspaces import WorkspaceListOutput, listed_workspace
 
         rows = [
             listed_workspace(
-                registry.snapshot.workspaces[one],
-                f"{registry.project.settings.workspaces}/{one}",
-                names_of(registry.view(one)),
-                findings_of(registry.project, registry.diagnostics, one),
+                registry.snapshot.workspaces[workspace],
+                f"{registry.project.settings.workspaces}/{workspace}",
+                names_of(registry.view(workspace)),
+                findings_of(registry.project, registry.diagnostics, workspace),
             )
-            for one in registry.workspaces
+            for workspace in registry.workspaces
         ]
         write_json(WorkspaceListOutput(workspaces=tuple(rows)))
         return 0
     if not registry.workspaces:
-        if not asked.quiet:
-            sys.stdout.write("There is no workspace; `stepwell workspace new ID` makes one.\n")
+        if not common.quiet:
+            sys.stdout.write("No workspaces; run `stepwell workspace new ID` to create one.\n")
         return 0
     sys.stdout.writelines(f"{line}\n" for line in _table(registry))
     return 0
@@ -61,10 +61,10 @@ def command(form: str, asked: CommonOptions) -> int:
 
 def _table(registry: Registry) -> list[str]:
     rows = [_HEADINGS]
-    for one in registry.workspaces:
-        version = registry.snapshot.workspaces[one].version
-        own, overridden = names_of(registry.view(one))
-        findings = findings_of(registry.project, registry.diagnostics, one)
+    for workspace in registry.workspaces:
+        version = registry.snapshot.workspaces[workspace].version
+        own, overridden = names_of(registry.view(workspace))
+        findings = findings_of(registry.project, registry.diagnostics, workspace)
         found = counted_findings(findings) or "no findings"
-        rows.append((one, visible(version), str(len(own)), str(len(overridden)), found))
+        rows.append((workspace, visible(version), str(len(own)), str(len(overridden)), found))
     return aligned(rows)

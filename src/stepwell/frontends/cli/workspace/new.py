@@ -1,4 +1,4 @@
-"""``stepwell workspace new``: a workspace with an example that runs, checked before it is there."""
+"""``stepwell workspace new``: create a workspace with a working example."""
 
 from __future__ import annotations
 
@@ -47,18 +47,18 @@ def ask(
     description: str | None,
     framework: str | None,
 ) -> tuple[str, str | None, str | None, str | None]:
-    """Ask for what is not said yet: id, template, description, framework.
+    """Prompt for missing values: id, template, description and framework.
 
     Args:
-        copy_from: the workspace to copy; with one, only the id is asked for.
+       copy_from: the workspace to copy; if set, prompts only for the id.
 
     Raises:
-        UsageError: there is no terminal to ask on.
+       UsageError: there is no terminal.
     """
     if not sys.stdin.isatty():
-        raise click.UsageError("--interactive asks questions, and there is no terminal to ask on")
+        raise click.UsageError("--interactive needs a terminal")
     if workspace is None:
-        workspace = _until("Id of the workspace", lambda given: _free_id(registry, given))
+        workspace = _until("Workspace id", lambda given: _free_id(registry, given))
     if copy_from is not None:
         return workspace, None, None, None
     if template is None:
@@ -69,12 +69,12 @@ def ask(
             click.echo(f"  {visible(one.name)}: {visible(one.description)}".rstrip(": "), err=True)
         template = _until("Template", lambda given: _one_of(given, tuple(found)), _DEFAULT)
     if description is None:
-        description = _until("What is it for (one line, may stay empty)", _one_line, "")
+        description = _until("Description (one line, optional)", _one_line, "")
     if framework is None:
         allowed = registry.project.settings.vocabulary.get("frameworks")
         told = f" ({', '.join(allowed)})" if allowed else ""
         framework = _until(
-            f"Framework{told}, may stay empty",
+            f"Framework{told} (optional)",
             lambda given: given if not given or allowed is None else _one_of(given, allowed),
             "",
         )
@@ -82,7 +82,7 @@ def ask(
 
 
 def _until(question: str, accept: Callable[[str], str], default: str | None = None) -> str:
-    """Ask until the answer can be used."""
+    """Prompt until the answer is valid."""
     while True:
         given: str = click.prompt(question, default=default, show_default=bool(default), err=True)
         try:
@@ -94,19 +94,19 @@ def _until(question: str, accept: Callable[[str], str], default: str | None = No
 def _free_id(registry: Registry, given: str) -> str:
     refuse_bad_id(given)
     if given in registry.workspaces:
-        raise click.UsageError(f"there is a workspace `{given}` already")
+        raise click.UsageError(f"workspace `{given}` already exists")
     return given
 
 
 def _one_of(given: str, choices: tuple[str, ...]) -> str:
     if given not in choices:
-        raise click.UsageError(f"`{visible(given)}` is none of {', '.join(choices)}")
+        raise click.UsageError(f"must be one of {', '.join(choices)}, got `{visible(given)}`")
     return given
 
 
 def _one_line(given: str) -> str:
     if not given.isprintable():
-        raise click.UsageError("use one line of characters that can be shown")
+        raise click.UsageError("must be one line of printable characters")
     return given
 
 
@@ -122,7 +122,7 @@ _LONGEST_DESCRIPTION = 1000
 
 
 def _templates(ctx: click.Context) -> Mapping[str, Template]:
-    """The templates of the project that is asked for, or our own where there is none."""
+    """Return the templates of the project, or the built-in ones without a project."""
     from stepwell.write.scaffold import find_templates
 
     try:
@@ -133,45 +133,42 @@ def _templates(ctx: click.Context) -> Mapping[str, Template]:
 
 
 class _TemplateOption(click.Option):
-    """An option whose help lists the templates of the project."""
+    """Option whose help lists the project's templates."""
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         record = super().get_help_record(ctx)
         if record is None:
             return None
         listed = "; ".join(
-            f"{one.name}: {visible(one.description) or 'the team says nothing of it'}".rstrip(".")
-            for one in _templates(ctx).values()
+            f"{template.name}: {visible(template.description) or 'no description'}".rstrip(".")
+            for template in _templates(ctx).values()
         )
-        return record[0], f"{record[1]}  There are: {listed}."
+        return record[0], f"{record[1]}  Available: {listed}."
 
 
 def _complete_template(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
     return [CompletionItem(name) for name in _templates(ctx) if name.startswith(incomplete)]
 
 
-@click.command("new", epilog=_EXAMPLE, short_help="Make a workspace with an example that runs.")
+@click.command("new", epilog=_EXAMPLE, short_help="Create a workspace with a working example.")
 @click.argument("workspace", metavar="[ID]", required=False)
 @click.option(
     "--template",
     metavar="NAME",
     cls=_TemplateOption,
     shell_complete=_complete_template,
-    help="What to make it from: `minimal`, `standard` (when left out), `advanced`, or a folder of "
-    "`[templates] path`.",
+    help="Template: `minimal`, `standard` (default), `advanced`, or a folder of `[templates] path`.",
 )
 @click.option(
     "--copy-from",
     metavar="ID",
     shell_complete=complete_id,
-    help="Take over the files of this workspace instead.",
+    help="Copy the files of this workspace instead.",
 )
-@click.option("--description", metavar="TEXT", help="What the workspace is for, in one line.")
-@click.option("--framework", metavar="NAME", help="What its steps are written for.")
-@click.option("--interactive", is_flag=True, help="Ask for what is not said; only on a terminal.")
-@click.option(
-    "--force", is_flag=True, help="Write into a workspace that exists: the template's files, and no others."
-)
+@click.option("--description", metavar="TEXT", help="Description of the workspace, one line.")
+@click.option("--framework", metavar="NAME", help="Framework of its steps.")
+@click.option("--interactive", is_flag=True, help="Prompt for missing values; needs a terminal.")
+@click.option("--force", is_flag=True, help="Write the template's files into an existing workspace.")
 @project_options
 def command(
     workspace: str | None,
@@ -181,27 +178,27 @@ def command(
     framework: str | None,
     interactive: bool,
     force: bool,
-    asked: CommonOptions,
+    common: CommonOptions,
 ) -> int:
-    """Make the workspace ID: its folders, and a step with matching classes and a script that runs.
+    """Create the workspace ID with its folders and an example step: definition, classes and a working script.
 
-    What is made is checked first, together with all that is there: nothing is written that brings
-    an error. A workspace that exists is left as it is, unless --force is given. The exit code is 1
-    when the checks find an error.
+    The files are checked first, together with the rest of the project, and not written if they cause errors.
+    An existing workspace is not changed unless --force is given. The exit code is 1 if the check finds an
+    error.
     """
     if template is not None and copy_from is not None:
-        raise click.UsageError("--template and --copy-from exclude each other: say one of them")
+        raise click.UsageError("--template cannot be used with --copy-from")
     if copy_from is not None and (description is not None or framework is not None):
-        raise click.UsageError("--copy-from takes over what the other workspace says of itself")
-    registry = open_registry(asked)
-    if any(found.severity is Severity.ERROR for found in registry.project.diagnostics):
-        raise ProjectError("the project's configuration has errors, so nothing is made: `stepwell check`")
+        raise click.UsageError("--description and --framework cannot be used with --copy-from")
+    registry = open_registry(common)
+    if any(finding.severity is Severity.ERROR for finding in registry.project.diagnostics):
+        raise ProjectError("the configuration has errors, nothing was written (run `stepwell check`)")
     if interactive:
         workspace, template, description, framework = ask(
             registry, workspace, template, copy_from, description, framework
         )
     if workspace is None:
-        raise click.UsageError("say the id of the new workspace, or --interactive to be asked for it")
+        raise click.UsageError("missing id of the new workspace (or use --interactive)")
     there = _refuse_place(registry, workspace, force=force)
     files, broken = _files(registry, workspace, template, copy_from, description or "", framework or "")
     folder = f"{registry.project.settings.workspaces}/{workspace}"
@@ -210,26 +207,26 @@ def command(
     from stepwell.write.scaffold import plan
 
     laid = {f"{folder}/{path}": content for path, content in files.items()}
-    today = date.today()  # noqa: DTZ011 - a date as people see it
+    today = date.today()  # noqa: DTZ011 - the user's local date
     planned = plan(registry.project, registry.diagnostics, laid, today, find_plugins, workspace)
     if not planned.is_sound:
         return _not_made(planned.diagnostics, folder)
     with undone_when_ended():
         written = _write(registry.project, folder, planned, there=there)
-    if not asked.quiet:
+    if not common.quiet:
         sys.stdout.writelines(f"{line}\n" for line in tell(planned.diagnostics))
         sys.stdout.writelines(f"wrote {visible(path)}\n" for path in written)
         if not written:
-            sys.stdout.write(f"{folder} holds all of it already\n")
+            sys.stdout.write(f"{folder} is already up to date\n")
         sys.stdout.write(f"next: stepwell workspace check {workspace}, and {folder}/README.md\n")
     return 0
 
 
 def _refuse_place(registry: Registry, workspace: str, *, force: bool) -> bool:
-    """Whether the workspace is there already.
+    """Return whether the workspace already exists.
 
     Raises:
-        UsageError: it cannot be made.
+       UsageError: it cannot be created.
     """
     refuse_bad_id(workspace)
     project = registry.project
@@ -237,27 +234,27 @@ def _refuse_place(registry: Registry, workspace: str, *, force: bool) -> bool:
     if os.path.lexists(f"{project.root}/{base}"):
         target = project.tree.follow(base)
         if target.path is None:
-            raise click.UsageError(f"{base} leads out of the project through a link, so nothing is written")
+            raise click.UsageError(f"{base} leaves the project through a symbolic link; nothing was written")
         if target.kind is not EntryKind.FOLDER:
-            raise click.UsageError(f"{base} must be a folder, and it is none")
+            raise click.UsageError(f"{base} is not a folder")
     full = f"{project.root}/{base}/{workspace}"
     if os.path.islink(full):
-        raise click.UsageError(f"{base}/{workspace} is a link, so nothing is written through it")
+        raise click.UsageError(f"{base}/{workspace} is a symbolic link; nothing was written")
     if os.path.lexists(full) and not os.path.isdir(full):
-        raise click.UsageError(f"{base}/{workspace} is a file, and not overwritten")
+        raise click.UsageError(f"{base}/{workspace} is a file; it was not overwritten")
     if os.path.isdir(full) and workspace in registry.workspaces:
         if not force:
             raise click.UsageError(
-                f"there is a workspace `{workspace}` already; --force writes the template's files into it"
+                f"workspace `{workspace}` already exists; use --force to write the template's files into it"
             )
         return True
     if os.path.isdir(full) and not force:
         raise click.UsageError(
-            f"{base}/{workspace} exists already; --force writes the template's files into it"
+            f"{base}/{workspace} already exists; use --force to write the template's files into it"
         )
     for one in registry.workspaces:
         if one != workspace and one.lower() == workspace.lower():
-            raise click.UsageError(f"`{workspace}` differs from the workspace `{one}` only in its capitals")
+            raise click.UsageError(f"`{workspace}` differs from the workspace `{one}` only in case")
     return os.path.isdir(full)
 
 
@@ -269,19 +266,19 @@ def _files(
     description: str,
     framework: str,
 ) -> tuple[Mapping[str, bytes], tuple[Diagnostic, ...]]:
-    """The files of the new workspace, or why there are none."""
+    """Return the files of the new workspace, or findings."""
     from stepwell.write.scaffold import copy_files
 
     if copy_from is not None:
         refuse_unknown(registry, copy_from)
         if copy_from == workspace:
-            raise click.UsageError("a workspace cannot be a copy of itself")
+            raise click.UsageError("cannot copy a workspace to itself")
         copied = copy_files(registry.project, registry.snapshot.workspaces[copy_from], workspace)
         for path, why in copied.skipped:
-            click.echo(f"left out {visible(path)}: {why}", err=True)
+            click.echo(f"skipped {visible(path)}: {why}", err=True)
         for path in copied.mentions:
             place = f"{registry.project.settings.workspaces}/{workspace}/{path}"
-            click.echo(f"{visible(place)} still speaks of {copy_from}", err=True)
+            click.echo(f"{visible(place)} still mentions {copy_from}", err=True)
         return copied.files, ()
     _refuse_words(registry, description, framework)
     rendered = _rendered(registry, workspace, template or _DEFAULT, description, framework)
@@ -298,12 +295,12 @@ def _rendered(
     found = find_templates(project)
     chosen = found.value.get(template)
     if chosen is None:
-        hint = suggest(template, found.value) or f"there are {', '.join(found.value)}"
-        raise click.UsageError(f"there is no template `{visible(template)}` ({hint})")
+        hint = suggest(template, found.value) or f"available: {', '.join(found.value)}"
+        raise click.UsageError(f"unknown template `{visible(template)}` ({hint})")
     broken = tuple(
-        one
-        for one in found.diagnostics
-        if one.span is None or f"{one.span.path}/".startswith(f"{chosen.folder}/")
+        finding
+        for finding in found.diagnostics
+        if finding.span is None or f"{finding.span.path}/".startswith(f"{chosen.folder}/")
     )
     if broken:
         return Checked({}, broken)
@@ -324,34 +321,36 @@ def _rendered(
 def _refuse_words(registry: Registry, description: str, framework: str) -> None:
     if not description.isprintable() or len(description) > _LONGEST_DESCRIPTION:
         raise click.UsageError(
-            f"the description is one line of at most {_LONGEST_DESCRIPTION} characters that can be shown"
+            f"--description must be one line of at most {_LONGEST_DESCRIPTION} printable characters"
         )
     allowed = registry.project.settings.vocabulary.get("frameworks")
     if framework and allowed is not None and framework not in allowed:
         hint = suggest(framework, allowed) or f"the project has {', '.join(allowed) or 'none'}"
-        raise click.UsageError(f"`{visible(framework)}` is no framework of the project ({hint})")
+        raise click.UsageError(f"`{visible(framework)}` is not a framework of the project ({hint})")
     if framework and (not framework.isprintable() or framework != framework.strip() or len(framework) > 128):
         raise click.UsageError(
-            "the framework is one line of at most 128 characters, without blanks at its ends"
+            "--framework must be one line of at most 128 characters without surrounding whitespace"
         )
 
 
 def _not_made(found: tuple[Diagnostic, ...], folder: str) -> int:
     sys.stdout.writelines(f"{line}\n" for line in tell(found))
-    sys.stdout.write(f"{folder} is not made, and nothing was written\n")
+    sys.stdout.write(f"{folder} was not created; nothing was written\n")
     return 1
 
 
 def _write(project: Project, folder: str, planned: ScaffoldPlan, *, there: bool) -> list[str]:
-    """Put the files in place; gives those that changed."""
+    """Write the files and return the paths of those that changed."""
     from stepwell.write.transaction import Busy, write_files
 
     try:
         return sorted(write_files(project.root, planned.files, overwrite=there))
     except Busy:
-        raise click.UsageError("another command writes to this project; wait until it is done") from None
+        raise click.UsageError(
+            "another command is writing to this project; try again when it has finished"
+        ) from None
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise click.ClickException(f"{folder} cannot be made: {reason}; nothing was written") from None
+        raise click.ClickException(f"{folder} cannot be created: {reason}; nothing was written") from None

@@ -1,4 +1,4 @@
-"""What the commands about workspaces share: ids and their completion, findings, the index of sources."""
+"""Shared by the workspace commands: ids, completion, findings and the index of sources."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ _LONGEST_ID = 128
 
 @contextmanager
 def undone_when_ended() -> Iterator[None]:
-    """Let what was begun be undone when the process is asked to end, as it is at an interrupt."""
+    """Turn SIGTERM into an interrupt, so that unfinished changes are rolled back."""
     if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread hears signals
+        yield  # only the main thread receives signals
         return
 
     def end(number: int, frame: FrameType | None) -> None:
@@ -59,7 +59,7 @@ def undone_when_ended() -> Iterator[None]:
 
 
 def complete_id(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Ids of workspaces for the shell."""
+    """Complete ids of workspaces."""
     try:
         registry = open_registry(CommonOptions(ctx.params.get("project"), quiet=True, verbose=False))
     except StepwellError:
@@ -68,35 +68,35 @@ def complete_id(ctx: click.Context, _: click.Parameter, incomplete: str) -> list
 
 
 def refuse_bad_id(workspace: str) -> None:
-    """Refuse what cannot be the id of a workspace.
+    """Reject an invalid workspace id.
 
     Raises:
-        UsageError: with what an id is made of.
+       UsageError: the id is invalid.
     """
     if workspace == RESERVED_ID:
-        raise click.UsageError(f"`{RESERVED_ID}` stands for every workspace, so none can be called so")
+        raise click.UsageError(f"`{RESERVED_ID}` is reserved and cannot be the id of a workspace")
     if not re.fullmatch(WORKSPACE_ID, workspace):
         raise click.UsageError(
-            f"`{visible(workspace)}` cannot be the id of a workspace: "
-            "use letters, digits, `_` and `-`, beginning with a letter or a digit"
+            f"invalid workspace id `{visible(workspace)}`: "
+            "use letters, digits, `_` and `-`, starting with a letter or a digit"
         )
     if len(workspace) > _LONGEST_ID:
-        raise click.UsageError(f"the id of a workspace has at most {_LONGEST_ID} characters")
+        raise click.UsageError(f"a workspace id must be at most {_LONGEST_ID} characters")
 
 
 def refuse_unknown(registry: Registry, workspace: str) -> None:
-    """Refuse an id that no workspace has; the message has the nearest.
+    """Reject an unknown workspace id, with a suggestion.
 
     Raises:
-        UsageError: when the project has no such workspace.
+       UsageError: the project has no such workspace.
     """
     if not workspace:
-        raise click.UsageError("an empty id names no workspace")
+        raise click.UsageError("a workspace id must not be empty")
     view_of(registry, workspace)
 
 
 def findings_of(project: Project, found: tuple[Diagnostic, ...], workspace: str) -> tuple[Diagnostic, ...]:
-    """The findings that lie in a workspace's folder."""
+    """Return the findings in a workspace's folder."""
     folder = f"{project.settings.workspaces}/{workspace}"
     return tuple(
         one for one in found if one.span is not None and f"{one.span.path}/".startswith(f"{folder}/")
@@ -104,7 +104,7 @@ def findings_of(project: Project, found: tuple[Diagnostic, ...], workspace: str)
 
 
 def names_of(view: View) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The steps that a workspace has of its own, and those that it overrides."""
+    """Return the names of local and of overridden steps."""
     own: list[str] = []
     overridden: list[str] = []
     for name, step in view.steps.above.items():
@@ -116,18 +116,18 @@ def names_of(view: View) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(sorted(own)), tuple(sorted(overridden))
 
 
-def index_of(registry: Registry, asked: CommonOptions) -> SourceIndex:
-    """The index of all Python sources that the core and the workspaces have."""
+def index_of(registry: Registry, common: CommonOptions) -> SourceIndex:
+    """Return the index of the Python sources of the core and all workspaces."""
     from stepwell.code.references import source_folders
     from stepwell.source.python import index_sources
 
     project = registry.project
     folders = source_folders(project, registry.workspaces)
-    return with_progress(asked, lambda progress: index_sources(project.root, folders, None, progress))
+    return with_progress(common, lambda progress: index_sources(project.root, folders, None, progress))
 
 
 def examine(registry: Registry, index: SourceIndex, workspace: str) -> tuple[Diagnostic, ...]:
-    """All that is wrong with one workspace: its definitions, its parts, and what leads out of it."""
+    """Return the findings of a workspace: definitions, components and isolation."""
     from stepwell.code.workspace_isolation import check_isolation, check_structure
 
     project, snapshot = registry.project, registry.snapshot
@@ -141,7 +141,7 @@ def examine(registry: Registry, index: SourceIndex, workspace: str) -> tuple[Dia
 
 
 def tell(found: tuple[Diagnostic, ...]) -> Iterator[str]:
-    """Findings as ``check`` writes them."""
+    """Return findings as ``check`` prints them."""
     for one in found:
         yield block(one, color=color_wanted()).rstrip("\n")
         yield ""

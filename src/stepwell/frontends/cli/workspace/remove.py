@@ -1,4 +1,4 @@
-"""``stepwell workspace remove``: a workspace taken away whole, archived where that is asked for."""
+"""``stepwell workspace remove``: remove a workspace, optionally with a backup."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ Examples:
 """
 
 
-@click.command("remove", epilog=_EXAMPLE, short_help="Remove a workspace, all of it.")
+@click.command("remove", epilog=_EXAMPLE, short_help="Remove a workspace.")
 @click.argument("workspace", metavar="ID", shell_complete=complete_id)
-@click.option("--backup", is_flag=True, help="Keep a tar.gz of it in the hidden folder `.backup/` beside it.")
-@click.option("--yes", is_flag=True, help="Do not ask; needed where there is no terminal to ask on.")
+@click.option("--backup", is_flag=True, help="Keep a tar.gz archive in `.backup/` next to the workspace.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation; required without a terminal.")
 @project_options
-def command(workspace: str, backup: bool, yes: bool, asked: CommonOptions) -> int:
+def command(workspace: str, backup: bool, yes: bool, common: CommonOptions) -> int:
     """Remove the workspace ID with all its files.
 
-    It is taken away whole or not at all.
+    The workspace is removed completely or not at all.
     """
-    registry = open_registry(asked)
+    registry = open_registry(common)
     refuse_unknown(registry, workspace)
     project = registry.project
     base = project.settings.workspaces
     if project.tree.follow(base).path is None:
-        raise click.UsageError(f"{base} leads out of the project through a link, so nothing is removed")
+        raise click.UsageError(f"{base} leaves the project through a symbolic link; nothing was removed")
     if not yes:
         _ask(registry, workspace, backup=backup)
     from stepwell.write.scaffold import remove
@@ -48,11 +48,11 @@ def command(workspace: str, backup: bool, yes: bool, asked: CommonOptions) -> in
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         there = os.path.lexists(f"{project.root}/{base}/{workspace}")
-        state = "it is still there" if there else "it is out of sight, and some of its files are left"
+        state = "nothing was removed" if there else "the workspace is removed, but some of its files remain"
         raise click.ClickException(f"{base}/{workspace} cannot be removed: {reason}; {state}") from None
     if kept is not None:
         sys.stdout.write(f"kept {visible(kept)}\n")
-    if not asked.quiet:
+    if not common.quiet:
         sys.stdout.write(f"removed {base}/{workspace}\n")
         sys.stdout.writelines(f"{line}\n" for line in _left(registry, workspace))
     return 0
@@ -61,22 +61,22 @@ def command(workspace: str, backup: bool, yes: bool, asked: CommonOptions) -> in
 def _ask(registry: Registry, workspace: str, *, backup: bool) -> None:
     if not sys.stdin.isatty():
         raise click.UsageError(
-            f"there is no terminal to ask on: say --yes to remove the workspace `{workspace}`"
+            f"no terminal to ask for confirmation; use --yes to remove the workspace `{workspace}`"
         )
     own, overridden = names_of(registry.view(workspace))
     folder = f"{registry.project.settings.workspaces}/{workspace}"
-    kept = "an archive of it is kept" if backup else "no archive of it is kept"
+    kept = "with backup" if backup else "no backup"
     click.echo(f"{folder}: {len(own)} steps of its own, {len(overridden)} overrides; {kept}", err=True)
     if not click.confirm(f"Remove {folder} with all its files?", default=False, err=True):
         raise click.UsageError("nothing was removed")
 
 
 def _left(registry: Registry, workspace: str) -> Iterator[str]:
-    """Where the configuration still names the workspace."""
+    """Yield the settings that still reference the workspace."""
     settings = registry.project.settings
     name = configuration_of(registry.project)
     if settings.workspace == workspace:
-        yield f"next: {name} still names it in `[project] workspace`"
+        yield f"next: remove it from `[project] workspace` in {name}"
     for target in settings.freeze:
         if target.workspace == workspace:
-            yield f"next: {name} still freezes it into {visible(target.output)}"
+            yield f"next: remove the [[freeze]] table with output {visible(target.output)} from {name}"

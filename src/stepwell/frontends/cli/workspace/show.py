@@ -1,4 +1,4 @@
-"""``stepwell workspace show``: what one workspace says of itself, adds, overrides and hides."""
+"""``stepwell workspace show``: show the settings and layers of a workspace."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ Examples:
 """
 
 _OTHER_KINDS = tuple(KINDS)[1:]
-"""Every kind but steps, of which more is told."""
+"""All kinds except steps, which have more columns."""
 
 _CODE = ("src/builders", "src/configs", "src/contracts", "src/scripts", "src/specs", "tests")
 
 
-@click.command("show", epilog=_EXAMPLE, short_help="Show what a workspace adds, overrides and hides.")
+@click.command("show", epilog=_EXAMPLE, short_help="Show what a workspace adds, overrides and shadows.")
 @click.argument("workspace", metavar="ID", shell_complete=complete_id)
 @format_option("text", "json")
 @project_options
-def command(workspace: str, form: str, asked: CommonOptions) -> int:
+def command(workspace: str, form: str, common: CommonOptions) -> int:
     """Show the workspace ID: its settings, its layers, its folders of code, and its findings."""
-    registry = open_registry(asked)
+    registry = open_registry(common)
     refuse_unknown(registry, workspace)
     contents = _contents(registry, workspace)
     if form == "json":
@@ -85,7 +85,7 @@ def _contents(registry: Registry, workspace: str) -> WorkspaceContents:
 
 
 def _hides(registry: Registry, view: View, name: str) -> bool:
-    """Whether a step of the core is out of sight behind a local one."""
+    """Return whether a local step shadows a step of the core."""
     return name in registry.snapshot.core.steps and view.steps[name].sources[-1].layer is Layer.LOCAL
 
 
@@ -96,7 +96,7 @@ def _shown(value: Any) -> str:
 
 
 def _document(view: View, name: str, layer: Layer) -> Document:
-    return next(one.document for one in view.steps[name].sources if one.layer is layer)
+    return next(source.document for source in view.steps[name].sources if source.layer is layer)
 
 
 def _python_files(registry: Registry, folder: str) -> int | None:
@@ -105,7 +105,7 @@ def _python_files(registry: Registry, folder: str) -> int | None:
     target = registry.project.tree.follow(folder)
     if target.kind is None or target.path is None:
         return None
-    return sum(1 for one in list_sources(registry.project.root, (folder,)) if one.path.endswith(".py"))
+    return sum(1 for source in list_sources(registry.project.root, (folder,)) if source.path.endswith(".py"))
 
 
 def _lines(contents: WorkspaceContents) -> Iterator[str]:
@@ -119,7 +119,7 @@ def _lines(contents: WorkspaceContents) -> Iterator[str]:
             yield f"  {key}: {visible(_shown(value))}"
     for title, steps in (
         ("Adds", contents.adds),
-        ("Hides steps of the core", contents.hides),
+        ("Shadowed steps of the core", contents.hides),
         ("Overrides", contents.overrides),
     ):
         if steps:
@@ -140,5 +140,5 @@ def _lines(contents: WorkspaceContents) -> Iterator[str]:
             files = counted(count, "Python file")
             yield f"  {visible(folder)}/  {files}"
     yield ""
-    more = f"; `stepwell check {contents.folder}` tells them" if contents.findings else ""
+    more = f" (run `stepwell check {contents.folder}`)" if contents.findings else ""
     yield f"Findings: {counted_findings(contents.findings) or 'no findings'}{more}."

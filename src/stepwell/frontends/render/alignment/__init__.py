@@ -1,4 +1,4 @@
-"""The alignment of steps as a page for people: one file, no script, nothing loaded from elsewhere."""
+"""HTML report of an alignment check: a single file without scripts or external resources."""
 
 from __future__ import annotations
 
@@ -14,19 +14,15 @@ if TYPE_CHECKING:
 __all__ = ["as_html"]
 
 _MEANINGS: Final = {
-    1: "the script and the interface.",
-    2: "the interface in itself.",
-    3: "inputs and the steps that give them.",
-    4: "the builder and the configuration class.",
+    1: "script and interface.",
+    2: "consistency of the interface.",
+    3: "inputs and upstream steps.",
+    4: "builder and configuration class.",
 }
 
 
 def as_html(record: Mapping[str, Any]) -> str:
-    """The page for what ``stepwell align --format json`` tells.
-
-    Args:
-        record: as that form has it (``output-align.schema.json``).
-    """
+    """Return the report for a record of ``stepwell align --format json`` (``output-align.schema.json``)."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -44,11 +40,11 @@ def as_html(record: Mapping[str, Any]) -> str:
 
 
 def _marked(text: str) -> Markup:
-    """A message whose words between backticks are shown as code; all of it is escaped."""
+    """Return a message as HTML, with text in backticks as code."""
     from markupsafe import Markup, escape
 
     parts = [escape(part) for part in visible(text).split("`")]
-    if len(parts) % 2 == 0:  # one backtick has no other
+    if len(parts) % 2 == 0:  # unbalanced backtick
         parts[-2:] = [parts[-2] + "`" + parts[-1]]
     code = Markup("<code>{}</code>")
     return Markup().join(code.format(part) if place % 2 else part for place, part in enumerate(parts))

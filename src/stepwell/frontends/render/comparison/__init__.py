@@ -1,4 +1,4 @@
-"""Renderers of a comparison: each turns it into one written form, imported when it is asked for."""
+"""Renderers of a comparison, imported on first use."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["COMPARISON_RENDERERS", "ComparisonRenderer"]
 
 
 class ComparisonRenderer(Protocol):
-    """A function that writes a comparison piece by piece."""
+    """Renders a comparison in pieces."""
 
     def __call__(self, comparison: Comparison, *, color: bool, verbose: bool) -> Iterator[str]:
-        """The pieces of the written form, in order; joined they are the whole, with its last line break.
+        """Yield the pieces of the output.
 
         Args:
-            color: whether ANSI colours may be written; only the text form has any.
-            verbose: whether to say all there is; only the text form says less.
+           color: whether to use ANSI colours (text only).
+           verbose: whether to show everything (text only).
         """
         ...
 
@@ -43,4 +43,4 @@ COMPARISON_RENDERERS: Mapping[str, ComparisonRenderer] = MappingProxyType(
         "github": _from("stepwell.frontends.render.comparison.github"),
     }
 )
-"""Every form by the name that ``diff --format`` takes."""
+"""Renderers by ``diff --format``."""

@@ -1,4 +1,4 @@
-"""A comparison as GitHub workflow commands: each effect annotates the line that has it."""
+"""Comparison as GitHub workflow commands: effects as annotations."""
 
 from __future__ import annotations
 
@@ -25,20 +25,22 @@ _SEVERITIES: Final = {
 
 
 def render(comparison: Comparison, **_unused: object) -> Iterator[str]:
-    """One command a line: effects at the new file and line, what is gone without a file."""
+    """Yield a command per effect at its new location, or without a location if removed."""
     found = [*_errors(comparison), *map(_annotation, comparison.effects), *comparison.stale]
     return github.render(Report(tuple(found), 0, 0, 0, 0.0, ""))
 
 
 def _errors(comparison: Comparison) -> Iterator[Diagnostic]:
-    """That a state has errors: told once for each, since ``check`` tells each of them."""
+    """Yield one command per state with errors; ``check`` reports each error."""
     for title, errors in (
         (comparison.old_title, comparison.old_diagnostics),
         (comparison.new_title, comparison.new_diagnostics),
     ):
         if errors:
-            message = f"{title} has {counted(len(errors), 'error')}, and what has one is left out"
-            first = tuple(Related(one.message, one.span) for one in errors[:3] if one.span is not None)
+            message = f"{counted(len(errors), 'error')} in {title}; invalid definitions are skipped"
+            first = tuple(
+                Related(error.message, error.span) for error in errors[:3] if error.span is not None
+            )
             yield Diagnostic("left-out", Severity.WARNING, message, related=first)
 
 
@@ -50,6 +52,6 @@ def _annotation(effect: Effect) -> Diagnostic:
     if effect.acceptance is not None:
         severity, message = Severity.INFO, f"{message}; accepted: {effect.acceptance.reason}"
     elif effect.level is not Level.SAFE:
-        help_text = f"to accept it, write `what: {effect.key}` with a reason in accepted_breaks.yaml"
-    related = () if effect.old_place is None else (Related("it was", effect.old_place),)
+        help_text = f"to accept it, add `what: {effect.key}` with a reason to accepted_breaks.yaml"
+    related = () if effect.old_place is None else (Related("previous location", effect.old_place),)
     return Diagnostic(effect.id, severity, message, effect.new_place, help_text, related)

@@ -1,4 +1,4 @@
-"""A comparison as JSON (``schemas/output-diff.schema.json``)."""
+"""Comparison as JSON (``schemas/output-diff.schema.json``)."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ __all__ = ["render"]
 
 
 def render(comparison: Comparison, **_unused: object) -> Iterator[str]:
-    """One JSON object in ASCII."""
+    """Yield one JSON object in ASCII."""
     yield encode(diff_output(comparison))
     yield "\n"

@@ -1,4 +1,4 @@
-"""A comparison for a pull request's comment: the verdict in one line, details collapsed view by view."""
+"""Comparison as a pull request comment: verdict, effects, and collapsed details by view."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 __all__ = ["LIMIT", "MARKER", "render"]
 
 MARKER: Final = "<!-- stepwell-diff -->"
-"""The first line, by which a job finds its own comment again."""
+"""First line, used to find an existing comment."""
 
 LIMIT: Final = 65_536
-"""Characters of a comment that GitHub takes."""
+"""Maximum length of a GitHub comment in characters."""
 
 _FOR_EFFECTS: Final = LIMIT // 2
 _FOR_ENDING: Final = 400
@@ -46,13 +46,13 @@ _WORDS: Final = {Level.BREAKING: "**breaking**", Level.RISKY: "**risky**", Level
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.,:/(){}\[\]\"'=+-]+( [A-Za-z0-9_.,:/(){}\[\]\"'=+-]+)*", re.ASCII)
 _MARKUP: Final = re.compile(r"(?!: )[^A-Za-z0-9 .,;'()?/\u00a0-\U0010ffff-]")
 _CALLS: Final = re.compile(r"[@#!$~%&^]")
-"""What GitHub and GitLab make references of: people, issues, merge requests, labels, milestones."""
+"""Prefixes of GitHub and GitLab references: users, issues, merge requests, labels, milestones."""
 
 
 def render(comparison: Comparison, **_unused: object) -> Iterator[str]:
-    """The marker, the headline, the effects as a table, and each view in a closed ``<details>``.
+    """Yield the marker, the headline, a table of effects, and a closed ``<details>`` per view.
 
-    What would not fit into one comment is left out, and what was is told at the end.
+    Content beyond the maximum length is omitted and counted at the end.
     """
     head = "".join(_head(comparison))
     yield head
@@ -95,13 +95,13 @@ def _head(comparison: Comparison) -> Iterator[str]:
     yield f"From {_code(old)} to {_code(new)}.\n\n"
     for title, errors in ((old, comparison.old_diagnostics), (new, comparison.new_diagnostics)):
         if errors:
-            yield f"{counted(len(errors), 'error')} as of {_code(title)}; what has one is left out:\n\n"
-            yield from (_finding(found) for found in errors[:_FIRST_ERRORS])
+            yield f"{counted(len(errors), 'error')} in {_code(title)}; invalid definitions are skipped:\n\n"
+            yield from (_finding(error) for error in errors[:_FIRST_ERRORS])
             if len(errors) > _FIRST_ERRORS:
                 yield f"- and {len(errors) - _FIRST_ERRORS} more\n"
             yield "\n"
     if comparison.stale:
-        yield "Of the accepted breaks:\n\n"
+        yield "Accepted breaks:\n\n"
         yield from (_finding(found) for found in comparison.stale[:_FIRST_ERRORS])
         if len(comparison.stale) > _FIRST_ERRORS:
             yield f"- and {len(comparison.stale) - _FIRST_ERRORS} more\n"
@@ -163,7 +163,7 @@ def _at(old: str, new: str) -> str:
 
 
 def _fitting(opening: str, items: list[str], closing: str, room: int) -> tuple[str, int]:
-    """The first items that fit, between opening and closing, and how many they are; empty where none does."""
+    """Return the items that fit between opening and closing, and their number; empty if none fits."""
     room -= len(opening) + len(closing)
     ends = [*accumulate(len(item) for item in items)]
     count = bisect_right(ends, room)
@@ -175,14 +175,14 @@ def _fitting(opening: str, items: list[str], closing: str, room: int) -> tuple[s
 def _ending(omitted: list[str]) -> str:
     shown = omitted[:3]
     more = f", and some of {counted(len(omitted) - 3, 'more view')}" if len(omitted) > 3 else ""
-    told = f"A comment holds no more: left out are {', '.join(shown)}{more}. `stepwell diff` shows all.\n"
-    return told if len(told) <= _FOR_ENDING else "A comment holds no more: `stepwell diff` shows all.\n"
+    told = f"Truncated: omitted {', '.join(shown)}{more}. Run `stepwell diff` to show all.\n"
+    return told if len(told) <= _FOR_ENDING else "Truncated. Run `stepwell diff` to show all.\n"
 
 
 def _reason(reason: str) -> str:
-    """A sentence whose backticks set off names: every name in a code span, the rest escaped."""
+    """Return a message with names in backticks as code spans, the rest escaped."""
     pieces = cut(visible(reason), _REASON_ROOM).split("`")
-    if len(pieces) % 2 == 0:  # one that is not closed sets nothing off
+    if len(pieces) % 2 == 0:  # unbalanced backtick
         pieces[-2:] = ["`".join(pieces[-2:])]
     return "".join(_code(piece) if at % 2 else _text(piece) for at, piece in enumerate(pieces))
 
@@ -192,10 +192,10 @@ def _shown(name: str) -> str:
 
 
 def _code(text: str) -> str:
-    """A code span that nothing ends, in a table or out of one.
+    """Return a code span that is safe in and outside tables.
 
-    A text that could end it, or that a bot could take for a mention, is written by character references,
-    which stand for nothing but themselves (CommonMark 0.31 section 2.5).
+    Text that could end it, or that a bot could interpret as a mention, is written as character references
+    (CommonMark 0.31 section 2.5).
     """
     if _PLAIN.fullmatch(text):
         return f"`{text}`"
@@ -203,7 +203,7 @@ def _code(text: str) -> str:
 
 
 def _text(text: str) -> str:
-    """A text in which nothing is markup, and nothing calls anybody: that looks into no ``<code>``."""
+    """Return text without markup or mentions (mentions are not read in ``<code>``)."""
     return "".join(
         f"<code>{_referred(word)}</code>" if _CALLS.search(word) else _referred(word)
         for word in re.split("( +)", text)

@@ -1,4 +1,4 @@
-"""A comparison as people read it: the verdict, what it means to whom, then every change, view by view."""
+"""Comparison as text: verdict, effects, then changes by view."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["render"]
 
 _FIRST: Final = 3
-"""How many errors of a state are told; of more only the number is."""
+"""Maximum number of errors shown per state."""
 
 _FIRST_SAFE: Final = 10
-"""How many safe effects are told unless all are asked for."""
+"""Maximum number of safe effects shown without ``-v``."""
 
 _BOLD: Final = "1"
 _COLORS: Final = {Level.BREAKING: "1;31", Level.RISKY: "1;33", Level.SAFE: "1;32"}
@@ -45,7 +45,7 @@ _SIGNS: Final = {
 
 
 def render(comparison: Comparison, *, color: bool, verbose: bool) -> Iterator[str]:
-    """The headline, errors of either state, effects by level, and the changes of each view."""
+    """Yield the headline, errors of either state, effects by level, and changes by view."""
 
     def paint(text: str, code: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if color else text
@@ -60,7 +60,7 @@ def render(comparison: Comparison, *, color: bool, verbose: bool) -> Iterator[st
     ):
         yield from _errors(title, errors, paint, verbose=verbose)
     for level in Level:
-        effects = [one for one in comparison.effects if one.level is level]
+        effects = [effect for effect in comparison.effects if effect.level is level]
         yield from _effects(level, effects, paint, verbose=verbose)
     for view in comparison.views:
         if view:
@@ -73,8 +73,8 @@ def render(comparison: Comparison, *, color: bool, verbose: bool) -> Iterator[st
 def _errors(title: str, errors: tuple[Diagnostic, ...], paint: Paint, *, verbose: bool) -> Iterator[str]:
     if not errors:
         return
-    head = f"{counted(len(errors), 'error')} as of {visible(title)}"
-    yield f"\n{paint(head, _BOLD)}; what has one is left out\n"
+    head = f"{counted(len(errors), 'error')} in {visible(title)}"
+    yield f"\n{paint(head, _BOLD)}; invalid definitions are skipped\n"
     shown = errors if verbose else errors[:_FIRST]
     yield from (f"  {_finding(found)}\n" for found in shown)
     if len(shown) < len(errors):
@@ -107,7 +107,7 @@ def _effects(level: Level, effects: list[Effect], paint: Paint, *, verbose: bool
             until = "" if entry.until is None else f", until {visible(entry.until)}"
             yield f"    accepted: {visible(entry.reason)} ({place(entry.span)}{until})\n"
     if len(shown) < len(effects):
-        yield f"  ... and {len(effects) - len(shown)} more (-v shows all)\n"
+        yield f"  ... and {len(effects) - len(shown)} more (use -v to show all)\n"
 
 
 def _view(view: ViewComparison, paint: Paint, *, verbose: bool) -> Iterator[str]:

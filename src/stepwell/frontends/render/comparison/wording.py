@@ -1,4 +1,4 @@
-"""What all forms of a comparison say alike: the headline, values, places."""
+"""Texts shared by all renderers of a comparison: headline, values and locations."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ __all__ = [
 ]
 
 ROOM: Final = 80
-"""Characters of a value that are shown."""
+"""Maximum length of a value."""
 
 _LEAD: Final = 20
-"""Characters that are shown before the first one that differs, where a value is cut."""
+"""Number of characters shown before the first difference of truncated values."""
 
 _CUT: Final = "..."
 
 
 def headline(comparison: Comparison) -> str:
-    """The verdict, how many effects there are of each level, and how much differs."""
+    """Return the verdict, the number of effects by level, and the extent of the changes."""
     number = counts(comparison)
     errors = len(comparison.old_diagnostics) + len(comparison.new_diagnostics)
     left_out = f"{counted(errors, 'error')} in the files" if errors else ""
@@ -56,7 +56,7 @@ def headline(comparison: Comparison) -> str:
 
 
 def _extent(comparison: Comparison) -> str:
-    """How many definitions differ in the core, and how many workspaces see something else."""
+    """Return the number of changed definitions in the core and of affected workspaces."""
     core = next((view for view in comparison.views if view.workspace is None), None)
     parts: list[str] = []
     if core:
@@ -66,7 +66,7 @@ def _extent(comparison: Comparison) -> str:
             for one in KINDS.values()
             if one.noun in nouns
         ]
-        parts.append(f"{' and '.join(number) or 'the order'} changed in the core")
+        parts.append(f"{' and '.join(number) or 'order'} changed in the core")
     others = sum(view.workspace is not None and bool(view) for view in comparison.views)
     if others:
         parts.append(f"{counted(others, 'workspace')} differ{'s' if others == 1 else ''}")
@@ -74,29 +74,29 @@ def _extent(comparison: Comparison) -> str:
 
 
 def view_title(view: ViewComparison) -> str:
-    """A view and how much differs in it, as a heading."""
+    """Return the heading of a view with the extent of its changes."""
     title = "The core" if view.workspace is None else f"Workspace {visible(view.workspace)}"
     if view.is_new or view.is_gone:
-        title += " is new" if view.is_new else " is gone"
+        title += " added" if view.is_new else " removed"
     parts: list[str] = []
     if view.changes:
         parts.append(counted(len(view.changes), "definition" if view.is_new or view.is_gone else "change"))
     if view.inherited:
         parts.append(f"{view.inherited} more inherited from the core")
     if view.hidden:
-        parts.append(f"{counted(len(view.hidden), 'change')} of the core hidden")
+        parts.append(f"{counted(len(view.hidden), 'change')} of the core shadowed")
     if view.reordering is not None:
-        parts.append("another order")
+        parts.append("order changed")
     return f"{title}: {', '.join(parts)}" if parts else title
 
 
 def told(value: Any, room: int = ROOM) -> str:
-    """A value as people read it: as JSON, on one line, nothing in it hidden, cut where it is long."""
+    """Return a value as one line of JSON, escaped and truncated."""
     return cut(_whole(value), room)
 
 
 def told_pair(old: Any, new: Any, room: int = ROOM) -> tuple[str, str]:
-    """Two values as ``told``, both cut so that the place where they begin to differ is seen."""
+    """Return two values like ``told``, truncated so that the first difference is visible."""
     one, other = _whole(old), _whole(new)
     start = 0
     if max(len(one), len(other)) > room:
@@ -109,7 +109,7 @@ def told_pair(old: Any, new: Any, room: int = ROOM) -> tuple[str, str]:
 
 
 def cut(text: str, room: int = ROOM) -> str:
-    """A text of at most so many characters."""
+    """Truncate a text."""
     return text if len(text) <= room else text[: room - len(_CUT)] + _CUT
 
 
@@ -120,12 +120,12 @@ def _whole(value: Any) -> str:
 
 
 def place(span: Span) -> str:
-    """A place as people look it up."""
+    """Return a location as text."""
     return f"{visible(span.path)}:{span.line}"
 
 
 def places(change: DefinitionChange | FieldChange) -> tuple[str, str]:
-    """Where something was said before and where now, in words; empty where it was not."""
+    """Return the old and the new location as text; empty if there is none."""
     from stepwell.review.comparison import FieldChange
 
     if isinstance(change, FieldChange):
@@ -135,15 +135,15 @@ def places(change: DefinitionChange | FieldChange) -> tuple[str, str]:
 
 
 def origin_in_words(origin: Origin | None) -> str:
-    """Where a value comes from: a place, or what gives it where no file does; empty for nothing."""
+    """Return the origin of a value as text: a location or the kind of origin; empty for none."""
     if origin is None:
         return ""
     return origin.how if origin.span is None else place(origin.span)
 
 
 def hidden_by(hidden: HiddenChange) -> str:
-    """What keeps a change of the core from a workspace."""
+    """Return which layer shadows a change of the core."""
     by = hidden.hidden_by
     layer = by.layer.value if by.layer is not None else "definition"
-    words = f"hidden by {layer} of {visible(by.workspace or 'the core')}"
+    words = f"shadowed by {layer} of {visible(by.workspace or 'the core')}"
     return words if by.span is None else f"{words}, {place(by.span)}"

@@ -1,4 +1,4 @@
-"""Pictures of pipelines: as text, for Mermaid and Graphviz, and drawn as SVG or a page."""
+"""Pipeline graphs as text, Mermaid, Graphviz, SVG and HTML."""
 
 from __future__ import annotations
 
@@ -16,4 +16,4 @@ __all__ = ["PICTURES", "Mark", "as_dot", "as_html", "as_mermaid", "as_svg", "as_
 PICTURES: Final[Mapping[str, Callable[[Pipeline], str]]] = MappingProxyType(
     {"text": as_text, "mermaid": as_mermaid, "dot": as_dot, "svg": as_svg, "html": as_html}
 )
-"""Every form of a picture, by its name on the command line."""
+"""Renderers by ``--format``."""

@@ -1,4 +1,4 @@
-"""A page about one pipeline: the picture, its steps as a table, and what could be better."""
+"""HTML page of a pipeline: graph, table of steps and recommendations."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ h2{font-size:1.1rem;margin:1.6rem 0 .5rem}"""
 
 
 def as_html(pipeline: Pipeline) -> str:
-    """One page that needs nothing beside it, and runs no script."""
+    """Return a self-contained page without scripts."""
     return "".join(f"{line}\n" for line in _page(pipeline))
 
 
@@ -40,20 +40,22 @@ def _page(pipeline: Pipeline) -> Iterator[str]:
     try:
         analysis = analyse(pipeline)
     except PipelineError as error:
-        yield f"<h2>It cannot run</h2><p>{escape(visible(str(error)))}.</p>"
+        yield f"<h2>Errors</h2><p>{escape(visible(str(error)))}.</p>"
     else:
         yield (
             f"<h2>Shape</h2><p>{analysis.nodes} steps in {analysis.depth} levels, {analysis.edges} edges; "
-            f"at most {analysis.width} at the same time. {len(analysis.crossed)} edges cross workspaces.</p>"
+            f"at most {analysis.width} in parallel. {len(analysis.crossed)} edges cross workspaces.</p>"
         )
         if analysis.recommendations:
-            said = "".join(f"<li>{escape(visible(one))}</li>" for one in analysis.recommendations)
-            yield f"<h2>What could be better</h2><ul>{said}</ul>"
+            said = "".join(
+                f"<li>{escape(visible(recommendation))}</li>" for recommendation in analysis.recommendations
+            )
+            yield f"<h2>Recommendations</h2><ul>{said}</ul>"
     yield "</body></html>"
 
 
 def steps_table(pipeline: Pipeline) -> str:
-    """The steps of a pipeline as an HTML table."""
+    """Return the steps of a pipeline as an HTML table."""
     rows = []
     for one, node in pipeline.nodes.items():
         fed = [f"{name} ← {each}" for name, each in node.inputs.items()]
@@ -64,8 +66,8 @@ def steps_table(pipeline: Pipeline) -> str:
             step_word(node.step, node.job_type),
             workspace_of(pipeline, node) or "core",
         )
-        shown = "".join(f"<td>{escape(visible(each))}</td>" for each in cells)
+        shown = "".join(f"<td>{escape(visible(cell))}</td>" for cell in cells)
         shown += f"<td>{'<br>'.join(escape(visible(each)) for each in fed)}</td>"
         rows.append(f"<tr>{shown}</tr>")
-    head = "<tr><th>Id</th><th>Step</th><th>Workspace</th><th>Fed by</th></tr>"
+    head = "<tr><th>Id</th><th>Step</th><th>Workspace</th><th>Inputs</th></tr>"
     return f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"

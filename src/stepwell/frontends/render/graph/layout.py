@@ -1,8 +1,8 @@
-"""Where the steps of a pipeline stand in a picture: in layers, with as few crossings as a few sweeps find.
+"""Layered graph layout with few edge crossings.
 
-The layered method of Sugiyama, Tagawa and Toda, "Methods for Visual Understanding of Hierarchical System
-Structures" (1981): layers by the longest way, an edge over several layers through a place in each, the order
-in a layer by the mean place of the neighbours.
+The method of Sugiyama, Tagawa and Toda, "Methods for Visual Understanding of Hierarchical System
+Structures" (1981): layers by longest path, dummy nodes for edges that span layers, and order within a layer
+by the mean position of neighbours.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ __all__ = ["GraphLayout", "Line", "lay_out"]
 
 _SWEEPS: Final = 8
 _MOST_PLACES: Final = 20_000
-"""Places in layers up to which long edges are led through each layer; beyond, they are straight."""
+"""Maximum number of dummy nodes; beyond it, long edges are straight."""
 
 _Place = str | tuple[str, str, int]
-"""A node, or where an edge passes a layer."""
+"""A node or a dummy node of an edge."""
 
 
 @final
 class Line(NamedTuple):
-    """One edge as it is drawn."""
+    """Drawn edge."""
 
     source: str
     target: str
@@ -35,10 +35,10 @@ class Line(NamedTuple):
 
 @final
 class GraphLayout(NamedTuple):
-    """Places of nodes, in units of one node's width and one layer's height.
+    """Positions in units of node width and layer height.
 
     Args:
-        places: each node's column and layer, from 0.
+       places: column and layer of each node, from 0.
     """
 
     places: Mapping[str, tuple[float, int]]
@@ -48,10 +48,10 @@ class GraphLayout(NamedTuple):
 
 
 def lay_out(pipeline: Pipeline) -> GraphLayout:
-    """Lay out a pipeline; edges that close a circle are left out of account, and marked."""
+    """Lay out a pipeline; edges that close a cycle are ignored and marked."""
     nodes = tuple(pipeline.nodes)
     pairs = list(
-        dict.fromkeys((one.source, one.target) for one in pipeline.edges if one.source in pipeline.nodes)
+        dict.fromkeys((edge.source, edge.target) for edge in pipeline.edges if edge.source in pipeline.nodes)
     )
     back = _closing(nodes, pairs)
     forward = [pair for pair in pairs if pair not in back]
@@ -68,7 +68,7 @@ def lay_out(pipeline: Pipeline) -> GraphLayout:
     links = [link for chain in chains.values() for link in pairwise(chain)]
     column = _columns(_ordered(rows, links), links)
     left = min(column.values(), default=0.0)
-    places = {one: (column[one] - left, layer[one]) for one in nodes}
+    places = {node: (column[node] - left, layer[node]) for node in nodes}
     lines = []
     for pair in pairs:
         if pair in back:
@@ -79,7 +79,7 @@ def lay_out(pipeline: Pipeline) -> GraphLayout:
             steps = (layer[pair[1]] - first) if len(chain) == 2 else 1
             points = tuple((column[one] - left, float(first + at * steps)) for at, one in enumerate(chain))
         lines.append(Line(*pair, points, pair in back))
-    width = max((x for one in lines for x, _ in one.points), default=0.0)
+    width = max((x for line in lines for x, _ in line.points), default=0.0)
     width = max(width, max((x for x, _ in places.values()), default=0.0))
     return GraphLayout(places, tuple(lines), width + 1, count)
 
@@ -89,8 +89,8 @@ def _xy(place: tuple[float, int]) -> tuple[float, float]:
 
 
 def _closing(nodes: Sequence[str], pairs: Sequence[tuple[str, str]]) -> frozenset[tuple[str, str]]:
-    """The edges that a walk along edges finds leading back to where it is."""
-    after: dict[str, list[str]] = {one: [] for one in nodes}
+    """Return the back edges of a depth-first search."""
+    after: dict[str, list[str]] = {node: [] for node in nodes}
     for source, target in pairs:
         after[source].append(target)
     state: dict[str, int] = {}
@@ -117,7 +117,7 @@ def _closing(nodes: Sequence[str], pairs: Sequence[tuple[str, str]]) -> frozense
 def _layers(nodes: Sequence[str], pairs: Sequence[tuple[str, str]]) -> dict[str, int]:
     from graphlib import TopologicalSorter
 
-    before: dict[str, list[str]] = {one: [] for one in nodes}
+    before: dict[str, list[str]] = {node: [] for node in nodes}
     for source, target in pairs:
         before[target].append(source)
     layer: dict[str, int] = {}
@@ -133,7 +133,7 @@ def _chain(pair: tuple[str, str], layer: Mapping[str, int], *, through: bool) ->
 
 
 def _ordered(rows: list[list[_Place]], links: Sequence[tuple[_Place, _Place]]) -> list[list[_Place]]:
-    """The rows in the best order that some sweeps up and down find."""
+    """Return the rows in the best order found by sweeps up and down."""
     above: dict[_Place, list[_Place]] = {}
     below: dict[_Place, list[_Place]] = {}
     for first, second in links:
@@ -157,11 +157,11 @@ def _ordered(rows: list[list[_Place]], links: Sequence[tuple[_Place, _Place]]) -
 
 
 def _mean(neighbours: Sequence[_Place], at: Mapping[_Place, float], own: float) -> float:
-    return sum(at[one] for one in neighbours) / len(neighbours) if neighbours else own
+    return sum(at[neighbour] for neighbour in neighbours) / len(neighbours) if neighbours else own
 
 
 def _crossings(rows: Sequence[Sequence[_Place]], below: Mapping[_Place, Sequence[_Place]]) -> int:
-    """How many pairs of links cross, counted by insertion into a sorted list."""
+    """Count crossings by insertion into a sorted list."""
     from bisect import bisect_right, insort
 
     count = 0
@@ -177,7 +177,7 @@ def _crossings(rows: Sequence[Sequence[_Place]], below: Mapping[_Place, Sequence
 
 
 def _columns(rows: Sequence[Sequence[_Place]], links: Sequence[tuple[_Place, _Place]]) -> dict[_Place, float]:
-    """A column for every place: near the mean of its neighbours, at least one from the next in its row."""
+    """Return columns near the mean of neighbours, at least one apart within a row."""
     around: dict[_Place, list[_Place]] = {}
     for first, second in links:
         around.setdefault(first, []).append(second)
@@ -195,12 +195,12 @@ def _columns(rows: Sequence[Sequence[_Place]], links: Sequence[tuple[_Place, _Pl
 
 
 def _room(one: _Place) -> float:
-    """Half the width that a place takes: an edge that passes takes less than a node."""
+    """Return half the width of a place; dummy nodes are narrower than nodes."""
     return 0.5 if isinstance(one, str) else 0.2
 
 
 def _apart(wanted: Sequence[float], room: Sequence[float]) -> list[float]:
-    """The places nearest to the wanted ones that keep their order and their distances (pooled neighbours)."""
+    """Return the positions nearest to the wanted ones that keep order and distances (pooled neighbours)."""
     offset = 0.0
     blocks: list[tuple[float, int]] = []
     offsets: list[float] = []

@@ -1,4 +1,4 @@
-"""The colours of pictures of pipelines: of workspaces, of states of a run, and of the longest way."""
+"""Colours of graphs: workspaces, run states and the critical path."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["CORE", "LONGEST", "Colour", "colour_of_state", "colours_of", "step_w
 
 @final
 class Colour(NamedTuple):
-    """Colours that go together; text on the light one can be read (WCAG 2.2, 1.4.3)."""
+    """Matching colours; text on the light one has sufficient contrast (WCAG 2.2, 1.4.3)."""
 
     light: str
     dark: str
@@ -34,7 +34,7 @@ _WORKSPACES: Final = (
 
 
 def colours_of(pipeline: Pipeline) -> Mapping[str | None, Colour]:
-    """The colour of every view that a pipeline takes steps from, the core's first; ids sorted."""
+    """Return the colour of every view in a pipeline, the core first, then ids sorted."""
     ids = {workspace_of(pipeline, node) for node in pipeline.nodes.values()}
     found: dict[str | None, Colour] = {None: CORE} if None in ids else {}
     for place, one in enumerate(sorted(one for one in ids if one is not None)):
@@ -55,10 +55,10 @@ _STATES: Final[Mapping[str, Colour]] = MappingProxyType(
 
 
 def colour_of_state(state: str) -> Colour:
-    """The colour of a step of a run; of the core where it has not ended."""
+    """Return the colour of a run state; that of the core if not finished."""
     return _STATES.get(state, CORE)
 
 
 def step_word(step: str, job_type: str | None) -> str:
-    """A step and its job type in one word."""
+    """Return a step with its job type."""
     return f"{step}:{job_type}" if job_type else step

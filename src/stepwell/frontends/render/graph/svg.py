@@ -1,4 +1,4 @@
-"""A pipeline drawn: boxes in the colours of their workspaces, and the longest way marked."""
+"""Draws a pipeline as SVG: boxes in the colours of their workspaces, the critical path highlighted."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from stepwell.source.escape_control import visible
 __all__ = ["Mark", "as_svg"]
 
 _WIDTHS: Final = (170.0, 330.0)
-"""The narrowest and the widest box: as wide as the longest name of the pipeline asks for."""
+"""Minimum and maximum box width."""
 _OF_ID: Final = 8.2
 _OF_STEP: Final = 6.7
-"""The width of one character, roughly: no font is measured here."""
+"""Approximate width of a character."""
 _HEIGHT: Final = 50
 _GAP_X: Final = 26
 _GAP_Y: Final = 58
@@ -37,7 +37,7 @@ text{font-family:system-ui,"Segoe UI","Helvetica Neue",Arial,sans-serif;fill:#1c
 
 @final
 class Mark(NamedTuple):
-    """How a node is drawn in a picture of a run."""
+    """Appearance of a node in the graph of a run."""
 
     state: str
     colour: Colour
@@ -48,10 +48,10 @@ _NO_MARKS: Final[Mapping[str, Mark]] = MappingProxyType({})
 
 
 def as_svg(pipeline: Pipeline, marks: Mapping[str, Mark] = _NO_MARKS) -> str:
-    """One SVG image that needs nothing beside it.
+    """Return a self-contained SVG image.
 
     Args:
-        marks: the states of a run, by node; without them, nodes have the colours of their workspaces.
+       marks: states of a run by node; default: colours of workspaces.
     """
     return "".join(f"{line}\n" for line in _drawn(pipeline, marks))
 
@@ -59,7 +59,7 @@ def as_svg(pipeline: Pipeline, marks: Mapping[str, Mark] = _NO_MARKS) -> str:
 def _drawn(pipeline: Pipeline, marks: Mapping[str, Mark]) -> Iterator[str]:
     layout, box = lay_out(pipeline), _box_width(pipeline, marks)
     colours = colours_of(pipeline)
-    longest = frozenset() if marks else longest_pairs(pipeline)  # its colour would hide those of states
+    longest = frozenset() if marks else longest_pairs(pipeline)  # its colour would hide the states
     named = {mark.state: mark.colour for mark in marks.values()}
     named = named or {workspace or "core": colour for workspace, colour in colours.items()}
     legend = list(_legend(named, has_way=bool(longest)))
@@ -120,7 +120,7 @@ def _box(
     if mark is not None:
         said, word = f"{node.id}: {mark.text}", mark.text
     elif node.definition is None:
-        said += "; there is no such step"
+        said += "; unknown step"
     elif node.definition.description:
         said += f". {' '.join(node.definition.description.split())}"
     stroke = LONGEST if is_longest else colour.dark
@@ -146,12 +146,12 @@ def _edge(line: Line, edges: list[Edge], shift: float, box: float, *, is_longest
 
     kinds = ["back"] if line.is_back else ["longest"] if is_longest else []
     words = ", ".join(
-        f"{one.source}.{one.output} feeds {one.target}.{one.input}"
-        if one.output is not None
-        else f"{one.target} runs after {one.source}"
-        for one in edges
+        f"{edge.source}.{edge.output} feeds {edge.target}.{edge.input}"
+        if edge.output is not None
+        else f"{edge.target} runs after {edge.source}"
+        for edge in edges
     )
-    if all(one.output is None for one in edges):
+    if all(edge.output is None for edge in edges):
         kinds.append("after")
     points = line.points
     x, y = middle(points[0][0]), top(points[0][1]) + _HEIGHT
@@ -176,7 +176,7 @@ def _legend(colours: Mapping[str, Colour], *, has_way: bool) -> Iterator[tuple[f
         yield 34 + 7 * len(name), f'{box}<text class="legend" x="20">{escape(name)}</text>'
     if has_way:
         stroke = '<path class="line longest" d="M0 -4h16"/>'
-        yield 110, f'{stroke}<text class="legend" x="22">longest way</text>'
+        yield 110, f'{stroke}<text class="legend" x="22">critical path</text>'
 
 
 def _box_width(pipeline: Pipeline, marks: Mapping[str, Mark]) -> float:
@@ -189,7 +189,7 @@ def _box_width(pipeline: Pipeline, marks: Mapping[str, Mark]) -> float:
 
 
 def _in_words(pipeline: Pipeline, about: str) -> str:
-    """The picture for those who cannot see it."""
+    """Return a text description for screen readers."""
     said = [about] if about else []
     for node in pipeline.nodes.values():
         needs = f" after {', '.join(node.needs)}" if node.needs else ""

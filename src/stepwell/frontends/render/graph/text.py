@@ -1,4 +1,4 @@
-"""Pipelines as text: lines for people, and what Mermaid and Graphviz draw."""
+"""Pipeline graphs as plain text, Mermaid and Graphviz."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["as_dot", "as_mermaid", "as_text", "longest_pairs"]
 
 
 def longest_pairs(pipeline: Pipeline) -> frozenset[tuple[str, str]]:
-    """The edges along the longest way; none where there is a circle."""
+    """Return the edges of the critical path; none if the graph has a cycle."""
     try:
         way = critical_path(pipeline).nodes
     except PipelineError:
@@ -26,7 +26,7 @@ def longest_pairs(pipeline: Pipeline) -> frozenset[tuple[str, str]]:
 
 
 def as_text(pipeline: Pipeline) -> str:
-    """The steps by layer, each with what feeds it; a star marks the longest way."""
+    """Return the steps by layer with their input sources; a star marks the critical path."""
     return "".join(f"{line}\n" for line in _text(pipeline))
 
 
@@ -57,7 +57,7 @@ def _into(node: Node) -> Iterator[Edge]:
 
 
 def as_mermaid(pipeline: Pipeline) -> str:
-    """A flowchart of Mermaid."""
+    """Return a Mermaid flowchart."""
     numbers = {one: f"n{place}" for place, one in enumerate(pipeline.nodes)}
     colours = colours_of(pipeline)
     lines = ["flowchart TD"]
@@ -84,13 +84,13 @@ def as_mermaid(pipeline: Pipeline) -> str:
 
 
 def _mermaid(text: str) -> str:
-    """A text inside a label in quotes: entities are written with `#` there."""
+    """Escape text for a quoted label, where entities start with `#`."""
     shown = html.escape(visible(text), quote=True)
     return shown.replace("#", "&num;").replace("&", "#").replace("`", "#96;")
 
 
 def as_dot(pipeline: Pipeline) -> str:
-    """A digraph of Graphviz."""
+    """Return a Graphviz digraph."""
     colours, longest = colours_of(pipeline), longest_pairs(pipeline)
     lines = [
         f"digraph {_quoted(pipeline.name)} {{",

@@ -17,73 +17,71 @@ if TYPE_CHECKING:
 
 
 class AlignmentSummary(OutputPart, frozen=True, kw_only=True):
-    """What came of all steps together."""
+    """Totals of all steps."""
 
-    steps: Annotated[Count, doc("How many steps were looked at, a step once in each view.", 1)]
-    aligned: Annotated[Count, doc("How many of them have no error.", 0)]
-    errors: Annotated[Count, doc("How many errors were found.", 1)]
-    warnings: Annotated[Count, doc("How many warnings were found.", 0)]
+    steps: Annotated[Count, doc("Number of checked steps, counted per view.", 1)]
+    aligned: Annotated[Count, doc("Number of steps without errors.", 0)]
+    errors: Annotated[Count, doc("Number of errors.", 1)]
+    warnings: Annotated[Count, doc("Number of warnings.", 0)]
 
 
 class AlignedView(OutputPart, frozen=True, kw_only=True):
-    """What came of one view."""
+    """Totals of a view."""
 
-    workspace: Annotated[str | None, doc("Whose view; null for the core's.", "alice", None)]
-    steps: Annotated[Count, doc("How many of its steps were looked at.", 1)]
-    aligned: Annotated[Count, doc("How many of them have no error.", 0)]
-    success_rate: Annotated[Share, doc("The share of steps without an error, from 0 to 1.", 0.5)]
+    workspace: Annotated[str | None, doc("Workspace of the view; null for the core.", "alice", None)]
+    steps: Annotated[Count, doc("Number of checked steps.", 1)]
+    aligned: Annotated[Count, doc("Number of steps without errors.", 0)]
+    success_rate: Annotated[Share, doc("Share of steps without errors, from 0 to 1.", 0.5)]
 
 
 class AlignmentLevel(OutputPart, frozen=True, kw_only=True):
-    """One level: 1 script and interface, 2 the interface in itself, 3 inputs and steps, 4 builder and
+    """Level: 1 script and interface, 2 the interface in itself, 3 inputs and steps, 4 builder and
     configuration.
     """
 
     level: Annotated[int, Meta(ge=1, le=4), doc("Which one.", 1)]
-    errors: Annotated[Count, doc("How many errors were found.", 1)]
-    warnings: Annotated[Count, doc("How many warnings were found.", 0)]
+    errors: Annotated[Count, doc("Number of errors.", 1)]
+    warnings: Annotated[Count, doc("Number of warnings.", 0)]
 
 
 class AlignmentNote(OutputPart, frozen=True, kw_only=True):
-    """Another place that a finding speaks of."""
+    """Related location of a finding."""
 
-    message: Annotated[str, doc("What is there.", "it is read here")]
+    message: Annotated[str, doc("Message.", "it is read here")]
     place: Annotated[FilePosition | None, doc("Where.")]
 
 
 class AlignmentFinding(OutputPart, frozen=True, kw_only=True):
-    """One finding."""
+    """Finding."""
 
-    id: Annotated[str, doc("The rule; `stepwell explain-rule ID` tells of it.", "undeclared-environment")]
-    severity: Annotated[Severity, doc("How much it matters.")]
+    id: Annotated[str, doc("Rule; `stepwell explain-rule ID` tells of it.", "undeclared-environment")]
+    severity: Annotated[Severity, doc("Severity.")]
     message: Annotated[
         str,
         doc(
-            "What is wrong.",
+            "Message.",
             "the script of `Scoring` reads the environment variable `BATCH_SIZE`, which the "
             "interface does not declare",
         ),
     ]
     place: Annotated[FilePosition | None, doc("Where, in the definition.")]
-    help: Annotated[str | None, doc("What to do about it.", "add it to `env.optional`", None)]
-    related: Annotated[
-        tuple[AlignmentNote, ...], doc("Other places that it speaks of, in Python or in definitions.")
-    ]
+    help: Annotated[str | None, doc("How to fix it.", "add it to `env.optional`", None)]
+    related: Annotated[tuple[AlignmentNote, ...], doc("Related locations in Python or definitions.")]
 
 
 class AlignedStep(OutputPart, frozen=True, kw_only=True):
-    """What came of one step in one view."""
+    """Result for a step in a view."""
 
-    step: Annotated[str, doc("The step's name.", "Scoring")]
-    workspace: Annotated[str | None, doc("Whose view; null for the core's.", "alice", None)]
+    step: Annotated[str, doc("Step's name.", "Scoring")]
+    workspace: Annotated[str | None, doc("Workspace of the view; null for the core.", "alice", None)]
     has_interface: Annotated[
         bool,
-        doc("Whether the step says what its script should do; without, levels 1 to 3 find nothing.", True),
+        doc("Whether the step has an interface; without one, levels 1 to 3 are not checked.", True),
     ]
     script: Annotated[
         str | None,
         doc(
-            "The script that was looked into, relative to the project; null without one.",
+            "Checked script, relative to the project; null without one.",
             "src/scripts/scoring.py",
             None,
         ),
@@ -91,29 +89,29 @@ class AlignedStep(OutputPart, frozen=True, kw_only=True):
     builder: Annotated[
         str | None,
         doc(
-            "The file and line of its builder; null where that was not found or not looked at.",
+            "File and line of the builder; null if not found or not checked.",
             "src/builders.py:12",
             None,
         ),
     ]
-    aligned: Annotated[bool, doc("Whether no error was found.", False)]
-    levels: Annotated[tuple[AlignmentLevel, ...], doc("What was found on each level that was looked at.")]
-    diagnostics: Annotated[tuple[AlignmentFinding, ...], doc("What was found.")]
+    aligned: Annotated[bool, doc("Whether there are no errors.", False)]
+    levels: Annotated[tuple[AlignmentLevel, ...], doc("Totals of each checked level.")]
+    diagnostics: Annotated[tuple[AlignmentFinding, ...], doc("Findings.")]
 
 
 class AlignOutput(OutputRecord, frozen=True, kw_only=True):
-    """What `stepwell align --format json` prints: for every step that was looked at, whether its interface
+    """Output of `stepwell align --format json`: for every step that was looked at, whether its interface
     agrees with its script, the other steps, its builder and its configuration class.
     """
 
-    summary: Annotated[AlignmentSummary, doc("How much of the whole is aligned.")]
-    workspaces: Annotated[tuple[AlignedView, ...], doc("The same for each view.")]
+    summary: Annotated[AlignmentSummary, doc("Totals.")]
+    workspaces: Annotated[tuple[AlignedView, ...], doc("Same for each view.")]
     steps: Annotated[
         tuple[AlignedStep, ...], doc("Every step of every view, in the order of its table, the core's first.")
     ]
     diagnostics: Annotated[
         tuple[AlignmentFinding, ...],
-        doc("Every finding once, by file, line, column and id; what a comment of the core hides is in none."),
+        doc("Every finding once, by file, line, column and id, without suppressed ones."),
     ]
 
 
@@ -135,8 +133,8 @@ def align_output(aligned: Iterable[Aligned], found: Iterable[Diagnostic]) -> Ali
             AlignedView(
                 workspace=workspace,
                 steps=len(steps),
-                aligned=sum(one.is_aligned for one in steps),
-                success_rate=round(sum(one.is_aligned for one in steps) / len(steps), 4),
+                aligned=sum(step.is_aligned for step in steps),
+                success_rate=round(sum(step.is_aligned for step in steps) / len(steps), 4),
             )
             for workspace, steps in by_view.items()
         ),

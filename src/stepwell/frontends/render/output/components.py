@@ -29,29 +29,27 @@ class ComponentPlace(OutputPart, frozen=True, kw_only=True):
             "src/builders/scoring.py",
         ),
     ]
-    name: Annotated[
-        str | None, doc("What it is called in the file; null for the whole file.", "ScoringStepBuilder", None)
-    ]
-    line: Annotated[Ordinal, doc("The line, from 1.", 12)]
-    column: Annotated[Ordinal, doc("The column in Unicode code points, from 1.", 7)]
+    name: Annotated[str | None, doc("Name in the file; null for the whole file.", "ScoringStepBuilder", None)]
+    line: Annotated[Ordinal, doc("Line, from 1.", 12)]
+    column: Annotated[Ordinal, doc("Column in Unicode code points, from 1.", 7)]
     layer: Annotated[
         str,
         one_of("local", "core", "plugin"),
         doc("`local` for the sources of a workspace, `core`, or `plugin` for an installed package."),
     ]
     workspace: Annotated[
-        str | None, doc("Whose sources; null for the core's and a package's.", "alice", None)
+        str | None, doc("Workspace of the sources; null for core and packages.", "alice", None)
     ]
 
 
-_Kind = Annotated[str, one_of(*COMPONENT_KINDS), doc("Which part of the step.")]
+_Kind = Annotated[str, one_of(*COMPONENT_KINDS), doc("Kind of component.")]
 
 
 _State = Annotated[
     ComponentState,
     doc(
-        "`declared` by a definition; `found` by its name; `ambiguous`: several places could be "
-        "meant; `missing`: it is named, and nowhere; `none`: nothing names it."
+        "`declared` by a definition; `found` by its name; `ambiguous`: several candidates; `missing`: "
+        "referenced but not found; `none`: not referenced."
     ),
 ]
 
@@ -59,40 +57,37 @@ _State = Annotated[
 _Wanted = Annotated[
     str | None,
     doc(
-        "What was looked for: the declaration, a class, or the end of a file's path; null where "
-        "nothing names it.",
+        "Search target: the declaration, a class, or the end of a file path; null if not referenced.",
         "ScoringStepBuilder",
         None,
     ),
 ]
 
 
-_Place = Annotated[ComponentPlace | None, doc("Where it is; null unless it is declared or found.")]
+_Place = Annotated[ComponentPlace | None, doc("Location; null unless declared or found.")]
 
 
-_DeclaredAt = Annotated[FilePosition | None, doc("The value that declares it; null where none does.")]
+_DeclaredAt = Annotated[FilePosition | None, doc("Location of the declaration; null without one.")]
 
 
 _Shadows = Annotated[
     tuple[ComponentPlace, ...],
-    doc("The places that would be taken if this one were not there, nearest first."),
+    doc("Shadowed locations, nearest first."),
 ]
 
 
-_Candidates = Annotated[
-    tuple[ComponentPlace, ...], doc("The places of which any could be meant, where it is ambiguous.")
-]
+_Candidates = Annotated[tuple[ComponentPlace, ...], doc("Candidate locations of an ambiguous component.")]
 
 
 _Fault = Annotated[
-    str | None, doc("Why it is not there; null where it is.", "there is no file `src/scoring.py`", None)
+    str | None, doc("Why it is missing; null if found.", "there is no file `src/scoring.py`", None)
 ]
 
 
 _Help = Annotated[
     str | None,
     doc(
-        "What to do about that; null where there is nothing to do.",
+        "How to fix it; null if there is nothing to fix.",
         "did you mean `src/scorings.py`?",
         None,
     ),
@@ -100,23 +95,19 @@ _Help = Annotated[
 
 
 class ExplainedField(OutputPart, frozen=True, kw_only=True):
-    """Where the value of one field comes from."""
+    """Origin of a field's value."""
 
-    field: Annotated[
-        str, doc("The field; dotted for one inside a mapping.", "config_class", "deprecated.note")
-    ]
-    value: Annotated[
-        Any, doc("The value that the view serves; null for none.", "EnhancedXGBoostTrainingConfig")
-    ]
-    winner: Annotated[ValueOrigin, doc("What gave the value.")]
+    field: Annotated[str, doc("Field; dotted for one inside a mapping.", "config_class", "deprecated.note")]
+    value: Annotated[Any, doc("Value in the view; null for none.", "EnhancedXGBoostTrainingConfig")]
+    winner: Annotated[ValueOrigin, doc("Origin of the value.")]
     losers: Annotated[
         tuple[ValueOrigin, ...],
-        doc("What else speaks of the field, topmost layer first, the convention or default last."),
+        doc("Overridden origins, topmost layer first, convention or default last."),
     ]
 
 
 class StepComponent(OutputPart, frozen=True, kw_only=True):
-    """One part of a step in the view."""
+    """Component of a step in the view."""
 
     kind: _Kind
     state: _State
@@ -130,32 +121,29 @@ class StepComponent(OutputPart, frozen=True, kw_only=True):
 
 
 class ExplainOutput(OutputRecord, frozen=True, kw_only=True):
-    """What `stepwell explain STEP[.FIELD] --format json` prints: for each field of a step the value that
+    """Output of `stepwell explain STEP[.FIELD] --format json`: for each field of a step the value that
     the view serves, what gave it, and what lost to it.
     """
 
-    workspace: Annotated[
-        str | None, doc("The id of the workspace whose view it is; null for the core's.", "alice", None)
-    ]
-    step: Annotated[str, doc("The name of the step, also where an alias was asked for.", "XGBoostTraining")]
+    workspace: Annotated[str | None, doc("Workspace of the view; null for the core.", "alice", None)]
+    step: Annotated[str, doc("Name of the step, also if queried by alias.", "XGBoostTraining")]
     fields: Annotated[
         tuple[ExplainedField, ...],
         doc(
-            "The field that was asked for; without one, every field that has a value, in the order "
-            "of the schema `step`.",
+            "Requested field, or every field with a value in the order of the schema `step`.",
             min_length=1,
         ),
     ]
     components: Annotated[
         tuple[StepComponent, ...] | UnsetType,
-        doc("Where each Python part of the step is; told where no FIELD was asked for."),
+        doc("Components of the step; omitted with FIELD."),
     ] = UNSET
 
 
 class ListedComponent(OutputPart, frozen=True, kw_only=True):
-    """One part of a step in the view, with the step's name."""
+    """Part of a step in the view, with the step's name."""
 
-    step: Annotated[str, doc("The step's name.", "Scoring")]
+    step: Annotated[str, doc("Step's name.", "Scoring")]
     kind: _Kind
     state: _State
     wanted: _Wanted
@@ -168,16 +156,16 @@ class ListedComponent(OutputPart, frozen=True, kw_only=True):
 
 
 class ComponentsOutput(OutputRecord, frozen=True, kw_only=True):
-    """What `stepwell components --format json` prints: where each Python part of the steps of a view is,
+    """Output of `stepwell components --format json`: where each Python part of the steps of a view is,
     without any being run.
     """
 
-    workspace: Annotated[str | None, doc("Whose view; null for the core's.", "alice", None)]
+    workspace: Annotated[str | None, doc("Workspace of the view; null for the core.", "alice", None)]
     components: Annotated[
         tuple[ListedComponent, ...],
         doc(
-            "The parts, by step in the order of the table, then by kind; without STEP, those of the "
-            "state `none` are left out."
+            "Components by step in table order, then by kind; without STEP, components with the state "
+            "`none` are omitted."
         ),
     ]
 
@@ -201,7 +189,7 @@ def explain_output(
         ),
         components=UNSET
         if components is None
-        else tuple(StepComponent(**_component(one)) for one in components),
+        else tuple(StepComponent(**_component(component)) for component in components),
     )
 
 

@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 
 
 class ToolVersion(OutputPart, frozen=True, kw_only=True):
-    """What found this."""
+    """Tool that produced the report."""
 
     name: Annotated[Literal["stepwell"], doc("Always `stepwell`.")]
-    version: Annotated[str, doc("The version of Stepwell.", "0.1.0")]
+    version: Annotated[str, doc("Version of Stepwell.", "0.1.0")]
 
 
 class CheckSummary(OutputPart, frozen=True, kw_only=True):
-    """What was checked, and how much was found."""
+    """Number of checked items and of findings."""
 
-    files: Annotated[Count, doc("How many files were read.")]
-    steps: Annotated[Count, doc("How many step definitions they hold.")]
-    workspaces: Annotated[Count, doc("How many workspaces were looked at.")]
-    errors: Annotated[Count, doc("How many findings are errors.")]
-    warnings: Annotated[Count, doc("How many findings are warnings.")]
-    infos: Annotated[Count, doc("How many findings are neither.")]
-    seconds: Annotated[Amount, doc("How long the check took, in seconds.")]
+    files: Annotated[Count, doc("Number of files.")]
+    steps: Annotated[Count, doc("Number of step definitions.")]
+    workspaces: Annotated[Count, doc("Number of workspaces.")]
+    errors: Annotated[Count, doc("Number of errors.")]
+    warnings: Annotated[Count, doc("Number of warnings.")]
+    infos: Annotated[Count, doc("Number of infos.")]
+    seconds: Annotated[Amount, doc("Duration in seconds.")]
 
 
 class TextSpan(OutputPart, frozen=True, kw_only=True):
@@ -44,53 +44,51 @@ class TextSpan(OutputPart, frozen=True, kw_only=True):
             "registry.d/steps/scoring.yaml",
         ),
     ]
-    line: Annotated[Ordinal, doc("The first line.", 4)]
-    column: Annotated[Ordinal, doc("The first column.", 5)]
-    end_line: Annotated[Ordinal, doc("The line of the first character after the stretch.", 4)]
-    end_column: Annotated[Ordinal, doc("The column of the first character after the stretch.", 11)]
+    line: Annotated[Ordinal, doc("First line.", 4)]
+    column: Annotated[Ordinal, doc("First column.", 5)]
+    end_line: Annotated[Ordinal, doc("Line of the first character after the stretch.", 4)]
+    end_column: Annotated[Ordinal, doc("Column of the first character after the stretch.", 11)]
 
 
 class RelatedPlace(OutputPart, frozen=True, kw_only=True):
-    """Another place that a finding speaks of."""
+    """Related location of a finding."""
 
-    message: Annotated[str, doc("What ties the place to the finding.", "overrides", "first defined")]
-    span: Annotated[TextSpan, doc("The place.")]
+    message: Annotated[str, doc("Relation to the finding.", "overrides", "first defined")]
+    span: Annotated[TextSpan, doc("Place.")]
 
 
 class ReportedFinding(OutputPart, frozen=True, kw_only=True):
-    """One finding about a file."""
+    """Finding about a file."""
 
     id: Annotated[
-        str, doc("The rule. `stepwell explain-rule ID` prints its page.", "unknown-field", "duplicate-key")
+        str, doc("Rule. `stepwell explain-rule ID` prints its page.", "unknown-field", "duplicate-key")
     ]
-    severity: Annotated[
-        Severity, doc("How much it matters. An error keeps a definition out of the registry.")
-    ]
-    message: Annotated[str, doc("What is wrong.", "the row `Base` is not in the new table")]
-    span: Annotated[TextSpan | None, doc("Where; null when no file is concerned.")]
-    help: Annotated[str | None, doc("What to do about it; null when there is nothing to say.", None)]
-    related: Annotated[tuple[RelatedPlace, ...], doc("Other places that the finding speaks of.")]
+    severity: Annotated[Severity, doc("Severity. An error keeps a definition out of the registry.")]
+    message: Annotated[str, doc("Message.", "the row `Base` is not in the new table")]
+    span: Annotated[TextSpan | None, doc("Location; null if no file is concerned.")]
+    help: Annotated[str | None, doc("How to fix it; null without a suggestion.", None)]
+    related: Annotated[tuple[RelatedPlace, ...], doc("Related locations.")]
 
 
 class CheckOutput(OutputRecord, frozen=True, kw_only=True):
-    """What `stepwell check --format json` prints: what was checked, and every finding in the order path,
+    """Output of `stepwell check --format json`: what was checked, and every finding in the order path,
     line, column, id. The version rises with every change of form that a reader could notice.
     """
 
-    tool: Annotated[ToolVersion, doc("What found this.")]
-    summary: Annotated[CheckSummary, doc("What was checked, and how much was found.")]
+    tool: Annotated[ToolVersion, doc("Tool that produced the report.")]
+    summary: Annotated[CheckSummary, doc("Number of checked items and of findings.")]
     diagnostics: Annotated[
         tuple[ReportedFinding, ...],
-        doc("The findings, in the order path, line, column, id; those that concern no file come first."),
+        doc("Findings, in the order path, line, column, id; those that concern no file come first."),
     ]
 
 
 class FilePosition(OutputPart, frozen=True, kw_only=True):
     """A position in a file."""
 
-    file: Annotated[str, doc("The file, relative to the project, with `/`.", "registry.d/steps/scoring.yaml")]
-    line: Annotated[Ordinal, doc("The line, from 1.", 12)]
-    column: Annotated[Ordinal, doc("The column in Unicode code points, from 1.", 7)]
+    file: Annotated[str, doc("File, relative to the project, with `/`.", "registry.d/steps/scoring.yaml")]
+    line: Annotated[Ordinal, doc("Line, from 1.", 12)]
+    column: Annotated[Ordinal, doc("Column in Unicode code points, from 1.", 7)]
 
 
 def check_output(report: Report, found: Iterable[Diagnostic]) -> CheckOutput:

@@ -40,260 +40,240 @@ _Noun = Annotated[str, one_of(*KIND_OF_NOUN)]
 
 
 class EffectCounts(OutputPart, frozen=True, kw_only=True):
-    """How many effects there are of each level that nobody has accepted, and how many are accepted."""
+    """Number of unaccepted effects by level, and of accepted effects."""
 
-    breaking: Annotated[Count, doc("How many break somebody.", 2)]
-    risky: Annotated[Count, doc("How many may break somebody.", 2)]
-    safe: Annotated[Count, doc("How many break nobody.", 2)]
-    accepted: Annotated[Count, doc("How many are accepted.", 2)]
+    breaking: Annotated[Count, doc("Number of breaking effects.", 2)]
+    risky: Annotated[Count, doc("Number of risky effects.", 2)]
+    safe: Annotated[Count, doc("Number of safe effects.", 2)]
+    accepted: Annotated[Count, doc("Number of accepted effects.", 2)]
 
 
 class ComparedState(OutputPart, frozen=True, kw_only=True):
-    """One of the two states."""
+    """Of the two states."""
 
-    title: Annotated[str, doc("The state in words.", "main (3f2a9c1)", "the working tree")]
+    title: Annotated[str, doc("Title of the state.", "main (3f2a9c1)", "the working tree")]
     errors: Annotated[
-        tuple[ReportedFinding, ...], doc("The errors in it. What has one was left out of the comparison.")
+        tuple[ReportedFinding, ...], doc("Errors of the state; invalid definitions are not compared.")
     ]
 
 
 class EffectAcceptance(OutputPart, frozen=True, kw_only=True):
-    """One entry of `accepted_breaks.yaml`."""
+    """Entry of `accepted_breaks.yaml`."""
 
-    reason: Annotated[str, doc("Why the team can live with it.", "Nobody has used it since 1.2.")]
+    reason: Annotated[str, doc("Why the break is acceptable.", "Nobody has used it since 1.2.")]
     until: Annotated[
         str | None,
-        doc("The date or revision from which it holds no longer; `null` for always.", "2027-01-01", "v2.0"),
+        doc("Expiry date or revision; `null` for none.", "2027-01-01", "v2.0"),
     ]
-    place: Annotated[TextSpan, doc("The entry.")]
+    place: Annotated[TextSpan, doc("Entry.")]
 
 
 class ChangeEffect(OutputPart, frozen=True, kw_only=True):
-    """What changes mean to one consumer."""
+    """Effect of changes on a consumer."""
 
     key: Annotated[
         str,
         doc(
-            "What an entry of `accepted_breaks.yaml` names: `ID:SUBJECT`, after `WORKSPACE/` where "
-            "it concerns one.",
+            "Key for `accepted_breaks.yaml`: `ID:SUBJECT`, prefixed with `WORKSPACE/` for workspaces.",
             "name-left-table:Cleaning",
             "alice/base-gone:Cleaning",
         ),
     ]
-    consumer: Annotated[Consumer, doc("Who depends on it.")]
-    level: Annotated[Level, doc("How much it matters.")]
-    id: Annotated[str, doc("The kind of effect.", "name-left-table")]
-    subject: Annotated[str, doc("What it is about: a step, a class, a file name, a word.", "Cleaning")]
+    consumer: Annotated[Consumer, doc("Affected consumer.")]
+    level: Annotated[Level, doc("Severity.")]
+    id: Annotated[str, doc("Kind of effect.", "name-left-table")]
+    subject: Annotated[str, doc("Subject: a step, a class, a file name or a value.", "Cleaning")]
     workspace: Annotated[
-        str | None, doc("Whose view; `null` for the core's, and for what concerns no view.", "alice")
+        str | None, doc("Workspace of the view; `null` for the core or if no view is affected.", "alice")
     ]
     reason: Annotated[
         str,
         doc(
-            "Why, in one sentence without a full stop.",
+            "Reason, without a full stop.",
             "`Cleaning` is gone, so importers that ask a table for it fail",
         ),
     ]
-    old_place: Annotated[TextSpan | None, doc("Where it was said before.")]
-    new_place: Annotated[TextSpan | None, doc("Where it is said now.")]
-    acceptance: Annotated[EffectAcceptance | None, doc("The entry that accepts it.")]
+    old_place: Annotated[TextSpan | None, doc("Location in the older state.")]
+    new_place: Annotated[TextSpan | None, doc("Location in the newer state.")]
+    acceptance: Annotated[EffectAcceptance | None, doc("Entry that accepts it.")]
 
 
 class ChangedOrigin(OutputPart, frozen=True, kw_only=True):
-    """What gives a field its value."""
+    """Origin of a field's value."""
 
-    how: Annotated[str, one_of(*HOW), doc("How it is given.")]
-    layer: Annotated[Layer | None, doc("The layer; `null` where no layer speaks of it.", "core")]
-    workspace: Annotated[
-        str | None, doc("The workspace of the layer; `null` where it belongs to none.", "alice")
-    ]
-    place: Annotated[TextSpan | None, doc("The value in its file; `null` where no file says it.")]
+    how: Annotated[str, one_of(*HOW), doc("Kind of origin.")]
+    layer: Annotated[Layer | None, doc("Layer; `null` if the value is in no layer.", "core")]
+    workspace: Annotated[str | None, doc("Workspace of the layer; `null` for shared layers.", "alice")]
+    place: Annotated[TextSpan | None, doc("Location of the value; `null` without a file.")]
 
 
 class ChangedField(OutputPart, frozen=True, kw_only=True):
-    """One field that says something else."""
+    """Changed field."""
 
-    field: Annotated[str, doc("Its name.", "framework")]
-    old: Annotated[Any, doc("What it said; `null` where it had no value.", "pandas")]
-    new: Annotated[Any, doc("What it says; `null` where it has no value.", "xgboost")]
+    field: Annotated[str, doc("Name.", "framework")]
+    old: Annotated[Any, doc("Old value; `null` for none.", "pandas")]
+    new: Annotated[Any, doc("New value; `null` for none.", "xgboost")]
     old_origin: Annotated[
-        ChangedOrigin | None, doc("What gave the old value; `null` where there was no definition.")
+        ChangedOrigin | None, doc("Origin of the old value; `null` if the definition is new.")
     ]
     new_origin: Annotated[
-        ChangedOrigin | None, doc("What gives the new value; `null` where there is no definition.")
+        ChangedOrigin | None, doc("Origin of the new value; `null` if the definition was removed.")
     ]
 
 
 class ChangedDefinition(OutputPart, frozen=True, kw_only=True):
-    """One definition that came, went, got another name, or says something else."""
+    """Added, removed, renamed or changed definition."""
 
-    what: Annotated[What, doc("What happened to it.")]
-    noun: Annotated[_Noun, doc("Its kind.")]
-    name: Annotated[str, doc("Its name; the new one where it was renamed.", "Scoring")]
-    old_name: Annotated[str | None, doc("The name that it had, where it was renamed.", "BatchScoring")]
+    what: Annotated[What, doc("Kind of change.")]
+    noun: Annotated[_Noun, doc("Kind.")]
+    name: Annotated[str, doc("Name; after a rename the new one.", "Scoring")]
+    old_name: Annotated[str | None, doc("Old name of a renamed definition.", "BatchScoring")]
     because: Annotated[
-        Annotated[str, one_of("alias", "replaced_by")] | None, doc("What says that it was renamed.", "alias")
+        Annotated[str, one_of("alias", "replaced_by")] | None, doc("Evidence of the rename.", "alias")
     ]
-    old_place: Annotated[TextSpan | None, doc("The name in its old topmost file.")]
-    new_place: Annotated[TextSpan | None, doc("The name in its new topmost file.")]
+    old_place: Annotated[TextSpan | None, doc("Name in its old topmost file.")]
+    new_place: Annotated[TextSpan | None, doc("Name in its new topmost file.")]
     fields: Annotated[
         tuple[ChangedField, ...],
-        doc("What differs, in the schema's order; of what came or went every field that it states."),
+        doc("Changed fields in schema order; all set fields if added or removed."),
     ]
 
 
 class HiddenFieldChange(OutputPart, frozen=True, kw_only=True):
-    """A change of the core that a workspace does not see, since its own layers say the field."""
+    """Change of the core that a workspace's own layers hide."""
 
-    noun: Annotated[_Noun, doc("The kind of definition.")]
-    name: Annotated[str, doc("The definition.", "Scoring")]
-    field: Annotated[str, doc("The field; empty where a whole definition is hidden.", "framework", "")]
-    change: Annotated[ChangedField, doc("What changed in the core.")]
-    hidden_by: Annotated[ChangedOrigin, doc("What the workspace serves instead.")]
+    noun: Annotated[_Noun, doc("Kind of definition.")]
+    name: Annotated[str, doc("Definition.", "Scoring")]
+    field: Annotated[str, doc("Field; empty if the whole definition is hidden.", "framework", "")]
+    change: Annotated[ChangedField, doc("Change in the core.")]
+    hidden_by: Annotated[ChangedOrigin, doc("Origin of the workspace's value.")]
 
 
 class ChangedView(OutputPart, frozen=True, kw_only=True):
     """What differs in one view."""
 
-    workspace: Annotated[str | None, doc("Whose view; `null` for the core's.", "alice")]
+    workspace: Annotated[str | None, doc("Workspace of the view; `null` for the core.", "alice")]
     is_new: Annotated[bool, doc("Whether the workspace is new.", False)]
     is_gone: Annotated[bool, doc("Whether the workspace is gone.", False)]
     inherited: Annotated[
         Count,
-        doc("How many changes of the core reach the view as they are; they are told with the core only.", 3),
+        doc("Number of core changes that the view inherits; they are listed only for the core.", 3),
     ]
     changes: Annotated[
         tuple[ChangedDefinition, ...],
-        doc("What differs, by name; of a workspace what differs otherwise than in the core."),
+        doc("Changes by name; for a workspace only those that differ from the core's."),
     ]
-    hidden: Annotated[
-        tuple[HiddenFieldChange, ...], doc("The changes of the core that do not reach the view.")
-    ]
+    hidden: Annotated[tuple[HiddenFieldChange, ...], doc("Core changes that the view does not inherit.")]
     moved: Annotated[
-        tuple[Annotated[str, doc("The name of a step.", "Scoring")], ...],
+        tuple[Annotated[str, doc("Name of a step.", "Scoring")], ...],
         doc(
-            "The steps that stand elsewhere in the table: the fewest that, taken out, leave the "
-            "rest in its old order.",
+            "Steps that moved in the table (a minimal set).",
             ["Scoring"],
         ),
     ]
 
 
 class DiffOutput(OutputRecord, frozen=True, kw_only=True):
-    """What `stepwell diff --format json` prints: what changed between two states of the registry, and what
+    """Output of `stepwell diff --format json`: what changed between two states of the registry, and what
     that means to whom.
     """
 
-    verdict: Annotated[Level, doc("The worst that happens to anybody and that nobody has accepted.")]
-    counts: Annotated[EffectCounts, doc("How many effects there are.")]
-    old: Annotated[ComparedState, doc("The older state.")]
-    new: Annotated[ComparedState, doc("The newer state.")]
-    effects: Annotated[
-        tuple[ChangeEffect, ...], doc("What the changes mean to whom, what matters most first.")
-    ]
+    verdict: Annotated[Level, doc("Worst unaccepted effect.")]
+    counts: Annotated[EffectCounts, doc("Number of effects.")]
+    old: Annotated[ComparedState, doc("Older state.")]
+    new: Annotated[ComparedState, doc("Newer state.")]
+    effects: Annotated[tuple[ChangeEffect, ...], doc("Effects on consumers, worst first.")]
     views: Annotated[
         tuple[ChangedView, ...],
-        doc(
-            "What differs in each view: the core's first, then those of workspaces by id. Views "
-            "without a difference are left out."
-        ),
+        doc("Changes by view, the core first, then workspaces by id. Views without changes are omitted."),
     ]
     stale: Annotated[
         tuple[ReportedFinding, ...],
-        doc("Entries of `accepted_breaks.yaml` that accept nothing, and what is wrong with that file."),
+        doc("Stale entries and other findings of `accepted_breaks.yaml`."),
     ]
 
 
 class LogCommit(OutputPart, frozen=True, kw_only=True):
-    """One commit."""
+    """Commit."""
 
-    id: Annotated[str, doc("Its full id.", "7c4a557c0614cb9fcac5de0dcdaaf32632cde023")]
+    id: Annotated[str, doc("Full id.", "7c4a557c0614cb9fcac5de0dcdaaf32632cde023")]
     parents: Annotated[
         tuple[Annotated[str, doc("A full id.")], ...],
         doc(
-            "The full ids of its parents that are in this clone; the first is what it was made on.",
+            "Full ids of its parents in this clone; the first is the branch it was committed to.",
             ["5bee1843b50b59a2fd899f4340213c2c5238abdb"],
         ),
     ]
-    author: Annotated[str, doc("The author's name.", "Ann Author")]
-    date: Annotated[str, doc("The author's date, ISO 8601 with its offset.", "2026-01-07T10:00:00+00:00")]
-    subject: Annotated[str, doc("The first line of its message.", "Raise the priority of scoring")]
+    author: Annotated[str, doc("Author's name.", "Ann Author")]
+    date: Annotated[str, doc("Author's date, ISO 8601 with its offset.", "2026-01-07T10:00:00+00:00")]
+    subject: Annotated[str, doc("First line of its message.", "Raise the priority of scoring")]
 
 
 class LogField(OutputPart, frozen=True, kw_only=True):
-    """One field that says something else; of a step that came or went, one that it states."""
+    """Changed field; for an added or removed step, a set field."""
 
-    field: Annotated[str, doc("Its name.", "priority")]
-    old: Annotated[Any, doc("What it said; null for nothing.", 100)]
-    new: Annotated[Any, doc("What it says; null for nothing.", 50)]
-    old_place: Annotated[FilePosition | None, doc("Where the old value stood; null where no file stated it.")]
-    new_place: Annotated[
-        FilePosition | None, doc("Where the new value stands; null where no file states it.")
-    ]
+    field: Annotated[str, doc("Name.", "priority")]
+    old: Annotated[Any, doc("Old value; null for none.", 100)]
+    new: Annotated[Any, doc("New value; null for none.", 50)]
+    old_place: Annotated[FilePosition | None, doc("Location of the old value; null without a file.")]
+    new_place: Annotated[FilePosition | None, doc("Location of the new value; null without a file.")]
 
 
 class UnreadFile(OutputPart, frozen=True, kw_only=True):
-    """One error that keeps a definition, or an override of it, out of the view."""
+    """Error that excludes a definition or an override from the view."""
 
-    id: Annotated[str, doc("The id of the finding.", "invalid-yaml")]
-    message: Annotated[str, doc("What is wrong.", "not valid YAML: did not find expected node content")]
-    place: Annotated[FilePosition | None, doc("Where; null where no single file is concerned.")]
+    id: Annotated[str, doc("Id of the finding.", "invalid-yaml")]
+    message: Annotated[str, doc("Message.", "not valid YAML: did not find expected node content")]
+    place: Annotated[FilePosition | None, doc("Location; null if no single file is concerned.")]
 
 
 class LogEntry(OutputPart, frozen=True, kw_only=True):
-    """One commit that changed the step, or what is not committed."""
+    """Commit, or uncommitted edits, that changed the step."""
 
-    commit: Annotated[LogCommit | None, doc("The commit; null for what is not committed.")]
+    commit: Annotated[LogCommit | None, doc("Commit; null for uncommitted edits.")]
     what: Annotated[
         str,
         one_of("added", "removed", "renamed", "changed", "unreadable"),
         doc(
-            "What it did to the step; `unreadable` where its files could not be read there, and "
-            "`unread` says why.",
+            "Kind of change; `unreadable` if the files could not be read (see `unread`).",
             "changed",
         ),
     ]
-    name: Annotated[str | None, doc("The step's name there; null where it is unreadable.", "Scoring")]
-    old_name: Annotated[
-        str | None, doc("The name that it had before, where it was renamed.", None, "BatchScoring")
-    ]
+    name: Annotated[str | None, doc("Name of the step; null if unreadable.", "Scoring")]
+    old_name: Annotated[str | None, doc("Previous name, after a rename.", None, "BatchScoring")]
     because: Annotated[
         Annotated[str, one_of("alias", "replaced_by", "file")] | None,
         doc(
-            "What tells of the rename: an `alias` of the new definition, `replaced_by` of the old "
-            "one, or that git follows the `file`.",
+            "Evidence of a rename: an `alias` of the new definition, `replaced_by` of the old one, or "
+            "Git's rename of the `file`.",
             "alias",
         ),
     ]
-    old_place: Annotated[
-        FilePosition | None, doc("The name in the topmost file before; null where there was none.")
-    ]
-    new_place: Annotated[FilePosition | None, doc("The name in the topmost file; null where there is none.")]
-    fields: Annotated[tuple[LogField, ...], doc("What differs, in the order of the schema `step`.")]
-    unread: Annotated[tuple[UnreadFile, ...], doc("What could not be read there, and could before.")]
+    old_place: Annotated[FilePosition | None, doc("Location of the name before; null if there was none.")]
+    new_place: Annotated[FilePosition | None, doc("Location of the name; null if there is none.")]
+    fields: Annotated[tuple[LogField, ...], doc("Changed fields in the order of the schema `step`.")]
+    unread: Annotated[tuple[UnreadFile, ...], doc("Files that became unreadable.")]
 
 
 class LogOutput(OutputRecord, frozen=True, kw_only=True):
-    """What `stepwell log STEP --format json` prints: every commit that changed what a view serves of a
+    """Output of `stepwell log STEP --format json`: every commit that changed what a view serves of a
     step, newest first.
     """
 
-    workspace: Annotated[
-        str | None, doc("The id of the workspace whose view it is; null for the core's.", "alice", None)
-    ]
-    step: Annotated[str, doc("The step's newest name.", "Scoring")]
+    workspace: Annotated[str | None, doc("Workspace of the view; null for the core.", "alice", None)]
+    step: Annotated[str, doc("Step's newest name.", "Scoring")]
     names: Annotated[
         tuple[Annotated[str, doc("A name.")], ...],
-        doc("What it is and was called, the newest name first.", ["Scoring", "BatchScoring"], min_length=1),
+        doc("Names, newest first.", ["Scoring", "BatchScoring"], min_length=1),
     ]
     entries: Annotated[
         tuple[LogEntry, ...],
-        doc("What changed it, newest first; what is not committed comes before all commits."),
+        doc("Entries, newest first; uncommitted edits come first."),
     ]
-    has_more: Annotated[bool, doc("Whether there may be older entries than `-n` asked for.", False)]
+    has_more: Annotated[bool, doc("Whether `-n` may have cut off older entries.", False)]
     cut_off: Annotated[
         str | None,
-        doc("The full id of the commit at which a shallow clone ends; null where the history is whole."),
+        doc("Full id of the commit at which a shallow clone ends; null for a complete history."),
     ]
 
 
@@ -305,7 +285,7 @@ def diff_output(comparison: Comparison) -> DiffOutput:
         old=_state(comparison.old_title, comparison.old_diagnostics),
         new=_state(comparison.new_title, comparison.new_diagnostics),
         effects=tuple(map(_effect, comparison.effects)),
-        views=tuple(_view(one) for one in comparison.views if one),
+        views=tuple(_view(view) for view in comparison.views if view),
         stale=findings(comparison.stale),
     )
 

@@ -15,73 +15,73 @@ if TYPE_CHECKING:
 
 
 class ImportSource(OutputPart, frozen=True, kw_only=True):
-    """One file that was read."""
+    """File that was read."""
 
-    path: Annotated[str, doc("The file, as it was named.", "old/step_names.py")]
-    holds: Annotated[str, doc("What was found in it, in words.", "STEP_NAMES with 18 rows")]
+    path: Annotated[str, doc("File, as it was named.", "old/step_names.py")]
+    holds: Annotated[str, doc("Contents.", "STEP_NAMES with 18 rows")]
 
 
 class SkippedSource(OutputPart, frozen=True, kw_only=True):
-    """One file that was passed over."""
+    """Skipped file."""
 
-    path: Annotated[str, doc("The file.", "old/README.md")]
-    reason: Annotated[str, doc("Why, in words.", "not a kind of file that is imported")]
+    path: Annotated[str, doc("File.", "old/README.md")]
+    reason: Annotated[str, doc("Reason.", "not a kind of file that is imported")]
 
 
 class ImportedFile(OutputPart, frozen=True, kw_only=True):
-    """One file of the plan."""
+    """File of the plan."""
 
-    path: Annotated[str, doc("The file, relative to the project.", "registry.d/steps/base.yaml")]
+    path: Annotated[str, doc("File, relative to the project.", "registry.d/steps/base.yaml")]
     status: Annotated[
         WriteStatus,
         doc(
-            "`new`; `unchanged`, which is not written; `overwrites`, which needs `--force`; "
-            "`edited`, for a configuration that gains the order of the table."
+            "`new`; `unchanged` (not written); `overwrites` (needs `--force`); `edited` (configuration "
+            "with the new table order)."
         ),
     ]
     text: Annotated[
         str,
         doc(
-            "What it holds afterwards.",
+            "Content of the file.",
             "name: Base\ndescription: Hold the settings that every step shares.\n",
         ),
     ]
 
 
 class ComparedTable(OutputPart, frozen=True, kw_only=True):
-    """One table, compared."""
+    """Table, compared."""
 
     table: Annotated[str, doc("Which table, in words.", "the table of steps")]
-    workspace: Annotated[str | None, doc("Whose table; null for the core.")]
-    rows: Annotated[Count, doc("How many rows the source has.", 18)]
-    equal: Annotated[Count, doc("How many of them come out equal.", 18)]
+    workspace: Annotated[str | None, doc("Workspace of the table; null for the core.")]
+    rows: Annotated[Count, doc("Number of rows in the source.", 18)]
+    equal: Annotated[Count, doc("Number of equal rows.", 18)]
     in_order: Annotated[
         bool | None,
-        doc("Whether they come out in the same order; null where the source gives none that counts.", True),
+        doc("Whether the order is the same; null if the source has no relevant order.", True),
     ]
-    others: Annotated[Count, doc("How many rows the project has beside them.", 0)]
-    holds: Annotated[bool, doc("Whether nothing was lost.", True)]
+    others: Annotated[Count, doc("Number of other rows in the project.", 0)]
+    holds: Annotated[bool, doc("Whether the table is verified.", True)]
 
 
 class ImportOutput(OutputRecord, frozen=True, kw_only=True):
-    """What `stepwell import --format json` prints: the plan, the proof, and what cannot be carried."""
+    """Output of `stepwell import --format json`: the plan, the proof, and what cannot be carried."""
 
-    dry_run: Annotated[bool, doc("Whether nothing was to be written.", False)]
+    dry_run: Annotated[bool, doc("Whether this was a dry run.", False)]
     written: Annotated[
         bool, doc("Whether files were written. Either all of the plan is, or none of it.", True)
     ]
-    whole: Annotated[bool, doc("Whether all of the sources is carried, and proved.", True)]
+    whole: Annotated[bool, doc("Whether everything was converted and verified.", True)]
     recovered: Annotated[
         tuple[Annotated[str, doc("A path, relative to the project.", "registry.d/steps/base.yaml")], ...]
         | None,
         doc(
-            "What an earlier import that was killed had left: the files that this run put in place "
-            "for it. Empty where it was only cleared away, null where nothing was left."
+            "Files written to complete an interrupted import; empty if it was reverted, null if there "
+            "was none."
         ),
     ]
     sources: Annotated[tuple[ImportSource, ...], doc("Every file that was read.")]
-    skipped: Annotated[tuple[SkippedSource, ...], doc("Every file of a folder that was passed over.")]
-    files: Annotated[tuple[ImportedFile, ...], doc("The plan: every file, the configuration last.")]
+    skipped: Annotated[tuple[SkippedSource, ...], doc("Skipped files of folders.")]
+    files: Annotated[tuple[ImportedFile, ...], doc("Plan: every file, the configuration last.")]
     proof: Annotated[
         tuple[ComparedTable, ...],
         doc("Each table of the sources, compared with the one that the new definitions give."),
@@ -89,8 +89,8 @@ class ImportOutput(OutputRecord, frozen=True, kw_only=True):
     diagnostics: Annotated[
         tuple[ReportedFinding, ...],
         doc(
-            "What cannot be carried, where a row is not equal, and what the checks find, each at "
-            "its place in the sources."
+            "Findings with locations in the sources: items that cannot be converted, unequal rows, and "
+            "check findings."
         ),
     ]
 

@@ -1,4 +1,4 @@
-"""Where the value of a field comes from."""
+"""Origin of a field's value."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from stepwell.model.layer import Layer, Origin
 from stepwell.source.document import thaw
 
 HOW: Final = ("stated", "removed", "by convention", "schema default", "not stated")
-"""How a field can get its value."""
+"""Kinds of origins."""
 
 
 class ValueOrigin(OutputPart, frozen=True, kw_only=True):
-    """One thing that speaks of a field: a file, the naming convention, or the schema's default."""
+    """Origin of a value: a file, the naming convention, or the schema default."""
 
     value: Annotated[
         Any,
         doc(
-            "The value that it gives, of a secret the reference; null where it removes the field or "
-            "where nothing gives one.",
+            "Value, for secrets the reference; null if the field is removed or unset.",
             "XGBoostTrainingConfig",
         ),
     ]
@@ -31,23 +30,23 @@ class ValueOrigin(OutputPart, frozen=True, kw_only=True):
             "stated` anywhere."
         ),
     ]
-    layer: Annotated[Layer | None, doc("The layer of the file; null where no file speaks.")]
+    layer: Annotated[Layer | None, doc("Layer of the file; null without a file.")]
     workspace: Annotated[
         str | None,
-        doc("The workspace of the layer; null for the core and where no file speaks.", "alice", None),
+        doc("Workspace of the layer; null for the core or without a file.", "alice", None),
     ]
     file: Annotated[
         str | None,
         doc(
-            "The file, relative to the project, with `/` on every system; null where no file speaks.",
+            "File, relative to the project, with `/` on every system; null without a file.",
             "registry.d/steps/training/xgboost_training.yaml",
             None,
         ),
     ]
-    line: Annotated[Ordinal | None, doc("The line of the value, from 1; null where no file speaks.", 3)]
+    line: Annotated[Ordinal | None, doc("Line of the value, from 1; null without a file.", 3)]
     column: Annotated[
         Ordinal | None,
-        doc("The column of the value in Unicode code points, from 1; null where no file speaks.", 15),
+        doc("Column of the value in Unicode code points, from 1; null without a file.", 15),
     ]
 
 

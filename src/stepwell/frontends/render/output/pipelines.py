@@ -23,193 +23,187 @@ if TYPE_CHECKING:
 
 
 class ListedPipeline(OutputPart, frozen=True, kw_only=True):
-    """One pipeline in short."""
+    """Summary of a pipeline."""
 
-    name: Annotated[str, doc("Its name.", "TrainAndEvaluate")]
-    steps: Annotated[Count, doc("How many steps it has, with those that it extends.", 3)]
-    layer: Annotated[Layer, doc("The topmost layer that says something of it.")]
+    name: Annotated[str, doc("Name.", "TrainAndEvaluate")]
+    steps: Annotated[Count, doc("Number of steps, including inherited ones.", 3)]
+    layer: Annotated[Layer, doc("Topmost layer that defines or overrides it.")]
     file: Annotated[
         str,
         doc(
-            "The topmost file that does, relative to the project.",
+            "Topmost file that defines or overrides it, relative to the project.",
             "registry.d/pipelines/train_and_evaluate.yaml",
         ),
     ]
-    extends: Annotated[str | None, doc("The pipeline that it extends; null where it extends none.")]
-    description: Annotated[str, doc("What it is for.", "Train a model, and measure it.")]
+    extends: Annotated[str | None, doc("Pipeline that it extends; null for none.")]
+    description: Annotated[str, doc("Description.", "Train a model, and measure it.")]
 
 
 class PipelineListOutput(OutputRecord, frozen=True, kw_only=True):
-    """What `stepwell pipeline list --format json` prints: the pipelines of one view, by name."""
+    """Output of `stepwell pipeline list --format json`: the pipelines of one view, by name."""
 
-    workspace: Annotated[str | None, doc("Whose view it is; null for the core's.", "alice", None)]
-    pipelines: Annotated[tuple[ListedPipeline, ...], doc("The pipelines, by name.")]
+    workspace: Annotated[str | None, doc("Workspace of the view; null for the core.", "alice", None)]
+    pipelines: Annotated[tuple[ListedPipeline, ...], doc("Pipelines, by name.")]
 
 
 class PreviewedStep(OutputPart, frozen=True, kw_only=True):
-    """One step as a run would meet it."""
+    """Step in a run preview."""
 
-    level: Annotated[Ordinal, doc("Its level, from 1; steps of one level may run at the same time.", 1)]
-    id: Annotated[str, doc("What the pipeline calls it.", "train")]
-    step: Annotated[str, doc("The step's name, or an alias of it.", "XGBoostTraining")]
-    workspace: Annotated[str | None, doc("From whose view it is taken; null for the core's.")]
-    job_type: Annotated[str | None, doc("Its variant; null where none is named.", "training")]
-    known: Annotated[bool, doc("Whether there is such a step.", True)]
+    level: Annotated[Ordinal, doc("Level, from 1; steps of a level can run in parallel.", 1)]
+    id: Annotated[str, doc("Step id in the pipeline.", "train")]
+    step: Annotated[str, doc("Name or alias of the step.", "XGBoostTraining")]
+    workspace: Annotated[str | None, doc("Workspace that the step is taken from; null for the core.")]
+    job_type: Annotated[str | None, doc("Job type; null for none.", "training")]
+    known: Annotated[bool, doc("Whether the step exists.", True)]
     script: Annotated[
         str | None,
-        doc("The file that its container starts; null where none is named.", "xgboost_training.py"),
+        doc("Entry point of the container; null for none.", "xgboost_training.py"),
     ]
-    config: Annotated[dict[str, Any], doc("Its configuration, parameters filled in.")]
+    config: Annotated[dict[str, Any], doc("Configuration with parameters resolved.")]
     reads: Annotated[
         dict[str, Any],
         doc(
-            "What feeds its inputs, by input: `step_id.output`, or the value of a parameter.",
+            "Sources of its inputs: `step_id.output` or a parameter value.",
             {"input_path": "prepare.processed_data"},
         ),
     ]
-    after: Annotated[
-        tuple[Annotated[str, doc("The id of one step.")], ...], doc("The steps that it waits for.")
-    ]
+    after: Annotated[tuple[Annotated[str, doc("Id of one step.")], ...], doc("Upstream steps.")]
     place: Annotated[
-        FilePosition | None, doc("Where its file names the step; null for one that no file states.")
+        FilePosition | None, doc("Location of the step in its file; null for a step without a file.")
     ]
 
 
 class WorkspaceShare(OutputPart, frozen=True, kw_only=True):
-    """The steps that are taken from one view."""
+    """Number of steps from one view."""
 
-    workspace: Annotated[str | None, doc("Whose view it is; null for the core's.", "alice", None)]
+    workspace: Annotated[str | None, doc("Workspace of the view; null for the core.", "alice", None)]
     steps: Annotated[Count, doc("How many.", 3)]
 
 
 class TypeShare(OutputPart, frozen=True, kw_only=True):
     """The steps of one type."""
 
-    sagemaker_step_type: Annotated[str | None, doc("The type; null for steps without one.", "Training")]
+    sagemaker_step_type: Annotated[str | None, doc("SageMaker step type; null for none.", "Training")]
     steps: Annotated[Count, doc("How many.", 3)]
 
 
 class PipelineAnalysis(OutputPart, frozen=True, kw_only=True):
-    """What kind of graph a pipeline is."""
+    """Metrics of a pipeline graph."""
 
-    steps: Annotated[Count, doc("How many steps.", 3)]
-    edges: Annotated[Count, doc("How many pairs of steps of which one needs the other.", 3)]
-    depth: Annotated[Count, doc("How many steps must run one after the other at least.", 3)]
-    width: Annotated[Count, doc("How many may run at the same time at the most.", 3)]
-    fan_in: Annotated[dict[str, Count], doc("Each step to how many it needs.", {"train": 1})]
-    fan_out: Annotated[dict[str, Count], doc("Each step to how many need it.", {"train": 2})]
-    by_workspace: Annotated[tuple[WorkspaceShare, ...], doc("How many steps are taken from each view.")]
-    by_type: Annotated[tuple[TypeShare, ...], doc("How many steps there are of each type.")]
-    crossing: Annotated[
-        Count, doc("How many edges lead from the step of one workspace to that of another.", 3)
-    ]
+    steps: Annotated[Count, doc("Number of steps.", 3)]
+    edges: Annotated[Count, doc("Number of edges.", 3)]
+    depth: Annotated[Count, doc("Number of levels.", 3)]
+    width: Annotated[Count, doc("Maximum number of parallel steps.", 3)]
+    fan_in: Annotated[dict[str, Count], doc("Number of upstream steps by step id.", {"train": 1})]
+    fan_out: Annotated[dict[str, Count], doc("Number of downstream steps by step id.", {"train": 2})]
+    by_workspace: Annotated[tuple[WorkspaceShare, ...], doc("Number of steps by view.")]
+    by_type: Annotated[tuple[TypeShare, ...], doc("Number of steps by type.")]
+    crossing: Annotated[Count, doc("Number of edges between steps of different workspaces.", 3)]
     longest_way: Annotated[
-        tuple[Annotated[str, doc("The id of one step.")], ...], doc("The steps along the longest way.")
+        tuple[Annotated[str, doc("Id of one step.")], ...], doc("Steps on the critical path.")
     ]
-    recommendations: Annotated[tuple[Annotated[str, doc("One sentence.")], ...], doc("What could be better.")]
+    recommendations: Annotated[tuple[Annotated[str, doc("Sentence.")], ...], doc("Recommendations.")]
 
 
 class PipelineShowOutput(OutputRecord, frozen=True, kw_only=True):
-    """What `stepwell pipeline show NAME --format json` prints: the graph of one pipeline, and what a run
+    """Output of `stepwell pipeline show NAME --format json`: the graph of one pipeline, and what a run
     of it would do.
     """
 
-    name: Annotated[str, doc("Its name.", "TrainAndEvaluate")]
-    workspace: Annotated[str | None, doc("Whose view it is; null for the core's.", "alice", None)]
-    description: Annotated[str, doc("What it is for.", "Train a model, and measure it.")]
+    name: Annotated[str, doc("Name.", "TrainAndEvaluate")]
+    workspace: Annotated[str | None, doc("Workspace of the view; null for the core.", "alice", None)]
+    description: Annotated[str, doc("Description.", "Train a model, and measure it.")]
     file: Annotated[
         str,
         doc(
-            "The topmost file that says something of it, relative to the project.",
+            "Topmost file that defines or overrides it, relative to the project.",
             "registry.d/pipelines/train_and_evaluate.yaml",
         ),
     ]
     extends: Annotated[
-        tuple[Annotated[str, doc("The name of one pipeline.")], ...],
-        doc("What it extends, what that extends, and so on."),
+        tuple[Annotated[str, doc("Name of one pipeline.")], ...],
+        doc("Chain of extended pipelines, nearest first."),
     ]
     parameters: Annotated[
-        dict[str, Any], doc("Every parameter with the value that the run would have.", {"learning_rate": 0.1})
+        dict[str, Any], doc("Parameters with their values in the run.", {"learning_rate": 0.1})
     ]
     unset: Annotated[
-        tuple[Annotated[str, doc("The name of one parameter.")], ...], doc("Parameters that a run must set.")
+        tuple[Annotated[str, doc("Name of one parameter.")], ...], doc("Parameters that a run must set.")
     ]
-    steps: Annotated[
-        tuple[PreviewedStep, ...], doc("The steps in the order in which a run would start them.")
-    ]
-    analysis: Annotated[PipelineAnalysis, doc("What kind of graph it is.")]
+    steps: Annotated[tuple[PreviewedStep, ...], doc("Steps in execution order.")]
+    analysis: Annotated[PipelineAnalysis, doc("Metrics of the graph.")]
 
 
 class CrossingEdge(OutputPart, frozen=True, kw_only=True):
     """An edge between steps of two workspaces."""
 
-    from_: Annotated[str, doc("The earlier step.", "prepare")] = msgspec.field(name="from")
-    to: Annotated[str, doc("The later one.", "train")]
+    from_: Annotated[str, doc("Upstream step.", "prepare")] = msgspec.field(name="from")
+    to: Annotated[str, doc("Downstream step.", "train")]
 
 
 class CheckedPipeline(OutputPart, frozen=True, kw_only=True):
-    """One pipeline."""
+    """Pipeline."""
 
-    name: Annotated[str, doc("Its name.", "TrainAndEvaluate")]
-    passed: Annotated[bool, doc("Whether it has no error.", True)]
-    steps: Annotated[Count, doc("How many steps.", 3)]
-    edges: Annotated[Count, doc("How many pairs of steps of which one needs the other.", 3)]
+    name: Annotated[str, doc("Name.", "TrainAndEvaluate")]
+    passed: Annotated[bool, doc("Whether it has no errorss.", True)]
+    steps: Annotated[Count, doc("Number of steps.", 3)]
+    edges: Annotated[Count, doc("Number of edges.", 3)]
     across_workspaces: Annotated[
         tuple[CrossingEdge, ...],
-        doc("The edges that lead from the step of one workspace to that of another."),
+        doc("Edges between steps of different workspaces."),
     ]
     diagnostics: Annotated[
         tuple[ReportedFinding, ...],
-        doc("What is found, in order, each as `diagnostics.schema.json` describes it."),
+        doc("Findings in order, each as in `diagnostics.schema.json`."),
     ]
 
 
 class PipelineCheckOutput(OutputRecord, frozen=True, kw_only=True):
-    """What `stepwell pipeline check --format json` prints: pipelines of one view, each with its findings."""
+    """Output of `stepwell pipeline check --format json`: pipelines of one view, each with its findings."""
 
-    workspace: Annotated[str | None, doc("Whose view it is; null for the core's.", "alice", None)]
-    pipelines: Annotated[tuple[CheckedPipeline, ...], doc("The pipelines that were checked.")]
+    workspace: Annotated[str | None, doc("Workspace of the view; null for the core.", "alice", None)]
+    pipelines: Annotated[tuple[CheckedPipeline, ...], doc("Pipelines that were checked.")]
     files: Annotated[
         tuple[ReportedFinding, ...],
-        doc("What is wrong with files of pipelines themselves, so that they may be left out."),
+        doc("Findings in pipeline files, which may be skipped."),
     ]
 
 
 class ProposedOutput(OutputPart, frozen=True, kw_only=True):
-    """One output that fits."""
+    """Matching output."""
 
-    output: Annotated[str, doc("The output, as `step_id.output`.", "prepare.processed_data")]
-    score: Annotated[Share, doc("How well it fits, from 0 to 1.", 0.79)]
-    reasons: Annotated[tuple[Annotated[str, doc("A few words.")], ...], doc("What speaks for it.")]
+    output: Annotated[str, doc("Output, as `step_id.output`.", "prepare.processed_data")]
+    score: Annotated[Share, doc("Score from 0 to 1.", 0.79)]
+    reasons: Annotated[tuple[Annotated[str, doc("A few words.")], ...], doc("Reasons for the score.")]
 
 
 class InputProposal(OutputPart, frozen=True, kw_only=True):
-    """What could feed one input."""
+    """Proposal for an input."""
 
-    step: Annotated[str, doc("The id of the step.", "train")]
-    input: Annotated[str, doc("Its input.", "input_path")]
-    required: Annotated[bool, doc("Whether the step cannot run without it.", True)]
+    step: Annotated[str, doc("Id of the step.", "train")]
+    input: Annotated[str, doc("Input.", "input_path")]
+    required: Annotated[bool, doc("Whether the input is required.", True)]
     chosen: Annotated[
         str | None,
         doc(
-            "What is proposed, as `step_id.output`; null where nothing fits, or several do equally.",
+            "Proposed `step_id.output`; null if no output or several outputs match.",
             "prepare.processed_data",
             None,
         ),
     ]
-    ambiguous: Annotated[bool, doc("Whether several fit, and nothing tells them apart.", False)]
-    candidates: Annotated[tuple[ProposedOutput, ...], doc("What fits, best first.")]
+    ambiguous: Annotated[bool, doc("Whether several outputs match equally well.", False)]
+    candidates: Annotated[tuple[ProposedOutput, ...], doc("Matching outputs, best first.")]
 
 
 class PipelineWireOutput(OutputRecord, frozen=True, kw_only=True):
-    """What `stepwell pipeline wire NAME --format json` prints: what could feed the open inputs of one
+    """Output of `stepwell pipeline wire NAME --format json`: what could feed the open inputs of one
     pipeline.
     """
 
-    name: Annotated[str, doc("Its name.", "TrainAndEvaluate")]
-    workspace: Annotated[str | None, doc("Whose view it is; null for the core's.", "alice", None)]
-    written: Annotated[Count, doc("How many inputs were written into its file.", 3)]
-    proposals: Annotated[tuple[InputProposal, ...], doc("The open inputs, step by step.")]
+    name: Annotated[str, doc("Name.", "TrainAndEvaluate")]
+    workspace: Annotated[str | None, doc("Workspace of the view; null for the core.", "alice", None)]
+    written: Annotated[Count, doc("Number of inputs written to the file.", 3)]
+    proposals: Annotated[tuple[InputProposal, ...], doc("Unconnected inputs by step.")]
 
 
 def pipeline_list_output(view: View, pipelines: Iterable[Linked]) -> PipelineListOutput:
@@ -231,7 +225,7 @@ def _listed(linked: Linked) -> ListedPipeline:
 
 
 def pipeline_show_output(linked: Linked, analysis: Analysis, preview: Preview) -> PipelineShowOutput:
-    """The graph of a pipeline, and what a run of it would do."""
+    """Return the graph of a pipeline and a run preview."""
     pipeline = Pipeline.of(linked)
     return PipelineShowOutput(
         name=pipeline.name,
@@ -243,19 +237,19 @@ def pipeline_show_output(linked: Linked, analysis: Analysis, preview: Preview) -
         unset=tuple(preview.unset),
         steps=tuple(
             PreviewedStep(
-                level=one.level,
-                id=one.id,
-                step=one.step,
-                workspace=one.workspace,
-                job_type=one.job_type,
-                known=pipeline.nodes[one.id].definition is not None,
-                script=one.script,
-                config=thaw(one.config),
-                reads=thaw(one.reads),
-                after=tuple(one.after),
-                place=file_position(pipeline.nodes[one.id].place),
+                level=step.level,
+                id=step.id,
+                step=step.step,
+                workspace=step.workspace,
+                job_type=step.job_type,
+                known=pipeline.nodes[step.id].definition is not None,
+                script=step.script,
+                config=thaw(step.config),
+                reads=thaw(step.reads),
+                after=tuple(step.after),
+                place=file_position(pipeline.nodes[step.id].place),
             )
-            for one in preview.steps
+            for step in preview.steps
         ),
         analysis=PipelineAnalysis(
             steps=analysis.nodes,
@@ -286,7 +280,7 @@ def pipeline_check_output(
     """The findings of each pipeline, and those in files of pipelines."""
     return PipelineCheckOutput(
         workspace=view.workspace,
-        pipelines=tuple(_checked(one, tuple(found[one.definition.name])) for one in pipelines),
+        pipelines=tuple(_checked(pipeline, tuple(found[pipeline.definition.name])) for pipeline in pipelines),
         files=findings(in_files),
     )
 
@@ -311,16 +305,16 @@ def pipeline_wire_output(linked: Linked, proposals: Iterable[Proposal], written:
         written=written,
         proposals=tuple(
             InputProposal(
-                step=one.node,
-                input=one.input,
-                required=one.required,
-                chosen=None if one.chosen is None else str(one.chosen.fed),
-                ambiguous=one.is_ambiguous,
+                step=proposal.node,
+                input=proposal.input,
+                required=proposal.required,
+                chosen=None if proposal.chosen is None else str(proposal.chosen.fed),
+                ambiguous=proposal.is_ambiguous,
                 candidates=tuple(
                     ProposedOutput(output=str(other.fed), score=other.score, reasons=tuple(other.reasons))
-                    for other in one.candidates
+                    for other in proposal.candidates
                 ),
             )
-            for one in proposals
+            for proposal in proposals
         ),
     )

@@ -22,97 +22,91 @@ if TYPE_CHECKING:
 
 
 class LayerStatus(OutputPart, frozen=True, kw_only=True):
-    """One layer: what it gives, and what is wrong in its files."""
+    """Contents and findings of a layer."""
 
     layer: Annotated[Layer, doc("Which one.")]
-    workspace: Annotated[str | None, doc("Whose it is; null for a layer that everybody sees.", "alice", None)]
-    steps: Annotated[Count, doc("How many steps it gives, those that a higher layer hides included.", 17)]
-    hyperparameters: Annotated[Count, doc("How many hyperparameter classes it gives.", 3)]
-    providers: Annotated[Count, doc("How many providers it gives.", 3)]
-    pipelines: Annotated[Count, doc("How many pipelines it gives.", 3)]
-    errors: Annotated[Count, doc("How many errors are found in its files.", 0)]
-    warnings: Annotated[Count, doc("How many warnings are found in its files.", 0)]
+    workspace: Annotated[str | None, doc("Workspace; null for a shared layer.", "alice", None)]
+    steps: Annotated[Count, doc("Number of steps, including shadowed ones.", 17)]
+    hyperparameters: Annotated[Count, doc("Number of hyperparameter classes.", 3)]
+    providers: Annotated[Count, doc("Number of providers.", 3)]
+    pipelines: Annotated[Count, doc("Number of pipelines.", 3)]
+    errors: Annotated[Count, doc("Number of errors in its files.", 0)]
+    warnings: Annotated[Count, doc("Number of warnings in its files.", 0)]
 
 
 class ReloadStatus(OutputPart, frozen=True, kw_only=True):
-    """One time that the files were read again."""
+    """Reload of the files."""
 
     at: Annotated[str, doc("When, in UTC (RFC 3339).", "2026-07-01T12:30:00.125+00:00")]
-    seconds: Annotated[Amount, doc("How long it took.", 0.004)]
-    digest: Annotated[str, doc("The digest of what was read.", "9095b37cf635cc47c8c1977721f5cef0")]
-    errors: Annotated[Count, doc("How many errors were found.", 0)]
+    seconds: Annotated[Amount, doc("Duration in seconds.", 0.004)]
+    digest: Annotated[str, doc("Digest of the version.", "9095b37cf635cc47c8c1977721f5cef0")]
+    errors: Annotated[Count, doc("Number of errors.", 0)]
 
 
 class WatchStatus(OutputPart, frozen=True, kw_only=True):
-    """What a watch does."""
+    """State of the file watch."""
 
-    running: Annotated[bool, doc("Whether changes are followed.", True)]
+    running: Annotated[bool, doc("Whether the watch is running.", True)]
     mode: Annotated[
         str,
         one_of("events", "polling"),
-        doc("Whether the file system tells of changes, or the files are looked at every so often."),
+        doc("Whether file system events or polling are used."),
     ]
-    poll: Annotated[float | None, doc("Seconds between two such looks; null with events.", None, 1.0)]
+    poll: Annotated[float | None, doc("Polling interval in seconds; null with events.", None, 1.0)]
     reason: Annotated[
-        str, doc("Why there are no events; empty where there are, or where none were wanted.", "")
+        str, doc("Why events are not used; empty if they are, or if polling was requested.", "")
     ]
-    bursts: Annotated[Count, doc("How many bursts of changes were answered.", 3)]
+    bursts: Annotated[Count, doc("Number of processed bursts of changes.", 3)]
 
 
 class RegistryCounters(OutputPart, frozen=True, kw_only=True):
-    """How often things happened since the registry was opened."""
+    """Event counters since the registry was opened."""
 
-    reloads: Annotated[Count, doc("How many reloads were served.", 0)]
-    refusals: Annotated[Count, doc("How many reloads were refused.", 0)]
-    registrations: Annotated[Count, doc("How many steps were registered.", 0)]
-    removals: Annotated[Count, doc("How many were taken back.", 0)]
-    resolutions: Annotated[Count, doc("How many names were resolved.", 0)]
-    subscriber_failures: Annotated[Count, doc("How often a subscriber raised.", 0)]
+    reloads: Annotated[Count, doc("Number of accepted reloads.", 0)]
+    refusals: Annotated[Count, doc("Number of rejected reloads.", 0)]
+    registrations: Annotated[Count, doc("Number of steps were registered.", 0)]
+    removals: Annotated[Count, doc("Number of removed registrations.", 0)]
+    resolutions: Annotated[Count, doc("Number of names were resolved.", 0)]
+    subscriber_failures: Annotated[Count, doc("Number of exceptions in subscribers.", 0)]
 
 
 class DoctorOutput(OutputRecord, frozen=True, kw_only=True):
-    """What `stepwell doctor --format json` prints: how it stands with the project. The same is
+    """Output of `stepwell doctor --format json`: how it stands with the project. The same is
     `registry.health()` of a program that runs; what only such a program can know is null or 0 here.
     """
 
     status: Annotated[
         HealthStatus,
         doc(
-            "`ok`; `degraded` when something is left out, or what is served is not what the files "
-            "say now; `broken` when the settings cannot be used or nothing serves."
+            "`ok`; `degraded` if definitions are skipped or the served version is outdated; `broken` "
+            "if the settings are invalid or there are no valid definitions."
         ),
     ]
-    digest: Annotated[str, doc("The digest of what is served.", "9095b37cf635cc47c8c1977721f5cef0")]
-    current: Annotated[
-        bool, doc("Whether what is served is what the files said when they were last read.", True)
-    ]
-    workspaces: Annotated[Count, doc("How many workspaces there are.", 3)]
-    errors: Annotated[Count, doc("How many errors are found in all.", 0)]
-    warnings: Annotated[Count, doc("How many warnings are found in all.", 0)]
-    conflicts: Annotated[Count, doc("How many names have more than one definition.", 1)]
-    ambiguous: Annotated[
-        Count, doc("For how many of these nothing tells the definitions apart without a workspace.", 0)
-    ]
+    digest: Annotated[str, doc("Digest of the served version.", "9095b37cf635cc47c8c1977721f5cef0")]
+    current: Annotated[bool, doc("Whether the served version matches the files as last read.", True)]
+    workspaces: Annotated[Count, doc("Number of workspaces.", 3)]
+    errors: Annotated[Count, doc("Total number of errors.", 0)]
+    warnings: Annotated[Count, doc("Number of warnings in all.", 0)]
+    conflicts: Annotated[Count, doc("Number of names with more than one definition.", 1)]
+    ambiguous: Annotated[Count, doc("Number of ambiguous names.", 0)]
     layers: Annotated[
-        tuple[LayerStatus, ...], doc("The core, and every other layer that gives something or has a finding.")
+        tuple[LayerStatus, ...], doc("Core, and every other layer that gives something or has a finding.")
     ]
-    last_reload: Annotated[ReloadStatus | None, doc("The last reload that was served.")]
-    last_refusal: Annotated[ReloadStatus | None, doc("The last reload that was refused.")]
-    watching: Annotated[WatchStatus | None, doc("What the watch does; null when there is none.")]
-    counters: Annotated[RegistryCounters, doc("How often things happened since the registry was opened.")]
-    lost_components: Annotated[
-        Count, doc("How many components are declared and not there, or could be in several places.", 0)
-    ]
+    last_reload: Annotated[ReloadStatus | None, doc("Last accepted reload.")]
+    last_refusal: Annotated[ReloadStatus | None, doc("Last rejected reload.")]
+    watching: Annotated[WatchStatus | None, doc("State of the watch; null without one.")]
+    counters: Annotated[RegistryCounters, doc("Event counters since the registry was opened.")]
+    lost_components: Annotated[Count, doc("Number of missing or ambiguous components.", 0)]
     recommendations: Annotated[
         tuple[
             Annotated[
                 str,
-                doc("One sentence.", "Mend 1 error, which `stepwell check` tells: what has one is left out."),
+                doc("Sentence.", "Mend 1 error, which `stepwell check` tells: what has one is left out."),
             ],
             ...,
         ],
         doc(
-            "What to do, in sentences, the most important first.",
+            "Suggested fixes, most important first.",
             ["Mend 1 error, which `stepwell check` tells: what has one is left out."],
         ),
     ]
@@ -121,72 +115,63 @@ class DoctorOutput(OutputRecord, frozen=True, kw_only=True):
 class ViewDifference(OutputPart, frozen=True, kw_only=True):
     """What differs between two instants of one view."""
 
-    added: Annotated[
-        tuple[Annotated[str, doc("One name.")], ...], doc("The names that are new.", ["XGBoostTraining"])
-    ]
-    removed: Annotated[tuple[Annotated[str, doc("One name.")], ...], doc("The names that are gone.")]
+    added: Annotated[tuple[Annotated[str, doc("Name.")], ...], doc("Added names.", ["XGBoostTraining"])]
+    removed: Annotated[tuple[Annotated[str, doc("Name.")], ...], doc("Removed names.")]
     changed: Annotated[
-        dict[str, Annotated[tuple[Annotated[str, doc("One field.")], ...], doc("The fields that differ.")]],
+        dict[str, Annotated[tuple[Annotated[str, doc("Field.")], ...], doc("Fields that differ.")]],
         doc(
-            "Each name that says something else, with the fields that do. Where definitions of two kinds "
-            "have one name, here and above, the kind stands before it.",
+            "Changed names with their changed fields. A name that two kinds share is prefixed with the "
+            "kind, here and above.",
             {"XGBoostTraining": ["priority"]},
         ),
     ]
 
 
 class WatchLine(OutputRecord, frozen=True, kw_only=True):
-    """One line of what `stepwell watch --format json` prints: one object for everything that happens."""
+    """Line of what `stepwell watch --format json` prints: one object for everything that happens."""
 
     event: Annotated[
         str,
         one_of("start", "reload", "refusal", "frozen", "notice", "end"),
         doc(
-            "What happened: the watch began, changes are served, changes are refused, frozen "
-            "modules were written, something about the watch itself, the watch ended."
+            "Kind of event: start of the watch, accepted reload, rejected reload, frozen modules "
+            "written, notice about the watch, end of the watch."
         ),
     ]
-    time: Annotated[
-        str, doc("When it was told: date and time of UTC (RFC 3339).", "2027-01-31T09:30:00.000+00:00")
-    ]
-    message: Annotated[
-        str, doc("What happened, in words for people.", "changed XGBoostTraining (priority) in 4 ms")
-    ]
+    time: Annotated[str, doc("Timestamp in UTC (RFC 3339).", "2027-01-31T09:30:00.000+00:00")]
+    message: Annotated[str, doc("Message.", "changed XGBoostTraining (priority) in 4 ms")]
     core: Annotated[
         ViewDifference | UnsetType | None,
-        doc("What changed in the view of the core; null where one workspace alone is watched. Of reloads."),
+        doc("Changes in the core; null if only one workspace is watched. For reloads."),
     ] = UNSET
     workspaces: Annotated[
         dict[str, ViewDifference] | UnsetType,
-        doc("What changed in the view of each workspace that sees a change, by id. Of reloads."),
+        doc("Changes by workspace id. For reloads."),
     ] = UNSET
     paths: Annotated[
-        tuple[Annotated[str, doc("One file.")], ...] | UnsetType,
+        tuple[Annotated[str, doc("File.")], ...] | UnsetType,
         doc(
-            "The files that were written, relative to the project. Of frozen modules.",
+            "The files that were written, relative to the project. For frozen modules.",
             ["generated/step_names.py"],
         ),
     ] = UNSET
-    seconds: Annotated[
-        Amount | UnsetType, doc("How long the reload took. Of reloads and refusals.", 0.004)
-    ] = UNSET
+    seconds: Annotated[Amount | UnsetType, doc("Duration in seconds. For reloads and rejections.", 0.004)] = (
+        UNSET
+    )
     old_digest: Annotated[
         str | UnsetType,
         doc(
-            "The digest of what was served before. Of reloads and refusals.",
+            "Digest of the previous version. For reloads and rejections.",
             "9c1185a5c5e9fc54612808977ee8f548",
         ),
     ] = UNSET
     new_digest: Annotated[
         str | UnsetType,
-        doc("The digest of what is served now. Of reloads and refusals.", "9c1185a5c5e9fc54612808977ee8f548"),
+        doc("Digest of the served version. For reloads and rejections.", "9c1185a5c5e9fc54612808977ee8f548"),
     ] = UNSET
     diagnostics: Annotated[
         tuple[ReportedFinding, ...] | UnsetType,
-        doc(
-            "All that is found in the files as they are now, as in `stepwell check --format json`. "
-            "Of reloads and refusals."
-        ),
+        doc("Current findings, as in `stepwell check --format json`. For reloads and rejections."),
     ] = UNSET
 
 
@@ -203,8 +188,8 @@ def doctor_output(told: Health) -> DoctorOutput:
         conflicts=told.conflicts,
         ambiguous=told.ambiguous,
         layers=tuple(
-            LayerStatus(**{name: getattr(one, name) for name in LayerStatus.__struct_fields__})
-            for one in told.layers
+            LayerStatus(**{name: getattr(layer, name) for name in LayerStatus.__struct_fields__})
+            for layer in told.layers
         ),
         last_reload=_reload(told.last_reload),
         last_refusal=_reload(told.last_refusal),
@@ -230,7 +215,7 @@ def _reload(event: Event | None) -> ReloadStatus | None:
         at=datetime.fromtimestamp(event.at, timezone.utc).isoformat(timespec="milliseconds"),
         seconds=event.seconds,
         digest=event.new.digest,
-        errors=sum(found.severity.value == "error" for found in event.diagnostics),
+        errors=sum(finding.severity.value == "error" for finding in event.diagnostics),
     )
 
 

@@ -20,104 +20,100 @@ if TYPE_CHECKING:
 
 
 class TokenCost(OutputPart, frozen=True, kw_only=True):
-    """What it costs."""
+    """Token prices."""
 
-    input: Annotated[
-        float | None, doc("The price of 1,000 tokens that are sent; null where none is stated.", 0.003, None)
-    ]
+    input: Annotated[float | None, doc("Price of 1,000 input tokens; null if unknown.", 0.003, None)]
     output: Annotated[
         float | None,
-        doc("The price of 1,000 tokens that are answered; null where none is stated.", 0.015, None),
+        doc("Price of 1,000 output tokens; null if unknown.", 0.015, None),
     ]
 
 
 class ProviderModel(OutputPart, frozen=True, kw_only=True):
-    """One model."""
+    """Model."""
 
-    name: Annotated[str, doc("What the provider calls it.", "small-1")]
-    cost: Annotated[TokenCost, doc("What it costs.")]
+    name: Annotated[str, doc("Model name of the provider.", "small-1")]
+    cost: Annotated[TokenCost, doc("Token prices.")]
 
 
 class ProviderLimits(OutputPart, frozen=True, kw_only=True):
-    """How much may be asked of it; null for as much as anybody likes."""
+    """Rate limits; null for unlimited."""
 
-    concurrency: Annotated[int | None, doc("Requests that may be under way at once.", 8, None)]
-    requests_per_minute: Annotated[int | None, doc("Requests that may be sent within any minute.", 600, None)]
+    concurrency: Annotated[int | None, doc("Maximum number of concurrent requests.", 8, None)]
+    requests_per_minute: Annotated[int | None, doc("Maximum number of requests per minute.", 600, None)]
 
 
 class ProviderHealth(OutputPart, frozen=True, kw_only=True):
-    """How a provider does."""
+    """Status and health of a provider."""
 
     state: Annotated[
         str,
         one_of("well", "failing", "left alone", "trying again", "unknown"),
         doc(
-            "`well`; `failing`: the last answer failed; `left alone` after failures in a row; "
-            "`trying again`: the next request decides; `unknown`: nothing was asked yet."
+            "`well`; `failing`: the last request failed; `left alone`: circuit open after repeated "
+            "failures; `trying again`: the next request decides; `unknown`: no requests yet."
         ),
     ]
-    fault: Annotated[str | None, doc("What is wrong; null where it gives a sign of life.")]
-    requests: Annotated[int, doc("How many requests were sent.", 0)]
-    failures: Annotated[int, doc("How many of them failed.", 0)]
+    fault: Annotated[str | None, doc("Error; null if the health check passed.")]
+    requests: Annotated[int, doc("Number of requests.", 0)]
+    failures: Annotated[int, doc("Number of failed requests.", 0)]
     latency: Annotated[
-        float | None, doc("Seconds to an answer, a running mean; null before the first.", 0.8, None)
+        float | None, doc("Mean latency in seconds (running mean); null before the first answer.", 0.8, None)
     ]
-    error_share: Annotated[float, doc("The share of late requests that failed, 0 to 1.", 0.0)]
-    back_in: Annotated[float, doc("Seconds after which it may be asked again; 0 where it may be now.", 0.0)]
+    error_share: Annotated[float, doc("Share of recent requests that failed, 0 to 1.", 0.0)]
+    back_in: Annotated[float, doc("Seconds until the next request is allowed; 0 if allowed now.", 0.0)]
 
 
 class ProviderField(OutputPart, frozen=True, kw_only=True):
-    """One field, or one key inside it, and where it comes from."""
+    """Field, or a key inside it, and its origin."""
 
-    field: Annotated[str, doc("The field, dotted where it lies inside a mapping.", "limits.concurrency")]
-    winner: Annotated[ValueOrigin, doc("What gives it its value.")]
-    losers: Annotated[tuple[ValueOrigin, ...], doc("What else speaks of it, topmost first.")]
+    field: Annotated[str, doc("Field; dotted for nested keys.", "limits.concurrency")]
+    winner: Annotated[ValueOrigin, doc("Origin of the value.")]
+    losers: Annotated[tuple[ValueOrigin, ...], doc("Overridden origins, topmost first.")]
 
 
 class ListedProvider(OutputPart, frozen=True, kw_only=True):
-    """One provider, as the view serves it."""
+    """Provider in a view."""
 
-    name: Annotated[str, doc("The provider's name.", "HouseModels")]
-    description: Annotated[str, doc("What it is for.", "The models that the house serves.")]
-    implementation: Annotated[str, doc("What speaks to it.", "openai_compatible")]
+    name: Annotated[str, doc("Provider's name.", "HouseModels")]
+    description: Annotated[str, doc("Description.", "The models that the house serves.")]
+    implementation: Annotated[str, doc("Implementation.", "openai_compatible")]
     capabilities: Annotated[
-        tuple[Annotated[str, doc("One word.")], ...], doc("What it can do.", ["text", "structured"])
+        tuple[Annotated[str, doc("Word.")], ...], doc("Capabilities.", ["text", "structured"])
     ]
-    models: Annotated[tuple[ProviderModel, ...], doc("Its models, the usual one first.")]
-    priority: Annotated[int, doc("From 0 to 1000; the lowest is asked first.", 100)]
-    cost: Annotated[TokenCost, doc("What it costs.")]
-    limits: Annotated[ProviderLimits, doc("How much may be asked of it; null for as much as anybody likes.")]
-    settings: Annotated[dict[str, Any], doc("What its implementation is told.", {"timeout": 60})]
+    models: Annotated[tuple[ProviderModel, ...], doc("Models, the default first.")]
+    priority: Annotated[int, doc("Priority from 0 to 1000; the lowest number is tried first.", 100)]
+    cost: Annotated[TokenCost, doc("Token prices.")]
+    limits: Annotated[ProviderLimits, doc("Rate limits; null for unlimited.")]
+    settings: Annotated[dict[str, Any], doc("Settings of the implementation.", {"timeout": 60})]
     secrets: Annotated[
-        dict[str, Annotated[str, doc("One reference.")]],
-        doc("Where its secrets are found, by name; never what they are.", {"api_key": "env:MODELS_API_KEY"}),
+        dict[str, Annotated[str, doc("Reference.")]],
+        doc("Sources of its secrets by name, never their values.", {"api_key": "env:MODELS_API_KEY"}),
     ]
-    layer: Annotated[str, doc("The layer that defines it.", "core")]
-    workspace: Annotated[str | None, doc("The workspace that defines it; null for none.", "alice", None)]
+    layer: Annotated[str, doc("Layer that defines it.", "core")]
+    workspace: Annotated[str | None, doc("Workspace that defines it; null for none.", "alice", None)]
     file: Annotated[
         str,
-        doc(
-            "The file that gives its name, relative to the project.", "registry.d/providers/house_models.yaml"
-        ),
+        doc("Defining file, relative to the project.", "registry.d/providers/house_models.yaml"),
     ]
-    line: Annotated[int, doc("The line of the name, from 1.", 1)]
-    health: Annotated[ProviderHealth | None, doc("How it does, with `--health` or `--watch`; null without.")]
+    line: Annotated[int, doc("Line of the name, from 1.", 1)]
+    health: Annotated[ProviderHealth | None, doc("Health, with `--health` or `--watch`; otherwise null.")]
     fields: Annotated[
-        tuple[ProviderField, ...] | None, doc("Where every field comes from, with NAME; null without.")
+        tuple[ProviderField, ...] | None, doc("Origin of every field, with NAME; otherwise null.")
     ]
 
 
 class ProvidersOutput(OutputRecord, frozen=True, kw_only=True):
-    """What `stepwell providers --format json` prints: the providers of a view. With `--watch` it is one
+    """Output of `stepwell providers --format json`: the providers of a view. With `--watch` it is one
     line for every change.
     """
 
-    workspace: Annotated[str | None, doc("Whose view; null for the core's.", "alice", None)]
+    workspace: Annotated[str | None, doc("Workspace of the view; null for the core.", "alice", None)]
     time: Annotated[
         str | None,
-        doc("When it was so, with `--watch`; null without.", "2026-11-27T21:00:00.000+00:00", None),
+        doc("Timestamp, with `--watch`; otherwise null.", "2026-11-27T21:00:00.000+00:00", None),
     ]
-    providers: Annotated[tuple[ListedProvider, ...], doc("The providers, in the order of the table.")]
+    providers: Annotated[tuple[ListedProvider, ...], doc("Providers, in the order of the table.")]
 
 
 def providers_output(

@@ -34,14 +34,14 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 def doc(
     description: str, *examples: Any, min_length: int | None = None, max_length: int | None = None
 ) -> Meta:
-    """What the schema states about a field besides its type."""
+    """Return the description and examples of a field."""
     return Meta(
         description=description, examples=list(examples) or None, min_length=min_length, max_length=max_length
     )
 
 
 def one_of(*values: str) -> Meta:
-    """The values that a text may have."""
+    """Return the allowed values of a text."""
     return Meta(extra_json_schema={"enum": list(values)})
 
 
@@ -50,11 +50,11 @@ class OutputPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OutputRecord(OutputPart, frozen=True, kw_only=True):
-    """A whole output. Its version rises with every change that a reader could notice."""
+    """Base of all outputs."""
 
     version: Annotated[
         Literal[1],
-        doc("The version of this form. It rises with every change that a reader could notice."),
+        doc("Version of this form. It rises with every change that a reader could notice."),
     ] = 1
 
 

@@ -33,20 +33,22 @@ if TYPE_CHECKING:
 class PipelineRun(OutputPart, frozen=True, kw_only=True):
     """A run of a pipeline."""
 
-    id: Annotated[str, doc("Its name.", "20270101-120000-1a2b")]
+    id: Annotated[str, doc("Name.", "20270101-120000-1a2b")]
     pipeline: Annotated[str, doc("Which pipeline.", "Sums")]
-    workspace: Annotated[str | None, doc("In whose view; null for the core.", None)]
-    engine: Annotated[str, doc("On what.", "local")]
-    mode: Annotated[str, one_of("run", "test"), doc("What it is for.")]
-    state: Annotated[StepState, doc("How it ended.")]
-    parameters: Annotated[dict[str, Any], doc("What was set.", {"rows": 3})]
-    began: Annotated[float, doc("Seconds since 1970.", 1798804800.25)]
-    ended: Annotated[float | None, doc("Seconds since 1970; null while it has not.", 1798804800.5)]
+    workspace: Annotated[str | None, doc("Workspace of the view; null for the core.", None)]
+    engine: Annotated[str, doc("Engine.", "local")]
+    mode: Annotated[str, one_of("run", "test"), doc("Description.")]
+    state: Annotated[StepState, doc("Final state.")]
+    parameters: Annotated[dict[str, Any], doc("Parameters of the run.", {"rows": 3})]
+    began: Annotated[float, doc("Seconds since the Unix epoch.", 1798804800.25)]
+    ended: Annotated[
+        float | None, doc("Seconds since the Unix epoch; null while it is running.", 1798804800.5)
+    ]
     folder: Annotated[str, doc("Relative to the project.", ".stepwell/runs/20270101-120000-1a2b")]
 
 
 class StepOutput(OutputPart, frozen=True, kw_only=True):
-    """One output."""
+    """Output."""
 
     name: Annotated[str, doc("As the interface names it.", "rows")]
     digest: Annotated[
@@ -59,30 +61,30 @@ class StepOutput(OutputPart, frozen=True, kw_only=True):
 
 
 class StepAttempt(OutputPart, frozen=True, kw_only=True):
-    """One attempt."""
+    """Attempt."""
 
     number: Annotated[Ordinal, doc("From 1.")]
-    state: Annotated[StepState, doc("How it ended.")]
-    began: Annotated[float, doc("Seconds since 1970.", 1798804800.25)]
-    ended: Annotated[float | None, doc("Seconds since 1970; null while it has not.", 1798804800.5)]
-    exit_code: Annotated[
-        int | None, doc("Of the script, below 0 the number of a signal; null where it had none.", 0)
+    state: Annotated[StepState, doc("Final state.")]
+    began: Annotated[float, doc("Seconds since the Unix epoch.", 1798804800.25)]
+    ended: Annotated[
+        float | None, doc("Seconds since the Unix epoch; null while it is running.", 1798804800.5)
     ]
-    fault: Annotated[str | None, doc("What went wrong.", None)]
+    exit_code: Annotated[int | None, doc("Exit code of the script; negative for a signal; null for none.", 0)]
+    fault: Annotated[str | None, doc("Error message.", None)]
     folder: Annotated[str | None, doc("Relative to that of the run.", "make/1")]
     worker: Annotated[str | None, doc("Which process of an engine had it.", None)]
 
 
 class StepRun(OutputPart, frozen=True, kw_only=True):
-    """One step."""
+    """Step."""
 
-    id: Annotated[str, doc("Its id in the pipeline.", "make")]
-    step: Annotated[str, doc("The step's name.", "Make")]
-    developer: Annotated[str | None, doc("The workspace whose step it is; null for the core.", None)]
-    needs: Annotated[tuple[str, ...], doc("The steps that come before.")]
-    state: Annotated[StepState, doc("How far it is.")]
-    seconds: Annotated[Amount, doc("That its last attempt took.", 0.25)]
-    fault: Annotated[str | None, doc("What went wrong.", None)]
+    id: Annotated[str, doc("Id in the pipeline.", "make")]
+    step: Annotated[str, doc("Step's name.", "Make")]
+    developer: Annotated[str | None, doc("Workspace whose step it is; null for the core.", None)]
+    needs: Annotated[tuple[str, ...], doc("Steps that come before.")]
+    state: Annotated[StepState, doc("State of the step.")]
+    seconds: Annotated[Amount, doc("Duration of the last attempt in seconds.", 0.25)]
+    fault: Annotated[str | None, doc("Error message.", None)]
     kind: Annotated[
         Annotated[
             str,
@@ -91,11 +93,11 @@ class StepRun(OutputPart, frozen=True, kw_only=True):
             ),
         ]
         | None,
-        doc("The fault in a word."),
+        doc("Error category."),
     ]
-    help: Annotated[str | None, doc("What to do, or where what does not fit is declared.", None)]
-    inputs: Annotated[dict[str, str], doc("The digest of each input, by name.")]
-    outputs: Annotated[tuple[StepOutput, ...], doc("What it gave.")]
+    help: Annotated[str | None, doc("How to fix it, or where the mismatch is declared.", None)]
+    inputs: Annotated[dict[str, str], doc("Digest of each input, by name.")]
+    outputs: Annotated[tuple[StepOutput, ...], doc("Outputs.")]
     log: Annotated[
         str | None,
         doc(
@@ -107,9 +109,9 @@ class StepRun(OutputPart, frozen=True, kw_only=True):
 
 
 class DeveloperShare(OutputPart, frozen=True, kw_only=True):
-    """One developer."""
+    """Developer."""
 
-    developer: Annotated[str | None, doc("The workspace; null for the core.", None)]
+    developer: Annotated[str | None, doc("Workspace; null for the core.", None)]
     steps: Annotated[int, doc("How many.", 1)]
     done: Annotated[int, doc("Of these.", 1)]
     failed: Annotated[int, doc("Of these.", 0)]
@@ -118,117 +120,112 @@ class DeveloperShare(OutputPart, frozen=True, kw_only=True):
 
 
 class PipelineRunOutput(OutputRecord, frozen=True, kw_only=True):
-    """What `stepwell pipeline run --format json` prints: a run of a pipeline, or why there is none."""
+    """Output of `stepwell pipeline run --format json`: a run of a pipeline, or why there is none."""
 
-    run: Annotated[PipelineRun | None, doc("The run; null where something stands in the way of one.")]
-    steps: Annotated[tuple[StepRun, ...], doc("In an order that respects what needs what.")]
-    developers: Annotated[tuple[DeveloperShare, ...], doc("How each one's steps went.")]
+    run: Annotated[PipelineRun | None, doc("Run; null if there is none.")]
+    steps: Annotated[tuple[StepRun, ...], doc("Steps in topological order.")]
+    developers: Annotated[tuple[DeveloperShare, ...], doc("Totals by developer.")]
     diagnostics: Annotated[
         tuple[ReportedFinding, ...],
-        doc(
-            "What was found before the run, in order, each as `diagnostics.schema.json` describes "
-            "it; with an error there is none."
-        ),
+        doc("Findings before the run, each as in `diagnostics.schema.json`; errors prevent the run."),
     ]
 
 
 class TriedComponent(OutputPart, frozen=True, kw_only=True):
-    """One step as one workspace has it."""
+    """Trial of a step from another workspace."""
 
-    step: Annotated[str, doc("The step's id in the pipeline.", "total")]
+    step: Annotated[str, doc("Step's id in the pipeline.", "total")]
     workspace: Annotated[str, doc("Whose.", "bob")]
     state: Annotated[
         str,
         one_of("works", "does not work", "the same", "not there"),
         doc("Whether the pipeline works with it."),
     ]
-    run: Annotated[str | None, doc("The run that tried it.", "20270101-120000-1a2b")]
-    failed: Annotated[str | None, doc("The step that failed.", None)]
+    run: Annotated[str | None, doc("Run that tried it.", "20270101-120000-1a2b")]
+    failed: Annotated[str | None, doc("Step that failed.", None)]
     fault: Annotated[str | None, doc("Why.", None)]
 
 
 class PipelineTestOutput(PipelineRunOutput, frozen=True, kw_only=True):
-    """What `stepwell pipeline test --format json` prints: a test of a pipeline: a run, or why there is
+    """Output of `stepwell pipeline test --format json`: a test of a pipeline: a run, or why there is
     none, or with `--components-from` with whose steps it works.
     """
 
     components: Annotated[
-        tuple[TriedComponent, ...] | None, doc("What `--components-from` tells; null without it.")
+        tuple[TriedComponent, ...] | None, doc("Results of `--components-from`; null without it.")
     ]
 
 
 class ComparedStepRun(OutputPart, frozen=True, kw_only=True):
-    """One step."""
+    """Step."""
 
-    id: Annotated[str, doc("Its id.", "make")]
-    same: Annotated[bool, doc("Whether it ended alike and gave the same.")]
+    id: Annotated[str, doc("Id.", "make")]
+    same: Annotated[bool, doc("Whether state and outputs are the same.")]
     states: Annotated[
         tuple[StepState | None, ...],
         doc(
-            "What it came to, before and after; null where a run does not have it.",
+            "State before and after; null if a run does not have the step.",
             min_length=2,
             max_length=2,
         ),
     ]
-    seconds: Annotated[
-        tuple[float | None, ...], doc("What it took, before and after.", min_length=2, max_length=2)
-    ]
-    inputs: Annotated[tuple[str, ...], doc("The inputs that differ.")]
-    outputs: Annotated[tuple[str, ...], doc("The outputs that differ.")]
-    why: Annotated[str | None, doc("What explains it.", None)]
+    seconds: Annotated[tuple[float | None, ...], doc("Seconds before and after.", min_length=2, max_length=2)]
+    inputs: Annotated[tuple[str, ...], doc("Inputs that differ.")]
+    outputs: Annotated[tuple[str, ...], doc("Outputs that differ.")]
+    why: Annotated[str | None, doc("Reason for the difference.", None)]
 
 
 class PipelineCompareOutput(OutputRecord, frozen=True, kw_only=True):
-    """What `stepwell pipeline compare --format json` prints: what differs between two runs of a pipeline."""
+    """Output of `stepwell pipeline compare --format json`: what differs between two runs of a pipeline."""
 
     pipeline: Annotated[str, doc("Which pipeline.", "Sums")]
-    before: Annotated[str, doc("The earlier run.", "20270101-120000-1a2b")]
-    after: Annotated[str, doc("The later run.", "20270101-120001-1a2b")]
+    before: Annotated[str, doc("Earlier run.", "20270101-120000-1a2b")]
+    after: Annotated[str, doc("Later run.", "20270101-120001-1a2b")]
     steps: Annotated[tuple[ComparedStepRun, ...], doc("Every step that one of them has.")]
 
 
 class WorkflowFile(OutputPart, frozen=True, kw_only=True):
     """Which workflow."""
 
-    name: Annotated[str, doc("Its name.", "greeting")]
-    file: Annotated[str, doc("Its file, relative to the project.", "greeting.yaml")]
+    name: Annotated[str, doc("Name.", "greeting")]
+    file: Annotated[str, doc("File, relative to the project.", "greeting.yaml")]
     digest: Annotated[str, doc("The SHA-256 hash of the file.", "68e76d5a")]
 
 
 class WorkflowStepRun(OutputPart, frozen=True, kw_only=True):
-    """What became of one step."""
+    """State and result of a step."""
 
-    name: Annotated[str, doc("What the workflow calls it.", "hello")]
-    type: Annotated[str, doc("Its step type, as the workflow names it.", "claude")]
+    name: Annotated[str, doc("Step name in the workflow.", "hello")]
+    type: Annotated[str, doc("Step type, as the workflow names it.", "claude")]
     digest: Annotated[
         str,
-        doc("A hash of what its file states: the same step is not run again when a run goes on.", "6f60c96f"),
+        doc(
+            "Hash of the step in the file; unchanged finished steps are not run again on resume.", "6f60c96f"
+        ),
     ]
     state: Annotated[
         str,
         one_of("running", "finished", "skipped", "failed", "interrupted"),
-        doc(
-            "Whether it is running, has an answer, was left out by its condition, failed, or was interrupted."
-        ),
+        doc("State: running, finished, skipped by its condition, failed or interrupted."),
     ]
     result: Annotated[
         str | UnsetType,
-        doc("The file of its answer, relative to the run's folder.", "results/001-hello.json"),
+        doc("File of its answer, relative to the run's folder.", "results/001-hello.json"),
     ] = UNSET
-    fault: Annotated[str | UnsetType, doc("Why it failed.", "`ready.txt` does not exist")] = UNSET
-    seconds: Annotated[Amount | UnsetType, doc("How long it took.", 0.01)] = UNSET
-    provider: Annotated[str | UnsetType | None, doc("The provider that was asked last.", "echo")] = UNSET
-    attempts: Annotated[Count | UnsetType, doc("How often it was tried.", 1)] = UNSET
+    fault: Annotated[str | UnsetType, doc("Error message.", "`ready.txt` does not exist")] = UNSET
+    seconds: Annotated[Amount | UnsetType, doc("Duration in seconds.", 0.01)] = UNSET
+    provider: Annotated[str | UnsetType | None, doc("Last provider used.", "echo")] = UNSET
+    attempts: Annotated[Count | UnsetType, doc("Number of attempts.", 1)] = UNSET
     reused: Annotated[
         Literal[True] | UnsetType, doc("Whether an earlier part of the run had finished it.")
     ] = UNSET
 
 
 class SessionTurn(OutputPart, frozen=True, kw_only=True):
-    """One turn."""
+    """Turn."""
 
-    role: Annotated[str, one_of("user", "assistant"), doc("Who speaks.")]
-    content: Annotated[str, doc("What is said.", "Teach me.")]
+    role: Annotated[str, one_of("user", "assistant"), doc("Role.")]
+    content: Annotated[str, doc("Text of the turn.", "Teach me.")]
 
 
 class WorkflowRunOutput(OutputRecord, frozen=True, kw_only=True):
@@ -236,35 +233,33 @@ class WorkflowRunOutput(OutputRecord, frozen=True, kw_only=True):
     `folder` what its `record.json` holds.
     """
 
-    run: Annotated[str, doc("What the run is called: `--resume` takes it.", "20261127-212934-123456")]
+    run: Annotated[str, doc("Run id, as used by `--resume`.", "20261127-212934-123456")]
     workflow: Annotated[WorkflowFile, doc("Which workflow.")]
     state: Annotated[
         str,
         one_of("running", "finished", "failed", "interrupted"),
-        doc("Whether it is running, all steps are done, a step failed, or somebody interrupted it."),
+        doc("State: running, finished, failed or interrupted."),
     ]
-    provider: Annotated[
-        str | None, doc("The provider that was asked for; null where each step chose.", "echo")
-    ]
+    provider: Annotated[str | None, doc("Requested provider; null if selected for each step.", "echo")]
     started: Annotated[str, doc("When it began, as ISO 8601.", "2026-11-27T21:29:34+00:00")]
     ended: Annotated[str | None, doc("When it ended; null while it runs.", "2026-11-27T21:29:35+00:00")]
-    steps: Annotated[tuple[WorkflowStepRun, ...], doc("The steps that were begun, in order.")]
-    variables: Annotated[dict[str, Any], doc("The variables at its end.", {"who": "world"})]
+    steps: Annotated[tuple[WorkflowStepRun, ...], doc("Steps that were begun, in order.")]
+    variables: Annotated[dict[str, Any], doc("Variables at its end.", {"who": "world"})]
     sessions: Annotated[
         dict[str, tuple[SessionTurn, ...]],
-        doc("The conversations, by name.", {"lesson": [{"role": "user", "content": "Teach me."}]}),
+        doc("Conversations, by name.", {"lesson": [{"role": "user", "content": "Teach me."}]}),
     ]
     outputs: Annotated[
-        tuple[str, ...], doc("The files that steps kept, relative to the run's folder.", ["outputs/draft.md"])
+        tuple[str, ...], doc("Files that steps kept, relative to the run's folder.", ["outputs/draft.md"])
     ]
-    resumed: Annotated[Count | UnsetType, doc("How often it was gone on with.", 1)] = UNSET
-    fault: Annotated[str | UnsetType, doc("Why it failed.", "step `second`: `ready.txt` does not exist")] = (
+    resumed: Annotated[Count | UnsetType, doc("Number of resumes.", 1)] = UNSET
+    fault: Annotated[str | UnsetType, doc("Error message.", "step `second`: `ready.txt` does not exist")] = (
         UNSET
     )
     folder: Annotated[
         str | UnsetType,
         doc(
-            "The run's folder, absolute. The record on disk does not say it.",
+            "Absolute folder of the run; not in the record on disk.",
             "/home/ada/steps/.stepwell/runs/20261127-212934-123456",
         ),
     ] = UNSET
@@ -327,7 +322,7 @@ def _run(run: RunRecord | None, root: str, found: Iterable[Diagnostic]) -> dict[
             ended=run.ended,
             folder=_relative(run.folder, root),
         ),
-        "steps": tuple(_step(run, one, root) for one in run.steps),
+        "steps": tuple(_step(run, step, root) for step in run.steps),
         "developers": tuple(
             DeveloperShare(
                 developer=one.name or None,
@@ -392,17 +387,20 @@ def pipeline_compare_output(
         after=after.id,
         steps=tuple(
             ComparedStepRun(
-                id=one.node,
-                same=one.is_same,
-                states=tuple(None if side is None else side.state for side in (one.before, one.after)),
-                seconds=tuple(
-                    None if side is None else round(side.seconds, 3) for side in (one.before, one.after)
+                id=difference.node,
+                same=difference.is_same,
+                states=tuple(
+                    None if side is None else side.state for side in (difference.before, difference.after)
                 ),
-                inputs=tuple(one.inputs),
-                outputs=tuple(one.outputs),
-                why=one.why or None,
+                seconds=tuple(
+                    None if side is None else round(side.seconds, 3)
+                    for side in (difference.before, difference.after)
+                ),
+                inputs=tuple(difference.inputs),
+                outputs=tuple(difference.outputs),
+                why=difference.why or None,
             )
-            for one in differences
+            for difference in differences
         ),
     )
 

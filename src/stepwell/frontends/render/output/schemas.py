@@ -142,9 +142,9 @@ def shown_step_schema() -> dict[str, Any]:
         "$id": f"{_BASE}/output-show.schema.json",
         "title": "Stepwell step, resolved",
         "description": (
-            "What `stepwell show STEP --format json` prints: the step as the view serves it, every field "
-            "filled in from its files, by convention or by default. It is a whole definition: written to a "
-            "file it fits the schema `step`."
+            "Output of `stepwell show STEP --format json`: the step in the view, with all fields from "
+            "files, conventions and defaults. It is a complete definition that is valid against the "
+            "schema `step`."
         ),
         "required": [*schema["required"], *filled],
     }

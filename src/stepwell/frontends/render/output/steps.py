@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 class ListedStep(OutputPart, frozen=True, kw_only=True):
-    """One step as the view serves it, in short. `stepwell show STEP` shows all its fields."""
+    """Step as the view serves it, in short. `stepwell show STEP` shows all its fields."""
 
-    name: Annotated[str, doc("The name of the step, unique in the list.", "XGBoostTraining")]
+    name: Annotated[str, doc("Name of the step, unique in the list.", "XGBoostTraining")]
     sagemaker_step_type: Annotated[
         str | None,
         doc(
@@ -31,12 +31,12 @@ class ListedStep(OutputPart, frozen=True, kw_only=True):
     ]
     framework: Annotated[
         str | None,
-        doc("The framework that it is written for; null for a step that is tied to none.", "xgboost", None),
+        doc("Framework that it is written for; null for a step that is tied to none.", "xgboost", None),
     ]
     priority: Annotated[
-        Priority, doc("Where it stands among definitions of the same name: the lowest number wins.", 100)
+        Priority, doc("Priority among definitions with the same name; the lowest number wins.", 100)
     ]
-    layer: Annotated[Layer, doc("The topmost layer that says something of it.")]
+    layer: Annotated[Layer, doc("Topmost layer that defines or overrides it.")]
     file: Annotated[
         str,
         doc(
@@ -55,84 +55,79 @@ class ListOutput(OutputRecord, frozen=True, kw_only=True):
     in the order of its table.
     """
 
-    workspace: Annotated[
-        str | None, doc("The id of the workspace whose view it is; null for the core's.", "alice", None)
-    ]
-    steps: Annotated[tuple[ListedStep, ...], doc("The steps, in table order.")]
+    workspace: Annotated[str | None, doc("Workspace of the view; null for the core.", "alice", None)]
+    steps: Annotated[tuple[ListedStep, ...], doc("Steps, in table order.")]
 
 
 class ResolveRequest(OutputPart, frozen=True, kw_only=True):
-    """What a choice may depend on."""
+    """Criteria of a resolution."""
 
-    step: Annotated[str, doc("The name or alias.", "ModelEvaluation")]
-    workspace: Annotated[str | None, doc("Who asks; null for nobody in particular.", "bob", None)]
-    frameworks: Annotated[tuple[str, ...], doc("The preferred frameworks, best first.", ["pytorch"])]
-    environment: Annotated[
-        tuple[str, ...], doc("Where the step is to run: any of these tags.", ["production", "gpu"])
-    ]
+    step: Annotated[str, doc("Name or alias.", "ModelEvaluation")]
+    workspace: Annotated[str | None, doc("Workspace to resolve for; null for none.", "bob", None)]
+    frameworks: Annotated[tuple[str, ...], doc("Preferred frameworks, best first.", ["pytorch"])]
+    environment: Annotated[tuple[str, ...], doc("Preferred environment tags.", ["production", "gpu"])]
 
 
 class StepCandidate(OutputPart, frozen=True, kw_only=True):
-    """One definition of the name, as its view serves it."""
+    """Definition of the name, as its view serves it."""
 
     name: Annotated[
         str,
-        doc("The name of the step; another than was asked for where that is an alias.", "ModelEvaluation"),
+        doc("Name of the step; differs from the query if that is an alias.", "ModelEvaluation"),
     ]
     workspace: Annotated[
         str | None,
         doc(
-            "The id of the workspace whose it is; null for the core's and for what lies below or "
-            "above it for everybody.",
+            "Workspace of the definition; null for the core and other shared layers.",
             "bob",
             None,
         ),
     ]
-    layer: Annotated[Layer, doc("The topmost layer that says something of it.")]
-    framework: Annotated[str | None, doc("Its framework; null for none.", "pytorch", None)]
+    layer: Annotated[Layer, doc("Topmost layer that defines or overrides it.")]
+    framework: Annotated[str | None, doc("Framework; null for none.", "pytorch", None)]
     environment_tags: Annotated[
-        tuple[str, ...], doc("The environments that it is meant for; none means all.", ["production", "gpu"])
+        tuple[str, ...], doc("Environment tags; empty for all environments.", ["production", "gpu"])
     ]
-    priority: Annotated[Priority, doc("Its priority; the lowest wins.", 85)]
+    priority: Annotated[Priority, doc("Priority; the lowest number wins.", 85)]
     file: Annotated[
         str,
         doc(
-            "The topmost file that says something of it, relative to the project, with `/` on every system.",
+            "Topmost file that defines or overrides it, relative to the project, with `/` on every system.",
             "workspaces/bob/local/steps/model_evaluation.toml",
         ),
     ]
-    line: Annotated[Ordinal, doc("The line of its name in that file, from 1.", 2)]
-    column: Annotated[Ordinal, doc("The column of its name in Unicode code points, from 1.", 8)]
+    line: Annotated[Ordinal, doc("Line of its name in that file, from 1.", 2)]
+    column: Annotated[Ordinal, doc("Column of its name in Unicode code points, from 1.", 8)]
 
 
 class TriedStrategy(OutputPart, frozen=True, kw_only=True):
-    """One strategy and what it said."""
+    """Strategy and its result."""
 
-    strategy: Annotated[str, doc("Its name.", "framework_match")]
+    strategy: Annotated[str, doc("Name.", "framework_match")]
     reason: Annotated[
         str,
         doc(
-            "Why it decided, or why it did not, in words.",
+            "Why it decided or did not.",
             "only that of workspace bob has the framework pytorch",
         ),
     ]
 
 
 class ResolveOutput(OutputRecord, frozen=True, kw_only=True):
-    """What `stepwell resolve STEP --format json` prints: which of the definitions of a name is chosen,
+    """Output of `stepwell resolve STEP --format json`: which of the definitions of a name is chosen,
     what decided, and everything that it was chosen from.
     """
 
     asked: Annotated[
         ResolveRequest,
-        doc("What was asked for, with what the workspace prefers where the command line does not say it."),
+        doc("Request, with preferences of the workspace as defaults."),
     ]
-    chosen: Annotated[StepCandidate, doc("The definition that is chosen.")]
+    chosen: Annotated[StepCandidate, doc("Selected definition.")]
     strategy: Annotated[
         str,
         doc(
-            "What decided: a strategy, `only_candidate` where there is one definition, or "
-            "`interactive` where a person picked it. Installed packages may add strategies.",
+            "Deciding strategy, `only_candidate` for a single definition, or `interactive` for a "
+            "choice by the user. Installed packages may add strategies.",
             "workspace_priority",
             "framework_match",
             "environment_match",
@@ -141,72 +136,69 @@ class ResolveOutput(OutputRecord, frozen=True, kw_only=True):
             "interactive",
         ),
     ]
-    reason: Annotated[str, doc("Why, in words.", "only that of workspace bob has the framework pytorch")]
+    reason: Annotated[str, doc("Reason.", "only that of workspace bob has the framework pytorch")]
     ambiguous: Annotated[
         bool,
-        doc("Whether nothing told the chosen one from another, so that only their order decided.", False),
+        doc("Whether definitions were tied, so that only their order decided.", False),
     ]
     tried: Annotated[
         tuple[TriedStrategy, ...],
-        doc("Every strategy that was asked, in order; the last one decided.", min_length=1),
+        doc("Strategies in order of application; the last one decided.", min_length=1),
     ]
     tied: Annotated[
         tuple[StepCandidate, ...],
-        doc("The definitions that nothing told apart, the chosen one first; none when it is clear."),
+        doc("Tied definitions, the selected one first; empty without a tie."),
     ]
     candidates: Annotated[
         tuple[StepCandidate, ...],
-        doc(
-            "Every definition that the name may stand for, the core's first, then by workspace.", min_length=1
-        ),
+        doc("Candidates for the name, the core's first, then by workspace.", min_length=1),
     ]
 
 
 class ConflictingDefinition(StepCandidate, frozen=True, kw_only=True):
-    """One definition of the name."""
+    """Definition of the name."""
 
     hidden: Annotated[
         bool,
         doc(
-            "Whether no view serves it, since another of the same owner lies above it: one that "
-            "code registered, or one of the core above that of an installed package.",
+            "Whether another definition of the same owner shadows it: a registered one, or one of the "
+            "core that shadows a package's.",
             False,
         ),
     ]
 
 
 class NameConflict(OutputPart, frozen=True, kw_only=True):
-    """One name with more than one definition."""
+    """Name with more than one definition."""
 
-    name: Annotated[str, doc("The name.", "ModelEvaluation")]
+    name: Annotated[str, doc("Name.", "ModelEvaluation")]
     agreement: Annotated[
         Agreement,
         doc(
-            "How far the definitions agree: `identical`; `compatible` where they differ only in "
-            "what tells how a step is found, chosen and talked about (description, priority, tags, "
-            "strategy, aliases, deprecation, `x-` fields); else `conflicting`."
+            "Agreement of the definitions: `identical`; `compatible` if only fields for lookup, "
+            "selection and documentation differ (description, priority, tags, strategy, aliases, "
+            "deprecation, `x-` fields); otherwise `conflicting`."
         ),
     ]
     ambiguous: Annotated[
         bool,
         doc(
-            "Whether nothing tells those that are served apart for who asks without a workspace, a "
-            "framework and an environment.",
+            "Whether the name is ambiguous without a workspace, framework and environment.",
             True,
         ),
     ]
     differing: Annotated[
         tuple[str, ...],
         doc(
-            "The fields that differ between any two of them, in the order of the schema `step`; "
-            "`extensions` stands for those that begin with `x-`.",
+            "Fields with different values, in the order of the schema `step`; `extensions` represents "
+            "fields with the prefix `x-`.",
             ["description", "framework"],
         ),
     ]
     recommendation: Annotated[
         str,
         doc(
-            "What to do about it, in a sentence.",
+            "Suggested fix.",
             "Give one of them a name of its own, or a lower `priority`: nothing tells them apart "
             "for who asks without a workspace.",
         ),
@@ -214,15 +206,14 @@ class NameConflict(OutputPart, frozen=True, kw_only=True):
     definitions: Annotated[
         tuple[ConflictingDefinition, ...],
         doc(
-            "All of them: those that are served, the core's first, then by workspace; then those "
-            "that are hidden.",
+            "All definitions: effective ones, the core's first, then by workspace; then shadowed ones.",
             min_length=2,
         ),
     ]
 
 
 class ConflictsOutput(OutputRecord, frozen=True, kw_only=True):
-    """What `stepwell conflicts --format json` prints: every name that has more than one definition."""
+    """Output of `stepwell conflicts --format json`: every name that has more than one definition."""
 
     conflicts: Annotated[
         tuple[NameConflict, ...], doc("Every name that has more than one definition, by name.")
@@ -263,7 +254,7 @@ def resolve_output(found: Resolution) -> ResolveOutput:
         ambiguous=found.ambiguous,
         tried=tuple(TriedStrategy(strategy=one.strategy, reason=one.reason) for one in found.tried),
         tied=tuple(StepCandidate(**_candidate(one)) for one in found.tied),
-        candidates=tuple(StepCandidate(**_candidate(one)) for one in found.candidates),
+        candidates=tuple(StepCandidate(**_candidate(candidate)) for candidate in found.candidates),
     )
 
 

@@ -1,4 +1,4 @@
-"""Mentions of a step, and steps that old code still runs."""
+"""References to a step, and steps that still run old code."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ if TYPE_CHECKING:
 
 
 class ImpactName(OutputPart, frozen=True, kw_only=True):
-    """One name and what it is to the step."""
+    """Name and its roles for the step."""
 
-    name: Annotated[str, doc("The name.", "XGBoostTrainingConfig")]
+    name: Annotated[str, doc("Name.", "XGBoostTrainingConfig")]
     roles: Annotated[
         tuple[
             Annotated[
                 Annotated[
                     str, one_of("name", "alias", "configuration class", "builder", "specification type")
                 ],
-                doc("One role."),
+                doc("Role."),
             ],
             ...,
         ],
-        doc("What it is to the step.", ["configuration class"], min_length=1),
+        doc("Roles of the name.", ["configuration class"], min_length=1),
     ]
 
 
 class ImpactPlace(OutputPart, frozen=True, kw_only=True):
-    """One place."""
+    """Place."""
 
-    group: Annotated[str, one_of("definitions", "configuration", "python"), doc("The kind of file.")]
+    group: Annotated[str, one_of("definitions", "configuration", "python"), doc("Kind of file.")]
     what: Annotated[
         str,
         doc(
-            "What the place is: words for definitions and configuration; for Python `class`, "
-            "`function`, `import`, `name`, `attribute`, `argument`, `string`, or `text` in a file "
-            "that cannot be parsed.",
+            "Kind of reference: text for definitions and configuration; for Python `class`, "
+            "`function`, `import`, `name`, `attribute`, `argument`, `string`, or `text` in a file that "
+            "cannot be parsed.",
             "import",
             "`replaced_by` of `OldTraining`",
         ),
@@ -49,56 +49,56 @@ class ImpactPlace(OutputPart, frozen=True, kw_only=True):
     name: Annotated[
         str,
         doc(
-            "The name that stands there; a text may add a job type to it.",
+            "Name at the location; a string may add a job type.",
             "XGBoostTraining",
             "XGBoostTraining_Calibration",
         ),
     ]
-    file: Annotated[str, doc("The file, relative to the project, with `/`.", "src/pipeline/train.py")]
-    line: Annotated[Ordinal, doc("The line, from 1.", 12)]
-    column: Annotated[Ordinal, doc("The column in characters, from 1.", 7)]
+    file: Annotated[str, doc("File, relative to the project, with `/`.", "src/pipeline/train.py")]
+    line: Annotated[Ordinal, doc("Line, from 1.", 12)]
+    column: Annotated[Ordinal, doc("Column in characters, from 1.", 7)]
 
 
 class GeneratedMention(OutputPart, frozen=True, kw_only=True):
-    """One generated file."""
+    """Generated file."""
 
-    file: Annotated[str, doc("The file, relative to the project, with `/`.", "generated/step_names.py")]
-    times: Annotated[Ordinal, doc("How often it holds one of the names.", 10)]
+    file: Annotated[str, doc("File, relative to the project, with `/`.", "generated/step_names.py")]
+    times: Annotated[Ordinal, doc("Number of occurrences.", 10)]
 
 
 class UnsearchedFile(OutputPart, frozen=True, kw_only=True):
-    """One file that was not searched."""
+    """File that was not searched."""
 
-    file: Annotated[str, doc("The file, relative to the project, with `/`.", "src/huge.py")]
+    file: Annotated[str, doc("File, relative to the project, with `/`.", "src/huge.py")]
     reason: Annotated[str, doc("Why it was not searched.", "it is larger than 4096 KiB")]
 
 
 class ImpactOutput(OutputRecord, frozen=True, kw_only=True):
-    """What `stepwell impact --format json` prints: every place that names a step, its classes or its
+    """Output of `stepwell impact --format json`: every place that names a step, its classes or its
     aliases.
     """
 
-    workspace: Annotated[str | None, doc("Whose view; `null` for the core's.", "alice")]
-    step: Annotated[str, doc("The name of the step.", "Scoring")]
+    workspace: Annotated[str | None, doc("Workspace of the view; `null` for the core.", "alice")]
+    step: Annotated[str, doc("Name of the step.", "Scoring")]
     names: Annotated[
-        tuple[ImpactName, ...], doc("The names that were searched for, the step's own first.", min_length=1)
+        tuple[ImpactName, ...], doc("Names that were searched for, the step's own first.", min_length=1)
     ]
     places: Annotated[tuple[ImpactPlace, ...], doc("Every place, by kind of file, path, line and column.")]
     generated: Annotated[
         tuple[GeneratedMention, ...],
-        doc("The files that Stepwell generated and that hold one of the names, by path."),
+        doc("Files that Stepwell generated and that hold one of the names, by path."),
     ]
     unread: Annotated[tuple[UnsearchedFile, ...], doc("Python files that were not searched, by path.")]
 
 
 class FallbackMigration(OutputPart, frozen=True, kw_only=True):
-    """The file that would make a fallback needless."""
+    """File that would replace a fallback."""
 
-    file: Annotated[str, doc("The file, relative to the project.", "registry.d/steps/claude.yaml")]
+    file: Annotated[str, doc("File, relative to the project.", "registry.d/steps/claude.yaml")]
     text: Annotated[
         str,
         doc(
-            "What would stand in it.",
+            "Content of the file.",
             "# yaml-language-server: $schema=../../schemas/step.schema.json\nname: claude\n"
             "description: The step type claude.\nimplementation: old_runner.steps:run_claude\n",
         ),
@@ -106,17 +106,17 @@ class FallbackMigration(OutputPart, frozen=True, kw_only=True):
 
 
 class FallbackUse(OutputPart, frozen=True, kw_only=True):
-    """One fallback: whether a definition makes it needless, or which file would."""
+    """Fallback, with the definition or file that replaces it."""
 
-    step: Annotated[str, doc("The name of the step.", "claude")]
-    code: Annotated[str, doc("What serves it, as it is declared.", "old_runner.steps:run_claude")]
-    file: Annotated[str, doc("The file that declares it, relative to the project.", "stepwell.toml")]
-    line: Annotated[Ordinal, doc("The line, from 1.", 2)]
-    column: Annotated[Ordinal, doc("The column, in characters from 1.", 10)]
+    step: Annotated[str, doc("Name of the step.", "claude")]
+    code: Annotated[str, doc("Declared code.", "old_runner.steps:run_claude")]
+    file: Annotated[str, doc("File that declares it, relative to the project.", "stepwell.toml")]
+    line: Annotated[Ordinal, doc("Line, from 1.", 2)]
+    column: Annotated[Ordinal, doc("Column in characters, from 1.", 10)]
     served_by: Annotated[
         str | None,
         doc(
-            "The file and line of the definition that makes it needless; null where it is still used.",
+            "File and line of the definition that replaces it; null if it is still used.",
             "registry.d/steps/claude.yaml:2",
             None,
         ),
@@ -124,44 +124,38 @@ class FallbackUse(OutputPart, frozen=True, kw_only=True):
     fault: Annotated[
         str | None,
         doc(
-            "Why the code cannot be found from here; null where it is found, or is not needed.",
+            "Why the code cannot be imported; null if it can, or is not needed.",
             "there is no installed module `old_runner`",
             None,
         ),
     ]
     migration: Annotated[
-        FallbackMigration | None, doc("The file that would make it needless; null where it is so already.")
+        FallbackMigration | None, doc("File that would replace it; null if it is already replaced.")
     ]
 
 
 class InterfaceMismatch(OutputPart, frozen=True, kw_only=True):
-    """One step that this version of the interface does not suit."""
+    """Step that is incompatible with this interface version."""
 
-    step: Annotated[str, doc("The name of the step.", "Summarize")]
-    place: Annotated[str, doc("The file and line that define it.", "registry.d/steps/summarize.yaml:1")]
+    step: Annotated[str, doc("Name of the step.", "Summarize")]
+    place: Annotated[str, doc("File and line that define it.", "registry.d/steps/summarize.yaml:1")]
     reason: Annotated[
         str,
-        doc("Why it does not suit, in words.", "it needs the interface 2.0 of step types, and this is 1.0"),
+        doc("Why it is incompatible.", "it needs the interface 2.0 of step types, and this is 1.0"),
     ]
 
 
 class CompatOutput(OutputRecord, frozen=True, kw_only=True):
-    """What `stepwell compat --format json` prints: the steps that old code still runs, and those that were
+    """Output of `stepwell compat --format json`: the steps that old code still runs, and those that were
     made for another version of the interface of step types.
     """
 
-    interface: Annotated[
-        str, doc("The version of the interface of step types that this Stepwell has.", "1.0")
-    ]
-    workspace: Annotated[
-        str | None, doc("The id of the workspace whose view it is; null for the core's.", "alice", None)
-    ]
+    interface: Annotated[str, doc("Version of the interface of step types that this Stepwell has.", "1.0")]
+    workspace: Annotated[str | None, doc("Workspace of the view; null for the core.", "alice", None)]
     fallbacks: Annotated[
         tuple[FallbackUse, ...], doc("Every fallback that the project declares, by the step's name.")
     ]
-    mismatches: Annotated[
-        tuple[InterfaceMismatch, ...], doc("The steps that do not suit, in the order of the table.")
-    ]
+    mismatches: Annotated[tuple[InterfaceMismatch, ...], doc("Incompatible steps in table order.")]
 
 
 def impact_output(view: View, step: StepDefinition, found: Impact) -> ImpactOutput:
@@ -169,17 +163,17 @@ def impact_output(view: View, step: StepDefinition, found: Impact) -> ImpactOutp
     return ImpactOutput(
         workspace=view.workspace,
         step=step.name,
-        names=tuple(ImpactName(name=one.name, roles=tuple(one.roles)) for one in found.names),
+        names=tuple(ImpactName(name=name.name, roles=tuple(name.roles)) for name in found.names),
         places=tuple(
             ImpactPlace(
-                group=one.group,
-                what=one.what,
-                name=one.name,
-                file=one.path,
-                line=one.line,
-                column=one.column,
+                group=place.group,
+                what=place.what,
+                name=place.name,
+                file=place.path,
+                line=place.line,
+                column=place.column,
             )
-            for one in found.places
+            for place in found.places
         ),
         generated=tuple(GeneratedMention(file=path, times=count) for path, count in found.generated.items()),
         unread=tuple(UnsearchedFile(file=path, reason=why) for path, why in found.unread.items()),
@@ -193,7 +187,8 @@ def compat_output(found: Compatibility, workspace: str | None) -> CompatOutput:
         workspace=workspace,
         fallbacks=tuple(map(_fallback, found.fallbacks)),
         mismatches=tuple(
-            InterfaceMismatch(step=one.step, place=one.place, reason=one.reason) for one in found.mismatches
+            InterfaceMismatch(step=mismatch.step, place=mismatch.place, reason=mismatch.reason)
+            for mismatch in found.mismatches
         ),
     )
 

@@ -23,128 +23,120 @@ if TYPE_CHECKING:
 class FindingCounts(OutputPart, frozen=True, kw_only=True):
     """How many findings of each severity."""
 
-    errors: Annotated[Count, doc("How many errors.", 0)]
-    warnings: Annotated[Count, doc("How many warnings.", 1)]
-    infos: Annotated[Count, doc("How many remarks.", 2)]
+    errors: Annotated[Count, doc("Number of errors.", 0)]
+    warnings: Annotated[Count, doc("Number of warnings.", 1)]
+    infos: Annotated[Count, doc("Number of infos.", 2)]
 
 
 class ListedWorkspace(OutputPart, frozen=True, kw_only=True):
-    """One workspace in short. `stepwell workspace show ID` shows more."""
+    """Summary of a workspace. `stepwell workspace show ID` shows more."""
 
-    id: Annotated[str, doc("Its id, the name of its folder.", "alice")]
-    version: Annotated[str, doc("The version that it states.", "1.0.0")]
-    description: Annotated[
-        str, doc("What it is for; empty where it says nothing.", "Experiments on GPU.", "")
-    ]
-    folder: Annotated[str, doc("Its folder, relative to the project.", "workspaces/alice")]
-    steps: Annotated[Count, doc("How many steps it has of its own.", 1)]
-    overrides: Annotated[Count, doc("How many steps it overrides.", 1)]
-    findings: Annotated[FindingCounts, doc("What `stepwell check` finds in its files.")]
+    id: Annotated[str, doc("Id, the name of its folder.", "alice")]
+    version: Annotated[str, doc("Version.", "1.0.0")]
+    description: Annotated[str, doc("Description; empty without one.", "Experiments on GPU.", "")]
+    folder: Annotated[str, doc("Folder, relative to the project.", "workspaces/alice")]
+    steps: Annotated[Count, doc("Number of steps it has of its own.", 1)]
+    overrides: Annotated[Count, doc("Number of steps it overrides.", 1)]
+    findings: Annotated[FindingCounts, doc("Findings of `stepwell check` in its files.")]
 
 
 class WorkspaceListOutput(OutputRecord, frozen=True, kw_only=True):
-    """What `stepwell workspace list --format json` prints: the workspaces of a project, ids sorted."""
+    """Output of `stepwell workspace list --format json`: the workspaces of a project, ids sorted."""
 
-    workspaces: Annotated[tuple[ListedWorkspace, ...], doc("The workspaces, ids sorted.")]
+    workspaces: Annotated[tuple[ListedWorkspace, ...], doc("Workspaces, ids sorted.")]
 
 
 class WorkspaceSettings(OutputPart, frozen=True, kw_only=True):
-    """What the workspace says of itself."""
+    """Settings of a workspace."""
 
-    version: Annotated[str, doc("Its version.", "1.0.0")]
-    description: Annotated[str, doc("What it is for.", "Experiments on GPU.")]
-    dependencies: Annotated[tuple[str, ...], doc("What it leans on.", ["pandas"])]
-    default_resolution_strategy: Annotated[
-        str, doc("How one of several definitions of a name is chosen.", "workspace_priority")
-    ]
-    preferred_frameworks: Annotated[tuple[str, ...], doc("The frameworks that it prefers.", ["xgboost"])]
-    environment_preferences: Annotated[tuple[str, ...], doc("The environments that it prefers.", ["gpu"])]
+    version: Annotated[str, doc("Version.", "1.0.0")]
+    description: Annotated[str, doc("Description.", "Experiments on GPU.")]
+    dependencies: Annotated[tuple[str, ...], doc("Dependencies.", ["pandas"])]
+    default_resolution_strategy: Annotated[str, doc("Resolution strategy.", "workspace_priority")]
+    preferred_frameworks: Annotated[tuple[str, ...], doc("Frameworks that it prefers.", ["xgboost"])]
+    environment_preferences: Annotated[tuple[str, ...], doc("Environments that it prefers.", ["gpu"])]
     conflict_tolerance: Annotated[
-        str, one_of("low", "medium", "high"), doc("How it takes names that the core has too.")
+        str, one_of("low", "medium", "high"), doc("Tolerance for names that the core also has.")
     ]
 
 
 class WorkspaceStep(OutputPart, frozen=True, kw_only=True):
-    """One step in a layer of the workspace."""
+    """Step in a layer of the workspace."""
 
-    step: Annotated[str, doc("Its name.", "XGBoostTraining")]
+    step: Annotated[str, doc("Name.", "XGBoostTraining")]
     file: Annotated[
         str,
-        doc("The file, relative to the project.", "workspaces/alice/override/steps/xgboost_training.yaml"),
+        doc("File, relative to the project.", "workspaces/alice/override/steps/xgboost_training.yaml"),
     ]
-    fields: Annotated[
-        tuple[str, ...], doc("The fields that the file states, without the name.", ["priority"])
-    ]
+    fields: Annotated[tuple[str, ...], doc("Fields that the file states, without the name.", ["priority"])]
 
 
 class CodeFolder(OutputPart, frozen=True, kw_only=True):
-    """One folder."""
+    """Folder."""
 
-    folder: Annotated[str, doc("The folder, relative to the project.", "workspaces/alice/src/builders")]
-    files: Annotated[Count, doc("How many Python files are in it.", 2)]
+    folder: Annotated[str, doc("Folder, relative to the project.", "workspaces/alice/src/builders")]
+    files: Annotated[Count, doc("Number of Python files.", 2)]
 
 
 class WorkspaceShowOutput(OutputRecord, frozen=True, kw_only=True):
-    """What `stepwell workspace show ID --format json` prints: one workspace, and what it makes of the
+    """Output of `stepwell workspace show ID --format json`: one workspace, and what it makes of the
     core.
     """
 
-    id: Annotated[str, doc("Its id, the name of its folder.", "alice")]
-    folder: Annotated[str, doc("Its folder, relative to the project.", "workspaces/alice")]
+    id: Annotated[str, doc("Id, the name of its folder.", "alice")]
+    folder: Annotated[str, doc("Folder, relative to the project.", "workspaces/alice")]
     file: Annotated[
         str | None,
-        doc("The file that says what it is; null without one.", "workspaces/alice/workspace.yaml", None),
+        doc("Settings file; null without one.", "workspaces/alice/workspace.yaml", None),
     ]
-    settings: Annotated[WorkspaceSettings, doc("What it says of itself, defaults filled in.")]
-    adds: Annotated[tuple[WorkspaceStep, ...], doc("The steps that only it has.")]
-    hides: Annotated[tuple[WorkspaceStep, ...], doc("Its own steps that hide a step of the core.")]
-    overrides: Annotated[tuple[WorkspaceStep, ...], doc("The steps that it changes.")]
+    settings: Annotated[WorkspaceSettings, doc("Settings with defaults.")]
+    adds: Annotated[tuple[WorkspaceStep, ...], doc("Steps that only the workspace has.")]
+    hides: Annotated[tuple[WorkspaceStep, ...], doc("Local steps that shadow a step of the core.")]
+    overrides: Annotated[tuple[WorkspaceStep, ...], doc("Overridden steps.")]
     hyperparameters: Annotated[
         tuple[str, ...],
-        doc("The hyperparameter classes that it defines or changes.", ["XGBoostModelHyperparameters"]),
+        doc("Hyperparameter classes that it defines or changes.", ["XGBoostModelHyperparameters"]),
     ]
-    providers: Annotated[tuple[str, ...], doc("The providers that it defines or changes.", ["HouseModels"])]
-    pipelines: Annotated[
-        tuple[str, ...], doc("The pipelines that it defines or changes.", ["TrainAndEvaluate"])
-    ]
-    code: Annotated[tuple[CodeFolder, ...], doc("Its folders of code that are there.")]
+    providers: Annotated[tuple[str, ...], doc("Providers that it defines or changes.", ["HouseModels"])]
+    pipelines: Annotated[tuple[str, ...], doc("Pipelines that it defines or changes.", ["TrainAndEvaluate"])]
+    code: Annotated[tuple[CodeFolder, ...], doc("Existing code folders.")]
     findings: Annotated[
         tuple[ReportedFinding, ...],
-        doc("What is found, in order, each as `diagnostics.schema.json` describes it."),
+        doc("Findings in order, each as in `diagnostics.schema.json`."),
     ]
 
 
 class CheckedWorkspace(OutputPart, frozen=True, kw_only=True):
-    """One workspace."""
+    """Workspace."""
 
-    id: Annotated[str, doc("Its id.", "alice")]
-    passed: Annotated[bool, doc("Whether it has no error.", True)]
-    errors: Annotated[Count, doc("How many errors.", 0)]
-    warnings: Annotated[Count, doc("How many warnings.", 1)]
-    infos: Annotated[Count, doc("How many remarks.", 2)]
+    id: Annotated[str, doc("Id.", "alice")]
+    passed: Annotated[bool, doc("Whether it has no errorss.", True)]
+    errors: Annotated[Count, doc("Number of errors.", 0)]
+    warnings: Annotated[Count, doc("Number of warnings.", 1)]
+    infos: Annotated[Count, doc("Number of infos.", 2)]
     diagnostics: Annotated[
         tuple[ReportedFinding, ...],
-        doc("What is found, in order, each as `diagnostics.schema.json` describes it."),
+        doc("Findings in order, each as in `diagnostics.schema.json`."),
     ]
 
 
 class WorkspaceTotals(OutputPart, frozen=True, kw_only=True):
     """The sums."""
 
-    workspaces: Annotated[Count, doc("How many were checked.", 3)]
-    passed: Annotated[Count, doc("How many have no error.", 3)]
-    failed: Annotated[Count, doc("How many have one.", 0)]
+    workspaces: Annotated[Count, doc("Number of were checked.", 3)]
+    passed: Annotated[Count, doc("Number of passed workspaces.", 3)]
+    failed: Annotated[Count, doc("Number of failed workspaces.", 0)]
     success_rate: Annotated[
         Share | None,
         doc(
-            "The part that passed, from 0 to 1, rounded to four digits; null where none was checked.",
+            "Share that passed, from 0 to 1, rounded to four digits; null if none was checked.",
             1.0,
             0.6667,
         ),
     ]
-    errors: Annotated[Count, doc("How many errors.", 0)]
-    warnings: Annotated[Count, doc("How many warnings.", 1)]
-    infos: Annotated[Count, doc("How many remarks.", 2)]
+    errors: Annotated[Count, doc("Number of errors.", 0)]
+    warnings: Annotated[Count, doc("Number of warnings.", 1)]
+    infos: Annotated[Count, doc("Number of infos.", 2)]
 
 
 class WorkspaceCheckOutput(OutputRecord, frozen=True, kw_only=True):
@@ -152,40 +144,38 @@ class WorkspaceCheckOutput(OutputRecord, frozen=True, kw_only=True):
     findings, and totals.
     """
 
-    workspaces: Annotated[tuple[CheckedWorkspace, ...], doc("The workspaces that were checked, each once.")]
+    workspaces: Annotated[tuple[CheckedWorkspace, ...], doc("Workspaces that were checked, each once.")]
     totals: Annotated[WorkspaceTotals, doc("All of them together.")]
 
 
 class MissingPart(OutputPart, frozen=True, kw_only=True):
-    """One thing."""
+    """Thing."""
 
     kind: Annotated[
-        str, one_of("class", "file", "base", "field", "name", "framework"), doc("What sort of thing it is.")
+        str, one_of("class", "file", "base", "field", "name", "framework"), doc("Kind of the missing item.")
     ]
-    what: Annotated[str, doc("The class, file, step, field or word.", "XGBoostTrainingConfig")]
-    words: Annotated[
-        str, doc("The same as a sentence.", "`priority` is `75` here, and `80` in workspace bob")
-    ]
-    hinders: Annotated[bool, doc("Whether the step cannot work without it.", True)]
+    what: Annotated[str, doc("Class, file, step, field or word.", "XGBoostTrainingConfig")]
+    words: Annotated[str, doc("Message.", "`priority` is `75` here, and `80` in workspace bob")]
+    hinders: Annotated[bool, doc("Whether it prevents the step from working.", True)]
 
 
 class PortableStep(OutputPart, frozen=True, kw_only=True):
-    """One step."""
+    """Step."""
 
-    step: Annotated[str, doc("Its name.", "XGBoostTraining")]
-    layer: Annotated[str, doc("The topmost layer that says something of it.", "override")]
-    works: Annotated[bool, doc("Whether nothing hinders it.", True)]
-    lacks: Annotated[tuple[MissingPart, ...], doc("What it would miss, or find different.")]
+    step: Annotated[str, doc("Name.", "XGBoostTraining")]
+    layer: Annotated[str, doc("Topmost layer that defines or overrides it.", "override")]
+    works: Annotated[bool, doc("Whether the step would work.", True)]
+    lacks: Annotated[tuple[MissingPart, ...], doc("Missing or different items.")]
 
 
 class WorkspaceCompareOutput(OutputRecord, frozen=True, kw_only=True):
-    """What `stepwell workspace compare A B --format json` prints: how the steps of one workspace would
+    """Output of `stepwell workspace compare A B --format json`: how the steps of one workspace would
     fare in another.
     """
 
-    from_: Annotated[str, doc("The workspace whose steps they are.", "alice")] = msgspec.field(name="from")
-    to: Annotated[str, doc("The workspace that would get them.", "bob")]
-    steps: Annotated[tuple[PortableStep, ...], doc("The steps, in table order.")]
+    from_: Annotated[str, doc("Workspace whose steps they are.", "alice")] = msgspec.field(name="from")
+    to: Annotated[str, doc("Workspace that would get them.", "bob")]
+    steps: Annotated[tuple[PortableStep, ...], doc("Steps, in table order.")]
 
 
 def listed_workspace(
@@ -212,7 +202,7 @@ def listed_workspace(
 
 
 def workspace_show_output(contents: WorkspaceContents) -> WorkspaceShowOutput:
-    """One workspace, and what it makes of the core."""
+    """Workspace, and what it makes of the core."""
     workspace = contents.workspace
     return WorkspaceShowOutput(
         id=workspace.id,

@@ -1,4 +1,4 @@
-"""Runs of pipelines for people and programs: lines, data, a page, and a table while one goes on."""
+"""Pipeline runs as text, HTML report and live table."""
 
 from __future__ import annotations
 

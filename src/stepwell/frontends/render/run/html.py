@@ -1,4 +1,4 @@
-"""A run as a page for people: one file, no script, nothing loaded from elsewhere."""
+"""HTML report of a run: a single file without scripts or external resources."""
 
 from __future__ import annotations
 
@@ -15,11 +15,7 @@ __all__ = ["as_html", "logs_of"]
 
 
 def as_html(pipeline: Pipeline, record: Mapping[str, Any], logs: Mapping[str, str]) -> str:
-    """The page of a run.
-
-    Args:
-        record: the output of ``stepwell pipeline run --format json`` as plain data.
-    """
+    """Return the report for a record of ``stepwell pipeline run --format json``."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -40,8 +36,8 @@ def as_html(pipeline: Pipeline, record: Mapping[str, Any], logs: Mapping[str, st
 
 
 def logs_of(run: RunRecord) -> dict[str, str]:
-    """The text of the last log of each step that has one, by its id."""
-    paths = {one.node: log_of(run, one) for one in run.steps}
+    """Return the text of the last log of each step, by step id."""
+    paths = {step.node: log_of(run, step) for step in run.steps}
     return {
         node: Path(path).read_text(encoding="utf-8", errors="backslashreplace")
         for node, path in paths.items()
@@ -50,21 +46,21 @@ def logs_of(run: RunRecord) -> dict[str, str]:
 
 
 def _drawing(pipeline: Pipeline, steps: list[Mapping[str, Any]]) -> str:
-    """The graph, with how each step ended, how long it took and whose it is."""
-    from stepwell.frontends.render.graph import Mark, as_svg  # a run without a report draws nothing
+    """Return the graph with state, duration and workspace of each step."""
+    from stepwell.frontends.render.graph import Mark, as_svg  # only needed for reports
     from stepwell.frontends.render.graph.palette import colour_of_state
 
     marks: dict[str, Mark] = {}
-    for one in steps:
-        took = f", {seconds(one['seconds'])}" if one["attempts"] else ""
-        whose = f" ({one['developer']})" if one["developer"] else ""
-        text = f"{one['state']}{took}{whose}"
-        marks[one["id"]] = Mark(one["state"], colour_of_state(one["state"]), text)
+    for step in steps:
+        took = f", {seconds(step['seconds'])}" if step["attempts"] else ""
+        whose = f" ({step['developer']})" if step["developer"] else ""
+        text = f"{step['state']}{took}{whose}"
+        marks[step["id"]] = Mark(step["state"], colour_of_state(step["state"]), text)
     return as_svg(pipeline, marks)
 
 
 def _bars(record: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Every attempt as a stretch of the time from the first to the last, in hundredths."""
+    """Return every attempt as an interval in percent of the run's time."""
     attempts = [
         (one, each) for one in record["steps"] for each in one["attempts"] if each["ended"] is not None
     ]

@@ -1,4 +1,4 @@
-"""Runs in lines."""
+"""Runs as text."""
 
 from __future__ import annotations
 
@@ -26,10 +26,15 @@ __all__ = [
 
 
 def run_lines(run: RunRecord, root: str) -> Iterator[str]:
-    """A run: a line for each step, more for one that failed, and a summary."""
+    """Yield a line per step, details of failed steps, and a summary."""
     rows = [
-        (visible(one.node), one.state.value, seconds(one.seconds) if one.attempts else "", visible(one.fault))
-        for one in run.steps
+        (
+            visible(step.node),
+            step.state.value,
+            seconds(step.seconds) if step.attempts else "",
+            visible(step.fault),
+        )
+        for step in run.steps
     ]
     for line, one in zip(aligned(rows), run.steps, strict=True):
         yield line
@@ -39,21 +44,21 @@ def run_lines(run: RunRecord, root: str) -> Iterator[str]:
     states = [
         f"{count} {state.value}"
         for state in StepState
-        if (count := sum(one.state is state for one in run.steps))
+        if (count := sum(step.state is state for step in run.steps))
     ]
     took = "" if run.ended is None else f" in {seconds(max(0.0, run.ended - run.began))}"
     yield f"Run {run.id} of {run.pipeline} on {run.engine}: {', '.join(states) or 'no steps'}{took}."
     developers = developers_of(run)
     if len(developers) > 1:
-        for each in developers:
-            went = f"{counted(each.steps, 'step')}, {each.done} done, {each.failed} failed"
-            yield f"  {visible(each.name) or 'core'}: {went}, {seconds(each.seconds)}"
+        for developer in developers:
+            went = f"{counted(developer.steps, 'step')}, {developer.done} done, {developer.failed} failed"
+            yield f"  {visible(developer.name) or 'core'}: {went}, {seconds(developer.seconds)}"
 
 
 def comparison_lines(
     before: RunRecord, after: RunRecord, differences: Iterable[StepDifference]
 ) -> Iterator[str]:
-    """What differs between two runs."""
+    """Yield the differences between two runs."""
     every = list(differences)
     rows = []
     for one in every:
@@ -62,7 +67,7 @@ def comparison_lines(
             seconds(side.seconds) if side is not None and side.attempts else "-"
             for side in (one.before, one.after)
         ]
-        gave = f"gives other {', '.join(one.outputs)}" if one.outputs else ""
+        gave = f"different {', '.join(one.outputs)}" if one.outputs else ""
         word = "same" if one.is_same else "differs"
         told = "; ".join(part for part in (gave, one.why if not one.is_same else "") if part)
         rows.append((visible(one.node), word, " → ".join(states), " → ".join(took), visible(told)))
@@ -73,7 +78,7 @@ def comparison_lines(
 
 
 def swap_lines(tried: Iterable[Trial]) -> Iterator[str]:
-    """Whether a pipeline works with the steps of other workspaces."""
+    """Yield whether a pipeline works with steps of other workspaces."""
     rows = []
     for one in tried:
         told = one.fault or ""
@@ -84,16 +89,16 @@ def swap_lines(tried: Iterable[Trial]) -> Iterator[str]:
 
 
 def log_of(run: RunRecord, step: StepRecord) -> str:
-    """The path of the log of a step's last attempt; empty where it has none."""
-    for one in reversed(step.attempts):
-        path = os.path.join(run.folder, one.folder, LOG) if one.folder else ""
+    """Return the log path of a step's last attempt; empty if there is none."""
+    for attempt in reversed(step.attempts):
+        path = os.path.join(run.folder, attempt.folder, LOG) if attempt.folder else ""
         if path and os.path.exists(path):
             return path
     return ""
 
 
 def seconds(count: float) -> str:
-    """A time as people say it."""
+    """Format a duration."""
     if count < 60:
         return f"{count:.2f} s"
     minutes, rest = divmod(round(count), 60)
@@ -110,7 +115,7 @@ def _more(run: RunRecord, one: StepRecord, root: str) -> Iterator[str]:
 
 
 _MOST: Final = 12
-"""Steps that are shown at once: those that are running, then those that ended last."""
+"""Maximum number of visible steps: running steps first, then the latest finished ones."""
 _LOOKS: Final = {
     StepState.WAITING: "dim",
     StepState.RUNNING: "cyan",
@@ -124,7 +129,7 @@ _LOOKS: Final = {
 
 @final
 class LiveRun:
-    """A context in which the steps of a run are shown; what it gives is told of every change."""
+    """Context manager that shows the steps of a run; its value is the progress callback."""
 
     def __init__(self, nodes: tuple[str, ...]) -> None:
         self._states = dict.fromkeys(nodes, StepState.WAITING)
@@ -149,7 +154,7 @@ class LiveRun:
         self._live.stop()
 
     def __call__(self, node: str, state: StepState, fault: str) -> None:
-        """Show a change."""
+        """Update a step."""
         now = time.monotonic()
         if state is StepState.RUNNING:
             self._since[node] = now
