@@ -30,7 +30,7 @@ CLEAN = {
 }
 BROKEN = {
     **CLEAN,
-    CLEANING: "name: Cleaning\ndescripton: Drop rows.\n",
+    CLEANING: "name: Cleaning\nframewrk: sklearn\n",
     "workspaces/alice/local/steps/tuning.yaml": "name: Tuning\ndescription: Tune it.\npriority: 2000\n",
     "workspaces/bob/override/steps/scoring.yaml": "name: Scoring\npriority: 100\n",
 }
@@ -38,7 +38,7 @@ BROKEN = {
 
 CONCISE = (
     "registry.d/steps/cleaning.yaml:1:1: error[missing-field] step requires the field `description`\n"
-    "registry.d/steps/cleaning.yaml:2:1: error[unknown-field] step has no field `descripton`\n"
+    "registry.d/steps/cleaning.yaml:2:1: error[unknown-field] step has no field `framewrk`\n"
     "workspaces/alice/local/steps/tuning.yaml:3:11: error[out-of-range] "
     "`priority` must be at most 1000, got 2000\n"
     "workspaces/bob/override/steps/scoring.yaml:1:7: warning[override-changes-nothing] "
@@ -89,11 +89,11 @@ def test_everything_is_told_at_once_and_ends_with_1(project: Project, run_stepwe
         "   |\n"
         "   = help: add a line `description: …`\n"
         "\n"
-        "error[unknown-field]: step has no field `descripton`\n"
+        "error[unknown-field]: step has no field `framewrk`\n"
         "  --> registry.d/steps/cleaning.yaml:2:1\n"
         "   |\n"
-        " 2 | descripton: Drop rows.\n"
-        "   | ^^^^^^^^^^ did you mean `description`?\n"
+        " 2 | framewrk: sklearn\n"
+        "   | ^^^^^^^^ did you mean `framework`?\n"
         "\n"
         "error[out-of-range]: `priority` must be at most 1000, got 2000\n"
         "  --> workspaces/alice/local/steps/tuning.yaml:3:11\n"
@@ -400,8 +400,8 @@ def test_sarif_is_as_the_published_schema_says_and_has_the_pages(
 def test_github_annotates_each_place(project: Project, run_stepwell: RunStepwell) -> None:
     ran = run_stepwell("check", "--format", "github", cwd=project(BROKEN))
     assert ran.stdout.splitlines()[1] == (
-        "::error file=registry.d/steps/cleaning.yaml,line=2,endLine=2,col=1,endColumn=11,title=unknown-field"
-        "::step has no field `descripton`%0Ahelp: did you mean `description`?"
+        "::error file=registry.d/steps/cleaning.yaml,line=2,endLine=2,col=1,endColumn=9,title=unknown-field"
+        "::step has no field `framewrk`%0Ahelp: did you mean `framework`?"
     )
 
 

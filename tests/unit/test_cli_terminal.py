@@ -89,7 +89,7 @@ def test_a_terminal_gets_colour_and_the_same_words(
     seen = on_terminal("check", cwd=root)
     plain = run_stepwell("check", cwd=root)
     assert seen.exit_code == plain.exit_code == 1
-    assert seen.terminal.startswith("\x1b[1;31merror[missing-field]\x1b[0m")
+    assert seen.terminal.startswith("\x1b[1;31merror[unknown-field]\x1b[0m")
     without = re.sub(r"in (\d+\.\d\d|less than 0\.01) s", "", COLOUR.sub("", seen.terminal))
     assert without == re.sub(r"in (\d+\.\d\d|less than 0\.01) s", "", plain.stdout)
 

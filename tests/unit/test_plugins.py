@@ -161,7 +161,6 @@ def test_what_is_wrong_with_a_package_is_told_and_the_rest_serves(
     assert checked.stdout.splitlines() == [
         f"{missing} `bolt_steps:fails` fails with LookupError: no catalog",
         f"{missing} folder `bolt_steps.nowhere` does not exist",
-        "<acme-steps>/steps/broken.yaml:1:1: error[missing-field] step requires the field `description`",
         "<acme-steps>/steps/broken.yaml:2:1: error[unknown-field] step has no field `descripton`",
         f"<bolt-steps>:1:7: error[wrong-form] `name` {form}, got `Routing two`",
         f"registry.d/steps/ranking.yaml:1:7: info[plugin-hidden] {hides}",

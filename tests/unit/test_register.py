@@ -177,7 +177,6 @@ def test_a_step_that_does_not_fit_the_schema_is_refused_as_a_file_would_be(
     refused = refusal(registry, {"name": "Fancy", "descripton": "x", "priority": 2000})
     assert str(refused) == (
         "cannot register step `Fancy`:\n"
-        "  error[missing-field]: step requires the field `description` (add a line `description: …`)\n"
         "  error[unknown-field]: step has no field `descripton` (did you mean `description`?)\n"
         "  error[out-of-range]: `priority` must be at most 1000, got 2000"
     )

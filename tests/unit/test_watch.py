@@ -426,7 +426,7 @@ def test_start_and_stop_twice_and_again(project: Any) -> None:
 
 def test_readers_do_not_wait_for_a_reload(live: Followed, monkeypatch: pytest.MonkeyPatch) -> None:
     reading, go_on = threading.Event(), threading.Event()
-    read = stepwell.check.file.read_document
+    read = stepwell.check.file.parse
 
     went_on: list[bool] = []
 
@@ -435,7 +435,7 @@ def test_readers_do_not_wait_for_a_reload(live: Followed, monkeypatch: pytest.Mo
         went_on.append(go_on.wait(PATIENCE))
         return read(*arguments)
 
-    monkeypatch.setattr("stepwell.check.file.read_document", slowly)
+    monkeypatch.setattr("stepwell.check.file.parse", slowly)
     live.write(ONE, "name: DataCleaning\ndescription: two\n")
     assert reading.wait(PATIENCE)
     assert [live.description() for _ in range(100)] == ["one"] * 100

@@ -13,7 +13,8 @@ from stepwell.model import KINDS, AuthoredDefinition, Workspace, schema, schema_
 from stepwell.model.layer import Layer, Listed, Source
 from stepwell.model.settings import Project, Settings
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
-from stepwell.source.document import Document
+from stepwell.source.document import Document, FrozenMapping
+from stepwell.source.read import parse
 from stepwell.source.tree import read_document
 
 __all__ = [
@@ -56,9 +57,13 @@ def check_definition(
     project: Project, listed: Listed, today: date, file_rules: catalog.Active[FileScope]
 ) -> CheckedFile:
     """Read and check one definition file."""
-    return check_document(
-        listed, read_document(project.tree, listed.path), project.settings, today, file_rules
-    )
+    content = project.tree.read(listed.path)
+    if isinstance(content, Diagnostic):
+        return check_document(listed, content, project.settings, today, file_rules)
+    document, faults = parse(listed.path, content)
+    if document is None:
+        return check_document(listed, faults[0], project.settings, today, file_rules)
+    return check_document(listed, document, project.settings, today, file_rules, faults)
 
 
 def check_document(
@@ -67,15 +72,17 @@ def check_document(
     settings: Settings,
     today: date,
     file_rules: catalog.Active[FileScope],
+    faults: tuple[Diagnostic, ...] = (),
 ) -> CheckedFile:
     """Check a parsed definition file.
 
     Args:
         document: the parsed file, or the diagnostic that explains why it cannot be parsed.
+        faults: findings of the parser that leave the rest of the document readable.
     """
     if listed.kind == "providers":
-        return _check_provider(listed, document, settings, today, file_rules)
-    return _check(listed, document, settings, today, file_rules)
+        return _check_provider(listed, document, settings, today, file_rules, faults)
+    return _check(listed, document, settings, today, file_rules, faults)
 
 
 def _check_provider(
@@ -84,13 +91,14 @@ def _check_provider(
     settings: Settings,
     today: date,
     file_rules: catalog.Active[FileScope],
+    faults: tuple[Diagnostic, ...],
 ) -> CheckedFile:
     """Check a provider file, reject literal secrets and redact them in all findings."""
     from stepwell.source import redaction  # slow to import and only needed for providers
 
     data = None if isinstance(document, Diagnostic) else document.data
     secrets = () if isinstance(document, Diagnostic) else tuple(_literal_secrets(document))
-    checked = _check(listed, document, settings, today, file_rules)
+    checked = _check(listed, document, settings, today, file_rules, faults)
     if not checked.diagnostics and not secrets:
         return checked
     reported = {(secret.span.line, secret.span.column) for secret in secrets if secret.span is not None}
@@ -132,29 +140,55 @@ def _check(
     settings: Settings,
     today: date,
     file_rules: catalog.Active[FileScope],
+    faults: tuple[Diagnostic, ...],
 ) -> CheckedFile:
     path, layer, workspace, kind_name = listed
     if isinstance(document, Diagnostic):
         return CheckedFile(listed, None, document.span or Span(path), None, (document,))
     kind = KINDS[kind_name]
-    data = document.data
     form = f"{kind.noun}-override" if layer is Layer.OVERRIDE else kind.noun
-    if not schema.fits(form, data, flat=document.flat):
-        name = data.get("name")
-        found = tuple(schema_errors.explain(form, kind.noun, data, lambda _: document))
-        place = document.key_span(("name",))
-        return CheckedFile(listed, name if isinstance(name, str) else None, place, None, found)
-    authored = AuthoredDefinition(kind, Source(layer, workspace, document))
-    ignores = ignores_in(document)
-    scope = FileScope(authored, settings, today)
-    found = tuple(catalog.run(file_rules, scope))
-    used = _NO_IGNORES
+    stated, found = document, faults
+    if faults or not schema.fits(form, document.data, flat=document.flat):
+        stated, found = _valid_part(form, kind.noun, document, faults)
+    name = stated.data.get("name")
+    if name is None:
+        return CheckedFile(listed, None, document.key_span(("name",)), None, found)
+    authored = AuthoredDefinition(kind, Source(layer, workspace, stated))
+    ignores, used = ignores_in(document), _NO_IGNORES
+    broken, found = found, (*found, *catalog.run(file_rules, FileScope(authored, settings, today)))
     if ignores:
         found, used = hide(found, ignores)
-    if found and not is_served(found):
-        left_out_at = document.value_span(("name",))
-        return CheckedFile(listed, data["name"], left_out_at, None, found, ignores, used)
-    return CheckedFile(listed, data["name"], None, authored, found, ignores, used)
+    if broken or (found and not is_served(found)):
+        place = document.value_span(("name",))
+        return CheckedFile(listed, name, place, None, found, ignores, used)
+    return CheckedFile(listed, name, None, authored, found, ignores, used)
+
+
+def _valid_part(
+    form: str, noun: str, document: Document, faults: tuple[Diagnostic, ...]
+) -> tuple[Document, tuple[Diagnostic, ...]]:
+    """Return a document without its invalid fields, for rules to run on the others; and all findings."""
+    broken = {(fault.span.line, fault.span.column) for fault in faults if fault.span is not None}
+    findings = [
+        finding
+        for finding in schema_errors.explain(form, noun, document.data, lambda _: document)
+        if finding.span is None or (finding.span.line, finding.span.column) not in broken
+    ]
+    invalid: set[str | int] = set()
+    for error in schema.errors_of(form, document.data):
+        invalid.update(error.pointer[:1] or (error.wanted if error.keyword == "additionalProperties" else ()))
+    for key in document.data if faults else ():
+        outer = document.value_span((key,))
+        if any(_is_inside(fault.span, outer) for fault in faults):
+            invalid.add(key)
+    data = {key: value for key, value in document.data.items() if key not in invalid}
+    return document._replace(data=FrozenMapping(data)), (*faults, *findings)
+
+
+def _is_inside(inner: Span | None, outer: Span) -> bool:
+    return inner is not None and (
+        (outer.line, outer.column) <= (inner.line, inner.column) <= (outer.end_line, outer.end_column)
+    )
 
 
 def check_workspace_file(

@@ -69,8 +69,17 @@ def reasons(schema: Mapping[str, Any] | bool, noun: str, data: Any) -> tuple[str
 def _findings(
     errors: Iterable[SchemaError], noun: str, whose: Callable[[Pointer], Document], prefix: Pointer
 ) -> Iterator[Diagnostic]:
+    errors = tuple(errors)
+    misspelt = {
+        (*error.pointer, *closest(key, error.schema.get("properties", {})))
+        for error in errors
+        if error.keyword == "additionalProperties"
+        for key in error.wanted
+    }
     seen: set[tuple[Pointer, str]] = set()
     for error in errors:
+        if error.keyword == "required" and all((*error.pointer, key) in misspelt for key in error.wanted):
+            continue  # reported as an unknown field that resembles it
         for finding in _Explained(error, noun, whose, prefix).findings():
             key = (error.pointer, finding.message)
             if key not in seen:
@@ -128,9 +137,7 @@ class _Explained:
         known = schema.get("properties", {})
         for key in self._wanted:
             near = closest(key, known)
-            if key == "<<":
-                help_text = "YAML 1.2 has no merge keys: write the fields out"
-            elif near:
+            if near:
                 help_text = did_you_mean(near)
             elif schema.get("patternProperties"):
                 help_text = f"valid fields: {_listed(known)}; custom fields begin with `x-`"

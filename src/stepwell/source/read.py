@@ -13,7 +13,7 @@ from stepwell.source import yaml_flat
 from stepwell.source.diagnostic import Diagnostic, Related, Severity, Span
 from stepwell.source.document import Document, FrozenMapping, TextMap, Unreadable, freeze_mapping, span_of
 
-__all__ = ["MAX_BYTES", "SUFFIXES", "read", "read_bytes", "read_text", "too_large"]
+__all__ = ["MAX_BYTES", "SUFFIXES", "parse", "read", "read_bytes", "read_text", "too_large"]
 
 MAX_BYTES: Final = 1024 * 1024
 SUFFIXES: Final = {".yaml": "yaml", ".yml": "yaml", ".toml": "toml"}
@@ -65,36 +65,66 @@ def read_bytes(root: str, path: str) -> bytes | Diagnostic:
 
 
 def read_text(path: str, content: bytes) -> Document | Diagnostic:
-    """Parse the content of one file.
+    """Return the content of one file as a document, or the first reason why it is none.
 
     Args:
-        path: relative to the project, with ``/``; the extension selects the format.
+        path: relative to the project, with ``/``; its suffix selects the format.
+    """
+    document, faults = parse(path, content)
+    return faults[0] if document is None or faults else document
+
+
+def parse(path: str, content: bytes) -> tuple[Document | None, tuple[Diagnostic, ...]]:
+    """Return the content of one file as far as its structure can be followed, and every fault in it.
+
+    A document with faults serves to check the rest of the file, never to define anything.
+
+    Args:
+        path: relative to the project, with ``/``; its suffix selects the format.
     """
     if len(content) > MAX_BYTES:
-        return too_large(path)
+        return None, (too_large(path),)
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        return _not_utf8(path, content, error)
+        return None, (_not_utf8(path, content, error),)
     form = SUFFIXES[path[path.rfind(".") :]]
     plain = yaml_flat.load(text) if form == "yaml" else None
     if plain is not None:
-        return Document(path, text, FrozenMapping(plain), _locate_yaml, True)
+        return Document(path, text, FrozenMapping(plain), _locate_yaml, True), ()
     text = text.removeprefix("\ufeff")
     try:
-        return Document(path, text, freeze_mapping(_load(form, text)), _LOCATE[form])
-    except Unreadable as error:
-        return Diagnostic(
-            error.id,
-            Severity.ERROR,
-            error.message,
-            span_of(path, text, error.stretch),
-            error.help,
-            tuple(Related(message, span_of(path, text, stretch)) for message, stretch in error.related),
-        )
+        data, faults = _load(form, text)
+    except Unreadable as fault:
+        return None, (_diagnostic(path, text, _merge_conflict(text) or fault),)
+    document = Document(path, text, freeze_mapping(data), _LOCATE[form])
+    return document, tuple(_diagnostic(path, text, fault) for fault in faults)
 
 
-def _load(form: str, text: str) -> dict[str, Any]:
+def _diagnostic(path: str, text: str, fault: Unreadable) -> Diagnostic:
+    related = tuple(Related(message, span_of(path, text, place)) for message, place in fault.related)
+    span = span_of(path, text, fault.stretch)
+    return Diagnostic(fault.id, Severity.ERROR, fault.message, span, fault.help, related)
+
+
+_CONFLICT: Final = re.compile(r"^<{7}(?: .*)?$", re.MULTILINE)
+_CONFLICT_ENDS: Final = re.compile(r"^>{7}(?: .*)?$", re.MULTILINE)
+
+
+def _merge_conflict(text: str) -> Unreadable | None:
+    """Return the fault of a text that contains markers of an unresolved merge, in YAML or TOML."""
+    begins = _CONFLICT.search(text)
+    if begins is None or _CONFLICT_ENDS.search(text, begins.end()) is None:
+        return None
+    return Unreadable(
+        "merge-conflict",
+        "unresolved merge conflict",
+        begins.span(),
+        "merge both sides, and remove the lines that begin with `<<<<<<<`, `=======` and `>>>>>>>`",
+    )
+
+
+def _load(form: str, text: str) -> tuple[dict[str, Any], list[Unreadable]]:
     found = _FORBIDDEN.search(text)
     at = found.start() if found else max(map(text.find, _NONCHARACTERS))
     if at >= 0:
@@ -114,7 +144,7 @@ def _load(form: str, text: str) -> dict[str, Any]:
                 (0, 0),
                 "add the fields of a definition, or delete the file",
             )
-        return data
+        return data, []
     from stepwell.source import yaml
 
     return yaml.load(text)

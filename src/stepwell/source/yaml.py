@@ -6,6 +6,7 @@ small budget are rejected.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Final, final
 
@@ -17,6 +18,7 @@ from yaml.events import (
     MappingStartEvent,
     ScalarEvent,
     SequenceEndEvent,
+    SequenceStartEvent,
     StreamEndEvent,
 )
 from yaml.parser import Parser
@@ -104,16 +106,17 @@ _LIMIT_OF_LIBYAML: Final = "maximum nesting depth"
 _BREAKS_OF_YAML_1_1: Final = "\x85\u2028\u2029"
 
 
-def load(text: str) -> dict[str, Any]:
-    """Return the data of one YAML document.
+def load(text: str) -> tuple[dict[str, Any], list[Unreadable]]:
+    """Return the data of one YAML document, and the faults that leave the rest of it readable.
 
     Args:
         text: without a byte order mark and characters that YAML forbids.
 
     Raises:
-        Unreadable: the text is invalid.
+        Unreadable: the structure of the text is invalid.
     """
-    return _Reader(text, places=None).document()
+    reader = _Reader(text, places=None)
+    return reader.document(), reader.faults
 
 
 def locate(text: str) -> TextMap:
@@ -141,6 +144,7 @@ class _Reader:
         self._values = 0
         self._characters = 0
         self._end_of_last = 0
+        self.faults: list[Unreadable] = []
         shown, self._restore = _without_old_breaks(text)
         self._events = events
         self._event: Callable[[], Any] = events(shown)
@@ -183,17 +187,21 @@ class _Reader:
         if event.tag is not None:
             start = event.start_mark.index
             written = self._text[start:].split(maxsplit=1)[0]
-            raise Unreadable(
+            self._fault(
                 "tag",
                 f"tags are not supported: `{_short(written)}`",
                 (start, start + len(written)),
                 "remove the tag, or quote the value if it is text",
             )
+        if event.anchor is not None:
+            self._check_anchor(event)
         began, began_characters = self._values, self._characters
         value: Any
         if type(event) is ScalarEvent:
             value = self._scalar(event)
             end = _end(event)
+            if event.style is not None:
+                self._check_layout(event, end, depth)
         else:
             if depth > MAX_DEPTH:
                 message = f"nested more than {MAX_DEPTH} levels deep"
@@ -202,7 +210,9 @@ class _Reader:
                 self._anchors[event.anchor] = (_OPEN, 0, 0)
             build = self._mapping if type(event) is MappingStartEvent else self._sequence
             value, end = build(pointer, depth)
-            if not event.flow_style:  # libyaml ends a block where the next one begins
+            if event.flow_style:
+                self._check_layout(event, end, depth)
+            else:  # libyaml ends a block where the next one begins
                 end = max(self._end_of_last, event.start_mark.index)
         if event.anchor is not None:
             size = self._values - began + 1
@@ -216,22 +226,42 @@ class _Reader:
     def _mapping(self, pointer: Pointer, depth: int) -> tuple[dict[str, Any], int]:
         data: dict[str, Any] = {}
         keys: dict[str, Stretch] = {}
+        merged: list[Any] = []
         while type(event := self._event()) is not MappingEndEvent:
             key, stretch = self._key(event), _stretch(event)
-            if key in data:
-                raise Unreadable(
+            if key is None:
+                self._unplaced((*pointer, ""), depth)
+            elif key == "<<" and event.implicit[0]:
+                help_text = "YAML 1.2 has no merge keys: write the fields out"
+                self._fault("merge-key", "the merge key `<<` is not supported", stretch, help_text)
+                merged.append(self._unplaced((*pointer, key), depth))
+            elif key in data:
+                self._fault(
                     "duplicate-key",
                     f"duplicate key `{key}`",
                     stretch,
                     "remove one of the two",
                     (("first used in", keys[key]),),
                 )
-            keys[key] = stretch
-            inner = (*pointer, key)
-            if self._places is not None:
-                self._places.keys[inner] = stretch  # type: ignore[index]
-            data[key] = self._value(self._event(), inner, depth + 1)
+                self._unplaced((*pointer, key), depth)
+            else:
+                keys[key] = stretch
+                inner = (*pointer, key)
+                if self._places is not None:
+                    self._places.keys[inner] = stretch  # type: ignore[index]
+                data[key] = self._value(self._event(), inner, depth + 1)
+        # What a merge key would add is there for the checks, so that no field counts as missing.
+        for value in merged:
+            for fields in value if isinstance(value, list) else [value]:
+                data = {**fields, **data} if isinstance(fields, dict) else data
         return data, _end(event)
+
+    def _unplaced(self, pointer: Pointer, depth: int) -> Any:
+        """Read a value that has no location of its own in the data."""
+        places, self._places = self._places, None
+        value = self._value(self._event(), pointer, depth + 1)
+        self._places = places
+        return value
 
     def _sequence(self, pointer: Pointer, depth: int) -> tuple[list[Any], int]:
         items: list[Any] = []
@@ -239,20 +269,93 @@ class _Reader:
             items.append(self._value(event, (*pointer, len(items)), depth + 1))
         return items, _end(event)
 
-    def _key(self, event: Any) -> str:
+    def _key(self, event: Any) -> str | None:
+        """Return a key, or ``None`` after a fault."""
+        start, end = _stretch(event)
         if type(event) is ScalarEvent and event.tag is None and event.anchor is None:
+            if self._text[start - 1 : start] == "?":
+                self._fault(
+                    "invalid-yaml",
+                    "`?` begins a key here",
+                    (start - 1, start),
+                    "quote the key, or remove the `?`",
+                )
+                return None
             key = self._scalar(event)
             if isinstance(key, str):
                 return key
-            raise Unreadable(
+            self._fault(
                 "non-string-key",
                 f"a key must be text, but `{event.value}` is {describe(key)}",
-                _stretch(event),
+                (start, end),
                 f'write "{event.value}" in quotes' if event.value else "write the key before the `:`",
             )
-        raise Unreadable(
-            "non-string-key", "a key must be plain text without tag, anchor or alias", _stretch(event)
-        )
+            return None
+        message, help_text = "a key must be plain text without tag, anchor or alias", None
+        if type(event) in (MappingStartEvent, SequenceStartEvent):
+            templated = self._text[start - 1 : start + 1] == "{{"
+            self._collection(event)
+            message, help_text = "a key must be text, got a collection", "quote the key"
+            if templated:
+                closed = self._text.find("}}", start)
+                stop = closed + 2 if closed >= 0 else start + 1
+                shown = _short(self._text[start - 1 : stop])
+                self._fault(
+                    "invalid-yaml",
+                    "an unquoted value cannot begin with `{{`: braces open a mapping",
+                    (start - 1, stop),
+                    f'quote the value: "{shown}"',
+                )
+                return None
+        self._fault("non-string-key", message, (start, end), help_text)
+        return None
+
+    def _collection(self, event: Any) -> Any:
+        """Read a collection that is no value of the data."""
+        places, self._places = self._places, None
+        build = self._mapping if type(event) is MappingStartEvent else self._sequence
+        value, _ = build((), 2)
+        self._places = places
+        return value
+
+    def _check_anchor(self, event: Any) -> None:
+        """Reject an anchor that YAML 1.2 reads as longer than libyaml does."""
+        start = event.start_mark.index + self._text[event.start_mark.index :].find("&")
+        end = start + 1 + len(event.anchor)
+        if self._text[end : end + 1].strip(" \t\r\n,[]{}"):
+            help_text = "use only letters, digits, `-` and `_` in an anchor"
+            message = f"a blank must follow the anchor `&{event.anchor}`"
+            self._fault("invalid-yaml", message, (end, end + 1), help_text)
+
+    def _check_layout(self, event: Any, end: int, depth: int) -> None:
+        """Reject what YAML 1.2 forbids and libyaml accepts after and inside a quoted or flow value."""
+        start = event.start_mark.index
+        written = self._text[start:end]
+        if written[:1] in ("|", ">"):
+            header = written.partition("\n")[0]
+            if "#" in header and not header[header.index("#") - 1].isspace():
+                self._fault(
+                    "invalid-yaml", _COMMENT_FAULT[0], (start, start + len(header)), _COMMENT_FAULT[1]
+                )
+        elif written[-1:] in ("]", "}", '"', "'"):
+            if self._text[end : end + 1] == "#":
+                self._fault("invalid-yaml", _COMMENT_FAULT[0], (end, end + 1), _COMMENT_FAULT[1])
+            outdented = _OUTDENTED.search(written) if depth > 1 else None
+            if outdented is not None:
+                at = start + outdented.start() + 1
+                help_text = "indent the lines of a value more than its key"
+                self._fault("invalid-yaml", "this line of a value is not indented", (at, at + 1), help_text)
+
+    def _fault(
+        self,
+        rule: str,
+        message: str,
+        stretch: Stretch,
+        help_text: str | None = None,
+        related: tuple[tuple[str, Stretch], ...] = (),
+    ) -> None:
+        if all(fault.stretch != stretch or fault.message != message for fault in self.faults):
+            self.faults.append(Unreadable(rule, message, stretch, help_text, related))
 
     def _scalar(self, event: Any) -> scalars.Scalar:
         token = self._restore(event.value)
@@ -262,12 +365,13 @@ class _Reader:
         try:
             return scalars.resolve(token)
         except OverflowError:
-            raise Unreadable(
+            self._fault(
                 "number-out-of-range",
                 f"the number `{_short(token)}` cannot be represented exactly",
                 _stretch(event),
                 f'quote it if it is text: "{_short(token)}"',
-            ) from None
+            )
+            return token
 
     def _alias(self, event: Any, pointer: Pointer) -> Any:
         value, size, characters = self._anchors.get(event.anchor, (_MISSING, 0, 0))
@@ -299,6 +403,12 @@ class _Reader:
         return value
 
 
+_COMMENT_FAULT: Final = (
+    "a comment needs a blank before `#`",
+    "put a blank before the `#`, or quote the value",
+)
+_OUTDENTED: Final = re.compile(r"\n[^\s#\]}]")
+"""A closing bracket below its key is invalid too, but common and clear."""
 _OPEN: Final = object()
 _MISSING: Final = object()
 _EMPTY_HELP: Final = "add at least `name:` and `description:`, or delete the file"
@@ -356,6 +466,10 @@ _HELP: Final = {
 }
 
 
+_ALIAS_BEFORE: Final = re.compile(r"[^#]*(?:^|[ \[{,])\*[^\s,\]}]+ *").fullmatch
+_QUOTED_BEFORE: Final = re.compile(r"""[^#]*(?:: |- |^)\s*(?:"[^"]*"|'[^']*')\s*""").fullmatch
+
+
 def _refusal(error: MarkedYAMLError, text: str) -> Unreadable:
     mark = error.problem_mark or error.context_mark
     at = min(mark.index, len(text)) if mark is not None else 0
@@ -368,8 +482,13 @@ def _refusal(error: MarkedYAMLError, text: str) -> Unreadable:
         began = min(error.context_mark.index, len(text))
         return Unreadable("invalid-yaml", "unclosed quote", (began, began + 1), "close the quote")
     help_text = next((words for piece, words in _HELP.items() if piece in problem), None)
+    line = text[text.rfind("\n", 0, at) + 1 : at]
     if text[at : at + 1] in ("@", "`", "%"):
         help_text = f"quote the value: an unquoted value cannot begin with `{text[at]}`"
+    elif "alias" in (error.context or "") or _ALIAS_BEFORE(line):
+        help_text = "quote the value: an unquoted value cannot begin with `*`"
+    elif _QUOTED_BEFORE(line):
+        help_text = "quote the whole value: text follows the closing quote"
     context = f" {error.context}" if error.context else ""
     return Unreadable(
         "invalid-yaml", f"not valid YAML: {problem}{context}", (at, min(at + 1, len(text))), help_text
