@@ -33,7 +33,7 @@ GIVES_AN_ID = {
     "Unreadable": 0,
     "_at_key": 0,
     "_at_value": 0,
-    "_fault": 0,
+    "_record_fault": 0,
     "_refused": 1,
     "_remark_on": 0,
     "fail": 0,

@@ -187,7 +187,7 @@ class _Reader:
         if event.tag is not None:
             start = event.start_mark.index
             written = self._text[start:].split(maxsplit=1)[0]
-            self._fault(
+            self._record_fault(
                 "tag",
                 f"tags are not supported: `{_short(written)}`",
                 (start, start + len(written)),
@@ -233,10 +233,10 @@ class _Reader:
                 self._unplaced((*pointer, ""), depth)
             elif key == "<<" and event.implicit[0]:
                 help_text = "YAML 1.2 has no merge keys: write the fields out"
-                self._fault("merge-key", "the merge key `<<` is not supported", stretch, help_text)
+                self._record_fault("merge-key", "the merge key `<<` is not supported", stretch, help_text)
                 merged.append(self._unplaced((*pointer, key), depth))
             elif key in data:
-                self._fault(
+                self._record_fault(
                     "duplicate-key",
                     f"duplicate key `{key}`",
                     stretch,
@@ -274,7 +274,7 @@ class _Reader:
         start, end = _stretch(event)
         if type(event) is ScalarEvent and event.tag is None and event.anchor is None:
             if self._text[start - 1 : start] == "?":
-                self._fault(
+                self._record_fault(
                     "invalid-yaml",
                     "`?` begins a key here",
                     (start - 1, start),
@@ -284,7 +284,7 @@ class _Reader:
             key = self._scalar(event)
             if isinstance(key, str):
                 return key
-            self._fault(
+            self._record_fault(
                 "non-string-key",
                 f"a key must be text, but `{event.value}` is {describe(key)}",
                 (start, end),
@@ -300,14 +300,14 @@ class _Reader:
                 closed = self._text.find("}}", start)
                 stop = closed + 2 if closed >= 0 else start + 1
                 shown = _short(self._text[start - 1 : stop])
-                self._fault(
+                self._record_fault(
                     "invalid-yaml",
                     "an unquoted value cannot begin with `{{`: braces open a mapping",
                     (start - 1, stop),
                     f'quote the value: "{shown}"',
                 )
                 return None
-        self._fault("non-string-key", message, (start, end), help_text)
+        self._record_fault("non-string-key", message, (start, end), help_text)
         return None
 
     def _collection(self, event: Any) -> Any:
@@ -325,7 +325,7 @@ class _Reader:
         if self._text[end : end + 1].strip(" \t\r\n,[]{}"):
             help_text = "use only letters, digits, `-` and `_` in an anchor"
             message = f"a blank must follow the anchor `&{event.anchor}`"
-            self._fault("invalid-yaml", message, (end, end + 1), help_text)
+            self._record_fault("invalid-yaml", message, (end, end + 1), help_text)
 
     def _check_layout(self, event: Any, end: int, depth: int) -> None:
         """Reject what YAML 1.2 forbids and libyaml accepts after and inside a quoted or flow value."""
@@ -334,19 +334,21 @@ class _Reader:
         if written[:1] in ("|", ">"):
             header = written.partition("\n")[0]
             if "#" in header and not header[header.index("#") - 1].isspace():
-                self._fault(
+                self._record_fault(
                     "invalid-yaml", _COMMENT_FAULT[0], (start, start + len(header)), _COMMENT_FAULT[1]
                 )
         elif written[-1:] in ("]", "}", '"', "'"):
             if self._text[end : end + 1] == "#":
-                self._fault("invalid-yaml", _COMMENT_FAULT[0], (end, end + 1), _COMMENT_FAULT[1])
+                self._record_fault("invalid-yaml", _COMMENT_FAULT[0], (end, end + 1), _COMMENT_FAULT[1])
             outdented = _OUTDENTED.search(written) if depth > 1 else None
             if outdented is not None:
                 at = start + outdented.start() + 1
                 help_text = "indent the lines of a value more than its key"
-                self._fault("invalid-yaml", "this line of a value is not indented", (at, at + 1), help_text)
+                self._record_fault(
+                    "invalid-yaml", "this line of a value is not indented", (at, at + 1), help_text
+                )
 
-    def _fault(
+    def _record_fault(
         self,
         rule: str,
         message: str,
@@ -365,7 +367,7 @@ class _Reader:
         try:
             return scalars.resolve(token)
         except OverflowError:
-            self._fault(
+            self._record_fault(
                 "number-out-of-range",
                 f"the number `{_short(token)}` cannot be represented exactly",
                 _stretch(event),
