@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import stepwell
-from stepwell.model.layer import Layer, Source, apply_layers
+from stepwell.model import StepDefinition
+from stepwell.model.layer import Applied, Layer, Source, apply_layers
+from stepwell.resolve.provenance import explain, explain_all
+from stepwell.source.document import thaw
 from stepwell.source.read import read_text
 
 pytestmark = pytest.mark.slow
@@ -26,6 +30,11 @@ FIELDS: Mapping[str, st.SearchStrategy[Any]] = {
     "environment_tags": TAGS,
     "x-limits": st.dictionaries(st.sampled_from(["cpu", "memory"]), st.integers(1, 9), max_size=2),
 }
+KEYS = st.sampled_from(["a", "b", "c.d"])
+TREE = st.recursive(st.integers(1, 9), lambda inner: st.dictionaries(KEYS, inner, max_size=3), max_leaves=6)
+TREE_PATCH = st.recursive(
+    st.none() | st.integers(1, 9), lambda inner: st.dictionaries(KEYS, inner, max_size=3), max_leaves=6
+)
 WHOLE = st.fixed_dictionaries(
     {"description": FIELDS["description"]},
     optional={name: value for name, value in FIELDS.items() if name != "description"},
@@ -74,6 +83,41 @@ def write(root: Path, layers: Mapping[Layer, Mapping[str, Any]]) -> None:
             target.write_text(text_of(layers[layer]), encoding="utf-8")
         else:
             target.unlink(missing_ok=True)
+
+
+def every_path(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in data.items():
+        yield prefix + key, value
+        if isinstance(value, Mapping):
+            yield from every_path(value, f"{prefix}{key}.")
+
+
+@given(
+    below=st.dictionaries(KEYS, TREE, max_size=3),
+    patches=st.lists(st.dictionaries(KEYS, TREE_PATCH, max_size=3), max_size=2),
+)
+def test_explain_and_show_agree_for_every_path(below: dict[str, Any], patches: list[dict[str, Any]]) -> None:
+    sources = [source_of(Layer.CORE, {"description": "Score.", "x-tree": below})]
+    sources += [source_of(Layer.OVERRIDE, {"x-tree": patch}) for patch in patches]
+    applied = functools.reduce(Applied.patched, sources[1:], Applied(sources[0].document.data, (sources[0],)))
+    step = StepDefinition(applied.data, applied.sources)
+    for path, value in every_path(thaw(step.data)):
+        if path.count("c.d") == path.count("c"):  # `c.d` is a key, or a key `d` in a key `c`
+            explanation = explain(step, path, ())
+            assert thaw(explanation.value) == value, path
+            assert thaw(explanation.winner.value) == value, path
+            assert explanation.winner.how != "removed"
+            for loser in explanation.losers:
+                assert (
+                    loser.value is None or not isinstance(value, dict) or not isinstance(loser.value, Mapping)
+                )
+    leaves = {each.field: each for each in explain_all(step, ())}
+    for path, value in every_path(thaw(step.data)):
+        if not isinstance(value, dict) or not value:
+            assert thaw(leaves[path].value) == value
+    for leaf in leaves.values():
+        if leaf.winner.how == "removed":
+            assert leaf.losers
 
 
 def agrees(registry: stepwell.live.registry.Registry, layers: Mapping[Layer, Mapping[str, Any]]) -> None:

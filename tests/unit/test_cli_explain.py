@@ -93,8 +93,7 @@ def faults(explanation: Any) -> list[str]:
             ("Scoring.framework", "-w", "bob"),
             [
                 "Scoring.framework in workspace bob",
-                "  wins   (none)     not stated",
-                "  loses  (removed)  override of bob  workspaces/bob/override/steps/scoring.yaml:2:12",
+                "  wins   (removed)  override of bob  workspaces/bob/override/steps/scoring.yaml:2:12",
                 "  loses  xgboost    core             registry.d/steps/scoring.yaml:4:12",
             ],
         ),
@@ -129,6 +128,7 @@ def test_every_field_that_has_a_value(project: Project, run_stepwell: RunStepwel
         "name",
         "sagemaker_step_type",
         "description",
+        "framework",
         "config_class",
         "builder_step_name",
         "spec_type",

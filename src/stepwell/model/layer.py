@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
+from functools import reduce
 from typing import Any, Final, NamedTuple, final
 
 from stepwell.source.diagnostic import Span
@@ -84,20 +85,35 @@ def step_into(value: Any, step: str | int) -> Any:
 
 
 def origins_in(sources: tuple[Source, ...], pointer: Pointer) -> Iterator[Origin]:
-    """Yield the origin of each document that sets or removes a value, topmost first."""
-    for source in sources:
-        value: Any = source.document.data
-        depth = 0
-        for step in pointer:
-            value = step_into(value, step)
-            depth += 1
-            if value is ABSENT or value is None:
-                break
-        if value is ABSENT:
-            continue
-        span = source.document.value_span(pointer[:depth])
-        how = "removed" if value is None else "stated"
-        yield Origin(value, source.layer, source.workspace, span, how)
+    """Yield the origin of a value, then of every value that it replaced, topmost first.
+
+    Mappings of several documents are merged: the first origin has the effective mapping, and the mappings
+    that it is merged from do not count as replaced. A removed value is ``None``.
+    """
+    every = [origin for source in sources if (origin := _origin_in(source, pointer)) is not None]
+    count = next((at for at, each in enumerate(every) if not isinstance(each.value, Mapping)), len(every))
+    if count:
+        merged = reduce(merge_patch, (each.value for each in reversed(every[:count])), None)
+        yield replace(every[0], value=merged)
+    yield from every[count:]
+
+
+def _origin_in(source: Source, pointer: Pointer) -> Origin | None:
+    """Return the origin of a value that one document sets or removes."""
+    value: Any = source.document.data
+    for depth, step in enumerate(pointer, 1):
+        outer, value = value, step_into(value, step)
+        if value is ABSENT and not isinstance(outer, (Mapping, tuple)):
+            value, depth = None, depth - 1  # a plain value in place of the mapping removes what was in it
+        if value is ABSENT or value is None:
+            break
+    else:
+        depth = len(pointer)
+    if value is ABSENT:
+        return None
+    span = source.document.value_span(pointer[:depth])
+    how = "removed" if value is None else "stated"
+    return Origin(value, source.layer, source.workspace, span, how)
 
 
 def given_by(sources: tuple[Source, ...], pointer: Pointer) -> Document:

@@ -29,7 +29,6 @@ __all__ = [
     "fields_of",
     "fits",
     "integers",
-    "is_open",
     "override_of",
     "resolved_of",
     "schema_names",
@@ -208,11 +207,6 @@ def fields(name: str) -> tuple[str, ...]:
 def fields_of(name: str, field: str) -> tuple[str, ...]:
     """Return the fields of a nested mapping; empty for other fields."""
     return tuple(contents(name)["properties"][field].get("properties", ()))
-
-
-def is_open(name: str, field: str) -> bool:
-    """Return whether a field accepts unknown keys."""
-    return contents(name)["properties"][field].get("additionalProperties") is True
 
 
 def expanded(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any, final
 
 from stepwell.model import Record
 from stepwell.model.layer import Origin, Source, origins_in
-from stepwell.model.schema import fields, fields_of, is_open
+from stepwell.model.schema import fields, fields_of
 from stepwell.source.document import Pointer
 from stepwell.source.immutable import immutable
 from stepwell.source.spelling import suggest
@@ -31,12 +31,14 @@ def origins(
     Args:
         pointer: the field, e.g. ``("config_class",)`` or ``("deprecated", "note")``.
     """
-    winner = definition.origin(*pointer)
     fallback = definition.fallback(*pointer)
-    told = chain.from_iterable(origins_in(sources, pointer) for sources in (definition.sources, *hidden))
-    if winner.layer is None:
-        return (winner, *told)
-    return tuple(told) if fallback.how == "not stated" else (*told, fallback)
+    stated = [*origins_in(definition.sources, pointer)]
+    below = chain.from_iterable(origins_in(sources, pointer) for sources in hidden)
+    if fallback.how == "not stated":
+        return (*stated, *below) if stated else (fallback, *below)
+    if not stated or stated[0].how == "removed":
+        return (fallback, *stated, *below)
+    return (*stated, *below, fallback)
 
 
 @final
@@ -71,7 +73,7 @@ def explain(definition: Record, field: str, hidden: tuple[Record, ...]) -> Expla
 
 
 def explain_all(definition: Record, hidden: tuple[Record, ...]) -> tuple[Explanation, ...]:
-    """Return the provenance of all fields with a value, in schema order, and of nested keys.
+    """Return the provenance of all leaves, in schema order: lists as a whole, removed values too.
 
     Args:
         hidden: the hidden definitions of the name, topmost first.
@@ -81,42 +83,79 @@ def explain_all(definition: Record, hidden: tuple[Record, ...]) -> tuple[Explana
         for field in _fields_of(definition)
         for pointer in _leaves(definition, field)
     )
-    return tuple(one for one in every if one.winner.how != "not stated")
+    return tuple(
+        each
+        for each in every
+        if each.winner.how != "not stated" and (each.winner.how != "removed" or each.losers)
+    )
 
 
-def _explained(definition: Record, pointer: tuple[str, ...], hidden: tuple[Record, ...]) -> Explanation:
-    told = origins(definition, pointer, tuple(one.sources for one in hidden))
-    return Explanation(definition.name, ".".join(pointer), told[0].value, told[0], told[1:])
+def _explained(definition: Record, pointer: Pointer, hidden: tuple[Record, ...]) -> Explanation:
+    every = origins(definition, pointer, tuple(each.sources for each in hidden))
+    return Explanation(definition.name, ".".join(map(str, pointer)), every[0].value, every[0], every[1:])
 
 
 def _fields_of(definition: Record) -> tuple[str, ...]:
-    return (*fields(definition.SCHEMA), *definition.extensions)
+    removed = (key for source in definition.sources for key in source.document.data)
+    known = fields(definition.SCHEMA)
+    return (*known, *dict.fromkeys(key for key in (*definition.extensions, *removed) if key not in known))
 
 
-def _leaves(definition: Record, field: str) -> Iterator[tuple[str, ...]]:
-    value = definition.data.get(field)
+def _leaves(definition: Record, field: str) -> tuple[Pointer, ...]:
+    """Return the pointers of a field's leaves: effective ones, then those that an override removes."""
+    effective = _inside(definition.data.get(field), (field,), removed=False)
+    removed = (
+        pointer
+        for source in definition.sources
+        for pointer in _inside(source.document.data.get(field, ()), (field,), removed=True)
+    )
+    return tuple(dict.fromkeys((*effective, *removed)))
+
+
+def _inside(value: Any, pointer: Pointer, *, removed: bool) -> Iterator[Pointer]:
     if isinstance(value, Mapping) and value:
-        yield from ((field, key) for key in value)
-    else:
-        yield (field,)
+        for key, inner in value.items():
+            yield from _inside(inner, (*pointer, key), removed=removed)
+    elif not removed or value is None:
+        yield pointer
 
 
-def _pointer(field: str, definition: Record) -> tuple[str, ...]:
-    if field in definition.data:
-        return (field,)
-    head, *rest = field.split(".")
+def _pointer(field: str, definition: Record) -> Pointer:
+    """Return the pointer that a dotted text refers to; a key may itself contain dots."""
     known = _fields_of(definition)
-    if head not in known:
-        raise _no_field(f"a {definition.SCHEMA}", head, known)
-    if rest and not head.startswith("x-") and not is_open(definition.SCHEMA, head):
-        inner = fields_of(definition.SCHEMA, head)
-        if not inner:
-            raise LookupError(f"`{head}` has no fields")
-        if rest[0] not in inner or len(rest) > 1:
-            raise _no_field(f"`{head}`", ".".join(rest), inner)
-    return (head, *rest)
-
-
-def _no_field(owner: str, field: str, known: tuple[str, ...]) -> LookupError:
-    hint = parenthesised(suggest(field, known))
-    return LookupError(f"{owner} has no field `{field}`{hint}")
+    parts = field.split(".")
+    pointer: list[str] = []
+    values: list[Any] = [definition.data, *(source.document.data for source in definition.sources)]
+    while parts:
+        inner = [value for value in values if isinstance(value, Mapping)]
+        step = next(
+            (
+                ".".join(parts[:count])
+                for count in range(1, len(parts) + 1)
+                if any(".".join(parts[:count]) in value for value in inner)
+            ),
+            parts[0],
+        )
+        if not any(step in value for value in inner):
+            break
+        pointer.append(step)
+        parts = parts[step.count(".") + 1 :]
+        values = [value[step] for value in inner if step in value]
+    if not parts:
+        return tuple(pointer)
+    if not pointer and parts[0] in known:
+        pointer, values = [parts.pop(0)], []
+    declared = fields_of(definition.SCHEMA, pointer[0]) if pointer and not pointer[0].startswith("x-") else ()
+    if len(pointer) == 1 and len(parts) == 1 and parts[0] in declared:
+        return (*pointer, parts[0])
+    if not parts:
+        return tuple(pointer)
+    owner = f"`{'.'.join(pointer)}`" if pointer else f"a {definition.SCHEMA}"
+    keys = dict.fromkeys(key for value in values if isinstance(value, Mapping) for key in value)
+    choices = (
+        known if not pointer else tuple(dict.fromkeys((*keys, *(declared if len(pointer) == 1 else ()))))
+    )
+    if not choices:
+        raise LookupError(f"{owner} has no fields")
+    hint = parenthesised(suggest(parts[0], choices))
+    raise LookupError(f"{owner} has no field `{'.'.join(parts)}`{hint}")
