@@ -99,7 +99,12 @@ def test_a_workspace_without_its_own_gets_what_it_sees_and_never_the_other_ones(
             "only the definition of workspace carol has the framework tensorflow",
         ),
         ("xgboost", None, "framework_match", "only the definition of the core has the framework xgboost"),
-        ("pytorch", None, "priority_based", "only the definition of the core has the lowest priority, 10"),
+        (
+            "pytorch",
+            "alice",
+            "framework_match",
+            "every definition but that of workspace alice contradicts the request",
+        ),
         ("numpy", None, "priority_based", "only the definition of the core has the lowest priority, 10"),
     ],
 )
@@ -281,7 +286,7 @@ def test_what_a_workspace_prefers_counts_where_nothing_is_asked_for(project: Pro
     }
     registry = opened(project, files)
     assert chosen(registry.resolve("Scoring", "dave")) == ("alice", "framework_match", False)
-    assert chosen(registry.resolve("Scoring", "dave", "xgboost")) == ("alice", "priority_based", True)
+    assert chosen(registry.resolve("Scoring", "dave", "xgboost")) == ("bob", "priority_based", True)
     context = registry.resolve("Scoring", "erin").context
     assert (context.frameworks, context.environment) == (("xgboost",), ("edge",))
     assert registry.resolve("Scoring", "erin", environment=("gpu",)).context.environment == ("gpu",)
@@ -710,3 +715,31 @@ def test_an_installed_package_adds_strategies(
 
 def test_every_mode_is_one_of_the_three() -> None:
     assert Mode.__args__ == ("automatic", "strict", "interactive")  # type: ignore[attr-defined]
+
+
+def test_a_definition_for_another_environment_is_excluded_before_any_strategy(project: Project) -> None:
+    files = {
+        CORE: step(),
+        local("alice"): step(environment_tags="[development]", priority=90),
+        local("bob"): step(environment_tags="[production]", priority=80),
+    }
+    registry = opened(project, files)
+    for mode in ("automatic", "strict"):
+        found = registry.resolve("Scoring", None, environment=("Development",), mode=mode)
+        assert chosen(found) == ("alice", "priority_based", False)
+    found = registry.resolve("Scoring", None, environment=("staging",), mode="strict")
+    assert chosen(found) == (None, "environment_match", False)
+
+
+def test_frameworks_and_tags_are_compared_without_case(project: Project) -> None:
+    files = {CORE: step(framework="XGBoost"), local("bob"): step(framework="pytorch")}
+    registry = opened(project, files)
+    assert chosen(registry.resolve("Scoring", None, "xgboost")) == (None, "framework_match", False)
+
+
+def test_an_override_is_private_to_its_workspace_unless_asked_across(project: Project) -> None:
+    files = {CORE: step(priority=50), local("bob", layer="override"): "name: Scoring\npriority: 1\n"}
+    registry = opened(project, files)
+    assert chosen(registry.resolve("Scoring", None)) == (None, "only_candidate", False)
+    assert chosen(registry.resolve("Scoring", None, across=True)) == ("bob", "priority_based", False)
+    assert chosen(registry.resolve("Scoring", "bob")) == ("bob", "workspace_priority", False)

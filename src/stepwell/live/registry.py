@@ -194,6 +194,8 @@ class Registry:
         mode: Mode = "automatic",
         strategy: str | None = None,
         choose: Choose | None = None,
+        *,
+        across: bool = False,
     ) -> Resolution:
         """Select one of several definitions of a step and explain the choice.
 
@@ -205,6 +207,7 @@ class Registry:
                 ``choose``.
             strategy: first criterion (default: of the workspace, then of the definitions).
             choose: returns one of the tied candidates.
+            across: without a workspace, also consider the overrides of workspaces, which are private to them.
 
         Raises:
             UnknownStep: with suggestions.
@@ -226,6 +229,7 @@ class Registry:
             mode=mode,
             strategy=strategy,
             choose=choose,
+            across=across,
         )
 
     def pipeline(self, name: str, *, workspace: str | InEffect | None = InEffect.WORKSPACE) -> Pipeline:

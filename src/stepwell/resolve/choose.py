@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, final
 
 from stepwell.model import StepDefinition, Workspace
+from stepwell.model.layer import Layer
 from stepwell.resolve.candidates import Candidate, all_names, candidates_of
 from stepwell.resolve.snapshot import Snapshot
 from stepwell.resolve.strategies import STRATEGIES, ResolutionContext, strategy_named
@@ -107,16 +108,19 @@ def resolve(
     mode: Mode = "automatic",
     strategy: str | None = None,
     choose: Choose | None = None,
+    across: bool = False,
 ) -> Resolution:
     """Select the definition of a name.
 
-    The first strategy is the argument, or the one declared by the workspace, by its definition or, without a
-    workspace, by the candidates. The strategies of ``AUTOMATIC`` follow until one selects a single candidate.
+    Candidates that contradict the framework or environment of the arguments are excluded first. The first
+    strategy is the argument, or the one declared by the workspace, by its definition or, without a workspace,
+    by the candidates. The strategies of ``AUTOMATIC`` follow until one selects a single candidate.
 
     Args:
         environment: environment tags, any of which matches; defaults to the workspace's preferences.
         strategy: one of ``STRATEGIES``, or an installed one.
         choose: breaks ties in interactive mode.
+        across: without a workspace, also consider the overrides of workspaces, which are private to them.
 
     Raises:
         UnknownStep: with suggestions.
@@ -132,24 +136,28 @@ def resolve(
     candidates = candidates_of(snapshot, name)
     if not candidates:
         raise UnknownStep(name, closest(name, all_names(snapshot), 3), view.title)
+    if workspace is None and not across:
+        shared = tuple(candidate for candidate in candidates if candidate.layer is not Layer.OVERRIDE)
+        candidates = shared or candidates
     context = _context(snapshot, view, name, framework, environment)
     if len(candidates) == 1:
         return Resolution(name, context, candidates[0], (_only(candidates[0], context),), candidates)
     if strategy is None:
         strategy = _declared(snapshot.workspaces.get(workspace or ""), context, candidates)
-    tried = []
+    tried: list[Tried] = []
+    fitting = _fitting(candidates, framework, environment)
+    if len(fitting) == 1:
+        return Resolution(name, context, fitting[0], (_fits_alone(fitting, candidates, context),), candidates)
     for candidate in AUTOMATIC if strategy is None else dict.fromkeys((strategy, *AUTOMATIC)):
-        function = first if first is not None and candidate == strategy else STRATEGIES[candidate]
-        selected, reason = function(candidates, context)
+        function = first if first is not None and candidate == strategy else strategy_named(candidate)
+        selected, reason = function(fitting, context)
         tried.append(Tried(candidate, reason))
         if len(selected) == 1:
             return Resolution(name, context, selected[0], tuple(tried), candidates)
         if candidate == _LAST:
             break
     if mode == "strict":
-        raise AmbiguousStep(
-            name, tuple(f"{candidate.owner} at {candidate.place}" for candidate in candidates)
-        )
+        raise AmbiguousStep(name, tuple(f"{candidate.owner} at {candidate.place}" for candidate in fitting))
     if mode == "interactive" and choose is not None:
         chosen = choose(selected)
         if chosen not in selected:
@@ -158,6 +166,38 @@ def resolve(
         return Resolution(name, context, chosen, tuple(tried), candidates)
     tried[-1] = Tried(_LAST, f"{reason}; {_BY_ORDER}")
     return Resolution(name, context, selected[0], tuple(tried), candidates, selected)
+
+
+def _fitting(
+    candidates: tuple[Candidate, ...], framework: str | None, environment: Iterable[str]
+) -> tuple[Candidate, ...]:
+    """Return the candidates that do not contradict the requested context; all if every one does."""
+    tags = {tag.casefold() for tag in ((environment,) if isinstance(environment, str) else environment)}
+    fitting = tuple(
+        candidate
+        for candidate in candidates
+        if _agrees((candidate.definition.framework,) if candidate.definition.framework else (), {framework})
+        and _agrees(candidate.definition.environment_tags, tags)
+    )
+    return fitting or candidates
+
+
+def _agrees(stated: Iterable[str], requested: Collection[str | None]) -> bool:
+    """Return whether what a definition states contradicts no request; comparison ignores case."""
+    wanted = {value.casefold() for value in requested if value}
+    has = {value.casefold() for value in stated}
+    return not wanted or not has or not wanted.isdisjoint(has)
+
+
+def _fits_alone(
+    fitting: tuple[Candidate, ...], candidates: tuple[Candidate, ...], context: ResolutionContext
+) -> Tried:
+    for name in ("framework_match", "environment_match"):
+        selected, reason = STRATEGIES[name](candidates, context)
+        if selected == fitting:
+            return Tried(name, reason)
+    name = "framework_match" if context.frameworks else "environment_match"
+    return Tried(name, f"every definition but that of {fitting[0].owner} contradicts the request")
 
 
 def _hold_to_modes(mode: str, choose: Choose | None) -> None:

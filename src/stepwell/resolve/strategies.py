@@ -93,7 +93,11 @@ def framework_match(candidates: tuple[Candidate, ...], context: ResolutionContex
     if not context.frameworks:
         return Selection((), "no framework specified")
     for framework in context.frameworks:
-        found = tuple(candidate for candidate in candidates if candidate.definition.framework == framework)
+        found = tuple(
+            candidate
+            for candidate in candidates
+            if (candidate.definition.framework or "").casefold() == framework.casefold()
+        )
         if found:
             return Selection(found, f"{_so_many(found, candidates)} the framework {framework}")
     return Selection((), f"no candidate has the framework {' or '.join(context.frameworks)}")
@@ -103,7 +107,7 @@ def environment_match(candidates: tuple[Candidate, ...], context: ResolutionCont
     """Select the candidates with a matching environment tag, or without tags."""
     if not context.environment:
         return Selection((), "no environment specified")
-    asked = frozenset(context.environment)
+    asked = frozenset(tag.casefold() for tag in context.environment)
     found = tuple(candidate for candidate in candidates if _fits(candidate, asked))
     tags = " or ".join(context.environment)
     if not found:
@@ -186,7 +190,7 @@ def _guarded(name: str, package: str, function: Any) -> Strategy:
 
 
 def _fits(candidate: Candidate, environment: frozenset[str]) -> bool:
-    tags = candidate.definition.environment_tags
+    tags = [tag.casefold() for tag in candidate.definition.environment_tags]
     return not tags or not environment.isdisjoint(tags)
 
 

@@ -54,6 +54,7 @@ AMBIGUOUS = 1
     help="How to handle a tie: pick one with a warning, fail, or prompt.",
 )
 @click.option("--strategy", metavar="NAME", help="Strategy to apply first (default: as declared).")
+@click.option("--across", is_flag=True, help="Without a workspace, include overrides of workspaces.")
 @format_option("text", "json")
 @project_options
 def command(
@@ -63,6 +64,7 @@ def command(
     environment: str,
     mode: Mode,
     strategy: str | None,
+    across: bool,
     form: str,
     common: CommonOptions,
 ) -> int:
@@ -75,11 +77,11 @@ def command(
     registry, view = open_view(common, workspace)
     tags = tuple(tag for tag in (part.strip() for part in environment.split(",")) if tag)
     try:
-        found = registry.resolve(step, view.workspace, framework, tags, mode, strategy, _ask)
+        found = registry.resolve(step, view.workspace, framework, tags, mode, strategy, _ask, across=across)
     except UnknownStep:
         raise click.UsageError(_unknown(registry, step)) from None
     except (AmbiguousStep, _NoAnswer):
-        tie = registry.resolve(step, view.workspace, framework, tags, "automatic", strategy)
+        tie = registry.resolve(step, view.workspace, framework, tags, "automatic", strategy, across=across)
         _tell_tie(tie, Severity.ERROR)
         return AMBIGUOUS
     _tell_tie(found, Severity.WARNING)
