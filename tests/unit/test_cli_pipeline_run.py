@@ -100,7 +100,7 @@ def test_a_run_goes_on(project: Project, ask: Ask) -> None:
 
 REFUSED = {
     ("run", "Sumz"): "error: no pipeline `Sumz` in the core (did you mean `Sums`?)\n",
-    ("run", "Sums", "--set", "rows"): "error: --set must be NAME=VALUE, got `rows`\n",
+    ("run", "Sums", "--set", "rows"): "error: --set must be PARAMETER=VALUE, got `rows`\n",
     ("run", "Sums", "--resource", "gpu"): "error: --resource must be NAME=AMOUNT, e.g. gpu=1, got `gpu`\n",
     ("run", "Sums", "--only", "mak"): "error: `Sums` has no step `mak` (available: make, total)\n",
     ("run", "Sums", "--from", "a", "--only", "b"): "error: --from cannot be used with --only\n",

@@ -102,8 +102,8 @@ def test_a_workspace_without_its_own_gets_what_it_sees_and_never_the_other_ones(
         (
             "pytorch",
             "alice",
-            "framework_match",
-            "every definition but that of workspace alice contradicts the request",
+            "priority_based",
+            "only the definition of workspace alice has the lowest priority, 20",
         ),
         ("numpy", None, "priority_based", "only the definition of the core has the lowest priority, 10"),
     ],
@@ -682,7 +682,7 @@ def acme(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "no_function",
             (
                 "StrategyFailed strategy no_function of package acme-strategies `acme_strategies:NUMBER` "
-                "is not a function"
+                "is not callable"
             ),
         ),
         (

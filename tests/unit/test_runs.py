@@ -270,7 +270,7 @@ def test_a_script_has_what_is_declared_and_nothing_else(
     files = single(script, interface)
     files["registry.d/pipelines/only.yaml"] = (
         "name: Only\ndescription: One step.\nsteps:\n  - id: it\n    step: Work:training\n"
-        "    config: {label: y, FLAGS: [1, true], model: /opt/ml/model/a, other: 1}\n"
+        "    config: {label: y, FLAGS: [1, true], model: /opt/ml/model/a}\n"
     )
     made = run(project(files), "Only")
     assert made.step("it").fault == ""

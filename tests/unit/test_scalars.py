@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from stepwell.source.scalars import Scalar, number_fits, resolve
+from stepwell.source.scalars import Scalar, number_fits, resolve, typed
 
 TEXT = (
     "yes¦no¦on¦off¦y¦n¦Yes¦NO¦nUll¦tRUE¦None¦nil¦NaN¦nan¦inf¦.infinity¦12:30:00¦190:20:30¦2027-06-30¦"
@@ -101,3 +101,51 @@ def test_it_is_a_number_that_json_cannot_carry(token: str) -> None:
 )
 def test_a_number_fits_or_does_not(value: float, fits: bool) -> None:
     assert number_fits(value) is fits
+
+
+@pytest.mark.parametrize(
+    ("text", "like", "value"),
+    [
+        ("1.10", "1.9", "1.10"),
+        ("123e4567", "abcdef", "123e4567"),
+        ("null", "none", "null"),
+        ("true", "no", "true"),
+        ("4", 3, 4),
+        ("4", 0.5, 4),
+        ("1e3", 0.5, 1000.0),
+        ("false", True, False),
+        ("[1, 2]", (), [1, 2]),
+        ('{"a": 1}', {}, {"a": 1}),
+        ("4", None, 4),
+        ("0.5", None, 0.5),
+        ("true", None, True),
+        ("1.10", None, "1.10"),
+        ("1e3", None, "1e3"),
+        ("012", None, "012"),
+        ("null", None, "null"),
+        ("", None, ""),
+        ("99999999999999999999", None, "99999999999999999999"),
+        ("[1, 2]", None, [1, 2]),
+        ("[1, 2", None, "[1, 2"),
+    ],
+)
+def test_a_default_decides_the_type_of_a_typed_value(text: str, like: object, value: object) -> None:
+    made = typed(text, like)
+    assert (made, type(made)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    ("text", "like", "message"),
+    [
+        ("abc", 3, "must be a whole number"),
+        ("1.5", 3, "must be a whole number"),
+        ("true", 3, "must be a whole number"),
+        ("abc", 0.5, "must be a number"),
+        ("1", True, "must be true or false"),
+        ("1", (), "must be a list as JSON"),
+        ("[1]", {}, "must be a mapping as JSON"),
+    ],
+)
+def test_a_value_of_another_type_than_its_default_is_rejected(text: str, like: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        typed(text, like)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
-from typing import Final
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Final
 
-__all__ = ["WORDS", "Scalar", "number_fits", "resolve"]
+__all__ = ["WORDS", "Scalar", "number_fits", "resolve", "typed"]
 
 Scalar = str | int | float | bool | None
 
@@ -64,3 +67,36 @@ def number_fits(value: float) -> bool:
     if isinstance(value, int):
         return -(2**63) <= value < 2**63
     return math.isfinite(value)
+
+
+def typed(text: str, like: object) -> Any:
+    """Return a text from a command line as a value of the type of another value, such as a default.
+
+    Without a type, a number or boolean is read only if writing it gives the same text, so that ``1.10`` and
+    ``null`` stay text.
+
+    Raises:
+        ValueError: the text is no value of that type.
+    """
+    if isinstance(like, str):
+        return text
+    value: Any = text
+    with suppress(ValueError, OverflowError):
+        value = json.loads(text) if text[:1] in ("[", "{") else resolve(text)
+    if isinstance(like, (list, tuple)):
+        return _of_kind(value, isinstance(value, list), "must be a list as JSON")
+    if isinstance(like, Mapping):
+        return _of_kind(value, isinstance(value, dict), "must be a mapping as JSON")
+    if isinstance(like, bool):
+        return _of_kind(value, isinstance(value, bool), "must be true or false")
+    if isinstance(like, int):
+        return _of_kind(value, type(value) is int, "must be a whole number")
+    if isinstance(like, float):
+        return _of_kind(value, type(value) in (int, float), "must be a number")
+    return value if isinstance(value, (list, dict)) or json.dumps(value) == text != "null" else text
+
+
+def _of_kind(value: Any, fits: bool, message: str) -> Any:
+    if not fits:
+        raise ValueError(message)
+    return value

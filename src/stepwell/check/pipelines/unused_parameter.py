@@ -35,7 +35,7 @@ from typing import Final
 
 from stepwell.check.pipeline_scope import PipelineScope
 from stepwell.check.rule import Finding
-from stepwell.model.graph.node import parameters_in
+from stepwell.model.graph.node import parameters_in, parameters_inside, texts_in
 from stepwell.source.diagnostic import Severity
 
 ID: Final = "unused-parameter"
@@ -49,6 +49,12 @@ def check(scope: PipelineScope) -> Iterator[Finding]:
     if not own:
         return
     used = {name for node in scope.nodes.values() for _, name in parameters_in(node.config)}
+    used.update(  # `embedded-parameter` reports these
+        name
+        for node in scope.nodes.values()
+        for _, text in texts_in(node.config)
+        for name in parameters_inside(text)
+    )
     used.update(name for node in scope.nodes.values() for name in node.given.values())
     for name in own:
         if name not in used:

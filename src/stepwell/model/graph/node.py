@@ -24,7 +24,9 @@ __all__ = [
     "freeze_fields",
     "parameter_named",
     "parameters_in",
+    "parameters_inside",
     "read_step",
+    "texts_in",
     "written_step",
 ]
 
@@ -40,17 +42,32 @@ def parameter_named(value: Any) -> str | None:
     return None if found is None else found[1]
 
 
-def parameters_in(value: Any, pointer: Pointer = ()) -> Iterator[tuple[Pointer, str]]:
-    """Yield the pointer and name of every parameter reference in read-only data."""
-    name = parameter_named(value)
-    if name is not None:
-        yield pointer, name
+_PART: Final = re.compile(r"\$\{[ \t]*([A-Za-z_][A-Za-z0-9_]*)[ \t]*\}")
+
+
+def parameters_inside(text: str) -> tuple[str, ...]:
+    """Return the parameters that a text refers to without being a reference itself; they are not replaced."""
+    return () if parameter_named(text) is not None else tuple(dict.fromkeys(_PART.findall(text)))
+
+
+def texts_in(value: Any, pointer: Pointer = ()) -> Iterator[tuple[Pointer, str]]:
+    """Yield the pointer and value of every text in read-only data."""
+    if isinstance(value, str):
+        yield pointer, value
     elif isinstance(value, Mapping):
         for key, below in value.items():
-            yield from parameters_in(below, (*pointer, key))
+            yield from texts_in(below, (*pointer, key))
     elif isinstance(value, tuple):
         for at, below in enumerate(value):
-            yield from parameters_in(below, (*pointer, at))
+            yield from texts_in(below, (*pointer, at))
+
+
+def parameters_in(value: Any) -> Iterator[tuple[Pointer, str]]:
+    """Yield the pointer and name of every parameter reference in read-only data."""
+    for pointer, text in texts_in(value):
+        name = parameter_named(text)
+        if name is not None:
+            yield pointer, name
 
 
 def fill(value: Any, values: Mapping[str, Any]) -> Any:

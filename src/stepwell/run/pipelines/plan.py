@@ -12,10 +12,10 @@ from typing import Any, Final, final
 from stepwell.live.registry import Registry
 from stepwell.model import StepDefinition
 from stepwell.model.graph import Node, OutputOf, Pipeline
+from stepwell.model.graph.job_settings import arguments_of, environment_of, missing_settings, resources_of
 from stepwell.resolve.view import View
 from stepwell.run.pipelines.data_manifest import Manifest
 from stepwell.run.pipelines.scripts import Script, Scripts
-from stepwell.run.pipelines.settings import arguments_of, environment_of, missing_settings, resources_of
 from stepwell.run.pipelines.task import Port
 from stepwell.source.diagnostic import Checked, Diagnostic, Related, Severity, Span
 from stepwell.source.document import Pointer, thaw

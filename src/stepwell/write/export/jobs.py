@@ -15,15 +15,14 @@ from stepwell.code.alignment.parse import SourceReader
 from stepwell.live.registry import Registry
 from stepwell.model import StepDefinition
 from stepwell.model.graph import Node, OutputOf, Pipeline
+from stepwell.model.graph.job_settings import SETTINGS, arguments_of, environment_of, missing_settings
 from stepwell.model.graph.node import parameter_named, parameters_in
-from stepwell.run.pipelines.settings import arguments_of, environment_of, missing_settings
 from stepwell.source.diagnostic import Checked, Diagnostic, Severity
 from stepwell.source.document import freeze, thaw
 from stepwell.source.errors import PipelineError
 from stepwell.source.python import SourceView
 
 __all__ = [
-    "SETTINGS",
     "Input",
     "Job",
     "Output",
@@ -35,20 +34,6 @@ __all__ = [
     "with_declared_settings",
     "written",
 ]
-
-
-_OF_A_KIND: Final = ("instance_type", "instance_count", "volume_size")
-SETTINGS: Final = frozenset(
-    {
-        *("role", "image_uri", "code_uri", "region", "max_runtime_seconds", "function_arn"),
-        *("content_type", "split_type", "accept", "assemble_with"),
-        *("model_package_group_name", "content_types", "response_types", "approval_status"),
-        *("inference_instances", "transform_instances"),
-        *_OF_A_KIND,
-        *(f"{kind}_{one}" for kind in ("processing", "training", "transform") for one in _OF_A_KIND),
-    }
-)
-"""Settings read by exporters, for which a class may declare defaults."""
 
 
 def with_declared_settings(registry: Registry, pipeline: Pipeline) -> Pipeline:

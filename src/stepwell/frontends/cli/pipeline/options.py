@@ -75,10 +75,11 @@ def complete_pipeline(ctx: click.Context, _: click.Parameter, incomplete: str) -
 
 
 def values_of(pipeline: Pipeline, settings: tuple[str, ...]) -> dict[str, Any]:
-    """Parse ``--set`` options; values are resolved like YAML scalars.
+    """Parse ``--set`` options; the type of a parameter's default decides how a value is read.
 
     Raises:
-       UsageError: an option is not ``PARAMETER=VALUE``, or the pipeline has no such parameter.
+        UsageError: an option is not ``PARAMETER=VALUE``, the pipeline has no such parameter, or the value has
+            another type than its default.
     """
     values: dict[str, Any] = {}
     for setting in settings:
@@ -91,9 +92,9 @@ def values_of(pipeline: Pipeline, settings: tuple[str, ...]) -> dict[str, Any]:
             hint = did_you_mean(near) or f"its parameters are {listed}"
             raise click.UsageError(f"`{pipeline.name}` has no parameter `{name}` ({hint})")
         try:
-            values[name] = scalars.resolve(text)
-        except OverflowError:
-            values[name] = text
+            values[name] = scalars.typed(text, pipeline.parameters[name])
+        except ValueError as error:
+            raise click.UsageError(f"`--set {name}` {error}, got `{text}`") from None
     return values
 
 

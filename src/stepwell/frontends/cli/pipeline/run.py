@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,6 +24,7 @@ from stepwell.frontends.cli.pipeline.options import (
     open_pipeline,
     plan_of,
     tell_findings,
+    values_of,
     write_report,
 )
 
@@ -104,7 +104,7 @@ def command(
             if resume is None:
                 raise click.UsageError(f"`{name}` has no run to resume")
             parameters.update(record.read(resume).parameters)
-        parameters.update(_parameter(setting) for setting in settings)
+        parameters.update(values_of(pipeline, settings))
         plan, found = plan_of(registry, pipeline, run_options, parameters=parameters, make_up=made_up)
         if has_errors(found):
             if form == "json":
@@ -129,13 +129,3 @@ def _write(run: RunRecord | None, root: str, found: Iterable[Diagnostic]) -> Non
     from stepwell.frontends.render.output.runs import pipeline_run_output
 
     write_json(pipeline_run_output(run, root, found))
-
-
-def _parameter(word: str) -> tuple[str, Any]:
-    name, equals, value = word.partition("=")
-    if not equals or not name:
-        raise click.UsageError(f"--set must be NAME=VALUE, got `{word}`")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value

@@ -32,6 +32,7 @@ from stepwell.model.settings import Project, Settings, find_project
 from stepwell.resolve.view import View
 from stepwell.run.workflows.check import check_workflow
 from stepwell.run.workflows.workflow import Workflow
+from stepwell.source import scalars
 from stepwell.source.diagnostic import Checked
 from stepwell.source.errors import ProjectError, StepwellError
 from stepwell.source.escape_control import visible
@@ -309,10 +310,8 @@ def _variables(settings: tuple[str, ...], workflow: Workflow) -> dict[str, Any]:
             near = closest(name, known)
             hint = did_you_mean(near) or f"available: {', '.join(f'`{key}`' for key in known)}"
             raise click.UsageError(f"the workflow has no variable `{name}` ({hint})")
-        try:
-            told[name] = json.loads(value)
-        except ValueError:
-            told[name] = value
+        default = known.get(name)  # a variable may change its type, but text stays as typed
+        told[name] = scalars.typed(value, default if isinstance(default, str) else None)
     return told
 
 

@@ -9,9 +9,39 @@ from typing import Any, Final
 
 from stepwell.source.document import thaw
 
-__all__ = ["arguments_of", "environment_of", "missing_settings", "resources_of"]
+__all__ = [
+    "SETTINGS",
+    "arguments_of",
+    "configurable",
+    "environment_of",
+    "missing_settings",
+    "resources_of",
+]
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+_OF_A_KIND: Final = ("instance_type", "instance_count", "volume_size")
+SETTINGS: Final = frozenset(
+    {
+        *("role", "image", "image_uri", "code_uri", "region", "max_runtime_seconds", "function_arn"),
+        *("content_type", "split_type", "accept", "assemble_with"),
+        *("hyperparameters", "job_type"),
+        *("model_package_group_name", "content_types", "response_types", "approval_status"),
+        *("inference_instances", "transform_instances"),
+        *_OF_A_KIND,
+        *(f"{kind}_{one}" for kind in ("processing", "training", "transform") for one in _OF_A_KIND),
+    }
+)
+"""Settings that exporters read, for which a class may declare defaults."""
+
+
+def configurable(interface: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the configuration keys that set an argument or environment variable, as one would write them."""
+    declared = interface.get("env") or _NOTHING
+    variables = (*declared.get("required", ()), *(declared.get("optional") or ()))
+    sources = (source for _, names, _ in _flags(interface) for source in names)
+    return tuple(dict.fromkeys((*sources, *(name.lower() for name in variables), *variables)))
 
 
 def arguments_of(interface: Mapping[str, Any], config: Mapping[str, Any]) -> tuple[str, ...]:
