@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 from jsonschema import Draft202012Validator
 from tests.warm_python import run_python
 
@@ -269,14 +270,18 @@ def test_another_order_is_only_replaced_by_force(run_stepwell: RunStepwell, tmp_
     )
 
 
-def test_what_cannot_be_carried_is_told_with_its_place_and_the_rest_is_written(
+def test_an_import_that_fails_verification_is_written_only_when_forced(
     run_stepwell: RunStepwell, tmp_path: Path
 ) -> None:
     broken = OLD.replace('"spec_type": "XGBoostTraining"', '"spec_type": make("x")').replace(
         '"description": "Come last.",', ""
     )
     write(tmp_path, {"old.py": broken})
-    ran = run_stepwell("import", "old.py", "--format", "json", cwd=tmp_path)
+    ran = run_stepwell("import", "old.py", cwd=tmp_path)
+    assert ran.exit_code == 1
+    assert ran.stdout.endswith("could not be verified; use --force to write it anyway\n")
+    assert sorted(files_in(tmp_path)) == ["old.py"]
+    ran = run_stepwell("import", "old.py", "--force", "--format", "json", cwd=tmp_path)
     told = answer(ran)
     assert ran.exit_code == 1
     assert places(told) == [
@@ -538,7 +543,7 @@ def test_json_that_cannot_be_used_is_told_with_its_place(
 
 def test_names_that_are_paths_never_leave_the_project(run_stepwell: RunStepwell, tmp_path: Path) -> None:
     write(tmp_path, {"old.json": json.dumps({"../../evil": row("X"), "..": row("Y"), "A": row("A")})})
-    ran = run_stepwell("import", "old.json", "--into", "a/b/new", cwd=tmp_path)
+    ran = run_stepwell("import", "old.json", "--into", "a/b/new", "--force", cwd=tmp_path)
     assert ran.exit_code == 1
     assert sorted(files_in(tmp_path)) == [
         "a/b/new/registry.d/steps/a.yaml",
@@ -557,7 +562,7 @@ def test_a_link_out_of_the_project_is_not_followed(run_stepwell: RunStepwell, tm
     outside = tmp_path / "outside"
     write(tmp_path, {"old.py": OLD, "outside/keep": "", "new/stepwell.toml": '[paths]\ncore = "core"\n'})
     (tmp_path / "new/core").symlink_to(outside)
-    ran = run_stepwell("import", "old.py", "--into", "new", cwd=tmp_path)
+    ran = run_stepwell("import", "old.py", "--into", "new", "--force", cwd=tmp_path)
     assert ran.exit_code == 2
     assert "leads out of the project through a link, so nothing was written" in ran.stderr
     assert list(files_in(outside)) == ["keep"]
@@ -723,3 +728,30 @@ def test_an_import_that_cannot_write_leaves_the_project_as_it_was(
             assert (ended, now) == (2, before)
             refused += 1
     assert refused > 8
+
+
+def test_yaml_tables_are_imported_like_json_tables(run_stepwell: RunStepwell, tmp_path: Path) -> None:
+    rows = {"Train": row("Train"), "Score": row("Score")}
+    for name, table in {
+        "mapping": rows,
+        "wrapped": {"step_names": rows},
+        "list": [{"name": key, **fields} for key, fields in rows.items()],
+    }.items():
+        write(tmp_path, {f"{name}.yaml": yaml.safe_dump(table, sort_keys=False)})
+        write(tmp_path, {f"{name}.json": json.dumps(table)})
+        for suffix in ("yaml", "json"):
+            ran = run_stepwell("import", f"{name}.{suffix}", "--into", f"{name}-{suffix}", cwd=tmp_path)
+            assert ran.exit_code == 0, ran.stdout
+        written = [files_in(tmp_path / f"{name}-{suffix}") for suffix in ("yaml", "json")]
+        assert written[0] == written[1]
+
+
+@pytest.mark.parametrize("name", ["compose.yaml", "package.json"])
+def test_a_file_that_is_no_table_is_not_read_as_one(
+    run_stepwell: RunStepwell, tmp_path: Path, name: str
+) -> None:
+    unrelated = {"services": {"web": {"image": "x", "description": "y"}}, "scripts": {"a": "b"}}
+    write(tmp_path, {name: json.dumps(unrelated)})
+    ran = run_stepwell("import", name, "--into", "new", cwd=tmp_path)
+    assert (ran.exit_code, "nothing-to-import" in ran.stdout) == (1, True)
+    assert not (tmp_path / "new").exists()

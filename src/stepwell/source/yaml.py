@@ -116,14 +116,26 @@ def load(text: str) -> tuple[dict[str, Any], list[Unreadable]]:
         Unreadable: the structure of the text is invalid.
     """
     reader = _Reader(text, places=None)
-    return reader.document(), reader.faults
+    data: dict[str, Any] = reader.document()
+    return data, reader.faults
+
+
+def load_list(text: str) -> tuple[list[Any] | None, list[Unreadable]]:
+    """Return the items of a YAML document that is a list, at the pointer ``("",)``; ``None`` if it is none.
+
+    Raises:
+        Unreadable: the structure of the text is invalid.
+    """
+    reader = _Reader(text, places=None)
+    data = reader.document(or_list=True)
+    return (data if isinstance(data, list) else None), reader.faults
 
 
 def locate(text: str) -> TextMap:
     """Return the positions of all keys and values, up to the first error."""
     places = TextMap({}, {})
     try:
-        _Reader(text, places).document()
+        _Reader(text, places).document(or_list=True)
     except Unreadable:  # positions before the error are still returned
         return places
     return places
@@ -149,21 +161,22 @@ class _Reader:
         self._events = events
         self._event: Callable[[], Any] = events(shown)
 
-    def document(self) -> dict[str, Any]:
+    def document(self, *, or_list: bool = False) -> Any:
         try:
-            return self._document()
+            return self._document(or_list)
         except MarkedYAMLError as error:
             if _LIMIT_OF_LIBYAML in (error.problem or "") and events_of_any_depth is not self._events:
-                return _Reader(self._text, self._places, events_of_any_depth).document()
+                return _Reader(self._text, self._places, events_of_any_depth).document(or_list=or_list)
             raise _refusal(error, self._text) from None
 
-    def _document(self) -> dict[str, Any]:
+    def _document(self, or_list: bool) -> Any:
         self._event()  # the stream starts
         if type(self._event()) is StreamEndEvent:
             raise Unreadable("empty-file", "the file is empty", (0, 0), _EMPTY_HELP)
         first = self._event()
-        data = self._value(first, (), 1)
-        if not isinstance(data, dict):
+        is_list = or_list and type(first) is SequenceStartEvent
+        data = self._value(first, ("",) if is_list else (), 1)
+        if not (is_list or isinstance(data, dict)):
             if data is None and _size(first) == 0:
                 raise Unreadable("empty-file", "the file is empty", (0, 0), _EMPTY_HELP)
             message = f"a definition must be a mapping of fields, got {describe(data)}"

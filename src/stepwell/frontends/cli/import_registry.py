@@ -50,7 +50,7 @@ _SHOWN = 10
 )
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", type=click.Path())
 @click.option("--dry-run", is_flag=True, help="Show the plan and the verification, but write nothing.")
-@click.option("--force", is_flag=True, help="Overwrite files with different content.")
+@click.option("--force", is_flag=True, help="Overwrite files with different content; write a result that fails verification.")
 @click.option(
     "-w",
     "--workspace",
@@ -96,7 +96,8 @@ def command(
         raise click.UsageError(str(error)) from None
     planned = prepare(root, gathered, date.today(), find_plugins)  # noqa: DTZ011 - the user's local date
     refused = bool(planned.overwrites) and not force
-    writes = bool(planned.writes) and not refused and not dry_run
+    proved = bool(planned.gathered.read) and all(table.holds for table in planned.proof)
+    writes = bool(planned.writes) and (proved or force) and not refused and not dry_run
     if writes:
         _write(root, planned)
     if form == "json":
@@ -104,7 +105,7 @@ def command(
 
         write_json(import_output(planned, recovered, dry_run=dry_run, written=writes))
     else:
-        lines = _lines(planned, recovered, common, dry_run=dry_run, refused=refused)
+        lines = _lines(planned, recovered, common, dry_run=dry_run, refused=refused, proved=proved or force)
         sys.stdout.writelines(f"{line}\n" for line in lines)
     return int(refused or not planned.is_whole)
 
@@ -151,7 +152,13 @@ def _write(root: str, planned: Import) -> None:
 
 
 def _lines(
-    planned: Import, recovered: tuple[str, ...] | None, common: CommonOptions, *, dry_run: bool, refused: bool
+    planned: Import,
+    recovered: tuple[str, ...] | None,
+    common: CommonOptions,
+    *,
+    dry_run: bool,
+    refused: bool,
+    proved: bool,
 ) -> Iterator[str]:
     if recovered is not None:
         yield _about_leftover(recovered, dry_run=dry_run)
@@ -170,6 +177,8 @@ def _lines(
     yield from (_proved(table) for table in planned.proof if not (common.quiet and table.holds))
     if refused and not dry_run:
         yield "nothing was written; use --force to overwrite these files"
+    elif not proved:
+        yield "nothing was written: the result could not be verified; use --force to write it anyway"
     elif dry_run:
         if not common.quiet:
             yield "nothing was written"

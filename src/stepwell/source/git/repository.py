@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -167,10 +168,11 @@ def open_repository(folder: str, environment: Mapping[str, str]) -> Repository:
     questions = ("--show-prefix", "--absolute-git-dir", "--is-shallow-repository", "--show-object-format")
     answer = _run(folder, environment, "rev-parse", "--show-toplevel", *questions)
     if answer.returncode:
-        raise RevisionError(
-            f"{folder} has no history: {_reason(answer)}; "
-            "folders and snapshot files can be compared without git"
-        )
+        reason = _reason(answer)
+        remedy = "folders and snapshot files can be compared without git"
+        if "dubious ownership" in reason:
+            remedy = f"if you trust it, run `git config --global --add safe.directory {shlex.quote(folder)}`"
+        raise RevisionError(f"{folder} has no history: {reason}; {remedy}")
     lines = answer.stdout.decode("utf-8", "surrogateescape").split("\n")
     _, prefix, git_dir, shallow, object_format = lines[:5]
     return Repository(folder, prefix, git_dir, object_format, shallow == "true", environment)

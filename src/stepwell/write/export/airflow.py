@@ -96,7 +96,7 @@ def _task(pipeline: Pipeline, job: Job, name: str) -> Iterator[str]:
         "STEPWELL_WORKSPACE": pipeline.workspace or "",
     }
     for parameter in pipeline.parameters:
-        environment[f"{_VARIABLE}{parameter}"] = f"{{{{ params.{parameter} | tojson }}}}"
+        environment[f"{_VARIABLE}{parameter}"] = f"{{{{ params['{parameter}'] | tojson }}}}"
     yield f"    {name} = BashOperator("
     yield f"        task_id={_literal(job.id)},"
     yield "        bash_command=RUN,"

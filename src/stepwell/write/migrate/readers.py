@@ -17,9 +17,9 @@ from stepwell.source.document import Document, TextMap
 from stepwell.source.python import HYPERPARAMETERS, METADATA, TABLES, PythonTables, TableRow, read_tables
 from stepwell.source.read import read_bytes, read_text
 from stepwell.source.wording import counted
+from stepwell.write.migrate.data_tables import read_json, read_yaml, tables_in
 from stepwell.write.migrate.entries import LEGACY_FIELDS, Gathered, PlannedDefinition, fail, merged, note
 from stepwell.write.migrate.interfaces import SUFFIXES, interface_entry, is_interface
-from stepwell.write.migrate.json_tables import read_json, tables_in
 from stepwell.write.migrate.pipelines import is_configuration, is_dag, pipeline_entry
 
 __all__ = ["NoWorkspace", "gather"]
@@ -179,14 +179,17 @@ class _Gathering:
         document = read_json(path, content)
         if isinstance(document, Diagnostic):
             self.found.append(document)
-            return
-        if is_dag(document) or is_configuration(document):
+        elif is_dag(document) or is_configuration(document):
             self._take_pipeline(document)
-            return
-        rows = list(tables_in(document))
-        if not any(isinstance(row, Mapping) and set(LEGACY_FIELDS) & row.keys() for _, row, _ in rows):
+        elif not self._take_rows(document):
             self._pass_over(path, "it has no table", asked_for=asked_for)
-            return
+
+    def _take_rows(self, document: Document) -> bool:
+        """Read a JSON or YAML table, and return whether the document is one."""
+        rows = list(tables_in(document))
+        alike = [row for _, row, _ in rows if isinstance(row, Mapping) and _TABLE_FIELDS & row.keys()]
+        if not alike or 2 * len(alike) < len(rows):
+            return False
         taken = 0
         for name, row, pointer in rows:
             if not isinstance(row, Mapping) or not name:
@@ -206,10 +209,11 @@ class _Gathering:
             )
             self.order.append(name)
             taken += 1
-        self.read.append((path, counted(taken, "row")))
+        self.read.append((document.path, counted(taken, "row")))
+        return True
 
     def _take_yaml(self, path: str, content: bytes, *, asked_for: bool) -> None:
-        document = read_text(path, content)
+        document = read_yaml(path, content)
         if isinstance(document, Diagnostic):
             if asked_for:
                 self.found.append(document)
@@ -217,8 +221,8 @@ class _Gathering:
                 self._pass_over(path, "not an importable file", asked_for=False)
         elif is_configuration(document):
             self._take_pipeline(document)
-        else:
-            self._pass_over(path, "it has no `pipeline_name`", asked_for=asked_for)
+        elif not self._take_rows(document):
+            self._pass_over(path, "it has neither a table nor a `pipeline_name`", asked_for=asked_for)
 
     def _take_pipeline(self, document: Document) -> None:
         entry, found = pipeline_entry(document, self._workspace)
@@ -246,7 +250,7 @@ class _Gathering:
     def _pass_over(self, path: str, why: str, *, asked_for: bool) -> None:
         if asked_for:
             help_text = (
-                "importable are Python tables, JSON tables, *.step.yaml files, *.dag.json files, "
+                "importable are Python, JSON and YAML tables, *.step.yaml files, *.dag.json files, "
                 "configurations of pipelines, and folders of them"
             )
             self.found.append(
@@ -256,6 +260,10 @@ class _Gathering:
             )
         else:
             self.skipped.append((path, why))
+
+
+_TABLE_FIELDS: Final = frozenset(LEGACY_FIELDS) - {"description"}
+"""Fields of which a row has at least one; many files that are no table have descriptions."""
 
 
 def _kind_of(path: str) -> str | None:

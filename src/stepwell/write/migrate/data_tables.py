@@ -1,4 +1,4 @@
-"""Reads JSON tables with the locations of their values."""
+"""Reads JSON and YAML tables with the locations of their values."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from stepwell.source import yaml
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.document import Document, Pointer, Stretch, TextMap, freeze, span_of
+from stepwell.source.read import read_text
 
-__all__ = ["read_json", "tables_in"]
+__all__ = ["read_json", "read_yaml", "tables_in"]
 
 _MAX_DEPTH: Final = 64
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
@@ -55,6 +57,16 @@ def read_json(path: str, content: bytes) -> Document | Diagnostic:
         return Diagnostic("invalid-json", Severity.ERROR, f"not usable JSON: {error}", Span(path))
     whole = data if isinstance(data, dict) else {"": data}
     return Document(path, text, freeze(whole), lambda _: places)
+
+
+def read_yaml(path: str, content: bytes) -> Document | Diagnostic:
+    """Read a YAML table; a list is the value of the key ``""``, as in a JSON table."""
+    document = read_text(path, content)
+    if not isinstance(document, Diagnostic) or document.id != "not-a-mapping":
+        return document
+    text = content.decode().removeprefix("\ufeff")
+    rows, faults = yaml.load_list(text)
+    return document if rows is None or faults else Document(path, text, freeze({"": rows}), yaml.locate)
 
 
 def tables_in(document: Document) -> Iterator[tuple[str, Any, Pointer]]:
