@@ -50,7 +50,7 @@ _SHOWN = 10
 )
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", type=click.Path())
 @click.option("--dry-run", is_flag=True, help="Show the plan and the verification, but write nothing.")
-@click.option("--force", is_flag=True, help="Overwrite files with different content; write a result that fails verification.")
+@click.option("--force", is_flag=True, help="Overwrite files with other content; write an unverified result.")
 @click.option(
     "-w",
     "--workspace",
