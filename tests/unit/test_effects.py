@@ -834,3 +834,53 @@ def test_a_change_tells_which_pipeline_it_breaks(
     old = {**core("Scoring", GIVES), **core("Rating"), **PIPELINE}
     assert expected in effects(tmp_path, old, new), what
     assert effects(tmp_path / "same", old, old) == []
+
+
+RUN = {
+    "registry.d/pipelines/daily.yaml": (
+        "name: Daily\ndescription: Run it.\nparameters: {limit: 10, table: rows}\n"
+        'steps: [{id: make, step: Making, config: {limit: "${limit}", table: "${table}"}}]\n'
+    )
+}
+MAKING = (
+    "interface:\n  inputs: {side: {path: /in, required: false}}\n  env: {optional: {LIMIT: '1', TABLE: ''}}"
+)
+
+
+@pytest.mark.parametrize(
+    ("step", "pipeline", "expected"),
+    [
+        (MAKING, RUN, []),
+        (
+            MAKING.replace(", required: false", ""),
+            RUN,
+            ["risky pipelines run-requires:Daily#make.inputs.side"],
+        ),
+        (
+            MAKING,
+            {path: text.replace("limit: 10", "limit: null") for path, text in RUN.items()},
+            ["risky pipelines run-requires:Daily#limit"],
+        ),
+        (
+            MAKING,
+            {
+                path: text.replace(", table: rows", "")
+                .replace(', table: \\"${table}\\"', "")
+                .replace(', table: "${table}"', "")
+                for path, text in RUN.items()
+            },
+            ["breaking pipelines parameter-gone:Daily#table"],
+        ),
+        (
+            MAKING.replace("env: {", "env: {required: [LABEL], "),
+            RUN,
+            ["breaking pipelines pipeline-broken:Daily#missing-setting"],
+        ),
+    ],
+)
+def test_a_change_after_which_a_run_is_rejected_is_not_safe(
+    step: str, pipeline: Mapping[str, str], expected: list[str], tmp_path: Path
+) -> None:
+    told = effects(tmp_path, {**core("Making", MAKING), **RUN}, {**core("Making", step), **pipeline})
+    about_runs = [one.partition(" [")[0] for one in told if " pipelines " in one]
+    assert about_runs == expected

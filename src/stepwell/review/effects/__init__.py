@@ -15,6 +15,7 @@ from stepwell.review.effects.pipelines import (
     effects_on_first,
     effects_on_graphs,
     effects_on_references,
+    effects_on_runs,
 )
 from stepwell.review.state import RegistryState
 
@@ -48,6 +49,7 @@ def _on_views(old: RegistryState, new: RegistryState, views: tuple[ViewCompariso
     yield from effects_on_first(old, new, seen)
     yield from effects_on_choices(old, new, seen)
     yield from effects_on_graphs(old, new, seen)
+    yield from effects_on_runs(old, new, seen)
 
 
 def _told_once(effects: Iterable[Effect]) -> Iterator[Effect]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
-from stepwell.model import StepDefinition
+from stepwell.model import PipelineDefinition, StepDefinition
+from stepwell.model.graph import Among, Linked, link
 from stepwell.model.layer import Layer, given_by
 from stepwell.model.settings import RESERVED_ID
 from stepwell.resolve.candidates import Candidate, candidates_of
@@ -22,6 +24,7 @@ __all__ = [
     "effects_on_first",
     "effects_on_graphs",
     "effects_on_references",
+    "effects_on_runs",
 ]
 
 
@@ -119,6 +122,76 @@ def effects_on_graphs(
                 place_of(touched.old.pipelines.get(name)),
                 found.span,
             )
+
+
+def effects_on_runs(
+    old: RegistryState, new: RegistryState, views: Mapping[str | None, Touched]
+) -> Iterator[Effect]:
+    """Yield what a run of a pipeline now requires or rejects although its command is the same."""
+    for workspace, touched in views.items():
+        if not (touched.names["pipelines"] or touched.steps):
+            continue
+        for name, definition in touched.new.pipelines.items():
+            before = touched.old.pipelines.get(name)
+            if before is None:
+                continue
+            was, now = _linked(old, touched.old, before), _linked(new, touched.new, definition)
+            needed = dict(_requirements(was))
+            for requirement, (reason, place) in _requirements(now):
+                if requirement not in needed:
+                    subject = f"{name}#{requirement}"
+                    yield Effect(
+                        Consumer.PIPELINES,
+                        Level.RISKY,
+                        "run-requires",
+                        subject,
+                        f"a run of `{name}` now {reason}",
+                        workspace,
+                        place_of(before),
+                        place or place_of(definition),
+                    )
+            for parameter in was.parameters:
+                if parameter not in now.parameters:
+                    reason = f"`{name}` no longer has the parameter `{parameter}`, so setting it fails"
+                    subject = f"{name}#{parameter}"
+                    yield Effect(
+                        Consumer.PIPELINES,
+                        Level.BREAKING,
+                        "parameter-gone",
+                        subject,
+                        reason,
+                        workspace,
+                        place_of(before, "parameters"),
+                        place_of(definition),
+                    )
+
+
+def _linked(state: RegistryState, view: View, definition: PipelineDefinition) -> Linked:
+    snapshot = state.loaded.snapshot
+    views = MappingProxyType({one: snapshot.view(one) for one in snapshot.workspaces})
+    return link(view, definition, Among(views, state.loaded.project.settings.naming.job_type_suffixes))
+
+
+def _requirements(linked: Linked) -> Iterator[tuple[str, tuple[str, Span | None]]]:
+    """Yield what only the caller of a run can supply, by a stable key: parameters, and data of inputs.
+
+    Rules report missing settings and unconnected inputs that another step could supply.
+    """
+    for name, default in linked.parameters.items():
+        if default is None:
+            yield name, (f"requires a value for the parameter `{name}`", None)
+    for node in linked.nodes.values():
+        interface = node.definition.interface if node.definition is not None else None
+        if interface is None or node.definition is None:
+            continue
+        for name, declared in (interface.get("inputs") or {}).items():
+            is_connected = name in node.inputs or name in node.given
+            if declared.get("required", True) and not is_connected and not declared.get("compatible_sources"):
+                place = place_of(node.definition, "interface")
+                yield (
+                    f"{node.id}.inputs.{name}",
+                    (f"requires data for the input `{name}` of `{node.id}`", place),
+                )
 
 
 def _gone(touched: Touched) -> Iterator[Effect]:
