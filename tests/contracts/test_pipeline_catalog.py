@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 import tarfile
 from collections.abc import Callable, Mapping
 from datetime import date
@@ -100,6 +102,25 @@ def test_the_catalog_has_these_and_they_are_sound() -> None:
 def test_what_is_copied_is_sound_in_an_empty_project(shop: Path) -> None:
     assert stepwell.open(shop).diagnostics == ()
     assert list(stepwell.open(shop).view(None).pipelines) == [f"Our{name}" for name in NAMES]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_copy_has_no_findings_in_a_new_project(
+    tmp_path: Path, run_stepwell: RunStepwell, name: str
+) -> None:
+    run_stepwell("init", cwd=tmp_path)
+    run_stepwell("pipeline", "new", f"Our{name}", "--from", name, cwd=tmp_path)
+    for command in (["check", "--fail-on", "warning"], ["align"], ["pipeline", "check", f"Our{name}"]):
+        ran = run_stepwell(*command, cwd=tmp_path)
+        assert (ran.exit_code, "warning" in ran.stdout) == (0, False), ran.stdout
+    tested = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "stepwell"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert tested.returncode == 0, tested.stdout
 
 
 def test_boosted_trees_end_to_end(run: Callable[[str], Ran]) -> None:

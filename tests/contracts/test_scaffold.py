@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.warm_python import commands
 
 import stepwell
 
@@ -95,6 +98,28 @@ def test_its_own_tests_pass_and_can_fail(
     script = root / "workspaces/dana/src/scripts/dana_row_count.py"
     script.write_text(script.read_text().replace("total += 1", "total += 2"))
     assert python(environment, root, *tests).returncode == 1
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_steps_of_the_readme_work_as_written(
+    tmp_path: Path, run_stepwell: RunStepwell, environment: Mapping[str, str], template: str
+) -> None:
+    run_stepwell("init", cwd=tmp_path)
+    for workspace in ("dana", "Erin-2"):
+        run_stepwell("workspace", "new", workspace, "--template", template, cwd=tmp_path)
+        readme = (tmp_path / "workspaces" / workspace / "README.md").read_text()
+        (steps,) = re.findall(r"^```sh\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+        path = os.pathsep.join([commands(), str(Path(sys.executable).parent), environment["PATH"]])
+        done = subprocess.run(
+            ["bash", "-e", "-o", "pipefail", "-c", steps],
+            cwd=tmp_path,
+            env={**environment, "PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "warning" not in done.stdout
 
 
 @pytest.mark.parametrize("template", TEMPLATES)

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import tomli
+import yaml
 from tests.warm_python import run_python
+
+from stepwell.frontends.cli import run
+from stepwell.model.schema import schema_names, schema_text
+from stepwell.write import transaction
 
 if TYPE_CHECKING:
     from tests.conftest import RunStepwell
 
-SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 WRITTEN = [
     "stepwell.toml",
     "registry.d/steps/data_cleaning.yaml",
+    "src/data_cleaning.py",
     "workspaces/README.md",
-    "schemas/step.schema.json",
-    "schemas/step-override.schema.json",
-    "schemas/hyperparameter.schema.json",
-    "schemas/workspace.schema.json",
+    ".gitattributes",
+    ".gitignore",
+    ".taplo.toml",
+    ".vscode/settings.json",
+    *(f"schemas/{name}.schema.json" for name in schema_names() if not name.startswith("output-")),
 ]
 
 
@@ -74,7 +82,7 @@ def test_the_schemas_are_those_that_are_shipped_and_the_step_points_to_its_own(
 ) -> None:
     run_stepwell("init", cwd=tmp_path)
     for path in (tmp_path / "schemas").iterdir():
-        assert path.read_bytes() == (SCHEMAS / path.name).read_bytes()
+        assert path.read_text(encoding="utf-8") == schema_text(path.name.removesuffix(".schema.json"))
     step = tmp_path / "registry.d" / "steps" / "data_cleaning.yaml"
     first = step.read_text(encoding="utf-8").splitlines()[0]
     assert first.startswith("# yaml-language-server: $schema=")
@@ -155,16 +163,96 @@ def test_a_disk_that_is_full_is_one_line(environment: Mapping[str, str], tmp_pat
     assert os.listdir(tmp_path) == []
 
 
-def test_the_settings_it_writes_are_all_of_them_defaults_but_the_frozen_module(
-    run_stepwell: RunStepwell, tmp_path: Path
-) -> None:
+COMMANDS = (
+    ["check", "--fail-on", "warning"],
+    ["check", "--references"],
+    ["align"],
+    ["freeze"],
+    ["freeze", "--check"],
+)
+
+
+def test_a_new_project_has_no_findings(run_stepwell: RunStepwell, tmp_path: Path) -> None:
     run_stepwell("init", cwd=tmp_path)
-    told = run_stepwell("list", "-v", cwd=tmp_path / "workspaces").stderr
-    assert told.startswith(f"project: {tmp_path}/stepwell.toml\n")
-    listed = run_stepwell("list", cwd=tmp_path).stdout.splitlines()
-    assert listed[1:] == [
-        "DataCleaning  Processing      -          core   Drop rows and columns that a model cannot use."
+    for command in COMMANDS:
+        ran = run_stepwell(*command, cwd=tmp_path)
+        assert (ran.exit_code, "warning" in ran.stdout) == (0, False), ran.stdout
+
+
+def test_a_typing_error_in_a_step_type_is_an_error(run_stepwell: RunStepwell, tmp_path: Path) -> None:
+    run_stepwell("init", cwd=tmp_path)
+    step = tmp_path / "registry.d" / "steps" / "tuned.yaml"
+    step.write_text("name: Tuned\nsagemaker_step_type: Trainin\ndescription: Tune it.\nframework: xgbost\n")
+    told = run_stepwell("check", "--format", "concise", cwd=tmp_path)
+    assert told.exit_code == 1
+    assert "`Trainin` is not an allowed value of `sagemaker_step_type`" in told.stdout
+    assert "`xgbost` is not an allowed value of `framework`" in told.stdout
+
+
+def test_editors_find_a_schema_for_every_kind_of_file(run_stepwell: RunStepwell, tmp_path: Path) -> None:
+    run_stepwell("init", cwd=tmp_path)
+    mapping = json.loads((tmp_path / ".vscode/settings.json").read_text())["yaml.schemas"]
+    rules = tomli.loads((tmp_path / ".taplo.toml").read_text())["rule"]
+    for schema in [*mapping, *(rule["schema"]["path"] for rule in rules)]:
+        assert (tmp_path / schema).is_file()
+    assert "registry.d/steps/**/*.yaml" in mapping["schemas/step.schema.json"]
+    assert "workspaces/*/override/pipelines/**/*.toml" in rules[7]["include"]
+    assert json.loads((tmp_path / "schemas/step-override.schema.json").read_text())["type"] == "object"
+
+
+def test_git_ignores_runs_and_marks_generated_files(run_stepwell: RunStepwell, tmp_path: Path) -> None:
+    run_stepwell("init", cwd=tmp_path)
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", *arguments], cwd=tmp_path, capture_output=True, check=True
+        ).stdout.decode()
+
+    git("init", "--quiet")
+    for path in (".stepwell/runs/x", "registry.d/.step.yaml.0a.tmp", ".stepwell-import/0.new"):
+        assert git("check-ignore", path) == f"{path}\n"
+    assert git("check-attr", "eol", "linguist-generated", "--", "generated/step_names.py").splitlines() == [
+        "generated/step_names.py: eol: lf",
+        "generated/step_names.py: linguist-generated: true",
     ]
+
+
+def test_pre_commit_on_request(run_stepwell: RunStepwell, tmp_path: Path) -> None:
+    ran = run_stepwell("init", "--pre-commit", cwd=tmp_path)
+    assert "wrote .pre-commit-config.yaml\n" in ran.stdout
+    hooks = yaml.safe_load((tmp_path / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    assert [hook["entry"] for hook in hooks] == ["stepwell check", "stepwell freeze --check"]
+
+
+def test_files_of_other_tools_are_kept(run_stepwell: RunStepwell, tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").write_text("mine\n")
+    ran = run_stepwell("init", cwd=tmp_path)
+    assert (ran.exit_code, "kept .gitignore\n" in ran.stdout) == (0, True)
+    assert (tmp_path / ".gitignore").read_text() == "mine\n"
+
+
+@pytest.mark.parametrize("killed_after", range(10))
+def test_a_killed_init_is_completed_by_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_after: int
+) -> None:
+    """A kill runs no clean-up: the moves stop, and nothing is reverted or deleted."""
+    moves, move = 0, transaction._move
+
+    def killed(*arguments: Any) -> None:
+        nonlocal moves
+        moves += 1
+        if moves > killed_after:
+            os._exit(9)
+        move(*arguments)
+
+    monkeypatch.setattr(transaction, "_move", killed)
+    child = os.fork()
+    if child == 0:
+        os._exit(run(["init", str(tmp_path)]))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == (9 if killed_after < 9 else 0)
+    monkeypatch.undo()
+    assert run(["init", str(tmp_path)]) == (0 if killed_after < 9 else 2)
+    assert files_in(tmp_path) == sorted(WRITTEN)
 
 
 def test_nothing_is_written_through_a_link_out_of_the_folder(

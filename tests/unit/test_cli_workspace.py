@@ -209,7 +209,7 @@ def test_force_writes_the_files_of_the_template_and_leaves_all_others(
     ran = run_stepwell("workspace", "new", "dana", "--template", "minimal", "--force", cwd=root)
     assert (ran.exit_code, ran.stderr) == (0, "")
     assert ran.stdout.splitlines()[0] == "wrote workspaces/dana/README.md"
-    assert (own / "README.md").read_text().startswith("# The workspace dana\n")
+    assert (own / "README.md").read_text().startswith("# Workspace dana\n")
     assert (own / "notes.txt").read_text() == "mine too"
     assert (own / "local/steps/tuning.yaml").read_text() == "name: Tuning\ndescription: Mine.\n"
     again = run_stepwell("workspace", "new", "dana", "--template", "minimal", "--force", cwd=root)

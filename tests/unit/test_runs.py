@@ -540,8 +540,8 @@ steps:
         ),
         (
             "cannot-run",
-            "`work` cannot be run: neither `nowhere.py` nor `scripts/work.py` exists in the sources",
-            "add it, or declare `components: {script: path/to/file.py}`",
+            "`work` cannot be run: neither `nowhere.py` nor `scripts/work.py` exists in `src/`",
+            "add it to one of these folders, or set `[components] source`",
             ("registry.d/pipelines/sums.yaml", 7, 22),
         ),
     ]

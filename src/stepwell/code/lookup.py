@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import Final, NamedTuple, final
 
@@ -11,7 +11,7 @@ from stepwell.model.component import CodePlace
 from stepwell.model.layer import Layer
 from stepwell.source.python import SourceFile, SourceIndex
 
-__all__ = ["ENDINGS", "ByName", "Files", "Tier", "unread_files"]
+__all__ = ["ENDINGS", "ByName", "Files", "Tier", "files_of_entry_point", "unread_files"]
 
 
 @final
@@ -152,6 +152,22 @@ class ByName(NamedTuple):
         having = [places for places in tiers if places]
         below = tuple(place for places in having[1:] for place in places)
         return cls(having[0] if having else (), below)
+
+
+def files_of_entry_point(entry: str, files: Iterable[SourceFile], folders: Iterable[str]) -> list[str]:
+    """Return the files of an entry point in the first folder with any; prefer `scripts/`."""
+    files = tuple(files)
+    for folder in folders:
+        by_real = {
+            file.real: file.path
+            for file in files
+            if file.path.startswith(f"{folder}/") and f"/{file.path}".endswith(f"/{entry}")
+        }
+        if by_real:
+            paths = sorted(by_real.values())
+            ending = f"/{ENDINGS['script'].folder}/{entry}"
+            return [path for path in paths if f"/{path}".endswith(ending)] or paths
+    return []
 
 
 def unread_files(tiers: tuple[tuple[Tier, ...], ...]) -> str:

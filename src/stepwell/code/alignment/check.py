@@ -12,6 +12,7 @@ from stepwell.check.file import hide
 from stepwell.check.ignores import Ignore, ignores_in
 from stepwell.code import own_folder
 from stepwell.code.alignment.parse import Parsed, SourceReader
+from stepwell.code.lookup import files_of_entry_point
 from stepwell.model import StepDefinition
 from stepwell.model.component import ComponentState
 from stepwell.model.layer import Layer
@@ -19,7 +20,7 @@ from stepwell.model.settings import Project, Settings
 from stepwell.resolve.snapshot import Snapshot
 from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, Severity, in_order
-from stepwell.source.python import SourceFile, SourceIndex, SourceView
+from stepwell.source.python import SourceIndex, SourceView
 from stepwell.source.spelling import closest
 
 __all__ = [
@@ -256,18 +257,10 @@ class _Aligner:
     def _by_name(
         self, entry: str, sees: SourceView, wanted: SourceView
     ) -> ScriptFacts | MissingScript | None:
-        seen: dict[str, SourceFile] = {}
-        for folder in sees.folders:  # workspace first, then core
-            for file in self._index.files.values():
-                inside = file.path.startswith(f"{folder}/")
-                if inside and (file.path.endswith(f"/{entry}") or file.path == entry):
-                    seen.setdefault(file.real, file)
-            if seen:
-                break
-        if len(seen) == 1:
-            return self._facts_of(next(iter(seen.values())).path)
-        if seen:
-            paths = sorted(file.path for file in seen.values())
+        paths = files_of_entry_point(entry, self._index.files.values(), sees.folders)
+        if len(paths) == 1:
+            return self._facts_of(paths[0])
+        if paths:
             return MissingScript(
                 f"ambiguous: {', '.join(paths[:-1])} or {paths[-1]}",
                 "use a longer path, or declare `components: {script: path/to/file.py}`",

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
+from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Final
 
 import click
 
 from stepwell.frontends.cli.options import configuration_of
-from stepwell.model.schema import schema_text
+from stepwell.model.kinds import KINDS
+from stepwell.model.schema import schema_names, schema_text
 from stepwell.model.settings import CONFIG_NAME, open_project
 from stepwell.source.errors import ProjectError
 
@@ -18,12 +21,36 @@ _EXAMPLE = """\b
 Examples:
   stepwell init
   stepwell init ../fraud-steps
+  stepwell init --pre-commit
 """
 
 _CONFIG: Final = """\
+#:schema schemas/project.schema.json
 schema_version = 1
 
 # Every other key has a default; see `stepwell schema project`.
+
+[vocabulary]                          # other values are errors; extend the lists as you need
+sagemaker_step_types = [
+    "Base",
+    "Processing",
+    "Training",
+    "Tuning",
+    "Transform",
+    "CreateModel",
+    "RegisterModel",
+    "Lambda",
+    "Utility",
+    "CradleDataLoading",
+    "MimsModelRegistrationProcessing",
+]
+frameworks = ["pytorch", "tensorflow", "xgboost", "sklearn", "pandas", "numpy"]
+
+[components]                          # classes of the core; scripts are in src/scripts/
+source = ["src"]
+
+[alignment]                           # sources of inputs that are not steps of this project
+generic_sources = ["DataLoad", "ModelArtifactsStep", "ProcessingStep"]
 
 [[freeze]]                            # generated module for legacy imports
 output = "generated/step_names.py"
@@ -35,35 +62,106 @@ name: DataCleaning
 sagemaker_step_type: Processing
 description: Drop rows and columns that a model cannot use.
 """
-_SCHEMAS: Final = ("step", "step-override", "hyperparameter", "workspace")
+_CLASSES: Final = '''\
+"""Configuration and builder of the step DataCleaning."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class DataCleaningConfig:
+    input_path: str
+    output_path: str
+
+
+class DataCleaningStepBuilder:
+    def __init__(self, config: DataCleaningConfig) -> None:
+        self.config = config
+
+    def arguments(self) -> list[str]:
+        return ["--input", self.config.input_path, "--output", self.config.output_path]
+'''
+_GIT_ATTRIBUTES: Final = """\
+# The same bytes on every system: `stepwell freeze --check` compares them.
+/generated/** text eol=lf linguist-generated=true
+/schemas/*.schema.json text eol=lf linguist-generated=true
+"""
+_GIT_IGNORE: Final = """\
+# Runs, caches and temporary files of Stepwell
+/.stepwell/
+/.stepwell-import/
+.*.tmp
+__pycache__/
+"""
+_PRE_COMMIT: Final = """\
+# Run `pre-commit install` once; the hooks use the Stepwell of your environment.
+repos:
+  - repo: local
+    hooks:
+      - id: stepwell-check
+        name: stepwell check
+        entry: stepwell check
+        language: system
+        pass_filenames: false
+        always_run: true
+      - id: stepwell-freeze
+        name: stepwell freeze --check
+        entry: stepwell freeze --check
+        language: system
+        pass_filenames: false
+        always_run: true
+"""
+_EDITED_BY_KIND: Final = MappingProxyType(
+    {
+        **{
+            kind.noun: (f"registry.d/{kind.folder}", f"workspaces/*/local/{kind.folder}")
+            for kind in KINDS.values()
+        },
+        **{f"{kind.noun}-override": (f"workspaces/*/override/{kind.folder}",) for kind in KINDS.values()},
+    }
+)
+"""Folders of definitions by schema."""
 
 _FILES: Final = MappingProxyType(
     {
         CONFIG_NAME: _CONFIG,
         "registry.d/steps/data_cleaning.yaml": _STEP,
+        "src/data_cleaning.py": _CLASSES,
         "workspaces/README.md": "One folder per developer: `ID/local/steps/` and `ID/override/steps/`.\n",
     }
 )
+_SHARED_WITH_OTHER_TOOLS: Final = (
+    ".gitattributes",
+    ".gitignore",
+    ".pre-commit-config.yaml",
+    ".taplo.toml",
+    ".vscode/settings.json",
+)
+"""Files that a folder may already have; they stay as they are."""
 
 
 @click.command("init", epilog=_EXAMPLE, short_help="Create a project that passes `stepwell check`.")
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(file_okay=False))
-def command(folder: str) -> int:
-    """Create a project in DIR (default: the working directory) with one step and the schemas for your editor.
+@click.option("--pre-commit", is_flag=True, help="Also write .pre-commit-config.yaml.")
+def command(folder: str, pre_commit: bool) -> int:
+    """Create a project in DIR (default: the working directory): one step, and settings for git and editors.
 
-    Existing files are never overwritten.
+    All files are written, or none; existing files are never overwritten. If the command was killed, run it
+    again to complete the project.
     """
-    files = dict(_FILES)
-    files.update((f"schemas/{name}.schema.json", schema_text(name)) for name in _SCHEMAS)
-    _refuse_a_project(folder)
-    for path in files:
-        if os.path.lexists(os.path.join(folder, path)):
-            raise click.UsageError(f"{_shown(folder, path)} already exists; nothing was written")
-    from stepwell.write.transaction import Busy, write_files
+    from stepwell.write.transaction import Busy, recover, write_files
 
+    files = {path: text.encode() for path, text in _files(pre_commit=pre_commit)}
     try:
-        contents = {path: text.encode() for path, text in files.items()}
-        write_files(os.path.abspath(folder), contents, overwrite=False)
+        completed = recover(os.path.abspath(folder)) or ()
+        if not completed:
+            _refuse_a_project(folder)
+        there = [path for path in files if os.path.lexists(os.path.join(folder, path))]
+        for path in there:
+            if path not in _SHARED_WITH_OTHER_TOOLS and not _contains(folder, path, files[path]):
+                raise click.UsageError(f"{_shown(folder, path)} already exists; nothing was written")
+        missing = {path: content for path, content in files.items() if path not in there}
+        write_files(os.path.abspath(folder), missing, overwrite=False)
     except Busy:
         raise click.UsageError(
             "another command is writing to this folder; try again when it has finished"
@@ -74,10 +172,45 @@ def command(folder: str) -> int:
         reason = (error.strerror or str(error)).lower()
         raise click.ClickException(f"{_shown(folder, error.filename)} cannot be written: {reason}") from None
     for path in files:
-        click.echo(f"wrote {_shown(folder, path)}")
-    there = "" if folder == "." else f"cd {shlex.quote(folder)} && "
-    click.echo(f"next: {there}stepwell check")
+        verb = "wrote" if path in missing or path in completed else "kept"
+        click.echo(f"{verb} {_shown(folder, path)}")
+    prefix = "" if folder == "." else f"cd {shlex.quote(folder)} && "
+    click.echo(f"next: {prefix}stepwell check")
     return 0
+
+
+def _files(*, pre_commit: bool) -> Iterator[tuple[str, str]]:
+    """Yield the files of a new project by path."""
+    yield from _FILES.items()
+    yield ".gitattributes", _GIT_ATTRIBUTES
+    yield ".gitignore", _GIT_IGNORE
+    yield ".taplo.toml", _taplo()
+    yield ".vscode/settings.json", _vscode()
+    if pre_commit:
+        yield ".pre-commit-config.yaml", _PRE_COMMIT
+    for name in schema_names():
+        if not name.startswith("output-"):
+            yield f"schemas/{name}.schema.json", schema_text(name)
+
+
+def _vscode() -> str:
+    """Return the mapping of YAML files to schemas for Visual Studio Code."""
+    schemas = {
+        f"schemas/{name}.schema.json": [f"{folder}/**/*.yaml" for folder in folders]
+        for name, folders in _EDITED_BY_KIND.items()
+    }
+    schemas["schemas/workspace.schema.json"] = ["workspaces/*/workspace.yaml"]
+    schemas["schemas/data-manifest.schema.json"] = ["data_manifest.yaml"]
+    return json.dumps({"yaml.schemas": schemas}, indent=2) + "\n"
+
+
+def _taplo() -> str:
+    """Return the mapping of TOML files to schemas for Taplo."""
+    folders = {name: [f"{folder}/**/*.toml" for folder in below] for name, below in _EDITED_BY_KIND.items()}
+    return "\n".join(
+        f'[[rule]]\ninclude = {json.dumps(patterns)}\nschema = {{ path = "schemas/{name}.schema.json" }}\n'
+        for name, patterns in {**folders, "project": [CONFIG_NAME]}.items()
+    )
 
 
 def _refuse_a_project(folder: str) -> None:
@@ -87,6 +220,14 @@ def _refuse_a_project(folder: str) -> None:
         return
     configuration = _shown(folder, configuration_of(project))
     raise click.UsageError(f"the folder is already a project ({configuration}); nothing was written")
+
+
+def _contains(folder: str, path: str, content: bytes) -> bool:
+    try:
+        with open(os.path.join(folder, path), "rb") as file:
+            return file.read() == content
+    except OSError:
+        return False
 
 
 def _shown(folder: str, path: str) -> str:

@@ -10,6 +10,7 @@ from importlib.util import MAGIC_NUMBER
 from typing import NamedTuple, final
 
 from stepwell.code import own_folder
+from stepwell.code.lookup import files_of_entry_point
 from stepwell.live.registry import Registry
 from stepwell.model import StepDefinition
 from stepwell.resolve.view import View
@@ -123,25 +124,23 @@ class Scripts:
         project = self._registry.project
         own = (own_folder(project, view.workspace),) if view.workspace is not None else ()
         others = f"{project.settings.workspaces}/"
-        for folder in (*own, *project.settings.component_folders):
-            matches = {
-                file.real: file.path
-                for file in self._registry.code.index().files.values()
-                if file.path.startswith(f"{folder}/")
-                and (file.path.endswith(f"/{entry}") or file.path == entry)
-                and (folder in own or not file.path.startswith(others))
-            }
-            if len(matches) == 1:
-                owner = view.workspace if folder in own else None
-                return self._script(next(iter(matches.values())), "", owner or "")
-            if matches:
-                paths = sorted(matches.values())
-                return (
-                    f"ambiguous script: {', '.join(paths[:-1])} or {paths[-1]}",
-                    "use a longer path, or declare `components: {script: path/to/file.py}`",
-                )
-        fault = f"neither `{entry}` nor `{wanted}` exists in the sources"
-        return fault, "add it, or declare `components: {script: path/to/file.py}`"
+        files = [
+            file
+            for file in self._registry.code.index().files.values()
+            if not file.path.startswith(others) or any(file.path.startswith(f"{folder}/") for folder in own)
+        ]
+        paths = files_of_entry_point(entry, files, (*own, *project.settings.component_folders))
+        if len(paths) == 1:
+            owner = view.workspace if any(paths[0].startswith(f"{folder}/") for folder in own) else None
+            return self._script(paths[0], "", owner or "")
+        if paths:
+            return (
+                f"ambiguous script: {', '.join(paths[:-1])} or {paths[-1]}",
+                "use a longer path, or declare `components: {script: path/to/file.py}`",
+            )
+        sources = " and ".join(f"`{folder}/`" for folder in (*own, *project.settings.component_folders))
+        fault = f"neither `{entry}` nor `{wanted}` exists in {sources}"
+        return fault, "add it to one of these folders, or set `[components] source`"
 
     def _imports(self, path: str) -> tuple[bytes, tuple[tuple[int, str], ...]]:
         known = self._read.get(path)

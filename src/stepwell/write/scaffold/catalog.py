@@ -23,6 +23,7 @@ __all__ = ["CopiedPipeline", "copy_pipeline", "open_catalog"]
 
 _SCHEMA_LINE: Final = re.compile(r"\A(# yaml-language-server: \$schema=|#:schema )[^\n]*\n")
 _NAME_LINE: Final = re.compile(r"^name: .*$", re.MULTILINE)
+_SOURCES: Final = re.compile(r"(?<=compatible_sources)(: | = )\[([^]\n]*)\]")
 
 
 @final
@@ -77,10 +78,16 @@ class _Copying:
         self._settings = registry.project.settings
         self._files: dict[str, str] = {}
         self._kept: dict[str, None] = {}
+        self._known = {
+            *registry.view(workspace).steps,
+            *catalog.project.settings.alignment.generic_sources,
+        }
 
     def copied(self, source: str, name: str) -> CopiedPipeline:
         """Return the complete copy."""
-        for node in self._catalog.pipeline(source, workspace=None).nodes.values():
+        nodes = self._catalog.pipeline(source, workspace=None).nodes.values()
+        self._known |= {node.step for node in nodes}
+        for node in nodes:
             self._step(node)
         found = self._catalog.view(None).pipelines[source].sources[0]
         layer = self._layer(self._workspace)
@@ -106,7 +113,7 @@ class _Copying:
         catalog = self._catalog.project.settings
         below = source.document.path.split("/steps/", 1)[1]
         path = f"{self._layer(source.workspace)}/steps/{below}"
-        text = self._definition("step", source, path)
+        text = _SOURCES.sub(self._without_unknown, self._definition("step", source, path))
         place = view.components(step)["script"].place
         if place is not None:
             script = place.path
@@ -120,6 +127,11 @@ class _Copying:
                 text = f"{text}components:\n  script: {script}\n"
             self._add(script, self._text(place.path))
         self._add(path, text)
+
+    def _without_unknown(self, sources: re.Match[str]) -> str:
+        """Return a list of input sources without the steps that the project lacks."""
+        names = [name for name in sources[2].split(", ") if name.strip('"') in self._known]
+        return f"{sources[1]}[{', '.join(names)}]"
 
     def _copy(self, path: str, form: str) -> None:
         text = _SCHEMA_LINE.sub("", self._text(path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -125,6 +126,8 @@ def values_for(
     return {
         "workspace": workspace,
         "folder": f"{project.settings.workspaces}/{workspace}",
+        "folder_in_shell": shlex.quote(f"{project.settings.workspaces}/{workspace}"),
+        "new_step": "my_step" if project.settings.naming.step_name == "snake_case" else "MyStep",
         "description": description,
         "framework": framework,
         "step": {
