@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.warm_python import commands as commands_of_stepwell
 
+from stepwell.frontends.cli import run
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -28,6 +30,9 @@ PAGES = [
     for pattern in ("README.md", "docs/tutorial*.md", "docs/how-to/*.md", "docs/reference/*.md")
     for page in sorted(REPOSITORY.glob(pattern))
 ]
+
+IN_A_CLONE = "in a clone of the Stepwell repository"
+"""Words near the top of a page that is not followed in a project of `stepwell init`."""
 
 BLOCK = re.compile(
     r"""
@@ -136,12 +141,30 @@ def follow(page: str, project: Path, environment: Mapping[str, str]) -> str:
     return ""
 
 
+@pytest.fixture
+def folder_of(tmp_path: Path, copy_repository: Callable[..., Path]) -> Callable[[str], Path]:
+    """A function that returns the folder in which a page is followed: a new project, or a clone if it says so."""
+
+    def make(page: str) -> Path:
+        if is_followed_in_a_clone(page):
+            return copy_repository(tmp_path / "stepwell", tests=False)
+        assert run(["init", str(tmp_path / "project")]) == 0
+        return tmp_path / "project"
+
+    return make
+
+
+def is_followed_in_a_clone(page: str) -> bool:
+    top = (REPOSITORY / page).read_text(encoding="utf-8").partition("```")[0]
+    return IN_A_CLONE in " ".join(top.split())
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_what_a_page_shows_is_what_happens(
-    page: str, tmp_path: Path, copy_repository: Callable[..., Path], environment: Mapping[str, str]
+    page: str, folder_of: Callable[[str], Path], environment: Mapping[str, str]
 ) -> None:
     text = (REPOSITORY / page).read_text(encoding="utf-8")
-    assert follow(text, copy_repository(tmp_path / "stepwell", tests=False), environment) == "", page
+    assert follow(text, folder_of(page), environment) == "", page
 
 
 def sessions(page: str) -> str:
@@ -158,12 +181,11 @@ def sessions(page: str) -> str:
 )
 def test_python_answers_what_a_page_shows(
     page: str,
-    tmp_path: Path,
-    copy_repository: Callable[..., Path],
+    folder_of: Callable[[str], Path],
     environment: Mapping[str, str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.chdir(copy_repository(tmp_path / "stepwell", tests=False))
+    monkeypatch.chdir(folder_of(page))
     for name in set(os.environ) - set(environment):
         monkeypatch.delenv(name)
     typed = doctest.DocTestParser().get_doctest(
