@@ -143,7 +143,7 @@ def follow(page: str, project: Path, environment: Mapping[str, str]) -> str:
 
 @pytest.fixture
 def folder_of(tmp_path: Path, copy_repository: Callable[..., Path]) -> Callable[[str], Path]:
-    """A function that returns the folder in which a page is followed: a new project, or a clone if it says so."""
+    """A function that returns the folder to follow a page in: a new project, or a clone if it says so."""
 
     def make(page: str) -> Path:
         if is_followed_in_a_clone(page):
