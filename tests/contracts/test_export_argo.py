@@ -202,8 +202,8 @@ def test_a_value_that_argo_would_read_as_an_expression_is_refused() -> None:
     evil = "{{=sprig.env('X')}}"
     found = find_exporter("argo")(small({"label": evil}, parameters={"data": evil, "depth": 6})).diagnostics
     assert [one.message for one in found] == [
-        f"the parameter `data` has the default `{evil}`, and Argo takes `{{{{` for an expression of its own",
-        f"`pre_pare` has the text `{evil}`, and Argo takes `{{{{` for an expression of its own",
+        f"the parameter `data` has the default `{evil}`, and Argo interprets `{{{{` as an expression",
+        f"`pre_pare` has the text `{evil}`, and Argo interprets `{{{{` as an expression",
     ]
 
 
@@ -238,5 +238,5 @@ def test_steps_in_a_circle_are_told() -> None:
     found = find_exporter("argo")(Pipeline("Round", nodes=nodes)).diagnostics
     assert [one.message for one in found] == [
         "`a` depends on `c`, which is not in the pipeline",
-        "the steps of `Round` need each other in a circle: `a` → `b` → `a`",
+        "steps of `Round` depend on each other in a cycle: `a` → `b` → `a`",
     ]

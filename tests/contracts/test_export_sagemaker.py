@@ -297,7 +297,7 @@ def test_what_sagemaker_has_no_words_for_is_told() -> None:
         "`wait` uses `Waiting` of type `Tuning`, which SageMaker pipelines do not support"
     ]
     assert refusals(node("fit", elsewhere, WHERE, given={"data": "rows"})) == [
-        f"`fit` takes `data` at `/opt/ml/code/x`, and a training job finds its inputs at `{CHANNEL}`"
+        f"`fit` reads `data` from `/opt/ml/code/x`, but inputs of a training job are in `{CHANNEL}`"
     ]
     told = node("fit", TOLD, WHERE, inputs={"hyperparameters": "give.out"})
     assert refusals(node("give", vague, WHERE), told) == [

@@ -176,7 +176,7 @@ def test_each_can_be_exported(system: str) -> None:
 def test_a_step_that_the_project_has_is_kept(project: Project) -> None:
     own = (REPOSITORY / "registry.d/steps/training/xgboost_training.yaml").read_text(encoding="utf-8")
     root = project({"registry.d/steps/xgboost_training.yaml": own, "scripts/package.py": "print()\n"})
-    with pytest.raises(NotWritten, match=r"^scripts/package\.py exists already and holds something else"):
+    with pytest.raises(NotWritten, match=r"^scripts/package\.py already exists with different content"):
         copy_pipeline(catalog(), stepwell.open(root), None, "XGBoostEndToEnd", "Train")
     copied = copy_pipeline(catalog(), stepwell.open(root), None, "XGBoostCalibration", "Train")
     assert copied.kept == ("XGBoostTraining",)

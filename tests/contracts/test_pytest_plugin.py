@@ -175,7 +175,7 @@ def test_a_declared_part_that_is_not_there_fails(project: Project, run_pytest: P
     assert failure(ran, "core, Scoring: components").splitlines()[:4] == [
         (
             "error[missing-component]: builder of `Scoring` does not exist: "
-            "`src/scoring.py` defines no `ScoringStepBilder`"
+            "`src/scoring.py` does not define `ScoringStepBilder`"
         ),
         "  --> registry.d/steps/scoring.yaml:4:23",
         "   |",
@@ -188,7 +188,7 @@ def test_two_classes_that_could_be_meant_fail(project: Project, run_pytest: Pyte
     root = project({**GOOD, "src/other.py": CODE})
     ran = run_pytest("stepwell::core::Scoring::components", cwd=root)
     assert ran.exit_code == 1
-    assert "`ScoringStepBuilder` could be src/other.py:8 or src/scoring.py:8" in ran.stdout
+    assert "`ScoringStepBuilder` matches src/other.py:8 and src/scoring.py:8" in ran.stdout
 
 
 def test_a_class_that_is_nowhere_fails_only_where_the_project_asks_for_references(
@@ -282,7 +282,7 @@ def test_an_example_with_a_wrong_argument_has_no_traceback(project: Project, run
     [
         (
             {"registry.d/steps/scoring.yaml": SCORING, "src/scoring.py": CODE},
-            "the step has no examples: `examples` in its definition lists configurations to build it with",
+            "the step has no examples: add `examples` with configurations to its definition",
         ),
         (
             {"registry.d/steps/scoring.yaml": SCORING + EXAMPLES},
@@ -311,13 +311,13 @@ def test_a_builder_lacks_methods_that_the_project_asks_for(project: Project, run
     ran = run_pytest("stepwell::core::Scoring::conforms", cwd=root)
     assert ran.exit_code == 1
     assert failure(ran, "core, Scoring: conforms") == (
-        "builder `ScoringStepBuilder` of `Scoring` has no method `create_steps`\n"
+        "the builder `ScoringStepBuilder` of `Scoring` has no method `create_steps`\n"
         "  --> registry.d/steps/scoring.yaml:1:7\n"
         "  = help: did you mean `create_step`?\n"
         "\n"
-        "the builder `ScoringStepBuilder` of `Scoring` leaves the method `stop` abstract\n"
+        "the builder `ScoringStepBuilder` of `Scoring` does not implement the abstract method `stop`\n"
         "  --> registry.d/steps/scoring.yaml:1:7\n"
-        "  = help: define it, or nothing can be built"
+        "  = help: implement it"
     )
 
 
@@ -357,14 +357,14 @@ def test_a_contract_and_a_specification_name_what_the_interface_names(
         "  --> registry.d/steps/scoring.yaml:7:5\n"
         "  = help: did you mean `tabel`?\n"
         "\n"
-        "the contract of `Scoring` has the input `tabel`, the interface has not\n"
+        "the contract of `Scoring` has the input `tabel`, but the interface does not\n"
         "  --> registry.d/steps/scoring.yaml:6:3\n"
         "  = help: did you mean `table`?\n"
         "\n"
-        "the contract of `Scoring` starts `score.py`, the interface `scoring.py`\n"
+        "the contract of `Scoring` starts `score.py`, but the interface `scoring.py`\n"
         "  --> registry.d/steps/scoring.yaml:5:16\n"
         "\n"
-        "the interface of `Scoring` requires the variable `REGION`, the contract does not\n"
+        "the interface of `Scoring` requires the variable `REGION`, but the contract does not\n"
         "  --> registry.d/steps/scoring.yaml:9:9\n"
         "\n"
         "the specification of `Scoring` has no input `label`\n"
@@ -479,7 +479,7 @@ def test_a_report_for_a_build_server_names_workspace_and_step(project: Project, 
         (("--stepwell", "--stepwell-workspace", "benn"), "unknown workspace: benn (did you mean `ben`?)"),
         (
             ("--stepwell", "--stepwell-workspace", "nobody-like-that"),
-            "unknown workspace: nobody-like-that (there are `core`, `ann`, `ben`, `all`)",
+            "unknown workspace: nobody-like-that (available: `core`, `ann`, `ben`, `all`)",
         ),
         (("stepwell::benn::Scoring",), "unknown workspace: benn (did you mean `ben`?)"),
         (("stepwell::ann::Scorin",), "not found: stepwell::ann::Scorin (did you mean `Scoring`?)"),
@@ -506,8 +506,8 @@ def test_a_word_that_names_nothing_is_a_usage_error(
 def test_no_project_is_a_usage_error(tmp_path: Path, run_pytest: Pytest) -> None:
     ran = run_pytest("--stepwell", cwd=tmp_path)
     assert ran.exit_code == 4
-    assert ran.stderr.startswith(f"ERROR: no Stepwell project: neither {tmp_path} nor any folder above")
-    assert ran.stderr.rstrip().endswith("--stepwell-project DIR says where it is")
+    assert ran.stderr.startswith(f"ERROR: no Stepwell project: neither {tmp_path} nor any parent")
+    assert ran.stderr.rstrip().endswith("set --stepwell-project DIR")
 
 
 def test_the_project_may_lie_elsewhere(project: Project, run_pytest: Pytest, tmp_path: Path) -> None:
@@ -588,8 +588,8 @@ def test_a_teams_own_tests_get_the_registry_and_a_view(project: Project, run_pyt
     ("mark", "message"),
     [
         ('stepwell_workspace("benn")', "unknown workspace: benn (did you mean `ben`?)"),
-        ("stepwell_workspace", 'the marker is used as @pytest.mark.stepwell_workspace("alice")'),
-        ("stepwell_workspace(7)", 'the marker is used as @pytest.mark.stepwell_workspace("alice")'),
+        ("stepwell_workspace", 'use the marker as @pytest.mark.stepwell_workspace("alice")'),
+        ("stepwell_workspace(7)", 'use the marker as @pytest.mark.stepwell_workspace("alice")'),
     ],
 )
 def test_a_wrong_marker_is_told_without_our_traceback(
@@ -686,7 +686,7 @@ def test_a_fixture_that_is_asked_for_late_cannot_stand_for_all(project: Project,
     code = "def test_one(request):\n    request.getfixturevalue('stepwell_workspace')\n"
     ran = run_pytest("--stepwell-workspace", "all", cwd=project({**TEAMS, "test_own.py": code}))
     assert ran.exit_code == 1
-    assert "`all` names no one view: let the test take the fixture as an argument" in ran.stdout
+    assert "`all` is not a single view: request the fixture as a test argument" in ran.stdout
 
 
 def test_the_settings_may_name_a_workspace_that_is_not_there(project: Project, run_pytest: Pytest) -> None:
@@ -694,7 +694,7 @@ def test_the_settings_may_name_a_workspace_that_is_not_there(project: Project, r
     assert ran.exit_code == 4
     assert ran.stderr.strip() == (
         "ERROR: unknown workspace: benn (did you mean `ben`?); "
-        "the environment or the project's settings name it"
+        "set by the environment or the project's settings"
     )
 
 

@@ -163,8 +163,8 @@ def test_without_a_command_the_help_goes_to_stderr(run_stepwell: RunStepwell, tm
             (f"{one} -w alcie", "unknown workspace: alcie (did you mean `alice`?)")
             for one in ("check", "list", "show Scoring", "explain Scoring", "freeze --output -", "freeze")
         ],
-        ("list -w zed", "unknown workspace: zed (the project has alice)"),
-        ("list -w ../alice", "unknown workspace: ../alice (the project has alice)"),
+        ("list -w zed", "unknown workspace: zed (available: alice)"),
+        ("list -w ../alice", "unknown workspace: ../alice (available: alice)"),
     ],
 )
 def test_a_mistake_on_the_command_line_is_one_line(
@@ -300,7 +300,7 @@ def test_the_environment_names_the_workspace(
     assert run_stepwell(*line.split(), cwd=root, env={variable: "alice"}) == by_option
     assert by_option.stdout != run_stepwell(*line.split(), cwd=root).stdout
     told = run_stepwell(*line.split(), "-v", cwd=root, env={variable: "alice"}).stderr.splitlines()[2]
-    assert told == f"view: workspace alice, as {variable} says"
+    assert told == f"view: workspace alice, set by {variable}"
 
 
 @pytest.mark.parametrize("line", SHOWING)
@@ -322,12 +322,12 @@ def test_the_option_wins_over_the_environment_and_that_over_the_settings(
         (
             {"CURSUS_WORKSPACE_ID": "alcie"},
             "",
-            "unknown workspace: alcie, as CURSUS_WORKSPACE_ID says (did you mean `alice`?)",
+            "unknown workspace: alcie, set by CURSUS_WORKSPACE_ID (did you mean `alice`?)",
         ),
         (
             {},
             '[project]\nworkspace = "zed"\n',
-            "unknown workspace: zed, as stepwell.toml says (the project has alice)",
+            "unknown workspace: zed, set in stepwell.toml (available: alice)",
         ),
     ],
 )
@@ -430,7 +430,7 @@ def test_a_bug_is_told_with_its_log(drive: Drive, project: Project, tmp_path: Pa
     (log,) = logs.iterdir()
     assert (ran.returncode, ran.stdout) == (3, "")
     assert ran.stderr == (
-        f"this is a bug in Stepwell: KeyError: 'é'\nplease report it; the log is in {log}\n"
+        f"internal error: KeyError: 'é'\nthis is a bug in Stepwell, please report it; the log is in {log}\n"
     )
     text = log.read_text(encoding="utf-8")
     assert text.startswith(f"stepwell {__version__}, Python {sys.version}\n")
@@ -449,8 +449,9 @@ def test_a_bug_where_no_log_can_be_written_shows_the_traceback(drive: Drive, pro
     ran = drive(code, cwd=project(SCORING))
     assert ran.returncode == 3
     assert ran.stderr.startswith(
-        "this is a bug in Stepwell: KeyError: 'x'\n"
-        "please report it; no log could be written, so here it is:\nTraceback (most recent call last):\n"
+        "internal error: KeyError: 'x'\n"
+        "this is a bug in Stepwell, please report it; "
+        "the log could not be written:\nTraceback (most recent call last):\n"
     )
 
 

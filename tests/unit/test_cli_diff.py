@@ -190,7 +190,7 @@ def test_a_state_is_named_in_many_ways(
         (
             ("notes.txt",),
             (
-                "`notes.txt` is no state of a registry: name a revision, a folder, a snapshot (.json) "
+                "`notes.txt` is not a state of a registry: use a revision, a folder, a snapshot (.json) "
                 "or a Python table (.py)"
             ),
         ),
@@ -198,7 +198,7 @@ def test_a_state_is_named_in_many_ways(
             ("old.json",),
             (
                 "`old.json` is neither a file nor a folder, and unknown revision 'old.json': `git log` and "
-                "`git branch --all` show those that there are"
+                "`git branch --all` list all revisions"
             ),
         ),
         (
@@ -209,8 +209,8 @@ def test_a_state_is_named_in_many_ways(
         (
             ("HEAD:notes.txt",),
             (
-                "HEAD:notes.txt holds no table: none of STEP_NAMES, LOCAL_STEPS, STEP_OVERRIDES, "
-                "HYPERPARAMETER_REGISTRY is given a value in it"
+                "HEAD:notes.txt has no table: it assigns none of STEP_NAMES, LOCAL_STEPS, STEP_OVERRIDES, "
+                "HYPERPARAMETER_REGISTRY"
             ),
         ),
         ((":old/step_names.py",), "`:old/step_names.py`: a table in a revision must be written as REV:PATH"),

@@ -343,7 +343,7 @@ def test_a_workspace_registry_becomes_a_workspace(run_stepwell: RunStepwell, tmp
         "workspaces/alice/override/steps/alpha.yaml": "name: Alpha\nconfig_class: FastConfig\n",
         "workspaces/alice/override/steps/base.yaml": "name: Base\nconfig_class: BaseConfig\n",
     }
-    assert "the override of `XGBoostTraining` is equal to what it overrides" in ran.stdout
+    assert "the override of `XGBoostTraining` changes nothing" in ran.stdout
     assert "`New` overrides a step that does not exist; it becomes a local step" in ran.stdout
 
 
@@ -377,13 +377,13 @@ def test_a_workspace_that_nobody_names_is_asked_for(run_stepwell: RunStepwell, t
     )
     write(tmp_path, {"over.py": 'WORKSPACE_METADATA = {"developer_id": "../x"}\n'})
     ran = run_stepwell("import", "over.py", cwd=tmp_path)
-    assert (ran.exit_code, "(`../x` is no id of one)" in ran.stderr) == (2, True)
+    assert (ran.exit_code, "(`../x` is not a valid id)" in ran.stderr) == (2, True)
 
 
 def test_a_workspace_cannot_be_called_like_all_of_them(run_stepwell: RunStepwell, tmp_path: Path) -> None:
     write(tmp_path, {"over.py": "LOCAL_STEPS = {}\n"})
     ran = run_stepwell("import", "over.py", "--workspace", "all", cwd=tmp_path)
-    assert (ran.exit_code, "(`all` is no id of one)" in ran.stderr) == (2, True)
+    assert (ran.exit_code, "(`all` is not a valid id)" in ran.stderr) == (2, True)
 
 
 def test_words_of_a_workspace_that_do_not_fit_are_told_and_not_written(
@@ -493,8 +493,8 @@ def test_an_interface_and_the_table_are_put_together(run_stepwell: RunStepwell, 
     told = answer(run_stepwell("import", "old.py", "alpha.step.yaml", "--format", "json", cwd=tmp_path))
     differing = [(one["message"], one["span"]["line"]) for one in told["diagnostics"]]
     assert differing == [
-        ("`config_class` of `Alpha` differs between two sources, first entry used", 7),
-        ("`description` of `Alpha` differs between two sources, first entry used", 9),
+        ("`config_class` of `Alpha` differs between two sources, the first is used", 7),
+        ("`description` of `Alpha` differs between two sources, the first is used", 9),
     ]
     written = files_in(tmp_path)["registry.d/steps/alpha.yaml"]
     assert written.startswith(
@@ -564,7 +564,7 @@ def test_a_link_out_of_the_project_is_not_followed(run_stepwell: RunStepwell, tm
     (tmp_path / "new/core").symlink_to(outside)
     ran = run_stepwell("import", "old.py", "--into", "new", "--force", cwd=tmp_path)
     assert ran.exit_code == 2
-    assert "leads out of the project through a link, so nothing was written" in ran.stderr
+    assert "leaves the project through a symbolic link; nothing was written" in ran.stderr
     assert list(files_in(outside)) == ["keep"]
 
 
@@ -660,7 +660,7 @@ def test_an_import_that_is_killed_at_any_point_is_finished_or_cleared_away_by_th
     assert ends == {
         "read old.py",
         "reverted an interrupted import",
-        "finished an import that was killed",
+        "completed an interrupted import",
     }
 
 
@@ -694,7 +694,7 @@ def test_what_somebody_changed_after_a_killed_import_is_not_overwritten(
         shutil.rmtree(tmp_path / "new" / STAGING, ignore_errors=True)
     (tmp_path / "new/stepwell.toml").write_text("# mine\n")
     ran = run_stepwell("import", "old.py", "--into", "new", "--dry-run", cwd=tmp_path)
-    assert ran.stdout.startswith("an import was killed here; the next one without --dry-run finishes or")
+    assert ran.stdout.startswith("an earlier import was interrupted; the next import without --dry-run")
     run_stepwell("import", "old.py", "--into", "new", cwd=tmp_path)
     assert (tmp_path / "new/stepwell.toml").read_text().startswith("# mine\n")
     assert not (tmp_path / "new" / STAGING).exists()

@@ -97,7 +97,7 @@ def test_a_rename_is_followed(
     history.commit("Begin", {"stepwell.toml": "", BATCH: f"name: BatchScoring\n{body}{old}"})
     history.commit("Under its old name", {BATCH: f"name: BatchScoring\n{body}{old}priority: 7\n"})
     said = new if "description" in new else body + new
-    kept = old if because.startswith("git") else ""
+    kept = old if because == "renamed file" else ""
     renamed = history.commit("Rename", {BATCH: None, SCORING: f"name: Scoring\n{said}{kept}priority: 7\n"})
     ran = run_stepwell("log", "Scoring", cwd=history.project)
     assert subjects(ran) == ["Rename", "Under its old name", "Begin"]
@@ -374,8 +374,7 @@ def test_a_core_in_a_submodule_is_refused(
     ran = run_stepwell("log", "Scoring", cwd=outer.project)
     assert ran.exit_code == 2
     assert ran.stderr == (
-        "error: `shared` is a submodule: its history is its own, and is not followed; "
-        "`git -C shared log` tells it\n"
+        "error: `shared` is a submodule, whose history is not followed; run `git -C shared log`\n"
     )
 
 
@@ -386,15 +385,15 @@ def test_links_are_told_and_not_followed(history: History, run_stepwell: RunStep
     ran = run_stepwell("log", "Scoring", cwd=history.project)
     assert ran.exit_code == 2
     assert ran.stderr == (
-        f"error: {SCORING} is reached through a link, and links are not followed: "
-        "`git log -- real/steps/scoring.yaml` tells the history of the file\n"
+        f"error: {SCORING} is reached through a symbolic link, which is not followed; run "
+        "`git log -- real/steps/scoring.yaml`\n"
     )
     (history.project / "registry.d").unlink()
     history.git("mv", "real", "registry.d")
     history.commit("No link", {SCORING: START + "priority: 2\n"})
     ran = run_stepwell("log", "Scoring", cwd=history.project)
     assert subjects(ran) == ["No link", "Link it", "Begin"]
-    assert f"  could not be read at {linked[:10]}: registry.d:1:1: this is a link" in ran.stdout
+    assert f"  could not be read at {linked[:10]}: registry.d:1:1: symbolic link" in ran.stdout
     assert f"  Ann  No link\n  priority: 100 → 2  {SCORING}:3\n" in ran.stdout
 
 

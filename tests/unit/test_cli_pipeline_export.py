@@ -71,7 +71,7 @@ def test_to_a_file_that_is_overwritten_only_by_force(here: Path, capsys: pytest.
     written = (here / "out/nightly.yaml").read_text(encoding="utf-8")
     assert ran(capsys, *words) == (0, "", "unchanged: out/nightly.yaml\n")
     (here / "out/nightly.yaml").write_text("mine\n", encoding="utf-8")
-    why = "exists and holds something else, so it is not overwritten; `--force` overwrites it"
+    why = "exists with different content; use `--force` to overwrite it"
     assert ran(capsys, *words) == (2, "", f"error: out/nightly.yaml {why}\n")
     assert (here / "out/nightly.yaml").read_text(encoding="utf-8") == "mine\n"
     assert ran(capsys, *words, "--force", "--quiet") == (0, "", "")
@@ -85,8 +85,8 @@ def test_what_has_no_form_is_told_with_its_line_and_nothing_is_written(
     code, out, err = ran(capsys, "export", "Unfed", "--to", "sagemaker", "-o", "unfed.json")
     assert (code, out) == (1, "")
     assert (
-        "error[cannot-export]: `score` is a `Scoring` of the type `Tuning`, which has no form in a pipeline"
-        in err
+        "error[cannot-export]: `score` uses `Scoring` of type `Tuning`, which SageMaker pipelines do "
+        "not support" in err
     )
     assert "registry.d/pipelines/unfed.yaml:4:" in err
     assert err.endswith("Unfed was not exported\n")
@@ -112,7 +112,7 @@ def test_an_exporter_that_there_is_not(capsys: pytest.CaptureFixture[str]) -> No
     assert ran(capsys, "export", "Nightly", "--to", "kubeflow") == (
         2,
         "",
-        "error: unknown exporter `kubeflow` (there are sagemaker, airflow, argo)\n",
+        "error: unknown exporter `kubeflow` (available: sagemaker, airflow, argo)\n",
     )
 
 
@@ -175,7 +175,7 @@ def test_a_pipeline_of_the_catalog_is_copied_with_what_the_project_lacks(
     assert "wrote scripts/pytorch_training.py" in lines
     code, out, _ = ran(capsys, "new", "Theirs", "--from", "XGBoostEndToEnd", "--workspace", "alice")
     assert code == 0
-    assert "kept: Package, which the project has itself" in out
+    assert "kept: Package (already in the project)" in out
     assert (here / "workspaces/alice/local/pipelines/theirs.yaml").is_file()
     assert ran(capsys, "export", "Theirs", "--to", "argo", "-w", "alice", "-o", "theirs.yaml")[0] == 0
 
@@ -196,5 +196,5 @@ def test_what_cannot_be_copied_is_refused(here: Path, capsys: pytest.CaptureFixt
     code, out, _ = ran(capsys, "new", "Ours", "--from", "PyTorchEndToEnd")
     assert code == 1
     assert "error[not-in-vocabulary]" in out
-    assert out.endswith("registry.d/pipelines/ours.yaml is not written\n")
+    assert out.endswith("registry.d/pipelines/ours.yaml was not written\n")
     assert not (here / "scripts").exists()

@@ -47,7 +47,7 @@ KEY = "correct-horse-battery-staple"
 TABLE = """\
 NAME         IMPLEMENTATION     PRIORITY  CAPABILITIES     MODELS           LIMITS
 Echo         echo               100       text structured  -                -
-HouseModels  openai_compatible  20        -                small-1 large-1  8 at once, 600 a minute
+HouseModels  openai_compatible  20        -                small-1 large-1  8 concurrent, 600 per minute
 """
 
 EXPLAINED = """\
@@ -79,7 +79,7 @@ def test_the_providers_of_a_view_in_a_table(project: Project, run_stepwell: RunS
     assert (ran.exit_code, ran.stdout, ran.stderr) == (0, TABLE, "")
     alice = run_stepwell("providers", "-w", "alice", cwd=root)
     assert "HouseModels  openai_compatible  5 " in alice.stdout
-    assert "2 at once, 600 a minute" in alice.stdout
+    assert "2 concurrent, 600 per minute" in alice.stdout
 
 
 def test_one_provider_with_where_everything_comes_from(project: Project, run_stepwell: RunStepwell) -> None:
@@ -127,7 +127,9 @@ def test_what_does_not_exist_is_told(project: Project, run_stepwell: RunStepwell
     root = project(FILES)
     ran = run_stepwell("providers", "HouseModel", cwd=root)
     assert (ran.exit_code, ran.stdout) == (2, "")
-    assert ran.stderr == "error: unknown provider `HouseModel` in the core (did you mean `HouseModels`?)\n"
+    assert (
+        ran.stderr == "error: there is no provider `HouseModel` in the core (did you mean `HouseModels`?)\n"
+    )
 
 
 def test_a_project_without_providers(project: Project, run_stepwell: RunStepwell) -> None:
@@ -135,7 +137,7 @@ def test_a_project_without_providers(project: Project, run_stepwell: RunStepwell
     ran = run_stepwell("providers", "--health", cwd=root)
     assert (ran.exit_code, ran.stdout) == (
         0,
-        "the core has no providers; a file in `providers/` defines one\n",
+        "the core has no providers; define one in a file in `providers/`\n",
     )
     assert validated(run_stepwell("providers", "--format", "json", cwd=root).stdout)["providers"] == []
 
@@ -202,7 +204,7 @@ def test_a_watch_tells_what_changes_until_it_is_interrupted(
         (root / path).write_text(f"{local}{health}settings: {{argv: ['{sys.executable}']}}\n")
         wait_for("  Local  well")
         (root / path).unlink()
-        wait_for("  Local  is gone")
+        wait_for("  Local  removed")
 
 
 def test_a_watch_for_programs_is_one_object_a_line(project: Project, environment: Mapping[str, str]) -> None:

@@ -61,9 +61,9 @@ error[override-without-base]: the overridden step `DataCleaning` has errors and 
    |       ^^^^^^^^^^^^
    |
    = help: fix that file first
-   = overrides registry.d/steps/data_cleaning.yaml
+   = overrides registry.d/steps/data_cleaning.yaml:1:7
 
-mended: changed DataCleaning (description) in 0 ms
+recovered: changed DataCleaning (description) in 0 ms
 for alice: changed DataCleaning (priority) in 0 ms
 stopped watching"""
 
@@ -141,14 +141,14 @@ def plain(text: str) -> str:
 
 def test_a_calm_line_for_each_edit_and_the_whole_finding_for_a_refusal(watching: Any) -> None:
     with watching() as running:
-        assert TIME.match(running.told("Ctrl-C ends it"))
+        assert TIME.match(running.told("press Ctrl-C to stop"))
         file = running.root / CORE
         save(file, GOOD.replace("one", "two"))
         running.told("changed DataCleaning")
         save(file, GOOD + "priorty: 1\n")
         running.told("= overrides")
         save(file, GOOD)
-        running.told("mended")
+        running.told("recovered")
         (running.root / OWN).unlink()
         running.told("for alice")
         assert running.stop() == (0, "\n".join(running.lines), "")
@@ -260,14 +260,14 @@ def test_in_a_terminal_ctrl_c_leaves_no_trace_of_itself(project: Any, environmen
         preexec_fn=take_terminal,
     )
     os.close(theirs)
-    screen = read_until(ours, "Ctrl-C ends it")
+    screen = read_until(ours, "press Ctrl-C to stop")
     save(root / CORE, "name: [\n")
     screen += read_until(ours, "not valid YAML")
     os.write(ours, b"\x03")
     screen += read_until(ours, "stopped watching")
     assert process.wait(PATIENCE) == 0
     os.close(ours)
-    assert "\x1b[31mrefused: " in screen
+    assert "\x1b[31mrejected: " in screen
     assert re.search(r"\^C\r\d\d:\d\d:\d\d  stopped watching\r\n", screen)
 
 

@@ -145,7 +145,7 @@ def test_variables_are_set_as_json_or_text(run: Callable[..., Any]) -> None:
         (["--provider", "command"], "provider `command` needs a definition, or use `command:PROGRAM`"),
         (["--provider", "command:"], "provider `command:` cannot be used: "),
         (["--set", "novalue"], "--set must be NAME=VALUE, got `novalue`"),
-        (["--set", "b=1"], "the workflow has no variable `b` (it has `count`)"),
+        (["--set", "b=1"], "the workflow has no variable `b` (available: `count`)"),
         (["--set", "coutn=1"], "the workflow has no variable `coutn` (did you mean `count`?)"),
         (["--resume", "last"], "cannot resume run `last`: `f` has no runs"),
         (["--workspace", "nobody"], "unknown workspace: nobody"),
@@ -391,9 +391,9 @@ def test_a_run_that_is_stopped_goes_on(
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[:3] == [
-        "first   finished before  done",
-        "second  finished         Hi",
-        "third   finished         Hi",
+        "first   finished earlier  done",
+        "second  finished          Hi",
+        "third   finished          Hi",
     ]
 
 
@@ -471,9 +471,9 @@ def test_progress_is_one_line_for_each_step(capsys: pytest.CaptureFixture[str]) 
     StepProgress(3, shown=False).tell("start", "a", {})
     assert capsys.readouterr().err.splitlines() == [
         "[1/3] a reused",
-        "[2/3] b runs",
-        "[2/3] b[0].c runs",
-        "[2/3] b[0].c is done",
-        "[2/3] b fails: no\\x1bway",
-        "[3/3] d is skipped",
+        "[2/3] b running",
+        "[2/3] b[0].c running",
+        "[2/3] b[0].c finished",
+        "[2/3] b failed: no\\x1bway",
+        "[3/3] d skipped",
     ]

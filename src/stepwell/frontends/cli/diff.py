@@ -33,9 +33,7 @@ Examples:
 """
 
 
-@click.command(
-    "diff", epilog=_EXAMPLE, short_help="Compare two states of the registry and report breaking changes."
-)
+@click.command("diff", epilog=_EXAMPLE, short_help="Compare two states and report breaking changes.")
 @click.argument("base", required=False)
 @click.argument("head", required=False)
 @workspace_option("Compare only the core and the view of this workspace.", from_environment=False)

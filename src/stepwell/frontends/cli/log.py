@@ -165,7 +165,7 @@ def _unknown(
         past += f" (a shallow clone, cut off at {found.cut_off[:10]}; run `git fetch --unshallow`)"
     if view.get(name) is not None:
         return f"{past} has no step `{visible(name)}`: it was added later"
-    hint = suggest(name, view, 3) or "`stepwell list` shows all"
+    hint = suggest(name, view, 3) or "run `stepwell list` for a list"
     return f"neither {view.title} nor {past} has a step `{visible(name)}` ({hint})"
 
 

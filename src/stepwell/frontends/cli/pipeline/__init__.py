@@ -39,6 +39,6 @@ command = CommandGroup(
     package=__name__,
     modules=COMMANDS,
     epilog=_EXAMPLE,
-    short_help="List, show, check, wire, draw, run, create and export pipelines.",
+    short_help="List, check, draw, run, test, create and export pipelines.",
     help="Work with pipelines: graphs of steps, one pipeline per file.",
 )
