@@ -144,7 +144,7 @@ CASES: list[tuple[Any, Any, list[str]]] = [
     ),
     ({"uniqueItems": True}, [1, 1.0, True], ["the step `A` contains `1.0` twice"]),
     ({"additionalProperties": False}, {"b": 1}, ["the step `A` has no field `b`"]),
-    ({"dependentRequired": {"a": ["b"]}}, {"a": 1}, ["the step `A` must have a field `b`"]),
+    ({"dependentRequired": {"a": ["b"]}}, {"a": 1}, ["the step `A` requires the field `b`"]),
     ({"items": False}, [1], ["`[0]` is not allowed by its schema"]),
     (
         {"anyOf": [{"type": "string"}, {"type": "integer"}]},

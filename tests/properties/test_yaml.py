@@ -23,6 +23,14 @@ from stepwell.source.scalars import resolve
 pytestmark = pytest.mark.slow
 
 
+def load(text: str) -> dict[str, Any]:
+    """The data of a text without faults; the first fault of any other is raised."""
+    data, faults = reader.load(text)
+    for fault in faults:
+        raise fault
+    return data
+
+
 def _one_of(words: str) -> st.SearchStrategy[str]:
     """One of some words that a broken bar stands between."""
     return st.sampled_from(words.split("¦"))
@@ -152,7 +160,7 @@ NEARLY_FLAT = st.builds(
 def read(text: str) -> Any:
     """What the event reader gives, or why it refuses and where."""
     try:
-        return reader.load(text)
+        return load(text)
     except Unreadable as refused:
         return refused.id, refused.stretch
 
@@ -203,7 +211,7 @@ def test_the_flat_reader_gives_what_the_event_reader_gives(text: str) -> None:
     plain = yaml_flat.load(text)
     if plain is not None:
         assert typed(read(text)) == typed(plain)
-        assert list(plain) == list(reader.load(text))
+        assert list(plain) == list(load(text))
 
 
 def test_the_flat_reader_reads_what_definitions_look_like() -> None:
@@ -255,7 +263,7 @@ def test_pyyaml_alone_reads_what_libyaml_reads(text: str) -> None:
 
 def _loaded(text: str) -> Any:
     try:
-        return reader.load(text)
+        return load(text)
     except Unreadable:
         return "refused"
 
@@ -325,14 +333,12 @@ def _slice(text: str, span: Any) -> str:
 def _scalar_of(token: str) -> Any:
     if not token:
         return None
-    return reader.load(f"a: {token}\n" if "\n" not in token and "\r" not in token else f"a:\n  {token}\n")[
-        "a"
-    ]
+    return load(f"a: {token}\n" if "\n" not in token and "\r" not in token else f"a:\n  {token}\n")["a"]
 
 
 def _collection_of(token: str, column: int) -> Any:
     """The mapping or list of a token, its first line indented as it stands in its text."""
-    return reader.load(f"a:\n{' ' * max(column - 1, token[0] in '[{')}{token}\n")["a"]
+    return load(f"a:\n{' ' * max(column - 1, token[0] in '[{')}{token}\n")["a"]
 
 
 def _everything(value: Any, pointer: tuple[Any, ...]) -> Any:

@@ -9,6 +9,7 @@ import pytest
 
 from stepwell.run.workflows import BadExpression, evaluate, render
 from stepwell.run.workflows.expressions import MAX_RESULT, holds, names_in, pieces, steps_in
+from stepwell.run.workflows.sandbox import ENVIRONMENT
 
 NAMES: dict[str, Any] = {
     "steps": {"first": {"text": "hi", "items": [{"score": 90}, {"score": 10}], "keys": 3}},
@@ -18,6 +19,10 @@ NAMES: dict[str, Any] = {
     "none": None,
     "echoed": "plain",
 }
+
+
+FILTERS = ", ".join(sorted(ENVIRONMENT.filters))
+TESTS = ", ".join(sorted(ENVIRONMENT.tests))
 
 
 @pytest.mark.parametrize(
@@ -67,9 +72,15 @@ def test_an_expression_has_a_value(expression: str, value: Any) -> None:
         ("word < 3", "has no value: '<' not supported between instances of 'str' and 'int'"),
         ("x +", "is invalid: unexpected 'end of template'"),
         ("a b", "is invalid: unexpected `b`"),
-        ("word | format", "is invalid: No filter named 'format'."),
-        ("word | attr('upper')", "is invalid: No filter named 'attr'."),
-        ("word is callable", "is invalid: No test named 'callable'."),
+        ("word | format", "uses the unknown filter `format` (did you mean `float`?)"),
+        (
+            "word | attr('upper')",
+            f"uses the unknown filter `attr` (available: {', '.join(sorted(ENVIRONMENT.filters))})",
+        ),
+        (
+            "word is callable",
+            f"uses the unknown test `callable` (available: {', '.join(sorted(ENVIRONMENT.tests))})",
+        ),
         ("range(10)", "has no value: Undefined is not safely callable"),
         ("self", "does not result in plain data"),
         ("1 }}{% for a in x %}{{ a", "is invalid: unexpected `}}`"),
@@ -139,3 +150,29 @@ def test_a_text_falls_into_pieces_that_make_it_up() -> None:
     text = "a {{ b }}{{c}} }} {{ '{{' }} {{"
     assert "".join(one.written for one in pieces(text)) == text
     assert [one.text for one in pieces(text) if one.expression] == ["b", "c", "'{{'"]
+
+
+@pytest.mark.parametrize(
+    ("expression", "fault"),
+    [
+        ("(1|round(99999999,'ceil')) > 3", "has a precision that is not between -15 and 15"),
+        ("1|round(-999999999)", "has a precision that is not between -15 and 15"),
+        ("1e999|int > 3", "contains a number that is too large"),
+        ("a" + " " * 60_000 + "b", "has more than 2000 characters"),
+        (
+            "'aaaaaaaaaa'|list" + "|map(attribute='q',default='aaaaaaaaaa')|join|list" * 9,
+            "intermediate result",
+        ),
+        ("[word, word]|join(word)|list|map(attribute='q',default=word)|string", "intermediate result"),
+        ("[[1], [2]]|sum(start=[])", "has no value"),
+        ("~".join(["word"] * 300), "joins more than 100 texts"),
+    ],
+)
+def test_an_expression_cannot_take_more_than_its_share(expression: str, fault: str) -> None:
+    with pytest.raises(BadExpression) as raised:
+        evaluate(expression, {"word": "z" * 1_000_000})
+    assert fault in str(raised.value)
+
+
+def test_checking_an_expression_evaluates_none_of_it() -> None:
+    assert names_in("(1|round(99999999,'ceil')) > count_of") == {"count_of"}

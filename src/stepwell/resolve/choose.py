@@ -146,6 +146,9 @@ def resolve(
         strategy = _declared(snapshot.workspaces.get(workspace or ""), context, candidates)
     tried: list[Tried] = []
     fitting = _fitting(candidates, framework, environment)
+    if context.serves is not None and all(each.definition is not context.serves for each in fitting):
+        # Another workspace's files change nothing for one that has a definition: only the core's is left.
+        fitting = tuple(each for each in fitting if each.workspace is None) or candidates
     if len(fitting) == 1:
         return Resolution(name, context, fitting[0], (_fits_alone(fitting, candidates, context),), candidates)
     for candidate in AUTOMATIC if strategy is None else dict.fromkeys((strategy, *AUTOMATIC)):
@@ -157,7 +160,9 @@ def resolve(
         if candidate == _LAST:
             break
     if mode == "strict":
-        raise AmbiguousStep(name, tuple(f"{candidate.owner} at {candidate.place}" for candidate in fitting))
+        raise AmbiguousStep(
+            name, tuple(f"{candidate.owner} at {candidate.place}" for candidate in candidates)
+        )
     if mode == "interactive" and choose is not None:
         chosen = choose(selected)
         if chosen not in selected:

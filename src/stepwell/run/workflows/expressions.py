@@ -7,6 +7,7 @@ with unbounded results (powers, repeated text, formats) are rejected. No user co
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,16 +19,17 @@ from jinja2 import Undefined, meta, nodes
 from jinja2.exceptions import SecurityError, TemplateError, UndefinedError
 from jinja2.parser import Parser
 
-from stepwell.run.workflows.sandbox import ENVIRONMENT, FUNCTIONS
+from stepwell.run.workflows.sandbox import ENVIRONMENT, FUNCTIONS, MAX_RESULT
 from stepwell.source.errors import StepwellError
+from stepwell.source.spelling import suggest
+from stepwell.source.wording import parenthesised
 
 __all__ = ["BadExpression", "Piece", "evaluate", "holds", "names_in", "pieces", "render", "steps_in"]
 
+_MAX_OPERANDS: Final = 100
+
 MAX_EXPRESSION: Final = 2000
 """Maximum length of an expression in characters, which bounds its result."""
-
-MAX_RESULT: Final = 1024 * 1024
-"""Maximum length of a result in characters."""
 
 
 class BadExpression(StepwellError, ValueError):
@@ -214,8 +216,8 @@ def _translated(expression: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _tree(expression: str) -> nodes.Template:
-    source = _translated(expression)
-    if len(source) > MAX_EXPRESSION:
+    source = expression if len(expression) > MAX_EXPRESSION else _translated(expression)
+    if len(source) > MAX_EXPRESSION:  # looked at first: translating a long text takes quadratic time
         raise BadExpression(f"{expression[:40]}...", f"has more than {MAX_EXPRESSION} characters")
     try:
         parser = Parser(ENVIRONMENT, source, state="variable")  # like ``compile_expression``
@@ -226,6 +228,19 @@ def _tree(expression: str) -> nodes.Template:
         raise BadExpression(expression, "is nested too deeply") from None
     if not parser.stream.eos:
         raise BadExpression(expression, f"is invalid: unexpected `{parser.stream.current.value}`")
+    for kind, known in ((nodes.Filter, ENVIRONMENT.filters), (nodes.Test, ENVIRONMENT.tests)):
+        for node in [root, *root.find_all(kind)]:
+            if isinstance(node, kind) and node.name not in known:
+                noun = kind.__name__.lower()
+                hint = parenthesised(suggest(node.name, known) or f"available: {', '.join(sorted(known))}")
+                raise BadExpression(expression, f"uses the unknown {noun} `{node.name}`{hint}")
+    for constant in [root, *root.find_all(nodes.Const)]:
+        value = getattr(constant, "value", None)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise BadExpression(expression, "contains a number that is too large")
+    operands = sum(len(node.nodes) for node in root.find_all(nodes.Concat)) + len(getattr(root, "nodes", ()))
+    if operands > _MAX_OPERANDS:
+        raise BadExpression(f"{expression[:40]}...", f"joins more than {_MAX_OPERANDS} texts")
     tree = nodes.Template([nodes.Output([root], lineno=1)], lineno=1)
     tree.set_environment(ENVIRONMENT)
     return tree

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import wraps
+from types import GeneratorType
 from typing import Any, Final
 
 from jinja2 import Undefined
 from jinja2.exceptions import SecurityError
+from jinja2.filters import do_round
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-__all__ = ["ENVIRONMENT", "FUNCTIONS"]
+__all__ = ["ENVIRONMENT", "FUNCTIONS", "MAX_RESULT"]
+
+MAX_RESULT: Final = 1024 * 1024
+"""Maximum size of every intermediate and final result: characters, and one for each item."""
+
+_MAX_DIGITS: Final = 15
+"""Decimal digits that a float has."""
 
 _NUMBERS: Final = (int, float)
 
@@ -55,7 +64,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
             raise SecurityError(f"uses `{operator}` on operands that are not numbers")
         if operator == "+" and not numbers and type(left) is not type(right):
             raise SecurityError("adds values of different types; use `~` to join text")
-        return super().call_binop(context, operator, left, right)
+        return _bounded(super().call_binop(context, operator, left, right))
 
 
 def _length(value: Any) -> int:
@@ -63,11 +72,69 @@ def _length(value: Any) -> int:
 
 
 def _total(value: Any) -> Any:
-    return sum(value)
+    items = list(value)
+    if not all(isinstance(item, _NUMBERS) for item in items):
+        raise TypeError("only numbers can be summed")
+    return sum(items)
 
 
 def _average(value: Any) -> float:
     return sum(value) / len(value) if value else 0.0
+
+
+def _bounded(value: Any) -> Any:
+    """Return a result of bounded size; a generator becomes a list, and is stopped when it grows too large."""
+    if isinstance(value, GeneratorType):
+        items: list[Any] = []
+        left = MAX_RESULT
+        for item in value:
+            left = _remaining(item, left - 1)
+            items.append(item)
+        return items
+    _remaining(value, MAX_RESULT)
+    return value
+
+
+def _remaining(value: Any, left: int) -> int:
+    """Return what is left of a size after a value; one that occurs twice counts twice."""
+    if isinstance(value, str):
+        left -= len(value)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            left = _remaining(item, _remaining(key, left - 1))
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            left = _remaining(item, left - 1)
+    if left < 0:
+        raise SecurityError(f"has an intermediate result of more than {MAX_RESULT} characters")
+    return left
+
+
+def _filter(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a filter of Jinja with a bounded result; its markers for the context are kept."""
+
+    @wraps(function)
+    def bounded(*arguments: Any, **options: Any) -> Any:
+        return _bounded(function(*arguments, **options))
+
+    return bounded
+
+
+def _round(value: Any, precision: int = 0, method: str = "common") -> Any:
+    if not -_MAX_DIGITS <= precision <= _MAX_DIGITS:
+        raise SecurityError(f"has a precision that is not between -{_MAX_DIGITS} and {_MAX_DIGITS}")
+    return do_round(value, precision, method)  # type: ignore[arg-type]
+
+
+def _joined(value: Any, separator: str = "") -> str:
+    items = _bounded([_plain_text(item) for item in value])
+    if len(items) * len(separator) > MAX_RESULT:
+        raise SecurityError(f"has an intermediate result of more than {MAX_RESULT} characters")
+    return separator.join(items)
+
+
+def _plain_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(_bounded(value), ensure_ascii=False, default=str)
 
 
 FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
@@ -135,11 +202,18 @@ _TESTS: Final = [
 
 
 def _sandbox() -> _Sandbox:
-    environment = _Sandbox(undefined=_Missing, autoescape=False)
+    # Without the optimizer: it would evaluate constant expressions while they are only checked.
+    environment = _Sandbox(undefined=_Missing, autoescape=False, optimized=False)
     environment.globals = dict(FUNCTIONS)
     filters = environment.filters
-    environment.filters = {name: filters[name] for name in _FILTERS if name in filters}
-    environment.filters["tojson"] = lambda value: json.dumps(value, ensure_ascii=False)
+    own = {
+        "tojson": lambda value: json.dumps(value, ensure_ascii=False),
+        "string": _plain_text,
+        "join": _joined,
+        "round": _round,
+        "sum": _total,
+    }
+    environment.filters = {name: _filter(own.get(name) or filters[name]) for name in _FILTERS}
     tests = environment.tests
     environment.tests = {name: tests[name] for name in _TESTS if name in tests}
     return environment
