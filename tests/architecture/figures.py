@@ -19,6 +19,7 @@ NAMED_FOR_A_THING: Final = {
     "declared": "components that a definition declares, beside those that are found",
     "introduced": "findings that a change introduces, as `check --since` reports them",
     "mapping": "a noun: the type of Python",
+    "missing_setting": "a rule, named after its id",
     "override_changes_nothing": "a rule, named after its id",
     "spelling": "a noun: the nearest existing name",
     "staged": "git's own term",
@@ -133,7 +134,7 @@ def figures(repository: Path = REPOSITORY) -> tuple[Figure, ...]:
         Figure("loose modules besides __init__, __main__ and version", len(loose), 0, tuple(loose)),
         Figure("layers of packages", layers, 9),
         Figure("ignored imports", ignored, 0),
-        Figure("modules", len(names), MODULES),
+        Figure("modules besides rules, which have one each", len(names) - len(rules), MODULES),
         Figure(f"modules under {CRUMB} lines with a single importer", len(crumbs), CRUMBS, tuple(crumbs)),
         Figure("class names that occur twice", len(twice), 0, tuple(twice)),
         Figure("modules named by a form of a verb", len(gerunds), 0, tuple(gerunds)),
@@ -142,7 +143,7 @@ def figures(repository: Path = REPOSITORY) -> tuple[Figure, ...]:
     )
 
 
-MODULES: Final = 440
+MODULES: Final = 375
 CRUMBS: Final = 20
 BROAD: Final = 15
 

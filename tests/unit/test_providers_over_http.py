@@ -442,7 +442,7 @@ def test_data_that_does_not_fit_is_told_with_where(server: ModelServer) -> None:
     schema = {"type": "object", "properties": {"pages": {"type": "string"}, "title": {"type": "null"}}}
     told = fault(make("gemini", server), schema=schema)
     assert told.failure is Failure.MALFORMED
-    fault_of_pages = '["pages"]: 412 is not of type "string"'
+    fault_of_pages = "`pages` must be text, got the number 412"
     assert told.message == f"the answer does not match the schema: {fault_of_pages} (and 1 more)"
 
 

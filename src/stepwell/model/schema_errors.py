@@ -62,7 +62,8 @@ def reasons(schema: Mapping[str, Any] | bool, noun: str, data: Any) -> tuple[str
         InvalidSchema: the schema is invalid.
     """
     document = Document("", "", {}, no_places)
-    findings = _findings(compiled(schema).errors(thaw(data)), noun, lambda _: document, ())
+    errors = sorted(compiled(schema).errors(thaw(data)), key=lambda error: tuple(map(str, error.pointer)))
+    findings = _findings(errors, noun, lambda _: document, ())
     return tuple(finding.message for finding in findings)
 
 
