@@ -232,10 +232,14 @@ def test_the_project_itself_and_a_path_from_below_it(project: Project, run_stepw
     assert len(everything) == 4
     assert concise(run_stepwell, root, ".") == everything
     assert concise(run_stepwell, root, str(root)) == everything
-    assert concise(run_stepwell, root / "registry.d", ".") == concise(run_stepwell, root, "registry.d")
-    assert concise(run_stepwell, root / "registry.d" / "steps", "cleaning.yaml") == everything[:2]
-    assert concise(run_stepwell, root / "registry.d", "steps/../steps/cleaning.yaml") == everything[:2]
-    assert concise(run_stepwell, root / "workspaces", "../registry.d/steps/cleaning.yaml") == everything[:2]
+    for folder, path, printed in (
+        ("registry.d", ".", "steps/cleaning.yaml"),
+        ("registry.d/steps", "cleaning.yaml", "cleaning.yaml"),
+        ("registry.d", "steps/../steps/cleaning.yaml", "steps/cleaning.yaml"),
+        ("workspaces", "../registry.d/steps/cleaning.yaml", "../registry.d/steps/cleaning.yaml"),
+    ):
+        expected = [line.replace(CLEANING, printed) for line in everything[:2]]
+        assert concise(run_stepwell, root / folder, path) == expected
     assert concise(run_stepwell, root, str(root / CLEANING)) == everything[:2]
 
 
@@ -395,6 +399,34 @@ def test_sarif_is_as_the_published_schema_says_and_has_the_pages(
     assert results == ([] if files is CLEAN else expected)
     pages = {rule["id"]: rule["help"]["markdown"] for rule in run["tool"]["driver"]["rules"]}
     assert all(pages[rule].strip() for rule in results)
+
+
+@pytest.mark.parametrize("below", [".", "registry.d/steps"])
+@pytest.mark.parametrize("git", ["folder", "file", "none"])
+def test_paths_of_each_format(project: Project, run_stepwell: RunStepwell, git: str, below: str) -> None:
+    """The repository is the project's parent; ``.git`` is a file in a worktree and a submodule."""
+    root = project({CLEANING: "name: Cleaning\nframewrk: sklearn\n"})
+    if git == "folder":
+        (root.parent / ".git").mkdir()
+    elif git == "file":
+        (root.parent / ".git").write_text("gitdir: elsewhere\n", encoding="utf-8")
+    of_services = CLEANING if git == "none" else f"project/{CLEANING}"
+    of_text = CLEANING if below == "." else "cleaning.yaml"
+    outputs = {
+        form: run_stepwell("check", "--format", form, cwd=root / below).stdout
+        for form in ("text", "concise", "json", "github", "sarif", "junit")
+    }
+    assert f"--> {of_text}:1:1\n" in outputs["text"]
+    assert outputs["concise"].startswith(f"{of_text}:1:1: ")
+    assert f"::error file={of_services},line=1," in outputs["github"]
+    assert f'file="{of_services}" line="1"' in outputs["junit"]
+    (run,) = json.loads(outputs["sarif"])["runs"]
+    uris = {
+        result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for result in run["results"]
+    }
+    assert uris == {of_services}
+    spans = {finding["span"]["path"] for finding in json.loads(outputs["json"])["diagnostics"]}
+    assert spans == {CLEANING}
 
 
 def test_github_annotates_each_place(project: Project, run_stepwell: RunStepwell) -> None:

@@ -356,11 +356,16 @@ def test_the_examples_of_the_pack_are_right(capsys: pytest.CaptureFixture[str]) 
     ],
 )
 def test_every_form_tells_the_place(
-    project: Project, capsys: pytest.CaptureFixture[str], form: str, line: str
+    project: Project,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    form: str,
+    line: str,
 ) -> None:
     text = "workflow:\n  name: f\n  steps: [{name: a, type: claude, promt: Hi, prompt: Hi}]\n"
     root = project({"flow.yaml": text})
     file = str(root / "flow.yaml")
+    monkeypatch.chdir(root)
     assert cli.run(["workflow", "check", file, "--project", str(root), "--format", form]) == 1
     told = capsys.readouterr().out.splitlines()
     assert any(one.startswith(line) for one in told), told

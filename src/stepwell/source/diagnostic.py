@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Generic, TypeVar, final
 
@@ -12,7 +13,7 @@ from stepwell.source.immutable import immutable
 from stepwell.source.notebook_repr import in_notebook
 from stepwell.source.wording import counted
 
-__all__ = ["Checked", "Diagnostic", "Related", "Severity", "Span", "counted_findings", "in_order"]
+__all__ = ["Checked", "Diagnostic", "Related", "Severity", "Span", "counted_findings", "in_order", "rebased"]
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -114,6 +115,25 @@ class Checked(Generic[T_co]):
 def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Return distinct findings in the documented order."""
     return tuple(sorted(set(diagnostics), key=lambda found: found.sort_key))
+
+
+def rebased(diagnostics: Iterable[Diagnostic], root: str, base: str) -> tuple[Diagnostic, ...]:
+    """Return findings whose paths, relative to ``root``, are relative to ``base`` instead."""
+    if os.path.abspath(root) == os.path.abspath(base):
+        return tuple(diagnostics)
+
+    def moved(span: Span) -> Span:
+        path = os.path.relpath(os.path.join(root, span.path), base)
+        return replace(span, path=path.replace(os.sep, "/"))
+
+    return tuple(
+        replace(
+            found,
+            span=found.span and moved(found.span),
+            related=tuple(replace(other, span=moved(other.span)) for other in found.related),
+        )
+        for found in diagnostics
+    )
 
 
 def counted_findings(diagnostics: Iterable[Diagnostic]) -> str:

@@ -13,6 +13,7 @@ from stepwell.frontends.cli.options import (
     CommonOptions,
     color_wanted,
     complete_step,
+    displayed,
     format_option,
     open_registry,
     project_options,
@@ -140,7 +141,7 @@ def _written(
 ) -> str:
     if form == "text":
         report = Report(
-            found,
+            displayed(found, registry.project.root),
             registry.files,
             len({one.step for one in aligned}),
             len({one.workspace for one in aligned if one.workspace is not None}),

@@ -13,6 +13,7 @@ from stepwell.check.catalog import FIXED_PAGES, RULES, page_of, severity_of
 from stepwell.frontends.cli.options import (
     CommonOptions,
     color_wanted,
+    displayed,
     format_option,
     open_registry,
     project_options,
@@ -112,7 +113,7 @@ def command(
         found = tuple(diagnostic for diagnostic in found if _concerns(root, diagnostic, wanted))
         older = tuple(diagnostic for diagnostic in older if _concerns(root, diagnostic, wanted))
     report = Report(
-        diagnostics=found,
+        diagnostics=displayed(found, registry.project.root, form),
         files=registry.files,
         steps=len(view) if workspace else _steps(registry),
         workspaces=1 if workspace else len(registry.workspaces),

@@ -97,7 +97,7 @@ def write_new(registry: Registry, path: str, text: str, later: Collection[str] =
     project = registry.project
     today = date.today()  # noqa: DTZ011 - the user's local date
     planned = plan(project, registry.diagnostics, {path: text.encode()}, today, find_plugins, None)
-    sys.stdout.writelines(f"{line}\n" for line in tell(planned.diagnostics))
+    sys.stdout.writelines(f"{line}\n" for line in tell(planned.diagnostics, project))
     if any(finding.severity is Severity.ERROR and finding.id not in later for finding in planned.diagnostics):
         sys.stdout.write(f"{visible(path)} was not written\n")
         return None

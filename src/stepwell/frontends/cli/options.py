@@ -23,7 +23,7 @@ from stepwell.model import StepDefinition
 from stepwell.model.settings import CONFIG_NAME, Project, find_project, open_project
 from stepwell.resolve.plugins import find_plugins
 from stepwell.resolve.view import View
-from stepwell.source.diagnostic import Severity
+from stepwell.source.diagnostic import Diagnostic, Severity, rebased
 from stepwell.source.errors import ProjectError, StepwellError, UnknownStep, UnknownWorkspace
 from stepwell.source.spelling import did_you_mean
 from stepwell.source.wording import counted
@@ -37,6 +37,8 @@ __all__ = [
     "color_wanted",
     "complete_step",
     "configuration_of",
+    "displayed",
+    "displayed_path",
     "format_option",
     "open_registry",
     "open_view",
@@ -50,6 +52,7 @@ __all__ = [
     "workspace_option",
 ]
 
+_OF_THE_REPOSITORY = frozenset({"github", "sarif", "junit"})
 _LEAVES_NOTHING_OUT = ids("pipeline")
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -248,6 +251,34 @@ def write_json(record: object, *, ascii_only: bool = True) -> None:
     from stepwell.frontends.render.output.record import encode
 
     sys.stdout.write(f"{encode(record, ascii_only=ascii_only)}\n")
+
+
+def displayed(found: Iterable[Diagnostic], root: str, form: str = "text") -> tuple[Diagnostic, ...]:
+    """Return findings of a project with the paths that an output format prints.
+
+    Text shows paths relative to the working directory. Services read ``github``, ``sarif`` and ``junit``
+    relative to the top of the git repository. JSON keeps paths relative to the project.
+    """
+    if form in _OF_THE_REPOSITORY:
+        real = os.path.realpath(root)
+        return rebased(found, real, _top(real))
+    return rebased(found, root, os.getcwd()) if form in {"text", "concise"} else tuple(found)
+
+
+def displayed_path(root: str, path: str) -> str:
+    """Return a path of a project as text output prints it: relative to the working directory."""
+    return os.path.relpath(os.path.join(root, path)).replace(os.sep, "/")
+
+
+def _top(root: str) -> str:
+    """Return the nearest parent with ``.git``, or the folder itself."""
+    folder = root
+    while not os.path.lexists(os.path.join(folder, ".git")):
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            return root
+        folder = parent
+    return folder
 
 
 def color_wanted() -> bool:

@@ -11,6 +11,7 @@ from stepwell.frontends.cli.options import (
     CommonOptions,
     color_wanted,
     complete_step,
+    displayed,
     format_option,
     open_view,
     project_options,
@@ -82,9 +83,9 @@ def command(
         raise click.UsageError(_unknown(registry, step)) from None
     except (AmbiguousStep, _NoAnswer):
         tie = registry.resolve(step, view.workspace, framework, tags, "automatic", strategy, across=across)
-        _tell_tie(tie, Severity.ERROR)
+        _tell_tie(tie, registry.project.root, Severity.ERROR)
         return AMBIGUOUS
-    _tell_tie(found, Severity.WARNING)
+    _tell_tie(found, registry.project.root, Severity.WARNING)
     if form == "json":
         from stepwell.frontends.render.output.steps import resolve_output
 
@@ -112,10 +113,11 @@ def _ask(tied: tuple[Candidate, ...]) -> Candidate:
     return tied[int(number) - 1]
 
 
-def _tell_tie(found: Resolution, severity: Severity) -> None:
+def _tell_tie(found: Resolution, root: str, severity: Severity) -> None:
     tie = found.diagnostic
     if tie is not None:
-        click.echo(f"{block(replace(tie, severity=severity), color=color_wanted())}\n", err=True)
+        (shown,) = displayed([replace(tie, severity=severity)], root)
+        click.echo(f"{block(shown, color=color_wanted())}\n", err=True)
 
 
 def _unknown(registry: Registry, step: str) -> str:

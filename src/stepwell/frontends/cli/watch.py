@@ -17,6 +17,7 @@ from stepwell.frontends.cli.freeze import refuse_to_harm, tell_errors, texts_of,
 from stepwell.frontends.cli.options import (
     CommonOptions,
     color_wanted,
+    displayed,
     format_option,
     open_registry,
     project_options,
@@ -163,7 +164,7 @@ class _Following:
         )
         self._say("refusal", words, event, color="31")
         if self.form == "text":
-            for found in fresh:
+            for found in displayed(fresh, self.registry.project.root):
                 click.echo(f"{block(found, color=color_wanted())}\n")
 
     def _say(

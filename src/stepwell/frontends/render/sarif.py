@@ -34,7 +34,7 @@ def render(report: Report, *, rules: Mapping[str, RulePage], **_unused: object) 
     yield f'"tool": {{"driver": {{"name": "Stepwell", "version": {version}, "rules": ['
     yield from _items(_rule(rule_id, rules.get(rule_id)) for rule_id in ids)
     yield ']}},\n"columnKind": "unicodeCodePoints",\n"originalUriBaseIds": '
-    yield json.dumps({_ROOT: {"description": {"text": "Project folder."}}})
+    yield json.dumps({_ROOT: {"description": {"text": "Top of the git repository, or the project folder."}}})
     yield ',\n"results": ['
     seen: Counter[str] = Counter()
     yield from _items(_result(finding, index[finding.id], seen) for finding in report.diagnostics)

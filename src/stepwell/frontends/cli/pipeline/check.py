@@ -11,6 +11,7 @@ from stepwell.check.catalog import ids
 from stepwell.frontends.cli.options import (
     CommonOptions,
     color_wanted,
+    displayed,
     format_option,
     open_view,
     project_options,
@@ -64,7 +65,7 @@ def command(names: tuple[str, ...], workspace: str | None, form: str, common: Co
 
         write_json(pipeline_check_output(view, linked, found, left_out))
     else:
-        for one in every:
+        for one in displayed(every, registry.project.root):
             if not common.quiet or one.severity is Severity.ERROR:
                 sys.stdout.write(block(one, color=color_wanted()).rstrip("\n") + "\n\n")
         if not common.quiet:

@@ -69,7 +69,7 @@ def command(
 
     given = exporter(with_declared_settings(registry, pipeline))
     if given.diagnostics:
-        click.echo("\n".join(tell(given.diagnostics)), err=True)
+        click.echo("\n".join(tell(given.diagnostics, registry.project)), err=True)
     if any(finding.severity is Severity.ERROR for finding in given.diagnostics):
         click.echo(f"{pipeline.name} was not exported", err=True)
         return 1

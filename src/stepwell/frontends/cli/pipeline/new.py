@@ -83,7 +83,7 @@ def write_from_catalog(registry: Registry, view: View, name: str, source: str, *
     laid = {path: text.encode() for path, text in copied.files.items()}
     today = date.today()  # noqa: DTZ011 - the user's local date
     planned = plan(project, registry.diagnostics, laid, today, find_plugins, None)
-    sys.stdout.writelines(f"{line}\n" for line in tell(planned.diagnostics))
+    sys.stdout.writelines(f"{line}\n" for line in tell(planned.diagnostics, project))
     if not planned.is_sound:
         sys.stdout.write(f"{visible(copied.pipeline)} was not written\n")
         return 1

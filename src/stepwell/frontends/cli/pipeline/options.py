@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, final
 import click
 from click.shell_completion import CompletionItem
 
-from stepwell.frontends.cli.options import CommonOptions, color_wanted, open_registry, view_of
+from stepwell.frontends.cli.options import CommonOptions, color_wanted, displayed, open_registry, view_of
 from stepwell.live.registry import Registry
 from stepwell.model.graph import Linked, Pipeline, link
 from stepwell.model.graph.link import definition_of
@@ -316,7 +316,12 @@ def tell_findings(found: tuple[Diagnostic, ...], registry: Registry) -> None:
     from stepwell.version import __version__
 
     report = Report(
-        found, registry.files, len(registry.snapshot.core), len(registry.workspaces), 0.0, __version__
+        displayed(found, registry.project.root),
+        registry.files,
+        len(registry.snapshot.core),
+        len(registry.workspaces),
+        0.0,
+        __version__,
     )
     text = "".join(RENDERERS["text"](report, color=color_wanted(), rules={}))
     sys.stdout.write(text.rpartition("\n\n")[0] + "\n")  # without the summary of a check

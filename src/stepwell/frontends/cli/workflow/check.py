@@ -11,6 +11,7 @@ from stepwell.check.catalog import FIXED_PAGES, RULES, page_of, severity_of
 from stepwell.frontends.cli.options import (
     CommonOptions,
     color_wanted,
+    displayed,
     format_option,
     project_options,
     workspace_option,
@@ -61,7 +62,9 @@ def command(
     known: dict[str, Registry] = {}
     opened = [open_workflow(file, folder, workspace, common, known) for file in files]
     report = Report(
-        diagnostics=in_order(finding for each in opened for finding in each.checked.diagnostics),
+        diagnostics=in_order(
+            finding for each in opened for finding in displayed(each.checked.diagnostics, each.root, form)
+        ),
         files=len(opened),
         steps=sum(len(each.checked.value.steps) for each in opened if each.checked.value is not None),
         workspaces=0,

@@ -18,6 +18,7 @@ from click.shell_completion import CompletionItem
 from stepwell.frontends.cli.options import (
     CommonOptions,
     color_wanted,
+    displayed,
     format_option,
     open_registry,
     project_options,
@@ -67,6 +68,7 @@ class Opened:
     view: View
     checked: Checked[Workflow | None]
     folder: str
+    root: str
     shown: str
 
 
@@ -126,7 +128,7 @@ def open_workflow(
     if shown.startswith("../"):
         root, shown = own, os.path.basename(full)
     inside = os.path.realpath(folder) if folder is not None else own
-    return Opened(registry, view, check_workflow(root, shown, view, inside), inside, shown)
+    return Opened(registry, view, check_workflow(root, shown, view, inside), inside, root, shown)
 
 
 def _completing(ctx: click.Context) -> Registry | None:
@@ -211,7 +213,7 @@ def command(
     opened = open_workflow(file, folder, workspace, common, {})
     workflow = opened.checked.value
     if workflow is None or (opened.checked.diagnostics and not common.quiet):
-        for finding in opened.checked.diagnostics:
+        for finding in displayed(opened.checked.diagnostics, opened.root):
             click.echo(f"{block(finding, color=color_wanted())}\n", err=True)
     if workflow is None:
         return 1

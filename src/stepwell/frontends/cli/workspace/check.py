@@ -72,7 +72,7 @@ def command(workspaces: tuple[str, ...], report: str | None, form: str, common: 
             shown = tuple(
                 finding for finding in diagnostics if not common.quiet or finding.severity is Severity.ERROR
             )
-            sys.stdout.writelines(f"{line}\n" for line in tell(shown))
+            sys.stdout.writelines(f"{line}\n" for line in tell(shown, registry.project))
             if shown or not common.quiet:
                 sys.stdout.write(f"{one}: {counted_findings(diagnostics) or 'no findings'}\n")
                 sys.stdout.write("\n" if len(found) > 1 and shown else "")

@@ -203,18 +203,18 @@ def command(
     files, broken = _files(registry, workspace, template, copy_from, description or "", framework or "")
     folder = f"{registry.project.settings.workspaces}/{workspace}"
     if broken:
-        return _not_made(broken, folder)
+        return _not_made(broken, registry.project, folder)
     from stepwell.write.scaffold import plan
 
     laid = {f"{folder}/{path}": content for path, content in files.items()}
     today = date.today()  # noqa: DTZ011 - the user's local date
     planned = plan(registry.project, registry.diagnostics, laid, today, find_plugins, workspace)
     if not planned.is_sound:
-        return _not_made(planned.diagnostics, folder)
+        return _not_made(planned.diagnostics, registry.project, folder)
     with undone_when_ended():
         written = _write(registry.project, folder, planned, there=there)
     if not common.quiet:
-        sys.stdout.writelines(f"{line}\n" for line in tell(planned.diagnostics))
+        sys.stdout.writelines(f"{line}\n" for line in tell(planned.diagnostics, registry.project))
         sys.stdout.writelines(f"wrote {visible(path)}\n" for path in written)
         if not written:
             sys.stdout.write(f"{folder} is already up to date\n")
@@ -333,8 +333,8 @@ def _refuse_words(registry: Registry, description: str, framework: str) -> None:
         )
 
 
-def _not_made(found: tuple[Diagnostic, ...], folder: str) -> int:
-    sys.stdout.writelines(f"{line}\n" for line in tell(found))
+def _not_made(found: tuple[Diagnostic, ...], project: Project, folder: str) -> int:
+    sys.stdout.writelines(f"{line}\n" for line in tell(found, project))
     sys.stdout.write(f"{folder} was not created; nothing was written\n")
     return 1
 

@@ -13,7 +13,14 @@ from types import FrameType
 import click
 from click.shell_completion import CompletionItem
 
-from stepwell.frontends.cli.options import CommonOptions, color_wanted, open_registry, view_of, with_progress
+from stepwell.frontends.cli.options import (
+    CommonOptions,
+    color_wanted,
+    displayed,
+    open_registry,
+    view_of,
+    with_progress,
+)
 from stepwell.live.registry import Registry
 from stepwell.model import WORKSPACE_ID
 from stepwell.model.layer import Layer
@@ -140,8 +147,8 @@ def examine(registry: Registry, index: SourceIndex, workspace: str) -> tuple[Dia
     )
 
 
-def tell(found: tuple[Diagnostic, ...]) -> Iterator[str]:
+def tell(found: tuple[Diagnostic, ...], project: Project) -> Iterator[str]:
     """Return findings as ``check`` prints them."""
-    for one in found:
+    for one in displayed(found, project.root):
         yield block(one, color=color_wanted()).rstrip("\n")
         yield ""
