@@ -7,6 +7,7 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from functools import cache
+from os.path import normpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -232,14 +233,14 @@ def test_the_project_itself_and_a_path_from_below_it(project: Project, run_stepw
     assert len(everything) == 4
     assert concise(run_stepwell, root, ".") == everything
     assert concise(run_stepwell, root, str(root)) == everything
-    for folder, path, printed in (
-        ("registry.d", ".", "steps/cleaning.yaml"),
-        ("registry.d/steps", "cleaning.yaml", "cleaning.yaml"),
-        ("registry.d", "steps/../steps/cleaning.yaml", "steps/cleaning.yaml"),
-        ("workspaces", "../registry.d/steps/cleaning.yaml", "../registry.d/steps/cleaning.yaml"),
+    for folder, path in (
+        ("registry.d", "."),
+        ("registry.d/steps", "cleaning.yaml"),
+        ("registry.d", "steps/../steps/cleaning.yaml"),
+        ("workspaces", "../registry.d/steps/cleaning.yaml"),
     ):
-        expected = [line.replace(CLEANING, printed) for line in everything[:2]]
-        assert concise(run_stepwell, root / folder, path) == expected
+        from_below = [normpath(f"{folder}/{line}") for line in concise(run_stepwell, root / folder, path)]
+        assert from_below == concise(run_stepwell, root, f"{folder}/{path}")
     assert concise(run_stepwell, root, str(root / CLEANING)) == everything[:2]
 
 
