@@ -104,10 +104,15 @@ def comparable(output: str) -> str:
     return "\n".join(line.rstrip() for line in DURATION.sub("in 0 s", output).rstrip().splitlines())
 
 
-def follow(page: str, project: Path, environment: Mapping[str, str]) -> str:
-    """Does what a page says, and tells where the first thing differs from it; empty when nothing does."""
+def follow(page: str, project: Path, environment: Mapping[str, str], commands: str = "") -> str:
+    """Follow a page and return its first difference from what happens; empty if there is none.
+
+    Args:
+        commands: folder with `stepwell`, `python` and `pytest`; default: those of the tests.
+    """
     folder = project
-    path = os.pathsep.join([commands_of_stepwell(), str(Path(sys.executable).parent), environment["PATH"]])
+    own = [commands] if commands else [commands_of_stepwell(), str(Path(sys.executable).parent)]
+    path = os.pathsep.join([*own, environment["PATH"]])
     for step in steps(page):
         if step.file:
             (folder / step.file).parent.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from packaging.requirements import Requirement
+from tests.contracts.test_docs import REPOSITORY, follow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -61,17 +62,20 @@ def stepwell(tmp_path_factory: pytest.TempPathFactory, wheel: Path, run: Run) ->
     run(sys.executable, "-m", "venv", environment, cwd=wheel.parent)
     python = environment / "bin" / "python"
     answer = run(python, "-c", "import sysconfig; print(sysconfig.get_path('platlib'))", cwd=wheel.parent)
-    for dependency in dependencies("stepwell", seen=set()):
+    for dependency in dependencies("stepwell", seen=set(), extra="testing"):
         copy_distribution(dependency, Path(answer.strip()))
+    pytest_command = environment / "bin" / "pytest"
+    pytest_command.write_text('#!/bin/sh\nexec "$(dirname "$0")/python" -m pytest "$@"\n')
+    pytest_command.chmod(0o755)
     run(python, "-m", "pip", "install", "--quiet", "--no-index", wheel, cwd=wheel.parent)
     return environment / "bin" / "stepwell"
 
 
-def dependencies(name: str, seen: set[str]) -> Iterator[Distribution]:
-    """The distributions that one needs to run, and that those need, without extras."""
+def dependencies(name: str, seen: set[str], extra: str = "") -> Iterator[Distribution]:
+    """Yield the transitive dependencies of a distribution, with one of its extras."""
     for line in distribution(name).requires or ():
         needed = Requirement(line)
-        if needed.name in seen or (needed.marker and not needed.marker.evaluate({"extra": ""})):
+        if needed.name in seen or (needed.marker and not needed.marker.evaluate({"extra": extra})):
             continue
         seen.add(needed.name)
         yield distribution(needed.name)
@@ -125,6 +129,19 @@ def test_a_new_project_is_made_checked_and_frozen(stepwell: Path, run: Run, tmp_
     ask = "import sys; sys.path.append(sys.argv[1]); import step_names; print(len(step_names.STEP_NAMES) > 0)"
     told = run(sys.executable, "-I", "-S", "-c", ask, frozen[0].parent, cwd=tmp_path)
     assert told == "True\n"
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md", "docs/tutorial-workspace.md"])
+def test_newcomers_can_follow_a_page(
+    stepwell: Path,
+    page: str,
+    environment: Mapping[str, str],
+    copy_repository: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    text = (REPOSITORY / page).read_text(encoding="utf-8")
+    folder = copy_repository(tmp_path / "clone", tests=False) if page == "README.md" else tmp_path
+    assert follow(text, folder, environment, str(stepwell.parent)) == ""
 
 
 def test_the_schemas_come_from_the_wheel(stepwell: Path, source: Path, run: Run, tmp_path: Path) -> None:

@@ -111,22 +111,22 @@ def test_what_is_said_stands_in_the_files_however_odd_it_is(
         (
             "../x",
             (
-                "`../x` cannot be the id of a workspace: use letters, digits, `_` and `-`, "
-                "beginning with a letter or a digit"
+                "invalid workspace id `../x`: use letters, digits, `_` and `-`, "
+                "starting with a letter or a digit"
             ),
         ),
         (
             "-- -x",
             (
-                "`-x` cannot be the id of a workspace: use letters, digits, `_` and `-`, "
-                "beginning with a letter or a digit"
+                "invalid workspace id `-x`: use letters, digits, `_` and `-`, "
+                "starting with a letter or a digit"
             ),
         ),
         (
             "d\x1b[2J",
             (
-                "`d\\x1b[2J` cannot be the id of a workspace: use letters, digits, `_` and `-`, "
-                "beginning with a letter or a digit"
+                "invalid workspace id `d\\x1b[2J`: use letters, digits, `_` and `-`, "
+                "starting with a letter or a digit"
             ),
         ),
         ("x" * 129, "a workspace id must be at most 128 characters"),
@@ -136,9 +136,9 @@ def test_what_is_said_stands_in_the_files_however_odd_it_is(
         ),
         ("ALICE", "`ALICE` differs from the workspace `alice` only in case"),
         ("dana --template minmal", "unknown template `minmal` (did you mean `minimal`?)"),
-        ("dana --template x", "unknown template `x` (there are advanced, minimal, standard)"),
+        ("dana --template x", "unknown template `x` (available: advanced, minimal, standard)"),
         ("dana --copy-from alcie", "unknown workspace: alcie (did you mean `alice`?)"),
-        ("dana --copy-from dana", "unknown workspace: dana (the project has alice, bob)"),
+        ("dana --copy-from dana", "unknown workspace: dana (available: alice, bob)"),
         (
             "dana --copy-from bob --template minimal",
             "--template cannot be used with --copy-from",
@@ -213,7 +213,7 @@ def test_force_writes_the_files_of_the_template_and_leaves_all_others(
     assert (own / "notes.txt").read_text() == "mine too"
     assert (own / "local/steps/tuning.yaml").read_text() == "name: Tuning\ndescription: Mine.\n"
     again = run_stepwell("workspace", "new", "dana", "--template", "minimal", "--force", cwd=root)
-    assert again.stdout.splitlines()[0] == "workspaces/dana holds all of it already"
+    assert again.stdout.splitlines()[0] == "workspaces/dana is already up to date"
 
 
 def test_what_would_bring_an_error_is_told_and_not_made(project: Project, run_stepwell: RunStepwell) -> None:
@@ -230,7 +230,7 @@ def test_what_would_bring_an_error_is_told_and_not_made(project: Project, run_st
     assert (ran.exit_code, ran.stderr) == (1, "")
     assert "workspaces/dana/local/steps/wrong.yaml:2:1" in ran.stdout
     assert "did you mean `description`?" in ran.stdout
-    assert ran.stdout.endswith("workspaces/dana is not made, and nothing was written\n")
+    assert ran.stdout.endswith("workspaces/dana was not created; nothing was written\n")
     assert state(root) == before
 
 
@@ -316,7 +316,7 @@ def test_whoever_takes_the_place_meanwhile_keeps_it(project: Project, environmen
     )
     ran = in_process(environment, root, taken, "workspace", "new", "dana")
     assert ran.returncode == 2
-    assert ran.stderr.startswith("error: workspaces/dana cannot be made: ")
+    assert ran.stderr.startswith("error: workspaces/dana cannot be created: ")
     assert sorted(os.listdir(root / "workspaces")) == ["alice", "bob", "dana"]
     assert os.listdir(root / "workspaces/dana") == ["mine"]
 
@@ -375,21 +375,21 @@ def test_a_template_of_the_team_is_used_offered_and_listed(
             "ours/bad/a.md.j2:2:1",
             "access to attribute '__class__' of 'str' object is unsafe",
         ),
-        ("a.md.j2", "{% include 'b' %}\n", "ours/bad/a.md.j2:1:1", "it includes `b`"),
-        ("a.md.j2", "{% include 'a.md.j2' %}\n", "ours/bad/a.md.j2:1:1", "it includes itself"),
-        ("a.md.j2", "{% include '/etc/passwd' %}\n", "ours/bad/a.md.j2:1:1", "it includes `/etc/passwd`"),
-        ("a.md.j2", b"\xff\xfe\n", "ours/bad/a.md.j2:1:1", "it is not UTF-8"),
+        ("a.md.j2", "{% include 'b' %}\n", "ours/bad/a.md.j2:1:1", "included file `b`"),
+        ("a.md.j2", "{% include 'a.md.j2' %}\n", "ours/bad/a.md.j2:1:1", "template includes itself"),
+        ("a.md.j2", "{% include '/etc/passwd' %}\n", "ours/bad/a.md.j2:1:1", "included file `/etc/passwd`"),
+        ("a.md.j2", b"\xff\xfe\n", "ours/bad/a.md.j2:1:1", "file is not UTF-8"),
         (
             "a.md.j2",
             "{% for a in range(9999) %}{% for b in range(9999) %}xxxxxxxxxxxxxxx{% endfor %}{% endfor %}",
             "ours/bad/a.md.j2:1:1",
-            "its output is longer than 1048576 characters",
+            "output must have at most 1048576 characters",
         ),
         ("a.md.j2", "{{ range(99999999) | list }}", "ours/bad/a.md.j2:1:1", "Range too big"),
         ("{{ '..' }}.j2", "x", "ours/bad/{{ '..' }}.j2:1:1", "`..` is not a valid file name"),
-        ("{{ '\\x2fetc' }}", "x", "ours/bad/{{ '\\x2fetc' }}:1:1", "cannot be the name of a file"),
-        ("{{ nope }}", "x", "ours/bad/{{ nope }}:1:1", "its name cannot be rendered: 'nope' is undefined"),
-        ("template.yaml", "extends: nowhere\n", "ours/bad/template.yaml:1:1", "extends `nowhere`"),
+        ("{{ '\\x2fetc' }}", "x", "ours/bad/{{ '\\x2fetc' }}:1:1", "is not a valid file name"),
+        ("{{ nope }}", "x", "ours/bad/{{ nope }}:1:1", "file name cannot be rendered: 'nope' is undefined"),
+        ("template.yaml", "extends: nowhere\n", "ours/bad/template.yaml:1:1", "cannot extend `nowhere`"),
         ("template.yaml", "descripton: x\n", "ours/bad/template.yaml:1:1", "no field `descripton`"),
         ("template.yaml", "description: [\n", "ours/bad/template.yaml:", ""),
     ],
@@ -431,7 +431,7 @@ def test_a_copy_is_the_same_but_for_whose_it_is(project: Project, run_stepwell: 
     ran = run_stepwell("workspace", "new", "dana", "--copy-from", "alice", cwd=root)
     assert ran.exit_code == 0
     assert ran.stderr == (
-        "left out workspaces/alice/link: it is a symbolic link\nworkspaces/dana/notes.md still "
+        "skipped workspaces/alice/link: it is a symbolic link\nworkspaces/dana/notes.md still "
         "mentions alice\n"
     )
     there = state(root / "workspaces/dana")
@@ -505,9 +505,9 @@ def test_interactive_asks_again_until_it_can_be_used(
     code, told = talk(environment, root, ["workspace", "new", "--interactive"], answers)
     assert code == 0, told
     assert "workspace `alice` already exists" in told
-    assert "`d/x` cannot be the id of a workspace" in told
-    assert "`nope` is none of advanced, minimal, standard" in told
-    assert "`xgbost` is none of xgboost, numpy, pytorch" in told
+    assert "invalid workspace id `d/x`" in told
+    assert "must be one of advanced, minimal, standard, got `nope`" in told
+    assert "must be one of xgboost, numpy, pytorch, got `xgbost`" in told
     said = (root / "workspaces/dana/workspace.yaml").read_text()
     assert "description: Find fraud.\npreferred_frameworks: [xgboost]\n" in said
 
@@ -550,7 +550,7 @@ def test_a_project_without_workspaces_says_how_to_make_one(
 ) -> None:
     root = project({})
     assert run_stepwell("workspace", "list", cwd=root).stdout == (
-        "There is no workspace; `stepwell workspace new ID` makes one.\n"
+        "No workspaces; run `stepwell workspace new ID` to create one.\n"
     )
     assert run_stepwell("workspace", "check", cwd=root).stdout == "No workspaces to check.\n"
     told = json.loads(run_stepwell("workspace", "check", "--format", "json", cwd=root).stdout)

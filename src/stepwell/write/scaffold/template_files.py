@@ -37,7 +37,7 @@ DESCRIBED_IN: Final = "template.yaml"
 """Metadata file of a template, not copied."""
 
 _OWN: Final = Path(__file__).parent / "templates"
-_LEFT_OUT: Final = frozenset({"__pycache__", ".git", ".DS_Store"})
+_SKIPPED: Final = frozenset({"__pycache__", ".git", ".DS_Store"})
 _FIELDS: Final = ("description", "extends")
 _MAX_DEPTH: Final = 16
 _MAX_FILES: Final = 1000
@@ -79,97 +79,100 @@ def find_templates(project: Project | None) -> Checked[Mapping[str, Template]]:
     Args:
        project: project with ``[templates] path``; ``None`` for built-in templates only.
     """
-    found: dict[str, Template] = {}
+    templates: dict[str, Template] = {}
     diagnostics: list[Diagnostic] = []
     own = Folder(str(_OWN))
-    for name in sorted(one.name for one in own.scan("") if one.kind is EntryKind.FOLDER):
-        if name not in _LEFT_OUT:
-            found[name] = _read(own, name, name, diagnostics)
+    for name in sorted(entry.name for entry in own.scan("") if entry.kind is EntryKind.FOLDER):
+        if name not in _SKIPPED:
+            templates[name] = _read(own, name, name, diagnostics)
     path = project.settings.templates if project is not None else ""
     if project is not None and path:
         for name in _folders(project.tree, path, diagnostics):
-            found[name] = _read(project.tree, name, f"{path}/{name}", diagnostics)
-    whole = {name: _extended(name, found, diagnostics) for name in found}
-    return Checked(MappingProxyType(whole), tuple(diagnostics))
+            templates[name] = _read(project.tree, name, f"{path}/{name}", diagnostics)
+    merged = {name: _extended(name, templates, diagnostics) for name in templates}
+    return Checked(MappingProxyType(merged), tuple(diagnostics))
 
 
-def _extended(name: str, found: Mapping[str, Template], diagnostics: list[Diagnostic]) -> Template:
+def _extended(name: str, templates: Mapping[str, Template], diagnostics: list[Diagnostic]) -> Template:
     """Return a template merged with its base templates."""
-    template = found[name]
+    template = templates[name]
     files = dict(template.files)
     seen = [name]
     while template.extends:
-        if template.extends not in found or template.extends in seen:
+        if template.extends not in templates or template.extends in seen:
             hint = (
-                suggest(template.extends, [one for one in found if one not in seen])
-                or f"there are {', '.join(sorted(found))}"
+                suggest(template.extends, [known for known in templates if known not in seen])
+                or f"available: {', '.join(sorted(templates))}"
             )
-            message = f"the template `{template.name}` extends `{template.extends}`, which it cannot"
+            message = f"template `{template.name}` cannot extend `{template.extends}`"
             diagnostics.append(_broken(f"{template.folder}/{DESCRIBED_IN}", message, hint))
             break
-        template = found[template.extends]
+        template = templates[template.extends]
         seen.append(template.name)
         files = {**template.files, **files}
-    return replace(found[name], files=MappingProxyType(dict(sorted(files.items()))))
+    return replace(templates[name], files=MappingProxyType(dict(sorted(files.items()))))
 
 
 def _folders(tree: Tree, path: str, diagnostics: list[Diagnostic]) -> Iterator[str]:
     if tree.follow(path).path is None:
-        diagnostics.append(_broken(path, "the folder of templates lies outside the project"))
+        diagnostics.append(_broken(path, "template folder is outside the project"))
         return
     try:
         entries = sorted(tree.scan(path))
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        diagnostics.append(_broken(path, f"the folder of templates cannot be read: {reason}"))
+        diagnostics.append(_broken(path, f"template folder cannot be read: {reason}"))
         return
     for entry in entries:
-        if entry.kind is EntryKind.FOLDER and entry.name[0] != "." and entry.name not in _LEFT_OUT:
+        if entry.kind is EntryKind.FOLDER and entry.name[0] != "." and entry.name not in _SKIPPED:
             if entry.name.isprintable() and not entry.is_link:
                 yield entry.name
             else:
                 diagnostics.append(
-                    _broken(f"{path}/{ascii(entry.name)[1:-1]}", "a template is a folder with a plain name")
+                    _broken(
+                        f"{path}/{ascii(entry.name)[1:-1]}",
+                        "template name is a link or unprintable",
+                    )
                 )
 
 
 def _read(tree: Tree, name: str, folder: str, diagnostics: list[Diagnostic]) -> Template:
     files: dict[str, TemplateFile] = {}
-    said: dict[str, str] = {}
+    metadata: dict[str, str] = {}
     for path in _below(tree, folder, diagnostics):
         content = tree.read(path)
         if isinstance(content, Diagnostic):
             if content.id != "empty-file":
                 diagnostics.append(content)
         elif path == f"{folder}/{DESCRIBED_IN}":
-            said = _described(path, content, diagnostics)
+            metadata = _metadata(path, content, diagnostics)
         else:
             files[path[len(folder) + 1 :]] = TemplateFile(path, content)
     return Template(
-        name, said.get("description", ""), said.get("extends", ""), folder, MappingProxyType(files)
+        name, metadata.get("description", ""), metadata.get("extends", ""), folder, MappingProxyType(files)
     )
 
 
-def _described(path: str, content: bytes, diagnostics: list[Diagnostic]) -> dict[str, str]:
-    """What a ``template.yaml`` says."""
+def _metadata(path: str, content: bytes, diagnostics: list[Diagnostic]) -> dict[str, str]:
+    """Return the fields of a ``template.yaml``."""
     document = read_text(path, content)
     if isinstance(document, Diagnostic):
         diagnostics.append(document)
         return {}
-    said: dict[str, str] = {}
+    metadata: dict[str, str] = {}
     for key, value in document.data.items():
         if key not in _FIELDS:
-            message = f"a template has no field `{key}`"
-            help_text = f"fields are {' and '.join(f'`{one}`' for one in _FIELDS)}"
+            message = f"template has no field `{key}`"
+            help_text = f"fields are {' and '.join(f'`{field_name}`' for field_name in _FIELDS)}"
             place = document.key_span((key,))
             diagnostics.append(Diagnostic("broken-template", Severity.ERROR, message, place, help_text))
         elif not isinstance(value, str):
-            message = f"`{key}` of a template must be text"
+            message = f"`{key}` must be text"
             place = document.value_span((key,))
             diagnostics.append(Diagnostic("broken-template", Severity.ERROR, message, place))
         else:
-            said[key] = " ".join(value.split())
-    return said
+            metadata[key] = " ".join(value.split())
+    return metadata
 
 
 def _below(tree: Tree, folder: str, diagnostics: list[Diagnostic]) -> Iterator[str]:
@@ -181,21 +184,24 @@ def _below(tree: Tree, folder: str, diagnostics: list[Diagnostic]) -> Iterator[s
             entries = sorted(tree.scan(here))
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
-            diagnostics.append(_broken(here, f"the folder cannot be read: {reason}"))
+            diagnostics.append(_broken(here, f"folder cannot be read: {reason}"))
             continue
         for name, kind, is_link in entries:
             path = f"{here}/{name}"
-            if name in _LEFT_OUT:
+            if name in _SKIPPED:
                 continue
             count += 1
             if count > _MAX_FILES or here.count("/") > _MAX_DEPTH:
                 diagnostics.append(
-                    _broken(folder, f"a template has at most {_MAX_FILES} files, not nested deeply")
+                    _broken(
+                        folder,
+                        f"template exceeds {_MAX_FILES} files or {_MAX_DEPTH} folder levels",
+                    )
                 )
                 return
             if is_link or not name.isprintable():
                 diagnostics.append(
-                    _broken(f"{here}/{ascii(name)[1:-1]}", "links and odd names cannot be templates")
+                    _broken(f"{here}/{ascii(name)[1:-1]}", "template contains a link or an unprintable name")
                 )
             elif kind is EntryKind.FOLDER:
                 pending.append(path)
@@ -209,7 +215,7 @@ def _broken(path: str, message: str, help_text: str | None = None) -> Diagnostic
 
 _MAX_CHARACTERS: Final = 1024 * 1024
 _MAX_NAME: Final = 200
-_HELP: Final = "mend the template; nothing was written"
+_HELP: Final = "fix the template; nothing was written"
 _FAULTS: Final = (
     TemplateError,
     ArithmeticError,
@@ -220,25 +226,21 @@ _FAULTS: Final = (
     TypeError,
     ValueError,
 )
-"""What an expression of a template can come to."""
+"""Exceptions of expressions in a template."""
 
 Schemas = Callable[[str, str], str]
-"""Where a schema lies, seen from a file's path in the workspace; empty where editors cannot see it."""
+"""Returns the relative path from a file of the workspace to a schema; empty without one."""
 
 
 @final
 class _TooLong(ValueError):
-    """A template writes without end."""
+    """Output of a template is too long."""
 
 
 def render(template: Template, values: Mapping[str, Any], schemas: Schemas) -> Checked[Mapping[str, bytes]]:
-    """The files of a workspace, by their paths in it.
+    """Render the files of a workspace by path.
 
-    The name of a file or folder may be a template too; what has an empty one is left out.
-
-    Args:
-        values: what its expressions can name.
-        schemas: gives the comment for editors.
+    Names of files and folders are templates, too; files with an empty name are skipped.
     """
     rendering = _Rendering(template, values, schemas)
     for path, file in template.files.items():
@@ -251,7 +253,7 @@ def render(template: Template, values: Mapping[str, Any], schemas: Schemas) -> C
 @final
 @dataclass(slots=True)
 class _Rendering:
-    """One template while it is rendered."""
+    """Rendering of one template."""
 
     template: Template
     values: Mapping[str, Any]
@@ -267,13 +269,13 @@ class _Rendering:
             trim_blocks=True,
             lstrip_blocks=True,
             keep_trailing_newline=True,
-            autoescape=False,  # it writes Python, YAML and Markdown, each with its own filter
+            autoescape=False,  # output is Python, YAML and Markdown with their own filters
         )
         self.environment.filters["yaml"] = _as_yaml
         self.environment.filters["python"] = _as_python
 
     def add(self, path: str, content: bytes) -> None:
-        """Render one file, or tell why it cannot be."""
+        """Render a file, or add a finding."""
         target = self._name(path)
         if target is None:
             return
@@ -283,7 +285,7 @@ class _Rendering:
                 return
             content = text.encode("utf-8", "replace")
         if any(target.lower() == file.lower() for file in self.files):
-            self._tell(path, f"a second file of the template is called `{target}`")
+            self._report(path, f"template has two files `{target}`")
             return
         self.files[target] = content
 
@@ -301,30 +303,30 @@ class _Rendering:
             pieces = template.generate(**self.values, schema_line=schema_line)
             return "".join(_limited(pieces))
         except _FAULTS as error:
-            self._explain(path, error)
+            self._report_error(path, error)
             return None
 
     def _name(self, path: str) -> str | None:
-        """The path that a file gets; ``None`` where it is left out, or told."""
+        """Return the path of the rendered file; ``None`` if it is skipped or has an error."""
         parts: list[str] = []
         for part in path.removesuffix(RENDERED).split("/"):
             try:
                 named = "".join(_limited(self.environment.from_string(part).generate(**self.values)))
             except _FAULTS as error:
-                self._tell(path, f"its name cannot be rendered: {_words(error)}")
+                self._report(path, f"file name cannot be rendered: {_text_of(error)}")
                 return None
             if not named:
                 return None
             if named in (".", "..") or not named.isprintable() or set(named) & set('/\\:*?"<>|'):
-                self._tell(path, f"`{ascii(named)[1:-1]}` is not a valid file name")
+                self._report(path, f"`{ascii(named)[1:-1]}` is not a valid file name")
                 return None
             if len(named.encode()) > _MAX_NAME:
-                self._tell(path, f"its name has more than {_MAX_NAME} bytes")
+                self._report(path, f"file name must have at most {_MAX_NAME} bytes")
                 return None
             parts.append(named)
         return posixpath.join(*parts)
 
-    def _explain(self, path: str, error: BaseException) -> None:
+    def _report_error(self, path: str, error: BaseException) -> None:
         line = 1
         if isinstance(error, TemplateSyntaxError):
             line = error.lineno
@@ -334,10 +336,10 @@ class _Rendering:
             place = self._place(error.__traceback__)
             if place is not None:
                 path, line = place
-        self._tell(path, _words(error), line, self._hint(error))
+        self._report(path, _text_of(error), line, self._hint(error))
 
     def _place(self, trace: TracebackType | None) -> tuple[str, int] | None:
-        """The innermost line of a template in a traceback, which Jinja makes name templates."""
+        """Return the innermost template line of a traceback."""
         found = None
         paths = {file.shown: path for path, file in self.template.files.items()}
         while trace is not None:
@@ -353,10 +355,10 @@ class _Rendering:
             near = closest(words.partition("'")[2].partition("'")[0], self.values)
             if near:
                 return did_you_mean(near)
-            return f"available names: {', '.join(f'`{one}`' for one in self.values)}"
+            return f"available names: {', '.join(f'`{name}`' for name in self.values)}"
         return _HELP
 
-    def _tell(self, path: str, message: str, line: int = 1, help_text: str = _HELP) -> None:
+    def _report(self, path: str, message: str, line: int = 1, help_text: str = _HELP) -> None:
         file = self.template.files[path]
         lines = file.content.decode("utf-8", "replace").split("\n")
         text = lines[line - 1].rstrip("\r") if line <= len(lines) else ""
@@ -369,25 +371,25 @@ def _limited(pieces: Iterator[str]) -> Iterator[str]:
     for piece in pieces:
         length += len(piece)
         if length > _MAX_CHARACTERS:
-            raise _TooLong(f"its output is longer than {_MAX_CHARACTERS} characters")
+            raise _TooLong(f"output must have at most {_MAX_CHARACTERS} characters")
         yield piece
 
 
-def _words(error: BaseException) -> str:
+def _text_of(error: BaseException) -> str:
     if isinstance(error, RecursionError):
-        return "it includes itself"
+        return "template includes itself"
     if isinstance(error, MemoryError):
-        return "it runs out of memory"
+        return "template exceeds the memory"
     if isinstance(error, UnicodeDecodeError):
-        return "it is not UTF-8"
+        return "file is not UTF-8"
     if isinstance(error, TemplateNotFound):
-        return f"it includes `{error.name}`, which is not in the template"
+        return f"included file `{error.name}` is not in the template"
     words = " ".join(str(error).split()) or type(error).__name__
     return words.rstrip(".")
 
 
 def _as_yaml(value: object) -> str:
-    """A text as YAML on one line."""
+    """Return text as YAML on one line."""
     if not isinstance(value, str):
         raise TypeError(f"the filter `yaml` takes text, got {type(value).__name__}")
     written = to_yaml({"x": value}).removeprefix("x: ").rstrip("\n")
@@ -395,7 +397,7 @@ def _as_yaml(value: object) -> str:
 
 
 def _as_python(value: object) -> str:
-    """A text as a literal of Python, in the quotes that formatters choose."""
+    """Return text as a Python literal with double quotes if possible."""
     if not isinstance(value, str):
         raise TypeError(f"the filter `python` takes text, got {type(value).__name__}")
     escaped = value.encode("unicode_escape").decode("ascii").replace('"', '\\"')
