@@ -28,7 +28,7 @@ unexport PYTHONDONTWRITEBYTECODE
 run = @printf '\n$$ %s\n' '$(1)' && $(1)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check lint types layers figures registry frozen schemas-check pages site bench docs schemas format sagemaker airflow clean
+.PHONY: help demo test test-fast check lint types layers figures language registry frozen schemas-check pages site bench docs schemas format sagemaker airflow clean
 
 help: ## List what make can do here.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -46,7 +46,7 @@ test: $(STAMP) ## Run the whole suite; ARGS='-k yaml' passes arguments to pytest
 test-fast: $(STAMP) ## Run the tests that are not marked slow: a minute, and every package.
 	@.venv/bin/python -m pytest --numprocesses=auto --maxprocesses=2 -m 'not slow' $(ARGS)
 
-check: lint types layers figures registry frozen schemas-check pages site ## Run every check that is not a test.
+check: lint types layers figures language registry frozen schemas-check pages site ## Run every check that is not a test.
 
 lint: $(STAMP) ## Ruff: rules and format.
 	.venv/bin/python -m ruff check .
@@ -60,6 +60,9 @@ layers: $(STAMP) ## Imports only go down (.importlinter).
 
 figures: $(STAMP) ## Figures of the structure: loose modules, fragments, names.
 	.venv/bin/python tests/architecture/figures.py --check
+
+language: $(STAMP) ## Words that the glossary replaces (tools/glossary.toml).
+	.venv/bin/python tools/glossary.py --check
 
 registry: $(STAMP) ## This repository's own definitions.
 	.venv/bin/python -m stepwell check

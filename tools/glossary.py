@@ -37,6 +37,7 @@ class Text(NamedTuple):
 
     line: int
     words: str
+    is_name: bool = False
 
 
 class Finding(NamedTuple):
@@ -64,7 +65,7 @@ def of_python(content: str) -> Iterator[Text]:
             yield Text(token.start[0], CODE.sub(blank, REPLACED.sub(blank, token.string)))
     for node in ast.walk(ast.parse(content)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            yield Text(node.lineno, words_of(node.name))
+            yield Text(node.lineno, words_of(node.name), is_name=True)
 
 
 def words_of(name: str) -> str:
@@ -112,6 +113,7 @@ def findings(glossary: dict[str, Any]) -> Iterator[Finding]:
     allowed = [
         (re.compile(each["path"]), re.compile(each["text"], re.IGNORECASE)) for each in glossary["allow"]
     ]
+    unnamed = [re.compile(each["path"]) for each in glossary["skip_names"]]
     listed = subprocess.run(
         ["git", "ls-files", "-z"],  # noqa: S607 - whichever git the developer uses
         cwd=REPOSITORY,
@@ -125,7 +127,10 @@ def findings(glossary: dict[str, Any]) -> Iterator[Finding]:
         if read is None or not file.is_file() or any(each.match(path) for each in skipped):
             continue
         exceptions = [text for where, text in allowed if where.match(path)]
-        for text in (*read(file.read_text(encoding="utf-8")), Text(1, words_of(path))):
+        names_count = not any(each.match(path) for each in unnamed)
+        for text in (*read(file.read_text(encoding="utf-8")), Text(1, words_of(path), is_name=True)):
+            if text.is_name and not names_count:
+                continue
             spared = [match.span() for each in exceptions for match in each.finditer(text.words)]
             for pattern, instead in words:
                 for match in pattern.finditer(text.words):

@@ -166,7 +166,7 @@ def open(path: str | os.PathLike[str] = ".", *, today: date | None = None) -> Re
     """Open the project that a folder belongs to, found by walking up from it.
 
     Args:
-        today: the date to hold deprecations against; the machine's date when left out.
+        today: the date that deprecations are compared with (default: the machine's date).
 
     Raises:
         ProjectError: only when there is no project; what is wrong with its files is in

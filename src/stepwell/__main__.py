@@ -11,7 +11,7 @@ __all__ = ["main"]
 
 
 def main() -> int:
-    """Run the command line and give the exit code."""
+    """Run the command line and return the exit code."""
     if sys.argv[1:] == ["--version"]:  # the most frequent question needs none of the machinery
         sys.stdout.write(f"stepwell {__version__}\n")
         return 0
@@ -19,7 +19,7 @@ def main() -> int:
     gc.set_threshold(100_000, 20, 20)
     try:
         from stepwell.frontends.cli import run
-    except KeyboardInterrupt:  # before there is anybody to tell it properly
+    except KeyboardInterrupt:  # before anything could report it properly
         return 130
     return run(sys.argv[1:])
 

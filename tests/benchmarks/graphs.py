@@ -54,7 +54,7 @@ def _order(pipeline: Any) -> Any:
 
     fresh = replace(pipeline)  # what was worked out before is not taken over
     if cycles_in(fresh):
-        raise ValueError("a circle")
+        raise ValueError("a cycle")
     return fresh.levels
 
 
@@ -65,7 +65,7 @@ def _order_by_networkx(pipeline: Any) -> Any:
     graph.add_nodes_from(pipeline.nodes)
     graph.add_edges_from((one.source, one.target) for one in pipeline.edges)
     if not networkx.is_directed_acyclic_graph(graph):
-        raise ValueError("a circle")
+        raise ValueError("a cycle")
     return list(networkx.topological_generations(graph))
 
 

@@ -75,16 +75,16 @@ class Overlay:
 def copy_tables(core: Iterable[Row], overlays: Iterable[Overlay]) -> list[dict[str, Row]]:
     """A table for each workspace: a copy of the core's ``dict``, whose rows all tables share."""
     table = {row["name"]: row for row in core}
-    return [_laid_over(dict(table), overlay) for overlay in overlays]
+    return [_overlaid(dict(table), overlay) for overlay in overlays]
 
 
 def copy_rows(core: Iterable[Row], overlays: Iterable[Overlay]) -> list[dict[str, Row]]:
     """The same with rows of its own for each workspace, so that changing one table changes no other."""
     table = {row["name"]: row for row in core}
-    return [_laid_over({name: dict(row) for name, row in table.items()}, overlay) for overlay in overlays]
+    return [_overlaid({name: dict(row) for name, row in table.items()}, overlay) for overlay in overlays]
 
 
-def _laid_over(table: dict[str, Row], overlay: Overlay) -> dict[str, Row]:
+def _overlaid(table: dict[str, Row], overlay: Overlay) -> dict[str, Row]:
     for row in overlay.local:
         table[row["name"]] = row
     for patch in overlay.override:

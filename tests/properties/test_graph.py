@@ -87,14 +87,14 @@ def test_circles_are_found_where_there_are_any_and_are_circles(pipeline: Pipelin
     graph = directed(pipeline)
     found = cycles_in(pipeline)
     assert bool(found) == (not networkx.is_directed_acyclic_graph(graph))
-    for circle in found:
-        assert all(graph.has_edge(*edge) for edge in zip(circle, (*circle[1:], circle[0]), strict=True))
+    for cycle in found:
+        assert all(graph.has_edge(*edge) for edge in zip(cycle, (*cycle[1:], cycle[0]), strict=True))
     if found:
         try:
             pipeline.order  # noqa: B018 - what is asked for is worked out
         except PipelineError:
             return
-        raise AssertionError("a circle has an order")
+        raise AssertionError("a cycle has an order")
 
 
 @given(pipelines())

@@ -223,7 +223,7 @@ def test_every_key_and_value_has_its_place_and_nothing_else_has_one(text: str) -
         _assert_located(text, tomli.loads(text))
         return
     # The grammar above writes no syntax error: only keys can collide.
-    refused = _refused(text)
+    refused = _rejected(text)
     assert refused is not None
     ((words, first),) = refused.related
     name = _key_named(text, refused.stretch)
@@ -286,7 +286,7 @@ def _assert_robust(text: str) -> None:
     places = toml.locate(text)
     for start, end in (*places.keys.values(), *places.values.values()):
         assert 0 <= start <= end <= len(text)
-    refused = _refused(text)
+    refused = _rejected(text)
     if refused is None:
         _assert_located(text, tomli.loads(text))
         return
@@ -296,7 +296,7 @@ def _assert_robust(text: str) -> None:
     assert "\n" not in refused.message
 
 
-def _refused(text: str) -> Unreadable | None:
+def _rejected(text: str) -> Unreadable | None:
     try:
         toml.load(text)
     except Unreadable as refused:
@@ -338,7 +338,7 @@ def test_documents_are_refused_from_the_65th_level_on(
     closing = "".join("]" if bracket == "[" else "}" for bracket in reversed(brackets))
     text = f"[[{name}]]\n" if is_array else f"[{name}]\n" if header else ""
     text += f"{'.'.join(['k'] * (dots + 1))} = {''.join(brackets)}1{closing}\n"
-    refused = _refused(text)
+    refused = _rejected(text)
     if _depth(tomli.loads(text)) <= toml.MAX_DEPTH:
         assert refused is None
     else:

@@ -506,7 +506,7 @@ def test_the_page_says_in_words_how_each_step_stands(project: Project, run_stepw
     assert page.open == []
     assert page.cells[1:3] == [["core", "2", "1 (50 %)"], ["alice", "1", "0 (0 %)"]]
     assert page.cells[4:] == [
-        ["Plain", "core", "nothing to hold it against", "none", "none", "none", "none", "none"],
+        ["Plain", "core", "nothing to compare it with", "none", "none", "none", "none", "none"],
         ["Scoring", "core", "not aligned", "none", "none", "none", "1 error", "none"],
         ["Mine", "alice", "not aligned", "none", "1 warning", "1 error, 2 warnings", "none", "none"],
     ]

@@ -14,7 +14,7 @@ import pytest
 import stepwell
 from stepwell.frontends import cli
 from stepwell.frontends.render.graph import as_dot, as_html, as_mermaid, as_svg, as_text
-from stepwell.frontends.render.graph.layout import lay_out
+from stepwell.frontends.render.graph.layout import arrange
 from stepwell.run.pipelines import Pipeline
 
 Project = Callable[[Mapping[str, "str | bytes"]], Path]
@@ -269,7 +269,7 @@ def test_no_two_boxes_of_a_picture_meet(seed: int) -> None:
     for at in range(30):
         needed = chance.sample([f"n{one}" for one in range(at)], min(at, chance.randint(0, 3)))
         made = made.add_step(f"n{at}", "Step", depends_on=needed)
-    layout = lay_out(made)
+    layout = arrange(made)
     rows: dict[int, list[float]] = {}
     for column, layer in layout.places.values():
         rows.setdefault(layer, []).append(column)
@@ -282,7 +282,7 @@ def test_no_two_boxes_of_a_picture_meet(seed: int) -> None:
 
 def test_a_circle_is_drawn_with_the_edge_that_closes_it() -> None:
     made = Pipeline("Ring").add_step("a", "X").add_step("b", "X", depends_on=["a"]).connect("b", "a")
-    assert [(one.source, one.target, one.is_back) for one in lay_out(made).lines] == [
+    assert [(one.source, one.target, one.is_back) for one in arrange(made).lines] == [
         ("b", "a", True),
         ("a", "b", False),
     ]

@@ -210,7 +210,7 @@ def test_the_page_of_a_run_shows_graph_times_and_logs_and_runs_nothing(project: 
     page.feed((root / "run.html").read_text())
     assert page.tags.count("svg") == 1
     assert [one for one in page.text if re.fullmatch(r"(done|failed), \d+\.\d\d s", one)] != []
-    assert {"make.rows feeds total.rows"} <= set(page.text)
+    assert {"make.rows → total.rows"} <= set(page.text)
     assert [one for one in page.ids if one.startswith("step-")] == ["step-make", "step-total"]
     assert {link.removeprefix("#") for link in page.links} == {"step-make", "step-total"}
     assert "script" not in page.tags

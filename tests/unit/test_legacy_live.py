@@ -518,7 +518,7 @@ class TestWhichRegistryIsShown:
             assert step_names.get_all_step_names() == ["Train", "Evaluate"]
             assert "Base" not in STEP_NAMES
         assert [record.getMessage() for record in caplog.records] == [
-            f"{root} has 1 error, so what has one is left out: `stepwell check` tells it"
+            f"{root} has 1 error; invalid definitions are skipped, `stepwell check` lists it"
         ]
         assert legacy.registry().project.root == str(root)
 

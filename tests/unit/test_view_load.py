@@ -291,8 +291,8 @@ def test_a_watch_renews_what_an_edit_of_python_changed(
     registry.subscribe(lambda event: causes.append(event.cause))
     with registry.watch(poll):
         (root / path).write_text("WORD = 'edited'\n", encoding="utf-8")
-        give_up = time.monotonic() + 20
-        while not causes and time.monotonic() < give_up:
+        abandon = time.monotonic() + 20
+        while not causes and time.monotonic() < abandon:
             time.sleep(0.01)
     assert causes == ["code"]
     assert builder(registry, workspace).word == "edited"

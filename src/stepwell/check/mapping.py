@@ -54,7 +54,7 @@ def plain_copy(data: Any) -> Any:
     """Return a read-only copy of plain data.
 
     Raises:
-        ValueError: a value is not plain data; the message says which.
+        ValueError: a value is not plain data; the message names it.
     """
     return _copied(data, ())
 

@@ -270,8 +270,8 @@ class _Advice:
         ambiguous = [conflict.name for conflict in self.conflicts if conflict.ambiguous]
         if ambiguous:
             yield (
-                f"Give the definitions of {_some(ambiguous)} different priorities: they are ambiguous when "
-                "no workspace is given (run `stepwell conflicts`)."
+                f"Set different priorities for the definitions of {_some(ambiguous)}: they are ambiguous "
+                "when no workspace is given (run `stepwell conflicts`)."
             )
 
     def _on_components(self) -> Iterator[str]:

@@ -162,7 +162,7 @@ class Registry:
 
     @property
     def digest(self) -> str:
-        """Return a hash of all definitions; equal content gives the same digest on every machine."""
+        """Return a hash of all definitions; equal content has the same digest on every machine."""
         return self._store.snapshot.digest
 
     @property

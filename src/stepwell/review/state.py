@@ -152,7 +152,7 @@ def _of_tables(
 
 
 def _changed(project: Project | None, like: RegistryState, today: date) -> frozenset[str] | None:
-    """Return the paths that differ from another state, or ``None`` if the tree cannot tell."""
+    """Return the paths that differ from another state, or ``None`` if the tree does not know."""
     before = like.loaded
     if project is None or like.tables or today != before.today or project.settings != before.project.settings:
         return None

@@ -48,7 +48,7 @@ def read_bytes(root: str, path: str) -> bytes | Diagnostic:
     try:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode):
-            return _refused(path, "unreadable-file", "this is not a regular file", None)
+            return _rejected(path, "unreadable-file", "this is not a regular file", None)
         if found.st_size > MAX_BYTES:
             return too_large(path)
         content = os.read(handle, found.st_size + 1)
@@ -169,18 +169,18 @@ _LOCATE: Final = {"yaml": _locate_yaml, "toml": _locate_toml}
 
 def _cannot_read(path: str, error: OSError) -> Diagnostic:
     if error.errno == errno.ENOENT:
-        return _refused(
+        return _rejected(
             path, "unreadable-file", "the file was deleted during the read, or its link is broken", None
         )
     reason = os.strerror(error.errno).lower() if error.errno else str(error)
-    return _refused(
+    return _rejected(
         path, "unreadable-file", f"cannot read the file: {reason}", "check its permissions and links"
     )
 
 
 def too_large(path: str) -> Diagnostic:
     """Return the finding about a file that exceeds the size limit."""
-    return _refused(
+    return _rejected(
         path,
         "too-large",
         f"the file is larger than {MAX_BYTES // 1024} KiB",
@@ -190,9 +190,9 @@ def too_large(path: str) -> Diagnostic:
 
 def _not_utf8(path: str, content: bytes, error: UnicodeDecodeError) -> Diagnostic:
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return _refused(path, "not-utf-8", "the file is encoded as UTF-16", "save it as UTF-8")
+        return _rejected(path, "not-utf-8", "the file is encoded as UTF-16", "save it as UTF-8")
     if b"\0" in content:
-        return _refused(path, "binary-file", "the file is binary", "write definitions as UTF-8 text")
+        return _rejected(path, "binary-file", "the file is binary", "write definitions as UTF-8 text")
     before = content[: error.start].decode("utf-8")
     text = before + content[error.start :].decode("utf-8", "replace")
     byte = content[error.start]
@@ -207,5 +207,5 @@ def _not_utf8(path: str, content: bytes, error: UnicodeDecodeError) -> Diagnosti
     )
 
 
-def _refused(path: str, rule: str, message: str, help_text: str | None) -> Diagnostic:
+def _rejected(path: str, rule: str, message: str, help_text: str | None) -> Diagnostic:
     return Diagnostic(rule, Severity.ERROR, message, Span(path), help_text)

@@ -72,7 +72,7 @@ def number_fits(value: float) -> bool:
 def typed(text: str, like: object) -> Any:
     """Return a text from a command line as a value of the type of another value, such as a default.
 
-    Without a type, a number or boolean is read only if writing it gives the same text, so that ``1.10`` and
+    Without a type, a number or boolean is read only if writing it yields the same text, so that ``1.10`` and
     ``null`` stay text.
 
     Raises:

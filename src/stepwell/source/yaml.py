@@ -270,7 +270,7 @@ class _Reader:
         return data, _end(event)
 
     def _unplaced(self, pointer: Pointer, depth: int) -> Any:
-        """Read a value that has no location of its own in the data."""
+        """Read a value that is not part of the data."""
         places, self._places = self._places, None
         value = self._value(self._event(), pointer, depth + 1)
         self._places = places

@@ -8,14 +8,14 @@ Passes:
 
     # registry.d/providers/echo.yaml
     name: Echo
-    description: Answers with what it was asked.
+    description: Returns its request.
     implementation: echo
 
 Fails:
 
     # registry.d/providers/echo.yaml
     name: Echo
-    description: Answers with what it was asked.
+    description: Returns its request.
     implementation: ecco
 """
 

@@ -44,7 +44,7 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: PipelineScope) -> Iterator[Finding]:
-    cycle = scope.linked.flat.circle
+    cycle = scope.linked.flat.cycle
     if not cycle or min(pipeline.name for pipeline in cycle) != scope.pipeline.name:
         return
     shown = " → ".join(f"`{pipeline.name}`" for pipeline in (*cycle, cycle[0]))

@@ -61,7 +61,7 @@ def check(scope: PipelineScope) -> Iterator[Finding]:
         if node.definition is None:
             continue
         for name, declared in (part_of(node, "inputs") or {}).items():
-            if name in node.inputs or name in node.given or not is_asked_for(declared):
+            if name in node.inputs or name in node.given or not must_be_connected(declared):
                 continue
             yield Finding(
                 f"required input `{name}` of `{node.id}` is not connected",
@@ -71,6 +71,6 @@ def check(scope: PipelineScope) -> Iterator[Finding]:
             )
 
 
-def is_asked_for(declared: Mapping[str, Any]) -> bool:
+def must_be_connected(declared: Mapping[str, Any]) -> bool:
     """Return whether an input must be connected to a step or a parameter."""
     return bool(declared.get("required", True) and declared.get("compatible_sources"))

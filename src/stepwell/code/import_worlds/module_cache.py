@@ -149,7 +149,7 @@ class ModuleCache:
         return frozenset(str(record.name) for record in old)
 
     def _recreate(self, record: ModuleRecord, gone: set[int]) -> None:
-        """Replace a package without code that gives access to outdated modules."""
+        """Replace a package without code that provides outdated modules."""
         full = str(record.name)
         before = sys.modules.get(full)
         if before is None or record.is_initializing:

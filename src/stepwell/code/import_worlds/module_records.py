@@ -85,7 +85,7 @@ class ModuleRecord:
         return self.name.dotted.rpartition(".")[0]
 
     def differs(self, places: ModulePaths, is_hinted: Callable[[str], bool], seen: Seen) -> bool:
-        """Return whether a new import would give another module or other dependencies.
+        """Return whether a new import would return another module or other dependencies.
 
         Args:
             is_hinted: returns whether a file may have changed.
@@ -145,7 +145,7 @@ def outdated(
 ) -> tuple[set[ModuleRecord], set[ModuleRecord]]:
     """Return the modules to import again, and the packages without code to recreate.
 
-    A module is outdated if it or a dependency differs, and so are its parent packages with code, which give
+    A module is outdated if it or a dependency differs, and so are its parent packages with code, which return
     access to it.
 
     Args:

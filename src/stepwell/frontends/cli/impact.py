@@ -45,7 +45,7 @@ _WORDS: Final = {
 
 @click.command("impact", epilog=_EXAMPLE, short_help="List all references to a step.")
 @click.argument("step", shell_complete=complete_step)
-@workspace_option("Whose view; the core's when left out.")
+@workspace_option("Use the view of this workspace (default: core).")
 @format_option("text", "json")
 @project_options
 def command(step: str, workspace: str | None, form: str, common: CommonOptions) -> int:

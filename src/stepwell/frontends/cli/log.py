@@ -43,7 +43,7 @@ Examples:
 @click.command("log", epilog=_EXAMPLE, short_help="Show the commits that changed a step.")
 @click.argument("step", shell_complete=complete_step)
 @click.argument("revision", metavar="[REV]", required=False)
-@workspace_option("Whose view; the core's when left out.")
+@workspace_option("Use the view of this workspace (default: core).")
 @click.option("-n", "limit", metavar="N", type=click.IntRange(min=1), help="Show only the N newest commits.")
 @format_option("text", "json")
 @project_options

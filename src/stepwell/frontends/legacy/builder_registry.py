@@ -56,7 +56,7 @@ class StepBuilderRegistry:
         """Return the builder for a config.
 
         Args:
-            node_name: the step's name in a graph, asked where no step names the class.
+            node_name: the step's name in a graph, used if no step names the class.
 
         Raises:
             RegistryError: no step names the class, or its builder cannot be loaded.
@@ -215,7 +215,7 @@ def _view(workspace_id: object) -> View:
     """Return the view of a workspace or the current one.
 
     Raises:
-        RegistryError: only frozen modules are served, which have no builders.
+        RegistryError: only frozen modules are available, which have no builders.
         UnknownWorkspace: there is no such workspace.
     """
     named = workspace_id if isinstance(workspace_id, str) else None
@@ -247,7 +247,7 @@ def register_builder(step_type: str | None = None) -> Callable[[B], B]:
     """Decorate a class to register it in the shared registry.
 
     Args:
-        step_type: what it builds; left out, its name without ``StepBuilder``.
+        step_type: what it builds (default: its name without ``StepBuilder``).
     """
 
     def register(builder_class: B) -> B:

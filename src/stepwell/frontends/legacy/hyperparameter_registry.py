@@ -42,7 +42,7 @@ def get_all_hyperparameter_info() -> dict[str, dict[str, str | None]]:
 
 
 def validate_hyperparameter_class(class_name: str) -> bool:
-    """Tell whether a hyperparameter class has this name."""
+    """Return whether a hyperparameter class has this name."""
     return class_name in HYPERPARAMETER_REGISTRY
 
 

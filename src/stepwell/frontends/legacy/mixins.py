@@ -14,10 +14,10 @@ __all__ = ["StepNamesMixin", "StepRegistryMixin"]
 
 
 class StepNamesMixin:
-    """Gives a base class of builders ``STEP_NAMES``: step name to builder, in the builder's workspace.
+    """Adds ``STEP_NAMES`` to a base class of builders: step name to builder, in the builder's workspace.
 
     That is the ``workspace_id`` of its ``config``, or its own, or else the one in effect. The table is a
-    read-only dict that shows what is served when it is asked.
+    read-only dict that always shows the current registry.
     """
 
     @property
@@ -46,10 +46,10 @@ def _get_step_registry(asked: Any) -> dict[str, str]:
 
 
 class StepRegistryMixin:
-    """Gives a base class of configs ``get_step_registry()``: configuration class to step name.
+    """Adds ``get_step_registry()`` to a base class of configurations: configuration class to step name.
 
-    Called on an object, its ``workspace_id`` says whose; called on the class, that of the class, or else
-    the one in effect. The table is a read-only dict that shows what is served when it is asked.
+    The workspace is that of the object's or class's ``workspace_id``, or else the active one. The table is a
+    read-only dict that always shows the current registry.
     """
 
     get_step_registry = _OnBoth(_get_step_registry)

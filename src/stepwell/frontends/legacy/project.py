@@ -47,7 +47,7 @@ class TableSource(Protocol):
 
     @property
     def default(self) -> str:
-        """The workspace where nobody names one, empty for the core."""
+        """The default workspace, empty for the core."""
 
     @property
     def naming(self) -> Naming:
@@ -89,7 +89,7 @@ _UNOPENED: Final = _Unopened()
 SERVING: Final = Serving()
 _opening: Final = threading.Lock()
 # os.environ raises and catches KeyError for a variable that is not set, which costs more than all
-# the rest of a look-up; the dict that it wraps tells at once that there is nothing to read.
+# the rest of a look-up; the dict that it wraps shows at once that there is nothing to read.
 STORED: Final[Mapping[Any, object]] = getattr(os.environ, "_data", os.environ)
 FIRST, SECOND = (
     getattr(os.environ, "encodekey", str)(name) if STORED is not os.environ else name
@@ -112,7 +112,7 @@ def registry() -> Registry:
     """The registry that the old names show, opened if none is yet: to reload or watch it.
 
     Raises:
-        ProjectError: there is none, or its frozen modules are served.
+        ProjectError: there is none, or its frozen modules are in use.
     """
     from stepwell.frontends.legacy.source import LiveTables
 
@@ -201,7 +201,7 @@ def _open_live(project: Project) -> TableSource:
     errors = sum(finding.severity is Severity.ERROR for finding in opened.diagnostics)
     if errors:
         _log.warning(
-            "%s has %s, so what has one is left out: `stepwell check` tells %s",
+            "%s has %s; invalid definitions are skipped, `stepwell check` lists %s",
             project.root,
             counted(errors, "error"),
             "it" if errors == 1 else "them",

@@ -141,7 +141,7 @@ class LiveTables:
         return False
 
     def _current(self) -> CachedTables:
-        """The tables of the Snapshot that is served now; those of views that stayed are kept."""
+        """The tables of the current Snapshot; those of unchanged views are kept."""
         held, snapshot = self.held, self.registry.snapshot
         if held.snapshot is snapshot:
             return held

@@ -154,7 +154,7 @@ def validate_step_name(step_name: str, workspace_id: str | None = None) -> bool:
 
 
 def validate_spec_type(spec_type: str, workspace_id: str | None = None) -> bool:
-    """Tell whether the part before the first ``_`` is a known specification type."""
+    """Return whether the part before the first ``_`` is a known specification type."""
     return spec_type.partition("_")[0] in tables_in(workspace_id).by_spec_type
 
 
@@ -174,14 +174,14 @@ def get_sagemaker_step_type_mapping(workspace_id: str | None = None) -> dict[str
 
 
 def validate_sagemaker_step_type(sagemaker_type: str, workspace_id: str | None = None) -> bool:
-    """Tell whether a SageMaker step type is one of the fixed valid ones."""
-    tables_in(workspace_id)  # an unknown workspace is refused here too
+    """Return whether a SageMaker step type is one of the fixed valid ones."""
+    tables_in(workspace_id)  # an unknown workspace is rejected here too
     return sagemaker_type in _VALID_SAGEMAKER_STEP_TYPES
 
 
 def get_valid_sagemaker_step_types(workspace_id: str | None = None) -> list[str]:
     """Return the fixed SageMaker step types that validation accepts."""
-    tables_in(workspace_id)  # an unknown workspace is refused here too
+    tables_in(workspace_id)  # an unknown workspace is rejected here too
     return list(_VALID_SAGEMAKER_STEP_TYPES)
 
 
@@ -192,8 +192,8 @@ def get_canonical_name_from_file_name(file_name: str, workspace_id: str | None =
 
 
 def validate_file_name(file_name: str, workspace_id: str | None = None) -> bool:
-    """Tell whether a file name means a step."""
-    tables_in(workspace_id)  # an unknown workspace says nothing about the file name
+    """Return whether a file name means a step."""
+    tables_in(workspace_id)  # an unknown workspace is rejected here too
     try:
         get_canonical_name_from_file_name(file_name, workspace_id)
     except ValueError:
@@ -252,7 +252,7 @@ def get_workspace_step_count(workspace_id: str | None = None) -> int:
 
 
 def has_workspace_conflicts() -> bool:
-    """Tell whether two of the views, the core's included, define a step differently."""
+    """Return whether two of the views, the core's included, define a step differently."""
     return served().has_conflicts()
 
 

@@ -92,9 +92,9 @@ def row_of(fields: Mapping[str, V]) -> LegacyRow[V]:
 class _OnlyShown:
     """The one key of a live table's own storage.
 
-    C code that reads the storage of a dict without asking its methods meets this instead of rows that
-    went stale, and most of it says that it cannot serialize it. It also keeps the storage from being
-    empty, which is all that ``json`` looks at there.
+    C code that reads the storage of a dict without calling its methods finds this instead of rows that
+    went stale, and most of it reports that it cannot serialize it. It also keeps the storage from being
+    empty, which is all that ``json`` checks there.
     """
 
     __slots__ = ()
@@ -195,7 +195,7 @@ class StepRows(dict[str, StepRow]):
     """Rows by name, built on first lookup.
 
     Args:
-        make: gives the row of a step, ``None`` where the tables have none of that name.
+        make: returns the row of a step, ``None`` where the tables have none of that name.
     """
 
     __slots__ = ("_make",)
@@ -226,9 +226,9 @@ class Tables:
 
     Args:
         rows: the rows of ``STEP_NAMES`` by name, without an order.
-        order: gives the names in table order.
-        classes: gives the table of hyperparameter classes.
-        alias: gives the step that a name is an old name of.
+        order: returns the names in table order.
+        classes: returns the table of hyperparameter classes.
+        alias: returns the step that a name is an old name of.
     """
 
     title: str
@@ -326,7 +326,7 @@ def tables_of_rows(
 
     Args:
         rows: its ``STEP_NAMES``.
-        classes: gives its table of hyperparameter classes.
+        classes: returns its table of hyperparameter classes.
     """
     own: dict[str, LegacyRow[str]] = {name: row_of(row) for name, row in rows.items()}
     return Tables(title, StepRows(own.get), lambda: own, classes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from stepwell.frontends.render.comparison.wording import place, told, told_pair
+from stepwell.frontends.render.comparison.wording import place, shown_pair, told
 from stepwell.review.comparison import What
 from stepwell.source.escape_control import columns, visible
 
@@ -82,7 +82,7 @@ def _values(change: DefinitionChange, one: FieldChange) -> str:
         return told(one.new)
     if change.what is What.REMOVED:
         return told(one.old)
-    return " → ".join(told_pair(one.old, one.new))
+    return " → ".join(shown_pair(one.old, one.new))
 
 
 def _field_place(change: DefinitionChange, one: FieldChange) -> str:

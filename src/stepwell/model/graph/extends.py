@@ -71,7 +71,7 @@ class Flat(NamedTuple):
         parameters: by name, with defaults.
         way: the chain of ``extends``, starting at the definition.
         missing: the end of the chain, if its pipeline is unknown.
-        circle: the cyclic part of the chain, if any.
+        cycle: the cyclic part of the chain, if any.
         left_out: unknown ids in ``without`` with their locations.
     """
 
@@ -79,7 +79,7 @@ class Flat(NamedTuple):
     entries: Mapping[str, FlatStep]
     way: tuple[ExtendsLink, ...] = ()
     missing: ExtendsLink | None = None
-    circle: tuple[ExtendsLink, ...] = ()
+    cycle: tuple[ExtendsLink, ...] = ()
     repeated: tuple[Repeated, ...] = ()
     left_out: tuple[tuple[str, Span | None], ...] = ()
 
@@ -106,12 +106,12 @@ def flatten(pipelines: Pipelines, definition: PipelineDefinition) -> Flat:
     way: list[ExtendsLink] = []
     seen: list[tuple[str, tuple[Source, ...]]] = []
     missing: ExtendsLink | None = None
-    circle: tuple[ExtendsLink, ...] = ()
+    cycle: tuple[ExtendsLink, ...] = ()
     at: PipelineDefinition | None = definition
     while at is not None:
         key = (at.name, at.sources)
         if key in seen:
-            circle = tuple(way[seen.index(key) :])
+            cycle = tuple(way[seen.index(key) :])
             break
         seen.append(key)
         part, below = _parted(pipelines, at)
@@ -125,7 +125,7 @@ def flatten(pipelines: Pipelines, definition: PipelineDefinition) -> Flat:
         if below is None:
             missing = way[-1]
         at = below
-    return _laid(parts, tuple(way), missing, circle)
+    return _laid(parts, tuple(way), missing, cycle)
 
 
 def _parted(pipelines: Pipelines, definition: PipelineDefinition) -> tuple[_Part, PipelineDefinition | None]:
@@ -150,7 +150,7 @@ def _laid(
     parts: list[_Part],
     way: tuple[ExtendsLink, ...],
     missing: ExtendsLink | None,
-    circle: tuple[ExtendsLink, ...],
+    cycle: tuple[ExtendsLink, ...],
 ) -> Flat:
     parameters: Mapping[str, Any] = {}
     entries: dict[str, FlatStep] = {}
@@ -164,7 +164,7 @@ def _laid(
                 place = None if document is None else document.value_span(("without", at))
                 left_out.append((one, place))
         _lay(part, entries, repeated)
-    return Flat(parameters, entries, way, missing, circle, tuple(repeated), tuple(left_out))
+    return Flat(parameters, entries, way, missing, cycle, tuple(repeated), tuple(left_out))
 
 
 def _lay(part: _Part, entries: dict[str, FlatStep], repeated: list[Repeated]) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, Protocol, final
 
 from stepwell.model import PipelineDefinition, StepDefinition
 from stepwell.model.graph.extends import Flat, Pipelines, flatten
-from stepwell.model.graph.node import Node, OutputOf, Stated, StepReference, fed_by, read_step
+from stepwell.model.graph.node import Node, OutputOf, Stated, StepReference, read_step, upstream_of
 from stepwell.source.errors import UnknownPipeline
 from stepwell.source.spelling import DEFAULT_SUFFIXES, closest
 
@@ -110,7 +110,7 @@ def _node(
     inputs: dict[str, OutputOf] = {}
     given: dict[str, str] = {}
     for name, word in data.get("inputs", _NOTHING).items():
-        fed = fed_by(word)
+        fed = upstream_of(word)
         if isinstance(fed, OutputOf):
             inputs[name] = fed
         else:

@@ -19,7 +19,6 @@ __all__ = [
     "OutputOf",
     "Stated",
     "StepReference",
-    "fed_by",
     "fill",
     "freeze_fields",
     "parameter_named",
@@ -27,6 +26,7 @@ __all__ = [
     "parameters_inside",
     "read_step",
     "texts_in",
+    "upstream_of",
     "written_step",
 ]
 
@@ -285,7 +285,7 @@ def written_step(
     return f"{workspace or ''}:{name}:{job_type or ''}"
 
 
-def fed_by(word: str) -> OutputOf | str:
+def upstream_of(word: str) -> OutputOf | str:
     """Return the source of an input: an output of another node, or a parameter name."""
     parameter = parameter_named(word)
     if parameter is not None:

@@ -76,10 +76,10 @@ def cycles_in(pipeline: Graph) -> tuple[tuple[str, ...], ...]:
         try:
             sorter.prepare()
         except CycleError as error:
-            circle = list(error.args[1][:-1])
-            start = circle.index(min(circle, key=rank.__getitem__))
-            found.append((*circle[start:], *circle[:start]))
-            for one in circle:
+            cycle = list(error.args[1][:-1])
+            start = cycle.index(min(cycle, key=rank.__getitem__))
+            found.append((*cycle[start:], *cycle[:start]))
+            for one in cycle:
                 del needed[one]
             needed = {one: [each for each in wanted if each in needed] for one, wanted in needed.items()}
         else:

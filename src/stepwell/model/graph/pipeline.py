@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, final
 
 from stepwell.model import StepDefinition
 from stepwell.model.graph.link import Among, Linked, Sees, definition_of, link
-from stepwell.model.graph.node import Edge, Node, OutputOf, fed_by, fill, freeze_fields, parameters_in
+from stepwell.model.graph.node import Edge, Node, OutputOf, fill, freeze_fields, parameters_in, upstream_of
 from stepwell.model.graph.order import levels_of
 from stepwell.source.diagnostic import Span
 from stepwell.source.document import FrozenMapping
@@ -150,7 +150,7 @@ class Pipeline:
         fed: dict[str, OutputOf] = {}
         given: dict[str, str] = {}
         for name, word in inputs.items():
-            read = fed_by(word)
+            read = upstream_of(word)
             if isinstance(read, OutputOf):
                 fed[name] = read
             else:

@@ -29,7 +29,7 @@ def effects_of(
 
     Effects that workspaces inherit from the core are reported once, with the core.
     """
-    found = [*_told_once(_on_views(old, new, views))]
+    found = [*_without_inherited(_on_views(old, new, views))]
     found += effects_on_modules(old, new)
     found += effects_on_workspaces(old, views)
     found += effects_on_editors(old, new)
@@ -52,7 +52,7 @@ def _on_views(old: RegistryState, new: RegistryState, views: tuple[ViewCompariso
     yield from effects_on_runs(old, new, seen)
 
 
-def _told_once(effects: Iterable[Effect]) -> Iterator[Effect]:
+def _without_inherited(effects: Iterable[Effect]) -> Iterator[Effect]:
     """Remove effects of workspaces that equal the core's; the core's come first."""
     of_core: set[tuple[object, ...]] = set()
     for effect in effects:

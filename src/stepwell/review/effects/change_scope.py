@@ -64,12 +64,12 @@ def touched_views(
             MappingProxyType({folder: _names(kind.noun, changes) for folder, kind in KINDS.items()}),
             _renamed(changes),
             reordering.moved if moved and reordering is not None else (),
-            _left_out(new, one),
+            _skipped_names(new, one),
         )
     return MappingProxyType(found)
 
 
-def _left_out(state: RegistryState, workspace: str | None) -> Mapping[str, Span]:
+def _skipped_names(state: RegistryState, workspace: str | None) -> Mapping[str, Span]:
     of_core = state.loaded.core.left_out.get("steps", {})
     if workspace is None or workspace not in state.loaded.overlays:
         return of_core

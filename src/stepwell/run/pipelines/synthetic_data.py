@@ -75,7 +75,7 @@ def _json_lines(path: str, content: Mapping[str, Any], chance: random.Random) ->
 
 def _text(path: str, content: Mapping[str, Any], _: random.Random) -> None:
     with open(path, "w", encoding="utf-8") as file:
-        file.write("made up by stepwell\n" * max(1, content.get("min_rows", 1)))
+        file.write("synthetic data by stepwell\n" * max(1, content.get("min_rows", 1)))
 
 
 _WRITE: Final = {"csv": _csv, "json": _json, "jsonl": _json_lines}
@@ -133,5 +133,5 @@ def _fitting(schema: Any, chance: random.Random, depth: int) -> Any:
         high = schema.get("maximum", schema.get("exclusiveMaximum", low + 2) - 1)
         return low if kind == "integer" or high < low else round(chance.uniform(low, high), 4)
     if kind == "string":
-        return "made up".ljust(schema.get("minLength", 0), ".")[: schema.get("maxLength", 1000)]
+        return "synthetic".ljust(schema.get("minLength", 0), ".")[: schema.get("maxLength", 1000)]
     return {"boolean": True, "null": None}.get(kind)

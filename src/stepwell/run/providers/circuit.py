@@ -78,7 +78,7 @@ class Slots:
                     self._serve()
             raise
 
-    def give_back(self) -> None:
+    def return_permit(self) -> None:
         """Return a slot, from any thread."""
         with self._lock:
             self.taken -= 1
@@ -239,7 +239,7 @@ class ProviderState:
         self._reject_if_unavailable()
         await self._slots.take()
         with ExitStack() as undo:
-            undo.callback(self._slots.give_back)
+            undo.callback(self._slots.return_permit)
             while left := self._take_of_minute():
                 await asyncio.sleep(left)
             with self._lock:
@@ -262,7 +262,7 @@ class ProviderState:
             self._trying = False
             if not gave_up:
                 self._learn(error, now, now - began)
-        self._slots.give_back()
+        self._slots.return_permit()
 
     def record_probe(self, error: ProviderError | None, seconds: float) -> None:
         """Record the outcome of a health check."""

@@ -17,9 +17,9 @@ from stepwell.model.provider_protocol import Chunk, Failure, ProviderError, Requ
 from stepwell.run.providers.factory import ProviderSettings
 from stepwell.run.providers.structured_output import (
     answered,
-    asked_schema,
     model_of,
     plain_request,
+    schema_of_request,
     within,
     within_each,
 )
@@ -84,7 +84,7 @@ class Command:
         return response
 
     async def _chunks(self, request: Request) -> AsyncGenerator[Chunk, None]:
-        asked_schema(self.name, request)
+        schema_of_request(self.name, request)
         prompt = self._stdin(request)
         process = await self._started(request)
         writing = asyncio.ensure_future(_feed(process, prompt))

@@ -11,10 +11,10 @@ from stepwell.model.provider_protocol import Chunk, Failure, ProviderError, Requ
 from stepwell.run.providers.factory import ProviderSettings
 from stepwell.run.providers.structured_output import (
     answered,
-    asked_schema,
     fitting,
     model_of,
     pieces,
+    schema_of_request,
     streamed,
     within,
 )
@@ -60,7 +60,7 @@ class Echo:
             raise ProviderError(self.name, Failure.INVALID_REQUEST, "the request has no message")
         tokens = sum(len(message.content.split()) for message in request.messages)
         model = model_of(request, self._models) or "echo"
-        asked_schema(self.name, request)
+        schema_of_request(self.name, request)
         if request.schema is not None:
             text = self._data(request)
             return answered(self.name, request, text, model=model, usage=_usage(tokens, text))

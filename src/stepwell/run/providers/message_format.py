@@ -11,7 +11,7 @@ from typing import Any, Literal, NoReturn, Protocol, TypeVar, final
 from stepwell.model.provider_protocol import Chunk, Failure, ProviderError, Request, Response, Usage
 from stepwell.run.providers.http import Web
 from stepwell.run.providers.http_errors import failure_named
-from stepwell.run.providers.structured_output import answered, asked_schema, within, within_each
+from stepwell.run.providers.structured_output import answered, schema_of_request, within, within_each
 
 __all__ = ["AnswerSoFar", "Conversing", "Dialect", "refuse_answer"]
 
@@ -101,7 +101,7 @@ class Conversing:
         await self._web.close()
 
     async def _completed(self, request: Request) -> Response:
-        asked_schema(self.name, request)
+        schema_of_request(self.name, request)
         path, body = self._dialect.target(request, streaming=False)
         answer = await self._web.post(path, body, self._dialect.headers)
         if not isinstance(answer, dict):
@@ -111,7 +111,7 @@ class Conversing:
         return self._ended(request, reading)
 
     async def _streamed(self, request: Request) -> AsyncGenerator[Chunk, None]:
-        asked_schema(self.name, request)
+        schema_of_request(self.name, request)
         path, body = self._dialect.target(request, streaming=True)
         reading = AnswerSoFar()
         async with aclosing(self._web.events(path, body, self._dialect.headers)) as events:

@@ -19,12 +19,12 @@ from stepwell.source.document import thaw
 
 __all__ = [
     "answered",
-    "asked_schema",
     "fitting",
     "model_of",
     "needed_model",
     "pieces",
     "plain_request",
+    "schema_of_request",
     "streamed",
     "within",
     "within_each",
@@ -93,7 +93,7 @@ def needed_model(name: str, request: Request, models: tuple[str, ...]) -> str:
     return model
 
 
-def asked_schema(name: str, request: Request) -> Validator | None:
+def schema_of_request(name: str, request: Request) -> Validator | None:
     """Return the validator of the answer.
 
     Raises:
@@ -127,7 +127,7 @@ def answered(
         ProviderError: the answer has no data, or data that does not match the schema.
     """
     response = Response(text, None, model, finish, usage)
-    schema = asked_schema(name, request)
+    schema = schema_of_request(name, request)
     if schema is None or request.schema is None:
         return response
     if data is None:

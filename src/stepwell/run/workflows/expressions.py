@@ -217,7 +217,7 @@ def _translated(expression: str) -> str:
 @lru_cache(maxsize=1024)
 def _tree(expression: str) -> nodes.Template:
     source = expression if len(expression) > MAX_EXPRESSION else _translated(expression)
-    if len(source) > MAX_EXPRESSION:  # looked at first: translating a long text takes quadratic time
+    if len(source) > MAX_EXPRESSION:  # checked first: translating a long text takes quadratic time
         raise BadExpression(f"{expression[:40]}...", f"has more than {MAX_EXPRESSION} characters")
     try:
         parser = Parser(ENVIRONMENT, source, state="variable")  # like ``compile_expression``

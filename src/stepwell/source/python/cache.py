@@ -85,7 +85,7 @@ class Unfinished:
             self._handle = os.open(self._path, flags, 0o600)
             self._began = os.fstat(self._handle).st_mtime_ns
         except (OSError, ValueError):
-            self.give_up()
+            self.abandon()
 
     def finish(self, files: Iterable[SourceFile]) -> None:
         """Replace the cached outlines."""
@@ -106,9 +106,9 @@ class Unfinished:
                 store.write(text.encode("ascii"))
             os.replace(self._path, self._target)
         except OSError:
-            self.give_up()
+            self.abandon()
 
-    def give_up(self) -> None:
+    def abandon(self) -> None:
         """Keep the existing cache."""
         if self._handle >= 0:
             os.close(self._handle)

@@ -260,7 +260,7 @@ def index_sources(
         files, parsed = _outline_all(root, listed, known, progress)
         unfinished.finish(files.values())
     finally:
-        unfinished.give_up()
+        unfinished.abandon()
     return SourceIndex(root, wanted, files, parsed)
 
 

@@ -92,7 +92,7 @@ def read_source(path: str, content: bytes) -> PythonSource | Diagnostic:
     """Decode a Python file (PEP 263) and parse it."""
     if len(content) > MAX_BYTES:
         message = f"the file is larger than {MAX_BYTES // 1024} KiB"
-        return _refused(path, "too-large", message, "split the table into several files")
+        return _rejected(path, "too-large", message, "split the table into several files")
     text = _decoded(path, content)
     if isinstance(text, Diagnostic):
         return text
@@ -107,9 +107,9 @@ def read_source(path: str, content: bytes) -> PythonSource | Diagnostic:
         return _invalid(path, text, error)
     except (RecursionError, MemoryError):
         message = "the file is nested too deeply"
-        return _refused(path, "too-deeply-nested", message, "flatten its expressions")
+        return _rejected(path, "too-deeply-nested", message, "flatten its expressions")
     except ValueError as error:
-        return _refused(path, "invalid-python", f"not valid Python: {error}", None)
+        return _rejected(path, "invalid-python", f"not valid Python: {error}", None)
     return PythonSource(path, text, tree)
 
 
@@ -118,13 +118,13 @@ def _decoded(path: str, content: bytes) -> str | Diagnostic:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
     except SyntaxError as error:
         if "invalid or missing encoding" not in str(error):
-            return _refused(path, "invalid-python", f"{error}", "declare the encoding of the file")
+            return _rejected(path, "invalid-python", f"{error}", "declare the encoding of the file")
         encoding = "utf-8"
     try:
         text = content.decode(encoding)
         text.encode()
     except UnicodeEncodeError:
-        return _refused(path, "invalid-python", "the file contains a lone surrogate", None)
+        return _rejected(path, "invalid-python", "the file contains a lone surrogate", None)
     except UnicodeDecodeError as error:
         before = content[: error.start].decode(encoding, "replace").removeprefix("\ufeff")
         whole = before + content[error.start :].decode("latin-1")
@@ -133,7 +133,7 @@ def _decoded(path: str, content: bytes) -> str | Diagnostic:
         help_text = "save the file as UTF-8, or declare its encoding in the first line"
         return Diagnostic("not-utf-8", Severity.ERROR, message, span, help_text)
     except (LookupError, ValueError):
-        return _refused(
+        return _rejected(
             path, "invalid-python", f"`{encoding}` is not a text encoding", "save the file as UTF-8"
         )
     return text.removeprefix("\ufeff")
@@ -154,5 +154,5 @@ def _invalid(path: str, text: str, error: SyntaxError) -> Diagnostic:
     )
 
 
-def _refused(path: str, rule: str, message: str, help_text: str | None) -> Diagnostic:
+def _rejected(path: str, rule: str, message: str, help_text: str | None) -> Diagnostic:
     return Diagnostic(rule, Severity.ERROR, message, Span(path), help_text)

@@ -95,7 +95,7 @@ class Module:
         place = self.reader.source.stretch(target.slice)
         first = self.reader.source.first_line_above(line)
         if _root(target) in _WANTED and isinstance(target.value, ast.Name):
-            self._tell_replaced(holder, key, place)
+            self._report_replaced(holder, key, place)
         member = self.reader.member(key, place, value, first)
         earlier = holder.entries.get(key)
         if earlier is not None and isinstance(target.value, ast.Subscript):
@@ -122,7 +122,7 @@ class Module:
             return
         if wanted and isinstance(target, ast.Name):
             for key, member in given.entries.items():
-                self._tell_replaced(holder, key, member.place)
+                self._report_replaced(holder, key, member.place)
         holder.take(given)
 
     def _delete(self, target: ast.expr) -> None:
@@ -154,7 +154,7 @@ class Module:
                     )
                     self.found.append(self.reader.refused(place, words, _MAKE_IT_PLAIN))
 
-    def _tell_replaced(self, holder: Members, key: str, place: Stretch) -> None:
+    def _report_replaced(self, holder: Members, key: str, place: Stretch) -> None:
         if key in holder.entries:
             words = f"entry `{key}` is replaced here; the last value is used, as in Python"
             self.found.append(self._remark_on("replaced-entry", Severity.INFO, words, place))

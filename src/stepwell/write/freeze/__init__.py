@@ -1,6 +1,6 @@
 """Generates the Python files that legacy code imports.
 
-``generate`` is a pure function: the same views, naming, command and version give the same bytes.
+``generate`` is a pure function: the same views, naming, command and version produce the same bytes.
 """
 
 from __future__ import annotations

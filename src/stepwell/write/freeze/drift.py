@@ -133,6 +133,6 @@ def _read(path: Path) -> bytes | None:
 
 
 def _lines(text: str) -> list[str]:
-    # str.splitlines would also split at U+2028, form feeds and lone CR
+    # str.splitlines would also split at U+2028, U+000C and lone CR
     *whole, last = text.split("\n")
     return [line + "\n" for line in whole] + ([last] if last else [])

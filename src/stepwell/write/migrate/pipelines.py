@@ -70,9 +70,9 @@ class _Making:
         for at, node in enumerate(graph["nodes"] if isinstance(graph["nodes"], tuple) else ()):
             here: Pointer = ("dag", "nodes", at)
             if not isinstance(node, str) or not _ID.fullmatch(node):
-                self._leave_out(f"`{node}` is not a valid step name", here)
+                self._skip(f"`{node}` is not a valid step name", here)
             elif node in places:
-                self._leave_out(f"the step `{node}` is listed twice, only the first is used", here)
+                self._skip(f"the step `{node}` is listed twice, only the first is used", here)
             else:
                 places[node] = self._add(node, _step_word(node), here)
         for at, edge in enumerate(graph.get("edges") or ()):
@@ -91,9 +91,9 @@ class _Making:
             here: Pointer = ("steps", at)
             name = step.get("step_name") if isinstance(step, Mapping) else None
             if not isinstance(name, str) or not _ID.fullmatch(name):
-                self._leave_out("a step must have a name of letters, digits, `_` and `-`", here)
+                self._skip("a step must have a name of letters, digits, `_` and `-`", here)
             elif name in places:
-                self._leave_out(f"the step `{name}` is listed twice, only the first is used", here)
+                self._skip(f"the step `{name}` is listed twice, only the first is used", here)
             else:
                 places[name] = self._configured(name, step, here)
         for at, step in enumerate(data["steps"]):
@@ -131,7 +131,7 @@ class _Making:
         for key, value in step.items():
             if key not in _STEP_FIELDS and value not in (None, "", (), {}):
                 self._steps[place][f"x-{key}"] = value
-                self._tell_own(f"a step of a pipeline has no field `{key}`", f"x-{key}", (*here, key))
+                self._report_kept(f"a step of a pipeline has no field `{key}`", f"x-{key}", (*here, key))
         return place
 
     def _add(self, one: str, word: str, here: Pointer, inner: Pointer = ()) -> int:
@@ -143,11 +143,11 @@ class _Making:
 
     def _edge(self, edge: Any, places: Mapping[str, int], here: Pointer) -> None:
         if not isinstance(edge, tuple) or len(edge) != 2:
-            self._leave_out("an edge must name two steps", here)
+            self._skip("an edge must name two steps", here)
             return
         for one in edge:
             if one not in places:
-                self._leave_out(f"an edge references the unknown step `{one}`", here)
+                self._skip(f"an edge references the unknown step `{one}`", here)
                 return
         source, target = edge
         needed = self._steps[places[target]].setdefault("depends_on", [])
@@ -175,12 +175,12 @@ class _Making:
 
     def _own(self, new: str, value: Any, place: Pointer, key: str) -> None:
         self._state(new, value, place)
-        self._tell_own(f"a pipeline has no field `{key}`", new, place)
+        self._report_kept(f"a pipeline has no field `{key}`", new, place)
 
-    def _tell_own(self, words: str, new: str, place: Pointer) -> None:
+    def _report_kept(self, words: str, new: str, place: Pointer) -> None:
         self.found.append(note("kept-as-own", f"{words}; it is kept as `{new}`", self._document, place))
 
-    def _leave_out(self, words: str, place: Pointer) -> None:
+    def _skip(self, words: str, place: Pointer) -> None:
         message = f"{words}; skipped"
         self.found.append(
             fail("not-carried", message, self._document, place, "fix the source, or add it by hand")

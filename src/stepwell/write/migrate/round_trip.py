@@ -219,7 +219,7 @@ def prepare(root: str, gathered: Gathered, today: date, plugins: FindPlugins = t
     now = there or _project(root, Staged(tree, {CONFIG_NAME: new_configuration(()).encode()}))
     loaded = load(now, today, plugins=plugins)
     found: list[Diagnostic] = list(gathered.diagnostics)
-    left_out = set(_refused_by_schema(gathered, found))
+    left_out = set(_rejected_by_schema(gathered, found))
     described = {
         one: document for one, document in gathered.metadata.items() if fits("workspace", document.data)
     }
@@ -233,7 +233,7 @@ def prepare(root: str, gathered: Gathered, today: date, plugins: FindPlugins = t
         laid = {file.path: file.text.encode() for file in files if file.status in _CARRIED}
         base = {} if there is not None or configuration else {CONFIG_NAME: new_configuration(()).encode()}
         after = load(_project(root, Staged(tree, {**base, **laid})), today, plugins=plugins)
-        told = list(_told_in_sources(drafted, after))
+        told = list(_at_sources(drafted, after))
         newly = {key for key, one in told if key is not None and one.severity is Severity.ERROR}
         found += [one for key, one in told if not newly or (key in newly and one.severity is Severity.ERROR)]
         if not newly:
@@ -252,7 +252,7 @@ def _project(root: str, tree: Tree) -> Project:
     return project
 
 
-def _refused_by_schema(gathered: Gathered, found: list[Diagnostic]) -> Iterator[EntryKey]:
+def _rejected_by_schema(gathered: Gathered, found: list[Diagnostic]) -> Iterator[EntryKey]:
     """Return entries that are not valid definitions, with their locations in the sources."""
     for entry in gathered.entries:
         noun = KINDS[entry.kind].noun
@@ -298,7 +298,7 @@ def _configuration(
     ], []
 
 
-def _told_in_sources(drafted: Draft, after: LoadResult) -> Iterator[tuple[EntryKey | None, Diagnostic]]:
+def _at_sources(drafted: Draft, after: LoadResult) -> Iterator[tuple[EntryKey | None, Diagnostic]]:
     """Return check findings of planned files, mapped to their locations in the sources."""
     for finding in after.diagnostics:
         file = drafted.files.get(finding.span.path) if finding.span is not None else None

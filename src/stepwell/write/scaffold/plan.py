@@ -67,7 +67,7 @@ def plan(
     old = list(before)
     if workspace is not None and workspace in loaded.snapshot.workspaces:
         index = index_sources(project.root, source_folders(project, loaded.snapshot.workspaces))
-        laid = _laid_over(index, files)
+        laid = _overlaid(index, files)
 
         def read(path: str) -> bytes | ParseFailure:
             content = files.get(path)
@@ -85,7 +85,7 @@ def _same(one: Diagnostic) -> tuple[str, str, str]:
     return one.id, one.message, one.span.path if one.span is not None else ""
 
 
-def _laid_over(index: SourceIndex, files: Mapping[str, bytes]) -> SourceIndex:
+def _overlaid(index: SourceIndex, files: Mapping[str, bytes]) -> SourceIndex:
     """Return the sources overlaid with planned files."""
     merged = dict(index.files)
     with warnings_kept_in():

@@ -77,4 +77,4 @@ def _lines(one: str, other: str, found: tuple[Portable, ...], common: CommonOpti
             works = sum(each.works for each in found)
             yield f"{works} of {counted(len(found), 'step')} of {one} would work in {other}."
         else:
-            yield f"{one} has no steps of its own."
+            yield f"{one} has no local steps."

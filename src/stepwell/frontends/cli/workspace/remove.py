@@ -66,7 +66,7 @@ def _ask(registry: Registry, workspace: str, *, backup: bool) -> None:
     own, overridden = names_of(registry.view(workspace))
     folder = f"{registry.project.settings.workspaces}/{workspace}"
     kept = "with backup" if backup else "no backup"
-    click.echo(f"{folder}: {len(own)} steps of its own, {len(overridden)} overrides; {kept}", err=True)
+    click.echo(f"{folder}: {len(own)} local steps, {len(overridden)} overrides; {kept}", err=True)
     if not click.confirm(f"Remove {folder} with all its files?", default=False, err=True):
         raise click.UsageError("nothing was removed")
 

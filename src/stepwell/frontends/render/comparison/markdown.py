@@ -13,7 +13,7 @@ from stepwell.frontends.render.comparison.wording import (
     hidden_by,
     place,
     places,
-    told_pair,
+    shown_pair,
     view_title,
 )
 from stepwell.model import KIND_OF_NOUN
@@ -135,7 +135,7 @@ def _items(view: ViewComparison) -> Iterator[str]:
         more = len(view.reordering.moved) - len(names)
         yield f"- moved in the table: {', '.join(names)}{f' and {more} more' if more else ''}\n"
     for hidden in view.hidden:
-        old, new = told_pair(hidden.change.old, hidden.change.new)
+        old, new = shown_pair(hidden.change.old, hidden.change.new)
         field = f" {_shown(hidden.field)}:" if hidden.field else ""
         by = _text(cut(hidden_by(hidden), _REASON_ROOM))
         yield f"- {_shown(hidden.name)}{field} {_code(old)} → {_code(new)} in the core, {by}\n"
@@ -151,7 +151,7 @@ def _item(change: DefinitionChange) -> str:
     lines = [f"- {head}{_at(*places(change)) if change.what is not What.CHANGED else ''}\n"]
     if change.what in (What.CHANGED, What.RENAMED):
         for field in change.fields:
-            old, new = told_pair(field.old, field.new)
+            old, new = shown_pair(field.old, field.new)
             way = _at(*places(field))
             lines.append(f"  - {_shown(field.field)}: {_code(old)} → {_code(new)}{way}\n")
     return "".join(lines)

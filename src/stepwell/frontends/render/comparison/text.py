@@ -9,8 +9,8 @@ from stepwell.frontends.render.comparison.wording import (
     hidden_by,
     place,
     places,
+    shown_pair,
     told,
-    told_pair,
     view_title,
 )
 from stepwell.model import KIND_OF_NOUN
@@ -118,7 +118,7 @@ def _view(view: ViewComparison, paint: Paint, *, verbose: bool) -> Iterator[str]
         yield f"  moved in the table: {', '.join(visible(name) for name in view.reordering.moved)}\n"
     for hidden in view.hidden:
         field = f".{visible(hidden.field)}" if hidden.field else ""
-        old, new = told_pair(hidden.change.old, hidden.change.new)
+        old, new = shown_pair(hidden.change.old, hidden.change.new)
         yield f"  ~ {visible(hidden.name)}{field}: {old} → {new}\n"
         yield f"      {hidden_by(hidden)}\n"
 
@@ -143,7 +143,7 @@ def _change(change: DefinitionChange, paint: Paint, *, verbose: bool) -> Iterato
 
 
 def _field(field: FieldChange) -> Iterator[str]:
-    old, new = told_pair(field.old, field.new)
+    old, new = shown_pair(field.old, field.new)
     yield f"      {visible(field.field)}: {old} → {new}\n"
     way = _way(*places(field))
     if way:

@@ -26,11 +26,11 @@ __all__ = [
     "cut",
     "headline",
     "hidden_by",
-    "origin_in_words",
+    "origin_text",
     "place",
     "places",
+    "shown_pair",
     "told",
-    "told_pair",
     "view_title",
 ]
 
@@ -95,7 +95,7 @@ def told(value: Any, room: int = ROOM) -> str:
     return cut(_whole(value), room)
 
 
-def told_pair(old: Any, new: Any, room: int = ROOM) -> tuple[str, str]:
+def shown_pair(old: Any, new: Any, room: int = ROOM) -> tuple[str, str]:
     """Return two values like ``told``, truncated so that the first difference is visible."""
     one, other = _whole(old), _whole(new)
     start = 0
@@ -129,12 +129,12 @@ def places(change: DefinitionChange | FieldChange) -> tuple[str, str]:
     from stepwell.review.comparison import FieldChange
 
     if isinstance(change, FieldChange):
-        return origin_in_words(change.old_origin), origin_in_words(change.new_origin)
+        return origin_text(change.old_origin), origin_text(change.new_origin)
     old, new = change.old_place, change.new_place
     return place(old) if old is not None else "", place(new) if new is not None else ""
 
 
-def origin_in_words(origin: Origin | None) -> str:
+def origin_text(origin: Origin | None) -> str:
     """Return the origin of a value as text: a location or the kind of origin; empty for none."""
     if origin is None:
         return ""

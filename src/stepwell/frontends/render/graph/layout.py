@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, final
 
 from stepwell.model.graph import Pipeline
 
-__all__ = ["GraphLayout", "Line", "lay_out"]
+__all__ = ["GraphLayout", "Line", "arrange"]
 
 _SWEEPS: Final = 8
 _MOST_PLACES: Final = 20_000
@@ -47,8 +47,8 @@ class GraphLayout(NamedTuple):
     layers: int
 
 
-def lay_out(pipeline: Pipeline) -> GraphLayout:
-    """Lay out a pipeline; edges that close a cycle are ignored and marked."""
+def arrange(pipeline: Pipeline) -> GraphLayout:
+    """Arrange a pipeline in layers; edges that close a cycle are ignored and marked."""
     nodes = tuple(pipeline.nodes)
     pairs = list(
         dict.fromkeys((edge.source, edge.target) for edge in pipeline.edges if edge.source in pipeline.nodes)

@@ -7,7 +7,7 @@ from html import escape
 from types import MappingProxyType
 from typing import Final, NamedTuple, final
 
-from stepwell.frontends.render.graph.layout import Line, lay_out
+from stepwell.frontends.render.graph.layout import Line, arrange
 from stepwell.frontends.render.graph.palette import LONGEST, Colour, colours_of, step_word
 from stepwell.frontends.render.graph.text import longest_pairs
 from stepwell.model.graph import Edge, Node, Pipeline, workspace_of
@@ -57,7 +57,7 @@ def as_svg(pipeline: Pipeline, marks: Mapping[str, Mark] = _NO_MARKS) -> str:
 
 
 def _drawn(pipeline: Pipeline, marks: Mapping[str, Mark]) -> Iterator[str]:
-    layout, box = lay_out(pipeline), _box_width(pipeline, marks)
+    layout, box = arrange(pipeline), _box_width(pipeline, marks)
     colours = colours_of(pipeline)
     longest = frozenset() if marks else longest_pairs(pipeline)  # its colour would hide the states
     named = {mark.state: mark.colour for mark in marks.values()}
@@ -146,7 +146,7 @@ def _edge(line: Line, edges: list[Edge], shift: float, box: float, *, is_longest
 
     kinds = ["back"] if line.is_back else ["longest"] if is_longest else []
     words = ", ".join(
-        f"{edge.source}.{edge.output} feeds {edge.target}.{edge.input}"
+        f"{edge.source}.{edge.output} → {edge.target}.{edge.input}"
         if edge.output is not None
         else f"{edge.target} runs after {edge.source}"
         for edge in edges

@@ -6,7 +6,7 @@ import html
 from collections.abc import Iterator
 from itertools import pairwise
 
-from stepwell.frontends.render.graph.layout import lay_out
+from stepwell.frontends.render.graph.layout import arrange
 from stepwell.frontends.render.graph.palette import LONGEST, colours_of, step_word
 from stepwell.model.graph import Edge, Node, Pipeline, workspace_of
 from stepwell.run.pipelines.analysis import critical_path
@@ -31,7 +31,7 @@ def as_text(pipeline: Pipeline) -> str:
 
 
 def _text(pipeline: Pipeline) -> Iterator[str]:
-    places = lay_out(pipeline).places
+    places = arrange(pipeline).places
     on_way = {one for pair in longest_pairs(pipeline) for one in pair}
     width = max((columns(one) for one in pipeline.nodes), default=0)
     for layer in sorted({at for _, at in places.values()}):
@@ -50,9 +50,9 @@ def _text(pipeline: Pipeline) -> Iterator[str]:
 def _into(node: Node) -> Iterator[Edge]:
     for name, fed in node.inputs.items():
         yield Edge(fed.node, node.id, fed.output, name)
-    fed_by = {fed.node for fed in node.inputs.values()}
+    upstream_of = {fed.node for fed in node.inputs.values()}
     for one in node.depends_on:
-        if one not in fed_by:
+        if one not in upstream_of:
             yield Edge(one, node.id)
 
 

@@ -54,7 +54,7 @@ class AlignmentNote(OutputPart, frozen=True, kw_only=True):
 class AlignmentFinding(OutputPart, frozen=True, kw_only=True):
     """Finding."""
 
-    id: Annotated[str, doc("Rule; `stepwell explain-rule ID` tells of it.", "undeclared-environment")]
+    id: Annotated[str, doc("Rule; `stepwell explain-rule ID` describes it.", "undeclared-environment")]
     severity: Annotated[Severity, doc("Severity.")]
     message: Annotated[
         str,
@@ -100,7 +100,7 @@ class AlignedStep(OutputPart, frozen=True, kw_only=True):
 
 
 class AlignOutput(OutputRecord, frozen=True, kw_only=True):
-    """Output of `stepwell align --format json`: for every step that was looked at, whether its interface
+    """Output of `stepwell align --format json`: for every checked step, whether its interface
     agrees with its script, the other steps, its builder and its configuration class.
     """
 

@@ -122,7 +122,7 @@ class StepComponent(OutputPart, frozen=True, kw_only=True):
 
 class ExplainOutput(OutputRecord, frozen=True, kw_only=True):
     """Output of `stepwell explain STEP[.FIELD] --format json`: for each field of a step the value that
-    the view serves, what gave it, and what lost to it.
+    the view serves, its origin, and the values it replaced.
     """
 
     workspace: Annotated[str | None, doc("Workspace of the view; null for the core.", "alice", None)]

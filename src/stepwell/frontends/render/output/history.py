@@ -60,7 +60,7 @@ class ComparedState(OutputPart, frozen=True, kw_only=True):
 class EffectAcceptance(OutputPart, frozen=True, kw_only=True):
     """Entry of `accepted_breaks.yaml`."""
 
-    reason: Annotated[str, doc("Why the break is acceptable.", "Nobody has used it since 1.2.")]
+    reason: Annotated[str, doc("Why the break is acceptable.", "No pipeline has used it since 1.2.")]
     until: Annotated[
         str | None,
         doc("Expiry date or revision; `null` for none.", "2027-01-01", "v2.0"),

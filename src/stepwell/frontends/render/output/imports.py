@@ -51,7 +51,7 @@ class ImportedFile(OutputPart, frozen=True, kw_only=True):
 class ComparedTable(OutputPart, frozen=True, kw_only=True):
     """Table, compared."""
 
-    table: Annotated[str, doc("Which table, in words.", "the table of steps")]
+    table: Annotated[str, doc("Title of the table.", "the table of steps")]
     workspace: Annotated[str | None, doc("Workspace of the table; null for the core.")]
     rows: Annotated[Count, doc("Number of rows in the source.", 18)]
     equal: Annotated[Count, doc("Number of equal rows.", 18)]
@@ -84,7 +84,7 @@ class ImportOutput(OutputRecord, frozen=True, kw_only=True):
     files: Annotated[tuple[ImportedFile, ...], doc("Plan: every file, the configuration last.")]
     proof: Annotated[
         tuple[ComparedTable, ...],
-        doc("Each table of the sources, compared with the one that the new definitions give."),
+        doc("Each table of the sources, compared with the table that the new definitions produce."),
     ]
     diagnostics: Annotated[
         tuple[ReportedFinding, ...],

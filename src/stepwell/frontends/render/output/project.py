@@ -71,7 +71,7 @@ class RegistryCounters(OutputPart, frozen=True, kw_only=True):
 
 
 class DoctorOutput(OutputRecord, frozen=True, kw_only=True):
-    """Output of `stepwell doctor --format json`: how it stands with the project. The same is
+    """Output of `stepwell doctor --format json`: the health of the project. The same is
     `registry.health()` of a program that runs; what only such a program can know is null or 0 here.
     """
 
@@ -90,7 +90,7 @@ class DoctorOutput(OutputRecord, frozen=True, kw_only=True):
     conflicts: Annotated[Count, doc("Number of names with more than one definition.", 1)]
     ambiguous: Annotated[Count, doc("Number of ambiguous names.", 0)]
     layers: Annotated[
-        tuple[LayerStatus, ...], doc("Core, and every other layer that gives something or has a finding.")
+        tuple[LayerStatus, ...], doc("Core, and every other layer with definitions or findings.")
     ]
     last_reload: Annotated[ReloadStatus | None, doc("Last accepted reload.")]
     last_refusal: Annotated[ReloadStatus | None, doc("Last rejected reload.")]
@@ -101,13 +101,13 @@ class DoctorOutput(OutputRecord, frozen=True, kw_only=True):
         tuple[
             Annotated[
                 str,
-                doc("Sentence.", "Mend 1 error, which `stepwell check` tells: what has one is left out."),
+                doc("Sentence.", "Fix 1 error (run `stepwell check`): invalid definitions are skipped."),
             ],
             ...,
         ],
         doc(
             "Suggested fixes, most important first.",
-            ["Mend 1 error, which `stepwell check` tells: what has one is left out."],
+            ["Fix 1 error (run `stepwell check`): invalid definitions are skipped."],
         ),
     ]
 

@@ -271,7 +271,7 @@ def pipeline_run_output(
     """A run of a pipeline, or why there is none.
 
     Args:
-        root: the project's folder; paths are told relative to it.
+        root: the project's folder; paths are relative to it.
     """
     return PipelineRunOutput(**_run(run, root, found))
 
@@ -286,7 +286,7 @@ def pipeline_test_output(
 
     Args:
         run: the run; ``None`` where there is none, or several.
-        root: the project's folder; paths are told relative to it.
+        root: the project's folder; paths are relative to it.
     """
     return PipelineTestOutput(
         **_run(run, root, found),

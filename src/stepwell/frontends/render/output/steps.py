@@ -199,7 +199,7 @@ class NameConflict(OutputPart, frozen=True, kw_only=True):
         str,
         doc(
             "Suggested fix.",
-            "Give one of them a name of its own, or a lower `priority`: nothing tells them apart "
+            "Rename one of them or lower its `priority`: the name is ambiguous "
             "for who asks without a workspace.",
         ),
     ]

@@ -141,7 +141,7 @@ class InterfaceMismatch(OutputPart, frozen=True, kw_only=True):
     place: Annotated[str, doc("File and line that define it.", "registry.d/steps/summarize.yaml:1")]
     reason: Annotated[
         str,
-        doc("Why it is incompatible.", "it needs the interface 2.0 of step types, and this is 1.0"),
+        doc("Why it is incompatible.", "it needs interface 2.0 of step types, got 1.0"),
     ]
 
 

@@ -35,7 +35,7 @@ class ListedWorkspace(OutputPart, frozen=True, kw_only=True):
     version: Annotated[str, doc("Version.", "1.0.0")]
     description: Annotated[str, doc("Description; empty without one.", "Experiments on GPU.", "")]
     folder: Annotated[str, doc("Folder, relative to the project.", "workspaces/alice")]
-    steps: Annotated[Count, doc("Number of steps it has of its own.", 1)]
+    steps: Annotated[Count, doc("Number of local steps.", 1)]
     overrides: Annotated[Count, doc("Number of steps it overrides.", 1)]
     findings: Annotated[FindingCounts, doc("Findings of `stepwell check` in its files.")]
 
