@@ -21,6 +21,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from stepwell.frontends.cli import run
+
 pytestmark = pytest.mark.slow
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
@@ -104,8 +106,8 @@ class Running:
 @pytest.fixture
 def watching(project: Any, environment: Mapping[str, str]) -> Any:
     @contextmanager
-    def start(*arguments: str) -> Iterator[Running]:
-        root = project(FILES)
+    def start(*arguments: str, root: Path | None = None) -> Iterator[Running]:
+        root = root or project(FILES)
         process = subprocess.Popen(
             [sys.executable, "-m", "stepwell", "watch", *arguments],
             cwd=root,
@@ -153,6 +155,24 @@ def test_a_calm_line_for_each_edit_and_the_whole_finding_for_a_refusal(watching:
         running.told("for alice")
         assert running.stop() == (0, "\n".join(running.lines), "")
     assert plain("\n".join(running.lines)) == CALM
+
+
+def test_the_how_to_guide_shows_the_output_in_a_new_project(watching: Any, tmp_path: Path) -> None:
+    page = (SCHEMAS.parent / "docs/how-to/live-reload.md").read_text()
+    shown = page.partition("$ stepwell watch\n")[2].partition("\n```")[0]
+    assert run(["init", str(tmp_path)]) == 0
+    file = tmp_path / CORE
+    text = file.read_text().replace("a model cannot use", "no model can use")
+    with watching(root=tmp_path) as running:
+        running.told("press Ctrl-C to stop")
+        save(file, text)
+        running.told("changed DataCleaning (description)")
+        save(file, f"{text}bulider_step_name: FastCleaningStepBuilder\n")
+        running.told("did you mean")
+        save(file, f"{text}builder_step_name: FastCleaningStepBuilder\n")
+        running.told("recovered")
+        running.stop()
+    assert plain("\n".join(running.lines)) == plain(shown)
 
 
 def test_one_workspace_alone(watching: Any) -> None:
