@@ -16,6 +16,7 @@ REPOSITORY: Final = Path(__file__).resolve().parents[2]
 
 NAMED_FOR_A_THING: Final = {
     "accepted": "breaks that a team accepted, as the file accepted-breaks.yaml calls them",
+    "dangling_setting": "a rule, named after its id",
     "declared": "components that a definition declares, beside those that are found",
     "introduced": "findings that a change introduces, as `check --since` reports them",
     "mapping": "a noun: the type of Python",

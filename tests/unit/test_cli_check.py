@@ -465,3 +465,18 @@ def test_a_project_with_nothing_in_it_is_clean(project: Project, run_stepwell: R
     ran = run_stepwell("check", cwd=project({}))
     assert ran.exit_code == 0
     assert ran.stdout.startswith("Checked 0 files, 0 steps, 0 workspaces: no findings in ")
+
+
+def test_a_default_workspace_that_does_not_exist_is_an_error_at_the_setting(
+    project: Project, run_stepwell: RunStepwell
+) -> None:
+    root = project({**CLEAN, "stepwell.toml": '[project]\nworkspace = "alcie"\n'})
+    ran = run_stepwell("check", "--format", "concise", cwd=root)
+    assert (ran.exit_code, ran.stdout) == (
+        1,
+        "stepwell.toml:2:13: error[dangling-setting] unknown workspace `alcie`\n",
+    )
+
+
+def test_a_project_without_definitions_has_no_findings(project: Project, run_stepwell: RunStepwell) -> None:
+    assert run_stepwell("check", "-q", cwd=project({"stepwell.toml": ""})).exit_code == 0

@@ -528,3 +528,62 @@ def test_names_with_spaces_and_letters_beyond_ascii(project: Project, run_stepwe
     ran = run_stepwell("freeze", cwd=root)
     assert (ran.exit_code, ran.stderr) == (0, "wrote généré ici/é.py\nwrote généré ici/é.pyi\n")
     assert run_stepwell("freeze", "--check", cwd=root).exit_code == 0
+
+
+# --- left behind and emptied
+
+
+def test_a_module_that_no_table_writes_any_more_is_named(project: Project, run_stepwell: RunStepwell) -> None:
+    root = project(FILES)
+    assert run_stepwell("freeze", "-q", cwd=root).exit_code == 0
+    assert run_stepwell("freeze", "-q", "--output", "mine/step_names.py", cwd=root).exit_code == 0
+    (root / "stepwell.toml").write_text('[[freeze]]\noutput = "new/step_names.py"\n')
+    written = run_stepwell("freeze", "-q", cwd=root)
+    told = "no [[freeze]] table writes this generated module any more; delete it"
+    assert (written.exit_code, written.stderr) == (
+        0,
+        f"warning: generated/step_names.py: {told}\nwarning: generated/step_names.pyi: {told}\n",
+    )
+    checked = run_stepwell("freeze", "--check", cwd=root)
+    assert (checked.exit_code, checked.stderr) == (
+        1,
+        f"generated/step_names.py: {told}\ngenerated/step_names.pyi: {told}\n",
+    )
+    doctor = run_stepwell("doctor", cwd=root)
+    assert doctor.exit_code == 1
+    assert "- Delete generated/step_names.py: no `[[freeze]]` table writes" in doctor.stdout
+    for stale in (root / "generated").iterdir():
+        stale.unlink()
+    assert run_stepwell("freeze", "--check", cwd=root).exit_code == 0
+    assert run_stepwell("doctor", "-q", cwd=root).stdout == ""
+
+
+@pytest.mark.parametrize("output", ["generated/step_names.py", "generated/"])
+def test_a_full_table_is_emptied_only_by_force(
+    output: str, project: Project, run_stepwell: RunStepwell
+) -> None:
+    root = project({**FILES, "stepwell.toml": f'[[freeze]]\noutput = "{output}"\n'})
+    assert run_stepwell("freeze", "-q", cwd=root).exit_code == 0
+    before = files_in(root / "generated")
+    (root / SCORING).unlink()
+    (root / "workspaces/alice/override/steps/scoring.yaml").unlink()
+    refused = run_stepwell("freeze", cwd=root)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert (
+        "generated/step_names.py has entries in STEP_NAMES, and no definition is left for them"
+        in " ".join(refused.stderr.split())
+    )
+    assert files_in(root / "generated") == before
+    assert run_stepwell("freeze", "--force", "-q", cwd=root).exit_code == 0
+    assert answer_of(root / MODULE, "'STEP_NAMES'") == "{}\n"
+    assert run_stepwell("freeze", cwd=root).exit_code == 0  # an empty table stays empty without a question
+
+
+def test_a_moved_core_stops_the_freeze(project: Project, run_stepwell: RunStepwell) -> None:
+    root = project(FILES)
+    assert run_stepwell("freeze", "-q", cwd=root).exit_code == 0
+    (root / "registry.d").rename(root / "registry")
+    refused = run_stepwell("freeze", "--force", cwd=root)
+    assert refused.exit_code == 1
+    assert "first: the folder of the definitions, `registry.d`, does not exist" in refused.stderr
+    assert "Scoring" in answer_of(root / MODULE, "'STEP_NAMES'")

@@ -46,6 +46,7 @@ Occasion = Literal[
     "plugin",
     "pipeline",
     "pipeline code",
+    "settings",
     "freeze",
     "reference",
     "script alignment",
@@ -89,7 +90,7 @@ _MODULES: Final[Mapping[Occasion, tuple[str, ...]]] = MappingProxyType(
             "layers.override_changes_nothing",
             "definition.invalid_parameters_schema:check_overrides",
         ),
-        "view": ("layers.duplicate_config_class", "layers.alias_collision"),
+        "view": ("layers.duplicate_config_class", "layers.alias_collision", "layers.unknown_replacement"),
         "plugin": ("layers.plugin_hidden",),
         "pipeline": (
             "pipelines.duplicate_step_id",
@@ -114,6 +115,7 @@ _MODULES: Final[Mapping[Occasion, tuple[str, ...]]] = MappingProxyType(
             "pipelines.cross_workspace",
         ),
         "pipeline code": ("pipelines.unavailable_component",),
+        "settings": ("definition.dangling_setting",),
         "freeze": ("definition.freeze_target",),
         "reference": (
             "references.missing_class",

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar, fina
 
 from stepwell.model import AuthoredDefinition, Definition, Kind, StepDefinition, Workspace
 from stepwell.model.component import Component
-from stepwell.model.layer import Source
-from stepwell.model.settings import References, Settings
+from stepwell.model.layer import ABSENT, Source, step_into
+from stepwell.model.settings import CONFIG_NAME, Project, References, Settings
 from stepwell.source.diagnostic import Related, Severity, Span
 from stepwell.source.document import Document, Pointer
+from stepwell.source.tree import EntryKind, TreeEntry
 
 if TYPE_CHECKING:
     from stepwell.source.python import SourceFile, SourceView
@@ -28,6 +29,7 @@ __all__ = [
     "Reference",
     "ReferenceScope",
     "Rule",
+    "SettingsScope",
     "Shadow",
     "ViewScope",
     "WorkspaceScope",
@@ -145,6 +147,16 @@ class ViewScope(NamedTuple):
         """Return the definition of a name in the view."""
         return self.above.get(name) or self.below.get(name)
 
+    def aliased(self, alias: str) -> StepDefinition | None:
+        """Return a step with an alias."""
+        below = (self.below[name] for name in self.below_by_alias.get(alias, ()) if name not in self.above)
+        steps = (step for step in (*self.above.values(), *below) if isinstance(step, StepDefinition))
+        return next((step for step in steps if alias in step.aliases), None)
+
+    def broken(self, name: str) -> Span | None:
+        """Return the location of a skipped definition with this name, or in a file named after it."""
+        return self.left_out.get(name) or self.left_out.get(self.settings.naming.stem(name))
+
 
 ALWAYS_REPORTED: Final = frozenset({"duplicate-definition", "override-without-base", "override-changes-name"})
 """Rules that cannot be switched off, because their findings exclude definitions."""
@@ -165,6 +177,48 @@ class FreezeScope(NamedTuple):
     prefix: Pointer
     settings: Settings
     steps: Mapping[str, Collection[str]]
+
+
+@final
+class SettingsScope(NamedTuple):
+    """The settings of a project, and its workspaces."""
+
+    project: Project
+    workspaces: Collection[str]
+
+    def stated(self, *pointer: str | int) -> Any:
+        """Return a value as written, or ``None``."""
+        value: Any = self.project.config.data if self.project.config is not None else None
+        for step in (*self.project.prefix, *pointer):
+            value = step_into(value, step)
+        return None if value is ABSENT else value
+
+    def value_span(self, *pointer: str | int) -> Span:
+        """Return the location of a setting, or of its nearest existing parent."""
+        config = self.project.config
+        if config is None:
+            return Span(CONFIG_NAME)
+        return config.value_span((*self.project.prefix, *pointer))
+
+    def is_missing(self, folder: str) -> bool:
+        """Return whether nothing exists at a path inside the project."""
+        target = self.project.tree.follow(folder)
+        return target.kind is None and target.path == folder
+
+    def entries(self, folder: str) -> tuple[TreeEntry, ...]:
+        """Return the entries of a folder; empty if it cannot be read."""
+        try:
+            return tuple(self.project.tree.scan(folder))
+        except OSError:
+            return ()
+
+    def folders(self, above: str = "") -> list[str]:
+        """Return the sorted names of the visible folders in a folder."""
+        return sorted(
+            entry.name
+            for entry in self.entries(above)
+            if entry.kind is EntryKind.FOLDER and entry.name[0] != "."
+        )
 
 
 @final

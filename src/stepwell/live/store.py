@@ -338,11 +338,11 @@ def _is_same(before: LoadResult, seen: LoadResult) -> bool:
 
 def _new_errors(good: LoadResult, seen: LoadResult) -> bool:
     """Return whether the files have errors that the current Snapshot does not have."""
-    known = {_fault(finding) for finding in good.diagnostics}
+    known = {_identity(finding) for finding in good.diagnostics}
     errors = (finding for finding in seen.diagnostics if finding.severity is Severity.ERROR)
-    return any(_fault(finding) not in known for finding in errors)
+    return any(_identity(finding) not in known for finding in errors)
 
 
-def _fault(finding: Diagnostic) -> tuple[str, str, str]:
+def _identity(finding: Diagnostic) -> tuple[str, str, str]:
     """Return the identity of a finding without its line, which may move."""
     return finding.id, finding.message, finding.span.path if finding.span is not None else ""

@@ -13,7 +13,7 @@ from stepwell.check.rule import ViewScope
 from stepwell.model import KINDS, Definition, StepDefinition
 from stepwell.model.layer import Layer, Listed
 from stepwell.model.settings import Project, Settings
-from stepwell.resolve.layers import LayerTables, add_to_index, words_of
+from stepwell.resolve.layers import LayerTables, add_to_index, deprecated, words_of
 from stepwell.resolve.layout import Layout, lay_out, list_core, list_workspace
 from stepwell.resolve.load import (
     LoadResult,
@@ -67,12 +67,13 @@ def relayer_core(before: LayerTables, replaced: Iterable[Replaced], settings: Se
         table[file.name] = fresh[file.listed.kind][file.name] = definition
     by_config_class, by_alias = _index_again(before, gone, come)
     for folder, kind in KINDS.items():
+        judged = fresh[folder] | deprecated(tables["steps"]) if folder == "steps" else fresh[folder]
         scope = ViewScope(
             kind,
             None,
             tables[folder],
-            fresh[folder],
-            fresh[folder],
+            judged,
+            judged,
             (),
             (),
             by_config_class,

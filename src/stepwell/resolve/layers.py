@@ -33,6 +33,7 @@ __all__ = [
     "LayerTables",
     "Table",
     "add_to_index",
+    "deprecated",
     "index",
     "lay_under",
     "layer_core",
@@ -75,19 +76,25 @@ def add_to_index(
 
 
 def suspects_of_core(steps: Table, by_config_class: Index, by_alias: Index) -> dict[str, Definition]:
-    """Return the core steps with a shared class or alias, or an alias that is another step's name."""
+    """Return the core steps that may collide with another step, or name a missing one."""
     found = {name for names in by_config_class.values() if len(names) > 1 for name in names}
     found.update(
         name for alias, names in by_alias.items() if len(names) > 1 or alias in steps for name in names
     )
+    found.update(deprecated(steps))
     return {name: steps[name] for name in steps if name in found} if found else {}
+
+
+def deprecated(steps: Table) -> dict[str, Definition]:
+    """Return the deprecated steps of a table, which may name a missing replacement."""
+    return {name: step for name, step in steps.items() if "deprecated" in step.data}
 
 
 def suspects(
     own: Table, below: Table, below_by_config_class: Index, below_by_alias: Index
 ) -> dict[str, Definition]:
-    """Return the view's own steps that share a class, an alias or a name with another step."""
-    found: set[str] = set()
+    """Return the view's own steps that may collide with another step, or name a missing one."""
+    found = set(deprecated(own))
     first_with_class: dict[str, str] = {}
     first_with_alias: dict[str, str] = {}
     for name, step in own.items():
@@ -161,8 +168,10 @@ def layer_core(files: Iterable[CheckedFile], settings: Settings) -> LayerTables:
     by_config_class, by_alias = index(steps)
     colliding = suspects_of_core(steps, by_config_class, by_alias)
     if colliding:
-        none = (_EMPTY, _EMPTY, _EMPTY)
-        scope = ViewScope(KINDS["steps"], None, _EMPTY, steps, colliding, (), (), *none, settings)
+        none, skipped = _EMPTY, left_out["steps"]
+        scope = ViewScope(
+            KINDS["steps"], None, _EMPTY, steps, colliding, (), (), none, none, skipped, settings
+        )
         found += catalog.run(catalog.active("view", settings.severities), scope)
     shown, used = hide(
         found, [ignore for group in grouped.values() for file in group for ignore in file.ignores]
@@ -197,6 +206,9 @@ def words_of(definition: Definition) -> Iterator[str]:
     yield definition.name
     if isinstance(definition, StepDefinition):
         yield from definition.aliases
+        replaced_by = (definition.data.get("deprecated") or _EMPTY).get("replaced_by")
+        if replaced_by is not None:
+            yield replaced_by
         if definition.config_class is not None:
             yield definition.config_class
 

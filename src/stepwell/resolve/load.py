@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, final
 from stepwell.check import catalog
 from stepwell.check.file import CheckedFile, check_definition, check_workspace_file
 from stepwell.check.ignores import Ignore
-from stepwell.check.rule import FreezeScope
+from stepwell.check.rule import FreezeScope, SettingsScope
 from stepwell.model import KINDS, Workspace
 from stepwell.model.layer import Listed
 from stepwell.model.settings import RESERVED_ID, Project
@@ -216,10 +216,12 @@ def assemble(
         before: an earlier load whose unchanged views are reused.
     """
     stray = _by_workspace(project, layout)
+    scope = SettingsScope(project, layout.workspaces)
     about_project = (
         *project.diagnostics,
         *guests.diagnostics,
         *catalog.check_severities(project),
+        *catalog.run(catalog.active("settings", project.settings.severities), scope),
         *stray.pop(None, ()),
     )
     tables = _tables_of_all(project, core, overlays, before)

@@ -118,6 +118,10 @@ class Narrowed:
     def read(self, path: str) -> bytes | Diagnostic:
         return self.tree.read(path)
 
+    @property
+    def is_complete(self) -> bool:
+        return False
+
     def scan(self, folder: str) -> Iterator[TreeEntry]:
         return (entry for entry in self.tree.scan(folder) if self.sought.shows(folder, entry))
 

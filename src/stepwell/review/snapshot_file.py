@@ -108,6 +108,10 @@ class Packed:
     files: Mapping[str, bytes | Diagnostic]
     folders: Mapping[str, Mapping[str, EntryKind]]
 
+    @property
+    def is_complete(self) -> bool:
+        return False
+
     def read(self, path: str) -> bytes | Diagnostic:
         found = self.files.get(path)
         if found is None:

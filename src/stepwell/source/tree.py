@@ -56,6 +56,10 @@ class Target(NamedTuple):
 class Tree(Protocol):
     """Files of a project; paths are relative, with ``/``."""
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the tree has all files of the project, not only its definitions."""
+
     def read(self, path: str) -> bytes | Diagnostic:
         """Return the bytes of a file, or a finding."""
 
@@ -83,6 +87,10 @@ class Folder:
     """
 
     root: str
+
+    @property
+    def is_complete(self) -> bool:
+        return True
 
     def read(self, path: str) -> bytes | Diagnostic:
         """Return the bytes of a regular file of at most ``MAX_BYTES``, or a finding."""

@@ -8,14 +8,14 @@ Passes:
     # registry.d/steps/old_training.yaml
     name: OldTraining
     description: Train the old way.
-    deprecated: {replaced_by: NewTraining, remove_after: "2099-12-31"}
+    deprecated: {since: "1.4", remove_after: "2099-12-31"}
 
 Fails:
 
     # registry.d/steps/old_training.yaml
     name: OldTraining
     description: Train the old way.
-    deprecated: {replaced_by: NewTraining, remove_after: "2020-01-31"}
+    deprecated: {since: "1.4", remove_after: "2020-01-31"}
 """
 
 from __future__ import annotations

@@ -38,15 +38,20 @@ SEVERITY: Final = Severity.ERROR
 
 def check(scope: ViewScope) -> Iterator[Finding]:
     noun = scope.kind.noun
-    stem_of = scope.settings.naming.stem
     for override in scope.overrides:
         if override.base is not None or override_changes_name.renamed(scope, override) is not None:
             continue
         span = override.source.document.value_span(("name",))
-        broken = scope.left_out.get(override.name) or scope.left_out.get(stem_of(override.name))
+        broken = scope.broken(override.name)
         if broken is not None:
             message = f"the overridden {noun} `{override.name}` has errors and is skipped"
             yield Finding(message, span, "fix that file first", (Related("overrides", broken),))
+            continue
+        renamed = scope.aliased(override.name)
+        if renamed is not None:
+            declared = Related("declares the alias", renamed.origin("aliases").span or span)
+            help_text = f"`{override.name}` is an alias of `{renamed.name}`: override `{renamed.name}`"
+            yield Finding(f"no {noun} `{override.name}` to override", span, help_text, (declared,))
             continue
         near = closest(override.name, [*scope.below, *scope.above])
         help_text = did_you_mean(near) or f"put a new {noun} of the workspace in `local/`"

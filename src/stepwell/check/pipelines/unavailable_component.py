@@ -31,6 +31,9 @@ Fails:
     name: Scoring
     description: Score a batch.
     components: {script: src/scripts/scoring.py}
+    # src/scripts/ranking.py
+    def main():
+        pass
     # registry.d/pipelines/nightly.yaml
     name: Nightly
     description: Score a batch every night.

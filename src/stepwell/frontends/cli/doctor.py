@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 
 import click
 
+from stepwell.frontends.cli.freeze import left_behind
 from stepwell.frontends.cli.options import (
     CommonOptions,
     format_option,
@@ -37,6 +39,13 @@ def command(form: str, common: CommonOptions) -> int:
     registry = open_registry(common)
     with_progress(common, registry.code.index)
     told = registry.health(components=True)
+    stale = tuple(
+        f"Delete {path}: no `[[freeze]]` table writes this generated module any more."
+        for path in left_behind(registry.project)
+    )
+    if stale:
+        status = HealthStatus.DEGRADED if told.status is HealthStatus.OK else told.status
+        told = replace(told, status=status, recommendations=(*told.recommendations, *stale))
     if form == "json":
         from stepwell.frontends.render.output.project import doctor_output
 

@@ -102,7 +102,7 @@ class _Following:
     def start(self) -> None:
         """Print the initial state and freeze outdated modules."""
         found = self.registry.diagnostics
-        self.known = Counter(map(_fault, found))
+        self.known = Counter(map(_identity, found))
         count = len(self.registry.view(self.workspace))
         about = f"{counted(count, 'step')}, {counted(len(self.registry.workspaces), 'workspace')}"
         if self.workspace is not None:
@@ -131,7 +131,7 @@ class _Following:
 
     def _tell_accepted(self, event: Event) -> None:
         mended, self.refused = self.refused, False
-        self.known = Counter(map(_fault, event.diagnostics))
+        self.known = Counter(map(_identity, event.diagnostics))
         changes = event.changes
         words = in_words(changes, event.old, event.new, self.workspace)
         if mended:
@@ -154,7 +154,7 @@ class _Following:
         before = self.known.copy()
         fresh: list[Diagnostic] = []
         for found in event.diagnostics:
-            fault = _fault(found)
+            fault = _identity(found)
             before[fault] -= 1
             if before[fault] < 0:
                 fresh.append(found)
@@ -214,13 +214,13 @@ class _Following:
         if tell_errors(registry, (target,)):
             return
         texts = texts_of(registry, target)
-        for path in texts:
-            refuse_to_harm(registry.project, path)
+        for path, text in texts.items():
+            refuse_to_harm(registry.project, path, text)
         written = write(registry.project, texts)
         if written:
             self._say("frozen", f"wrote {target.output}", quiet=self.quiet, paths=written)
 
 
-def _fault(found: Diagnostic) -> tuple[str, str, str]:
+def _identity(found: Diagnostic) -> tuple[str, str, str]:
     """Return the identity of a finding, without its line."""
     return found.id, found.message, found.span.path if found.span is not None else ""

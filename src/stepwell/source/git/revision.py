@@ -49,6 +49,10 @@ class Revision:
     _contents: dict[str, bytes]
     _coming: list[Iterator[tuple[str, bytes]]]
 
+    @property
+    def is_complete(self) -> bool:
+        return True
+
     def read(self, path: str) -> bytes | Diagnostic:
         """Return the bytes of a file of at most ``MAX_BYTES``, or a finding."""
         found = self._plain(path)

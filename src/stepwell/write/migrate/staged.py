@@ -41,6 +41,10 @@ class Staged:
         yield from there
         yield from (TreeEntry(name, kind, is_link=False) for name, kind in laid.items() if name not in known)
 
+    @property
+    def is_complete(self) -> bool:
+        return self.below.is_complete
+
     def follow(self, path: str) -> Target:
         found = self.below.follow(path)
         if found.kind is not None or found.path is None:
