@@ -538,12 +538,8 @@ def test_a_module_that_no_table_writes_any_more_is_named(project: Project, run_s
     assert run_stepwell("freeze", "-q", cwd=root).exit_code == 0
     assert run_stepwell("freeze", "-q", "--output", "mine/step_names.py", cwd=root).exit_code == 0
     (root / "stepwell.toml").write_text('[[freeze]]\noutput = "new/step_names.py"\n')
-    written = run_stepwell("freeze", "-q", cwd=root)
+    assert run_stepwell("freeze", "-q", cwd=root).exit_code == 0
     told = "no [[freeze]] table writes this generated module any more; delete it"
-    assert (written.exit_code, written.stderr) == (
-        0,
-        f"warning: generated/step_names.py: {told}\nwarning: generated/step_names.pyi: {told}\n",
-    )
     checked = run_stepwell("freeze", "--check", cwd=root)
     assert (checked.exit_code, checked.stderr) == (
         1,

@@ -35,6 +35,7 @@ class CheckedFile(NamedTuple):
         name: the name that the file defines, if it is readable.
         place: location of the name, if the file is skipped.
         authored: the definition; ``None`` if the file is skipped.
+        partial: the valid fields of a skipped file, for rules only; ``None`` without a readable name.
     """
 
     listed: Listed
@@ -44,6 +45,12 @@ class CheckedFile(NamedTuple):
     diagnostics: tuple[Diagnostic, ...] = ()
     ignores: tuple[Ignore, ...] = ()
     used: tuple[Ignore, ...] = ()
+    partial: AuthoredDefinition | None = None
+
+    @property
+    def as_written(self) -> CheckedFile:
+        """The file with its valid fields as its definition, so that rules can judge what depends on them."""
+        return self if self.partial is None else self._replace(authored=self.partial, place=None)
 
     @property
     def source(self) -> Source | None:
@@ -111,7 +118,7 @@ def _check_provider(
     ]
     place = checked.place
     if secrets and not isinstance(document, Diagnostic):
-        checked = checked._replace(authored=None, ignores=(), used=())
+        checked = checked._replace(authored=None, ignores=(), used=(), partial=None)
         place = place or document.key_span(("name",))
     return checked._replace(
         place=place and redaction.covered_span(place),
@@ -160,8 +167,12 @@ def _check(
         found, used = hide(found, ignores)
     if broken or (found and not is_served(found)):
         place = document.value_span(("name",))
-        return CheckedFile(listed, name, place, None, found, ignores, used)
+        return CheckedFile(listed, name, place, None, found, ignores, used, authored)
     return CheckedFile(listed, name, None, authored, found, ignores, used)
+
+
+_IDENTITY: Final = ("id", "step")
+"""Fields without which a step of a pipeline cannot be judged."""
 
 
 def _valid_part(
@@ -175,13 +186,27 @@ def _valid_part(
         if finding.span is None or (finding.span.line, finding.span.column) not in broken
     ]
     invalid: set[str | int] = set()
+    inside: dict[int, set[str | int]] = {}
     for error in schema.errors_of(form, document.data):
-        invalid.update(error.pointer[:1] or (error.wanted if error.keyword == "additionalProperties" else ()))
+        pointer = error.pointer
+        if error.keyword == "additionalProperties":
+            pointer = (*pointer, *error.wanted[:1])
+        if noun == "pipeline" and len(pointer) > 2 and pointer[0] == "steps" and pointer[2] not in _IDENTITY:
+            inside.setdefault(int(pointer[1]), set()).add(pointer[2])
+        else:
+            invalid.update(pointer[:1])
+        if error.keyword == "additionalProperties" and not error.pointer:
+            invalid.update(error.wanted)
     for key in document.data if faults else ():
         outer = document.value_span((key,))
         if any(_is_inside(fault.span, outer) for fault in faults):
             invalid.add(key)
     data = {key: value for key, value in document.data.items() if key not in invalid}
+    if inside and "steps" in data:
+        data["steps"] = tuple(
+            FrozenMapping({key: value for key, value in step.items() if key not in inside.get(place, ())})
+            for place, step in enumerate(data["steps"])
+        )
     return document._replace(data=FrozenMapping(data)), (*faults, *findings)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, final
 
@@ -23,10 +23,12 @@ class PipelineScope(NamedTuple):
 
     Args:
         components: node id to the components of its step by kind; empty if the sources were not read.
+        skipped: names of steps whose definitions cannot be read, which is reported there.
     """
 
     linked: Linked
     components: Mapping[str, Mapping[str, Component]] = _NOTHING
+    skipped: Collection[str] = ()
 
     @property
     def pipeline(self) -> Pipeline:

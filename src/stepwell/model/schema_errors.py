@@ -82,7 +82,7 @@ def _findings(
         if error.keyword == "required" and all((*error.pointer, key) in misspelt for key in error.wanted):
             continue  # reported as an unknown field that resembles it
         for finding in _Explained(error, noun, whose, prefix).findings():
-            key = (error.pointer, finding.message)
+            key = (error.pointer, finding.id if finding.id == "wrong-type" else finding.message)
             if key not in seen:
                 seen.add(key)
                 yield finding

@@ -122,6 +122,8 @@ def concerned(
     """
     if now is before:
         return lambda _: False
+    if before.written is not None or now.written is not None:
+        return lambda _: True  # rules read what is written, and it may differ anywhere
     words: set[str] = set()
     for folder, table in now.tables.items():
         old = before.tables[folder]
@@ -393,6 +395,7 @@ def _in_core(replaced: Replaced) -> bool:
 
 def _same(old: CheckedFile, new: CheckedFile) -> bool:
     """Return whether a checked file has the same content, so that nothing depends on it."""
-    if old.source is None or new.source is None:
-        return old.source is new.source and old.diagnostics == new.diagnostics
-    return old.source.document.text == new.source.document.text
+    was, now = old.as_written.source, new.as_written.source
+    if was is None or now is None:
+        return was is now and old.diagnostics == new.diagnostics
+    return was.document.text == now.document.text

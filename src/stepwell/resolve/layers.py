@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -33,6 +33,7 @@ __all__ = [
     "LayerTables",
     "Table",
     "add_to_index",
+    "broken_place",
     "deprecated",
     "index",
     "lay_under",
@@ -133,6 +134,10 @@ class LayerTables:
         diagnostics: findings about its files and layers, in order.
         by_config_class: configuration class to core steps.
         by_alias: alias to core steps.
+        written: the tables with the valid fields of invalid definitions, on which rules run; ``None`` if
+            nothing is invalid. They are never served.
+        parts: the files of which ``written`` has only the valid fields.
+        notes: consequences of errors, by the file with the error.
     """
 
     tables: Mapping[str, Table]
@@ -142,6 +147,9 @@ class LayerTables:
     by_config_class: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _EMPTY)
     by_alias: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _EMPTY)
     covered: Mapping[str, Mapping[str, tuple[Definition, ...]]] = field(default_factory=lambda: _EMPTY)
+    written: LayerTables | None = None
+    parts: frozenset[str] = frozenset()
+    notes: tuple[tuple[str, Related], ...] = ()
 
     @cached_property
     def words(self) -> frozenset[str]:
@@ -151,8 +159,16 @@ class LayerTables:
         )
 
 
-def layer_core(files: Iterable[CheckedFile], settings: Settings) -> LayerTables:
+def layer_core(files: Collection[CheckedFile], settings: Settings) -> LayerTables:
     """Build the core's tables."""
+    served = _layer_core(files, settings)
+    if all(file.partial is None for file in files):
+        return served
+    written = _layer_core([file.as_written for file in files], settings)
+    return replace(served, diagnostics=written.diagnostics, used=written.used, written=written)
+
+
+def _layer_core(files: Collection[CheckedFile], settings: Settings) -> LayerTables:
     grouped = _by_kind(files)
     tables: dict[str, Table] = {}
     left_out: dict[str, Mapping[str, Span]] = {}
@@ -177,16 +193,40 @@ def layer_core(files: Iterable[CheckedFile], settings: Settings) -> LayerTables:
         found, [ignore for group in grouped.values() for file in group for ignore in file.ignores]
     )
     return LayerTables(
-        MappingProxyType(tables), MappingProxyType(left_out), in_order(shown), used, by_config_class, by_alias
+        MappingProxyType(tables),
+        MappingProxyType(left_out),
+        in_order(shown),
+        used,
+        by_config_class,
+        by_alias,
+        parts=_parts(files),
     )
 
 
+def _parts(files: Iterable[CheckedFile]) -> frozenset[str]:
+    """Return the paths of the files that are present only in part."""
+    return frozenset(file.listed.path for file in files if file.authored is not None is not file.partial)
+
+
 def layer_workspace(
-    core: LayerTables, workspace: Workspace, files: Iterable[CheckedFile], settings: Settings
+    core: LayerTables, workspace: Workspace, files: Collection[CheckedFile], settings: Settings
 ) -> LayerTables:
     """Build the overlay of a workspace."""
+    served = _layer_workspace(core, workspace, files, settings)
+    if core.written is None and all(file.partial is None for file in files):
+        return served
+    written = _layer_workspace(core.written or core, workspace, [file.as_written for file in files], settings)
+    return replace(served, diagnostics=written.diagnostics, used=written.used, written=written)
+
+
+def _layer_workspace(
+    core: LayerTables, workspace: Workspace, files: Collection[CheckedFile], settings: Settings
+) -> LayerTables:
     grouped = _by_kind(files)
     tables: dict[str, Table] = {}
+    left_out: dict[str, Mapping[str, Span]] = {}
+    notes: list[tuple[str, Related]] = []
+    parts = core.parts | _parts(files)
     found: list[Diagnostic] = []
     used: list[Ignore] = []
     for folder, kind in KINDS.items():
@@ -194,11 +234,15 @@ def layer_workspace(
         if group is None:
             tables[folder] = _EMPTY
             continue
-        overlay = _Overlay(kind, workspace, core, settings, group)
+        overlay = _Overlay(kind, workspace, core, settings, group, parts)
         tables[folder] = overlay.lay()
+        left_out[folder] = overlay.left_out
+        notes += overlay.notes
         found += overlay.found
         used += overlay.used
-    return LayerTables(MappingProxyType(tables), _EMPTY, in_order(found), tuple(used))
+    return LayerTables(
+        MappingProxyType(tables), left_out, in_order(found), tuple(used), parts=parts, notes=tuple(notes)
+    )
 
 
 def words_of(definition: Definition) -> Iterator[str]:
@@ -224,7 +268,10 @@ class _Overlay:
         core: LayerTables,
         settings: Settings,
         files: Iterable[CheckedFile],
+        parts: frozenset[str],
     ) -> None:
+        self.notes: list[tuple[str, Related]] = []
+        self._parts = parts
         self.found: list[Diagnostic] = []
         self.used: list[Ignore] = []
         self._kind = kind
@@ -236,13 +283,16 @@ class _Overlay:
         self._overriding = [file for file in files if file.listed.layer is Layer.OVERRIDE]
         self._ignores = [ignore for file in files for ignore in file.ignores]
         self._above: dict[str, Definition] = {}
-        self._left_out: Mapping[str, Span] = _EMPTY
+        self.left_out: Mapping[str, Span] = _EMPTY
 
     def lay(self) -> Table:
         """Apply local definitions, then overrides."""
         self._lay_local()
         overrides = self._lay_overrides()
-        scope = self._scope(overrides=overrides)
+        judged = (
+            one._replace(result=None) if one.source.document.path in self._parts else one for one in overrides
+        )
+        scope = self._scope(overrides=tuple(judged))
         if overrides:
             self._run("override", scope)
         if scope.suspects:
@@ -253,7 +303,7 @@ class _Overlay:
         table, repeated = self._unique(self._local)
         self._above = standalone(table)
         core_left_out = self._core.left_out[self._kind.folder]
-        self._left_out = {**core_left_out, **_left_out(self._local, self._above, repeated)}
+        self.left_out = {**core_left_out, **_left_out(self._local, self._above, repeated)}
         self._record(diagnostic for file in self._local for diagnostic in file.diagnostics)
         shadows = [
             Shadow(self._above[name], self._below[name]) for name in self._above if name in self._below
@@ -274,11 +324,23 @@ class _Overlay:
                 self._record(_naming_base(file.diagnostics, base))
             if file.authored is None or file.name is None or table.get(file.name) is not file:
                 continue
-            override, faults = _override(file.authored, file.name, base)
+            broken = self._broken_base(file.name, base)
+            if broken is not None:
+                span = file.authored.source.document.value_span(("name",))
+                self.notes.append((broken, Related(f"overridden in workspace {self._workspace.id}", span)))
+            override, faults = _override(file.authored, file.name, base, whole=broken is None)
             self._record(faults)
             made.append(override)
         self._above.update((one.name, one.result) for one in made if one.result is not None)
         return tuple(made)
+
+    def _broken_base(self, name: str, base: Definition | None) -> str | None:
+        """Return the invalid file below an override, if any."""
+        if base is None:
+            place = broken_place(self.left_out, name, self._settings)
+            return None if place is None else place.path
+        paths = (source.document.path for source in base.sources)
+        return next((path for path in paths if path in self._parts), None)
 
     def _base(self, name: str | None) -> Definition | None:
         return None if name is None else self._above.get(name) or self._below.get(name)
@@ -318,14 +380,19 @@ class _Overlay:
             shadows,
             core.by_config_class,
             core.by_alias,
-            self._left_out,
+            self.left_out,
             self._settings,
         )
 
 
 def _override(
-    authored: AuthoredDefinition, name: str, base: Definition | None
+    authored: AuthoredDefinition, name: str, base: Definition | None, *, whole: bool
 ) -> tuple[Override, list[Diagnostic]]:
+    """Return an override with its result, and the findings about the result.
+
+    Args:
+        whole: whether the base is valid; otherwise the errors of the base are not those of the override.
+    """
     kind, source = authored.kind, authored.source
     if base is None:
         return Override(source, name, None, None), []
@@ -333,7 +400,16 @@ def _override(
     flat = all(one.document.flat for one in applied.sources)
     if schema.fits(kind.noun, applied.data, flat=flat):
         return Override(source, name, base, kind.define(applied.data, applied.sources)), []
-    found = schema_errors.explain(kind.noun, kind.noun, applied.data, applied.document_of)
+    found = tuple(schema_errors.explain(kind.noun, kind.noun, applied.data, applied.document_of))
+    if not whole:
+        below = Applied(base.data, base.sources)
+        known = {
+            (fault.id, fault.message)
+            for fault in schema_errors.explain(kind.noun, kind.noun, base.data, below.document_of)
+        }
+        found = tuple(fault for fault in found if (fault.id, fault.message) not in known)
+        if not found:
+            return Override(source, name, base, kind.define(applied.data, applied.sources)), []
     return Override(source, name, base, None), _naming_base(found, base)
 
 
@@ -380,6 +456,11 @@ def _stem(path: str) -> str:
     return path[path.rfind("/") + 1 : path.rfind(".")]
 
 
+def broken_place(left_out: Mapping[str, Span], name: str, settings: Settings) -> Span | None:
+    """Return the location of a skipped definition with a name, or in a file named after it."""
+    return left_out.get(name) or left_out.get(settings.naming.stem(name))
+
+
 def _left_out(
     files: Iterable[CheckedFile], table: Mapping[str, Definition], repeated: Mapping[str, tuple[Source, ...]]
 ) -> dict[str, Span]:
@@ -403,6 +484,8 @@ def lay_under(
     guests = tuple(plugins)
     if not guests:
         return core
+    if core.written is not None:
+        core = replace(core, written=lay_under(core.written, core_files, guests, settings))
     found = [diagnostic for file in guests for diagnostic in file.diagnostics]
     tables: dict[str, Mapping[str, Definition]] = {}
     covered: dict[str, Mapping[str, tuple[Definition, ...]]] = {}

@@ -8,9 +8,10 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from types import MappingProxyType
-from typing import Any, NamedTuple, final
+from typing import Any, Final, NamedTuple, final
 
 from stepwell.check import catalog
 from stepwell.check.file import CheckedFile, check_definition, check_workspace_file
@@ -26,7 +27,8 @@ from stepwell.resolve.plugins import Plugin, read_plugins
 from stepwell.resolve.snapshot import Snapshot
 from stepwell.resolve.table import LayeredTable
 from stepwell.resolve.view import View
-from stepwell.source.diagnostic import Diagnostic, in_order
+from stepwell.source.diagnostic import Diagnostic, Related, Severity, in_order
+from stepwell.source.wording import counted
 
 __all__ = [
     "FindPlugins",
@@ -227,17 +229,22 @@ def assemble(
     tables = _tables_of_all(project, core, overlays, before)
     pipelines = check_pipelines(
         project.settings,
-        {one: View(one, each) for one, each in tables.items()},
+        {one: View(one, each) for one, each in _written_tables(project, core, overlays, tables).items()},
+        {
+            None: core.written or core,
+            **{one: each.layered.written or each.layered for one, each in overlays.items()},
+        },
         NOTHING_CHECKED if before is None else before.pipelines,
     )
+    noted = _with_notes(core, overlays, pipelines)
     about = pipelines.diagnostics.get(None, ())
-    core_found = in_order((*about_project, *core.diagnostics, *about))
+    core_found = in_order(noted((*about_project, *core.diagnostics, *about)))
     core_view = _view(None, tables[None], core_found, before)
     found: list[Iterable[Diagnostic]] = [core_found]
     used: set[Ignore] = {*core.used, *pipelines.used}
     views: dict[str, View] = {}
     for one, overlay in overlays.items():
-        own = (*stray.pop(one, ()), *overlay.diagnostics, *pipelines.diagnostics.get(one, ()))
+        own = noted((*stray.pop(one, ()), *overlay.diagnostics, *pipelines.diagnostics.get(one, ())))
         views[one] = _view(one, tables[one], in_order((*core_found, *own)) if own else core_found, before)
         used.update(overlay.layered.used)
         found.append(own)
@@ -284,6 +291,57 @@ def _tables_of_all(
         else:
             tables[one] = _tables(project, one, overlay.layered, core_tables)
     return tables
+
+
+def _written_tables(
+    project: Project,
+    core: LayerTables,
+    overlays: Mapping[str, Overlay],
+    served: Mapping[str | None, Tables],
+) -> Mapping[str | None, Tables]:
+    """Return the tables as written, with the valid fields of invalid definitions."""
+    if core.written is None and all(overlay.layered.written is None for overlay in overlays.values()):
+        return served
+    below = _tables(project, None, core.written or core, None)
+    above = {one: overlay.layered.written or overlay.layered for one, overlay in overlays.items()}
+    return {None: below, **{one: _tables(project, one, layered, below) for one, layered in above.items()}}
+
+
+def _with_notes(
+    core: LayerTables, overlays: Mapping[str, Overlay], pipelines: CheckedPipelines
+) -> Callable[[Iterable[Diagnostic]], tuple[Diagnostic, ...]]:
+    """Return a function that adds the consequences of an error to the first finding about its file."""
+    layers = [core.written or core, *(one.layered.written or one.layered for one in overlays.values())]
+    notes: dict[str, dict[Related, None]] = {}
+    for path, note in (*(note for layer in layers for note in layer.notes), *pipelines.notes):
+        notes.setdefault(path, {})[note] = None
+    if not notes:
+        return tuple
+    found = (*core.diagnostics, *(finding for one in overlays.values() for finding in one.diagnostics))
+    noted: dict[Diagnostic, Diagnostic] = {}
+    for path, related in notes.items():
+        errors = [
+            finding for finding in found if finding.severity is Severity.ERROR and _is_about(finding, path)
+        ]
+        cause = next(iter(errors), None)
+        if cause is not None:
+            shown = sorted(related, key=lambda note: (note.span.path, note.span.line, note.message))
+            more = len(shown) - _MAX_NOTES
+            if more > 0:
+                shown[_MAX_NOTES:] = [
+                    Related(f"and {counted(more, 'more place')}, such as", shown[_MAX_NOTES].span)
+                ]
+            cause_so_far = noted.get(cause, cause)
+            noted[cause] = replace(cause_so_far, related=(*cause_so_far.related, *shown))
+    return lambda findings: tuple(noted.get(finding, finding) for finding in findings)
+
+
+_MAX_NOTES: Final = 10
+
+
+def _is_about(finding: Diagnostic, path: str) -> bool:
+    spans = (finding.span, *(related.span for related in finding.related))
+    return any(span is not None and span.path == path for span in spans)
 
 
 def _tables(project: Project, workspace_id: str | None, layered: LayerTables, core: Tables | None) -> Tables:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, final
@@ -15,8 +15,9 @@ from stepwell.model import PipelineDefinition, StepDefinition
 from stepwell.model.component import Component
 from stepwell.model.graph import Among, Linked, link
 from stepwell.model.settings import Settings
+from stepwell.resolve.layers import LayerTables, broken_place
 from stepwell.resolve.view import View
-from stepwell.source.diagnostic import Diagnostic, Span, in_order
+from stepwell.source.diagnostic import Diagnostic, Related, Span, in_order
 
 __all__ = ["NOTHING_CHECKED", "CheckedPipelines", "check_pipelines", "findings_in"]
 
@@ -57,11 +58,13 @@ class CheckedPipelines(NamedTuple):
 
     Args:
         diagnostics: by workspace, ``None`` for the core; those of a workspace exclude the core's.
+        notes: pipelines that use an invalid definition, by its file.
     """
 
     diagnostics: Mapping[str | None, tuple[Diagnostic, ...]] = _NONE
     used: frozenset[Ignore] = frozenset()
     clean: Mapping[tuple[str | None, str], _Clean] = _NONE
+    notes: tuple[tuple[str, Related], ...] = ()
 
 
 NOTHING_CHECKED: Final = CheckedPipelines()
@@ -69,12 +72,16 @@ NOTHING_CHECKED: Final = CheckedPipelines()
 
 
 def check_pipelines(
-    settings: Settings, views: Mapping[str | None, View], before: CheckedPipelines
+    settings: Settings,
+    views: Mapping[str | None, View],
+    layers: Mapping[str | None, LayerTables],
+    before: CheckedPipelines,
 ) -> CheckedPipelines:
     """Check the pipelines of some views.
 
     Args:
-        views: all views by workspace, the core's under ``None``.
+        views: all views by workspace as written, the core's under ``None``.
+        layers: the tables of each view.
     """
     if not any(view.pipelines.above for view in views.values()):
         return NOTHING_CHECKED
@@ -83,20 +90,33 @@ def check_pipelines(
         settings.naming.job_type_suffixes,
     )
     active = catalog.active("pipeline", settings.severities)
+    of_parts = tuple(pair for pair in active if pair[0].id not in _NEEDS_THE_WHOLE)
+    notes: list[tuple[str, Related]] = []
     found: dict[str | None, tuple[Diagnostic, ...]] = {}
     used: set[Ignore] = set()
     clean: dict[tuple[str | None, str], _Clean] = {}
     of_core: frozenset[tuple[str, Span | None]] = frozenset()
     for workspace, view in views.items():  # the core's comes first
         here: list[Diagnostic] = []
+        parts = layers[workspace].parts
+        left_out = {**layers[None].left_out["steps"], **layers[workspace].left_out.get("steps", _NONE)}
         for name in view.pipelines:
             definition = view.pipelines[name]
             same = before.clean.get((workspace, name)) or clean.get((None, name))
-            if same is not None and same.holds(view, definition, among):
+            if same is not None and not left_out and same.holds(view, definition, among) and not parts:
                 clean[workspace, name] = same
                 continue
             linked = link(view, definition, among)
-            shown, hiding = hide(catalog.run(active, PipelineScope(linked)), _ignores(linked))
+            skipped = {
+                node.step: place
+                for node in linked.nodes.values()
+                if node.definition is None
+                and (place := broken_place(left_out, node.step, settings)) is not None
+            }
+            notes += _uses_of_errors(linked, parts, skipped)
+            is_part = any(source.document.path in parts for source in definition.sources)
+            scope = PipelineScope(linked, skipped=skipped.keys())
+            shown, hiding = hide(catalog.run(of_parts if is_part else active, scope), _ignores(linked))
             used.update(hiding)
             if not shown and not hiding:
                 clean[workspace, name] = _rests_on(view, linked)
@@ -106,7 +126,26 @@ def check_pipelines(
         found[workspace] = tuple(here)
         if workspace is None:
             of_core = frozenset((one.id, one.span) for one in here)
-    return CheckedPipelines(found, frozenset(used), clean)
+    return CheckedPipelines(found, frozenset(used), clean, tuple(notes))
+
+
+_NEEDS_THE_WHOLE: Final = frozenset({"missing-input", "unused-parameter"})
+"""Rules about what is absent, which say nothing about a pipeline of which only the valid part is known."""
+
+
+def _uses_of_errors(
+    linked: Linked, parts: frozenset[str], skipped: Mapping[str, Span]
+) -> Iterator[tuple[str, Related]]:
+    """Yield the invalid files that a pipeline uses, each with the location of the use."""
+    message = f"used by pipeline `{linked.definition.name}`"
+    for node in linked.nodes.values():
+        place = node.place
+        sources = node.definition.sources if node.definition is not None else ()
+        paths = [source.document.path for source in sources if source.document.path in parts]
+        if node.definition is None and node.step in skipped:
+            paths = [skipped[node.step].path]
+        if place is not None:
+            yield from ((path, Related(message, place)) for path in paths)
 
 
 def findings_in(

@@ -42,11 +42,8 @@ def check(scope: ViewScope) -> Iterator[Finding]:
         if override.base is not None or override_changes_name.renamed(scope, override) is not None:
             continue
         span = override.source.document.value_span(("name",))
-        broken = scope.broken(override.name)
-        if broken is not None:
-            message = f"the overridden {noun} `{override.name}` has errors and is skipped"
-            yield Finding(message, span, "fix that file first", (Related("overrides", broken),))
-            continue
+        if scope.broken(override.name) is not None:
+            continue  # the finding about that file names the override
         renamed = scope.aliased(override.name)
         if renamed is not None:
             declared = Related("declares the alias", renamed.origin("aliases").span or span)

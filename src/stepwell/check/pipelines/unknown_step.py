@@ -45,6 +45,8 @@ def check(scope: PipelineScope) -> Iterator[Finding]:
     for node in scope.nodes.values():
         if node.definition is not None or (node.workspace is not None and node.workspace not in views):
             continue
+        if node.step in scope.skipped:
+            continue
         if not node.step:
             yield Finding(
                 f"`{node.id}` has no `step`, and no extended pipeline of `{scope.pipeline.name}` has this id",

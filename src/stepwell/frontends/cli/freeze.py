@@ -228,8 +228,6 @@ def command(
     if not common.quiet:
         for path in texts:
             click.echo(f"{'wrote' if path in changed else 'unchanged:'} {path}", err=True)
-    for path in left_behind(registry.project) if output is None else ():
-        click.echo(f"warning: {path}: {_LEFT_BEHIND}", err=True)
     return 0
 
 
