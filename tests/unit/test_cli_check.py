@@ -251,11 +251,6 @@ def test_a_name_that_begins_like_another_is_another(project: Project, run_stepwe
 
 BROKEN_BY_CORE: list[tuple[str, dict[str, str], str]] = [
     (
-        "its base is left out",
-        {SCORING: "name: Scoring\ndescription: Score a batch.\npriority: high\n"},
-        f"override-without-base {OVERRIDE}",
-    ),
-    (
         "its base says the same now",
         {SCORING: "name: Scoring\ndescription: Score a batch.\npriority: 50\n"},
         f"override-changes-nothing {OVERRIDE}",
@@ -271,6 +266,25 @@ def test_a_core_file_tells_of_the_override_that_it_breaks(
 ) -> None:
     ran = run_stepwell("check", "--format", "concise", SCORING, cwd=project({**CLEAN, **files}))
     assert found in ids(ran)
+
+
+def test_consequences_are_notes_of_the_finding_that_causes_them(
+    project: Project, run_stepwell: RunStepwell
+) -> None:
+    pipeline = "registry.d/pipelines/nightly.yaml"
+    root = project(
+        {
+            **CLEAN,
+            SCORING: "name: Scoring\ndescription: Score a batch.\npriority: high\n",
+            pipeline: "name: Nightly\ndescription: Score.\nsteps: [{id: score, step: Scoring}]\n",
+        }
+    )
+    for path in (SCORING, OVERRIDE, pipeline):
+        ran = run_stepwell("check", path, cwd=root)
+        assert ids(run_stepwell("check", "--format", "concise", path, cwd=root)) == [f"wrong-type {SCORING}"]
+        assert f"= used by pipeline `Nightly` {pipeline}:3:27\n" in ran.stdout
+        assert f"= overridden in workspace alice {OVERRIDE}:1:7\n" in ran.stdout
+    assert "Scoring" not in run_stepwell("list", cwd=root).stdout
 
 
 def test_a_core_file_tells_of_the_local_step_that_hides_it(
