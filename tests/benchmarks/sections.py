@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import py_compile
+import random
 import runpy
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -18,10 +19,12 @@ from generating import Size, flat_step, generate, nested_step, write_project
 from graphs import graphs
 from measuring import Measured, Pairs, interleaved, paired, probe, run_fresh
 from peers import SCHEMAS, bare_module
+from planted import count, plant, project_of
 from review import code, references, review
 from runs import runs
 from table import Row
 
+import stepwell
 from running import running
 
 __all__ = ["FULL", "QUICK", "SECTIONS", "Plan"]
@@ -308,6 +311,28 @@ def live(plan: Plan, folder: Path) -> Iterator[Row]:
     yield table.limit("1,000 switches of the workspace, a look-up each", took["switches"], 0.010)
 
 
+def mistakes(plan: Plan, folder: Path) -> Iterator[Row]:
+    """Planted mistakes that the first check reports, and findings about nothing that was planted."""
+    rng = random.Random(SEED)  # noqa: S311 - a fixed seed
+    planted = [plant(number, rng) for number in range(plan.sample)]
+    root = folder / "mistakes"
+    write_project(root, project_of(planted))
+    counted = count(planted, stepwell.open(root).diagnostics)
+    files = f"{counted.files:,} files"
+    yield Row(
+        f"{counted.planted:,} mistakes in {files}, reported by the first check",
+        f"{100 * counted.share:.2f} %",
+        target="at least 99.5 %",
+        verdict="met" if counted.share >= 0.995 else "not met",
+    )
+    yield Row(
+        f"findings about no mistake in {files}",
+        f"{counted.secondary_per_file:.3f} per file",
+        target="at most 0.1 per file",
+        verdict="met" if counted.secondary_per_file <= 0.1 else "not met",
+    )
+
+
 SECTIONS: Final = (
     cold_load,
     one_file,
@@ -323,4 +348,5 @@ SECTIONS: Final = (
     running,
     graphs,
     live,
+    mistakes,
 )
