@@ -220,6 +220,7 @@ def test_git_ignores_runs_and_marks_generated_files(run_stepwell: RunStepwell, t
 def test_pre_commit_on_request(run_stepwell: RunStepwell, tmp_path: Path) -> None:
     ran = run_stepwell("init", "--pre-commit", cwd=tmp_path)
     assert "wrote .pre-commit-config.yaml\n" in ran.stdout
+    assert ran.stdout.endswith("next: stepwell freeze\n")
     hooks = yaml.safe_load((tmp_path / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
     assert [hook["entry"] for hook in hooks] == ["stepwell check", "stepwell freeze --check"]
 

@@ -175,7 +175,8 @@ def command(folder: str, pre_commit: bool) -> int:
         verb = "wrote" if path in missing or path in completed else "kept"
         click.echo(f"{verb} {_shown(folder, path)}")
     prefix = "" if folder == "." else f"cd {shlex.quote(folder)} && "
-    click.echo(f"next: {prefix}stepwell check")
+    next_command = "freeze" if pre_commit else "check"  # a hook compares the frozen module
+    click.echo(f"next: {prefix}stepwell {next_command}")
     return 0
 
 
