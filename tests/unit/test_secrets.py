@@ -351,3 +351,28 @@ def test_a_secret_written_out_is_in_no_snapshot_file(
         "safe": 0,
         "accepted": 0,
     }
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "eyJaaaaaaaa-",
+        "a.",
+        "-a",
+        "--a-",
+        "api_key",
+        "token: ",
+        "sk-",
+        "'token' ",
+        "--token ",
+        "x",
+        "=",
+        "Bearer ",
+        "eyJa.",
+    ],
+)
+def test_a_search_for_secrets_takes_linear_time_on_its_worst_texts(unit: str) -> None:
+    text = unit * (200_000 // len(unit))  # quadratic time would be minutes
+    for data in ({"description": text}, {text: "x"}, {"args": [text, text]}):
+        list(literal_secrets(data))
+    assert without_secrets(text) is not None

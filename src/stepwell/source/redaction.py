@@ -27,8 +27,11 @@ _NAMES: Final = (
 )
 _KEY: Final = re.compile(rf"(?:.*[_.-])?{_NAMES}\Z", re.IGNORECASE | re.DOTALL)
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_FLAG: Final = re.compile(rf"--?(?:[a-z0-9]+[_-])*{_NAMES}\Z", re.IGNORECASE)
-_FLAG_WITH_VALUE: Final = re.compile(rf"--?(?:[a-z0-9]+[_-])*{_NAMES}=(.+)\Z", re.IGNORECASE | re.DOTALL)
+_FLAG: Final = re.compile(rf"--?(?:[a-z0-9]{{1,64}}[_-]){{0,8}}{_NAMES}\Z", re.IGNORECASE)
+_FLAG_WITH_VALUE: Final = re.compile(
+    rf"--?(?:[a-z0-9]{{1,64}}[_-]){{0,8}}{_NAMES}=(.+)\Z", re.IGNORECASE | re.DOTALL
+)
+# Every pattern takes linear time on any text: runs that can fail late are bounded or have one start only.
 _FORMS: Final = re.compile(
     r"(?<![A-Za-z0-9])(?:"
     r"sk-[A-Za-z0-9_-]{16,}"  # OpenAI, Anthropic, and many that follow them
@@ -36,18 +39,19 @@ _FORMS: Final = re.compile(
     r"|AIza[A-Za-z0-9_-]{30,}|ya29\.[A-Za-z0-9_-]{20,}"
     r"|gh[opusr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{16,}"
     r"|xox[abposr]-[A-Za-z0-9-]{10,}|(?:AKIA|ASIA)[A-Z0-9]{16}"
-    r"|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+"
+    r"|(?<![_-])eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+"
     r"|Bearer\s+[A-Za-z0-9._~+/-]{12,}=*"
     r")"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
     r"|(?<=://)[^\s/@:]*:[^\s/@]+(?=@)"  # a URL with a password
 )
 _LINE: Final = re.compile(  # `api_key: …`, `"token" = …`, in unparsable text
-    rf"(?P<key>[\"']?\b[A-Za-z0-9_.-]*{_NAMES}[\"']?\s*[:=]\s*)(?P<value>[^\s#,}}\]][^#,}}\]]*)",
+    rf"(?P<key>[\"']?\b[A-Za-z0-9_.-]{{0,64}}{_NAMES}[\"']?\s*[:=]\s*)(?P<value>[^\s#,}}\]][^#,}}\]]*)",
     re.IGNORECASE,
 )
 _ARGUMENT: Final = re.compile(  # `--token …`, in such a text
-    rf"(?P<key>--?(?:[a-z0-9]+[_-])*{_NAMES}[\"']?[\s,=]+[\"']?)(?P<value>[^\s\"',\]]+)", re.IGNORECASE
+    rf"(?P<key>--?(?:[a-z0-9]{{1,64}}[_-]){{0,8}}{_NAMES}[\"']?[\s,=]+[\"']?)(?P<value>[^\s\"',\]]+)",
+    re.IGNORECASE,
 )
 
 
