@@ -34,14 +34,14 @@ GIVES_AN_ID = {
     "_at_key": 0,
     "_at_value": 0,
     "_record_fault": 0,
-    "_refused": 1,
+    "_rejected": 1,
     "_remark_on": 0,
     "fail": 0,
     "finding_at": 0,
     "note": 0,
 }
 """Functions that make a finding, and which of their arguments is its id."""
-PASSED_ON = {"told['id']", "error.rule", "fault.id", "refused.id", "rule", "rule.id", "text.id", "effect.id"}
+PASSED_ON = {"told['id']", "error.rule", "fault.id", "rejected.id", "rule", "rule.id", "text.id", "effect.id"}
 """Where such an argument is not written out: the id comes from another of these calls, or from a rule."""
 
 STEP = "name: Scoring\ndescription: Score a batch.\n"
