@@ -49,21 +49,14 @@ DURATION = re.compile(r"in [\d.]+ m?s\b")
 CALM = """\
 watching 1 step, 2 workspaces: no findings; press Ctrl-C to stop
 changed DataCleaning (description) in 0 ms
-rejected: 2 errors in 0 ms; still serving the last valid version
+rejected: 1 error in 0 ms; still serving the last valid version
 error[unknown-field]: step has no field `priorty`
   --> registry.d/steps/data_cleaning.yaml:4:1
    |
  4 | priorty: 1
    | ^^^^^^^ did you mean `priority`?
-
-error[override-without-base]: the overridden step `DataCleaning` has errors and is skipped
-  --> workspaces/alice/override/steps/data_cleaning.yaml:1:7
    |
- 1 | name: DataCleaning
-   |       ^^^^^^^^^^^^
-   |
-   = help: fix that file first
-   = overrides registry.d/steps/data_cleaning.yaml:1:7
+   = overridden in workspace alice workspaces/alice/override/steps/data_cleaning.yaml:1:7
 
 recovered: changed DataCleaning (description) in 0 ms
 for alice: changed DataCleaning (priority) in 0 ms
@@ -148,7 +141,7 @@ def test_a_calm_line_for_each_edit_and_the_whole_finding_for_a_refusal(watching:
         save(file, GOOD.replace("one", "two"))
         running.told("changed DataCleaning")
         save(file, GOOD + "priorty: 1\n")
-        running.told("= overrides")
+        running.told("= overridden in workspace alice")
         save(file, GOOD)
         running.told("recovered")
         (running.root / OWN).unlink()
@@ -230,6 +223,18 @@ def test_frozen_modules_are_rewritten_when_their_view_changed(watching: Any) -> 
             assert time.monotonic() < end
         code, _, err = running.stop()
         assert os.stat(running.root / "names.py").st_mtime_ns == before["names.py"].st_mtime_ns
+    assert (code, err) == (0, "")
+
+
+def test_frozen_modules_follow_the_settings(watching: Any) -> None:
+    with watching("--freeze") as running:
+        running.told("wrote names.py")
+        running.told("wrote alice.py")
+        settings = running.root / "stepwell.toml"
+        save(settings, settings.read_text().replace('"names.py"', '"renamed.py"'))
+        running.told("settings changed")
+        running.told("wrote renamed.py")
+        code, _, err = running.stop()
     assert (code, err) == (0, "")
 
 

@@ -47,3 +47,39 @@ def test_what_the_program_has_frozen_stays_frozen(project: Project) -> None:
     gc.freeze()
     stepwell.open(root)
     assert not any(one is mine for one in gc.get_objects())  # what is frozen is in no generation
+
+
+STEPS = {
+    f"registry.d/steps/{name.lower()}.yaml": f"name: {name}\ndescription: Do it.\n"
+    for name in ("Alpha", "Beta")
+}
+FROZEN = '[[freeze]]\noutput = "names.py"\n'
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        f'{FROZEN}first = ["Beta"]\n',
+        FROZEN.replace("names.py", "other.py"),
+        f'{FROZEN}\n[[freeze]]\noutput = "other.py"\n',
+        f'[rules]\nfile-name-mismatch = "error"\n\n{FROZEN}',
+        f'[vocabulary]\nframeworks = ["pytorch"]\n\n{FROZEN}',
+    ],
+    ids=["order", "renamed output", "new output", "severity", "vocabulary"],
+)
+def test_every_changed_setting_is_an_event(project: Project, settings: str) -> None:
+    root = project({**STEPS, "stepwell.toml": FROZEN})
+    registry = stepwell.open(root)
+    heard: list[stepwell.Event] = []
+    registry.subscribe(heard.append)
+    assert registry.reload() is None
+    (root / "stepwell.toml").write_text(settings)
+    event = registry.reload()
+    assert event is not None
+    assert heard == [event]
+    assert (event.accepted, event.cause, bool(event.changes)) == (True, "settings", False)
+    expected = ["Beta", "Alpha"] if "first" in settings else ["Alpha", "Beta"]
+    assert list(registry.view()) == expected
+    assert registry.reload() is None
+    (root / "stepwell.toml").write_text(f"# Only a comment.\n{settings}")
+    assert registry.reload() is None

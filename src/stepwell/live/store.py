@@ -58,7 +58,8 @@ class Event:
 
     Args:
         accepted: whether the new Snapshot is current; otherwise the last valid one still is.
-        cause: ``reload``, ``register``, ``remove``, or ``code`` if only Python sources changed.
+        cause: ``reload``, ``register``, ``remove``, ``settings`` if only settings changed, or ``code`` if
+            only Python sources changed.
         at: seconds since 1970.
     """
 
@@ -173,7 +174,8 @@ class Store:
             seen = _with_code(seen, self._code)
             self._seen = seen
             old = self._snapshot
-            same = _is_same(before, seen)
+            same_content = _is_same(before, seen)
+            same = same_content and before.project.settings == seen.project.settings
             takes_it = self._good is before if same else not _new_errors(self._good, seen)
             if takes_it:  # even without differences: locations may have moved
                 self._good = seen
@@ -185,7 +187,7 @@ class Store:
                 return None
             accepted = same or takes_it
             new = self._snapshot if accepted else with_registered(seen.snapshot, self._registered)
-            cause = "code" if same else "reload"
+            cause = "code" if same else "settings" if same_content else "reload"
             event = Event(accepted, old, new, seen.diagnostics, time.perf_counter() - began, cause)
             self.counts["reloads" if accepted else "refusals"] += 1
             if accepted:

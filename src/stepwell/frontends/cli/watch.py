@@ -136,6 +136,8 @@ class _Following:
         words = in_words(changes, event.old, event.new, self.workspace)
         if mended:
             words = f"recovered: {words}" if words else "recovered: registry matches the files again"
+        elif not words and event.cause == "settings":
+            words = "settings changed"
         elif not words and self.workspace is None:
             words = f"findings changed: {counted_findings(event.diagnostics) or 'none left'}"
         if words:
