@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 from tests.warm_python import run_python
 
-from stepwell.frontends.cli import COMMANDS, run
+from stepwell.frontends.cli import COMMANDS, CommandGroup, _stepwell, run
+from stepwell.frontends.commands import overview
 from stepwell.version import __version__
 
 pytestmark = pytest.mark.slow
@@ -84,13 +88,120 @@ def test_the_version_says_when_libyaml_is_missing(drive: Drive, tmp_path: Path) 
     )
 
 
-def test_help_lists_every_command_with_a_whole_sentence(run_stepwell: RunStepwell, tmp_path: Path) -> None:
-    ran = run_stepwell("--help", cwd=tmp_path)
+@pytest.mark.parametrize("line", ["--help", "-h", "help"])
+def test_help_lists_the_commands_in_groups(run_stepwell: RunStepwell, tmp_path: Path, line: str) -> None:
+    ran = run_stepwell(line, cwd=tmp_path)
     assert (ran.exit_code, ran.stderr) == (0, "")
-    listed = ran.stdout.partition("Commands:\n")[2].partition("\n\n")[0]
-    told = dict(re.fullmatch(r"  (\S+) +(.*)", line).groups() for line in listed.splitlines())  # type: ignore[union-attr]
-    assert list(told) == list(COMMANDS)
-    assert [words for words in told.values() if not words.endswith(".") or words.endswith("..")] == []
+    titles = re.findall(r"^(\S.*):$", ran.stdout, re.MULTILINE)
+    assert titles == [
+        "Edit and check",
+        "Look",
+        "Review",
+        "Workspaces",
+        "Pipelines",
+        "Project",
+        "Options",
+    ]
+    listed = ran.stdout.partition("\nOptions:\n")[0]
+    assert re.findall(r"^  (\S+) ", listed, re.MULTILINE) == list(COMMANDS)
+    assert ran.stdout.endswith("\nDocumentation: https://stepwell.dev\n")
+
+
+def test_the_table_of_commands_is_equal_to_the_commands() -> None:
+    context = click.Context(_stepwell)
+    for group in (_stepwell, *map(partial(_stepwell.get_command, context), COMMANDS)):
+        if isinstance(group, CommandGroup):
+            summaries = {name: summary for name, (_, summary) in group._commands.items()}
+            commands = {name: group.get_command(context, name) for name in summaries}
+            assert {name: one and one.get_short_help_str(200) for name, one in commands.items()} == summaries
+            assert [words for words in summaries.values() if not words.endswith(".")] == []
+
+
+def test_the_top_level_help_lists_the_options() -> None:
+    formatter = click.HelpFormatter(width=100)
+    context = click.Context(_stepwell, **_stepwell.context_settings)
+    formatter.write_dl(
+        [row for one in _stepwell.get_params(context) if (row := one.get_help_record(context))]
+    )
+    written = [" ".join(line.split()) for line in formatter.getvalue().splitlines()]
+    shown = overview().partition("Options:\n")[2].partition("\n\n")[0]
+    assert [" ".join(line.split()) for line in shown.splitlines()] == written
+
+
+@pytest.mark.parametrize("code", ["help", "completion", "pipeline"])
+def test_help_and_completion_import_no_command(drive: Drive, tmp_path: Path, code: str) -> None:
+    line = {"help": ["--help"], "completion": [], "pipeline": ["pipeline", "--help"]}[code]
+    start = f"import sys; sys.argv = {['stepwell', *line]!r}\nfrom stepwell.__main__ import main\n"
+    if code == "completion":
+        words = {"_STEPWELL_COMPLETE": "bash_complete", "COMP_WORDS": "stepwell pipeline ", "COMP_CWORD": "2"}
+        start = f"import os; os.environ.update({words!r})\n{start}"
+    ran = drive(
+        f"{start}try:\n    main()\nexcept SystemExit:\n    pass\nsys.stderr.write(' '.join(sys.modules))",
+        cwd=tmp_path,
+        fresh=True,
+    )
+    assert ran.stdout
+    imported = set(ran.stderr.split())
+    assert {name for name in imported if name.startswith("stepwell.live")} == set()
+    assert ("click" in imported) == (code != "help")
+
+
+def test_help_of_a_command_is_its_help(run_stepwell: RunStepwell, tmp_path: Path) -> None:
+    for name in ("check", "pipeline", "pipeline run"):
+        asked = run_stepwell("help", *name.split(), cwd=tmp_path)
+        assert asked == run_stepwell(*name.split(), "--help", cwd=tmp_path)
+    ran = run_stepwell("help", "completion", cwd=tmp_path)
+    assert 'eval "$(_STEPWELL_COMPLETE=bash_source stepwell)"' in ran.stdout
+
+
+# --- options of every command
+
+
+def test_a_folder_to_change_to_comes_before_or_after_the_command(
+    project: Project, run_stepwell: RunStepwell, tmp_path: Path
+) -> None:
+    root = project(SCORING)
+    expected = run_stepwell("check", "--format", "concise", "registry.d", cwd=root)
+    for line in ("-C project check", "check -C project"):
+        assert run_stepwell(*line.split(), "--format", "concise", "registry.d", cwd=tmp_path) == expected
+    ran = run_stepwell("list", "-C", "absent", cwd=tmp_path)
+    assert (ran.exit_code, ran.stderr) == (
+        2,
+        "error: cannot change to `absent`: no such file or directory\n",
+    )
+
+
+def test_json_is_a_format(project: Project, run_stepwell: RunStepwell) -> None:
+    root = project(SCORING)
+    for line in ("list", "show Scoring", "check", "list --format json"):
+        ran = run_stepwell(*line.split(), "--json", cwd=root)
+        json.loads(ran.stdout)
+    ran = run_stepwell("check", "--json", "--format", "github", cwd=root)
+    assert (ran.exit_code, ran.stderr) == (2, "error: --json cannot be used with --format github\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "environment", "colored"),
+    [
+        ("check", {}, False),
+        ("check --color always", {}, True),
+        ("--color always check", {}, True),
+        ("check --color always", {"NO_COLOR": "1"}, True),
+        ("check --color never", {"FORCE_COLOR": "1"}, False),
+        ("check --color auto", {"FORCE_COLOR": "1"}, True),
+        ("check", {"FORCE_COLOR": "1"}, True),
+        ("check", {"FORCE_COLOR": "0"}, False),
+        ("check", {"CLICOLOR_FORCE": "1"}, True),
+        ("check", {"CLICOLOR_FORCE": "0"}, False),
+        ("check", {"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+    ],
+)
+def test_colour_is_chosen_by_option_then_environment(
+    project: Project, run_stepwell: RunStepwell, line: str, environment: dict[str, str], colored: bool
+) -> None:
+    root = project({"registry.d/steps/scoring.yaml": "name: Scoring\nbad: 1\n"})
+    ran = run_stepwell(*line.split(), cwd=root, env=environment)
+    assert ("\x1b[" in ran.stdout) == colored
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -119,6 +230,15 @@ def test_without_a_command_the_help_goes_to_stderr(run_stepwell: RunStepwell, tm
     ("line", "message"),
     [
         ("chek", "unknown command `chek` (did you mean `check`?)"),
+        ("lint", "unknown command `lint` (did you mean `stepwell check`?)"),
+        ("validate", "unknown command `validate` (did you mean `stepwell check`?)"),
+        ("ls", "unknown command `ls` (did you mean `stepwell list`?)"),
+        ("rules", "unknown command `rules` (did you mean `stepwell explain-rule`?)"),
+        ("completion", "unknown command `completion` (did you mean `stepwell help completion`?)"),
+        ("run", "unknown command `run` (did you mean `stepwell pipeline run` or `stepwell workflow run`?)"),
+        ("graph", "unknown command `graph` (did you mean `stepwell pipeline graph`?)"),
+        ("help chek", "unknown command `chek` (did you mean `check`?)"),
+        ("help check more", "`stepwell check` has no commands"),
         ("frobnicate", "unknown command `frobnicate` (run `stepwell --help` for a list)"),
         ("--frob", "No such option '--frob'."),
         *[(f"{one} --xyzzy", "No such option '--xyzzy'.") for one in COMMANDS],

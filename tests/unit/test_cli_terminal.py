@@ -181,7 +181,7 @@ def test_help_fits(tmp_path: Path, on_terminal: OnTerminal, line: str) -> None:
 # --- progress
 
 DRIVER = (
-    "import sys, time; import stepwell.frontends.cli.output as progress, stepwell.resolve.load as load\n"
+    "import sys, time; import stepwell.frontends.cli.options as progress, stepwell.resolve.load as load\n"
     "from stepwell.frontends.cli import run\n"
     "progress._PATIENCE = 0.0\n"
     "real = load.check_definition\n"

@@ -11,50 +11,21 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
-from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from stepwell.frontends.commands import COMMANDS, SYNONYMS, overview
 from stepwell.source.errors import StepwellError
 from stepwell.version import __version__
 
-__all__ = [
-    "CommandGroup",
-    "run",
-]
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
+__all__ = ["COLOR", "COMMANDS", "CommandGroup", "color_option", "folder_option", "run"]
 
-COMMANDS: Final = MappingProxyType(
-    {
-        "check": "check",
-        "align": "align",
-        "list": "list_steps",
-        "show": "show",
-        "explain": "explain",
-        "resolve": "resolve",
-        "conflicts": "conflicts",
-        "diff": "diff",
-        "snapshot": "snapshot",
-        "impact": "impact",
-        "log": "log",
-        "components": "components",
-        "compat": "compat",
-        "providers": "providers",
-        "freeze": "freeze",
-        "watch": "watch",
-        "doctor": "doctor",
-        "schema": "schema",
-        "explain-rule": "explain_rule",
-        "init": "init",
-        "import": "import_registry",
-        "workspace": "workspace",
-        "pipeline": "pipeline",
-        "workflow": "workflow",
-        "new": "new_step",
-    }
-)
-"""Modules by command."""
+COLOR: Final = "stepwell.color"
+"""Key of the value of ``--color`` in the context."""
 
 USAGE, BUG, INTERRUPTED, BROKEN_PIPE = 2, 3, 130, 141
 
@@ -63,18 +34,79 @@ class _BrokenPipe(Exception):
     """Broken pipe; click would turn a BrokenPipeError into exit code 1."""
 
 
-class _Commands(click.Group):
-    """Top-level commands, imported on first use."""
+class CommandGroup(click.Group):
+    """Group of commands, imported on first use.
+
+    Args:
+       commands: module and short help by command; ``module:attribute`` if that is not ``command``.
+    """
+
+    def __init__(
+        self, name: str, *, package: str, commands: Mapping[str, tuple[str, str]], **settings: Any
+    ) -> None:
+        super().__init__(
+            name,
+            invoke_without_command=True,
+            subcommand_metavar="COMMAND [ARGS]...",
+            callback=click.pass_context(_show_help_alone),
+            **settings,
+        )
+        self._package = package
+        self._commands = commands
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return list(COMMANDS)
+        """Return the command names in display order."""
+        return list(self._commands)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        module = COMMANDS.get(cmd_name)
-        if module is None:
+        """Import and return a command, or ``None``."""
+        entry = self._commands.get(cmd_name)
+        if entry is None:
             return None
-        command: click.Command = import_module(f"stepwell.frontends.cli.{module}").command
+        module, _, attribute = entry[0].partition(":")
+        command: click.Command = getattr(import_module(f"{self._package}.{module}"), attribute or "command")
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the commands with their short help, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in self._commands.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete the name of a command, without importing it."""
+        from click.shell_completion import CompletionItem
+
+        names = [
+            CompletionItem(name, help=summary)
+            for name, (_, summary) in self._commands.items()
+            if name.startswith(incomplete)
+        ]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Resolve a command; an unknown name is an error with a suggestion."""
+        name = args[0]
+        if name not in self._commands and not name.startswith("-"):
+            raise click.UsageError(f"unknown command `{self._path}{name}` ({self._hint(name)})", ctx)
+        return super().resolve_command(ctx, args)
+
+    @property
+    def _path(self) -> str:
+        return f"{self.name} "
+
+    def _hint(self, name: str) -> str:
+        from stepwell.source.spelling import suggest
+
+        return suggest(name, self._commands) or f"run `stepwell {self._path}--help` for a list"
+
+
+class _Commands(CommandGroup):
+    """Top-level commands."""
+
+    def get_help(self, ctx: click.Context) -> str:  # noqa: ARG002
+        return overview().rstrip("\n")
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -82,16 +114,14 @@ class _Commands(click.Group):
         except BrokenPipeError:
             raise _BrokenPipe from None
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        name = args[0]
-        if name not in COMMANDS and not name.startswith("-"):
-            from stepwell.source.spelling import suggest
+    @property
+    def _path(self) -> str:
+        return ""
 
-            hint = suggest(name, COMMANDS) or "run `stepwell --help` for a list"
-            raise click.UsageError(f"unknown command `{name}` ({hint})", ctx)
-        return super().resolve_command(ctx, args)
+    def _hint(self, name: str) -> str:
+        from stepwell.source.spelling import did_you_mean
+
+        return did_you_mean(SYNONYMS.get(name, ()), "`stepwell {}`") or super()._hint(name)
 
 
 def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -99,13 +129,13 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
         return
     click.echo(f"stepwell {__version__}")
     if ctx.params.get("verbose"):
-        from stepwell.frontends.cli.output import details
+        from stepwell.frontends.cli.help import details
 
         click.echo(details())
     ctx.exit()
 
 
-def _show_help_alone(ctx: click.Context) -> int:
+def _show_help_alone(ctx: click.Context, **_: object) -> int:
     """Show a group's help if no subcommand is given."""
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help(), err=True)
@@ -113,23 +143,70 @@ def _show_help_alone(ctx: click.Context) -> int:
     return 0
 
 
-@click.group(
-    cls=_Commands,
-    invoke_without_command=True,
-    subcommand_metavar="COMMAND [ARGS]...",
+def _change_folder(ctx: click.Context, _: click.Parameter, folder: str | None) -> None:
+    if folder is None:
+        return
+    try:
+        before = os.getcwd()
+        os.chdir(folder)
+    except OSError as error:
+        if ctx.resilient_parsing:
+            return
+        reason = (error.strerror or str(error)).lower()
+        raise click.UsageError(f"cannot change to `{folder}`: {reason}", ctx) from None
+    ctx.call_on_close(lambda: os.chdir(before))
+
+
+def _choose_color(ctx: click.Context, _: click.Parameter, choice: str | None) -> None:
+    if choice is not None:
+        ctx.meta[COLOR] = choice
+        ctx.color = {"always": True, "never": False}.get(choice)
+
+
+folder_option = click.Option(
+    ["-C"],
+    metavar="DIR",
+    type=click.Path(file_okay=False),
+    is_eager=True,
+    expose_value=False,
+    callback=_change_folder,
+    help="Change to this folder first.",
+)
+
+color_option = click.Option(
+    ["--color"],
+    metavar="WHEN",
+    type=click.Choice(["auto", "always", "never"]),
+    is_eager=True,
+    expose_value=False,
+    callback=_choose_color,
+    help="Use colour: auto, always or never.",
+)
+
+_stepwell = _Commands(
+    "stepwell",
+    package=__name__,
+    commands=COMMANDS,
+    params=[
+        folder_option,
+        color_option,
+        click.Option(
+            ["-v", "--verbose"],
+            is_flag=True,
+            is_eager=True,
+            help="With --version: also show library versions.",
+        ),
+        click.Option(
+            ["-V", "--version"],
+            is_flag=True,
+            expose_value=False,
+            callback=_print_version,
+            help="Show the version and exit.",
+        ),
+    ],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Run `stepwell COMMAND --help` for details and examples.",
+    help="A declarative registry of pipeline steps: one file per step, with workspaces for developers.",
 )
-@click.option(
-    "-v", "--verbose", is_flag=True, is_eager=True, help="With --version: also show library versions."
-)
-@click.option(
-    "--version", is_flag=True, expose_value=False, callback=_print_version, help="Show the version and exit."
-)
-@click.pass_context
-def _stepwell(ctx: click.Context, verbose: bool) -> int:  # noqa: ARG001 - the version's callback reads it
-    """A declarative registry of pipeline steps: one file per step, with workspaces for developers."""
-    return _show_help_alone(ctx)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -198,42 +275,3 @@ def _report_bug() -> int:
         where = f"the log could not be written:\n{trace}"
     click.echo(f"internal error: {last}\nthis is a bug in Stepwell, please report it; {where}", err=True)
     return BUG
-
-
-class CommandGroup(click.Group):
-    """Group of subcommands, imported on first use."""
-
-    def __init__(self, name: str, *, package: str, modules: Mapping[str, str], **settings: Any) -> None:
-        super().__init__(
-            name,
-            invoke_without_command=True,
-            subcommand_metavar="COMMAND [ARGS]...",
-            callback=click.pass_context(_show_help_alone),
-            **settings,
-        )
-        self._package = package
-        self._modules = modules
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """Return the command names in display order."""
-        return list(self._modules)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import and return a command, or ``None``."""
-        module = self._modules.get(cmd_name)
-        if module is None:
-            return None
-        found: click.Command = import_module(f"{self._package}.{module}").command
-        return found
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Resolve a command; an unknown name is an error with a suggestion."""
-        name = args[0]
-        if name not in self._modules and not name.startswith("-"):
-            from stepwell.source.spelling import suggest
-
-            hint = suggest(name, self._modules) or f"run `stepwell {self.name} --help` for a list"
-            raise click.UsageError(f"unknown command `{self.name} {name}` ({hint})", ctx)
-        return super().resolve_command(ctx, args)

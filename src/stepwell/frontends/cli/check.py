@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Collection
+from datetime import date
 
 import click
 
@@ -18,11 +19,13 @@ from stepwell.frontends.cli.options import (
     open_registry,
     project_options,
     view_of,
+    with_progress,
     workspace_option,
 )
 from stepwell.frontends.render import RENDERERS
 from stepwell.frontends.render.report import Report, RulePage
 from stepwell.live.registry import Registry
+from stepwell.resolve.plugins import find_plugins
 from stepwell.source.diagnostic import Diagnostic, Severity, in_order
 from stepwell.version import __version__
 
@@ -102,9 +105,7 @@ def command(
     older: tuple[Diagnostic, ...] = ()
     title = ""
     if since is not None:
-        from stepwell.frontends.cli.since import part_by_age
-
-        (found, older), title = part_by_age(
+        (found, older), title = _part_by_age(
             registry, found, view.workspace, since, common, references=references
         )
     if paths:
@@ -125,10 +126,8 @@ def command(
             RENDERERS[form](report, color=color_wanted(), rules=_pages() if form == "sarif" else {})
         )
     if older and not common.quiet:
-        from stepwell.frontends.cli.since import left_out
-
         sys.stdout.flush()  # keep the order of the two streams
-        click.echo(left_out(len(older), title), err=form != "text")
+        click.echo(_left_out(len(older), title), err=form != "text")
     failing = Severity.ERROR.rank if fail_on == "error" else Severity.WARNING.rank
     return int(any(diagnostic.severity.rank <= failing for diagnostic in found))
 
@@ -172,3 +171,58 @@ def _pages() -> dict[str, RulePage]:
         rule_id: RulePage(rule_id, page.partition("\n")[0], page, severity_of(rule_id))
         for rule_id, page in pages.items()
     }
+
+
+def _part_by_age(
+    registry: Registry,
+    found: tuple[Diagnostic, ...],
+    workspace: str | None,
+    since: str,
+    common: CommonOptions,
+    *,
+    references: bool,
+) -> tuple[tuple[tuple[Diagnostic, ...], tuple[Diagnostic, ...]], str]:
+    """Split findings into old and new ones, and return the title of the base commit.
+
+    The base is the merge base of the revision and ``HEAD``, as for ``git diff REV...``.
+
+    Args:
+       workspace: compares the findings of this workspace; ``None`` for all.
+
+    Raises:
+       RevisionError: the revision does not exist, or has no common ancestor with ``HEAD``.
+    """
+    from stepwell.review.introduced import findings_at, introduced, renames
+    from stepwell.source.git import gone_from, merge_base, open_repository, open_revision
+
+    root = registry.project.root
+    repository = open_repository(root, os.environ)
+    commit = merge_base(repository, since, "HEAD")
+    revision = open_revision(repository, commit)
+    same = repository.commit(since) == commit
+    title = f"{since if same else f'the merge base with {since}'} ({revision.title})"
+    today = date.today()  # noqa: DTZ011 - the user's local date
+    before = with_progress(
+        common,
+        lambda tell: findings_at(
+            root,
+            revision,
+            workspace,
+            today,
+            references=references,
+            progress=tell,
+            plugins=find_plugins,
+        ),
+    )
+    if before is None and common.verbose:
+        click.echo(f"{title} has no project, so every finding is new", err=True)
+    paths = {one.span.path for one in found if one.span is not None}
+    gone = gone_from(repository, commit) if before else ()
+    return introduced(before or (), found, renames(gone, revision, registry.project.tree, paths)), title
+
+
+def _left_out(count: int, title: str) -> str:
+    """Return the message with the number of old findings that are not shown."""
+    if count == 1:
+        return f"1 older finding not shown (already present at {title})."
+    return f"{count} older findings not shown (already present at {title})."

@@ -14,7 +14,7 @@ Examples:
 """
 
 
-@click.command("explain-rule", epilog=_EXAMPLE, short_help="Explain a rule.")
+@click.command("explain-rule", epilog=_EXAMPLE, short_help="Explain a rule, or list the rules.")
 @click.argument("rule_id", metavar="[ID]", required=False)
 def command(rule_id: str | None) -> int:
     """Explain a rule and how to fix its findings, or list all rules."""

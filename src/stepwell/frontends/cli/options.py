@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable, Iterable
 from datetime import date
 from functools import wraps
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast, final
 
 import click
 from click.core import ParameterSource
 
 from stepwell.check.catalog import ids
+from stepwell.frontends.cli import COLOR, color_option, folder_option
 from stepwell.live.registry import Registry
 from stepwell.live.workspace_context import WORKSPACE_VARIABLES
 from stepwell.model import StepDefinition
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CommonOptions",
+    "Progress",
     "cache_folder",
     "color_wanted",
     "complete_step",
@@ -79,6 +81,7 @@ def project_options(command: Callable[..., int]) -> Callable[..., int]:
     def wrapper(*args: Any, project: str | None, quiet: bool, verbose: bool, **kwargs: Any) -> int:
         return command(*args, common=CommonOptions(project, quiet, verbose), **kwargs)
 
+    wrapper.__dict__.setdefault("__click_params__", []).extend((color_option, folder_option))
     for option in (
         click.option(
             "-v",
@@ -116,8 +119,8 @@ def workspace_option(help_text: str, *, from_environment: bool = True) -> Callab
 
 
 def format_option(*choices: str) -> Callable[[F], F]:
-    """Add ``--format`` to a command; the first choice is the default."""
-    return click.option(
+    """Add ``--format`` to a command, and ``--json`` if that is a choice; the first choice is the default."""
+    option = click.option(
         "--format",
         "form",
         type=click.Choice(choices),
@@ -125,6 +128,21 @@ def format_option(*choices: str) -> Callable[[F], F]:
         show_default=True,
         help="Output format.",
     )
+    if "json" not in choices:
+        return option
+
+    def with_json(command: F) -> F:
+        @wraps(command)
+        def wrapper(*args: Any, form: str, as_json: bool, **kwargs: Any) -> Any:
+            source = click.get_current_context().get_parameter_source("form")
+            if as_json and form != "json" and source is ParameterSource.COMMANDLINE:
+                raise click.UsageError(f"--json cannot be used with --format {form}")
+            return command(*args, form="json" if as_json else form, **kwargs)
+
+        flag = click.option("--json", "as_json", is_flag=True, help="Same as `--format json`.")
+        return cast("F", option(flag(wrapper)))
+
+    return with_json
 
 
 def open_registry(common: CommonOptions) -> Registry:
@@ -149,12 +167,44 @@ def registry_of(project: Project, common: CommonOptions) -> Registry:
     return registry
 
 
+_PATIENCE: Final = 1.0
+"""Seconds before progress is shown."""
+
+
+@final
+class Progress:
+    """Progress bar that appears after a second and is removed at the end."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._bar: Any = None
+        self._task: Any = None
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def tell(self, done: int, total: int) -> None:
+        """Update the bar."""
+        if self._bar is None:
+            if time.monotonic() - self._began < _PATIENCE:
+                return
+            from rich.console import Console
+            from rich.progress import Progress as Bar
+
+            self._bar = Bar(console=Console(stderr=True), transient=True)
+            self._bar.start()
+            self._task = self._bar.add_task("reading", total=total)
+        self._bar.update(self._task, completed=done)
+
+
 def with_progress(common: CommonOptions, work: Callable[[Callable[[int, int], None] | None], T]) -> T:
     """Call ``work`` with a progress callback, or with ``None`` if there is no terminal."""
     if common.quiet or not sys.stderr.isatty():
         return work(None)
-    from stepwell.frontends.cli.output import Progress
-
     with Progress() as progress:
         return work(progress.tell)
 
@@ -282,8 +332,19 @@ def _top(root: str) -> str:
 
 
 def color_wanted() -> bool:
-    """Return whether to use colour: on a terminal, unless ``NO_COLOR`` is set (no-color.org)."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    """Return whether to use colour: as ``--color`` or the environment says, otherwise on a terminal.
+
+    ``NO_COLOR`` (no-color.org) wins over ``FORCE_COLOR`` and ``CLICOLOR_FORCE`` (bixense.com/clicolors).
+    """
+    context = click.get_current_context(silent=True)
+    choice = context.meta.get(COLOR, "auto") if context is not None else "auto"
+    if choice != "auto":
+        return bool(choice == "always")
+    if os.environ.get("NO_COLOR"):
+        return False
+    if any(os.environ.get(name, "0") not in {"", "0"} for name in ("FORCE_COLOR", "CLICOLOR_FORCE")):
+        return True
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def terminal_columns() -> int:

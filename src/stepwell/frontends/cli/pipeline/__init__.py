@@ -11,19 +11,19 @@ __all__ = ["COMMANDS", "command"]
 
 COMMANDS: Final = MappingProxyType(
     {
-        "list": "list_pipelines",
-        "show": "show",
-        "check": "check",
-        "wire": "wire",
-        "graph": "graph",
-        "run": "run",
-        "test": "test",
-        "compare": "compare",
-        "new": "new",
-        "export": "export",
+        "list": ("list_pipelines", "List the pipelines of a view."),
+        "show": ("show", "Show a pipeline and preview a run."),
+        "check": ("check", "Check pipelines and the code of their steps."),
+        "wire": ("wire", "Propose or write sources for unconnected inputs."),
+        "graph": ("graph", "Draw a pipeline."),
+        "run": ("run", "Run a pipeline locally or on an engine."),
+        "test": ("test", "Test a pipeline or one of its scripts with synthetic data."),
+        "compare": ("compare", "Compare two runs of a pipeline."),
+        "new": ("new", "Create the definition of a pipeline."),
+        "export": ("export", "Export a pipeline to SageMaker, Airflow or Argo."),
     }
 )
-"""Modules by command."""
+"""Module and short help by command."""
 
 _EXAMPLE = """\b
 Examples:
@@ -37,7 +37,7 @@ Examples:
 command = CommandGroup(
     "pipeline",
     package=__name__,
-    modules=COMMANDS,
+    commands=COMMANDS,
     epilog=_EXAMPLE,
     short_help="List, check, draw, run, test, create and export pipelines.",
     help="Work with pipelines: graphs of steps, one pipeline per file.",

@@ -9,8 +9,10 @@ from stepwell.frontends.cli import CommandGroup
 
 __all__ = ["COMMANDS", "command"]
 
-COMMANDS: Final = MappingProxyType({"check": "check", "run": "run"})
-"""Modules by command."""
+COMMANDS: Final = MappingProxyType(
+    {"check": ("check", "Check workflow files."), "run": ("run", "Run a workflow file.")}
+)
+"""Module and short help by command."""
 
 _EXAMPLE = """\b
 Examples:
@@ -22,7 +24,7 @@ Examples:
 command = CommandGroup(
     "workflow",
     package=__name__,
-    modules=COMMANDS,
+    commands=COMMANDS,
     epilog=_EXAMPLE,
     short_help="Check and run workflow files.",
     help="Check and run workflow files: steps that run in sequence, each with a step type.",

@@ -11,15 +11,15 @@ __all__ = ["COMMANDS", "command"]
 
 COMMANDS: Final = MappingProxyType(
     {
-        "new": "new",
-        "list": "list_workspaces",
-        "show": "show",
-        "check": "check",
-        "compare": "compare",
-        "remove": "remove",
+        "new": ("new", "Create a workspace with a working example."),
+        "list": ("list_workspaces", "List the workspaces."),
+        "show": ("show", "Show what a workspace adds, overrides and shadows."),
+        "check": ("check", "Check the components and the isolation of workspaces."),
+        "compare": ("compare", "Check which steps of a workspace would work in another."),
+        "remove": ("remove", "Remove a workspace."),
     }
 )
-"""Modules by command."""
+"""Module and short help by command."""
 
 _EXAMPLE = """\b
 Examples:
@@ -32,7 +32,7 @@ Examples:
 command = CommandGroup(
     "workspace",
     package=__name__,
-    modules=COMMANDS,
+    commands=COMMANDS,
     epilog=_EXAMPLE,
     short_help="Create, list, show, check, compare and remove workspaces.",
     help="Create, list, show, check, compare and remove workspaces, the folders of developers.",
