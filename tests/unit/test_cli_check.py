@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from functools import cache
 from os.path import normpath
 from pathlib import Path
+from subprocess import PIPE
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -494,3 +498,64 @@ def test_a_default_workspace_that_does_not_exist_is_an_error_at_the_setting(
 
 def test_a_project_without_definitions_has_no_findings(project: Project, run_stepwell: RunStepwell) -> None:
     assert run_stepwell("check", "-q", cwd=project({"stepwell.toml": ""})).exit_code == 0
+
+
+# --- which findings are shown
+
+
+@pytest.mark.parametrize(
+    ("options", "rules", "exit_code"),
+    [
+        ("--select missing-field", ["missing-field"], 1),
+        ("--select missing-field,unknown-field", ["missing-field", "unknown-field"], 1),
+        ("--select missing-field --select out-of-range", ["missing-field", "out-of-range"], 1),
+        ("--select override-changes-nothing", ["override-changes-nothing"], 0),
+        ("--ignore missing-field --ignore unknown-field,out-of-range", ["override-changes-nothing"], 0),
+        ("--select missing-field --ignore missing-field", [], 0),
+    ],
+)
+def test_rules_are_selected(
+    project: Project, run_stepwell: RunStepwell, options: str, rules: list[str], exit_code: int
+) -> None:
+    ran = run_stepwell("check", "--format", "concise", *options.split(), cwd=project(BROKEN))
+    assert [one.split()[0] for one in ids(ran)] == rules
+    assert ran.exit_code == exit_code
+
+
+def test_an_unknown_rule_is_a_usage_error(project: Project, run_stepwell: RunStepwell) -> None:
+    for option in ("--select", "--ignore"):
+        ran = run_stepwell("check", option, "missing-feld", cwd=project(BROKEN))
+        assert ran.exit_code == 2
+        assert ran.stderr == "error: unknown rule `missing-feld` (did you mean `missing-field`?)\n"
+
+
+@pytest.mark.parametrize("form", ["text", "concise"])
+def test_the_rest_of_the_findings_is_counted(project: Project, run_stepwell: RunStepwell, form: str) -> None:
+    root = project(BROKEN)
+    note = "3 more findings not shown (use --max-findings 0 to show all)\n"
+    ran = run_stepwell("check", "--format", form, "--max-findings", "1", cwd=root)
+    assert ran.exit_code == 1
+    assert ran.stdout.count("[missing-field]") == 1
+    assert "[unknown-field]" not in ran.stdout
+    assert note in ran.stdout
+    if form == "text":
+        assert "3 errors, 1 warning in" in ran.stdout
+    for number in ("0", "4"):
+        ran = run_stepwell("check", "--format", form, "--max-findings", number, cwd=root)
+        assert "not shown" not in ran.stdout
+    ran = run_stepwell("check", "--format", "json", "--max-findings", "1", cwd=root)
+    assert (ran.exit_code, ran.stderr) == (2, "error: --max-findings cannot be used with --format json\n")
+
+
+def test_watch_checks_again_after_a_change(project: Project, environment: Mapping[str, str]) -> None:
+    root = project({CLEANING: "name: Cleaning\ndescription: Drop rows.\n"})
+    line = [sys.executable, "-m", "stepwell", "check", "--watch", "--format", "concise"]
+    with subprocess.Popen(line, cwd=root, env=environment, stdout=PIPE, stderr=PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        try:
+            (root / CLEANING).write_text("name: Cleaning\n", encoding="utf-8")
+            assert process.stdout.readline().startswith(f"{CLEANING}:1:1: error[missing-field]")
+        finally:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 0

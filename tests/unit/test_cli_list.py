@@ -177,3 +177,65 @@ def test_a_pipe_gets_the_whole_description(project: Project, run_stepwell: RunSt
     root = project({"registry.d/steps/scoring.yaml": f"name: Scoring\ndescription: {words}\n"})
     ran = run_stepwell("list", cwd=root, env={"COLUMNS": "40"})
     assert ran.stdout.splitlines()[1] == f"Scoring  -               -          core   {words.strip()}"
+
+
+FILTERED = {
+    **FILES,
+    "registry.d/steps/serving.yaml": (
+        "name: Serving\nsagemaker_step_type: Transform\ndescription: Serve it.\nframework: sklearn\n"
+        "environment_tags: [prod, gpu]\ncompatibility_tags: [spark]\n"
+    ),
+    "workspaces/bob/local/steps/tuning.yaml": "name: Tuning\ndescription: Tune it, too.\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        ("--type Processing", ["Scoring"]),
+        ("--type Processing --type Transform", ["Scoring", "Serving"]),
+        ("--framework xgboost", ["Scoring"]),
+        ("--tag prod", ["Serving"]),
+        ("--tag prod --tag spark", ["Serving"]),
+        ("--tag prod --tag absent", []),
+        ("--layer core -w alice", ["Cleaning", "Serving"]),
+        ("--layer local -w alice", ["Tuning"]),
+        ("ING", ["Scoring", "Cleaning", "Serving"]),
+        ("scor", ["Scoring"]),
+        ("S*", ["Scoring", "Serving"]),
+        ("S* --type Transform", ["Serving"]),
+        ("absent", []),
+        ("--workspace all", ["Scoring", "Cleaning", "Serving", "Scoring", "Tuning", "Tuning"]),
+        ("--workspace all --layer local", ["Tuning", "Tuning"]),
+    ],
+)
+def test_steps_are_filtered(
+    project: Project, run_stepwell: RunStepwell, options: str, names: list[str]
+) -> None:
+    root = project(FILTERED)
+    ran = run_stepwell("list", *options.split(), cwd=root)
+    assert (ran.exit_code, ran.stderr) == (0, "")
+    assert [line.split()[0] for line in ran.stdout.splitlines()[1:]] == names
+    if "all" not in options.split():
+        listed = json.loads(run_stepwell("list", *options.split(), "--json", cwd=root).stdout)
+        assert faults(listed) == []
+        assert [step["name"] for step in listed["steps"]] == names
+
+
+def test_every_workspace_has_a_column(project: Project, run_stepwell: RunStepwell) -> None:
+    root = project(FILTERED)
+    ran = run_stepwell("list", "--workspace", "all", "--layer", "local", cwd=root)
+    assert ran.stdout == (
+        "NAME    SAGEMAKER TYPE  FRAMEWORK  LAYER  WORKSPACE  DESCRIPTION\n"
+        "Tuning  -               -          local  alice      Tune it.\n"
+        "Tuning  -               -          local  bob        Tune it, too.\n"
+    )
+    ran = run_stepwell("list", "--workspace", "all", "--json", cwd=root)
+    assert (ran.exit_code, ran.stderr) == (2, "error: --workspace all cannot be used with --format json\n")
+
+
+def test_headings_are_bold_in_colour(project: Project, run_stepwell: RunStepwell) -> None:
+    root = project(FILTERED)
+    for line in ("list", "workspace list", "doctor"):
+        assert "\x1b[1m" in run_stepwell(*line.split(), "--color", "always", cwd=root).stdout
+        assert "\x1b" not in run_stepwell(*line.split(), cwd=root).stdout

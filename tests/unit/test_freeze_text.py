@@ -241,15 +241,15 @@ def test_a_folder_in_the_place_of_the_file_is_an_error(tmp_path: Path) -> None:
     [
         (b"a\nb\n", "a\nb\n", ""),
         (b"", "", ""),
-        (None, "a\n", "--- /dev/null\n+++ b/gen/n.py\n@@ -0,0 +1 @@\n+a\n"),
-        (None, "", "--- /dev/null\n+++ b/gen/n.py\n"),
+        (None, "a\n", "missing: gen/n.py (run `stepwell freeze`)\n"),
+        (None, "", "missing: gen/n.py (run `stepwell freeze`)\n"),
         (b"a\nb\n", "a\nc\n", "--- a/gen/n.py\n+++ b/gen/n.py\n@@ -1,2 +1,2 @@\n a\n-b\n+c\n"),
         (
             b"a",
             "a\n",
             "--- a/gen/n.py\n+++ b/gen/n.py\n@@ -1 +1 @@\n-a\n\\ No newline at end of file\n+a\n",
         ),
-        (b"a\r\n", "a\n", "--- a/gen/n.py\n+++ b/gen/n.py\n@@ -1 +1 @@\n-a\r\n+a\n"),
+        (b"a\r\n", "a\n", "only line endings differ: gen/n.py (run `stepwell freeze`)\n"),
         (b"\xff\n", "a\n", "--- a/gen/n.py\n+++ b/gen/n.py\n@@ -1 +1 @@\n-\\xff\n+a\n"),
         (b"\xff\n", "\\xff\n", "--- a/gen/n.py\n+++ b/gen/n.py\n"),
         (

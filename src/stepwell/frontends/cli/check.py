@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Collection
-from datetime import date
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from datetime import date, datetime
+from queue import Empty, SimpleQueue
 
 import click
 
@@ -27,6 +29,7 @@ from stepwell.frontends.render.report import Report, RulePage
 from stepwell.live.registry import Registry
 from stepwell.resolve.plugins import find_plugins
 from stepwell.source.diagnostic import Diagnostic, Severity, in_order
+from stepwell.source.spelling import suggest
 from stepwell.version import __version__
 
 _EXAMPLE = """\b
@@ -37,7 +40,13 @@ Examples:
   stepwell check --references
   stepwell check --since main
   stepwell check --alignment
+  stepwell check --select missing-field --max-findings 10
+  stepwell check --watch
 """
+
+_LIMITED = frozenset({"text", "concise"})
+_ON_A_TERMINAL = 50
+"""Findings that a terminal shows."""
 
 
 @click.command("check", epilog=_EXAMPLE)
@@ -67,6 +76,20 @@ Examples:
     default=False,
     help="Also check that interfaces match scripts, other steps, builders and configurations, like `align`.",
 )
+@click.option(
+    "--select",
+    metavar="RULE",
+    multiple=True,
+    help="Show only findings of this rule (repeatable).",
+)
+@click.option("--ignore", metavar="RULE", multiple=True, help="Hide findings of this rule (repeatable).")
+@click.option(
+    "--max-findings",
+    metavar="N",
+    type=click.IntRange(0),
+    help="Show at most N findings as text and count the rest; 0 shows all.  [default: 50 on a terminal]",
+)
+@click.option("--watch", is_flag=True, help="Check again after every change of a file, until Ctrl-C.")
 @project_options
 def command(
     paths: tuple[str, ...],
@@ -76,6 +99,10 @@ def command(
     references: bool | None,
     since: str | None,
     alignment: bool,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    max_findings: int | None,
+    watch: bool,
     common: CommonOptions,
 ) -> int:
     """Check the project's definitions, overlays and configuration.
@@ -85,7 +112,38 @@ def command(
     With --since, show only findings that a change introduced, in any file. A finding is old if the merge
     base has a finding with the same rule, message and file, even on another line or under the file's
     previous name. Uncommitted edits are part of the change.
+
+    Findings that --select and --ignore hide do not count for the exit code.
     """
+    if max_findings is not None and form not in _LIMITED:
+        raise click.UsageError(f"--max-findings cannot be used with --format {form}")
+    if alignment and since is not None:
+        raise click.UsageError("--alignment cannot be used with --since: it checks only the current files")
+    selected = _rules(select), _rules(ignore)
+    if max_findings is None:
+        max_findings = _ON_A_TERMINAL if form in _LIMITED and sys.stdout.isatty() else 0
+
+    def once() -> int:
+        return _check(
+            paths, workspace, form, fail_on, references, since, alignment, selected, max_findings, common
+        )
+
+    return _again(once, common) if watch else once()
+
+
+def _check(
+    paths: tuple[str, ...],
+    workspace: str | None,
+    form: str,
+    fail_on: str,
+    references: bool | None,
+    since: str | None,
+    alignment: bool,
+    selected: tuple[frozenset[str], frozenset[str]],
+    limit: int,
+    common: CommonOptions,
+) -> int:
+    """Check once, print the report and return the exit code."""
     began = time.monotonic()
     registry = open_registry(common)
     view = view_of(registry, workspace)
@@ -96,8 +154,6 @@ def command(
         from stepwell.frontends.cli.states import check_sources
 
         found = in_order((*found, *check_sources(registry, view.workspace, common)))
-    if alignment and since is not None:
-        raise click.UsageError("--alignment cannot be used with --since: it checks only the current files")
     if alignment:
         from stepwell.frontends.cli.align import check_alignment
 
@@ -113,6 +169,9 @@ def command(
         wanted = {way for path in paths for way in _in_project(root, path)}
         found = tuple(diagnostic for diagnostic in found if _concerns(root, diagnostic, wanted))
         older = tuple(diagnostic for diagnostic in older if _concerns(root, diagnostic, wanted))
+    select, ignore = selected
+    found = tuple(finding for finding in found if _is_selected(finding, select, ignore))
+    older = tuple(finding for finding in older if _is_selected(finding, select, ignore))
     report = Report(
         diagnostics=displayed(found, registry.project.root, form),
         files=registry.files,
@@ -120,6 +179,7 @@ def command(
         workspaces=1 if workspace else len(registry.workspaces),
         seconds=time.monotonic() - began,
         tool_version=__version__,
+        limit=limit,
     )
     if not (common.quiet and form == "text" and not found):
         sys.stdout.writelines(
@@ -130,6 +190,48 @@ def command(
         click.echo(_left_out(len(older), title), err=form != "text")
     failing = Severity.ERROR.rank if fail_on == "error" else Severity.WARNING.rank
     return int(any(diagnostic.severity.rank <= failing for diagnostic in found))
+
+
+def _again(once: Callable[[], int], common: CommonOptions) -> int:
+    """Check, and check again after every change, until Ctrl-C."""
+    registry = open_registry(common)
+    changes: SimpleQueue[object] = SimpleQueue()
+    subscription = registry.subscribe(changes.put)
+    try:
+        with registry.watch(tell=lambda note: click.echo(f"note: {note}", err=True)):
+            while True:
+                once()
+                sys.stdout.flush()
+                while True:
+                    with suppress(Empty):
+                        changes.get(timeout=1.0)  # Windows does not interrupt a wait without timeout
+                        break
+                while not changes.empty():
+                    changes.get()
+                click.echo(f"\n{datetime.now():%H:%M:%S} files changed", err=True)  # noqa: DTZ005 - local time
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        subscription.cancel()
+
+
+def _rules(values: tuple[str, ...]) -> frozenset[str]:
+    """Return the rules that an option lists.
+
+    Raises:
+       UsageError: a rule does not exist.
+    """
+    names = [name.strip() for value in values for name in value.split(",")]
+    known = (*RULES, *FIXED_PAGES)
+    for name in names:
+        if name not in known:
+            hint = suggest(name, known) or "run `stepwell explain-rule` for a list"
+            raise click.UsageError(f"unknown rule `{name}` ({hint})")
+    return frozenset(names)
+
+
+def _is_selected(finding: Diagnostic, select: frozenset[str], ignore: frozenset[str]) -> bool:
+    return finding.id not in ignore and (not select or finding.id in select)
 
 
 def _steps(registry: Registry) -> int:

@@ -8,12 +8,13 @@ import click
 
 from stepwell.frontends.cli.options import (
     CommonOptions,
+    color_wanted,
     format_option,
     open_registry,
     project_options,
     write_json,
 )
-from stepwell.frontends.render.columns import aligned
+from stepwell.frontends.render.columns import aligned, painted
 from stepwell.resolve.conflicts import Agreement, Conflict
 from stepwell.source.escape_control import visible
 from stepwell.source.wording import counted
@@ -59,10 +60,11 @@ def _lines(one: Conflict) -> list[str]:
         for several, note in ((one.candidates, ""), (one.hidden, "(hidden)"))
         for each in several
     ]
-    told = one.agreement.value + (", ambiguous" if one.ambiguous else "")
+    color = color_wanted()
+    told = one.agreement.value + (painted(", ambiguous", "1;31", color=color) if one.ambiguous else "")
     differing = f"  different fields: {', '.join(one.differing)}"
     return [
-        f"{one.name}: {told}",
+        f"{painted(one.name, '1', color=color)}: {told}",
         *(f"  {line}" for line in aligned(rows)),
         *([differing] if one.differing else []),
         f"  {visible(one.recommendation)}",

@@ -11,12 +11,14 @@ import click
 from stepwell.frontends.cli.freeze import left_behind
 from stepwell.frontends.cli.options import (
     CommonOptions,
+    color_wanted,
     format_option,
     open_registry,
     project_options,
     with_progress,
     write_json,
 )
+from stepwell.frontends.render.columns import painted, with_heading
 from stepwell.live.health import Health, HealthStatus, LayerHealth
 from stepwell.model import KINDS
 from stepwell.source.wording import counted
@@ -59,6 +61,9 @@ _ALWAYS = ("steps", "hyperparameters")
 """Kinds that are shown even if there are none."""
 
 
+_COLORS = {HealthStatus.OK: "1;32", HealthStatus.DEGRADED: "1;33", HealthStatus.BROKEN: "1;31"}
+
+
 def _lines(told: Health) -> list[str]:
     conflicts = counted(told.conflicts, "conflict") if told.conflicts else "no conflicts"
     whole = [
@@ -72,10 +77,13 @@ def _lines(told: Health) -> list[str]:
     rows = [("LAYER", *(kind.upper() for kind in kinds), "ERRORS", "WARNINGS")]
     rows += (_row(layer, kinds) for layer in told.layers)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [f"{whole[0]}: {', '.join(whole[1:])}", ""]
+    color = color_wanted()
+    status = painted(whole[0], _COLORS[told.status], color=color)
+    lines = []
     for first, *numbers in rows:
         cells = [number.rjust(width) for number, width in zip(numbers, widths[1:], strict=True)]
         lines.append("  ".join([first.ljust(widths[0]), *cells]))
+    lines = [f"{status}: {', '.join(whole[1:])}", "", *with_heading(lines, color=color)]
     if told.recommendations:
         lines += ["", *(f"- {sentence}" for sentence in told.recommendations)]
     return lines

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 
 import click
 
 from stepwell.frontends.cli.options import (
     CommonOptions,
+    color_wanted,
     format_option,
+    open_registry,
     open_view,
     project_options,
     shows_unicode,
@@ -16,30 +20,82 @@ from stepwell.frontends.cli.options import (
     workspace_option,
     write_json,
 )
-from stepwell.frontends.render.columns import padded
-from stepwell.resolve.view import View
+from stepwell.frontends.render.columns import padded, with_heading
+from stepwell.model import StepDefinition
+from stepwell.model.layer import Layer
+from stepwell.model.settings import RESERVED_ID
 from stepwell.source.escape_control import columns, visible
 
 _EXAMPLE = """\b
 Examples:
   stepwell list
   stepwell list --workspace alice --format json
+  stepwell list 'XGBoost*' --type Training
+  stepwell list --workspace all --layer local
 """
+
+_LAYERS = tuple(layer.value for layer in Layer)
 
 
 @click.command("list", epilog=_EXAMPLE)
-@workspace_option("Use the view of this workspace (default: core).")
+@click.argument("pattern", required=False, metavar="[PATTERN]")
+@click.option("--type", "types", metavar="TYPE", multiple=True, help="Only this SageMaker type.")
+@click.option("--framework", "frameworks", metavar="NAME", multiple=True, help="Only this framework.")
+@click.option(
+    "--tag",
+    "tags",
+    metavar="TAG",
+    multiple=True,
+    help="Only steps with this tag.",
+)
+@click.option("--layer", type=click.Choice(_LAYERS), help="Only definitions of this layer.")
+@workspace_option("Use the view of this workspace, or `all` for core and every workspace (default: core).")
 @format_option("table", "json", "yaml")
 @project_options
-def command(workspace: str | None, form: str, common: CommonOptions) -> int:
-    """List the steps of a view in the order of its table."""
+def command(
+    pattern: str | None,
+    types: tuple[str, ...],
+    frameworks: tuple[str, ...],
+    tags: tuple[str, ...],
+    layer: str | None,
+    workspace: str | None,
+    form: str,
+    common: CommonOptions,
+) -> int:
+    """List the steps of a view in the order of its table.
+
+    PATTERN is part of a name, or a pattern such as `XGBoost*`; upper and lower case are equal. --type,
+    --framework and --tag are repeatable: one of the types, one of the frameworks, and all tags, which are
+    environment or compatibility tags.
+    """
+
+    def is_wanted(step: StepDefinition) -> bool:
+        return (
+            (pattern is None or _matches(pattern, step.name))
+            and (not types or step.sagemaker_step_type in types)
+            and (not frameworks or step.framework in frameworks)
+            and set(tags) <= {*step.environment_tags, *step.compatibility_tags}
+            and (layer is None or step.sources[0].layer.value == layer)
+        )
+
+    if workspace == RESERVED_ID:
+        if form != "table":
+            raise click.UsageError(f"--workspace {RESERVED_ID} cannot be used with --format {form}")
+        registry = open_registry(common)
+        steps = [step for step in registry.view(None).values() if is_wanted(step)]
+        for view in map(registry.view, registry.workspaces):
+            own = view.steps.above
+            steps += [step for step in view.values() if step.name in own and is_wanted(step)]
+        sys.stdout.writelines(f"{line}\n" for line in _table(steps, with_workspace=True))
+        return 0
     _, view = open_view(common, workspace)
+    steps = [step for step in view.values() if is_wanted(step)]
     if form == "table":
-        sys.stdout.writelines(f"{line}\n" for line in _table(view))
+        sys.stdout.writelines(f"{line}\n" for line in _table(steps, with_workspace=False))
         return 0
     from stepwell.frontends.render.output.steps import list_output
 
-    listing = list_output(view)
+    listing = list_output(view, steps)
     if form == "json":
         write_json(listing)
     else:
@@ -56,26 +112,35 @@ _FEWEST = 20
 _HEADINGS = ("NAME", "SAGEMAKER TYPE", "FRAMEWORK", "LAYER", "DESCRIPTION")
 
 
-def _table(view: View) -> list[str]:
-    rows = [
-        (
-            step.name,
-            visible(step.sagemaker_step_type or "-"),
-            visible(step.framework or "-"),
-            step.sources[0].layer.value,
-            visible(" ".join(step.description.split())),
-        )
-        for step in view.values()
-    ]
-    widths = [max(columns(row[column]) for row in (_HEADINGS, *rows)) for column in range(4)]
+def _matches(pattern: str, name: str) -> bool:
+    pattern, name = pattern.lower(), name.lower()
+    return fnmatchcase(name, pattern) if set(pattern) & set("*?[") else pattern in name
+
+
+def _table(steps: Sequence[StepDefinition], *, with_workspace: bool) -> list[str]:
+    rows = [_HEADINGS, *map(_row, steps)]
+    if with_workspace:
+        owners = ("WORKSPACE", *(step.sources[0].workspace or "-" for step in steps))
+        rows = [(*row[:-1], owner, row[-1]) for row, owner in zip(rows, owners, strict=True)]
+    widths = [max(columns(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     lines = []
     room = terminal_columns()
     described = not room or room - sum(widths) - 2 * len(widths) >= _FEWEST
-    for row in (_HEADINGS, *rows):
+    for row in rows:
         cells = list(map(padded, row, widths))
         line = "  ".join([*cells, row[-1]] if described else cells).rstrip()
         lines.append(_cut(line, room) if room else line)
-    return lines
+    return with_heading(lines, color=color_wanted())
+
+
+def _row(step: StepDefinition) -> tuple[str, ...]:
+    return (
+        step.name,
+        visible(step.sagemaker_step_type or "-"),
+        visible(step.framework or "-"),
+        step.sources[0].layer.value,
+        visible(" ".join(step.description.split())),
+    )
 
 
 def _cut(line: str, room: int) -> str:

@@ -332,7 +332,7 @@ def _top(root: str) -> str:
 
 
 def color_wanted() -> bool:
-    """Return whether to use colour: as ``--color`` or the environment says, otherwise on a terminal.
+    """Return whether to use colour: as ``--color`` or the environment specifies, otherwise on a terminal.
 
     ``NO_COLOR`` (no-color.org) wins over ``FORCE_COLOR`` and ``CLICOLOR_FORCE`` (bixense.com/clicolors).
     """

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, final
 
 from stepwell.source.diagnostic import Diagnostic, Severity
+from stepwell.source.wording import counted
 
 __all__ = ["Report", "RulePage"]
 
@@ -27,7 +28,11 @@ class RulePage(NamedTuple):
 @final
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Counts and findings of a check."""
+    """Counts and findings of a check.
+
+    Args:
+       limit: maximum number of findings that text shows; 0 for all.
+    """
 
     diagnostics: tuple[Diagnostic, ...]
     files: int
@@ -35,6 +40,20 @@ class Report:
     workspaces: int
     seconds: float
     tool_version: str
+    limit: int = 0
+
+    @property
+    def shown(self) -> tuple[Diagnostic, ...]:
+        """Findings that text shows."""
+        return self.diagnostics[: self.limit or None]
+
+    @property
+    def rest(self) -> str:
+        """Line that counts the findings that are not shown; empty for none."""
+        count = len(self.diagnostics) - len(self.shown)
+        if not count:
+            return ""
+        return f"{counted(count, 'more finding')} not shown (use --max-findings 0 to show all)\n"
 
     def count(self, severity: Severity) -> int:
         """Return the number of findings with a severity."""

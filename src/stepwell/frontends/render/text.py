@@ -19,8 +19,10 @@ def render(report: Report, *, color: bool, **_unused: object) -> Iterator[str]:
     """Yield a block for each finding, then the summary."""
     if report.diagnostics:
         from stepwell.source.excerpt import block
-    for finding in report.diagnostics:
+    for finding in report.shown:
         yield f"{block(finding, color=color)}\n\n"
+    if report.rest:
+        yield f"{report.rest}\n"
     yield f"{summary(report)}\n"
 
 

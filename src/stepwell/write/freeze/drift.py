@@ -104,19 +104,25 @@ def _anchors(before: Sequence[str], after: Sequence[str]) -> list[tuple[int, int
 
 
 def drift(path: Path, fresh_text: str, shown_path: str) -> str:
-    """Return the unified diff of a file on disk and a new text; ``""`` if equal.
+    """Return the difference of a file on disk and a new text; ``""`` if equal.
+
+    A missing file and different line endings are one line; everything else is a unified diff.
 
     Args:
-       path: a missing file differs from every text.
+       shown_path: the path to print.
 
     Raises:
        OSError: the file cannot be read.
     """
-    content = _read(path)
-    if content == fresh_text.encode("utf-8"):
+    content, fresh = _read(path), fresh_text.encode("utf-8")
+    if content == fresh:
         return ""
-    before, after = "/dev/null" if content is None else f"a/{shown_path}", f"b/{shown_path}"
-    stale = "" if content is None else content.decode("utf-8", errors="backslashreplace")
+    if content is None:
+        return f"missing: {shown_path} (run `stepwell freeze`)\n"
+    if content.replace(b"\r\n", b"\n") == fresh.replace(b"\r\n", b"\n"):
+        return f"only line endings differ: {shown_path} (run `stepwell freeze`)\n"
+    before, after = f"a/{shown_path}", f"b/{shown_path}"
+    stale = content.decode("utf-8", errors="backslashreplace")
     lines = list(unified(_lines(stale), _lines(fresh_text), before, after))
     if not lines:
         return f"--- {before}\n+++ {after}\n"

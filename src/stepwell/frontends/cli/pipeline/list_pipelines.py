@@ -11,13 +11,14 @@ import click
 from stepwell.frontends.cli import CommandGroup
 from stepwell.frontends.cli.options import (
     CommonOptions,
+    color_wanted,
     format_option,
     open_view,
     project_options,
     workspace_option,
     write_json,
 )
-from stepwell.frontends.render.columns import aligned
+from stepwell.frontends.render.columns import aligned, with_heading
 from stepwell.model.graph import Linked, link
 from stepwell.source.escape_control import visible
 
@@ -93,7 +94,8 @@ def catalog_list(form: str, common: CommonOptions) -> int:
 
 
 def _write_table(pipelines: Iterable[Linked]) -> None:
-    sys.stdout.writelines(f"{line}\n" for line in aligned((_HEADINGS, *map(_cells, pipelines))))
+    lines = with_heading(aligned((_HEADINGS, *map(_cells, pipelines))), color=color_wanted())
+    sys.stdout.writelines(f"{line}\n" for line in lines)
 
 
 def _cells(linked: Linked) -> tuple[str, ...]:

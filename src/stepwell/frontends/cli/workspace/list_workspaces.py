@@ -8,13 +8,14 @@ import click
 
 from stepwell.frontends.cli.options import (
     CommonOptions,
+    color_wanted,
     format_option,
     open_registry,
     project_options,
     write_json,
 )
 from stepwell.frontends.cli.workspace.options import findings_of, names_of
-from stepwell.frontends.render.columns import aligned
+from stepwell.frontends.render.columns import aligned, with_heading
 from stepwell.live.registry import Registry
 from stepwell.source.diagnostic import counted_findings
 from stepwell.source.escape_control import visible
@@ -67,4 +68,4 @@ def _table(registry: Registry) -> list[str]:
         findings = findings_of(registry.project, registry.diagnostics, workspace)
         found = counted_findings(findings) or "no findings"
         rows.append((workspace, visible(version), str(len(own)), str(len(overridden)), found))
-    return aligned(rows)
+    return with_heading(aligned(rows), color=color_wanted())

@@ -220,9 +220,9 @@ class ConflictsOutput(OutputRecord, frozen=True, kw_only=True):
     ]
 
 
-def list_output(view: View) -> ListOutput:
-    """The steps of a view, in the order of its table."""
-    return ListOutput(workspace=view.workspace, steps=tuple(map(_listed, view.values())))
+def list_output(view: View, steps: Iterable[StepDefinition]) -> ListOutput:
+    """Steps of a view, in the order of its table."""
+    return ListOutput(workspace=view.workspace, steps=tuple(map(_listed, steps)))
 
 
 def _listed(step: StepDefinition) -> ListedStep:
