@@ -475,7 +475,7 @@ def test_concise_of_a_clean_project_is_nothing(project: Project, run_stepwell: R
 
 
 def test_a_pipe_gets_no_colour(project: Project, run_stepwell: RunStepwell) -> None:
-    ran = run_stepwell("check", cwd=project(BROKEN), env={"FORCE_COLOR": "1", "TERM": "xterm-256color"})
+    ran = run_stepwell("check", cwd=project(BROKEN), env={"TERM": "xterm-256color"})
     assert "\x1b" not in ran.stdout
 
 
