@@ -115,10 +115,13 @@ def test_what_cannot_be_asked_for_is_refused(project: Project, ask: Ask, words: 
     assert ask(project(SUMS), *words) == (2, "", REFUSED[words])
 
 
-def test_what_stands_in_the_way_is_told_and_nothing_is_run(project: Project, ask: Ask) -> None:
+def test_what_stands_in_the_way_is_told_and_nothing_is_run(
+    project: Project, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     manifest = "steps:\n  Totl: {rows: a.csv}\n  Total: {row: a.csv}\n  make: {}\n"
     pipeline = SUMS["registry.d/pipelines/sums.yaml"].replace(", inputs: {rows: make.rows}", "")
     root = project({**SUMS, "registry.d/pipelines/sums.yaml": pipeline, "data_manifest.yaml": manifest})
+    monkeypatch.chdir(root)
     code, out, _ = ask(root, "run", "Sums")
     assert code == 1
     assert (
