@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from stepwell.source.document import Document, thaw
+from stepwell.source.read import read_text
+
 if TYPE_CHECKING:
     from tests.conftest import Project, RunStepwell
 
@@ -120,28 +123,66 @@ def test_one_field(
     assert explained(run_stepwell, project(FILES), *arguments).splitlines() == lines
 
 
-def test_every_field_that_has_a_value(project: Project, run_stepwell: RunStepwell) -> None:
-    told = explained(run_stepwell, project(FILES), "Scoring", "-w", "bob")
-    headings = [line for line in told.splitlines() if not line.startswith("  ")]
-    fields = [line.removeprefix("Scoring.").removesuffix(" in workspace bob") for line in headings]
-    assert fields == [
-        "name",
-        "sagemaker_step_type",
-        "description",
-        "framework",
-        "config_class",
-        "builder_step_name",
-        "spec_type",
-        "priority",
-        "environment_tags",
-        "compatibility_tags",
-        "conflict_resolution_strategy",
-        "aliases",
-        "deprecated.since",
-        "deprecated.note",
-        "x-team.name",
+def test_a_step_is_yaml_with_origins(project: Project, run_stepwell: RunStepwell) -> None:
+    assert explained(run_stepwell, project(FILES), "Scoring", "-w", "bob").splitlines() == [
+        "# Scoring in workspace bob",
+        (
+            "name: Scoring                                     # override of bob, "
+            "workspaces/bob/override/steps/scoring.yaml:1"
+        ),
+        "sagemaker_step_type: Processing                   # core, registry.d/steps/scoring.yaml:2",
+        "description: Score a batch.                       # core, registry.d/steps/scoring.yaml:3",
+        (
+            "# framework: removed                              # override of bob, "
+            "workspaces/bob/override/steps/scoring.yaml:2, removes xgboost (core)"
+        ),
+        "config_class: ScoringConfig                       # by convention",
+        "builder_step_name: ScoringStepBuilder             # by convention",
+        "spec_type: Scoring                                # by convention",
+        "priority: 100                                     # schema default",
+        "environment_tags: []                              # schema default",
+        "compatibility_tags: []                            # schema default",
+        "conflict_resolution_strategy: workspace_priority  # schema default",
+        (
+            "aliases:                                          # core, "
+            "registry.d/steps/scoring.yaml:5, replaces [] (schema default)"
+        ),
+        "  - BatchScoring",
+        "deprecated:",
+        '  since: "1.4"                                    # core, registry.d/steps/scoring.yaml:6',
+        (
+            "  note: Gone.                                     # override of bob, "
+            "workspaces/bob/override/steps/scoring.yaml:3, replaces Slow. (core)"
+        ),
+        "x-team:",
+        (
+            "  name: fraud                                     # override of bob, "
+            "workspaces/bob/override/steps/scoring.yaml:4"
+        ),
     ]
-    assert told.count("  wins ") == len(fields)
+
+
+def test_the_yaml_of_a_step_can_be_read(project: Project, run_stepwell: RunStepwell) -> None:
+    long = "word # " * 40 + "end"
+    root = project(
+        {
+            "registry.d/steps/odd.yaml": f"name: Odd\ndescription: {json.dumps(long)}\n"
+            "x-a: {b.c: {d: ['#', 'no', 12]}, 'e f': \"two\\nlines\", g: {}}\n"
+        }
+    )
+    document = read_text("odd.yaml", explained(run_stepwell, root, "Odd").encode())
+    assert isinstance(document, Document)
+    data = thaw(document.data)
+    assert data["description"] == long
+    assert data["x-a"] == {"b.c": {"d": ["#", "no", 12]}, "e f": "two\nlines", "g": {}}
+
+
+def test_paths_of_origins_are_relative_to_the_working_directory(
+    project: Project, run_stepwell: RunStepwell
+) -> None:
+    below = project(FILES) / "registry.d"
+    assert "# core, steps/scoring.yaml:3\n" in explained(run_stepwell, below, "Scoring")
+    assert explained(run_stepwell, below, "Scoring.framework").endswith("  steps/scoring.yaml:4:12\n")
 
 
 def test_json_is_as_its_schema_says(project: Project, run_stepwell: RunStepwell) -> None:

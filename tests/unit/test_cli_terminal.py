@@ -125,7 +125,7 @@ def test_stdout_decides_alone(project: Project, on_terminal: OnTerminal) -> None
 
 
 def test_a_table_is_cut_at_the_edge(project: Project, on_terminal: OnTerminal) -> None:
-    seen = on_terminal("list", cwd=project(FILES))
+    seen = on_terminal("list", "--color", "never", cwd=project(FILES))
     assert seen.terminal.splitlines() == [
         "NAME     SAGEMAKER TYPE  FRAMEWORK  LAYER  DESCRIPTION",
         "Scoring  -               -          core   Score a batch of rows with a model...",
@@ -136,12 +136,12 @@ def test_a_table_is_cut_at_the_edge(project: Project, on_terminal: OnTerminal) -
 def test_a_narrow_terminal_gets_no_beginnings_of_descriptions(
     project: Project, on_terminal: OnTerminal
 ) -> None:
-    assert on_terminal("list", cwd=project(FILES), columns=62).terminal.splitlines() == [
+    assert on_terminal("list", "--color", "never", cwd=project(FILES), columns=62).terminal.splitlines() == [
         "NAME     SAGEMAKER TYPE  FRAMEWORK  LAYER",
         "Scoring  -               -          core",
         "Tuning   -               -          core",
     ]
-    assert "DESCRIPTION" in on_terminal("list", cwd=project(FILES), columns=63).terminal
+    assert "DESCRIPTION" in on_terminal("list", "--color", "never", cwd=project(FILES), columns=63).terminal
 
 
 def test_a_place_that_does_not_fit_stands_on_its_own_line(project: Project, on_terminal: OnTerminal) -> None:
@@ -157,7 +157,7 @@ def test_a_place_that_does_not_fit_stands_on_its_own_line(project: Project, on_t
 
 @pytest.mark.parametrize("columns", [20, 39, 63, 80, 200])
 def test_no_line_is_wider_than_the_terminal(project: Project, on_terminal: OnTerminal, columns: int) -> None:
-    lines = on_terminal("list", cwd=project(FILES), columns=columns).terminal.splitlines()
+    lines = on_terminal("list", "--color", "never", cwd=project(FILES), columns=columns).terminal.splitlines()
     assert len(lines) == 3
     assert max(map(len, lines)) <= columns
     assert lines[1].endswith("how sure it is of each." if columns == 200 else "...")

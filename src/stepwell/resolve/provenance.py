@@ -20,6 +20,7 @@ __all__ = [
     "explain",
     "explain_all",
     "origins",
+    "pointer_of",
 ]
 
 
@@ -69,7 +70,7 @@ def explain(definition: Record, field: str, hidden: tuple[Record, ...]) -> Expla
     Raises:
         LookupError: unknown field.
     """
-    return _explained(definition, _pointer(field, definition), hidden)
+    return _explained(definition, pointer_of(field, definition), hidden)
 
 
 def explain_all(definition: Record, hidden: tuple[Record, ...]) -> tuple[Explanation, ...]:
@@ -120,7 +121,7 @@ def _inside(value: Any, pointer: Pointer, *, removed: bool) -> Iterator[Pointer]
         yield pointer
 
 
-def _pointer(field: str, definition: Record) -> Pointer:
+def pointer_of(field: str, definition: Record) -> Pointer:
     """Return the pointer that a dotted text refers to; a key may itself contain dots."""
     known = _fields_of(definition)
     parts = field.split(".")

@@ -4,29 +4,35 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import click
 
 from stepwell.frontends.cli.components import component_lines
 from stepwell.frontends.cli.options import (
     CommonOptions,
+    color_wanted,
     complete_step,
+    displayed_path,
     format_option,
     open_view,
     project_options,
+    shows_unicode,
     step_of,
     terminal_columns,
     with_progress,
     workspace_option,
     write_json,
 )
-from stepwell.frontends.render.columns import padded
+from stepwell.frontends.render.columns import padded, painted
 from stepwell.model.component import Component
 from stepwell.model.layer import Origin
-from stepwell.resolve.provenance import Explanation
+from stepwell.resolve.provenance import Explanation, pointer_of
 from stepwell.resolve.view import View
 from stepwell.source.document import thaw
 from stepwell.source.escape_control import columns, visible
+from stepwell.source.yaml_writer import to_yaml
 
 __all__ = ["explained_lines"]
 
@@ -45,7 +51,8 @@ Examples:
 def command(step: str, workspace: str | None, form: str, common: CommonOptions) -> int:
     """Explain the origin of a field's value, and which values it overrides.
 
-    Without FIELD, explain every field that has a value, and locate the Python components of the step.
+    Without FIELD, print the effective definition as YAML with the origin of each value and the value that it
+    replaced beside it, and locate the Python components of the step.
     """
     registry, view = open_view(common, workspace)
     name, dot, field = step.partition(".")
@@ -63,7 +70,9 @@ def command(step: str, workspace: str | None, form: str, common: CommonOptions) 
 
         write_json(explain_output(view, explained, None if dot else parts))
     else:
-        sys.stdout.writelines(f"{line}\n" for line in explained_lines(view, explained))
+        root = registry.project.root
+        lines = explained_lines(view, explained, root) if dot else _as_yaml(view, name, explained, root)
+        sys.stdout.writelines(f"{line}\n" for line in lines)
         known = [part for part in parts if part.place is not None or part.candidates or part.declared_at]
         if known:
             sys.stdout.write(f"{name}: components in {view.title}\n")
@@ -71,13 +80,13 @@ def command(step: str, workspace: str | None, form: str, common: CommonOptions) 
     return 0
 
 
-def explained_lines(view: View, explained: tuple[Explanation, ...]) -> list[str]:
+def explained_lines(view: View, explained: tuple[Explanation, ...], root: str) -> list[str]:
     """Return the lines that show the origins of fields."""
     lines = []
     room = terminal_columns()
     for one in explained:
         rows = [("wins ", one.winner), *(("loses", origin) for origin in one.losers)]
-        shown = [(word, _shown(origin), _from(origin), _where(origin)) for word, origin in rows]
+        shown = [(word, _shown(origin), _from(origin), _where(origin, root)) for word, origin in rows]
         widths = [max(columns(row[column]) for row in shown) for column in (1, 2)]
         lines.append(f"{one.step}.{one.field} in {view.title}")
         for word, value, given_by, where in shown:
@@ -104,5 +113,78 @@ def _from(origin: Origin) -> str:
     return f"{origin.layer.value} of {origin.workspace}" if origin.workspace else origin.layer.value
 
 
-def _where(origin: Origin) -> str:
-    return f"{visible(origin.span.path)}:{origin.span.line}:{origin.span.column}" if origin.span else ""
+def _where(origin: Origin, root: str) -> str:
+    if origin.span is None:
+        return ""
+    path = visible(displayed_path(root, origin.span.path))
+    return f"{path}:{origin.span.line}:{origin.span.column}"
+
+
+class _Node:
+    """Key of the effective definition: its value's explanation, and the keys below it."""
+
+    def __init__(self) -> None:
+        self.explained: Explanation | None = None
+        self.below: dict[str, _Node] = {}
+
+
+def _as_yaml(view: View, name: str, explained: tuple[Explanation, ...], root: str) -> Iterator[str]:
+    """Yield the effective definition as YAML, with origins as comments."""
+    top = _Node()
+    for one in explained:
+        node = top
+        for key in pointer_of(one.field, view[name]):
+            node = node.below.setdefault(str(key), _Node())
+        node.explained = one
+    rows = list(_yaml_rows(top, "", root))
+    room, color = terminal_columns(), color_wanted()
+    longest = max((columns(line) for line, comment in rows if comment), default=0)
+    width = min(longest, _WIDEST)
+    yield painted(f"# {name} in {view.title}", "1", color=color)
+    for line, comment in rows:
+        note = painted(f"# {comment}", "36", color=color) if comment else ""
+        indent = " " * (len(line) - len(line.lstrip()))
+        if comment and room and max(columns(line), width) + 4 + columns(comment) > room:
+            yield from (line, f"{indent}  {note}")
+        else:
+            yield f"{padded(line, max(columns(line), width))}  {note}" if comment else line
+
+
+_WIDEST = 60
+"""Columns before the comments; longer lines move theirs to the right."""
+
+
+def _yaml_rows(node: _Node, indent: str, root: str) -> Iterator[tuple[str, str]]:
+    for key, child in node.below.items():
+        if child.explained is not None:
+            yield from _leaf_rows(key, child.explained, indent, root)
+        if child.below:
+            if child.explained is None:
+                yield f"{indent}{_yaml({key: None}).rpartition(' ')[0]}", ""
+            yield from _yaml_rows(child, f"{indent}  ", root)
+
+
+def _leaf_rows(key: str, explained: Explanation, indent: str, root: str) -> Iterator[tuple[str, str]]:
+    winner = explained.winner
+    where = _where(winner, root).rpartition(":")[0]
+    comment = f"{_from(winner)}, {where}" if where else _from(winner)
+    replaced = next((one for one in explained.losers if one.value != winner.value), None)
+    if replaced is not None:
+        value = _shown(replaced)
+        value = f"{value[:_CUT]}..." if len(value) > _CUT + 3 else value
+        comment += f", {'removes' if winner.how == 'removed' else 'replaces'} {value} ({_from(replaced)})"
+    if winner.how == "removed":
+        yield f"{indent}# {visible(key)}: removed", comment
+        return
+    lines = _yaml({key: thaw(winner.value)}).split("\n")
+    commented = len(lines) - 1 if isinstance(winner.value, str) else 0  # a comment would end a folded text
+    for number, line in enumerate(lines):
+        yield f"{indent}{line}", comment if number == commented else ""
+
+
+_CUT = 40
+"""Characters of a replaced value."""
+
+
+def _yaml(data: dict[str, Any]) -> str:
+    return to_yaml(data, ascii_only=not shows_unicode()).rstrip("\n")

@@ -159,7 +159,8 @@ def command(
         if name is None:
             sys.stdout.writelines(f"{line}\n" for line in table(view, told))
         else:
-            sys.stdout.writelines(f"{line}\n" for line in explained_lines(view, explained(view, name)))
+            lines = explained_lines(view, explained(view, name), registry.project.root)
+            sys.stdout.writelines(f"{line}\n" for line in lines)
         if probing and told:
             sys.stdout.write("\n")
             sys.stdout.writelines(f"{line}\n" for line in health_lines(told, faults, figures))
