@@ -224,3 +224,17 @@ def test_the_page_of_a_run_shows_graph_times_and_logs_and_runs_nothing(project: 
 def test_a_run_on_dask_is_asked_for_in_the_same_words(project: Project, ask: Ask) -> None:
     code, _, err = ask(project(SUMS), "run", "Sums", "--engine", "spark")
     assert (code, err) == (2, "error: unknown engine `spark` (available: local, dask)\n")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("run", "Sums", "--report"), ("test", "Sums", "--report"), ("graph", "Sums", "-o")]
+)
+def test_a_report_never_overwrites_a_source_file(
+    project: Project, ask: Ask, arguments: tuple[str, ...]
+) -> None:
+    root = project(SUMS)
+    before = (root / "stepwell.toml").read_bytes()
+    code, _, error = ask(root, *arguments, str(root / "stepwell.toml"))
+    assert (code, "exists and is no report; it was not overwritten" in error) == (2, True)
+    assert (root / "stepwell.toml").read_bytes() == before
+    assert not (root / ".stepwell").exists()

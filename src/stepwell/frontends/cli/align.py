@@ -16,6 +16,7 @@ from stepwell.frontends.cli.options import (
     displayed,
     format_option,
     open_registry,
+    output_file,
     project_options,
     step_of,
     view_of,
@@ -61,6 +62,7 @@ Examples:
     "--output",
     metavar="FILE",
     type=click.Path(dir_okay=False),
+    callback=output_file,
     help="Write to this file, replacing an existing one (default: standard output).",
 )
 @project_options

@@ -26,6 +26,7 @@ from stepwell.resolve.plugins import find_plugins
 from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, Severity, rebased
 from stepwell.source.errors import ProjectError, StepwellError, UnknownStep, UnknownWorkspace
+from stepwell.source.escape_control import visible
 from stepwell.source.spelling import did_you_mean
 from stepwell.source.wording import counted
 
@@ -44,6 +45,7 @@ __all__ = [
     "format_option",
     "open_registry",
     "open_view",
+    "output_file",
     "project_options",
     "registry_of",
     "shows_unicode",
@@ -404,3 +406,17 @@ def _who_asked(project: Project, workspace: str | None) -> str:
     if source is not ParameterSource.ENVIRONMENT:
         return ""
     return f", set by {next(name for name in WORKSPACE_VARIABLES if os.environ.get(name))}"
+
+
+_SOURCES: Final = (".toml", ".yaml", ".yml", ".py", ".pyi", ".md", ".lock")
+
+
+def output_file(_context: click.Context, _parameter: click.Parameter, output: str | None) -> str | None:
+    """Return the path of a report or picture, as the callback of an option.
+
+    Raises:
+        UsageError: the file exists, and its suffix is that of a source file.
+    """
+    if output is not None and output.endswith(_SOURCES) and os.path.lexists(output):
+        raise click.UsageError(f"{visible(output)} exists and is no report; it was not overwritten")
+    return output

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import click
 
-from stepwell.frontends.cli.options import CommonOptions, open_view, project_options, workspace_option
+from stepwell.frontends.cli.options import (
+    CommonOptions,
+    open_view,
+    output_file,
+    project_options,
+    workspace_option,
+)
 from stepwell.frontends.cli.pipeline.options import complete_pipeline, linked_of
 from stepwell.model.graph import Pipeline
 from stepwell.source.escape_control import visible
@@ -36,6 +42,7 @@ Examples:
     "--output",
     metavar="FILE",
     type=click.Path(dir_okay=False),
+    callback=output_file,
     help="Write to this file, replacing an existing one (default: standard output).",
 )
 @project_options

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, final
 import click
 from click.shell_completion import CompletionItem
 
-from stepwell.frontends.cli.options import CommonOptions, color_wanted, displayed, open_registry, view_of
+from stepwell.frontends.cli.options import (
+    CommonOptions,
+    color_wanted,
+    displayed,
+    open_registry,
+    output_file,
+    view_of,
+)
 from stepwell.live.registry import Registry
 from stepwell.model.graph import Linked, Pipeline, link
 from stepwell.model.graph.link import definition_of
@@ -152,6 +159,7 @@ def engine_options(command: F) -> Callable[..., Any]:
             "--report",
             metavar="FILE",
             type=click.Path(dir_okay=False),
+            callback=output_file,
             help="Write an HTML report with the graph, the duration of each step, and the logs.",
         ),
         click.option(
