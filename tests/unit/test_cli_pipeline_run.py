@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Mapping
 from html.parser import HTMLParser
 from pathlib import Path
+from subprocess import PIPE
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,6 +32,9 @@ ALICE = {
 }
 
 
+RUN_ID = r"\d{8}-\d{6}-[0-9a-f]{4}"
+
+
 @pytest.fixture
 def ask(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     """A function that runs a command on a project in this process; times and ids are made equal."""
@@ -34,7 +42,7 @@ def ask(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str
     def ask(root: Path, *words: str) -> tuple[int, str, str]:
         code = cli.run(["pipeline", *words, "--project", str(root)])
         out, err = capsys.readouterr()
-        out = re.sub(r"\d{8}-\d{6}-[0-9a-f]{4}", "RUN", out)
+        out = re.sub(RUN_ID, "RUN", out)
         return code, re.sub(r" *\d+\.\d\d s", " TIME", out), err
 
     return ask
@@ -52,6 +60,7 @@ def test_a_run_is_told_step_by_step_and_kept(project: Project, ask: Ask) -> None
     )
     assert ask(root, "run", "Sums", "-q") == (0, "", "")
     code, out, _ = ask(root, "compare", "Sums")
+    assert "\nrows: 4 → (default)\n" in out
     assert (code, out.splitlines()[-1]) == (1, "0 of 2 steps are the same in RUN and RUN.")
     assert "make   differs  done → done" in out
     assert "different rows; script, settings or installed packages differ" in out
@@ -61,8 +70,11 @@ def test_a_run_is_told_step_by_step_and_kept(project: Project, ask: Ask) -> None
 def test_a_failed_run_says_where_to_look(project: Project, ask: Ask) -> None:
     total = SUMS["registry.d/steps/total.yaml"].replace("{a: integer}", "{label: number}")
     files = {**SUMS, "registry.d/steps/total.yaml": total, "src/scripts/make.py": f"print('made')\n{MAKE}"}
-    code, out, _ = ask(project(files), "run", "Sums")
+    code, out, err = ask(project(files), "run", "Sums")
     assert code == 1
+    assert re.sub(RUN_ID, "RUN", err) == (
+        "next: stepwell pipeline run Sums --resume RUN, which reuses the completed steps\n"
+    )
     assert out == (
         "make   done TIME\n"
         "total  failed TIME  input `rows`: rows.csv:1: missing column `label`: columns are a, b\n"
@@ -96,6 +108,22 @@ def test_a_run_goes_on(project: Project, ask: Ask) -> None:
         ["failed", "done"],
     ]
     assert ask(root, "run", "Sums", "--resume", "r2")[2].startswith("error: unknown run r2 (latest: ")
+
+
+def test_an_interrupted_run_reports_how_to_continue(project: Project, environment: Mapping[str, str]) -> None:
+    root = project({**SUMS, "src/scripts/total.py": "import time\ntime.sleep(60)\n"})
+    line = [sys.executable, "-m", "stepwell", "pipeline", "run", "Sums"]
+    with subprocess.Popen(line, cwd=root, env=environment, stdout=PIPE, stderr=PIPE, text=True) as process:
+        until = time.monotonic() + 30
+        while time.monotonic() < until and not any(root.glob(".stepwell/runs/*/steps/total/1/log.txt")):
+            time.sleep(0.05)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert re.search(r"^make +done", out, re.MULTILINE)
+    assert re.search(r"^total +cancelled", out, re.MULTILINE)
+    assert re.search(rf"^next: stepwell pipeline run Sums --resume {RUN_ID},", err, re.MULTILINE)
 
 
 REFUSED = {
@@ -208,7 +236,8 @@ def test_the_page_of_a_run_shows_graph_times_and_logs_and_runs_nothing(project: 
     files = {**SUMS, "src/scripts/total.py": "print('<script>alert(1)</script>\\x1b[31m')\nexit(3)\n"}
     root = project(files)
     code, _, err = ask(root, "run", "Sums", "--report", str(root / "run.html"))
-    assert (code, err) == (1, f"wrote {root / 'run.html'}\n")
+    assert code == 1
+    assert err.endswith(f"\nwrote {root / 'run.html'}\n")
     page = _Page()
     page.feed((root / "run.html").read_text())
     assert page.tags.count("svg") == 1

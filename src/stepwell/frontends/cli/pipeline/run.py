@@ -112,7 +112,20 @@ def command(
             else:
                 tell_findings(found, registry)
             return 1
-        run = make_run(plan, record, run_options, common, mode="run", resume=resume, start=start, only=only)
+        earlier = record.last(name)
+        try:
+            run = make_run(
+                plan, record, run_options, common, mode="run", resume=resume, start=start, only=only
+            )
+        except KeyboardInterrupt:
+            interrupted = record.last(name)
+            is_new = interrupted != earlier or interrupted == resume
+            if interrupted is not None and is_new and form == "text":
+                stopped = record.read(interrupted)
+                sys.stdout.writelines(f"{line}\n" for line in run_lines(stopped, root))
+                sys.stdout.flush()
+                _print_next(stopped)
+            raise
     if form == "json":
         _write(run, root, found)
     else:
@@ -120,9 +133,18 @@ def command(
             tell_findings(found, registry)
         if not (common.quiet and run.state.is_good):
             sys.stdout.writelines(f"{line}\n" for line in run_lines(run, root))
+            sys.stdout.flush()
+        if form == "text" and not run.state.is_good and not common.quiet:
+            _print_next(run)
     if run_options.report is not None:
         write_report(pipeline, run, root, run_options.report, common)
     return exit_code_of(run.state)
+
+
+def _print_next(run: RunRecord) -> None:
+    workspace = f" --workspace {run.workspace}" if run.workspace is not None else ""
+    command = f"stepwell pipeline run {run.pipeline}{workspace} --resume {run.id}"
+    click.echo(f"next: {command}, which reuses the completed steps", err=True)
 
 
 def _write(run: RunRecord | None, root: str, found: Iterable[Diagnostic]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -72,9 +73,19 @@ def comparison_lines(
         told = "; ".join(part for part in (gave, one.why if not one.is_same else "") if part)
         rows.append((visible(one.node), word, " → ".join(states), " → ".join(took), visible(told)))
     yield from aligned(rows)
+    for name in sorted({*before.parameters, *after.parameters}):
+        values = [_value(one.parameters.get(name)) for one in (before, after)]
+        if values[0] != values[1]:
+            yield visible(f"{name}: {' → '.join(values)}")
     yield ""
     same = sum(one.is_same for one in every)
     yield f"{same} of {len(every)} steps are the same in {before.id} and {after.id}."
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return "(default)"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def swap_lines(tried: Iterable[Trial]) -> Iterator[str]:
