@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -99,3 +100,34 @@ def test_a_notebook_may_ask_for_some_forms_only(project: Project) -> None:
     only = pipeline._repr_mimebundle_(include={"text/plain", "text/html"}, exclude={"text/html"})
     assert list(only) == ["text/plain"]
     assert pipeline._repr_html_() == pipeline._repr_mimebundle_()["text/html"]
+
+
+def test_registries_and_their_answers_are_tables(project: Project) -> None:
+    root = project(
+        {
+            "registry.d/steps/scoring.yaml": "name: Scoring\ndescription: Score <b>it</b>.\n",
+            "workspaces/alice/local/steps/scoring.yaml": "name: Scoring\ndescription: Again.\n",
+        }
+    )
+    registry = stepwell.open(root)
+    events: list[Any] = []
+    registry.subscribe(events.append)
+    (root / "registry.d/steps/scoring.yaml").write_text("name: Scoring\n", encoding="utf-8")
+    shown = {
+        "registry": registry._repr_html_(),
+        "explanation": registry.view("alice").explain("Scoring", "description")._repr_html_(),
+        "conflict": registry.conflicts()[0]._repr_html_(),
+        "resolution": registry.resolve("Scoring", workspace="alice")._repr_html_(),
+        "health": registry.health()._repr_html_(),
+    }
+    registry.reload()
+    shown["event"] = events[0]._repr_html_()
+    assert "<td>workspace alice</td><td>1</td><td>0</td>" in shown["registry"]
+    assert "<b>Scoring.description</b>" in shown["explanation"]
+    assert "<td>workspaces/alice/local/steps/scoring.yaml:2</td>" in shown["explanation"]
+    assert "<b>Scoring</b>: " in shown["conflict"]
+    assert "<td>workspace alice</td><td>local</td>" in shown["conflict"]
+    assert "<th>Strategy</th>" in shown["resolution"]
+    assert "<th>Errors</th>" in shown["health"]
+    assert shown["event"].startswith("<div><b>rejected</b>: reload, 1 error")
+    assert "<script" not in "".join(shown.values())

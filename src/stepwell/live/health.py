@@ -18,6 +18,7 @@ from stepwell.resolve.snapshot import Snapshot
 from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.source.document import FrozenMapping
 from stepwell.source.immutable import immutable
+from stepwell.source.notebook_repr import InNotebook
 from stepwell.source.wording import counted
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class LayerHealth:
 @final
 @immutable
 @dataclass(frozen=True, slots=True)
-class Health:
+class Health(InNotebook):
     """Health of a registry at one instant.
 
     Args:

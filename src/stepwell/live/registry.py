@@ -18,6 +18,7 @@ from stepwell.resolve.load import FindPlugins, Progress, load
 from stepwell.resolve.snapshot import Snapshot
 from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.notebook_repr import InNotebook
 
 if TYPE_CHECKING:
     from stepwell.live.health import Health
@@ -58,7 +59,7 @@ class InEffect(Enum):
 
 
 @final
-class Registry:
+class Registry(InNotebook):
     """Definitions of a project, checked, layered and reloadable.
 
     Args:

@@ -23,6 +23,7 @@ from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.errors import ProjectError
 from stepwell.source.foreign_code import Contained
 from stepwell.source.immutable import immutable
+from stepwell.source.notebook_repr import InNotebook
 
 __all__ = ["Event", "Meets", "RenewedCode", "Store", "Subscription"]
 
@@ -53,7 +54,7 @@ class RenewedCode(Code, Protocol):
 @final
 @immutable
 @dataclass(frozen=True, slots=True)
-class Event:
+class Event(InNotebook):
     """A new Snapshot, accepted or rejected.
 
     Args:

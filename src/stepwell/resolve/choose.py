@@ -15,6 +15,7 @@ from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, Related, Severity
 from stepwell.source.errors import AmbiguousStep, UnknownStep
 from stepwell.source.immutable import immutable
+from stepwell.source.notebook_repr import InNotebook
 from stepwell.source.spelling import closest, suggest
 
 __all__ = ["AUTOMATIC", "MODES", "Choose", "Mode", "Resolution", "Tried", "resolve"]
@@ -44,7 +45,7 @@ class Tried(NamedTuple):
 @final
 @immutable
 @dataclass(frozen=True, slots=True)
-class Resolution:
+class Resolution(InNotebook):
     """Selected definition of a name in a context, with the reason.
 
     Args:

@@ -14,6 +14,7 @@ from stepwell.resolve.candidates import Candidate, candidates_of
 from stepwell.resolve.choose import resolve
 from stepwell.resolve.snapshot import Snapshot
 from stepwell.source.immutable import immutable
+from stepwell.source.notebook_repr import InNotebook
 
 __all__ = ["METADATA", "Agreement", "Conflict", "conflicts"]
 
@@ -44,7 +45,7 @@ class Agreement(Enum):
 @final
 @immutable
 @dataclass(frozen=True, slots=True)
-class Conflict:
+class Conflict(InNotebook):
     """A name with several definitions.
 
     Args:

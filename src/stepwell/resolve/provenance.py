@@ -12,6 +12,7 @@ from stepwell.model.layer import Origin, Source, origins_in
 from stepwell.model.schema import fields, fields_of
 from stepwell.source.document import Pointer
 from stepwell.source.immutable import immutable
+from stepwell.source.notebook_repr import InNotebook
 from stepwell.source.spelling import suggest
 from stepwell.source.wording import parenthesised
 
@@ -45,7 +46,7 @@ def origins(
 @final
 @immutable
 @dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(InNotebook):
     """Provenance of one field.
 
     Args:

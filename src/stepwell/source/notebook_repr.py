@@ -6,7 +6,7 @@ from collections.abc import Collection
 from importlib import import_module
 from typing import Any, Final
 
-__all__ = ["in_notebook"]
+__all__ = ["InNotebook", "in_notebook"]
 
 _RENDERER: Final = "stepwell.frontends.render.notebook"
 """Referenced by name, because values must not depend on their renderer."""
@@ -26,3 +26,17 @@ def in_notebook(
         for kind, shown in bundle.items()
         if (include is None or kind in include) and (exclude is None or kind not in exclude)
     }
+
+
+class InNotebook:
+    """Value with a rich notebook representation."""
+
+    __slots__ = ()
+
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, Any]:
+        return in_notebook(self, include, exclude)
+
+    def _repr_html_(self) -> str:
+        return str(in_notebook(self)["text/html"])

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from html import escape
 from typing import Any, Final
 
 from stepwell.frontends.render.graph import as_mermaid, as_svg, as_text
 from stepwell.frontends.render.graph.html import steps_table
 from stepwell.frontends.render.run.text import run_lines, seconds
+from stepwell.live.health import Health
+from stepwell.live.registry import Registry
+from stepwell.live.store import Event
 from stepwell.model import StepDefinition
 from stepwell.model.graph import Pipeline
 from stepwell.model.record import Record
+from stepwell.resolve.candidates import Candidate
+from stepwell.resolve.choose import Resolution
+from stepwell.resolve.conflicts import Conflict
+from stepwell.resolve.provenance import Explanation
 from stepwell.resolve.view import View
 from stepwell.run.pipelines import RunRecord
-from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.diagnostic import Diagnostic, counted_findings
 from stepwell.source.document import thaw
 from stepwell.source.escape_control import visible
 from stepwell.source.excerpt import block
+from stepwell.source.wording import counted
 
 __all__ = ["bundle"]
 
@@ -46,7 +54,77 @@ def bundle(value: object) -> dict[str, Any]:
         return {"text/plain": repr(value), "text/html": _view(value)}
     if isinstance(value, Record):
         return {"text/plain": repr(value), "text/html": _definition(value)}
-    return {"text/plain": repr(value)}
+    tables: tuple[tuple[type, Callable[[Any], str]], ...] = (
+        (Registry, _registry),
+        (Explanation, _explanation),
+        (Conflict, _conflict),
+        (Resolution, _resolution),
+        (Health, _health),
+        (Event, _event),
+    )
+    html = next((draw(value) for kind, draw in tables if isinstance(value, kind)), None)
+    return {"text/plain": repr(value)} if html is None else {"text/plain": repr(value), "text/html": html}
+
+
+def _registry(registry: Registry) -> str:
+    views = [registry.view(workspace) for workspace in (None, *registry.workspaces)]
+    rows = [(view.title, str(len(view)), str(len(view.pipelines))) for view in views]
+    found = counted_findings(registry.diagnostics) or "no findings"
+    return _titled(registry.project.root, found, _table(("View", "Steps", "Pipelines"), rows))
+
+
+def _explanation(explained: Explanation) -> str:
+    origins = (("wins", explained.winner), *(("loses", origin) for origin in explained.losers))
+    rows = [
+        (
+            word,
+            json.dumps(thaw(origin.value), ensure_ascii=False, default=str),
+            origin.layer.value if origin.layer is not None else origin.how,
+            origin.workspace or "",
+            f"{origin.span.path}:{origin.span.line}" if origin.span is not None else "",
+        )
+        for word, origin in origins
+    ]
+    table = _table(("", "Value", "Origin", "Workspace", "Location"), rows)
+    return _titled(f"{explained.step}.{explained.field}", "origins", table)
+
+
+def _candidates(candidates: Iterable[Candidate]) -> str:
+    rows = ((one.owner, one.layer.value, one.place) for one in candidates)
+    return _table(("Owner", "Layer", "Location"), rows)
+
+
+def _conflict(conflict: Conflict) -> str:
+    told = conflict.agreement.value + (", ambiguous" if conflict.ambiguous else "")
+    table = _candidates((*conflict.candidates, *conflict.hidden))
+    return _titled(conflict.name, f"{told}. {conflict.recommendation}", table)
+
+
+def _resolution(resolution: Resolution) -> str:
+    tried = _table(("Strategy", "Result"), resolution.tried)
+    chosen = f"{resolution.chosen.owner}, {resolution.chosen.place}"
+    return _titled(resolution.name, chosen, f"{_candidates(resolution.candidates)}{tried}")
+
+
+def _health(health: Health) -> str:
+    rows = [
+        (f"{one.layer.value} {one.workspace or ''}".rstrip(), str(one.errors), str(one.warnings))
+        for one in health.layers
+    ]
+    advice = "".join(f"<li>{_text(sentence)}</li>" for sentence in health.recommendations)
+    table = _table(("Layer", "Errors", "Warnings"), rows)
+    counts = f"{counted(health.errors, 'error')}, {counted(health.warnings, 'warning')}"
+    return _titled(health.status.value, counts, f"{table}<ul>{advice}</ul>" if advice else table)
+
+
+def _event(event: Event) -> str:
+    found = counted_findings(event.diagnostics) or "no findings"
+    state = "accepted" if event.accepted else "rejected"
+    return _titled(state, f"{event.cause}, {found}", "".join(map(_diagnostic, event.diagnostics)))
+
+
+def _titled(title: str, text: str, html: str) -> str:
+    return f"<div><b>{_text(title)}</b>: {_text(text)}{html}</div>"
 
 
 def _view(view: View) -> str:
