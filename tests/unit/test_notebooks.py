@@ -80,7 +80,7 @@ def test_a_notebook_shows_views_steps_pipelines_runs_and_findings(
     picture = ElementTree.fromstring(pipeline["image/svg+xml"])  # noqa: S314 - our own
     named = [one.text for one in picture.iter("{http://www.w3.org/2000/svg}title")]
     assert named[0] == "Nightly"
-    assert "load.rows feeds score.data" in named
+    assert "load.rows → score.data" in named
     assert "error[unknown-step]</b>: unknown step `Scorring` in the core" in found["text/html"]
     assert "<code>registry.d/pipelines/nightly.yaml:6:23</code>" in found["text/html"]
     took = [f"{one.seconds:.2f} s" for one in made.steps]
@@ -90,7 +90,7 @@ def test_a_notebook_shows_views_steps_pipelines_runs_and_findings(
     assert f"<td>make</td><td>Make</td><td>done</td><td>{took[0]}</td><td></td>" in of_run["text/html"]
     assert (
         f"<td>total</td><td>Total</td><td>failed</td><td>{took[1]}</td>"
-        "<td>its script exited with 1: &lt;script&gt;alert(1)&lt;/script&gt; &amp; no</td>"
+        "<td>the script exited with code 1: &lt;script&gt;alert(1)&lt;/script&gt; &amp; no</td>"
     ) in of_run["text/html"]
     assert f"log: .stepwell/runs/{made.id}/steps/total/1/log.txt" in "".join(of_run["text/plain"])
 
