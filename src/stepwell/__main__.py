@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import gc
 import sys
+import time
 from contextlib import suppress
 
 from stepwell.version import __version__
 
 __all__ = ["main"]
+
+_BEGAN = time.monotonic() - time.process_time()
+"""Start of the process: until here it waits for nothing but the processor."""
 
 
 def main() -> int:
@@ -25,7 +29,7 @@ def main() -> int:
         from stepwell.frontends.cli import run
     except KeyboardInterrupt:  # before anything could report it properly
         return 130
-    return run(sys.argv[1:])
+    return run(sys.argv[1:], _BEGAN)
 
 
 def _fixed_text(arguments: list[str]) -> str | None:

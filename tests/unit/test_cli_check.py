@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from functools import cache
@@ -559,3 +560,14 @@ def test_watch_checks_again_after_a_change(project: Project, environment: Mappin
         finally:
             process.send_signal(signal.SIGINT)
         assert process.wait(timeout=20) == 0
+
+
+def test_the_time_includes_the_start_of_the_process(project: Project, environment: Mapping[str, str]) -> None:
+    line = [sys.executable, "-m", "stepwell", "check"]
+    root = project(CLEAN)
+    began = time.monotonic()
+    ran = subprocess.run(line, cwd=root, env=environment, capture_output=True, text=True, check=True)
+    waited = time.monotonic() - began
+    told = re.search(r"in (\d+\.\d\d) s", ran.stdout)
+    assert told is not None
+    assert 0.05 < float(told[1]) <= waited + 0.01

@@ -209,11 +209,15 @@ _stepwell = _Commands(
 )
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Run one command line and return the exit code."""
+def run(arguments: Sequence[str], began: float | None = None) -> int:
+    """Run one command line and return the exit code.
+
+    Args:
+       began: start of the process on the monotonic clock; default: now.
+    """
     _make_streams_safe()
     try:
-        result = _stepwell.main(list(arguments), prog_name="stepwell", standalone_mode=False)
+        result = _stepwell.main(list(arguments), prog_name="stepwell", standalone_mode=False, obj=began)
         sys.stdout.flush()
     except click.ClickException as error:
         return _print_error(error.format_message())

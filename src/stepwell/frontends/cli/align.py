@@ -11,6 +11,7 @@ import click
 from stepwell.code.alignment import LEVELS, Aligned, align, every_finding
 from stepwell.frontends.cli.options import (
     CommonOptions,
+    began,
     color_wanted,
     complete_step,
     displayed,
@@ -80,7 +81,6 @@ def command(
     Without STEP, check every step of the core, and in each workspace the steps that it defines, overrides or
     has code for. The exit code is 1 if there is an error.
     """
-    began = time.monotonic()
     registry = open_registry(common)
     chosen = _levels(levels)
     if steps and workspace is None:
@@ -94,7 +94,7 @@ def command(
     aligned = align(registry.project, registry.snapshot, index, views, names, chosen)
     whole = names is None and workspace is None and chosen == LEVELS
     found = every_finding(registry.project, aligned, judge_ignores=whole)
-    text = _written(form, registry, aligned, found, time.monotonic() - began, to_file=output is not None)
+    text = _written(form, registry, aligned, found, time.monotonic() - began(), to_file=output is not None)
     if output is None:
         if not (common.quiet and form == "text" and not found):
             sys.stdout.write(text)

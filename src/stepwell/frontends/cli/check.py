@@ -15,6 +15,7 @@ import click
 from stepwell.check.catalog import FIXED_PAGES, RULES, page_of, severity_of
 from stepwell.frontends.cli.options import (
     CommonOptions,
+    began,
     color_wanted,
     displayed,
     format_option,
@@ -123,12 +124,22 @@ def command(
     if max_findings is None:
         max_findings = _ON_A_TERMINAL if form in _LIMITED and sys.stdout.isatty() else 0
 
-    def once() -> int:
+    def once(start: float) -> int:
         return _check(
-            paths, workspace, form, fail_on, references, since, alignment, selected, max_findings, common
+            paths,
+            workspace,
+            form,
+            fail_on,
+            references,
+            since,
+            alignment,
+            selected,
+            max_findings,
+            start,
+            common,
         )
 
-    return _again(once, common) if watch else once()
+    return _again(once, common) if watch else once(began())
 
 
 def _check(
@@ -141,10 +152,10 @@ def _check(
     alignment: bool,
     selected: tuple[frozenset[str], frozenset[str]],
     limit: int,
+    start: float,
     common: CommonOptions,
 ) -> int:
     """Check once, print the report and return the exit code."""
-    began = time.monotonic()
     registry = open_registry(common)
     view = view_of(registry, workspace)
     found = registry.diagnostics if not workspace else view.diagnostics
@@ -177,7 +188,7 @@ def _check(
         files=registry.files,
         steps=len(view) if workspace else _steps(registry),
         workspaces=1 if workspace else len(registry.workspaces),
-        seconds=time.monotonic() - began,
+        seconds=time.monotonic() - start,
         tool_version=__version__,
         limit=limit,
     )
@@ -192,7 +203,7 @@ def _check(
     return int(any(diagnostic.severity.rank <= failing for diagnostic in found))
 
 
-def _again(once: Callable[[], int], common: CommonOptions) -> int:
+def _again(once: Callable[[float], int], common: CommonOptions) -> int:
     """Check, and check again after every change, until Ctrl-C."""
     registry = open_registry(common)
     changes: SimpleQueue[object] = SimpleQueue()
@@ -200,7 +211,7 @@ def _again(once: Callable[[], int], common: CommonOptions) -> int:
     try:
         with registry.watch(tell=lambda note: click.echo(f"note: {note}", err=True)):
             while True:
-                once()
+                once(time.monotonic())
                 sys.stdout.flush()
                 while True:
                     with suppress(Empty):

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CommonOptions",
     "Progress",
+    "began",
     "cache_folder",
     "color_wanted",
     "complete_step",
@@ -158,14 +159,14 @@ def open_registry(common: CommonOptions) -> Registry:
 
 def registry_of(project: Project, common: CommonOptions) -> Registry:
     """Open the registry of a project, with progress on a terminal."""
-    began = time.monotonic()
+    start = time.monotonic()
     registry = with_progress(
         common,
         lambda tell: Registry(project, date.today, tell, plugins=find_plugins, cache=cache_folder()),
     )
     if common.verbose:
         click.echo(f"project: {os.path.join(project.root, configuration_of(project))}", err=True)
-        click.echo(f"files read: {registry.files} in {time.monotonic() - began:.2f} s", err=True)
+        click.echo(f"files read: {registry.files} in {time.monotonic() - start:.2f} s", err=True)
     return registry
 
 
@@ -331,6 +332,12 @@ def _top(root: str) -> str:
             return root
         folder = parent
     return folder
+
+
+def began() -> float:
+    """Return the start of the process on the monotonic clock, so that a time includes the imports."""
+    start = click.get_current_context().find_root().obj
+    return start if isinstance(start, float) else time.monotonic()
 
 
 def color_wanted() -> bool:

@@ -10,6 +10,7 @@ import click
 from stepwell.check.catalog import ids
 from stepwell.frontends.cli.options import (
     CommonOptions,
+    began,
     color_wanted,
     displayed,
     format_option,
@@ -50,7 +51,6 @@ def command(names: tuple[str, ...], workspace: str | None, form: str, common: Co
     Reports the pipeline findings of `stepwell check`, missing code of steps, and the number of edges that
     cross workspaces. No Python is run. The exit code is 1 if there is an error.
     """
-    began = time.monotonic()
     registry, view = open_view(common, workspace)
     linked = [linked_of(registry, view, one) for one in dict.fromkeys(names) or view.pipelines]
     if linked:
@@ -71,7 +71,7 @@ def command(names: tuple[str, ...], workspace: str | None, form: str, common: Co
         if not common.quiet:
             for each in linked:
                 sys.stdout.write(f"{_about(each)}\n")
-            sys.stdout.write(f"{_summary(len(linked), every, time.monotonic() - began)}\n")
+            sys.stdout.write(f"{_summary(len(linked), every, time.monotonic() - began())}\n")
     return int(any(one.severity is Severity.ERROR for one in every))
 
 

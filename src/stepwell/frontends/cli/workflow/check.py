@@ -10,6 +10,7 @@ import click
 from stepwell.check.catalog import FIXED_PAGES, RULES, page_of, severity_of
 from stepwell.frontends.cli.options import (
     CommonOptions,
+    began,
     color_wanted,
     displayed,
     format_option,
@@ -58,7 +59,6 @@ def command(
 
     Nothing is run, and no Python is imported.
     """
-    began = time.monotonic()
     known: dict[str, Registry] = {}
     opened = [open_workflow(file, folder, workspace, common, known) for file in files]
     report = Report(
@@ -68,7 +68,7 @@ def command(
         files=len(opened),
         steps=sum(len(each.checked.value.steps) for each in opened if each.checked.value is not None),
         workspaces=0,
-        seconds=time.monotonic() - began,
+        seconds=time.monotonic() - began(),
         tool_version=__version__,
     )
     if form == "text":
