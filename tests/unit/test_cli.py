@@ -244,7 +244,7 @@ def test_without_a_command_the_help_goes_to_stderr(run_stepwell: RunStepwell, tm
         *[(f"{one} --xyzzy", "No such option '--xyzzy'.") for one in COMMANDS],
         ("show", "Missing argument 'STEP'."),
         ("explain", "Missing argument 'STEP[.FIELD]'."),
-        ("list extra", "Got unexpected extra argument (extra)"),
+        ("list pattern extra", "Got unexpected extra argument (extra)"),
         ("show Scoring extra", "Got unexpected extra argument (extra)"),
         ("explain Scoring extra", "Got unexpected extra argument (extra)"),
         ("freeze extra", "Got unexpected extra argument (extra)"),
