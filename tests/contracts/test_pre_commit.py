@@ -272,7 +272,9 @@ def test_a_project_in_a_folder_of_a_repository_at_a_path_with_a_space(
     made = repository("our pipelines", "registry/fraud/")
     assert made.hooks("run", "--all-files").count("Passed") == 2
     made.write(f"registry/fraud/{STEP}", BROKEN)
-    assert FINDING in made.run("git", "commit", "--all", "--message", "A slip", exit_code=1)
+    assert FINDING.replace("--> ", "--> registry/fraud/") in made.run(
+        "git", "commit", "--all", "--message", "A slip", exit_code=1
+    )
     assert made.commits() == ["The project"]
 
 

@@ -6,6 +6,7 @@ Stepwell decides by the fast one with shorter patterns, so its own verdict is as
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -140,7 +141,7 @@ def texts(schema: dict[str, Any]) -> st.SearchStrategy[str]:
     if "enum" in schema:
         return st.sampled_from([str(word) for word in schema["enum"]])
     if "pattern" not in schema:
-        return st.text(max_size=50)
+        return st.text(min_size=schema.get("minLength", 0), max_size=50)
     longest: int = schema["maxLength"]
     pattern = re.compile(schema["pattern"])
     generated = st.from_regex(pattern).filter(
@@ -153,6 +154,8 @@ def texts(schema: dict[str, Any]) -> st.SearchStrategy[str]:
 def fitting(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
     """Values that a schema accepts."""
     kind = schema.get("type")
+    if isinstance(kind, list):  # what may also be null, where another pipeline is extended
+        kind = kind[0]
     if kind == "string":
         return texts(schema)
     if kind == "integer":
@@ -161,7 +164,9 @@ def fitting(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
         whole = st.integers(schema["minimum"], schema["maximum"])
         return whole | whole.map(float)
     if kind == "number":
-        return st.floats(schema["minimum"], schema["maximum"]) | st.integers(0, int(schema["maximum"]))
+        return st.floats(schema["minimum"], schema["maximum"]) | st.integers(
+            math.ceil(schema["minimum"]), int(schema["maximum"])
+        )
     if kind == "boolean":
         return st.booleans()
     if kind == "array":

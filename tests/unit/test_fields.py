@@ -127,9 +127,11 @@ def test_a_new_field_is_shown_explained_and_overridden(run: Run, tmp_path: Path)
     assert alice.endswith(
         'owner: nobody\nreviewers:\n  - ben\n  - cleo\ncontact:\n  channel: scoring\n  pager: "7"\n'
     ), alice
-    explained = run("-m", "stepwell", "explain", "Scoring", "-w", "alice").stdout
+    explained = run("-m", "stepwell", "explain", "Scoring.owner", "-w", "alice").stdout
     assert "Scoring.owner in workspace alice\n  wins   nobody     schema default" in explained
+    explained = run("-m", "stepwell", "explain", "Scoring.contact.pager", "-w", "alice").stdout
     assert "Scoring.contact.pager in workspace alice\n  wins   7  override of alice" in explained
+    assert "owner: nobody" in run("-m", "stepwell", "explain", "Scoring", "-w", "alice").stdout
     one = run("-m", "stepwell", "explain", "Scoring.contact.channel", "-w", "alice").stdout
     assert "scoring" in one
     providers = run("-m", "stepwell", "providers", "Scoring").stdout

@@ -83,3 +83,15 @@ def test_every_changed_setting_is_an_event(project: Project, settings: str) -> N
     assert registry.reload() is None
     (root / "stepwell.toml").write_text(f"# Only a comment.\n{settings}")
     assert registry.reload() is None
+
+
+def test_an_override_comes_back_with_its_base_when_that_is_fixed(project: Project) -> None:
+    base, text = "registry.d/steps/left.yaml", "name: Left\ndescription: Left.\n"
+    root = project({base: text, "workspaces/alice/override/steps/left.yaml": "name: Left\nx-owner: alice\n"})
+    registry = stepwell.open(root)
+    for broken in ("name: [\n", "name: Left\ndescription: [\n", "name: Left\n", ""):
+        (root / base).write_text(broken)
+        registry.reload()
+        (root / base).write_text(text)
+        registry.reload()
+        assert registry.view("alice")["Left"].extensions == {"x-owner": "alice"}, broken

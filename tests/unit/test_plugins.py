@@ -155,7 +155,7 @@ def test_what_is_wrong_with_a_package_is_told_and_the_rest_serves(
     root = project({"registry.d/steps/ranking.yaml": "name: Ranking\ndescription: Ours.\n"})
     here = {"PYTHONPATH": str(site)}
     checked = run_stepwell("check", "--format", "concise", cwd=root, env=here)
-    missing = "error[plugin-failed] the package bolt-steps brings no steps:"
+    missing = "error[plugin-failed] cannot load steps of package bolt-steps:"
     form = "must be an ASCII identifier: letters, digits and `_`, not starting with a digit"
     hides = "this step hides `Ranking` of the package acme-steps"
     assert checked.stdout.splitlines() == [
@@ -322,7 +322,10 @@ def test_a_local_step_over_one_of_a_package_says_so(project: Any) -> None:
     ("value", "fault"),
     [
         ("stepwell_no_such_package", "folder `stepwell_no_such_package` does not exist"),
-        ("json", "its folder has no definitions in `steps/` nor `hyperparameters/`"),
+        (
+            "json",
+            "its folder has no definitions in `steps/` or `hyperparameters/` or `providers/` or `pipelines/`",
+        ),
         ("json:loads", "`json:loads` fails with TypeError: "),
         ("json:nothing", "`json:nothing` cannot be loaded: AttributeError: "),
         ("platform:system", "`platform:system` must return a list of steps, got str"),

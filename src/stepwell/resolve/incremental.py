@@ -133,7 +133,7 @@ def concerned(
                 continue
             words.add(name)
             words.update(*(words_of(one) for one in (old.get(name), table.get(name)) if one is not None))
-    return lambda layered: bool(layered.diagnostics) or not words.isdisjoint(layered.words)
+    return lambda layered: bool(layered.diagnostics or layered.notes) or not words.isdisjoint(layered.words)
 
 
 @final
