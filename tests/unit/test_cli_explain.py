@@ -133,7 +133,7 @@ def test_a_step_is_yaml_with_origins(project: Project, run_stepwell: RunStepwell
         "sagemaker_step_type: Processing                   # core, registry.d/steps/scoring.yaml:2",
         "description: Score a batch.                       # core, registry.d/steps/scoring.yaml:3",
         (
-            "# framework: removed                              # override of bob, "
+            "# framework: removed                              # wins: override of bob, "
             "workspaces/bob/override/steps/scoring.yaml:2, removes xgboost (core)"
         ),
         "config_class: ScoringConfig                       # by convention",
@@ -149,9 +149,9 @@ def test_a_step_is_yaml_with_origins(project: Project, run_stepwell: RunStepwell
         ),
         "  - BatchScoring",
         "deprecated:",
-        '  since: "1.4"                                    # core, registry.d/steps/scoring.yaml:6',
+        '  since: "1.4"                                    # wins: core, registry.d/steps/scoring.yaml:6',
         (
-            "  note: Gone.                                     # override of bob, "
+            "  note: Gone.                                     # wins: override of bob, "
             "workspaces/bob/override/steps/scoring.yaml:3, replaces Slow. (core)"
         ),
         "x-team:",

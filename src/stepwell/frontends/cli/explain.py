@@ -52,7 +52,8 @@ def command(step: str, workspace: str | None, form: str, common: CommonOptions) 
     """Explain the origin of a field's value, and which values it overrides.
 
     Without FIELD, print the effective definition as YAML with the origin of each value and the value that it
-    replaced beside it, and locate the Python components of the step.
+    replaced beside it, and locate the Python components of the step. `wins` marks values of fields that
+    several files set.
     """
     registry, view = open_view(common, workspace)
     name, dot, field = step.partition(".")
@@ -136,7 +137,17 @@ def _as_yaml(view: View, name: str, explained: tuple[Explanation, ...], root: st
         for key in pointer_of(one.field, view[name]):
             node = node.below.setdefault(str(key), _Node())
         node.explained = one
-    rows = list(_yaml_rows(top, "", root))
+    sources = view[name].sources
+    contested = {
+        key
+        for key in top.below
+        if key != "name" and sum(key in source.document.data for source in sources) > 1
+    }
+    rows = [
+        row
+        for key, child in top.below.items()
+        for row in _yaml_rows({key: child}, "", root, "wins: " if key in contested else "")
+    ]
     room, color = terminal_columns(), color_wanted()
     longest = max((columns(line) for line, comment in rows if comment), default=0)
     width = min(longest, _WIDEST)
@@ -154,14 +165,20 @@ _WIDEST = 60
 """Columns before the comments; longer lines move theirs to the right."""
 
 
-def _yaml_rows(node: _Node, indent: str, root: str) -> Iterator[tuple[str, str]]:
-    for key, child in node.below.items():
+def _yaml_rows(nodes: dict[str, _Node], indent: str, root: str, prefix: str) -> Iterator[tuple[str, str]]:
+    """Yield the lines of some keys with their comments.
+
+    Args:
+        prefix: of the comments, where several documents set the field.
+    """
+    for key, child in nodes.items():
         if child.explained is not None:
-            yield from _leaf_rows(key, child.explained, indent, root)
+            for line, comment in _leaf_rows(key, child.explained, indent, root):
+                yield line, f"{prefix}{comment}" if comment else ""
         if child.below:
             if child.explained is None:
                 yield f"{indent}{_yaml({key: None}).rpartition(' ')[0]}", ""
-            yield from _yaml_rows(child, f"{indent}  ", root)
+            yield from _yaml_rows(child.below, f"{indent}  ", root, prefix)
 
 
 def _leaf_rows(key: str, explained: Explanation, indent: str, root: str) -> Iterator[tuple[str, str]]:
