@@ -298,11 +298,9 @@ def get_step_name_from_spec_type(
     spec_type: str,
 ) -> str:
     """Return the step of a specification type, or the type itself if none has it."""
-    wanted = spec_type.partition("_")[0]
-    for step_name, known in SPEC_STEP_TYPES.items():
-        if known == wanted:
-            return step_name
-    return spec_type
+    step_names = STEP_NAMES
+    steps = {row["spec_type"]: name for name, row in step_names.items()}
+    return steps.get(spec_type.partition("_")[0], spec_type)
 
 
 def get_all_step_names() -> list[str]:
@@ -322,7 +320,8 @@ def validate_step_name(step_name: str) -> bool:
 
 def validate_spec_type(spec_type: str) -> bool:
     """Return whether the part before the first ``_`` is a known specification type."""
-    return spec_type.partition("_")[0] in SPEC_STEP_TYPES.values()
+    spec_types = [row["spec_type"] for row in STEP_NAMES.values()]
+    return spec_type.partition("_")[0] in spec_types
 
 
 def get_steps_by_sagemaker_type(
@@ -361,13 +360,13 @@ def get_canonical_name_from_file_name(
         raise ValueError("File name cannot be empty")
     step_names = STEP_NAMES
     parts = file_name.split("_")
-    tried = ["".join(map(str.capitalize, parts))]
-    if tried[0] in step_names:
-        return tried[0]
+    whole = "".join(map(str.capitalize, parts))
+    if whole in step_names:
+        return whole
     has_job_type = len(parts) > 1 and parts[-1] in _JOB_TYPE_SUFFIXES
-    if has_job_type:
-        tried.append("".join(map(str.capitalize, parts[:-1])))
-    tried.append(_expand(parts, _ABBREVIATIONS))
+    stem = "".join(map(str.capitalize, parts[:-1])) if has_job_type else ""
+    expanded = _expand(parts, _ABBREVIATIONS)
+    tried = [stem, expanded]
     if has_job_type:
         tried.append(_expand(parts[:-1], _ABBREVIATIONS))
     if len(parts) > 2:
@@ -387,7 +386,7 @@ def get_canonical_name_from_file_name(
         return best
     raise ValueError(
         f"Cannot map file name '{file_name}' to canonical name. "
-        f"Tried variations: {list(filter(None, dict.fromkeys(tried)))}. "
+        f"Tried variations: {list(filter(None, (whole, stem, expanded)))}. "
         f"Available canonical names: {sorted(step_names)}"
     )
 

@@ -513,11 +513,9 @@ def get_step_name_from_spec_type(
     workspace_id: str | None = None,
 ) -> str:
     """Return the step of a specification type, or the type itself if none has it."""
-    wanted = spec_type.partition("_")[0]
-    for step_name, known in _tables(workspace_id)[3].items():
-        if known == wanted:
-            return step_name
-    return spec_type
+    step_names = _tables(workspace_id)[0]
+    steps = {row["spec_type"]: name for name, row in step_names.items()}
+    return steps.get(spec_type.partition("_")[0], spec_type)
 
 
 def get_all_step_names(workspace_id: str | None = None) -> list[str]:
@@ -537,7 +535,8 @@ def validate_step_name(step_name: str, workspace_id: str | None = None) -> bool:
 
 def validate_spec_type(spec_type: str, workspace_id: str | None = None) -> bool:
     """Return whether the part before the first ``_`` is a known specification type."""
-    return spec_type.partition("_")[0] in _tables(workspace_id)[3].values()
+    spec_types = [row["spec_type"] for row in _tables(workspace_id)[0].values()]
+    return spec_type.partition("_")[0] in spec_types
 
 
 def get_steps_by_sagemaker_type(
@@ -582,13 +581,13 @@ def get_canonical_name_from_file_name(
         raise ValueError("File name cannot be empty")
     step_names = _tables(workspace_id)[0]
     parts = file_name.split("_")
-    tried = ["".join(map(str.capitalize, parts))]
-    if tried[0] in step_names:
-        return tried[0]
+    whole = "".join(map(str.capitalize, parts))
+    if whole in step_names:
+        return whole
     has_job_type = len(parts) > 1 and parts[-1] in _JOB_TYPE_SUFFIXES
-    if has_job_type:
-        tried.append("".join(map(str.capitalize, parts[:-1])))
-    tried.append(_expand(parts, _ABBREVIATIONS))
+    stem = "".join(map(str.capitalize, parts[:-1])) if has_job_type else ""
+    expanded = _expand(parts, _ABBREVIATIONS)
+    tried = [stem, expanded]
     if has_job_type:
         tried.append(_expand(parts[:-1], _ABBREVIATIONS))
     if len(parts) > 2:
@@ -608,7 +607,7 @@ def get_canonical_name_from_file_name(
         return best
     raise ValueError(
         f"Cannot map file name '{file_name}' to canonical name. "
-        f"Tried variations: {list(filter(None, dict.fromkeys(tried)))}. "
+        f"Tried variations: {list(filter(None, (whole, stem, expanded)))}. "
         f"Available canonical names: {sorted(step_names)}"
     )
 

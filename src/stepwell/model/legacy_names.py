@@ -18,7 +18,8 @@ def canonical_name(
         abbreviations: word to its expansion; ``""`` removes the word.
 
     Raises:
-        ValueError: the name is empty or matches no step.
+        ValueError: the name is empty or matches no step. As in the old module, the text lists the name in
+            PascalCase, without its job type, and expanded, even if two of them are equal.
     """
     if not file_name:
         raise ValueError("File name cannot be empty")
@@ -26,7 +27,17 @@ def canonical_name(
     whole = "".join(map(str.capitalize, words))
     if whole in step_names:
         return whole
-    tried = [whole, *_variations(words, suffixes, abbreviations)]
+    has_job_type = len(words) > 1 and words[-1] in suffixes
+    stem = "".join(map(str.capitalize, words[:-1])) if has_job_type else ""
+    expanded = _expand(words, abbreviations)
+    tried = [stem, expanded]
+    if has_job_type:
+        tried.append(_expand(words[:-1], abbreviations))
+    if len(words) > 2:
+        first, second, last = words[0], words[1], words[-1]
+        compound = {"evaluation": "Eval", **abbreviations}
+        tried.append(_expand([last, first, second], compound))
+        tried.append(_expand([first, second, last], compound))
     for variation in tried:
         if variation in step_names:
             return variation
@@ -39,7 +50,7 @@ def canonical_name(
         return best
     raise ValueError(
         f"Cannot map file name '{file_name}' to canonical name. "
-        f"Tried variations: {list(filter(None, dict.fromkeys(tried)))}. "
+        f"Tried variations: {list(filter(None, (whole, stem, expanded)))}. "
         f"Available canonical names: {sorted(step_names)}"
     )
 
@@ -56,22 +67,6 @@ def similarity(file_name: str, canonical_name: str) -> float:
     if found * 5 >= len(words) * 4:
         return 0.85 if found == len(words) else 0.8
     return found / len(words) * 0.7
-
-
-def _variations(
-    words: Sequence[str], suffixes: Collection[str], abbreviations: Mapping[str, str]
-) -> list[str]:
-    has_job_type = len(words) > 1 and words[-1] in suffixes
-    tried = ["".join(map(str.capitalize, words[:-1]))] if has_job_type else []
-    tried.append(_expand(words, abbreviations))
-    if has_job_type:
-        tried.append(_expand(words[:-1], abbreviations))
-    if len(words) > 2:
-        first, second, last = words[0], words[1], words[-1]
-        compound = {"evaluation": "Eval", **abbreviations}
-        tried.append(_expand([last, first, second], compound))
-        tried.append(_expand([first, second, last], compound))
-    return tried
 
 
 def _expand(words: Sequence[str], abbreviations: Mapping[str, str]) -> str:

@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import threading
+from unittest import mock
 
 FIELDS = ["config_class", "builder_step_name", "spec_type", "sagemaker_step_type", "description"]
 TABLES = ["BUILDER_STEP_NAMES", "CONFIG_STEP_REGISTRY", "SPEC_STEP_TYPES", "STEP_NAMES"]
@@ -62,6 +63,18 @@ GOLDEN_FILE_NAMES = {
     "model": "XGBoostModelEval",
     "data": "CradleDataLoading",
     "e": "Base",
+}
+# What the old module lists: the name, the name without its job type, the name expanded. Equal ones stay.
+TRIED_VARIATIONS = {
+    "zzz": ["Zzz", "Zzz"],
+    "zzz_qqq": ["ZzzQqq", "ZzzQqq"],
+    "mims": ["Mims"],
+    "mims_zzz": ["MimsZzz", "Zzz"],
+    "zzz_training": ["ZzzTraining", "Zzz", "ZzzTraining"],
+    "mims_zzz_training": ["MimsZzzTraining", "MimsZzz", "ZzzTraining"],
+    "zzz_xgb_calibration": ["ZzzXgbCalibration", "ZzzXgb", "ZzzXGBoostCalibration"],
+    "zzz_qqq_evaluation": ["ZzzQqqEvaluation", "ZzzQqqEvaluation"],
+    "zzz__qqq": ["ZzzQqq", "ZzzQqq"],
 }
 
 
@@ -116,11 +129,11 @@ def an_unknown_step_is_a_value_error(names, expected):
         names.get_sagemaker_step_type,
         names.get_spec_step_type_with_job_type,
     ):
-        for unknown in ("XGBoostTrainin", "", "xgboosttraining"):
+        for unknown in ("XGBoostTrainin", "", "xgboosttraining", None):
             try:
                 getter(unknown)
             except ValueError as error:
-                same(str(error)[: len(unknown) + 19], f"Unknown step name: {unknown}")
+                same(str(error).partition(" (did you mean")[0], f"Unknown step name: {unknown}")
             else:
                 raise AssertionError(f"{getter.__name__} answered")
 
@@ -214,12 +227,12 @@ def a_file_name_that_means_nothing_is_a_value_error(names, expected):
     same(names.validate_file_name(""), False)
     same(names.validate_file_name("zzz_qqq"), False)
     available = sorted(expected["core"])
-    refused(
-        lambda: names.get_canonical_name_from_file_name("mims_zzz_training"),
-        "Cannot map file name 'mims_zzz_training' to canonical name. Tried variations: "
-        "['MimsZzzTraining', 'MimsZzz', 'ZzzTraining', 'Zzz', 'TrainingZzz']. "
-        f"Available canonical names: {available}",
-    )
+    for file_name, tried in TRIED_VARIATIONS.items():
+        refused(
+            lambda: names.get_canonical_name_from_file_name(file_name),  # noqa: B023 - called at once
+            f"Cannot map file name '{file_name}' to canonical name. Tried variations: {tried}. "
+            f"Available canonical names: {available}",
+        )
 
 
 def similarity_has_five_levels(names, expected):
@@ -242,6 +255,29 @@ def all_holds_exactly_the_public_names(names, expected):
     same(sorted(starred), sorted(wanted))
     public = [name for name in dir(names) if not name.startswith("_")]
     same(public, sorted(wanted))
+
+
+def a_patched_table_is_what_the_functions_read(names, expected):
+    core = expected["core"]
+    row = {**core["Package"], "config_class": "Patched", "sagemaker_step_type": "Fail"}
+    with mock.patch.dict(names.STEP_NAMES, {"Extra": row}):
+        same(names.get_all_step_names(), [*core, "Extra"])
+        same(names.get_config_class_name("Extra"), "Patched")
+        same(names.validate_step_name("Extra"), True)
+        same(names.get_steps_by_sagemaker_type("Fail"), ["Extra"])
+        same(names.get_step_name_from_spec_type("Package_Training"), "Extra")  # the last step of a type
+        same(names.get_canonical_name_from_file_name("extra"), "Extra")
+        same(names.CONFIG_STEP_REGISTRY.get("Patched"), None)
+        with mock.patch.dict(names.STEP_NAMES, {"Package": row}, clear=True):
+            same(names.get_all_step_names(), ["Package"])
+            same(names.get_config_class_name("Package"), "Patched")
+            refused(lambda: names.get_config_class_name("Payload"), "Unknown step name: Payload")
+        same(names.get_all_step_names(), [*core, "Extra"])
+    with mock.patch.dict(names.CONFIG_STEP_REGISTRY, Patched="Package"):
+        same(names.CONFIG_STEP_REGISTRY["Patched"], "Package")
+        same(names.get_all_step_names(), list(core))
+    tables_are_plain_dicts_in_order(names, expected)
+    each_getter_gives_its_field(names, expected)
 
 
 def names_that_never_existed_do_not_exist(names, expected):
@@ -437,6 +473,7 @@ EVERY_FORM = [
     a_file_name_that_means_nothing_is_a_value_error,
     similarity_has_five_levels,
     all_holds_exactly_the_public_names,
+    a_patched_table_is_what_the_functions_read,
     names_that_never_existed_do_not_exist,
 ]
 WITH_WORKSPACES = [

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from stepwell.frontends.legacy.project import tables_in
-from stepwell.frontends.legacy.tables import live_table
+from stepwell.frontends.legacy.project import table_in_effect
+from stepwell.frontends.legacy.tables import ClassRow
 
 __all__ = [
     "HYPERPARAMETER_REGISTRY",
@@ -14,7 +14,7 @@ __all__ = [
     "validate_hyperparameter_class",
 ]
 
-HYPERPARAMETER_REGISTRY = live_table("HYPERPARAMETER_REGISTRY", lambda: tables_in(None).hyperparameters)
+HYPERPARAMETER_REGISTRY: dict[str, ClassRow] = table_in_effect("HYPERPARAMETER_REGISTRY", "hyperparameters")
 
 
 def get_all_hyperparameter_classes() -> list[str]:

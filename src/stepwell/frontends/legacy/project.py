@@ -9,9 +9,11 @@ import logging
 import os
 import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from stepwell.frontends.legacy.source import NOTHING_HELD, HeldRows
+from stepwell.frontends.legacy.tables import live_table
 from stepwell.live.workspace_context import ACTIVE, WORKSPACE_VARIABLES, current_workspace
 from stepwell.source.errors import ProjectError
 from stepwell.source.wording import counted
@@ -30,6 +32,7 @@ __all__ = [
     "TableSource",
     "registry",
     "served",
+    "table_in_effect",
     "tables_in",
     "use",
     "workspace_in_effect",
@@ -70,15 +73,33 @@ class Serving:
        source: ``None`` until opened.
     """
 
-    __slots__ = ("held_by", "source")
+    __slots__ = ("held_by", "patches", "source")
 
     def __init__(self) -> None:
+        self.patches: dict[str, dict[str, _Patch]] = {}
         self.show(None)
 
     def show(self, source: TableSource | None) -> None:
         """Replace the source."""
         self.source = source
-        self.held_by: TableSource | _Unopened = source or _UNOPENED
+        self.held_by: TableSource | _Unopened = _UNOPENED if source is None or self.patches else source
+
+    def patch(self, table: str, content: dict[str, Any]) -> None:
+        """Replace a table of the view in effect until its first content is written again."""
+        title = tables_in(None).title
+        patches = self.patches.setdefault(title, {})
+        before = patches.pop(table, None)
+        content_before = getattr(tables_in(None), table) if before is None else before.content_before
+        if content != content_before:
+            patches[table] = _Patch(content, content_before)
+        if not patches:
+            del self.patches[title]
+        self.show(self.source)
+
+
+class _Patch(NamedTuple):
+    content: dict[str, Any]
+    content_before: dict[str, Any]
 
 
 class _Unopened:
@@ -147,7 +168,21 @@ def tables_in(workspace_id: str | None) -> Tables:
     chosen = workspace_id or ACTIVE.get()
     if not chosen and (FIRST in STORED or SECOND in STORED):
         chosen = _in_environment()
-    return (SERVING.source or served()).tables(chosen)
+    tables = (SERVING.source or served()).tables(chosen)
+    patches = SERVING.patches and SERVING.patches.get(tables.title)
+    if not patches:
+        return tables
+    return tables.patched({table: patch.content for table, patch in patches.items()})
+
+
+def table_in_effect(name: str, table: str) -> dict[str, Any]:
+    """Return a live table of the view in effect.
+
+    Args:
+        name: its old name.
+        table: the attribute of ``Tables``.
+    """
+    return live_table(name, lambda: getattr(tables_in(None), table), partial(SERVING.patch, table))
 
 
 def workspace_in_effect() -> str | None:

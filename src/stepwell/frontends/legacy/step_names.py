@@ -16,10 +16,10 @@ from stepwell.frontends.legacy.project import (
     SERVING,
     STORED,
     served,
+    table_in_effect,
     tables_in,
     workspace_in_effect,
 )
-from stepwell.frontends.legacy.tables import live_table
 from stepwell.live.workspace_context import ACTIVE, clear_workspace, set_workspace, workspace
 from stepwell.model.legacy_names import canonical_name
 from stepwell.model.legacy_names import similarity as _calculate_name_similarity  # noqa: F401
@@ -63,10 +63,10 @@ __all__ = [
     "workspace_context",
 ]
 
-STEP_NAMES = live_table("STEP_NAMES", lambda: tables_in(None).step_names)
-CONFIG_STEP_REGISTRY = live_table("CONFIG_STEP_REGISTRY", lambda: tables_in(None).config_steps)
-BUILDER_STEP_NAMES = live_table("BUILDER_STEP_NAMES", lambda: tables_in(None).builders)
-SPEC_STEP_TYPES = live_table("SPEC_STEP_TYPES", lambda: tables_in(None).spec_types)
+STEP_NAMES: dict[str, dict[str, str]] = table_in_effect("STEP_NAMES", "step_names")
+CONFIG_STEP_REGISTRY: dict[str, str] = table_in_effect("CONFIG_STEP_REGISTRY", "config_steps")
+BUILDER_STEP_NAMES: dict[str, str] = table_in_effect("BUILDER_STEP_NAMES", "builders")
+SPEC_STEP_TYPES: dict[str, str] = table_in_effect("SPEC_STEP_TYPES", "spec_types")
 
 _VALID_SAGEMAKER_STEP_TYPES: Final = (
     "Processing",
@@ -267,7 +267,7 @@ def _row(step_name: str, workspace_id: str | None) -> dict[str, str]:
 def _unknown(step_name: str, workspace_id: str | None) -> UnknownStep:
     tables = tables_in(workspace_id)
     renamed = tables.alias(step_name)
-    near = (renamed,) if renamed else closest(step_name, tables.step_names, 3)
+    near = (renamed,) if renamed else closest(f"{step_name}", tables.step_names, 3)
     return UnknownStep(step_name, near, tables.title)
 
 

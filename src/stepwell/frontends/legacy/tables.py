@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast, final
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast, final
 
 if TYPE_CHECKING:
     from stepwell.model import StepDefinition
@@ -104,15 +105,18 @@ class _OnlyShown:
 
 
 _ONLY_SHOWN = {_OnlyShown(): None}
+_TEST_TOOLS: Final = frozenset({"_pytest.monkeypatch", "unittest.mock"})
+"""Modules that patch dicts in tests and restore them: the only ones that may write to a live table."""
 
 
 @final
 class LiveTable(_ReadOnly[K, V]):
     """Read-only dict of the current content, without storage."""
 
-    __slots__ = ("_name", "_shown")
+    __slots__ = ("_name", "_patch", "_shown")
 
     _name: str
+    _patch: Callable[[dict[K, V]], None] | None
     _shown: Callable[[], dict[K, V]]
 
     @property
@@ -171,16 +175,42 @@ class LiveTable(_ReadOnly[K, V]):
         """What it shows now, as a plain dict."""
         return self._shown().copy()
 
+    def __setitem__(self, key: K, value: V) -> None:  # type: ignore[override]
+        self._write({**self._shown(), key: value})
 
-def live_table(name: str, shown: Callable[[], dict[K, V]]) -> dict[K, V]:
+    def __delitem__(self, key: K) -> None:  # type: ignore[override]
+        content = self._shown().copy()
+        content.pop(key, None)
+        self._write(content)
+
+    def clear(self) -> None:  # type: ignore[override]
+        """Reject the call, except in a patch of a test."""
+        self._write({})
+
+    def update(self, *args: Any, **kwargs: Any) -> None:  # type: ignore[override]
+        """Reject the call, except in a patch of a test."""
+        self._write(self._shown() | dict(*args, **kwargs))
+
+    def _write(self, content: dict[K, V]) -> None:
+        caller = sys._getframe(2).f_globals.get("__name__")  # noqa: SLF001 - tests patch the old tables
+        if self._patch is None or caller not in _TEST_TOOLS:
+            self._refuse()
+        self._patch(content)
+
+
+def live_table(
+    name: str, shown: Callable[[], dict[K, V]], patch: Callable[[dict[K, V]], None] | None = None
+) -> dict[K, V]:
     """Return a live table.
 
     Args:
        name: title for error messages.
        shown: returns the current content.
+       patch: replaces the content for the tools that patch dicts in tests.
     """
     table = cast("LiveTable[K, V]", dict.__new__(LiveTable))
     object.__setattr__(table, "_name", name)
+    object.__setattr__(table, "_patch", patch)
     object.__setattr__(table, "_shown", shown)
     dict.update(cast("dict[Any, Any]", table), _ONLY_SHOWN)
     return table
@@ -260,8 +290,8 @@ class Tables:
 
     @cached_property
     def by_spec_type(self) -> dict[str, str]:
-        """Return the first step of each specification type."""
-        return {spec_type: name for name, spec_type in reversed(self.spec_types.items())}
+        """Return the last step of each specification type, as the old module did."""
+        return {row["spec_type"]: name for name, row in self.step_names.items()}
 
     @cached_property
     def by_sagemaker_type(self) -> dict[str, list[str]]:
@@ -275,6 +305,14 @@ class Tables:
     def hyperparameters(self) -> dict[str, ClassRow]:
         """``HYPERPARAMETER_REGISTRY``."""
         return self.classes()
+
+    def patched(self, content: Mapping[str, dict[str, Any]]) -> Tables:
+        """Return these tables with the content of some replaced, by attribute; the others do not change."""
+        rows = content.get("step_names")
+        made = replace(self) if rows is None else replace(self, rows=StepRows(rows.get), order=lambda: rows)
+        kept = {name: getattr(self, name) for name in ("config_steps", "builders", "spec_types")}
+        vars(made).update({**kept, **content})
+        return made
 
 
 def tables_of_view(view: View, core: Tables | None) -> Tables:
