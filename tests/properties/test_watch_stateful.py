@@ -195,7 +195,24 @@ class Editing(RuleBasedStateMachine):
             while self.registry.digest != fresh.digest:
                 assert time.monotonic() < end
                 time.sleep(0.001)
+        self.valid_views_follow_their_files(fresh)
         self.every_event_is_kept_to()
+
+    def valid_views_follow_their_files(self, fresh: Registry) -> None:
+        """A view without errors in its own layers is served as a load of the files serves it."""
+        end = time.monotonic() + PATIENCE
+        errors = [found for found in fresh.diagnostics if found.severity is Severity.ERROR]
+        if any(found.span is None or not found.span.path.startswith("workspaces/") for found in errors):
+            return
+        owners = {found.span.path.split("/")[1] for found in errors if found.span is not None}
+        valid = [None, *(one for one in fresh.workspaces if one not in owners)]
+        for one in valid:
+            while one not in (None, *self.registry.workspaces) or (
+                self.registry.view(one).digest != fresh.view(one).digest
+            ):
+                assert time.monotonic() < end, one
+                time.sleep(0.001)
+        assert not set(valid) & set(self.registry.health().kept)
 
     def every_event_is_kept_to(self) -> None:
         for event in self.events:

@@ -201,7 +201,7 @@ def test_json_is_one_object_a_line_as_its_schema_says(watching: Any) -> None:
     ]
     reload, refusal = told[3], told[6]
     begins = ["version", "event", "time", "message"]
-    ends = ["seconds", "old_digest", "new_digest", "diagnostics"]
+    ends = ["seconds", "old_digest", "new_digest", "diagnostics", "kept"]
     assert [*reload] == [*begins, "core", "workspaces", *ends]
     assert [*refusal] == [*begins, *ends]
     assert reload["core"] == {"added": [], "removed": [], "changed": {"DataCleaning": ["description"]}}

@@ -216,7 +216,8 @@ def test_an_edit_that_only_moves_lines_tells_nobody_and_moves_the_origin(live: F
 def test_a_folder_moved_out_and_in(live: Followed, tmp_path: Path) -> None:
     (live.root / STEPS / "group").rename(tmp_path / "aside")
     until(lambda: "ModelFitting" not in live.registry._store.seen.snapshot.core and live.events)
-    assert not live.events[-1].accepted  # alice overrides it
+    assert live.events[-1].kept == ("alice",)  # she overrides it
+    assert live.registry.view("alice")["ModelFitting"].priority == 20
     (tmp_path / "aside").rename(live.root / STEPS / "other")
     live.settle()
     assert live.registry.diagnostics == ()

@@ -83,6 +83,7 @@ class Health(InNotebook):
 
     Args:
         current: whether the registry matches the files.
+        kept: views that keep their last valid state because of errors; ``None`` is the core.
         watching: ``None`` without a watch.
         recommendations: sentences, most important first.
         lost_components: number of declared components that are missing or ambiguous; ``None`` if not checked.
@@ -103,6 +104,7 @@ class Health(InNotebook):
     counters: Mapping[str, int]
     recommendations: tuple[str, ...]
     lost_components: int | None = None
+    kept: tuple[str | None, ...] = ()
 
 
 def health(store: Store, watching: WatchState | None = None, *, components: bool = False) -> Health:
@@ -114,12 +116,13 @@ def health(store: Store, watching: WatchState | None = None, *, components: bool
     counters = {name: store.counts[name] for name in COUNTERS}
     severities = Counter(diagnostic.severity for diagnostic in seen.diagnostics)
     lost = _lost_components(snapshot) if components else ()
-    advice = _Advice(seen, snapshot, registered, store.is_current, met, watching, counters, lost)
-    status = _status(seen, snapshot, store.is_current)
+    advice = _Advice(seen, snapshot, registered, store.kept, met, watching, counters, lost)
+    status = _status(seen, snapshot, not store.kept)
     return Health(
         status=HealthStatus.DEGRADED if lost and status is HealthStatus.OK else status,
         digest=snapshot.digest,
-        current=store.is_current,
+        current=not store.kept,
+        kept=store.kept,
         workspaces=len(snapshot.workspaces),
         layers=tuple(_layers(seen, registered)),
         errors=severities[Severity.ERROR],
@@ -219,7 +222,7 @@ class _Advice:
     seen: LoadResult
     snapshot: Snapshot
     registered: tuple[Registered, ...]
-    current: bool
+    kept: tuple[str | None, ...]
     conflicts: tuple[Conflict, ...]
     watching: WatchState | None
     counters: Mapping[str, int]
@@ -237,10 +240,11 @@ class _Advice:
         errors = sum(finding.severity is Severity.ERROR for finding in self.seen.diagnostics)
         if _unusable(self.seen):
             yield "Fix the project settings: invalid settings are replaced with defaults."
-        if not self.current:
+        if self.kept:
+            views = _some("the core" if one is None else one for one in self.kept)
             yield (
-                f"Fix {counted(errors, 'error')} in the files: the last valid version is still served "
-                "(run `stepwell check`)."
+                f"Fix {counted(errors, 'error')} in the files: the last valid version is still served for "
+                f"{views} (run `stepwell check`)."
             )
         elif errors:
             yield f"Fix {counted(errors, 'error')}: invalid definitions are skipped (run `stepwell check`)."

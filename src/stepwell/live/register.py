@@ -62,7 +62,7 @@ def register(
         RegistrationError: with all findings.
         UnknownWorkspace: with suggestions.
     """
-    loaded = store.seen
+    loaded = store.good
     listed = Listed(SHOWN, Layer.RUNTIME, workspace, _STEP.folder)
     data = definition.data if isinstance(definition, StepDefinition) else definition
     if isinstance(data, str):

@@ -133,8 +133,7 @@ class Registry(InNotebook):
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """Return all findings in the current files, in order.
 
-        On opening, invalid definitions are skipped; later, a reload with new errors is reported here and
-        rejected.
+        On opening, invalid definitions are skipped; later, a view with new errors keeps its last valid state.
         """
         return self._store.seen.diagnostics
 
@@ -172,7 +171,7 @@ class Registry(InNotebook):
 
         Sources by precedence: ``stepwell.workspace``, the environment, ``[project] workspace``.
         """
-        return active_workspace(self._environment, self._store.seen.project.settings.workspace)
+        return active_workspace(self._environment, self._store.good.project.settings.workspace)
 
     def view(self, workspace: str | InEffect | None = InEffect.WORKSPACE) -> View:
         """Return the view of a workspace: override, then local, then core.
@@ -254,7 +253,7 @@ class Registry(InNotebook):
 
         snapshot = self._store.snapshot
         views = MappingProxyType({name: snapshot.view(name) for name in snapshot.workspaces})
-        return Among(views, self._store.seen.project.settings.naming.job_type_suffixes)
+        return Among(views, self._store.good.project.settings.naming.job_type_suffixes)
 
     def conflicts(self) -> tuple[Conflict, ...]:
         """Return every name with several definitions, sorted by name."""
@@ -263,7 +262,7 @@ class Registry(InNotebook):
         return conflicts(self._store.snapshot)
 
     def reload(self) -> Event | None:
-        """Read all files again; new errors reject the reload.
+        """Read all files again; views with new errors keep their last valid state.
 
         Returns:
             The outcome, or ``None`` if nothing changed.

@@ -58,10 +58,11 @@ class Event(InNotebook):
     """A new Snapshot, accepted or rejected.
 
     Args:
-        accepted: whether the new Snapshot is current; otherwise the last valid one still is.
+        accepted: whether the new Snapshot is current; otherwise nothing changed but the findings.
         cause: ``reload``, ``register``, ``remove``, ``settings`` if only settings changed, or ``code`` if
             only Python sources changed.
         at: seconds since 1970.
+        kept: views that keep their last valid state because of new errors; ``None`` is the core.
     """
 
     accepted: bool
@@ -71,6 +72,7 @@ class Event(InNotebook):
     seconds: float
     cause: str = "reload"
     at: float = field(default_factory=time.time)
+    kept: tuple[str | None, ...] = ()
 
     @property
     def old_digest(self) -> str:
@@ -126,6 +128,7 @@ class Store:
         self._lost = False  # whether the project was missing at the last reload
         self._seen = loaded  # current files, valid or not
         self._good = loaded  # files of the current Snapshot
+        self._kept: tuple[str | None, ...] = ()  # views that are older than the files
         self._registered: tuple[Registered, ...] = ()
         self._by_word: dict[str, tuple[Registered, ...]] = {}  # registrations by words that may conflict
         self._snapshot = loaded.snapshot
@@ -149,9 +152,14 @@ class Store:
         return self._seen
 
     @property
-    def is_current(self) -> bool:
-        """Return whether the Snapshot matches the current files."""
-        return self._good is self._seen
+    def good(self) -> LoadResult:
+        """Return the files and settings of the current Snapshot."""
+        return self._good
+
+    @property
+    def kept(self) -> tuple[str | None, ...]:
+        """Return the views that keep their last valid state because of errors; ``None`` is the core."""
+        return self._kept
 
     @property
     def registered(self) -> tuple[Registered, ...]:
@@ -159,7 +167,7 @@ class Store:
         return self._registered
 
     def reload(self, changed: Iterable[str] | None = None) -> Event | None:
-        """Read changed files again; new errors reject the reload.
+        """Read changed files again; views with new errors keep their last valid state.
 
         Args:
             changed: relative paths; ``None`` for all.
@@ -171,25 +179,28 @@ class Store:
             began = time.perf_counter()
             hints = None if changed is None else frozenset(changed)
             before, seen = self._seen, self._read(hints)
-            has_new_code = self._renew_code(hints, seen)
-            seen = _with_code(seen, self._code)
-            self._seen = seen
-            old = self._snapshot
+            old_good, old_kept, old = self._good, self._kept, self._snapshot
+            good, kept = self._last_valid(seen)
+            has_new_code = self._renew_code(hints, good)
+            self._seen = _with_code(seen, self._code)
+            self._good, self._kept = _with_code(good, self._code), kept
+            if self._good is not old_good:  # even without differences: locations may have moved
+                self._snapshot = with_registered(self._good.snapshot, self._registered)
             same_content = _is_same(before, seen)
             same = same_content and before.project.settings == seen.project.settings
-            takes_it = self._good is before if same else not _new_errors(self._good, seen)
-            if takes_it:  # even without differences: locations may have moved
-                self._good = seen
-            elif has_new_code:
-                self._good = _with_code(self._good, self._code)
-            if takes_it or has_new_code:
-                self._snapshot = with_registered(self._good.snapshot, self._registered)
             if same and not has_new_code:
                 return None
-            accepted = same or takes_it
-            new = self._snapshot if accepted else with_registered(seen.snapshot, self._registered)
+            accepted = (
+                same
+                or not kept
+                or set(kept) < set(old_kept)
+                or not _is_same(old_good, good)
+                or old_good.project.settings != good.project.settings
+            )
+            new = self._snapshot if accepted else with_registered(self._seen.snapshot, self._registered)
             cause = "code" if same else "settings" if same_content else "reload"
-            event = Event(accepted, old, new, seen.diagnostics, time.perf_counter() - began, cause)
+            seconds = time.perf_counter() - began
+            event = Event(accepted, old, new, seen.diagnostics, seconds, cause, kept=kept)
             self.counts["reloads" if accepted else "refusals"] += 1
             if accepted:
                 self.last_reload = event
@@ -247,7 +258,7 @@ class Store:
         old, self._registered, self._snapshot = self._snapshot, registered, new
         self.counts["registrations" if cause == "register" else "removals"] += 1
         seconds = time.perf_counter() - began
-        self._events.append(Event(True, old, new, self._seen.diagnostics, seconds, cause))
+        self._events.append(Event(True, old, new, self._seen.diagnostics, seconds, cause, kept=self._kept))
 
     def count(self, what: str) -> None:
         """Increment a counter; lookups are not counted."""
@@ -272,11 +283,19 @@ class Store:
         with self._writing:
             self._subscriptions = tuple(item for item in self._subscriptions if item is not subscription)
 
-    def _renew_code(self, hints: frozenset[str] | None, seen: LoadResult) -> bool:
+    def _last_valid(self, seen: LoadResult) -> tuple[LoadResult, tuple[str | None, ...]]:
+        """Return the current files where they are valid, and the views that keep their state."""
+        from stepwell.resolve.incremental import last_valid
+
+        if self._lost:
+            return self._good, (None, *self._good.snapshot.workspaces)
+        return last_valid(self._good, seen)
+
+    def _renew_code(self, hints: frozenset[str] | None, good: LoadResult) -> bool:
         """Renew the Python sources; return whether they differ."""
         before = self._code
         if before is not None:
-            self._code = before.renew(hints, seen.project, seen.layout.workspaces)
+            self._code = before.renew(hints, good.project, good.layout.workspaces)
         return self._code is not before
 
     def _read(self, hints: frozenset[str] | None) -> LoadResult:
@@ -337,15 +356,3 @@ def _is_same(before: LoadResult, seen: LoadResult) -> bool:
         and old.workspaces == new.workspaces
         and all(old.view(name).digest == new.view(name).digest for name in new.workspaces)
     )
-
-
-def _new_errors(good: LoadResult, seen: LoadResult) -> bool:
-    """Return whether the files have errors that the current Snapshot does not have."""
-    known = {_identity(finding) for finding in good.diagnostics}
-    errors = (finding for finding in seen.diagnostics if finding.severity is Severity.ERROR)
-    return any(_identity(finding) not in known for finding in errors)
-
-
-def _identity(finding: Diagnostic) -> tuple[str, str, str]:
-    """Return the identity of a finding without its line, which may move."""
-    return finding.id, finding.message, finding.span.path if finding.span is not None else ""

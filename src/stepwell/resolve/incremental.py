@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, final
+from typing import Any, Final, NamedTuple, TypeVar, final
 
 from stepwell.check import catalog
 from stepwell.check.file import CheckedFile, check_definition
@@ -25,7 +25,8 @@ from stepwell.resolve.load import (
     lay_core,
     lay_overlay,
 )
-from stepwell.source.diagnostic import Diagnostic
+from stepwell.resolve.snapshot import Snapshot
+from stepwell.source.diagnostic import Diagnostic, Severity, in_order
 from stepwell.source.read import SUFFIXES
 from stepwell.source.tree import EntryKind, Tree, read_document
 
@@ -33,6 +34,7 @@ __all__ = [
     "Relisted",
     "Replaced",
     "concerned",
+    "last_valid",
     "load_changed",
     "load_like",
     "relayer_core",
@@ -40,6 +42,8 @@ __all__ = [
     "reload",
 ]
 
+
+T = TypeVar("T")
 
 _EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -301,6 +305,77 @@ def load_like(before: LoadResult, project: Project, known: ReadCache) -> LoadRes
         others = [one for one in layout.workspaces if one not in workspaces]
         workspaces.update(one for one in others if not _introduces_itself_so(before, project, layout, one))
         return _lay_again(before, project, layout, checked, replaced, workspaces)
+
+
+def last_valid(good: LoadResult, seen: LoadResult) -> tuple[LoadResult, tuple[str | None, ...]]:
+    """Return the current files with the last valid state of each view that has new errors.
+
+    A new error in the settings affects all views, as do settings that invalidate the core. An invalid core is
+    replaced by its last valid state, also below the workspaces.
+
+    Args:
+        good: the result for the views so far.
+
+    Returns:
+        The result, and the views that keep their state (``None`` is the core).
+    """
+    errors = _new_errors(good, seen)
+    about_all = errors.difference(*seen.own.values())
+    core_fails = not errors.isdisjoint(seen.own[None])
+    if about_all or (core_fails and good.project.settings != seen.project.settings):
+        return good, (None, *good.snapshot.workspaces)
+    base = _over_core_of(good, seen) if core_fails else seen
+    errors = _new_errors(good, base) if core_fails else errors
+    failed = tuple(one for one in base.overlays if errors and not errors.isdisjoint(base.own[one]))
+    kept: tuple[str | None, ...] = (None, *failed) if core_fails else failed
+    return (_with_views_of(good, base, failed) if failed else base), kept
+
+
+def _new_errors(good: LoadResult, seen: LoadResult) -> frozenset[Diagnostic]:
+    known = {finding.identity for finding in good.diagnostics}
+    errors = (finding for finding in seen.diagnostics if finding.severity is Severity.ERROR)
+    return frozenset(error for error in errors if error.identity not in known)
+
+
+def _over_core_of(good: LoadResult, seen: LoadResult) -> LoadResult:
+    """Return the current workspaces over the last valid core."""
+    base = f"{seen.project.settings.workspaces}/"
+    of_core = {path: file for path, file in good.checked.items() if file.listed.workspace is None}
+    above = {path: file for path, file in seen.checked.items() if file.listed.workspace is not None}
+    found = [one for one in good.layout.diagnostics if one.span is None or not one.span.path.startswith(base)]
+    found += (one for one in seen.layout.diagnostics if one.span and one.span.path.startswith(base))
+    layout = seen.layout._replace(core=good.layout.core, diagnostics=tuple(found))
+    return _lay_again(good, seen.project, layout, {**of_core, **above}, [], None)
+
+
+def _with_views_of(good: LoadResult, base: LoadResult, failed: Collection[str]) -> LoadResult:
+    """Return a result with the views of some workspaces, if they exist, as they were."""
+
+    def mixed(then: Mapping[str, T], now: Mapping[str, T]) -> dict[str, T]:
+        ids = sorted(one for one in {*then, *now} if (one in then if one in failed else one in now))
+        return {one: then[one] if one in failed else now[one] for one in ids}
+
+    old, new = good.snapshot, base.snapshot
+    workspaces = mixed(old.workspaces, new.workspaces)
+    views = {one: (old if one in failed else new).view(one) for one in workspaces}
+    checked = {path: file for path, file in base.checked.items() if file.listed.workspace not in failed}
+    checked.update(pair for pair in good.checked.items() if pair[1].listed.workspace in failed)
+    own = {
+        owner: (good.own.get(owner, ()) if owner in failed else found) for owner, found in base.own.items()
+    }
+    replaced = {finding for one in failed for finding in base.own[one]}
+    kept = (finding for one in failed for finding in own[one])
+    return base._replace(
+        snapshot=Snapshot(new.core, workspaces, views),
+        diagnostics=in_order((*(one for one in base.diagnostics if one not in replaced), *kept)),
+        layout=base.layout._replace(
+            workspaces=MappingProxyType(mixed(good.layout.workspaces, base.layout.workspaces)),
+            settings=MappingProxyType(mixed(good.layout.settings, base.layout.settings)),
+        ),
+        checked=checked,
+        overlays=mixed(good.overlays, base.overlays),
+        own=own,
+    )
 
 
 def _lay_again(

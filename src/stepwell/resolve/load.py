@@ -85,6 +85,7 @@ class LoadResult(NamedTuple):
         snapshot: all views, without invalid definitions.
         diagnostics: all findings, in order.
         layout: the listed files.
+        own: findings that affect one view, by its workspace (``None`` for the core); others affect all views.
     """
 
     project: Project
@@ -97,6 +98,7 @@ class LoadResult(NamedTuple):
     overlays: Mapping[str, Overlay]
     guests: PluginDefinitions
     pipelines: CheckedPipelines = NOTHING_CHECKED
+    own: Mapping[str | None, tuple[Diagnostic, ...]] = MappingProxyType({})
 
     @property
     def files(self) -> int:
@@ -224,8 +226,9 @@ def assemble(
         *guests.diagnostics,
         *catalog.check_severities(project),
         *catalog.run(catalog.active("settings", project.settings.severities), scope),
-        *stray.pop(None, ()),
+        *stray.pop(_ALL, ()),
     )
+    strays_of_core = stray.pop(None, ())
     tables = _tables_of_all(project, core, overlays, before)
     pipelines = check_pipelines(
         project.settings,
@@ -238,42 +241,51 @@ def assemble(
     )
     noted = _with_notes(core, overlays, pipelines)
     about = pipelines.diagnostics.get(None, ())
-    core_found = in_order(noted((*about_project, *core.diagnostics, *about)))
+    of_core = noted((*strays_of_core, *core.diagnostics, *about))
+    core_found = in_order((*noted(about_project), *of_core))
     core_view = _view(None, tables[None], core_found, before)
-    found: list[Iterable[Diagnostic]] = [core_found]
+    own_findings: dict[str | None, tuple[Diagnostic, ...]] = {None: of_core}
     used: set[Ignore] = {*core.used, *pipelines.used}
     views: dict[str, View] = {}
     for one, overlay in overlays.items():
         own = noted((*stray.pop(one, ()), *overlay.diagnostics, *pipelines.diagnostics.get(one, ())))
         views[one] = _view(one, tables[one], in_order((*core_found, *own)) if own else core_found, before)
         used.update(overlay.layered.used)
-        found.append(own)
-    found += stray.values()
-    found.append(_about_freezing(project, core_view, views, core.left_out["steps"]))
-    found.append(_unused_ignores(project, checked.values(), used))
+        own_findings[one] = own
+    own_findings.update((one, tuple(found)) for one, found in stray.items())
+    for finding in _unused_ignores(project, checked.values(), used):
+        if finding.span is not None:
+            owner = checked[finding.span.path].listed.workspace
+            own_findings[owner] = (*own_findings[owner], finding)
+    about_all = (*noted(about_project), *_about_freezing(project, core_view, views, core.left_out["steps"]))
     workspaces = {one: overlay.workspace for one, overlay in overlays.items()}
     return LoadResult(
         project,
         today,
         Snapshot(core_view, workspaces, views),
-        in_order(diagnostic for group in found for diagnostic in group),
+        in_order(finding for group in (about_all, *own_findings.values()) for finding in group),
         layout,
         checked,
         core,
         overlays,
         guests,
         pipelines,
+        own_findings,
     )
 
 
+_ALL: Final = ""
+"""Owner of findings that affect all views."""
+
+
 def _by_workspace(project: Project, layout: Layout) -> dict[str | None, list[Diagnostic]]:
-    """Group the layout's findings by workspace; ``None`` for others."""
-    base = f"{project.settings.workspaces}/"
+    """Group the layout's findings by workspace; ``None`` for the core, empty for all."""
+    base, core = f"{project.settings.workspaces}/", f"{project.settings.core}/"
     found: dict[str | None, list[Diagnostic]] = {}
     for diagnostic in layout.diagnostics:
         path = diagnostic.span.path if diagnostic.span is not None else ""
-        name = path[len(base) :].partition("/")[0] if path.startswith(base) else None
-        found.setdefault(name, []).append(diagnostic)
+        below = path[len(base) :].partition("/")[0] if path.startswith(base) else _ALL
+        found.setdefault(None if path.startswith(core) else below, []).append(diagnostic)
     return found
 
 

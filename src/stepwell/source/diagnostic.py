@@ -92,6 +92,11 @@ class Diagnostic:
         return str(in_notebook(self)["text/html"])
 
     @property
+    def identity(self) -> tuple[str, str, str]:
+        """Rule, message and path, without the line, which may move."""
+        return self.id, self.message, self.span.path if self.span is not None else ""
+
+    @property
     def sort_key(self) -> tuple[str, int, int, str, str]:
         """Documented total order: path, line, column, id, message."""
         if self.span is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -24,11 +25,11 @@ from stepwell.frontends.cli.options import (
     view_of,
     workspace_option,
 )
-from stepwell.frontends.render.events import duration, in_words
+from stepwell.frontends.render.events import duration, in_words, kept_views
 from stepwell.live.registry import Registry
 from stepwell.live.store import Event
 from stepwell.model.settings import RESERVED_ID, FreezeTarget, Settings
-from stepwell.source.diagnostic import Diagnostic, counted_findings
+from stepwell.source.diagnostic import Diagnostic, Severity, counted_findings
 from stepwell.source.excerpt import block
 from stepwell.source.wording import counted
 
@@ -57,7 +58,7 @@ def command(
 ) -> int:
     """Watch the project's files and print changes of the registry.
 
-    A change with new errors is rejected; the registry still serves the last valid version until it is fixed.
+    A view with new errors keeps its last valid version until they are fixed; other views follow their files.
     Ctrl-C ends the watch with exit code 0.
     """
     registry = open_registry(common)
@@ -97,12 +98,13 @@ class _Following:
     quiet: bool
     refused: bool = False
     known: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    shown: set[tuple[str, str, str]] = field(default_factory=set)
     frozen: dict[str, tuple[str, Settings]] = field(default_factory=dict)
 
     def start(self) -> None:
         """Print the initial state and freeze outdated modules."""
         found = self.registry.diagnostics
-        self.known = Counter(map(_identity, found))
+        self.known = Counter(finding.identity for finding in found)
         count = len(self.registry.view(self.workspace))
         about = f"{counted(count, 'step')}, {counted(len(self.registry.workspaces), 'workspace')}"
         if self.workspace is not None:
@@ -130,43 +132,60 @@ class _Following:
         self._say("end", "stopped watching", quiet=self.quiet)
 
     def _tell_accepted(self, event: Event) -> None:
-        mended, self.refused = self.refused, False
-        self.known = Counter(map(_identity, event.diagnostics))
+        recovered, self.refused = self.refused and not event.kept, bool(event.kept)
+        fresh = [finding for finding in self._fresh(event) if finding.identity not in self.shown]
+        self._remember(event)
         changes = event.changes
         words = in_words(changes, event.old, event.new, self.workspace)
-        if mended:
+        if recovered:
             words = f"recovered: {words}" if words else "recovered: registry matches the files again"
         elif not words and event.cause == "settings":
             words = "settings changed"
         elif not words and self.workspace is None:
             words = f"findings changed: {counted_findings(event.diagnostics) or 'none left'}"
         if words:
+            outcome = f"; {kept_views(event.kept)}" if event.kept else ""
             self._say(
                 "reload",
-                f"{words} in {duration(event.seconds)}",
+                f"{words} in {duration(event.seconds)}{outcome}",
                 event,
-                color="32" if mended else "",
+                color="32" if recovered else "",
                 quiet=self.quiet,
                 changes=changes,
             )
+        self._show(fresh)
         self._freeze()
 
     def _tell_refused(self, event: Event) -> None:
         self.refused = True
+        fresh = self._fresh(event)
+        self.shown = {finding.identity for finding in event.diagnostics}
+        words = f"rejected: {counted_findings(fresh)} in {duration(event.seconds)}; {kept_views(event.kept)}"
+        self._say("refusal", words, event, color="31")
+        self._show(fresh)
+
+    def _fresh(self, event: Event) -> list[Diagnostic]:
+        """Return the findings that the files of the served version do not have."""
         before = self.known.copy()
         fresh: list[Diagnostic] = []
-        for found in event.diagnostics:
-            fault = _identity(found)
-            before[fault] -= 1
-            if before[fault] < 0:
-                fresh.append(found)
-        words = (
-            f"rejected: {counted_findings(fresh)} in {duration(event.seconds)}; "
-            "still serving the last valid version"
+        for finding in event.diagnostics:
+            before[finding.identity] -= 1
+            if before[finding.identity] < 0:
+                fresh.append(finding)
+        return fresh
+
+    def _remember(self, event: Event) -> None:
+        self.shown = {finding.identity for finding in event.diagnostics}
+        self.known = Counter(
+            finding.identity
+            for finding in event.diagnostics
+            if not event.kept or finding.severity is not Severity.ERROR or finding.identity in self.known
         )
-        self._say("refusal", words, event, color="31")
+
+    def _show(self, fresh: Iterable[Diagnostic]) -> None:
         if self.form == "text":
-            for found in displayed(fresh, self.registry.project.root):
+            errors = [finding for finding in fresh if self.refused or finding.severity is Severity.ERROR]
+            for found in displayed(errors, self.registry.project.root):
                 click.echo(f"{block(found, color=color_wanted())}\n")
 
     def _say(
@@ -221,8 +240,3 @@ class _Following:
         written = write(registry.project, texts)
         if written:
             self._say("frozen", f"wrote {target.output}", quiet=self.quiet, paths=written)
-
-
-def _identity(found: Diagnostic) -> tuple[str, str, str]:
-    """Return the identity of a finding, without its line."""
-    return found.id, found.message, found.span.path if found.span is not None else ""

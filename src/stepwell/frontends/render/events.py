@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from stepwell.source.escape_control import visible
@@ -11,7 +11,7 @@ from stepwell.source.escape_control import visible
 if TYPE_CHECKING:
     from stepwell.resolve.snapshot import Changes, DefinitionKey, Snapshot, ViewChanges
 
-__all__ = ["duration", "in_words", "labels"]
+__all__ = ["duration", "in_words", "kept_views", "labels"]
 
 SHOWN = 3
 """Maximum number of names listed; beyond it, only the number is shown."""
@@ -53,6 +53,13 @@ def in_words(changes: Changes, old: Snapshot, new: Snapshot, workspace: str | No
 def duration(seconds: float) -> str:
     """Format a duration."""
     return f"{seconds:.1f} s" if seconds >= 1 else f"{max(seconds * 1000, 1):.0f} ms"
+
+
+def kept_views(kept: Collection[str | None]) -> str:
+    """Return which views are still served in their last valid version."""
+    ids = [one for one in kept if one is not None]
+    where = "" if None in kept else f" for {_listed(ids, 'workspace')}"
+    return f"still serving the last valid version{where}"
 
 
 def labels(keys: Iterable[DefinitionKey]) -> list[str]:

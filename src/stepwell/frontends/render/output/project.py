@@ -84,6 +84,10 @@ class DoctorOutput(OutputRecord, frozen=True, kw_only=True):
     ]
     digest: Annotated[str, doc("Digest of the served version.", "9095b37cf635cc47c8c1977721f5cef0")]
     current: Annotated[bool, doc("Whether the served version matches the files as last read.", True)]
+    kept: Annotated[
+        tuple[Annotated[str | None, doc("Workspace; null for the core.")], ...],
+        doc("Views that keep their last valid version because of errors.", ["alice"]),
+    ]
     workspaces: Annotated[Count, doc("Number of workspaces.", 3)]
     errors: Annotated[Count, doc("Total number of errors.", 0)]
     warnings: Annotated[Count, doc("Number of warnings in all.", 0)]
@@ -173,6 +177,13 @@ class WatchLine(OutputRecord, frozen=True, kw_only=True):
         tuple[ReportedFinding, ...] | UnsetType,
         doc("Current findings, as in `stepwell check --format json`. For reloads and rejections."),
     ] = UNSET
+    kept: Annotated[
+        tuple[Annotated[str | None, doc("Workspace; null for the core.")], ...] | UnsetType,
+        doc(
+            "Views that keep their last valid version because of errors. For reloads and rejections.",
+            ["alice"],
+        ),
+    ] = UNSET
 
 
 def doctor_output(told: Health) -> DoctorOutput:
@@ -182,6 +193,7 @@ def doctor_output(told: Health) -> DoctorOutput:
         status=told.status,
         digest=told.digest,
         current=told.current,
+        kept=told.kept,
         workspaces=told.workspaces,
         errors=told.errors,
         warnings=told.warnings,
@@ -249,6 +261,7 @@ def watch_line(
         old_digest=UNSET if event is None else event.old_digest,
         new_digest=UNSET if event is None else event.new_digest,
         diagnostics=UNSET if event is None else findings(event.diagnostics),
+        kept=UNSET if event is None else event.kept,
     )
 
 
