@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
+from tests.warm_python import run_python
 
 import stepwell
 from stepwell.frontends import legacy
@@ -49,6 +52,7 @@ def root(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for variable in ("STEPWELL_WORKSPACE", "CURSUS_WORKSPACE_ID"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr(builder_registry, "_GLOBAL", StepBuilderRegistry())
+    monkeypatch.setattr(builder_registry, "_CLASS_WIDE", {})
     folder = project(FILES)
     legacy.use(stepwell.open(folder))
     yield folder
@@ -171,6 +175,113 @@ def test_a_job_type_takes_the_class_that_was_registered_for_it() -> None:
     assert who(known.get_builder_for_config(config)) == "core"
     config.job_type = "training"
     assert known.get_builder_for_config(config) is ForTraining
+
+
+def test_a_class_registered_for_the_class_is_in_every_registry() -> None:
+    before = StepBuilderRegistry()
+
+    class MineStepBuilder: ...
+
+    assert StepBuilderRegistry.register_builder_class("Mine", MineStepBuilder, validation_mode="strict") == []
+    for known in (before, StepBuilderRegistry()):
+        assert known.get_builder_for_step_type("Mine") is MineStepBuilder
+        assert known.get_builder_map()["Mine"] is MineStepBuilder
+        assert "Mine" in known.list_supported_step_types()
+    assert list(StepBuilderRegistry.discover_builders()) == ["Package", "Scoring"]
+    assert sorted(StepBuilderRegistry.BUILDER_REGISTRY) == ["Mine", "Package", "Scoring"]
+    with pytest.raises(ValueError, match="must be a class, not 3"):
+        StepBuilderRegistry.register_builder_class("Mine", 3)  # type: ignore[arg-type]
+
+
+def test_the_table_of_builders_is_written_and_patched_like_a_dict() -> None:
+    known = StepBuilderRegistry()
+    core = known.get_builder_for_step_type("Scoring")
+    table = StepBuilderRegistry.BUILDER_REGISTRY
+    with mock.patch.dict(table, {"Scoring": object}, clear=True):
+        assert known.get_builder_for_step_type("Scoring") is object
+        assert known.get_builder_map() == {"Scoring": object}
+        assert not known.is_step_type_supported("Package")
+        with pytest.raises(legacy.RegistryError):
+            known.get_builder_for_step_type("Package")
+    assert known.get_builder_for_step_type("Scoring") is core
+    assert sorted(known.get_builder_map()) == ["Package", "Scoring"]
+    table["Scoring"] = object
+    del table["Package"]
+    assert known.get_builder_map() == {"Scoring": object}
+
+
+def test_a_builder_class_names_its_step() -> None:
+    assert builder_registry.REVERSE_BUILDER_MAPPING["ScoringStepBuilder"] == "Scoring"
+    path = legacy.registry().project.root + "/registry.d/steps/odd.yaml"
+    Path(path).write_text(
+        "name: Odd\nsagemaker_step_type: Base\ndescription: O.\nbuilder_step_name: OldName\n"
+    )
+    legacy.registry().reload()
+
+    @legacy.register_builder()
+    class OldName: ...
+
+    assert legacy.get_global_registry().get_builder_for_step_type("Odd") is OldName
+
+
+PACKAGE: dict[str, str | bytes] = {
+    "stepwell.toml": "schema_version = 1\n",
+    "registry.d/steps/scoring.yaml": (
+        "name: Scoring\nsagemaker_step_type: Processing\ndescription: S.\nconfig_class: ScoringConfig\n"
+    ),
+    "src/team_code/__init__.py": "",
+    "src/team_code/base.py": "class StepBuilderBase: ...\nclass ConfigBase: ...\n",
+    "src/team_code/steps/builders.py": (
+        "from ..base import StepBuilderBase\nfrom .configs import ScoringConfig\n"
+        "class ScoringStepBuilder(StepBuilderBase):\n"
+        "    def accepts(self, config): return isinstance(config, ScoringConfig)\n"
+    ),
+    "src/team_code/steps/configs.py": (
+        "from team_code.base import ConfigBase\nclass ScoringConfig(ConfigBase): ...\n"
+    ),
+    "workspaces/alice/src/mine.py": (
+        "from helpers import WHO\nfrom team_code.base import StepBuilderBase\n"
+        "from team_code.steps.builders import ScoringStepBuilder as Core\n"
+        "class ScoringStepBuilder(Core):\n    who = WHO\n"
+    ),
+    "workspaces/alice/src/helpers.py": "WHO = 'alice'\n",
+    "workspaces/bob/src/mine.py": (
+        "from helpers import WHO\nfrom team_code.base import StepBuilderBase\n"
+        "class ScoringStepBuilder(StepBuilderBase):\n    who = WHO\n"
+    ),
+    "workspaces/bob/src/helpers.py": "WHO = 'bob'\n",
+}
+OLD_CODE = """
+import sys
+sys.path.insert(0, "src")
+{first}
+from stepwell.legacy.builder_registry import StepBuilderRegistry
+builders = StepBuilderRegistry()
+core = builders.get_builder_for_step_type("Scoring")
+from team_code.base import StepBuilderBase
+from team_code.steps.builders import ScoringStepBuilder
+from team_code.steps.configs import ScoringConfig
+print(core is ScoringStepBuilder, issubclass(core, StepBuilderBase), core().accepts(ScoringConfig()))
+print(builders.get_builder_for_config(ScoringConfig()) is core)
+import stepwell
+with stepwell.workspace("alice"):
+    alice = builders.get_builder_for_step_type("Scoring")
+with stepwell.workspace("bob"):
+    bob = builders.get_builder_for_step_type("Scoring")
+print(alice.who, bob.who, issubclass(alice, core), issubclass(bob, core), issubclass(bob, StepBuilderBase))
+print(alice().accepts(ScoringConfig()), "helpers" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize("first", ["", "import team_code.base"], ids=["registry first", "package first"])
+def test_builders_of_an_importable_package_are_those_of_the_process(project: Project, first: str) -> None:
+    """Old code compares the classes that it imports with those of the registry."""
+    folder = project({f"team/{path}": text for path, text in PACKAGE.items()}) / "team"
+    done = run_python("-c", OLD_CODE.format(first=first), cwd=folder, env=dict(os.environ), fresh=True)
+    assert (done.stderr, done.stdout.splitlines()) == (
+        "",
+        ["True True True", "True", "alice bob True False True", "True False"],
+    )
 
 
 def test_only_classes_can_be_registered_and_only_under_a_name() -> None:

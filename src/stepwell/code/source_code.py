@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -122,7 +123,10 @@ class SourceCode:
         return implementation_of(step, Declaring(self._project, self._outline, plugins))
 
     def load(self, workspace: str | None, step: StepDefinition, component: Component) -> Any:
-        """Import a component of a step in the import world of a workspace.
+        """Import a component of a step: in the import world of its workspace, or from its package.
+
+        Packages of the core that the process can import are imported from there, so that all code of the
+        process has the same classes.
 
         Args:
             workspace: ``None`` for the core.
@@ -137,7 +141,11 @@ class SourceCode:
             raise not_there(workspace, step, component)
         if place.module:
             return from_package(workspace, place)
-        return self.worlds().world_of(workspace).load(f"{self._project.root}/{place.path}", place.name)
+        path = f"{self._project.root}/{place.path}"
+        module = self.worlds().importable(path)
+        if module is not None:
+            return from_package(workspace, replace(place, module=module))
+        return self.worlds().world_of(workspace).load(path, place.name)
 
     def has_own(self, workspace: str) -> bool:
         """Return whether a workspace has own sources."""

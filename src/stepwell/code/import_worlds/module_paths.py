@@ -86,6 +86,7 @@ class ModulePaths:
         """Return the module of a name as seen from a world; ``None`` leaves it to the environment.
 
         Search order: own sources, core sources, environment, folder of the workspace, folder of the project.
+        Core packages that the process imports itself are left to the environment.
 
         Args:
             dotted: a leading dot excludes the environment.
@@ -98,11 +99,26 @@ class ModulePaths:
         worlds = (world,) if world == CORE else (world, CORE)
         for each in worlds:
             for place in self._in(each, self.roots(each), dotted):
-                return place
+                return None if not is_relative and self.importable(place.paths[0]) else place
         for each in worlds:
             for place in self._in(each, (self.home(each),), dotted):
-                if is_relative or self._is_ours(each, top):
+                if is_relative or (self._is_ours(each, top) and not self.importable(place.paths[0])):
                     return place
+        return None
+
+    def importable(self, path: str) -> str | None:
+        """Return the name by which the process imports a module of the core, ``None`` outside its packages.
+
+        Args:
+            path: absolute, a file or a folder.
+        """
+        if not self._is_below(path, self.root) or self._owner(path) != CORE:
+            return None
+        parts = path[len(self.root.rstrip(os.sep)) + 1 :].removesuffix(".py").split(os.sep)
+        for count, top in enumerate(parts, 1):
+            package = os.path.join(self.root, *parts[:count], "__init__.py")
+            if os.path.isfile(package) and _origin(top) == os.path.realpath(package):
+                return ".".join(parts[count - 1 :]).removesuffix(".__init__")
         return None
 
     def own(self, world: str, dotted: str) -> ModulePath | None:
@@ -222,7 +238,7 @@ class ModulePaths:
             return False
         if spec is None or (spec.origin is None and spec.submodule_search_locations is not None):
             return True  # namespace packages of the environment have no code
-        return spec.has_location and spec.origin is not None and os.path.realpath(spec.origin) in mine
+        return _origin(top) in mine
 
     def _owner(self, path: str) -> str:
         """Return the workspace that contains a path, or the core."""
@@ -250,6 +266,15 @@ class ModulePaths:
     @staticmethod
     def _is_below(path: str, folder: str) -> bool:
         return path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def _origin(top: str) -> str | None:
+    """Return the file of a top-level module of the environment with links resolved, without importing it."""
+    try:
+        spec = find_spec(top)
+    except (ImportError, ValueError):  # a module without a spec exists
+        return None
+    return os.path.realpath(spec.origin) if spec is not None and spec.has_location and spec.origin else None
 
 
 def _spelt_so(path: str) -> bool:

@@ -114,6 +114,10 @@ class Worlds:
     def __repr__(self) -> str:
         return f"<Worlds at {self._places.root}>"
 
+    def importable(self, path: str) -> str | None:
+        """Return the name by which the process imports a file of the core itself, if any."""
+        return self._places.importable(path)
+
     def world_of(self, workspace: str | None) -> World:
         """Return the world of a workspace; ``None`` is the core.
 

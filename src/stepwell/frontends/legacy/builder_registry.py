@@ -1,7 +1,8 @@
-"""Old builder registry on top of the live registry; builders are loaded lazily and in isolation.
+"""Old builder registry on top of the live registry; builders are loaded lazily.
 
 A step is supported if its builder is in the sources of the current workspace: a config's ``workspace_id``,
-or the context, the environment or the project's settings.
+or the context, the environment or the project's settings. Only the sources of a workspace are isolated;
+builders of a package that the process can import are imported from it.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from stepwell.frontends.legacy.exceptions import RegistryError
-from stepwell.frontends.legacy.project import registry, workspace_in_effect
+from stepwell.frontends.legacy.project import registry, tables_in, workspace_in_effect
+from stepwell.frontends.legacy.tables import live_table
 from stepwell.source.errors import ComponentError, ProjectError
 
 if TYPE_CHECKING:
     from stepwell.resolve.view import View
 
 __all__ = [
+    "REVERSE_BUILDER_MAPPING",
     "StepBuilderRegistry",
     "get_global_registry",
     "list_global_step_types",
@@ -42,15 +45,72 @@ _OLD_ALIASES: Final = MappingProxyType(
 )
 """Old names of step types."""
 
+REVERSE_BUILDER_MAPPING: dict[str, str] = live_table(
+    "REVERSE_BUILDER_MAPPING", lambda: {builder: name for name, builder in tables_in(None).builders.items()}
+)
+"""Builder classes to step names."""
+
+_CLASS_WIDE: Final[dict[str, type | None]] = {}
+"""Builders of all registries that differ from the sources, ``None`` for removed ones."""
+
+
+def _builders() -> dict[str, type]:
+    builders = {**StepBuilderRegistry.discover_builders(), **_CLASS_WIDE}
+    return {step_type: builder for step_type, builder in builders.items() if builder is not None}
+
+
+def _replace_builders(content: dict[str, type]) -> None:
+    found = StepBuilderRegistry.discover_builders()
+    _CLASS_WIDE.clear()
+    _CLASS_WIDE.update({name: None for name in found if name not in content})
+    _CLASS_WIDE.update({name: each for name, each in content.items() if found.get(name) is not each})
+
 
 class StepBuilderRegistry:
     """Builders by step type: registered ones and those of the live registry."""
 
+    BUILDER_REGISTRY: ClassVar[dict[str, type]] = live_table(
+        "BUILDER_REGISTRY", _builders, _replace_builders, None
+    )
     LEGACY_ALIASES: ClassVar[dict[str, str]] = dict(_OLD_ALIASES)
 
     def __init__(self) -> None:
-        self._registered: dict[str, type] = {}
+        self._custom_builders: dict[str, type] = {}
         self._writing = threading.Lock()
+        self.logger = _log
+
+    @classmethod
+    def register_builder_class(
+        cls,
+        step_type: str,
+        builder_class: type,
+        validation_mode: str = "warn",  # noqa: ARG003 - as it was
+    ) -> list[str]:
+        """Register a class as the builder of a step type in all registries.
+
+        Args:
+            validation_mode: ignored; ``stepwell check`` validates definitions.
+
+        Returns:
+            The warnings, of which there are none.
+
+        Raises:
+            ValueError: the step type is empty, or the builder is no class.
+        """
+        _CLASS_WIDE[_valid(step_type, builder_class)] = builder_class
+        return []
+
+    @classmethod
+    def discover_builders(cls) -> dict[str, type]:
+        """Return every builder in the sources that can be loaded by step type, and log the others."""
+        view = _view(None)
+        builders: dict[str, type] = {}
+        for step_type in _with_builder(view):
+            try:
+                builders[step_type] = _load(view, step_type)
+            except ComponentError as error:  # noqa: PERF203 - one builder that fails hides no other
+                _log.warning("No step builder found for step type: %s: %s", step_type, error)
+        return builders
 
     def get_builder_for_config(self, config: Any, node_name: str | None = None) -> type:
         """Return the builder for a config.
@@ -70,8 +130,10 @@ class StepBuilderRegistry:
                 view, f"No step builder found for config type: {config_class}", config_class
             )
         variant = f"{step_type}_{job_type}"
-        if job_type and variant in self._registered:
-            return self._registered[variant]
+        if job_type:
+            own = self._own(variant)
+            if own is not None:
+                return own
         return self._builder(view, step_type)
 
     def get_builder_for_step_type(self, step_type: str) -> type:
@@ -85,32 +147,35 @@ class StepBuilderRegistry:
 
     def get_builder_map(self) -> dict[str, type]:
         """Return every builder that can be loaded by step type, in a dict of the caller's own."""
-        view = _view(None)
-        found: dict[str, type] = {}
-        for step_type in self._names(view):
-            try:
-                found[step_type] = self._builder(view, step_type)
-            except RegistryError as error:  # noqa: PERF203 - one builder that fails hides no other
-                _log.warning("%s", error.args[0])
-        return found
+        return {**self.BUILDER_REGISTRY, **self._custom_builders}
 
-    def register_builder(self, step_type: str, builder_class: type) -> None:
-        """Register a class as the builder of a step type.
+    def register_builder(
+        self,
+        step_type: str,
+        builder_class: type,
+        validation_mode: str = "warn",  # noqa: ARG002 - as it was
+    ) -> list[str]:
+        """Register a class as the builder of a step type in this registry.
+
+        Args:
+            validation_mode: ignored; ``stepwell check`` validates definitions.
+
+        Returns:
+            The warnings, of which there are none.
 
         Raises:
             ValueError: the step type is empty, or the builder is no class.
         """
-        if not step_type or not isinstance(step_type, str):
-            raise ValueError(f"Step type must be a non-empty string, not {step_type!r}")
-        if not isinstance(builder_class, type):
-            raise ValueError(f"Builder of {step_type} must be a class, not {builder_class!r}")  # noqa: TRY004 - as it was
+        name = _valid(step_type, builder_class)
         with self._writing:
-            self._registered = {**self._registered, step_type: builder_class}
+            self._custom_builders = {**self._custom_builders, name: builder_class}
+        return []
 
     def unregister_builder(self, step_type: str) -> None:
         """Remove a registered class, if any."""
         with self._writing:
-            self._registered = {key: one for key, one in self._registered.items() if key != step_type}
+            kept = {key: builder for key, builder in self._custom_builders.items() if key != step_type}
+            self._custom_builders = kept
 
     def list_supported_step_types(self) -> list[str]:
         """Return every step type with a builder, aliases included, sorted; no builder is loaded."""
@@ -150,16 +215,17 @@ class StepBuilderRegistry:
         names = self._names(view)
         return {
             "total_builders": len(names),
-            "default_builders": sum(name not in self._registered for name in names),
-            "custom_builders": len(self._registered),
+            "default_builders": sum(name not in self._custom_builders for name in names),
+            "custom_builders": len(self._custom_builders),
             "legacy_aliases": len(self.LEGACY_ALIASES),
             "step_registry_names": len(_steps(view)),
         }
 
     def _names(self, view: View) -> dict[str, None]:
         """Return the step types with a builder, without aliases."""
-        there = (name for name in _steps(view) if view.components(name)["builder"].is_there)
-        return dict.fromkeys((*there, *self._registered))
+        in_all = {**dict.fromkeys(_with_builder(view), True), **_CLASS_WIDE}
+        there = (name for name, builder in in_all.items() if builder is not None)
+        return dict.fromkeys((*there, *self._custom_builders))
 
     def _supported(self, view: View) -> list[str]:
         names = self._names(view)
@@ -168,7 +234,7 @@ class StepBuilderRegistry:
         return sorted({*names, *old, *own})
 
     def _canonical(self, view: View, step_type: str) -> str:
-        if step_type in self._registered or step_type in view.steps:
+        if self._own(step_type) is not None or step_type in view.steps:
             return step_type
         step = view.by_alias(step_type)
         return step.name if step is not None else self.LEGACY_ALIASES.get(step_type, step_type)
@@ -182,25 +248,25 @@ class StepBuilderRegistry:
         for guess in (node_name, (node_name or "").partition("_")[0], bare, bare.removesuffix("Step")):
             if guess:
                 name = self._canonical(view, guess)
-                if name in self._registered or name in view.steps:
+                if self._own(name) is not None or name in view.steps:
                     return name
         return None
 
+    def _own(self, step_type: str) -> type | None:
+        """Return a registered builder, if any."""
+        return self._custom_builders.get(step_type) or _CLASS_WIDE.get(step_type)
+
     def _builder(self, view: View, step_type: str) -> type:
-        known = self._registered.get(step_type)
-        if known is not None:
-            return known
-        if step_type not in view.steps:
-            raise self._unresolvable(view, f"No step builder found for step type: {step_type}", step_type)
-        try:
-            found = view.load(step_type, "builder")
-        except ComponentError as error:
-            message = f"No step builder found for step type: {step_type}: {error}"
-            raise self._unresolvable(view, message, step_type) from error
-        if not isinstance(found, type):
-            message = f"The builder of {step_type} is no class, but {type(found).__name__}"
+        own = self._own(step_type)
+        if own is not None:
+            return own
+        message = f"No step builder found for step type: {step_type}"
+        if step_type not in view.steps or step_type in _CLASS_WIDE:
             raise self._unresolvable(view, message, step_type)
-        return found
+        try:
+            return _load(view, step_type)
+        except ComponentError as error:
+            raise self._unresolvable(view, f"{message}: {error}", step_type) from error
 
     def _unresolvable(self, view: View, message: str, step_type: str) -> RegistryError:
         return RegistryError(message, [step_type], self._supported(view))
@@ -209,6 +275,34 @@ class StepBuilderRegistry:
 def _steps(view: View) -> list[str]:
     """Return the steps of the old tables."""
     return [name for name, step in view.items() if step.sagemaker_step_type is not None]
+
+
+def _with_builder(view: View) -> list[str]:
+    """Return the steps whose builder is in the sources."""
+    return [name for name in _steps(view) if view.components(name)["builder"].is_there]
+
+
+def _load(view: View, step_type: str) -> type:
+    """Import the builder of a step.
+
+    Raises:
+        ComponentError: it cannot be loaded, or is no class.
+    """
+    builder = view.load(step_type, "builder")
+    if isinstance(builder, type):
+        return builder
+    place = view.components(step_type)["builder"].place
+    path, line = (place.path, place.line) if place is not None else (step_type, 1)
+    fault = f"the builder of {step_type} is no class, but {type(builder).__name__}"
+    raise ComponentError(f"{step_type}.builder", view.workspace, path, line, fault)
+
+
+def _valid(step_type: object, builder_class: object) -> str:
+    if not step_type or not isinstance(step_type, str):
+        raise ValueError(f"Step type must be a non-empty string, not {step_type!r}")
+    if not isinstance(builder_class, type):
+        raise ValueError(f"Builder of {step_type} must be a class, not {builder_class!r}")  # noqa: TRY004 - as it was
+    return step_type
 
 
 def _view(workspace_id: object) -> View:
@@ -247,15 +341,23 @@ def register_builder(step_type: str | None = None) -> Callable[[B], B]:
     """Decorate a class to register it in the shared registry.
 
     Args:
-        step_type: what it builds (default: its name without ``StepBuilder``).
+        step_type: what it builds (default: the step that names the class, else its name without
+            ``StepBuilder``).
     """
 
     def register(builder_class: B) -> B:
-        name = step_type or builder_class.__name__.removesuffix("StepBuilder")
+        name = step_type or _built_by(builder_class.__name__)
         _GLOBAL.register_builder(name, builder_class)
         return builder_class
 
     return register
+
+
+def _built_by(builder: str) -> str:
+    try:
+        return REVERSE_BUILDER_MAPPING[builder]
+    except (KeyError, ProjectError):  # a builder may be registered where no project is
+        return builder.removesuffix("StepBuilder")
 
 
 def __dir__() -> list[str]:

@@ -9,7 +9,7 @@ import logging
 import os
 import threading
 from collections.abc import Mapping
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from stepwell.frontends.legacy.source import NOTHING_HELD, HeldRows
@@ -198,6 +198,7 @@ def _open() -> TableSource:
     from stepwell.frontends.legacy.frozen import Frozen
     from stepwell.model.settings import find_project, open_project
 
+    _warn_about_old_switches()
     wanted = _switch("STEPWELL_LEGACY", ("live", "frozen"))
     fallback = _switch("STEPWELL_FALLBACK", ("frozen", "never"))
     folder = os.environ.get("STEPWELL_PROJECT") or find_project(os.getcwd())
@@ -244,8 +245,27 @@ def _open_live(project: Project) -> TableSource:
     return LiveTables(opened)
 
 
+_OLD_FALLBACK: Final = "CURSUS_REGISTRY_FALLBACK"
+_OLD_SWITCHES: Final = {
+    "CURSUS_HYBRID_REGISTRY": (
+        "workspaces are always available, and STEPWELL_LEGACY=frozen selects the frozen modules"
+    ),
+    "CURSUS_WORKSPACE_CONTEXT": "the context is always available; unset CURSUS_WORKSPACE_ID",
+}
+
+
+@cache
+def _warn_about_old_switches() -> None:
+    """Report once that the old switches cannot turn anything off."""
+    for variable, instead in _OLD_SWITCHES.items():
+        value = os.environ.get(variable, "true")
+        if value.lower() != "true":
+            _log.warning("%s=%s has no effect: %s", variable, value, instead)
+
+
 def _switch(variable: str, allowed: tuple[str, str]) -> str:
-    value = os.environ.get(variable) or allowed[0]
+    raises = variable == "STEPWELL_FALLBACK" and os.environ.get(_OLD_FALLBACK, "core_only") != "core_only"
+    value = os.environ.get(variable) or allowed[raises]
     if value not in allowed:
         raise ProjectError(f"{variable} is `{value}`; it can be {allowed[0]} or {allowed[1]}")
     return value

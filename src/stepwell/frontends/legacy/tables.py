@@ -106,17 +106,18 @@ class _OnlyShown:
 
 _ONLY_SHOWN = {_OnlyShown(): None}
 _TEST_TOOLS: Final = frozenset({"_pytest.monkeypatch", "unittest.mock"})
-"""Modules that patch dicts in tests and restore them: the only ones that may write to a live table."""
+"""Modules that patch dicts in tests and restore them."""
 
 
 @final
 class LiveTable(_ReadOnly[K, V]):
     """Read-only dict of the current content, without storage."""
 
-    __slots__ = ("_name", "_patch", "_shown")
+    __slots__ = ("_name", "_patch", "_shown", "_writers")
 
     _name: str
     _patch: Callable[[dict[K, V]], None] | None
+    _writers: frozenset[str] | None
     _shown: Callable[[], dict[K, V]]
 
     @property
@@ -193,24 +194,29 @@ class LiveTable(_ReadOnly[K, V]):
 
     def _write(self, content: dict[K, V]) -> None:
         caller = sys._getframe(2).f_globals.get("__name__")  # noqa: SLF001 - tests patch the old tables
-        if self._patch is None or caller not in _TEST_TOOLS:
+        if self._patch is None or (self._writers is not None and caller not in self._writers):
             self._refuse()
         self._patch(content)
 
 
 def live_table(
-    name: str, shown: Callable[[], dict[K, V]], patch: Callable[[dict[K, V]], None] | None = None
+    name: str,
+    shown: Callable[[], dict[K, V]],
+    patch: Callable[[dict[K, V]], None] | None = None,
+    writers: frozenset[str] | None = _TEST_TOOLS,
 ) -> dict[K, V]:
     """Return a live table.
 
     Args:
        name: title for error messages.
        shown: returns the current content.
-       patch: replaces the content for the tools that patch dicts in tests.
+       patch: replaces the content.
+       writers: modules that may write, ``None`` for all.
     """
     table = cast("LiveTable[K, V]", dict.__new__(LiveTable))
     object.__setattr__(table, "_name", name)
     object.__setattr__(table, "_patch", patch)
+    object.__setattr__(table, "_writers", writers)
     object.__setattr__(table, "_shown", shown)
     dict.update(cast("dict[Any, Any]", table), _ONLY_SHOWN)
     return table
