@@ -135,7 +135,7 @@ def figures(repository: Path = REPOSITORY) -> tuple[Figure, ...]:
         Figure("loose modules besides __init__, __main__ and version", len(loose), 0, tuple(loose)),
         Figure("layers of packages", layers, 9),
         Figure("ignored imports", ignored, 0),
-        Figure("modules besides rules, which have one each", len(names) - len(rules), MODULES),
+        Figure("modules", len(names), MODULES),
         Figure(f"modules under {CRUMB} lines with a single importer", len(crumbs), CRUMBS, tuple(crumbs)),
         Figure("class names that occur twice", len(twice), 0, tuple(twice)),
         Figure("modules named by a form of a verb", len(gerunds), 0, tuple(gerunds)),
@@ -144,7 +144,7 @@ def figures(repository: Path = REPOSITORY) -> tuple[Figure, ...]:
     )
 
 
-MODULES: Final = 375
+MODULES: Final = 440
 CRUMBS: Final = 20
 BROAD: Final = 15
 

@@ -9,9 +9,8 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeVar, cast, final
 
-from stepwell.check.fixed_severities import FIXED_PAGES
 from stepwell.check.ignores import Ignore
-from stepwell.check.rule import ALWAYS_REPORTED, Finding, Rule
+from stepwell.check.rule import ALWAYS_REPORTED, FIXED_PAGES, Finding, Rule
 from stepwell.model.settings import Project
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.spelling import suggest

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+import os
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar, final
 
 from stepwell.model import AuthoredDefinition, Definition, Kind, StepDefinition, Workspace
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALWAYS_REPORTED",
+    "FIXED_PAGES",
     "FileScope",
     "Finding",
     "FreezeScope",
@@ -271,3 +275,30 @@ class Rule(Generic[S]):
     severity: Severity
     page: str
     check: Callable[[S], Iterable[Finding]]
+
+
+_SECTION: Final = re.compile(r"^## ([a-z0-9-]+)\n", re.MULTILINE)
+
+
+@final
+class _Pages(Mapping[str, str]):
+    """Sections of ``fixed_severities.md`` by heading, read on first access."""
+
+    @cached_property
+    def _sections(self) -> Mapping[str, str]:
+        with open(os.path.join(os.path.dirname(__file__), "fixed_severities.md"), encoding="utf-8") as file:
+            _, *parts = _SECTION.split(file.read())
+        return {rule_id: page.strip() for rule_id, page in zip(parts[::2], parts[1::2], strict=True)}
+
+    def __getitem__(self, rule_id: str) -> str:
+        return self._sections[rule_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._sections)
+
+    def __len__(self) -> int:
+        return len(self._sections)
+
+
+FIXED_PAGES: Final[Mapping[str, str]] = _Pages()
+"""Manual page of each id that is not in ``RULES``."""

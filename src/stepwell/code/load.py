@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 from stepwell.model import StepDefinition
 from stepwell.model.component import CodePlace, Component, ComponentState
 from stepwell.source.errors import ComponentError
-from stepwell.source.exception_text import worded
-from stepwell.source.foreign_code import Translated, import_object
+from stepwell.source.foreign_code import Translated, import_object, worded
 
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec

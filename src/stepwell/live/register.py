@@ -23,8 +23,7 @@ from stepwell.resolve.snapshot import Snapshot
 from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, Related, Severity, Span, in_order
 from stepwell.source.errors import RegistrationError
-from stepwell.source.exception_text import worded
-from stepwell.source.foreign_code import Contained
+from stepwell.source.foreign_code import Contained, worded
 
 __all__ = ["Validator", "register"]
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from stepwell.model.definition import HyperparameterDefinition, PipelineDefinition, StepDefinition
+from stepwell.model.definition import (
+    IMPLEMENTATION_SETTINGS,
+    WORKSPACE_ID,
+    HyperparameterDefinition,
+    Model,
+    PipelineDefinition,
+    ProviderDefinition,
+    StepDefinition,
+    Workspace,
+)
 from stepwell.model.fields import Cost, Deprecation, HealthLimits, Limits
 from stepwell.model.kinds import KIND_OF_NOUN, KINDS, AuthoredDefinition, Definition, Kind, kind_of
-from stepwell.model.provider import IMPLEMENTATION_SETTINGS, Model, ProviderDefinition
 from stepwell.model.record import Record
-from stepwell.model.workspace import WORKSPACE_ID, Workspace
 
 __all__ = [
     "IMPLEMENTATION_SETTINGS",

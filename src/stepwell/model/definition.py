@@ -1,15 +1,34 @@
-"""Effective definitions of steps, hyperparameter classes and pipelines."""
+"""Effective definitions in a view, and workspaces."""
 
 from __future__ import annotations
 
-from typing import final
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final, final
 
-from stepwell.model.fields import HyperparameterFields, PipelineFields, StepFields
+from stepwell.model.fields import (
+    Cost,
+    HealthLimits,
+    HyperparameterFields,
+    Limits,
+    PipelineFields,
+    ProviderFields,
+    StepFields,
+    WorkspaceFields,
+)
+from stepwell.model.record import known_fields
+from stepwell.source.document import Document, FrozenMapping
 
 __all__ = [
+    "IMPLEMENTATION_SETTINGS",
+    "WORKSPACE_ID",
     "HyperparameterDefinition",
+    "Model",
     "PipelineDefinition",
+    "ProviderDefinition",
     "StepDefinition",
+    "Workspace",
 ]
 
 
@@ -32,3 +51,95 @@ class PipelineDefinition(PipelineFields):
     """Effective definition of a pipeline in a view; ``stepwell.model.graph`` builds its graph."""
 
     __slots__ = ()
+
+
+_OVER_HTTP: Final = ("base_url", "timeout", "max_output", "headers", "proxy", "ca_file", "plain_http")
+
+IMPLEMENTATION_SETTINGS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "openai_compatible": (*_OVER_HTTP, "strict", "stream_usage", "max_tokens_field", "probe_path"),
+        "anthropic": (*_OVER_HTTP, "version", "max_tokens", "structured"),
+        "gemini": (*_OVER_HTTP, "schema_field"),
+        "command": ("argv", "input", "environment", "timeout", "max_output"),
+        "replay": ("file", "mode", "provider"),
+        "echo": ("delay", "prefix", "answer"),
+    }
+)
+"""Built-in implementations and their settings."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One model of a provider.
+
+    Args:
+        cost: the model's cost, or the provider's.
+    """
+
+    name: str
+    cost: Cost
+
+
+@final
+class ProviderDefinition(ProviderFields):
+    """Effective definition of a provider; contains references to secrets, not secrets."""
+
+    __slots__ = ()
+
+    @property
+    def known_models(self) -> tuple[Model, ...]:
+        """Models with their costs."""
+        return tuple(
+            Model(one["name"], known_fields(Cost, one["cost"]) if "cost" in one else self.price)
+            for one in self.models
+        )
+
+    @property
+    def price(self) -> Cost:
+        """Cost per 1,000 tokens."""
+        return self.cost or Cost()
+
+    @property
+    def quota(self) -> Limits:
+        """Rate and concurrency limits."""
+        return self.limits or Limits()
+
+    @property
+    def health_limits(self) -> HealthLimits:
+        """Thresholds of health checks, including defaults."""
+        return self.health or HealthLimits()
+
+
+WORKSPACE_ID: Final = r"[A-Za-z0-9][A-Za-z0-9_-]*"
+"""Pattern of workspace ids, which are folder names."""
+
+_NOTHING: Final[Mapping[str, Any]] = FrozenMapping()
+
+
+@final
+class Workspace(WorkspaceFields):
+    """Settings of a workspace from its workspace file, with defaults.
+
+    Args:
+        document: the validated workspace file, if any.
+    """
+
+    __slots__ = ("document", "id")
+    id: str
+    document: Document | None
+
+    def __init__(self, id: str, document: Document | None = None) -> None:  # noqa: A002 - the field's name
+        super().__init__(_NOTHING if document is None else document.data)
+        object.__setattr__(self, "id", id)
+        object.__setattr__(self, "document", document)
+
+    def __reduce__(self) -> tuple[type[Workspace], tuple[str, Document | None]]:
+        return Workspace, (self.id, self.document)
+
+    def __repr__(self) -> str:
+        return f"<Workspace {self.id}>"
+
+    def effective(self) -> dict[str, Any]:
+        """Return the id and all settings with a value."""
+        return {"id": self.id, **super().effective()}

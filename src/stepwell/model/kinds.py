@@ -7,9 +7,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, final
 
-from stepwell.model.definition import HyperparameterDefinition, PipelineDefinition, StepDefinition
+from stepwell.model.definition import (
+    HyperparameterDefinition,
+    PipelineDefinition,
+    ProviderDefinition,
+    StepDefinition,
+)
 from stepwell.model.layer import Layer, Source
-from stepwell.model.provider import ProviderDefinition
 
 __all__ = [
     "KINDS",

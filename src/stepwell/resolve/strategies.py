@@ -15,9 +15,8 @@ from typing import Any, Final, NamedTuple, Protocol, final
 from stepwell.model import StepDefinition
 from stepwell.resolve.candidates import Candidate
 from stepwell.source.errors import ExtensionError, StrategyFailed, UnknownStrategy
-from stepwell.source.exception_text import worded
 from stepwell.source.extensions import LoadedExtension, extensions, load_extension
-from stepwell.source.foreign_code import Translated
+from stepwell.source.foreign_code import Translated, worded
 from stepwell.source.immutable import immutable
 from stepwell.source.spelling import closest
 

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 from stepwell.source.errors import ExtensionError, package_names
-from stepwell.source.exception_text import worded
-from stepwell.source.foreign_code import Translated
+from stepwell.source.foreign_code import Translated, worded
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

@@ -1,4 +1,4 @@
-"""Boundary to foreign code: contains or translates its exceptions."""
+"""Boundary to foreign code: contains, translates and describes its exceptions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import reduce
 from importlib import import_module
 from typing import Any, final
 
-__all__ = ["Contained", "Translated", "import_object"]
+__all__ = ["Contained", "Translated", "import_object", "text_of", "worded"]
 
 
 @final
@@ -66,3 +66,16 @@ def import_object(module: str, name: str | None) -> Any:
     """Import a module and return an object by its dotted name, or the module itself."""
     parts = name.split(".") if name is not None else ()
     return reduce(getattr, parts, import_module(module))
+
+
+def text_of(error: BaseException) -> str:
+    """Return the message of an exception, even if its ``__str__`` fails."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - the text of a foreign exception is foreign code
+        return "no message"
+
+
+def worded(error: BaseException) -> str:
+    """Return the class and message of an exception."""
+    return f"{type(error).__name__}: {text_of(error)}".removesuffix(": ")

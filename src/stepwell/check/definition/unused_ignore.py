@@ -25,9 +25,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from stepwell.check.fixed_severities import FIXED_PAGES
 from stepwell.check.ignores import Ignore
-from stepwell.check.rule import ALWAYS_REPORTED, Finding
+from stepwell.check.rule import ALWAYS_REPORTED, FIXED_PAGES, Finding
 from stepwell.source.diagnostic import Severity
 
 ID: Final = "unused-ignore"

@@ -10,7 +10,7 @@ from typing import Final
 from stepwell.code.import_worlds.module_paths import ModulePaths
 from stepwell.code.import_worlds.names import CORE, ModuleName, plain, project_key
 from stepwell.source.errors import ComponentError
-from stepwell.source.exception_text import text_of
+from stepwell.source.foreign_code import text_of
 from stepwell.source.spelling import closest
 
 __all__ = ["import_failed", "missing_attribute", "path_rejected", "trimmed"]

@@ -20,8 +20,7 @@ from stepwell.source.diagnostic import Diagnostic, Severity, Span, in_order
 from stepwell.source.document import thaw
 from stepwell.source.errors import ComponentError
 from stepwell.source.escape_control import visible
-from stepwell.source.exception_text import worded
-from stepwell.source.foreign_code import Translated
+from stepwell.source.foreign_code import Translated, worded
 
 __all__ = [
     "Check",

@@ -27,9 +27,9 @@ class Renderer(Protocol):
         ...
 
 
-def _from(module: str) -> Renderer:
+def _from(module: str, function: str = "render") -> Renderer:
     def render(report: Report, *, color: bool, rules: Mapping[str, RulePage]) -> Iterator[str]:
-        renderer = cast("Renderer", import_module(module).render)
+        renderer = cast("Renderer", getattr(import_module(module), function))
         return renderer(report, color=color, rules=rules)
 
     return render
@@ -38,7 +38,7 @@ def _from(module: str) -> Renderer:
 RENDERERS: Mapping[str, Renderer] = MappingProxyType(
     {
         "text": _from("stepwell.frontends.render.text"),
-        "concise": _from("stepwell.frontends.render.concise"),
+        "concise": _from("stepwell.frontends.render.text", "render_concise"),
         "json": _from("stepwell.frontends.render.json"),
         "github": _from("stepwell.frontends.render.github"),
         "sarif": _from("stepwell.frontends.render.sarif"),

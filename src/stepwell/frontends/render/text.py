@@ -1,10 +1,11 @@
-"""Findings as text, with source line, underlined location and help."""
+"""Findings as text: with source line, underlined location and help, or one line each."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from stepwell.source.diagnostic import counted_findings
+from stepwell.source.escape_control import visible
 from stepwell.source.wording import counted
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
     from stepwell.frontends.render.report import Report
 
-__all__ = ["render", "summary"]
+__all__ = ["render", "render_concise", "summary"]
 
 
 def render(report: Report, *, color: bool, **_unused: object) -> Iterator[str]:
@@ -24,6 +25,15 @@ def render(report: Report, *, color: bool, **_unused: object) -> Iterator[str]:
     if report.rest:
         yield f"{report.rest}\n"
     yield f"{summary(report)}\n"
+
+
+def render_concise(report: Report, **_unused: object) -> Iterator[str]:
+    """Yield ``path:line:col: severity[id] message``; without a location if no file is concerned."""
+    for finding in report.shown:
+        span = finding.span
+        place = f"{visible(span.path)}:{span.line}:{span.column}: " if span else ""
+        yield f"{place}{finding.severity.value}[{visible(finding.id)}] {visible(finding.message)}\n"
+    yield report.rest
 
 
 def summary(report: Report) -> str:

@@ -15,8 +15,7 @@ from stepwell.model.provider_protocol import Chunk, Failure, Provider, ProviderE
 from stepwell.run.providers.circuit import ProviderState
 from stepwell.run.providers.factory import Secrets
 from stepwell.run.providers.structured_output import within, within_each
-from stepwell.source.exception_text import worded
-from stepwell.source.foreign_code import Contained
+from stepwell.source.foreign_code import Contained, worded
 
 __all__ = ["Guarded"]
 

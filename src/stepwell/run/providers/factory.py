@@ -14,9 +14,8 @@ from stepwell.model import IMPLEMENTATION_SETTINGS, ProviderDefinition
 from stepwell.model.layer import Layer, Source, given_by
 from stepwell.model.provider_protocol import Failure, Provider, ProviderError, Setup
 from stepwell.source.errors import ComponentError, ExtensionError, StepwellError
-from stepwell.source.exception_text import worded
 from stepwell.source.extensions import extensions, load_extension
-from stepwell.source.foreign_code import Contained, Translated, import_object
+from stepwell.source.foreign_code import Contained, Translated, import_object, worded
 from stepwell.source.redaction import SHORTEST, without_secrets
 from stepwell.source.spelling import did_you_mean, suggest
 from stepwell.source.wording import parenthesised

@@ -17,8 +17,7 @@ from stepwell.model.provider_protocol import Provider, ProviderError, Response
 from stepwell.resolve.strategies import load_strategy
 from stepwell.run.providers.circuit import Figures
 from stepwell.source.errors import NoProvider, StrategyFailed
-from stepwell.source.exception_text import worded
-from stepwell.source.foreign_code import Translated
+from stepwell.source.foreign_code import Translated, worded
 
 if TYPE_CHECKING:
     from stepwell.resolve.view import View

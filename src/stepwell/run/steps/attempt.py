@@ -18,8 +18,7 @@ from stepwell.run.steps.prepare import Ready, Retry
 from stepwell.run.steps.result import Attempt, Context, Fault, StepError
 from stepwell.run.steps.threads import Threads
 from stepwell.source.errors import NoProvider, StepwellError
-from stepwell.source.exception_text import worded
-from stepwell.source.foreign_code import Contained
+from stepwell.source.foreign_code import Contained, worded
 
 __all__ = ["Run", "StepOutcome"]
 

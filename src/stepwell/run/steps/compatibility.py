@@ -15,8 +15,7 @@ from stepwell.run.steps.prepare import mismatch, place_of
 from stepwell.run.steps.result import Fault, StepError
 from stepwell.source.diagnostic import Span
 from stepwell.source.document import Document
-from stepwell.source.exception_text import worded
-from stepwell.source.foreign_code import Translated, import_object
+from stepwell.source.foreign_code import Translated, import_object, worded
 
 __all__ = [
     "Compatibility",

@@ -22,8 +22,7 @@ from stepwell.run.steps.prepare import Generation, Ready, check_parameters
 from stepwell.run.steps.result import Context, Fault, StepError, StepResult
 from stepwell.run.steps.threads import LoopThread, Threads
 from stepwell.source.diagnostic import Diagnostic
-from stepwell.source.exception_text import text_of, worded
-from stepwell.source.foreign_code import Contained
+from stepwell.source.foreign_code import Contained, text_of, worded
 
 __all__ = [
     "Call",

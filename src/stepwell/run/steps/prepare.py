@@ -22,8 +22,7 @@ from stepwell.run.steps.result import Fault, StepError
 from stepwell.source.diagnostic import Diagnostic, in_order
 from stepwell.source.document import Document, Pointer, no_places, thaw
 from stepwell.source.errors import StepwellError, UnknownStep, UnknownWorkspace
-from stepwell.source.exception_text import worded
-from stepwell.source.foreign_code import Translated
+from stepwell.source.foreign_code import Translated, worded
 
 __all__ = [
     "Generation",

@@ -13,13 +13,14 @@ from typing import Any, Final
 from stepwell.model.graph import Pipeline
 from stepwell.source.diagnostic import Checked
 from stepwell.write.export.jobs import Input, Job, cannot, jobs_of, written
-from stepwell.write.export.sagemaker_names import Wording, join
 from stepwell.write.export.sagemaker_settings import (
     INSTANCE,
+    Wording,
     environment,
     fed,
     image,
     instance,
+    join,
     role,
     setting,
     training,

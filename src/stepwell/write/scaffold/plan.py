@@ -18,7 +18,7 @@ from stepwell.source.diagnostic import Diagnostic, Severity, in_order
 from stepwell.source.python import ParseFailure, SourceFile, SourceIndex, SourceView, index_sources
 from stepwell.source.python.index import read_source
 from stepwell.source.python.outliner import outline_of, warnings_kept_in
-from stepwell.write.migrate.staged import Staged
+from stepwell.source.tree import Staged
 
 __all__ = [
     "ScaffoldPlan",

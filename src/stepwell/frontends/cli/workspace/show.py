@@ -22,7 +22,7 @@ from stepwell.frontends.cli.workspace.options import (
     names_of,
     refuse_unknown,
 )
-from stepwell.frontends.render.workspace_contents import WorkspaceContents, fields_of
+from stepwell.frontends.render.output.workspaces import WorkspaceContents, fields_of
 from stepwell.live.registry import Registry
 from stepwell.model import KINDS
 from stepwell.model.layer import Layer

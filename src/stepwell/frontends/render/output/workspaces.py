@@ -2,22 +2,46 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, final
 
 import msgspec
 
 from stepwell.frontends.render.output.findings import ReportedFinding, findings
 from stepwell.frontends.render.output.record import Count, OutputPart, OutputRecord, Share, doc, one_of
-from stepwell.frontends.render.workspace_contents import fields_of
 from stepwell.source.diagnostic import Diagnostic, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from stepwell.code.portability import Portable
-    from stepwell.frontends.render.workspace_contents import WorkspaceContents
     from stepwell.model import Workspace
     from stepwell.source.document import Document
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class WorkspaceContents:
+    """Steps that a workspace adds, shadows and overrides.
+
+    Args:
+       folder: relative to the project.
+       adds: documents of the steps that only the workspace has, by step.
+    """
+
+    workspace: Workspace
+    folder: str
+    adds: Mapping[str, Document]
+    hides: Mapping[str, Document]
+    overrides: Mapping[str, Document]
+    others: Mapping[str, tuple[str, ...]]
+    code: Mapping[str, int]
+    findings: tuple[Diagnostic, ...]
+
+
+def fields_of(document: Document) -> tuple[str, ...]:
+    """Return the fields of a document, without the name."""
+    return tuple(key for key in document.data if key not in ("name", "$schema"))
 
 
 class FindingCounts(OutputPart, frozen=True, kw_only=True):
