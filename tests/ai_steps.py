@@ -24,7 +24,7 @@ PLUGIN = Plugin("stepwell-ai-steps", str(DEFINITIONS), module="stepwell_ai_steps
 
 def registry_of(folder: Path) -> Registry:
     """A registry that has the pack's steps and, besides, what a folder defines."""
-    project = Project(os.path.realpath(folder), Settings(), None, (), Folder(os.path.realpath(folder)))
+    project = Project(os.path.realpath(folder), Settings(), Folder(os.path.realpath(folder)))
     return Registry(project, lambda: date(2026, 7, 1), plugins=lambda: (PLUGIN,))
 
 

@@ -225,7 +225,7 @@ def _served(view: View) -> dict[str, Any]:
 
 def _settings(settings: Settings) -> dict[str, Any]:
     said: dict[str, Any] = {}
-    for name in Settings.__slots__:
+    for name in (name for name in Settings.__slots__ if name not in {"config", "prefix"}):
         value = getattr(settings, name)
         if value == getattr(PLAIN, name):
             continue

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 import stepwell
-from stepwell.check.ignores import ignores_in
+from stepwell.check.file import hide
+from stepwell.check.ignores import Ignore, by_place, ignores_in
 from stepwell.model.settings import open_project
 from stepwell.resolve.layout import lay_out
-from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.diagnostic import Diagnostic, Severity, Span, capped
 from stepwell.source.document import Document
 from stepwell.source.read import read, read_text
 
@@ -38,6 +39,45 @@ def test_the_findings_of_one_line_share_its_text(project: Project) -> None:
     texts = [found.span.text for found in registry.diagnostics if found.span is not None]
     assert len(texts) == 500
     assert len({id(text) for text in texts}) == 1
+
+
+def test_a_file_lists_at_most_a_thousand_findings_and_counts_the_others(project: Project) -> None:
+    items = "".join(f"  - {number}\n" for number in range(60_000))
+    root = project(
+        {
+            "registry.d/steps/scoring.yaml": f"{STEP}aliases:\n{items}",
+            "registry.d/steps/ranking.yaml": "name: Ranking\ndescripton: x\n",
+        }
+    )
+    found = stepwell.open(root).diagnostics
+    about = [finding for finding in found if finding.span and finding.span.path.endswith("scoring.yaml")]
+    assert len(about) == 1001
+    (rest,) = (finding for finding in about if finding.id == "omitted-findings")
+    assert rest.message == "59000 more findings in this file not listed"
+    assert rest.severity is Severity.ERROR
+    assert [finding.id for finding in found if finding not in about] == ["unknown-field"]
+
+
+def test_errors_are_listed_before_warnings() -> None:
+    def finding(number: int, severity: Severity) -> Diagnostic:
+        return Diagnostic("x", severity, str(number), Span("a.yaml", number))
+
+    warnings = tuple(finding(number, Severity.WARNING) for number in range(1, 1500))
+    error = finding(2000, Severity.ERROR)
+    listed = capped((*warnings, error))
+    assert error in listed
+    assert listed[-1].message == "500 more findings in this file not listed"
+    assert listed[-1].severity is Severity.WARNING
+
+
+def test_many_comments_and_many_findings_are_matched_once_each() -> None:
+    span = Span("a.yaml", 1)
+    index = by_place(Ignore("naming-style", line, span) for line in range(25_000))
+    findings = (
+        Diagnostic("naming-style", Severity.WARNING, "x", Span("a.yaml", line)) for line in range(60_000)
+    )
+    shown, used = hide(findings, index)
+    assert (len(shown), len(used)) == (35_000, 25_000)
 
 
 def test_ignore_comments_cost_no_more_each_when_there_are_many() -> None:

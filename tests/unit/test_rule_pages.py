@@ -87,6 +87,7 @@ NO_FILE_SHOWS_IT = {
     "leaves-workspace",
     "left-out",
     "missing-data",
+    "omitted-findings",
     "plugin-failed",
     "plugin-hidden",
     "refused-by-validator",

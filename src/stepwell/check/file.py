@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from types import MappingProxyType
 from typing import Final, NamedTuple, final
 
 from stepwell.check import catalog
-from stepwell.check.ignores import Ignore, ignores_in
+from stepwell.check.ignores import Ignore, IgnoreIndex, by_place, ignores_in
 from stepwell.check.rule import FileScope, WorkspaceScope
 from stepwell.model import KINDS, AuthoredDefinition, Workspace, schema, schema_errors
 from stepwell.model.layer import Layer, Listed, Source
 from stepwell.model.settings import Project, Settings
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
-from stepwell.source.document import Document, FrozenMapping
+from stepwell.source.document import Document, Pointer, without
 from stepwell.source.read import parse
 from stepwell.source.tree import read_document
 
@@ -164,50 +165,46 @@ def _check(
     ignores, used = ignores_in(document), _NO_IGNORES
     broken, found = found, (*found, *catalog.run(file_rules, FileScope(authored, settings, today)))
     if ignores:
-        found, used = hide(found, ignores)
+        found, used = hide(found, by_place(ignores))
     if broken or (found and not is_served(found)):
         place = document.value_span(("name",))
         return CheckedFile(listed, name, place, None, found, ignores, used, authored)
     return CheckedFile(listed, name, None, authored, found, ignores, used)
 
 
-_IDENTITY: Final = ("id", "step")
-"""Fields without which a step of a pipeline cannot be judged."""
+_ENTRY_DEPTH: Final = MappingProxyType({"steps": 2, "interface": 3})
+"""Depth of entries that other places refer to: if one is invalid, its whole section cannot be judged."""
 
 
 def _valid_part(
     form: str, noun: str, document: Document, faults: tuple[Diagnostic, ...]
 ) -> tuple[Document, tuple[Diagnostic, ...]]:
-    """Return a document without its invalid fields, for rules to run on the others; and all findings."""
+    """Return a document without its invalid values, for rules to run on the others; and all findings."""
     broken = {(fault.span.line, fault.span.column) for fault in faults if fault.span is not None}
     findings = [
         finding
         for finding in schema_errors.explain(form, noun, document.data, lambda _: document)
         if finding.span is None or (finding.span.line, finding.span.column) not in broken
     ]
-    invalid: set[str | int] = set()
-    inside: dict[int, set[str | int]] = {}
+    keys = document.data if faults else ()
+    invalid: set[Pointer] = {
+        (key,) for key in keys if any(_is_inside(fault.span, document.value_span((key,))) for fault in faults)
+    }
+    part = without(document, invalid)
+    # The parent of a removed value may be invalid in its turn, up to a field of the definition.
+    while invalid := set(_invalid_values(form, part)):
+        part = without(part, invalid)
+    return part, (*faults, *findings)
+
+
+def _invalid_values(form: str, document: Document) -> Iterator[Pointer]:
+    """Yield the smallest values to remove for the schema errors of a document."""
     for error in schema.errors_of(form, document.data):
-        pointer = error.pointer
-        if error.keyword == "additionalProperties":
-            pointer = (*pointer, *error.wanted[:1])
-        if noun == "pipeline" and len(pointer) > 2 and pointer[0] == "steps" and pointer[2] not in _IDENTITY:
-            inside.setdefault(int(pointer[1]), set()).add(pointer[2])
-        else:
-            invalid.update(pointer[:1])
-        if error.keyword == "additionalProperties" and not error.pointer:
-            invalid.update(error.wanted)
-    for key in document.data if faults else ():
-        outer = document.value_span((key,))
-        if any(_is_inside(fault.span, outer) for fault in faults):
-            invalid.add(key)
-    data = {key: value for key, value in document.data.items() if key not in invalid}
-    if inside and "steps" in data:
-        data["steps"] = tuple(
-            FrozenMapping({key: value for key, value in step.items() if key not in inside.get(place, ())})
-            for place, step in enumerate(data["steps"])
-        )
-    return document._replace(data=FrozenMapping(data)), (*faults, *findings)
+        extra = error.keyword == "additionalProperties"
+        for pointer in [(*error.pointer, key) for key in error.wanted] if extra else [error.pointer]:
+            if pointer:
+                is_entry = len(pointer) <= _ENTRY_DEPTH.get(str(pointer[0]), 0)
+                yield pointer[:1] if is_entry else pointer
 
 
 def _is_inside(inner: Span | None, outer: Span) -> bool:
@@ -238,26 +235,26 @@ def check_workspace_file(
     scope = WorkspaceScope(Source(Layer.LOCAL, workspace_id, document), workspace)
     found = catalog.run(catalog.active("workspace", severities), scope)
     ignores = ignores_in(document)
-    shown, used = hide(found, ignores)
-    unused = tuple(ignore for ignore in ignores if ignore not in used)
+    shown, used = hide(found, by_place(ignores))
+    suppressed = frozenset(used)
+    unused = tuple(ignore for ignore in ignores if ignore not in suppressed)
     return workspace, (*shown, *catalog.run(catalog.active("unused ignore", severities), unused))
 
 
 def hide(
-    found: Iterable[Diagnostic], ignores: Collection[Ignore]
+    found: Iterable[Diagnostic], ignores: IgnoreIndex
 ) -> tuple[tuple[Diagnostic, ...], tuple[Ignore, ...]]:
     """Return the findings that are not suppressed, and the comments that suppressed one."""
     if not ignores:
-        return tuple(found), ()
+        return tuple(found), _NO_IGNORES
     shown: list[Diagnostic] = []
-    used: list[Ignore] = []
+    used: dict[Ignore, None] = {}
     for diagnostic in found:
-        hiding = [
-            ignore
-            for ignore in ignores
-            if ignore.hides(diagnostic) and diagnostic.id in catalog.CAN_BE_IGNORED
-        ]
-        used.extend(hiding)
+        span = diagnostic.span
+        hiding: Sequence[Ignore] = ()
+        if span is not None and diagnostic.id in catalog.CAN_BE_IGNORED:
+            hiding = ignores.get((diagnostic.id, span.path, span.line), ())
+        used.update(dict.fromkeys(hiding))
         if not hiding:
             shown.append(diagnostic)
     return tuple(shown), tuple(used)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, final
 
-from stepwell.source.diagnostic import Diagnostic, Span
+from stepwell.source.diagnostic import Span
 from stepwell.source.document import Document, span_of
 
-__all__ = ["Ignore", "ignores_in"]
+__all__ = ["Ignore", "IgnoreIndex", "by_place", "ignores_in"]
 
 _COMMENT: Final = re.compile(r"#[ \t]*stepwell:[ \t]*ignore\[([^\]\r\n]*)\]")
 _MARK: Final = "stepwell:"
@@ -23,15 +23,17 @@ class Ignore(NamedTuple):
     line: int
     span: Span
 
-    def hides(self, diagnostic: Diagnostic) -> bool:
-        """Return whether the comment suppresses a finding."""
-        span = diagnostic.span
-        return (
-            span is not None
-            and diagnostic.id == self.rule
-            and span.line == self.line
-            and span.path == self.span.path
-        )
+
+IgnoreIndex = Mapping[tuple[str, str, int], Sequence[Ignore]]
+"""Comments by the rule, path and line that they suppress."""
+
+
+def by_place(ignores: Iterable[Ignore]) -> IgnoreIndex:
+    """Index comments, so that each finding is looked up once, however many comments there are."""
+    index: dict[tuple[str, str, int], list[Ignore]] = {}
+    for ignore in ignores:
+        index.setdefault((ignore.rule, ignore.span.path, ignore.line), []).append(ignore)
+    return index
 
 
 def ignores_in(document: Document) -> tuple[Ignore, ...]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from stepwell.check import catalog
 from stepwell.check.file import hide
-from stepwell.check.ignores import Ignore, ignores_in
+from stepwell.check.ignores import Ignore, by_place, ignores_in
 from stepwell.check.rule import Reference, ReferenceScope
 from stepwell.code import own_components, own_folder, own_implementations, source_folders
 from stepwell.model import Definition
@@ -56,9 +56,10 @@ def check_references(
         )
         findings += catalog.run(active, scope)
     ignores = tuple(_ignores(views))
-    shown, used = hide(findings, ignores)
+    shown, used = hide(findings, by_place(ignores))
     if workspace is None:
-        unused = tuple(ignore for ignore in ignores if ignore not in used)
+        suppressed = frozenset(used)
+        unused = tuple(ignore for ignore in ignores if ignore not in suppressed)
         judged = catalog.active("unused reference ignore", project.settings.severities)
         shown = (*shown, *catalog.run(judged, unused))
     return in_order(shown)

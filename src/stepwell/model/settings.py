@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, final
 
 from stepwell.model import schema, schema_errors
-from stepwell.source.diagnostic import Diagnostic, Severity
+from stepwell.source.diagnostic import Diagnostic, Related, Severity
 from stepwell.source.document import Document, Pointer, Unreadable
 from stepwell.source.errors import ProjectError
 from stepwell.source.spelling import Naming
@@ -103,6 +103,8 @@ class Settings:
         poll: polling interval while watching in seconds; 0 waits for file system events.
         references: ``None`` if the table is missing.
         templates: the folder of custom workspace templates, relative to the project; empty for none.
+        config: the configuration file; ``None`` if empty or unreadable.
+        prefix: location of Stepwell's table in that file.
     """
 
     core: str = "registry.d"
@@ -119,6 +121,15 @@ class Settings:
     templates: str = ""
     alignment: Alignment = field(default_factory=Alignment)
     fallbacks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    config: Document | None = field(default=None, compare=False, repr=False)
+    prefix: Pointer = field(default=(), compare=False, repr=False)
+
+    def declared(self, message: str, *setting: str) -> tuple[Related, ...]:
+        """Return the location of a setting that a finding refers to, if it is written in a file."""
+        pointer = (*self.prefix, *setting)
+        if self.config is None or pointer not in self.config.locate(self.config.text).keys:
+            return ()
+        return (Related(message, self.config.key_span(pointer)),)
 
     @property
     def component_folders(self) -> tuple[str, ...]:
@@ -143,17 +154,23 @@ class Project:
 
     Args:
         root: absolute, links resolved.
-        config: the configuration file; ``None`` if empty or unreadable.
-        prefix: location of Stepwell's table in that file.
         tree: file access.
     """
 
     root: str
     settings: Settings
-    config: Document | None
-    prefix: Pointer
     tree: Tree
     diagnostics: tuple[Diagnostic, ...] = ()
+
+    @property
+    def config(self) -> Document | None:
+        """The configuration file; ``None`` if empty or unreadable."""
+        return self.settings.config
+
+    @property
+    def prefix(self) -> Pointer:
+        """Location of Stepwell's table in the configuration file."""
+        return self.settings.prefix
 
 
 def find_project(start: str) -> str:
@@ -212,15 +229,15 @@ def read_project(root: str, tree: Tree) -> Project | None:
     document = read_document(tree, name)
     if isinstance(document, Diagnostic):
         if document.id == "empty-file":
-            return Project(root, Settings(), None, prefix, tree)
-        return Project(root, Settings(), None, prefix, tree, (document,))
+            return Project(root, Settings(prefix=prefix), tree)
+        return Project(root, Settings(prefix=prefix), tree, (document,))
     data: Mapping[str, Any] = document.data
     for step in prefix:
         data = data[step]
     found = _check(document, data, prefix)
     usable = {key: value for key, value in data.items() if not any(key in bad for _, bad in found)}
-    settings = _settings(usable)
-    return Project(root, settings, document, prefix, tree, tuple(diagnostic for diagnostic, _ in found))
+    settings = replace(_settings(usable), config=document, prefix=prefix)
+    return Project(root, settings, tree, tuple(diagnostic for diagnostic, _ in found))
 
 
 def _has_table(tree: Tree) -> bool:

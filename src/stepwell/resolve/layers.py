@@ -11,7 +11,7 @@ from typing import Any, Final, final
 from stepwell.check import catalog
 from stepwell.check.catalog import Occasion
 from stepwell.check.file import CheckedFile, hide, is_served
-from stepwell.check.ignores import Ignore
+from stepwell.check.ignores import Ignore, by_place
 from stepwell.check.rule import Hidden, LayerScope, Override, Shadow, ViewScope
 from stepwell.model import (
     KINDS,
@@ -190,7 +190,7 @@ def _layer_core(files: Collection[CheckedFile], settings: Settings) -> LayerTabl
         )
         found += catalog.run(catalog.active("view", settings.severities), scope)
     shown, used = hide(
-        found, [ignore for group in grouped.values() for file in group for ignore in file.ignores]
+        found, by_place(ignore for group in grouped.values() for file in group for ignore in file.ignores)
     )
     return LayerTables(
         MappingProxyType(tables),
@@ -281,7 +281,7 @@ class _Overlay:
         self._below = core.tables[kind.folder]
         self._local = [file for file in files if file.listed.layer is Layer.LOCAL]
         self._overriding = [file for file in files if file.listed.layer is Layer.OVERRIDE]
-        self._ignores = [ignore for file in files for ignore in file.ignores]
+        self._ignores = by_place(ignore for file in files for ignore in file.ignores)
         self._above: dict[str, Definition] = {}
         self.left_out: Mapping[str, Span] = _EMPTY
 
@@ -510,7 +510,7 @@ def lay_under(
                 served[name] = one
                 add_to_index(one, by_config_class, by_alias)
         tables[folder] = MappingProxyType(served)
-    shown, used = hide(found, [ignore for file in core_files for ignore in file.ignores])
+    shown, used = hide(found, by_place(ignore for file in core_files for ignore in file.ignores))
     return replace(
         core,
         tables=MappingProxyType(tables),

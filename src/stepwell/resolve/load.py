@@ -27,7 +27,7 @@ from stepwell.resolve.plugins import Plugin, read_plugins
 from stepwell.resolve.snapshot import Snapshot
 from stepwell.resolve.table import LayeredTable
 from stepwell.resolve.view import View
-from stepwell.source.diagnostic import Diagnostic, Related, Severity, in_order
+from stepwell.source.diagnostic import Diagnostic, Related, Severity, capped, in_order
 from stepwell.source.wording import counted
 
 __all__ = [
@@ -241,22 +241,23 @@ def assemble(
     )
     noted = _with_notes(core, overlays, pipelines)
     about = pipelines.diagnostics.get(None, ())
-    of_core = noted((*strays_of_core, *core.diagnostics, *about))
+    of_core = capped(noted((*strays_of_core, *core.diagnostics, *about)))
     core_found = in_order((*noted(about_project), *of_core))
     core_view = _view(None, tables[None], core_found, before)
     own_findings: dict[str | None, tuple[Diagnostic, ...]] = {None: of_core}
     used: set[Ignore] = {*core.used, *pipelines.used}
     views: dict[str, View] = {}
     for one, overlay in overlays.items():
-        own = noted((*stray.pop(one, ()), *overlay.diagnostics, *pipelines.diagnostics.get(one, ())))
+        own = capped(noted((*stray.pop(one, ()), *overlay.diagnostics, *pipelines.diagnostics.get(one, ()))))
         views[one] = _view(one, tables[one], in_order((*core_found, *own)) if own else core_found, before)
         used.update(overlay.layered.used)
         own_findings[one] = own
     own_findings.update((one, tuple(found)) for one, found in stray.items())
-    for finding in _unused_ignores(project, checked.values(), used):
+    unused: dict[str | None, list[Diagnostic]] = {}
+    for finding in capped(tuple(_unused_ignores(project, checked.values(), used))):
         if finding.span is not None:
-            owner = checked[finding.span.path].listed.workspace
-            own_findings[owner] = (*own_findings[owner], finding)
+            unused.setdefault(checked[finding.span.path].listed.workspace, []).append(finding)
+    own_findings.update((one, (*own_findings[one], *found)) for one, found in unused.items())
     about_all = (*noted(about_project), *_about_freezing(project, core_view, views, core.left_out["steps"]))
     workspaces = {one: overlay.workspace for one, overlay in overlays.items()}
     return LoadResult(
@@ -391,9 +392,11 @@ def _about_freezing(
 
 
 def _unused_ignores(project: Project, files: Iterable[CheckedFile], used: set[Any]) -> Iterable[Diagnostic]:
-    unused = tuple(
-        ignore for file in files for ignore in file.ignores if ignore not in used and ignore not in file.used
-    )
+    every: dict[Ignore, None] = {}
+    for file in files:
+        every.update(dict.fromkeys(file.ignores))
+        used.update(file.used)
+    unused = tuple(ignore for ignore in every if ignore not in used)
     if not unused:
         return ()
     return catalog.run(catalog.active("unused ignore", project.settings.severities), unused)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, final
 
 from stepwell.check import catalog
 from stepwell.check.file import hide
-from stepwell.check.ignores import Ignore, ignores_in
+from stepwell.check.ignores import Ignore, IgnoreIndex, by_place, ignores_in
 from stepwell.check.pipeline_scope import PipelineScope
 from stepwell.model import PipelineDefinition, StepDefinition
 from stepwell.model.component import Component
@@ -190,10 +190,10 @@ def _step(view: View, among: Among, workspace: str | None, name: str) -> StepDef
     return None if seen is None else seen.get(name)
 
 
-def _ignores(linked: Linked) -> Collection[Ignore]:
+def _ignores(linked: Linked) -> IgnoreIndex:
     documents = {
         id(stated.document): stated.document for node in linked.nodes.values() for stated in node.stated
     }
     for source in linked.definition.sources:
         documents[id(source.document)] = source.document
-    return tuple(one for document in documents.values() for one in ignores_in(document))
+    return by_place(one for document in documents.values() for one in ignores_in(document))

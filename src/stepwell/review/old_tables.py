@@ -99,7 +99,7 @@ def load_tables(
                 core[listed.path] = check_document(listed, row.document, lenient, today, ())
                 first += [row.name] if kind == "steps" else []
     lenient = replace(lenient, freeze=_ordered(settings, tuple(first)))
-    project = Project(root, lenient, None, (), tree)
+    project = Project(root, lenient, tree)
     return _layered(project, core, overlays, today, lost), tuple(lost)
 
 

@@ -7,13 +7,23 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any, Generic, TypeVar, final
+from typing import Any, Final, Generic, TypeVar, final
 
 from stepwell.source.immutable import immutable
 from stepwell.source.notebook_repr import in_notebook
 from stepwell.source.wording import counted
 
-__all__ = ["Checked", "Diagnostic", "Related", "Severity", "Span", "counted_findings", "in_order", "rebased"]
+__all__ = [
+    "Checked",
+    "Diagnostic",
+    "Related",
+    "Severity",
+    "Span",
+    "capped",
+    "counted_findings",
+    "in_order",
+    "rebased",
+]
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -120,6 +130,30 @@ class Checked(Generic[T_co]):
 def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Return distinct findings in the documented order."""
     return tuple(sorted(set(diagnostics), key=lambda found: found.sort_key))
+
+
+_MOST_IN_A_FILE: Final = 1000
+
+
+def capped(diagnostics: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
+    """Return at most 1,000 findings about each file, errors first, and the number of omitted ones."""
+    if len(diagnostics) <= _MOST_IN_A_FILE:
+        return diagnostics
+    files: dict[str | None, list[Diagnostic]] = {}
+    for diagnostic in dict.fromkeys(diagnostics):
+        files.setdefault(diagnostic.span.path if diagnostic.span else None, []).append(diagnostic)
+    listed: list[Diagnostic] = []
+    for path, findings in files.items():
+        if path is None or len(findings) <= _MOST_IN_A_FILE:
+            listed += findings
+            continue
+        findings.sort(key=lambda found: (found.severity.rank, found.sort_key))
+        omitted = len(findings) - _MOST_IN_A_FILE
+        message = f"{counted(omitted, 'more finding')} in this file not listed"
+        worst = findings[_MOST_IN_A_FILE].severity
+        listed += findings[:_MOST_IN_A_FILE]
+        listed.append(Diagnostic("omitted-findings", worst, message, Span(path), "fix the listed ones first"))
+    return tuple(listed)
 
 
 def rebased(diagnostics: Iterable[Diagnostic], root: str, base: str) -> tuple[Diagnostic, ...]:

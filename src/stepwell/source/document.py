@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Collection, Mapping
+from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, NoReturn, TypeVar, final
 
@@ -22,6 +22,7 @@ __all__ = [
     "no_places",
     "span_of",
     "thaw",
+    "without",
 ]
 
 
@@ -150,6 +151,50 @@ def _at(data: Any, pointer: Pointer) -> Any:
     for step in pointer:
         data = data[step]
     return data
+
+
+def without(document: Document, pointers: Collection[Pointer]) -> Document:
+    """Return a document without some of its values; the spans of all others remain."""
+    if not pointers:
+        return document
+    removed = frozenset(pointers)
+    data = _pruned(document.data, (), removed)
+    return document._replace(data=data, locate=partial(_locate_without, document.locate, removed))
+
+
+def _pruned(value: Any, at: Pointer, removed: frozenset[Pointer]) -> Any:
+    if isinstance(value, Mapping):
+        pointers = ((key, (*at, key)) for key in value)
+        return FrozenMapping(
+            {key: _pruned(value[key], inner, removed) for key, inner in pointers if inner not in removed}
+        )
+    if isinstance(value, tuple):
+        kept = ((item, (*at, place)) for place, item in enumerate(value))
+        return tuple(_pruned(item, inner, removed) for item, inner in kept if inner not in removed)
+    return value
+
+
+def _locate_without(locate: Callable[[str], TextMap], removed: frozenset[Pointer], text: str) -> TextMap:
+    """Return the positions of the remaining values; later items of a list move up."""
+    gone: dict[Pointer, list[int]] = {}
+    for pointer in sorted(pointer for pointer in removed if isinstance(pointer[-1], int)):
+        gone.setdefault(pointer[:-1], []).append(int(pointer[-1]))
+
+    def moved(pointer: Pointer) -> Pointer:
+        return tuple(
+            step - bisect_right(gone.get(pointer[:depth], ()), step) if isinstance(step, int) else step
+            for depth, step in enumerate(pointer)
+        )
+
+    def remaining(places: Mapping[Pointer, Stretch]) -> dict[Pointer, Stretch]:
+        return {
+            moved(pointer): stretch
+            for pointer, stretch in places.items()
+            if not any(pointer[:depth] in removed for depth in range(1, len(pointer) + 1))
+        }
+
+    places = locate(text)
+    return TextMap(remaining(places.keys), remaining(places.values))
 
 
 def span_of(path: str, text: str, stretch: Stretch) -> Span:

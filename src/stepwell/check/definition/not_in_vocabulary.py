@@ -31,7 +31,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from stepwell.check.rule import FileScope, Finding
-from stepwell.source.diagnostic import Severity
+from stepwell.source.diagnostic import Related, Severity
 from stepwell.source.document import Document
 from stepwell.source.spelling import closest, did_you_mean
 
@@ -57,12 +57,14 @@ def check(scope: FileScope) -> Iterable[Finding]:
         for field in FIELDS[vocabulary]:
             stated = data.get(field)
             if stated is not None and stated not in allowed:  # a list is never in `allowed`
-                found += tuple(_compare(scope.source.document, vocabulary, field, stated, allowed))
+                declared = scope.settings.declared("allowed values are listed in", "vocabulary", vocabulary)
+                found += tuple(_compare(scope.source.document, declared, vocabulary, field, stated, allowed))
     return found
 
 
 def _compare(
     document: Document,
+    declared: tuple[Related, ...],
     vocabulary: str,
     field: str,
     stated: str | tuple[str, ...],
@@ -77,4 +79,5 @@ def _compare(
             f"`{word}` is not an allowed value of `{field}`",
             document.value_span((field,) if place is None else (field, place)),
             did_you_mean(near) or add,
+            declared,
         )

@@ -9,7 +9,7 @@ from stepwell.check import catalog
 from stepwell.check.alignment.scope import AlignmentScope, MissingScript, ScriptFacts, SourceStep
 from stepwell.check.catalog import ALIGNMENT_LEVELS
 from stepwell.check.file import hide
-from stepwell.check.ignores import Ignore, ignores_in
+from stepwell.check.ignores import Ignore, by_place, ignores_in
 from stepwell.code import own_folder
 from stepwell.code.alignment.parse import Parsed, SourceReader
 from stepwell.code.lookup import files_of_entry_point
@@ -205,10 +205,11 @@ class _Aligner:
             view.title, step, script, sources, near, builder, self._project.settings.alignment
         )
         ignores = tuple(_ignores(step))
+        index = by_place(ignores)
         findings: list[tuple[int, tuple[Diagnostic, ...]]] = []
         used: list[Ignore] = []
         for level in sorted(levels):
-            shown, hiding = hide(catalog.run(self._active[level], scope), ignores)
+            shown, hiding = hide(catalog.run(self._active[level], scope), index)
             findings.append((level, in_order(shown)))
             used += hiding
         facts = scope.facts

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, final
 
 from stepwell.check.file import hide
-from stepwell.check.ignores import ignores_in
+from stepwell.check.ignores import by_place, ignores_in
 from stepwell.model import StepDefinition, schema, schema_errors
 from stepwell.model.validator import InvalidSchema
 from stepwell.resolve.view import View
 from stepwell.run.workflows.annotations import AnnotatedValue, annotated_values, filled, parted, whole_schema
 from stepwell.run.workflows.references import Referring, VisibleNames, names_of
 from stepwell.run.workflows.workflow import Workflow
-from stepwell.source.diagnostic import Checked, Diagnostic, Severity, in_order
+from stepwell.source.diagnostic import Checked, Diagnostic, Severity, capped, in_order
 from stepwell.source.document import Document, Pointer, thaw
 from stepwell.source.read import read
 from stepwell.source.spelling import closest, did_you_mean
@@ -76,7 +76,7 @@ def check_document(document: Document, view: View, folder: str) -> Checked[Workf
         diagnostics, sound = (), True
     if sound:
         diagnostics = (*diagnostics, *_Check(document, view, folder).findings())
-    shown, _ = hide(in_order(diagnostics), ignores_in(document))
+    shown, _ = hide(in_order(capped(diagnostics)), by_place(ignores_in(document)))
     failed = any(item.severity is Severity.ERROR for item in shown)
     return Checked(None if failed else Workflow(document, document.data["workflow"]), tuple(shown))
 

@@ -150,7 +150,7 @@ def _registry(own: str, common: CommonOptions, known: dict[str, Registry]) -> Re
     try:
         known[own] = open_registry(CommonOptions(find_project(own), common.quiet, common.verbose))
     except ProjectError:
-        known[own] = registry_of(Project(own, Settings(), None, (), Folder(own)), common)
+        known[own] = registry_of(Project(own, Settings(), Folder(own)), common)
     return known[own]
 
 
