@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import errno
+import gc
 import logging
 import os
 import shutil
+import signal
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -387,6 +389,134 @@ def test_a_subscriber_that_fails_stops_nobody(live: Followed, caplog: pytest.Log
         until(lambda text=text: live.description() == text)
     until(lambda: len(later) == 2)
     assert "ValueError: not today" in caplog.text
+
+
+@pytest.mark.parametrize("poll", [None, 0.05])
+def test_the_core_moves_together_with_its_setting(project: Any, poll: float | None) -> None:
+    with followed(project({"stepwell.toml": "", **FILES}), poll=poll) as live:
+        (live.root / "registry.d").rename(live.root / "definitions")
+        live.write("stepwell.toml", '[paths]\ncore = "definitions"\n')
+        live.settle()
+        assert live.registry.diagnostics == ()
+        live.write(ONE.replace("registry.d", "definitions"), "name: DataCleaning\ndescription: moved\n")
+        until(lambda: live.description() == "moved")
+
+
+@pytest.mark.parametrize("folder", [STEPS, "."])
+def test_a_swap_of_a_hidden_link_in_a_chain_is_seen_although_the_old_target_stays(
+    project: Any, folder: str
+) -> None:
+    root = project(FILES)
+    (root / ONE).unlink()
+    for name in ("first", "second"):
+        (root / folder / f"..{name}").mkdir()
+        (root / folder / f"..{name}" / "one.yaml").write_text(f"name: DataCleaning\ndescription: {name}\n")
+    (root / folder / "..data").symlink_to("..first")
+    (root / ONE).symlink_to(os.path.relpath(root / folder / "..data" / "one.yaml", root / STEPS))
+    with followed(root) as live:
+        assert live.description() == "first"
+        for name in ("second", "first", "second"):
+            (root / folder / "..next").symlink_to(f"..{name}")
+            (root / folder / "..next").rename(root / folder / "..data")
+            until(lambda name=name: live.description() == name)
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, GeneratorExit])
+def test_no_exception_of_a_subscriber_ends_a_watch(live: Followed, error: type[BaseException]) -> None:
+    def fail(_: Event) -> None:
+        raise error
+
+    later: list[Event] = []
+    live.registry.subscribe(fail)
+    live.registry.subscribe(later.append)
+    for count, text in enumerate(("two", "three"), 1):
+        live.write(ONE, f"name: DataCleaning\ndescription: {text}\n")
+        until(lambda count=count: len(later) == count)
+    assert live.registry.watching.running
+    assert live.registry.health().counters["subscriber_failures"] == 2
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
+def test_an_interrupt_in_a_subscriber_is_raised_after_all_were_called(
+    project: Any, error: type[BaseException]
+) -> None:
+    def fail(_: Event) -> None:
+        raise error
+
+    registry = stepwell.open(project(FILES))
+    later: list[Event] = []
+    failing = registry.subscribe(fail)
+    registry.subscribe(later.append)
+    file = Path(registry.project.root, ONE)
+    for count, text in enumerate(("two", "three"), 1):
+        file.write_text(f"name: DataCleaning\ndescription: {text}\n")
+        with pytest.raises(error):
+            registry.reload()
+        assert len(later) == count
+    failing.cancel()
+    file.write_text("name: DataCleaning\ndescription: four\n")
+    registry.reload()
+    assert len(later) == 3
+
+
+def test_a_subscriber_that_blocks_delays_neither_reloads_nor_the_end_of_the_watch(project: Any) -> None:
+    root = project(FILES)
+    registry = stepwell.open(root)
+    watch = registry.watch()
+    ended: list[bool] = []
+
+    def stop_in_another_thread(_: Event) -> None:
+        until(lambda: registry.view()["DataCleaning"].description == "three")  # reloaded in the meantime
+        thread = threading.Thread(target=watch.stop)
+        thread.start()
+        thread.join(PATIENCE)
+        ended.append(not thread.is_alive())
+
+    watch.start()
+    until(lambda: watch.state.bursts)
+    registry.subscribe(stop_in_another_thread)
+    (root / ONE).write_text("name: DataCleaning\ndescription: two\n")
+    until(lambda: registry.view()["DataCleaning"].description == "two")
+    (root / ONE).write_text("name: DataCleaning\ndescription: three\n")
+    until(lambda: ended)
+    assert ended[0]
+    assert not watch.state.running
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_process_forked_during_reloads_reloads_and_registers(project: Any) -> None:
+    root = project({**FILES, **{f"{STEPS}/s{n}.yaml": f"name: S{n}\ndescription: s\n" for n in range(100)}})
+    registry = stepwell.open(root)
+    done = threading.Event()
+
+    def reload() -> None:
+        while not done.is_set():
+            registry.reload()
+
+    threads = [threading.Thread(target=reload) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    codes: list[int] = []
+    try:
+        for number in range(10):
+            child = os.fork()
+            if child == 0:
+                signal.alarm(20)
+                code = 1
+                with suppress(BaseException):
+                    (root / f"{STEPS}/own{number}.yaml").write_text(f"name: Own{number}\ndescription: o\n")
+                    registry.reload()
+                    registry.register(name="Later", description="Later.", sagemaker_step_type="Processing")
+                    code = int(not {"Later", f"Own{number}"} <= registry.view().keys())
+                    code += 2 * (not gc.isenabled())
+                os._exit(code)
+            codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+    assert codes == [0] * 10
 
 
 def test_a_subscriber_may_stop_the_watch(project: Any) -> None:

@@ -7,7 +7,6 @@ when a project is opened; ``stepwell.code.import_worlds`` is imported on first u
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
@@ -16,6 +15,7 @@ from stepwell.model import StepDefinition
 from stepwell.model.component import CodePlace, Component, ComponentState
 from stepwell.source.errors import ComponentError
 from stepwell.source.foreign_code import Translated, import_object, worded
+from stepwell.source.fork_lock import ForkLock
 
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
@@ -44,7 +44,7 @@ class _Finder:
 
     def __init__(self) -> None:
         self._opened: dict[str, _Folders] = {}
-        self._writing = threading.Lock()
+        self._writing = ForkLock()
 
     def add(self, root: str, folders: _Folders) -> None:
         """Register a project or update its folders."""

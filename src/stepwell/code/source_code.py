@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -16,6 +15,7 @@ from stepwell.model.settings import Project, References
 from stepwell.resolve.load import FindPlugins
 from stepwell.resolve.snapshot import Snapshot
 from stepwell.resolve.view import View
+from stepwell.source.fork_lock import ForkLock
 
 if TYPE_CHECKING:
     from stepwell.code.declared import Declaring
@@ -81,7 +81,7 @@ class SourceCode:
         self._workspaces = tuple(workspaces)
         self._plugins = plugins
         self._cache = cache
-        self._reading = threading.RLock()
+        self._reading = ForkLock()
         self._index: SourceIndex | None = None
         self._tiers: dict[str | None, tuple[tuple[Tier, ...], ...]] = {}
         self._installed: tuple[Installed, ...] | None = None

@@ -6,7 +6,7 @@ Readers never wait; writers (reloads and registrations) take turns.
 from __future__ import annotations
 
 import logging
-import threading
+import os
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
@@ -22,6 +22,7 @@ from stepwell.resolve.view import Code
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.errors import ProjectError
 from stepwell.source.foreign_code import Contained
+from stepwell.source.fork_lock import ForkLock
 from stepwell.source.immutable import immutable
 from stepwell.source.notebook_repr import InNotebook
 
@@ -132,12 +133,13 @@ class Store:
         self._registered: tuple[Registered, ...] = ()
         self._by_word: dict[str, tuple[Registered, ...]] = {}  # registrations by words that may conflict
         self._snapshot = loaded.snapshot
-        self._writing = threading.RLock()
+        self._writing = ForkLock(guards_changes=True)
         self._subscriptions: tuple[Subscription, ...] = ()
         self._events: deque[Event] = deque()
-        self._delivering = False
+        self._calls: deque[tuple[Subscription, Event]] = deque()  # of the event that is being delivered
+        self._delivering: int | None = None  # the delivering process, which a fork changes
         self.counts: Counter[str] = Counter()
-        self._counting = threading.Lock()
+        self._counting = ForkLock()
         self.last_reload: Event | None = None
         self.last_refusal: Event | None = None
 
@@ -162,15 +164,21 @@ class Store:
         return self._kept
 
     @property
+    def is_current(self) -> bool:
+        """Return whether all views match the current files."""
+        return not self._kept
+
+    @property
     def registered(self) -> tuple[Registered, ...]:
         """Return all registrations, oldest first."""
         return self._registered
 
-    def reload(self, changed: Iterable[str] | None = None) -> Event | None:
+    def reload(self, changed: Iterable[str] | None = None, *, deliver: bool = True) -> Event | None:
         """Read changed files again; views with new errors keep their last valid state.
 
         Args:
             changed: relative paths; ``None`` for all.
+            deliver: whether to call subscribers; otherwise ``deliver`` does.
 
         Returns:
             The outcome, or ``None`` if nothing changed.
@@ -213,7 +221,8 @@ class Store:
                 event.seconds * 1000,
                 len(event.diagnostics),
             )
-        self._deliver()
+        if deliver:
+            self.deliver()
         return event
 
     def add(self, prepare: Prepare) -> Registered:
@@ -233,7 +242,7 @@ class Store:
             for word in item.words:
                 self._by_word[word] = (*self._by_word.get(word, ()), item)
             _log.debug("registered %r for %s", item.definition, item.workspace or "all workspaces")
-        self._deliver()
+        self.deliver()
         return item
 
     def take_back(self, item: Registered) -> None:
@@ -247,7 +256,7 @@ class Store:
             for word in item.words:
                 self._by_word[word] = tuple(other for other in self._by_word[word] if other is not item)
             _log.debug("removed %r for %s", item.definition, item.workspace or "all workspaces")
-        self._deliver()
+        self.deliver()
 
     def _meeting(self, words: frozenset[str]) -> tuple[Registered, ...]:
         return tuple(dict.fromkeys(item for word in words for item in self._by_word.get(word, ())))
@@ -317,24 +326,42 @@ class Store:
             self._lost = True
             return self._seen._replace(diagnostics=(_GONE,))
 
-    def _deliver(self) -> None:
-        """Deliver all events in order; concurrent calls leave new events to the running one."""
-        with self._writing:
-            if self._delivering:
-                return
-            self._delivering = True
-        while True:
-            with self._writing:
-                if not self._events:
-                    self._delivering = False
-                    return
-                event = self._events.popleft()
-                listening = self._subscriptions
-            for subscription in listening:
-                self._notify(subscription, event)
+    def deliver(self, *catching: type[BaseException]) -> None:
+        """Deliver all events in order; concurrent calls leave new events to the running one.
 
-    def _notify(self, subscription: Subscription, event: Event) -> None:
-        with Contained(SystemExit) as outcome:
+        An exception that is not contained, such as an interrupt, is raised after all subscribers were called.
+
+        Args:
+            catching: exceptions of subscribers to contain besides ``Exception``.
+        """
+        with self._writing:
+            if self._delivering == os.getpid():
+                return
+            self._delivering = os.getpid()
+        finished = False
+        try:
+            while (call := self._next_call()) is not None:
+                self._notify(*call, catching)
+            finished = True
+        finally:
+            if not finished:
+                self._delivering = None
+                self.deliver(*catching)
+
+    def _next_call(self) -> tuple[Subscription, Event] | None:
+        with self._writing:
+            while not self._calls:
+                if not self._events:
+                    self._delivering = None
+                    return None
+                event = self._events.popleft()
+                self._calls.extend((subscription, event) for subscription in self._subscriptions)
+            return self._calls.popleft()
+
+    def _notify(
+        self, subscription: Subscription, event: Event, catching: tuple[type[BaseException], ...]
+    ) -> None:
+        with Contained(*(() if catching else (SystemExit,)), catching=catching) as outcome:
             subscription.callback(event)
         if outcome.error is not None:
             self.count("subscriber_failures")

@@ -15,22 +15,27 @@ class Contained:
     """Context manager that catches exceptions of foreign code and keeps them in ``error``.
 
     ``KeyboardInterrupt``, ``CancelledError`` and ``GeneratorExit`` pass through.
+
+    Args:
+        passing: other exception classes that pass through.
+        catching: exception classes that do not pass through in any case.
     """
 
-    __slots__ = ("_passing", "error")
+    __slots__ = ("_catching", "_passing", "error")
 
-    def __init__(self, *passing: type[BaseException]) -> None:
+    def __init__(self, *passing: type[BaseException], catching: tuple[type[BaseException], ...] = ()) -> None:
         self._passing = passing
+        self._catching = catching
         self.error: BaseException | None = None
 
     def __enter__(self) -> Contained:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
-        if not _is_foreign(error) or isinstance(error, self._passing):
-            return False
-        self.error = error
-        return True
+        caught = isinstance(error, self._catching)
+        if caught or (_is_foreign(error) and not isinstance(error, self._passing)):
+            self.error = error
+        return self.error is not None
 
 
 @final

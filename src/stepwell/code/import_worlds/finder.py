@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from hashlib import blake2b
@@ -16,6 +15,7 @@ from typing import Any, Final, Protocol, TypeVar, final
 from stepwell.code.import_worlds.module_paths import ModuleKind, ModulePath, ModulePaths
 from stepwell.code.import_worlds.module_records import ModuleRecord
 from stepwell.code.import_worlds.names import PACKAGE, ModuleName
+from stepwell.source.fork_lock import ForkLock
 
 __all__ = ["FINDER", "Finder"]
 
@@ -54,7 +54,7 @@ class Finder(MetaPathFinder):
 
     def __init__(self) -> None:
         self._projects: dict[str, Any] = {}
-        self._writing = threading.Lock()
+        self._writing = ForkLock()
 
     def enter(self, key: str, modules: M) -> M:
         """Register the modules of a project.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 import os
 import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
@@ -16,6 +15,7 @@ from stepwell.code.import_worlds.import_hook import ImportHook
 from stepwell.code.import_worlds.module_paths import ModuleKind, ModulePath, ModulePaths
 from stepwell.code.import_worlds.module_records import ImportAttempt, ModuleRecord, outdated
 from stepwell.code.import_worlds.names import CORE, ModuleName, escaped, project_key
+from stepwell.source.fork_lock import ForkLock
 
 __all__ = ["ModuleCache"]
 
@@ -37,7 +37,7 @@ class ModuleCache:
         self.key = project_key(places.root)
         self.places = places
         self._records: dict[str, ModuleRecord] = {}
-        self._writing = threading.RLock()  # not held while user code runs
+        self._writing = ForkLock()  # not held while user code runs
 
     @classmethod
     def of(cls, places: ModulePaths) -> ModuleCache:

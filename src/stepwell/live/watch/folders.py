@@ -62,6 +62,12 @@ class Watched:
             return False
         return path.startswith((f"{self.core}/", f"{self.workspaces}/"))
 
+    def moved_links(self) -> tuple[str, ...]:
+        """Return the links that lead elsewhere than before, also through a link in a hidden folder."""
+        return tuple(
+            link for link, real in self.links.items() if os.path.realpath(f"{self.root}/{link}") != real
+        )
+
     def _is_code(self, path: str) -> bool:
         if not path.startswith(f"{self.workspaces}/"):
             return False

@@ -127,7 +127,7 @@ class EventWatcher:
         if any(_identity(path) != known for path, known in self._identities.items()):
             return False
         if burst is None or burst.paths is None:
-            return True
+            return not self._watched.moved_links()
         folders = [path for path in burst.paths if os.path.isdir(f"{self._watched.root}/{path}")]
         if folders:
             try:
@@ -170,6 +170,10 @@ class EventWatcher:
         paths = [path for full in _paths(event) for path in self._ways(full) if self._tells(path, event)]
         if paths:
             self._debounce.hint(paths, unfinished=_SAYS_CLOSED and _is_being_written(event))
+        elif any(os.path.islink(full) for full in _paths(event)):  # perhaps in a chain of links
+            moved = self._watched.moved_links()
+            if moved:
+                self._debounce.hint(moved)
 
     def _tells(self, path: str, event: events.FileSystemEvent) -> bool:
         if path in CONFIG_NAMES:  # the target of a link

@@ -9,13 +9,15 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import Final, Literal, Protocol, final
 
 from stepwell.live.store import Store
 from stepwell.live.watch.debounce import Burst, Debounce
-from stepwell.live.watch.folders import CONFIG_NAMES, Watched, folders_changed_since, watched
+from stepwell.live.watch.folders import Watched, folders_changed_since, watched
 from stepwell.live.watch.observer import EventWatcher, eventless
 from stepwell.live.watch.poll import Polling
+from stepwell.model.settings import Project
 from stepwell.source.foreign_code import Contained
 from stepwell.source.git import IndexTimes, index_times
 
@@ -28,6 +30,9 @@ CHECK: Final = 1.0
 
 POLL: Final = 1.0
 """Default seconds between two scans without events."""
+
+FAREWELL: Final = 1.0
+"""Maximum seconds to wait for subscribers when a watch stops."""
 
 LATE: Final = 5.0
 """Maximum delay of hints under load, in seconds."""
@@ -76,6 +81,8 @@ class Watcher(Protocol):
 class Watch:
     """Updates a store when files change; ``with`` starts and stops it.
 
+    Subscribers are called in another thread than reloads, so that a slow subscriber delays no reload.
+
     Args:
         poll: seconds between two scans of all files (default: use events).
     """
@@ -91,7 +98,10 @@ class Watch:
         self._debounce = Debounce(self._is_changing)
         self._watcher: Watcher | None = None
         self._watched: Watched | None = None
+        self._project: Project | None = None
         self._thread: threading.Thread | None = None
+        self._news: SimpleQueue[bool] = SimpleQueue()  # false ends the delivery
+        self._delivery: threading.Thread | None = None
         self._poll: float | None = None
         self._poll_of_settings = 0.0
         self._reason = ""
@@ -120,21 +130,34 @@ class Watch:
                 return
             self._debounce = Debounce(self._is_changing)
             self._look()
+            self._news = SimpleQueue()
             self._thread = threading.Thread(target=self._run, name="stepwell-watch", daemon=True)
+            self._delivery = threading.Thread(
+                target=self._deliver, args=(self._news,), name="stepwell-events", daemon=True
+            )
             self._thread.start()
+            self._delivery.start()
 
     def stop(self) -> None:
-        """Stop watching and wait for a running reload; idempotent."""
+        """Stop watching and wait for a running reload, and shortly for subscribers; idempotent."""
         with self._changing:
             self._debounce.close()
-            thread = self._thread
-            if thread is not None and thread is not threading.current_thread():
-                thread.join()
+            if self._thread is not None:
+                self._thread.join()
+            self._news.put(False)
+            delivery = self._delivery
+        if delivery is not None and delivery is not threading.current_thread():
+            delivery.join(FAREWELL)  # not for long: a subscriber may wait for this thread
+
+    def _deliver(self, news: SimpleQueue[bool]) -> None:
+        while news.get():
+            self._store.deliver(BaseException)
 
     def _run(self) -> None:
         debounce = self._debounce
         try:
             self._reload(None)
+            self._follow_settings()
             while not debounce.closed:
                 self._follow(debounce.next(CHECK))
         finally:
@@ -150,12 +173,16 @@ class Watch:
             self._reload(None)
         elif burst is not None:
             self._reload(None if self._failed else self._of_checkout(burst))
-            if burst.paths is None or burst.paths.intersection(CONFIG_NAMES):
-                self._follow_settings()
+        else:
+            return
+        self._follow_settings()
 
     def _follow_settings(self) -> None:
         """Watch the folders of changed settings, and read them again."""
         project = self._store.seen.project
+        if project is self._project:
+            return
+        self._project = project
         if watched(project) != self._watched or project.settings.poll != self._poll_of_settings:
             self._look()
             self._reload(None)
@@ -163,7 +190,7 @@ class Watch:
     def _look(self) -> None:
         if self._watcher is not None:
             self._watcher.stop()
-        project = self._store.seen.project
+        project = self._project = self._store.seen.project
         self._watched = watched(project)
         self._poll_of_settings = project.settings.poll
         self._poll = self._wanted or project.settings.poll or None
@@ -208,8 +235,9 @@ class Watch:
 
     def _reload(self, paths: frozenset[str] | None) -> None:
         began = time.monotonic()
-        with Contained(SystemExit) as outcome:  # keep the loop running
-            self._store.reload(paths)
+        with Contained() as outcome:  # keep the loop running
+            self._store.reload(paths, deliver=False)
+        self._news.put(True)
         self._failed = outcome.error is not None
         if outcome.error is not None:
             message = "reload failed; the next change reads all files again"
