@@ -13,12 +13,6 @@ __all__ = [
 ]
 
 HYPERPARAMETER_REGISTRY: dict[str, dict[str, str | None]] = {
-    "BSMModelHyperparameters": {
-        "class_name": "BSMModelHyperparameters",
-        "module_path": "src.pipeline_steps.hyperparameters_bsm",
-        "model_type": "pytorch",
-        "description": "Hyperparameters of a BSM model, a PyTorch network.",
-    },
     "ModelHyperparameters": {
         "class_name": "ModelHyperparameters",
         "module_path": "src.pipeline_steps.hyperparameters_base",
@@ -30,6 +24,12 @@ HYPERPARAMETER_REGISTRY: dict[str, dict[str, str | None]] = {
         "module_path": "src.pipeline_steps.hyperparameters_xgboost",
         "model_type": "xgboost",
         "description": "Hyperparameters of a gradient-boosted tree model.",
+    },
+    "BSMModelHyperparameters": {
+        "class_name": "BSMModelHyperparameters",
+        "module_path": "src.pipeline_steps.hyperparameters_bsm",
+        "model_type": "pytorch",
+        "description": "Hyperparameters of a BSM model, a PyTorch network.",
     },
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -433,6 +434,35 @@ def test_a_table_of_hyperparameters(run_stepwell: RunStepwell, tmp_path: Path) -
         folder / "net.yaml"
     ).read_text() == "name: Net\nmodule_path: a.b\nmodel_type: pytorch\ndescription: N.\n"
     assert (folder / "any.yaml").read_text() == "name: Any\nmodule_path: a.c\ndescription: A.\n"
+
+
+def test_the_order_of_hyperparameter_classes_decides_and_is_kept(
+    run_stepwell: RunStepwell, tmp_path: Path
+) -> None:
+    def of_trees(name: str) -> dict[str, str]:
+        return {"class_name": name, "module_path": "a.b", "model_type": "tree", "description": f"{name}."}
+
+    classes = {"Newer": of_trees("Newer"), "Forest": of_trees("Forest")}
+    write(
+        tmp_path,
+        {"old.py": f"STEP_NAMES = { ({'Base': row('Base')})!r}\nHYPERPARAMETER_REGISTRY = {classes!r}\n"},
+    )
+    ran = run_stepwell("import", "old.py", cwd=tmp_path)
+    assert (ran.exit_code, ran.stderr) == (0, "")
+    text = files_in(tmp_path)["stepwell.toml"]
+    assert 'first = ["Base", "Newer", "Forest"]\n' in text
+    (tmp_path / "stepwell.toml").write_text(text.replace("generated/step_names.py", "old_registry/"))
+    assert run_stepwell("check", cwd=tmp_path).exit_code == 0
+    assert run_stepwell("freeze", cwd=tmp_path).exit_code == 0
+    code = (
+        "from {} import get_all_hyperparameter_classes, get_hyperparameter_class_by_model_type\n"
+        "print(get_hyperparameter_class_by_model_type('tree'), get_all_hyperparameter_classes())"
+    )
+    for module in ("old_registry", "stepwell.legacy"):
+        done = run_python("-c", code.format(module), cwd=tmp_path, env=dict(os.environ))
+        assert done.stdout == "Newer ['Newer', 'Forest']\n", done.stderr
+    assert run_stepwell("import", "old.py", cwd=tmp_path).exit_code == 0
+    assert files_in(tmp_path)["stepwell.toml"] == text.replace("generated/step_names.py", "old_registry/")
 
 
 INTERFACE = """\

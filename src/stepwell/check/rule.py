@@ -174,13 +174,14 @@ class FreezeScope(NamedTuple):
 
     Args:
         prefix: location of Stepwell's table in the configuration.
-        steps: workspace id to the step names of its view; ``""`` is the core, ``all`` all views.
+        names: workspace id to the steps and hyperparameter classes of its view; ``""`` is the core, ``all``
+            all views.
     """
 
     config: Document
     prefix: Pointer
     settings: Settings
-    steps: Mapping[str, Collection[str]]
+    names: Mapping[str, Collection[str]]
 
 
 @final

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, final
@@ -42,8 +42,8 @@ class FreezeTarget(NamedTuple):
     Args:
         output: relative to the project: a ``.py`` file, or a folder with trailing ``/`` for a package.
         workspace: empty for the core view, ``all`` for the core and all workspaces in one module.
-        first: the first steps of the table, in order; the others follow by name. Defaults to the order of the
-            core's module.
+        first: the first steps and hyperparameter classes of the tables, in order; the others follow by name.
+            Defaults to the order of the core's module.
     """
 
     output: str
@@ -138,11 +138,17 @@ class Settings:
             return self.components.source
         return (self.references or References()).source
 
-    def first(self, workspace: str | None) -> tuple[str, ...]:
-        """Return the first steps of a view's table: those of its frozen module, or of the core's."""
+    def first(self, workspace: str | None, names: Container[str] | None = None) -> tuple[str, ...]:
+        """Return the first names of a view's table: those of its frozen module, or of the core's.
+
+        Args:
+            names: names of the table; lists without any of them are skipped.
+        """
         for wanted in (workspace or "", "", "all"):
             for target in self.freeze:
-                if target.workspace == wanted and target.first:
+                if target.workspace == wanted and any(
+                    names is None or name in names for name in target.first
+                ):
                     return target.first
         return ()
 

@@ -358,14 +358,20 @@ def _is_about(finding: Diagnostic, path: str) -> bool:
 
 
 def _tables(project: Project, workspace_id: str | None, layered: LayerTables, core: Tables | None) -> Tables:
-    first = project.settings.first(workspace_id)
     tables: dict[str, LayeredTable[Any]] = {}
     for folder in KINDS:
         above: Any = layered.tables[folder]
         covered: Any = layered.covered.get(folder)
         under = core[folder] if core is not None else None
-        tables[folder] = LayeredTable(above, under, first if folder == "steps" else (), covered)
+        table = tables[folder] = LayeredTable(above, under, (), covered)
+        if folder in _ORDERED:
+            first = project.settings.first(workspace_id, table)
+            tables[folder] = LayeredTable(above, under, first, covered)
     return MappingProxyType(tables)
+
+
+_ORDERED: Final = frozenset({"steps", "hyperparameters"})
+"""Tables whose order is part of the legacy contract."""
 
 
 def _view(
@@ -386,8 +392,8 @@ def _about_freezing(
         return ()
     # A skipped step is already reported, so its missing table row is not.
     seen = {**views, "": core, RESERVED_ID: core}
-    steps = {one: view.steps.keys() | left_out for one, view in seen.items()} if left_out else seen
-    scope = FreezeScope(project.config, project.prefix, project.settings, steps)
+    names = {workspace: {*view.steps, *view.hyperparameters, *left_out} for workspace, view in seen.items()}
+    scope = FreezeScope(project.config, project.prefix, project.settings, names)
     return catalog.run(catalog.active("freeze", project.settings.severities), scope)
 
 

@@ -97,7 +97,7 @@ def load_tables(
             for row in _rows(read, table, lost):
                 listed = Listed(f"{path}#{kind}/{row.name}", Layer.CORE, None, kind)
                 core[listed.path] = check_document(listed, row.document, lenient, today, ())
-                first += [row.name] if kind == "steps" else []
+                first.append(row.name)
     lenient = replace(lenient, freeze=_ordered(settings, tuple(first)))
     project = Project(root, lenient, tree)
     return _layered(project, core, overlays, today, lost), tuple(lost)

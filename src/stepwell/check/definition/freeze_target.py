@@ -1,8 +1,8 @@
 """`[[freeze]]` table refers to an unknown step or workspace, or shares its output file.
 
-The names in `first` must be steps of the frozen view: an unknown name would shift all later rows of the
-legacy table. `workspace` is empty, `all`, or a workspace of the project. Each table needs its own output
-file.
+The names in `first` must be steps or hyperparameter classes of the frozen view: an unknown name would
+shift all later rows of the legacy table. `workspace` is empty, `all`, or a workspace of the project. Each
+table needs its own output file.
 
 Passes:
 
@@ -52,10 +52,10 @@ def check(scope: FreezeScope) -> Iterator[Finding]:
                 "use a different output file for each table",
                 (Related("the first is in", scope.config.value_span((*first, "output"))),),
             )
-        if target.workspace in ("", RESERVED_ID) or target.workspace in scope.steps:
-            yield from _unknown_steps(scope.config, pointer, target, scope.steps.get(target.workspace))
+        if target.workspace in ("", RESERVED_ID) or target.workspace in scope.names:
+            yield from _unknown_steps(scope.config, pointer, target, scope.names.get(target.workspace))
         else:
-            near = closest(target.workspace, [workspace for workspace in scope.steps if workspace])
+            near = closest(target.workspace, [workspace for workspace in scope.names if workspace])
             yield Finding(
                 f"unknown workspace `{target.workspace}`",
                 scope.config.value_span((*pointer, "workspace")),
@@ -64,11 +64,11 @@ def check(scope: FreezeScope) -> Iterator[Finding]:
 
 
 def _unknown_steps(
-    config: Document, pointer: Pointer, target: FreezeTarget, steps: Collection[str] | None
+    config: Document, pointer: Pointer, target: FreezeTarget, names: Collection[str] | None
 ) -> Iterator[Finding]:
-    for place, name in enumerate(target.first if steps is not None else ()):
-        if steps is not None and name not in steps:
-            near = closest(name, steps)
+    for place, name in enumerate(target.first if names is not None else ()):
+        if names is not None and name not in names:
+            near = closest(name, names)
             yield Finding(
                 f"unknown step `{name}` in `first`",
                 config.value_span((*pointer, "first", place)),

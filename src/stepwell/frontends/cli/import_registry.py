@@ -204,7 +204,7 @@ def _skipped(skipped: tuple[tuple[str, str], ...]) -> Iterator[str]:
 
 def _proved(table: TableProof) -> str:
     whose = "" if table.title == "the table of steps" else f", {table.title}"
-    order = ", in the same order" if table.in_order else ""
+    order = ", in the same order" if table.in_order and not whose else ""
     if table.holds:
         others = f" (the project has {counted(table.others, 'row')} more)" if table.others else ""
         return f"verified: {counted(table.rows, 'row')} equal{order}{whose}{others}"

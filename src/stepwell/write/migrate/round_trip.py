@@ -77,8 +77,9 @@ def _tables(gathered: Gathered, snapshot: Snapshot, left_out: Collection[EntryKe
     classes = [entry for entry in gathered.entries if entry.kind == "hyperparameters"]
     if classes:
         rows = hyperparameter_rows(snapshot.core)
+        order = tuple(entry.name for entry in classes)
         yield _compare(
-            "the table of hyperparameters", None, classes, rows, _HYPERPARAMETER_FIELDS, left_out, ()
+            "the table of hyperparameters", None, classes, rows, _HYPERPARAMETER_FIELDS, left_out, order
         )
     for entry in gathered.entries:
         if entry.kind == "pipelines":
@@ -269,17 +270,24 @@ def _explained(form: str, noun: str, document: Document) -> Iterator[Diagnostic]
 def _configuration(
     project: Project | None, gathered: Gathered, left_out: set[EntryKey]
 ) -> tuple[list[PlannedFile], list[Diagnostic]]:
-    """Return the configuration with the order of the old table."""
+    """Return the configuration with the order of the old tables."""
     rows = {entry.name: entry for entry in gathered.entries if entry.key[:2] == ("steps", Layer.CORE)}
     order = [
         name
         for name in gathered.order
         if name in rows and rows[name].key not in left_out and rows[name].row.get("sagemaker_step_type")
     ]
+    classes = [
+        entry.name
+        for entry in gathered.entries
+        if entry.kind == "hyperparameters" and entry.key not in left_out
+    ]
+    held = () if project is None else project.settings.first(None)
+    if classes != sorted(classes) or not frozenset(held).isdisjoint(classes):
+        order += classes
     if project is None:
         return [PlannedFile(CONFIG_NAME, new_configuration(order), WriteStatus.NEW)], []
     first = first_of(project, order)
-    held = project.settings.first(None)
     if not order or first == held:
         return [], []
     text = with_order(project, first)
