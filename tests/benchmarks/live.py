@@ -16,7 +16,8 @@ from pathlib import Path
 import stepwell
 import stepwell.legacy
 from stepwell.live.registry import Registry
-from stepwell.write.freeze import LegacyNaming, generate
+from stepwell.write.freeze import generate
+from stepwell.write.freeze.tables import LegacyNaming
 
 PATIENCE = 10.0
 SWITCHES = 1_000

@@ -34,7 +34,8 @@ from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.document import thaw
 from stepwell.source.spelling import Naming
-from stepwell.write.freeze import LegacyNaming, generate
+from stepwell.write.freeze import generate
+from stepwell.write.freeze.tables import LegacyNaming
 
 pytestmark = pytest.mark.slow
 

@@ -15,12 +15,16 @@ import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import pytest
 
 from stepwell.model import HyperparameterDefinition, StepDefinition
+from stepwell.resolve.table import LayeredTable
+from stepwell.resolve.view import View
 from stepwell.source.spelling import Naming
-from stepwell.write.freeze import LegacyNaming, generate
+from stepwell.write.freeze import generate
+from stepwell.write.freeze.tables import LegacyNaming
 
 pytestmark = pytest.mark.slow
 
@@ -83,18 +87,14 @@ HOSTILE = [
 @dataclass
 class TableView:
     steps: list[StepDefinition]
-    legacy_digest: str = "c0" * 32
     hyperparameters: dict[str, HyperparameterDefinition] = field(default_factory=dict)
-
-    def values(self) -> list[StepDefinition]:
-        return self.steps
 
     def but(self, *changed: StepDefinition, after: str | None = None, without: str = "") -> TableView:
         """This view with some steps replaced, or added right after another (at the front by default)."""
         replaced = {step.name: step for step in changed}
         steps = [replaced.pop(step.name, step) for step in self.steps if step.name != without]
         at = 0 if after is None else 1 + [step.name for step in steps].index(after)
-        return replace(self, steps=[*steps[:at], *replaced.values(), *steps[at:]], legacy_digest="a1" * 32)
+        return replace(self, steps=[*steps[:at], *replaced.values(), *steps[at:]])
 
 
 def step(
@@ -158,7 +158,7 @@ def workspace_views() -> dict[str, TableView]:
 
 def rows(view: TableView) -> dict[str, dict[str, str | None]]:
     fields = ("config_class", "builder_step_name", "spec_type", "sagemaker_step_type", "description")
-    legacy = [each for each in view.values() if each.sagemaker_step_type is not None]
+    legacy = [each for each in view.steps if each.sagemaker_step_type is not None]
     return {each.name: {name: getattr(each, name) for name in fields} for each in legacy}
 
 
@@ -180,7 +180,32 @@ def write(folder: Path, files: dict[str, str]) -> None:
 
 
 def freeze(output: str, workspaces: dict[str, TableView] | None = None) -> dict[str, str]:
-    return generate(output, core_view(), workspaces, NAMING, "stepwell freeze", "1.2.3")
+    core, views = layered(core_view(), workspaces)
+    return generate(output, core, views, NAMING, "stepwell freeze", "1.2.3")
+
+
+def layered(core: TableView, workspaces: dict[str, TableView] | None) -> tuple[View, dict[str, View] | None]:
+    """The tables as views; a workspace takes a step away by a definition without a SageMaker type."""
+    below = View(None, tables_of(core.steps, core, None))
+    if workspaces is None:
+        return below, None
+    views = {}
+    for workspace, table in workspaces.items():
+        names = {each.name for each in table.steps}
+        gone = [step(each.name, None) for each in core.steps if each.name not in names]
+        own = [each for each in table.steps if each not in core.steps]
+        views[workspace] = View(workspace, tables_of([*own, *gone], table, below.steps))
+    return below, views
+
+
+def tables_of(
+    own: list[StepDefinition], table: TableView, below: LayeredTable[StepDefinition] | None
+) -> dict[str, LayeredTable[Any]]:
+    first = tuple(each.name for each in table.steps)
+    return {
+        "steps": LayeredTable({each.name: each for each in own}, below, first),
+        "hyperparameters": LayeredTable(table.hyperparameters, None, tuple(table.hyperparameters)),
+    }
 
 
 def bare(*arguments: str) -> str:
@@ -307,8 +332,10 @@ def test_step_names(outcomes: dict[str, dict[str, str]], implementation: str, ob
 @pytest.mark.parametrize("workspaces", [None, workspace_views()], ids=["frozen", "with workspaces"])
 def test_package(tmp_path: Path, workspaces: dict[str, TableView] | None) -> None:
     files = freeze("legacy/registry/", workspaces)
+    own = [] if workspaces is None else ["__init__", *workspaces]
     assert sorted(files) == [
         "legacy/registry/__init__.py",
+        *(f"legacy/registry/_workspaces/{name}.py" for name in own),
         "legacy/registry/exceptions.py",
         "legacy/registry/hyperparameter_registry.py",
         "legacy/registry/py.typed",
@@ -390,7 +417,9 @@ def test_a_hostile_text_comes_back_as_it_was(tmp_path: Path, text: str) -> None:
     workspace = {text or "w": core_view().but(step("Odd" + text, "Processing", about=text))}
     write(
         tmp_path,
-        generate("step_names.py", core, workspace, LegacyNaming((text,), {text: text}), text or "x", text),
+        generate(
+            "step_names.py", *layered(core, workspace), LegacyNaming((text,), {text: text}), text or "x", text
+        ),
     )
     script = (
         "import json, sys; sys.path.insert(0, sys.argv[1]); import step_names as names\n"

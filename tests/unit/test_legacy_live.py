@@ -35,7 +35,8 @@ from stepwell.frontends.legacy.step_names import (
 )
 from stepwell.model.legacy_names import canonical_name
 from stepwell.source.spelling import Naming
-from stepwell.write.freeze import LegacyNaming, generate
+from stepwell.write.freeze import generate
+from stepwell.write.freeze.tables import LegacyNaming
 
 Project = Callable[[Mapping[str, str | bytes]], Path]
 
@@ -373,20 +374,17 @@ STEPS = ["Base", "XGBoostTraining", "XGBoostModelEval", "TabularPreprocessing", 
 
 
 def frozen_look_up() -> Callable[[str], str]:
-    class View:
-        legacy_digest = "00"
-        hyperparameters: Mapping[str, Any] = {}
+    from stepwell.model import StepDefinition
+    from stepwell.resolve.table import LayeredTable
+    from stepwell.resolve.view import View
 
-        def values(self) -> list[Any]:
-            from stepwell.model import StepDefinition
-
-            return [
-                StepDefinition({"name": name, "sagemaker_step_type": "Base", "description": ""})
-                for name in STEPS
-            ]
-
+    steps = {
+        name: StepDefinition({"name": name, "sagemaker_step_type": "Base", "description": ""})
+        for name in STEPS
+    }
+    core = View(None, {"steps": LayeredTable(steps, None, tuple(STEPS))})
     naming = LegacyNaming(NAMING.job_type_suffixes, NAMING.abbreviations)
-    text = generate("frozen.py", View(), None, naming, "x", "1")["frozen.py"]
+    text = generate("frozen.py", core, None, naming, "x", "1")["frozen.py"]
     names: dict[str, Any] = {}
     exec(text, names)  # noqa: S102 - generated here
     return names["get_canonical_name_from_file_name"]

@@ -199,13 +199,6 @@ class View(Immutable, Mapping[str, StepDefinition]):
         return hashlib.blake2b(content.encode("ascii"), digest_size=16).hexdigest()
 
     @property
-    def legacy_digest(self) -> str:
-        """Hash of steps and hyperparameter classes, as in the legacy tables."""
-        import hashlib  # few commands digest anything
-
-        return hashlib.blake2b(self._tables_content.encode("ascii"), digest_size=16).hexdigest()
-
-    @property
     def _tables_content(self) -> str:
         return f"{self.steps.content:x}/{self.hyperparameters.content:x}"
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import click
 
-from stepwell.frontends.cli.freeze import left_behind
+from stepwell.frontends.cli.freeze import left_behind, of_removed_workspaces
 from stepwell.frontends.cli.options import (
     CommonOptions,
     color_wanted,
@@ -41,9 +41,15 @@ def command(form: str, common: CommonOptions) -> int:
     registry = open_registry(common)
     with_progress(common, registry.code.index)
     told = registry.health(components=True)
-    stale = tuple(
-        f"Delete {path}: no `[[freeze]]` table writes this generated module any more."
-        for path in left_behind(registry.project)
+    stale = (
+        *(
+            f"Delete {path}: no `[[freeze]]` table writes this generated module any more."
+            for path in left_behind(registry.project)
+        ),
+        *(
+            f"Run `stepwell freeze`: the workspace of {path} does not exist any more."
+            for path in of_removed_workspaces(registry, registry.project.settings.freeze)
+        ),
     )
     if stale:
         status = HealthStatus.DEGRADED if told.status is HealthStatus.OK else told.status

@@ -14,7 +14,7 @@ from typing import Any, final
 
 import click
 
-from stepwell.frontends.cli.freeze import refuse_to_harm, tell_errors, texts_of, write
+from stepwell.frontends.cli.freeze import of_removed_workspaces, refuse_to_harm, valid_texts, write
 from stepwell.frontends.cli.options import (
     CommonOptions,
     color_wanted,
@@ -232,11 +232,9 @@ class _Following:
         if self.frozen.get(target.output) == state:
             return
         self.frozen[target.output] = state
-        if tell_errors(registry, (target,)):
-            return
-        texts = texts_of(registry, target)
+        texts, _ = valid_texts(registry, (target,))
         for path, text in texts.items():
             refuse_to_harm(registry.project, path, text)
-        written = write(registry.project, texts)
+        written = write(registry.project, texts, of_removed_workspaces(registry, (target,)))
         if written:
             self._say("frozen", f"wrote {target.output}", quiet=self.quiet, paths=written)

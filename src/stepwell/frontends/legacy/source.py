@@ -6,13 +6,13 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, final
 
 from stepwell.frontends.legacy.tables import StepRows, Tables, tables_of_view
+from stepwell.resolve.view import LEGACY_FIELDS
 from stepwell.source.diagnostic import Severity
 from stepwell.source.errors import UnknownWorkspace
 
 if TYPE_CHECKING:
     from stepwell.frontends.legacy.tables import Tables
     from stepwell.live.registry import Registry
-    from stepwell.model import StepDefinition
     from stepwell.model.settings import Settings
     from stepwell.resolve.snapshot import Snapshot
     from stepwell.resolve.view import View
@@ -126,18 +126,15 @@ class LiveTables:
         return held.tables.get(workspace) or held.make(workspace)
 
     def has_conflicts(self) -> bool:
-        """Whether two of the views, the core's included, define a step of the tables differently."""
+        """Whether a step has different rows in two of the views, the core's included."""
         snapshot = self.registry.snapshot
-        first: dict[str, StepDefinition] = dict(snapshot.core.steps.above)
-        for workspace in snapshot.workspaces:
+        seen: dict[str, list[object]] = {}
+        for workspace in (None, *snapshot.workspaces):
             for name, step in snapshot.view(workspace).steps.above.items():
-                if step.sagemaker_step_type is None:
-                    continue
-                known = first.setdefault(name, step)
-                if known.sagemaker_step_type is None:
-                    first[name] = step
-                elif known is not step and known != step:
-                    return True
+                if step.sagemaker_step_type is not None:
+                    row = [step[field] for field in LEGACY_FIELDS]
+                    if seen.setdefault(name, row) != row:
+                        return True
         return False
 
     def _current(self) -> CachedTables:

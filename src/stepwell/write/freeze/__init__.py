@@ -6,16 +6,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from stepwell.write.freeze.tables import LegacyNaming, LegacyView
+if TYPE_CHECKING:
+    from stepwell.resolve.view import View
+    from stepwell.write.freeze.tables import LegacyNaming
 
-__all__ = ["LegacyNaming", "LegacyView", "generate"]
+__all__ = ["generate"]
 
 
 def generate(
     output: str,
-    core: LegacyView,
-    workspaces: Mapping[str, LegacyView] | None,
+    core: View,
+    workspaces: Mapping[str, View] | None,
     naming: LegacyNaming,
     command: str,
     version: str,

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from itertools import chain
 from typing import Any, final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from stepwell.write.freeze.tables import (
-    LegacyNaming,
-    LegacyView,
-    changes_of,
-    colliding_names,
-    hyperparameter_rows,
-    rows_of,
-    sources_digest,
+from stepwell.resolve.view import View
+from stepwell.write.freeze.literals import (
+    ROW_FIELDS,
+    WORKSPACES,
+    as_comment,
+    as_literal,
+    assignment,
+    file_stem,
+    step_name_types,
+    workspace_file,
 )
+from stepwell.write.freeze.tables import LegacyNaming, hyperparameter_rows, own_rows, rows_of
 
 __all__ = [
     "HYPERPARAMETER_NAMES",
     "STEP_FUNCTIONS",
     "STEP_TABLES",
     "WORKSPACE_FUNCTIONS",
-    "as_comment",
-    "as_literal",
     "in_export_order",
     "package_files",
     "step_names_files",
@@ -96,61 +96,71 @@ class _Code(str):
     __slots__ = ()
 
 
-def as_literal(value: object) -> str:
-    """Return an ASCII Python literal, quoted like ``ruff format``.
-
-    Args:
-       value: a ``str`` or ``None``.
+def _printed(value: object) -> str:
+    """Return the Python literal of a printed value.
 
     Raises:
-       TypeError: the value has another type.
+       TypeError: the value is neither text nor ``None``.
     """
     if isinstance(value, _Code):
         return value
-    if isinstance(value, str):
-        escaped = value.encode("unicode_escape").decode("ascii")
-        quote = "'" if escaped.count('"') > escaped.count("'") else '"'
-        return quote + escaped.replace(quote, "\\" + quote) + quote
-    if value is None:
-        return "None"
+    if value is None or isinstance(value, str):
+        return as_literal(value)
     raise TypeError(f"a template printed a {type(value).__name__}")
-
-
-def as_comment(text: str) -> str:
-    """Escape text for a one-line ASCII comment."""
-    return _Code(text.encode("unicode_escape").decode("ascii").strip())
 
 
 def step_names_files(
     path: str,
-    core: LegacyView,
-    workspaces: Mapping[str, LegacyView] | None,
+    core: View,
+    workspaces: Mapping[str, View] | None,
     naming: LegacyNaming,
     command: str,
     version: str,
 ) -> dict[str, str]:
     """Return the module of step names at ``path`` (``.py``) and its stub."""
+    return _step_names_files(path, core, workspaces, naming, command, version, in_package=False)
+
+
+def _step_names_files(
+    path: str,
+    core: View,
+    workspaces: Mapping[str, View] | None,
+    naming: LegacyNaming,
+    command: str,
+    version: str,
+    *,
+    in_package: bool,
+) -> dict[str, str]:
     steps = rows_of(core)
+    own = {workspace: own_rows(view) for workspace, view in sorted((workspaces or {}).items())}
+    types: dict[str, Iterable[str]] = {
+        file_stem(workspace): [name for name, row in rows.items() if row and len(row) == len(ROW_FIELDS)]
+        for workspace, rows in own.items()
+    }
+    firsts = {workspace: _own_first(core, view) for workspace, view in sorted((workspaces or {}).items())}
     values: dict[str, Any] = {
-        **_provenance(core, workspaces, command, version),
+        "command": command,
+        "version": version,
         "public": _step_exports(workspaces),
         "steps": steps,
-        "config_steps": {row["config_class"]: name for name, row in steps.items()},
+        "first": core.steps.first,
         "naming": naming,
-        "workspaces": None,
-        "step_names": list(steps),
+        "workspaces": None if workspaces is None else own,
+        "workspaces_first": {workspace: first for workspace, first in firsts.items() if first is not None},
+        "in_package": in_package,
+        "row_length": str(len(ROW_FIELDS)),
+        "types": _Code(step_name_types({"": steps, **types})),
     }
-    if workspaces is not None:
-        tables = {workspace: rows_of(view) for workspace, view in workspaces.items()}
-        values["workspaces"] = {workspace: changes_of(steps, table) for workspace, table in tables.items()}
-        values["colliding"] = colliding_names(core, workspaces)
-        values["step_names"] = list(dict.fromkeys(chain(steps, *tables.values())))
-    return {path: _render("step_names.py.j2", values), path + "i": _render("step_names.pyi.j2", values)}
+    return {path: _render("step_names.py.j2", values), f"{path}i": _render("step_names.pyi.j2", values)}
+
+
+def _own_first(core: View, view: View) -> tuple[str, ...] | None:
+    return None if view.steps.first == core.steps.first else view.steps.first
 
 
 def package_files(
-    core: LegacyView,
-    workspaces: Mapping[str, LegacyView] | None,
+    core: View,
+    workspaces: Mapping[str, View] | None,
     naming: LegacyNaming,
     command: str,
     version: str,
@@ -158,29 +168,31 @@ def package_files(
     """Return the files of a package that replaces the old one, by name."""
     public = _step_exports(workspaces)
     values: dict[str, Any] = {
-        **_provenance(core, workspaces, command, version),
+        "command": command,
+        "version": version,
         "public": public,
         "public_hyperparameters": in_export_order(HYPERPARAMETER_NAMES),
         "exported": in_export_order(["RegistryError", *HYPERPARAMETER_NAMES, *public]),
         "hyperparameters": hyperparameter_rows(core),
+        "hyperparameters_first": core.hyperparameters.first,
     }
     templates = ("__init__.py", "exceptions.py", "hyperparameter_registry.py")
-    return {
+    files = {
         **{name: _render(f"{name}.j2", values) for name in templates},
         "py.typed": "",
-        **step_names_files("step_names.py", core, workspaces, naming, command, version),
+        **_step_names_files("step_names.py", core, workspaces, naming, command, version, in_package=True),
     }
+    if workspaces is not None:
+        files[f"{WORKSPACES}__init__.py"] = _render("workspaces_package.py.j2", values)
+    for workspace, view in sorted((workspaces or {}).items()):
+        own = {"workspace": workspace, "rows": own_rows(view), "first": _own_first(core, view)}
+        files[workspace_file(workspace)] = _render("workspace.py.j2", {**values, **own})
+    return files
 
 
 def _step_exports(workspaces: object) -> list[str]:
     functions = STEP_FUNCTIONS if workspaces is None else STEP_FUNCTIONS + WORKSPACE_FUNCTIONS
     return in_export_order(STEP_TABLES + functions)
-
-
-def _provenance(
-    core: LegacyView, workspaces: Mapping[str, LegacyView] | None, command: str, version: str
-) -> dict[str, str]:
-    return {"command": command, "version": version, "digest": sources_digest(core, workspaces)}
 
 
 def _render(template: str, values: Mapping[str, object]) -> str:
@@ -191,12 +203,13 @@ def _render(template: str, values: Mapping[str, object]) -> str:
 def _environment() -> Environment:
     environment = Environment(  # noqa: S701 - it writes Python, and finalize escapes for Python
         loader=PackageLoader("stepwell.write.freeze"),
-        finalize=as_literal,
+        finalize=_printed,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
     environment.filters["code"] = _Code
-    environment.filters["comment"] = as_comment
+    environment.filters["comment"] = lambda text: _Code(as_comment(text))
+    environment.globals["statement"] = lambda *words: _Code(assignment(*words))
     return environment

@@ -2,41 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
-from typing import Protocol, final
+from typing import final
 
-from stepwell.model import HyperparameterDefinition, StepDefinition
+from stepwell.model import StepDefinition
+from stepwell.resolve.view import View
+from stepwell.write.freeze.literals import ROW_FIELDS
 
 __all__ = [
     "LegacyNaming",
-    "LegacyView",
     "Row",
-    "WorkspaceChanges",
-    "changes_of",
-    "colliding_names",
     "hyperparameter_rows",
+    "own_rows",
     "rows_of",
-    "sources_digest",
 ]
 
 Row = dict[str, str]
-
-
-class LegacyView(Protocol):
-    """View as needed for freezing: steps in table order, hyperparameter classes and digest."""
-
-    @property
-    def legacy_digest(self) -> str:
-        """Return the hexadecimal digest of steps and hyperparameter classes."""
-
-    @property
-    def hyperparameters(self) -> Mapping[str, HyperparameterDefinition]:
-        """The hyperparameter classes by name, in table order."""
-
-    def values(self) -> Collection[StepDefinition]:
-        """The steps, in table order."""
 
 
 @final
@@ -52,21 +34,7 @@ class LegacyNaming:
     abbreviations: Mapping[str, str] = field(default_factory=dict)
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class WorkspaceChanges:
-    """Changes of a workspace's table relative to the core's.
-
-    Args:
-       rows: added or changed rows; ``None`` for a removed step.
-       followers: a name (``""`` for the start) to the added or moved name after it.
-    """
-
-    rows: Mapping[str, Row | None]
-    followers: Mapping[str, str]
-
-
-def rows_of(view: LegacyView) -> dict[str, Row]:
+def rows_of(view: View) -> dict[str, Row]:
     """Return the steps with a ``sagemaker_step_type`` in table order.
 
     Raises:
@@ -76,21 +44,14 @@ def rows_of(view: LegacyView) -> dict[str, Row]:
 
 
 def _row(step: StepDefinition) -> Row:
-    row = {
-        "config_class": step.config_class,
-        "builder_step_name": step.builder_step_name,
-        "spec_type": step.spec_type,
-        "sagemaker_step_type": step.sagemaker_step_type,
-        "description": step.description,
-    }
-    filled = {key: value for key, value in row.items() if value is not None}
-    if len(filled) < len(row):
-        lacking = ", ".join(key for key in row if key not in filled)
+    row = {name: step[name] for name in ROW_FIELDS}
+    lacking = ", ".join(name for name, value in row.items() if value is None)
+    if lacking:
         raise ValueError(f"step {step.name} has a sagemaker_step_type and lacks {lacking}")
-    return filled
+    return row
 
 
-def hyperparameter_rows(view: LegacyView) -> dict[str, dict[str, str | None]]:
+def hyperparameter_rows(view: View) -> dict[str, dict[str, str | None]]:
     """Return the legacy table of hyperparameter classes in view order."""
     return {
         name: {
@@ -103,44 +64,24 @@ def hyperparameter_rows(view: LegacyView) -> dict[str, dict[str, str | None]]:
     }
 
 
-def changes_of(core: Mapping[str, Row], rows: Mapping[str, Row]) -> WorkspaceChanges:
-    """Return the changes of a workspace's table, including its order."""
-    changed: dict[str, Row | None] = {name: row for name, row in rows.items() if core.get(name) != row}
-    changed.update((name, None) for name in core if name not in rows)
-    kept = [name for name in rows if name in core]
-    if kept == [name for name in core if name in rows]:
-        return WorkspaceChanges(changed, _followers(rows, frozenset(kept)))
-    return WorkspaceChanges(changed, _followers(rows, frozenset()))
+def own_rows(view: View) -> dict[str, Row | None]:
+    """Return the rows and fields that a workspace's own files set, by name; ``None`` removes a row.
 
-
-def _followers(names: Iterable[str], in_place: frozenset[str]) -> dict[str, str]:
-    followers: dict[str, str] = {}
-    before = ""
-    for name in names:
-        if name not in in_place:
-            followers[before] = name
-        before = name
-    return followers
-
-
-def colliding_names(core: LegacyView, workspaces: Mapping[str, LegacyView]) -> Sequence[str]:
-    """Return the sorted names of steps with different definitions in two views."""
-    first: dict[str, StepDefinition] = {}
-    colliding: set[str] = set()
-    for view in (core, *workspaces.values()):
-        for step in view.values():
-            known = first.setdefault(step.name, step) if step.sagemaker_step_type is not None else step
-            if known is not step and known != step:
-                colliding.add(step.name)
-    return sorted(colliding)
-
-
-def sources_digest(core: LegacyView, workspaces: Mapping[str, LegacyView] | None) -> str:
-    """Return the hexadecimal digest of all views in a generated file."""
-    if workspaces is None:
-        return core.legacy_digest
-    lines = [
-        f" {core.legacy_digest}\n",
-        *(f"{name} {view.legacy_digest}\n" for name, view in sorted(workspaces.items())),
-    ]
-    return sha256("".join(lines).encode(errors="backslashreplace")).hexdigest()
+    They do not depend on the core, so a change of the core leaves them as they are. Only an override that
+    adds the ``sagemaker_step_type`` to a step of the core has the whole row.
+    """
+    changes: dict[str, Row | None] = {}
+    for name in sorted(view.steps.above):
+        step = view.steps.above[name]
+        own = [source for source in step.sources if source.workspace is not None]
+        stated = {key for source in own for key in source.document.data}
+        if len(own) == len(step.sources):  # not an override of the core's step
+            stated = set(ROW_FIELDS)
+        if step.sagemaker_step_type is None and "sagemaker_step_type" in stated:
+            changes[name] = None
+        elif "sagemaker_step_type" in stated and view.steps.below.get(name, step).sagemaker_step_type is None:
+            changes[name] = _row(step)
+        else:
+            fields: Row = {key: step[key] for key in ROW_FIELDS if key in stated and step[key] is not None}
+            changes.update({name: fields} if fields else {})
+    return changes
