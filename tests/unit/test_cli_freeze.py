@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -29,7 +31,8 @@ FILES = {
     ),
 }
 PACKAGE = ["__init__.py", "exceptions.py", "hyperparameter_registry.py", "py.typed", "step_names.py"]
-PACKAGE_FILES = [*PACKAGE, "step_names.pyi"]
+WORKSPACE_FILES = [f"_workspaces/{name}.py" for name in ("__init__", "alice", "bob")]
+PACKAGE_FILES = [*PACKAGE, "step_names.pyi", *WORKSPACE_FILES]
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
@@ -46,6 +49,14 @@ def answer_of(module: Path, expression: str) -> str:
     return subprocess.run(
         [sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True
     ).stdout
+
+
+def table_of(module: Path, workspace: str) -> dict[str, dict[str, str]]:
+    """The table of a workspace in a frozen module."""
+    code = f"import runpy; print(runpy.run_path({str(module)!r})['get_step_names']({workspace!r}))"
+    command = [sys.executable, "-I", "-S", "-B", "-c", code]
+    table: dict[str, dict[str, str]] = ast.literal_eval(subprocess.check_output(command, text=True))
+    return table
 
 
 # --- written
@@ -270,12 +281,11 @@ BROKEN_ALICE = {"workspaces/alice/override/steps/scoring.yaml": "name: Scoring\n
             ),
         ),
         (
-            BROKEN_ALICE,
+            BROKEN_CORE,
             ("-w", "all", "--output", "a/"),
             (
-                "error: the registry has 2 errors, so a/ is not frozen\n"
-                "  first: `priority` must be at most 1000, got 2000 "
-                "(workspaces/alice/override/steps/scoring.yaml:2:11)\n"
+                "error: the core has 1 error, so a/ is not frozen\n"
+                "  first: step requires the field `description` (registry.d/steps/scoring.yaml:1:1)\n"
             ),
         ),
     ],
@@ -306,6 +316,83 @@ def test_errors_of_one_workspace_do_not_stop_another(project: Project, run_stepw
     to_stdout = run_stepwell("freeze", "-w", "alice", "--output", "-", cwd=root)
     assert (to_stdout.exit_code, to_stdout.stdout) == (1, "")
     assert to_stdout.stderr.startswith("error: workspace alice has 2 errors, so nothing is frozen\n")
+
+
+def test_a_broken_workspace_keeps_its_file_and_all_others_are_written(
+    project: Project, run_stepwell: RunStepwell
+) -> None:
+    config = (
+        '[[freeze]]\noutput = "package/"\nworkspace = "all"\n'
+        '[[freeze]]\noutput = "module.py"\nworkspace = "all"\n'
+        '[[freeze]]\noutput = "alice.py"\nworkspace = "alice"\n'
+    )
+    root = project({**FILES, "stepwell.toml": config})
+    assert run_stepwell("freeze", "-q", cwd=root).exit_code == 0
+    before = files_in(root)
+    project(
+        {
+            "stepwell.toml": config,
+            SCORING: FILES[SCORING].replace("Score a batch.", "Score it."),
+            "workspaces/alice/override/steps/scoring.yaml": "name: Scoring\nconfig_class: 7\n",
+            "workspaces/bob/local/steps/more.yaml": FILES["workspaces/bob/local/steps/tuning.yaml"].replace(
+                "Tuning", "More", 1
+            ),
+            "workspaces/carol/local/steps/broken.yaml": "name: Broken\nx: 1\n",
+        }
+    )
+    ran = run_stepwell("freeze", cwd=root)
+    assert (ran.exit_code, ran.stdout) == (1, ""), ran.stderr
+    told = ran.stderr.splitlines()
+    assert told[0] == (
+        "error: workspace alice has 1 error, so package/_workspaces/alice.py and its part of module.py "
+        "and alice.py are not frozen"
+    )
+    assert told[3].startswith("error: workspace carol has ")
+    assert told[3].endswith("so package/_workspaces/carol.py and its part of module.py are not frozen")
+    after = files_in(root)
+    assert [path for path in after if path.endswith((".py", ".pyi")) and before.get(path) != after[path]] == [
+        "module.py",
+        "module.pyi",
+        "package/_workspaces/bob.py",
+        "package/step_names.py",
+        "package/step_names.pyi",
+    ]
+    for module in ("package/step_names.py", "module.py"):
+        assert table_of(root / module, "alice")["Scoring"]["config_class"] == "FastConfig"
+        assert table_of(root / module, "alice")["Scoring"]["description"] == "Score it."
+        assert list(table_of(root / module, "bob")) == [
+            "More",
+            "Scoring",
+            "Tuning",
+        ]
+    checked = run_stepwell("freeze", "--check", cwd=root)
+    assert (checked.exit_code, checked.stdout, checked.stderr) == (
+        1,
+        "",
+        "".join(f"{line}\n" for line in told if not line.startswith(("wrote", "unchanged"))),
+    )
+
+
+def test_the_file_of_a_removed_workspace_is_deleted(project: Project, run_stepwell: RunStepwell) -> None:
+    root = project({**FILES, "stepwell.toml": '[[freeze]]\noutput = "package/"\nworkspace = "all"\n'})
+    assert run_stepwell("freeze", "-q", cwd=root).exit_code == 0
+    (root / "package/_workspaces/mine.py").write_text("ROWS = {}\n")
+    shutil.rmtree(root / "workspaces/bob")
+    stale = "package/_workspaces/bob.py"
+    checked = run_stepwell("freeze", "--check", cwd=root)
+    assert checked.exit_code == 1
+    assert f"{stale}: the workspace of this generated file does not exist any more; run" in checked.stderr
+    doctor = run_stepwell("doctor", cwd=root)
+    assert f"- Run `stepwell freeze`: the workspace of {stale} does not exist any more." in doctor.stdout
+    (root / "workspaces/alice/override/steps/more.yaml").write_text("name: More\n")
+    assert run_stepwell("freeze", "-q", cwd=root).exit_code == 1
+    assert (root / stale).is_file()  # while there are errors, a workspace may only seem to be removed
+    (root / "workspaces/alice/override/steps/more.yaml").unlink()
+    ran = run_stepwell("freeze", cwd=root)
+    assert (ran.exit_code, ran.stderr.splitlines()[-1]) == (0, f"deleted {stale}")
+    assert sorted(os.listdir(root / "package/_workspaces")) == ["__init__.py", "alice.py", "mine.py"]
+    (root / "package/_workspaces/mine.py").unlink()
+    assert run_stepwell("freeze", "--check", cwd=root).exit_code == 0
 
 
 def test_a_warning_stops_nothing(project: Project, run_stepwell: RunStepwell) -> None:
