@@ -79,7 +79,7 @@ def valid_texts(registry: Registry, targets: tuple[FreezeTarget, ...]) -> tuple[
 
 
 def _broken_workspaces(registry: Registry) -> dict[str, tuple[Diagnostic, ...]]:
-    """Return the findings of each workspace that has errors of its own."""
+    """Return the findings of each workspace with errors in its files."""
     core = set(registry.view(None).diagnostics)
     own = {
         workspace: tuple(finding for finding in registry.view(workspace).diagnostics if finding not in core)

@@ -139,7 +139,7 @@ def _escape(character: str) -> str:
 
 
 @final
-class _Table(NamedTuple):
+class _TableSpan(NamedTuple):
     """A table in a generated file.
 
     Args:
@@ -154,7 +154,7 @@ class _Table(NamedTuple):
     end: int
 
 
-def _read(text: str) -> dict[str, _Table]:
+def _read(text: str) -> dict[str, _TableSpan]:
     """Return the tables of a generated file by name, in order.
 
     Raises:
@@ -169,22 +169,22 @@ def _read(text: str) -> dict[str, _Table]:
     starts = [0]
     for line in text.encode().splitlines(keepends=True) if text.isascii() else ():
         starts.append(starts[-1] + len(line))
-    tables: dict[str, _Table] = {}
+    tables: dict[str, _TableSpan] = {}
     for node in tree.body:
         if not (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value):
             continue
         start, end = starts[node.lineno - 1], starts[node.end_lineno or node.lineno] - 1
         name = node.target.id
         if name.startswith(_TYPES):
-            before = tables.get(_TYPES, _Table(None, {}, start, end))
+            before = tables.get(_TYPES, _TableSpan(None, {}, start, end))
             value = {**before.value, name[len(_TYPES) + 1 :]: _names_in(node.value)}
-            tables[_TYPES] = _Table(None, value, before.start, end)
+            tables[_TYPES] = _TableSpan(None, value, before.start, end)
             continue
         try:
             literal = ast.literal_eval(node.value)
         except ValueError:
             continue  # computed from other tables
-        tables[name] = _Table(ast.unparse(node.annotation), literal, start, end)
+        tables[name] = _TableSpan(ast.unparse(node.annotation), literal, start, end)
     return tables
 
 
@@ -196,7 +196,7 @@ def _names_in(node: ast.expr) -> dict[str, None]:
     return {value: None for value in values if value and isinstance(value, str)}
 
 
-def _with_tables(text: str, tables: Mapping[str, _Table], values: Mapping[str, Any]) -> str:
+def _with_tables(text: str, tables: Mapping[str, _TableSpan], values: Mapping[str, Any]) -> str:
     """Return a file with other values of its tables."""
     for name, table in sorted(tables.items(), key=lambda item: -item[1].start):
         value = values[name]
