@@ -32,7 +32,11 @@ HYPERPARAMETER_REGISTRY: dict[str, dict[str, str | None]] = {
     },
 }
 # Classes listed first; the others follow by name.
-_FIRST: list[str] = []
+_FIRST: list[str] = [
+    "ModelHyperparameters",
+    "XGBoostHyperparameters",
+    "BSMModelHyperparameters",
+]
 
 
 def get_all_hyperparameter_classes() -> list[str]:
