@@ -21,6 +21,7 @@ from jsonschema import Draft202012Validator
 
 from stepwell.frontends.render.comparison import COMPARISON_RENDERERS
 from stepwell.frontends.render.comparison.markdown import LIMIT, MARKER
+from stepwell.frontends.render.comparison.wording import headline
 from stepwell.model.layer import Layer, Origin
 from stepwell.review.comparison import (
     Acceptance,
@@ -246,7 +247,50 @@ def test_importing_the_package_imports_no_form() -> None:
     ],
 )
 def test_the_headline_says_how_bad_and_how_much(comparison: Comparison, told: str) -> None:
-    assert written("text", comparison).splitlines()[0] == told
+    assert headline(comparison) == told
+
+
+@pytest.mark.parametrize(
+    ("comparison", "closing_line"),
+    [
+        (EMPTY, "no differences"),
+        (replace(EMPTY, old_diagnostics=ERRORS), "no differences · 5 errors in the files"),
+        (replace(EMPTY, effects=EFFECTS[2:3]), "no differences · risky for overlays"),
+        (
+            replace(EMPTY, views=(ViewComparison(None, (CHANGED, ADDED)),)),
+            "1 to add, 1 to change, 0 to remove · safe",
+        ),
+    ],
+)
+def test_the_closing_line_counts_changes_and_names_the_consumers(
+    comparison: Comparison, closing_line: str
+) -> None:
+    assert written("text", comparison).splitlines()[-1] == closing_line
+
+
+def test_a_value_inside_a_mapping_is_shown_at_its_depth() -> None:
+    leaf = FieldChange("interface.inputs.rows.type", "a", "b", stated("a", 7), stated("b", 9))
+    whole = FieldChange("interface", {}, {}, stated({}, 4), stated({}, 4), (leaf,))
+    change = replace(CHANGED, fields=(whole,))
+    lines = written("text", replace(EMPTY, views=(ViewComparison(None, (change,)),))).splitlines()
+    assert f'      interface.inputs.rows.type: "a" → "b"  {STEP}:9' in lines
+
+
+def test_a_long_value_is_whole_and_breaks_between_words() -> None:
+    old = "a model of rows " * 20
+    change = replace(CHANGED, fields=(field("description", old, "short"),))
+    text = written("text", replace(EMPTY, views=(ViewComparison(None, (change,)),)))
+    (start,) = (at for at, line in enumerate(text.splitlines()) if line.startswith("      description:"))
+    shown = text.splitlines()[start + 1 :]
+    assert " ".join(" ".join(shown[:-3]).split()) == f'- "{old}"'.strip()
+    assert shown[-3] == '        + "short"'
+
+
+@given(st.text(min_size=1, max_size=3), st.text(min_size=1, max_size=3))
+def test_short_texts_never_change_the_number_of_lines(one: str, other: str) -> None:
+    plain = written("text", with_texts("a", "b"), verbose=True)
+    shown = written("text", with_texts(one, other), verbose=True)
+    assert len(shown.split("\n")) == len(plain.split("\n"))
 
 
 texts = st.text(max_size=40) | st.sampled_from(["`", "|", "\\|", "``", "-->", "@a", " ", "", HOSTILE])
@@ -299,10 +343,9 @@ def test_nothing_in_a_text_breaks_out_of_the_markdown(one: str, other: str) -> N
 
 @given(texts, texts)
 def test_nothing_in_a_text_moves_the_cursor_or_ends_a_line(one: str, other: str) -> None:
-    plain = written("text", with_texts("a", "b"), verbose=True)
-    told = written("text", with_texts(one, other), verbose=True)
-    assert len(told.split("\n")) == len(plain.split("\n"))
-    assert all(line.isprintable() for line in told.split("\n"))
+    assert all(
+        line.isprintable() for line in written("text", with_texts(one, other), verbose=True).split("\n")
+    )
     assert len(written("github", with_texts(one, other)).splitlines()) == 4
 
 

@@ -71,6 +71,7 @@ class FieldChange:
        old: read-only; ``None`` for no value.
        old_origin: ``None`` if the definition is new.
        new_origin: ``None`` if the definition was removed.
+       leaves: the changed values inside a mapping or a list of mappings, at their depth.
     """
 
     field: str
@@ -78,6 +79,7 @@ class FieldChange:
     new: Any
     old_origin: Origin | None
     new_origin: Origin | None
+    leaves: tuple[FieldChange, ...] = ()
 
 
 @final

@@ -22,6 +22,7 @@ from stepwell.review.comparison import (
     What,
 )
 from stepwell.source.diagnostic import Span
+from stepwell.source.document import Pointer
 from stepwell.source.git import Gone
 from stepwell.source.spelling import Naming
 
@@ -225,12 +226,49 @@ def field_changes(was: Definition, now: Definition) -> Iterator[FieldChange]:
         if name == "name":
             continue
         if name != "extensions":
-            yield FieldChange(name, was[name], now[name], _origin(was, name), _origin(now, name))
+            yield _field_change(was, now, name, was[name], now[name])
             continue
         for key in sorted(was.extensions.keys() | now.extensions.keys()):
             old, new = was.extensions.get(key), now.extensions.get(key)
             if old != new:
-                yield FieldChange(key, old, new, _origin(was, key), _origin(now, key))
+                yield _field_change(was, now, key, old, new)
+
+
+def _field_change(was: Definition, now: Definition, field: str, old: Any, new: Any) -> FieldChange:
+    leaves = tuple(
+        FieldChange(label, one, other, origins(was, at)[0], origins(now, there)[0])
+        for label, one, other, at, there in _leaves(field, old, new, (field,), (field,))
+        if label != field
+    )
+    return FieldChange(field, old, new, _origin(was, field), _origin(now, field), leaves)
+
+
+def _leaves(
+    label: str, old: Any, new: Any, old_pointer: Pointer, new_pointer: Pointer
+) -> Iterator[tuple[str, Any, Any, Pointer, Pointer]]:
+    """Yield the differing values inside two values: label, values and pointers."""
+    before, after = _parts(old), _parts(new)
+    if before is None or after is None or not (before or after):
+        yield label, old, new, old_pointer, new_pointer
+        return
+    for key in dict.fromkeys((*before, *after)):
+        at, was = before.get(key, (key, None))
+        there, now = after.get(key, (key, None))
+        if was != now:
+            yield from _leaves(f"{label}.{key}", was, now, (*old_pointer, at), (*new_pointer, there))
+
+
+def _parts(value: Any) -> dict[str, tuple[str | int, Any]] | None:
+    """Return the named parts of a value with their steps: keys, or items of a list that have ids."""
+    if value is None:
+        return {}
+    if isinstance(value, Mapping):
+        return {key: (key, item) for key, item in value.items()} or None
+    if isinstance(value, tuple) and value and all(isinstance(item, Mapping) for item in value):
+        ids = [item.get("id", item.get("step")) for item in value]
+        if len(set(ids)) == len(ids) and None not in ids:
+            return {str(ids[at]): (at, item) for at, item in enumerate(value)}
+    return None
 
 
 def _origin(definition: Definition, field: str) -> Origin:

@@ -57,8 +57,8 @@ def command(
     HEAD defaults to the working tree, BASE to the merge base with the default branch. `./NAME` is always
     a path; put a revision that looks like an option after `--`.
 
-    List accepted breaking changes in accepted_breaks.yaml. `-q` prints only the verdict, `-v` also the fields
-    of added and removed definitions.
+    List accepted breaking changes in accepted_breaks.yaml. `-q` prints only the closing line, `-v` also the
+    fields of added and removed definitions.
     """
     began = time.monotonic()
     here, today = Here(common), date.today()  # noqa: DTZ011 - the user's local date
@@ -72,18 +72,19 @@ def command(
         files = f"{old.loaded.files} and {new.loaded.files}"
         click.echo(f"files read: {files} in {time.monotonic() - began:.2f} s", err=True)
     if form == "text":
-        _tell(found, common)
+        _print(found, common)
     else:
         sys.stdout.writelines(COMPARISON_RENDERERS[form](found, color=False, verbose=True))
     return int(exit_code and found.verdict is Level.BREAKING)
 
 
-def _tell(found: Comparison, common: CommonOptions) -> None:
-    pieces = COMPARISON_RENDERERS["text"](found, color=color_wanted(), verbose=common.verbose)
+def _print(comparison: Comparison, common: CommonOptions) -> None:
+    pieces = COMPARISON_RENDERERS["text"](comparison, color=color_wanted(), verbose=common.verbose)
+    if common.quiet:
+        *_, closing_line = pieces
+        pieces = iter((closing_line.lstrip("\n"),))
     for piece in pieces:
-        sys.stdout.write(piece if shows_unicode() else piece.replace("→", "->"))
-        if common.quiet:
-            return
+        sys.stdout.write(piece if shows_unicode() else piece.replace("→", "->").replace("·", "-"))
 
 
 def _of_workspace(found: Comparison, old: RegistryState, new: RegistryState, workspace: str) -> Comparison:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from stepwell.frontends.render.comparison.wording import place, shown_pair, told
+from stepwell.frontends.render.columns import painted
+from stepwell.frontends.render.comparison.wording import field_lines, place
 from stepwell.review.comparison import What
-from stepwell.source.escape_control import columns, visible
+from stepwell.source.escape_control import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from stepwell.review.comparison import DefinitionChange, FieldChange
+    from stepwell.review.comparison import DefinitionChange
     from stepwell.review.history import Trace, Traced
     from stepwell.source.diagnostic import Diagnostic
+
+    Paint = Callable[[str, str], str]
 
 __all__ = ["to_lines"]
 
@@ -26,9 +29,13 @@ def to_lines(found: Trace, title: str, *, color: bool, verbose: bool) -> Iterato
     Args:
        color: whether to use ANSI colours.
     """
+
+    def paint(text: str, code: str) -> str:
+        return painted(text, code, color=color)
+
     yield f"{visible(found.names[0])} in {title}"
     for entry in found.entries:
-        yield from ("", _head(entry, color=color), *_body(entry, verbose=verbose))
+        yield from ("", _head(entry, paint), *_body(entry, paint, verbose=verbose))
     if not found.entries:
         yield from ("", "no commits changed it")
     if found.has_more:
@@ -38,18 +45,16 @@ def to_lines(found: Trace, title: str, *, color: bool, verbose: bool) -> Iterato
         yield f"shallow clone: no history before {found.cut_off[:10]} (run `git fetch --unshallow`)"
 
 
-def _head(one: Traced, *, color: bool) -> str:
+def _head(one: Traced, paint: Paint) -> str:
     commit = one.commit
     text = "uncommitted"
     if commit is not None:
         text = f"{commit.short}  {commit.date[:10]}  {visible(commit.author)}  {visible(commit.subject)}"
-    if not color:
-        return text
     first, _, rest = text.partition("  ")
-    return f"\x1b[33m{first}\x1b[0m{'  ' if rest else ''}{rest}"
+    return f"{paint(first, '33')}{'  ' if rest else ''}{rest}"
 
 
-def _body(one: Traced, *, verbose: bool) -> list[str]:
+def _body(one: Traced, paint: Paint, *, verbose: bool) -> list[str]:
     state = "in the working tree" if one.commit is None else f"at {one.commit.short}"
     lines = [f"  could not be read {state}: {_unread(found)}" for found in one.unread]
     change = one.change
@@ -64,33 +69,8 @@ def _body(one: Traced, *, verbose: bool) -> list[str]:
         because = _BECAUSE[change.because or "alias"]
         lines.append(f"  renamed from {visible(change.old_name or '')} ({because})  {where}")
     if change.what in (What.CHANGED, What.RENAMED) or verbose:
-        lines += _fields(change)
+        lines += (f"  {line}" for line in field_lines(change.fields, change.what, paint, where))
     return lines
-
-
-def _fields(change: DefinitionChange) -> list[str]:
-    rows = [
-        (f"  {visible(field.field)}: {_values(change, field)}", _field_place(change, field))
-        for field in change.fields
-    ]
-    width = max((columns(said) for said, _ in rows), default=0)
-    return [f"{said}{' ' * (width - columns(said))}  {where}".rstrip() for said, where in rows]
-
-
-def _values(change: DefinitionChange, one: FieldChange) -> str:
-    if change.what is What.ADDED:
-        return told(one.new)
-    if change.what is What.REMOVED:
-        return told(one.old)
-    return " → ".join(shown_pair(one.old, one.new))
-
-
-def _field_place(change: DefinitionChange, one: FieldChange) -> str:
-    """Return the location of the new value, the old value or the definition."""
-    for origin in (one.new_origin, one.old_origin):
-        if origin is not None and origin.span is not None:
-            return place(origin.span)
-    return _of(change)
 
 
 def _of(change: DefinitionChange) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Final
 
 from stepwell.frontends.render.comparison.wording import (
@@ -150,7 +150,7 @@ def _item(change: DefinitionChange) -> str:
         head = f"{change.what.value}: {name}{noun}"
     lines = [f"- {head}{_at(*places(change)) if change.what is not What.CHANGED else ''}\n"]
     if change.what in (What.CHANGED, What.RENAMED):
-        for field in change.fields:
+        for field in chain.from_iterable(field.leaves or (field,) for field in change.fields):
             old, new = shown_pair(field.old, field.new)
             way = _at(*places(field))
             lines.append(f"  - {_shown(field.field)}: {_code(old)} → {_code(new)}{way}\n")

@@ -1,16 +1,16 @@
-"""Comparison as text: verdict, effects, then changes by view."""
+"""Comparison as text, like a plan: changes by view, their effects, and a closing line with the verdict."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from stepwell.frontends.render.comparison.wording import (
-    headline,
+    COLORS,
+    field_lines,
     hidden_by,
     place,
     places,
-    shown_pair,
-    told,
+    summary,
     view_title,
 )
 from stepwell.model import KIND_OF_NOUN
@@ -21,7 +21,7 @@ from stepwell.source.wording import counted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from stepwell.review.comparison import Comparison, DefinitionChange, Effect, FieldChange, ViewComparison
+    from stepwell.review.comparison import Comparison, DefinitionChange, Effect, ViewComparison
     from stepwell.source.diagnostic import Diagnostic
 
     Paint = Callable[[str, str], str]
@@ -35,7 +35,6 @@ _FIRST_SAFE: Final = 10
 """Maximum number of safe effects shown without ``-v``."""
 
 _BOLD: Final = "1"
-_COLORS: Final = {Level.BREAKING: "1;31", Level.RISKY: "1;33", Level.SAFE: "1;32"}
 _SIGNS: Final = {
     What.ADDED: ("+", "32"),
     What.REMOVED: ("-", "31"),
@@ -45,15 +44,15 @@ _SIGNS: Final = {
 
 
 def render(comparison: Comparison, *, color: bool, verbose: bool) -> Iterator[str]:
-    """Yield the headline, errors of either state, effects by level, and changes by view."""
+    """Yield changes by view, errors of either state, effects by level, and the closing line."""
 
     def paint(text: str, code: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if color else text
 
-    verdict, colon, rest = headline(comparison).partition(":")
-    tint = _COLORS[comparison.verdict] if colon else _BOLD
-    yield f"{paint(verdict, tint)}{colon}{rest}\n"
     yield f"from {visible(comparison.old_title)} to {visible(comparison.new_title)}\n"
+    for view in comparison.views:
+        if view:
+            yield from _view(view, paint, verbose=verbose)
     for title, errors in (
         (comparison.old_title, comparison.old_diagnostics),
         (comparison.new_title, comparison.new_diagnostics),
@@ -62,12 +61,10 @@ def render(comparison: Comparison, *, color: bool, verbose: bool) -> Iterator[st
     for level in Level:
         effects = [effect for effect in comparison.effects if effect.level is level]
         yield from _effects(level, effects, paint, verbose=verbose)
-    for view in comparison.views:
-        if view:
-            yield from _view(view, paint, verbose=verbose)
     if comparison.stale:
         yield f"\n{paint('Accepted breaks', _BOLD)}\n"
         yield from (f"  {_finding(found)}\n" for found in comparison.stale)
+    yield f"\n{summary(comparison, paint)}\n"
 
 
 def _errors(title: str, errors: tuple[Diagnostic, ...], paint: Paint, *, verbose: bool) -> Iterator[str]:
@@ -91,7 +88,7 @@ def _finding(found: Diagnostic) -> str:
 def _effects(level: Level, effects: list[Effect], paint: Paint, *, verbose: bool) -> Iterator[str]:
     if not effects:
         return
-    yield f"\n{paint(level.value.capitalize(), _COLORS[level])}\n"
+    yield f"\n{paint(level.value.capitalize(), COLORS[level])}\n"
     shown = effects if verbose or level is not Level.SAFE else effects[:_FIRST_SAFE]
     for effect in shown:
         whose = "" if effect.workspace is None else f", workspace {visible(effect.workspace)}"
@@ -117,9 +114,9 @@ def _view(view: ViewComparison, paint: Paint, *, verbose: bool) -> Iterator[str]
     if view.reordering is not None:
         yield f"  moved in the table: {', '.join(visible(name) for name in view.reordering.moved)}\n"
     for hidden in view.hidden:
-        field = f".{visible(hidden.field)}" if hidden.field else ""
-        old, new = shown_pair(hidden.change.old, hidden.change.new)
-        yield f"  ~ {visible(hidden.name)}{field}: {old} → {new}\n"
+        yield f"  ~ {visible(hidden.name)}\n"
+        if hidden.field:
+            yield from (f"      {line}\n" for line in field_lines((hidden.change,), What.CHANGED, paint))
         yield f"      {hidden_by(hidden)}\n"
 
 
@@ -133,21 +130,8 @@ def _change(change: DefinitionChange, paint: Paint, *, verbose: bool) -> Iterato
         head = f"{paint(sign, tint)} {name}"
     where = _way(*places(change)) if change.what is not What.CHANGED else ""
     yield f"  {head}{noun}{f'  {where}' if where else ''}\n"
-    if change.what in (What.CHANGED, What.RENAMED):
-        for field in change.fields:
-            yield from _field(field)
-    elif verbose:
-        for field in change.fields:
-            value = field.new if change.what is What.ADDED else field.old
-            yield f"      {visible(field.field)}: {told(value)}\n"
-
-
-def _field(field: FieldChange) -> Iterator[str]:
-    old, new = shown_pair(field.old, field.new)
-    yield f"      {visible(field.field)}: {old} → {new}\n"
-    way = _way(*places(field))
-    if way:
-        yield f"        {way}\n"
+    if change.what in (What.CHANGED, What.RENAMED) or verbose:
+        yield from (f"      {line}\n" for line in field_lines(change.fields, change.what, paint))
 
 
 def _way(old: str, new: str) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Final
 
 from stepwell.model import KINDS
-from stepwell.review.comparison import counts
-from stepwell.source.escape_control import visible, well_formed_data
+from stepwell.review.comparison import Level, What, counts
+from stepwell.source.escape_control import columns, visible, well_formed_data
 from stepwell.source.wording import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from stepwell.model.layer import Origin
     from stepwell.review.comparison import (
         Comparison,
@@ -21,16 +24,20 @@ if TYPE_CHECKING:
     )
     from stepwell.source.diagnostic import Span
 
+    Paint = Callable[[str, str], str]
+
 __all__ = [
+    "COLORS",
     "ROOM",
     "cut",
+    "field_lines",
     "headline",
     "hidden_by",
     "origin_text",
     "place",
     "places",
     "shown_pair",
-    "told",
+    "summary",
     "view_title",
 ]
 
@@ -41,6 +48,18 @@ _LEAD: Final = 20
 """Number of characters shown before the first difference of truncated values."""
 
 _CUT: Final = "..."
+
+COLORS: Final = {Level.BREAKING: "1;31", Level.RISKY: "1;33", Level.SAFE: "1;32"}
+"""ANSI colours of verdicts."""
+
+_OLD: Final = "31"
+_NEW: Final = "32"
+_VERBS: Final = {
+    What.ADDED: "add",
+    What.CHANGED: "change",
+    What.RENAMED: "rename",
+    What.REMOVED: "remove",
+}
 
 
 def headline(comparison: Comparison) -> str:
@@ -90,13 +109,86 @@ def view_title(view: ViewComparison) -> str:
     return f"{title}: {', '.join(parts)}" if parts else title
 
 
-def told(value: Any, room: int = ROOM) -> str:
-    """Return a value as one line of JSON, escaped and truncated."""
-    return cut(_whole(value), room)
+def summary(comparison: Comparison, paint: Paint) -> str:
+    """Return the closing line: numbers of changes, then the verdict with the consumers that it concerns."""
+    errors = len(comparison.old_diagnostics) + len(comparison.new_diagnostics)
+    changes = [change.what for view in comparison.views for change in view.changes]
+    numbers = [
+        f"{changes.count(what)} to {verb}"
+        for what, verb in _VERBS.items()
+        if what is not What.RENAMED or what in changes
+    ]
+    parts = [", ".join(numbers)] if comparison else ["no differences"]
+    standing = [effect for effect in comparison.effects if effect.acceptance is None]
+    verdict = comparison.verdict
+    if verdict is not Level.SAFE:
+        worst = {effect.consumer.value for effect in standing if effect.level is verdict}
+        parts.append(paint(f"{verdict.value} for {', '.join(sorted(worst))}", COLORS[verdict]))
+    elif comparison:
+        parts.append(paint("safe", COLORS[verdict]))
+    accepted = len(comparison.effects) - len(standing)
+    if accepted:
+        parts.append(f"{accepted} accepted")
+    if errors:
+        parts.append(f"{counted(errors, 'error')} in the files")
+    return " · ".join(parts)
+
+
+def field_lines(fields: Iterable[FieldChange], what: What, paint: Paint, fallback: str = "") -> list[str]:
+    """Return the changed values at their depth, each with its location; long values on separate lines.
+
+    Args:
+        what: the values of added and removed definitions have no counterpart.
+        fallback: location of values that no file sets.
+    """
+    rows: list[tuple[str, int, str, list[str]]] = []
+    for field in fields:
+        for leaf in field.leaves or (field,):
+            name = visible(leaf.field)
+            values = [] if what is What.ADDED else [(leaf.old, "-", _OLD)]
+            values += [] if what is What.REMOVED else [(leaf.new, "+", _NEW)]
+            texts = [_whole(value) for value, _, _ in values]
+            place_of_leaf = _place_of(leaf) or fallback
+            if sum(map(columns, texts)) <= ROOM:
+                width = columns(f"{name}: {' → '.join(texts)}")
+                shown = (paint(text, tint) for text, (_, _, tint) in zip(texts, values, strict=True))
+                rows.append((f"{name}: {' → '.join(shown)}", width, place_of_leaf, []))
+            else:
+                below = [
+                    f"  {paint(line, tint)}"
+                    for text, (_, sign, tint) in zip(texts, values, strict=True)
+                    for line in _wrapped(text, sign)
+                ]
+                rows.append((f"{name}:", columns(name) + 1, place_of_leaf, below))
+    room = max((width for _, width, _, _ in rows), default=0)
+    lines: list[str] = []
+    for text, width, location, below in rows:
+        lines += [f"{text}{' ' * (room - width)}  {location}".rstrip(), *below]
+    return lines
+
+
+def _wrapped(text: str, sign: str) -> list[str]:
+    """Return the lines of a long text, broken between words only."""
+    return wrap(
+        text,
+        ROOM,
+        initial_indent=f"{sign} ",
+        subsequent_indent="  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _place_of(leaf: FieldChange) -> str:
+    """Return the location of the new value, or else of the old one; empty if no file sets it."""
+    for origin, word in ((leaf.new_origin, ""), (leaf.old_origin, "was ")):
+        if origin is not None and origin.span is not None:
+            return f"{word}{place(origin.span)}"
+    return ""
 
 
 def shown_pair(old: Any, new: Any, room: int = ROOM) -> tuple[str, str]:
-    """Return two values like ``told``, truncated so that the first difference is visible."""
+    """Return two values as JSON, truncated so that the first difference is visible."""
     one, other = _whole(old), _whole(new)
     start = 0
     if max(len(one), len(other)) > room:
