@@ -167,7 +167,9 @@ def _workspace_of(read: PythonTables, taken: Mapping[str, object]) -> str:
 
 def _lenient(settings: Settings) -> Settings:
     """Downgrade findings, because the old registry had no rules."""
-    return replace(settings, severities=MappingProxyType(dict.fromkeys(_NOT_ASKED, "off")))
+    return replace(
+        settings, severities=MappingProxyType(dict.fromkeys(_NOT_ASKED, "off")), config=None, prefix=()
+    )
 
 
 def _ordered(settings: Settings, first: tuple[str, ...]) -> tuple[FreezeTarget, ...]:
