@@ -2,6 +2,16 @@
 # Command: stepwell freeze
 """Registry of pipeline steps."""
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
+from . import step_names as _step_names
+from .builder_registry import (
+    StepBuilderRegistry,
+    get_global_registry,
+    list_global_step_types,
+    register_builder,
+    register_global_builder,
+)
 from .exceptions import RegistryError
 from .hyperparameter_registry import (
     HYPERPARAMETER_REGISTRY,
@@ -12,10 +22,6 @@ from .hyperparameter_registry import (
     validate_hyperparameter_class,
 )
 from .step_names import (
-    BUILDER_STEP_NAMES,
-    CONFIG_STEP_REGISTRY,
-    SPEC_STEP_TYPES,
-    STEP_NAMES,
     clear_workspace_context,
     get_all_sagemaker_step_types,
     get_all_step_names,
@@ -55,6 +61,7 @@ __all__ = [
     "SPEC_STEP_TYPES",
     "STEP_NAMES",
     "RegistryError",
+    "StepBuilderRegistry",
     "clear_workspace_context",
     "get_all_hyperparameter_classes",
     "get_all_hyperparameter_info",
@@ -65,6 +72,7 @@ __all__ = [
     "get_canonical_name_from_file_name",
     "get_config_class_name",
     "get_config_step_registry",
+    "get_global_registry",
     "get_hyperparameter_class_by_model_type",
     "get_module_path",
     "get_sagemaker_step_type",
@@ -83,6 +91,9 @@ __all__ = [
     "has_workspace_conflicts",
     "list_all_step_info",
     "list_available_workspaces",
+    "list_global_step_types",
+    "register_builder",
+    "register_global_builder",
     "set_workspace_context",
     "validate_file_name",
     "validate_hyperparameter_class",
@@ -91,3 +102,21 @@ __all__ = [
     "validate_step_name",
     "workspace_context",
 ]
+
+if _TYPE_CHECKING:
+    from .step_names import (
+        BUILDER_STEP_NAMES,
+        CONFIG_STEP_REGISTRY,
+        SPEC_STEP_TYPES,
+        STEP_NAMES,
+    )
+else:
+
+    def __getattr__(name: str) -> object:
+        """Return a table of the workspace in effect."""
+        if name in __all__:
+            return getattr(_step_names, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -240,8 +240,27 @@ _Tables = tuple[
     dict[str, str],
 ]
 _CORE: _Tables = (STEP_NAMES, CONFIG_STEP_REGISTRY, BUILDER_STEP_NAMES, SPEC_STEP_TYPES)
+if globals().get("__spec__"):
+    # As attributes of a module, the tables are those of the workspace in effect.
+    del STEP_NAMES, CONFIG_STEP_REGISTRY, BUILDER_STEP_NAMES, SPEC_STEP_TYPES
+_PLACES = {
+    "STEP_NAMES": 0,
+    "CONFIG_STEP_REGISTRY": 1,
+    "BUILDER_STEP_NAMES": 2,
+    "SPEC_STEP_TYPES": 3,
+}
 _VIEWS: dict[str, _Tables] = {}
 _CONTEXT: _ContextVar[str | None] = _ContextVar("workspace", default=None)
+
+
+def __getattr__(name: str) -> object:
+    if name in _PLACES:
+        return _tables(None)[_PLACES[name]]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_PLACES]
 
 
 def _tables(workspace_id: str | None) -> _Tables:
@@ -274,13 +293,13 @@ def _own_rows(workspace: str) -> dict[str, dict[str, str] | None]:
     changes, _ = _workspaces()[_known(workspace)]
     rows: dict[str, dict[str, str] | None] = {}
     for name, change in changes.items():
-        row = {} if change is None else {**STEP_NAMES.get(name, {}), **change}
+        row = {} if change is None else {**_CORE[0].get(name, {}), **change}
         rows[name] = row if len(row) == 5 else None
     return rows
 
 
 def _view(workspace: str) -> _Tables:
-    merged = {**STEP_NAMES, **_own_rows(workspace)}
+    merged = {**_CORE[0], **_own_rows(workspace)}
     first = _workspaces()[workspace][1] or _FIRST
     places = {name: place for place, name in enumerate(first)}
     rows: dict[str, dict[str, str]] = {}
@@ -365,7 +384,7 @@ def get_workspace_step_count(workspace_id: str | None = None) -> int:
 
 def has_workspace_conflicts() -> bool:
     """Return whether a step has different rows in two views (core included)."""
-    seen = STEP_NAMES.copy()
+    seen = _CORE[0].copy()
     for workspace in list_available_workspaces():
         for name, row in _own_rows(workspace).items():
             if row is not None and seen.setdefault(name, row) != row:

@@ -67,6 +67,13 @@ HYPERPARAMETERS = {
     "XGBoostHyperparameters": ("xgboost", "xgboost"),
     "BSMModelHyperparameters": ("bsm", "pytorch"),
 }
+BUILDERS = [
+    "StepBuilderRegistry",
+    "get_global_registry",
+    "list_global_step_types",
+    "register_builder",
+    "register_global_builder",
+]
 HOSTILE = [
     """both "quotes" and 'quotes'""",
     '"',
@@ -336,19 +343,142 @@ def test_package(tmp_path: Path, workspaces: dict[str, TableView] | None) -> Non
     assert sorted(files) == [
         "legacy/registry/__init__.py",
         *(f"legacy/registry/_workspaces/{name}.py" for name in own),
+        "legacy/registry/builder_registry.py",
         "legacy/registry/exceptions.py",
         "legacy/registry/hyperparameter_registry.py",
         "legacy/registry/py.typed",
         "legacy/registry/step_names.py",
         "legacy/registry/step_names.pyi",
+        "legacy/registry/step_type_test_variants.py",
     ]
     write(tmp_path, files)
     expected = {
         "has_workspaces": workspaces is not None,
+        "own": ["builder_registry"],
+        "builders": BUILDERS,
         "hyperparameters": {name: class_row(name) for name in HYPERPARAMETERS},
     }
     outcome = probe(tmp_path, "legacy.registry", "package_contract", expected)
     assert outcome == dict.fromkeys(obligations("package_contract", expected), "held")
+
+
+OLD_CODE_BASE = {
+    "cursus/__init__.py": "",
+    "cursus/base.py": "class StepBuilderBase: ...\n",
+    "cursus/steps/__init__.py": "",
+    "cursus/steps/builders/__init__.py": "",
+    "cursus/steps/builders/builder_package_step.py": (
+        "from ...base import StepBuilderBase\nclass PackageStepBuilder(StepBuilderBase): ...\n"
+    ),
+    "cursus/steps/builders/builder_broken_step.py": "import nowhere_at_all\n",
+    "cursus/steps/builders/builder_decorated_step.py": (
+        "from ...base import StepBuilderBase\nfrom ...registry import register_builder\n"
+        "@register_builder('Own')\nclass Decorated(StepBuilderBase): ...\n"
+    ),
+}
+FROZEN_BUILDERS = """
+import sys; sys.path.insert(0, sys.argv[1])
+from cursus.base import StepBuilderBase
+from cursus.registry import RegistryError, StepBuilderRegistry, get_global_registry
+from cursus.registry import register_global_builder
+from cursus.registry.builder_registry import REVERSE_BUILDER_MAPPING
+from cursus.steps.builders.builder_package_step import PackageStepBuilder
+registry = StepBuilderRegistry()
+assert registry.get_builder_for_step_type("MIMSPackaging") is PackageStepBuilder
+assert issubclass(registry.get_builder_map()["Own"], StepBuilderBase)
+PackageConfig = type("PackageConfig", (), {"job_type": "training"})
+assert registry.get_builder_for_config(PackageConfig()) is PackageStepBuilder
+assert registry.get_builder_for_config(object(), node_name="Package") is PackageStepBuilder
+assert REVERSE_BUILDER_MAPPING["StepBuilderBase"] == "Base"
+class Mine: ...
+registry.register_builder("Package_training", Mine)
+assert registry.get_builder_for_config(PackageConfig()) is Mine
+registry.unregister_builder("Package_training")
+StepBuilderRegistry.register_builder_class("Wide", Mine)
+register_global_builder("Here", Mine)
+assert get_global_registry() is get_global_registry()
+assert {"Wide", "Here"} <= set(get_global_registry().list_supported_step_types())
+assert registry.is_step_type_supported("Wide") and not registry.is_step_type_supported("Here")
+assert registry.get_config_types_for_step_type("BatchTransform") == ["BatchTransformStepConfig"]
+assert registry.get_config_types_for_step_type("Odd") == ["OddConfig", "OddStepConfig"]
+assert sorted(StepBuilderRegistry.BUILDER_REGISTRY) == ["Own", "Package", "Wide"]
+assert list(StepBuilderRegistry.discover_builders()) == ["Package"]
+assert registry.get_registry_stats()["total_builders"] == 3
+assert "Base: No builder registered" in registry.validate_registry()["missing"]
+try:
+    registry.get_builder_for_step_type("PytorchModel")
+except RegistryError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("workspaces", [None, workspace_views()], ids=["frozen", "with workspaces"])
+def test_the_frozen_builder_registry_finds_the_builders_beside_it(
+    tmp_path: Path, workspaces: dict[str, TableView] | None
+) -> None:
+    write(tmp_path, {**OLD_CODE_BASE, **freeze("cursus/registry/", workspaces)})
+    assert bare("-c", FROZEN_BUILDERS, str(tmp_path)).splitlines() == [
+        "No step builder found for step type 'PytorchModel' (canonical: 'PyTorchModel')",
+        "Unresolvable step types: ['PytorchModel']",
+        "Available builders: ['Own', 'Package', 'Wide']",
+    ]
+
+
+def test_the_step_type_variants_are_those_of_the_old_package(tmp_path: Path) -> None:
+    write(tmp_path, freeze("registry/"))
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from registry.step_type_test_variants import *\n"
+        "print(get_all_step_types())\n"
+        "print(get_step_type_requirements('Lambda').required_methods, get_step_type_variant('Lambda'))\n"
+        "register_step_type_variant('Lambda', int)\n"
+        "print(get_step_type_variant('Lambda'), validate_step_type('Base'), is_custom_step('A'))\n"
+        "print(get_test_pattern_for_builder('builder_model_eval_step_xgboost', 'Processing'))\n"
+        "print(get_test_pattern_for_builder('A', 'Training'), get_test_pattern_for_builder('A', 'Base'))\n"
+        "print(should_run_advanced_tests('CradleDataLoadingStep', 'Processing'))\n"
+        "print(get_reference_examples_for_pattern('Transform', 'standard'))\n"
+        "print(detect_framework_from_processor('SparkMLProcessor'))\n"
+    )
+    assert bare("-c", script, str(tmp_path)).splitlines() == [
+        (
+            "['Processing', 'Training', 'Transform', 'CreateModel', 'Tuning', 'Lambda', 'Callback', "
+            "'Condition', 'Fail', 'EMR', 'AutoML', 'NotebookJob']"
+        ),
+        "['_create_lambda_function', '_get_lambda_inputs'] None",
+        "<class 'int'> False False",
+        "custom_package",
+        "standard unknown",
+        "False",
+        "['builder_batch_transform_step']",
+        "spark",
+    ]
+
+
+def test_the_environment_selects_the_tables_of_a_package_as_well(tmp_path: Path) -> None:
+    write(tmp_path, freeze("registry/", workspace_views()))
+    script = (
+        "import os, sys; sys.path.insert(0, sys.argv[1]); os.environ['CURSUS_WORKSPACE_ID'] = 'alice'\n"
+        "import registry\n"
+        "from registry import *\n"
+        "from registry.step_names import CONFIG_STEP_REGISTRY as configs\n"
+        "print(list(STEP_NAMES) == get_all_step_names() == list(SPEC_STEP_TYPES), len(STEP_NAMES))\n"
+        "print(configs['EnhancedXGBoostTrainingConfig'])\n"
+        "with workspace_context('bob'):\n"
+        "    print('ModelEvaluation' in registry.STEP_NAMES, 'ModelEvaluation' in STEP_NAMES)\n"
+        "os.environ['CURSUS_WORKSPACE_ID'] = 'nobody'\n"
+        "for read in (get_all_step_names, lambda: registry.STEP_NAMES):\n"
+        "    try:\n"
+        "        read()\n"
+        "    except ValueError as error:\n"
+        "        print(str(error)[:25])\n"
+    )
+    assert bare("-c", script, str(tmp_path)).splitlines() == [
+        "True 19",
+        "XGBoostTraining",
+        "True False",
+        "Unknown workspace: nobody",
+        "Unknown workspace: nobody",
+    ]
 
 
 def test_live_package(tmp_path: Path) -> None:
@@ -356,13 +486,7 @@ def test_live_package(tmp_path: Path) -> None:
     expected = {
         "has_workspaces": True,
         "own": ["builder_registry", "registry", "use"],
-        "builders": [
-            "StepBuilderRegistry",
-            "get_global_registry",
-            "list_global_step_types",
-            "register_builder",
-            "register_global_builder",
-        ],
+        "builders": BUILDERS,
         "hyperparameters": {name: class_row(name) for name in sorted(HYPERPARAMETERS)},
     }
     outcome = probe_live(tmp_path, "", "package_contract", expected)

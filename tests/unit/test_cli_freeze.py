@@ -30,7 +30,15 @@ FILES = {
         "name: Tuning\nsagemaker_step_type: Tuning\ndescription: Tune it.\n"
     ),
 }
-PACKAGE = ["__init__.py", "exceptions.py", "hyperparameter_registry.py", "py.typed", "step_names.py"]
+PACKAGE = [
+    "__init__.py",
+    "builder_registry.py",
+    "exceptions.py",
+    "hyperparameter_registry.py",
+    "step_type_test_variants.py",
+    "py.typed",
+    "step_names.py",
+]
 WORKSPACE_FILES = [f"_workspaces/{name}.py" for name in ("__init__", "alice", "bob")]
 PACKAGE_FILES = [*PACKAGE, "step_names.pyi", *WORKSPACE_FILES]
 

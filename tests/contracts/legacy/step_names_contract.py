@@ -418,6 +418,17 @@ def the_environment_is_the_default_context(names, expected):
         os.environ.pop("STEPWELL_WORKSPACE", None)
 
 
+def the_tables_are_those_of_the_workspace_in_effect(names, expected):
+    try:
+        os.environ["CURSUS_WORKSPACE_ID"] = "alice"
+        tables_are_plain_dicts_in_order(names, {"core": expected["workspaces"]["alice"]})
+        with names.workspace_context("carol"):
+            tables_are_plain_dicts_in_order(names, {"core": expected["workspaces"]["carol"]})
+    finally:
+        os.environ.pop("CURSUS_WORKSPACE_ID", None)
+    tables_are_plain_dicts_in_order(names, expected)
+
+
 def threads_do_not_share_a_context(names, expected):
     workspaces = list(expected["workspaces"])
     wrong, ready = [], threading.Barrier(len(workspaces))
@@ -484,6 +495,7 @@ WITH_WORKSPACES = [
     an_unknown_workspace_is_never_the_core,
     a_context_is_restored,
     the_environment_is_the_default_context,
+    the_tables_are_those_of_the_workspace_in_effect,
     threads_do_not_share_a_context,
     tasks_do_not_share_a_context,
 ]

@@ -81,8 +81,10 @@ class Frozen:
             abbreviations=MappingProxyType(module._ABBREVIATIONS),  # noqa: SLF001
         )
         one = "" if target.workspace == _EVERY else target.workspace
-        views = {one: module.STEP_NAMES}
-        if target.workspace == _EVERY:
+        if target.workspace != _EVERY:
+            views = {one: module.STEP_NAMES}
+        else:
+            views = {one: module._CORE[0]}  # noqa: SLF001 - its own tables follow the environment
             views.update(
                 (known, module.get_step_names(known)) for known in module.list_available_workspaces()
             )

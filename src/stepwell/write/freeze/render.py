@@ -22,6 +22,7 @@ from stepwell.write.freeze.literals import (
 from stepwell.write.freeze.tables import LegacyNaming, hyperparameter_rows, own_rows, rows_of
 
 __all__ = [
+    "BUILDER_NAMES",
     "HYPERPARAMETER_NAMES",
     "STEP_FUNCTIONS",
     "STEP_TABLES",
@@ -82,6 +83,19 @@ HYPERPARAMETER_NAMES = (
     "validate_hyperparameter_class",
 )
 """Table of hyperparameter classes and its functions."""
+
+BUILDER_NAMES = (
+    "StepBuilderRegistry",
+    "get_global_registry",
+    "list_global_step_types",
+    "register_builder",
+    "register_global_builder",
+)
+"""Registry of builders and its functions."""
+
+
+_MODULES = ("builder_registry", "exceptions", "hyperparameter_registry", "step_type_test_variants")
+"""Modules of a package besides ``step_names``."""
 
 
 def in_export_order(names: Iterable[str]) -> list[str]:
@@ -171,14 +185,17 @@ def package_files(
         "command": command,
         "version": version,
         "public": public,
+        "public_builders": in_export_order(BUILDER_NAMES),
         "public_hyperparameters": in_export_order(HYPERPARAMETER_NAMES),
-        "exported": in_export_order(["RegistryError", *HYPERPARAMETER_NAMES, *public]),
+        "exported": in_export_order(["RegistryError", *BUILDER_NAMES, *HYPERPARAMETER_NAMES, *public]),
+        "functions": [name for name in public if name not in STEP_TABLES],
+        "tables": in_export_order(STEP_TABLES),
+        "has_workspaces": workspaces is not None,
         "hyperparameters": hyperparameter_rows(core),
         "hyperparameters_first": core.hyperparameters.first,
     }
-    templates = ("__init__.py", "exceptions.py", "hyperparameter_registry.py")
     files = {
-        **{name: _render(f"{name}.j2", values) for name in templates},
+        **{f"{name}.py": _render(f"{name}.py.j2", values) for name in ("__init__", *_MODULES)},
         "py.typed": "",
         **_step_names_files("step_names.py", core, workspaces, naming, command, version, in_package=True),
     }
