@@ -20,7 +20,7 @@ from __future__ import annotations
 import os
 from datetime import date
 from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from stepwell.source.errors import (
     AmbiguousStep,
@@ -162,20 +162,39 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-def open(path: str | os.PathLike[str] = ".", *, today: date | None = None) -> Registry:  # noqa: A001
+def open(  # noqa: A001
+    path: str | os.PathLike[str] = ".",
+    *,
+    today: date | None = None,
+    fallback: Literal["skip", "last-good"] = "skip",
+) -> Registry:
     """Open the project that a folder belongs to, found by walking up from it.
 
     Args:
         today: the date that deprecations are compared with (default: the machine's date).
+        fallback: ``skip`` invalid definitions, or serve the ``last-good`` version of views with errors and of
+            a missing project, with a ``RuntimeWarning``; every valid version is stored for this.
 
     Raises:
         ProjectError: only when there is no project; what is wrong with its files is in
             ``registry.diagnostics``.
+        ValueError: unknown fallback.
     """
     from stepwell.live.registry import Registry
     from stepwell.model.settings import find_project, open_project
     from stepwell.resolve.plugins import find_plugins
 
-    project = open_project(find_project(os.path.abspath(path)))
     clock = (lambda: today) if today else date.today
+    if fallback == "last-good":
+        from stepwell.write.last_good import open_last_good
+
+        def warn(message: str) -> None:
+            import warnings
+
+            warnings.warn(message, RuntimeWarning, stacklevel=4)
+
+        return open_last_good(os.path.abspath(path), clock, os.environ, find_plugins, warn)
+    if fallback != "skip":
+        raise ValueError(f"fallback must be `skip` or `last-good`, got {fallback!r}")
+    project = open_project(find_project(os.path.abspath(path)))
     return Registry(project, clock, environment=os.environ, plugins=find_plugins)

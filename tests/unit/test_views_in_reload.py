@@ -177,6 +177,24 @@ def test_a_pipeline_that_breaks_in_one_view_keeps_that_view(project: Project) ->
     assert priorities(registry, "Ranking") == {None: 30, "alice": 30, "bob": 10}
 
 
+def test_a_step_that_a_freeze_table_names_may_go_but_the_table_may_not_name_a_missing_step(
+    project: Project,
+) -> None:
+    toml = '[[freeze]]\noutput = "a.py"\nfirst = ["{}"]\n'
+    registry = stepwell.open(project({**FILES, "stepwell.toml": toml.format("Ranking")}))
+    event = write(registry, {OTHER: "[\n"})
+    assert event is not None
+    assert (event.kept, [found.id for found in event.diagnostics]) == ((None,), ["invalid-yaml"])
+    event = write(registry, {OTHER: None})
+    assert event is not None
+    assert (event.accepted, event.kept) == (True, ())
+    assert [found.id for found in registry.diagnostics] == ["freeze-target"]
+    write(registry, {OTHER: FILES[OTHER]})
+    event = write(registry, {"stepwell.toml": toml.format("Rangking")})
+    assert event is not None
+    assert (event.accepted, event.kept) == (False, (None, "alice", "bob"))
+
+
 SETTINGS = {
     "freeze target": '[[freeze]]\noutput = "a.py"\n',
     "other output": '[[freeze]]\noutput = "b.py"\n',

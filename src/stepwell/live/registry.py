@@ -14,7 +14,7 @@ from stepwell.code import SourceCode
 from stepwell.live.store import Event, Store, Subscription
 from stepwell.live.workspace_context import active_workspace
 from stepwell.model.settings import Project
-from stepwell.resolve.load import FindPlugins, Progress, load
+from stepwell.resolve.load import FindPlugins, LoadResult, Progress, load
 from stepwell.resolve.snapshot import Snapshot
 from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic
@@ -67,6 +67,7 @@ class Registry(InNotebook):
         environment: environment variables, which may set the default workspace.
         plugins: returns the installed plugins; called at most once.
         cache: folder for outlines of Python files; ``None`` disables the cache.
+        good: an earlier valid state, for views with errors; its own project if the project is missing.
     """
 
     __slots__ = ("_environment", "_store", "_watch")
@@ -79,12 +80,14 @@ class Registry(InNotebook):
         environment: Mapping[str, str] = _NO_ENVIRONMENT,
         plugins: FindPlugins = tuple,
         cache: str | None = None,
+        good: LoadResult | None = None,
     ) -> None:
         self._environment = environment
         find = once(plugins)
-        loaded = load(project, today(), progress, find)
+        is_missing = good is not None and good.project is project
+        loaded = good if good is not None and is_missing else load(project, today(), progress, find)
         code = SourceCode(project, loaded.layout.workspaces, find, cache)
-        self._store = Store(loaded, today, find, code)
+        self._store = Store(loaded, today, find, code, good)
         self._watch: Watch | None = None
 
     def __repr__(self) -> str:

@@ -113,6 +113,7 @@ class Store:
     Args:
         today: returns the date for deprecations.
         code: Python sources of the project, to locate components of steps.
+        good: an earlier valid state, for views with errors; ``loaded`` itself if the project is missing.
     """
 
     def __init__(
@@ -121,18 +122,23 @@ class Store:
         today: Callable[[], date],
         plugins: FindPlugins = tuple,
         code: RenewedCode | None = None,
+        good: LoadResult | None = None,
     ) -> None:
-        loaded = _with_code(loaded, code)
         self._code = code
         self._today = today
         self._plugins = plugins
-        self._lost = False  # whether the project was missing at the last reload
-        self._seen = loaded  # current files, valid or not
-        self._good = loaded  # files of the current Snapshot
+        self._lost = loaded is good  # whether the project was missing at the last reload
+        self._seen = _with_code(loaded, code)  # current files, valid or not
+        self._good = self._seen  # files of the current Snapshot
         self._kept: tuple[str | None, ...] = ()  # views that are older than the files
+        if good is not None:
+            self._good = _with_code(_with_first_errors(good, loaded), code)
+            self._good, self._kept = self._last_valid(self._seen)
+        if self._lost:
+            self._seen = self._seen._replace(diagnostics=(_GONE,))
         self._registered: tuple[Registered, ...] = ()
         self._by_word: dict[str, tuple[Registered, ...]] = {}  # registrations by words that may conflict
-        self._snapshot = loaded.snapshot
+        self._snapshot = self._good.snapshot
         self._writing = ForkLock(guards_changes=True)
         self._subscriptions: tuple[Subscription, ...] = ()
         self._events: deque[Event] = deque()
@@ -373,6 +379,12 @@ def _with_code(loaded: LoadResult, code: Code | None) -> LoadResult:
         return loaded
     snapshot = loaded.snapshot.with_code(code)
     return loaded if snapshot is loaded.snapshot else loaded._replace(snapshot=snapshot)
+
+
+def _with_first_errors(good: LoadResult, seen: LoadResult) -> LoadResult:
+    """Return an earlier state that knows the errors of workspaces that it does not have."""
+    new = seen.own.keys() - good.own.keys()
+    return good._replace(diagnostics=(*good.diagnostics, *(error for one in new for error in seen.own[one])))
 
 
 def _is_same(before: LoadResult, seen: LoadResult) -> bool:

@@ -16,6 +16,7 @@ from stepwell.model.settings import Project, Settings
 from stepwell.resolve.layers import LayerTables, add_to_index, deprecated, words_of
 from stepwell.resolve.layout import Layout, lay_out, list_core, list_workspace
 from stepwell.resolve.load import (
+    OF_FREEZING,
     LoadResult,
     Overlay,
     ReadCache,
@@ -322,7 +323,8 @@ def last_valid(good: LoadResult, seen: LoadResult) -> tuple[LoadResult, tuple[st
     errors = _new_errors(good, seen)
     about_all = errors.difference(*seen.own.values())
     core_fails = not errors.isdisjoint(seen.own[None])
-    if about_all or (core_fails and good.project.settings != seen.project.settings):
+    breaks_others = core_fails or not errors.isdisjoint(seen.own[OF_FREEZING])
+    if about_all or (breaks_others and good.project.settings != seen.project.settings):
         return good, (None, *good.snapshot.workspaces)
     base = _over_core_of(good, seen) if core_fails else seen
     errors = _new_errors(good, base) if core_fails else errors

@@ -20,7 +20,7 @@ from stepwell.check.rule import FreezeScope, SettingsScope
 from stepwell.model import KINDS, Workspace
 from stepwell.model.layer import Listed
 from stepwell.model.settings import RESERVED_ID, Project
-from stepwell.resolve.layers import LayerTables, lay_under, layer_core, layer_workspace
+from stepwell.resolve.layers import LayerTables, broken_place, lay_under, layer_core, layer_workspace
 from stepwell.resolve.layout import Layout, lay_out
 from stepwell.resolve.pipelines import NOTHING_CHECKED, CheckedPipelines, check_pipelines
 from stepwell.resolve.plugins import Plugin, read_plugins
@@ -44,6 +44,9 @@ __all__ = [
     "lay_overlay",
     "load",
 ]
+
+OF_FREEZING: Final = "all"
+"""Owner of findings that concern frozen modules only."""
 
 NOTHING_FOUND: tuple[Diagnostic, ...] = ()
 
@@ -85,7 +88,8 @@ class LoadResult(NamedTuple):
         snapshot: all views, without invalid definitions.
         diagnostics: all findings, in order.
         layout: the listed files.
-        own: findings that affect one view, by its workspace (``None`` for the core); others affect all views.
+        own: findings that affect one view, by its workspace (``None`` for the core), or only frozen modules
+            (``OF_FREEZING``); others affect all views.
     """
 
     project: Project
@@ -258,13 +262,13 @@ def assemble(
         if finding.span is not None:
             unused.setdefault(checked[finding.span.path].listed.workspace, []).append(finding)
     own_findings.update((one, (*own_findings[one], *found)) for one, found in unused.items())
-    about_all = (*noted(about_project), *_about_freezing(project, core_view, views, core.left_out["steps"]))
+    own_findings[OF_FREEZING] = _about_freezing(project, core_view, views, core, overlays)
     workspaces = {one: overlay.workspace for one, overlay in overlays.items()}
     return LoadResult(
         project,
         today,
         Snapshot(core_view, workspaces, views),
-        in_order(finding for group in (about_all, *own_findings.values()) for finding in group),
+        in_order(finding for group in (noted(about_project), *own_findings.values()) for finding in group),
         layout,
         checked,
         core,
@@ -386,15 +390,25 @@ def _view(
 
 
 def _about_freezing(
-    project: Project, core: View, views: Mapping[str, View], left_out: Collection[str]
-) -> Iterable[Diagnostic]:
-    if project.config is None or not project.settings.freeze:
+    project: Project,
+    core: View,
+    views: Mapping[str, View],
+    tables: LayerTables,
+    overlays: Mapping[str, Overlay],
+) -> tuple[Diagnostic, ...]:
+    settings = project.settings
+    if project.config is None or not settings.freeze:
         return ()
-    # A skipped step is already reported, so its missing table row is not.
-    seen = {**views, "": core, RESERVED_ID: core}
-    names = {workspace: {*view.steps, *view.hyperparameters, *left_out} for workspace, view in seen.items()}
-    scope = FreezeScope(project.config, project.prefix, project.settings, names)
-    return catalog.run(catalog.active("freeze", project.settings.severities), scope)
+    skipped = {one: overlay.layered.left_out.get("steps", {}) for one, overlay in overlays.items()}
+    first = [name for target in settings.freeze for name in target.first]
+    names: dict[str, Collection[str]] = {}
+    for one, view in {**views, "": core, RESERVED_ID: core}.items():
+        left_out = {**tables.left_out["steps"], **skipped.get(one, {})}
+        # a skipped step is already reported, so its missing table row is not
+        excused = (name for name in first if broken_place(left_out, name, settings) is not None)
+        names[one] = {*view.steps, *view.hyperparameters, *(excused if left_out else ())}
+    scope = FreezeScope(project.config, project.prefix, settings, names)
+    return tuple(catalog.run(catalog.active("freeze", settings.severities), scope))
 
 
 def _unused_ignores(project: Project, files: Iterable[CheckedFile], used: set[Any]) -> Iterable[Diagnostic]:

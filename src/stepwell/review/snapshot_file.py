@@ -34,6 +34,7 @@ __all__ = [
     "Packed",
     "PackedState",
     "pack",
+    "packed",
     "resolved_views",
     "unpack",
 ]
@@ -211,11 +212,24 @@ def unpack(name: str, content: bytes) -> PackedState:
     if not fits or not isinstance(data.get("views"), list):
         raise _unusable(name, "not valid against `stepwell schema snapshot`")
     files = {path: _from_data(name, path, value) for path, value in data["files"].items()}
-    tree = Packed(files, _folders(name, files, data["folders"]))
+    tree = packed(name, files, data["folders"])
     missing = [path for path in data["tables"] if path not in files]
     if missing:
         raise _unusable(name, f"missing table {missing[0]!a}")
     return PackedState(data["title"], tree, tuple(data["tables"]))
+
+
+def packed(name: str, files: Mapping[str, bytes | Diagnostic], folders: Iterable[str] = ()) -> Packed:
+    """Return a tree of files in memory.
+
+    Args:
+       name: of the file that contains them, for the error.
+       folders: folders that may be empty.
+
+    Raises:
+       ProjectError: a path is not a plain path inside a project.
+    """
+    return Packed(files, _folders(name, files, folders))
 
 
 def _unusable(name: str, reason: str) -> ProjectError:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["write_atomically", "write_new"]
+__all__ = ["is_private", "read_private", "write_atomically", "write_new", "write_private"]
 
 
 def write_atomically(path: Path, content: str | bytes) -> bool:
@@ -47,3 +49,50 @@ def write_new(path: str | Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+def is_private(status: os.stat_result, is_kind: Callable[[int], bool]) -> bool:
+    """Return whether a file or folder is of a kind and only this user can write it."""
+    if not is_kind(status.st_mode):
+        return False
+    if not hasattr(os, "geteuid"):
+        return True
+    return status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def read_private(folder: str, name: str, max_bytes: int) -> bytes | None:
+    """Return a file if only this user could have written it."""
+    try:
+        if not is_private(os.lstat(folder), stat.S_ISDIR):
+            return None
+        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+        with open(os.open(os.path.join(folder, name), flags), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not is_private(status, stat.S_ISREG) or status.st_size > max_bytes:
+                return None
+            return file.read(status.st_size)
+    except (OSError, ValueError):
+        return None
+
+
+def write_private(folder: str, name: str, content: bytes) -> bool:
+    """Replace a file that only this user can read and write, and return whether it has the content."""
+    unfinished = os.path.join(folder, f"{name}.{secrets.token_hex(8)}.tmp")
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        if not is_private(os.lstat(folder), stat.S_ISDIR):
+            return False
+        if read_private(folder, name, len(content)) == content:
+            return True
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+        with open(os.open(unfinished, flags, 0o600), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, os.path.join(folder, name))
+    except (OSError, ValueError):
+        return False
+    finally:
+        with suppress(OSError, ValueError):
+            os.unlink(unfinished)
+    return True

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import warnings
 from collections.abc import Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
@@ -16,7 +17,6 @@ from stepwell.frontends.legacy.source import NOTHING_HELD, HeldRows
 from stepwell.frontends.legacy.tables import live_table
 from stepwell.live.workspace_context import ACTIVE, WORKSPACE_VARIABLES, current_workspace
 from stepwell.source.errors import ProjectError
-from stepwell.source.wording import counted
 
 if TYPE_CHECKING:
     from stepwell.frontends.legacy.tables import Tables
@@ -195,27 +195,50 @@ def _in_environment() -> str | None:
 
 
 def _open() -> TableSource:
-    from stepwell.frontends.legacy.frozen import Frozen
-    from stepwell.model.settings import find_project, open_project
-
     _warn_about_old_switches()
+    from datetime import date
+
+    from stepwell.frontends.legacy.frozen import Frozen
+    from stepwell.frontends.legacy.source import LiveTables
+    from stepwell.model.settings import find_project, open_project
+    from stepwell.resolve.plugins import find_plugins
+    from stepwell.write.last_good import open_last_good
+
     wanted = _switch("STEPWELL_LEGACY", ("live", "frozen"))
     fallback = _switch("STEPWELL_FALLBACK", ("frozen", "never"))
-    folder = os.environ.get("STEPWELL_PROJECT") or find_project(os.getcwd())
-    project = open_project(folder)
+    folder = os.environ.get("STEPWELL_PROJECT")
     if wanted == "frozen":
-        return Frozen(project)
+        return Frozen(open_project(folder or find_project(os.getcwd())))
+    if fallback == "never":
+        return _open_live(open_project(folder or find_project(os.getcwd())))
+    warned: list[str] = []
     try:
-        return _open_live(project)
+        start = os.path.abspath(folder or os.getcwd())
+        opened = open_last_good(start, date.today, os.environ, find_plugins, warned.append)
+        if not opened.health().kept:
+            _refuse_unusable(opened.project)
     except (ProjectError, OSError, ImportError) as error:
-        if fallback == "never":
-            raise
+        project = open_project(folder or find_project(os.getcwd()))
         try:
             frozen = Frozen(project)
         except ProjectError as also:
             raise ProjectError(f"{error}; nor is there a frozen module to serve: {also}") from error
-        _log.warning("%s; serving %s as last frozen", error, ", ".join(frozen.outputs))
+        _warn(f"{error}; serving {', '.join(frozen.outputs)} as last frozen")
         return frozen
+    for message in warned:
+        _warn(message)
+    return LiveTables(opened)
+
+
+def _warn(message: str) -> None:
+    """Log a warning, or print it if the program has no handler for it."""
+    logger: logging.Logger | None = _log
+    while logger is not None:
+        if any(not isinstance(handler, logging.NullHandler) for handler in logger.handlers):
+            _log.warning("%s", message)
+            return
+        logger = logger.parent if logger.propagate else None
+    warnings.warn(message, RuntimeWarning, stacklevel=2)
 
 
 def _open_live(project: Project) -> TableSource:
@@ -224,6 +247,17 @@ def _open_live(project: Project) -> TableSource:
     from stepwell.frontends.legacy.source import LiveTables
     from stepwell.live.registry import Registry
     from stepwell.resolve.plugins import find_plugins
+    from stepwell.write.last_good import warning_about
+
+    _refuse_unusable(project)
+    opened = Registry(project, date.today, plugins=find_plugins)
+    message = warning_about(opened)
+    if message:
+        _warn(message)
+    return LiveTables(opened)
+
+
+def _refuse_unusable(project: Project) -> None:
     from stepwell.source.diagnostic import Severity
 
     for finding in project.diagnostics:
@@ -233,16 +267,6 @@ def _open_live(project: Project) -> TableSource:
     core = project.settings.core
     if not os.path.isdir(os.path.join(project.root, core)):
         raise ProjectError(f"the core of {project.root} is not there: {core} is no folder")
-    opened = Registry(project, date.today, plugins=find_plugins)
-    errors = sum(finding.severity is Severity.ERROR for finding in opened.diagnostics)
-    if errors:
-        _log.warning(
-            "%s has %s; invalid definitions are skipped, `stepwell check` lists %s",
-            project.root,
-            counted(errors, "error"),
-            "it" if errors == 1 else "them",
-        )
-    return LiveTables(opened)
 
 
 _OLD_FALLBACK: Final = "CURSUS_REGISTRY_FALLBACK"

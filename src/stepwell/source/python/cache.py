@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, Final, final
 
+from stepwell.source.atomic_write import is_private, read_private
 from stepwell.source.python.outline import (
     Binding,
     ClassOutline,
@@ -43,7 +44,7 @@ _STAMP: Final = (int, int, int, int)
 
 def recall(cache: str, root: str) -> dict[str, tuple[Stamp, Outline | ParseFailure]]:
     """Return the cached files of a project by path; empty without a trustworthy cache."""
-    content = _read(cache, _name(root))
+    content = read_private(cache, _name(root), _MAX_BYTES)
     if content is None:
         return {}
     try:
@@ -79,7 +80,7 @@ class Unfinished:
         self._began = 0
         try:
             os.makedirs(cache, mode=0o700, exist_ok=True)
-            if not _is_private(os.lstat(cache), stat.S_ISDIR):
+            if not is_private(os.lstat(cache), stat.S_ISDIR):
                 return
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
             self._handle = os.open(self._path, flags, 0o600)
@@ -120,29 +121,6 @@ class Unfinished:
 def _name(root: str) -> str:
     key = hashlib.blake2b(root.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
     return f"sources-{key}.json"
-
-
-def _read(cache: str, name: str) -> bytes | None:
-    """Return the cache if only this user could have written it."""
-    try:
-        if not _is_private(os.lstat(cache), stat.S_ISDIR):
-            return None
-        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-        with open(os.open(os.path.join(cache, name), flags), "rb") as store:
-            found = os.fstat(store.fileno())
-            if not _is_private(found, stat.S_ISREG) or found.st_size > _MAX_BYTES:
-                return None
-            return store.read(found.st_size)
-    except (OSError, ValueError):
-        return None
-
-
-def _is_private(found: os.stat_result, is_kind: Any) -> bool:
-    if not is_kind(found.st_mode):
-        return False
-    if not hasattr(os, "geteuid"):
-        return True
-    return found.st_uid == os.geteuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def _known(row: Any) -> tuple[Stamp, Outline | ParseFailure] | None:
