@@ -658,3 +658,42 @@ def test_a_clean_run_on_plain_files_imports_no_slow_package(
         "msgspec",
     }
     assert imported & slow == set()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (("explain", "Scoring"), "steps/scoring.yaml:1"),
+        (("resolve", "Scoring"), "steps/scoring.yaml:1"),
+        (("conflicts",), "../workspaces/alice/local/steps/scoring.yaml:1"),
+        (("components", "Scoring"), "../src/scoring.py:1"),
+        (("impact", "Scoring"), "  steps/scoring.yaml:1:7"),
+        (("workspace", "show", "alice"), "alice in ../workspaces/alice\n"),
+        (("pipeline", "show", "daily"), "daily in the core  pipelines/daily.yaml\n"),
+        (("freeze", "--output", "../step_names.py"), "wrote ../step_names.py\n"),
+        (("diff", "HEAD"), "  + Rating  steps/rating.yaml:1\n"),
+        (("log", "Scoring"), "  added  steps/scoring.yaml:1\n"),
+        (("new", "Ranking"), "wrote steps/ranking.yaml\n"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
+)
+def test_printed_paths_are_relative_to_the_working_directory(
+    arguments: tuple[str, ...], shown: str, project: Project, run_stepwell: RunStepwell
+) -> None:
+    step = "name: Scoring\ndescription: Score a batch.\nconfig_class: ScoringConfig\n"
+    root = project(
+        {
+            "registry.d/steps/scoring.yaml": step,
+            "registry.d/pipelines/daily.yaml": (
+                "name: daily\ndescription: Every day.\nsteps:\n  - id: score\n    step: Scoring\n"
+            ),
+            "workspaces/alice/local/steps/scoring.yaml": step,
+            "src/scoring.py": "class ScoringConfig: ...\n",
+        }
+    )
+    for words in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "one")):
+        identity = ("-c", "user.name=a", "-c", "user.email=a@example.com")
+        subprocess.run(["git", *identity, *words], cwd=root, check=True)
+    (root / "registry.d/steps/rating.yaml").write_text("name: Rating\ndescription: Rate.\n", encoding="utf-8")
+    ran = run_stepwell(*arguments, cwd=root / "registry.d")
+    assert shown in ran.stdout + ran.stderr

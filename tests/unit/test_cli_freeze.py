@@ -77,7 +77,10 @@ def test_the_modules_of_the_settings_are_written_once(project: Project, run_step
     assert first.stderr == "wrote generated/step_names.py\nwrote generated/step_names.pyi\n"
     written = files_in(root)
     again = run_stepwell("freeze", cwd=root / "workspaces" / "alice")
-    assert again.stderr == "unchanged: generated/step_names.py\nunchanged: generated/step_names.pyi\n"
+    assert (
+        again.stderr
+        == "unchanged: ../../generated/step_names.py\nunchanged: ../../generated/step_names.pyi\n"
+    )
     assert (again.exit_code, again.stdout) == (0, "")
     assert files_in(root) == written
     assert answer_of(root / MODULE, "'STEP_NAMES'") == (
@@ -136,7 +139,9 @@ def test_a_project_in_pyproject_is_frozen_the_same(project: Project, run_stepwel
     (root / "stepwell.toml").unlink()
     ran = run_stepwell("freeze", cwd=root)
     assert with_own_file.exit_code == ran.exit_code == 0
-    assert ran.stderr == "unchanged: generated/step_names.py\nunchanged: generated/step_names.pyi\n"
+    assert (
+        ran.stderr == "unchanged: ../../generated/step_names.py\nunchanged: ../../generated/step_names.pyi\n"
+    )
 
 
 # --- --output and --workspace
@@ -148,11 +153,11 @@ def test_an_output_of_the_command_line_is_relative_to_where_one_is(
     root = project(FILES)
     (root / "legacy code").mkdir()
     ran = run_stepwell("freeze", "--output", "names.py", cwd=root / "legacy code")
-    assert ran.stderr == "wrote legacy code/names.py\nwrote legacy code/names.pyi\n"
+    assert ran.stderr == "wrote names.py\nwrote names.pyi\n"
     head = (root / "legacy code" / "names.py").read_text(encoding="utf-8").splitlines()[:6]
     assert any("stepwell freeze --output 'legacy code/names.py'" in line for line in head)
     up = run_stepwell("freeze", "--output", "../up.py", cwd=root / "legacy code")
-    assert up.stderr == "wrote up.py\nwrote up.pyi\n"
+    assert up.stderr == "wrote ../up.py\nwrote ../up.pyi\n"
     full = run_stepwell("freeze", "--output", str(root / "full.py"), cwd=root)
     assert full.stderr == "wrote full.py\nwrote full.pyi\n"
 
@@ -164,7 +169,9 @@ def test_an_output_of_the_settings_gives_the_same_bytes_when_it_is_named(
     root = project({**FILES, "stepwell.toml": config})
     run_stepwell("freeze", cwd=root)
     ran = run_stepwell("freeze", "--output", MODULE, cwd=root)
-    assert ran.stderr == "unchanged: generated/step_names.py\nunchanged: generated/step_names.pyi\n"
+    assert (
+        ran.stderr == "unchanged: ../../generated/step_names.py\nunchanged: ../../generated/step_names.pyi\n"
+    )
 
 
 def test_a_package(project: Project, run_stepwell: RunStepwell) -> None:

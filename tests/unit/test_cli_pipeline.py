@@ -72,6 +72,7 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.delenv(name, raising=False)
 
     def run(root: Path, *arguments: str) -> tuple[int, str, str]:
+        monkeypatch.chdir(root)
         code = cli.run(["pipeline", *arguments, "--project", str(root)])
         told = capsys.readouterr()
         return code, told.out, told.err

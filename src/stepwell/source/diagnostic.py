@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
+from dataclasses import fields as dataclass_fields
 from enum import Enum
-from typing import Any, Final, Generic, TypeVar, final
+from typing import Any, Final, Generic, TypeVar, cast, final
 
 from stepwell.source.immutable import immutable
 from stepwell.source.notebook_repr import in_notebook
@@ -25,6 +26,7 @@ __all__ = [
     "rebased",
 ]
 
+T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -156,23 +158,26 @@ def capped(diagnostics: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
     return tuple(listed)
 
 
-def rebased(diagnostics: Iterable[Diagnostic], root: str, base: str) -> tuple[Diagnostic, ...]:
-    """Return findings whose paths, relative to ``root``, are relative to ``base`` instead."""
+def rebased(value: T, root: str, base: str) -> T:
+    """Return a record whose spans are relative to ``base`` instead of ``root``."""
     if os.path.abspath(root) == os.path.abspath(base):
-        return tuple(diagnostics)
+        return value
+    return cast("T", _rebased(value, root, base))
 
-    def moved(span: Span) -> Span:
-        path = os.path.relpath(os.path.join(root, span.path), base)
-        return replace(span, path=path.replace(os.sep, "/"))
 
-    return tuple(
-        replace(
-            found,
-            span=found.span and moved(found.span),
-            related=tuple(replace(other, span=moved(other.span)) for other in found.related),
-        )
-        for found in diagnostics
-    )
+def _rebased(value: Any, root: str, base: str) -> Any:
+    if isinstance(value, Span):
+        path = os.path.relpath(os.path.join(root, value.path), base)
+        return replace(value, path=path.replace(os.sep, "/"))
+    if isinstance(value, tuple):
+        items = [_rebased(item, root, base) for item in value]
+        return value._make(items) if hasattr(value, "_make") else tuple(items)
+    if is_dataclass(value) and not isinstance(value, type):
+        parts = {each.name: getattr(value, each.name) for each in dataclass_fields(value)}
+        moved = {name: _rebased(part, root, base) for name, part in parts.items()}
+        changed = {name: part for name, part in moved.items() if part is not parts[name]}
+        return replace(value, **changed) if changed else value
+    return value
 
 
 def counted_findings(diagnostics: Iterable[Diagnostic]) -> str:

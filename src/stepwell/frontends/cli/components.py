@@ -11,6 +11,7 @@ import click
 from stepwell.frontends.cli.options import (
     CommonOptions,
     complete_step,
+    displayed_path,
     format_option,
     open_view,
     project_options,
@@ -77,31 +78,36 @@ def command(
 
         write_json(components_output(view, every))
     else:
-        sys.stdout.writelines(f"{line}\n" for line in _lines(view, names, every))
+        sys.stdout.writelines(f"{line}\n" for line in _lines(view, names, every, registry.project.root))
         if not common.quiet:
             sys.stdout.write(f"{_summary([one for _, one in every], len(names))}\n")
     return int(missing and bool(every))
 
 
-def component_lines(components: list[Component]) -> Iterator[str]:
+def component_lines(components: list[Component], root: str) -> Iterator[str]:
     """Return the lines that show the components of a step."""
-    rows = [row for component in components for row in _rows(component)]
+    rows = [row for component in components for row in _rows(component, root)]
     widths = [max((columns(row[column]) for row in rows), default=0) for column in range(2)]
     widths.append(max((columns(row[2]) for row in rows if row[3]), default=0))  # a message may be longer
     for row in rows:
         yield f"  {'  '.join([*map(padded, row, widths), row[3]])}".rstrip()
 
 
-def _rows(one: Component) -> Iterator[tuple[str, str, str, str]]:
+def _rows(one: Component, root: str) -> Iterator[tuple[str, str, str, str]]:
     """Yield the cells of each component: kind, state, location or message, and layer."""
     state = one.state.value
     if one.place is not None:
-        yield one.kind, state, visible(one.place.shown), _there(one.place)
+        yield one.kind, state, visible(displayed_path(root, one.place.shown)), _there(one.place)
         for place in one.shadows:
-            yield "", "shadows", visible(place.shown), _there(place)
+            yield "", "shadows", visible(displayed_path(root, place.shown)), _there(place)
     elif one.candidates:
         for place in one.candidates:
-            yield one.kind if place is one.candidates[0] else "", state, visible(place.shown), _there(place)
+            yield (
+                one.kind if place is one.candidates[0] else "",
+                state,
+                visible(displayed_path(root, place.shown)),
+                _there(place),
+            )
         yield "", "", visible(one.help), ""
     elif one.fault:
         yield one.kind, state, visible(one.fault), ""
@@ -116,12 +122,14 @@ def _there(place: CodePlace) -> str:
     return f"{visible(place.name)} ({layer})" if place.name else f"({layer})"
 
 
-def _lines(view: View, names: tuple[str, ...], every: list[tuple[str, Component]]) -> Iterator[str]:
+def _lines(
+    view: View, names: tuple[str, ...], every: list[tuple[str, Component]], root: str
+) -> Iterator[str]:
     for name in names:
         own = [one for step, one in every if step == name]
         if own:
             yield f"{name} in {view.title}"
-            yield from component_lines(own)
+            yield from component_lines(own, root)
             yield ""
 
 

@@ -9,6 +9,7 @@ import click
 from stepwell.frontends.cli.options import (
     CommonOptions,
     color_wanted,
+    displayed_path,
     format_option,
     open_registry,
     project_options,
@@ -41,22 +42,23 @@ def command(exit_code: bool, form: str, common: CommonOptions) -> int:
     the description or the priority) or conflicting. The exit code is 0, or with `--exit-code` 1 if a name is
     ambiguous when no workspace is given.
     """
-    found = open_registry(common).conflicts()
+    registry = open_registry(common)
+    found = registry.conflicts()
     if form == "json":
         from stepwell.frontends.render.output.steps import conflicts_output
 
         write_json(conflicts_output(found))
     else:
         for one in found:
-            sys.stdout.writelines(f"{line}\n" for line in _lines(one))
+            sys.stdout.writelines(f"{line}\n" for line in _lines(one, registry.project.root))
         if found or not common.quiet:
             sys.stdout.write(f"{_summary(found)}\n")
     return int(exit_code and any(one.ambiguous for one in found))
 
 
-def _lines(one: Conflict) -> list[str]:
+def _lines(one: Conflict, root: str) -> list[str]:
     rows = [
-        (visible(each.workspace or "core"), each.layer.value, visible(each.place), note)
+        (visible(each.workspace or "core"), each.layer.value, visible(displayed_path(root, each.place)), note)
         for several, note in ((one.candidates, ""), (one.hidden, "(hidden)"))
         for each in several
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from dataclasses import replace
@@ -21,6 +22,7 @@ from stepwell.frontends.cli.states import Here, read_both
 from stepwell.frontends.render.comparison import COMPARISON_RENDERERS
 from stepwell.review import Comparison, RegistryState, compare
 from stepwell.review.comparison import Level
+from stepwell.source.diagnostic import rebased
 from stepwell.source.spelling import suggest
 
 _EXAMPLE = """\b
@@ -72,13 +74,14 @@ def command(
         files = f"{old.loaded.files} and {new.loaded.files}"
         click.echo(f"files read: {files} in {time.monotonic() - began:.2f} s", err=True)
     if form == "text":
-        _print(found, common)
+        _print(found, here.root, common)
     else:
         sys.stdout.writelines(COMPARISON_RENDERERS[form](found, color=False, verbose=True))
     return int(exit_code and found.verdict is Level.BREAKING)
 
 
-def _print(comparison: Comparison, common: CommonOptions) -> None:
+def _print(comparison: Comparison, root: str, common: CommonOptions) -> None:
+    comparison = rebased(comparison, root, os.getcwd())
     pieces = COMPARISON_RENDERERS["text"](comparison, color=color_wanted(), verbose=common.verbose)
     if common.quiet:
         *_, closing_line = pieces

@@ -77,7 +77,7 @@ def command(step: str, workspace: str | None, form: str, common: CommonOptions) 
         known = [part for part in parts if part.place is not None or part.candidates or part.declared_at]
         if known:
             sys.stdout.write(f"{name}: components in {view.title}\n")
-            sys.stdout.writelines(f"{line}\n" for line in component_lines(known))
+            sys.stdout.writelines(f"{line}\n" for line in component_lines(known, registry.project.root))
     return 0
 
 

@@ -16,6 +16,7 @@ import click
 from stepwell.frontends.cli.options import (
     CommonOptions,
     configuration_of,
+    displayed_path,
     open_registry,
     project_options,
     view_of,
@@ -326,9 +327,10 @@ def command(
     changed = write(registry.project, texts, stale)
     if not common.quiet:
         for path in texts:
-            click.echo(f"{'wrote' if path in changed else 'unchanged:'} {path}", err=True)
+            shown = displayed_path(registry.project.root, path)
+            click.echo(f"{'wrote' if path in changed else 'unchanged:'} {shown}", err=True)
         for path in stale:
-            click.echo(f"deleted {path}", err=True)
+            click.echo(f"deleted {displayed_path(registry.project.root, path)}", err=True)
     return int(failing)
 
 

@@ -27,6 +27,7 @@ from stepwell.model.layer import Layer
 from stepwell.model.settings import Project, open_project
 from stepwell.resolve.view import View
 from stepwell.review.history import Trace, trace
+from stepwell.source.diagnostic import rebased
 from stepwell.source.errors import RevisionError
 from stepwell.source.escape_control import visible
 from stepwell.source.git import literal, touching
@@ -102,7 +103,9 @@ def command(
         write_json(log_output(found, workspace or None))
     else:
         title = f"workspace {workspace}" if workspace else "the core"
-        told = to_lines(found, title, color=color_wanted(), verbose=common.verbose)
+        told = to_lines(
+            rebased(found, here.root, os.getcwd()), title, color=color_wanted(), verbose=common.verbose
+        )
         sys.stdout.writelines(f"{line}\n" for line in told)
     return 0
 

@@ -13,6 +13,7 @@ import click
 from stepwell.frontends.cli.options import (
     CommonOptions,
     complete_step,
+    displayed_path,
     open_registry,
     project_options,
     step_of,
@@ -106,5 +107,5 @@ def write_new(registry: Registry, path: str, text: str, later: Collection[str] =
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise click.ClickException(f"{visible(path)} cannot be written: {reason}") from None
-    sys.stdout.write(f"wrote {visible(path)}\n")
+    sys.stdout.write(f"wrote {visible(displayed_path(project.root, path))}\n")
     return planned

@@ -314,12 +314,14 @@ def displayed(found: Iterable[Diagnostic], root: str, form: str = "text") -> tup
     """
     if form in _OF_THE_REPOSITORY:
         real = os.path.realpath(root)
-        return rebased(found, real, _top(real))
-    return rebased(found, root, os.getcwd()) if form in {"text", "concise"} else tuple(found)
+        return rebased(tuple(found), real, _top(real))
+    return rebased(tuple(found), root, os.getcwd()) if form in {"text", "concise"} else tuple(found)
 
 
 def displayed_path(root: str, path: str) -> str:
-    """Return a path of a project as text output prints it: relative to the working directory."""
+    """Return a path, or ``path:line``, as text output prints it: relative to the working directory."""
+    if path.startswith("<"):  # in an installed package
+        return path
     return os.path.relpath(os.path.join(root, path)).replace(os.sep, "/")
 
 

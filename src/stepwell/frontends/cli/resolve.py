@@ -12,6 +12,7 @@ from stepwell.frontends.cli.options import (
     color_wanted,
     complete_step,
     displayed,
+    displayed_path,
     format_option,
     open_view,
     project_options,
@@ -91,7 +92,7 @@ def command(
 
         write_json(resolve_output(found))
     else:
-        sys.stdout.writelines(f"{line}\n" for line in _lines(found))
+        sys.stdout.writelines(f"{line}\n" for line in _lines(found, registry.project.root))
     return 0
 
 
@@ -136,10 +137,13 @@ def _unknown(registry: Registry, step: str) -> str:
 _HEADINGS = ("DEFINED BY", "LAYER", "FRAMEWORK", "ENVIRONMENT", "PRIORITY", "FILE")
 
 
-def _lines(found: Resolution) -> list[str]:
+def _lines(found: Resolution, root: str) -> list[str]:
     chosen = found.chosen
     called = f"{found.name}, an alias of {chosen.definition.name}" if _is_alias(found) else found.name
-    rows = [(" ", *_HEADINGS), *(_row(candidate, candidate is chosen) for candidate in found.candidates)]
+    rows = [
+        (" ", *_HEADINGS),
+        *(_row(candidate, root, chosen=candidate is chosen) for candidate in found.candidates),
+    ]
     name_width = max(len(one.strategy) for one in found.tried)
     return [
         f"{visible(called)}: selected the definition of {visible(chosen.owner)}",
@@ -150,7 +154,7 @@ def _lines(found: Resolution) -> list[str]:
     ]
 
 
-def _row(one: Candidate, chosen: bool) -> tuple[str, ...]:
+def _row(one: Candidate, root: str, *, chosen: bool) -> tuple[str, ...]:
     step = one.definition
     cells = (
         one.workspace or "core",
@@ -158,7 +162,7 @@ def _row(one: Candidate, chosen: bool) -> tuple[str, ...]:
         step.framework or "-",
         ", ".join(step.environment_tags) or "any",
         str(step.priority),
-        one.place,
+        displayed_path(root, one.place),
     )
     return ("*" if chosen else " ", *map(visible, cells))
 

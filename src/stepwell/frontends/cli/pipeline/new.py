@@ -11,6 +11,7 @@ from click.shell_completion import CompletionItem
 from stepwell.frontends.cli.new_step import write_new
 from stepwell.frontends.cli.options import (
     CommonOptions,
+    displayed_path,
     open_registry,
     project_options,
     view_of,
@@ -100,7 +101,9 @@ def write_from_catalog(registry: Registry, view: View, name: str, source: str, *
         raise click.ClickException(f"the pipeline cannot be written: {reason}; nothing was written") from None
     if not quiet:
         sys.stdout.writelines(f"kept: {one} (already in the project)\n" for one in copied.kept)
-    sys.stdout.writelines(f"wrote {visible(path)}\n" for path in copied.files)
+    sys.stdout.writelines(
+        f"wrote {visible(displayed_path(registry.project.root, path))}\n" for path in copied.files
+    )
     if not quiet:
         option = f" --workspace {view.workspace}" if view.workspace is not None else ""
         sys.stdout.write(f"next: stepwell pipeline run {name}{option}\n")

@@ -11,6 +11,7 @@ import click
 
 from stepwell.frontends.cli.options import (
     CommonOptions,
+    displayed_path,
     format_option,
     open_view,
     project_options,
@@ -75,14 +76,16 @@ def command(
 
         write_json(pipeline_show_output(linked, analysis, preview))
     else:
-        sys.stdout.writelines(f"{line}\n" for line in _lines(linked, analysis, preview))
+        sys.stdout.writelines(
+            f"{line}\n" for line in _lines(linked, analysis, preview, registry.project.root)
+        )
     return 0
 
 
-def _lines(linked: Linked, analysis: Analysis, preview: Preview) -> Iterator[str]:
+def _lines(linked: Linked, analysis: Analysis, preview: Preview, root: str) -> Iterator[str]:
     definition, pipeline = linked.definition, Pipeline.of(linked)
     place = definition.sources[0].document
-    yield f"{pipeline.name} in {linked.view.title}  {visible(place.path)}"
+    yield f"{pipeline.name} in {linked.view.title}  {visible(displayed_path(root, place.path))}"
     yield visible(" ".join(pipeline.description.split()))
     if linked.flat.way:
         yield f"extends {' → '.join(one.extends for one in linked.flat.way)}"

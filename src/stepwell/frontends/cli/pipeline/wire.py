@@ -10,6 +10,7 @@ import click
 
 from stepwell.frontends.cli.options import (
     CommonOptions,
+    displayed_path,
     format_option,
     open_view,
     project_options,
@@ -62,7 +63,7 @@ def command(
         for one in elsewhere:
             sys.stdout.write(f"not written: `{one.node}` is defined in a pipeline that {name} extends\n")
         if not common.quiet:
-            sys.stdout.write(f"{_summary(linked, proposals, written, write=write)}\n")
+            sys.stdout.write(f"{_summary(linked, proposals, registry.project.root, written, write=write)}\n")
     return int(any(proposal.required and proposal.chosen is None for proposal in proposals))
 
 
@@ -115,7 +116,7 @@ def _shown(one: WiringCandidate) -> str:
     return f"{visible(str(one.fed))} ({one.score:.2f})"
 
 
-def _summary(linked: Linked, proposals: tuple[Proposal, ...], written: int, *, write: bool) -> str:
+def _summary(linked: Linked, proposals: tuple[Proposal, ...], root: str, written: int, *, write: bool) -> str:
     if not proposals:
         return f"All inputs of {linked.definition.name} are connected."
     chosen = sum(proposal.chosen is not None for proposal in proposals)
@@ -124,6 +125,7 @@ def _summary(linked: Linked, proposals: tuple[Proposal, ...], written: int, *, w
     counts = f"{chosen} proposed, {ambiguous} ambiguous, {none} without a match"
     if write:
         path = linked.definition.sources[0].document.path
-        done = f"wrote {written} into {visible(path)}" if written else "nothing was written"
+        shown = visible(displayed_path(root, path))
+        done = f"wrote {written} into {shown}" if written else "nothing was written"
         return f"{counts}; {done}"
     return f"{counts}; use --write to apply the proposals" if chosen else counts

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
-from stepwell.frontends.cli.options import CommonOptions, open_registry, project_options
+from stepwell.frontends.cli.options import CommonOptions, displayed_path, open_registry, project_options
 from stepwell.frontends.cli.workspace.options import (
     complete_id,
     refuse_bad_id,
@@ -215,7 +215,9 @@ def command(
         written = _write(registry.project, folder, planned, there=there)
     if not common.quiet:
         sys.stdout.writelines(f"{line}\n" for line in tell(planned.diagnostics, registry.project))
-        sys.stdout.writelines(f"wrote {visible(path)}\n" for path in written)
+        sys.stdout.writelines(
+            f"wrote {visible(displayed_path(registry.project.root, path))}\n" for path in written
+        )
         if not written:
             sys.stdout.write(f"{folder} is already up to date\n")
         sys.stdout.write(f"next: stepwell workspace check {workspace}, and {folder}/README.md\n")

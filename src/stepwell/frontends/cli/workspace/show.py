@@ -11,6 +11,7 @@ import click
 
 from stepwell.frontends.cli.options import (
     CommonOptions,
+    displayed_path,
     format_option,
     open_registry,
     project_options,
@@ -59,7 +60,7 @@ def command(workspace: str, form: str, common: CommonOptions) -> int:
 
         write_json(workspace_show_output(contents))
     else:
-        sys.stdout.writelines(f"{line}\n" for line in _lines(contents))
+        sys.stdout.writelines(f"{line}\n" for line in _lines(contents, registry.project.root))
     return 0
 
 
@@ -108,9 +109,9 @@ def _python_files(registry: Registry, folder: str) -> int | None:
     return sum(1 for source in list_sources(registry.project.root, (folder,)) if source.path.endswith(".py"))
 
 
-def _lines(contents: WorkspaceContents) -> Iterator[str]:
+def _lines(contents: WorkspaceContents, root: str) -> Iterator[str]:
     workspace = contents.workspace
-    yield f"{workspace.id} in {visible(contents.folder)}"
+    yield f"{workspace.id} in {visible(displayed_path(root, contents.folder))}"
     if workspace.description:
         yield f"  {visible(' '.join(workspace.description.split()))}"
     for key in schema_fields("workspace"):
@@ -127,7 +128,7 @@ def _lines(contents: WorkspaceContents) -> Iterator[str]:
             yield title
             for name, document in steps.items():
                 fields = f" ({', '.join(map(visible, fields_of(document)))})" if title == "Overrides" else ""
-                yield f"  {name}  {visible(document.path)}{fields}"
+                yield f"  {name}  {visible(displayed_path(root, document.path))}{fields}"
     for kind, names in contents.others.items():
         if names:
             yield ""
@@ -138,7 +139,7 @@ def _lines(contents: WorkspaceContents) -> Iterator[str]:
         yield "Code"
         for folder, count in contents.code.items():
             files = counted(count, "Python file")
-            yield f"  {visible(folder)}/  {files}"
+            yield f"  {visible(displayed_path(root, folder))}/  {files}"
     yield ""
-    more = f" (run `stepwell check {contents.folder}`)" if contents.findings else ""
+    more = f" (run `stepwell check {displayed_path(root, contents.folder)}`)" if contents.findings else ""
     yield f"Findings: {counted_findings(contents.findings) or 'no findings'}{more}."
