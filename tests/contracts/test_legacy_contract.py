@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -186,9 +187,11 @@ def write(folder: Path, files: dict[str, str]) -> None:
         path.write_bytes(text.encode("ascii"))
 
 
-def freeze(output: str, workspaces: dict[str, TableView] | None = None) -> dict[str, str]:
+def freeze(
+    output: str, workspaces: dict[str, TableView] | None = None, aliases: Sequence[str] = ()
+) -> dict[str, str]:
     core, views = layered(core_view(), workspaces)
-    return generate(output, core, views, NAMING, "stepwell freeze", "1.2.3")
+    return generate(output, core, views, NAMING, "stepwell freeze", "1.2.3", aliases)
 
 
 def layered(core: TableView, workspaces: dict[str, TableView] | None) -> tuple[View, dict[str, View] | None]:
@@ -424,6 +427,58 @@ def test_the_frozen_builder_registry_finds_the_builders_beside_it(
     ]
 
 
+BOTH_STYLES = """
+import importlib, sys, warnings
+sys.path.insert(0, sys.argv[1])
+new, old = "cursus.registry", "cursus.steps.registry"
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    for style in (old, new) if sys.argv[2] == "old" else (new, old):
+        importlib.import_module(f"{style}.step_names")
+    import cursus.steps.registry.hyperparameter_registry
+    from cursus.steps.registry import get_workspace_context, set_workspace_context
+    from cursus.steps.registry.exceptions import RegistryError
+print(*(f"{type(each.message).__name__}: {each.message}" for each in caught))
+import cursus.registry as package
+modules = "builder_registry exceptions hyperparameter_registry step_names step_type_test_variants".split()
+for module in ("", *(f".{name}" for name in modules)):
+    assert importlib.import_module(new + module) is importlib.import_module(old + module), module
+set_workspace_context("alice")
+print(package.get_workspace_context(), package.get_config_class_name("XGBoostTraining"))
+package.clear_workspace_context()
+print(get_workspace_context())
+try:
+    raise package.RegistryError("caught by the other name")
+except RegistryError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("first", ["old", "new"])
+def test_both_import_styles_of_the_old_package_are_one_package(tmp_path: Path, first: str) -> None:
+    frozen = freeze("cursus/registry/", workspace_views(), ["cursus/steps/registry/"])
+    write(tmp_path, {**OLD_CODE_BASE, **frozen})
+    assert [path for path in frozen if path.startswith("cursus/steps/")] == [
+        "cursus/steps/registry/__init__.py",
+    ]
+    assert bare("-W", "default", "-c", BOTH_STYLES, str(tmp_path), first).splitlines() == [
+        "DeprecationWarning: cursus.steps.registry is deprecated; import cursus.registry",
+        "alice EnhancedXGBoostTrainingConfig",
+        "None",
+        "caught by the other name",
+    ]
+
+
+def test_a_module_may_have_aliases_in_other_folders(tmp_path: Path) -> None:
+    write(tmp_path, freeze("lib/names/step_names.py", None, ["lib/old.py", "lib/names/deep/er/n.py"]))
+    script = (
+        "import sys, warnings; sys.path.insert(0, sys.argv[1]); warnings.simplefilter('ignore')\n"
+        "import lib.old, lib.names.deep.er.n, lib.names.step_names as names\n"
+        "print(sys.modules['lib.old'] is names is sys.modules['lib.names.deep.er.n'])\n"
+    )
+    assert bare("-c", script, str(tmp_path)) == "True\n"
+
+
 def test_the_step_type_variants_are_those_of_the_old_package(tmp_path: Path) -> None:
     write(tmp_path, freeze("registry/"))
     script = (
@@ -497,7 +552,7 @@ def test_live_package(tmp_path: Path) -> None:
 def test_linters_and_type_checkers_pass_the_generated_files(
     tmp_path: Path, workspaces: dict[str, TableView] | None
 ) -> None:
-    write(tmp_path, freeze("registry/", workspaces))
+    write(tmp_path, freeze("registry/", workspaces, ["old/registry/"]))
     write(tmp_path, {"alone.py": freeze("alone.py", workspaces)["alone.py"]})
     for config in (["--isolated"], ["--config", str(REPOSITORY / "pyproject.toml")]):
         for command in (["check"], ["format", "--check"]):

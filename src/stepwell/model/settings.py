@@ -44,11 +44,13 @@ class FreezeTarget(NamedTuple):
         workspace: empty for the core view, ``all`` for the core and all workspaces in one module.
         first: the first steps and hyperparameter classes of the tables, in order; the others follow by name.
             Defaults to the order of the core's module.
+        alias: further paths whose imports return the generated module or package.
     """
 
     output: str
     workspace: str = ""
     first: tuple[str, ...] = ()
+    alias: tuple[str, ...] = ()
 
 
 @final
@@ -286,9 +288,13 @@ def _check(document: Document, data: Mapping[str, Any], prefix: Pointer) -> list
                 found.append((_outside(document, pointer, value), {table}))
     targets = data.get("freeze", ())
     for place, target in enumerate(targets if isinstance(targets, tuple) else ()):
-        output = target.get("output") if isinstance(target, Mapping) else None
-        if isinstance(output, str) and not _stays_inside(output):
-            found.append((_outside(document, (*prefix, "freeze", place, "output"), output), {"freeze"}))
+        aliases = _inside(target, ("alias",))
+        written: dict[Pointer, Any] = {("output",): _inside(target, ("output",))}
+        if isinstance(aliases, tuple):
+            written |= {("alias", at): path for at, path in enumerate(aliases)}
+        for where, path in written.items():
+            if isinstance(path, str) and not _stays_inside(path):
+                found.append((_outside(document, (*prefix, "freeze", place, *where), path), {"freeze"}))
     return found
 
 

@@ -1,8 +1,9 @@
-"""`[[freeze]]` table refers to an unknown step or workspace, or shares its output file.
+"""`[[freeze]]` table refers to an unknown step or workspace, or has an invalid or shared path.
 
 The names in `first` must be steps or hyperparameter classes of the frozen view: an unknown name would
 shift all later rows of the legacy table. `workspace` is empty, `all`, or a workspace of the project. Each
-table needs its own output file.
+path of `output` and `alias` ends with `.py` (a module) or `/` (a package), is used once, and an alias has the
+form of its output.
 
 Passes:
 
@@ -32,7 +33,7 @@ from typing import Final
 
 from stepwell.check.rule import Finding, FreezeScope
 from stepwell.model.settings import RESERVED_ID, FreezeTarget
-from stepwell.source.diagnostic import Related, Severity
+from stepwell.source.diagnostic import Related, Severity, Span
 from stepwell.source.document import Document, Pointer
 from stepwell.source.spelling import closest, did_you_mean
 
@@ -41,17 +42,27 @@ SEVERITY: Final = Severity.ERROR
 
 
 def check(scope: FreezeScope) -> Iterator[Finding]:
-    places: dict[str, Pointer] = {}
+    spans: dict[str, Span] = {}
     for place, target in enumerate(scope.settings.freeze):
         pointer = (*scope.prefix, "freeze", place)
-        first = places.setdefault(target.output, pointer)
-        if first is not pointer:
-            yield Finding(
-                f"two `[[freeze]]` tables write `{target.output}`",
-                scope.config.value_span((*pointer, "output")),
-                "use a different output file for each table",
-                (Related("the first is in", scope.config.value_span((*first, "output"))),),
-            )
+        ending = "/" if target.output.endswith("/") else ".py"
+        for key, path in ((("output",), target.output), *_aliases(target)):
+            span = scope.config.value_span((*pointer, *key))
+            first = spans.setdefault(path, span)
+            if first is not span:
+                yield Finding(
+                    f"two `[[freeze]]` tables write `{path}`",
+                    span,
+                    "use a different output file for each table",
+                    (Related("the first is in", first),),
+                )
+            if not path.endswith(ending):
+                wanted = (
+                    f"`{ending}` like `output`"
+                    if key[0] == "alias"
+                    else "`.py` (a module) or `/` (a package)"
+                )
+                yield Finding(f"`{path}` must end with {wanted}", span, "add it to the path")
         if target.workspace in ("", RESERVED_ID) or target.workspace in scope.names:
             yield from _unknown_steps(scope.config, pointer, target, scope.names.get(target.workspace))
         else:
@@ -61,6 +72,10 @@ def check(scope: FreezeScope) -> Iterator[Finding]:
                 scope.config.value_span((*pointer, "workspace")),
                 did_you_mean(near) or "remove it for the core, or write `all`",
             )
+
+
+def _aliases(target: FreezeTarget) -> Iterator[tuple[Pointer, str]]:
+    yield from ((("alias", at), alias) for at, alias in enumerate(target.alias))
 
 
 def _unknown_steps(

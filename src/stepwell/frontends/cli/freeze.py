@@ -62,6 +62,11 @@ def valid_texts(registry: Registry, targets: tuple[FreezeTarget, ...]) -> tuple[
         found, title = view.diagnostics, view.title
         if whole and not errors_of(found):
             found, title = _of_no_workspace(registry), "the registry"
+        ending = "/" if target.output.endswith("/") else ".py"
+        paths = () if target.output == "-" else (target.output, *target.alias)
+        if not all(path.endswith(ending) for path in paths):
+            found = tuple(finding for finding in registry.diagnostics if finding.id == "freeze-target")
+            title = configuration_of(registry.project)
         if errors_of(found):
             excluded.setdefault(title, (found, []))[1].append(target.output)
             continue
@@ -134,7 +139,8 @@ def texts_of(registry: Registry, target: FreezeTarget, *, without: tuple[str, ..
         words += ["--workspace", target.workspace] if target.workspace else []
         words += ["--output", target.output]
     output = "step_names.py" if target.output == "-" else target.output
-    texts = generate(output, view, views if with_workspaces else None, naming, shlex.join(words), __version__)
+    frozen = views if with_workspaces else None
+    texts = generate(output, view, frozen, naming, shlex.join(words), __version__, target.alias)
     if without:
         from stepwell.write.freeze.literals import keep_workspaces
 
@@ -196,8 +202,11 @@ def left_behind(project: Project) -> tuple[str, ...]:
     """Return the generated modules that no ``[[freeze]]`` table writes any more, sorted."""
     from stepwell.source.python.index import list_sources
 
-    outputs = [f"{project.root}/{target.output}" for target in project.settings.freeze]
+    targets = project.settings.freeze
+    outputs = [f"{project.root}/{target.output}" for target in targets]
+    aliases = [f"{project.root}/{alias}" for target in targets for alias in target.alias]
     modules = [path for path in outputs if path.endswith(".py")]
+    modules += [f"{path}__init__.py" if path.endswith("/") else path for path in aliases]
     written = {os.path.realpath(path) for path in (*modules, *(f"{path}i" for path in modules))}
     packages = tuple(f"{os.path.realpath(path)}{os.sep}" for path in outputs if path.endswith("/"))
     found: list[str] = []

@@ -255,11 +255,14 @@ def effects_on_modules(old: RegistryState, new: RegistryState) -> Iterator[Effec
     if old.tables or new.tables:
         return
     kept = {target.output: place for place, target in enumerate(new.loaded.project.settings.freeze)}
+    paths = {path for target in new.loaded.project.settings.freeze for path in (target.output, *target.alias)}
     for place, target in enumerate(old.loaded.project.settings.freeze):
-        was = _place(old, place, "output")
+        for path in (target.output, *target.alias):
+            if path not in paths:
+                was = _place(old, place, "output" if path == target.output else "alias")
+                reason = f"`{path}` is no longer frozen, so it is not updated"
+                yield _effect(Level.BREAKING, "frozen-module-gone", path, reason, was, None)
         if target.output not in kept:
-            reason = f"`{target.output}` is no longer frozen, so it is not updated"
-            yield _effect(Level.BREAKING, "frozen-module-gone", target.output, reason, was, None)
             continue
         now = new.loaded.project.settings.freeze[kept[target.output]]
         if now.workspace != target.workspace:

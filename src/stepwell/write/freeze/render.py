@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from itertools import takewhile
 from typing import Any, final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -27,6 +28,7 @@ __all__ = [
     "STEP_FUNCTIONS",
     "STEP_TABLES",
     "WORKSPACE_FUNCTIONS",
+    "alias_file",
     "in_export_order",
     "package_files",
     "step_names_files",
@@ -205,6 +207,22 @@ def package_files(
         own = {"workspace": workspace, "rows": own_rows(view), "first": _own_first(core, view)}
         files[workspace_file(workspace)] = _render("workspace.py.j2", {**values, **own})
     return files
+
+
+def alias_file(alias: str, output: str, command: str, version: str) -> tuple[str, str]:
+    """Return path and text of a module whose import returns the generated module or package."""
+    is_package = output.endswith("/")
+    own, target = (path.removesuffix("/").removesuffix(".py").split("/") for path in (alias, output))
+    folders = zip(own[:-1], target[:-1], strict=False)
+    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], folders))
+    values: dict[str, Any] = {
+        "command": command,
+        "version": version,
+        "depth": str(len(own) - shared),
+        "target": ".".join(target[shared:]),
+        "modules": sorted((*_MODULES, "step_names")) if is_package else (),
+    }
+    return f"{alias}__init__.py" if is_package else alias, _render("alias.py.j2", values)
 
 
 def _step_exports(workspaces: object) -> list[str]:
