@@ -17,6 +17,7 @@ import click
 
 from stepwell.frontends.commands import COMMANDS, SYNONYMS, overview
 from stepwell.source.errors import StepwellError
+from stepwell.source.escape_control import visible
 from stepwell.version import __version__
 
 if TYPE_CHECKING:
@@ -254,7 +255,8 @@ def _discard_output() -> None:
 
 
 def _print_error(message: str) -> int:
-    click.echo(f"error: {message}", err=True)
+    """Print an error; it may quote arguments with control characters."""
+    click.echo("\n".join(map(visible, f"error: {message}".split("\n"))), err=True)
     return USAGE
 
 
@@ -263,7 +265,7 @@ def _report_bug() -> int:
     import traceback
 
     trace = traceback.format_exc()
-    last = trace.rstrip().splitlines()[-1]
+    last = visible(trace.rstrip().splitlines()[-1])
     try:
         with tempfile.NamedTemporaryFile(
             "w",

@@ -28,6 +28,7 @@ from stepwell.frontends.render import RENDERERS
 from stepwell.frontends.render.report import Report
 from stepwell.live.registry import Registry
 from stepwell.source.diagnostic import Diagnostic, Severity
+from stepwell.source.escape_control import visible
 from stepwell.version import __version__
 
 __all__ = ["check_alignment"]
@@ -103,7 +104,7 @@ def command(
 
         write_atomically(Path(output), text)
         if not common.quiet:
-            click.echo(f"wrote {output}", err=True)
+            click.echo(f"wrote {visible(str(output))}", err=True)
     return int(any(one.severity is Severity.ERROR for one in found))
 
 

@@ -23,6 +23,7 @@ from stepwell.frontends.render.comparison import COMPARISON_RENDERERS
 from stepwell.review import Comparison, RegistryState, compare
 from stepwell.review.comparison import Level
 from stepwell.source.diagnostic import rebased
+from stepwell.source.escape_control import visible
 from stepwell.source.spelling import suggest
 
 _EXAMPLE = """\b
@@ -70,7 +71,7 @@ def command(
     if workspace:
         found = _of_workspace(found, old, new, workspace)
     if common.verbose:
-        click.echo(f"project: {here.root}", err=True)
+        click.echo(f"project: {visible(here.root)}", err=True)
         files = f"{old.loaded.files} and {new.loaded.files}"
         click.echo(f"files read: {files} in {time.monotonic() - began:.2f} s", err=True)
     if form == "text":

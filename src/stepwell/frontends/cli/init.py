@@ -16,6 +16,7 @@ from stepwell.model.kinds import KINDS
 from stepwell.model.schema import schema_names, schema_text
 from stepwell.model.settings import CONFIG_NAME, open_project
 from stepwell.source.errors import ProjectError
+from stepwell.source.escape_control import visible
 
 _EXAMPLE = """\b
 Examples:
@@ -173,10 +174,10 @@ def command(folder: str, pre_commit: bool) -> int:
         raise click.ClickException(f"{_shown(folder, error.filename)} cannot be written: {reason}") from None
     for path in files:
         verb = "wrote" if path in missing or path in completed else "kept"
-        click.echo(f"{verb} {_shown(folder, path)}")
+        click.echo(f"{verb} {visible(_shown(folder, path))}")
     prefix = "" if folder == "." else f"cd {shlex.quote(folder)} && "
     next_command = "freeze" if pre_commit else "check"  # a hook compares the frozen module
-    click.echo(f"next: {prefix}stepwell {next_command}")
+    click.echo(visible(f"next: {prefix}stepwell {next_command}"))
     return 0
 
 

@@ -165,7 +165,7 @@ def registry_of(project: Project, common: CommonOptions) -> Registry:
         lambda tell: Registry(project, date.today, tell, plugins=find_plugins, cache=cache_folder()),
     )
     if common.verbose:
-        click.echo(f"project: {os.path.join(project.root, configuration_of(project))}", err=True)
+        click.echo(f"project: {visible(os.path.join(project.root, configuration_of(project)))}", err=True)
         click.echo(f"files read: {registry.files} in {time.monotonic() - start:.2f} s", err=True)
     return registry
 

@@ -22,6 +22,7 @@ from stepwell.frontends.cli.options import (
 )
 from stepwell.model import StepDefinition
 from stepwell.source.errors import ProjectError, UnknownStep, UnknownWorkspace
+from stepwell.source.escape_control import visible
 from stepwell.source.spelling import did_you_mean
 from stepwell.source.wording import counted
 
@@ -84,7 +85,7 @@ def _at(common: CommonOptions, workspace: str | None, revision: str, name: str) 
     broken = len(state.errors)
     if broken and not common.quiet:
         errors = counted(broken, "error")
-        click.echo(f"{errors} at {tree.title}; invalid definitions are skipped", err=True)
+        click.echo(f"{errors} at {visible(tree.title)}; invalid definitions are skipped", err=True)
     try:
         return view[name]
     except UnknownStep as error:

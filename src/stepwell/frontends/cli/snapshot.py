@@ -11,6 +11,7 @@ import click
 
 from stepwell.frontends.cli.options import CommonOptions, project_options
 from stepwell.frontends.cli.states import Here, read_one
+from stepwell.source.escape_control import visible
 from stepwell.source.wording import counted
 
 _EXAMPLE = """\b
@@ -58,7 +59,7 @@ def command(state: str | None, output: str | None, force: bool, common: CommonOp
         return 0
     changed = _write(output, text)
     if not common.quiet:
-        click.echo(f"{'wrote' if changed else 'unchanged:'} {output}", err=True)
+        click.echo(f"{'wrote' if changed else 'unchanged:'} {visible(output)}", err=True)
     return 0
 
 

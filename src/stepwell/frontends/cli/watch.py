@@ -30,6 +30,7 @@ from stepwell.live.registry import Registry
 from stepwell.live.store import Event
 from stepwell.model.settings import RESERVED_ID, FreezeTarget, Settings
 from stepwell.source.diagnostic import Diagnostic, Severity, counted_findings
+from stepwell.source.escape_control import visible
 from stepwell.source.excerpt import block
 from stepwell.source.wording import counted
 
@@ -220,7 +221,7 @@ class _Following:
                 try:
                     self._freeze_one(target)
                 except click.ClickException as error:
-                    click.echo(f"error: {error.format_message()}", err=True)
+                    click.echo(f"error: {visible(error.format_message())}", err=True)
 
     def _freeze_one(self, target: FreezeTarget) -> None:
         registry = self.registry
@@ -237,4 +238,4 @@ class _Following:
             refuse_to_harm(registry.project, path, text)
         written = write(registry.project, texts, of_removed_workspaces(registry, (target,)))
         if written:
-            self._say("frozen", f"wrote {target.output}", quiet=self.quiet, paths=written)
+            self._say("frozen", f"wrote {visible(target.output)}", quiet=self.quiet, paths=written)

@@ -28,6 +28,7 @@ from stepwell.resolve.view import View
 from stepwell.source import scalars
 from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.source.errors import StepwellError, UnknownPipeline
+from stepwell.source.escape_control import visible
 from stepwell.source.spelling import closest, did_you_mean
 
 if TYPE_CHECKING:
@@ -344,7 +345,7 @@ def write_report(pipeline: Pipeline, run: RunRecord, root: str, path: str, commo
 
     write_atomically(Path(path), as_html(pipeline, plain(pipeline_run_output(run, root)), logs_of(run)))
     if not common.quiet:
-        click.echo(f"wrote {path}", err=True)
+        click.echo(f"wrote {visible(str(path))}", err=True)
 
 
 def exit_code_of(state: StepState) -> int:

@@ -280,7 +280,7 @@ def _files(
             click.echo(f"skipped {visible(path)}: {why}", err=True)
         for path in copied.mentions:
             place = f"{registry.project.settings.workspaces}/{workspace}/{path}"
-            click.echo(f"{visible(place)} still mentions {copy_from}", err=True)
+            click.echo(f"{visible(place)} still mentions {visible(copy_from)}", err=True)
         return copied.files, ()
     _refuse_words(registry, description, framework)
     rendered = _rendered(registry, workspace, template or _DEFAULT, description, framework)
