@@ -267,3 +267,116 @@ def test_a_report_never_overwrites_a_source_file(
     assert (code, "exists and is no report; it was not overwritten" in error) == (2, True)
     assert (root / "stepwell.toml").read_bytes() == before
     assert not (root / ".stepwell").exists()
+
+
+SECRET = "sk-" + "ABCDEFGHIJKLMNOPQRSTUVWXYZ123456"  # made up
+
+
+def test_a_secret_that_a_script_prints_is_in_no_file_of_the_run(project: Project, ask: Ask) -> None:
+    script = (
+        "import sys\n"
+        f"secret = ''.join([{SECRET[:10]!r}, {SECRET[10:]!r}])\n"
+        "sys.stdout.write('token=' + secret[:12]); sys.stdout.flush()\n"
+        "sys.stdout.write(secret[12:] + '\\n'); sys.stdout.flush()\n"
+        "sys.stdout.buffer.write(b'\\xff ' + secret.encode() + b' again ' + secret.encode() + b'\\n')\n"
+        "sys.stdout.flush()\n"
+        "raise SystemExit('failed with ' + secret)\n"
+    )
+    root = project(single(script))
+    code, out, _ = ask(root, "run", "Only", "--report", str(root / "report.html"))
+    assert code == 1
+    assert "failed with *" in out
+    written = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    assert b"token=*" in next(text for path, text in written.items() if path.name == "log.txt")
+    assert b"\xff " in next(text for path, text in written.items() if path.name == "log.txt")
+    for path, text in {**written, Path("out"): out.encode()}.items():
+        assert SECRET.encode() not in text, path
+        assert SECRET[4:].encode() not in text, path
+
+
+def test_a_secret_in_an_older_log_is_not_in_a_report(
+    project: Project, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stepwell.run.pipelines import process
+
+    monkeypatch.setattr(process, "_redacted", lambda text: text)
+    root = project(
+        single(f"print('so far'); print({SECRET[:9]!r} + {SECRET[9:]!r}); print('end'); exit(1)\n")
+    )
+    ask(root, "run", "Only", "--report", str(root / "report.html"))
+    [log] = root.rglob("log.txt")
+    assert SECRET in log.read_text()
+    report = (root / "report.html").read_text()
+    assert "so far" in report
+    assert SECRET not in report
+
+
+@pytest.mark.parametrize(
+    ("made", "fault"),
+    [
+        ("os.symlink('/etc/passwd', path + '/x.csv')", "`x.csv` is a link to a path outside the folder"),
+        ("os.symlink('/etc/passwd', path + '/x.json')", "`x.json` is a link to a path outside the folder"),
+        ("os.mkfifo(path + '/x.csv')", "`x.csv` is neither a file nor a folder"),
+        (
+            "shutil.rmtree(os.path.dirname(path)); os.symlink('/etc', os.path.dirname(path))",
+            "a folder of its path is a link",
+        ),
+    ],
+)
+def test_no_link_that_a_script_left_is_read(
+    project: Project, ask: Ask, monkeypatch: pytest.MonkeyPatch, made: str, fault: str
+) -> None:
+    from stepwell.run.pipelines import worker
+
+    checked: list[str] = []
+    check = worker.check_content
+
+    def checking(place: str, content: Mapping[str, Any]) -> str:
+        checked.append(place)
+        return check(place, content)
+
+    monkeypatch.setattr(worker, "check_content", checking)
+    files = dict(SUMS)
+    files["src/scripts/make.py"] = (
+        "import os, shutil, sys\n"
+        "def main(output_paths):\n"
+        "    path = output_paths['rows']\n"
+        "    if not os.path.isdir(path): path = os.path.dirname(path)\n"
+        f"    {made}\n"
+    )
+    code, out, _ = ask(project(files), "run", "Sums")
+    assert code == 1
+    assert f"output `rows` cannot be stored: {fault}" in out
+    assert checked == []
+
+
+def test_an_error_of_a_full_disk_names_the_path(
+    project: Project, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import errno
+
+    from stepwell.run.pipelines import process, worker
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    root = project(single("print('x')\n"))
+    with monkeypatch.context() as patched:
+        patched.setattr(process.Log, "write", full)
+        _, out, _ = ask(root, "run", "Only")
+    folder = f"{root}/.stepwell/runs/RUN/steps/it/1"
+    assert f"cannot create the sandbox: {folder}: no space left on device" in out
+    with monkeypatch.context() as patched:
+        patched.setattr(worker, "_write_outcome", full)
+        _, out, _ = ask(root, "run", "Only")
+    assert f"cannot write the outcome: {folder}/outcome.json: no space left on device" in out
+
+
+def test_a_run_database_that_cannot_be_written_is_named(project: Project, ask: Ask) -> None:
+    root = project(single("print('x')\n"))
+    assert ask(root, "run", "Only")[0] == 0
+    [path] = root.rglob("record.sqlite")
+    for other in path.parent.glob("record.sqlite*"):
+        other.unlink()
+    path.mkdir()
+    assert ask(root, "run", "Only") == (2, "", f"error: {path}: unable to open database file\n")

@@ -477,3 +477,23 @@ def test_progress_is_one_line_for_each_step(capsys: pytest.CaptureFixture[str]) 
         "[2/3] b failed: no\\x1bway",
         "[3/3] d skipped",
     ]
+
+
+def test_only_one_process_resumes_a_run(tmp_path: Path, run: Callable[..., Any]) -> None:
+    from stepwell.run.run_store import RunStore
+
+    run(FAILS_ONCE, "--provider", "echo")
+    (tmp_path / "ready.txt").touch()
+    store = RunStore(str(tmp_path))
+    [name] = store.ids("workflow")
+    assert store.ids("pipeline") == ()
+    before = files(Path(store.folder_of(name)))
+    with store.locked(name, "workflow"):
+        assert run("", "--provider", "echo", "--resume", "last") == (
+            2,
+            "",
+            f"error: run {name} is in progress in another process\n",
+        )
+        assert files(Path(store.folder_of(name))) == before
+    assert run("", "--provider", "echo", "--resume", "last")[0] == 0
+    assert run("", "--provider", "echo", "--resume", "last")[0] == 0

@@ -26,8 +26,8 @@ RECORD: Final = "record.json"
 
 RunKind = Literal["pipeline", "workflow"]
 
-_LOCK: Final = "lock"
-_MARKS: Final[Mapping[RunKind, str]] = MappingProxyType({"pipeline": _LOCK, "workflow": RECORD})
+_LOCKS: Final[Mapping[RunKind, str]] = MappingProxyType({"pipeline": "lock", "workflow": ".lock"})
+_MARKS: Final[Mapping[RunKind, str]] = MappingProxyType({"pipeline": _LOCKS["pipeline"], "workflow": RECORD})
 """File that identifies the runs of each kind."""
 
 
@@ -93,16 +93,19 @@ class RunStore:
         return tuple(run for run in entries if os.path.isfile(os.path.join(self.runs, run, _MARKS[kind])))
 
     @contextmanager
-    def locked(self, run: str) -> Iterator[None]:
+    def locked(self, run: str, kind: RunKind = "pipeline") -> Iterator[None]:
         """Lock a run for this process.
 
         Raises:
             RunBusy: another process holds the lock.
         """
-        import fcntl  # Unix only; not needed for reading
-
+        try:
+            import fcntl  # not needed for reading
+        except ImportError:  # no locks on this platform
+            yield
+            return
         os.makedirs(self.folder_of(run), exist_ok=True)
-        with open(os.path.join(self.folder_of(run), _LOCK), "a", encoding="utf-8") as lock:
+        with open(os.path.join(self.folder_of(run), _LOCKS[kind]), "a", encoding="utf-8") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:

@@ -22,8 +22,16 @@ def write_atomically(path: Path, content: str | bytes) -> bool:
         Whether the content changed; an unchanged file is not written.
 
     Raises:
-        OSError: the file or its folder cannot be read or written, or the disk is full.
+        OSError: the file (``filename``) or its folder cannot be read or written, or the disk is full.
     """
+    try:
+        return _write_atomically(path, content)
+    except OSError as error:
+        error.filename = str(path)  # of the target; an error of a write has no file name
+        raise
+
+
+def _write_atomically(path: Path, content: str | bytes) -> bool:
     content = content.encode("utf-8") if isinstance(content, str) else content
     target = Path(os.path.realpath(path))
     try:

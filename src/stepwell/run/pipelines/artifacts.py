@@ -20,6 +20,7 @@ __all__ = [
     "FORMATS",
     "Unholdable",
     "check_content",
+    "check_kinds",
     "digest_of",
     "hold",
     "place_of",
@@ -65,6 +66,28 @@ def walk(path: str) -> Iterator[tuple[str, os.stat_result]]:
         waiting += reversed(below)
 
 
+def check_kinds(path: str) -> None:
+    """Check that a file or folder contains only regular files and links within it, without opening any.
+
+    Raises:
+        Unholdable: contains a link to the outside or a special file.
+        OSError: cannot be read.
+    """
+    for name, status in walk(path):
+        _check_kind(path, name, status)
+
+
+def _check_kind(path: str, name: str, status: os.stat_result) -> None:
+    full = os.path.join(path, name) if name else path
+    if stat.S_ISLNK(status.st_mode):
+        if os.path.isabs(os.readlink(full)) or not os.path.realpath(full).startswith(
+            f"{os.path.realpath(path)}/"
+        ):
+            raise Unholdable(f"`{name}` is a link to a path outside the folder")
+    elif not stat.S_ISREG(status.st_mode):
+        raise Unholdable(f"`{name or os.path.basename(path)}` is neither a file nor a folder")
+
+
 def digest_of(path: str) -> tuple[str, int, int]:
     """Return the digest, the size in bytes and the number of files of a file or folder.
 
@@ -79,20 +102,15 @@ def digest_of(path: str) -> tuple[str, int, int]:
     """
     total = hashlib.blake2b(digest_size=20)
     size = files = 0
-    top = os.path.realpath(path)
     for name, status in walk(path):
+        _check_kind(path, name, status)
         full = os.path.join(path, name) if name else path
         if stat.S_ISLNK(status.st_mode):
-            target = os.readlink(full)
-            if os.path.isabs(target) or not os.path.realpath(full).startswith(f"{top}/"):
-                raise Unholdable(f"`{name}` is a link to a path outside the folder")
-            content = b"link " + os.fsencode(target)
-        elif stat.S_ISREG(status.st_mode):
+            content = b"link " + os.fsencode(os.readlink(full))
+        else:
             kind = b"program " if status.st_mode & stat.S_IXUSR else b"file "
             content = kind + _of_file(full)
             size += status.st_size
-        else:
-            raise Unholdable(f"`{name or os.path.basename(path)}` is neither a file nor a folder")
         files += 1
         total.update(os.fsencode(name) + b"\0" + content + b"\n")
     return total.hexdigest(), size, files

@@ -14,11 +14,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, final
 
+from stepwell.source.redaction import without_secrets
+
 __all__ = ["Ended", "Log", "lifeline", "supervise"]
 
 _TICK: Final = 0.1
 """Seconds between two checks of the limits."""
 _CHUNK: Final = 1 << 16
+_LONGEST_LINE: Final = 1 << 18
+"""Bytes of a line after which it is written before its end."""
 
 
 @final
@@ -37,13 +41,14 @@ class Ended:
 
 @final
 class Log:
-    """Bounded log of a script: keeps the first and the last part.
+    """Bounded log of a script: keeps the first and the last part, without secrets of a known form.
 
     Args:
         limit: bytes.
     """
 
     def __init__(self, path: str, limit: int) -> None:
+        self._unwritten = b""  # a started line, which may end in the middle of a secret
         self._file = open(path, "wb", buffering=0)  # noqa: SIM115 - closed by `close`
         self._head = limit // 2
         self._limit = limit - self._head
@@ -51,6 +56,16 @@ class Log:
         self._lost = 0
 
     def write(self, piece: bytes) -> None:
+        """Write all lines that are complete."""
+        pending = self._unwritten + piece
+        end = max(pending.rfind(b"\n"), pending.rfind(b"\r")) + 1
+        if not end and len(pending) > _LONGEST_LINE:
+            end = max(pending.rfind(b" "), pending.rfind(b"\t"), pending.rfind(b",")) + 1 or len(pending)
+        self._unwritten = pending[end:]
+        if end:
+            self._keep(_redacted(pending[:end]))
+
+    def _keep(self, piece: bytes) -> None:
         if self._head > 0:
             self._file.write(piece[: self._head])
             self._head, piece = self._head - len(piece[: self._head]), piece[self._head :]
@@ -61,10 +76,17 @@ class Log:
 
     def close(self) -> None:
         """Write the last part and close the file."""
+        self._keep(_redacted(self._unwritten))
+        self._unwritten = b""
         if self._lost:
             self._file.write(f"\n... {self._lost} bytes omitted ...\n".encode())
         self._file.write(self._tail)
         self._file.close()
+
+
+def _redacted(text: bytes) -> bytes:
+    decoded = text.decode("utf-8", "surrogateescape")
+    return without_secrets(decoded).encode("utf-8", "surrogateescape")
 
 
 def supervise(

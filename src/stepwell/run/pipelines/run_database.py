@@ -6,6 +6,7 @@ readers do not block the writer.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
@@ -47,21 +48,43 @@ PRAGMA user_version = 1;
 """
 
 
+class _Connection(sqlite3.Connection):
+    """Connection whose errors, as on a full disk, are system errors that name the file."""
+
+    path = ""
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        try:
+            return super().execute(sql, parameters)
+        except sqlite3.OperationalError as error:
+            raise OSError(errno.EIO, str(error), self.path) from None
+
+
 @final
 class RunDatabase:
-    """Records of the runs of a project."""
+    """Records of the runs of a project.
+
+    Raises:
+        OSError: the folder or the database (``filename``) cannot be written, also in all methods.
+    """
 
     def __init__(self, root: str) -> None:
         self.store = RunStore(root)
         self.store.create()
         self.objects = os.path.join(self.store.folder, "objects")
-        self._base = sqlite3.connect(
-            os.path.join(self.store.runs, "record.sqlite"), timeout=60, isolation_level=None
-        )
+        path = os.path.join(self.store.runs, "record.sqlite")
+        try:
+            self._base = sqlite3.connect(path, timeout=60, isolation_level=None, factory=_Connection)
+        except sqlite3.OperationalError as error:
+            raise OSError(errno.EIO, str(error), path) from None
+        self._base.path = path
         self._base.execute("PRAGMA journal_mode = WAL")
         self._base.execute("PRAGMA synchronous = NORMAL")
         if self._base.execute("PRAGMA user_version").fetchone()[0] == 0:
-            self._base.executescript(f"BEGIN IMMEDIATE; {_TABLES} COMMIT;")
+            self._base.execute("BEGIN IMMEDIATE")
+            for statement in _TABLES.split(";"):
+                self._base.execute(statement)
+            self._base.execute("COMMIT")
 
     def close(self) -> None:
         """Close the database."""

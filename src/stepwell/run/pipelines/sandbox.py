@@ -8,7 +8,7 @@ import stat
 from contextlib import suppress
 from typing import Final, final
 
-from stepwell.run.pipelines.artifacts import Unholdable, hold, walk
+from stepwell.run.pipelines.artifacts import Unholdable, check_kinds, hold, walk
 from stepwell.run.pipelines.task import Artifact, Port, Task
 
 __all__ = ["CONTAINER", "Sandbox", "SandboxRejection", "is_file_path"]
@@ -117,16 +117,27 @@ class Sandbox:
                     raise SandboxRejection("deleted-input", port.name, f"the script deleted {what}")
 
     def find(self, port: Port) -> str:
-        """Return the path of an output.
+        """Return the path of an output, which has no links that leave it.
 
         Raises:
-            SandboxRejection: the output is missing or empty.
+            SandboxRejection: the output is missing, empty, or cannot be stored.
         """
         place = self.inside(port.path)
+        parent = os.path.dirname(place)
+        if os.path.realpath(parent) != os.path.join(
+            os.path.realpath(self.folder), os.path.relpath(parent, self.folder)
+        ):
+            fault = f"output `{port.name}` cannot be stored: a folder of its path is a link"
+            raise SandboxRejection("output", port.name, fault)
         if not os.path.lexists(place):
             raise SandboxRejection(
                 "output", port.name, f"missing output `{port.name}`: {port.path} does not exist"
             )
+        try:
+            check_kinds(place)
+        except Unholdable as error:
+            fault = f"output `{port.name}` cannot be stored: {error}"
+            raise SandboxRejection("output", port.name, fault) from None
         if os.path.isdir(place) and next(walk(place), None) is None:
             raise SandboxRejection("output", port.name, f"missing output `{port.name}`: {port.path} is empty")
         return place

@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from importlib.util import MAGIC_NUMBER
 from types import CodeType
@@ -44,7 +44,7 @@ def perform(task: Task) -> AttemptOutcome:
     try:
         folder = _claim(task.folder)
     except OSError as error:
-        fault = f"cannot write the folder of the run: {error}"
+        fault = f"cannot write the folder of the run: {_reason(error, task.folder)}"
         return AttemptOutcome(
             task.token,
             StepState.FAILED,
@@ -56,8 +56,17 @@ def perform(task: Task) -> AttemptOutcome:
         )
     attempt = _Attempt(task, folder, began)
     outcome = attempt.made()
-    _write_outcome(folder, task.key, outcome)
+    try:
+        _write_outcome(folder, task.key, outcome)
+    except OSError as error:
+        fault = f"cannot write the outcome: {_reason(error, os.path.join(folder, OUTCOME))}"
+        return replace(outcome, state=StepState.FAILED, fault=fault, kind="engine", outputs=())
     return outcome
+
+
+def _reason(error: OSError, path: str) -> str:
+    """Return the reason and the path of an error; errors of writes, as on a full disk, name no path."""
+    return f"{error.filename or path}: {(error.strerror or str(error)).lower()}"
 
 
 def read_outcomes(folder: str) -> Iterator[tuple[AttemptOutcome, str]]:
@@ -107,7 +116,9 @@ class _Attempt:
         except SandboxRejection as error:
             return self._ended(StepState.FAILED, error.fault, error.kind, port=error.port)
         except OSError as error:
-            return self._ended(StepState.FAILED, f"cannot create the sandbox: {error}", "engine")
+            return self._ended(
+                StepState.FAILED, f"cannot create the sandbox: {_reason(error, self._folder)}", "engine"
+            )
 
     def _run(self) -> AttemptOutcome | None:
         """Run the script; return the outcome if it ends the attempt."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -67,6 +69,7 @@ class WorkflowRun:
 
     Raises:
         UnknownRun: the run to resume does not exist.
+        RunBusy: another process executes the run to resume.
         OSError: the record cannot be written.
     """
 
@@ -76,10 +79,15 @@ class WorkflowRun:
         self._view = view
         self._options = options
         self._earlier: dict[str, Any] | None = None
+        self._lock = ExitStack()
         if options.resume is not None:
-            self._folder, self._earlier = options.runs.find(options.resume, workflow.name)
+            self._folder, _ = options.runs.find(options.resume, workflow.name)
+            self._lock.enter_context(options.runs.locked(self._folder))
+            name = os.path.basename(self._folder.path)
+            _, self._earlier = options.runs.find(name, workflow.name)  # as the last process left it
         else:
             self._folder = options.runs.begin(options.name)
+            self._lock.enter_context(options.runs.locked(self._folder))
         self._last: StepResult | None = None
         self._failed: dict[str, str] = {}
         self._record = self._new_record()
@@ -121,9 +129,10 @@ class WorkflowRun:
             state = "failed"
             record["fault"] = f"the workflow timed out after {limit:g} s"
         finally:
-            record["state"] = state
-            record["ended"] = self._options.now().isoformat(timespec="seconds")
-            self._write()
+            with self._lock:
+                record["state"] = state
+                record["ended"] = self._options.now().isoformat(timespec="seconds")
+                self._write()
 
     async def _steps(self) -> None:
         earlier = self._earlier_steps()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -121,6 +122,14 @@ class Runs:
     def __init__(self, root: str, secrets: Iterable[str] = ()) -> None:
         self._store = RunStore(root)
         self._secrets = tuple(secrets)
+
+    def locked(self, folder: RunFolder) -> AbstractContextManager[None]:
+        """Lock a run for this process, as pipelines do.
+
+        Raises:
+            RunBusy: another process executes the run.
+        """
+        return self._store.locked(os.path.basename(folder.path), "workflow")
 
     def begin(self, name: str) -> RunFolder:
         """Create the folder of a new run.

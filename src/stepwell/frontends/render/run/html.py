@@ -10,6 +10,7 @@ from typing import Any
 from stepwell.frontends.render.run.text import log_of, seconds
 from stepwell.run.pipelines import Pipeline, RunRecord
 from stepwell.source.escape_control import visible
+from stepwell.source.redaction import without_secrets
 
 __all__ = ["as_html", "logs_of"]
 
@@ -30,9 +31,10 @@ def as_html(pipeline: Pipeline, record: Mapping[str, Any], logs: Mapping[str, st
     environment.filters["seconds"] = seconds
     environment.filters["clock"] = lambda at: time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at))
     environment.filters["lines"] = lambda text: "\n".join(visible(line) for line in text.splitlines())
-    return environment.get_template("report.html.j2").render(
+    report = environment.get_template("report.html.j2").render(
         **record, logs=logs, drawing=_drawing(pipeline, record["steps"]), bars=_bars(record)
     )
+    return without_secrets(report)
 
 
 def logs_of(run: RunRecord) -> dict[str, str]:
