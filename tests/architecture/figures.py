@@ -144,7 +144,7 @@ def figures(repository: Path = REPOSITORY) -> tuple[Figure, ...]:
     )
 
 
-MODULES: Final = 440
+MODULES: Final = 441
 CRUMBS: Final = 20
 BROAD: Final = 15
 

@@ -67,9 +67,20 @@ def a_registry_error_tells_what_is_missing(package, expected):
     same(isinstance(full, Exception), True)
 
 
+def the_step_types_have_their_test_variants(package, expected):
+    variants = importlib.import_module(f"{package.__name__}.step_type_test_variants")
+    same(len(variants.get_all_step_types()), 12)
+    same(variants.get_step_type_requirements("Transform").step_class, "TransformStep")
+    same(variants.get_step_type_requirements("Base"), None)
+    same(variants.get_step_type_variant("Transform"), None)
+    variants.register_step_type_variant("Transform", dict)
+    same(variants.get_step_type_variant("Transform"), dict)
+
+
 def obligations(expected):
     return [
         the_package_exports_its_modules,
         hyperparameter_classes_are_found,
         a_registry_error_tells_what_is_missing,
+        the_step_types_have_their_test_variants,
     ]

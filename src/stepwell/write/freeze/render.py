@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from itertools import takewhile
+from pathlib import Path
 from typing import Any, final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -96,8 +97,10 @@ BUILDER_NAMES = (
 """Registry of builders and its functions."""
 
 
-_MODULES = ("builder_registry", "exceptions", "hyperparameter_registry", "step_type_test_variants")
-"""Modules of a package besides ``step_names``."""
+_MODULES = ("builder_registry", "exceptions", "hyperparameter_registry")
+"""Modules of a package that have a template, besides ``step_names``."""
+_VARIANTS = "step_type_test_variants"
+"""Module of ``stepwell.legacy`` that is copied, because it depends on no definition."""
 
 
 def in_export_order(names: Iterable[str]) -> list[str]:
@@ -198,6 +201,7 @@ def package_files(
     }
     files = {
         **{f"{name}.py": _render(f"{name}.py.j2", values) for name in ("__init__", *_MODULES)},
+        f"{_VARIANTS}.py": _render("provenance.j2", values) + _copied(_VARIANTS),
         "py.typed": "",
         **_step_names_files("step_names.py", core, workspaces, naming, command, version, in_package=True),
     }
@@ -207,6 +211,10 @@ def package_files(
         own = {"workspace": workspace, "rows": own_rows(view), "first": _own_first(core, view)}
         files[workspace_file(workspace)] = _render("workspace.py.j2", {**values, **own})
     return files
+
+
+def _copied(module: str) -> str:
+    return Path(__file__).parents[2].joinpath("legacy", f"{module}.py").read_text("utf-8")
 
 
 def alias_file(alias: str, output: str, command: str, version: str) -> tuple[str, str]:
@@ -220,7 +228,7 @@ def alias_file(alias: str, output: str, command: str, version: str) -> tuple[str
         "version": version,
         "depth": str(len(own) - shared),
         "target": ".".join(target[shared:]),
-        "modules": sorted((*_MODULES, "step_names")) if is_package else (),
+        "modules": sorted((*_MODULES, _VARIANTS, "step_names")) if is_package else (),
     }
     return f"{alias}__init__.py" if is_package else alias, _render("alias.py.j2", values)
 

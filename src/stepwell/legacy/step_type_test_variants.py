@@ -1,4 +1,3 @@
-{% include "provenance.j2" %}
 """Test variants, requirements and examples by SageMaker step type."""
 
 from dataclasses import dataclass as _dataclass
