@@ -293,7 +293,43 @@ def test_in_a_terminal_ctrl_c_leaves_no_trace_of_itself(project: Any, environmen
     assert process.wait(PATIENCE) == 0
     os.close(ours)
     assert "\x1b[31mrejected: " in screen
-    assert re.search(r"\^C\r\d\d:\d\d:\d\d  stopped watching\r\n", screen)
+    assert re.search(r"\^C\r\x1b\[K\d\d:\d\d:\d\d  stopped watching\r\n", screen)
+
+
+def test_on_a_terminal_the_last_line_is_the_current_state(
+    project: Any, environment: Mapping[str, str]
+) -> None:
+    root = project(FILES)
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stepwell", "watch"],
+        cwd=root,
+        env={**environment, "TERM": "xterm", "COLUMNS": "100"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        preexec_fn=take_terminal,
+    )
+    os.close(theirs)
+    screen = read_until(ours, "no findings · ")
+    save(root / CORE, "name: [\n")
+    screen += read_until(ours, "1 error · ")
+    save(root / CORE, GOOD)
+    screen += read_until(ours, "no findings · ")
+    os.write(ours, b"\x03")
+    screen += read_until(ours, "stopped watching")
+    assert process.wait(PATIENCE) == 0
+    os.close(ours)
+    rows = rows_of(screen)
+    assert rows[-1].endswith("stopped watching")
+    assert not [row for row in rows if "Ctrl-C to stop" in row and "watching" not in row]
+
+
+def rows_of(screen: str) -> list[str]:
+    """The rows of a terminal after it has drawn everything: the last text since each start of a line."""
+    rows = [row.split("\x1b[K")[-1].rpartition("\r")[2] for row in screen.replace("\r\n", "\n").split("\n")]
+    return [re.sub(r"\x1b\[[0-9;]*m", "", row) for row in rows if row]
 
 
 def take_terminal() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 import time
 from collections import Counter
@@ -22,6 +24,7 @@ from stepwell.frontends.cli.options import (
     format_option,
     open_registry,
     project_options,
+    shows_unicode,
     view_of,
     workspace_option,
 )
@@ -66,7 +69,8 @@ def command(
     view_of(registry, workspace)
     if workspace == "":
         workspace = None
-    following = _Following(registry, workspace, form, freezing, common.quiet)
+    steady = form == "text" and not common.quiet and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    following = _Following(registry, workspace, form, freezing, common.quiet, steady)
     news: SimpleQueue[Event | str] = SimpleQueue()
     subscription = registry.subscribe(news.put)
     try:
@@ -85,11 +89,13 @@ def command(
 @final
 @dataclass(slots=True)
 class _Following:
-    """Prints reloads and rejected changes.
+    """Prints reloads and rejected changes; on a terminal the last line is the current state.
 
     Args:
        form: ``text`` or ``json``.
        quiet: print only rejected changes and errors.
+       steady: whether the last line of the terminal is a status line.
+       latest: findings of the latest reload.
     """
 
     registry: Registry
@@ -97,6 +103,8 @@ class _Following:
     form: str
     freezing: bool
     quiet: bool
+    steady: bool = False
+    latest: tuple[Diagnostic, ...] = ()
     refused: bool = False
     known: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     shown: set[tuple[str, str, str]] = field(default_factory=set)
@@ -104,33 +112,57 @@ class _Following:
 
     def start(self) -> None:
         """Print the initial state and freeze outdated modules."""
-        found = self.registry.diagnostics
+        found = self.latest = self.registry.diagnostics
         self.known = Counter(finding.identity for finding in found)
         count = len(self.registry.view(self.workspace))
         about = f"{counted(count, 'step')}, {counted(len(self.registry.workspaces), 'workspace')}"
         if self.workspace is not None:
             about = f"{counted(count, 'step')} of workspace {self.workspace}"
-        told = f"{counted_findings(found)} (run `stepwell check`)" if found else "no findings"
-        self._say("start", f"watching {about}: {told}; press Ctrl-C to stop", quiet=self.quiet)
+        state = f"{counted_findings(found)} (run `stepwell check`)" if found else "no findings"
+        self._say("start", f"watching {about}: {state}; press Ctrl-C to stop", quiet=self.quiet)
         self._freeze()
+        self._draw()
 
     def tell(self, news: Event | str) -> None:
         """Print a reload, a rejected change or a note."""
+        if isinstance(news, Event):
+            self.latest = news.diagnostics
         if isinstance(news, str):
             if self.form == "json":
                 self._write("notice", news)
             else:
-                click.echo(f"note: {news}", err=True)
+                self._print(f"note: {news}", err=True)
         elif news.accepted:
             self._tell_accepted(news)
         else:
             self._tell_refused(news)
+        self._draw()
 
     def end(self) -> None:
         """Print the end of the watch."""
-        if sys.stdout.isatty():
+        if sys.stdout.isatty() and not self.steady:
             click.echo("\r", nl=False)  # over the ^C
         self._say("end", "stopped watching", quiet=self.quiet)
+
+    def _print(self, text: str, *, err: bool = False) -> None:
+        """Print a line above the status line."""
+        if self.steady:
+            sys.stderr.flush()
+            click.echo("\r\x1b[K", nl=False)
+        click.echo(text, err=err)
+
+    def _draw(self) -> None:
+        """Draw the status line: the last result and when it was read."""
+        if not self.steady:
+            return
+        found = self.latest
+        color = "31" if self.refused else "33" if found else "32"
+        steps = counted(len(self.registry.view(self.workspace)), "step")
+        state = counted_findings(found) or "no findings"
+        text = f"{time.strftime('%H:%M:%S')}  {state} · {steps} · Ctrl-C to stop"
+        text = text if shows_unicode() else text.replace("·", "-")
+        shown = text[: shutil.get_terminal_size().columns - 1]
+        click.echo(f"\r\x1b[K\x1b[{color}m{shown}\x1b[0m" if color_wanted() else f"\r\x1b[K{shown}", nl=False)
 
     def _tell_accepted(self, event: Event) -> None:
         recovered, self.refused = self.refused and not event.kept, bool(event.kept)
@@ -187,7 +219,7 @@ class _Following:
         if self.form == "text":
             errors = [finding for finding in fresh if self.refused or finding.severity is Severity.ERROR]
             for found in displayed(errors, self.registry.project.root):
-                click.echo(f"{block(found, color=color_wanted())}\n")
+                self._print(f"{block(found, color=color_wanted())}\n")
 
     def _say(
         self,
@@ -203,7 +235,7 @@ class _Following:
             self._write(kind, words, event, **more)
         elif not quiet:
             painted = f"\x1b[{color}m{words}\x1b[0m" if color and color_wanted() else words
-            click.echo(f"{time.strftime('%H:%M:%S')}  {painted}")
+            self._print(f"{time.strftime('%H:%M:%S')}  {painted}")
 
     def _write(self, kind: str, message: str, event: Event | None = None, **more: Any) -> None:
         from stepwell.frontends.render.output.project import watch_line
@@ -221,7 +253,7 @@ class _Following:
                 try:
                     self._freeze_one(target)
                 except click.ClickException as error:
-                    click.echo(f"error: {visible(error.format_message())}", err=True)
+                    self._print(f"error: {visible(error.format_message())}", err=True)
 
     def _freeze_one(self, target: FreezeTarget) -> None:
         registry = self.registry
