@@ -240,15 +240,16 @@ _Tables = tuple[
     dict[str, str],
 ]
 _CORE: _Tables = (STEP_NAMES, CONFIG_STEP_REGISTRY, BUILDER_STEP_NAMES, SPEC_STEP_TYPES)
-if globals().get("__spec__"):
-    # As attributes of a module, the tables are those of the workspace in effect.
-    del STEP_NAMES, CONFIG_STEP_REGISTRY, BUILDER_STEP_NAMES, SPEC_STEP_TYPES
 _PLACES = {
     "STEP_NAMES": 0,
     "CONFIG_STEP_REGISTRY": 1,
     "BUILDER_STEP_NAMES": 2,
     "SPEC_STEP_TYPES": 3,
 }
+if globals().get("__spec__"):
+    # As attributes of a module, the tables are those of the workspace in effect.
+    for _name in _PLACES:
+        del globals()[_name]
 _VIEWS: dict[str, _Tables] = {}
 _CONTEXT: _ContextVar[str | None] = _ContextVar("workspace", default=None)
 

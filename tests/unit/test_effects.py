@@ -289,6 +289,24 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
             ),
         ],
     ),
+    "another hyperparameter class is the first of its model type": (
+        {
+            **settings("[[freeze]]", 'output = "a/"', 'first = ["Tuned"]'),
+            **hyperparameters("Tuned", "a.b"),
+            **hyperparameters("Other", "a.b"),
+        },
+        {
+            **settings("[[freeze]]", 'output = "a/"', 'first = ["Other"]'),
+            **hyperparameters("Tuned", "a.b"),
+            **hyperparameters("Other", "a.b"),
+        },
+        [
+            (
+                "risky importers model-type-remapped:None [tuned.yaml:1 > other.yaml:1] the model type "
+                "`None` maps to `Other` instead of `Tuned`, which now follows it"
+            ),
+        ],
+    ),
     "a module with no hyperparameters": (
         {**settings("[[freeze]]", 'output = "a.py"'), **hyperparameters("Tuned", "a.b")},
         settings("[[freeze]]", 'output = "a.py"'),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final, final
+from typing import final
 
-from stepwell.model import StepDefinition
+from stepwell.model import HyperparameterDefinition, StepDefinition
 from stepwell.model.settings import RESERVED_ID, FreezeTarget
 from stepwell.resolve.view import LEGACY_FIELDS, View
 from stepwell.review.comparison import Consumer, Effect, Level
@@ -22,10 +22,6 @@ __all__ = [
 ]
 
 
-_CHOOSE: Final[Mapping[str, Callable[..., tuple[int, str]]]] = {"config_class": max, "spec_type": min}
-"""``CONFIG_STEP_REGISTRY`` keeps the last of several steps, the lookup by type the first."""
-
-
 @final
 class Owners:
     """Steps of legacy tables by class, indexed once per layer."""
@@ -36,7 +32,7 @@ class Owners:
         self._indexes: dict[tuple[int, str], tuple[object, dict[str, list[str]]]] = {}
 
     def of(self, view: View, field: str, value: str) -> str | None:
-        """Return the step of a class in a view's tables, if any.
+        """Return the step of a class in a view's tables, the last one of several, if any.
 
         Args:
            field: ``config_class`` or ``spec_type``.
@@ -47,7 +43,7 @@ class Owners:
         if len(names) < 2:
             return names[0] if names else None
         ranks = {name: place for place, name in enumerate(steps.first)}
-        return _CHOOSE[field]((ranks.get(name, len(ranks)), name) for name in names)[1]
+        return max(names, key=lambda name: (ranks.get(name, len(ranks)), name))
 
     def _index(self, table: Mapping[str, StepDefinition], field: str) -> dict[str, list[str]]:
         known = self._indexes.get((id(table), field))
@@ -228,6 +224,30 @@ def _hyperparameters(touched: Touched, has_classes: bool, say: Say) -> Iterator[
                 reason = f"`{field}` of `{name}` changed from {called(before)} to {called(after)}"
                 places = place_of(was, field), place_of(now, field)
                 yield say(Level.RISKY, "hyperparameter-changed", f"{name}.{field}", reason, *places)
+
+    yield from _reordered_classes(touched, say)
+
+
+def _reordered_classes(touched: Touched, say: Say) -> Iterator[Effect]:
+    """Yield the model types whose first class changed although both classes have the type in both states."""
+    old, new = touched.old.hyperparameters, touched.new.hyperparameters
+    if old.first == new.first:
+        return
+    for model_type in dict.fromkeys(each.model_type for each in old.values()):
+        was, now = _of_model(touched.old, model_type), _of_model(touched.new, model_type)
+        if was is None or now is None or was.name == now.name:
+            continue
+        others = new.get(was.name), old.get(now.name)
+        if all(each is not None and each.model_type == model_type for each in others):
+            moved = f"maps to `{now.name}` instead of `{was.name}`, which now follows it"
+            reason = f"the model type `{model_type}` {moved}"
+            places = place_of(was), place_of(now)
+            yield say(Level.RISKY, "model-type-remapped", f"{model_type}", reason, *places)
+
+
+def _of_model(view: View, model_type: str | None) -> HyperparameterDefinition | None:
+    """Return the first hyperparameter class of a model type."""
+    return next((each for each in view.hyperparameters.values() if each.model_type == model_type), None)
 
 
 def frozen_views(old: RegistryState, new: RegistryState) -> dict[str | None, bool]:
