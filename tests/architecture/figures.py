@@ -144,7 +144,7 @@ def figures(repository: Path = REPOSITORY) -> tuple[Figure, ...]:
     )
 
 
-MODULES: Final = 441
+MODULES: Final = 440
 CRUMBS: Final = 20
 BROAD: Final = 15
 

@@ -1,4 +1,4 @@
-"""Report of a check as JSON, one finding per line (``schemas/diagnostics.schema.json``)."""
+"""Report of a check (``diagnostics.schema.json``, one finding per line) or a comparison as JSON."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from stepwell.frontends.render.report import Report
+    from stepwell.review.comparison import Comparison
 
-__all__ = ["render"]
+__all__ = ["render", "render_comparison"]
 
 
 def render(report: Report, **_unused: object) -> Iterator[str]:
@@ -25,3 +26,11 @@ def render(report: Report, **_unused: object) -> Iterator[str]:
         yield separator + encode(finding(found), indent=None)
         separator = ",\n"
     yield "\n]}\n" if report.diagnostics else "]}\n"
+
+
+def render_comparison(comparison: Comparison, **_unused: object) -> Iterator[str]:
+    """Yield one JSON object in ASCII (``schemas/output-diff.schema.json``)."""
+    from stepwell.frontends.render.output.history import diff_output
+
+    yield encode(diff_output(comparison))
+    yield "\n"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from stepwell.write.scaffold.catalog import CopiedPipeline, copy_pipeline, open_catalog
-from stepwell.write.scaffold.copy import copy_files
 from stepwell.write.scaffold.plan import ScaffoldPlan, plan, values_for
-from stepwell.write.scaffold.removal import remove
 from stepwell.write.scaffold.step import NotWritten, plan_pipeline, plan_step
 from stepwell.write.scaffold.template_files import Template, find_templates, render
+from stepwell.write.scaffold.workspace_files import copy_files, remove
 
 __all__ = [
     "CopiedPipeline",

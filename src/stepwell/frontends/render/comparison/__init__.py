@@ -27,9 +27,9 @@ class ComparisonRenderer(Protocol):
         ...
 
 
-def _from(module: str) -> ComparisonRenderer:
+def _from(module: str, function: str = "render") -> ComparisonRenderer:
     def render(comparison: Comparison, *, color: bool, verbose: bool) -> Iterator[str]:
-        renderer = cast("ComparisonRenderer", import_module(module).render)
+        renderer = cast("ComparisonRenderer", getattr(import_module(module), function))
         return renderer(comparison, color=color, verbose=verbose)
 
     return render
@@ -39,7 +39,7 @@ COMPARISON_RENDERERS: Mapping[str, ComparisonRenderer] = MappingProxyType(
     {
         "text": _from("stepwell.frontends.render.comparison.text"),
         "markdown": _from("stepwell.frontends.render.comparison.markdown"),
-        "json": _from("stepwell.frontends.render.comparison.json"),
+        "json": _from("stepwell.frontends.render.json", "render_comparison"),
         "github": _from("stepwell.frontends.render.comparison.github"),
     }
 )

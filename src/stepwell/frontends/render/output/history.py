@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
+from stepwell.frontends.render.output.components import HOW
 from stepwell.frontends.render.output.findings import (
     FilePosition,
     ReportedFinding,
@@ -13,7 +14,6 @@ from stepwell.frontends.render.output.findings import (
     required_span,
     text_span,
 )
-from stepwell.frontends.render.output.origins import HOW
 from stepwell.frontends.render.output.record import Count, OutputPart, OutputRecord, doc, one_of
 from stepwell.model import KIND_OF_NOUN
 from stepwell.model.layer import Layer

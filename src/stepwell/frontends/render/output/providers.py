@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from stepwell.frontends.render.output.origins import ValueOrigin, value_origin
+from stepwell.frontends.render.output.components import ValueOrigin, value_origin
 from stepwell.frontends.render.output.record import OutputPart, OutputRecord, doc, one_of
 from stepwell.model.layer import given_by
 from stepwell.source.document import thaw

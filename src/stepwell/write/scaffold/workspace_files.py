@@ -1,10 +1,16 @@
-"""Copies the files of a workspace."""
+"""Copies, backs up and removes the files of a workspace."""
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
+import secrets
+import shutil
+import tarfile
 from collections.abc import Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Final, NamedTuple, final
 
@@ -15,7 +21,7 @@ from stepwell.source.document import Document
 from stepwell.source.tree import EntryKind
 from stepwell.source.yaml_writer import to_yaml
 
-__all__ = ["CopiedSteps", "copy_files"]
+__all__ = ["CopiedSteps", "copy_files", "remove"]
 
 _LEFT_OUT: Final = frozenset({"__pycache__", "node_modules"})
 _MAX_DEPTH: Final = 64
@@ -87,3 +93,66 @@ def _renamed(document: Document, workspace: str) -> str:
 def _written(workspace: str) -> str:
     """Return an id as YAML, quoted if it looks like a number."""
     return to_yaml({"x": workspace}).removeprefix("x: ").rstrip("\n")
+
+
+BACKUPS: Final = ".backup"
+"""Hidden folder for backups in the workspaces folder."""
+
+
+def remove(root: str, workspaces: str, workspace: str, backup: str | None) -> str | None:
+    """Remove a workspace: hide it with an atomic rename, then delete it.
+
+    A symbolic link is removed without its target.
+
+    Args:
+       workspaces: folder of all workspaces, relative to the project.
+       backup: name of the archive without extension; ``None`` for no archive.
+
+    Returns:
+       The archive, relative to the project.
+
+    Raises:
+       OSError: it cannot be removed or archived, and is unchanged.
+    """
+    folder = os.path.join(root, workspaces)
+    target = os.path.join(folder, workspace)
+    kept = None if backup is None else _archive(folder, workspace, backup)
+    if os.path.islink(target):
+        os.unlink(target)
+        return kept and f"{workspaces}/{kept}"
+    going = os.path.join(folder, f".{workspace}.{secrets.token_hex(8)}.tmp")
+    os.rename(target, going)
+    try:
+        _refuse_what_cannot_go(going)
+    except OSError:
+        os.rename(going, target)
+        raise
+    shutil.rmtree(going)
+    return kept and f"{workspaces}/{kept}"
+
+
+def _refuse_what_cannot_go(folder: str) -> None:
+    """Check that all entries of a folder can be deleted."""
+    for here, folders, files in os.walk(folder):
+        if (folders or files) and not os.access(here, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, "permission denied", here)
+
+
+def _archive(folder: str, workspace: str, name: str) -> str:
+    backups = os.path.join(folder, BACKUPS)
+    os.makedirs(backups, exist_ok=True)
+    shown, number = f"{BACKUPS}/{name}.tar.gz", 2
+    while os.path.lexists(os.path.join(folder, shown)):
+        shown, number = f"{BACKUPS}/{name}-{number}.tar.gz", number + 1
+    unfinished = os.path.join(backups, f".{secrets.token_hex(8)}.tmp")
+    try:
+        with open(unfinished, "xb") as file:
+            with tarfile.open(fileobj=file, mode="w:gz") as archive:
+                archive.add(os.path.join(folder, workspace), arcname=workspace)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, os.path.join(folder, shown))
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(unfinished)
+    return shown
