@@ -40,7 +40,9 @@ def files_in(folder: Path) -> list[str]:
 
 
 def lines_of(*written: str, after: str = "stepwell check") -> str:
-    return "".join([*(f"wrote {path}\n" for path in written), f"next: {after}\n"])
+    once = f"{after.rpartition('stepwell')[0]}stepwell merge-driver --install"
+    lines = [*(f"wrote {path}" for path in written), f"once in each git clone: {once}", f"next: {after}"]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def test_in_an_empty_folder(run_stepwell: RunStepwell, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import click
 
 from stepwell.frontends.cli.freeze import left_behind, of_removed_workspaces
+from stepwell.frontends.cli.merge_driver import advice
 from stepwell.frontends.cli.options import (
     CommonOptions,
     color_wanted,
@@ -54,6 +55,9 @@ def command(form: str, common: CommonOptions) -> int:
     if stale:
         status = HealthStatus.DEGRADED if told.status is HealthStatus.OK else told.status
         told = replace(told, status=status, recommendations=(*told.recommendations, *stale))
+    driver = advice(registry.project)
+    if driver:
+        told = replace(told, recommendations=(*told.recommendations, driver))
     if form == "json":
         from stepwell.frontends.render.output.project import doctor_output
 

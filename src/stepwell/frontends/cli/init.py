@@ -84,7 +84,7 @@ class DataCleaningStepBuilder:
 '''
 _GIT_ATTRIBUTES: Final = """\
 # The same bytes on every system: `stepwell freeze --check` compares them.
-/generated/** text eol=lf linguist-generated=true
+/generated/** text eol=lf linguist-generated=true merge=stepwell
 /schemas/*.schema.json text eol=lf linguist-generated=true
 """
 _GIT_IGNORE: Final = """\
@@ -177,6 +177,7 @@ def command(folder: str, pre_commit: bool) -> int:
         click.echo(f"{verb} {visible(_shown(folder, path))}")
     prefix = "" if folder == "." else f"cd {shlex.quote(folder)} && "
     next_command = "freeze" if pre_commit else "check"  # a hook compares the frozen module
+    click.echo(visible(f"once in each git clone: {prefix}stepwell merge-driver --install"))
     click.echo(visible(f"next: {prefix}stepwell {next_command}"))
     return 0
 

@@ -23,6 +23,7 @@ __all__ = [
     "file_stem",
     "keep_workspaces",
     "merge",
+    "merge_files",
     "step_name_types",
     "workspace_file",
 ]
@@ -52,6 +53,8 @@ _NAME_LEVELS: Final[Mapping[str, int]] = {
 _WIDTH: Final = 88
 _BY_FIRST: Final = ("STEP_NAMES", "HYPERPARAMETER_REGISTRY")
 _ABSENT: Final = object()
+
+Rows = Mapping[str, Any]
 
 
 @final
@@ -226,6 +229,51 @@ def keep_workspaces(text: str, before: str, workspaces: Iterable[str]) -> str:
     return _with_tables(text, tables, values)
 
 
+def merge_files(base: str, ours: str, theirs: str) -> str:
+    """Merge three files into ``ours``; return the reason if conflict markers remain, or ``""``.
+
+    Other files, and text outside of tables, are merged by lines.
+
+    Raises:
+       OSError: git is not installed, or a file cannot be read or written.
+    """
+    paths = (base, ours, theirs)
+    try:
+        old, mine, yours = merge(*map(_text, paths))
+    except NotGenerated:
+        return _merge_lines(*paths)
+    except MergeConflict as conflict:
+        _merge_lines(*paths)
+        return f"both sides changed {conflict}"
+    if mine not in (old, yours) and yours != old:
+        for path, text in zip(paths, (old, mine, yours), strict=True):
+            _write(path, text)
+        return _merge_lines(*paths)
+    _write(ours, yours if mine == old else mine)
+    return ""
+
+
+def _merge_lines(base: str, ours: str, theirs: str) -> str:
+    import subprocess
+
+    command = ["git", "merge-file", "-q", "-L", "ours", "-L", "base", "-L", "theirs", ours, base, theirs]
+    merged = subprocess.run(command, check=False)  # noqa: S603 - a fixed command
+    return "both sides changed the same lines" if merged.returncode else ""
+
+
+def _text(path: str) -> str:
+    with open(path, "rb") as file:
+        try:
+            return file.read().decode("ascii")
+        except UnicodeDecodeError:
+            raise NotGenerated from None
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "wb") as file:
+        file.write(text.encode("ascii"))
+
+
 def merge(base: str, ours: str, theirs: str) -> tuple[str, str, str]:
     """Return three versions of a generated file with merged tables, so that only other text differs.
 
@@ -260,6 +308,9 @@ def _merged(base: Any, ours: Any, theirs: Any, levels: int, where: str) -> Any:
         return theirs
     if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
         old = base if isinstance(base, Mapping) else {}
+        if levels == 1:
+            old, theirs = _renamed(old, ours, theirs)
+            old, ours = _renamed(old, theirs, ours)
         entries = {
             name: _merged(
                 old.get(name, _ABSENT),
@@ -281,6 +332,34 @@ def _merged(base: Any, ours: Any, theirs: Any, levels: int, where: str) -> Any:
     if isinstance(ours, list) and isinstance(theirs, list):
         return _sequence(base if isinstance(base, list) else [], ours, theirs, where)
     raise MergeConflict(where)
+
+
+def _renamed(base: Rows, renaming: Rows, changing: Rows) -> tuple[Rows, Rows]:
+    """Return the base and a side with the new names of rows that the other side renamed and this one changed.
+
+    Only a rename lets git merge the definitions if one side removes a row that the other side changes.
+    """
+    new = [name for name in renaming if name not in base and name not in changing and renaming[name]]
+    for name, row in base.items():
+        if name in renaming or not changing.get(name) or changing[name] == row or not isinstance(row, dict):
+            continue
+        alike = [each for each in new if renaming[each].get("description") == row.get("description", "")]
+        if len(candidates := alike or new) != 1:
+            continue
+        known = renaming[candidates[0]]
+        moved = {
+            key: known[key] if known.get(key) == (value or "").replace(name, candidates[0]) else value
+            for key, value in row.items()
+        }
+        changed = {
+            key: moved.get(key) if row.get(key) == value else value for key, value in changing[name].items()
+        }
+        base = {each: entry for each, entry in base.items() if each != name} | {candidates[0]: moved}
+        changing = {each: entry for each, entry in changing.items() if each != name} | {
+            candidates[0]: changed
+        }
+        new.remove(candidates[0])
+    return base, changing
 
 
 def _same(one: object, other: object) -> bool:
