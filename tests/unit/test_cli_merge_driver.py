@@ -115,6 +115,16 @@ def test_other_texts_are_not_merged(text: str) -> None:
             merge(*versions)
 
 
+@pytest.mark.parametrize(
+    "value", ["{1: 'a'}", "[1, 2.5, True]", "('a',)", "{'a': {'b': b'c'}}", "[[None], {}]"]
+)
+def test_other_statements_are_merged_as_text(value: str) -> None:
+    base, ours = table({}), table({"A": "a"})
+    extra = f"OTHER: object = {value}\n"
+    old, mine, yours = merge(base + extra, ours + extra, base + extra)
+    assert (old, mine, yours) == (ours + extra,) * 3
+
+
 def test_the_text_is_never_run(tmp_path: Path) -> None:
     trap = tmp_path / "trap"
     hostile = table({}).replace("{}", f"__import__('os').mkdir({str(trap)!r}) or {{}}")

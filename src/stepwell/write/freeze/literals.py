@@ -187,8 +187,16 @@ def _read(text: str) -> dict[str, _TableSpan]:
             literal = ast.literal_eval(node.value)
         except ValueError:
             continue  # computed from other tables
-        tables[name] = _TableSpan(ast.unparse(node.annotation), literal, start, end)
+        annotation = ast.unparse(node.annotation)
+        if _is_plain(literal) and assignment(name, annotation, literal) == text[start:end]:
+            tables[name] = _TableSpan(annotation, literal, start, end)
     return tables
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(isinstance(key, str) for key in value) and all(map(_is_plain, value.values()))
+    return all(map(_is_plain, value)) if isinstance(value, list) else value is None or isinstance(value, str)
 
 
 def _names_in(node: ast.expr) -> dict[str, None]:
