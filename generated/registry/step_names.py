@@ -230,8 +230,17 @@ _VALID_SAGEMAKER_STEP_TYPES = (
     "Utility",
 )
 
-_Changes = dict[str, dict[str, str] | None]
-_WORKSPACES: dict[str, tuple[_Changes, list[str] | None]] = {}
+_Row = dict[str, str]
+_Override = dict[str, str | None]
+_FIELDS = (
+    "config_class",
+    "builder_step_name",
+    "spec_type",
+    "sagemaker_step_type",
+    "description",
+)
+_Workspace = tuple[dict[str, _Row], dict[str, _Override], list[str] | None]
+_WORKSPACES: dict[str, _Workspace] = {}
 
 _Tables = tuple[
     dict[str, dict[str, str]],
@@ -271,7 +280,7 @@ def _tables(workspace_id: str | None) -> _Tables:
     return _VIEWS.get(workspace) or _VIEWS.setdefault(workspace, _view(workspace))
 
 
-def _workspaces() -> dict[str, tuple[_Changes, list[str] | None]]:
+def _workspaces() -> dict[str, _Workspace]:
     if not _WORKSPACES:
         # Each workspace has its own file, so that nothing lists all of them.
         from importlib.util import module_from_spec
@@ -279,29 +288,32 @@ def _workspaces() -> dict[str, tuple[_Changes, list[str] | None]]:
 
         folder = _os.path.join(_os.path.dirname(__file__), "_workspaces")
         finder = get_importer(folder)
-        changes: dict[str, tuple[_Changes, list[str] | None]] = {}
+        found: dict[str, _Workspace] = {}
         for _, name, _ in iter_modules([folder]):
             spec = finder.find_spec(name) if finder else None
             if spec and spec.loader:
-                module = module_from_spec(spec)
-                spec.loader.exec_module(module)
-                changes[module.WORKSPACE] = (module.ROWS, module.FIRST)
-        _WORKSPACES.update(sorted(changes.items()))
+                file = module_from_spec(spec)
+                spec.loader.exec_module(file)
+                found[file.WORKSPACE] = (file.ROWS, file.OVERRIDES, file.FIRST)
+        _WORKSPACES.update(sorted(found.items()))
     return _WORKSPACES
 
 
-def _own_rows(workspace: str) -> dict[str, dict[str, str] | None]:
-    changes, _ = _workspaces()[_known(workspace)]
-    rows: dict[str, dict[str, str] | None] = {}
-    for name, change in changes.items():
-        row = {} if change is None else {**_CORE[0].get(name, {}), **change}
-        rows[name] = row if len(row) == 5 else None
+def _own_rows(workspace: str) -> dict[str, _Row | None]:
+    replaced, overrides, _ = _workspaces()[_known(workspace)]
+    rows: dict[str, _Row | None] = {}
+    for name in (*replaced, *overrides):
+        row: _Override = {**(replaced.get(name) or _CORE[0].get(name, {}))}
+        row.update(overrides.get(name, {}))
+        values = [(field, row.get(field)) for field in _FIELDS]
+        complete = {field: value for field, value in values if value is not None}
+        rows[name] = complete if len(complete) == len(_FIELDS) else None
     return rows
 
 
 def _view(workspace: str) -> _Tables:
     merged = {**_CORE[0], **_own_rows(workspace)}
-    first = _workspaces()[workspace][1] or _FIRST
+    first = _workspaces()[workspace][2] or _FIRST
     places = {name: place for place, name in enumerate(first)}
     rows: dict[str, dict[str, str]] = {}
     for name in sorted(merged, key=lambda name: (places.get(name, len(places)), name)):

@@ -196,6 +196,7 @@ def test_a_workspace_gets_its_own_table_in_its_own_order(
     exec(frozen(below, {"w": above}), served)  # noqa: S102
     assert list(served["get_step_names"]("w").items()) == list(rows_of(above).items())
     assert set(served["_WORKSPACE_ROWS"]["w"]) == {*own, *gone}
+    assert served["_WORKSPACE_OVERRIDES"] == {"w": {}}
 
 
 def test_writing_tells_whether_the_file_changed(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@
 
 WORKSPACE: str = "alice"
 
-# Added and changed rows, or their changed fields; None for a removed row.
-ROWS: dict[str, dict[str, str] | None] = {
+# Rows that replace those of the core; a row without a SageMaker type removes the step.
+ROWS: dict[str, dict[str, str]] = {
     "FinancialDataPreprocessing": {
         "config_class": "FinancialDataPreprocessingConfig",
         "builder_step_name": "FinancialDataPreprocessingStepBuilder",
@@ -13,6 +13,10 @@ ROWS: dict[str, dict[str, str] | None] = {
         "sagemaker_step_type": "Processing",
         "description": "Clean financial records and derive the columns that risk models read.",
     },
+}
+
+# Fields that overrides set in rows.
+OVERRIDES: dict[str, dict[str, str | None]] = {
     "XGBoostTraining": {
         "config_class": "EnhancedXGBoostTrainingConfig",
         "builder_step_name": "EnhancedXGBoostTrainingStepBuilder",

@@ -4,8 +4,8 @@
 
 WORKSPACE: str = "carol"
 
-# Added and changed rows, or their changed fields; None for a removed row.
-ROWS: dict[str, dict[str, str] | None] = {
+# Rows that replace those of the core; a row without a SageMaker type removes the step.
+ROWS: dict[str, dict[str, str]] = {
     "ModelEvaluation": {
         "config_class": "ModelEvaluationConfig",
         "builder_step_name": "ModelEvaluationStepBuilder",
@@ -21,6 +21,9 @@ ROWS: dict[str, dict[str, str] | None] = {
         "description": "Pack a TensorFlow SavedModel with its inference code into one archive to deploy.",
     },
 }
+
+# Fields that overrides set in rows.
+OVERRIDES: dict[str, dict[str, str | None]] = {}
 
 # Steps listed first, if they differ from those of the core.
 FIRST: list[str] | None = None

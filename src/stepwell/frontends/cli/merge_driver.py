@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from stepwell.source.errors import RevisionError
+from stepwell.source.escape_control import visible
 from stepwell.write.freeze.literals import merge_files
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def command(versions: tuple[str, ...], install: bool) -> int:
         raise click.ClickException(f"{error.filename} cannot be merged: {reason}") from None
     if reason:
         click.echo(
-            f"conflict in {path}: {reason}; run `stepwell freeze` when the definitions are merged", err=True
+            f"conflict in {visible(path)}: {reason}; run `stepwell freeze` when the definitions are merged",
+            err=True,
         )
     return int(bool(reason))
 

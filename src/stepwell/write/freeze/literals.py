@@ -44,12 +44,15 @@ _NAME_LEVELS: Final[Mapping[str, int]] = {
     "STEP_NAMES": 1,
     "HYPERPARAMETER_REGISTRY": 1,
     "ROWS": 1,
+    "OVERRIDES": 1,
     "_WORKSPACE_ROWS": 2,
+    "_WORKSPACE_OVERRIDES": 2,
     "_WORKSPACE_FIRST": 1,
     _TYPES: 2,
 }
 """Number of levels whose keys are sorted names, by table; other mappings keep the order of the settings."""
 
+_OF_WORKSPACES: Final = ("_WORKSPACE_ROWS", "_WORKSPACE_OVERRIDES", "_WORKSPACE_FIRST")
 _WIDTH: Final = 88
 _BY_FIRST: Final = ("STEP_NAMES", "HYPERPARAMETER_REGISTRY")
 _ABSENT: Final = object()
@@ -226,11 +229,11 @@ def keep_workspaces(text: str, before: str, workspaces: Iterable[str]) -> str:
     except NotGenerated:
         old = {}
     values = {name: table.value for name, table in tables.items()}
-    for name, key in (("_WORKSPACE_ROWS", str), ("_WORKSPACE_FIRST", str), (_TYPES, file_stem)):
+    for name in (*_OF_WORKSPACES, _TYPES):
         if name not in tables:
             continue
         kept = old[name].value if name in old else {}
-        broken = {key(workspace) for workspace in workspaces}
+        broken = {file_stem(workspace) if name == _TYPES else workspace for workspace in workspaces}
         merged = {each: entry for each, entry in values[name].items() if each not in broken}
         merged.update((each, kept[each]) for each in broken if each in kept)
         values[name] = dict(sorted(merged.items()))

@@ -152,10 +152,7 @@ def _step_names_files(
 ) -> dict[str, str]:
     steps = rows_of(core)
     own = {workspace: own_rows(view) for workspace, view in sorted((workspaces or {}).items())}
-    types: dict[str, Iterable[str]] = {
-        file_stem(workspace): [name for name, row in rows.items() if row and len(row) == len(ROW_FIELDS)]
-        for workspace, rows in own.items()
-    }
+    types = {file_stem(workspace): rows.complete for workspace, rows in own.items()}
     firsts = {workspace: _own_first(core, view) for workspace, view in sorted((workspaces or {}).items())}
     values: dict[str, Any] = {
         "command": command,
@@ -164,10 +161,13 @@ def _step_names_files(
         "steps": steps,
         "first": core.steps.first,
         "naming": naming,
-        "workspaces": None if workspaces is None else own,
+        "workspaces": None
+        if workspaces is None
+        else {workspace: each.rows for workspace, each in own.items()},
+        "overrides": {workspace: each.overrides for workspace, each in own.items()},
         "workspaces_first": {workspace: first for workspace, first in firsts.items() if first is not None},
         "in_package": in_package,
-        "row_length": str(len(ROW_FIELDS)),
+        "row_fields": ROW_FIELDS,
         "types": _Code(step_name_types({"": steps, **types})),
     }
     return {path: _render("step_names.py.j2", values), f"{path}i": _render("step_names.pyi.j2", values)}
@@ -208,7 +208,8 @@ def package_files(
     if workspaces is not None:
         files[f"{WORKSPACES}__init__.py"] = _render("workspaces_package.py.j2", values)
     for workspace, view in sorted((workspaces or {}).items()):
-        own = {"workspace": workspace, "rows": own_rows(view), "first": _own_first(core, view)}
+        rows, overrides = own_rows(view)
+        own = {"workspace": workspace, "rows": rows, "overrides": overrides, "first": _own_first(core, view)}
         files[workspace_file(workspace)] = _render("workspace.py.j2", {**values, **own})
     return files
 

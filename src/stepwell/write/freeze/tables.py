@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import final
+from typing import Any, NamedTuple, final
 
 from stepwell.model import StepDefinition
+from stepwell.model.layer import Layer
 from stepwell.resolve.view import View
 from stepwell.write.freeze.literals import ROW_FIELDS
 
 __all__ = [
     "LegacyNaming",
+    "OwnRows",
     "Row",
     "hyperparameter_rows",
     "own_rows",
@@ -64,24 +66,67 @@ def hyperparameter_rows(view: View) -> dict[str, dict[str, str | None]]:
     }
 
 
-def own_rows(view: View) -> dict[str, Row | None]:
-    """Return the rows and fields that a workspace's own files set, by name; ``None`` removes a row.
+@final
+class OwnRows(NamedTuple):
+    """Rows of a workspace, each from one file, so that a change of the core leaves them as they are.
 
-    They do not depend on the core, so a change of the core leaves them as they are. Only an override that
-    adds the ``sagemaker_step_type`` to a step of the core has the whole row.
+    Args:
+       rows: rows that replace those of the core; a row without a SageMaker type removes the step.
+       overrides: fields set by overrides; ``None`` removes one.
     """
-    changes: dict[str, Row | None] = {}
+
+    rows: Mapping[str, Row]
+    overrides: Mapping[str, Mapping[str, str | None]]
+
+    @property
+    def complete(self) -> list[str]:
+        """Return the names of the rows that have all fields."""
+        merged = {name: {**row, **self.overrides.get(name, {})} for name, row in self.rows.items()}
+        return [
+            name for name, row in merged.items() if len(row) == len(ROW_FIELDS) and None not in row.values()
+        ]
+
+
+def own_rows(view: View) -> OwnRows:
+    """Return the rows that a workspace's own files set, by name.
+
+    Only an override that adds the ``sagemaker_step_type`` to a step of the core has the whole row.
+    """
+    rows: dict[str, Row] = {}
+    overrides: dict[str, Mapping[str, str | None]] = {}
     for name in sorted(view.steps.above):
         step = view.steps.above[name]
         own = [source for source in step.sources if source.workspace is not None]
-        stated = {key for source in own for key in source.document.data}
-        if len(own) == len(step.sources):  # not an override of the core's step
-            stated = set(ROW_FIELDS)
-        if step.sagemaker_step_type is None and "sagemaker_step_type" in stated:
-            changes[name] = None
-        elif "sagemaker_step_type" in stated and view.steps.below.get(name, step).sagemaker_step_type is None:
-            changes[name] = _row(step)
-        else:
-            fields: Row = {key: step[key] for key in ROW_FIELDS if key in stated and step[key] is not None}
-            changes.update({name: fields} if fields else {})
-    return changes
+        complete = [source.document.data for source in own if source.layer is not Layer.OVERRIDE]
+        if complete or not step.sources:
+            rows[name] = _own_row(complete[0] if complete else step.data)
+        elif step.sagemaker_step_type is not None and _is_untyped(view.steps.below.get(name)):
+            overrides[name] = _row(step)
+            continue
+        for source in own:
+            patch = _override(source.document.data) if source.layer is Layer.OVERRIDE else {}
+            if patch:
+                overrides[name] = patch
+    return OwnRows(rows, overrides)
+
+
+def _is_untyped(step: StepDefinition | None) -> bool:
+    return step is not None and step.sagemaker_step_type is None
+
+
+def _own_row(data: Mapping[str, Any]) -> Row:
+    """Return the row of a definition, without the type if it has none."""
+    if data.get("sagemaker_step_type") is not None:
+        return _row(StepDefinition(data))
+    step = StepDefinition({**data, "sagemaker_step_type": ""})
+    return {field: step[field] for field in ROW_FIELDS if step[field]}
+
+
+def _override(data: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return the fields of a row that an override sets; a removed class name has its conventional value."""
+    plain = StepDefinition({"name": data["name"], "sagemaker_step_type": ""})
+    return {
+        field: plain[field] or None if data[field] is None else data[field]
+        for field in ROW_FIELDS
+        if field in data
+    }
