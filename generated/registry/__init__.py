@@ -2,8 +2,6 @@
 # Command: stepwell freeze
 """Registry of pipeline steps."""
 
-from typing import TYPE_CHECKING as _TYPE_CHECKING
-
 from . import step_names as _step_names
 from .builder_registry import (
     StepBuilderRegistry,
@@ -103,7 +101,8 @@ __all__ = [
     "workspace_context",
 ]
 
-if _TYPE_CHECKING:
+TYPE_CHECKING = False
+if TYPE_CHECKING:
     from .step_names import (
         BUILDER_STEP_NAMES,
         CONFIG_STEP_REGISTRY,
@@ -120,3 +119,6 @@ else:
 
     def __dir__() -> list[str]:
         return sorted({*globals(), *__all__})
+
+
+del TYPE_CHECKING

@@ -2,16 +2,6 @@
 # Command: stepwell freeze
 """Registry of step builders, which are found in the packages beside this one."""
 
-import logging as _logging
-from collections.abc import Callable as _Callable
-from collections.abc import Iterator as _Iterator
-from importlib import import_module as _import_module
-from pkgutil import iter_modules as _iter_modules
-from re import fullmatch as _fullmatch
-from types import ModuleType as _ModuleType
-from typing import ClassVar as _ClassVar
-from typing import TypeVar as _TypeVar
-
 from . import step_names as _step_names
 from .exceptions import RegistryError as _RegistryError
 
@@ -28,14 +18,31 @@ REVERSE_BUILDER_MAPPING: dict[str, str] = {
     builder: step_name for step_name, builder in _step_names.BUILDER_STEP_NAMES.items()
 }
 
-_B = _TypeVar("_B", bound=type)
-_LOGGER = _logging.getLogger(__name__)
+_BUILDERS: dict[str, type] = {}
+_OLD_NAMES: dict[str, str] = {
+    "MIMSPackaging": "Package",
+    "MIMSPayload": "Payload",
+    "ModelRegistration": "Registration",
+    "PytorchTraining": "PyTorchTraining",
+    "PytorchModel": "PyTorchModel",
+}
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable as _Callable
+    from collections.abc import Iterator as _Iterator
+    from logging import Logger as _Logger
+    from types import ModuleType as _ModuleType
+    from typing import TypeVar as _TypeVar
+
+    _B = _TypeVar("_B", bound=type)
+del TYPE_CHECKING
 
 
-def register_builder(step_type: str | None = None) -> _Callable[[_B], _B]:
+def register_builder(step_type: str | None = None) -> "_Callable[[_B], _B]":
     """Decorate a class to register it, by default for the step that names it."""
 
-    def register(builder_class: _B) -> _B:
+    def register(builder_class: "_B") -> "_B":
         name = step_type or _step_type_of(builder_class.__name__)
         StepBuilderRegistry.register_builder_class(name, builder_class)
         return builder_class
@@ -46,19 +53,13 @@ def register_builder(step_type: str | None = None) -> _Callable[[_B], _B]:
 class StepBuilderRegistry:
     """Builder classes by step type."""
 
-    BUILDER_REGISTRY: _ClassVar[dict[str, type]] = {}
-    LEGACY_ALIASES: _ClassVar[dict[str, str]] = {
-        "MIMSPackaging": "Package",
-        "MIMSPayload": "Payload",
-        "ModelRegistration": "Registration",
-        "PytorchTraining": "PyTorchTraining",
-        "PytorchModel": "PyTorchModel",
-    }
-    _is_complete: _ClassVar[bool] = False
+    BUILDER_REGISTRY = _BUILDERS
+    LEGACY_ALIASES = _OLD_NAMES
+    _is_complete = False
 
     def __init__(self) -> None:
         self._custom_builders: dict[str, type] = {}
-        self.logger = _LOGGER
+        self.logger = _logger()
         if not StepBuilderRegistry._is_complete:
             StepBuilderRegistry._is_complete = True
             for step_type, builder in self.discover_builders().items():
@@ -101,8 +102,7 @@ class StepBuilderRegistry:
         config_class = type(config).__name__
         bare = config_class.removesuffix("Config").removesuffix("Step")
         step_type = _step_names.CONFIG_STEP_REGISTRY.get(config_class, bare)
-        named = _fullmatch(r"[A-Za-z][A-Za-z0-9]*_([a-z]+)", node_name or "")
-        job_type = getattr(config, "job_type", None) or (named and named[1])
+        job_type = getattr(config, "job_type", None) or _job_type(node_name or "")
         builders = self.get_builder_map()
         wanted = f"{step_type}_{job_type}" if job_type else step_type
         canonical = self.LEGACY_ALIASES.get(step_type, step_type)
@@ -199,10 +199,22 @@ def list_global_step_types() -> list[str]:
     return get_global_registry().list_supported_step_types()
 
 
+def _logger() -> "_Logger":
+    from logging import getLogger
+
+    return getLogger(__name__)
+
+
 def _checked(builder_class: object) -> type:
     if isinstance(builder_class, type):
         return builder_class
     raise ValueError(f"Builder class must be a class: {builder_class}")
+
+
+def _job_type(node_name: str) -> str:
+    base, _, job_type = node_name.partition("_")
+    is_lower = job_type.isalpha() and job_type.islower()
+    return job_type if base.isalnum() and is_lower else ""
 
 
 def _is_builder(name: str) -> bool:
@@ -214,19 +226,25 @@ def _step_type_of(builder: str) -> str:
     return REVERSE_BUILDER_MAPPING.get(builder, builder.removesuffix("StepBuilder"))
 
 
-def _builder_modules() -> _Iterator[_ModuleType]:
+def _builder_modules() -> "_Iterator[_ModuleType]":
+    # Imported on first use, so that importing the package stays fast.
+    from importlib import import_module
+    from pkgutil import iter_modules
+
     above = __name__.rpartition(".")[0].rpartition(".")[0]
     for package in ("steps.builders", "builders", "pipeline_steps") if above else ():
-        for _, name, _ in _iter_modules(_path(f"{above}.{package}")):
+        for _, name, _ in iter_modules(_path(f"{above}.{package}")):
             if name.startswith("builder_"):
                 try:
-                    yield _import_module(f"{above}.{package}.{name}")
+                    yield import_module(f"{above}.{package}.{name}")
                 except (ImportError, AttributeError) as error:
-                    _LOGGER.warning("Cannot import builders in %s: %s", name, error)
+                    _logger().warning("Cannot import %s: %s", name, error)
 
 
 def _path(package: str) -> list[str]:
+    from importlib import import_module
+
     try:
-        return list(getattr(_import_module(package), "__path__", ()))
+        return list(getattr(import_module(package), "__path__", ()))
     except ModuleNotFoundError:
         return []

@@ -396,6 +396,9 @@ assert REVERSE_BUILDER_MAPPING["StepBuilderBase"] == "Base"
 class Mine: ...
 registry.register_builder("Package_training", Mine)
 assert registry.get_builder_for_config(PackageConfig()) is Mine
+Plain = type("PackageConfig", (), {})
+assert registry.get_builder_for_config(Plain(), "Anything_training") is Mine
+assert registry.get_builder_for_config(Plain(), "Any_Training") is PackageStepBuilder
 registry.unregister_builder("Package_training")
 StepBuilderRegistry.register_builder_class("Wide", Mine)
 register_global_builder("Here", Mine)
@@ -507,6 +510,13 @@ def test_the_step_type_variants_are_those_of_the_old_package(tmp_path: Path) -> 
         "['builder_batch_transform_step']",
         "spark",
     ]
+
+
+def test_importing_a_frozen_package_imports_nothing_slow(tmp_path: Path) -> None:
+    write(tmp_path, freeze("registry/", workspace_views()))
+    script = "import sys; sys.path.insert(0, sys.argv[1]); import registry; print(*sys.modules)"
+    slow = {"typing", "logging", "re", "importlib.resources", "dataclasses", "pkgutil"}
+    assert slow.isdisjoint(bare("-c", script, str(tmp_path)).split())
 
 
 def test_the_environment_selects_the_tables_of_a_package_as_well(tmp_path: Path) -> None:
