@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
+import shutil
 import stat
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO, Final
 
-__all__ = ["is_private", "read_private", "write_atomically", "write_new", "write_private"]
+__all__ = [
+    "STAGING",
+    "held",
+    "is_private",
+    "leftovers",
+    "read_private",
+    "remove_leftovers",
+    "write_atomically",
+    "write_new",
+    "write_private",
+]
+
+STAGING: Final = ".stepwell-import"
+"""Hidden folder of a project in which several files are staged (``write/transaction.py``)."""
 
 
 def write_atomically(path: Path, content: str | bytes) -> bool:
@@ -40,23 +56,94 @@ def _write_atomically(path: Path, content: str | bytes) -> bool:
     except FileNotFoundError:
         pass
     target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(f".stepwell-{secrets.token_hex(8)}.tmp")
-    try:
-        write_new(unfinished, content)
-        if target.exists():
-            unfinished.chmod(stat.S_IMODE(target.stat().st_mode))
-        unfinished.replace(target)
-    finally:
-        unfinished.unlink(missing_ok=True)  # gone already unless something failed
-    return True
+    while True:
+        unfinished = target.with_name(f".stepwell-{secrets.token_hex(8)}.tmp")
+        try:
+            write_new(unfinished, b"")
+            with held(unfinished):
+                if not unfinished.exists():  # removed as a leftover before it was held
+                    continue
+                with unfinished.open("wb") as file:
+                    _write(file, content)
+                if target.exists():
+                    unfinished.chmod(stat.S_IMODE(target.stat().st_mode))
+                unfinished.replace(target)
+        finally:
+            unfinished.unlink(missing_ok=True)  # gone already unless something failed
+        remove_leftovers(target.parent)
+        return True
 
 
 def write_new(path: str | Path, content: bytes) -> None:
     """Create a file and flush it to disk."""
     with Path(path).open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+        _write(file, content)
+
+
+def _write(file: IO[bytes], content: bytes) -> None:
+    file.write(content)
+    file.flush()
+    os.fsync(file.fileno())
+
+
+@contextmanager
+def held(path: str | Path) -> Iterator[bool]:
+    """Mark a temporary file or folder as in use until the end of the block or of the process.
+
+    Yields:
+        Whether no other process holds it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # no locks on this platform: nothing is known to be a leftover
+        yield False
+        return
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        yield False
+        return
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(handle)
+
+
+_TEMPORARY: Final = re.compile(r"\.(?:stepwell-|.+\.)?[0-9a-f]{16}\.tmp\Z")
+
+
+def leftovers(folder: str | Path) -> tuple[str, ...]:
+    """Return the names of temporary files and folders that killed processes left in a folder."""
+    return tuple(name for name in _temporary(folder) if _is_left(os.path.join(folder, name)))
+
+
+def remove_leftovers(folder: str | Path) -> None:
+    """Remove what killed processes left in a folder."""
+    for name in _temporary(folder):
+        path = os.path.join(folder, name)
+        with held(path) as is_left:
+            if is_left and os.path.isdir(path):
+                shutil.rmtree(path, ignore_errors=True)
+            elif is_left:
+                with suppress(OSError):
+                    os.unlink(path)
+
+
+def _temporary(folder: str | Path) -> list[str]:
+    try:
+        return sorted(filter(_TEMPORARY.match, os.listdir(folder)))
+    except OSError:
+        return []
+
+
+def _is_left(path: str) -> bool:
+    with held(path) as is_left:
+        return is_left
 
 
 def is_private(status: os.stat_result, is_kind: Callable[[int], bool]) -> bool:

@@ -12,6 +12,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -20,13 +21,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple, final
 
-from stepwell.source.atomic_write import write_atomically, write_new
+from stepwell.source.atomic_write import STAGING, held, remove_leftovers, write_atomically, write_new
 
-__all__ = ["STAGING", "Busy", "left_behind", "recover", "write_files"]
-
-
-STAGING: Final = ".stepwell-import"
-"""Hidden staging folder of the project."""
+__all__ = ["STAGING", "Busy", "is_own", "left_behind", "recover", "write_files"]
 
 _JOURNAL: Final = "journal.json"
 
@@ -72,6 +69,8 @@ def write_files(root: str, files: Mapping[str, bytes], *, overwrite: bool = True
     try:
         made += _make_folders(root)
         entries = _entries(root, files, overwrite=overwrite)
+        for folder in {os.path.dirname(os.path.join(root, entry.path)) for entry in entries}:
+            remove_leftovers(folder)
         if len(entries) == 1:
             _put(root, entries[0])
         elif entries:
@@ -111,8 +110,10 @@ def _put(root: str, entry: _Entry) -> None:
     parent, name = os.path.split(target)
     staged = os.path.join(parent, f".{name}.{secrets.token_hex(8)}.tmp")
     try:
-        _stage(entry, staged)
-        _move(staged, target, entry)
+        os.mkdir(staged)
+        with held(staged):
+            _stage(entry, staged)
+            _move(staged, target, entry)
     except BaseException:
         shutil.rmtree(staged, ignore_errors=True)
         raise
@@ -143,6 +144,8 @@ def _put_all(root: str, entries: Sequence[_Entry]) -> None:
 def recover(root: str) -> tuple[str, ...] | None:
     """Complete or revert an interrupted transaction.
 
+    The journal of another folder, such as one that came with a clone, cannot write hidden files or folders.
+
     Returns:
        The files that were written; ``None`` without an interrupted transaction. Files changed since are kept.
 
@@ -154,7 +157,7 @@ def recover(root: str) -> tuple[str, ...] | None:
         return None
     with _locked(staging):
         finished: list[str] = []
-        for step in _journal(staging):
+        for step in _journal(staging, root):
             new, target = os.path.join(staging, step["new"]), os.path.join(root, step["path"])
             if os.path.exists(new) and _digest(target) == step["before"]:
                 os.makedirs(os.path.dirname(target), exist_ok=True)
@@ -167,6 +170,17 @@ def recover(root: str) -> tuple[str, ...] | None:
 def left_behind(root: str) -> bool:
     """Return whether there is an interrupted transaction."""
     return os.path.isdir(os.path.join(root, STAGING))
+
+
+def is_own(root: str) -> bool:
+    """Return whether an interrupted transaction was written in this folder, and is not a copy of another."""
+    journal = _content_of_journal(os.path.join(root, STAGING))
+    return journal.get("folder") == _identity(os.path.join(root, STAGING))
+
+
+def _identity(folder: str) -> int:
+    """Return a number that a copy of the folder does not have."""
+    return os.stat(folder).st_ino
 
 
 @contextmanager
@@ -214,7 +228,7 @@ def _prepare(staging: str, root: str, entries: Sequence[_Entry]) -> None:
             }
         )
     unfinished = os.path.join(staging, f"{_JOURNAL}.tmp")
-    write_new(unfinished, json.dumps({"version": 2, "steps": steps}).encode())
+    write_new(unfinished, json.dumps({"version": 2, "folder": _identity(staging), "steps": steps}).encode())
     os.replace(unfinished, os.path.join(staging, _JOURNAL))
 
 
@@ -248,14 +262,39 @@ def _move_back(staged: str, target: str) -> None:
             os.replace(target, f"{staged}.new")
 
 
-def _journal(staging: str) -> list[dict[str, Any]]:
+def _journal(staging: str, root: str) -> list[dict[str, Any]]:
+    """Return the moves of a transaction; none if nothing was moved or the journal cannot be trusted."""
+    journal = _content_of_journal(staging)
+    steps = journal.get("steps")
+    if not isinstance(steps, list):
+        return []
+    is_own = journal.get("folder") == _identity(staging)
+    return steps if all(_is_step(step, root, is_own=is_own) for step in steps) else []
+
+
+def _content_of_journal(staging: str) -> dict[str, Any]:
     try:
         with open(os.path.join(staging, _JOURNAL), encoding="utf-8") as file:
             journal = json.load(file)
-    except (FileNotFoundError, ValueError):  # nothing was moved
-        return []
-    steps: list[dict[str, Any]] = journal["steps"]
-    return steps
+    except (OSError, ValueError, RecursionError):  # nothing was moved
+        return {}
+    return journal if isinstance(journal, dict) else {}
+
+
+def _is_step(step: Any, root: str, *, is_own: bool) -> bool:
+    if not isinstance(step, dict):
+        return False
+    path, new, files = step.get("path"), step.get("new"), step.get("files")
+    if not isinstance(path, str) or not isinstance(new, str) or not isinstance(files, list):
+        return False
+    is_plain = re.fullmatch(r"\d+\.new", new) and all(isinstance(file, str) for file in files)
+    hidden = any(part.startswith(".") for part in path.split("/"))
+    if not is_plain or not isinstance(step.get("before"), str | None) or (hidden and not is_own):
+        return False
+    try:
+        return _inside(root, path) == os.path.normpath(path)
+    except ValueError:
+        return False
 
 
 def _inside(root: str, path: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import click
@@ -22,6 +23,9 @@ from stepwell.frontends.cli.options import (
 from stepwell.frontends.render.columns import painted, with_heading
 from stepwell.live.health import Health, HealthStatus, LayerHealth
 from stepwell.model import KINDS
+from stepwell.model.settings import Project
+from stepwell.source.atomic_write import STAGING, leftovers
+from stepwell.source.escape_control import visible
 from stepwell.source.wording import counted
 
 _EXAMPLE = """\b
@@ -52,6 +56,10 @@ def command(form: str, common: CommonOptions) -> int:
             for path in of_removed_workspaces(registry, registry.project.settings.freeze)
         ),
     )
+    stale += tuple(
+        f"Delete {path}: a command that was killed left it, and the next one that writes there deletes it."
+        for path in _leftovers(registry.project)
+    )
     if stale:
         status = HealthStatus.DEGRADED if told.status is HealthStatus.OK else told.status
         told = replace(told, status=status, recommendations=(*told.recommendations, *stale))
@@ -65,6 +73,20 @@ def command(form: str, common: CommonOptions) -> int:
     elif not (common.quiet and told.status is HealthStatus.OK):
         sys.stdout.writelines(f"{line}\n" for line in _lines(told))
     return int(told.status is not HealthStatus.OK)
+
+
+def _leftovers(project: Project) -> Iterator[str]:
+    """Yield the temporary files and folders of killed commands."""
+    settings = project.settings
+    folders = {"", *(os.path.dirname(target.output) for target in settings.freeze)}
+    for top in (settings.core, settings.workspaces):
+        for here, _, _ in os.walk(os.path.join(project.root, top)):
+            folders.add(os.path.relpath(here, project.root).replace(os.sep, "/"))
+    for folder in sorted(folders):
+        for name in leftovers(os.path.join(project.root, folder)):
+            yield visible(f"{folder}/{name}".lstrip("/"))
+    if os.path.isdir(os.path.join(project.root, STAGING)):
+        yield STAGING
 
 
 _ALWAYS = ("steps", "hyperparameters")

@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import date
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast, final
@@ -24,6 +25,7 @@ from stepwell.model import StepDefinition
 from stepwell.model.settings import CONFIG_NAME, Project, find_project, open_project
 from stepwell.resolve.plugins import find_plugins
 from stepwell.resolve.view import View
+from stepwell.source.atomic_write import STAGING
 from stepwell.source.diagnostic import Diagnostic, Severity, rebased
 from stepwell.source.errors import ProjectError, StepwellError, UnknownStep, UnknownWorkspace
 from stepwell.source.escape_control import visible
@@ -396,6 +398,22 @@ def _completing(ctx: click.Context) -> Registry:
 
 
 def _find(common: CommonOptions) -> Project:
+    project = _project_of(common)
+    if not os.path.isdir(os.path.join(project.root, STAGING)):
+        return project
+    from stepwell.write.transaction import Busy, is_own, recover
+
+    with suppress(Busy, OSError):  # another command is writing, or the project is read-only
+        if is_own(project.root):
+            finished = recover(project.root)
+            if finished:
+                written = counted(len(finished), "file")
+                click.echo(f"completed an interrupted command: wrote {written}", err=True)
+            return open_project(project.root)
+    return project
+
+
+def _project_of(common: CommonOptions) -> Project:
     if common.project is not None:
         return open_project(common.project)
     try:

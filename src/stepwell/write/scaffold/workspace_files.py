@@ -16,6 +16,7 @@ from typing import Final, NamedTuple, final
 
 from stepwell.model import Workspace
 from stepwell.model.settings import Project
+from stepwell.source.atomic_write import held, remove_leftovers
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import Document
 from stepwell.source.tree import EntryKind
@@ -102,7 +103,8 @@ BACKUPS: Final = ".backup"
 def remove(root: str, workspaces: str, workspace: str, backup: str | None) -> str | None:
     """Remove a workspace: hide it with an atomic rename, then delete it.
 
-    A symbolic link is removed without its target.
+    A symbolic link is removed without its target. Files that cannot be deleted stay in the hidden folder,
+    which the next command that adds or removes a workspace deletes.
 
     Args:
        workspaces: folder of all workspaces, relative to the project.
@@ -112,7 +114,7 @@ def remove(root: str, workspaces: str, workspace: str, backup: str | None) -> st
        The archive, relative to the project.
 
     Raises:
-       OSError: it cannot be removed or archived, and is unchanged.
+       OSError: it cannot be archived or removed; it is unchanged unless some of its files were deleted.
     """
     folder = os.path.join(root, workspaces)
     target = os.path.join(folder, workspace)
@@ -120,15 +122,23 @@ def remove(root: str, workspaces: str, workspace: str, backup: str | None) -> st
     if os.path.islink(target):
         os.unlink(target)
         return kept and f"{workspaces}/{kept}"
+    _refuse_what_cannot_go(target)
+    remove_leftovers(folder)
     going = os.path.join(folder, f".{workspace}.{secrets.token_hex(8)}.tmp")
     os.rename(target, going)
+    before = _entries(going)
     try:
-        _refuse_what_cannot_go(going)
+        with held(going):
+            shutil.rmtree(going)
     except OSError:
-        os.rename(going, target)
+        if os.path.isdir(going) and _entries(going) == before:
+            os.rename(going, target)
         raise
-    shutil.rmtree(going)
     return kept and f"{workspaces}/{kept}"
+
+
+def _entries(folder: str) -> int:
+    return sum(len(folders) + len(files) for _, folders, files in os.walk(folder))
 
 
 def _refuse_what_cannot_go(folder: str) -> None:
@@ -141,12 +151,13 @@ def _refuse_what_cannot_go(folder: str) -> None:
 def _archive(folder: str, workspace: str, name: str) -> str:
     backups = os.path.join(folder, BACKUPS)
     os.makedirs(backups, exist_ok=True)
+    remove_leftovers(backups)
     shown, number = f"{BACKUPS}/{name}.tar.gz", 2
     while os.path.lexists(os.path.join(folder, shown)):
         shown, number = f"{BACKUPS}/{name}-{number}.tar.gz", number + 1
     unfinished = os.path.join(backups, f".{secrets.token_hex(8)}.tmp")
     try:
-        with open(unfinished, "xb") as file:
+        with open(unfinished, "xb") as file, held(unfinished):
             with tarfile.open(fileobj=file, mode="w:gz") as archive:
                 archive.add(os.path.join(folder, workspace), arcname=workspace)
             file.flush()

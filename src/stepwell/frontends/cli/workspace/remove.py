@@ -12,6 +12,8 @@ import click
 from stepwell.frontends.cli.options import CommonOptions, configuration_of, open_registry, project_options
 from stepwell.frontends.cli.workspace.options import complete_id, names_of, refuse_unknown, undone_when_ended
 from stepwell.live.registry import Registry
+from stepwell.model.settings import Project
+from stepwell.source.atomic_write import leftovers
 from stepwell.source.escape_control import visible
 
 _EXAMPLE = """\b
@@ -29,7 +31,9 @@ Examples:
 def command(workspace: str, backup: bool, yes: bool, common: CommonOptions) -> int:
     """Remove the workspace ID with all its files.
 
-    The workspace is removed completely or not at all.
+    The workspace is removed from the registry completely or not at all. If some of its files cannot be
+    deleted, they remain in a hidden folder, which the error names and the next `workspace new` or `remove`
+    deletes.
     """
     registry = open_registry(common)
     refuse_unknown(registry, workspace)
@@ -48,7 +52,8 @@ def command(workspace: str, backup: bool, yes: bool, common: CommonOptions) -> i
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         there = os.path.lexists(f"{project.root}/{base}/{workspace}")
-        state = "nothing was removed" if there else "the workspace is removed, but some of its files remain"
+        remaining = f"it is removed, but some of its files remain in {_hidden(project, workspace)}"
+        state = "nothing was removed" if there else remaining
         raise click.ClickException(f"{base}/{workspace} cannot be removed: {reason}; {state}") from None
     if kept is not None:
         sys.stdout.write(f"kept {visible(kept)}\n")
@@ -56,6 +61,12 @@ def command(workspace: str, backup: bool, yes: bool, common: CommonOptions) -> i
         sys.stdout.write(f"removed {base}/{workspace}\n")
         sys.stdout.writelines(f"{line}\n" for line in _left(registry, workspace))
     return 0
+
+
+def _hidden(project: Project, workspace: str) -> str:
+    base = project.settings.workspaces
+    left = [name for name in leftovers(os.path.join(project.root, base)) if name.startswith(f".{workspace}.")]
+    return ", ".join(f"{base}/{name}" for name in left)
 
 
 def _ask(registry: Registry, workspace: str, *, backup: bool) -> None:
