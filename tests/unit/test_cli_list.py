@@ -75,6 +75,7 @@ def test_json_is_as_its_schema_says(project: Project, run_stepwell: RunStepwell)
                 "framework": "xgboost",
                 "priority": 50,
                 "layer": "override",
+                "workspace": "alice",
                 "file": "workspaces/alice/override/steps/scoring.yaml",
                 "description": "Score a batch.",
             },
@@ -84,6 +85,7 @@ def test_json_is_as_its_schema_says(project: Project, run_stepwell: RunStepwell)
                 "framework": None,
                 "priority": 100,
                 "layer": "core",
+                "workspace": None,
                 "file": "registry.d/steps/cleaning.yaml",
                 "description": "Drop rows.",
             },
@@ -93,6 +95,7 @@ def test_json_is_as_its_schema_says(project: Project, run_stepwell: RunStepwell)
                 "framework": None,
                 "priority": 100,
                 "layer": "local",
+                "workspace": "alice",
                 "file": "workspaces/alice/local/steps/tuning.toml",
                 "description": "Tune it.",
             },
@@ -119,6 +122,7 @@ def test_the_schema_refuses_what_the_form_never_holds() -> None:
         "framework": None,
         "priority": 100,
         "layer": "core",
+        "workspace": None,
         "file": "a.yaml",
         "description": "Score.",
     }
@@ -216,10 +220,9 @@ def test_steps_are_filtered(
     ran = run_stepwell("list", *options.split(), cwd=root)
     assert (ran.exit_code, ran.stderr) == (0, "")
     assert [line.split()[0] for line in ran.stdout.splitlines()[1:]] == names
-    if "all" not in options.split():
-        listed = json.loads(run_stepwell("list", *options.split(), "--json", cwd=root).stdout)
-        assert faults(listed) == []
-        assert [step["name"] for step in listed["steps"]] == names
+    listed = json.loads(run_stepwell("list", *options.split(), "--json", cwd=root).stdout)
+    assert faults(listed) == []
+    assert [step["name"] for step in listed["steps"]] == names
 
 
 def test_every_workspace_has_a_column(project: Project, run_stepwell: RunStepwell) -> None:
@@ -230,8 +233,15 @@ def test_every_workspace_has_a_column(project: Project, run_stepwell: RunStepwel
         "Tuning  -               -          local  alice      Tune it.\n"
         "Tuning  -               -          local  bob        Tune it, too.\n"
     )
-    ran = run_stepwell("list", "--workspace", "all", "--json", cwd=root)
-    assert (ran.exit_code, ran.stderr) == (2, "error: --workspace all cannot be used with --format json\n")
+    listed = json.loads(
+        run_stepwell("list", "--workspace", "all", "--layer", "local", "--json", cwd=root).stdout
+    )
+    assert faults(listed) == []
+    assert listed["workspace"] == "all"
+    assert [(step["name"], step["workspace"]) for step in listed["steps"]] == [
+        ("Tuning", "alice"),
+        ("Tuning", "bob"),
+    ]
 
 
 def test_headings_are_bold_in_colour(project: Project, run_stepwell: RunStepwell) -> None:

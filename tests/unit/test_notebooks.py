@@ -102,6 +102,14 @@ def test_a_notebook_may_ask_for_some_forms_only(project: Project) -> None:
     assert pipeline._repr_html_() == pipeline._repr_mimebundle_()["text/html"]
 
 
+def test_a_table_of_definitions_is_a_table(project: Project) -> None:
+    table = stepwell.open(project(FILES)).view(None).tables["pipelines"]
+    shown = table._repr_html_()
+    assert shown.startswith("<div><b>1 definition</b>")
+    assert "<td>Nightly</td><td>core</td><td>registry.d/pipelines/nightly.yaml</td>" in shown
+    assert "<script" not in shown
+
+
 def test_registries_and_their_answers_are_tables(project: Project) -> None:
     root = project(
         {

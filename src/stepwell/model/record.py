@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, KeysView, Mapping
+from collections.abc import Iterator, KeysView, Mapping
 from typing import Any, ClassVar, Final, TypeVar
 
 from stepwell.model.layer import Origin, Source, origins_in
 from stepwell.model.schema import conventions, defaults, fields, integers
 from stepwell.source.document import FrozenMapping, thaw
 from stepwell.source.immutable import Immutable
-from stepwell.source.notebook_repr import in_notebook
+from stepwell.source.notebook_repr import InNotebook
 from stepwell.source.spelling import suggest
 from stepwell.source.wording import parenthesised
 
@@ -138,7 +138,7 @@ class Fields(Immutable):
         return self._digest
 
 
-class Record(Fields):
+class Record(InNotebook, Fields):
     """Base class of definitions: validated data with its source documents.
 
     Args:
@@ -159,14 +159,6 @@ class Record(Fields):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
-
-    def _repr_mimebundle_(
-        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
-    ) -> dict[str, Any]:
-        return in_notebook(self, include, exclude)
-
-    def _repr_html_(self) -> str:
-        return str(in_notebook(self)["text/html"])
 
     @property
     def name(self) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar, final
 from stepwell.model import HyperparameterDefinition, PipelineDefinition, ProviderDefinition, StepDefinition
 from stepwell.source.document import FrozenMapping
 from stepwell.source.immutable import Immutable
+from stepwell.source.notebook_repr import InNotebook
 
 __all__ = ["LayeredTable"]
 
@@ -17,7 +18,7 @@ D = TypeVar("D", StepDefinition, HyperparameterDefinition, ProviderDefinition, P
 
 
 @final
-class LayeredTable(Immutable, Mapping[str, D], Generic[D]):
+class LayeredTable(InNotebook, Immutable, Mapping[str, D], Generic[D]):
     """Definitions of one kind in a view, with upper ones hiding lower ones.
 
     Lower definitions are not copied, so a workspace costs only its changes.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, ItemsView, Iterator, Mapping
+from collections.abc import ItemsView, Iterator, Mapping
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final, Protocol, TypeVar, final, overload
@@ -21,7 +21,7 @@ from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import FrozenMapping
 from stepwell.source.errors import ComponentError, UnknownStep
 from stepwell.source.immutable import Immutable
-from stepwell.source.notebook_repr import in_notebook
+from stepwell.source.notebook_repr import InNotebook
 from stepwell.source.spelling import closest, suggest
 
 __all__ = ["LEGACY_FIELDS", "Code", "View"]
@@ -63,7 +63,7 @@ class Code(Protocol):
 
 
 @final
-class View(Immutable, Mapping[str, StepDefinition]):
+class View(InNotebook, Immutable, Mapping[str, StepDefinition]):
     """Immutable view of one workspace: steps by name in table order, and tables of other kinds.
 
     ``[]`` and ``get`` also accept aliases. ``in``, iteration and ``len`` use names only.
@@ -160,14 +160,6 @@ class View(Immutable, Mapping[str, StepDefinition]):
 
     def __repr__(self) -> str:
         return f"<View of {self.title}: {len(self)} steps>"
-
-    def _repr_mimebundle_(
-        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
-    ) -> dict[str, Any]:
-        return in_notebook(self, include, exclude)
-
-    def _repr_html_(self) -> str:
-        return str(in_notebook(self)["text/html"])
 
     @property
     def hyperparameters(self) -> LayeredTable[HyperparameterDefinition]:

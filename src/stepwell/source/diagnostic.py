@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, is_dataclass, replace
 from dataclasses import fields as dataclass_fields
 from enum import Enum
 from typing import Any, Final, Generic, TypeVar, cast, final
 
 from stepwell.source.immutable import immutable
-from stepwell.source.notebook_repr import in_notebook
+from stepwell.source.notebook_repr import InNotebook
 from stepwell.source.wording import counted
 
 __all__ = [
@@ -79,7 +79,7 @@ class Related:
 @final
 @immutable
 @dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(InNotebook):
     """One finding about a user's file.
 
     Args:
@@ -94,14 +94,6 @@ class Diagnostic:
     span: Span | None = None
     help: str | None = None
     related: tuple[Related, ...] = ()
-
-    def _repr_mimebundle_(
-        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
-    ) -> dict[str, Any]:
-        return in_notebook(self, include, exclude)
-
-    def _repr_html_(self) -> str:
-        return str(in_notebook(self)["text/html"])
 
     @property
     def identity(self) -> tuple[str, str, str]:

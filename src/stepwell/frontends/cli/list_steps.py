@@ -79,23 +79,22 @@ def command(
         )
 
     if workspace == RESERVED_ID:
-        if form != "table":
-            raise click.UsageError(f"--workspace {RESERVED_ID} cannot be used with --format {form}")
         registry = open_registry(common)
         steps = [step for step in registry.view(None).values() if is_wanted(step)]
         for view in map(registry.view, registry.workspaces):
             own = view.steps.above
             steps += [step for step in view.values() if step.name in own and is_wanted(step)]
-        sys.stdout.writelines(f"{line}\n" for line in _table(steps, with_workspace=True))
-        return 0
-    _, view = open_view(common, workspace)
-    steps = [step for step in view.values() if is_wanted(step)]
+    else:
+        _, view = open_view(common, workspace)
+        workspace = view.workspace
+        steps = [step for step in view.values() if is_wanted(step)]
     if form == "table":
-        sys.stdout.writelines(f"{line}\n" for line in _table(steps, with_workspace=False))
+        with_workspace = workspace == RESERVED_ID
+        sys.stdout.writelines(f"{line}\n" for line in _table(steps, with_workspace=with_workspace))
         return 0
     from stepwell.frontends.render.output.steps import list_output
 
-    listing = list_output(view, steps)
+    listing = list_output(workspace, steps)
     if form == "json":
         write_json(listing)
     else:

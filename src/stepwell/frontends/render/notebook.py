@@ -14,13 +14,13 @@ from stepwell.frontends.render.run.text import run_lines, seconds
 from stepwell.live.health import Health
 from stepwell.live.registry import Registry
 from stepwell.live.store import Event
-from stepwell.model import StepDefinition
 from stepwell.model.graph import Pipeline
 from stepwell.model.record import Record
 from stepwell.resolve.candidates import Candidate
 from stepwell.resolve.choose import Resolution
 from stepwell.resolve.conflicts import Conflict
 from stepwell.resolve.provenance import Explanation
+from stepwell.resolve.table import LayeredTable
 from stepwell.resolve.view import View
 from stepwell.run.pipelines import RunRecord
 from stepwell.source.diagnostic import Diagnostic, counted_findings
@@ -61,6 +61,7 @@ def bundle(value: object) -> dict[str, Any]:
         (Resolution, _resolution),
         (Health, _health),
         (Event, _event),
+        (LayeredTable, _definitions),
     )
     html = next((draw(value) for kind, draw in tables if isinstance(value, kind)), None)
     return {"text/plain": repr(value)} if html is None else {"text/plain": repr(value), "text/html": html}
@@ -139,8 +140,28 @@ def _view(view: View) -> str:
     return f"<div><b>{_text(view.title)}</b>: {_text(kinds or 'nothing')}{table}{rest}</div>"
 
 
-def _layer(step: StepDefinition) -> str:
-    return step.sources[0].layer.value if step.sources else ""
+def _definitions(table: LayeredTable[Any]) -> str:
+    rows = [
+        (
+            each.name,
+            _layer(each),
+            _path_of(each),
+            each["description"] or "",
+        )
+        for _, each in zip(range(_MOST_ROWS), table.values(), strict=False)
+    ]
+    more = len(table) - len(rows)
+    rest = f"<p>and {more} more</p>" if more > 0 else ""
+    shown = f"{_table(('Name', 'Layer', 'File', 'Description'), rows)}{rest}"
+    return _titled(counted(len(table), "definition"), "in table order", shown)
+
+
+def _path_of(record: Record) -> str:
+    return record.sources[0].document.path if record.sources else ""
+
+
+def _layer(record: Record) -> str:
+    return record.sources[0].layer.value if record.sources else ""
 
 
 def _definition(record: Record) -> str:
@@ -151,7 +172,7 @@ def _definition(record: Record) -> str:
             continue
         shown = value if isinstance(value, str) else json.dumps(thaw(value), ensure_ascii=False, default=str)
         rows.append((name, shown))
-    place = record.sources[0].document.path if record.sources else ""
+    place = _path_of(record)
     where = f" <code>{_text(place)}</code>" if place else ""
     return f"<div><b>{_text(record.name)}</b>{where}{_table(('Field', 'Value'), rows)}</div>"
 

@@ -14,7 +14,7 @@ from stepwell.source.diagnostic import Span
 from stepwell.source.document import FrozenMapping
 from stepwell.source.errors import PipelineError
 from stepwell.source.immutable import immutable
-from stepwell.source.notebook_repr import in_notebook
+from stepwell.source.notebook_repr import InNotebook
 from stepwell.source.spelling import suggest
 from stepwell.source.wording import parenthesised
 
@@ -26,7 +26,7 @@ _NOTHING: Mapping[str, Any] = FrozenMapping()
 @final
 @immutable
 @dataclass(frozen=True, slots=True)
-class Pipeline:
+class Pipeline(InNotebook):
     """A graph of steps.
 
     Args:
@@ -74,14 +74,6 @@ class Pipeline:
             linked.view.workspace,
             definition.extensions,
         )
-
-    def _repr_mimebundle_(
-        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
-    ) -> dict[str, Any]:
-        return in_notebook(self, include, exclude)
-
-    def _repr_html_(self) -> str:
-        return str(in_notebook(self)["text/html"])
 
     @property
     def edges(self) -> Iterator[Edge]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
 from stepwell.run.pipelines.task import Artifact, StepState
-from stepwell.source.notebook_repr import in_notebook
+from stepwell.source.notebook_repr import InNotebook
 
 __all__ = ["AttemptRecord", "RunRecord", "StepRecord"]
 
@@ -70,7 +70,7 @@ class StepRecord:
 
 @final
 @dataclass(frozen=True, slots=True)
-class RunRecord:
+class RunRecord(InNotebook):
     """Record of one run.
 
     Args:
@@ -104,11 +104,3 @@ class RunRecord:
             if step.node == node:
                 return step
         raise KeyError(node)
-
-    def _repr_mimebundle_(
-        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
-    ) -> dict[str, Any]:
-        return in_notebook(self, include, exclude)
-
-    def _repr_html_(self) -> str:
-        return str(in_notebook(self)["text/html"])

@@ -14,13 +14,12 @@ if TYPE_CHECKING:
     from stepwell.model import StepDefinition
     from stepwell.resolve.candidates import Candidate
     from stepwell.resolve.choose import Resolution
-    from stepwell.resolve.view import View
 
 
 class ListedStep(OutputPart, frozen=True, kw_only=True):
     """Step as the view serves it, in short. `stepwell show STEP` shows all its fields."""
 
-    name: Annotated[str, doc("Name of the step, unique in the list.", "XGBoostTraining")]
+    name: Annotated[str, doc("Name of the step, unique in the list of a view.", "XGBoostTraining")]
     sagemaker_step_type: Annotated[
         str | None,
         doc(
@@ -37,6 +36,9 @@ class ListedStep(OutputPart, frozen=True, kw_only=True):
         Priority, doc("Priority among definitions with the same name; the lowest number wins.", 100)
     ]
     layer: Annotated[Layer, doc("Topmost layer that defines or overrides it.")]
+    workspace: Annotated[
+        str | None, doc("Workspace of that layer; null for the core and other shared layers.", "alice", None)
+    ]
     file: Annotated[
         str,
         doc(
@@ -55,8 +57,13 @@ class ListOutput(OutputRecord, frozen=True, kw_only=True):
     in the order of its table.
     """
 
-    workspace: Annotated[str | None, doc("Workspace of the view; null for the core.", "alice", None)]
-    steps: Annotated[tuple[ListedStep, ...], doc("Steps, in table order.")]
+    workspace: Annotated[
+        str | None, doc("Workspace of the view; null for the core, `all` for every workspace.", "alice", None)
+    ]
+    steps: Annotated[
+        tuple[ListedStep, ...],
+        doc("Steps, in table order; with `--workspace all` the core's, then what each workspace defines."),
+    ]
 
 
 class ResolveRequest(OutputPart, frozen=True, kw_only=True):
@@ -220,9 +227,9 @@ class ConflictsOutput(OutputRecord, frozen=True, kw_only=True):
     ]
 
 
-def list_output(view: View, steps: Iterable[StepDefinition]) -> ListOutput:
-    """Steps of a view, in the order of its table."""
-    return ListOutput(workspace=view.workspace, steps=tuple(map(_listed, steps)))
+def list_output(workspace: str | None, steps: Iterable[StepDefinition]) -> ListOutput:
+    """Steps of a view or of all workspaces, in order."""
+    return ListOutput(workspace=workspace, steps=tuple(map(_listed, steps)))
 
 
 def _listed(step: StepDefinition) -> ListedStep:
@@ -233,6 +240,7 @@ def _listed(step: StepDefinition) -> ListedStep:
         framework=step.framework,
         priority=step.priority,
         layer=top.layer,
+        workspace=top.workspace,
         file=top.document.path,
         description=step.description,
     )
