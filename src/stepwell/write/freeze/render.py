@@ -152,7 +152,7 @@ def _step_names_files(
 ) -> dict[str, str]:
     steps = rows_of(core)
     own = {workspace: own_rows(view) for workspace, view in sorted((workspaces or {}).items())}
-    types = {file_stem(workspace): rows.complete for workspace, rows in own.items()}
+    types = {file_stem(workspace): rows.typed for workspace, rows in own.items()}
     firsts = {workspace: _own_first(core, view) for workspace, view in sorted((workspaces or {}).items())}
     values: dict[str, Any] = {
         "command": command,

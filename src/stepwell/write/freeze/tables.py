@@ -79,12 +79,12 @@ class OwnRows(NamedTuple):
     overrides: Mapping[str, Mapping[str, str | None]]
 
     @property
-    def complete(self) -> list[str]:
-        """Return the names of the rows that have all fields."""
-        merged = {name: {**row, **self.overrides.get(name, {})} for name, row in self.rows.items()}
-        return [
-            name for name, row in merged.items() if len(row) == len(ROW_FIELDS) and None not in row.values()
-        ]
+    def typed(self) -> list[str]:
+        """Return the names that a row or an override gives a SageMaker type, each a fact of one file."""
+        entries = (*self.rows.items(), *self.overrides.items())
+        return list(
+            dict.fromkeys(name for name, row in entries if row.get("sagemaker_step_type") is not None)
+        )
 
 
 def own_rows(view: View) -> OwnRows:
