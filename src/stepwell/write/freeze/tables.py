@@ -80,7 +80,7 @@ class OwnRows(NamedTuple):
 
     @property
     def typed(self) -> list[str]:
-        """Return the names that a row or an override gives a SageMaker type, each a fact of one file."""
+        """Return the names whose SageMaker type a row or an override sets, each from one file."""
         entries = (*self.rows.items(), *self.overrides.items())
         return list(
             dict.fromkeys(name for name, row in entries if row.get("sagemaker_step_type") is not None)
