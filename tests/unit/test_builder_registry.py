@@ -250,6 +250,15 @@ PACKAGE: dict[str, str | bytes] = {
         "class ScoringStepBuilder(StepBuilderBase):\n    who = WHO\n"
     ),
     "workspaces/bob/src/helpers.py": "WHO = 'bob'\n",
+    # Adds a module to the package of the core.
+    "workspaces/carol/src/team_code/steps/own.py": (
+        "from .. import base\nfrom . import configs\nfrom .builders import ScoringStepBuilder as Core\n"
+        "from team_code import base as same\nfrom team_code.steps import configs as same_configs\n"
+        "import team_code.steps.own\n"
+        "assert base is same and configs is same_configs\n"
+        "class ScoringStepBuilder(Core, base.StepBuilderBase):\n"
+        "    who = 'carol'\n    config = configs.ScoringConfig\n"
+    ),
 }
 OLD_CODE = """
 import sys
@@ -270,6 +279,9 @@ with stepwell.workspace("bob"):
     bob = builders.get_builder_for_step_type("Scoring")
 print(alice.who, bob.who, issubclass(alice, core), issubclass(bob, core), issubclass(bob, StepBuilderBase))
 print(alice().accepts(ScoringConfig()), "helpers" in sys.modules)
+with stepwell.workspace("carol"):
+    carol = builders.get_builder_for_step_type("Scoring")
+print(carol.who, issubclass(carol, core), carol.config is ScoringConfig, "team_code.steps.own" in sys.modules)
 """
 
 
@@ -280,7 +292,7 @@ def test_builders_of_an_importable_package_are_those_of_the_process(project: Pro
     done = run_python("-c", OLD_CODE.format(first=first), cwd=folder, env=dict(os.environ), fresh=True)
     assert (done.stderr, done.stdout.splitlines()) == (
         "",
-        ["True True True", "True", "alice bob True False True", "True False"],
+        ["True True True", "True", "alice bob True False True", "True False", "carol True True False"],
     )
 
 

@@ -173,7 +173,11 @@ class ImportHook:
                     missing = prefix.removeprefix(".")
                     raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)
                 return None
-            module, needed = self._import(modules.name(place))
+            outside = modules.places.importable(place.paths[0])  # only by relative imports
+            if outside is None:
+                module, needed = self._import(modules.name(place))
+            else:
+                module, needed = importlib.import_module(outside), None
             if needed is not None:
                 keeps = keeps and not needed.is_folder and not needed.is_initializing
             if above is not None and not hasattr(above, last):

@@ -7,6 +7,8 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Final, final
 
@@ -90,6 +92,9 @@ class ModuleCache:
         if name.world == CORE or self.places.own(name.world, f"{name.dotted}.{escaped(attribute)}"):
             return None
         place = self.places.own(CORE, name.dotted)
+        outside = None if place is None else self.places.importable(place.paths[0])
+        if outside is not None:
+            return _outside(outside, attribute)
         if place is None or place.kind is not ModuleKind.PACKAGE:
             return None
         return self.current(self.name(place), self._records.get(str(name)))[0]
@@ -229,6 +234,14 @@ def _hinted(hints: frozenset[str] | None) -> Callable[[str], bool]:
         return True
 
     return is_hinted
+
+
+def _outside(package: str, attribute: str) -> ModuleType:
+    """Import a package of the environment, and the submodule that the attribute may be."""
+    module = import_module(package)
+    if not hasattr(module, attribute) and find_spec(f"{package}.{attribute}") is not None:
+        import_module(f"{package}.{attribute}")
+    return module
 
 
 def _is_current(module: ModuleType) -> bool:
