@@ -445,6 +445,35 @@ def test_the_store_lies_in_the_users_cache_folder(project: Project, check: Check
     assert sorted(os.listdir(root)) == ["registry.d", "src", "stepwell.toml"]
 
 
+def test_a_row_of_the_cache_with_other_content_is_not_believed(
+    project: Project, check: Check, tmp_path: Path
+) -> None:
+    root = project(FILES)
+    probe, newest = tmp_path / "probe", (root / "src/builders.py").stat().st_ctime_ns
+    probe.write_text("")
+    while probe.stat().st_mtime_ns - newest < 50_000_000:
+        probe.write_text("")
+    check(root)
+    (stored,) = (tmp_path / "cache/stepwell").iterdir()
+    cache = json.loads(stored.read_text())
+    rows = list(cache["files"].values())
+    first, second = rows
+    for forged in (
+        lambda: first.__setitem__(1, second[1]),  # the outline of another file
+        lambda: first.__setitem__(slice(1, 3), second[1:]),  # with its seal
+        lambda: first.__setitem__(1, [[["Forged", "Forged", 1, 7, []]], [], []]),
+        lambda: first.__setitem__(2, ""),
+        lambda: first.__setitem__(2, None),
+    ):
+        kept = list(first)
+        forged()
+        stored.write_text(json.dumps(cache))
+        first[:] = kept
+        ran = check(root, "-v")
+        assert "indexed 2 Python files, 1 of them parsed" in ran.stderr
+        assert "indexed 2 Python files, 0 of them parsed" in check(root, "-v").stderr  # it was replaced
+
+
 def test_a_plain_check_imports_nothing_of_it(project: Project, run_stepwell: RunStepwell) -> None:
     root = project({"registry.d/steps/scoring.yaml": STEP})
     ran = run_stepwell("check", "-q", cwd=root, env={"PYTHONPROFILEIMPORTTIME": "1"})

@@ -13,7 +13,7 @@ import stat
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any, Final, final
+from typing import Any, Final, NamedTuple, final
 
 from stepwell.source.atomic_write import is_private, read_private
 from stepwell.source.python.outline import (
@@ -26,9 +26,9 @@ from stepwell.source.python.outline import (
     Stamp,
 )
 
-__all__ = ["Unfinished", "recall"]
+__all__ = ["Row", "Unfinished", "recall", "seal"]
 
-_FORM: Final = [1, sys.implementation.name, *sys.version_info[:3]]
+_FORM: Final = [2, sys.implementation.name, *sys.version_info[:3]]
 """Version of the cache format and of the parser."""
 
 _MAX_BYTES: Final = 256 * 1024 * 1024
@@ -42,7 +42,30 @@ _FAILURE: Final = (str, int, int)
 _STAMP: Final = (int, int, int, int)
 
 
-def recall(cache: str, root: str) -> dict[str, tuple[Stamp, Outline | ParseFailure]]:
+@final
+class Row(NamedTuple):
+    """Cached outline of a file.
+
+    Args:
+        seal: digest of the outline and of the content that it was made of.
+    """
+
+    stamp: Stamp
+    said: Outline | ParseFailure
+    seal: str
+
+
+def seal(digest: str, said: Outline | ParseFailure) -> str:
+    """Return the digest of an outline and of the content that it was made of.
+
+    Args:
+        digest: of the content.
+    """
+    text = json.dumps([digest, said], separators=(",", ":"))
+    return hashlib.blake2b(text.encode("ascii"), digest_size=16).hexdigest()
+
+
+def recall(cache: str, root: str) -> dict[str, Row]:
     """Return the cached files of a project by path; empty without a trustworthy cache."""
     content = read_private(cache, _name(root), _MAX_BYTES)
     if content is None:
@@ -54,7 +77,7 @@ def recall(cache: str, root: str) -> dict[str, tuple[Stamp, Outline | ParseFailu
     if not isinstance(stored, dict) or stored.get("form") != _FORM or stored.get("root") != root:
         return {}
     files = stored.get("files")
-    known: dict[str, tuple[Stamp, Outline | ParseFailure]] = {}
+    known: dict[str, Row] = {}
     for path, row in files.items() if isinstance(files, dict) else ():
         found = _known(row)
         if found is not None:
@@ -94,9 +117,11 @@ class Unfinished:
             return
         before = self._began - _SAME_TICK
         rows = {
-            file.path: [file.stamp, file.outline or file.failure]
+            file.path: [file.stamp, said, seal(file.digest, said)]
             for file in files
-            if file.stamp is not None and max(file.stamp[1], file.stamp[3]) < before
+            if (said := file.outline or file.failure) is not None
+            and file.stamp is not None
+            and max(file.stamp[1], file.stamp[3]) < before
         }
         text = json.dumps(
             {"form": _FORM, "root": self._root, "files": rows}, separators=(",", ":"), ensure_ascii=True
@@ -123,15 +148,16 @@ def _name(root: str) -> str:
     return f"sources-{key}.json"
 
 
-def _known(row: Any) -> tuple[Stamp, Outline | ParseFailure] | None:
-    if type(row) is not list or len(row) != 2:
+def _known(row: Any) -> Row | None:
+    if type(row) is not list or len(row) != 3 or type(row[2]) is not str:
         return None
-    stamp, said = row
+    stamp, said, sealed = row
     if not _is_row(stamp, _STAMP) or type(said) is not list or len(said) != 3:
         return None
     size, changed, inode, moved = stamp
     if _is_row(said, _FAILURE):
-        return ((size, changed, inode, moved), ParseFailure(*said)) if min(said[1:]) > 0 else None
+        fault = ParseFailure(*said)
+        return Row((size, changed, inode, moved), fault, sealed) if min(said[1:]) > 0 else None
     classes, imports, bindings = said
     if type(classes) is not list or not _are_rows(imports, _IMPORT) or not _are_rows(bindings, _BINDING):
         return None
@@ -146,7 +172,7 @@ def _known(row: Any) -> tuple[Stamp, Outline | ParseFailure] | None:
     outline = Outline(
         tuple(found), tuple(map(ImportOutline._make, imports)), tuple(map(Binding._make, bindings))
     )
-    return (size, changed, inode, moved), outline
+    return Row((size, changed, inode, moved), outline, sealed)
 
 
 def _is_row(row: Any, types: tuple[type, ...]) -> bool:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Final, NamedTuple, final
+from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 from stepwell.source.python.outline import ClassOutline, Outline, ParseFailure, SourceFile, Stamp
+
+if TYPE_CHECKING:
+    from stepwell.source.python.cache import Row
 
 __all__ = [
     "LEFT_OUT",
@@ -246,22 +250,31 @@ def index_sources(
 
     stored = recall(cache, root)
 
-    def known(path: str) -> SourceFile | None:
-        if path not in stored:
-            return None
-        stamp, said = stored[path]
-        return _file(path, path, stamp, said)
-
-    if all(one.path in stored and stored[one.path][0] == one.stamp for one in listed):
-        files, parsed = _outline_all(root, listed, known, progress)
-        return SourceIndex(root, wanted, files, parsed)
+    verified = dict(_verified(root, listed, stored))
+    if len(verified) == len(listed):
+        return SourceIndex(root, wanted, verified, 0)
     unfinished = Unfinished(cache, root)
     try:
-        files, parsed = _outline_all(root, listed, known, progress)
+        files, parsed = _outline_all(root, listed, verified.get, progress)
         unfinished.finish(files.values())
     finally:
         unfinished.abandon()
     return SourceIndex(root, wanted, files, parsed)
+
+
+def _verified(
+    root: str, listed: Iterable[ListedSource], stored: Mapping[str, Row]
+) -> Iterator[tuple[str, SourceFile]]:
+    """Yield the files whose cached outline was made of the present content."""
+    from stepwell.source.python.cache import seal
+
+    for one in listed:
+        row = stored.get(one.path)
+        if row is None or row.stamp != one.stamp:
+            continue
+        content, stamp = read_source(root, one.path)
+        if stamp == row.stamp and seal(_digest(content), row.said) == row.seal:
+            yield one.path, _file(one.path, one.real, stamp, row.said, _digest(content))
 
 
 def _outline_all(
@@ -288,11 +301,15 @@ def _outline_all(
                 progress(done, len(pending))
             content, stamp = read_source(root, one.path)
             said = content if isinstance(content, ParseFailure) else outline_of(content)
-            files[one.path] = _file(one.path, one.real, stamp, said)
+            files[one.path] = _file(one.path, one.real, stamp, said, _digest(content))
     return files, len(pending)
 
 
-def _file(path: str, real: str, stamp: Stamp | None, said: Outline | ParseFailure) -> SourceFile:
+def _digest(content: bytes | ParseFailure) -> str:
+    return "" if isinstance(content, ParseFailure) else hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def _file(path: str, real: str, stamp: Stamp | None, said: Outline | ParseFailure, digest: str) -> SourceFile:
     if isinstance(said, ParseFailure):
-        return SourceFile(path, real, stamp, None, said)
-    return SourceFile(path, real, stamp, said, None)
+        return SourceFile(path, real, stamp, None, said, digest)
+    return SourceFile(path, real, stamp, said, None, digest)

@@ -100,6 +100,7 @@ class SourceFile(NamedTuple):
         real: the same with links resolved, to detect duplicates.
         stamp: identifies the file's version; ``None`` if it is unreadable.
         outline: ``None`` on failure.
+        digest: of the bytes that were read; empty if none were.
     """
 
     path: str
@@ -107,3 +108,4 @@ class SourceFile(NamedTuple):
     stamp: Stamp | None
     outline: Outline | None
     failure: ParseFailure | None
+    digest: str = ""
