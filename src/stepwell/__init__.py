@@ -15,9 +15,14 @@ Active workspace   workspace, set_workspace, clear_workspace, current_workspace
 Errors             StepwellError and its subclasses
 """
 
-from __future__ import annotations
-
 import os
+import sys
+
+if sys.argv[:1] == ["-m"] and "stepwell" in sys.orig_argv and sys.path[:1] in ([""], [os.getcwd()]):
+    # `python -m stepwell`, as the command `stepwell` and as `python -P`: no module of the working directory
+    # replaces a module of Python. This comes before any import that is not part of the interpreter.
+    del sys.path[0]
+
 from datetime import date
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, Literal
@@ -167,7 +172,7 @@ def open(  # noqa: A001
     *,
     today: date | None = None,
     fallback: Literal["skip", "last-good"] = "skip",
-) -> Registry:
+) -> "Registry":
     """Open the project that a folder belongs to, found by walking up from it.
 
     Args:

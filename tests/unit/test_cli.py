@@ -697,3 +697,28 @@ def test_printed_paths_are_relative_to_the_working_directory(
     (root / "registry.d/steps/rating.yaml").write_text("name: Rating\ndescription: Rate.\n", encoding="utf-8")
     ran = run_stepwell(*arguments, cwd=root / "registry.d")
     assert shown in ran.stdout + ran.stderr
+
+
+SHADOWING = ("json", "click", "datetime", "typing", "re", "enum", "copy", "logging", "__future__", "msgspec")
+
+
+def run_module(name: str, *arguments: str, cwd: Path, env: Mapping[str, str]) -> tuple[int, str, str]:
+    command = [sys.executable, "-m", name, *arguments]
+    ran = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    return ran.returncode, ran.stdout, ran.stderr
+
+
+@pytest.mark.parametrize("name", SHADOWING)
+def test_no_module_of_the_working_directory_is_imported(
+    project: Project, environment: Mapping[str, str], name: str
+) -> None:
+    root = project({f"{name}.py": 'raise SystemExit("shadowed")\n'})
+    code, _, err = run_module("stepwell", "check", cwd=root, env=environment)
+    assert (code, err) == (0, "")
+
+
+def test_a_program_may_import_from_its_working_directory(
+    project: Project, environment: Mapping[str, str]
+) -> None:
+    files = {"own/__init__.py": "", "own/__main__.py": "import stepwell, other\n", "other.py": "print(1)\n"}
+    assert run_module("own", cwd=project(files), env=environment) == (0, "1\n", "")
