@@ -296,6 +296,37 @@ def test_builders_of_an_importable_package_are_those_of_the_process(project: Pro
     )
 
 
+SOURCE_FOLDER: dict[str, str | bytes] = {
+    "stepwell.toml": "schema_version = 1\n",
+    "registry.d/steps/scoring.yaml": PACKAGE["registry.d/steps/scoring.yaml"],
+    "src/__init__.py": "",
+    "src/tools/__init__.py": "class StepBuilderBase: ...\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("imports", "first", "module"),
+    [
+        ("from tools import StepBuilderBase", "", "scoring_builder"),
+        ("from .tools import StepBuilderBase", "import src.tools", "src.scoring_builder"),
+    ],
+    ids=["siblings by name", "a package that is imported"],
+)
+def test_a_source_folder_is_a_package_only_for_processes_that_import_it(
+    project: Project, imports: str, first: str, module: str
+) -> None:
+    builder = f"{imports}\nclass ScoringStepBuilder(StepBuilderBase): ...\n"
+    files = {**SOURCE_FOLDER, "src/scoring_builder.py": builder}
+    folder = project({f"team/{path}": text for path, text in files.items()}) / "team"
+    code = (
+        f"{first}\nfrom stepwell.legacy.builder_registry import StepBuilderRegistry\n"
+        "print(StepBuilderRegistry().get_builder_for_step_type('Scoring').__module__)"
+    )
+    done = run_python("-c", code, cwd=folder, env=dict(os.environ), fresh=True)
+    assert done.stdout.rstrip().endswith(module), done.stderr
+    assert done.stdout.startswith("src.") is bool(first)
+
+
 def test_only_classes_can_be_registered_and_only_under_a_name() -> None:
     known = StepBuilderRegistry()
     with pytest.raises(ValueError, match="Builder of Scoring must be a class, not 3"):

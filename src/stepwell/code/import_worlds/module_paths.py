@@ -109,6 +109,9 @@ class ModulePaths:
     def importable(self, path: str) -> str | None:
         """Return the name by which the process imports a module of the core, ``None`` outside its packages.
 
+        A source folder with ``__init__.py`` counts only if the process has imported it: modules in it may
+        import each other without its name.
+
         Args:
             path: absolute, a file or a folder.
         """
@@ -116,8 +119,11 @@ class ModulePaths:
             return None
         parts = path[len(self.root.rstrip(os.sep)) + 1 :].removesuffix(".py").split(os.sep)
         for count, top in enumerate(parts, 1):
-            package = os.path.join(self.root, *parts[:count], "__init__.py")
-            if os.path.isfile(package) and _origin(top) == os.path.realpath(package):
+            folder = os.path.join(self.root, *parts[:count])
+            package = os.path.join(folder, "__init__.py")
+            if not os.path.isfile(package) or (folder in self.roots(CORE) and top not in sys.modules):
+                continue
+            if _origin(top) == os.path.realpath(package):
                 return ".".join(parts[count - 1 :]).removesuffix(".__init__")
         return None
 
