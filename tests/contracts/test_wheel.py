@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -142,6 +143,46 @@ def test_newcomers_can_follow_a_page(
     text = (REPOSITORY / page).read_text(encoding="utf-8")
     folder = copy_repository(tmp_path / "clone", tests=False) if page == "README.md" else tmp_path
     assert follow(text, folder, environment, str(stepwell.parent)) == ""
+
+
+def interpreter(version: str) -> str | None:
+    """The interpreter of a version: on the path, or installed by pyenv."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    candidates = [shutil.which(f"python{version}"), *map(str, pyenv.glob(f"{version}.*/bin/python"))]
+    return next((each for each in candidates if each is not None and runs(each)), None)
+
+
+def runs(python: str) -> bool:
+    return subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode == 0
+
+
+@pytest.fixture(scope="module", params=["3.10", "3.13"])
+def other_stepwell(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, wheel: Path
+) -> Path:
+    """The command in a fresh environment of another Python, with all dependencies from the package index."""
+    environment = tmp_path_factory.mktemp(f"python{request.param}")
+    python = interpreter(request.param)
+    if python is None:
+        pytest.skip(f"no Python {request.param} on this machine")
+    steps = (
+        [python, "-m", "venv", str(environment)],
+        [str(environment / "bin" / "pip"), "install", "--quiet", f"{wheel}[testing]"],
+    )
+    for command in steps:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+        if done.returncode:
+            pytest.skip(f"Python {request.param} cannot be equipped here: {done.stderr.strip()[-200:]}")
+    return environment / "bin" / "stepwell"
+
+
+def test_newcomers_with_another_python_can_follow_the_tutorials(
+    other_stepwell: Path, environment: Mapping[str, str], tmp_path: Path
+) -> None:
+    for page in ("tutorial.md", "tutorial-workspace.md"):
+        text = (REPOSITORY / "docs" / page).read_text(encoding="utf-8")
+        (tmp_path / page).mkdir()
+        assert follow(text, tmp_path / page, environment, str(other_stepwell.parent)) == ""
 
 
 def test_the_schemas_come_from_the_wheel(stepwell: Path, source: Path, run: Run, tmp_path: Path) -> None:

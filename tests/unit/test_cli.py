@@ -722,3 +722,10 @@ def test_a_program_may_import_from_its_working_directory(
 ) -> None:
     files = {"own/__init__.py": "", "own/__main__.py": "import stepwell, other\n", "other.py": "print(1)\n"}
     assert run_module("own", cwd=project(files), env=environment) == (0, "1\n", "")
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_takes_the_options_of_all_commands(name: str) -> None:
+    command = _stepwell.get_command(click.Context(_stepwell), name)
+    assert command is not None
+    assert {"-C", "--color"} <= {text for option in command.params for text in option.opts}

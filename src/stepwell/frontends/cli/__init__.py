@@ -23,7 +23,7 @@ from stepwell.version import __version__
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-__all__ = ["COLOR", "COMMANDS", "CommandGroup", "color_option", "folder_option", "run"]
+__all__ = ["COLOR", "COMMANDS", "CommandGroup", "run"]
 
 COLOR: Final = "stepwell.color"
 """Key of the value of ``--color`` in the context."""
@@ -60,12 +60,13 @@ class CommandGroup(click.Group):
         return list(self._commands)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import and return a command, or ``None``."""
+        """Import and return a command with the options that every command has, or ``None``."""
         entry = self._commands.get(cmd_name)
         if entry is None:
             return None
         module, _, attribute = entry[0].partition(":")
         command: click.Command = getattr(import_module(f"{self._package}.{module}"), attribute or "command")
+        command.params += (option for option in (folder_option, color_option) if option not in command.params)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

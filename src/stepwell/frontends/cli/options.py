@@ -18,7 +18,7 @@ import click
 from click.core import ParameterSource
 
 from stepwell.check.catalog import ids
-from stepwell.frontends.cli import COLOR, color_option, folder_option
+from stepwell.frontends.cli import COLOR
 from stepwell.live.registry import Registry
 from stepwell.live.workspace_context import WORKSPACE_VARIABLES
 from stepwell.model import StepDefinition
@@ -86,7 +86,6 @@ def project_options(command: Callable[..., int]) -> Callable[..., int]:
     def wrapper(*args: Any, project: str | None, quiet: bool, verbose: bool, **kwargs: Any) -> int:
         return command(*args, common=CommonOptions(project, quiet, verbose), **kwargs)
 
-    wrapper.__dict__.setdefault("__click_params__", []).extend((color_option, folder_option))
     for option in (
         click.option(
             "-v",
