@@ -157,7 +157,8 @@ def test_broken_settings_keep_every_view_and_the_settings_in_use(project: Projec
     event = write(registry, {"stepwell.toml": text, BOB: FILES[BOB].replace(TEN, THIRTY)})
     assert event is not None
     assert (event.accepted, event.kept) == (False, (None, "alice", "bob"))
-    assert registry.active_workspace == "alice"
+    assert registry.active_workspace == registry.project.settings.workspace == "alice"
+    assert registry.health().status.value != "ok"
     assert priorities(registry, "Sorting") == {"bob": 10}
     event = write(registry, {"stepwell.toml": ""})
     assert event is not None

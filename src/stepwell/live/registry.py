@@ -129,8 +129,8 @@ class Registry(InNotebook):
 
     @property
     def project(self) -> Project:
-        """Return the project with its current settings."""
-        return self._store.seen.project
+        """Return the project with the settings in use: the last valid ones."""
+        return self._store.good.project
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
@@ -174,7 +174,7 @@ class Registry(InNotebook):
 
         Sources by precedence: ``stepwell.workspace``, the environment, ``[project] workspace``.
         """
-        return active_workspace(self._environment, self._store.good.project.settings.workspace)
+        return active_workspace(self._environment, self.project.settings.workspace)
 
     def view(self, workspace: str | InEffect | None = InEffect.WORKSPACE) -> View:
         """Return the view of a workspace: override, then local, then core.
@@ -256,7 +256,7 @@ class Registry(InNotebook):
 
         snapshot = self._store.snapshot
         views = MappingProxyType({name: snapshot.view(name) for name in snapshot.workspaces})
-        return Among(views, self._store.good.project.settings.naming.job_type_suffixes)
+        return Among(views, self.project.settings.naming.job_type_suffixes)
 
     def conflicts(self) -> tuple[Conflict, ...]:
         """Return every name with several definitions, sorted by name."""

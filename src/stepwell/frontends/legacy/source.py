@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, final
 
 from stepwell.frontends.legacy.tables import StepRows, Tables, tables_of_view
 from stepwell.resolve.view import LEGACY_FIELDS
-from stepwell.source.diagnostic import Severity
 from stepwell.source.errors import UnknownWorkspace
 
 if TYPE_CHECKING:
@@ -142,10 +141,8 @@ class LiveTables:
         held, snapshot = self.held, self.registry.snapshot
         if held.snapshot is snapshot:
             return held
-        project = self.registry.project
-        broken = any(finding.severity is Severity.ERROR for finding in project.diagnostics)
+        settings = self.registry.project.settings
         stayed = held.snapshot.core is snapshot.core
-        settings = held.settings if broken else project.settings
         self.held = renewed = CachedTables(
             self._store, snapshot, settings, held.made.copy() if stayed else {}
         )
