@@ -238,6 +238,44 @@ def test_frozen_modules_follow_the_settings(watching: Any) -> None:
     assert (code, err) == (0, "")
 
 
+def test_frozen_modules_follow_every_setting_of_their_tables(watching: Any) -> None:
+    with watching("--freeze") as running:
+        running.told("wrote alice.py")
+        save(running.root / "registry.d/steps/a_step.yaml", GOOD.replace("DataCleaning", "AStep"))
+        running.told("added AStep")
+        running.told("wrote names.py")
+        settings = running.root / "stepwell.toml"
+        text = settings.read_text().replace('"names.py"', '"names.py"\nfirst = ["DataCleaning"]')
+        save(settings, text)
+        running.told("settings changed")
+        end = time.monotonic() + PATIENCE
+        while True:
+            module = (running.root / "names.py").read_text()
+            if module.index('"DataCleaning"') < module.index('"AStep"'):
+                break
+            assert time.monotonic() < end
+        save(settings, f'{text}[[freeze]]\noutput = "bob.py"\nworkspace = "bob"\n')
+        running.told("wrote bob.py")
+        code, _, err = running.stop()
+    assert (code, err) == (0, "")
+
+
+def test_a_broken_workspace_is_named_while_others_are_served_and_frozen(watching: Any) -> None:
+    with watching("--freeze") as running:
+        running.told("wrote alice.py")
+        save(running.root / OWN, "name: [\n")
+        running.told("rejected: 1 error")
+        running.told("error[invalid-yaml]")
+        save(running.root / CORE, GOOD.replace("one", "two"))
+        running.told("changed DataCleaning (description)")
+        running.told("still serving the last valid version for alice")
+        running.told("wrote names.py")
+        save(running.root / OWN, FILES[OWN])
+        running.told("recovered: ")
+        code, *_ = running.stop()
+    assert code == 0
+
+
 def test_what_cannot_be_frozen_is_told_and_the_watch_goes_on(watching: Any) -> None:
     with watching("--freeze") as running:
         running.told("wrote alice.py")

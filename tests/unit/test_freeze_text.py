@@ -250,8 +250,9 @@ def test_nothing_is_left_when_writing_fails(
         raise failure
 
     monkeypatch.setattr(moment, fail)
-    with pytest.raises(type(failure)):
+    with pytest.raises(type(failure)) as raised:
         write_atomically(path, "new\n")
+    assert getattr(raised.value, "filename", str(path)) == str(path)
     assert (os.listdir(tmp_path), path.read_text()) == (["names.py"], "old\n")
 
 
