@@ -150,7 +150,7 @@ def changed(text: str, chance: random.Random) -> str:
 
 
 def edit(box: Sandbox, chance: random.Random) -> None:
-    """Add, change, remove, rename or override a definition, or change the settings."""
+    """Add, change, remove, rename, override or hide a definition."""
     workspace = chance.choice(["alice", "bob", "carol", f"team-{chance.randrange(3)}"])
     layer = chance.choice(["registry.d", "registry.d", f"workspaces/{workspace}/local"])
     name = chance.choice(WORDS) + chance.choice(["", *WORDS])
