@@ -15,6 +15,7 @@ from stepwell.source.escape_control import visible
 __all__ = ["as_html", "steps_table"]
 
 _STYLE = """\
+:root{color-scheme:light dark}
 body{font:15px/1.5 system-ui,"Segoe UI","Helvetica Neue",Arial,sans-serif;color:#1c2430;margin:2rem auto;
 max-width:76rem;padding:0 1rem;background:#fff}
 figure{margin:0 0 2rem;overflow-x:auto;border:1px solid #d8dee6;border-radius:10px}
@@ -22,7 +23,9 @@ figure svg{display:block;margin:auto;max-width:none}
 table{border-collapse:collapse;width:100%}th{font-size:.85em;color:#49566a}
 th,td{text-align:left;padding:.35rem .7rem;border-bottom:1px solid #e3e8ee;vertical-align:top}
 td{overflow-wrap:anywhere}
-h2{font-size:1.1rem;margin:1.6rem 0 .5rem}"""
+h2{font-size:1.1rem;margin:1.6rem 0 .5rem}
+@media(prefers-color-scheme:dark){body{color:#eee;background:#161616}th{color:#b4bdc9}
+figure,th,td{border-color:#3a3f46}}"""
 
 
 def as_html(pipeline: Pipeline) -> str:

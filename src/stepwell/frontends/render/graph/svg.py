@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from html import escape
+from textwrap import wrap
 from types import MappingProxyType
 from typing import Final, NamedTuple, final
 
@@ -20,6 +21,8 @@ _WIDTHS: Final = (170.0, 330.0)
 _OF_ID: Final = 8.2
 _OF_STEP: Final = 6.7
 """Approximate width of a character."""
+_OF_ABOUT: Final = 6.2
+_LINE: Final = 16
 _HEIGHT: Final = 50
 _GAP_X: Final = 26
 _GAP_Y: Final = 58
@@ -32,7 +35,9 @@ text{font-family:system-ui,"Segoe UI","Helvetica Neue",Arial,sans-serif;fill:#1c
 .id{font-size:13px;font-weight:600}.step{font-size:11px;fill:#3c485a}
 .line{fill:none;stroke:#8a97a8;stroke-width:1.4}.line.after{stroke-dasharray:5 4}
 .line.longest{stroke:#c2410c;stroke-width:2.6}.line.back{stroke:#b00020;stroke-width:2;stroke-dasharray:3 3}
-.tip{fill:#8a97a8}.tip.longest{fill:#c2410c}.tip.back{fill:#b00020}"""
+.tip{fill:#8a97a8}.tip.longest{fill:#c2410c}.tip.back{fill:#b00020}.backdrop{fill:#fff}
+@media(prefers-color-scheme:dark){.backdrop{fill:#161616}.title{fill:#eee}.about,.legend{fill:#b4bdc9}
+.line.longest{stroke:#f08a5b}.tip.longest{fill:#f08a5b}.line.back{stroke:#ff8a8a}.tip.back{fill:#ff8a8a}}"""
 
 
 @final
@@ -72,7 +77,9 @@ def _drawn(pipeline: Pipeline, marks: Mapping[str, Mark]) -> Iterator[str]:
         2 * _MARGIN + 10 * len(pipeline.name),
         420,
     )
-    height = _TOP + max(layout.layers, 1) * (_HEIGHT + _GAP_Y) - _GAP_Y + _MARGIN
+    about_lines = wrap(about, int((width - 2 * _MARGIN) / _OF_ABOUT)) or [""]
+    below_about = (len(about_lines) - 1) * _LINE
+    height = below_about + _TOP + max(layout.layers, 1) * (_HEIGHT + _GAP_Y) - _GAP_Y + _MARGIN
     shift = (width - (layout.columns * (box + _GAP_X) - _GAP_X)) / 2
     yield (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height}" width="{width:.0f}" '
@@ -81,9 +88,11 @@ def _drawn(pipeline: Pipeline, marks: Mapping[str, Mark]) -> Iterator[str]:
     yield f'<title id="{one}-title">{title}</title>'
     yield f'<desc id="{one}-about">{escape(_in_words(pipeline, about))}</desc>'
     yield f"<style>{_STYLE}</style>"
-    yield f'<rect width="{width:.0f}" height="{height}" fill="#ffffff"/>'
+    yield f'<rect class="backdrop" width="{width:.0f}" height="{height}"/>'
     yield f'<text class="title" x="{_MARGIN}" y="34">{title}</text>'
-    yield f'<text class="about" x="{_MARGIN}" y="54">{escape(_cut(about, int((width - 48) / 6.2)))}</text>'
+    for place, line in enumerate(about_lines):
+        yield f'<text class="about" x="{_MARGIN}" y="{54 + place * _LINE}">{escape(line)}</text>'
+    yield f'<g transform="translate(0 {below_about})">'
     at = float(_MARGIN)
     for size, piece in legend:
         yield f'<g transform="translate({at:.0f} 72)">{piece}</g>'
@@ -91,9 +100,9 @@ def _drawn(pipeline: Pipeline, marks: Mapping[str, Mark]) -> Iterator[str]:
     edges: dict[tuple[str, str], list[Edge]] = {}
     for edge in pipeline.edges:
         edges.setdefault((edge.source, edge.target), []).append(edge)
-    for line in sorted(layout.lines, key=lambda one: (one.source, one.target) in longest):
-        pair = line.source, line.target
-        yield _edge(line, edges[pair], shift, box, is_longest=pair in longest)
+    for course in sorted(layout.lines, key=lambda one: (one.source, one.target) in longest):
+        pair = course.source, course.target
+        yield _edge(course, edges[pair], shift, box, is_longest=pair in longest)
     on_way = {one for pair in longest for one in pair}
     for node in pipeline.nodes.values():
         column, layer = layout.places[node.id]
@@ -101,7 +110,7 @@ def _drawn(pipeline: Pipeline, marks: Mapping[str, Mark]) -> Iterator[str]:
         colour = colours[whose] if mark is None else mark.colour
         x, y = shift + column * (box + _GAP_X), _TOP + layer * (_HEIGHT + _GAP_Y)
         yield _box(node, mark, colour, x, y, box, whose=whose, is_longest=node.id in on_way)
-    yield "</svg>"
+    yield "</g></svg>"
 
 
 def _box(
