@@ -517,10 +517,40 @@ x-interface:
     )
 
 
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"src/notes.txt": "x"},
+        {"src/old.py": "STEP_NAMES = {"},
+        {"src/old.py": "STEP_NAMES = load()\n"},
+        {"src/old.py": OLD, "src/odd.py": "HYPERPARAMETER_REGISTRY = {'A': 3}\n"},
+        {"src/old.json": json.dumps({"Alpha": row("Alpha"), "Beta": {**row("Beta"), "description": " "}})},
+        {"src/a.step.yaml": "step_type: 3\n"},
+        {"src/old.py": OLD.replace('"Alpha": {', '"Alpha": 3, "Gamma": {')},
+    ],
+)
+def test_a_failed_import_leaves_nothing(
+    run_stepwell: RunStepwell, tmp_path: Path, files: Mapping[str, str]
+) -> None:
+    write(tmp_path, files)
+    before = sorted(tmp_path.rglob("*"))
+    ran = run_stepwell("import", "src", "--into", "new/folder", cwd=tmp_path)
+    assert (ran.exit_code, "\nnothing was written: " in f"\n{ran.stdout}") == (1, True)
+    assert sorted(tmp_path.rglob("*")) == before
+    forced = run_stepwell("import", "src", "--into", "new/folder", "--force", cwd=tmp_path)
+    assert forced.exit_code == 1
+    written = {path.name for path in tmp_path.rglob("*")} - {path.name for path in before}
+    assert "stepwell.toml" not in written or any(name.endswith(".yaml") for name in written)
+
+
 def test_an_interface_and_the_table_are_put_together(run_stepwell: RunStepwell, tmp_path: Path) -> None:
     text = INTERFACE.replace("AlphaStepConfig", "OtherConfig")
     write(tmp_path, {"old.py": OLD, "alpha.step.yaml": text})
-    told = answer(run_stepwell("import", "old.py", "alpha.step.yaml", "--format", "json", cwd=tmp_path))
+    sources = ("old.py", "alpha.step.yaml")
+    assert run_stepwell("import", *sources, cwd=tmp_path).stdout.endswith(
+        "nothing was written: there are errors; use --force to write the rest\n"
+    )
+    told = answer(run_stepwell("import", *sources, "--force", "--format", "json", cwd=tmp_path))
     differing = [(one["message"], one["span"]["line"]) for one in told["diagnostics"]]
     assert differing == [
         ("`config_class` of `Alpha` differs between two sources, the first is used", 7),

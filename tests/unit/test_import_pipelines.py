@@ -63,7 +63,7 @@ def test_a_graph_of_nodes_and_edges_becomes_a_pipeline(
     root = project(STEPS)
     source = root / "complete.dag.json"
     source.write_text(DAG, encoding="utf-8")
-    code, out = run(root, capsys, "import", str(source), "--format", "json")
+    code, out = run(root, capsys, "import", str(source), "--force", "--format", "json")
     told = json.loads(out)
     assert code == 1, "two things could not be carried"
     found = [(one["id"], one["span"]["line"], one["message"]) for one in told["diagnostics"]]

@@ -17,7 +17,9 @@ from stepwell.source.tree import EntryKind, Folder, Tree, read_document
 
 __all__ = [
     "CONFIG_NAME",
+    "PACKAGE_MODULES",
     "RESERVED_ID",
+    "VARIANTS_MODULE",
     "Alignment",
     "Components",
     "FreezeTarget",
@@ -51,6 +53,12 @@ class FreezeTarget(NamedTuple):
     workspace: str = ""
     first: tuple[str, ...] = ()
     alias: tuple[str, ...] = ()
+
+
+PACKAGE_MODULES: Final = ("builder_registry", "exceptions", "hyperparameter_registry")
+"""Modules of a frozen package that are not tables of steps, besides ``step_names``."""
+VARIANTS_MODULE: Final = "step_type_test_variants"
+"""Module of ``stepwell.legacy`` that a frozen package copies, because it depends on no definition."""
 
 
 @final

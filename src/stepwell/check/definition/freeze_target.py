@@ -3,7 +3,8 @@
 The names in `first` must be steps or hyperparameter classes of the frozen view: an unknown name would
 shift all later rows of the legacy table. `workspace` is empty, `all`, or a workspace of the project. Each
 path of `output` and `alias` ends with `.py` (a module) or `/` (a package), is used once, and an alias has the
-form of its output.
+form of its output. A single module contains the table of steps, so it must not be named like another module
+of a package, such as `hyperparameter_registry.py`.
 
 Passes:
 
@@ -32,7 +33,7 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from stepwell.check.rule import Finding, FreezeScope
-from stepwell.model.settings import RESERVED_ID, FreezeTarget
+from stepwell.model.settings import PACKAGE_MODULES, RESERVED_ID, VARIANTS_MODULE, FreezeTarget
 from stepwell.source.diagnostic import Related, Severity, Span
 from stepwell.source.document import Document, Pointer
 from stepwell.source.spelling import closest, did_you_mean
@@ -55,6 +56,14 @@ def check(scope: FreezeScope) -> Iterator[Finding]:
                     span,
                     "use a different output file for each table",
                     (Related("the first is in", first),),
+                )
+            module = path.rpartition("/")[2].removesuffix(".py")
+            if module in (*PACKAGE_MODULES, VARIANTS_MODULE):
+                yield Finding(
+                    f"`{path}` would contain the table of steps, but importers of `{module}` expect another "
+                    "module",
+                    span,
+                    "freeze a package, which contains it: write the folder, with `/` at the end",
                 )
             if not path.endswith(ending):
                 wanted = (

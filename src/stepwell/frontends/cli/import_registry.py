@@ -80,8 +80,9 @@ def command(
     HYPERPARAMETER_REGISTRY, a JSON table, a *.step.yaml file, an old pipeline (*.dag.json, or a
     configuration with `pipeline_name` as JSON or YAML), or a folder of them.
 
-    Before writing, the tables generated from the definitions are compared with the input. The exit code is 1
-    if something cannot be converted, fails verification, or would be overwritten.
+    Before writing, the tables generated from the definitions are compared with the input. If
+    something cannot be converted, fails verification or would be overwritten, the exit code is 1 and nothing
+    is written without --force.
     """
     for source in sources:
         if not os.path.exists(source):
@@ -96,8 +97,8 @@ def command(
         raise click.UsageError(str(error)) from None
     planned = prepare(root, gathered, date.today(), find_plugins)  # noqa: DTZ011 - the user's local date
     refused = bool(planned.overwrites) and not force
-    proved = bool(planned.gathered.read) and all(table.holds for table in planned.proof)
-    writes = bool(planned.writes) and (proved or force) and not refused and not dry_run
+    carried = planned.is_whole or (force and bool(planned.writes))
+    writes = bool(planned.writes) and carried and not refused and not dry_run
     if writes:
         _write(root, planned)
     if form == "json":
@@ -105,7 +106,7 @@ def command(
 
         write_json(import_output(planned, recovered, dry_run=dry_run, written=writes))
     else:
-        lines = _lines(planned, recovered, common, dry_run=dry_run, refused=refused, proved=proved or force)
+        lines = _lines(planned, recovered, common, dry_run=dry_run, refused=refused, carried=carried)
         sys.stdout.writelines(f"{line}\n" for line in lines)
     return int(refused or not planned.is_whole)
 
@@ -158,7 +159,7 @@ def _lines(
     *,
     dry_run: bool,
     refused: bool,
-    proved: bool,
+    carried: bool,
 ) -> Iterator[str]:
     if recovered is not None:
         yield _about_leftover(recovered, dry_run=dry_run)
@@ -177,8 +178,8 @@ def _lines(
     yield from (_proved(table) for table in planned.proof if not (common.quiet and table.holds))
     if refused and not dry_run:
         yield "nothing was written; use --force to overwrite these files"
-    elif not proved:
-        yield "nothing was written: the result could not be verified; use --force to write it anyway"
+    elif not carried:
+        yield f"nothing was written: {_why_not(planned)}"
     elif dry_run:
         if not common.quiet:
             yield "nothing was written"
@@ -186,6 +187,16 @@ def _lines(
         kept = sum(file.status is WriteStatus.UNCHANGED for file in planned.files)
         unchanged = f", {kept} unchanged" if kept else ""
         yield f"wrote {counted(len(planned.writes), 'file')}{unchanged}"
+
+
+def _why_not(planned: Import) -> str:
+    if not planned.gathered.read:
+        return "the sources contain nothing to import"
+    if not planned.writes:
+        return "no definition could be converted"
+    if all(table.holds for table in planned.proof):
+        return "there are errors; use --force to write the rest"
+    return "the result could not be verified; use --force to write it anyway"
 
 
 def _plan(planned: Import, common: CommonOptions) -> Iterator[str]:

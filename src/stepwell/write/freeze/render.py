@@ -10,6 +10,7 @@ from typing import Any, final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from stepwell.model.settings import PACKAGE_MODULES, VARIANTS_MODULE
 from stepwell.resolve.view import View
 from stepwell.write.freeze.literals import (
     ROW_FIELDS,
@@ -95,12 +96,6 @@ BUILDER_NAMES = (
     "register_global_builder",
 )
 """Registry of builders and its functions."""
-
-
-_MODULES = ("builder_registry", "exceptions", "hyperparameter_registry")
-"""Modules of a package that have a template, besides ``step_names``."""
-_VARIANTS = "step_type_test_variants"
-"""Module of ``stepwell.legacy`` that is copied, because it depends on no definition."""
 
 
 def in_export_order(names: Iterable[str]) -> list[str]:
@@ -200,8 +195,8 @@ def package_files(
         "hyperparameters_first": core.hyperparameters.first,
     }
     files = {
-        **{f"{name}.py": _render(f"{name}.py.j2", values) for name in ("__init__", *_MODULES)},
-        f"{_VARIANTS}.py": _render("provenance.j2", values) + _copied(_VARIANTS),
+        **{f"{name}.py": _render(f"{name}.py.j2", values) for name in ("__init__", *PACKAGE_MODULES)},
+        f"{VARIANTS_MODULE}.py": _render("provenance.j2", values) + _copied(VARIANTS_MODULE),
         "py.typed": "",
         **_step_names_files("step_names.py", core, workspaces, naming, command, version, in_package=True),
     }
@@ -229,7 +224,7 @@ def alias_file(alias: str, output: str, command: str, version: str) -> tuple[str
         "version": version,
         "depth": str(len(own) - shared),
         "target": ".".join(target[shared:]),
-        "modules": sorted((*_MODULES, _VARIANTS, "step_names")) if is_package else (),
+        "modules": sorted((*PACKAGE_MODULES, VARIANTS_MODULE, "step_names")) if is_package else (),
     }
     return f"{alias}__init__.py" if is_package else alias, _render("alias.py.j2", values)
 

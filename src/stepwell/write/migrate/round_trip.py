@@ -188,8 +188,10 @@ class Import:
 
     @property
     def writes(self) -> tuple[PlannedFile, ...]:
-        """Return the files that change."""
-        return tuple(file for file in self.files if file.status in _CARRIED)
+        """Return the files that change; none if everything was rejected."""
+        files = tuple(file for file in self.files if file.status in _CARRIED)
+        is_empty = [(file.path, file.status) for file in files] == [(CONFIG_NAME, WriteStatus.NEW)]
+        return () if is_empty and not self.is_whole else files
 
     @property
     def overwrites(self) -> tuple[PlannedFile, ...]:
@@ -198,9 +200,9 @@ class Import:
 
     @property
     def is_whole(self) -> bool:
-        """Return whether everything is converted and verified."""
+        """Return whether there is something to import, and everything is converted and verified."""
         errors = any(finding.severity is Severity.ERROR for finding in self.diagnostics)
-        return not errors and all(table.holds for table in self.proof)
+        return bool(self.gathered.read) and not errors and all(table.holds for table in self.proof)
 
 
 def prepare(root: str, gathered: Gathered, today: date, plugins: FindPlugins = tuple) -> Import:
