@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from stepwell.frontends import cli
+from stepwell.model.settings import STAGING
 from stepwell.source import atomic_write
-from stepwell.source.atomic_write import STAGING, held, leftovers, remove_leftovers, write_atomically
+from stepwell.source.atomic_write import held, leftovers, remove_leftovers, write_atomically
 from stepwell.write import transaction
 from stepwell.write.scaffold import workspace_files
 from stepwell.write.transaction import recover, write_files

@@ -19,6 +19,7 @@ __all__ = [
     "CONFIG_NAME",
     "PACKAGE_MODULES",
     "RESERVED_ID",
+    "STAGING",
     "VARIANTS_MODULE",
     "Alignment",
     "Components",
@@ -32,6 +33,9 @@ __all__ = [
 ]
 
 CONFIG_NAME: Final = "stepwell.toml"
+
+STAGING: Final = ".stepwell-import"
+"""Hidden folder of a project in which several files are staged (``write/transaction.py``)."""
 
 RESERVED_ID: Final = "all"
 """Represents all workspaces, so it is not a valid workspace id."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
-import shutil
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,7 +11,6 @@ from pathlib import Path
 from typing import IO, Final
 
 __all__ = [
-    "STAGING",
     "held",
     "is_private",
     "leftovers",
@@ -23,9 +20,6 @@ __all__ = [
     "write_new",
     "write_private",
 ]
-
-STAGING: Final = ".stepwell-import"
-"""Hidden folder of a project in which several files are staged (``write/transaction.py``)."""
 
 
 def write_atomically(path: Path, content: str | bytes) -> bool:
@@ -57,7 +51,7 @@ def _write_atomically(path: Path, content: str | bytes) -> bool:
         pass
     target.parent.mkdir(parents=True, exist_ok=True)
     while True:
-        unfinished = target.with_name(f".stepwell-{secrets.token_hex(8)}.tmp")
+        unfinished = target.with_name(f".stepwell-{os.urandom(8).hex()}.tmp")
         try:
             write_new(unfinished, b"")
             with held(unfinished):
@@ -128,6 +122,8 @@ def remove_leftovers(folder: str | Path) -> None:
         path = os.path.join(folder, name)
         with held(path) as is_left:
             if is_left and os.path.isdir(path):
+                import shutil  # slow to import, and rarely needed
+
                 shutil.rmtree(path, ignore_errors=True)
             elif is_left:
                 with suppress(OSError):
@@ -172,7 +168,7 @@ def read_private(folder: str, name: str, max_bytes: int) -> bytes | None:
 
 def write_private(folder: str, name: str, content: bytes) -> bool:
     """Replace a file that only this user can read and write, and return whether it has the content."""
-    unfinished = os.path.join(folder, f"{name}.{secrets.token_hex(8)}.tmp")
+    unfinished = os.path.join(folder, f"{name}.{os.urandom(8).hex()}.tmp")
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         if not is_private(os.lstat(folder), stat.S_ISDIR):

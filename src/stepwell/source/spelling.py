@@ -97,13 +97,15 @@ def closest(word: str, choices: Iterable[str], count: int = 1) -> tuple[str, ...
     Args:
         count: the maximum number of names.
     """
-    from difflib import get_close_matches  # only a mistake pays for it
-
     reach = max(2, len(word) // 3)
     near: dict[str, list[str]] = {}
     for choice in choices:
         if abs(len(choice) - len(word)) <= reach:
             near.setdefault(choice.lower(), []).append(choice)
+    if not near:
+        return ()
+    from difflib import get_close_matches  # slow to import, and only needed for mistakes
+
     found = get_close_matches(word.lower(), near, count, 0.7)
     return tuple(choice for one in found for choice in near[one])[:count]
 

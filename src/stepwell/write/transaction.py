@@ -21,7 +21,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple, final
 
-from stepwell.source.atomic_write import STAGING, held, remove_leftovers, write_atomically, write_new
+from stepwell.model.settings import STAGING
+from stepwell.source.atomic_write import held, remove_leftovers, write_atomically, write_new
 
 __all__ = ["STAGING", "Busy", "is_own", "left_behind", "recover", "write_files"]
 

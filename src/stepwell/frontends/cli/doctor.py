@@ -23,8 +23,8 @@ from stepwell.frontends.cli.options import (
 from stepwell.frontends.render.columns import painted, with_heading
 from stepwell.live.health import Health, HealthStatus, LayerHealth
 from stepwell.model import KINDS
-from stepwell.model.settings import Project
-from stepwell.source.atomic_write import STAGING, leftovers
+from stepwell.model.settings import STAGING, Project
+from stepwell.source.atomic_write import leftovers
 from stepwell.source.escape_control import visible
 from stepwell.source.wording import counted
 

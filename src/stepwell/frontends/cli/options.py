@@ -22,10 +22,9 @@ from stepwell.frontends.cli import COLOR
 from stepwell.live.registry import Registry
 from stepwell.live.workspace_context import WORKSPACE_VARIABLES
 from stepwell.model import StepDefinition
-from stepwell.model.settings import CONFIG_NAME, Project, find_project, open_project
+from stepwell.model.settings import CONFIG_NAME, STAGING, Project, find_project, open_project
 from stepwell.resolve.plugins import find_plugins
 from stepwell.resolve.view import View
-from stepwell.source.atomic_write import STAGING
 from stepwell.source.diagnostic import Diagnostic, Severity, rebased
 from stepwell.source.errors import ProjectError, StepwellError, UnknownStep, UnknownWorkspace
 from stepwell.source.escape_control import visible

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 import stat
 import sys
 from collections.abc import Iterable
@@ -98,7 +97,7 @@ class Unfinished:
     def __init__(self, cache: str, root: str) -> None:
         self._root = root
         self._target = os.path.join(cache, _name(root))
-        self._path = f"{self._target}.{secrets.token_hex(8)}.tmp"
+        self._path = f"{self._target}.{os.urandom(8).hex()}.tmp"
         self._handle = -1
         self._began = 0
         try:
