@@ -158,7 +158,7 @@ def test_wiring_shows_proposals_and_writes_them_where_they_belong(project: Proje
     code, out, _ = run(root, "wire", "Nightly")
     assert code == 0
     assert "fit.data ← load.rows (" in out
-    assert "fit.extra is ambiguous: several outputs match equally well (optional):" in out
+    assert "fit.extra is ambiguous: no output is clearly the best (optional):" in out
     assert (root / PATH).read_text(encoding="utf-8") == NIGHTLY, "nothing was written unless asked for"
     code, out, _ = run(root, "wire", "Nightly", "--write")
     assert (code, out.splitlines()[-1]) == (

@@ -113,6 +113,8 @@ _MIN_SCORE: Final = 0.28
 """Minimum score of a proposal."""
 _MIN_LEAD: Final = 0.03
 """Minimum lead of the best candidate over the next one."""
+_MIN_LEAD_OPTIONAL: Final = 0.1
+"""The same for an optional input, which may stay open."""
 _SHOWN: Final = 5
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -123,11 +125,13 @@ class WiringCandidate(NamedTuple):
 
     Args:
         score: 0 to 1.
+        is_related: whether names or keywords match.
     """
 
     fed: OutputOf
     score: float
     reasons: tuple[str, ...]
+    is_related: bool = True
 
 
 @final
@@ -155,6 +159,8 @@ def propose(
     pipeline: Pipeline, views: Callable[[str | None], View], settings: Settings
 ) -> tuple[Proposal, ...]:
     """Return a proposal for every open input that declares compatible sources.
+
+    A step with upstream steps gets outputs of these only, and each output at most once.
 
     Args:
         views: returns the view of a workspace; ``None`` is the core.
@@ -193,10 +199,15 @@ class _Wiring:
         self._pipeline = pipeline
         self._views = views
         self._settings = settings
+        self._needs: dict[str, list[str]] = {node.id: list(node.needs) for node in pipeline.nodes.values()}
         self._needed_by: dict[str, list[str]] = {}
-        for node in pipeline.nodes.values():
-            for needed in node.needs:
-                self._needed_by.setdefault(needed, []).append(node.id)
+        for node_id, needs in self._needs.items():
+            for needed in needs:
+                self._needed_by.setdefault(needed, []).append(node_id)
+        self._placed = {
+            node_id for node_id, needs in self._needs.items() if needs or node_id in self._needed_by
+        }
+        self._has_edges = any(node.depends_on for node in pipeline.nodes.values())
         self._outputs = [
             _Output(
                 node,
@@ -218,36 +229,67 @@ class _Wiring:
 
     def proposals(self) -> Iterator[Proposal]:
         for node in self._pipeline.nodes.values():
-            for name, declared in _part(node, "inputs").items():
-                if name in node.inputs or name in node.given or not declared.get("compatible_sources"):
-                    continue
-                yield self._proposal(node, name, declared)
+            ranked = {
+                name: self._candidates(node, name, declared)
+                for name, declared in _part(node, "inputs").items()
+                if name not in node.inputs and name not in node.given and declared.get("compatible_sources")
+            }
+            yield from self._assigned(node, ranked)
 
-    def _proposal(self, node: Node, name: str, declared: Mapping[str, Any]) -> Proposal:
+    def _assigned(self, node: Node, ranked: Mapping[str, list[WiringCandidate]]) -> Iterator[Proposal]:
+        """Yield the proposals of a node: required inputs choose first, then those with the best match."""
+        inputs = _part(node, "inputs")
+        required = {name: bool(inputs[name].get("required", True)) for name in ranked}
+        taken = set(node.inputs.values())
+        proposals: dict[str, Proposal] = {}
+        for name in sorted(
+            ranked,
+            key=lambda name: (not required[name], -max((each.score for each in ranked[name]), default=0)),
+        ):
+            free = [candidate for candidate in ranked[name] if candidate.fed not in taken]
+            if required[name]:
+                chosen = _clear(free, _MIN_LEAD)
+            else:  # stays open if its best match is the source of another input or shares no name or keyword
+                chosen = _clear(ranked[name], _MIN_LEAD_OPTIONAL)
+                if chosen is not None and (chosen.fed in taken or not chosen.is_related):
+                    chosen = None
+            if chosen is not None:
+                taken.add(chosen.fed)
+                self._needs[node.id].append(chosen.fed.node)
+                self._needed_by.setdefault(chosen.fed.node, []).append(node.id)
+            proposals[name] = Proposal(node.id, name, required[name], chosen, tuple(free[:_SHOWN]))
+        yield from (proposals[name] for name in ranked)
+
+    def _candidates(self, node: Node, name: str, declared: Mapping[str, Any]) -> list[WiringCandidate]:
         sources, generic = self._sources(node, declared["compatible_sources"])
         match = _InputMatch(node, name, declared, sources)
         if generic:
             offered = self._of_fitting_type(declared.get("type"))
         else:
             offered = [output for step in sources for output in self._by_step.get(step, ())]
-        scored = [(match.score(output), output) for output in offered if output.node is not node]
         least = _MIN_SCORE * _MAX_POINTS
-        scored = sorted((pair for pair in scored if pair[0] >= least), key=lambda pair: -pair[0])
-        after = self._after(node.id)
-        fitting: list[WiringCandidate] = []
-        for score, output in scored:
-            if len(fitting) == _SHOWN:
-                break
-            if output.node.id not in after:
-                source, reasons = OutputOf(output.node.id, output.name), tuple(match.reasons(output))
-                fitting.append(WiringCandidate(source, round(score / _MAX_POINTS, 2), reasons))
-        clear = len(fitting) == 1 or (
-            len(fitting) > 1 and fitting[0].score - fitting[1].score >= _MIN_LEAD - 1e-9
-        )
-        if clear:
-            self._needed_by.setdefault(fitting[0].fed.node, []).append(node.id)
-        chosen = fitting[0] if clear else None
-        return Proposal(node.id, name, bool(declared.get("required", True)), chosen, tuple(fitting))
+        earlier = self._earlier(node)
+        scored = [(match.score(output), output) for output in offered if output.node.id in earlier]
+        return [
+            WiringCandidate(
+                OutputOf(output.node.id, output.name),
+                round(score / _MAX_POINTS, 2),
+                tuple(match.reasons(output)),
+                match.is_related(output),
+            )
+            for score, output in sorted(scored, key=lambda pair: -pair[0])
+            if score >= least
+        ]
+
+    def _earlier(self, node: Node) -> set[str]:
+        """Return the nodes that run before a node, or that the pipeline does not order yet."""
+        if node.needs:
+            earlier = _reached(node.id, self._needs)
+        elif self._has_edges and node.id in self._placed:
+            earlier = set(self._pipeline.nodes) - self._placed
+        else:
+            earlier = set(self._pipeline.nodes)
+        return earlier - {node.id} - _reached(node.id, self._needed_by)
 
     def _of_fitting_type(self, wanted: str | None) -> list[_Output]:
         outputs = self._fitting.get(wanted)
@@ -284,14 +326,23 @@ class _Wiring:
         known = self._settings.naming.job_type_suffixes
         return step.name, next((suffix for suffix in known if word.lower().endswith(suffix.lower())), None)
 
-    def _after(self, start: str) -> set[str]:
-        """Return a node and all nodes downstream, which cannot be its sources."""
-        seen, waiting = {start}, [start]
-        while waiting:
-            fresh = [below for below in self._needed_by.get(waiting.pop(), ()) if below not in seen]
-            seen.update(fresh)
-            waiting += fresh
-        return seen
+
+def _reached(start: str, edges: Mapping[str, list[str]]) -> set[str]:
+    """Return all nodes that are reachable from a node."""
+    seen: set[str] = set()
+    waiting = [start]
+    while waiting:
+        fresh = set(edges.get(waiting.pop(), ())) - seen
+        seen |= fresh
+        waiting += fresh
+    return seen
+
+
+def _clear(candidates: list[WiringCandidate], lead: float) -> WiringCandidate | None:
+    """Return the best candidate if it leads."""
+    if not candidates or (len(candidates) > 1 and candidates[0].score - candidates[1].score < lead - 1e-9):
+        return None
+    return candidates[0]
 
 
 @final
@@ -329,8 +380,8 @@ class _InputMatch:
         named = self._sources.get(output.step)
         job_type = output.node.job_type
         if named is None:
-            if not self._required and not shared and self._name not in output.names:
-                return 0.0  # a matching type alone is not enough for an optional input
+            if not self._required and not self.is_related(output):
+                return 0.0
             score += 0.1
         else:
             score += 0.3
@@ -341,6 +392,10 @@ class _InputMatch:
         if job_type is not None and job_type == self._node.job_type:
             score += 0.1
         return score
+
+    def is_related(self, output: _Output) -> bool:
+        """Return whether names or keywords match."""
+        return self._name in output.names or not self._words.isdisjoint(output.words)
 
     def reasons(self, output: _Output) -> Iterator[str]:
         """Yield the arguments for and against an output."""

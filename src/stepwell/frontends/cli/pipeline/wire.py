@@ -44,9 +44,9 @@ def command(
     """Propose sources for the unconnected inputs of a pipeline.
 
     Proposals are scored by types, `compatible_sources`, names, aliases and semantic keywords of the
-    interfaces. If several outputs match equally well, all of them are listed and none is proposed. With
-    --write, the proposals are added to the file and the rest of it is unchanged. The exit code is 1 if a
-    required input remains unconnected.
+    interfaces. A step with upstream steps gets only their outputs, each for one input. If no output is
+    clearly the best, all of them are listed and none is proposed. With --write, the proposals are added to
+    the file and the rest of it is unchanged. The exit code is 1 if a required input remains unconnected.
     """
     registry, view = open_view(common, workspace)
     linked = linked_of(registry, view, name)
@@ -106,7 +106,7 @@ def _lines(one: Proposal, *, explain: bool) -> Iterator[str]:
             for other in one.candidates[1:]:
                 yield f"    next: {_shown(other)}: {visible('; '.join(other.reasons))}"
     elif one.candidates:
-        yield f"{target} is ambiguous: several outputs match equally well{word}:"
+        yield f"{target} is ambiguous: no output is clearly the best{word}:"
         yield from (f"    {_shown(other)}: {visible('; '.join(other.reasons))}" for other in one.candidates)
     else:
         yield f"{target}: no matching output in the pipeline{word}"

@@ -186,12 +186,12 @@ class InputProposal(OutputPart, frozen=True, kw_only=True):
     chosen: Annotated[
         str | None,
         doc(
-            "Proposed `step_id.output`; null if no output or several outputs match.",
+            "Proposed `step_id.output`; null if no output is clearly the best.",
             "prepare.processed_data",
             None,
         ),
     ]
-    ambiguous: Annotated[bool, doc("Whether several outputs match equally well.", False)]
+    ambiguous: Annotated[bool, doc("Whether outputs match, but none is clearly the best.", False)]
     candidates: Annotated[tuple[ProposedOutput, ...], doc("Matching outputs, best first.")]
 
 
