@@ -147,8 +147,7 @@ def test_a_freeze_that_is_killed_at_any_moment_is_completed_or_undone(
             setattr(module, name, or_killed(getattr(module, name)))
         os._exit(cli.run(["freeze", "-q", "--project", str(root)]))
     status = os.waitpid(child, 0)[1]
-    if not os.WIFSIGNALED(status):
-        pytest.skip("it ended before that moment")
+    assert os.WIFSIGNALED(status) or at > 12  # a late moment may be after the end
     run_stepwell("list", cwd=root)
     now = names(root)
     changed = {name for name in now if now[name] != before.get(name)}
