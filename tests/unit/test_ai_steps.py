@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,19 @@ from stepwell.model.provider_protocol import Failure, ProviderError
 from stepwell.run.workflows import Scope, Setting, StepFailed
 from stepwell.source.document import freeze, thaw
 from stepwell.source.errors import StepwellError
-from stepwell_ai_steps import batch, claude, extract, files, gemini, loops, nested, robust, session, variables
+from stepwell_ai_steps import (
+    asking,
+    batch,
+    claude,
+    extract,
+    files,
+    gemini,
+    loops,
+    nested,
+    robust,
+    session,
+    variables,
+)
 from stepwell_ai_steps.transform import transform
 
 ROWS = [
@@ -93,6 +106,39 @@ def test_a_question_is_asked_again_after_the_failures_that_options_name() -> Non
     with pytest.raises(ProviderError, match="unavailable: as the test says"):
         run(claude.ask_claude, parameters, context("claude", provider))
     assert len(provider.asked) == 1
+
+
+@pytest.mark.parametrize("failure", [Failure.UNAVAILABLE, Failure.RATE_LIMITED, Failure.TIMEOUT])
+def test_retries_need_no_list_of_failures(failure: Failure) -> None:
+    retry = {"max_retries": 2, "base_delay_ms": 0}
+    provider = Scripted(failure, "at last")
+    parameters = {"prompt": "Hi", "claude_options": {"retry_config": retry}}
+    answer = run(claude.ask_claude, parameters, context("claude", provider))
+    assert (answer["text"], answer["attempts"]) == ("at last", 2)
+    assert answer["failures"] == [{"failure": failure.value, "message": "as the test says"}]
+
+
+def test_a_retry_waits_as_long_as_the_provider_asks_for() -> None:
+    began = time.monotonic()
+    failures: list[ProviderError] = []
+    answers = iter([ProviderError("p", Failure.RATE_LIMITED, "slow down", 0.2), "ok"])
+
+    async def call() -> str:
+        answer = next(answers)
+        if isinstance(answer, ProviderError):
+            raise answer
+        return answer
+
+    config = {"max_retries": 1, "base_delay_ms": 0}
+    assert asyncio.run(asking.persist(call, config, asking.DEFAULT_CONDITIONS, failures)) == "ok"
+    assert [error.retry_after for error in failures] == [0.2]
+    assert time.monotonic() - began >= 0.2
+
+
+def test_an_empty_answer_is_a_failure() -> None:
+    with pytest.raises(ProviderError, match="the answer is empty"):
+        run(claude.ask_claude, {"prompt": "Hi"}, context("claude", Scripted(" \n")))
+    assert run(claude.ask_claude, {"prompt": "Hi"}, context("claude", Scripted({"a": 1})))["data"] == {"a": 1}
 
 
 def test_a_session_goes_on_with_all_that_was_said() -> None:
@@ -644,3 +690,16 @@ def test_a_workflow_inside_sees_its_inputs_and_no_more() -> None:
     inherits = {**parameters, "outputs": ["v"], "config": {"inherit_context": True}}
     assert run(nested.run_workflow, inherits, given)["data"] == {"v": 1}
     assert list(flow) == ["outer"]
+    for name in ("inputs.b", "workflow.input.b"):
+        outputs = [{"path": name, "as": "given"}]
+        assert run(nested.run_workflow, {**parameters, "outputs": outputs}, given)["data"] == {"given": 2}
+
+
+def test_a_step_of_a_nested_workflow_reads_its_inputs() -> None:
+    steps = [
+        {"name": "given", "type": "echo", "condition": "inputs.b == 2 and b == 2"},
+        {"name": "default", "type": "echo", "condition": "inputs.b == 1"},
+    ]
+    given = context("pipeline", values=Scope.begin().at("in").given(), run=answering)
+    parameters = {"pipeline": {"variables": {"b": 1}, "steps": steps}, "inputs": {"b": 2}}
+    assert run(nested.run_workflow, parameters, given)["data"].keys() == {"given"}

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from stepwell import RunContext
 from stepwell.model.provider_protocol import Failure, Message, ProviderError, Request, Response
 from stepwell.run.workflows import Prompt, Scope, StepFailed, Turn, compose
 
-__all__ = ["answer_of", "ask", "conversation", "json_in", "persist", "prompt_of", "request_of"]
+__all__ = [
+    "DEFAULT_CONDITIONS",
+    "answer_of",
+    "ask",
+    "conversation",
+    "json_in",
+    "persist",
+    "prompt_of",
+    "request_of",
+]
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 T = TypeVar("T")
 
@@ -28,6 +40,9 @@ CONDITIONS: Final[Mapping[str, frozenset[Failure]]] = {
     "max_turns": frozenset(),
 }
 """Failures for each condition of a retry configuration."""
+
+DEFAULT_CONDITIONS: Final = ("temporary_error",)
+"""Retried if ``retry_on`` is not set: no connection, HTTP 429 and 5xx, and timeouts."""
 
 
 async def ask(
@@ -56,8 +71,17 @@ async def ask(
     async def once() -> Response:
         return await complete(context, request)
 
-    response = await persist(once, retries, retries.get("retry_on", ()))
-    return answer_of(response, context, options)
+    failures: list[ProviderError] = []
+    response = await persist(once, retries, retries.get("retry_on", DEFAULT_CONDITIONS), failures)
+    return {**answer_of(response, context, options), **attempts_of(failures)}
+
+
+def attempts_of(failures: Sequence[ProviderError]) -> dict[str, Any]:
+    """Return the record of the attempts before an answer; empty if the first one succeeded."""
+    if not failures:
+        return {}
+    faults = [{"failure": error.failure.value, "message": error.message} for error in failures]
+    return {"attempts": len(failures) + 1, "failures": faults}
 
 
 async def complete(context: RunContext, request: Request) -> Response:
@@ -65,21 +89,28 @@ async def complete(context: RunContext, request: Request) -> Response:
 
     Raises:
         StepFailed: the step has no provider.
-        ProviderError: the request failed.
+        ProviderError: the request failed, or the answer is empty.
     """
     if context.provider is None:
         raise StepFailed(Scope.of(context.values).path, "no provider is available")
-    return await context.provider.complete(request)
+    response = await context.provider.complete(request)
+    if response.data is None and not response.text.strip():
+        raise ProviderError(context.provider.name, Failure.MALFORMED, "the answer is empty")
+    return response
 
 
 async def persist(
-    call: Callable[[], Awaitable[T]], config: Mapping[str, Any], conditions: Iterable[str]
+    call: Callable[[], Awaitable[T]],
+    config: Mapping[str, Any],
+    conditions: Iterable[str],
+    failures: list[ProviderError] | None = None,
 ) -> T:
-    """Retry a call with a delay.
+    """Retry a call with a delay, at least as long as the provider requests.
 
     Args:
         config: ``max_retries``, ``backoff_strategy`` and ``base_delay_ms``.
         conditions: keys of ``CONDITIONS`` to retry on.
+        failures: receives the failures that are retried.
 
     Raises:
         ProviderError: the last failure.
@@ -92,10 +123,23 @@ async def persist(
         "linear": wait_incrementing(start=first, increment=first, max=60),
         "fixed": wait_fixed(first),
     }
+    strategy = waits.get(config.get("backoff_strategy", ""), wait_exponential(multiplier=first, max=60))
+
+    def wait(state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome is not None else None
+        asked_for = error.retry_after if isinstance(error, ProviderError) else None
+        return max(strategy(state), asked_for or 0)
+
+    def note(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome is not None else None
+        if failures is not None and isinstance(error, ProviderError):
+            failures.append(error)
+
     retryable = frozenset().union(*(CONDITIONS[word] for word in conditions))
     retrying = AsyncRetrying(
         stop=stop_after_attempt(config.get("max_retries", 0) + 1),
-        wait=waits.get(config.get("backoff_strategy", ""), wait_exponential(multiplier=first, max=60)),
+        wait=wait,
+        before_sleep=note,
         retry=retry_if_exception(
             lambda error: isinstance(error, ProviderError) and error.failure in retryable
         ),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stepwell import RunContext
-from stepwell.run.workflows import Scope, StepFailed, evaluate, nested, run_steps, seen
+from stepwell.run.workflows import Scope, StepFailed, evaluate, nested, run_steps
 
 __all__ = ["run_workflow"]
 
@@ -56,13 +56,12 @@ def _outputs(parameters: Mapping[str, Any], inner: Scope) -> dict[str, Any]:
     if wanted is None:
         return dict(inner.own)
     outputs: dict[str, Any] = {}
+    names = inner.names()
     for output in wanted:
         path, name = (
             (output, output.rpartition(".")[2])
             if isinstance(output, str)
             else (output["path"], output.get("as", ""))
         )
-        answers = {step: seen(answer) for step, answer in inner.own.items()}
-        names = {**inner.variables, **answers, "steps": answers}
         outputs[name or path.rpartition(".")[2]] = evaluate(path, names)
     return outputs

@@ -115,6 +115,7 @@ class Scope(Mapping[str, Any]):
     A step gets it with ``Scope.of`` from its ``RunContext.values``.
 
     Args:
+        inputs: value of ``inputs`` and ``workflow.input``: the variables at the start of this workflow.
         loop: value of ``loop`` in expressions.
         path: enclosing steps and current step.
         step: current step; empty between steps.
@@ -123,6 +124,7 @@ class Scope(Mapping[str, Any]):
     setting: Setting
     frame: Frame
     shared: Shared
+    inputs: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     loop: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     path: str = ""
     step: str = ""
@@ -138,7 +140,7 @@ class Scope(Mapping[str, Any]):
         """Return the scope at the start of a run."""
         answers = dict(results)
         frame = Frame(answers, latest=next(reversed(answers), ""))
-        return Scope(setting or Setting(), frame, Shared(variables, sessions))
+        return Scope(setting or Setting(), frame, Shared(variables, sessions), dict(variables))
 
     @staticmethod
     def of(values: Mapping[str, Any]) -> Scope:
@@ -193,6 +195,7 @@ class Scope(Mapping[str, Any]):
             self,
             frame=Frame(outer=self.frame if inherits else None),
             shared=Shared(variables, _NOTHING, self.shared.counted),
+            inputs=dict(inputs),
             path=f"{self.path}.",
             loop=_NOTHING,
             depth=self.depth + 1,
@@ -275,6 +278,8 @@ class Scope(Mapping[str, Any]):
         names.update(
             steps=answers, variables=variables, state=variables, vars=variables, step={"name": self.step}
         )
+        names["inputs"] = self.inputs
+        names["workflow"] = {**names.get("workflow", {}), "input": self.inputs}
         names["previous_response"] = answers.get(latest, "")
         if self.loop:
             names["loop"] = self.loop
