@@ -143,7 +143,7 @@ def test_a_check_tells_what_is_wrong_and_counts(project: Project, run: Run) -> N
     assert "error[missing-input]: required input `data` of `fit` is not connected\n" in out
     assert f"{PATH}:10:21\n" in out
     assert "Nightly: 3 steps, 1 edge, 1 across workspaces\n" in out
-    assert "Checked 1 pipeline: 2 errors, 1 warning in" in out
+    assert "Checked 1 pipeline: 3 errors, 1 warning in" in out
 
 
 def test_a_broken_file_of_a_pipeline_is_told(project: Project, run: Run) -> None:

@@ -182,6 +182,64 @@ error[missing-data]: input `rows` of `total` has no source
     assert "error[unknown-field]: data manifest has no field `step`" in ask(root, "run", "Sums")[1]
 
 
+OTHER = "{rows: make.rows}"
+TOTAL_YAML = SUMS["registry.d/steps/total.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("files", "code", "message"),
+    [
+        ({}, 0, ""),
+        (
+            {"src/scripts/total.py": None},
+            1,
+            "error[cannot-run]: `total` cannot be run: neither `total.py` nor",
+        ),
+        (
+            {"registry.d/steps/total.yaml": f"{TOTAL_YAML}  env: {{required: [UNIT]}}\n"},
+            1,
+            "error[missing-setting]: `Total` requires a value for the environment variable `UNIT`",
+        ),
+        (
+            {"registry.d/pipelines/sums.yaml": SUMS["registry.d/pipelines/sums.yaml"].replace(OTHER, "{}")},
+            1,
+            "error[missing-data]: input `rows` of `total` has no source",
+        ),
+        (
+            {"data_manifest.yaml": "steps:\n  Total: {rows: rows.csv}\n", "rows.csv": "a\n1\n"},
+            0,
+            "warning[missing-data]: no pipeline uses the data for `Total.rows`",
+        ),
+        (
+            {
+                "registry.d/steps/total.yaml": f"{TOTAL_YAML}  framework_requirements: "
+                "{nothing-like-it: '', click: <1, packaging: '>=24', python: '>=3'}\n"
+            },
+            0,
+            "warning[missing-package]: required package `nothing-like-it` is not installed",
+        ),
+        (
+            {"registry.d/steps/total.yaml": f"{TOTAL_YAML}  framework_requirements: {{click: <1}}\n"},
+            0,
+            "warning[missing-package]: required package `click <1` is installed as",
+        ),
+    ],
+)
+def test_a_check_reports_what_a_run_reports_before_it_starts(
+    project: Project, ask: Ask, files: Mapping[str, str | None], code: int, message: str
+) -> None:
+    root = project({path: text for path, text in {**SUMS, **files}.items() if text is not None})
+    checked, out, _ = ask(root, "check", "Sums")
+    assert (checked, message in out) == (code, True)
+    assert out.count("[missing-") + out.count("[cannot-") == bool(message) + ("nothing-like" in message)
+    ran, told, _ = ask(root, "run", "Sums")
+    assert ran == code
+    assert message.replace("missing-setting]: `Total` requires a", "cannot-run]: `total` has no") in told
+    assert ("error[missing-data]" in out) == (
+        "warning[" not in out and ask(root, "check", "--made-up")[0] < code
+    )
+
+
 def test_a_step_is_tried_alone(project: Project, ask: Ask) -> None:
     root = project(SUMS)
     code, out, _ = ask(root, "test", "Sums", "--step", "total")

@@ -87,6 +87,7 @@ NO_FILE_SHOWS_IT = {
     "leaves-workspace",
     "left-out",
     "missing-data",
+    "missing-package",
     "omitted-findings",
     "plugin-failed",
     "plugin-hidden",

@@ -7,10 +7,9 @@ import json
 import platform
 import sys
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
-from stepwell.run.pipelines.plan import PlannedStep
+from stepwell.run.pipelines.plan import PlannedStep, installed_version
 
 __all__ = ["key_of"]
 
@@ -41,7 +40,7 @@ def key_of(step: PlannedStep, inputs: Mapping[str, str]) -> str:
         ],
         "outputs": [[port.name, port.path, port.content] for port in step.outputs],
         "python": [sys.implementation.name, platform.python_version(), sys.platform, platform.machine()],
-        "packages": _versions(_requirements(step.definition.interface)),
+        "packages": {name: installed_version(name) for name in _requirements(step.definition.interface)},
     }
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
     return hashlib.blake2b(text.encode("ascii"), digest_size=20).hexdigest()
@@ -49,18 +48,3 @@ def key_of(step: PlannedStep, inputs: Mapping[str, str]) -> str:
 
 def _requirements(interface: Mapping[str, Any] | None) -> tuple[str, ...]:
     return tuple(sorted((interface or {}).get("framework_requirements") or ()))
-
-
-@cache
-def _versions(names: tuple[str, ...]) -> dict[str, str]:
-    if not names:
-        return {}
-    from importlib.metadata import PackageNotFoundError, version
-
-    def installed(name: str) -> str:
-        try:
-            return version(name)
-        except (PackageNotFoundError, ValueError):
-            return ""
-
-    return {name: installed(name) for name in names}

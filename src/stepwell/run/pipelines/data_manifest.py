@@ -37,17 +37,21 @@ class Manifest:
         Args:
             names: names of the step, most specific first.
         """
-        for step in names:
-            path = self._steps.get(step, {}).get(name)
-            if path is not None and self._document is not None:
-                return os.path.join(self._root, path), self._document.value_span(("steps", step, name))
-        return None
+        step = self.entry(names, name)
+        if step is None or self._document is None:
+            return None
+        path = os.path.join(self._root, self._steps[step][name])
+        return path, self._document.value_span(("steps", step, name))
 
-    def check(self, list_known: Callable[[], Mapping[str, Iterable[str]]]) -> Iterator[Diagnostic]:
-        """Report unknown steps, unknown inputs and missing paths.
+    def entry(self, names: Iterable[str], name: str) -> str | None:
+        """Return the entry for an input, if any: the first of ``names`` that lists it."""
+        return next((step for step in names if name in self._steps.get(step, {})), None)
+
+    def check(self, list_known: Callable[[], Mapping[str, Mapping[str, bool]]]) -> Iterator[Diagnostic]:
+        """Report unknown steps, unknown and unused inputs, and missing paths.
 
         Args:
-            list_known: returns the inputs of each step by name or alias.
+            list_known: returns the inputs of each step by name or alias, and whether they use the manifest.
         """
         document = self._document
         if document is None:
@@ -64,7 +68,7 @@ class Manifest:
                     did_you_mean(near) or None,
                 )
                 continue
-            names = tuple(known[step])
+            names = known[step]
             for name, path in inputs.items():
                 if name not in names:
                     near = closest(name, names)
@@ -74,6 +78,14 @@ class Manifest:
                         f"`{step}` has no input `{name}`",
                         document.key_span(("steps", step, name)),
                         did_you_mean(near) or f"available inputs: {', '.join(names)}",
+                    )
+                elif not names[name]:
+                    yield Diagnostic(
+                        "missing-data",
+                        Severity.WARNING,
+                        f"no pipeline uses the data for `{step}.{name}`",
+                        document.key_span(("steps", step, name)),
+                        "every step with this input gets it from another step or a more specific entry",
                     )
                 elif not os.path.lexists(os.path.join(self._root, path)):
                     yield Diagnostic(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 from typing import Any, Final, final
 
@@ -21,7 +23,7 @@ from stepwell.source.diagnostic import Checked, Diagnostic, Related, Severity, S
 from stepwell.source.document import Pointer, thaw
 from stepwell.source.errors import PipelineError
 
-__all__ = ["Feed", "PlannedStep", "RunPlan", "make_plan", "stated_at"]
+__all__ = ["Feed", "PlannedStep", "RunPlan", "installed_version", "make_plan", "manifest_names", "stated_at"]
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -99,6 +101,7 @@ def make_plan(
     manifest: Manifest | None = None,
     make_up: bool = False,
     only: Collection[str] = (),
+    unset: bool = False,
 ) -> Checked[RunPlan]:
     """Plan a run of a pipeline.
 
@@ -106,11 +109,13 @@ def make_plan(
         manifest: files for inputs that no step provides.
         make_up: whether to generate synthetic data for missing inputs; otherwise they are errors.
         only: ids of the steps to plan and check; empty for all.
+        unset: whether parameters may have no value, which a run sets.
 
     Returns:
-        The plan, and an error for every problem that prevents a step from running.
+        The plan, an error for every problem that prevents a step from running, and a warning for every
+        required package that is not installed.
     """
-    return _Planning(registry, pipeline, parameters, manifest or Manifest(""), make_up, only).made()
+    return _Planning(registry, pipeline, parameters, manifest or Manifest(""), make_up, only, unset).made()
 
 
 @final
@@ -125,6 +130,7 @@ class _Planning:
         manifest: Manifest,
         make_up: bool,
         only: Collection[str],
+        unset: bool,
     ) -> None:
         self._registry = registry
         self._pipeline = pipeline
@@ -132,6 +138,8 @@ class _Planning:
         self._manifest = manifest
         self._make_up = make_up
         self._only = only
+        self._unset = unset
+        self._lacking: dict[str, list[Span]] = {}
         self._scripts = Scripts(registry)
         self._problems: list[Diagnostic] = []
 
@@ -148,7 +156,7 @@ class _Planning:
                 fault = f"`{pipeline.name}` has no parameter `{name}`"
                 self._report(None, fault, f"available parameters: {available}")
         for name, value in pipeline.parameters.items():
-            if value is None and name not in self._parameters:
+            if value is None and name not in self._parameters and not self._unset:
                 self._report(None, f"parameter `{name}` has no value", f"set it with `--set {name}=...`")
         steps: dict[str, PlannedStep] = {}
         for node_id in order:
@@ -157,6 +165,12 @@ class _Planning:
             step = self._step(pipeline.nodes[node_id])
             if step is not None:
                 steps[node_id] = step
+        for fault, spans in self._lacking.items():
+            related = tuple(Related("also required in", span) for span in spans[1:])
+            help_text = "install it in the environment of Stepwell, which runs the scripts"
+            self._problems.append(
+                Diagnostic("missing-package", Severity.WARNING, fault, spans[0], help_text, related)
+            )
         plan = RunPlan(pipeline, MappingProxyType(dict(self._parameters)), MappingProxyType(steps))
         return Checked(plan, tuple(self._problems))
 
@@ -183,6 +197,12 @@ class _Planning:
             if key == "job_type":
                 hint += f", or set the job type in `step`, e.g. `{node.step}:training`"
             self._report(node, f"`{node.id}` has no value for {what}", hint, "config")
+        for package, specifier in (interface.get("framework_requirements") or _NOTHING).items():
+            fault = _lacking(package, specifier)
+            span = stated_at(definition, "framework_requirements", package)
+            spans = self._lacking.setdefault(fault, []) if fault and span is not None else []
+            if span is not None and span not in spans:
+                spans.append(span)
         view = self._view(node.workspace)
         script = self._scripts.find(view, definition)
         if not isinstance(script, Script):
@@ -234,7 +254,7 @@ class _Planning:
                 continue
             if not port.path:
                 continue
-            source = self._source(node, definition, name)
+            source = self._source(node, name)
             if source is not None:
                 if os.path.lexists(source[0]):
                     yield Feed(_with_source(port, source[0]), None, kind)
@@ -242,6 +262,8 @@ class _Planning:
                     self._report_at(source[1], f"input `{node.id}.{name}`: `{source[0]}` does not exist")
             elif not declared.get("required", True):
                 continue
+            elif name in node.given and self._value(node.given[name]) is None:
+                continue  # reported for the parameter
             elif self._make_up:
                 yield Feed(port, None, kind, made_up=True)
             else:
@@ -270,18 +292,19 @@ class _Planning:
         self._report(node, fault, f"available outputs: {', '.join(outputs) or 'none'}", "inputs", name)
         return False
 
-    def _source(self, node: Node, definition: StepDefinition, name: str) -> tuple[str, Span | None] | None:
+    def _source(self, node: Node, name: str) -> tuple[str, Span | None] | None:
         """Return the file for an input, from the manifest or from a parameter of the pipeline."""
-        workspace = node.workspace or self._pipeline.workspace
-        names = [f"{workspace}:{definition.name}"] if workspace else []
-        source = self._manifest.source((*names, node.id, definition.name, *definition.aliases), name)
+        source = self._manifest.source(manifest_names(self._pipeline, node), name)
         if source is not None or name not in node.given:
             return source
         parameter = node.given[name]
-        value = self._parameters.get(parameter, self._pipeline.parameters.get(parameter))
+        value = self._value(parameter)
         if not isinstance(value, str) or "://" in value:
             return None
         return os.path.join(self._registry.project.root, value), node.where("inputs", name)
+
+    def _value(self, parameter: str) -> Any:
+        return self._parameters.get(parameter, self._pipeline.parameters.get(parameter))
 
     def _view(self, workspace: str | None) -> View:
         return self._registry.view(workspace or self._pipeline.workspace)
@@ -299,6 +322,15 @@ class _Planning:
         self._problems.append(Diagnostic("cannot-run", Severity.ERROR, message, span, help_text))
 
 
+def manifest_names(pipeline: Pipeline, node: Node) -> tuple[str, ...]:
+    """Return the names under which a data manifest may list the inputs of a node, most specific first."""
+    definition, workspace = node.definition, node.workspace or pipeline.workspace
+    if definition is None:
+        return (node.id,)
+    own = (f"{workspace}:{definition.name}",) if workspace else ()
+    return (*own, node.id, definition.name, *definition.aliases)
+
+
 def stated_at(definition: StepDefinition, *pointer: str) -> Span | None:
     """Return the topmost location in which a step declares a part of its interface.
 
@@ -313,6 +345,36 @@ def stated_at(definition: StepDefinition, *pointer: str) -> Span | None:
         if data is not None:
             return source.document.key_span(whole)
     return None
+
+
+@cache
+def installed_version(name: str) -> str:
+    """Return the version of an installed package, or of the package with this module; empty if absent."""
+    from importlib.metadata import PackageNotFoundError, packages_distributions, version
+
+    plain = name.partition("[")[0].strip()
+    if plain == "python":
+        return platform.python_version()
+    try:
+        return version(plain)
+    except (PackageNotFoundError, ValueError):
+        others = packages_distributions().get(plain.replace("-", "_"), ())
+        return version(others[0]) if others else ""
+
+
+def _lacking(name: str, specifier: str) -> str:
+    """Return why a required package is not available; empty if it is."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    wanted = f"`{name} {specifier}`" if specifier else f"`{name}`"
+    installed = installed_version(name)
+    if not installed:
+        return f"required package {wanted} is not installed"
+    try:
+        fits = SpecifierSet(specifier).contains(installed, prereleases=True)
+    except InvalidSpecifier:
+        return ""  # reported by invalid-requirement
+    return "" if fits else f"required package {wanted} is installed as {installed}"
 
 
 def _with_source(port: Port, source: str) -> Port:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import click
 
@@ -20,15 +22,18 @@ from stepwell.frontends.cli.options import (
     workspace_option,
     write_json,
 )
-from stepwell.frontends.cli.pipeline.options import complete_pipeline, linked_of
+from stepwell.frontends.cli.pipeline.options import complete_pipeline, linked_of, manifest_of
 from stepwell.live.registry import Registry
 from stepwell.model import KINDS
-from stepwell.model.graph import Linked, Pipeline, crossing
+from stepwell.model.graph import Linked, Node, Pipeline, crossing, cycles_in
 from stepwell.resolve.pipelines import findings_in
 from stepwell.resolve.view import View
-from stepwell.source.diagnostic import Diagnostic, Severity, counted_findings, in_order
+from stepwell.source.diagnostic import Diagnostic, Severity, Span, counted_findings, in_order
 from stepwell.source.excerpt import block
 from stepwell.source.wording import counted
+
+if TYPE_CHECKING:
+    from stepwell.run.pipelines import Manifest
 
 _EXAMPLE = """\b
 Examples:
@@ -43,13 +48,28 @@ _RULES = ids("pipeline")
 @click.command("check", epilog=_EXAMPLE, short_help="Check pipelines and the code of their steps.")
 @click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=complete_pipeline)
 @workspace_option("Use the view of this workspace (default: core).")
+@click.option(
+    "--data",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Data manifest for inputs without an upstream step.  [default: data_manifest.yaml]",
+)
+@click.option("--made-up", is_flag=True, help="Accept inputs without a source, as a run with --made-up does.")
 @format_option("text", "json")
 @project_options
-def command(names: tuple[str, ...], workspace: str | None, form: str, common: CommonOptions) -> int:
+def command(
+    names: tuple[str, ...],
+    workspace: str | None,
+    data: str | None,
+    made_up: bool,
+    form: str,
+    common: CommonOptions,
+) -> int:
     """Check the pipelines of a view (default: all).
 
-    Reports the pipeline findings of `stepwell check`, missing code of steps, and the number of edges that
-    cross workspaces. No Python is run. The exit code is 1 if there is an error.
+    Reports the pipeline findings of `stepwell check`, missing code of steps, the number of edges that cross
+    workspaces, and everything that would prevent `stepwell pipeline run` from starting. No Python is run. The
+    exit code is 1 if there is an error.
     """
     registry, view = open_view(common, workspace)
     linked = [linked_of(registry, view, one) for one in dict.fromkeys(names) or view.pipelines]
@@ -57,8 +77,12 @@ def command(names: tuple[str, ...], workspace: str | None, form: str, common: Co
         with_progress(common, registry.code.index)
     views: dict[str | None, View] = {None: registry.view(None)}
     views.update((one, registry.view(one)) for one in registry.workspaces)
-    found = {one.definition.name: findings_in(registry.project.settings, one, views) for one in linked}
-    left_out = () if names else tuple(_in_files(registry, view))
+    manifest = manifest_of(registry, data)
+    found = {
+        one.definition.name: _findings(registry, one, views, manifest.value, made_up=made_up)
+        for one in linked
+    }
+    left_out = (*(() if names else _in_files(registry, view)), *(manifest.diagnostics if linked else ()))
     every = in_order((*left_out, *(each for found_in in found.values() for each in found_in)))
     if form == "json":
         from stepwell.frontends.render.output.pipelines import pipeline_check_output
@@ -73,6 +97,35 @@ def command(names: tuple[str, ...], workspace: str | None, form: str, common: Co
                 sys.stdout.write(f"{_about(each)}\n")
             sys.stdout.write(f"{_summary(len(linked), every, time.monotonic() - began())}\n")
     return int(any(one.severity is Severity.ERROR for one in every))
+
+
+def _findings(
+    registry: Registry,
+    linked: Linked,
+    views: Mapping[str | None, View],
+    manifest: Manifest,
+    *,
+    made_up: bool,
+) -> tuple[Diagnostic, ...]:
+    """Return the findings of the rules, and what prevents a run of the steps without errors."""
+    from stepwell.run.pipelines import make_plan
+
+    findings = findings_in(registry.project.settings, linked, views)
+    errors = [finding.span for finding in findings if finding.severity is Severity.ERROR]
+    valid = [node.id for node in linked.nodes.values() if not any(_contains(node, span) for span in errors)]
+    pipeline = Pipeline.of(linked)
+    if not valid or cycles_in(pipeline):
+        return findings
+    plan = make_plan(registry, pipeline, manifest=manifest, make_up=made_up, only=valid, unset=True)
+    return in_order((*findings, *plan.diagnostics))
+
+
+def _contains(node: Node, span: Span | None) -> bool:
+    """Return whether a location is in the definition of a node."""
+    entries = [stated.span() for stated in node.stated]
+    return span is not None and any(
+        entry.path == span.path and entry.line <= span.line <= entry.end_line for entry in entries
+    )
 
 
 def _in_files(registry: Registry, view: View) -> list[Diagnostic]:

@@ -26,14 +26,14 @@ from stepwell.model.graph import Linked, Pipeline, link
 from stepwell.model.graph.link import definition_of
 from stepwell.resolve.view import View
 from stepwell.source import scalars
-from stepwell.source.diagnostic import Diagnostic, Severity
+from stepwell.source.diagnostic import Checked, Diagnostic, Severity
 from stepwell.source.errors import StepwellError, UnknownPipeline
 from stepwell.source.escape_control import visible
 from stepwell.source.spelling import closest, did_you_mean
 
 if TYPE_CHECKING:
     from stepwell.model.graph import Pipeline
-    from stepwell.run.pipelines import RunDatabase, RunPlan, RunRecord, StepState
+    from stepwell.run.pipelines import Manifest, RunDatabase, RunPlan, RunRecord, StepState
 
 __all__ = [
     "RunOptions",
@@ -42,6 +42,7 @@ __all__ = [
     "exit_code_of",
     "linked_of",
     "make_run",
+    "manifest_of",
     "open_pipeline",
     "plan_of",
     "tell_findings",
@@ -247,30 +248,28 @@ def plan_of(
     *,
     parameters: Mapping[str, Any],
     make_up: bool,
-    only: Iterable[str] = (),
 ) -> tuple[RunPlan, tuple[Diagnostic, ...]]:
-    """Return the plan of a run and the findings that concern it.
-
-    Args:
-       only: limits the plan to these steps; empty for all.
-    """
-    from stepwell.run.pipelines import MANIFEST, make_plan, read_manifest
+    """Return the plan of a run and the findings that concern it."""
+    from stepwell.run.pipelines import make_plan
     from stepwell.source.diagnostic import in_order
 
-    root = registry.project.root
-    path = MANIFEST if run_options.data is None else os.path.abspath(run_options.data)
-    manifest = read_manifest(root, path, must_exist=run_options.data is not None)
-    found = list(manifest.diagnostics)
-    found += manifest.value.check(lambda: _known(registry))
-    plan = make_plan(
-        registry,
-        pipeline,
-        parameters=parameters,
-        manifest=manifest.value,
-        make_up=make_up,
-        only=tuple(only),
-    )
-    return plan.value, in_order((*found, *plan.diagnostics))
+    manifest = manifest_of(registry, run_options.data)
+    plan = make_plan(registry, pipeline, parameters=parameters, manifest=manifest.value, make_up=make_up)
+    return plan.value, in_order((*manifest.diagnostics, *plan.diagnostics))
+
+
+def manifest_of(registry: Registry, data: str | None) -> Checked[Manifest]:
+    """Return the data manifest and its findings.
+
+    Args:
+       data: value of ``--data``.
+    """
+    from stepwell.run.pipelines import MANIFEST, read_manifest
+
+    path = MANIFEST if data is None else os.path.abspath(data)
+    manifest = read_manifest(registry.project.root, path, must_exist=data is not None)
+    findings = manifest.value.check(lambda: _known(registry, manifest.value))
+    return Checked(manifest.value, (*manifest.diagnostics, *findings))
 
 
 def make_run(
@@ -358,25 +357,33 @@ def has_errors(found: Iterable[Diagnostic]) -> bool:
     return any(one.severity is Severity.ERROR for one in found)
 
 
-def _known(registry: Registry) -> dict[str, tuple[str, ...]]:
-    """Return the inputs by every step name that a data manifest may use."""
-    found: dict[str, tuple[str, ...]] = {}
-    for workspace in (None, *registry.workspaces):
-        view = registry.view(workspace)
-        for name in view:
-            inputs = tuple((view[name].interface or {}).get("inputs") or ())
-            for called in (name, *view[name].aliases):
-                found[called] = tuple(dict.fromkeys((*found.get(called, ()), *inputs)))
-                if workspace is not None:
-                    found[f"{workspace}:{called}"] = inputs
-    for view in (registry.view(one) for one in (None, *registry.workspaces)):
-        for name in view.pipelines:
-            for node in registry.pipeline(name, workspace=view.workspace).nodes.values():
+def _known(registry: Registry, manifest: Manifest) -> dict[str, dict[str, bool]]:
+    """Return the inputs by every step name that a data manifest may use, and whether their data is used."""
+    from stepwell.run.pipelines.plan import manifest_names
+
+    known: dict[str, dict[str, bool]] = {}
+    used: dict[tuple[str, str], bool] = {}
+    for view in (registry.view(workspace) for workspace in (None, *registry.workspaces)):
+        for step in view.values():
+            inputs = dict.fromkeys((step.interface or {}).get("inputs") or (), True)
+            for name in (step.name, *step.aliases):
+                known.setdefault(name, {}).update(inputs)
+                if view.workspace is not None:
+                    known.setdefault(f"{view.workspace}:{name}", {}).update(inputs)
+        for pipeline in (registry.pipeline(name, workspace=view.workspace) for name in view.pipelines):
+            for node in pipeline.nodes.values():
+                names, inputs = manifest_names(pipeline, node), known.setdefault(node.id, {})
                 interface = node.definition.interface if node.definition is not None else None
-                found[node.id] = tuple(
-                    dict.fromkeys((*found.get(node.id, ()), *((interface or {}).get("inputs") or ())))
-                )
-    return found
+                for given in (interface or {}).get("inputs") or ():
+                    entry = None if given in node.inputs else manifest.entry(names, given)
+                    inputs.setdefault(given, True)
+                    used.update(
+                        {(name, given): used.get((name, given), False) or name == entry for name in names}
+                    )
+    for (name, given), is_used in used.items():
+        if given in known.get(name, ()):
+            known[name][given] = is_used
+    return known
 
 
 def _amounts(words: tuple[str, ...]) -> dict[str, float]:

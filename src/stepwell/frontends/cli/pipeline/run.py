@@ -112,6 +112,9 @@ def command(
             else:
                 tell_findings(found, registry)
             return 1
+        if found and form == "text" and not common.quiet:
+            tell_findings(found, registry)
+            sys.stdout.flush()
         earlier = record.last(name)
         try:
             run = make_run(
@@ -129,8 +132,6 @@ def command(
     if form == "json":
         _write(run, root, found)
     else:
-        if found and not common.quiet:
-            tell_findings(found, registry)
         if not (common.quiet and run.state.is_good):
             sys.stdout.writelines(f"{line}\n" for line in run_lines(run, root))
             sys.stdout.flush()

@@ -92,6 +92,9 @@ def command(
             else:
                 tell_findings(found, registry)
             return 1
+        if found and form == "text" and not common.quiet:
+            tell_findings(found, registry)
+            sys.stdout.flush()
         run = make_run(plan, record, run_options, common, mode="test")
     if form == "json":
         _write(run, root, found)
