@@ -77,13 +77,36 @@ def test_the_script_runs_with_nothing_but_python(
     script = "workspaces/dana/src/scripts/dana_row_count.py"
     shown = python(environment, root, script, "--help")
     assert shown.returncode == 0
-    assert shown.stdout.startswith("usage: dana_row_count.py [-h] --input INPUT --output OUTPUT")
+    assert shown.stdout.startswith("usage: dana_row_count.py [-h] [--input INPUT] [--output OUTPUT]")
     (root / "rows.csv").write_text("name,amount\na,1\nb,\n,,surplus\n")
     ran = python(environment, root, script, "--input", "rows.csv", "--output", "counts.json")
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "counted 3 rows\n", "")
     counts = json.loads((root / "counts.json").read_text())
     assert counts["rows"] == 3
     assert (counts["empty"]["name"], counts["empty"]["amount"]) == (1, 2)
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_the_step_runs_in_a_pipeline_without_edits(
+    project: Project, run_stepwell: RunStepwell, template: str
+) -> None:
+    root = project(CORE)
+    run_stepwell("workspace", "new", "dana", "--template", template, cwd=root)
+    pipeline = root / "workspaces/dana/local/pipelines/counting.yaml"
+    pipeline.parent.mkdir()
+    pipeline.write_text("name: Counting\ndescription: A.\nsteps: [{id: count, step: DanaRowCount}]\n")
+    counts = ".stepwell/runs/*/outputs/count.counts"
+    command = ("pipeline", "{}", "Counting", "--workspace", "dana")
+    tested = run_stepwell(*(word.format("test") for word in command), cwd=root)
+    assert (tested.exit_code, tested.stderr) == (0, ""), tested.stdout
+    assert [json.loads(path.read_text())["rows"] for path in root.glob(counts)] == [50]
+    assert run_stepwell(*(word.format("check") for word in command), cwd=root).exit_code == 1
+    (root / "rows.csv").write_text("name,amount\na,1\nb,\n")
+    (root / "data_manifest.yaml").write_text("steps:\n  DanaRowCount: {table: rows.csv}\n")
+    for word in ("check", "run"):
+        done = run_stepwell(*(part.format(word) for part in command), cwd=root)
+        assert (done.exit_code, done.stderr) == (0, ""), done.stdout
+    assert sorted(json.loads(path.read_text())["rows"] for path in root.glob(counts)) == [2, 50]
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
