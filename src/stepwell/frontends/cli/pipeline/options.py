@@ -253,22 +253,23 @@ def plan_of(
     from stepwell.run.pipelines import make_plan
     from stepwell.source.diagnostic import in_order
 
-    manifest = manifest_of(registry, run_options.data)
+    manifest = manifest_of(registry, run_options.data, pipeline)
     plan = make_plan(registry, pipeline, parameters=parameters, manifest=manifest.value, make_up=make_up)
     return plan.value, in_order((*manifest.diagnostics, *plan.diagnostics))
 
 
-def manifest_of(registry: Registry, data: str | None) -> Checked[Manifest]:
+def manifest_of(registry: Registry, data: str | None, pipeline: Pipeline | None = None) -> Checked[Manifest]:
     """Return the data manifest and its findings.
 
     Args:
        data: value of ``--data``.
+       pipeline: what is run, besides the pipelines of the registry.
     """
     from stepwell.run.pipelines import MANIFEST, read_manifest
 
     path = MANIFEST if data is None else os.path.abspath(data)
     manifest = read_manifest(registry.project.root, path, must_exist=data is not None)
-    findings = manifest.value.check(lambda: _known(registry, manifest.value))
+    findings = manifest.value.check(lambda: _known(registry, manifest.value, pipeline))
     return Checked(manifest.value, (*manifest.diagnostics, *findings))
 
 
@@ -357,7 +358,7 @@ def has_errors(found: Iterable[Diagnostic]) -> bool:
     return any(one.severity is Severity.ERROR for one in found)
 
 
-def _known(registry: Registry, manifest: Manifest) -> dict[str, dict[str, bool]]:
+def _known(registry: Registry, manifest: Manifest, run: Pipeline | None) -> dict[str, dict[str, bool]]:
     """Return the inputs by every step name that a data manifest may use, and whether their data is used."""
     from stepwell.run.pipelines.plan import manifest_names
 
@@ -370,7 +371,8 @@ def _known(registry: Registry, manifest: Manifest) -> dict[str, dict[str, bool]]
                 known.setdefault(name, {}).update(inputs)
                 if view.workspace is not None:
                     known.setdefault(f"{view.workspace}:{name}", {}).update(inputs)
-        for pipeline in (registry.pipeline(name, workspace=view.workspace) for name in view.pipelines):
+        pipelines = [registry.pipeline(name, workspace=view.workspace) for name in view.pipelines]
+        for pipeline in (*pipelines, *((run,) if run is not None else ())):
             for node in pipeline.nodes.values():
                 names, inputs = manifest_names(pipeline, node), known.setdefault(node.id, {})
                 interface = node.definition.interface if node.definition is not None else None
