@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from stepwell.model.settings import open_project
 from stepwell.resolve.load import load
-from stepwell.source.python import PythonTables, read_tables
+from stepwell.source.python import LegacyTables, read_tables
 from stepwell.write.freeze.tables import hyperparameter_rows, rows_of
 from stepwell.write.migrate import gather, prepare
 from stepwell.write.transaction import write_files
@@ -122,7 +122,7 @@ def test_hyperparameters_come_out_as_they_went_in(table: dict[str, dict[str, str
 def test_every_place_slices_back_to_its_literal(table: dict[str, dict[str, str]], write: Any) -> None:
     text = f"# é\nSTEP_NAMES = {write(table)}\n"
     read = read_tables("old.py", text.encode())
-    assert isinstance(read, PythonTables)
+    assert isinstance(read, LegacyTables)
     for row in read.tables["STEP_NAMES"].rows:
         places = row.document.locate(row.document.text)
         for key, value in table[row.name].items():

@@ -9,14 +9,14 @@ import pytest
 
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import thaw
-from stepwell.source.python import PythonTables, TableRow, read_tables
+from stepwell.source.python import LegacyTables, TableRow, read_tables
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-def read(text: str | bytes) -> PythonTables:
+def read(text: str | bytes) -> LegacyTables:
     tables = read_tables("old.py", text.encode() if isinstance(text, str) else text)
-    assert isinstance(tables, PythonTables), tables
+    assert isinstance(tables, LegacyTables), tables
     return tables
 
 
@@ -28,7 +28,7 @@ def data(text: str | bytes, table: str = "STEP_NAMES") -> dict[str, Any]:
     return {name: thaw(row.document.data) for name, row in rows(text, table).items()}
 
 
-def told(tables: PythonTables) -> list[tuple[int, int, str, str]]:
+def told(tables: LegacyTables) -> list[tuple[int, int, str, str]]:
     return [(one.span.line, one.span.column, one.id, one.message) for one in tables.diagnostics if one.span]
 
 

@@ -19,7 +19,7 @@ from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import Document
 from stepwell.source.errors import ProjectError
 from stepwell.source.merge_patch import patch_between
-from stepwell.source.python import HYPERPARAMETERS, PythonTables, TableRow, read_tables
+from stepwell.source.python import HYPERPARAMETERS, LegacyTables, TableRow, read_tables
 from stepwell.source.tree import EntryKind, Tree
 
 __all__ = ["find_tables", "load_tables"]
@@ -82,7 +82,7 @@ def load_tables(
     tree.expect(paths)
     lost: list[Diagnostic] = []
     core: dict[str, CheckedFile] = {}
-    overlays: dict[str, PythonTables] = {}
+    overlays: dict[str, LegacyTables] = {}
     first: list[str] = []
     lenient = _lenient(settings)
     for path in paths:
@@ -106,7 +106,7 @@ def load_tables(
 def _layered(
     project: Project,
     core: Mapping[str, CheckedFile],
-    overlays: Mapping[str, PythonTables],
+    overlays: Mapping[str, LegacyTables],
     today: date,
     lost: list[Diagnostic],
 ) -> LoadResult:
@@ -134,12 +134,12 @@ def _layered(
     return assemble(project, today, layout, checked, core_layered, laid, guests, None)
 
 
-def _read(tree: Tree, path: str) -> PythonTables | Diagnostic:
+def _read(tree: Tree, path: str) -> LegacyTables | Diagnostic:
     content = tree.read(path)
     return content if isinstance(content, Diagnostic) else read_tables(path, content)
 
 
-def _rows(read: PythonTables, table: str, lost: list[Diagnostic]) -> Iterator[TableRow]:
+def _rows(read: LegacyTables, table: str, lost: list[Diagnostic]) -> Iterator[TableRow]:
     for row in read.tables[table].rows if table in read.tables else ():
         lost += row.dropped
         yield row
@@ -153,7 +153,7 @@ def _patch(document: Document, base: Mapping[str, Any] | None) -> Document:
     return document._replace(data=MappingProxyType(patch))
 
 
-def _workspace_of(read: PythonTables, taken: Mapping[str, object]) -> str:
+def _workspace_of(read: LegacyTables, taken: Mapping[str, object]) -> str:
     """Return the workspace declared by a module, or derived from its folder."""
     said = read.metadata.data.get("developer_id") if read.metadata is not None else None
     if isinstance(said, str) and said and said not in taken:

@@ -12,9 +12,11 @@ from stepwell.source.python.outline import ClassOutline, ParseFailure, SourceFil
 from stepwell.source.python.search import SourceView, place_of, span_in
 from stepwell.source.python.table import (
     HYPERPARAMETERS,
+    LEGACY_FIELDS,
     METADATA,
+    STEPS,
     TABLES,
-    PythonTables,
+    LegacyTables,
     Remark,
     Table,
     TableRow,
@@ -22,14 +24,16 @@ from stepwell.source.python.table import (
 
 __all__ = [
     "HYPERPARAMETERS",
+    "LEGACY_FIELDS",
     "METADATA",
+    "STEPS",
     "TABLES",
     "ClassOutline",
     "Defined",
+    "LegacyTables",
     "Lineage",
     "Lost",
     "ParseFailure",
-    "PythonTables",
     "Remark",
     "SourceFile",
     "SourceIndex",

@@ -15,9 +15,10 @@ from stepwell.source.python.parse import PythonSource, read_source
 from stepwell.source.python.statements import follow
 from stepwell.source.python.table import (
     HYPERPARAMETERS,
+    LEGACY_FIELDS,
     METADATA,
     TABLES,
-    PythonTables,
+    LegacyTables,
     Remark,
     Table,
     TableRow,
@@ -25,9 +26,6 @@ from stepwell.source.python.table import (
 
 __all__ = ["read_tables"]
 
-_LEGACY_FIELDS: Final = frozenset(
-    {"config_class", "builder_step_name", "spec_type", "sagemaker_step_type", "description"}
-)
 _MOST_VALUES: Final = 10_000
 _INTEGERS: Final = range(-(2**63), 2**63)
 
@@ -41,7 +39,7 @@ class _NotLiteral(Exception):
         self.what = what
 
 
-def read_tables(path: str, content: bytes) -> PythonTables | Diagnostic:
+def read_tables(path: str, content: bytes) -> LegacyTables | Diagnostic:
     """Read the tables of a legacy registry module without running it.
 
     Returns:
@@ -69,7 +67,7 @@ def read_tables(path: str, content: bytes) -> PythonTables | Diagnostic:
         else:
             rows = tuple(_rows(name, members, module.reader, found))
             tables[name] = Table(name, rows, source.span(module.bound[name]))
-    return PythonTables(path, MappingProxyType(tables), metadata, in_order(found))
+    return LegacyTables(path, MappingProxyType(tables), metadata, in_order(found))
 
 
 def _rows(table: str, members: Members, reader: DictReader, found: list[Diagnostic]) -> Iterator[TableRow]:
@@ -102,7 +100,7 @@ def _document(
             if value != name:
                 words = f"`{key}` of {whose} differs from the entry's key; the key is used"
                 dropped.append(places.reader.refused(member.value, words, "make the two equal"))
-        elif value is not None or (key in _LEGACY_FIELDS and table != HYPERPARAMETERS):
+        elif value is not None or (key in LEGACY_FIELDS and table != HYPERPARAMETERS):
             data[key] = value
             places.keys[key,] = member.place
     text_map = TextMap(MappingProxyType(places.keys), MappingProxyType(places.values))

@@ -1,20 +1,39 @@
-"""Tables of one legacy Python module."""
+"""Tables of one file of a legacy registry."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, final
 
 from stepwell.source.diagnostic import Diagnostic, Span
 from stepwell.source.document import Document
 
-__all__ = ["HYPERPARAMETERS", "METADATA", "TABLES", "PythonTables", "Remark", "Table", "TableRow"]
+__all__ = [
+    "HYPERPARAMETERS",
+    "LEGACY_FIELDS",
+    "METADATA",
+    "STEPS",
+    "TABLES",
+    "LegacyTables",
+    "Remark",
+    "Table",
+    "TableRow",
+]
 
+STEPS: Final = "STEP_NAMES"
 HYPERPARAMETERS: Final = "HYPERPARAMETER_REGISTRY"
 METADATA: Final = "WORKSPACE_METADATA"
-TABLES: Final = ("STEP_NAMES", "LOCAL_STEPS", "STEP_OVERRIDES", HYPERPARAMETERS)
+TABLES: Final = (STEPS, "LOCAL_STEPS", "STEP_OVERRIDES", HYPERPARAMETERS)
 """Names of definition tables in legacy modules."""
+LEGACY_FIELDS: Final = (
+    "config_class",
+    "builder_step_name",
+    "spec_type",
+    "sagemaker_step_type",
+    "description",
+)
+"""Fields of a row of ``STEP_NAMES``."""
 
 
 @final
@@ -39,12 +58,14 @@ class TableRow:
     Args:
         document: its fields as in a definition, ``name`` first; its text is the module's.
         remarks: its comments, in order.
+        verbatim: the original text of fields that are kept as written.
     """
 
     name: str
     document: Document
     remarks: tuple[Remark, ...] = ()
     dropped: tuple[Diagnostic, ...] = ()
+    verbatim: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def comments(self) -> tuple[str, ...]:
@@ -70,8 +91,8 @@ class Table:
 
 @final
 @dataclass(frozen=True, slots=True)
-class PythonTables:
-    """Tables of one module.
+class LegacyTables:
+    """Tables of one file.
 
     Args:
         metadata: workspace metadata, or ``None``.

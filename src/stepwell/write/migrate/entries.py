@@ -10,10 +10,9 @@ from stepwell.model.layer import Layer
 from stepwell.model.schema import conventions
 from stepwell.source.diagnostic import Diagnostic, Related, Severity
 from stepwell.source.document import Document
-from stepwell.source.python import Remark
+from stepwell.source.python import LEGACY_FIELDS, Remark
 
 __all__ = [
-    "LEGACY_FIELDS",
     "EntryKey",
     "Gathered",
     "PlannedDefinition",
@@ -77,15 +76,6 @@ def patch_of(row: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
             patch[key] = None
     return patch
 
-
-LEGACY_FIELDS: Final = (
-    "config_class",
-    "builder_step_name",
-    "spec_type",
-    "sagemaker_step_type",
-    "description",
-)
-"""Fields of a row of the old step table."""
 
 EntryKey = tuple[str, Layer, str | None, str]
 """Kind, layer, workspace and name."""

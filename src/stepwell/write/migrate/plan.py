@@ -10,6 +10,7 @@ from typing import Any, final
 
 from stepwell.check.file import CheckedFile
 from stepwell.model.layer import Layer
+from stepwell.model.legacy_rows import UNKNOWN
 from stepwell.model.schema import conventions
 from stepwell.resolve.load import LoadResult
 from stepwell.source.diagnostic import Diagnostic
@@ -26,7 +27,6 @@ from stepwell.write.migrate.entries import (
     patch_of,
     without_conventional,
 )
-from stepwell.write.migrate.interfaces import UNKNOWN
 from stepwell.write.migrate.yaml_text import file_text, in_schema_order
 
 __all__ = ["Draft", "PlannedFile", "WriteStatus", "draft"]

@@ -11,15 +11,24 @@ from typing import Any, Final, final
 
 from stepwell.model import WORKSPACE_ID, schema
 from stepwell.model.layer import Layer
+from stepwell.model.legacy_rows import SUFFIXES, interface_row, is_interface, with_fields, with_known_fields
 from stepwell.model.settings import RESERVED_ID
+from stepwell.source.data_tables import read_json, read_yaml, table_of
 from stepwell.source.diagnostic import Diagnostic, Severity, Span, in_order
-from stepwell.source.document import Document, TextMap
-from stepwell.source.python import HYPERPARAMETERS, METADATA, TABLES, PythonTables, TableRow, read_tables
+from stepwell.source.document import Document
+from stepwell.source.python import (
+    HYPERPARAMETERS,
+    LEGACY_FIELDS,
+    METADATA,
+    STEPS,
+    TABLES,
+    LegacyTables,
+    TableRow,
+    read_tables,
+)
 from stepwell.source.read import read_bytes, read_text
 from stepwell.source.wording import counted
-from stepwell.write.migrate.data_tables import read_json, read_yaml, tables_in
-from stepwell.write.migrate.entries import LEGACY_FIELDS, Gathered, PlannedDefinition, fail, merged, note
-from stepwell.write.migrate.interfaces import SUFFIXES, interface_entry, is_interface
+from stepwell.write.migrate.entries import Gathered, PlannedDefinition, in_full, merged, note
 from stepwell.write.migrate.pipelines import is_configuration, is_dag, pipeline_entry
 
 __all__ = ["NoWorkspace", "gather"]
@@ -124,7 +133,7 @@ class _Gathering:
             for row in table.rows:
                 self.found += row.dropped
                 self.entries.append(self._entry(name, row, owner))
-            if name == "STEP_NAMES":
+            if name == STEPS:
                 self.order += [row.name for row in table.rows]
             words.append(f"{name} with {counted(len(table.rows), 'row')}")
         if tables.metadata is not None and owner is not None:
@@ -132,7 +141,7 @@ class _Gathering:
             words.append(METADATA)
         self.read.append((path, ", ".join(words)))
 
-    def _owner(self, tables: PythonTables) -> str | None:
+    def _owner(self, tables: LegacyTables) -> str | None:
         if tables.metadata is None and not _LAYERS.keys() & tables.tables.keys():
             return None
         said = tables.metadata.data.get("developer_id") if tables.metadata is not None else None
@@ -155,7 +164,7 @@ class _Gathering:
                 self.found.append(note("renamed-workspace", message, document, (key,)))
             elif value is not None:
                 data[key if key in known or key.startswith("x-") else f"x-{key}"] = value
-        return _with(document, data, {f"x-{key}": key for key in document.data})
+        return with_fields(document, data, {f"x-{key}": key for key in document.data})
 
     def _entry(self, table: str, row: TableRow, owner: str | None) -> PlannedDefinition:
         kind = "hyperparameters" if table == HYPERPARAMETERS else "steps"
@@ -167,13 +176,11 @@ class _Gathering:
         )
 
     def _with_known_fields(self, kind: str, document: Document) -> Document:
-        known = schema.fields(kind[:-1])
-        renamed = {key: f"x-{key}" for key in document.data if key not in known and not key.startswith("x-")}
+        known, renamed = with_known_fields(kind[:-1], document)
         for key, new in renamed.items():
             message = f"a {kind[:-1]} has no field `{key}`; it is kept as `{new}`"
             self.found.append(note("kept-as-own", message, document, (key,)))
-        data = {renamed.get(key, key): value for key, value in document.data.items()}
-        return _with(document, data, {new: key for key, new in renamed.items()}) if renamed else document
+        return known
 
     def _take_json(self, path: str, content: bytes, *, asked_for: bool) -> None:
         document = read_json(path, content)
@@ -186,30 +193,14 @@ class _Gathering:
 
     def _take_rows(self, document: Document) -> bool:
         """Read a JSON or YAML table, and return whether the document is one."""
-        rows = list(tables_in(document))
-        alike = [row for _, row, _ in rows if isinstance(row, Mapping) and _TABLE_FIELDS & row.keys()]
-        if not alike or 2 * len(alike) < len(rows):
+        table = table_of(document)
+        if table is None:
             return False
-        taken = 0
-        for name, row, pointer in rows:
-            if not isinstance(row, Mapping) or not name:
-                words = "a row must have a name and fields; skipped"
-                self.found.append(fail("not-a-row", words, document, pointer, "write a mapping of fields"))
-                continue
-            own = _row_document(document, name, row, pointer)
-            if row.get("name", name) != name:
-                words = f"`name` of `{name}` differs from the row's key; ignored"
-                self.found.append(
-                    fail("not-a-row", words, document, (*pointer, "name"), "make them the same")
-                )
-            self.entries.append(
-                PlannedDefinition(
-                    "steps", Layer.CORE, None, self._with_known_fields("steps", own), _stated(own.data)
-                )
-            )
-            self.order.append(name)
-            taken += 1
-        self.read.append((document.path, counted(taken, "row")))
+        rows = table.tables[STEPS].rows
+        self.found += table.diagnostics
+        self.entries += [self._entry(STEPS, row, None) for row in rows]
+        self.order += [row.name for row in rows]
+        self.read.append((document.path, counted(len(rows), "row")))
         return True
 
     def _take_yaml(self, path: str, content: bytes, *, asked_for: bool) -> None:
@@ -240,11 +231,16 @@ class _Gathering:
         elif not is_interface(document):
             self._pass_over(path, "it has no `step_type`", asked_for=asked_for)
         else:
-            entry = interface_entry(document)
-            if isinstance(entry, Diagnostic):
-                self.found.append(entry)
+            row = interface_row(document)
+            if isinstance(row, Diagnostic):
+                self.found.append(row)
             else:
-                self.entries.append(entry)
+                expected = in_full(row.document.data)
+                self.entries.append(
+                    PlannedDefinition(
+                        "steps", Layer.CORE, None, row.document, expected, row.remarks, row.verbatim
+                    )
+                )
                 self.read.append((path, "an interface"))
 
     def _pass_over(self, path: str, why: str, *, asked_for: bool) -> None:
@@ -262,10 +258,6 @@ class _Gathering:
             self.skipped.append((path, why))
 
 
-_TABLE_FIELDS: Final = frozenset(LEGACY_FIELDS) - {"description"}
-"""Fields of which a row has at least one; many files that are no table have descriptions."""
-
-
 def _kind_of(path: str) -> str | None:
     if path.endswith(SUFFIXES):
         return "interface"
@@ -280,31 +272,3 @@ def _hyperparameter_row(row: TableRow) -> dict[str, Any]:
     data = row.document.data
     fields = {key: data[key] for key in ("module_path", "description") if key in data}
     return {"class_name": row.name, "model_type": data.get("model_type"), **fields}
-
-
-def _with(document: Document, data: Mapping[str, Any], renamed: Mapping[str, str]) -> Document:
-    """Return the document with other fields; renamed fields keep their locations."""
-    places = document.locate(document.text)
-    keys, values = dict(places.keys), dict(places.values)
-    for new, old in renamed.items():
-        for into in (keys, values):
-            if (old,) in into:
-                into[new,] = into[old,]
-    own = TextMap(keys, values)
-    return Document(document.path, document.text, MappingProxyType(dict(data)), lambda _: own)
-
-
-def _row_document(
-    document: Document, name: str, row: Mapping[str, Any], pointer: tuple[str | int, ...]
-) -> Document:
-    places = document.locate(document.text)
-    depth = len(pointer)
-    keys = {
-        key[depth:]: place for key, place in places.keys.items() if key[:depth] == pointer and key[depth:]
-    }
-    values = {key[depth:]: place for key, place in places.values.items() if key[:depth] == pointer}
-    if ("name",) not in keys:
-        keys["name",] = values["name",] = places.keys[pointer]
-    own = TextMap(keys, values)
-    data = {key: value for key, value in row.items() if value is not None or key in LEGACY_FIELDS}
-    return Document(document.path, document.text, MappingProxyType({**data, "name": name}), lambda _: own)

@@ -22,10 +22,11 @@ from stepwell.resolve.snapshot import Snapshot
 from stepwell.source.diagnostic import Diagnostic, Severity, Span, in_order
 from stepwell.source.document import Document
 from stepwell.source.errors import ProjectError
+from stepwell.source.python import LEGACY_FIELDS
 from stepwell.source.read import read_text
 from stepwell.source.tree import Folder, Staged, Tree
 from stepwell.write.freeze.tables import hyperparameter_rows, rows_of
-from stepwell.write.migrate.entries import LEGACY_FIELDS, EntryKey, Gathered, PlannedDefinition
+from stepwell.write.migrate.entries import EntryKey, Gathered, PlannedDefinition
 from stepwell.write.migrate.plan import Draft, PlannedFile, WriteStatus, draft
 from stepwell.write.migrate.settings import first_of, new_configuration, with_order
 

@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from stepwell.source import yaml
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.document import Document, Pointer, Stretch, TextMap, freeze, span_of
+from stepwell.source.python import LEGACY_FIELDS, STEPS, LegacyTables, Table, TableRow
 from stepwell.source.read import read_text
 
-__all__ = ["read_json", "read_yaml", "tables_in"]
+__all__ = ["read_json", "read_yaml", "table_of"]
 
 _MAX_DEPTH: Final = 64
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _STRING: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _SCALAR: Final = re.compile(r"[^\s,\]}]+")
-_WRAPPERS: Final = ("steps", "STEP_NAMES", "step_names")
+_WRAPPERS: Final = ("steps", STEPS, "step_names")
+_TABLE_FIELDS: Final = frozenset(LEGACY_FIELDS) - {"description"}
+"""Fields of which a row has at least one; many files that are no table have descriptions."""
 
 
 class _Unusable(Exception):
@@ -69,7 +73,46 @@ def read_yaml(path: str, content: bytes) -> Document | Diagnostic:
     return document if rows is None or faults else Document(path, text, freeze({"": rows}), yaml.locate)
 
 
-def tables_in(document: Document) -> Iterator[tuple[str, Any, Pointer]]:
+def table_of(document: Document) -> LegacyTables | None:
+    """Return the rows of a JSON or YAML table, or ``None`` if the document is none."""
+    rows = list(_rows_in(document))
+    alike = [row for _, row, _ in rows if isinstance(row, Mapping) and _TABLE_FIELDS & row.keys()]
+    if not alike or 2 * len(alike) < len(rows):
+        return None
+    taken: list[TableRow] = []
+    found: list[Diagnostic] = []
+    for name, row, pointer in rows:
+        if not isinstance(row, Mapping) or not name:
+            words = "a row must have a name and fields; skipped"
+            found.append(_not_a_row(words, document, pointer, "write a mapping of fields"))
+            continue
+        if row.get("name", name) != name:
+            words = f"`name` of `{name}` differs from the row's key; ignored"
+            found.append(_not_a_row(words, document, (*pointer, "name"), "make them the same"))
+        taken.append(TableRow(name, _row_document(document, name, row, pointer)))
+    table = Table(STEPS, tuple(taken), Span(document.path))
+    return LegacyTables(document.path, {STEPS: table}, diagnostics=tuple(found))
+
+
+def _not_a_row(message: str, document: Document, pointer: Pointer, help_text: str) -> Diagnostic:
+    return Diagnostic("not-a-row", Severity.ERROR, message, document.key_span(pointer), help_text)
+
+
+def _row_document(document: Document, name: str, row: Mapping[str, Any], pointer: Pointer) -> Document:
+    places = document.locate(document.text)
+    depth = len(pointer)
+    keys = {
+        key[depth:]: place for key, place in places.keys.items() if key[:depth] == pointer and key[depth:]
+    }
+    values = {key[depth:]: place for key, place in places.values.items() if key[:depth] == pointer}
+    if ("name",) not in keys:
+        keys["name",] = values["name",] = places.keys[pointer]
+    own = TextMap(keys, values)
+    data = {key: value for key, value in row.items() if value is not None or key in LEGACY_FIELDS}
+    return Document(document.path, document.text, MappingProxyType({**data, "name": name}), lambda _: own)
+
+
+def _rows_in(document: Document) -> Iterator[tuple[str, Any, Pointer]]:
     """Yield the name, fields and pointer of each row."""
     data: Any = document.data
     base: Pointer = ()

@@ -1,4 +1,4 @@
-"""Converts interface files of steps (``*.step.yaml``); unknown content is preserved."""
+"""Converts rows of old tables and interface files (``*.step.yaml``); unknown content is preserved."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from stepwell.model.layer import Layer
-from stepwell.model.schema import fields_of, fits
-from stepwell.source.diagnostic import Diagnostic
+from stepwell.model.schema import fields, fields_of, fits
+from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.source.document import Document, Pointer, TextMap, thaw
-from stepwell.source.python import Remark
-from stepwell.write.migrate.entries import LEGACY_FIELDS, PlannedDefinition, fail, in_full
+from stepwell.source.python import LEGACY_FIELDS, Remark, TableRow
 
 __all__ = [
     "INTERFACE",
     "SUFFIXES",
     "TAKEN",
     "UNKNOWN",
-    "interface_entry",
     "interface_of",
+    "interface_row",
     "is_interface",
+    "with_fields",
+    "with_known_fields",
 ]
 
 
@@ -156,16 +156,14 @@ def is_interface(document: Document) -> bool:
     return "step_type" in document.data
 
 
-def interface_entry(document: Document) -> PlannedDefinition | Diagnostic:
+def interface_row(document: Document) -> TableRow | Diagnostic:
     """Return the definition of an interface file."""
     data = document.data
     name, registry = data["step_type"], data.get("registry", MappingProxyType({}))
     if not isinstance(name, str):
-        return fail(
-            "wrong-type", "`step_type` must be text", document, ("step_type",), "write the step's name"
-        )
+        return _wrong_type("`step_type` must be text", document, "step_type", "write the step's name")
     if not isinstance(registry, Mapping):
-        return fail("wrong-type", "`registry` must be a mapping", document, ("registry",), "write its fields")
+        return _wrong_type("`registry` must be a mapping", document, "registry", "write its fields")
     stated = {key: registry[key] for key in LEGACY_FIELDS if registry.get(key) is not None}
     taken = {"name": name, **stated}
     rest = {key: value for key, value in registry.items() if key not in LEGACY_FIELDS or key not in taken}
@@ -192,7 +190,32 @@ def interface_entry(document: Document) -> PlannedDefinition | Diagnostic:
             Remark(text, INTERFACE) for key in data if key in TAKEN for text in lines.comments((key,))
         ]
     verbatim = {UNKNOWN: lines.written(beyond, frozenset(rest))} if beyond else {}
-    return PlannedDefinition("steps", Layer.CORE, None, source, in_full(taken), tuple(remarks), verbatim)
+    return TableRow(name, source, tuple(remarks), (), verbatim)
+
+
+def _wrong_type(message: str, document: Document, key: str, help_text: str) -> Diagnostic:
+    return Diagnostic("wrong-type", Severity.ERROR, message, document.key_span((key,)), help_text)
+
+
+def with_known_fields(noun: str, document: Document) -> tuple[Document, Mapping[str, str]]:
+    """Return a row whose unknown fields have the prefix ``x-``, and their new names by the old ones."""
+    known = fields(noun)
+    renamed = {key: f"x-{key}" for key in document.data if key not in known and not key.startswith("x-")}
+    data = {renamed.get(key, key): value for key, value in document.data.items()}
+    new = with_fields(document, data, {name: key for key, name in renamed.items()}) if renamed else document
+    return new, renamed
+
+
+def with_fields(document: Document, data: Mapping[str, Any], renamed: Mapping[str, str]) -> Document:
+    """Return the document with other fields; renamed fields keep their locations."""
+    places = document.locate(document.text)
+    keys, values = dict(places.keys), dict(places.values)
+    for new, old in renamed.items():
+        for into in (keys, values):
+            if (old,) in into:
+                into[new,] = into[old,]
+    own = TextMap(keys, values)
+    return Document(document.path, document.text, MappingProxyType(dict(data)), lambda _: own)
 
 
 class _Lines:
