@@ -189,7 +189,7 @@ def test_a_state_is_named_in_many_ways(
             ("notes.txt",),
             (
                 "`notes.txt` is not a state of a registry: use a revision, a folder, a snapshot (.json) "
-                "or a Python table (.py)"
+                "or an old table (.py, .yaml)"
             ),
         ),
         (
@@ -203,12 +203,18 @@ def test_a_state_is_named_in_many_ways(
             ("HEAD:nowhere.py",),
             "HEAD (SHORT) has no file `nowhere.py` (paths start at the root of the repository)",
         ),
-        (("HEAD:old",), "HEAD (SHORT) has no file `old` (paths start at the root of the repository)"),
+        (("HEAD:old",), "HEAD:old has no *.step.yaml files"),
+        (
+            ("HEAD", "--base-table", "nowhere"),
+            "HEAD (SHORT) has no file `nowhere` (paths start at the project folder)",
+        ),
+        (("HEAD", "--head-table", "old"), "old has no *.step.yaml files"),
         (
             ("HEAD:notes.txt",),
             (
-                "HEAD:notes.txt has no table: it assigns none of STEP_NAMES, LOCAL_STEPS, STEP_OVERRIDES, "
-                "HYPERPARAMETER_REGISTRY"
+                "HEAD:notes.txt has no table: an old registry has Python modules that assign STEP_NAMES, "
+                "LOCAL_STEPS, STEP_OVERRIDES, HYPERPARAMETER_REGISTRY, YAML and JSON tables with their "
+                "fields, and *.step.yaml files"
             ),
         ),
         ((":old/step_names.py",), "`:old/step_names.py`: a table in a revision must be written as REV:PATH"),

@@ -11,9 +11,9 @@ from stepwell.review.accepted import accept
 from stepwell.review.comparison import Comparison
 from stepwell.review.diff import views_that_differ
 from stepwell.review.effects import effects_of
-from stepwell.review.state import RegistryState, read_state
+from stepwell.review.state import RegistryState, read_state, require_content
 
-__all__ = ["Comparison", "RegistryState", "compare", "read_state"]
+__all__ = ["Comparison", "RegistryState", "compare", "read_state", "require_content"]
 
 
 def compare(old: RegistryState, new: RegistryState, is_past: Callable[[str], bool | None]) -> Comparison:

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Final, final
 
 from stepwell.model import StepDefinition
+from stepwell.model.legacy_rows import SUFFIXES as INTERFACES
 from stepwell.model.settings import CONFIG_NAME, Project
 from stepwell.review.comparison import DefinitionChange, FieldChange, What
 from stepwell.review.diff import field_changes, place_of_name, predecessor, stated_fields, stem_of, stems_of
@@ -180,7 +181,7 @@ class _HistoryWalk:
         if self.working is not None:
             parents = () if self.start is None else (self.start,)
             seen = self.sightings.in_working_tree(self.sought)
-            self._learn(seen.project)
+            self._learn(seen)
             self._add(entries, None, seen, parents)
         told = len(entries)
         for commit in self._commits(progress):
@@ -274,7 +275,7 @@ class _HistoryWalk:
     def at(self, commit: str) -> Sighting:
         while True:
             seen = self.sightings.at(commit, self.sought)
-            if not self._learn(seen.project):
+            if not self._learn(seen):
                 return seen
 
     def pick(self, seen: Sighting, commit: str) -> StepDefinition | None:
@@ -305,16 +306,17 @@ class _HistoryWalk:
             return begin == _NOT_COMMITTED != commit
         return is_ancestor(self.repository, commit, begin)
 
-    def _learn(self, project: Project | None) -> bool:
-        """Extend the search to the folders of an older configuration."""
-        if project is None:
-            return False
-        place = project.settings.core, project.settings.workspaces
-        wider = replace(
-            self.sought,
-            places=self.sought.places | {place},
-            configurations=self.sought.configurations | {_configuration(project)},
-        )
+    def _learn(self, seen: Sighting) -> bool:
+        """Extend the search to the folders of an older configuration and to the tables of an old registry."""
+        tables = {path for path in seen.files if not path.endswith(INTERFACES)}
+        wider = replace(self.sought, files=self.sought.files | tables)
+        if seen.project is not None:
+            settings = seen.project.settings
+            wider = replace(
+                wider,
+                places=wider.places | {(settings.core, settings.workspaces)},
+                configurations=wider.configurations | {_configuration(seen.project)},
+            )
         learned = wider != self.sought
         self.sought = wider
         return learned

@@ -9,13 +9,14 @@ from types import MappingProxyType
 from typing import Final, final
 
 from stepwell.model import StepDefinition
+from stepwell.model.legacy_rows import SUFFIXES as INTERFACES
 from stepwell.model.settings import CONFIG_NAME, Project, Settings, read_project
 from stepwell.resolve.load import LoadResult, load
 from stepwell.resolve.view import View
 from stepwell.review.old_tables import find_tables, load_tables
 from stepwell.source.diagnostic import Diagnostic, Severity, Span, in_order
 from stepwell.source.errors import ProjectError
-from stepwell.source.git import Repository, literal, open_part
+from stepwell.source.git import Repository, literal, open_part, open_revision
 from stepwell.source.read import SUFFIXES
 from stepwell.source.tree import EntryKind, Target, Tree, TreeEntry
 
@@ -43,6 +44,8 @@ class Sought:
        stems: names of its definition files, without extension.
        places: locations of definitions: core folder and workspaces folder of each configuration that the
            project has had.
+       tables: whether the files of an old registry belong to it.
+       files: tables of an old registry that some state has had.
     """
 
     stems: frozenset[str]
@@ -50,6 +53,7 @@ class Sought:
     places: frozenset[tuple[str, str]]
     configurations: frozenset[str]
     tables: bool = False
+    files: frozenset[str] = frozenset()
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -72,6 +76,8 @@ class Sought:
                 found += [f"{own}/workspace{suffix}" for suffix in SUFFIXES]
         if self.tables:
             found += [*_TABLES, *((_OVERLAYS,) if self.workspace is not None else ())]
+            found += [literal(path) for path in sorted(self.files)]
+            found += [f"**/{literal(stem)}{suffix}" for stem in sorted(self.stems) for suffix in INTERFACES]
         return tuple(found)
 
     @property
@@ -140,12 +146,14 @@ class Sighting:
     Args:
        project: ``None`` if the state has no project.
        has_core: whether definitions are used; otherwise the old tables are.
+       files: the files of the old registry that have been read.
     """
 
     steps: Mapping[str, StepDefinition]
     unread: tuple[Diagnostic, ...]
     project: Project | None
     has_core: bool
+    files: tuple[str, ...] = ()
 
 
 def look(root: str, tree: Tree, workspace: str | None, today: date) -> Sighting:
@@ -170,7 +178,7 @@ def look(root: str, tree: Tree, workspace: str | None, today: date) -> Sighting:
     loaded, lost = load_tables(root, tree, settings, tables, today)
     # Rejected rows of a table concern other steps.
     unread = () if loaded.checked else tuple(one for one in lost if one.severity is Severity.ERROR)
-    return Sighting(_view(loaded, workspace).steps, unread, project, False)
+    return Sighting(_view(loaded, workspace).steps, unread, project, False, tables if loaded.checked else ())
 
 
 def _view(loaded: LoadResult, workspace: str | None) -> View:
@@ -200,6 +208,7 @@ class Sightings:
         self._today = today
         self._seen: dict[tuple[Sought, str | None], Sighting] = {}
         self._by_content: dict[object, Sighting] = {}
+        self._whole: dict[tuple[str, str | None], Sighting] = {}
 
     def at(self, commit: str, sought: Sought) -> Sighting:
         """Return a step in a commit."""
@@ -221,7 +230,17 @@ class Sightings:
             if found is None:
                 found = look(self._project.root, part, sought.workspace, self._today)
                 self._by_content[key] = found
+            if not found.has_core and not found.files:
+                found = self._in_whole(commit, sought.workspace)
             self._seen[sought, commit] = found
+        return found
+
+    def _in_whole(self, commit: str, workspace: str | None) -> Sighting:
+        """Return the steps of a commit whose old registry is in files that are not known yet."""
+        found = self._whole.get((commit, workspace))
+        if found is None:
+            tree = open_revision(self._repository, commit)
+            found = self._whole[commit, workspace] = look(self._project.root, tree, workspace, self._today)
         return found
 
     def in_working_tree(self, sought: Sought) -> Sighting:

@@ -21,6 +21,7 @@ from stepwell.source.tree import EntryKind, Tree
 __all__ = [
     "RegistryState",
     "read_state",
+    "require_content",
     "schemas_in",
 ]
 
@@ -108,25 +109,23 @@ def read_state(
 
     Args:
        root: absolute path of the project folder.
-       tables: Python tables to read instead of definitions, relative to the tree.
+       tables: files of an old registry to read instead of definitions, relative to the tree.
 
     Raises:
        ProjectError: the state has neither a configuration nor an old table.
     """
     project = read_project(root, tree)
     changed = _changed(project, like, today) if like is not None and not tables else None
-    if tables or not _has_definitions(project, tree):
-        from stepwell.review.old_tables import find_tables  # rarely needed
+    if tables or project is None or tree.follow(project.settings.core).kind is None:
+        from stepwell.review.old_tables import find_tables, load_tables  # rarely needed
 
         found = tables or find_tables(tree)
         if found:
             settings = project.settings if project is not None else Settings()
-            return _of_tables(title, root, tree, settings, found, today)
+            loaded, lost = load_tables(root, tree, settings, found, today)
+            return RegistryState(title, loaded, schemas_in(tree), found, lost)
     if project is None:
-        raise ProjectError(
-            f"{title} has neither a {CONFIG_NAME} (or a pyproject.toml with a [tool.stepwell] table) "
-            "nor a step_names.py"
-        )
+        raise _nothing_in(title, f"a {CONFIG_NAME}")
     if like is not None and changed is not None:
         return RegistryState(title, load_changed(like.loaded, project, changed), schemas_in(tree))
     known: ReadCache = _nothing_known if like is None else _known(project, like, today)
@@ -137,18 +136,32 @@ def read_state(
     return RegistryState(title, loaded, schemas_in(tree))
 
 
-def _has_definitions(project: Project | None, tree: Tree) -> bool:
-    """Return whether there is a project with a core."""
-    return project is not None and tree.follow(project.settings.core).kind is not None
+def require_content(state: RegistryState) -> None:
+    """Reject a state that has no definition or old table, or none that can be read.
+
+    Raises:
+       ProjectError: a comparison with the state would be a comparison with nothing.
+    """
+    files = state.loaded.checked.values()
+    if any(file.authored for file in files):
+        return
+    if files or (state.tables and state.errors):
+        spans = [(error.span, error.message) for error in state.errors if error.span is not None]
+        at = next((f" ({span.path}:{span.line}: {message})" for span, message in spans), "")
+        source = "row of the old table" if state.tables else "definition"
+        raise ProjectError(f"{state.title}: no {source} can be read{at}")
+    project = state.loaded.project
+    if not state.tables and project.tree.follow(project.settings.core).kind is None:
+        raise _nothing_in(state.title, f"definitions in `{project.settings.core}`")
 
 
-def _of_tables(
-    title: str, root: str, tree: Tree, settings: Settings, paths: tuple[str, ...], today: date
-) -> RegistryState:
-    from stepwell.review.old_tables import load_tables
+def _nothing_in(title: str, definitions: str) -> ProjectError:
+    from stepwell.review.old_tables import LOOKED_FOR
 
-    loaded, lost = load_tables(root, tree, settings, paths, today)
-    return RegistryState(title, loaded, schemas_in(tree), paths, lost)
+    return ProjectError(
+        f"{title} has neither {definitions} nor an old table: looked for {LOOKED_FOR}; "
+        "`stepwell diff --base-table` names a file or folder"
+    )
 
 
 def _changed(project: Project | None, like: RegistryState, today: date) -> frozenset[str] | None:

@@ -18,7 +18,7 @@ from stepwell.frontends.cli.options import (
     shows_unicode,
     workspace_option,
 )
-from stepwell.frontends.cli.states import Here, read_both
+from stepwell.frontends.cli.states import Here, read_both, with_tables
 from stepwell.frontends.render.comparison import COMPARISON_RENDERERS
 from stepwell.review import Comparison, RegistryState, compare
 from stepwell.review.comparison import Level
@@ -32,6 +32,7 @@ Examples:
   stepwell diff v1.2 v1.3 --workspace alice
   stepwell diff main...HEAD --format markdown --exit-code
   stepwell diff HEAD~20:src/registry/step_names.py
+  stepwell diff v0.3 --base-table src/registry/names.yaml
   stepwell diff ../other-checkout before.json
 """
 
@@ -42,6 +43,14 @@ Examples:
 @workspace_option("Compare only the core and the view of this workspace.", from_environment=False)
 @format_option("text", "markdown", "json", "github")
 @click.option(
+    "--base-table",
+    "base_tables",
+    metavar="PATH",
+    multiple=True,
+    help="Read BASE from this old table or folder of interface files (relative to its project folder).",
+)
+@click.option("--head-table", "head_tables", metavar="PATH", multiple=True, help="The same for HEAD.")
+@click.option(
     "--exit-code", is_flag=True, help="Exit with 1 if there are breaking changes that are not accepted."
 )
 @project_options
@@ -50,15 +59,21 @@ def command(
     head: str | None,
     workspace: str | None,
     form: str,
+    base_tables: tuple[str, ...],
+    head_tables: tuple[str, ...],
     exit_code: bool,
     common: CommonOptions,
 ) -> int:
     """Compare two states of the registry field by field and report which users the changes break.
 
-    BASE and HEAD are revisions, folders (another checkout), snapshot files (.json), Python tables (.py) or,
-    as REV:PATH, a Python table in a revision. `A..B` names both; `A...B` compares B with the merge base.
+    BASE and HEAD are revisions, folders (another checkout), snapshot files (.json), old tables (.py, .yaml)
+    or, as REV:PATH, an old table in a revision. `A..B` names both; `A...B` compares B with the merge base.
     HEAD defaults to the working tree, BASE to the merge base with the default branch. `./NAME` is always
     a path; put a revision that looks like an option after `--`.
+
+    In a state without definitions, the old registry is looked up: Python, YAML and JSON tables under any
+    name, and *.step.yaml files. If nothing can be read or several files could be the table, the exit code
+    is 2; --base-table and --head-table name the files.
 
     List accepted breaking changes in accepted_breaks.yaml. `-q` prints only the closing line, `-v` also the
     fields of added and removed definitions.
@@ -66,6 +81,7 @@ def command(
     began = time.monotonic()
     here, today = Here(common), date.today()  # noqa: DTZ011 - the user's local date
     older, newer = here.states(base, head)
+    older, newer = with_tables(older, base_tables), with_tables(newer, head_tables)
     old, new = read_both(older, newer, today, common)
     found = compare(old, new, lambda until: here.is_past(newer, today, until))
     if workspace:

@@ -1,11 +1,12 @@
-"""States of the registry named on the command line: a revision, a folder, a snapshot or a Python table."""
+"""States of the registry named on the command line: a revision, a folder, a snapshot or an old table."""
 
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from typing import Final, final
@@ -16,7 +17,7 @@ from stepwell.frontends.cli.options import CommonOptions, with_progress
 from stepwell.live.registry import Registry
 from stepwell.model.settings import find_project
 from stepwell.resolve.plugins import find_plugins
-from stepwell.review import RegistryState, read_state
+from stepwell.review import RegistryState, read_state, require_content
 from stepwell.review.accepted import day_of
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.errors import ProjectError, RevisionError
@@ -38,6 +39,7 @@ __all__ = [
     "check_sources",
     "read_both",
     "read_one",
+    "with_tables",
 ]
 
 
@@ -153,7 +155,7 @@ class Here:
         """Return the state that an argument names.
 
         Args:
-           word: a folder, a snapshot file, a Python table, a revision, or a table as ``REV:PATH``.
+           word: a folder, a snapshot file, an old table, a revision, or a table as ``REV:PATH``.
 
         Raises:
            UsageError: the argument names no state, or two.
@@ -228,7 +230,7 @@ class Here:
         return self._table_in(revision, path)
 
     def _table_in(self, revision: str, path: str) -> StateLocation:
-        """Return the location of a Python table in a revision; its path starts at the repository root."""
+        """Return the location of an old table in a revision; its path starts at the repository root."""
         repository = self.repository
         top = f"{self.root}/"[: -len(repository.prefix) or None].rstrip("/") or "/"
         if path.startswith(("./", "../")):
@@ -238,13 +240,13 @@ class Here:
             root, inside = top, path
             repository = open_repository(top, os.environ)
         tree = open_revision(repository, revision)
-        if tree.follow(inside).kind is not EntryKind.FILE:
+        if tree.follow(inside).kind is None:
             hint = "paths start at the root of the repository"
             if self.repository.prefix and self._in_project(revision, path):
                 hint = did_you_mean((f"{revision}:{self.repository.prefix}{path}",))
             raise click.UsageError(f"{tree.title} has no file `{path}` ({hint})")
-        _refuse_without_table(f"{revision}:{path}", tree, inside)
-        return StateLocation(f"{path} in {tree.title}", root, tree, (inside,), tree.commit)
+        tables = _tables_at(f"{revision}:{path}", tree, inside)
+        return StateLocation(f"{path} in {tree.title}", root, tree, tables, tree.commit)
 
     def _in_project(self, revision: str, path: str) -> bool:
         return open_revision(self.repository, revision).follow(path).kind is EntryKind.FILE
@@ -259,14 +261,14 @@ class Here:
             packed = unpack(word, _content(full))
             title = f"{word} ({packed.title})"
             return StateLocation(title, os.path.dirname(full), packed.tree, packed.tables, name=packed.title)
-        if os.path.isfile(full) and word.endswith(".py"):
+        if os.path.isfile(full) and word.endswith((".py", ".yaml", ".yml")):
             root = self.root if full.startswith(f"{self.root}{os.sep}") else os.path.dirname(full)
             inside = os.path.relpath(full, root).replace(os.sep, "/")
-            _refuse_without_table(word, Folder(root), inside)
-            return StateLocation(word, root, Folder(root), (inside,), name=inside)
+            tables = _tables_at(word, Folder(root), inside)
+            return StateLocation(word, root, Folder(root), tables, name=inside)
         raise click.UsageError(
             f"`{word}` is not a state of a registry: use a revision, a folder, a snapshot (.json) "
-            "or a Python table (.py)"
+            "or an old table (.py, .yaml)"
         )
 
 
@@ -290,16 +292,38 @@ def _content(full: str) -> bytes:
     return content
 
 
-def _refuse_without_table(word: str, tree: Tree, path: str) -> None:
-    """Reject a file that is not a Python module of an old registry."""
-    from stepwell.source.python import TABLES, read_tables  # rarely needed
+def with_tables(place: StateLocation, paths: tuple[str, ...]) -> StateLocation:
+    """Return a state that is read from some files of an old registry instead of its definitions.
 
-    content = tree.read(path)
-    read = content if isinstance(content, Diagnostic) else read_tables(path, content)
+    Args:
+       paths: tables, and folders of interface files, relative to the project folder of the state.
+
+    Raises:
+       UsageError: a path has no table.
+    """
+    if not paths:
+        return place
+    clean = [posixpath.normpath(path.replace(os.sep, "/")) for path in paths]
+    for path in clean:
+        if place.tree.follow(path).kind is None:
+            raise click.UsageError(f"{place.title} has no file `{path}` (paths start at the project folder)")
+    found = dict.fromkeys(file for path in clean for file in _tables_at(path, place.tree, path))
+    return replace(place, title=f"{', '.join(clean)} in {place.title}", tables=tuple(found))
+
+
+def _tables_at(word: str, tree: Tree, path: str) -> tuple[str, ...]:
+    """Return the table at a path, or the interface files in a folder."""
+    from stepwell.review.old_tables import LOOKED_FOR, read_table, tables_at  # rarely needed
+
+    found = tables_at(tree, path)
+    if not found and tree.follow(path).kind is EntryKind.FOLDER:
+        raise click.UsageError(f"{word} has no *.step.yaml files")
+    read = read_table(tree, found[0] if found else path) if len(found) < 2 else None
     if isinstance(read, Diagnostic):
         raise click.UsageError(f"{word} cannot be read: {read.message}")
-    if not read.tables and not read.diagnostics:
-        raise click.UsageError(f"{word} has no table: it assigns none of {', '.join(TABLES)}")
+    if not found:
+        raise click.UsageError(f"{word} has no table: an old registry has {LOOKED_FOR}")
+    return found
 
 
 def read_one(
@@ -331,10 +355,14 @@ def read_both(
     """Read two states, folders first, because other trees know the content of files without reading them.
 
     Raises:
-       ProjectError: a state has no registry.
+       ProjectError: a state has no registry, or nothing of it can be read.
     """
     if isinstance(old.tree, Folder) and not isinstance(new.tree, Folder):
         first = read_one(old, today, common)
-        return first, read_one(new, today, common, first)
-    last = read_one(new, today, common)
-    return read_one(old, today, common, last), last
+        states = first, read_one(new, today, common, first)
+    else:
+        last = read_one(new, today, common)
+        states = read_one(old, today, common, last), last
+    for state in states:
+        require_content(state)
+    return states
