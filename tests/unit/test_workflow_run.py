@@ -126,9 +126,30 @@ def test_a_run_is_told_in_words(tmp_path: Path, run: Callable[..., Any]) -> None
     (name,) = os.listdir(tmp_path / ".stepwell" / "runs")
     *lines, last = told.splitlines()
     assert code == 0
-    assert lines == ["hello  finished  Hello, you!"]
+    assert lines == ["hello  finished  Hello, you!", "Used 2 input and 2 output tokens."]
     assert last.startswith(f"Run {name} of `greeting` finished in ")
     assert last.endswith(f" s: .stepwell/runs/{name}")
+
+
+def test_a_run_sums_what_its_requests_used(tmp_path: Path, run: Callable[..., Any]) -> None:
+    provider = tmp_path / "registry.d" / "providers" / "paid.yaml"
+    provider.parent.mkdir(parents=True)
+    provider.write_text(
+        "name: paid\ndescription: Costs money.\nimplementation: echo\npriority: 1\n"
+        "capabilities: [claude, text]\ncost: {input: 1, output: 2}\nmodels: [{name: m}]\n"
+    )
+    step = "{name: NAME, type: claude, prompt: 'one two three'}"
+    steps = ", ".join(step.replace("NAME", name) for name in ("a", "b"))
+    loop = (
+        f"{{name: c, type: for_loop, data_source: [1, 2], iterator: n, steps: [{step.replace('NAME', 'd')}]}}"
+    )
+    text = f"workflow: {{name: f, steps: [{steps}, {loop}]}}\n"
+    code, record, told = run(text, "--provider", "paid")
+    assert (code, told) == (0, ""), told
+    one = record["steps"][0]["usage"]
+    assert one["cost"] == (one["input_tokens"] + 2 * one["output_tokens"]) / 1000 > 0
+    assert record["steps"][2]["usage"]["input_tokens"] == 2 * one["input_tokens"]
+    assert record["usage"] == {key: pytest.approx(4 * value) for key, value in one.items()}
 
 
 def test_variables_are_set_as_json_or_text(run: Callable[..., Any]) -> None:

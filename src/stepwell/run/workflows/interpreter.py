@@ -58,7 +58,7 @@ async def run_step(step: Mapping[str, Any], flow: Scope, run: Run) -> None:
         failed = error
     else:
         flow.put(name, value)
-        setting.tell("end", here.path, {"type": kind})
+        setting.tell("end", here.path, {"type": kind, "answer": value})
         return
     setting.tell("fail", here.path, {"type": kind, "fault": failed.fault})
     if not general.get("continue_on_error", setting.defaults.get("continue_on_error", False)):

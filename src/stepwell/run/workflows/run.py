@@ -7,13 +7,15 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from types import MappingProxyType
-from typing import Any, Final, final
+from typing import Any, Final, NamedTuple, final
 
+from stepwell.model import Cost
 from stepwell.model.schema import expanded
 from stepwell.resolve.view import View
 from stepwell.run.steps import Context, Executor, StepResult
@@ -64,6 +66,57 @@ class WorkflowOptions:
 
 
 @final
+class Spent(NamedTuple):
+    """Tokens and cost of one or several requests.
+
+    Args:
+        cost: ``None`` if a price is unknown.
+    """
+
+    input_tokens: int
+    output_tokens: int
+    cost: float | None
+
+
+def spent_in(value: Any, view: View) -> Iterator[Spent]:
+    """Yield what each request behind an answer used, priced by the definition of its provider."""
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from spent_in(item, view)
+    elif isinstance(value, Mapping):
+        usage = value.get("usage")
+        if isinstance(usage, Mapping) and {"input_tokens", "output_tokens"} <= usage.keys():
+            tokens = int(usage["input_tokens"]), int(usage["output_tokens"])
+            yield Spent(*tokens, _cost(tokens, value.get("provider"), value.get("model"), view))
+        for key, item in value.items():
+            if key != "usage":
+                yield from spent_in(item, view)
+
+
+def _cost(tokens: tuple[int, int], provider: object, model: object, view: View) -> float | None:
+    definition = view.tables["providers"].get(str(provider))
+    if definition is None:
+        return None
+    price: Cost = next(
+        (known.cost for known in definition.known_models if known.name == model), definition.price
+    )
+    if price.input is None or price.output is None:
+        return None
+    return (tokens[0] * price.input + tokens[1] * price.output) / 1000
+
+
+def total(spent: Iterable[Spent]) -> dict[str, Any]:
+    """Return the sum as plain data; the cost is unknown if one is."""
+    every = list(spent)
+    costs = [each.cost for each in every if each.cost is not None]
+    return {
+        "input_tokens": sum(each.input_tokens for each in every),
+        "output_tokens": sum(each.output_tokens for each in every),
+        "cost": round(sum(costs), 6) if len(costs) == len(every) else None,
+    }
+
+
+@final
 class WorkflowRun:
     """One run of a workflow.
 
@@ -89,6 +142,7 @@ class WorkflowRun:
             self._folder = options.runs.begin(options.name)
             self._lock.enter_context(options.runs.locked(self._folder))
         self._last: StepResult | None = None
+        self._spent: dict[str, list[Spent]] = {}
         self._failed: dict[str, str] = {}
         self._record = self._new_record()
         variables = {**thaw(workflow.variables), **options.variables}
@@ -150,6 +204,7 @@ class WorkflowRun:
     async def _step(self, index: int, step: Mapping[str, Any], row: dict[str, Any]) -> None:
         name, began = row["name"], time.monotonic()
         self._last = None
+        self._spent = {}
         try:
             await run_step(thaw(step), self._flow, self._run)
         except StepFailed as error:
@@ -173,10 +228,12 @@ class WorkflowRun:
             self._write()
 
     def _note(self, row: dict[str, Any]) -> None:
-        """Record provider and number of attempts of the last step."""
+        """Record provider and number of attempts of the last step, and what all its requests used."""
         if self._last is not None:
             row["provider"] = self._last.provider
             row["attempts"] = len(self._last.attempts)
+        if self._spent:
+            row["usage"] = total(chain.from_iterable(self._spent.values()))
 
     def _reuse(self, row: dict[str, Any], name: str) -> None:
         if row["state"] == "finished":
@@ -218,6 +275,9 @@ class WorkflowRun:
         record["variables"] = dict(self._flow.variables)
         record["sessions"] = {name: list(turns) for name, turns in self._flow.sessions.items()}
         record["outputs"] = sorted(self._folder.outputs)
+        used = [row["usage"] for row in record["steps"] if "usage" in row]
+        if used:
+            record["usage"] = total(Spent(**usage) for usage in used)
         self._folder.write(record)
 
     def _setting(self) -> Setting:
@@ -255,6 +315,10 @@ class WorkflowRun:
     def _tell(self, word: str, path: str, more: Mapping[str, Any]) -> None:
         if word == "fail":
             self._failed[path] = str(more["fault"])
+        if word == "end" and not any(inner.startswith((f"{path}.", f"{path}[")) for inner in self._spent):
+            spent = list(spent_in(more["answer"], self._view))  # of nested steps, it is already counted
+            if spent:
+                self._spent[path] = spent
         self._options.tell(word, path, more)
 
     def _keep(self, path: str, text: str) -> None:

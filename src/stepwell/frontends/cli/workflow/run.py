@@ -324,6 +324,12 @@ def _tell(record: Mapping[str, Any], path: str, root: str, seconds: float, commo
             sys.stdout.write(f"{line}\n")
     if record.get("fault"):
         sys.stdout.write(f"{visible(record['fault'])}\n")
+    if "usage" in record and not common.quiet:
+        usage = record["usage"]
+        cost = "" if usage["cost"] is None else f", cost {usage['cost']:g}"
+        sys.stdout.write(
+            f"Used {usage['input_tokens']} input and {usage['output_tokens']} output tokens{cost}.\n"
+        )
     shown = os.path.relpath(path, root).replace(os.sep, "/")
     title = f"Run {record['run']} of `{visible(record['workflow']['name'])}`"
     sys.stdout.write(f"{title} {record['state']} in {seconds:.2f} s: {shown}\n")

@@ -192,6 +192,19 @@ class WorkflowFile(OutputPart, frozen=True, kw_only=True):
     digest: Annotated[str, doc("The SHA-256 hash of the file.", "68e76d5a")]
 
 
+class TokenUsage(OutputPart, frozen=True, kw_only=True):
+    """What requests to providers used."""
+
+    input_tokens: Annotated[Count, doc("Tokens of the requests.", 120)]
+    output_tokens: Annotated[Count, doc("Tokens of the answers.", 48)]
+    cost: Annotated[
+        Amount | None,
+        doc(
+            "Cost in the currency of the project's providers; null if a price is not declared.", 0.0021, None
+        ),
+    ]
+
+
 class WorkflowStepRun(OutputPart, frozen=True, kw_only=True):
     """State and result of a step."""
 
@@ -216,6 +229,9 @@ class WorkflowStepRun(OutputPart, frozen=True, kw_only=True):
     seconds: Annotated[Amount | UnsetType, doc("Duration in seconds.", 0.01)] = UNSET
     provider: Annotated[str | UnsetType | None, doc("Last provider used.", "echo")] = UNSET
     attempts: Annotated[Count | UnsetType, doc("Number of attempts.", 1)] = UNSET
+    usage: Annotated[
+        TokenUsage | UnsetType, doc("What its requests used; missing if no provider reports it.")
+    ] = UNSET
     reused: Annotated[
         Literal[True] | UnsetType, doc("Whether an earlier part of the run had finished it.")
     ] = UNSET
@@ -253,6 +269,7 @@ class WorkflowRunOutput(OutputRecord, frozen=True, kw_only=True):
         tuple[str, ...], doc("Files that steps kept, relative to the run's folder.", ["outputs/draft.md"])
     ]
     resumed: Annotated[Count | UnsetType, doc("Number of resumes.", 1)] = UNSET
+    usage: Annotated[TokenUsage | UnsetType, doc("What all its requests used.")] = UNSET
     fault: Annotated[str | UnsetType, doc("Error message.", "step `second`: `ready.txt` does not exist")] = (
         UNSET
     )
