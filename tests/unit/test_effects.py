@@ -228,8 +228,41 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
             ),
         ],
     ),
-    "a file name means another step": (
+    "a file name that no source has would mean another step": (
         core("RiskScoring"),
+        {**core("RiskScoring"), **core("Risk")},
+        [
+            (
+                "risky importers unused-file-names:STEP_NAMES [- > -] `risk` would resolve differently "
+                "(`Risk` instead of `RiskScoring`), but no step or source of the project has such a file name"
+            ),
+            ("safe importers name-joined-table:Risk [- > risk.yaml:1] `Risk` was added to the table"),
+        ],
+    ),
+    "the name of a script means another step": (
+        {**core("RiskScoring"), "src/steps/risk.py": ""},
+        {**core("RiskScoring"), **core("Risk"), "src/steps/risk.py": ""},
+        [
+            (
+                "breaking importers file-name-resolves-differently:risk [risk_scoring.yaml:1 > "
+                "risk.yaml:1] the file name `risk` means `Risk` instead of `RiskScoring`"
+            ),
+            ("safe importers name-joined-table:Risk [- > risk.yaml:1] `Risk` was added to the table"),
+        ],
+    ),
+    "the name of an entry point means another step": (
+        {**core("RiskScoring"), **core("Other", "interface: {entry_point: risk.py}")},
+        {**core("RiskScoring"), **core("Other", "interface: {entry_point: risk.py}"), **core("Risk")},
+        [
+            (
+                "breaking importers file-name-resolves-differently:risk [risk_scoring.yaml:1 > "
+                "risk.yaml:1] the file name `risk` means `Risk` instead of `RiskScoring`"
+            ),
+            ("safe importers name-joined-table:Risk [- > risk.yaml:1] `Risk` was added to the table"),
+        ],
+    ),
+    "a file name that a source looks up means another step": (
+        {**core("RiskScoring"), "tools/find.py": "get_canonical_name_from_file_name('risk')\n"},
         {**core("RiskScoring"), **core("Risk")},
         [
             (
@@ -239,19 +272,45 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
             ("safe importers name-joined-table:Risk [- > risk.yaml:1] `Risk` was added to the table"),
         ],
     ),
-    "a file name has no better step": (
-        {**core("RiskScoring"), **core("RiskTraining")},
-        {**core("RiskScoring"), **core("RiskTraining"), **core("RiskAssessing")},
+    "a script that comes with its step meant nothing before": (
+        core("RiskScoring"),
+        {**core("RiskScoring"), **core("Risk"), "src/steps/risk.py": ""},
         [
             (
-                "breaking importers file-name-resolves-differently:mims_risk_assessing_training "
-                "[risk_training.yaml:1 > risk_assessing.yaml:1] the file name "
-                "`mims_risk_assessing_training` means `RiskAssessing` instead of `RiskTraining`"
+                "risky importers unused-file-names:STEP_NAMES [- > -] `risk` would resolve differently "
+                "(`Risk` instead of `RiskScoring`), but no step or source of the project has such a file name"
             ),
+            ("safe importers name-joined-table:Risk [- > risk.yaml:1] `Risk` was added to the table"),
+        ],
+    ),
+    "a file name that a script has was a fuzzy match": (
+        {**core("RiskScoring"), **core("RiskTraining"), "src/risk.py": ""},
+        {**core("RiskScoring"), **core("RiskTraining"), **core("RiskAssessing")},
+        [
             (
                 "risky importers file-name-resolves-differently:risk [risk_scoring.yaml:1 > "
                 "risk_assessing.yaml:1] the file name `risk` means `RiskAssessing` instead of "
                 "`RiskScoring`, which was a fuzzy match"
+            ),
+            (
+                "risky importers unused-file-names:STEP_NAMES [- > -] `mims_risk_assessing_training` would "
+                "resolve differently (`RiskAssessing` instead of `RiskTraining`), but no step or source of "
+                "the project has such a file name"
+            ),
+            (
+                "safe importers name-joined-table:RiskAssessing [- > risk_assessing.yaml:1] "
+                "`RiskAssessing` was added to the table"
+            ),
+        ],
+    ),
+    "many file names that no source has": (
+        {**core("RiskScoring"), **core("RiskTraining")},
+        {**core("RiskScoring"), **core("RiskTraining"), **core("RiskAssessing")},
+        [
+            (
+                "risky importers unused-file-names:STEP_NAMES [- > -] `risk` and 1 other file name would "
+                "resolve differently (`RiskAssessing` instead of `RiskScoring`), but no step or source of "
+                "the project has such a file name"
             ),
             (
                 "safe importers name-joined-table:RiskAssessing [- > risk_assessing.yaml:1] "
@@ -264,8 +323,9 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         core("Scoring"),
         [
             (
-                "breaking importers file-name-resolves-differently:scoring_daily [scoring.yaml:1 > "
-                "scoring.yaml:1] the file name `scoring_daily` means no step instead of `Scoring`"
+                "risky importers unused-file-names:STEP_NAMES [- > -] `scoring_daily` would resolve "
+                "differently (no step instead of `Scoring`), but no step or source of the project has such "
+                "a file name"
             ),
         ],
     ),

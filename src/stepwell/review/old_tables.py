@@ -34,7 +34,7 @@ from stepwell.source.python import (
 )
 from stepwell.source.tree import EntryKind, Tree, read_document
 
-__all__ = ["LOOKED_FOR", "find_tables", "load_tables", "read_table", "tables_at"]
+__all__ = ["LOOKED_FOR", "find_tables", "load_tables", "read_table", "source_files", "tables_at"]
 
 LOOKED_FOR: Final = (
     f"Python modules that assign {', '.join(TABLES)}, YAML and JSON tables with their fields, "
@@ -62,7 +62,9 @@ def find_tables(tree: Tree) -> tuple[str, ...]:
     Raises:
        ProjectError: the core table is ambiguous.
     """
-    read = {path: tables for path in sorted(_walk(tree)) if (tables := _candidate(tree, path)) is not None}
+    read = {
+        path: tables for path in sorted(source_files(tree)) if (tables := _candidate(tree, path)) is not None
+    }
     chosen = {path for path in read if path.endswith(legacy_rows.SUFFIXES)}
     chosen |= {path for path, tables in read.items() if _names(tables) & _LAYERS.keys()}
     for table in (STEPS, HYPERPARAMETERS):
@@ -91,7 +93,7 @@ def _only(paths: list[str]) -> list[str]:
 def tables_at(tree: Tree, path: str) -> tuple[str, ...]:
     """Return the table at a path, or the interface files in a folder; empty if there are none."""
     if tree.follow(path).kind is EntryKind.FOLDER:
-        inside = (file for file in sorted(_walk(tree, path)) if file.endswith(legacy_rows.SUFFIXES))
+        inside = (file for file in sorted(source_files(tree, path)) if file.endswith(legacy_rows.SUFFIXES))
         return tuple(file for file in inside if _candidate(tree, file) is not None)
     return (path,) if _candidate(tree, path) is not None else ()
 
@@ -143,7 +145,8 @@ def read_table(tree: Tree, path: str) -> LegacyTables | Diagnostic | None:
     return data if isinstance(data, Diagnostic) else table_of(data)
 
 
-def _walk(tree: Tree, start: str = "") -> Iterator[str]:
+def source_files(tree: Tree, start: str = "") -> Iterator[str]:
+    """Yield the Python, YAML and JSON files below a folder, without hidden ones and installed packages."""
     pending = [start]
     while pending:
         folder = pending.pop()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from stepwell.review.comparison import Effect, ViewComparison
 from stepwell.review.effects.change_scope import touched_views
 from stepwell.review.effects.editors import effects_on_editors
-from stepwell.review.effects.file_name_lookup import all_known, effects_on_file_names
+from stepwell.review.effects.file_name_lookup import UsedNames, all_known, effects_on_file_names
 from stepwell.review.effects.importers import Owners, effects_on_modules, effects_on_tables, frozen_views
 from stepwell.review.effects.overlays import effects_on_overlay, effects_on_workspaces
 from stepwell.review.effects.pipelines import (
@@ -39,11 +39,11 @@ def effects_of(
 def _on_views(old: RegistryState, new: RegistryState, views: tuple[ViewComparison, ...]) -> Iterator[Effect]:
     seen = touched_views(old, new, views)
     frozen = frozen_views(old, new)
-    owners, known = Owners(), all_known(old, new)
+    owners, known, used = Owners(), all_known(old, new), UsedNames(old)
     for one, touched in seen.items():
         if one in frozen:
             yield from effects_on_tables(touched, owners, has_classes=frozen[one])
-            yield from effects_on_file_names(touched, old, new, known)
+            yield from effects_on_file_names(touched, old, new, known, used)
         yield from effects_on_references(touched, is_frozen=one in frozen)
         yield from effects_on_overlay(touched, new)
     yield from effects_on_first(old, new, seen)

@@ -6,8 +6,10 @@ file name, found in one text of all names; the results are the same.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import accumulate
 from types import MappingProxyType
 from typing import Final, final
@@ -17,12 +19,16 @@ from stepwell.resolve.view import View
 from stepwell.review.comparison import Consumer, Effect, Level
 from stepwell.review.effects.change_scope import Touched, place_of
 from stepwell.review.effects.importers import row_of
+from stepwell.review.old_tables import source_files
 from stepwell.review.state import RegistryState
+from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.spelling import Naming
+from stepwell.source.wording import counted
 
 __all__ = [
     "Guesser",
     "KnownNames",
+    "UsedNames",
     "all_known",
     "differing_file_names",
     "effects_on_file_names",
@@ -32,6 +38,11 @@ __all__ = [
 
 MOST_ASKED: Final = 500
 """Maximum number of changed names to probe."""
+
+_LOOK_UP: Final = re.compile(
+    rb"(?:get_canonical_name_from_file_name|validate_file_name)\(\s*['\"]([a-zA-Z0-9_]+)['\"]"
+)
+"""Calls of the look-up with a literal file name."""
 
 _WHOLE: Final = 0.9
 """Similarity of a name that contains the whole file name."""
@@ -222,14 +233,52 @@ def all_known(old: RegistryState, new: RegistryState) -> KnownNames:
     return KnownNames(sorted(set().union(*(view.steps.above for view in views))))
 
 
+@final
+class UsedNames:
+    """File names that importers of a state use."""
+
+    def __init__(self, state: RegistryState) -> None:
+        self._project = state.loaded.project
+        self._view = state.loaded.snapshot.core
+
+    @cached_property
+    def in_sources(self) -> frozenset[str]:
+        """Return the names of scripts and modules, and those that sources pass to the look-up."""
+        interfaces = (step.data.get("interface") or {} for step in self._view.steps.values())
+        scripts = [str(interface.get("entry_point") or "") for interface in interfaces]
+        tree, settings = self._project.tree, self._project.settings
+        folders = (*settings.component_folders, settings.workspaces)
+        found: set[str] = set()
+        for path in source_files(tree):
+            if path.endswith(".py"):
+                if any(folder in ("", ".") or path.startswith(f"{folder}/") for folder in folders):
+                    scripts.append(path)
+                content = tree.read(path)
+                if not isinstance(content, Diagnostic):
+                    found.update(name.decode("ascii") for name in _LOOK_UP.findall(content))
+        return frozenset(found | {_stem(script) for script in scripts} - {"", "__init__"})
+
+    def __contains__(self, file_name: str) -> bool:
+        return file_name in self.in_sources
+
+
+def _stem(path: str) -> str:
+    return path.rpartition("/")[2].removesuffix(".py")
+
+
 def differing_file_names(
-    touched: Touched, old: Naming, new: Naming, known: KnownNames
+    touched: Touched, old: Naming, new: Naming, known: KnownNames, used: Callable[[], Iterable[str]] = tuple
 ) -> Mapping[str, tuple[str, str | None]]:
-    """Yield the file names whose step changed, with the old and the new step."""
+    """Return the file names whose step changed, with the old and the new step.
+
+    Args:
+       used: returns further names, if any name may have changed.
+    """
     before, after = Guesser(touched.old, old, known), Guesser(touched.new, new, known)
     suspects = frozenset((*touched.steps, *touched.moved))
     found: dict[str, tuple[str, str | None]] = {}
-    for file_name in _asked(touched, old, new):
+    asked = _asked(touched, old, new)
+    for file_name in sorted({*asked, *used()} if asked else ()):
         was, now = before.exactly(file_name), after.exactly(file_name)
         if was is None and now is None and suspects.isdisjoint(known.near(file_name)):
             continue  # same candidates in the same order
@@ -240,23 +289,44 @@ def differing_file_names(
 
 
 def effects_on_file_names(
-    touched: Touched, old: RegistryState, new: RegistryState, known: KnownNames
+    touched: Touched, old: RegistryState, new: RegistryState, known: KnownNames, used: UsedNames
 ) -> Iterator[Effect]:
-    """Yield one effect per pair of old and new step.
+    """Yield one effect per pair of old and new step with used names, and one for all other names.
 
     File names of removed steps are reported with the step.
     """
     before, after = old.loaded.project.settings.naming, new.loaded.project.settings.naming
     pairs: dict[tuple[str, str | None], list[str]] = {}
-    for file_name, pair in differing_file_names(touched, before, after, known).items():
-        if pair[1] is not None or row_of(touched.new, pair[0]) is not None:
-            pairs.setdefault(pair, []).append(file_name)
-    if not pairs:
-        return
+    others: dict[str, tuple[str, str | None]] = {}
+    differing = differing_file_names(touched, before, after, known, lambda: used.in_sources)
+    for file_name, (was, now) in differing.items():
+        if now is None and row_of(touched.new, was) is None:
+            continue
+        if file_name in (was.lower(), *_shortened(before.stem(was), before)) or file_name in used:
+            pairs.setdefault((was, now), []).append(file_name)
+        else:
+            others[file_name] = was, now
     guesser = Guesser(touched.old, before, known)
     for (was, now), names in pairs.items():
         names.sort(key=lambda name: (len(name), name))
         yield _effect(touched, guesser, was, now, names)
+    if others:
+        yield _of_others(touched, others)
+
+
+def _of_others(touched: Touched, others: Mapping[str, tuple[str, str | None]]) -> Effect:
+    """Return the effect on names that no step or source of the project has."""
+    example = min(others, key=lambda name: (len(name), name))
+    was, now = others[example]
+    means = f"`{now}`" if now is not None else "no step"
+    many = "" if len(others) == 1 else f" and {counted(len(others) - 1, 'other file name')}"
+    reason = (
+        f"`{example}`{many} would resolve differently ({means} instead of `{was}`), "
+        "but no step or source of the project has such a file name"
+    )
+    return Effect(
+        Consumer.IMPORTERS, Level.RISKY, "unused-file-names", "STEP_NAMES", reason, touched.workspace
+    )
 
 
 def _effect(touched: Touched, guesser: Guesser, was: str, now: str | None, names: list[str]) -> Effect:
@@ -283,7 +353,7 @@ def _listed(names: list[str]) -> str:
     return ("the file name " if len(names) == 1 else "the file names ") + shown
 
 
-def _asked(touched: Touched, old: Naming, new: Naming) -> Iterable[str]:
+def _asked(touched: Touched, old: Naming, new: Naming) -> Collection[str]:
     differ = [
         name
         for name in touched.steps
@@ -293,7 +363,7 @@ def _asked(touched: Touched, old: Naming, new: Naming) -> Iterable[str]:
     asked = {*probes_of(names, old), *probes_of(names, new)} if names else set()
     if old != new:
         asked.update(_of_other_naming(touched, old, new))
-    return sorted(asked)
+    return asked
 
 
 def _of_other_naming(touched: Touched, old: Naming, new: Naming) -> Iterator[str]:
