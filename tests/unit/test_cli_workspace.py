@@ -916,6 +916,39 @@ def test_compare_tells_what_is_missing_and_what_differs(project: Project, run_st
     assert [(one["step"], one["works"]) for one in told["steps"]] == [("Tuning", True)]
 
 
+@pytest.mark.parametrize(
+    ("scripts", "fault"),
+    [
+        (("workspaces/alice/src/scripts/work.py", "workspaces/bob/src/scripts/work.py"), ""),
+        (("workspaces/alice/src/scripts/work.py", "workspaces/bob/src/steps/work.py"), ""),
+        (("src/scripts/work.py",), ""),
+        (
+            ("workspaces/alice/src/scripts/work.py",),
+            "script workspaces/alice/src/scripts/work.py is not visible in workspace bob",
+        ),
+        (
+            ("workspaces/bob/src/scripts/work.py",),
+            "script: neither `work.py` nor `scripts/work.py` exists in `workspaces/alice/src/` and `src/`",
+        ),
+    ],
+)
+def test_a_step_works_only_where_a_run_has_its_script(
+    project: Project, run_stepwell: RunStepwell, scripts: tuple[str, ...], fault: str
+) -> None:
+    files = {
+        "stepwell.toml": '[components]\nsource = ["src"]\n',
+        "workspaces/alice/workspace.yaml": "",
+        "workspaces/bob/workspace.yaml": "",
+        "workspaces/alice/local/steps/work.yaml": (
+            "name: Work\ndescription: Work.\ninterface: {entry_point: work.py}\n"
+        ),
+        **dict.fromkeys(scripts, "print()\n"),
+    }
+    ran = run_stepwell("workspace", "compare", "alice", "bob", cwd=project(files))
+    assert ran.exit_code == bool(fault)
+    assert (f"missing: {fault}" in ran.stdout) == bool(fault), ran.stdout
+
+
 def test_a_class_that_the_core_has_is_missed_nowhere(project: Project, run_stepwell: RunStepwell) -> None:
     files = {"src/scoring.py": "class ScoringConfig: ...\n", "workspaces/alice/src/mine.py": "class X: ...\n"}
     ran = run_stepwell(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -62,6 +62,7 @@ def compare_workspaces(
     one: str,
     other: str,
     steps: Collection[str] = (),
+    script_fault: Callable[[StepDefinition], tuple[str, str] | None] = lambda _: None,
 ) -> tuple[Portable, ...]:
     """Return the portability of the steps of a workspace, in table order.
 
@@ -70,8 +71,11 @@ def compare_workspaces(
         one: source workspace.
         other: target workspace.
         steps: default: all steps that the workspace defines or changes.
+        script_fault: returns the path and the fault of a script that the target lacks.
     """
-    comparison = _Comparison(project, snapshot.view(one), snapshot.view(other), index, snapshot.workspaces)
+    comparison = _Comparison(
+        project, snapshot.view(one), snapshot.view(other), index, snapshot.workspaces, script_fault
+    )
     wanted = [
         name for name in comparison.here if (name in steps if steps else name in comparison.here.steps.above)
     ]
@@ -88,6 +92,7 @@ class _Comparison:
     there: View
     index: SourceIndex
     workspaces: Mapping[str, Workspace]
+    script_fault: Callable[[StepDefinition], tuple[str, str] | None]
 
     def of(self, step: StepDefinition) -> Portable:
         """Return the portability of one step."""
@@ -96,6 +101,9 @@ class _Comparison:
     def _lacks(self, step: StepDefinition) -> Iterator[Lack]:
         yield from self._classes(step)
         yield from self._files(step)
+        fault = self.script_fault(step)
+        if fault is not None and "script" not in (step.data.get(_FILES) or ()):
+            yield Lack("file", *fault, hinders=True)
         existing = self.there.steps.get(step.name)
         layers = [source.layer for source in step.sources]
         if layers == [Layer.OVERRIDE] or (existing is None and layers[-1] is Layer.CORE):

@@ -63,6 +63,22 @@ class Scripts:
             return fault, f"add `{component.wanted}`"
         return self._by_entry(view, entry, component.wanted)
 
+    def lacking(self, view: View, other: View, step: StepDefinition) -> tuple[str, str] | None:
+        """Return the path and the fault of a script that a run of a step in another workspace would lack."""
+        script = self.find(view, step)
+        entry = (step.interface or {}).get("entry_point")
+        if not isinstance(script, Script):
+            return (entry, f"script: {script[0]}") if entry is not None else None
+        if not script.workspace:
+            return None
+        project = self._registry.project
+        own, theirs = (own_folder(project, each.workspace or "") for each in (view, other))
+        if os.path.isfile(os.path.join(self._root, theirs, os.path.relpath(script.shown, own))):
+            return None
+        if entry is not None and isinstance(self._by_entry(other, entry, entry), Script):
+            return None
+        return script.shown, f"script {script.shown} is not visible in {other.title}"
+
     def digest(self, script: Script) -> str:
         """Return the digest of a script and its transitive local imports.
 

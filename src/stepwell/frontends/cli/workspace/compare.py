@@ -17,6 +17,7 @@ from stepwell.frontends.cli.options import (
     write_json,
 )
 from stepwell.frontends.cli.workspace.options import complete_id, index_of, refuse_unknown
+from stepwell.run.pipelines.scripts import Scripts
 from stepwell.source.escape_control import visible
 from stepwell.source.wording import counted
 
@@ -40,9 +41,9 @@ Examples:
 def command(one: str, other: str, steps: str | None, form: str, common: CommonOptions) -> int:
     """Report which steps of workspace A would work in workspace B, and what B is missing.
 
-    A step needs its classes and files in the view of B; an override also needs the overridden step. Fields
-    with different values are reported but are not errors. No Python is run. The exit code is 1 if a step
-    would not work.
+    A step needs its classes, files and script in the view of B; an override also needs the overridden step.
+    Fields with different values are reported but are not errors. No Python is run. The exit code is 1 if a
+    step would not work.
     """
     registry = open_registry(common)
     refuse_unknown(registry, one)
@@ -55,7 +56,16 @@ def command(one: str, other: str, steps: str | None, form: str, common: CommonOp
         raise click.UsageError("--steps must name at least one step")
     names = {step_of(registry, view, name).name for name in wanted}
     index = index_of(registry, common)
-    found = compare_workspaces(registry.project, registry.snapshot, index, one, other, names)
+    scripts = Scripts(registry)
+    found = compare_workspaces(
+        registry.project,
+        registry.snapshot,
+        index,
+        one,
+        other,
+        names,
+        lambda step: scripts.lacking(view, registry.view(other), step),
+    )
     if form == "json":
         from stepwell.frontends.render.output.workspaces import workspace_compare_output
 
