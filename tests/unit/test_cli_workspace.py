@@ -887,6 +887,55 @@ def test_totals_count_what_passed_and_the_report_is_the_same(
     assert (root / "report.json").read_text() == '{"mine": true}'
 
 
+BROKEN_SECTIONS = {
+    "workspaces/dana/local/steps/odd.yaml": "name: Odd\ndescription: A.\npriorty: 3\n",
+    "workspaces/dana/src/builders/borrowed.py": "import workspaces.erin.src.x\n",
+    "workspaces/dana/src/scripts/dana_row_count.py": "print()\n",
+    "workspaces/dana/src/builders/dana_row_count.py": (
+        "class DanaRowCountStepBuilder:\n    def __init__(self, config):\n        raise KeyError('speed')\n"
+    ),
+    "workspaces/dana/local/pipelines/count.yaml": (
+        "name: Count\ndescription: A.\nsteps: [{id: a, step: DanaRowCount}]\n"
+    ),
+    "workspaces/dana/tests/test_bad.py": "raise ValueError\n",
+    "workspaces/erin/workspace.yaml": "",
+    "workspaces/erin/src/x.py": "",
+}
+
+
+def test_everything_is_checked_with_one_report(project: Project, run_stepwell: RunStepwell) -> None:
+    root = project({"stepwell.toml": "[references]\nsource = ['src']\n", "src/x.py": ""})
+    assert run_stepwell("workspace", "new", "dana", cwd=root).exit_code == 0
+    passed = run_stepwell("check", "--all", "--workspace", "dana", "--report", "all.html", cwd=root)
+    assert (passed.exit_code, passed.stderr) == (0, ""), passed.stdout
+    assert passed.stdout == run_stepwell("workspace", "check", "dana", cwd=root).stdout
+    page = (root / "all.html").read_text()
+    assert "<h2>dana: <span" in page
+    assert page.count(">passed<") == 8
+    for path, text in BROKEN_SECTIONS.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    failed = run_stepwell("check", "--all", "--workspace", "all", "--format", "json", cwd=root)
+    told = json.loads(failed.stdout)
+    assert (failed.exit_code, faults("output-workspace-check", told)) == (1, [])
+    dana, erin = told["workspaces"]
+    assert {one["name"]: one["passed"] for one in dana["sections"]} == {
+        **dict.fromkeys(("structure", "isolation", "alignment", "builders", "pipelines", "tests"), False),
+        "references": True,
+    }
+    assert [one["skipped"] for one in erin["sections"] if one["skipped"]] == ["no folder `tests`"]
+    ids = {one["id"] for one in dana["diagnostics"]}
+    assert {"leaves-workspace", "failed-builder", "failed-tests", "missing-data", "unknown-field"} <= ids
+    static = run_stepwell("workspace", "check", "dana", "--static", cwd=root)
+    assert (static.exit_code, "failed-" in static.stdout) == (1, False)
+
+
+@pytest.mark.parametrize("words", ["check --report x.json", "check --all src", "check --all --format sarif"])
+def test_options_that_a_complete_check_lacks(project: Project, run_stepwell: RunStepwell, words: str) -> None:
+    ran = run_stepwell(*words.split(), cwd=project({"src/x.py": ""}))
+    assert (ran.exit_code, "--all" in ran.stderr) == (2, True)
+
+
 # --- compare
 
 

@@ -88,6 +88,8 @@ NO_FILE_SHOWS_IT = {
     "left-out",
     "missing-data",
     "missing-package",
+    "failed-builder",
+    "failed-tests",
     "omitted-findings",
     "plugin-failed",
     "plugin-hidden",

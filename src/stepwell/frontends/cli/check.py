@@ -42,6 +42,7 @@ Examples:
   stepwell check --since main
   stepwell check --alignment
   stepwell check --select missing-field --max-findings 10
+  stepwell check --all --workspace alice --report alice.html
   stepwell check --watch
 """
 
@@ -90,6 +91,19 @@ _ON_A_TERMINAL = 50
     type=click.IntRange(0),
     help="Show at most N findings as text and count the rest; 0 shows all.  [default: 50 on a terminal]",
 )
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Check everything, with one report: definitions, isolation, references, alignment, builders, "
+    "pipelines and tests of the core and all workspaces, or of --workspace (an id, or `all`). Runs Python.",
+)
+@click.option(
+    "--report",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="With --all, also write the result to this file: HTML if it ends with .html, else JSON.",
+)
 @click.option("--watch", is_flag=True, help="Check again after every change of a file, until Ctrl-C.")
 @project_options
 def command(
@@ -103,6 +117,8 @@ def command(
     select: tuple[str, ...],
     ignore: tuple[str, ...],
     max_findings: int | None,
+    everything: bool,
+    report: str | None,
     watch: bool,
     common: CommonOptions,
 ) -> int:
@@ -114,8 +130,26 @@ def command(
     base has a finding with the same rule, message and file, even on another line or under the file's
     previous name. Uncommitted edits are part of the change.
 
+    With --all, the sections of `stepwell workspace check` are checked, and each has a line in the report.
+
     Findings that --select and --ignore hide do not count for the exit code.
     """
+    if report is not None and not everything:
+        raise click.UsageError("--report needs --all")
+    if everything:
+        if paths or since or select or ignore or watch or form not in ("text", "json"):
+            raise click.UsageError(
+                "--all can be used only with --workspace, --report and --format text or json"
+            )
+        from stepwell.frontends.cli.workspace.check import check_all
+
+        registry = open_registry(common)
+        views: tuple[str | None, ...] = registry.workspaces
+        if workspace is None:
+            views = (None, *views)
+        elif workspace != "all":
+            views = (view_of(registry, workspace).workspace,)
+        return check_all(registry, views, report, form, common, static=False)
     if max_findings is not None and form not in _LIMITED:
         raise click.UsageError(f"--max-findings cannot be used with --format {form}")
     if alignment and since is not None:

@@ -17,10 +17,10 @@ from stepwell.frontends.cli.options import (
     open_registry,
     project_options,
     step_of,
+    tell,
     view_of,
     workspace_option,
 )
-from stepwell.frontends.cli.workspace.options import tell
 from stepwell.live.registry import Registry
 from stepwell.resolve.plugins import find_plugins
 from stepwell.source.diagnostic import Severity

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import date
 from functools import wraps
@@ -28,6 +28,7 @@ from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, Severity, rebased
 from stepwell.source.errors import ProjectError, StepwellError, UnknownStep, UnknownWorkspace
 from stepwell.source.escape_control import visible
+from stepwell.source.excerpt import block
 from stepwell.source.spelling import did_you_mean
 from stepwell.source.wording import counted
 
@@ -52,6 +53,7 @@ __all__ = [
     "registry_of",
     "shows_unicode",
     "step_of",
+    "tell",
     "terminal_columns",
     "view_of",
     "with_progress",
@@ -316,6 +318,13 @@ def displayed(found: Iterable[Diagnostic], root: str, form: str = "text") -> tup
         real = os.path.realpath(root)
         return rebased(tuple(found), real, _top(real))
     return rebased(tuple(found), root, os.getcwd()) if form in {"text", "concise"} else tuple(found)
+
+
+def tell(found: tuple[Diagnostic, ...], project: Project) -> Iterator[str]:
+    """Return findings as ``check`` prints them."""
+    for one in displayed(found, project.root):
+        yield block(one, color=color_wanted()).rstrip("\n")
+        yield ""
 
 
 def displayed_path(root: str, path: str) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, final
+from typing import Final, NamedTuple, final
 
 from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.source.wording import counted
 
-__all__ = ["Report", "RulePage"]
+__all__ = ["SECTIONS", "Report", "RulePage", "Section"]
+
+SECTIONS: Final = ("structure", "isolation", "references", "alignment", "builders", "pipelines", "tests")
+"""Sections of a complete check, in order."""
 
 
 @final
@@ -58,3 +61,16 @@ class Report:
     def count(self, severity: Severity) -> int:
         """Return the number of findings with a severity."""
         return sum(finding.severity is severity for finding in self.diagnostics)
+
+
+@final
+class Section(NamedTuple):
+    """Result of one section of a complete check.
+
+    Args:
+        skipped: why it was not checked; empty if it was.
+    """
+
+    name: str
+    diagnostics: tuple[Diagnostic, ...] = ()
+    skipped: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -32,6 +32,8 @@ from stepwell.source.diagnostic import Diagnostic, Severity, Span, counted_findi
 from stepwell.source.excerpt import block
 from stepwell.source.wording import counted
 
+__all__ = ["RULES", "command", "pipeline_findings"]
+
 if TYPE_CHECKING:
     from stepwell.run.pipelines import Manifest
 
@@ -42,7 +44,8 @@ Examples:
   stepwell pipeline check --format json
 """
 
-_RULES = ids("pipeline")
+RULES: Final = ids("pipeline")
+"""Rules whose findings `stepwell check` reports."""
 
 
 @click.command("check", epilog=_EXAMPLE, short_help="Check pipelines and the code of their steps.")
@@ -79,7 +82,7 @@ def command(
     views.update((one, registry.view(one)) for one in registry.workspaces)
     manifest = manifest_of(registry, data)
     found = {
-        one.definition.name: _findings(registry, one, views, manifest.value, made_up=made_up)
+        one.definition.name: pipeline_findings(registry, one, views, manifest.value, made_up=made_up)
         for one in linked
     }
     left_out = (*(() if names else _in_files(registry, view)), *(manifest.diagnostics if linked else ()))
@@ -99,7 +102,7 @@ def command(
     return int(any(one.severity is Severity.ERROR for one in every))
 
 
-def _findings(
+def pipeline_findings(
     registry: Registry,
     linked: Linked,
     views: Mapping[str | None, View],
@@ -140,9 +143,7 @@ def _in_files(registry: Registry, view: View) -> list[Diagnostic]:
     return [
         finding
         for finding in view.diagnostics
-        if finding.span is not None
-        and finding.span.path.startswith(tuple(homes))
-        and finding.id not in _RULES
+        if finding.span is not None and finding.span.path.startswith(tuple(homes)) and finding.id not in RULES
     ]
 
 

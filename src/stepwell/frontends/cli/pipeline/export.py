@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
-from stepwell.frontends.cli.options import CommonOptions, project_options, workspace_option
+from stepwell.frontends.cli.options import CommonOptions, project_options, tell, workspace_option
 from stepwell.frontends.cli.pipeline.options import complete_pipeline, open_pipeline
-from stepwell.frontends.cli.workspace.options import tell
 from stepwell.source.diagnostic import Severity
 from stepwell.source.escape_control import visible
 from stepwell.source.spelling import suggest

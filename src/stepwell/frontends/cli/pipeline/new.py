@@ -14,11 +14,11 @@ from stepwell.frontends.cli.options import (
     displayed_path,
     open_registry,
     project_options,
+    tell,
     view_of,
     workspace_option,
 )
 from stepwell.frontends.cli.pipeline.options import complete_pipeline, linked_of
-from stepwell.frontends.cli.workspace.options import tell
 from stepwell.live.registry import Registry
 from stepwell.model.graph import Pipeline
 from stepwell.resolve.plugins import find_plugins

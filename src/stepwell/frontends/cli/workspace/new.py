@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
-from stepwell.frontends.cli.options import CommonOptions, displayed_path, open_registry, project_options
+from stepwell.frontends.cli.options import CommonOptions, displayed_path, open_registry, project_options, tell
 from stepwell.frontends.cli.workspace.options import (
     complete_id,
     refuse_bad_id,
     refuse_unknown,
-    tell,
     undone_when_ended,
 )
 from stepwell.live.registry import Registry

@@ -15,8 +15,6 @@ from click.shell_completion import CompletionItem
 
 from stepwell.frontends.cli.options import (
     CommonOptions,
-    color_wanted,
-    displayed,
     open_registry,
     view_of,
     with_progress,
@@ -26,21 +24,18 @@ from stepwell.model import WORKSPACE_ID
 from stepwell.model.layer import Layer
 from stepwell.model.settings import RESERVED_ID, Project
 from stepwell.resolve.view import View
-from stepwell.source.diagnostic import Diagnostic, in_order
+from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.errors import StepwellError
 from stepwell.source.escape_control import visible
-from stepwell.source.excerpt import block
 from stepwell.source.python import SourceIndex
 
 __all__ = [
     "complete_id",
-    "examine",
     "findings_of",
     "index_of",
     "names_of",
     "refuse_bad_id",
     "refuse_unknown",
-    "tell",
     "undone_when_ended",
 ]
 
@@ -131,24 +126,3 @@ def index_of(registry: Registry, common: CommonOptions) -> SourceIndex:
     project = registry.project
     folders = source_folders(project, registry.workspaces)
     return with_progress(common, lambda progress: index_sources(project.root, folders, None, progress))
-
-
-def examine(registry: Registry, index: SourceIndex, workspace: str) -> tuple[Diagnostic, ...]:
-    """Return the findings of a workspace: definitions, components and isolation."""
-    from stepwell.code.workspace_isolation import check_isolation, check_structure
-
-    project, snapshot = registry.project, registry.snapshot
-    return in_order(
-        (
-            *findings_of(project, registry.diagnostics, workspace),
-            *check_structure(project, snapshot.workspaces[workspace]),
-            *check_isolation(project, snapshot, index, workspace),
-        )
-    )
-
-
-def tell(found: tuple[Diagnostic, ...], project: Project) -> Iterator[str]:
-    """Return findings as ``check`` prints them."""
-    for one in displayed(found, project.root):
-        yield block(one, color=color_wanted()).rstrip("\n")
-        yield ""

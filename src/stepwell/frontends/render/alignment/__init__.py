@@ -1,4 +1,4 @@
-"""HTML report of an alignment check: a single file without scripts or external resources."""
+"""HTML reports of alignment and complete checks: single files without scripts or external resources."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _MEANINGS: Final = {
 }
 
 
-def as_html(record: Mapping[str, Any]) -> str:
-    """Return the report for a record of ``stepwell align --format json`` (``output-align.schema.json``)."""
+def as_html(record: Mapping[str, Any], name: str = "report.html.j2") -> str:
+    """Return the report for a record of ``stepwell align`` or ``workspace check --format json``."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -34,8 +34,8 @@ def as_html(record: Mapping[str, Any]) -> str:
         keep_trailing_newline=True,
     )
     environment.filters.update(visible=visible, marked=_marked)
-    levels = sorted({told["level"] for one in record["steps"] for told in one["levels"]})
-    template = environment.get_template("report.html.j2")
+    levels = sorted({told["level"] for one in record.get("steps", ()) for told in one["levels"]})
+    template = environment.get_template(name)
     return template.render(record, levels=levels, meanings=_MEANINGS)
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from stepwell.frontends.render.output.findings import ReportedFinding, findings
 from stepwell.frontends.render.output.record import Count, OutputPart, OutputRecord, Share, doc, one_of
+from stepwell.frontends.render.report import SECTIONS, Section
 from stepwell.source.diagnostic import Diagnostic, Severity
 
 if TYPE_CHECKING:
@@ -130,14 +131,30 @@ class WorkspaceShowOutput(OutputRecord, frozen=True, kw_only=True):
     ]
 
 
-class CheckedWorkspace(OutputPart, frozen=True, kw_only=True):
-    """Workspace."""
+class CheckedSection(OutputPart, frozen=True, kw_only=True):
+    """Section of a complete check."""
 
-    id: Annotated[str, doc("Id.", "alice")]
-    passed: Annotated[bool, doc("Whether it has no errorss.", True)]
+    name: Annotated[
+        str,
+        one_of(*SECTIONS),
+        doc("Name.", "alignment"),
+    ]
+    passed: Annotated[bool, doc("Whether it has no errors.", True)]
+    skipped: Annotated[str, doc("Why it was not checked; empty if it was.", "")]
     errors: Annotated[Count, doc("Number of errors.", 0)]
     warnings: Annotated[Count, doc("Number of warnings.", 1)]
     infos: Annotated[Count, doc("Number of infos.", 2)]
+
+
+class CheckedWorkspace(OutputPart, frozen=True, kw_only=True):
+    """Workspace."""
+
+    id: Annotated[str, doc("Id; `core` for the core.", "alice")]
+    passed: Annotated[bool, doc("Whether it has no errors.", True)]
+    errors: Annotated[Count, doc("Number of errors.", 0)]
+    warnings: Annotated[Count, doc("Number of warnings.", 1)]
+    infos: Annotated[Count, doc("Number of infos.", 2)]
+    sections: Annotated[tuple[CheckedSection, ...], doc("Result of each section, in order.")]
     diagnostics: Annotated[
         tuple[ReportedFinding, ...],
         doc("Findings in order, each as in `diagnostics.schema.json`."),
@@ -253,9 +270,9 @@ def _steps(documents: Mapping[str, Document]) -> tuple[WorkspaceStep, ...]:
     )
 
 
-def workspace_check_output(found: Mapping[str, Iterable[Diagnostic]]) -> WorkspaceCheckOutput:
-    """The findings of each workspace."""
-    rows = tuple(_checked(name, tuple(diagnostics)) for name, diagnostics in found.items())
+def workspace_check_output(results: Mapping[str, Iterable[Section]]) -> WorkspaceCheckOutput:
+    """Return the findings of each workspace."""
+    rows = tuple(_checked(name, tuple(sections)) for name, sections in results.items())
     passed = sum(row.passed for row in rows)
     return WorkspaceCheckOutput(
         workspaces=rows,
@@ -271,9 +288,18 @@ def workspace_check_output(found: Mapping[str, Iterable[Diagnostic]]) -> Workspa
     )
 
 
-def _checked(name: str, found: tuple[Diagnostic, ...]) -> CheckedWorkspace:
-    counts = _counts(found)
-    return CheckedWorkspace(id=name, passed=not counts["errors"], **counts, diagnostics=findings(found))
+def _checked(name: str, sections: tuple[Section, ...]) -> CheckedWorkspace:
+    every = tuple(finding for section in sections for finding in section.diagnostics)
+    counts = _counts(every)
+    rows = []
+    for section in sections:
+        own = _counts(section.diagnostics)
+        rows.append(
+            CheckedSection(name=section.name, passed=not own["errors"], skipped=section.skipped, **own)
+        )
+    return CheckedWorkspace(
+        id=name, passed=not counts["errors"], **counts, sections=tuple(rows), diagnostics=findings(every)
+    )
 
 
 def _counts(found: Iterable[Diagnostic]) -> dict[str, int]:
