@@ -476,6 +476,22 @@ def test_a_stream_of_the_service_may_end_lines_as_it_likes(server: ModelServer) 
 
 
 @pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("status", [200, 404])
+def test_a_server_that_answers_no_json_is_unhealthy(service: str, status: int, server: ModelServer) -> None:
+    async def behave(_: Asked, writer: Writer) -> bool:
+        return not await send(writer, status, b"<html>It works!</html>", {"connection": "close"})
+
+    async def probe() -> None:
+        server.behave = behave
+        provider = make(service, server)
+        with pytest.raises(ProviderError, match="the answer is not JSON"):
+            await provider.probe()
+        await provider.close()
+
+    asyncio.run(probe())
+
+
+@pytest.mark.parametrize("service", SERVICES)
 def test_a_sign_of_life_is_the_list_of_models(service: str, server: ModelServer) -> None:
     async def behave(_: Asked, writer: Writer) -> bool:
         return not await send(writer, 404, {}, {"connection": "close"})

@@ -121,6 +121,28 @@ def test_what_is_replayed_is_what_was_recorded(tmp_path: Path, run: Callable[...
     assert "no recorded answer in kept.jsonl for request" in failed["fault"]
 
 
+def test_a_replayed_file_is_relative_to_the_working_directory(
+    tmp_path: Path, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = tmp_path / "registry.d" / "providers" / "kept.yaml"
+    provider.parent.mkdir(parents=True)
+    provider.write_text(
+        "name: kept\ndescription: Records.\nimplementation: replay\ncapabilities: [claude, text]\n"
+        "settings: {file: tapes/kept.jsonl, mode: record, provider: echo}\n"
+    )
+    (provider.parent / "echo.yaml").write_text(
+        "name: echo\ndescription: Echoes.\nimplementation: echo\ncapabilities: [claude, text]\n"
+    )
+    (tmp_path / "tapes").mkdir()
+    assert run(GREETING, "--provider", "kept")[0] == 0
+    monkeypatch.chdir(tmp_path / "tapes")
+    code = cli.run(["workflow", "run", "../flow.yaml", "--provider", "replay:kept.jsonl", "--format", "json"])
+    assert code == 0
+    monkeypatch.chdir(tmp_path.parent)
+    outside = str(tmp_path.parent / "kept.jsonl")
+    assert cli.run(["workflow", "run", f"{tmp_path.name}/flow.yaml", "--provider", f"replay:{outside}"]) == 2
+
+
 def test_a_run_is_told_in_words(tmp_path: Path, run: Callable[..., Any]) -> None:
     code, told, _ = run(GREETING, "--provider", "echo", "--set", "who=you", form="text")
     (name,) = os.listdir(tmp_path / ".stepwell" / "runs")

@@ -92,9 +92,12 @@ class Web:
         """Request a page and return its status; 404 and 405 count as success.
 
         Raises:
-            ProviderError: the request failed.
+            ProviderError: the request failed, or the response has content that is not JSON.
         """
         async with self._answer("GET", path, None, headers, fine=(404, 405)) as response:
+            content = await self._content(response)
+            if content.strip() or response.status_code < 300:
+                self._json(content)
             return response.status_code
 
     async def events(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, final
@@ -66,7 +67,7 @@ def provider_named(
     text: str,
     providers: ProviderRegistry,
     view: View,
-    folder: str,
+    folders: Sequence[str],
     environment: Mapping[str, str],
 ) -> Provider:
     """Return a provider by name.
@@ -74,12 +75,14 @@ def provider_named(
     Args:
         text: provider of the view, in its own spelling or in snake_case; or ``echo``, ``replay:FILE`` or
             ``command:PROGRAM ARGUMENTS``, which need no definition.
-        folder: absolute base of files and working directory of programs.
+        folders: absolute folders of the workflow, which is the working directory of programs, and of the
+            project; a file is relative to the working directory and lies inside one of them.
 
     Raises:
         UnusableProvider: the provider is unknown or cannot be used.
     """
     wanted = next((name for name in view.providers if text in (name, snake_case(name))), None)
+    folder = folders[0]
     try:
         if wanted is not None:
             return providers.named(wanted, view=view).provider
@@ -87,12 +90,24 @@ def provider_named(
         settings: dict[str, Any] = {}
         if colon and kind in _WITH_ONE:
             settings[_WITH_ONE[kind]] = tuple(shlex.split(rest)) if kind == "command" else rest
+            if kind == "replay":
+                folder, settings["file"] = _inside(rest, folders)
         elif text != _WITHOUT_SETTINGS:
             raise UnusableProvider(_unknown(text, providers, view))
         made = Setup(kind, settings=settings, folder=folder, environment=environment)
         return make(implementation_by_name(kind), made)
     except (CannotBeMade, NoProvider, UnknownProvider, ValueError) as error:
         raise UnusableProvider(f"provider `{text}` cannot be used: {error}") from None
+
+
+def _inside(path: str, folders: Sequence[str]) -> tuple[str, str]:
+    """Return the folder that contains a path, and the path relative to it."""
+    whole = os.path.realpath(path)
+    for folder in folders:
+        root = os.path.realpath(folder)
+        if os.path.commonpath([root, whole]) == root:
+            return root, os.path.relpath(whole, root)
+    raise ValueError(f"`{path}` must be inside the project or the folder of the workflow")
 
 
 def secrets_of(view: View, environment: Mapping[str, str], root: str) -> tuple[str, ...]:

@@ -260,7 +260,7 @@ def _run(
         named = (
             None
             if provider is None
-            else provider_named(provider, providers, opened.view, opened.folder, environment)
+            else provider_named(provider, providers, opened.view, (opened.folder, root), environment)
         )
     except UnusableProvider as error:
         raise click.UsageError(str(error)) from None
