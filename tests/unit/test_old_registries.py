@@ -41,6 +41,31 @@ UNRELATED = {
     "tests/test_registry.py": "def test_table():\n    STEP_NAMES = {'Fake': {}}\n    assert STEP_NAMES\n",
     "src/cursus/other.py": "from .registry.step_names import STEP_NAMES\nprint(STEP_NAMES)\n",
 }
+INTERFACE = """\
+step_type: NAME
+node_type: internal
+registry:
+  sagemaker_step_type: Training
+  description: Fit.
+  requires: xgboost
+contract:
+  entry_point: fit.py
+  inputs:
+    rows: {path: /opt/ml/input/data/rows, channels: [train, val]}
+  outputs:
+    model: {path: /opt/ml/model}
+  arguments:
+    depth: {default: 3}
+  env_vars: {required: [], optional: {LEVEL: 1e-3}}
+spec:
+  dependencies:
+    rows: {type: processing_output, required: true, compatible_sources: [Other], semantic_keywords: [data]}
+  outputs:
+    model: {type: model_artifacts, aliases: [weights]}
+variants:
+  training: {spec: {dependencies: {rows: {semantic_keywords: [train]}}}}
+team: {lead: Ann, ids: [1, 2]}
+"""
 STATES = ("python", "renamed", "yaml", "interfaces", "stepwell")
 
 
@@ -85,6 +110,17 @@ def test_the_same_registry_in_two_forms_has_no_differences(
     for old, new in itertools.permutations(STATES, 2):
         ran = run_stepwell("diff", old, new, "-q", cwd=history.root)
         assert (old, new, ran.stdout, ran.stderr) == (old, new, "no differences\n", "")
+
+
+def test_real_interface_files_equal_their_import(tmp_path: Path, run_stepwell: RunStepwell) -> None:
+    made = History(tmp_path / "project", os.environ)
+    folder = "src/step_interfaces"
+    files = {f"{folder}/{name}.step.yaml": INTERFACE.replace("NAME", name) for name in ("One", "Two")}
+    made.commit("interfaces", files)
+    assert run_stepwell("import", folder, "-q", cwd=made.root).exit_code == 0
+    made.commit("stepwell", dict.fromkeys(files))
+    assert run_stepwell("diff", "HEAD~1", "HEAD", "-q", cwd=made.root).stdout == "no differences\n"
+    assert run_stepwell("diff", "HEAD", "HEAD~1", "-q", cwd=made.root).stdout == "no differences\n"
 
 
 def test_a_change_between_two_forms_is_reported_with_its_places(

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from stepwell.model.schema import fields, fields_of, fits
 from stepwell.source.diagnostic import Diagnostic, Severity
-from stepwell.source.document import Document, Pointer, TextMap, thaw
+from stepwell.source.document import Document, Pointer, TextMap, freeze, thaw
 from stepwell.source.python import LEGACY_FIELDS, Remark, TableRow
 
 __all__ = [
@@ -172,7 +172,7 @@ def interface_row(document: Document) -> TableRow | Diagnostic:
     beyond = {key: rest if key == "registry" else data[key] for key in data if key not in elsewhere}
     fields: dict[str, Any] = {**taken}
     if interface is not None:
-        fields[INTERFACE] = interface
+        fields[INTERFACE] = freeze(interface)
     if beyond:
         fields[UNKNOWN] = MappingProxyType(beyond)
     places = document.locate(document.text)
