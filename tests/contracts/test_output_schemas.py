@@ -112,6 +112,8 @@ ANSWERS: Mapping[str, Mapping[tuple[str, ...], int]] = {
     "pipeline test": {("Sums",): 0, ("Sums", "--components-from", "bob"): 0},
     "pipeline compare": {("Sums",): 0},
     "pipeline wire": {("CleaningTwice",): 0},
+    "step run": {("Total",): 1, ("Make",): 0},
+    "step test": {("Total", "--no-cache"): 0},
     "workflow check": {("flow.yaml",): 0},
     "workflow run": {("flow.yaml",): 1},  # its step has no code
     "import": {("old/step_names.py", "--dry-run"): 0, ("old/step_names.py",): 0},
@@ -208,7 +210,7 @@ def test_an_answer_is_as_its_schema_says(
     files = dict(FILES)
     if BROKEN in arguments:
         files[BROKEN], exit_code = "name: [\x1b[31m\n", 1
-    if command.startswith("pipeline"):
+    if command.startswith(("pipeline", "step ")):
         files |= {path: text for path, text in SUMS.items() if path != "stepwell.toml"}
         files["stepwell.toml"] += CONFIGURATION
     root = project(files)

@@ -246,15 +246,43 @@ def test_a_step_is_tried_alone(project: Project, ask: Ask) -> None:
     assert json.loads(total.read_text()) == {"total": sum(range(50))}
 
 
+def test_a_step_is_tried_without_a_pipeline(
+    project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = project({**SUMS, "rows.csv": "a,b\n4,x\n5,y\n"})
+    monkeypatch.chdir(root)
+
+    def step(*words: str) -> tuple[int, str, str]:
+        return (cli.run(["step", *words]), *capsys.readouterr())
+
+    code, out, _ = step("run", "Total", "--input", "rows=rows.csv")
+    assert (code, out.split()[:2]) == (0, ["step", "done"])
+    assert json.loads((root / out.splitlines()[-1].removeprefix("total: ")).read_text()) == {"total": 9}
+    code, out, _ = step("test", "Total", "--format", "json")
+    assert (code, json.loads(out)["run"]["mode"]) == (0, "test")
+    code, out, _ = step("run", "Make", "--set", "rows=2")
+    assert (root / out.splitlines()[-1].removeprefix("rows: ") / "rows.csv").read_text() == "a,b\n0,x\n1,x\n"
+    code, out, _ = step("run", "Total")
+    assert (code, "error[missing-data]: input `rows` of `step` has no source" in out) == (1, True)
+    for words, message in (
+        ("run Make --set rowz=2", "`Make` has no `rowz` for --set (did you mean `rows`?)"),
+        ("run Total --input row=rows.csv", "`Total` has no `row` for --input (did you mean `rows`?)"),
+        ("run Total --input rows", "--input must be NAME=VALUE, got `rows`"),
+        ("run Total --input rows=none.csv", "no such file or folder: `none.csv`"),
+        ("run Totl", "no step `Totl` in the core (did you mean `Total`?)"),
+    ):
+        assert step(*words.split()) == (2, "", f"error: {message}\n")
+
+
 def test_it_is_told_with_whose_steps_a_pipeline_works(project: Project, ask: Ask) -> None:
     root = project({**SUMS, **ALICE})
     code, out, _ = ask(root, "test", "Sums", "--components-from", "alice,bob")
     assert code == 1
     assert out == (
         "make   alice  the same\n"
-        "total  alice  does not work  the script exited with code 1: KeyError: 'c'\n"
+        "total  alice  does not work  2 ran, 0 cached  the script exited with code 1: KeyError: 'c'\n"
         "make   bob    the same\n"
-        "total  bob    works\n"
+        "total  bob    works          1 ran, 1 cached\n"
     )
 
 

@@ -39,6 +39,7 @@ GROUPS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = MappingProxyType(
             "workspace": ("workspace", "Create, list, show, check, compare and remove workspaces."),
         },
         "Pipelines": {
+            "step": ("step", "Run or test the script of one step."),
             "pipeline": ("pipeline", "List, check, draw, run, test, create and export pipelines."),
             "catalog": ("pipeline.list_pipelines:catalog", "List the pipelines that come with Stepwell."),
             "workflow": ("workflow", "Check and run workflow files."),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
+import sys
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -69,6 +71,38 @@ class PlannedStep:
     inputs: tuple[Feed, ...]
     outputs: tuple[Port, ...]
     resources: tuple[tuple[str, float], ...]
+
+    def cache_key(self, inputs: Mapping[str, str]) -> str:
+        """Return the cache key: equal keys mean equal outputs of a deterministic step.
+
+        It covers the script with its local imports, settings, inputs, declared outputs, the interpreter and
+        the versions of the packages that the interface names.
+
+        Args:
+            inputs: digests by input name.
+        """
+        requirements = (self.definition.interface or _NOTHING).get("framework_requirements") or ()
+        parts = {
+            "code": self.code,
+            "function": self.script.function,
+            "arguments": self.arguments,
+            "environment": dict(self.environment),
+            "inputs": [
+                [
+                    feed.port.name,
+                    feed.port.path,
+                    feed.port.channels,
+                    feed.port.content,
+                    inputs.get(feed.port.name),
+                ]
+                for feed in self.inputs
+            ],
+            "outputs": [[port.name, port.path, port.content] for port in self.outputs],
+            "python": [sys.implementation.name, platform.python_version(), sys.platform, platform.machine()],
+            "packages": {name: installed_version(name) for name in sorted(requirements)},
+        }
+        text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+        return hashlib.blake2b(text.encode("ascii"), digest_size=20).hexdigest()
 
 
 @final

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final, final
 from urllib.parse import quote
 
 from stepwell.run.pipelines.artifacts import Unholdable, digest_of, place_of
-from stepwell.run.pipelines.cache_key import key_of
 from stepwell.run.pipelines.plan import Feed, PlannedStep, RunPlan, stated_at
 from stepwell.run.pipelines.run_database import RunDatabase
 from stepwell.run.pipelines.run_record import RunRecord, StepRecord
@@ -175,7 +174,7 @@ class _Scheduler:
             self._end(node, StepState.FAILED, fault=f"cannot read inputs: {error}", kind="input")
             return
         inputs = {port.name: port.digest for port in ports if port.digest}
-        key = key_of(step, inputs)
+        key = step.cache_key(inputs)
         outputs, state = self._reusable(node, key)
         if outputs is not None:
             self._end(node, state, key=key, inputs=inputs, outputs=outputs)

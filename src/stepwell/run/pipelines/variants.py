@@ -36,6 +36,8 @@ class Trial:
 
     Args:
         state: ``works``, ``does not work``, ``the same`` or ``not there``.
+        ran: number of steps that ran.
+        cached: number of steps whose outputs came from the cache.
     """
 
     step: str
@@ -44,6 +46,8 @@ class Trial:
     run: str | None = None
     failed: str | None = None
     fault: str | None = None
+    ran: int = 0
+    cached: int = 0
 
 
 def alone(pipeline: Pipeline, node: str) -> Pipeline:

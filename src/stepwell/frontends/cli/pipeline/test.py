@@ -154,10 +154,16 @@ def _tried(
             continue
         run = make_run(plan, record, run_options, common, mode="test")
         first = next((one for one in run.steps if one.state is StepState.FAILED), None)
-        if first is None:
-            yield Trial(swap.node, swap.workspace, "works", run.id)
-        else:
-            yield Trial(swap.node, swap.workspace, "does not work", run.id, first.node, first.fault)
+        yield Trial(
+            swap.node,
+            swap.workspace,
+            "works" if first is None else "does not work",
+            run.id,
+            None if first is None else first.node,
+            None if first is None else first.fault,
+            ran=sum(bool(one.attempts) for one in run.steps),
+            cached=sum(one.state is StepState.CACHED for one in run.steps),
+        )
 
 
 def _write(

@@ -14,7 +14,7 @@ COMMANDS: Final = MappingProxyType(
         "new": ("new", "Create a workspace with a working example."),
         "list": ("list_workspaces", "List the workspaces."),
         "show": ("show", "Show what a workspace adds, overrides and shadows."),
-        "check": ("check", "Check the components and the isolation of workspaces."),
+        "check": ("check", "Check everything about workspaces."),
         "compare": ("compare", "Check which steps of a workspace would work in another."),
         "remove": ("remove", "Remove a workspace."),
     }

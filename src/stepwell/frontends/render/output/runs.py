@@ -120,7 +120,9 @@ class DeveloperShare(OutputPart, frozen=True, kw_only=True):
 
 
 class PipelineRunOutput(OutputRecord, frozen=True, kw_only=True):
-    """Output of `stepwell pipeline run --format json`: a run of a pipeline, or why there is none."""
+    """Output of `stepwell pipeline run`, `step run` and `step test --format json`: a run, or why there is
+    none.
+    """
 
     run: Annotated[PipelineRun | None, doc("Run; null if there is none.")]
     steps: Annotated[tuple[StepRun, ...], doc("Steps in topological order.")]
@@ -144,6 +146,8 @@ class TriedComponent(OutputPart, frozen=True, kw_only=True):
     run: Annotated[str | None, doc("Run that tried it.", "20270101-120000-1a2b")]
     failed: Annotated[str | None, doc("Step that failed.", None)]
     fault: Annotated[str | None, doc("Why.", None)]
+    ran: Annotated[Count, doc("Number of steps that ran.", 1)]
+    cached: Annotated[Count, doc("Number of steps whose outputs came from the cache.", 1)]
 
 
 class PipelineTestOutput(PipelineRunOutput, frozen=True, kw_only=True):
@@ -317,6 +321,8 @@ def pipeline_test_output(
                 run=one.run,
                 failed=one.failed,
                 fault=one.fault,
+                ran=one.ran,
+                cached=one.cached,
             )
             for one in tried
         ),

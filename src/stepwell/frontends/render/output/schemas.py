@@ -65,6 +65,8 @@ OUTPUTS: Final[Mapping[str, type[OutputRecord]]] = MappingProxyType(
         "pipeline wire": PipelineWireOutput,
         "providers": ProvidersOutput,
         "resolve": ResolveOutput,
+        "step run": PipelineRunOutput,
+        "step test": PipelineRunOutput,
         "watch": WatchLine,
         "workflow check": CheckOutput,
         "workflow run": WorkflowRunOutput,

@@ -95,7 +95,8 @@ def swap_lines(tried: Iterable[Trial]) -> Iterator[str]:
         told = one.fault or ""
         if one.failed and one.failed != one.step:
             told = f"{one.failed}: {told}"
-        rows.append((visible(one.step), visible(one.workspace), one.state, visible(told)))
+        counts = f"{one.ran} ran, {one.cached} cached" if one.run is not None else ""
+        rows.append((visible(one.step), visible(one.workspace), one.state, counts, visible(told)))
     yield from aligned(rows)
 
 

@@ -1,0 +1,203 @@
+"""``stepwell step run`` and ``test``: try the script of one step without a pipeline."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
+
+import click
+
+from stepwell.frontends.cli import CommandGroup
+from stepwell.frontends.cli.options import (
+    CommonOptions,
+    complete_step,
+    format_option,
+    open_view,
+    project_options,
+    step_of,
+    workspace_option,
+    write_json,
+)
+from stepwell.frontends.cli.pipeline.options import (
+    RunOptions,
+    engine_options,
+    exit_code_of,
+    has_errors,
+    make_run,
+    plan_of,
+    tell_findings,
+    write_report,
+)
+from stepwell.model.graph import Node, Pipeline
+from stepwell.model.graph.job_settings import configurable
+from stepwell.model.graph.node import read_step
+from stepwell.source.spelling import closest, did_you_mean
+
+__all__ = ["COMMANDS", "command", "run", "test"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+COMMANDS: Final = MappingProxyType(
+    {
+        "run": ("step:run", "Run the script of a step with files as its inputs."),
+        "test": ("step:test", "Run the script of a step with files or synthetic data."),
+    }
+)
+"""Module and short help by command."""
+
+_EXAMPLE = """\b
+Examples:
+  stepwell step run AddUp --input table=rows.csv --set column=number
+  stepwell step test AddUp --workspace alice
+"""
+
+command = CommandGroup(
+    "step",
+    package="stepwell.frontends.cli",
+    commands=COMMANDS,
+    epilog=_EXAMPLE,
+    short_help="Run or test the script of one step.",
+    help="Try the script of one step without a pipeline.",
+)
+
+
+def _options(function: F) -> Callable[..., Any]:
+    """Add the arguments and options that both commands have."""
+    decorated: Any = project_options(format_option("text", "json")(engine_options(function)))
+    for option in (
+        click.option(
+            "--set",
+            "settings",
+            metavar="KEY=VALUE",
+            multiple=True,
+            help="Set an argument or environment variable of the script (repeatable).",
+        ),
+        click.option(
+            "--input",
+            "inputs",
+            metavar="NAME=PATH",
+            multiple=True,
+            help="File or folder for an input (repeatable).  [default: the data manifest]",
+        ),
+        workspace_option("Use the view of this workspace (default: core)."),
+        click.argument("name", metavar="NAME[:JOB_TYPE]", shell_complete=complete_step),
+    ):
+        decorated = option(decorated)
+    wrapped: Callable[..., Any] = decorated
+    return wrapped
+
+
+@click.command("run", epilog=_EXAMPLE, short_help=COMMANDS["run"][1])
+@_options
+def run(
+    name: str,
+    workspace: str | None,
+    inputs: tuple[str, ...],
+    settings: tuple[str, ...],
+    run_options: RunOptions,
+    form: str,
+    common: CommonOptions,
+) -> int:
+    """Run the script of the step NAME in a sandbox, as `pipeline run` does, and check its outputs.
+
+    Required inputs need `--input` or an entry in the data manifest. The exit code is 1 if the step fails or
+    cannot start.
+    """
+    return _run(name, workspace, inputs, settings, run_options, form, common, mode="run")
+
+
+@click.command("test", epilog=_EXAMPLE, short_help=COMMANDS["test"][1])
+@_options
+def test(
+    name: str,
+    workspace: str | None,
+    inputs: tuple[str, ...],
+    settings: tuple[str, ...],
+    run_options: RunOptions,
+    form: str,
+    common: CommonOptions,
+) -> int:
+    """Run the script of the step NAME like `step run`, with synthetic data for inputs without a source.
+
+    The exit code is 1 if the step fails or cannot start.
+    """
+    return _run(name, workspace, inputs, settings, run_options, form, common, mode="test")
+
+
+def _run(
+    name: str,
+    workspace: str | None,
+    inputs: tuple[str, ...],
+    settings: tuple[str, ...],
+    run_options: RunOptions,
+    form: str,
+    common: CommonOptions,
+    *,
+    mode: str,
+) -> int:
+    from stepwell.frontends.render.output.runs import pipeline_run_output
+    from stepwell.frontends.render.run import run_lines
+    from stepwell.run.pipelines import RunDatabase
+
+    registry, view = open_view(common, workspace)
+    root = registry.project.root
+    reading = read_step(name, (), registry.project.settings.naming.job_type_suffixes)
+    definition = step_of(registry, view, reading.name)
+    interface = definition.interface or {}
+    config = _pairs("--set", settings, (*configurable(interface), "job_type"), definition.name)
+    files = _pairs("--input", inputs, tuple(interface.get("inputs") or ()), definition.name)
+    for path in files.values():
+        if not os.path.lexists(path):
+            raise click.UsageError(f"no such file or folder: `{path}`")
+    parameters = {given: os.path.abspath(path) for given, path in files.items()}
+    node = Node(
+        "step",
+        definition.name,
+        job_type=reading.job_type,
+        definition=definition,
+        config=config,
+        given={given: given for given in files},
+    )
+    title = f"step {definition.name}"
+    pipeline = Pipeline(title, definition.description, parameters, {node.id: node}, view.workspace)
+    plan, findings = plan_of(registry, pipeline, run_options, parameters={}, make_up=mode == "test")
+    if findings and form == "text" and (has_errors(findings) or not common.quiet):
+        tell_findings(findings, registry)
+        sys.stdout.flush()
+    if has_errors(findings):
+        if form == "json":
+            write_json(pipeline_run_output(None, root, findings))
+        return 1
+    with RunDatabase(root) as record:
+        result = make_run(plan, record, run_options, common, mode=mode)
+    if form == "json":
+        write_json(pipeline_run_output(result, root, findings))
+    elif not (common.quiet and result.state.is_good):
+        sys.stdout.writelines(f"{line}\n" for line in run_lines(result, root))
+        for output in result.steps[0].outputs:
+            path = os.path.relpath(os.path.join(result.folder, "outputs", f"{node.id}.{output.name}"))
+            sys.stdout.write(f"{output.name}: {path}\n")
+    if run_options.report is not None:
+        write_report(pipeline, result, root, run_options.report, common)
+    return exit_code_of(result.state)
+
+
+def _pairs(option: str, words: tuple[str, ...], names: tuple[str, ...], step: str) -> dict[str, str]:
+    """Return the values of an option by name.
+
+    Raises:
+        UsageError: an option is not ``NAME=VALUE``, or the step has no such name.
+    """
+    values: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            raise click.UsageError(f"{option} must be NAME=VALUE, got `{word}`")
+        if name not in names:
+            hint = did_you_mean(closest(name, names)) or f"available: {', '.join(names) or 'none'}"
+            raise click.UsageError(f"`{step}` has no `{name}` for {option} ({hint})")
+        values[name] = value
+    return values
