@@ -217,3 +217,22 @@ def test_every_change_of_a_setting_is_an_event(project: Project) -> None:
         assert event is not None, name
         assert (event.accepted, event.kept, event.cause) == (True, (), "settings"), (name, event.diagnostics)
         assert write(registry, {"stepwell.toml": f"# a comment\n{text}"}) is None, name
+
+
+@pytest.mark.parametrize("name", ["stepwell.toml", "pyproject.toml"])
+def test_a_hint_at_the_settings_reads_them_again(project: Project, name: str) -> None:
+    """Only the file that a watch reports is known to have changed."""
+    prefix = "tool.stepwell." if name == "pyproject.toml" else ""
+    root = project({**FILES, name: f"[{prefix}paths]\n"})
+    if prefix:
+        (root / "stepwell.toml").unlink()
+    registry = stepwell.open(root)
+    Path(root, "moved/steps").mkdir(parents=True)
+    Path(root, "moved/steps/scoring.yaml").write_text(FILES[CORE].replace(TEN, THIRTY), encoding="utf-8")
+    Path(root, name).write_text(f'[{prefix}paths]\ncore = "moved"\n', encoding="utf-8")
+    event = registry._store.reload([name])
+    assert event is not None
+    assert (event.accepted, event.kept) == (True, ())
+    assert priorities(registry, "Scoring") == {None: 30, "alice": 20, "bob": 30}
+    assert priorities(registry, "Ranking") == {}
+    assert registry._store.reload([name]) is None

@@ -336,6 +336,20 @@ def test_the_poll_of_the_settings_is_followed(live: Followed) -> None:
     until(lambda: live.registry.watching.mode == "events")
 
 
+@pytest.mark.parametrize("poll", [None, 0.05])
+def test_settings_in_pyproject_are_followed(project: Any, poll: float | None) -> None:
+    root = project({"pyproject.toml": "[tool.stepwell]\n", **FILES})
+    (root / "stepwell.toml").unlink()
+    with followed(root, poll=poll) as live:
+        live.write("other/steps/data_cleaning.yaml", "name: DataCleaning\ndescription: elsewhere\n")
+        live.write("other/steps/model_fitting.yaml", "name: ModelFitting\ndescription: fits\n")
+        live.write("pyproject.toml", '[tool.stepwell.paths]\ncore = "other"\n')
+        until(lambda: live.description() == "elsewhere")
+        live.settle()
+        assert live.registry.diagnostics == ()
+        assert [event.accepted for event in live.events] == [True]
+
+
 @pytest.mark.parametrize("whole_folder", [False, True])
 def test_what_a_link_leads_to_is_followed(project: Any, whole_folder: bool) -> None:
     root = project(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final, final
@@ -19,7 +19,7 @@ from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.source.document import FrozenMapping
 from stepwell.source.immutable import immutable
 from stepwell.source.notebook_repr import InNotebook
-from stepwell.source.wording import counted
+from stepwell.source.wording import counted, listed
 
 if TYPE_CHECKING:
     from stepwell.live.store import Event, Store
@@ -241,7 +241,7 @@ class _Advice:
         if _unusable(self.seen):
             yield "Fix the project settings: invalid settings are replaced with defaults."
         if self.kept:
-            views = _some("the core" if one is None else one for one in self.kept)
+            views = listed("`the core`" if one is None else f"`{one}`" for one in self.kept)
             yield (
                 f"Fix {counted(errors, 'error')} in the files: the last valid version is still served for "
                 f"{views} (run `stepwell check`)."
@@ -274,8 +274,9 @@ class _Advice:
     def _on_conflicts(self) -> Iterator[str]:
         ambiguous = [conflict.name for conflict in self.conflicts if conflict.ambiguous]
         if ambiguous:
+            shown = listed(f"`{name}`" for name in ambiguous)
             yield (
-                f"Set different priorities for the definitions of {_some(ambiguous)}: they are ambiguous "
+                f"Set different priorities for the definitions of {shown}: they are ambiguous "
                 "when no workspace is given (run `stepwell conflicts`)."
             )
 
@@ -301,9 +302,3 @@ class _Advice:
 
 def _is_file(layer: Layer) -> bool:
     return layer not in (Layer.RUNTIME, Layer.PLUGIN)
-
-
-def _some(names: Iterable[str]) -> str:
-    quoted = [f"`{name}`" for name in names]
-    shown = ", ".join(quoted[:3])
-    return shown if len(quoted) <= 3 else f"{shown} and {len(quoted) - 3} more"

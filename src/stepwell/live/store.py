@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol, final
 
-from stepwell.model.settings import CONFIG_NAME, Project, open_project
+from stepwell.model.settings import CONFIG_NAME, CONFIG_NAMES, Project, open_project
 from stepwell.resolve.load import FindPlugins, LoadResult, collector_paused, load
 from stepwell.resolve.runtime_layer import Registered, with_one_more, with_registered
 from stepwell.resolve.snapshot import Changes, Snapshot, changes_between
@@ -316,7 +316,7 @@ class Store:
     def _read(self, hints: frozenset[str] | None) -> LoadResult:
         if hints and all(path.endswith(".py") for path in hints) and not self._lost:
             return self._seen
-        whole = hints is None or hints & {CONFIG_NAME, "pyproject.toml"} or self._lost
+        whole = hints is None or not hints.isdisjoint(CONFIG_NAMES) or self._lost
         if hints is None or whole or self._today() != self._seen.today:
             return self._read_all()
         with collector_paused():

@@ -17,6 +17,7 @@ from stepwell.source.tree import EntryKind, Folder, Tree, read_document
 
 __all__ = [
     "CONFIG_NAME",
+    "CONFIG_NAMES",
     "PACKAGE_MODULES",
     "RESERVED_ID",
     "STAGING",
@@ -33,6 +34,8 @@ __all__ = [
 ]
 
 CONFIG_NAME: Final = "stepwell.toml"
+CONFIG_NAMES: Final = (CONFIG_NAME, "pyproject.toml")
+"""Files that may contain the settings of a project."""
 
 STAGING: Final = ".stepwell-import"
 """Hidden folder of a project in which several files are staged (``write/transaction.py``)."""

@@ -10,7 +10,7 @@ from typing import Final, final
 
 from stepwell.model import StepDefinition
 from stepwell.model.legacy_rows import SUFFIXES as INTERFACES
-from stepwell.model.settings import CONFIG_NAME, Project, Settings, read_project
+from stepwell.model.settings import CONFIG_NAME, CONFIG_NAMES, Project, Settings, read_project
 from stepwell.resolve.load import LoadResult, load
 from stepwell.resolve.view import View
 from stepwell.review.old_tables import find_tables, load_tables
@@ -58,7 +58,7 @@ class Sought:
     @property
     def paths(self) -> tuple[str, ...]:
         """Return the configuration and the folders of definitions."""
-        return (CONFIG_NAME, "pyproject.toml", *sorted(core for core, _ in self.places))
+        return (*CONFIG_NAMES, *sorted(core for core, _ in self.places))
 
     @property
     def globs(self) -> tuple[str, ...]:

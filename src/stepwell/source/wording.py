@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["counted", "parenthesised"]
+from collections.abc import Iterable
+
+__all__ = ["counted", "listed", "parenthesised"]
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:
@@ -12,6 +14,13 @@ def counted(count: int, noun: str, plural: str = "") -> str:
         plural: the plural, if it is not the singular with ``s``.
     """
     return f"{count} {noun if count == 1 else plural or f'{noun}s'}"
+
+
+def listed(texts: Iterable[str], most: int = 3) -> str:
+    """Return the first texts, and how many more there are: ``a, b, c and 2 more``."""
+    every = [*texts]
+    more = f" and {len(every) - most} more" if len(every) > most else ""
+    return ", ".join(every[:most]) + more
 
 
 def parenthesised(hint: str) -> str:

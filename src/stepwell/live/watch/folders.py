@@ -9,12 +9,10 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, final
 
-from stepwell.model.settings import CONFIG_NAME, Project
+from stepwell.model.settings import CONFIG_NAMES, Project
 from stepwell.source.read import SUFFIXES
 
-__all__ = ["CONFIG_NAMES", "Watched", "entries", "folders_changed_since", "links_below", "watched"]
-
-CONFIG_NAMES: Final = (CONFIG_NAME, "pyproject.toml")
+__all__ = ["Watched", "entries", "folders_changed_since", "links_below", "watched"]
 
 _CODE: Final = "src"
 """Python source folder of a workspace, which contains no definitions."""

@@ -17,7 +17,8 @@ from watchdog.observers import Observer
 from watchdog.utils import BaseThread
 
 from stepwell.live.watch.debounce import Burst, Debounce
-from stepwell.live.watch.folders import CONFIG_NAMES, Watched, links_below
+from stepwell.live.watch.folders import Watched, links_below
+from stepwell.model.settings import CONFIG_NAMES
 
 __all__ = [
     "EventWatcher",

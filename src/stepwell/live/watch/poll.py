@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Final, final
 
 from stepwell.live.watch.debounce import Burst, Debounce
-from stepwell.live.watch.folders import CONFIG_NAMES, Watched, entries
+from stepwell.live.watch.folders import Watched, entries
+from stepwell.model.settings import CONFIG_NAMES
 
 __all__ = ["Marks", "Polling", "changed_paths", "scan"]
 

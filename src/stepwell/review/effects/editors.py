@@ -16,6 +16,7 @@ from stepwell.review.state import RegistryState
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.document import Document, Pointer
 from stepwell.source.spelling import STYLES
+from stepwell.source.wording import listed
 
 __all__ = ["effects_on_editors"]
 
@@ -60,7 +61,8 @@ def _vocabulary(old: RegistryState, new: RegistryState) -> Iterator[Effect]:
                     subject = f"{name}.{word}"
                     yield _effect(level, "vocabulary-word-left", subject, reason, place_was, place_now)
             if set(now) - set(was):
-                reason = f"`{field}` also accepts {_listed(sorted(set(now) - set(was)))}"
+                added = listed(f"`{word}`" for word in sorted(set(now) - set(was)))
+                reason = f"`{field}` also accepts {added}"
                 yield _effect(Level.SAFE, "vocabulary-widened", name, reason, place_was, place_now)
 
 
@@ -199,11 +201,6 @@ def _severity(state: RegistryState, rule: str) -> str:
 
 def _called(severity: str) -> str:
     return {"off": "off", "info": "an info", "error": "an error"}.get(severity, f"a {severity}")
-
-
-def _listed(words: list[str]) -> str:
-    more = f" and {len(words) - 3} more" if len(words) > 3 else ""
-    return ", ".join(f"`{word}`" for word in words[:3]) + more
 
 
 def _said(state: RegistryState, table: str, key: str) -> Span | None:

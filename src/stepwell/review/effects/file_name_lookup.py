@@ -23,7 +23,7 @@ from stepwell.review.old_tables import source_files
 from stepwell.review.state import RegistryState
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.spelling import Naming
-from stepwell.source.wording import counted
+from stepwell.source.wording import counted, listed
 
 __all__ = [
     "Guesser",
@@ -333,7 +333,9 @@ def _effect(touched: Touched, guesser: Guesser, was: str, now: str | None, names
     renamed = touched.renamed.get(was)
     verb = "means" if len(names) == 1 else "mean"
     means = f"{verb} `{now}`" if now is not None else f"{verb} no step"
-    reason = f"{_listed(names)} {means} instead of `{was}`"
+    noun = "file name" if len(names) == 1 else "file names"
+    shown = listed(f"`{name}`" for name in names)
+    reason = f"the {noun} {shown} {means} instead of `{was}`"
     level = Level.RISKY
     if renamed is not None and renamed.name == now:
         reason += ", its new name"
@@ -344,13 +346,6 @@ def _effect(touched: Touched, guesser: Guesser, was: str, now: str | None, names
     places = place_of(touched.old.steps.get(was)), place_of(touched.new.steps.get(now or was))
     kind = "file-name-resolves-differently"
     return Effect(Consumer.IMPORTERS, level, kind, names[0], reason, touched.workspace, *places)
-
-
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(f"`{name}`" for name in names[:3])
-    if len(names) > 3:
-        shown += f" and {len(names) - 3} more"
-    return ("the file name " if len(names) == 1 else "the file names ") + shown
 
 
 def _asked(touched: Touched, old: Naming, new: Naming) -> Collection[str]:

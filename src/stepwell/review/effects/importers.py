@@ -12,6 +12,7 @@ from stepwell.review.comparison import Consumer, Effect, Level
 from stepwell.review.effects.change_scope import Touched, called, place_of
 from stepwell.review.state import RegistryState
 from stepwell.source.diagnostic import Span
+from stepwell.source.wording import listed
 
 __all__ = [
     "Owners",
@@ -198,9 +199,7 @@ def _unmapped(
 
 def _reordered(touched: Touched, say: Say) -> Effect:
     moved = touched.moved
-    shown = ", ".join(f"`{name}`" for name in moved[:3])
-    if len(moved) > 3:
-        shown += f" and {len(moved) - 3} more"
+    shown = listed(f"`{name}`" for name in moved)
     reason = f"{shown} moved in the table, whose order decides ambiguous lookups and listings"
     place = place_of(touched.new.steps.get(moved[0]))
     return say(Level.RISKY, "table-reordered", "STEP_NAMES", reason, None, place)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, final
 
+from stepwell.source.wording import listed
+
 __all__ = [
     "EVERY_FIELD",
     "EVERY_ITEM",
@@ -192,9 +194,7 @@ def _not_among(choices: frozenset[str]) -> Refuses:
 
 
 def _some(texts: Iterable[str]) -> str:
-    ordered = sorted(texts)
-    more = f" and {len(ordered) - 5} more" if len(ordered) > 5 else ""
-    return (", ".join(ordered[:5]) + more) or "nothing"
+    return listed(sorted(texts), 5) or "nothing"
 
 
 def _choices(schema: Mapping[str, Any], keyword: str) -> frozenset[str] | None:

@@ -19,7 +19,7 @@ from stepwell.frontends.render.comparison.wording import (
 from stepwell.model import KIND_OF_NOUN
 from stepwell.review.comparison import Level, What
 from stepwell.source.escape_control import visible
-from stepwell.source.wording import counted
+from stepwell.source.wording import counted, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,9 +131,7 @@ def _items(view: ViewComparison) -> Iterator[str]:
     for change in view.changes:
         yield _item(change)
     if view.reordering is not None:
-        names = [_shown(name) for name in view.reordering.moved[:20]]
-        more = len(view.reordering.moved) - len(names)
-        yield f"- moved in the table: {', '.join(names)}{f' and {more} more' if more else ''}\n"
+        yield f"- moved in the table: {listed(map(_shown, view.reordering.moved), 20)}\n"
     for hidden in view.hidden:
         old, new = shown_pair(hidden.change.old, hidden.change.new)
         field = f" {_shown(hidden.field)}:" if hidden.field else ""
