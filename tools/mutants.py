@@ -13,6 +13,7 @@ import ast
 import concurrent.futures
 import copy
 import hashlib
+import itertools
 import json
 import os
 import queue
@@ -49,8 +50,10 @@ SWAPS: Final[dict[type[ast.AST], type[ast.AST]]] = dict(
     for pair in ((one, other), (other, one))
 )
 NAMES: Final = {"any": "all", "all": "any", "min": "max", "max": "min", "sorted": "list", "reversed": "iter"}
-CHUNKS: Final = (50, 450)
-"""Number of covering tests, fastest first, that are run first; the others follow if none of them fails."""
+FIRST: Final = 10
+"""Number of covering tests, fastest first, that run first; the others follow if none of them fails."""
+MOST_SECONDS: Final = 15
+"""Time of the covering tests of a mutant, fastest first, after which no other test is tried."""
 
 TRACER: Final = """
 "PYTEST_DONT_REWRITE"
@@ -73,11 +76,12 @@ os.register_at_fork(after_in_child=SEEN.clear)
 
 
 class Mutant(NamedTuple):
-    """One change: the characters that ``text`` replaces, and the first line of their statement."""
+    """One change: the characters that ``text`` replaces, and the statement that contains them."""
 
     key: str
     path: str
     line: int
+    statement: str
     span: tuple[int, int]
     text: str
 
@@ -103,7 +107,7 @@ def mutants_of(path: str) -> Iterator[Mutant]:
     def offset(line: int, column: int) -> int:
         return len(source.encode()[: starts[line - 1] + column].decode())
 
-    for owner, line, node, holder, is_condition in nodes(ast.parse(source)):
+    for owner, statement, node, holder, is_condition in nodes(ast.parse(source)):
         place: Any = holder or node
         for variant in variants(node, is_condition):
             after = Put(node, variant).visit(place)
@@ -115,17 +119,17 @@ def mutants_of(path: str) -> Iterator[Mutant]:
             yield Mutant(
                 f"{key} #{keys[key]}" if keys[key] > 1 else key,
                 path,
-                line,
+                place.lineno,
+                named(path, statement),
                 span,
                 f"({text})" if isinstance(place, ast.expr) else text,
             )
 
 
 def nodes(
-    node: ast.AST, owner: str = "", line: int = 0, holder: ast.AST | None = None
-) -> Iterator[tuple[str, int, ast.AST, ast.AST | None, bool]]:
+    node: ast.AST, owner: str = "", statement: ast.AST | None = None, holder: ast.AST | None = None
+) -> Iterator[tuple[str, ast.AST, ast.AST, ast.AST | None, bool]]:
     """Yield each node with its function, statement and f-string, and whether it is a condition."""
-    line = node.lineno if isinstance(node, ast.stmt) else line
     if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
         owner = f"{owner}.{node.name}".strip(".")
     elif isinstance(node, ast.JoinedStr):
@@ -136,12 +140,17 @@ def nodes(
         for child in value if isinstance(value, list) else [value]:
             is_text = isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant)
             is_piece = isinstance(node, ast.JoinedStr) and isinstance(child, ast.Constant)
-            if not isinstance(child, ast.AST) or is_text or is_piece or "__all__" in ast.unparse(node)[:7]:
+            if not isinstance(child, ast.AST) or is_text or is_piece or ast.unparse(node)[:7] == "__all__":
                 continue
+            inside = child if isinstance(child, ast.stmt) or statement is None else statement
             if isinstance(child, (ast.expr, ast.stmt)):
-                start = child.lineno if isinstance(child, ast.stmt) else line
-                yield owner, start, child, holder, field in ("test", "ifs")
-            yield from nodes(child, owner, line, holder)
+                yield owner, inside, child, holder, field in ("test", "ifs")
+            yield from nodes(child, owner, inside, holder)
+
+
+def named(path: str, statement: ast.AST) -> str:
+    """Return the name of a statement in a recording, which does not depend on its line."""
+    return f"{path}: " + ast.unparse(statement).partition("\n")[0]
 
 
 def variants(node: Any, is_condition: bool) -> Iterator[ast.AST]:
@@ -218,15 +227,13 @@ def run_tests(tree: Path, tests: list[str], timeout: float | None, *options: str
 def record(modules: list[str], folders: list[str], workers: int) -> dict[str, Any]:
     """Return the lines that every test runs and its seconds; only changed files of tests are run again."""
     kept = RESULTS / "lines.json"
-    before: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {"source": "", "files": {}}
-    source = digest(*(REPOSITORY / "src/stepwell" / module for module in modules))
-    known = before["files"] if before["source"] == source else {}
+    before: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {}
     tests = {
         str(path.relative_to(REPOSITORY)): digest(path)
         for folder in folders
         for path in (REPOSITORY / "tests").glob(folder)
     }
-    files = {path: known[path] for path in tests if path in known and known[path]["digest"] == tests[path]}
+    files = {path: before[path] for path in tests if path in before and before[path]["digest"] == tests[path]}
     missing = sorted(tests.keys() - files.keys())
     if missing:
         sys.stdout.write(f"recording the lines that the tests in {len(missing)} files run\n")
@@ -236,7 +243,7 @@ def record(modules: list[str], folders: list[str], workers: int) -> dict[str, An
             ):
                 for path, entry in recorded.items():
                     files[path] = {"digest": tests[path], "tests": entry}
-        kept.write_text(json.dumps({"source": source, "files": files}), encoding="utf-8")
+        kept.write_text(json.dumps(files), encoding="utf-8")
     return {test: entry for file in files.values() for test, entry in file["tests"].items()}
 
 
@@ -280,7 +287,7 @@ def with_hits(source: str, module: str) -> str:
         if isinstance(block := getattr(node, field, None), list)
     }
     for block in blocks.values():
-        hits = [ast.parse(f"hit('{module} {each.lineno}')").body[0] for each in block]
+        hits = [ast.parse(f"hit({named(module, each)!r})").body[0] for each in block]
         is_text = (
             isinstance(block[0], ast.Expr) and isinstance(block[0].value, ast.Constant) if block else False
         )
@@ -295,20 +302,22 @@ def digest(*paths: Path) -> str:
 
 def judge(mutant: Mutant, tree: Path, tests: dict[str, Any]) -> str:
     """Return ``detected`` or ``survived`` and by how many tests."""
-    covering = [test for test, (_, lines) in tests.items() if f"{mutant.path} {mutant.line}" in lines]
+    covering = [test for test, (_, lines) in tests.items() if mutant.statement in lines]
     if not covering:  # runs at import
+        prefix = f"{mutant.path}: "
         covering = [
-            test for test, (_, lines) in tests.items() if mutant.path in {line.split()[0] for line in lines}
+            test for test, (_, lines) in tests.items() if any(line.startswith(prefix) for line in lines)
         ]
     covering.sort(key=lambda test: tests[test][0])
+    ends = itertools.accumulate(tests[test][0] for test in covering)
+    covering = [test for test, end in zip(covering, ends, strict=True) if end < MOST_SECONDS]
     file = tree / "src/stepwell" / mutant.path
     original, status = file.read_text(encoding="utf-8"), file.stat()
     begin, end = mutant.span
     file.write_text(original[:begin] + mutant.text + original[end:], encoding="utf-8")
     os.utime(file, (status.st_mtime + 2, status.st_mtime + 2))  # bytecode of another mutant is stale
     outcome = f"survived {len(covering)} tests"
-    for start, stop in zip((0, *CHUNKS), CHUNKS, strict=False):
-        chunk = covering[start:stop]
+    for chunk in (covering[:FIRST], covering[FIRST:]):
         code = run_tests(tree, chunk, 60 + 8 * sum(tests[test][0] for test in chunk), "-x") if chunk else 0
         if code != 0:
             outcome = {None: "detected by a timeout", 1: "detected", 2: "detected at import"}.get(
@@ -352,6 +361,7 @@ def main() -> int:
         if mutant.key not in settings["equivalent"]
         and (options.again or not results.get(mutant.key, "").startswith("detected"))
     ][: options.limit]
+    waiting.sort(key=lambda mutant: mutant.key in results)
     tests = record(modules, settings["tests"], options.workers) if waiting else {}
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         trees: queue.Queue[Path] = queue.Queue()
@@ -366,10 +376,13 @@ def main() -> int:
                 trees.put(tree)
 
         with concurrent.futures.ThreadPoolExecutor(options.workers) as pool:
-            for mutant, outcome in zip(waiting, pool.map(attempt, waiting), strict=True):
-                results[mutant.key] = outcome
+            running = {pool.submit(attempt, mutant): mutant for mutant in waiting}
+            for done in concurrent.futures.as_completed(running):
+                mutant = running[done]
+                results[mutant.key] = done.result()
                 kept.write_text(json.dumps(results, indent=1), encoding="utf-8")
-                sys.stdout.write(f"{outcome}: src/stepwell/{mutant.path}:{mutant.line}: {mutant.key}" + "\n")
+                sys.stdout.write(f"{results[mutant.key]}: {mutant.path}:{mutant.line}: {mutant.key}\n")
+                sys.stdout.flush()
     return report(sample, results, settings["equivalent"], settings["target"])
 
 

@@ -236,3 +236,13 @@ def test_a_hint_at_the_settings_reads_them_again(project: Project, name: str) ->
     assert priorities(registry, "Scoring") == {None: 30, "alice": 20, "bob": 30}
     assert priorities(registry, "Ranking") == {}
     assert registry._store.reload([name]) is None
+
+
+def test_hints_at_python_do_not_hide_hints_at_definitions(registry: Registry) -> None:
+    Path(registry.project.root, CORE).write_text(FILES[CORE].replace(TEN, THIRTY), encoding="utf-8")
+    assert registry._store.reload(["workspaces/alice/src/scripts/a.py"]) is None
+    assert priorities(registry, "Scoring") == {None: 10, "alice": 20, "bob": 10}
+    event = registry._store.reload(["workspaces/alice/src/scripts/a.py", CORE])
+    assert event is not None
+    assert [*event.changes.core.changed] == [("Scoring", "step")]
+    assert priorities(registry, "Scoring") == {None: 30, "alice": 20, "bob": 30}
