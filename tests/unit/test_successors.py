@@ -60,8 +60,10 @@ def test_stems_are_of_the_name_and_of_the_files() -> None:
         ("Load", "load pre_load load_job pre_load_job"),
         (
             "LoadRows",
-            "load rows load_rows loadrows pre_load_rows load_rows_pre "
-            "load_rows_job loadrows_job pre_load_rows_job load_rows_pre_job",
+            (
+                "load rows load_rows loadrows pre_load_rows load_rows_pre "
+                "load_rows_job loadrows_job pre_load_rows_job load_rows_pre_job"
+            ),
         ),
         (
             "ABoostModelEval",
