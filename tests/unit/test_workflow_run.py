@@ -121,6 +121,47 @@ def test_what_is_replayed_is_what_was_recorded(tmp_path: Path, run: Callable[...
     assert "no recorded answer in kept.jsonl for request" in failed["fault"]
 
 
+@pytest.mark.parametrize(
+    ("where", "arguments", "answered"),
+    [
+        ("", (), "dear"),
+        ("step", (), "cheap"),
+        ("defaults", (), "cheap"),
+        ("settings", (), "cheap"),
+        ("", ("--strategy", "cheapest"), "cheap"),
+        ("step", ("--strategy", "priority"), "dear"),
+    ],
+)
+def test_a_strategy_is_set_in_a_step_a_workflow_the_settings_or_the_command(
+    tmp_path: Path, run: Callable[..., Any], where: str, arguments: tuple[str, ...], answered: str
+) -> None:
+    folder = tmp_path / "registry.d" / "providers"
+    folder.mkdir(parents=True)
+    for name, priority, cost in (("dear", 1, 9), ("cheap", 2, 1)):
+        (folder / f"{name}.yaml").write_text(
+            f"name: {name}\ndescription: A provider.\nimplementation: echo\npriority: {priority}\n"
+            f"capabilities: [claude, text]\ncost: {{input: {cost}, output: {cost}}}\n"
+        )
+    if where == "settings":
+        (tmp_path / "stepwell.toml").write_text('[execution]\nprovider_strategy = "cheapest"\n')
+    of_step = ", provider_strategy: cheapest" if where == "step" else ""
+    defaults = "defaults: {provider_strategy: cheapest}, " if where == "defaults" else ""
+    text = f"workflow: {{name: f, {defaults}steps: [{{name: a, type: claude, prompt: x{of_step}}}]}}\n"
+    code, record, told = run(text, *arguments)
+    assert (code, told) == (0, "")
+    assert record["steps"][0]["provider"] == answered
+
+
+@pytest.mark.parametrize("where", ["step", "defaults", "command"])
+def test_an_unknown_strategy_is_refused(run: Callable[..., Any], where: str) -> None:
+    of_step = ", provider_strategy: chepest" if where == "step" else ""
+    defaults = "defaults: {provider_strategy: chepest}, " if where == "defaults" else ""
+    text = f"workflow: {{name: f, {defaults}steps: [{{name: a, type: claude, prompt: x{of_step}}}]}}\n"
+    code, _, told = run(text, *(("--strategy", "chepest") if where == "command" else ()))
+    assert code == (2 if where == "command" else 1)
+    assert "did you mean `cheapest`?" in told
+
+
 def test_a_replayed_file_is_relative_to_the_working_directory(
     tmp_path: Path, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

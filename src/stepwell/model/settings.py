@@ -138,6 +138,7 @@ class Settings:
     templates: str = ""
     alignment: Alignment = field(default_factory=Alignment)
     fallbacks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    provider_strategy: str = "priority"
     config: Document | None = field(default=None, compare=False, repr=False)
     prefix: Pointer = field(default=(), compare=False, repr=False)
 
@@ -356,6 +357,7 @@ def _settings(data: Mapping[str, Any]) -> Settings:
         templates=data.get("templates", {}).get("path", "").rstrip("/"),
         alignment=Alignment(**data.get("alignment", {})),
         fallbacks=MappingProxyType(dict(data.get("execution", {}).get("fallbacks", {}))),
+        provider_strategy=data.get("execution", {}).get("provider_strategy", "priority"),
     )
 
 

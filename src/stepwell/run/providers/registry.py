@@ -9,6 +9,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextvars import ContextVar
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, final
 
@@ -151,6 +152,10 @@ _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 _log = logging.getLogger(__name__)
 
 
+STRATEGY: Final[ContextVar[str | None]] = ContextVar("provider_strategy", default=None)
+"""Strategy of the step that is running, if it has one."""
+
+
 @final
 class ProviderRegistry:
     """The providers of a registry; each selection uses the current definitions.
@@ -159,7 +164,7 @@ class ProviderRegistry:
 
     Args:
         environment: environment variables, for secrets.
-        strategy: default strategy.
+        strategy: default strategy; ``None`` for that of the project's settings.
         clock: returns seconds, like ``time.monotonic``.
 
     Raises:
@@ -171,10 +176,10 @@ class ProviderRegistry:
         registry: Registry,
         environment: Mapping[str, str] = _NONE,
         *,
-        strategy: str = "priority",
+        strategy: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        strategy_named(strategy)
+        strategy_named(strategy or registry.project.settings.provider_strategy)
         self._registry = registry
         self._strategy = strategy
         self._clock = clock
@@ -217,7 +222,8 @@ class ProviderRegistry:
             UnknownWorkspace: with suggestions.
         """
         wanted = tuple(dict.fromkeys(requires))
-        chosen_by = strategy or self._strategy
+        settings = self._registry.project.settings
+        chosen_by = strategy or STRATEGY.get() or self._strategy or settings.provider_strategy
         choose = strategy_named(chosen_by)
         current = view if view is not None else self._registry.view(workspace)
         self._reject_unknown(current, wanted)

@@ -15,8 +15,9 @@ from stepwell.run.workflows.references import Referring, VisibleNames, names_of
 from stepwell.run.workflows.workflow import Workflow
 from stepwell.source.diagnostic import Checked, Diagnostic, Severity, capped, in_order
 from stepwell.source.document import Document, Pointer, thaw
+from stepwell.source.extensions import extensions
 from stepwell.source.read import read
-from stepwell.source.spelling import closest, did_you_mean
+from stepwell.source.spelling import closest, did_you_mean, suggest
 
 __all__ = ["OLD_TYPES", "check_document", "check_workflow", "parameters_of", "type_of"]
 
@@ -107,6 +108,9 @@ class _Check:
     def findings(self) -> Iterator[Diagnostic]:
         steps = self._document.data["workflow"]["steps"]
         scope = VisibleNames(set(), set(names_of(steps)), self._variables)
+        default = _mapping(self._document.data["workflow"].get("defaults")).get("provider_strategy")
+        if isinstance(default, str):
+            yield from self._strategy(default, ("workflow", "defaults", "provider_strategy"))
         yield from self._steps(("workflow", "steps"), steps, scope)
 
     def _steps(self, pointer: Pointer, steps: Any, scope: VisibleNames) -> Iterator[Diagnostic]:
@@ -146,7 +150,7 @@ class _Check:
         whole = {**step, **filled(parameters, described, self._defaults)}
         problems = list(_explained(whole_schema(described), noun, whole, lambda _: self._document, here))
         yield from problems
-        for key in ("condition", "output_to_file", "output_schema"):
+        for key in ("condition", "output_to_file", "output_schema", "provider_strategy"):
             if key in general:
                 yield from self._general(key, general[key], (*here, key), scope)
         values = tuple(annotated_values(described, parameters, here))
@@ -159,6 +163,8 @@ class _Check:
     def _general(self, key: str, value: Any, pointer: Pointer, scope: VisibleNames) -> Iterator[Diagnostic]:
         if key == "condition":
             yield from self._refer.condition(value, pointer, scope)
+        elif key == "provider_strategy" and isinstance(value, str):
+            yield from self._strategy(value, pointer)
         elif key == "output_schema" and isinstance(value, Mapping):
             try:
                 schema.compiled(value)
@@ -173,6 +179,15 @@ class _Check:
         elif isinstance(value, str):
             yield from self._refer.text(value, pointer, scope)
             yield from self._refer.path(value, pointer, reads=False)
+
+    def _strategy(self, name: str, pointer: Pointer) -> Iterator[Diagnostic]:
+        from stepwell.run.providers.strategies import GROUP, STRATEGIES
+
+        names = {*STRATEGIES, *(extension.name for extension in extensions(GROUP))}
+        if name not in names:
+            hint = suggest(name, names) or f"available: {', '.join(f'`{each}`' for each in sorted(names))}"
+            message = f"`{name}` is not an allowed value of `provider_strategy`"
+            yield self._refer.finding_at("not-in-vocabulary", message, pointer, hint)
 
     def _annotated(self, annotated: AnnotatedValue, scope: VisibleNames) -> Iterator[Diagnostic]:
         kind, pointer, value = annotated

@@ -10,6 +10,7 @@ from typing import Any, Final
 from stepwell.model.schema_errors import reasons
 from stepwell.model.step_type import RunContext
 from stepwell.model.validator import InvalidSchema
+from stepwell.run.providers.registry import STRATEGY
 from stepwell.run.workflows.annotations import filled, parted, rendered
 from stepwell.run.workflows.expressions import BadExpression, as_text, holds, render
 from stepwell.run.workflows.state import Run, Scope, StepFailed
@@ -153,6 +154,8 @@ async def _answer(
     if schema is not None:
         parameters = rendered(schema, filled(parameters, schema, setting.defaults), here.names())
     limit = general.get("timeout_seconds", setting.defaults.get("timeout_seconds"))
+    strategy = general.get("provider_strategy", setting.defaults.get("provider_strategy"))
+    outer = STRATEGY.set(strategy or STRATEGY.get())  # nested steps inherit it
     work = run(str(general["type"]), parameters, here.given())
     try:
         value = await (work if limit is None else asyncio.wait_for(work, limit))
@@ -160,6 +163,8 @@ async def _answer(
         if limit is None:
             raise
         raise StepFailed(here.path, f"timed out after {limit:g} s") from None
+    finally:
+        STRATEGY.reset(outer)
     wanted = general.get("output_schema")
     if wanted is not None:
         data = value.get("data", value) if isinstance(value, Mapping) else value

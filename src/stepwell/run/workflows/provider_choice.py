@@ -11,7 +11,7 @@ from typing import Any, Final, final
 
 from stepwell.model.provider_protocol import Provider, ProviderError, Setup
 from stepwell.resolve.view import View
-from stepwell.run.providers import ProviderRegistry
+from stepwell.run.providers import ProviderRegistry, SelectedProvider
 from stepwell.run.providers.factory import (
     IMPLEMENTATIONS,
     CannotBeMade,
@@ -22,7 +22,7 @@ from stepwell.run.providers.factory import (
 from stepwell.source.errors import NoProvider, StepwellError, UnknownProvider
 from stepwell.source.spelling import snake_case, suggest
 
-__all__ = ["Chosen", "SingleProvider", "UnusableProvider", "provider_named", "secrets_of"]
+__all__ = ["Chosen", "SingleProvider", "SingleStrategy", "UnusableProvider", "provider_named", "secrets_of"]
 
 _WITHOUT_SETTINGS: Final = "echo"
 _WITH_ONE: Final[Mapping[str, str]] = {"replay": "file", "command": "argv"}
@@ -40,6 +40,27 @@ class Chosen:
 
     provider: Provider
     reason: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class SingleStrategy:
+    """Selects a provider for every step by the same strategy."""
+
+    providers: ProviderRegistry
+    strategy: str
+
+    def select(
+        self, requires: Iterable[str], *, exclude: Mapping[str, str], session: str, view: View | None
+    ) -> SelectedProvider:
+        """Return the selected provider.
+
+        Raises:
+            NoProvider: no provider is available.
+        """
+        return self.providers.select(
+            requires, strategy=self.strategy, exclude=exclude, session=session, view=view
+        )
 
 
 @final

@@ -35,7 +35,7 @@ from stepwell.run.workflows.check import check_workflow
 from stepwell.run.workflows.workflow import Workflow
 from stepwell.source import scalars
 from stepwell.source.diagnostic import Checked
-from stepwell.source.errors import ProjectError, StepwellError
+from stepwell.source.errors import ProjectError, StepwellError, UnknownStrategy
 from stepwell.source.escape_control import visible
 from stepwell.source.excerpt import block
 from stepwell.source.spelling import closest, did_you_mean
@@ -184,6 +184,12 @@ _SHOWN = 60
     help="Set a workflow variable (repeatable); the value is parsed as JSON if possible, otherwise as text.",
 )
 @click.option(
+    "--strategy",
+    metavar="NAME",
+    help="Select the provider of every step by this strategy (default: `provider_strategy` of the step, "
+    "of the workflow's `defaults`, or of `[execution]`).",
+)
+@click.option(
     "--resume",
     metavar="RUN",
     shell_complete=complete_run,
@@ -197,6 +203,7 @@ def command(
     file: str,
     provider: str | None,
     settings: tuple[str, ...],
+    strategy: str | None,
     resume: str | None,
     folder: str | None,
     workspace: str | None,
@@ -219,7 +226,7 @@ def command(
         return 1
     variables = _variables(settings, workflow)
     began = time.monotonic()
-    record, path, error = _run(opened, workflow, provider, resume, variables, common)
+    record, path, error = _run(opened, workflow, provider, strategy, resume, variables, common)
     if form == "json":
         from stepwell.frontends.render.output.runs import workflow_run_output
 
@@ -236,6 +243,7 @@ def _run(
     opened: Opened,
     workflow: Workflow,
     provider: str | None,
+    strategy: str | None,
     resume: str | None,
     variables: Mapping[str, Any],
     common: CommonOptions,
@@ -243,9 +251,10 @@ def _run(
     """Run the workflow; return the record, its folder, and the interrupt that ended the run, if any."""
     from stepwell.run.providers import ProviderRegistry
     from stepwell.run.run_store import UnknownRun
-    from stepwell.run.steps import Executor
+    from stepwell.run.steps import Executor, Providers
     from stepwell.run.workflows.provider_choice import (
         SingleProvider,
+        SingleStrategy,
         UnusableProvider,
         provider_named,
         secrets_of,
@@ -255,7 +264,10 @@ def _run(
 
     environment = dict(os.environ)
     root = opened.registry.project.root
-    providers = ProviderRegistry(opened.registry, environment)
+    try:
+        providers = ProviderRegistry(opened.registry, environment, strategy=strategy)
+    except UnknownStrategy as error:
+        raise click.UsageError(str(error)) from None
     try:
         named = (
             None
@@ -264,7 +276,9 @@ def _run(
         )
     except UnusableProvider as error:
         raise click.UsageError(str(error)) from None
-    chooser = providers if named is None else SingleProvider(named)
+    chooser: Providers = providers if named is None else SingleProvider(named)
+    if strategy is not None and named is None:
+        chooser = SingleStrategy(providers, strategy)
     progress = StepProgress(len(workflow.steps), shown=not common.quiet and sys.stderr.isatty())
     now = datetime.now().astimezone()
     workflow_options = WorkflowOptions(
