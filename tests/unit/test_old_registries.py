@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.histories import History
 
+from stepwell.source.spelling import Naming
+
 if TYPE_CHECKING:
     from tests.conftest import RunStepwell
 
@@ -19,6 +21,7 @@ pytestmark = pytest.mark.slow
 
 FIELDS = ("config_class", "builder_step_name", "spec_type", "sagemaker_step_type", "description")
 STEPS = {
+    "Base": ("BaseConfig", "StepBuilderBase", "Base", "Base", "What every step shares."),
     "Cleaning": ("CleaningConfig", "CleaningStepBuilder", "Cleaning", "Processing", "Drop bad rows."),
     "Scoring": ("ScoreConfig", "ScoringStepBuilder", "Scoring", "Transform", "Score a batch."),
     "XGBoostTraining": (
@@ -33,12 +36,15 @@ ROWS = {name: dict(zip(FIELDS, values, strict=True)) for name, values in STEPS.i
 MODULE = "src/cursus/registry/step_names.py"
 ORIGINAL = "src/cursus/registry/step_definitions.py"
 DERIVED = "from .loading import load\n\nSTEP_NAMES = load()\nCONFIG_STEP_REGISTRY = {}\n"
+LOADING = "src/cursus/registry/loading.py"
 TABLE = "src/cursus/registry/names.yaml"
 FOLDER = "src/cursus/step_interfaces"
 UNRELATED = {
     "config/settings.json": '{"steps": {"a": {"description": "Not a step."}}}',
     "config/deploy.yaml": "steps:\n  - name: build\n    description: Build it.\n",
     "tests/test_registry.py": "def test_table():\n    STEP_NAMES = {'Fake': {}}\n    assert STEP_NAMES\n",
+    "tests/snapshot.json": json.dumps({"Fake": ROWS["Scoring"]}),
+    "tests/data/fake.step.yaml": "step_type: Fake\nregistry: {description: F.}\n",
     "src/cursus/other.py": "from .registry.step_names import STEP_NAMES\nprint(STEP_NAMES)\n",
 }
 INTERFACE = """\
@@ -94,11 +100,14 @@ def history(tmp_path: Path, run_stepwell: RunStepwell) -> History:
     made.commit("python", {MODULE: f"STEP_NAMES = {ROWS!r}\n", **UNRELATED})
     made.commit("renamed", {MODULE: DERIVED, ORIGINAL: f"STEP_NAMES: dict = {ROWS!r}\n"})
     made.commit("yaml", {ORIGINAL: None, TABLE: table(ROWS)})
-    files = {f"{FOLDER}/{name.lower()}.step.yaml": interface(name) for name in ROWS}
-    made.commit("interfaces", {TABLE: None, **files})
-    ran = run_stepwell("import", FOLDER, cwd=made.root)
+    files = {f"{FOLDER}/{Naming().stem(name)}.step.yaml": interface(name) for name in ROWS if name != "Base"}
+    loading = f"_EXTRAS = {{'Base': {ROWS['Base']!r}}}\n\n\ndef load():\n    return {{**_EXTRAS}}\n"
+    made.commit("interfaces", {TABLE: None, LOADING: loading, **files})
+    old = made.root.parent / "old.py"
+    old.write_text(f"STEP_NAMES = {{'Base': {ROWS['Base']!r}}}\n")
+    ran = run_stepwell("import", FOLDER, str(old), cwd=made.root)
     assert ran.exit_code == 0, ran.stdout
-    made.commit("stepwell", {MODULE: None, **dict.fromkeys(files)})
+    made.commit("stepwell", {MODULE: None, LOADING: None, **dict.fromkeys(files)})
     for place, name in enumerate(STATES):
         made.git("tag", name, f"HEAD~{len(STATES) - 1 - place}")
     return made
@@ -131,7 +140,7 @@ def test_a_change_between_two_forms_is_reported_with_its_places(
     places = {
         "python": f"{MODULE}:1",
         "renamed": f"{ORIGINAL}:1",
-        "yaml": f"{TABLE}:13",
+        "yaml": f"{TABLE}:19",
         "interfaces": f"{FOLDER}/scoring.step.yaml:4",
         "stepwell": "registry.d/steps/scoring.yaml:3",
     }
@@ -150,10 +159,11 @@ def test_the_table_of_a_state_can_be_named(history: History, run_stepwell: RunSt
     )
     for path in ("old/table.py", "old/table.json"):
         ran = run_stepwell("diff", "stepwell", "HEAD", "--head-table", path, "-q", cwd=history.root)
-        assert ran.stdout == "0 to add, 3 to change, 0 to remove · safe\n"
-    for state, path in (("python", MODULE), ("yaml", TABLE), ("interfaces", FOLDER)):
-        ran = run_stepwell("diff", state, "HEAD", "--base-table", path, cwd=history.root)
-        assert ran.stdout.startswith(f"from {path} in {state} (")
+        assert ran.stdout == "0 to add, 4 to change, 0 to remove · safe\n"
+    for state, *paths in (("python", MODULE), ("yaml", TABLE), ("interfaces", FOLDER, LOADING)):
+        options = [word for path in paths for word in ("--base-table", path)]
+        ran = run_stepwell("diff", state, "HEAD", *options, cwd=history.root)
+        assert ran.stdout.startswith(f"from {', '.join(paths)} in {state} (")
         assert ran.stdout.endswith("no differences\n")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date
@@ -45,8 +44,9 @@ LOOKED_FOR: Final = (
 _LAYERS: Final = MappingProxyType({"LOCAL_STEPS": Layer.LOCAL, "STEP_OVERRIDES": Layer.OVERRIDE})
 _USUAL_NAMES: Final = ("step_names", "hyperparameter_registry", "workspace_registry")
 _DATA: Final = (".yaml", ".yml", ".json")
-_MENTIONS: Final = re.compile("|".join((*TABLES, *LEGACY_FIELDS[:-1])).encode("ascii"))
-"""Names of which every table contains one."""
+_ROW: Final = tuple(field.encode("ascii") for field in LEGACY_FIELDS[:-1])
+_NAMES: Final = tuple(table.encode("ascii") for table in TABLES)
+_OF_TESTS: Final = frozenset({"test", "tests"})
 _PASSED_OVER: Final = frozenset({"__pycache__", "node_modules", "site-packages"})
 _MAX_DEPTH: Final = 32
 _NOT_ASKED: Final = RULES.keys() - {"duplicate-definition", "override-without-base"}
@@ -57,19 +57,24 @@ def find_tables(tree: Tree) -> tuple[str, ...]:
     """Return the files of an old registry: the tables of the core and of workspaces, and interface files.
 
     A table with rows precedes modules that build theirs at run time, a file with the usual name precedes
-    others, and a Python table precedes YAML and JSON.
+    others, and a Python table precedes YAML and JSON. Without a table, dicts with complete rows under other
+    names belong to the registry. Files in folders of tests do not.
 
     Raises:
        ProjectError: the core table is ambiguous.
     """
-    read = {
-        path: tables for path in sorted(source_files(tree)) if (tables := _candidate(tree, path)) is not None
-    }
+    paths = [path for path in sorted(source_files(tree)) if _OF_TESTS.isdisjoint(path.split("/")[:-1])]
+    read = {path: tables for path in paths if (tables := _candidate(tree, path)) is not None}
     chosen = {path for path in read if path.endswith(legacy_rows.SUFFIXES)}
     chosen |= {path for path, tables in read.items() if _names(tables) & _LAYERS.keys()}
     for table in (STEPS, HYPERPARAMETERS):
         having = [path for path in read if table in _names(read[path])]
-        chosen.update(_only([path for path in having if not path.endswith(legacy_rows.SUFFIXES)]))
+        only = _only([path for path in having if not path.endswith(legacy_rows.SUFFIXES)])
+        if table == STEPS and not only:
+            only = [
+                path for path, tables in read.items() if isinstance(tables, LegacyTables) and tables.others
+            ]
+        chosen.update(only)
     return tuple(sorted(chosen or _only([path for path in read if path.endswith(".py")])))
 
 
@@ -108,17 +113,26 @@ def _names(read: LegacyTables | Diagnostic) -> frozenset[str]:
     return frozenset(name for name, table in tables.items() if table.rows)
 
 
+def _others(read: LegacyTables | Diagnostic) -> tuple[Table, ...]:
+    return () if isinstance(read, Diagnostic) else tuple(read.others.values())
+
+
 def _candidate(tree: Tree, path: str) -> LegacyTables | Diagnostic | None:
     """Return the tables of a file; unreadable files count if they are Python modules or interface files."""
     content = tree.read(path)
     if isinstance(content, Diagnostic):
         return content if _is_usual(path) else None
-    if not path.endswith(legacy_rows.SUFFIXES) and not _MENTIONS.search(content):
+    has_fields = (field in content for field in _ROW)
+    if path.endswith(".py"):
+        may_have_table = any(name in content for name in _NAMES) or all(has_fields)
+    else:
+        may_have_table = path.endswith(legacy_rows.SUFFIXES) or any(has_fields)
+    if not may_have_table:
         return None
     read = read_table(tree, path)
     if isinstance(read, Diagnostic):
         return None if path.endswith(_DATA) and not path.endswith(legacy_rows.SUFFIXES) else read
-    return read if read is not None and (read.tables or read.diagnostics) else None
+    return read if read is not None and (read.tables or read.others or read.diagnostics) else None
 
 
 def read_table(tree: Tree, path: str) -> LegacyTables | Diagnostic | None:
@@ -187,8 +201,10 @@ def load_tables(
         lost += read.diagnostics
         if read.tables.keys() & _LAYERS.keys():
             overlays[_workspace_of(read, overlays)] = read
-        for table, kind in ((STEPS, "steps"), (HYPERPARAMETERS, "hyperparameters")):
-            for row in _rows(read, table, kind, lost):
+        others = () if STEPS in _names(read) else _others(read)
+        tables = [(table, "steps") for table in (read.tables.get(STEPS), *others)]
+        for table, kind in (*tables, (read.tables.get(HYPERPARAMETERS), "hyperparameters")):
+            for row in _rows(table, kind, lost):
                 taken = rows.get((kind, row.name))
                 rows[kind, row.name] = (path, row) if taken is None else (taken[0], _joined(taken[1], row))
                 if not path.endswith(legacy_rows.SUFFIXES):
@@ -224,7 +240,7 @@ def _layered(
         local_rows = read.tables["LOCAL_STEPS"].rows if "LOCAL_STEPS" in read.tables else ()
         local = {row.name: row.document.data for row in local_rows}
         for table, layer in _LAYERS.items():
-            for row in _rows(read, table, "steps", lost):
+            for row in _rows(read.tables.get(table), "steps", lost):
                 listed = Listed(f"{read.path}#{table}/{row.name}", layer, workspace, "steps")
                 document = row.document
                 if layer is Layer.OVERRIDE:
@@ -239,8 +255,8 @@ def _layered(
     return assemble(project, today, layout, checked, core_layered, laid, guests, None)
 
 
-def _rows(read: LegacyTables, table: str, kind: str, lost: list[Diagnostic]) -> Iterator[TableRow]:
-    for row in read.tables[table].rows if table in read.tables else ():
+def _rows(table: Table | None, kind: str, lost: list[Diagnostic]) -> Iterator[TableRow]:
+    for row in table.rows if table is not None else ():
         lost += row.dropped
         document, _ = legacy_rows.with_known_fields(kind[:-1], row.document)
         yield replace(row, document=document)

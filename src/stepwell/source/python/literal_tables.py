@@ -67,7 +67,19 @@ def read_tables(path: str, content: bytes) -> LegacyTables | Diagnostic:
         else:
             rows = tuple(_rows(name, members, module.reader, found))
             tables[name] = Table(name, rows, source.span(module.bound[name]))
-    return LegacyTables(path, MappingProxyType(tables), metadata, in_order(found))
+    others = {
+        name: Table(name, tuple(_rows(name, members, module.reader, [])), source.span(module.bound[name]))
+        for name, members in module.reader.known.items()
+        if name not in (*TABLES, METADATA) and _has_complete_rows(members)
+    }
+    return LegacyTables(path, MappingProxyType(tables), metadata, in_order(found), MappingProxyType(others))
+
+
+def _has_complete_rows(members: Members) -> bool:
+    """Return whether every entry has the fields of a step, except its description."""
+    rows = [member.inner for member in members.entries.values()]
+    wanted = frozenset(LEGACY_FIELDS[:-1])
+    return bool(rows) and all(row is not None and wanted <= row.entries.keys() for row in rows)
 
 
 def _rows(table: str, members: Members, reader: DictReader, found: list[Diagnostic]) -> Iterator[TableRow]:

@@ -96,9 +96,11 @@ class LegacyTables:
 
     Args:
         metadata: workspace metadata, or ``None``.
+        others: tables with complete rows of steps under other names.
     """
 
     path: str
     tables: Mapping[str, Table]
     metadata: Document | None = None
     diagnostics: tuple[Diagnostic, ...] = ()
+    others: Mapping[str, Table] = field(default_factory=dict)
