@@ -112,3 +112,76 @@ def test_a_configuration_across_workspaces_becomes_a_pipeline(
         "x-workspace_root": "/data/workspaces",
         "x-global_config": {"region": "eu"},
     }
+
+
+GRAPHS = {
+    "calls": (
+        "def create_nightly_dag():\n"
+        "    dag = PipelineDAG()\n"
+        "    dag.add_node('Loading_training')\n"
+        "    dag.add_node('Loading_training')\n"
+        "    dag.add_edge('Loading_training', 'Fitting')\n"
+        "    return dag\n"
+    ),
+    "lists": (
+        "NAMES = ['Loading_training', 'Fitting']\n"
+        "dag = PipelineDAG(nodes=NAMES, edges=[('Loading_training', 'Fitting')])\n"
+    ),
+    "edges": "def dag():\n    return PipelineDAG([], [['Loading_training', 'Fitting']])\n",
+    "loops": (
+        "dag = api.PipelineDAG()\n"
+        "for step in ('Loading_training', 'Fitting'):\n    dag.add_node(step)\n"
+        "for old, new in [('Loading_training', 'Fitting')]:\n    dag.add_edge(dst=new, src=old)\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("form", GRAPHS)
+def test_a_graph_that_a_module_builds_becomes_a_pipeline(
+    project: Project, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    root = project({**STEPS, "old/nightly_dag.py": GRAPHS[form] + "raise SystemExit\n"})
+    code, out = run(root, capsys, "import", str(root / "old"))
+    assert (code, "verified: 3 rows equal, the steps and edges of `nightly`" in out) == (0, True), out
+    written = (root / "registry.d/pipelines/nightly.yaml").read_text()
+    assert written.endswith(
+        "steps:\n  - id: Loading_training\n    step: Loading:training\n"
+        "  - id: Fitting\n    step: Fitting\n    depends_on:\n      - Loading_training\n"
+    )
+
+
+def test_the_metadata_of_a_graph_name_it(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    about = "def about():\n    return DAGMetadata(name='each_night', description='Fit it.', node_count=2)\n"
+    root = project({**STEPS, "old/nightly_dag.py": GRAPHS["calls"] + about})
+    assert run(root, capsys, "import", str(root / "old"))[0] == 0
+    written = (root / "registry.d/pipelines/each_night.yaml").read_text()
+    assert written.startswith("name: each_night\ndescription: Fit it.\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("dag.add_node(name)", "this name of a step is no literal, so it is skipped"),
+        ("dag.add_edge('Fitting', f'{name}_x')", "this name of a step is no literal, so it is skipped"),
+        ("dag.add_edge('Fitting')", "this call changes the graph in an unknown way, so it is skipped"),
+        ("if name:\n    dag.add_node('Loading')", "the graph is changed under a condition, so it is skipped"),
+        ("for step in load():\n    dag.add_node(step)", "this is no list of literals, so it is skipped"),
+    ],
+)
+def test_what_a_module_adds_at_run_time_is_reported(
+    project: Project, capsys: pytest.CaptureFixture[str], line: str, message: str
+) -> None:
+    root = project({**STEPS, "nightly.py": f"dag = PipelineDAG(['Fitting'])\n{line}\n"})
+    code, out = run(root, capsys, "import", str(root / "nightly.py"), "--format", "json")
+    told = json.loads(out)
+    assert (code, told["written"]) == (1, False)
+    assert [one["message"] for one in told["diagnostics"]] == [message]
+
+
+def test_a_module_that_builds_graphs_from_data_is_skipped(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "def read(data):\n    return PipelineDAG(nodes=data['nodes'], edges=data['edges'])\n"
+    root = project({**STEPS, "old/reading.py": text, "old/nightly_dag.py": GRAPHS["calls"]})
+    code, out = run(root, capsys, "import", str(root / "old"))
+    assert (code, "reading.py: it has no table" in out) == (0, True), out

@@ -77,8 +77,9 @@ def command(
     """Convert an old registry to definitions without running it.
 
     SOURCE is a Python file with STEP_NAMES, LOCAL_STEPS, STEP_OVERRIDES, WORKSPACE_METADATA or
-    HYPERPARAMETER_REGISTRY, a JSON table, a *.step.yaml file, an old pipeline (*.dag.json, or a
-    configuration with `pipeline_name` as JSON or YAML), or a folder of them.
+    HYPERPARAMETER_REGISTRY, a JSON or YAML table, a *.step.yaml file, an old pipeline (*.dag.json, a Python
+    module that builds a PipelineDAG, or a configuration with `pipeline_name` as JSON or YAML), or a folder
+    of them.
 
     Before writing, the tables generated from the definitions are compared with the input. If
     something cannot be converted, fails verification or would be overwritten, the exit code is 1 and nothing

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+from stepwell.source.python.class_members import text_of
 from stepwell.source.python.index import Defined, SourceIndex, index_sources
 from stepwell.source.python.inheritance import Lineage, Lost, matches, module_defines
 from stepwell.source.python.literal_tables import read_tables
 from stepwell.source.python.outline import ClassOutline, ParseFailure, SourceFile
+from stepwell.source.python.parse import PythonSource, read_source
 from stepwell.source.python.search import SourceView, place_of, span_in
 from stepwell.source.python.table import (
     HYPERPARAMETERS,
@@ -34,6 +36,7 @@ __all__ = [
     "Lineage",
     "Lost",
     "ParseFailure",
+    "PythonSource",
     "Remark",
     "SourceFile",
     "SourceIndex",
@@ -44,6 +47,8 @@ __all__ = [
     "matches",
     "module_defines",
     "place_of",
+    "read_source",
     "read_tables",
     "span_in",
+    "text_of",
 ]

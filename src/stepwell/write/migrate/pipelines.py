@@ -1,20 +1,26 @@
-"""Old pipelines: ``*.dag.json`` graphs and configurations of cross-workspace pipelines."""
+"""Old pipelines: graphs (``*.dag.json``, Python modules) and configurations of cross-workspace pipelines."""
 
 from __future__ import annotations
 
+import ast
 import re
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, Final, final
 
 from stepwell.model.layer import Layer
-from stepwell.source.diagnostic import Diagnostic
-from stepwell.source.document import Document, Pointer, TextMap, freeze
+from stepwell.source.diagnostic import Diagnostic, Severity
+from stepwell.source.document import Document, Pointer, Stretch, TextMap, freeze
+from stepwell.source.python import PythonSource, read_source, text_of
 from stepwell.write.migrate.entries import PlannedDefinition, fail, note
 
-__all__ = ["is_configuration", "is_dag", "pipeline_entry"]
+__all__ = ["GRAPH", "is_configuration", "is_dag", "pipeline_entry", "read_graphs"]
 
 _WITH_JOB_TYPE: Final = re.compile(r"([A-Z][A-Za-z0-9]*)_([a-z][a-z0-9]*)")
 _ID: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+GRAPH: Final = "PipelineDAG"
+"""Class of graphs in old Python modules."""
+_ABOUT: Final = "DAGMetadata"
 _STEP_FIELDS: Final = ("step_name", "developer_id", "step_type", "config_data", "dependencies")
 _FIELDS: Final = ("pipeline_name", "description", "steps")
 
@@ -202,3 +208,187 @@ def _step_word(node: str) -> str:
 
 def _stem(path: str) -> str:
     return path[path.rfind("/") + 1 :].partition(".")[0]
+
+
+def read_graphs(path: str, content: bytes) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
+    """Read the graphs that a Python module builds, without running it, in the form of ``*.dag.json``."""
+    source = read_source(path, content)
+    if isinstance(source, Diagnostic):
+        return (), (source,)
+    about = _about(source.tree)
+    found: list[Diagnostic] = []
+    graphs: list[_Graph] = []
+    for name, body in _scopes(source.tree):
+        scope = _GraphScope(source, name)
+        scope.run(body, {})
+        if built := [graph for graph in scope.graphs.values() if graph.nodes]:
+            graphs += built
+            found += scope.found
+    only = len(graphs) == 1
+    documents = (graph.document(source, about if only else {}, only=only) for graph in graphs)
+    return tuple(documents), tuple(found)
+
+
+def _scopes(tree: ast.Module) -> Iterator[tuple[str, list[ast.stmt]]]:
+    """Yield the statements of the module, and of each function and method by name."""
+    yield "", tree.body
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield node.name, node.body
+
+
+def _about(tree: ast.Module) -> dict[str, str]:
+    """Return the name and description of the only graph of a module, if they are literals."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and _called(node) == _ABOUT:
+            stated = {word.arg: text_of(word.value) for word in node.keywords}
+            return {key: text for key in ("name", "description") if (text := stated.get(key)) is not None}
+    return {}
+
+
+def _called(node: ast.expr | None) -> str:
+    """Return the last part of the name of a called function, or an empty string."""
+    function = node.func if isinstance(node, ast.Call) else None
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""
+
+
+class _Graph:
+    """Graph under construction."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.nodes: dict[str, Stretch] = {}
+        self.edges: dict[tuple[str, str], Stretch] = {}
+
+    def document(self, source: PythonSource, about: Mapping[str, str], *, only: bool) -> Document:
+        name = _stem(source.path) if only or not self.name else self.name
+        metadata = {"name": name.removeprefix("create_").removesuffix("_dag"), **about}
+        places: dict[Pointer, Stretch] = {
+            ("dag", "nodes", at): place for at, place in enumerate(self.nodes.values())
+        }
+        places |= {("dag", "edges", at): place for at, place in enumerate(self.edges.values())}
+        first = next(iter(self.nodes.values()))
+        places |= {("metadata", key): first for key in ("name", "description")}
+        own = TextMap(MappingProxyType(places), MappingProxyType(places))
+        data = {"dag": {"nodes": list(self.nodes), "edges": list(self.edges)}, "metadata": metadata}
+        return Document(source.path, source.text, freeze(data), lambda _: own)
+
+
+@final
+class _GraphScope:
+    """Evaluates the statements of one function that build graphs."""
+
+    def __init__(self, source: PythonSource, name: str) -> None:
+        self._source = source
+        self._name = name
+        self.found: list[Diagnostic] = []
+        self._lists: dict[str, ast.expr] = {}
+        self.graphs: dict[str, _Graph] = {}
+
+    def run(self, body: list[ast.stmt], bound: Mapping[str, ast.expr]) -> None:
+        """Evaluate statements in order.
+
+        Args:
+           bound: values of loop variables.
+        """
+        for statement in body:
+            if isinstance(statement, (ast.Assign, ast.AnnAssign)) and statement.value is not None:
+                targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+                for target in targets:
+                    if isinstance(target, ast.Name):
+                        self._bind(target.id, statement.value, bound)
+            elif isinstance(statement, ast.Return) and statement.value is not None:
+                self._bind("", statement.value, bound)
+            elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+                self._call(statement.value, bound)
+            elif isinstance(statement, ast.For):
+                self._loop(statement, bound)
+            elif isinstance(statement, (ast.With, ast.Try)):
+                self.run(statement.body, bound)
+            elif not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                for node in ast.walk(statement):
+                    if isinstance(node, ast.Call) and self._graph_of(node) is not None:
+                        self._refuse(node, "the graph is changed under a condition")
+
+    def _bind(self, name: str, value: ast.expr, bound: Mapping[str, ast.expr]) -> None:
+        if isinstance(value, ast.Call) and _called(value) == GRAPH:
+            graph = self.graphs[name] = _Graph(self._name or name)
+            given = dict(zip(("nodes", "edges"), value.args, strict=False))
+            given |= {word.arg: word.value for word in value.keywords if word.arg in ("nodes", "edges")}
+            for item in self._items(given.get("nodes"), bound):
+                self._node(graph, item, bound)
+            for item in self._items(given.get("edges"), bound):
+                self._edge(graph, item, bound)
+        elif isinstance(value, (ast.List, ast.Tuple, ast.Set)):
+            self._lists[name] = value
+
+    def _call(self, call: ast.Call, bound: Mapping[str, ast.expr]) -> None:
+        graph = self._graph_of(call)
+        if graph is None:
+            return
+        words = sorted(call.keywords, key=lambda word: word.arg in ("dst", "target", "to_node"))
+        values = [*call.args, *(word.value for word in words)]
+        if _called(call) == "add_node" and len(values) == 1:
+            self._node(graph, values[0], bound)
+        elif _called(call) == "add_edge" and len(values) == 2:
+            self._edge(graph, ast.copy_location(ast.Tuple(values, ast.Load()), call), bound)
+        else:
+            self._refuse(call, "this call changes the graph in an unknown way")
+
+    def _loop(self, loop: ast.For, bound: Mapping[str, ast.expr]) -> None:
+        changes = [node for node in ast.walk(loop) if isinstance(node, ast.Call) and self._graph_of(node)]
+        for item in self._items(loop.iter, bound) if changes else ():
+            names, values = [loop.target], [item]
+            if isinstance(loop.target, ast.Tuple) and isinstance(item, (ast.Tuple, ast.List)):
+                names, values = loop.target.elts, item.elts
+            pairs = zip(names, values, strict=False)
+            inner = {name.id: value for name, value in pairs if isinstance(name, ast.Name)}
+            self.run(loop.body, {**bound, **inner})
+
+    def _graph_of(self, call: ast.Call) -> _Graph | None:
+        """Return the graph that a call of a method adds to."""
+        function = call.func
+        if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
+            return self.graphs.get(function.value.id) if function.attr.startswith("add_") else None
+        return None
+
+    def _items(self, node: ast.expr | None, bound: Mapping[str, ast.expr]) -> list[ast.expr]:
+        """Return the items of a list, and report other expressions."""
+        if isinstance(node, ast.Name):
+            node = bound.get(node.id) or self._lists.get(node.id, node)
+        if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
+            return node.elts
+        if node is not None:
+            self._refuse(node, "this is no list of literals")
+        return []
+
+    def _text(self, node: ast.expr, bound: Mapping[str, ast.expr]) -> str | None:
+        text = text_of(bound.get(node.id, node) if isinstance(node, ast.Name) else node)
+        if text is None:
+            self._refuse(node, "this name of a step is no literal")
+        return text
+
+    def _node(self, graph: _Graph, node: ast.expr, bound: Mapping[str, ast.expr]) -> None:
+        name = self._text(node, bound)
+        if name is not None:
+            graph.nodes.setdefault(name, self._source.stretch(node))
+
+    def _edge(self, graph: _Graph, node: ast.expr, bound: Mapping[str, ast.expr]) -> None:
+        pair = bound.get(node.id, node) if isinstance(node, ast.Name) else node
+        if not isinstance(pair, (ast.Tuple, ast.List)) or len(pair.elts) != 2:
+            self._refuse(node, "an edge must name two steps")
+            return
+        names = [self._text(item, bound) for item in pair.elts]
+        if None not in names:
+            for item in pair.elts:
+                self._node(graph, item, bound)
+            graph.edges.setdefault((str(names[0]), str(names[1])), self._source.stretch(node))
+
+    def _refuse(self, node: ast.expr, words: str) -> None:
+        span = self._source.span(self._source.stretch(node))
+        help_text = "write literal names, or add it to the pipeline by hand"
+        self.found.append(
+            Diagnostic("not-literal", Severity.ERROR, f"{words}, so it is skipped", span, help_text)
+        )

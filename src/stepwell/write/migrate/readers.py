@@ -29,11 +29,11 @@ from stepwell.source.python import (
 from stepwell.source.read import read_bytes, read_text
 from stepwell.source.wording import counted
 from stepwell.write.migrate.entries import Gathered, PlannedDefinition, in_full, merged, note
-from stepwell.write.migrate.pipelines import is_configuration, is_dag, pipeline_entry
+from stepwell.write.migrate.pipelines import GRAPH, is_configuration, is_dag, pipeline_entry, read_graphs
 
 __all__ = ["NoWorkspace", "gather"]
 
-_TABLE_NAME: Final = re.compile("|".join((*TABLES, METADATA)).encode("ascii"))
+_CONTENT: Final = re.compile("|".join((*TABLES, METADATA, GRAPH)).encode("ascii"))
 _LAYERS: Final = MappingProxyType({"LOCAL_STEPS": Layer.LOCAL, "STEP_OVERRIDES": Layer.OVERRIDE})
 _PASSED_OVER: Final = frozenset({"__pycache__", "node_modules"})
 
@@ -106,7 +106,7 @@ class _Gathering:
             self.found.append(replace(content, span=Span(path)))
             return
         if kind == "python":
-            if not asked_for and not _TABLE_NAME.search(content):
+            if not asked_for and not _CONTENT.search(content):
                 self._pass_over(path, "it has no table", asked_for=False)
             else:
                 self._take_python(path, content, asked_for=asked_for)
@@ -122,9 +122,13 @@ class _Gathering:
         if isinstance(tables, Diagnostic):
             self.found.append(tables)
             return
+        graphs, found = read_graphs(path, content) if GRAPH.encode() in content else ((), ())
+        self.found += found
+        for graph in graphs:
+            self._take_pipeline(graph)
         self.found += tables.diagnostics
         if not tables.tables and tables.metadata is None:
-            if not tables.diagnostics:
+            if not tables.diagnostics and not graphs:
                 self._pass_over(path, "it has no table", asked_for=asked_for)
             return
         words: list[str] = []
@@ -246,8 +250,8 @@ class _Gathering:
     def _pass_over(self, path: str, why: str, *, asked_for: bool) -> None:
         if asked_for:
             help_text = (
-                "importable are Python, JSON and YAML tables, *.step.yaml files, *.dag.json files, "
-                "configurations of pipelines, and folders of them"
+                "importable are Python, JSON and YAML tables, *.step.yaml files, graphs (*.dag.json, "
+                "PipelineDAG in Python), configurations of pipelines, and folders of them"
             )
             self.found.append(
                 Diagnostic(
