@@ -85,6 +85,31 @@ class Scripts:
         Raises:
             OSError: a file cannot be read.
         """
+        contents = self._contents(script)
+        total = hashlib.blake2b(digest_size=20)
+        shared = os.path.dirname(os.path.commonpath([*contents, *(f"{each}/." for each in script.folders)]))
+        for path in sorted(contents, key=lambda each: os.path.relpath(each, shared)):
+            total.update(hashlib.blake2b(contents[path]).digest())
+        total.update(contents[script.path])
+        total.update(script.function.encode())
+        return total.hexdigest()
+
+    def files(self, script: Script) -> dict[str, bytes]:
+        """Return a script and its transitive local imports, by path relative to their import folders.
+
+        Raises:
+            OSError: a file cannot be read.
+        """
+        contents = self._contents(script)
+        files: dict[str, bytes] = {}
+        for folder in script.folders:
+            for path, content in sorted(contents.items()):
+                relative = os.path.relpath(path, folder).replace(os.sep, "/")
+                if not relative.startswith("../"):
+                    files.setdefault(relative, content)
+        return files
+
+    def _contents(self, script: Script) -> dict[str, bytes]:
         contents: dict[str, bytes] = {}
         waiting = [script.path]
         while waiting:
@@ -95,13 +120,7 @@ class Scripts:
             contents[path] = content
             for level, name in names:
                 waiting += self._files(path, level, name, script.folders)
-        total = hashlib.blake2b(digest_size=20)
-        shared = os.path.dirname(os.path.commonpath([*contents, *(f"{each}/." for each in script.folders)]))
-        for path in sorted(contents, key=lambda each: os.path.relpath(each, shared)):
-            total.update(hashlib.blake2b(contents[path]).digest())
-        total.update(contents[script.path])
-        total.update(script.function.encode())
-        return total.hexdigest()
+        return contents
 
     def compiled(self, script: Script) -> bytes:
         """Return the marshalled code of a script after the magic number of the interpreter.

@@ -13,7 +13,7 @@ from stepwell.model.graph import Pipeline
 from stepwell.source.diagnostic import Checked
 from stepwell.source.extensions import extensions, load_extension
 
-__all__ = ["EXPORTERS", "GROUP", "Exporter", "exporter_names", "find_exporter"]
+__all__ = ["EXPORTERS", "GROUP", "RUN_THE_PROJECT", "Exporter", "exporter_names", "find_exporter"]
 
 EXPORTERS: Final = MappingProxyType(
     {
@@ -23,6 +23,9 @@ EXPORTERS: Final = MappingProxyType(
     }
 )
 """Modules of built-in exporters, each with a function ``export``."""
+
+RUN_THE_PROJECT: Final = frozenset({"airflow"})
+"""Exporters whose tasks run ``stepwell pipeline run`` in the project and so need no paths of scripts."""
 
 GROUP: Final = "stepwell.exporters"
 """Entry-point group of exporters in installed packages."""

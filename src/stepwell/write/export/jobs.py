@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
+import io
 import json
 import math
+import os
+import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -17,6 +22,7 @@ from stepwell.model import StepDefinition
 from stepwell.model.graph import Node, OutputOf, Pipeline
 from stepwell.model.graph.job_settings import SETTINGS, arguments_of, environment_of, missing_settings
 from stepwell.model.graph.node import parameter_named, parameters_in
+from stepwell.run.pipelines.scripts import Script, Scripts
 from stepwell.source.diagnostic import Checked, Diagnostic, Severity
 from stepwell.source.document import freeze, thaw
 from stepwell.source.errors import PipelineError
@@ -32,6 +38,7 @@ __all__ = [
     "jobs_of",
     "texts_of",
     "with_declared_settings",
+    "with_scripts",
     "written",
 ]
 
@@ -65,6 +72,105 @@ def _settings(defaults: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in defaults.items()
         if name in SETTINGS and isinstance(value, (str, int, float, list, tuple)) and value != ""
     }
+
+
+BUNDLE: Final = "x-stepwell-bundle"
+"""Extension of a node whose ``entry_point`` is in a folder of a bundle."""
+
+
+def with_scripts(
+    registry: Registry, pipeline: Pipeline, *, bundle: bool
+) -> Checked[tuple[Pipeline, Mapping[str, bytes]]]:
+    """Return a pipeline in which different scripts have different entry points, and the files of a bundle.
+
+    Args:
+        bundle: whether each entry point is in a folder that is named by the digest of its files.
+    """
+    return _Scripts(registry, pipeline, bundle=bundle).written()
+
+
+@final
+class _Scripts:
+    """Paths of the scripts of an exported pipeline."""
+
+    def __init__(self, registry: Registry, pipeline: Pipeline, *, bundle: bool) -> None:
+        self._registry = registry
+        self._pipeline = pipeline
+        self._bundle = bundle
+        self._scripts = Scripts(registry)
+        self._files: dict[str, bytes] = {}
+        self._found: list[Diagnostic] = []
+        self._used: dict[str, tuple[str, str]] = {}
+
+    def written(self) -> Checked[tuple[Pipeline, Mapping[str, bytes]]]:
+        nodes = {node.id: self._node(node) for node in self._pipeline.nodes.values()}
+        result = replace(self._pipeline, nodes=nodes), MappingProxyType(self._files)
+        return Checked(result, tuple(self._found))
+
+    def _node(self, node: Node) -> Node:
+        step = node.definition
+        interface = (step and step.interface) or _NOTHING
+        entry = interface.get("entry_point")
+        if step is None or entry is None:
+            return node
+        script = self._scripts.find(self._registry.view(node.workspace or self._pipeline.workspace), step)
+        if isinstance(script, Script):
+            workspace, actual = script.workspace, script.shown
+            if script.function:
+                why = f"calls the function `{script.function}` of {actual}, but an export runs the file"
+                self._found.append(cannot(node, why, 'call it below `if __name__ == "__main__":`'))
+        else:
+            workspace = next((source.workspace for source in step.sources if source.workspace), "")
+            actual = f"the script of `{step.name}`" + (f" of {workspace}" if workspace else "")
+            if self._bundle:
+                self._found.append(cannot(node, f"has no script for the bundle: {script[0]}", script[1]))
+        if self._bundle and isinstance(script, Script):
+            path = self._bundled(node, script)
+        else:
+            path = f"{self._registry.project.settings.workspaces}/{workspace}/{entry}" if workspace else entry
+        other, other_id = self._used.setdefault(path, (actual, node.id))
+        if other != actual:
+            why = f"runs {actual}, but `{other_id}` runs {other} under the same path `{path}`"
+            self._found.append(cannot(node, why, "rename one of the scripts, or use `--bundle`"))
+        if path == entry:
+            return node
+        changed = StepDefinition({**step.data, "interface": {**interface, "entry_point": path}}, step.sources)
+        extensions = {**node.extensions, BUNDLE: True} if self._bundle else node.extensions
+        return replace(node, definition=changed, extensions=extensions)
+
+    def _bundled(self, node: Node, script: Script) -> str:
+        """Add the files of a script to the bundle and return its path there."""
+        name = os.path.basename(script.path)
+        try:
+            files = self._scripts.files(script)
+        except OSError as error:
+            self._found.append(cannot(node, f"cannot be bundled: {error.filename}: {error.strerror}"))
+            return name
+        total = hashlib.sha256()
+        for path, content in sorted(files.items()):
+            total.update(path.encode() + b"\0" + hashlib.sha256(content).digest())
+        folder = total.hexdigest()[:_DIGITS]
+        self._files.update({f"{folder}/{path}": content for path, content in files.items()})
+        if (node.definition and node.definition.sagemaker_step_type) == "Training":
+            self._files[f"{folder}.tar.gz"] = _archive(files)
+        return f"{folder}/{name}"
+
+
+_DIGITS: Final = 32
+
+
+def _archive(files: Mapping[str, bytes]) -> bytes:
+    """Return a reproducible archive."""
+    packed = io.BytesIO()
+    with (
+        gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as compressed,
+        tarfile.open(fileobj=compressed, mode="w", format=tarfile.USTAR_FORMAT) as archive,
+    ):
+        for path, content in sorted(files.items()):
+            entry = tarfile.TarInfo(path)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return packed.getvalue()
 
 
 @final
@@ -139,6 +245,12 @@ class Job:
     def entry_point(self) -> str | None:
         """Return the script of the container."""
         return (self.definition.interface or _NOTHING).get("entry_point")
+
+    @property
+    def bundle(self) -> str | None:
+        """Return the folder of the script in a bundle; ``None`` without a bundle."""
+        entry = self.entry_point
+        return entry.partition("/")[0] if entry is not None and self.node.extensions.get(BUNDLE) else None
 
     def setting(self, *names: str) -> Any:
         """Return a compute setting from the configuration or ``compute`` in the interface, if set."""

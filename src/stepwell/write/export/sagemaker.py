@@ -216,7 +216,7 @@ def _code(job: Job, wording: Wording) -> Any:
     value = job.setting("code_uri")
     if value is not None:
         return wording.setting(value)
-    return join("/", wording.ask("code-prefix"), written(job.entry_point))
+    return join("/", wording.ask("code-prefix"), written(job.bundle or job.entry_point))
 
 
 _Form = Callable[[Job, Wording], dict[str, Any]]

@@ -224,8 +224,12 @@ def _hyperparameters(job: Job, wording: Wording) -> dict[str, Any]:
     }
     place = job.setting("code_uri")
     code = wording.ask("training-code") if place is None else wording.setting(place)
+    program = job.entry_point
+    if job.bundle is not None and place is None:
+        code = join("/", wording.ask("code-prefix"), f"{job.bundle}.tar.gz")
+        program = program.rpartition("/")[2]
     told["sagemaker_submit_directory"] = json.dumps(code) if isinstance(code, str) else code
-    told["sagemaker_program"] = json.dumps(job.entry_point)
+    told["sagemaker_program"] = json.dumps(program)
     told["sagemaker_container_log_level"] = "20"
     region = job.setting("region")
     if region is not None:
