@@ -138,12 +138,13 @@ def test_a_mistake_on_the_command_line_is_told(
 
 
 def test_a_check_tells_what_is_wrong_and_counts(project: Project, run: Run) -> None:
-    code, out, _ = run(project(FILES), "check")
+    files = {**FILES, PATH: NIGHTLY.replace("    depends_on: [fit]\n", "")}
+    code, out, _ = run(project(files), "check")
     assert code == 1
     assert "error[missing-input]: required input `data` of `fit` is not connected\n" in out
     assert f"{PATH}:10:21\n" in out
-    assert "Nightly: 3 steps, 1 edge, 1 across workspaces\n" in out
-    assert "Checked 1 pipeline: 3 errors, 1 warning in" in out
+    assert "Nightly: 3 steps, 0 edges, 0 across workspaces\n" in out
+    assert "Checked 1 pipeline: 3 errors in" in out
 
 
 def test_a_broken_file_of_a_pipeline_is_told(project: Project, run: Run) -> None:

@@ -88,6 +88,60 @@ def test_a_graph_of_nodes_and_edges_becomes_a_pipeline(
     assert registry.pipeline("complete_e2e").order == ("Loading_training", "Fitting", "Scoring_testing")
 
 
+LOADING = """\
+name: Loading
+description: Load.
+interface:
+  outputs: {data: {type: data}, other: {type: data}}
+"""
+FITTING = """\
+name: Fitting
+description: Fit.
+interface:
+  inputs:
+    data: {type: data, compatible_sources: [Loading]}
+    extra: {type: data, required: false, compatible_sources: [Loading]}
+  outputs: {model: {type: data}, copy: {type: data}}
+"""
+SCORING = """\
+name: Scoring
+description: Score.
+interface:
+  inputs: {rows: {type: data, compatible_sources: [Fitting]}}
+"""
+
+
+@pytest.mark.parametrize("wire", [False, True])
+def test_a_graph_of_edges_is_one_warning_and_can_be_connected(
+    project: Project, capsys: pytest.CaptureFixture[str], wire: bool
+) -> None:
+    steps = {"loading": LOADING, "fitting": FITTING, "scoring": SCORING}
+    root = project({f"registry.d/steps/{stem}.yaml": text for stem, text in steps.items()})
+    dag = DAG.replace(', "Fitting"]\n    ]', "").replace('"Fitting", "Fitting"', '"Fitting"')
+    dag = dag.replace('"Scoring_testing"],\n      ["Fitting", "Nothing"]', '"Scoring_testing"]')
+    (root / "complete.dag.json").write_text(dag, encoding="utf-8")
+    more = ("--wire",) if wire else ()
+    code, out = run(root, capsys, "import", str(root / "complete.dag.json"), *more, "--format", "json")
+    assert (code, json.loads(out)["wired"]) == (
+        0,
+        [{"pipeline": "complete_e2e", "connected": 1, "ambiguous": 2}] if wire else [],
+    )
+    registry = stepwell.open(root)
+    (finding,) = registry.diagnostics
+    count = "1 required input of 1 step" if wire else "2 required inputs of 2 steps"
+    assert (finding.id, finding.severity.value, finding.message) == (
+        "unconnected-inputs",
+        "warning",
+        f"`complete_e2e` does not connect {count}: `depends_on` states only the order",
+    )
+    nodes = registry.pipeline("complete_e2e").nodes
+    assert nodes["Fitting"].depends_on == ("Loading_training",)
+    assert {name: str(source) for name, source in nodes["Fitting"].inputs.items()} == (
+        {"data": "Loading_training.data"} if wire else {}
+    )
+    assert nodes["Scoring_testing"].inputs == {}, "several outputs match equally well"
+
+
 def test_a_configuration_across_workspaces_becomes_a_pipeline(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -104,6 +104,7 @@ _MODULES: Final[Mapping[Occasion, tuple[str, ...]]] = MappingProxyType(
             "pipelines.unknown_input",
             "pipelines.unknown_output",
             "pipelines.missing_input",
+            "pipelines.unconnected_inputs",
             "pipelines.input_type_mismatch",
             "pipelines.config_mismatch",
             "pipelines.unknown_parameter",

@@ -129,7 +129,7 @@ def check_pipelines(
     return CheckedPipelines(found, frozenset(used), clean, tuple(notes))
 
 
-_NEEDS_THE_WHOLE: Final = frozenset({"missing-input", "unused-parameter"})
+_NEEDS_THE_WHOLE: Final = frozenset({"missing-input", "unconnected-inputs", "unused-parameter"})
 """Rules about what is absent, which say nothing about a pipeline of which only the valid part is known."""
 
 

@@ -13,6 +13,7 @@ from stepwell.frontends.cli.options import (
     CommonOptions,
     color_wanted,
     format_option,
+    open_registry,
     project_options,
     write_json,
 )
@@ -50,6 +51,7 @@ _SHOWN = 10
 )
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", type=click.Path())
 @click.option("--dry-run", is_flag=True, help="Show the plan and the verification, but write nothing.")
+@click.option("--wire", is_flag=True, help="Connect inputs of imported pipelines that have one clear source.")
 @click.option("--force", is_flag=True, help="Overwrite files with other content; write an unverified result.")
 @click.option(
     "-w",
@@ -68,6 +70,7 @@ _SHOWN = 10
 def command(
     sources: tuple[str, ...],
     dry_run: bool,
+    wire: bool,
     force: bool,
     workspace: str | None,
     into: str | None,
@@ -80,6 +83,9 @@ def command(
     HYPERPARAMETER_REGISTRY, a JSON or YAML table, a *.step.yaml file, an old pipeline (*.dag.json, a Python
     module that builds a PipelineDAG, or a configuration with `pipeline_name` as JSON or YAML), or a folder
     of them.
+
+    An edge of an old pipeline becomes `depends_on`; --wire also connects inputs, as `stepwell pipeline wire
+    --write` does.
 
     Before writing, the tables generated from the definitions are compared with the input. If
     something cannot be converted, fails verification or would be overwritten, the exit code is 1 and nothing
@@ -100,15 +106,22 @@ def command(
     refused = bool(planned.overwrites) and not force
     carried = planned.is_whole or (force and bool(planned.writes))
     writes = bool(planned.writes) and carried and not refused and not dry_run
+    wired: dict[str, tuple[int, int]] = {}
     if writes:
         _write(root, planned)
+        wired = _wire(root, planned) if wire else {}
     if form == "json":
         from stepwell.frontends.render.output.imports import import_output
 
-        write_json(import_output(planned, recovered, dry_run=dry_run, written=writes))
+        write_json(import_output(planned, recovered, wired, dry_run=dry_run, written=writes))
     else:
         lines = _lines(planned, recovered, common, dry_run=dry_run, refused=refused, carried=carried)
         sys.stdout.writelines(f"{line}\n" for line in lines)
+        for name, (count, ambiguous) in () if common.quiet else wired.items():
+            open_ = (
+                f", {ambiguous} ambiguous (run `stepwell pipeline wire {visible(name)}`)" if ambiguous else ""
+            )
+            sys.stdout.write(f"connected {counted(count, 'input')} of {visible(name)}{open_}\n")
     return int(refused or not planned.is_whole)
 
 
@@ -151,6 +164,25 @@ def _write(root: str, planned: Import) -> None:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise click.ClickException(f"nothing was imported, the project is unchanged: {reason}") from None
+
+
+def _wire(root: str, planned: Import) -> dict[str, tuple[int, int]]:
+    """Connect the inputs of written pipelines; return how many are connected and ambiguous, by pipeline."""
+    from stepwell.frontends.cli.pipeline.wire import write_proposals
+    from stepwell.model.graph import Pipeline, link
+    from stepwell.run.pipelines.wiring import propose
+
+    registry = open_registry(CommonOptions(root, quiet=True, verbose=False))
+    paths = {file.path for file in planned.files if file.source is not None}
+    counts: dict[str, tuple[int, int]] = {}
+    for view in (registry.view(workspace) for workspace in (None, *registry.workspaces)):
+        for name, definition in view.pipelines.above.items():
+            if definition.sources[0].document.path in paths:
+                linked = link(view, definition, registry.among)
+                proposals = propose(Pipeline.of(linked), registry.view, registry.project.settings)
+                written, _ = write_proposals(root, linked, proposals)
+                counts[name] = (written, sum(proposal.is_ambiguous for proposal in proposals))
+    return counts
 
 
 def _lines(

@@ -117,7 +117,7 @@ Examples:
   stepwell pipeline new FraudModel --from XGBoostEndToEnd
 """
 
-_LATER = frozenset({"missing-input"})
+_LATER = frozenset({"missing-input", "unconnected-inputs"})
 """Errors of incomplete pipelines, which do not prevent writing."""
 
 

@@ -51,7 +51,7 @@ def command(
     registry, view = open_view(common, workspace)
     linked = linked_of(registry, view, name)
     proposals = propose(Pipeline.of(linked), registry.view, registry.project.settings)
-    written, elsewhere = _write(registry.project.root, linked, proposals) if write else (0, ())
+    written, elsewhere = write_proposals(registry.project.root, linked, proposals) if write else (0, ())
     if form == "json":
         from stepwell.frontends.render.output.pipelines import pipeline_wire_output
 
@@ -67,7 +67,9 @@ def command(
     return int(any(proposal.required and proposal.chosen is None for proposal in proposals))
 
 
-def _write(root: str, linked: Linked, proposals: tuple[Proposal, ...]) -> tuple[int, tuple[Proposal, ...]]:
+def write_proposals(
+    root: str, linked: Linked, proposals: tuple[Proposal, ...]
+) -> tuple[int, tuple[Proposal, ...]]:
     """Write proposals; return the number of inputs written and the proposals for other files."""
     own = linked.definition.sources[0].document
     additions: dict[Pointer, dict[str, str]] = {}

@@ -9,7 +9,7 @@ from stepwell.frontends.render.output.record import Count, OutputPart, OutputRec
 from stepwell.write.migrate.plan import WriteStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from stepwell.write.migrate import Import
 
@@ -63,6 +63,14 @@ class ComparedTable(OutputPart, frozen=True, kw_only=True):
     holds: Annotated[bool, doc("Whether the table is verified.", True)]
 
 
+class WiredPipeline(OutputPart, frozen=True, kw_only=True):
+    """Pipeline whose inputs were connected."""
+
+    pipeline: Annotated[str, doc("Name.", "TrainAndEvaluate")]
+    connected: Annotated[Count, doc("Number of inputs that were connected.", 5)]
+    ambiguous: Annotated[Count, doc("Number of inputs without a clear source.", 0)]
+
+
 class ImportOutput(OutputRecord, frozen=True, kw_only=True):
     """Output of `stepwell import --format json`: the plan, the proof, and what cannot be carried."""
 
@@ -86,6 +94,7 @@ class ImportOutput(OutputRecord, frozen=True, kw_only=True):
         tuple[ComparedTable, ...],
         doc("Each table of the sources, compared with the table that the new definitions produce."),
     ]
+    wired: Annotated[tuple[WiredPipeline, ...], doc("Pipelines whose inputs `--wire` connected.")]
     diagnostics: Annotated[
         tuple[ReportedFinding, ...],
         doc(
@@ -96,7 +105,12 @@ class ImportOutput(OutputRecord, frozen=True, kw_only=True):
 
 
 def import_output(
-    planned: Import, recovered: Iterable[str] | None, *, dry_run: bool, written: bool
+    planned: Import,
+    recovered: Iterable[str] | None,
+    wired: Mapping[str, tuple[int, int]],
+    *,
+    dry_run: bool,
+    written: bool,
 ) -> ImportOutput:
     """The plan of an import, its proof, and what cannot be carried."""
     gathered = planned.gathered
@@ -121,6 +135,10 @@ def import_output(
                 holds=table.holds,
             )
             for table in planned.proof
+        ),
+        wired=tuple(
+            WiredPipeline(pipeline=name, connected=connected, ambiguous=ambiguous)
+            for name, (connected, ambiguous) in wired.items()
         ),
         diagnostics=findings(planned.diagnostics),
     )
