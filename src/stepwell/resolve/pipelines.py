@@ -118,7 +118,7 @@ def check_pipelines(
             scope = PipelineScope(linked, skipped=skipped.keys())
             shown, hiding = hide(catalog.run(of_parts if is_part else active, scope), _ignores(linked))
             used.update(hiding)
-            if not shown and not hiding:
+            if not (shown or hiding or skipped):  # an invalid step hides that it is needed
                 clean[workspace, name] = _rests_on(view, linked)
             if workspace is not None and definition.sources[0].workspace is None:
                 shown = tuple(_in_view(view, one) for one in shown if (one.id, one.span) not in of_core)
