@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepwell.source.document import freeze, thaw
-from stepwell.source.merge_patch import merge_patch
+from stepwell.source.merge_patch import merge_patch, patch_between
 
 pytestmark = pytest.mark.slow
 
@@ -123,3 +123,35 @@ def test_patches_that_remove_nothing_are_associative(low: Any, middle: Any, high
     below, between, above = freeze(low), freeze(middle), freeze(high)
     stepwise = merge_patch(merge_patch(below, between), above)
     assert stepwise == merge_patch(below, merge_patch(between, above))
+
+
+WITHOUT_NULL = st.recursive(
+    st.one_of(st.booleans(), st.integers(-1, 2), st.sampled_from(["", "a"])),
+    lambda inner: st.one_of(st.lists(inner, max_size=2), st.dictionaries(KEYS, inner, max_size=3)),
+    max_leaves=8,
+)
+COMPLETE = st.dictionaries(KEYS, WITHOUT_NULL, max_size=4)
+
+
+@given(COMPLETE, COMPLETE)
+def test_a_patch_between_two_mappings_leads_from_one_to_the_other(target: Any, wanted: Any) -> None:
+    patch = patch_between(freeze(target), freeze(wanted))
+    result = thaw(merge_patch(freeze(target), freeze(patch)))
+    assert (result, repr(sorted(result.items()))) == (wanted, repr(sorted(wanted.items())))
+    assert patch_between(freeze(wanted), freeze(wanted)) == {}
+
+
+@pytest.mark.parametrize(
+    ("target", "wanted", "patch"),
+    [
+        ({"a": 1, "b": 2}, {"a": 1, "c": 3}, {"b": None, "c": 3}),
+        ({"a": {"b": 1, "c": 2}}, {"a": {"b": 1, "c": 3}}, {"a": {"c": 3}}),
+        ({"a": {"b": 1}}, {"a": {}}, {"a": {"b": None}}),
+        ({"a": {"b": 1}}, {"a": 1}, {"a": 1}),
+        ({"a": 1}, {"a": {"b": 1}}, {"a": {"b": 1}}),
+        ({"a": 1}, {"a": True}, {"a": True}),
+        ({"a": {"b": 1}}, {"a": {"b": 1}}, {}),
+    ],
+)
+def test_a_patch_between_has_only_differences(target: Any, wanted: Any, patch: Any) -> None:
+    assert patch_between(freeze(target), freeze(wanted)) == patch

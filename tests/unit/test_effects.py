@@ -79,6 +79,12 @@ def place(span: Span | None) -> str:
     return "-" if span is None else f"{span.path.rpartition('/')[2]}:{span.line}"
 
 
+def noted(files: Files) -> Files:
+    """The files with a comment in their first line."""
+    return {path: f"# note\n{text}" for path, text in files.items()}
+
+
+ALL_FROZEN = settings("[[freeze]]", 'output = "a.py"', 'workspace = "all"')
 CASES: dict[str, tuple[Files, Files, list[str]]] = {
     "a step is gone": (
         {**core("Scoring"), **core("Rating")},
@@ -783,6 +789,86 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
             ),
         ],
     ),
+    "two steps change their configuration classes": (
+        {**core("Scoring"), **core("Rating")},
+        {**core("Scoring", "config_class: NewConfig"), **core("Rating", "config_class: OtherConfig")},
+        [
+            (
+                "breaking importers config-class-unmapped:RatingConfig [rating.yaml:1 > rating.yaml:4] "
+                "`RatingConfig` no longer maps to a step: `Rating` now has `OtherConfig`"
+            ),
+            (
+                "breaking importers config-class-unmapped:ScoringConfig [scoring.yaml:1 > scoring.yaml:4] "
+                "`ScoringConfig` no longer maps to a step: `Scoring` now has `NewConfig`"
+            ),
+        ],
+    ),
+    "one of all frozen workspaces is gone": (
+        {**ALL_FROZEN, **core("Scoring"), **local("Own")},
+        {**ALL_FROZEN, **core("Scoring")},
+        [
+            (
+                "breaking overlays alice/workspace-gone:alice [- > -] workspace alice was removed, so "
+                "requests for its view fail, and no frozen module contains it"
+            ),
+        ],
+    ),
+    "a workspace that is not frozen is gone": (
+        {**settings("[[freeze]]", 'output = "a.py"'), **core("Scoring"), **local("Own")},
+        {**settings("[[freeze]]", 'output = "a.py"'), **core("Scoring")},
+        [
+            (
+                "breaking overlays alice/workspace-gone:alice [- > -] workspace alice was removed, so "
+                "requests for its view fail"
+            ),
+        ],
+    ),
+    "an alias moves to another step": (
+        {**core("Scoring", "aliases: [Grading]"), **core("Rating")},
+        {**core("Scoring"), **core("Rating", "framework: xgboost", "aliases: [Sorting, Grading]")},
+        [
+            (
+                "breaking pipelines alias-means-another:Grading [scoring.yaml:4 > rating.yaml:5] "
+                "`Grading` is now `Rating` instead of an alias of `Scoring`"
+            ),
+        ],
+    ),
+    "the base of an override is gone": (
+        {**noted(core("Scoring")), **override("Scoring", "priority: 1")},
+        override("Scoring", "priority: 1"),
+        [
+            (
+                "breaking importers name-left-table:Scoring [scoring.yaml:2 > -] `Scoring` was removed, "
+                "so lookups in the tables fail; its `ScoringConfig` maps to no step"
+            ),
+            (
+                "breaking overlays alice/base-gone:Scoring [scoring.yaml:2 > scoring.yaml:1] alice "
+                "overrides `Scoring`, which was removed, so the override has no effect"
+            ),
+        ],
+    ),
+    "both bases of an override are gone": (
+        {**core("Scoring"), **noted(local("Scoring")), **override("Scoring", "priority: 1")},
+        override("Scoring", "priority: 1"),
+        [
+            (
+                "breaking importers name-left-table:Scoring [scoring.yaml:1 > -] `Scoring` was removed, "
+                "so lookups in the tables fail; its `ScoringConfig` maps to no step"
+            ),
+            (
+                "breaking overlays alice/base-gone:Scoring [scoring.yaml:2 > scoring.yaml:1] alice "
+                "overrides `Scoring`, which was removed, so the override has no effect"
+            ),
+            (
+                "breaking pipelines alice/step-gone:Scoring [scoring.yaml:1 > -] `Scoring` was removed, "
+                "so lookups by that name fail"
+            ),
+            (
+                "safe overlays alice/shadow-gone:Scoring [scoring.yaml:2 > -] alice's own step `Scoring` "
+                "no longer shadows the core's, which was removed"
+            ),
+        ],
+    ),
 }
 
 
@@ -912,6 +998,18 @@ def test_a_change_tells_which_pipeline_it_breaks(
     old = {**core("Scoring", GIVES), **core("Rating"), **PIPELINE}
     assert expected in effects(tmp_path, old, new), what
     assert effects(tmp_path / "same", old, old) == []
+
+
+def test_an_override_that_breaks_a_pipeline_belongs_to_the_pipeline(tmp_path: Path) -> None:
+    path = "workspaces/alice/override/pipelines/nightly.yaml"
+    text = "name: Nightly\nextends: Nightly\ndescription: Mine.\n"
+    old = {**core("Scoring", GIVES), **core("Rating"), **PIPELINE, path: text}
+    new = {**old, path: f"{text}steps:\n  - {{id: rate, step: Raiting}}\n"}
+    message = "the pipeline `Nightly`: unknown step `Raiting` in workspace alice"
+    place = "[nightly.yaml:1 > nightly.yaml:5]"
+    assert effects(tmp_path, old, new) == [
+        f"breaking pipelines alice/pipeline-broken:Nightly#unknown-step {place} {message}"
+    ]
 
 
 RUN = {

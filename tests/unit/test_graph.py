@@ -9,6 +9,7 @@ import pytest
 
 import stepwell
 from stepwell.model.graph.node import StepReference, read_step, written_step
+from stepwell.model.graph.pipeline import clashes
 from stepwell.run.pipelines import Edge, OutputOf, Pipeline
 from stepwell.source.document import thaw
 from stepwell.source.errors import PipelineError, UnknownPipeline
@@ -234,3 +235,87 @@ def test_what_cannot_be_done_with_a_pipeline_says_why(
     with pytest.raises(PipelineError) as raised:
         change(pipeline)
     assert str(raised.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name: A\ndescription: 7\nsteps: []\n", "line 2: `description` must be text, got the number 7"),
+        ("name: A\nsteps:\n- {id: a}\n- {id: a, step: B}\n", "duplicate step id `a`"),
+        ("name: A\nextends: B\nsteps: []\n", "unknown pipeline `B` in `extends`"),
+        ("name: [\n", "line 2: not valid YAML"),
+    ],
+)
+def test_the_text_of_a_pipeline_is_checked(text: str, message: str) -> None:
+    with pytest.raises(PipelineError) as raised:
+        Pipeline.from_yaml(text)
+    assert str(raised.value).removeprefix("invalid pipeline: ").startswith(message)
+
+
+def test_a_pipeline_of_every_field_is_the_same_after_a_round_trip() -> None:
+    text = (
+        "name: A\ndescription: B.\nparameters:\n  x: 1\n  y: null\nsteps:\n"
+        "  - id: a\n    step: S\n    config:\n      k: ${x}\n    x-own: 1\n"
+        "  - id: b\n    step: w:T:training\n    inputs:\n      i: a.o\n      j: ${y}\n    depends_on: [a]\n"
+        "x-more:\n  z: 1\n"
+    )
+    pipeline = Pipeline.from_yaml(text)
+    assert pipeline.nodes["a"].extensions == {"x-own": 1}
+    assert pipeline.extensions == {"x-more": {"z": 1}}
+    assert (pipeline.nodes["b"].workspace, pipeline.nodes["b"].job_type) == ("w", "training")
+    assert pipeline.nodes["b"].given == {"j": "y"}
+    assert pipeline.to_yaml().replace("\n      - a\n", " [a]\n") == text
+    assert Pipeline.from_json(pipeline.to_json()).to_yaml() == pipeline.to_yaml()
+    assert Pipeline.from_yaml("name: A\nsteps: []\n").to_yaml() == "name: A\nsteps: []\n"
+
+
+def test_a_clash_lists_every_field_that_differs() -> None:
+    first = Pipeline("P", parameters={"x": 1, "y": 1}).add_step("a", "X", config={"k": 1})
+    second = Pipeline("Q", parameters={"x": True, "y": 1}).add_step("a", "Y", config={"k": 2}, workspace="w")
+    assert [str(clash) for clash in clashes(first, second)] == [
+        "both define parameter `x`",
+        "both define step `a` with different `step`, `workspace`, `config`",
+    ]
+
+
+def test_an_unknown_id_in_without_is_reported_where_it_is_written(project: Project) -> None:
+    local = "# note\nname: Nightly\ndescription: M.\nextends: Nightly\nwithout:\n- fit\n- nothing\n"
+    registry = stepwell.open(
+        project(
+            {
+                **FILES,
+                "workspaces/alice/local/pipelines/nightly.yaml": local,
+                "workspaces/alice/override/pipelines/nightly.yaml": "name: Nightly\ndescription: O.\n",
+            }
+        )
+    )
+    [finding] = [each for each in registry.diagnostics if "nothing" in each.message]
+    assert finding.span is not None
+    assert (finding.span.path, finding.span.line, finding.span.column) == (
+        "workspaces/alice/local/pipelines/nightly.yaml",
+        7,
+        3,
+    )
+
+
+def test_a_pipeline_is_split_into_parts_with_their_parameters() -> None:
+    pipeline = (
+        Pipeline("P", "D.", parameters={"x": 1, "y": 2, "z": 3}, extensions={"x-own": 1})
+        .add_step("a", "X", config={"deep": [{"k": "${x}"}]})
+        .add_step("b", "X", inputs={"i": "${y}"})
+        .add_step("c", "X", depends_on=["b"])
+    )
+    first, second = pipeline.split({"A": ["a"], "B": ["c", "b"]})
+    assert (first.name, dict(first.parameters), [*first.nodes]) == ("A", {"x": 1}, ["a"])
+    assert (second.name, dict(second.parameters), [*second.nodes]) == ("B", {"y": 2}, ["b", "c"])
+    assert (first.description, dict(first.extensions)) == ("D.", {"x-own": 1})
+    assert first.merge(second, "AB").description == "A and B."
+    assert first.merge(second, "AB", "Both.").parameters == {"x": 1, "y": 2}
+    for parts, message in (
+        ({"A": ["a", "b", "c", "d"]}, "`P` has no step `d`"),
+        ({"A": ["a", "b"]}, "step `c` is in none of the parts"),
+        ({"A": ["a", "b"], "C": ["c"]}, "`c` of `C` needs `b`, which is in another part"),
+    ):
+        with pytest.raises(PipelineError) as raised:
+            pipeline.split(parts)
+        assert str(raised.value) == message

@@ -185,3 +185,56 @@ def test_depth_is_no_trouble() -> None:
         old, new = {"properties": {"a": old}}, {"properties": {"a": new}}
     (found,) = differences(old, new)
     assert found.pointer == "#" + "/properties/a" * 300 + "/maximum"
+
+
+@pytest.mark.parametrize(
+    "keyword",
+    [
+        "$ref",
+        "$dynamicRef",
+        "not",
+        "if",
+        "then",
+        "else",
+        "contains",
+        "minContains",
+        "maxContains",
+        "propertyNames",
+        "dependentRequired",
+        "dependentSchemas",
+        "unevaluatedProperties",
+        "unevaluatedItems",
+        "multipleOf",
+        "format",
+    ],
+)
+def test_a_keyword_that_is_not_understood_is_stricter_unless_it_is_removed(keyword: str) -> None:
+    pointer = keyword.replace("/", "~1")
+    assert told({}, {keyword: 1}) == [f"stricter #/{pointer}: `{keyword}` changed"]
+    assert told({keyword: 1}, {keyword: 2}) == [f"stricter #/{pointer}: `{keyword}` changed"]
+    assert told({keyword: 1}, {}) == [f"wider #/{pointer}: `{keyword}` was removed"]
+    assert told({keyword: 1}, {keyword: 1}) == []
+
+
+def test_a_schema_that_accepts_nothing() -> None:
+    [stricter] = differences({}, False)
+    assert (stricter.pointer, stricter.reason) == ("#/not", "no longer accepts any value")
+    assert stricter.refuses is not None
+    assert stricter.refuses("anything")
+    assert told(False, {}) == ["wider #/not: accepts more values"]
+    assert told({"properties": {"a": True}}, {"properties": {"a": False}}) == [
+        "stricter #/properties/a/not: no longer accepts any value"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        (["string", "null", "array"], ["string", "array"], "stricter #/type: must be array or string"),
+        ("string", [], "stricter #/type: must be nothing"),
+        ("string", ["string", "null"], "wider #/type: accepts more types"),
+        ("integer", "number", "wider #/type: accepts more types"),
+    ],
+)
+def test_types(old: object, new: object, reason: str) -> None:
+    assert told({"type": old}, {"type": new}) == [reason]

@@ -246,3 +246,18 @@ def test_hints_at_python_do_not_hide_hints_at_definitions(registry: Registry) ->
     assert event is not None
     assert [*event.changes.core.changed] == [("Scoring", "step")]
     assert priorities(registry, "Scoring") == {None: 30, "alice": 20, "bob": 30}
+
+
+def test_missing_settings_are_a_finding_with_help(registry: Registry) -> None:
+    event = write(registry, {"stepwell.toml": None})
+    assert event is not None
+    assert (event.accepted, event.kept) == (False, (None, "alice", "bob"))
+    [finding] = registry.diagnostics
+    assert (finding.message, finding.help, finding.span and finding.span.path) == (
+        "project settings not found",
+        "create it; it may be empty",
+        "stepwell.toml",
+    )
+    event = write(registry, {"stepwell.toml": ""})
+    assert event is not None
+    assert (event.accepted, registry.diagnostics) == (True, ())
