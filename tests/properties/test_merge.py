@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -137,7 +138,7 @@ COMPLETE = st.dictionaries(KEYS, WITHOUT_NULL, max_size=4)
 def test_a_patch_between_two_mappings_leads_from_one_to_the_other(target: Any, wanted: Any) -> None:
     patch = patch_between(freeze(target), freeze(wanted))
     result = thaw(merge_patch(freeze(target), freeze(patch)))
-    assert (result, repr(sorted(result.items()))) == (wanted, repr(sorted(wanted.items())))
+    assert json.dumps(result, sort_keys=True) == json.dumps(wanted, sort_keys=True)  # 1 is not true
     assert patch_between(freeze(wanted), freeze(wanted)) == {}
 
 

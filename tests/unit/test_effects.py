@@ -84,6 +84,7 @@ def noted(files: Files) -> Files:
     return {path: f"# note\n{text}" for path, text in files.items()}
 
 
+FIVE = override("Scoring", "priority: 5")
 ALL_FROZEN = settings("[[freeze]]", 'output = "a.py"', 'workspace = "all"')
 CASES: dict[str, tuple[Files, Files, list[str]]] = {
     "a step is gone": (
@@ -844,6 +845,25 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
             (
                 "breaking overlays alice/base-gone:Scoring [scoring.yaml:2 > scoring.yaml:1] alice "
                 "overrides `Scoring`, which was removed, so the override has no effect"
+            ),
+        ],
+    ),
+    "a hidden step is gone and an overridden value changes": (
+        {**core("Alpha"), **local("Alpha"), **core("Scoring", "priority: 1"), **FIVE},
+        {**local("Alpha"), **core("Scoring", "priority: 2"), **FIVE},
+        [
+            (
+                "breaking importers name-left-table:Alpha [alpha.yaml:1 > -] `Alpha` was removed, so "
+                "lookups in the tables fail; its `AlphaConfig` maps to no step"
+            ),
+            (
+                "risky overlays alice/base-changed:Scoring.priority [scoring.yaml:4 > scoring.yaml:2] the "
+                "core changed `priority` of `Scoring` from `1` to `2`, at "
+                "registry.d/steps/scoring.yaml:4; alice overrides it and is not affected"
+            ),
+            (
+                "safe overlays alice/shadow-gone:Alpha [alpha.yaml:1 > alpha.yaml:1] alice's own step "
+                "`Alpha` no longer shadows the core's, which was removed"
             ),
         ],
     ),
