@@ -491,7 +491,7 @@ def test_an_interface_is_carried_whole_with_its_comments(run_stepwell: RunStepwe
         (
             "read in/alpha.step.yaml: an interface\n"
             "skipped in/README.md: not an importable file\n"
-            "verified: 1 row equal\n"
+            "verified: 1 row equal\nverified: 1 row equal, the interfaces\n"
             "wrote 2 files\n"
         ),
     )
@@ -815,3 +815,109 @@ def test_a_file_that_is_no_table_is_not_read_as_one(
     ran = run_stepwell("import", name, "--into", "new", cwd=tmp_path)
     assert (ran.exit_code, "nothing-to-import" in ran.stdout) == (1, True)
     assert not (tmp_path / "new").exists()
+
+
+CONTRACT = """\
+FIT_CONTRACT = TrainingScriptContract(
+    entry_point="fit.py",
+    expected_input_paths={"rows": "/opt/ml/input/data"},
+    expected_output_paths={"model": "/opt/ml/model"},
+    expected_arguments={"depth": 3},
+    required_env_vars=["LABEL"],
+    optional_env_vars={"LEVEL": "3"},
+    description="Fit a model:\\n    with rows.",
+)
+"""
+SPECIFICATION = """\
+def _contract():
+    from .fit_contract import FIT_CONTRACT
+    return FIT_CONTRACT
+
+WORDS = ["data"]
+FIT_SPEC = StepSpecification(
+    step_type=get_spec_step_type("Fit"),
+    node_type=NodeType.INTERNAL,
+    script_contract=_contract(),
+    dependencies=[
+        DependencySpec(
+            logical_name="rows", dependency_type=DependencyType.TRAINING_DATA, semantic_keywords=WORDS
+        ),
+    ],
+    outputs={"model": OutputSpec(logical_name="model", output_type=DependencyType.MODEL_ARTIFACTS)},
+)
+FIT_LATER_SPEC = StepSpecification(
+    step_type=get_spec_step_type_with_job_type("Fit", "later"),
+    dependencies=[DependencySpec(logical_name="rows", required=False)],
+)
+raise SystemExit
+"""
+INTERFACE_OF_FIT = {
+    "node_type": "internal",
+    "entry_point": "fit.py",
+    "inputs": {
+        "rows": {"path": "/opt/ml/input/data", "type": "training_data", "semantic_keywords": ["data"]}
+    },
+    "outputs": {"model": {"path": "/opt/ml/model", "type": "model_artifacts"}},
+    "arguments": {"depth": {"default": "3"}},
+    "env": {"required": ["LABEL"], "optional": {"LEVEL": "3"}},
+    "description": "Fit a model:\nwith rows.",
+    "variants": {"later": {"spec": {"dependencies": {"rows": {"required": False}}}}},
+}
+
+
+def test_contracts_and_specifications_in_python_become_interfaces(
+    run_stepwell: RunStepwell, tmp_path: Path
+) -> None:
+    write(tmp_path, {"old/fit_contract.py": CONTRACT, "old/fit_spec.py": SPECIFICATION})
+    ran = run_stepwell("import", "old", cwd=tmp_path)
+    assert (ran.exit_code, ran.stdout) == (
+        0,
+        (
+            "read old/fit_contract.py: FIT_CONTRACT\nread old/fit_spec.py: FIT_SPEC, FIT_LATER_SPEC\n"
+            "verified: 1 row equal, the interfaces\nwrote 2 files\n"
+        ),
+    )
+    shown = json.loads(run_stepwell("show", "Fit", "--format", "json", cwd=tmp_path).stdout)
+    assert (shown["interface"], shown["description"]) == (INTERFACE_OF_FIT, "Fit a model")
+    again = run_stepwell("import", "old", cwd=tmp_path)
+    assert (again.exit_code, again.stdout.endswith("wrote 0 files, 1 unchanged\n")) == (0, True), again.stdout
+
+
+def test_a_specification_adds_to_the_row_of_its_step(run_stepwell: RunStepwell, tmp_path: Path) -> None:
+    table = f"STEP_NAMES = {{'Fit': {row('Fit')!r}}}\n"
+    write(
+        tmp_path, {"old/fit_contract.py": CONTRACT, "old/fit_spec.py": SPECIFICATION, "old/table.py": table}
+    )
+    ran = run_stepwell("import", "old", cwd=tmp_path)
+    assert ran.exit_code == 0, ran.stdout
+    shown = json.loads(run_stepwell("show", "Fit", "--format", "json", cwd=tmp_path).stdout)
+    assert (shown["interface"], shown["description"]) == (INTERFACE_OF_FIT, row("Fit")["description"])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("=WORDS", "=load()", "`FIT_SPEC` has a value that is not a literal, so it is skipped"),
+        ('get_spec_step_type("Fit")', "None", "the specification names no step, so it is skipped"),
+        ("NodeType.INTERNAL", "3", "the specification of `Fit` does not fit an interface, so it is skipped"),
+        (
+            'logical_name="rows", dep',
+            "**other, dep",
+            "`FIT_SPEC` has a value that is not a literal, so it is skipped",
+        ),
+        (
+            "WORDS = [",
+            "WORDS = 3, [",
+            "the specification of `Fit` does not fit an interface, so it is skipped",
+        ),
+    ],
+)
+def test_a_specification_that_cannot_be_read_is_reported(
+    run_stepwell: RunStepwell, tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    text = SPECIFICATION.partition("FIT_LATER")[0].replace(old, new)
+    write(tmp_path, {"old/fit_contract.py": CONTRACT, "old/fit_spec.py": text})
+    ran = run_stepwell("import", "old", "--format", "json", cwd=tmp_path)
+    told = answer(ran)
+    assert (ran.exit_code, told["written"]) == (1, False)
+    assert [one["message"] for one in told["diagnostics"]] == [message]

@@ -80,7 +80,8 @@ def command(
     """Convert an old registry to definitions without running it.
 
     SOURCE is a Python file with STEP_NAMES, LOCAL_STEPS, STEP_OVERRIDES, WORKSPACE_METADATA or
-    HYPERPARAMETER_REGISTRY, a JSON or YAML table, a *.step.yaml file, an old pipeline (*.dag.json, a Python
+    HYPERPARAMETER_REGISTRY, a JSON or YAML table, a *.step.yaml file, contracts and
+    specifications in Python, an old pipeline (*.dag.json, a Python
     module that builds a PipelineDAG, or a configuration with `pipeline_name` as JSON or YAML), or a folder
     of them.
 

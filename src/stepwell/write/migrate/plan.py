@@ -1,22 +1,25 @@
-"""Planned files of an import."""
+"""Planned files of an import, and the YAML text of definitions."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, final
+from typing import Any, Final, final
 
 from stepwell.check.file import CheckedFile
+from stepwell.model import schema
 from stepwell.model.layer import Layer
 from stepwell.model.legacy_rows import UNKNOWN
 from stepwell.model.schema import conventions
 from stepwell.resolve.load import LoadResult
 from stepwell.source.diagnostic import Diagnostic
-from stepwell.source.document import Document
+from stepwell.source.document import Document, freeze, thaw
+from stepwell.source.python import Remark
 from stepwell.source.read import read_text
 from stepwell.source.tree import EntryKind, Tree
+from stepwell.source.yaml_writer import to_yaml
 from stepwell.write.migrate.entries import (
     EntryKey,
     Gathered,
@@ -27,9 +30,10 @@ from stepwell.write.migrate.entries import (
     patch_of,
     without_conventional,
 )
-from stepwell.write.migrate.yaml_text import file_text, in_schema_order
 
-__all__ = ["Draft", "PlannedFile", "WriteStatus", "draft"]
+__all__ = ["Draft", "PlannedFile", "WriteStatus", "draft", "file_text", "in_schema_order"]
+
+_NOTHING: Final[Mapping[str, str]] = {}
 
 
 @final
@@ -108,6 +112,8 @@ class _Drafting:
         existing = self._existing.get(entry.key)
         if existing is not None and existing.source is not None:
             held = existing.source.document.data
+            if entry.kind == "steps" and not entry.row:  # only an interface
+                stated = data = {key: value for key, value in data.items() if key != "description"}
             there = effective(held) if entry.kind == "steps" else held
             if all(there.get(key) == value for key, value in (*stated.items(), *data.items())):
                 self._planned[entry.key] = held
@@ -232,3 +238,45 @@ class _Drafting:
         content = self._tree.read(path)
         read = content if isinstance(content, Diagnostic) else read_text(path, content)
         return None if isinstance(read, Diagnostic) else read.data
+
+
+def in_schema_order(form: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Sort fields in schema order, custom fields last."""
+    known = [key for key in schema.fields(form) if key in data]
+    return {key: data[key] for key in (*known, *(key for key in data if key not in known))}
+
+
+def file_text(
+    data: Mapping[str, Any],
+    remarks: Sequence[Remark] = (),
+    verbatim: Mapping[str, str] = _NOTHING,
+    schema_path: str = "",
+) -> str | Diagnostic:
+    """Return the text of a YAML file, or a finding if the fields cannot be represented.
+
+    Args:
+       verbatim: YAML text of fields, used if equivalent.
+       schema_path: relative path of the schema; empty for none.
+    """
+    head = f"# yaml-language-server: $schema={schema_path}\n" if schema_path else ""
+    for written, told in ((verbatim, remarks), (_NOTHING, remarks), (_NOTHING, ())):
+        text = head + "".join(_pieces(data, told, written))
+        read = read_text("definition.yaml", text.encode())
+        if not isinstance(read, Diagnostic) and read.data == freeze(thaw(data)):
+            return text
+    return read if isinstance(read, Diagnostic) else text
+
+
+def _pieces(data: Mapping[str, Any], remarks: Sequence[Remark], verbatim: Mapping[str, str]) -> Iterator[str]:
+    yield from (_comment(remark.text) for remark in remarks if remark.field not in data)
+    for key, value in data.items():
+        yield from (_comment(remark.text) for remark in remarks if remark.field == key)
+        yield verbatim.get(key) or to_yaml({key: thaw(value)})
+
+
+def _comment(text: str) -> str:
+    shown = "".join(
+        one if one.isprintable() or one == "\t" else one.encode("unicode_escape").decode("ascii")
+        for one in text
+    )
+    return f"# {shown}\n"

@@ -30,10 +30,11 @@ from stepwell.source.read import read_bytes, read_text
 from stepwell.source.wording import counted
 from stepwell.write.migrate.entries import Gathered, PlannedDefinition, in_full, merged, note
 from stepwell.write.migrate.pipelines import GRAPH, is_configuration, is_dag, pipeline_entry, read_graphs
+from stepwell.write.migrate.python_interfaces import CLASSES, PythonInterfaces
 
 __all__ = ["NoWorkspace", "gather"]
 
-_CONTENT: Final = re.compile("|".join((*TABLES, METADATA, GRAPH)).encode("ascii"))
+_CONTENT: Final = re.compile("|".join((*TABLES, METADATA, GRAPH, *CLASSES)).encode("ascii"))
 _LAYERS: Final = MappingProxyType({"LOCAL_STEPS": Layer.LOCAL, "STEP_OVERRIDES": Layer.OVERRIDE})
 _PASSED_OVER: Final = frozenset({"__pycache__", "node_modules"})
 
@@ -59,14 +60,16 @@ def gather(paths: tuple[str, ...], workspace: str | None) -> Gathered:
                 gathering.take(inside, asked_for=False)
         else:
             gathering.take(path, asked_for=True)
-    entries, differing = merged(tuple(gathering.entries))
+    known = {entry.key for entry in gathering.entries}
+    described = tuple(gathering.interfaces.entries(known))
+    entries, differing = merged((*gathering.entries, *described))
     return Gathered(
         entries,
         MappingProxyType(gathering.metadata),
         tuple(dict.fromkeys(gathering.order)),
         tuple(gathering.read),
         tuple(gathering.skipped),
-        in_order((*gathering.found, *differing)),
+        in_order((*gathering.found, *gathering.interfaces.found, *differing)),
     )
 
 
@@ -89,6 +92,7 @@ class _Gathering:
     def __init__(self, workspace: str | None) -> None:
         self._workspace = workspace
         self.entries: list[PlannedDefinition] = []
+        self.interfaces = PythonInterfaces()
         self.metadata: dict[str, Document] = {}
         self.order: list[str] = []
         self.read: list[tuple[str, str]] = []
@@ -127,8 +131,10 @@ class _Gathering:
         for graph in graphs:
             self._take_pipeline(graph)
         self.found += tables.diagnostics
+        if objects := self.interfaces.take(path, content):
+            self.read.append((path, ", ".join(objects)))
         if not tables.tables and tables.metadata is None:
-            if not tables.diagnostics and not graphs:
+            if not tables.diagnostics and not graphs and not objects:
                 self._pass_over(path, "it has no table", asked_for=asked_for)
             return
         words: list[str] = []

@@ -15,12 +15,14 @@ from typing import Any, Final, final
 from stepwell.check.catalog import ids
 from stepwell.model import KINDS, schema_errors
 from stepwell.model.layer import Layer
+from stepwell.model.legacy_rows import INTERFACE
 from stepwell.model.schema import fits
 from stepwell.model.settings import CONFIG_NAME, Project, read_project
 from stepwell.resolve.load import FindPlugins, LoadResult, load
 from stepwell.resolve.snapshot import Snapshot
+from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, Severity, Span, in_order
-from stepwell.source.document import Document
+from stepwell.source.document import Document, thaw
 from stepwell.source.errors import ProjectError
 from stepwell.source.python import LEGACY_FIELDS
 from stepwell.source.read import read_text
@@ -71,10 +73,13 @@ def prove(gathered: Gathered, snapshot: Snapshot, left_out: Collection[EntryKey]
 
 def _tables(gathered: Gathered, snapshot: Snapshot, left_out: Collection[EntryKey]) -> Iterator[TableProof]:
     steps = [entry for entry in gathered.entries if entry.kind == "steps"]
-    core = [entry for entry in steps if entry.layer is Layer.CORE]
+    core = [entry for entry in steps if entry.layer is Layer.CORE and entry.row]
     if core:
         rows: Mapping[str, Mapping[str, Any]] = rows_of(snapshot.core)
         yield _compare("the table of steps", None, core, rows, LEGACY_FIELDS, left_out, gathered.order)
+    described = [entry for entry in steps if INTERFACE in entry.document.data]
+    if described:
+        yield _interfaces(described, snapshot.core, left_out)
     classes = [entry for entry in gathered.entries if entry.kind == "hyperparameters"]
     if classes:
         rows = hyperparameter_rows(snapshot.core)
@@ -104,6 +109,24 @@ def _tables(gathered: Gathered, snapshot: Snapshot, left_out: Collection[EntryKe
             left_out,
             (),
         )
+
+
+def _interfaces(entries: list[PlannedDefinition], view: View, left_out: Collection[EntryKey]) -> TableProof:
+    """Compare the interfaces of old files and modules with those of the new steps."""
+    lost = [
+        Diagnostic(
+            "not-proved",
+            Severity.ERROR,
+            f"the interface of `{entry.name}` is not in the new definition",
+            entry.document.key_span(("name",)),
+        )
+        for entry in entries
+        if entry.key in left_out
+        or entry.name not in view.steps
+        or thaw(view.steps[entry.name].data.get(INTERFACE)) != thaw(entry.document.data[INTERFACE])
+    ]
+    equal = len(entries) - len(lost)
+    return TableProof("the interfaces", None, len(entries), equal, None, 0, tuple(lost))
 
 
 def _graph(entry: PlannedDefinition, snapshot: Snapshot, left_out: Collection[EntryKey]) -> TableProof:

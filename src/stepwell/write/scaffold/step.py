@@ -23,7 +23,7 @@ from stepwell.source.read import read_text
 from stepwell.source.spelling import suggest
 from stepwell.source.tree import EntryKind
 from stepwell.source.wording import parenthesised
-from stepwell.write.migrate.yaml_text import file_text, in_schema_order
+from stepwell.write.migrate.plan import file_text, in_schema_order
 
 __all__ = [
     "NewFile",
