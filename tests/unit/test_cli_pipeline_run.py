@@ -264,6 +264,7 @@ def test_a_step_is_tried_without_a_pipeline(
     assert (root / out.splitlines()[-1].removeprefix("rows: ") / "rows.csv").read_text() == "a,b\n0,x\n1,x\n"
     code, out, _ = step("run", "Total")
     assert (code, "error[missing-data]: input `rows` of `step` has no source" in out) == (1, True)
+    assert "= help: set `--input NAME=PATH`, add" in out
     for words, message in (
         ("run Make --set rowz=2", "`Make` has no `rowz` for --set (did you mean `rows`?)"),
         ("run Total --input row=rows.csv", "`Total` has no `row` for --input (did you mean `rows`?)"),

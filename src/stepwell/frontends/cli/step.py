@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
@@ -164,6 +165,11 @@ def _run(
     title = f"step {definition.name}"
     pipeline = Pipeline(title, definition.description, parameters, {node.id: node}, view.workspace)
     plan, findings = plan_of(registry, pipeline, run_options, parameters={}, make_up=mode == "test")
+    help_text = "set `--input NAME=PATH`, add a file to data_manifest.yaml, or use `stepwell step test`"
+    findings = tuple(
+        replace(finding, help=help_text) if finding.id == "missing-data" and finding.span is None else finding
+        for finding in findings
+    )
     if findings and form == "text" and (has_errors(findings) or not common.quiet):
         tell_findings(findings, registry)
         sys.stdout.flush()
