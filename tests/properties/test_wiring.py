@@ -93,7 +93,7 @@ def test_proposals_keep_the_order_and_use_an_output_once_per_step(made: tuple[Pi
             before = _without(result, proposal.node, proposal.input)
             assert source.node in networkx.ancestors(before, proposal.node), "only ancestors are candidates"
         if not proposal.required:
-            assert proposal.chosen.is_related
+            assert proposal.chosen.is_related or len(scores) == 1
             assert all(proposal.chosen.score - score >= 0.1 - 1e-9 for score in scores[1:])
 
 

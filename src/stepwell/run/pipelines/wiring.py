@@ -249,9 +249,10 @@ class _Wiring:
             free = [candidate for candidate in ranked[name] if candidate.fed not in taken]
             if required[name]:
                 chosen = _clear(free, _MIN_LEAD)
-            else:  # stays open if its best match is the source of another input or shares no name or keyword
+            else:  # stays open if its best match is the source of another input, or one of several by chance
                 chosen = _clear(ranked[name], _MIN_LEAD_OPTIONAL)
-                if chosen is not None and (chosen.fed in taken or not chosen.is_related):
+                by_chance = chosen is not None and not chosen.is_related and len(ranked[name]) > 1
+                if chosen is not None and (chosen.fed in taken or by_chance):
                     chosen = None
             if chosen is not None:
                 taken.add(chosen.fed)
