@@ -219,6 +219,13 @@ def test_the_metadata_of_a_graph_name_it(project: Project, capsys: pytest.Captur
         ("dag.add_edge('Fitting', f'{name}_x')", "this name of a step is no literal, so it is skipped"),
         ("dag.add_edge('Fitting')", "this call changes the graph in an unknown way, so it is skipped"),
         ("if name:\n    dag.add_node('Loading')", "the graph is changed under a condition, so it is skipped"),
+        (
+            "N = [1, 2, 3, 4, 5, 6, 7, 8, 9, 0]\n"
+            + "".join(f"{'  ' * depth}for i{depth} in N:\n" for depth in range(9))
+            + "  " * 9
+            + "dag.add_node('Fitting')",
+            "loops have more than 10000 rounds, so it is skipped",
+        ),
         ("for step in load():\n    dag.add_node(step)", "this is no list of literals, so it is skipped"),
     ],
 )

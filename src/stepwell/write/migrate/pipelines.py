@@ -20,6 +20,7 @@ _WITH_JOB_TYPE: Final = re.compile(r"([A-Z][A-Za-z0-9]*)_([a-z][a-z0-9]*)")
 _ID: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 GRAPH: Final = "PipelineDAG"
 """Class of graphs in old Python modules."""
+_MOST_ROUNDS: Final = 10_000
 _ABOUT: Final = "DAGMetadata"
 _STEP_FIELDS: Final = ("step_name", "developer_id", "step_type", "config_data", "dependencies")
 _FIELDS: Final = ("pipeline_name", "description", "steps")
@@ -284,6 +285,7 @@ class _GraphScope:
         self._source = source
         self._name = name
         self.found: list[Diagnostic] = []
+        self._rounds = 0
         self._lists: dict[str, ast.expr] = {}
         self.graphs: dict[str, _Graph] = {}
 
@@ -340,6 +342,11 @@ class _GraphScope:
     def _loop(self, loop: ast.For, bound: Mapping[str, ast.expr]) -> None:
         changes = [node for node in ast.walk(loop) if isinstance(node, ast.Call) and self._graph_of(node)]
         for item in self._items(loop.iter, bound) if changes else ():
+            self._rounds += 1
+            if self._rounds > _MOST_ROUNDS:
+                if self._rounds == _MOST_ROUNDS + 1:
+                    self._refuse(loop.iter, f"loops have more than {_MOST_ROUNDS} rounds")
+                return
             names, values = [loop.target], [item]
             if isinstance(loop.target, ast.Tuple) and isinstance(item, (ast.Tuple, ast.List)):
                 names, values = loop.target.elts, item.elts
