@@ -867,6 +867,17 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
             ),
         ],
     ),
+    "an overridden list is emptied": (
+        {**core("Scoring", "environment_tags: [a, b]"), **override("Scoring", "environment_tags: [c]")},
+        {**core("Scoring", "environment_tags: []"), **override("Scoring", "environment_tags: [c]")},
+        [
+            (
+                "risky overlays alice/base-changed:Scoring.environment_tags [scoring.yaml:4 > "
+                "scoring.yaml:2] the core changed `environment_tags` of `Scoring` from `a`, `b` to an "
+                "empty list, at registry.d/steps/scoring.yaml:4; alice overrides it and is not affected"
+            ),
+        ],
+    ),
     "both bases of an override are gone": (
         {**core("Scoring"), **noted(local("Scoring")), **override("Scoring", "priority: 1")},
         override("Scoring", "priority: 1"),

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import stepwell
 from stepwell.model import StepDefinition
 from stepwell.resolve.table import LayeredTable
 from stepwell.resolve.view import View
@@ -24,7 +25,7 @@ from stepwell.source.atomic_write import write_atomically
 from stepwell.write.freeze import generate
 from stepwell.write.freeze.drift import drift, unified
 from stepwell.write.freeze.literals import as_comment, as_literal, file_stem
-from stepwell.write.freeze.tables import LegacyNaming, rows_of
+from stepwell.write.freeze.tables import LegacyNaming, own_rows, rows_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -338,3 +339,12 @@ def test_importing_the_package_does_not_import_jinja2(tmp_path: Path) -> None:
         [sys.executable, "-c", script], check=True, capture_output=True, text=True, cwd=tmp_path
     )
     assert told.stdout == "False\n"
+
+
+def test_rows_of_a_workspace_are_sorted_by_name_and_not_by_file(project: Any) -> None:
+    text = "name: {}\ndescription: D.\nsagemaker_step_type: Training\n"
+    files = {"ab_test": "ABTest", "aardvark": "Aardvark"}
+    root = project(
+        {f"workspaces/w/local/steps/{stem}.yaml": text.format(name) for stem, name in files.items()}
+    )
+    assert [*own_rows(stepwell.open(root).view("w")).rows] == ["ABTest", "Aardvark"]

@@ -319,3 +319,22 @@ def test_a_pipeline_is_split_into_parts_with_their_parameters() -> None:
         with pytest.raises(PipelineError) as raised:
             pipeline.split(parts)
         assert str(raised.value) == message
+
+
+def test_text_that_json_or_yaml_cannot_hold_is_an_error() -> None:
+    assert '"é"' in Pipeline("P", "é").to_json()
+    with pytest.raises(ValueError, match="Out of range float values are not JSON compliant"):
+        Pipeline("P", parameters={"x": float("nan")}).to_json()
+    with pytest.raises(PipelineError, match="invalid pipeline: line 1: "):
+        Pipeline.from_yaml("name: \ud800\nsteps: []\n")
+
+
+def test_clashes_are_sorted_in_the_message_of_a_merge() -> None:
+    first = Pipeline("P", parameters={"x": 1}).add_step("b", "X").add_step("a", "X")
+    second = Pipeline("Q", parameters={"x": 2}).add_step("b", "Y").add_step("a", "Y")
+    with pytest.raises(PipelineError) as raised:
+        first.merge(second, "PQ")
+    assert str(raised.value) == (
+        "cannot merge `P` and `Q`: both define parameter `x`; both define step `a` with different `step`; "
+        "both define step `b` with different `step`"
+    )

@@ -39,6 +39,7 @@ EDITS: dict[str, Edit] = {
     "a broken file": {f"{STEPS}/scoring.yaml": "name: [\n"},
     "another broken file": {f"{STEPS}/scoring.yaml": "name: Scoring\ndescription: S.\npriorty: 1\n"},
     "an empty file": {f"{STEPS}/rating.yaml": ""},
+    "a deprecated step": {f"{STEPS}/rating.yaml": f"{RATING}deprecated: {{replaced_by: Ranking}}\n"},
     "a finding without an effect": {f"{STEPS}/rating.yaml": "name: Rating\ndescription: 7\n"},
     "a new name": {f"{STEPS}/rating.yaml": "name: Grading\ndescription: Rate.\n"},
     "a removed file": {f"{STEPS}/rating.yaml": None},
@@ -128,7 +129,8 @@ def test_a_hint_at_an_edit_is_enough(root: Path, name: str) -> None:
 
 
 FIRST = ("a broken file", "a misspelt suffix", "a removed base", "a link to a folder", "a broken override",
-         "an override without a base", "a second definition", "an alias that collides")  # fmt: skip
+         "an override without a base", "a second definition", "an alias that collides",
+         "an alias", "a deprecated step")  # fmt: skip
 
 
 @pytest.mark.parametrize("first", FIRST)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from stepwell.review.effects.schema_diff import differences
+from stepwell.review.effects.schema_limits import form_of
 
 
 def told(old: Any, new: Any) -> list[str]:
@@ -238,3 +239,11 @@ def test_a_schema_that_accepts_nothing() -> None:
 )
 def test_types(old: object, new: object, reason: str) -> None:
     assert told({"type": old}, {"type": new}) == [reason]
+
+
+def test_a_pattern_is_tried_on_the_first_1024_characters_if_it_repeats_at_most_four_times() -> None:
+    [stricter] = differences({}, {"pattern": "b"})
+    assert stricter.refuses is not None
+    assert [stricter.refuses("a" * count + "b") for count in (1023, 1024)] == [False, True]
+    assert form_of("a*b*c*d*") is not None
+    assert form_of("a*b*c*d*e*") is None
