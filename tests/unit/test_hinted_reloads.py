@@ -37,6 +37,7 @@ EDITS: dict[str, Edit] = {
     "an alias": {f"{STEPS}/scoring.yaml": "name: Scoring\ndescription: Score.\naliases: [Rank]\n"},
     "an alias that collides": {f"{STEPS}/rating.yaml": "name: Rating\ndescription: R.\naliases: [Score]\n"},
     "a broken file": {f"{STEPS}/scoring.yaml": "name: [\n"},
+    "a file with another error": {f"{STEPS}/scoring.yaml": "name: Scoring\ndescription: ]\n"},
     "another broken file": {f"{STEPS}/scoring.yaml": "name: Scoring\ndescription: S.\npriorty: 1\n"},
     "an empty file": {f"{STEPS}/rating.yaml": ""},
     "a deprecated step": {f"{STEPS}/rating.yaml": f"{RATING}deprecated: {{replaced_by: Ranking}}\n"},

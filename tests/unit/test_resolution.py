@@ -13,7 +13,7 @@ import pytest
 import stepwell
 from stepwell.model import StepDefinition
 from stepwell.resolve.candidates import Candidate
-from stepwell.resolve.choose import AUTOMATIC, Mode
+from stepwell.resolve.choose import AUTOMATIC, Mode, resolve
 from stepwell.resolve.conflicts import METADATA, Agreement
 from stepwell.resolve.strategies import STRATEGIES, ResolutionContext, Selection, Strategy
 
@@ -741,5 +741,6 @@ def test_an_override_is_private_to_its_workspace_unless_asked_across(project: Pr
     files = {CORE: step(priority=50), local("bob", layer="override"): "name: Scoring\npriority: 1\n"}
     registry = opened(project, files)
     assert chosen(registry.resolve("Scoring", None)) == (None, "only_candidate", False)
+    assert chosen(resolve(registry.snapshot, "Scoring")) == (None, "only_candidate", False)
     assert chosen(registry.resolve("Scoring", None, across=True)) == ("bob", "priority_based", False)
     assert chosen(registry.resolve("Scoring", "bob")) == ("bob", "workspace_priority", False)

@@ -247,3 +247,8 @@ def test_a_pattern_is_tried_on_the_first_1024_characters_if_it_repeats_at_most_f
     assert [stricter.refuses("a" * count + "b") for count in (1023, 1024)] == [False, True]
     assert form_of("a*b*c*d*") is not None
     assert form_of("a*b*c*d*e*") is None
+
+
+def test_a_list_of_values_that_is_removed_is_wider() -> None:
+    assert told({"enum": ["a"]}, {}) == ["wider #/enum: accepts any value of its type"]
+    assert told({"const": "a"}, {}) == ["wider #/const: accepts any value of its type"]
