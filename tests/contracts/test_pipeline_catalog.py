@@ -10,6 +10,7 @@ import tarfile
 from collections.abc import Callable, Mapping
 from datetime import date
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,7 +113,9 @@ def test_a_copy_has_no_findings_in_a_new_project(
     run_stepwell("pipeline", "new", f"Our{name}", "--from", name, cwd=tmp_path)
     for command in (["check", "--fail-on", "warning"], ["align"], ["pipeline", "check", f"Our{name}"]):
         ran = run_stepwell(*command, cwd=tmp_path)
-        assert (ran.exit_code, "warning" in ran.stdout) == (0, False), ran.stdout
+        absent = ran.stdout.count("warning[missing-package]: required package `torch` is not installed")
+        expected = int(bool(absent and name == "PyTorchEndToEnd" and find_spec("torch") is None))
+        assert (ran.exit_code, ran.stdout.count("warning[")) == (0, expected), ran.stdout
     tested = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "stepwell"],
         cwd=tmp_path,
