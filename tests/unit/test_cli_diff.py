@@ -75,13 +75,13 @@ def first_line(text: str) -> str:
     return text.partition("\n")[0]
 
 
-CLOSING_LINE = "0 to add, 1 to change, 0 to remove · risky for overlays"
+VERDICT = "risky: 1 risky; 1 step changed in the core, 1 workspace differs"
 
 
-def test_quiet_prints_the_closing_line_alone(repository: Path, run_stepwell: RunStepwell) -> None:
+def test_quiet_prints_the_verdict_alone(repository: Path, run_stepwell: RunStepwell) -> None:
     ran = run_stepwell("diff", "-q", cwd=repository)
     assert (ran.exit_code, ran.stderr) == (0, "")
-    assert ran.stdout == f"{CLOSING_LINE}\n"
+    assert ran.stdout == f"{VERDICT}\n"
 
 
 def test_verbose_says_what_added_and_removed_definitions_state(
@@ -108,7 +108,7 @@ def test_the_exit_code_tells_of_a_break_only_when_asked(
 
 def test_a_risk_is_no_break(repository: Path, run_stepwell: RunStepwell) -> None:
     ran = run_stepwell("diff", "--exit-code", "-q", cwd=repository)
-    assert (ran.exit_code, ran.stdout) == (0, f"{CLOSING_LINE}\n")
+    assert (ran.exit_code, ran.stdout) == (0, f"{VERDICT}\n")
 
 
 def test_a_workspace_is_asked_for_alone(repository: Path, run_stepwell: RunStepwell) -> None:
@@ -258,7 +258,7 @@ def test_the_project_can_be_named_from_elsewhere(
 ) -> None:
     (tmp_path / "elsewhere").mkdir()
     ran = run_stepwell("diff", "-q", "--project", str(repository), cwd=tmp_path / "elsewhere")
-    assert (ran.exit_code, ran.stdout) == (0, f"{CLOSING_LINE}\n")
+    assert (ran.exit_code, ran.stdout) == (0, f"{VERDICT}\n")
     gone = run_stepwell("diff", "--project", "nowhere", cwd=tmp_path)
     assert gone.exit_code == 2
     assert "nowhere" in gone.stderr

@@ -159,7 +159,7 @@ def test_the_table_of_a_state_can_be_named(history: History, run_stepwell: RunSt
     )
     for path in ("old/table.py", "old/table.json"):
         ran = run_stepwell("diff", "stepwell", "HEAD", "--head-table", path, "-q", cwd=history.root)
-        assert ran.stdout == "0 to add, 4 to change, 0 to remove · safe\n"
+        assert ran.stdout == "safe: 4 safe; 4 steps changed in the core\n"
     for state, *paths in (("python", MODULE), ("yaml", TABLE), ("interfaces", FOLDER, LOADING)):
         options = [word for path in paths for word in ("--base-table", path)]
         ran = run_stepwell("diff", state, "HEAD", *options, cwd=history.root)

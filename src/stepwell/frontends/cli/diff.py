@@ -20,6 +20,7 @@ from stepwell.frontends.cli.options import (
 )
 from stepwell.frontends.cli.states import Here, read_both, with_tables
 from stepwell.frontends.render.comparison import COMPARISON_RENDERERS
+from stepwell.frontends.render.comparison.wording import headline
 from stepwell.review import Comparison, RegistryState, compare
 from stepwell.review.comparison import Level
 from stepwell.source.diagnostic import rebased
@@ -75,7 +76,7 @@ def command(
     name, and *.step.yaml files. If nothing can be read or several files could be the table, the exit code
     is 2; --base-table and --head-table name the files.
 
-    List accepted breaking changes in accepted_breaks.yaml. `-q` prints only the closing line, `-v` also the
+    List accepted breaking changes in accepted_breaks.yaml. `-q` prints only the verdict, `-v` also the
     fields of added and removed definitions.
     """
     began = time.monotonic()
@@ -101,8 +102,7 @@ def _print(comparison: Comparison, root: str, common: CommonOptions) -> None:
     comparison = rebased(comparison, root, os.getcwd())
     pieces = COMPARISON_RENDERERS["text"](comparison, color=color_wanted(), verbose=common.verbose)
     if common.quiet:
-        *_, closing_line = pieces
-        pieces = iter((closing_line.lstrip("\n"),))
+        pieces = iter((f"{headline(comparison)}\n",))
     for piece in pieces:
         sys.stdout.write(piece if shows_unicode() else piece.replace("→", "->").replace("·", "-"))
 
