@@ -338,8 +338,8 @@ def _enumerated(places: Iterable[CodePlace]) -> str:
     return f"{', '.join(most)} and {last}"
 
 
-def _is_same(one: CodePlace, other: CodePlace) -> bool:
-    return (one.path, one.name) == (other.path, other.name)
+def _is_same(place: CodePlace, other: CodePlace) -> bool:
+    return (place.path, place.name) == (other.path, other.name)
 
 
 _NONE: Final[Mapping[str, Component]] = MappingProxyType({})

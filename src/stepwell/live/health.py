@@ -241,7 +241,7 @@ class _Advice:
         if _unusable(self.seen):
             yield "Fix the project settings: invalid settings are replaced with defaults."
         if self.kept:
-            views = listed("`the core`" if one is None else f"`{one}`" for one in self.kept)
+            views = listed("`the core`" if item is None else f"`{item}`" for item in self.kept)
             yield (
                 f"Fix {counted(errors, 'error')} in the files: the last valid version is still served for "
                 f"{views} (run `stepwell check`)."

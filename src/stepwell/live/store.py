@@ -384,7 +384,9 @@ def _with_code(loaded: LoadResult, code: Code | None) -> LoadResult:
 def _with_first_errors(good: LoadResult, seen: LoadResult) -> LoadResult:
     """Return an earlier state that knows the errors of workspaces that it does not have."""
     new = seen.own.keys() - good.own.keys()
-    return good._replace(diagnostics=(*good.diagnostics, *(error for one in new for error in seen.own[one])))
+    return good._replace(
+        diagnostics=(*good.diagnostics, *(error for item in new for error in seen.own[item]))
+    )
 
 
 def _is_same(before: LoadResult, seen: LoadResult) -> bool:

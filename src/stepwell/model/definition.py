@@ -91,8 +91,8 @@ class ProviderDefinition(ProviderFields):
     def known_models(self) -> tuple[Model, ...]:
         """Models with their costs."""
         return tuple(
-            Model(one["name"], known_fields(Cost, one["cost"]) if "cost" in one else self.price)
-            for one in self.models
+            Model(model["name"], known_fields(Cost, model["cost"]) if "cost" in model else self.price)
+            for model in self.models
         )
 
     @property

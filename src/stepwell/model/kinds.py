@@ -41,8 +41,8 @@ class Kind(NamedTuple):
 
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
     {
-        one.folder: one
-        for one in (
+        item.folder: item
+        for item in (
             Kind("step", "step", "steps", "steps", StepDefinition),
             Kind(
                 "hyperparameter",
@@ -58,7 +58,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
 )
 """Kinds by folder name, in display order."""
 
-KIND_OF_NOUN: Final[Mapping[str, Kind]] = MappingProxyType({one.noun: one for one in KINDS.values()})
+KIND_OF_NOUN: Final[Mapping[str, Kind]] = MappingProxyType({kind.noun: kind for kind in KINDS.values()})
 """Kinds by noun, in the same order."""
 
 
@@ -67,7 +67,7 @@ def kind_of(definition: Definition) -> Kind:
     return _BY_RECORD[type(definition)]
 
 
-_BY_RECORD: Final = {one.define: one for one in KINDS.values()}
+_BY_RECORD: Final = {kind.define: kind for kind in KINDS.values()}
 
 
 @final

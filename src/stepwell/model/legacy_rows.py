@@ -107,7 +107,7 @@ def _arguments(value: Any) -> Any:
 def _environment(value: Any) -> Any:
     if not isinstance(value, dict) or not isinstance(value.get("optional", {}), dict):
         return value
-    optional = {name: _text(one) for name, one in value.get("optional", {}).items()}
+    optional = {name: _text(item) for name, item in value.get("optional", {}).items()}
     return {**value, **({"optional": optional} if "optional" in value else {})}
 
 
@@ -136,11 +136,11 @@ def _without_null(value: Any) -> Any:
     if isinstance(value, dict):
         kept = {"optional", "arguments"}  # null is an empty value here
         return {
-            key: one if key in kept and isinstance(one, dict) else _without_null(one)
-            for key, one in value.items()
-            if one is not None
+            key: item if key in kept and isinstance(item, dict) else _without_null(item)
+            for key, item in value.items()
+            if item is not None
         }
-    return [_without_null(one) for one in value] if isinstance(value, list) else value
+    return [_without_null(item) for item in value] if isinstance(value, list) else value
 
 
 SUFFIXES: Final = (".step.yaml", ".step.yml")
@@ -237,7 +237,7 @@ class _Lines:
         for key in beyond:
             if key == "registry":
                 head = self._lines[self._first[key,] - 1]
-                inner = [line for one in of_registry for line in self._of(("registry", one))]
+                inner = [line for item in of_registry for line in self._of(("registry", item))]
                 ordered = sorted(inner, key=lambda numbered: numbered[0])
                 blocks += [f"  {head}", *(f"  {line}" if line else "" for _, line in ordered)]
             else:

@@ -221,13 +221,13 @@ def _context(
     tags = (environment,) if isinstance(environment, str) else tuple(environment)
     if view.workspace is None:
         return ResolutionContext(None, None, frameworks, tags)
-    said = snapshot.workspaces[view.workspace]
+    value = snapshot.workspaces[view.workspace]
     serves = view.steps.get(name) or view.by_alias(name)
     return ResolutionContext(
         view.workspace,
         serves,
-        frameworks or said.preferred_frameworks,
-        tags or said.environment_preferences,
+        frameworks or value.preferred_frameworks,
+        tags or value.environment_preferences,
     )
 
 
@@ -239,9 +239,9 @@ def _declared(
     Definitions that the workspace does not see are ignored.
     """
     if workspace is not None and workspace.document is not None:
-        said: str | None = workspace.document.data.get("default_resolution_strategy")
-        if said is not None:
-            return said
+        setting: str | None = workspace.document.data.get("default_resolution_strategy")
+        if setting is not None:
+            return setting
     deciding = (
         [candidate.definition for candidate in candidates] if context.serves is None else [context.serves]
     )

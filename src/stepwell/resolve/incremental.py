@@ -137,7 +137,7 @@ def concerned(
             if old.get(name) is table.get(name):
                 continue
             words.add(name)
-            words.update(*(words_of(one) for one in (old.get(name), table.get(name)) if one is not None))
+            words.update(*(words_of(item) for item in (old.get(name), table.get(name)) if item is not None))
     return lambda layered: bool(layered.diagnostics or layered.notes) or not words.isdisjoint(layered.words)
 
 
@@ -175,7 +175,7 @@ def relist(project: Project, before: Layout, changed: Iterable[str]) -> Relisted
             in_core.add(path)
         if path.startswith(f"{base}/"):
             ids.add(path[len(base) + 1 :].partition("/")[0])
-    if any(one not in before.workspaces or not _is_folder(project, one) for one in ids):
+    if any(item not in before.workspaces or not _is_folder(project, item) for item in ids):
         return _everything(project)
     again = _core_again(project, before, in_core) if in_core else ()
     layout = before
@@ -183,8 +183,8 @@ def relist(project: Project, before: Layout, changed: Iterable[str]) -> Relisted
         layout = list_core(project, before)
     elif again:
         layout = before._replace(core=_with(before.core, again))
-    for one in ids:
-        layout = list_workspace(project, layout, one)
+    for item in ids:
+        layout = list_workspace(project, layout, item)
     if again is None:
         return Relisted(layout, False, True, layout.core, frozenset(ids))
     return Relisted(layout, False, False, tuple(file for file, there in again if there), frozenset(ids))
@@ -303,8 +303,10 @@ def load_like(before: LoadResult, project: Project, known: ReadCache) -> LoadRes
         ]
         replaced = gone + came
         workspaces = {file.listed.workspace for pair in replaced for file in pair if file is not None}
-        others = [one for one in layout.workspaces if one not in workspaces]
-        workspaces.update(one for one in others if not _introduces_itself_so(before, project, layout, one))
+        others = [workspace for workspace in layout.workspaces if workspace not in workspaces]
+        workspaces.update(
+            other for other in others if not _introduces_itself_so(before, project, layout, other)
+        )
         return _lay_again(before, project, layout, checked, replaced, workspaces)
 
 
@@ -328,7 +330,9 @@ def last_valid(good: LoadResult, seen: LoadResult) -> tuple[LoadResult, tuple[st
         return good, (None, *good.snapshot.workspaces)
     base = _over_core_of(good, seen) if core_fails else seen
     errors = _new_errors(good, base) if core_fails else errors
-    failed = tuple(one for one in base.overlays if errors and not errors.isdisjoint(base.own[one]))
+    failed = tuple(
+        overlay for overlay in base.overlays if errors and not errors.isdisjoint(base.own[overlay])
+    )
     kept: tuple[str | None, ...] = (None, *failed) if core_fails else failed
     return (_with_views_of(good, base, failed) if failed else base), kept
 
@@ -344,8 +348,16 @@ def _over_core_of(good: LoadResult, seen: LoadResult) -> LoadResult:
     base = f"{seen.project.settings.workspaces}/"
     of_core = {path: file for path, file in good.checked.items() if file.listed.workspace is None}
     above = {path: file for path, file in seen.checked.items() if file.listed.workspace is not None}
-    found = [one for one in good.layout.diagnostics if one.span is None or not one.span.path.startswith(base)]
-    found += (one for one in seen.layout.diagnostics if one.span and one.span.path.startswith(base))
+    found = [
+        diagnostic
+        for diagnostic in good.layout.diagnostics
+        if diagnostic.span is None or not diagnostic.span.path.startswith(base)
+    ]
+    found += (
+        diagnostic
+        for diagnostic in seen.layout.diagnostics
+        if diagnostic.span and diagnostic.span.path.startswith(base)
+    )
     layout = seen.layout._replace(core=good.layout.core, diagnostics=tuple(found))
     return _lay_again(good, seen.project, layout, {**of_core, **above}, [], None)
 
@@ -354,22 +366,24 @@ def _with_views_of(good: LoadResult, base: LoadResult, failed: Collection[str]) 
     """Return a result with the views of some workspaces, if they exist, as they were."""
 
     def mixed(then: Mapping[str, T], now: Mapping[str, T]) -> dict[str, T]:
-        ids = sorted(one for one in {*then, *now} if (one in then if one in failed else one in now))
-        return {one: then[one] if one in failed else now[one] for one in ids}
+        ids = sorted(item for item in {*then, *now} if (item in then if item in failed else item in now))
+        return {item: then[item] if item in failed else now[item] for item in ids}
 
     old, new = good.snapshot, base.snapshot
     workspaces = mixed(old.workspaces, new.workspaces)
-    views = {one: (old if one in failed else new).view(one) for one in workspaces}
+    views = {workspace: (old if workspace in failed else new).view(workspace) for workspace in workspaces}
     checked = {path: file for path, file in base.checked.items() if file.listed.workspace not in failed}
     checked.update(pair for pair in good.checked.items() if pair[1].listed.workspace in failed)
     own = {
         owner: (good.own.get(owner, ()) if owner in failed else found) for owner, found in base.own.items()
     }
-    replaced = {finding for one in failed for finding in base.own[one]}
-    kept = (finding for one in failed for finding in own[one])
+    replaced = {finding for item in failed for finding in base.own[item]}
+    kept = (finding for item in failed for finding in own[item])
     return base._replace(
         snapshot=Snapshot(new.core, workspaces, views),
-        diagnostics=in_order((*(one for one in base.diagnostics if one not in replaced), *kept)),
+        diagnostics=in_order(
+            (*(diagnostic for diagnostic in base.diagnostics if diagnostic not in replaced), *kept)
+        ),
         layout=base.layout._replace(
             workspaces=MappingProxyType(mixed(good.layout.workspaces, base.layout.workspaces)),
             settings=MappingProxyType(mixed(good.layout.settings, base.layout.settings)),
@@ -401,12 +415,12 @@ def _lay_again(
         names = _names(new_core) if relayered is not None else None
     touched = concerned(before.core, core, names)
     overlays: dict[str, Overlay] = {}
-    for one in layout.workspaces:
-        old = before.overlays.get(one)
-        if old is None or workspaces is None or one in workspaces or touched(old.layered):
-            overlays[one] = lay_overlay(project, layout, one, core, checked)
+    for workspace in layout.workspaces:
+        old = before.overlays.get(workspace)
+        if old is None or workspaces is None or workspace in workspaces or touched(old.layered):
+            overlays[workspace] = lay_overlay(project, layout, workspace, core, checked)
         else:
-            overlays[one] = old
+            overlays[workspace] = old
     loaded = assemble(project, before.today, layout, checked, core, overlays, before.guests, before)
     if names is not None:
         now, then = loaded.snapshot.core, before.snapshot.core
@@ -421,8 +435,8 @@ def _check_again(
     """Return all files by path after checking those with possible changes, and the changed ones."""
     layout = relisted.layout
     affected = list(relisted.core)
-    for one in layout.workspaces if relisted.everything else relisted.workspaces:
-        affected += layout.workspaces.get(one, ())
+    for workspace in layout.workspaces if relisted.everything else relisted.workspaces:
+        affected += layout.workspaces.get(workspace, ())
     listed = {file.path: file for file in affected}
     folders = tuple(f"{hint}/" for hint in hints if hint not in listed and hint not in before.checked)
     checked = dict(before.checked)
@@ -444,7 +458,11 @@ def _suspects(before: LoadResult, relisted: Relisted, hints: frozenset[str]) -> 
     """Return the files that may be removed."""
     if relisted.everything:
         return before.checked
-    own = [listed.path for one in relisted.workspaces for listed in before.layout.workspaces.get(one, ())]
+    own = [
+        listed.path
+        for workspace in relisted.workspaces
+        for listed in before.layout.workspaces.get(workspace, ())
+    ]
     if relisted.whole_core:
         own += [listed.path for listed in before.layout.core]
     return {*hints, *own}

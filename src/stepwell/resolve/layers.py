@@ -155,7 +155,7 @@ class LayerTables:
     def words(self) -> frozenset[str]:
         """Names, aliases and configuration classes of its definitions, for reloads."""
         return frozenset(
-            word for table in self.tables.values() for one in table.values() for word in words_of(one)
+            word for table in self.tables.values() for item in table.values() for word in words_of(item)
         )
 
 
@@ -290,7 +290,8 @@ class _Overlay:
         self._lay_local()
         overrides = self._lay_overrides()
         judged = (
-            one._replace(result=None) if one.source.document.path in self._parts else one for one in overrides
+            override._replace(result=None) if override.source.document.path in self._parts else override
+            for override in overrides
         )
         scope = self._scope(overrides=tuple(judged))
         if overrides:
@@ -331,7 +332,7 @@ class _Overlay:
             override, faults = _override(file.authored, file.name, base, whole=broken is None)
             self._record(faults)
             made.append(override)
-        self._above.update((one.name, one.result) for one in made if one.result is not None)
+        self._above.update((item.name, item.result) for item in made if item.result is not None)
         return tuple(made)
 
     def _broken_base(self, name: str, base: Definition | None) -> str | None:
@@ -397,7 +398,7 @@ def _override(
     if base is None:
         return Override(source, name, None, None), []
     applied = Applied(base.data, base.sources).patched(source)
-    flat = all(one.document.flat for one in applied.sources)
+    flat = all(source.document.flat for source in applied.sources)
     if schema.fits(kind.noun, applied.data, flat=flat):
         return Override(source, name, base, kind.define(applied.data, applied.sources)), []
     found = tuple(schema_errors.explain(kind.noun, kind.noun, applied.data, applied.document_of))
@@ -494,21 +495,31 @@ def lay_under(
         table, repeated = unique(file for file in guests if file.listed.kind == folder)
         found += catalog.run(catalog.active("layer", settings.severities), LayerScope(kind, repeated))
         below = standalone(table)
-        hidden = {name: one for name, one in below.items() if _place(core, folder, name) is not None}
-        covered[folder] = MappingProxyType({name: (one,) for name, one in hidden.items()})
+        hidden = {name: item for name, item in below.items() if _place(core, folder, name) is not None}
+        covered[folder] = MappingProxyType({name: (item,) for name, item in hidden.items()})
         found += _hidden_findings(core, kind, hidden, settings)
         served = dict(core.tables[folder])
-        for name, one in below.items():
+        for name, item in below.items():
             if name in hidden:
                 continue
             scope = ViewScope(
-                kind, None, served, {name: one}, {name: one}, (), (), by_config_class, by_alias, {}, settings
+                kind,
+                None,
+                served,
+                {name: item},
+                {name: item},
+                (),
+                (),
+                by_config_class,
+                by_alias,
+                {},
+                settings,
             )
             faults = tuple(catalog.run(catalog.active("view", settings.severities), scope))
             found += faults
             if is_served(faults):
-                served[name] = one
-                add_to_index(one, by_config_class, by_alias)
+                served[name] = item
+                add_to_index(item, by_config_class, by_alias)
         tables[folder] = MappingProxyType(served)
     shown, used = hide(found, by_place(ignore for file in core_files for ignore in file.ignores))
     return replace(
@@ -534,8 +545,8 @@ def _hidden_findings(
     core: LayerTables, kind: Kind, hidden: Mapping[str, Definition], settings: Settings
 ) -> Iterable[Diagnostic]:
     scope = tuple(
-        Hidden(kind, package_of(one.sources[0].document.path), one, place)
-        for name, one in hidden.items()
+        Hidden(kind, package_of(item.sources[0].document.path), item, place)
+        for name, item in hidden.items()
         if (place := _place(core, kind.folder, name)) is not None
     )
     return catalog.run(catalog.active("plugin", settings.severities), scope)

@@ -148,7 +148,7 @@ class _Walk:
         """Return the files of a workspace and the path of its workspace file."""
         folder = f"{base}/{name}"
         files: list[Listed] = []
-        said: list[str] = []
+        lines: list[str] = []
         for entry, is_folder in self.entries(folder, optional=False):
             path = f"{folder}/{entry}"
             if is_folder and entry in _LAYERS:
@@ -160,13 +160,13 @@ class _Walk:
                 for found in self.below(path):
                     self.misplaced(found, words)
             elif not is_folder and _suffix(entry) in SUFFIXES and entry.startswith(f"{_WORKSPACE_STEM}."):
-                said.append(path)
-        for second in said[1:]:
+                lines.append(path)
+        for second in lines[1:]:
             message = f"`{name}` has two workspace files; this one is not read"
             self.diagnostics.append(
                 Diagnostic("two-workspace-files", Severity.ERROR, message, Span(second), "keep one")
             )
-        return tuple(files), said[0] if said else None
+        return tuple(files), lines[0] if lines else None
 
     def top(self, folder: str) -> list[tuple[str, bool]]:
         """Return the entries of an optional folder, if it is in the project."""

@@ -130,7 +130,10 @@ def load(
             *read_plugins(plugins() if project.settings.plugins else (), project.settings, today)
         )
         core = lay_core(project, layout, checked, guests)
-        overlays = {one: lay_overlay(project, layout, one, core, checked) for one in layout.workspaces}
+        overlays = {
+            workspace: lay_overlay(project, layout, workspace, core, checked)
+            for workspace in layout.workspaces
+        }
         loaded = assemble(project, today, layout, checked, core, overlays, guests, None)
         _call_all_objects_old()
         return loaded
@@ -236,10 +239,10 @@ def assemble(
     tables = _tables_of_all(project, core, overlays, before)
     pipelines = check_pipelines(
         project.settings,
-        {one: View(one, each) for one, each in _written_tables(project, core, overlays, tables).items()},
+        {key: View(key, each) for key, each in _written_tables(project, core, overlays, tables).items()},
         {
             None: core.written or core,
-            **{one: each.layered.written or each.layered for one, each in overlays.items()},
+            **{key: each.layered.written or each.layered for key, each in overlays.items()},
         },
         NOTHING_CHECKED if before is None else before.pipelines,
     )
@@ -251,19 +254,19 @@ def assemble(
     own_findings: dict[str | None, tuple[Diagnostic, ...]] = {None: of_core}
     used: set[Ignore] = {*core.used, *pipelines.used}
     views: dict[str, View] = {}
-    for one, overlay in overlays.items():
-        own = capped(noted((*stray.pop(one, ()), *overlay.diagnostics, *pipelines.diagnostics.get(one, ()))))
-        views[one] = _view(one, tables[one], in_order((*core_found, *own)) if own else core_found, before)
+    for key, overlay in overlays.items():
+        own = capped(noted((*stray.pop(key, ()), *overlay.diagnostics, *pipelines.diagnostics.get(key, ()))))
+        views[key] = _view(key, tables[key], in_order((*core_found, *own)) if own else core_found, before)
         used.update(overlay.layered.used)
-        own_findings[one] = own
-    own_findings.update((one, tuple(found)) for one, found in stray.items())
+        own_findings[key] = own
+    own_findings.update((key, tuple(found)) for key, found in stray.items())
     unused: dict[str | None, list[Diagnostic]] = {}
     for finding in capped(tuple(_unused_ignores(project, checked.values(), used))):
         if finding.span is not None:
             unused.setdefault(checked[finding.span.path].listed.workspace, []).append(finding)
-    own_findings.update((one, (*own_findings[one], *found)) for one, found in unused.items())
+    own_findings.update((key, (*own_findings[key], *found)) for key, found in unused.items())
     own_findings[OF_FREEZING] = _about_freezing(project, core_view, views, core, overlays)
-    workspaces = {one: overlay.workspace for one, overlay in overlays.items()}
+    workspaces = {key: overlay.workspace for key, overlay in overlays.items()}
     return LoadResult(
         project,
         today,
@@ -302,11 +305,11 @@ def _tables_of_all(
     same_core = before is not None and core is before.core
     core_tables = old.core.tables if old is not None and same_core else _tables(project, None, core, None)
     tables: dict[str | None, Tables] = {None: core_tables}
-    for one, overlay in overlays.items():
-        if old is not None and before is not None and same_core and before.overlays.get(one) is overlay:
-            tables[one] = old.view(one).tables
+    for key, overlay in overlays.items():
+        if old is not None and before is not None and same_core and before.overlays.get(key) is overlay:
+            tables[key] = old.view(key).tables
         else:
-            tables[one] = _tables(project, one, overlay.layered, core_tables)
+            tables[key] = _tables(project, key, overlay.layered, core_tables)
     return tables
 
 
@@ -320,21 +323,27 @@ def _written_tables(
     if core.written is None and all(overlay.layered.written is None for overlay in overlays.values()):
         return served
     below = _tables(project, None, core.written or core, None)
-    above = {one: overlay.layered.written or overlay.layered for one, overlay in overlays.items()}
-    return {None: below, **{one: _tables(project, one, layered, below) for one, layered in above.items()}}
+    above = {key: overlay.layered.written or overlay.layered for key, overlay in overlays.items()}
+    return {None: below, **{key: _tables(project, key, layered, below) for key, layered in above.items()}}
 
 
 def _with_notes(
     core: LayerTables, overlays: Mapping[str, Overlay], pipelines: CheckedPipelines
 ) -> Callable[[Iterable[Diagnostic]], tuple[Diagnostic, ...]]:
     """Return a function that adds the consequences of an error to the first finding about its file."""
-    layers = [core.written or core, *(one.layered.written or one.layered for one in overlays.values())]
+    layers = [
+        core.written or core,
+        *(overlay.layered.written or overlay.layered for overlay in overlays.values()),
+    ]
     notes: dict[str, dict[Related, None]] = {}
     for path, note in (*(note for layer in layers for note in layer.notes), *pipelines.notes):
         notes.setdefault(path, {})[note] = None
     if not notes:
         return tuple
-    found = (*core.diagnostics, *(finding for one in overlays.values() for finding in one.diagnostics))
+    found = (
+        *core.diagnostics,
+        *(finding for overlay in overlays.values() for finding in overlay.diagnostics),
+    )
     noted: dict[Diagnostic, Diagnostic] = {}
     for path, related in notes.items():
         errors = [
@@ -399,14 +408,14 @@ def _about_freezing(
     settings = project.settings
     if project.config is None or not settings.freeze:
         return ()
-    skipped = {one: overlay.layered.left_out.get("steps", {}) for one, overlay in overlays.items()}
+    skipped = {key: overlay.layered.left_out.get("steps", {}) for key, overlay in overlays.items()}
     first = [name for target in settings.freeze for name in target.first]
     names: dict[str, Collection[str]] = {}
-    for one, view in {**views, "": core, RESERVED_ID: core}.items():
-        left_out = {**tables.left_out["steps"], **skipped.get(one, {})}
+    for key, view in {**views, "": core, RESERVED_ID: core}.items():
+        left_out = {**tables.left_out["steps"], **skipped.get(key, {})}
         # a skipped step is already reported, so its missing table row is not
         excused = (name for name in first if broken_place(left_out, name, settings) is not None)
-        names[one] = {*view.steps, *view.hyperparameters, *(excused if left_out else ())}
+        names[key] = {*view.steps, *view.hyperparameters, *(excused if left_out else ())}
     scope = FreezeScope(project.config, project.prefix, settings, names)
     return tuple(catalog.run(catalog.active("freeze", settings.severities), scope))
 

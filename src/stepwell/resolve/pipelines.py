@@ -86,7 +86,7 @@ def check_pipelines(
     if not any(view.pipelines.above for view in views.values()):
         return NOTHING_CHECKED
     among = Among(
-        MappingProxyType({one: view for one, view in views.items() if one is not None}),
+        MappingProxyType({key: view for key, view in views.items() if key is not None}),
         settings.naming.job_type_suffixes,
     )
     active = catalog.active("pipeline", settings.severities)
@@ -121,11 +121,11 @@ def check_pipelines(
             if not (shown or hiding or skipped):  # an invalid step hides that it is needed
                 clean[workspace, name] = _rests_on(view, linked)
             if workspace is not None and definition.sources[0].workspace is None:
-                shown = tuple(_in_view(view, one) for one in shown if (one.id, one.span) not in of_core)
+                shown = tuple(_in_view(view, item) for item in shown if (item.id, item.span) not in of_core)
             here += shown
         found[workspace] = tuple(here)
         if workspace is None:
-            of_core = frozenset((one.id, one.span) for one in here)
+            of_core = frozenset((item.id, item.span) for item in here)
     return CheckedPipelines(found, frozenset(used), clean, tuple(notes))
 
 
@@ -157,10 +157,10 @@ def findings_in(
         views: all views by workspace with sources, the core's under ``None``.
     """
     components: dict[str, Mapping[str, Component]] = {}
-    for one, node in linked.nodes.items():
+    for key, node in linked.nodes.items():
         if node.definition is not None:
             seen = views[linked.view.workspace if node.workspace is None else node.workspace]
-            components[one] = seen.components(node.definition.name)
+            components[key] = seen.components(node.definition.name)
     active = (
         *catalog.active("pipeline", settings.severities),
         *catalog.active("pipeline code", settings.severities),
@@ -175,7 +175,7 @@ def _in_view(view: View, found: Diagnostic) -> Diagnostic:
 
 
 def _rests_on(view: View, linked: Linked) -> _Clean:
-    names = {name for one in linked.flat.way for name in (one.name, one.extends)}
+    names = {name for item in linked.flat.way for name in (item.name, item.extends)}
     pipelines = view.pipelines
     return _Clean(
         linked.definition,
@@ -196,4 +196,4 @@ def _ignores(linked: Linked) -> IgnoreIndex:
     }
     for source in linked.definition.sources:
         documents[id(source.document)] = source.document
-    return by_place(one for document in documents.values() for one in ignores_in(document))
+    return by_place(item for document in documents.values() for item in ignores_in(document))

@@ -82,7 +82,7 @@ def with_registered(snapshot: Snapshot, registered: tuple[Registered, ...]) -> S
 
     Later registrations take precedence, and those for a workspace over those for all.
     """
-    common = tuple(one for one in registered if one.workspace is None)
+    common = tuple(item for item in registered if item.workspace is None)
     core = _laid_over(snapshot.core, common, None) if common else snapshot.core
     return _over(snapshot, core, registered) if registered else snapshot
 
@@ -97,8 +97,8 @@ def with_one_more(snapshot: Snapshot, registered: tuple[Registered, ...], served
 def _over(snapshot: Snapshot, core: View, registered: tuple[Registered, ...]) -> Snapshot:
     def view(workspace: str) -> View:
         below = snapshot.view(workspace)
-        laid = [one for one in registered if one.workspace is None]
-        laid += (one for one in registered if one.workspace == workspace)
+        laid = [item for item in registered if item.workspace is None]
+        laid += (item for item in registered if item.workspace == workspace)
         return _laid_over(below, laid, core) if laid else below
 
     return Snapshot(core, snapshot.workspaces, _Views(snapshot.workspaces, view))

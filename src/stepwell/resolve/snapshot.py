@@ -69,9 +69,9 @@ class Snapshot(Immutable):
 
     def with_code(self, code: Code) -> Snapshot:
         """Return the Snapshot with other sources; views with these sources are reused."""
-        views = {one: self._views[one].with_code(code) for one in self.workspaces}
+        views = {workspace: self._views[workspace].with_code(code) for workspace in self.workspaces}
         core = self.core.with_code(code)
-        if core is self.core and all(views[one] is self._views[one] for one in views):
+        if core is self.core and all(views[view] is self._views[view] for view in views):
             return self
         return Snapshot(core, self.workspaces, views)
 
@@ -167,13 +167,13 @@ def changes_between(old: Snapshot, new: Snapshot) -> Changes:
     suspects = _Suspects()
     core = _of_views(old.core, new.core, suspects)
     found: dict[str, ViewChanges] = {}
-    for one in sorted({*old.workspaces, *new.workspaces}):
-        if one not in new.workspaces or one not in old.workspaces:
-            found[one] = ViewChanges(_steps(new, one), _steps(old, one))
+    for item in sorted({*old.workspaces, *new.workspaces}):
+        if item not in new.workspaces or item not in old.workspaces:
+            found[item] = ViewChanges(_steps(new, item), _steps(old, item))
             continue
-        seen = _of_views(old.view(one), new.view(one), suspects)
-        if seen or old.workspaces[one] != new.workspaces[one]:
-            found[one] = seen
+        seen = _of_views(old.view(item), new.view(item), suspects)
+        if seen or old.workspaces[item] != new.workspaces[item]:
+            found[item] = seen
     return Changes(core, FrozenMapping(found))
 
 
@@ -229,7 +229,7 @@ class _Suspects:
     def between(self, old: Mapping[str, Definition], new: Mapping[str, Definition]) -> frozenset[str]:
         found = self._found.get((id(old), id(new)))
         if found is None:
-            differing = {name for name, one in new.items() if old.get(name) is not one}
+            differing = {name for name, item in new.items() if old.get(name) is not item}
             found = frozenset(differing.union(name for name in old if name not in new))
             self._found[id(old), id(new)] = found
         return found

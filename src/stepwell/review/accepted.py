@@ -47,21 +47,21 @@ def accept(
         return effects, in_order((*found, *broken))
     entries = tuple(_entries(document))
     accepting: dict[str, Acceptance] = {}
-    told: list[Diagnostic] = [*found]
+    findings: list[Diagnostic] = [*found]
     for entry in entries:
         wrong = _over(entry, is_past)
         if wrong is None and entry.effect in accepting:
             wrong = _twice(entry, accepting[entry.effect])
         if wrong is not None:
-            told.append(wrong)
+            findings.append(wrong)
         else:
             accepting[entry.effect] = entry
     by_key = {effect.key: effect for effect in effects}
     for entry in accepting.values():
         effect = by_key.get(entry.effect)
         if effect is None or effect.level is Level.SAFE:
-            told.append(_accepts_nothing(entry, effect, by_key))
-    return tuple(_with(effect, accepting.get(effect.key)) for effect in effects), in_order(told)
+            findings.append(_accepts_nothing(entry, effect, by_key))
+    return tuple(_with(effect, accepting.get(effect.key)) for effect in effects), in_order(findings)
 
 
 def day_of(until: str) -> date | None:

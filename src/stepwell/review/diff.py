@@ -42,10 +42,10 @@ def views_that_differ(old: Snapshot, new: Snapshot) -> tuple[ViewComparison, ...
     changes = changes_between(old, new)
     core = _of_view(old.core, new.core, changes.core)
     found = [core]
-    for one, seen in changes.workspaces.items():
-        if one not in old.workspaces or one not in new.workspaces:
-            found.append(_of_new_or_gone(old, new, one))
-        elif view := _of_workspace(old.view(one), new.view(one), seen, core):
+    for key, seen in changes.workspaces.items():
+        if key not in old.workspaces or key not in new.workspaces:
+            found.append(_of_new_or_gone(old, new, key))
+        elif view := _of_workspace(old.view(key), new.view(key), seen, core):
             found.append(view)
     missed = [
         workspace
@@ -94,10 +94,10 @@ def _hidden_only(
     old: Snapshot, new: Snapshot, core: ViewComparison, workspaces: Iterable[str]
 ) -> Iterator[ViewComparison]:
     """Return the workspaces that are unchanged because they shadow the core's changes."""
-    for one in workspaces if core.changes else ():
-        hidden = _hidden(old.view(one), new.view(one), core)
+    for workspace in workspaces if core.changes else ():
+        hidden = _hidden(old.view(workspace), new.view(workspace), core)
         if hidden:
-            yield ViewComparison(one, (), hidden=hidden)
+            yield ViewComparison(workspace, (), hidden=hidden)
 
 
 def _hidden(old: View, new: View, core: ViewComparison) -> tuple[HiddenChange, ...]:
@@ -236,8 +236,8 @@ def field_changes(was: Definition, now: Definition) -> Iterator[FieldChange]:
 
 def _field_change(was: Definition, now: Definition, field: str, old: Any, new: Any) -> FieldChange:
     leaves = tuple(
-        FieldChange(label, one, other, origins(was, at)[0], origins(now, there)[0])
-        for label, one, other, at, there in _leaves(field, old, new, (field,), (field,))
+        FieldChange(label, item, other, origins(was, at)[0], origins(now, there)[0])
+        for label, item, other, at, there in _leaves(field, old, new, (field,), (field,))
         if label != field
     )
     return FieldChange(field, old, new, _origin(was, field), _origin(now, field), leaves)
@@ -284,11 +284,11 @@ def _key(change: DefinitionChange) -> tuple[str, str]:
     return change.noun, change.name
 
 
-def _same(one: DefinitionChange, other: DefinitionChange | None) -> bool:
+def _same(change: DefinitionChange, other: DefinitionChange | None) -> bool:
     """Return whether a change of a workspace is inherited from the core."""
-    if other is None or one.what is not other.what or one.old_name != other.old_name:
+    if other is None or change.what is not other.what or change.old_name != other.old_name:
         return False
-    return [(field.field, field.old, field.new) for field in one.fields] == [
+    return [(field.field, field.old, field.new) for field in change.fields] == [
         (field.field, field.old, field.new) for field in other.fields
     ]
 
@@ -341,7 +341,7 @@ def predecessor(
     for was in left.values():
         if was.deprecated is not None and was.deprecated.replaced_by == step.name:
             return was, "replaced_by"
-    moved = {one.path: one.now for one in gone if one.now is not None}
+    moved = {item.path: item.now for item in gone if item.now is not None}
     own = {source.document.path for source in step.sources}
     for was in left.values():
         if any(moved.get(source.document.path) in own for source in was.sources):

@@ -230,7 +230,7 @@ class _HistoryWalk:
             entries.append(Traced(commit, None, now.unread))
             return
         befores = [self._readable(parent) for parent in parents]
-        was = [one for _, _, one in befores]
+        was = [item for _, _, item in befores]
         if step is not None and not any(was):
             for parent, _, _ in befores:
                 self._rename(step, here, parent)
@@ -244,7 +244,7 @@ class _HistoryWalk:
         self, was: list[StepDefinition | None], now: StepDefinition | None
     ) -> DefinitionChange | None:
         """Return the change relative to every parent."""
-        there = [one for one in was if one is not None]
+        there = [item for item in was if item is not None]
         if now is None:
             if not there or len(there) < len(was):
                 return None
@@ -261,7 +261,7 @@ class _HistoryWalk:
             field for name, field in each[0].items() if all(name in others for others in each[1:])
         )
         old = there[0]
-        is_renamed = all(one.name != now.name for one in there)
+        is_renamed = all(item.name != now.name for item in there)
         if not fields and not is_renamed:
             return None
         places = place_of_name(old), place_of_name(now)
@@ -330,11 +330,11 @@ class _HistoryWalk:
             else gone_between(self.repository, parent, commit)
         )
         own = {source.document.path for source in step.sources}
-        relevant = [one for one in gone if self.sought.holds_definitions(one.path)]
+        relevant = [item for item in gone if self.sought.holds_definitions(item.path)]
         relevant = sorted(relevant, key=lambda one: one.now not in own)[:_MANY]
         naming = self.project.settings.naming
         stems = frozenset(
-            {*(naming.stem(alias) for alias in step.aliases), *(stem_of(one.path) for one in relevant)}
+            {*(naming.stem(alias) for alias in step.aliases), *(stem_of(item.path) for item in relevant)}
         )
         sought = replace(self.sought, stems=stems)
         old = self.sightings.at(parent, sought).steps

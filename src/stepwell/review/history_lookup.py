@@ -104,7 +104,7 @@ class Sought:
         return True
 
     def _in_layer(self, folder: str, workspaces: str) -> bool:
-        return any(f"{folder}/".startswith(f"{workspaces}/{self.workspace}/{one}/") for one in _LAYERS)
+        return any(f"{folder}/".startswith(f"{workspaces}/{self.workspace}/{item}/") for item in _LAYERS)
 
     def _folders(self) -> Iterator[str]:
         for core, workspaces in sorted(self.places):
@@ -177,7 +177,9 @@ def look(root: str, tree: Tree, workspace: str | None, today: date) -> Sighting:
     settings = project.settings if project is not None else Settings()
     loaded, lost = load_tables(root, tree, settings, tables, today)
     # Rejected rows of a table concern other steps.
-    unread = () if loaded.checked else tuple(one for one in lost if one.severity is Severity.ERROR)
+    unread = (
+        () if loaded.checked else tuple(finding for finding in lost if finding.severity is Severity.ERROR)
+    )
     return Sighting(_view(loaded, workspace).steps, unread, project, False, tables if loaded.checked else ())
 
 

@@ -95,24 +95,24 @@ def introduced(
     surplus ones, those with a new source line are reported as new first.
     """
     there: dict[tuple[str, str, str], Counter[str]] = {}
-    for one in old:
-        there.setdefault(_key(one, {}), Counter())[_line(one)] += 1
+    for item in old:
+        there.setdefault(_key(item, {}), Counter())[_line(item)] += 1
     told = tuple(new)
     older: set[int] = set()
-    for at, one in enumerate(told):
-        lines = there.get(_key(one, renames))
-        if lines and lines[_line(one)] > 0:
-            lines[_line(one)] -= 1
+    for at, item in enumerate(told):
+        lines = there.get(_key(item, renames))
+        if lines and lines[_line(item)] > 0:
+            lines[_line(item)] -= 1
             older.add(at)
-    for at, one in enumerate(told):
-        lines = there.get(_key(one, renames), Counter())
+    for at, item in enumerate(told):
+        lines = there.get(_key(item, renames), Counter())
         line = next((text for text, count in lines.items() if count > 0), None)
         if at not in older and line is not None:
             lines[line] -= 1
             older.add(at)
     return Introduced(
-        tuple(one for at, one in enumerate(told) if at not in older),
-        tuple(one for at, one in enumerate(told) if at in older),
+        tuple(item for at, item in enumerate(told) if at not in older),
+        tuple(item for at, item in enumerate(told) if at in older),
     )
 
 
@@ -122,8 +122,8 @@ def renames(gone: Iterable[Gone], before: Revision, now: Tree, paths: Iterable[s
     Args:
        paths: candidates; if Git detects no rename, files with equal content are matched.
     """
-    found = {one.now: one.path for one in gone if one.now is not None}
-    lost = {before.id_of(one.path): one.path for one in gone if one.now is None}
+    found = {item.now: item.path for item in gone if item.now is not None}
+    lost = {before.id_of(item.path): item.path for item in gone if item.now is None}
     for path in paths if lost else ():
         if path in found or before.id_of(path) is not None:
             continue

@@ -272,9 +272,9 @@ def _patch(document: Document, base: Mapping[str, Any] | None) -> Document:
 
 def _workspace_of(read: LegacyTables, taken: Mapping[str, object]) -> str:
     """Return the workspace declared by a module, or derived from its folder."""
-    said = read.metadata.data.get("developer_id") if read.metadata is not None else None
-    if isinstance(said, str) and said and said not in taken:
-        return said
+    value = read.metadata.data.get("developer_id") if read.metadata is not None else None
+    if isinstance(value, str) and value and value not in taken:
+        return value
     parts = os.path.dirname(read.path).split("/")
     passed_over = {"", "src", "registry"}
     named = [part for part in parts if part not in passed_over and not part.endswith("_dev")]

@@ -42,8 +42,8 @@ __all__ = [
 
 def resolved_views(snapshot: Snapshot) -> Iterator[dict[str, Any]]:
     """Return the core's view, then each workspace's by id with its differences from the core."""
-    for one in (None, *snapshot.workspaces):
-        yield _view(snapshot.view(one))
+    for item in (None, *snapshot.workspaces):
+        yield _view(snapshot.view(item))
 
 
 def _view(view: View) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def _view(view: View) -> dict[str, Any]:
     for folder, kind in KINDS.items():
         if folder not in told:
             above = sorted(view.tables[folder].above.items())
-            told[folder] = [_definition(kind.noun, one) for _, one in above]
+            told[folder] = [_definition(kind.noun, item) for _, item in above]
     return told
 
 
@@ -248,7 +248,7 @@ def _paths(state: RegistryState, tree: Tree) -> Iterator[str]:
         return
     layout = state.loaded.layout
     for listed in (layout.core, *layout.workspaces.values()):
-        yield from (one.path for one in listed)
+        yield from (item.path for item in listed)
     yield from layout.settings.values()
 
 
@@ -340,6 +340,6 @@ def _written(value: Any, depth: int) -> str:
     if not depth or not isinstance(value, (dict, list)) or not value:
         return json.dumps(value)
     if isinstance(value, list):
-        return "[\n" + ",\n".join(_written(one, depth - 1) for one in value) + "\n]"
-    inside = (f"{json.dumps(key)}: {_written(one, depth - 1)}" for key, one in value.items())
+        return "[\n" + ",\n".join(_written(item, depth - 1) for item in value) + "\n]"
+    inside = (f"{json.dumps(key)}: {_written(item, depth - 1)}" for key, item in value.items())
     return "{\n" + ",\n".join(inside) + "\n}"

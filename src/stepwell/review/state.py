@@ -209,6 +209,6 @@ def _known(project: Project, like: RegistryState, today: date) -> ReadCache:
 _READ_WITH: Final = ("naming", "vocabulary", "severities")
 
 
-def _alike(one: Settings, other: Settings) -> bool:
+def _alike(settings: Settings, other: Settings) -> bool:
     """Return whether both settings check a single file in the same way."""
-    return all(getattr(one, name) == getattr(other, name) for name in _READ_WITH)
+    return all(getattr(settings, name) == getattr(other, name) for name in _READ_WITH)

@@ -175,4 +175,4 @@ def _rebased(value: Any, root: str, base: str) -> Any:
 def counted_findings(diagnostics: Iterable[Diagnostic]) -> str:
     """Return the number of findings by severity, e.g. ``2 errors, 1 warning``; empty for none."""
     counts = Counter(found.severity for found in diagnostics)
-    return ", ".join(counted(counts[one], one.value) for one in Severity if counts[one])
+    return ", ".join(counted(counts[item], item.value) for item in Severity if counts[item])

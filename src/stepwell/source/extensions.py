@@ -99,7 +99,7 @@ def any_declared(*groups: str) -> bool:
         return True
     wanted = tuple(f"[{group}]".encode("ascii") for group in groups)
     declared = (content.replace(b" ", b"") for content in _declarations(sys.path, wanted[0]))
-    return any(one in content for content in declared for one in wanted)
+    return any(item in content for content in declared for item in wanted)
 
 
 def _finds_more(finder: Any) -> bool:

@@ -107,7 +107,7 @@ def closest(word: str, choices: Iterable[str], count: int = 1) -> tuple[str, ...
     from difflib import get_close_matches  # slow to import, and only needed for mistakes
 
     found = get_close_matches(word.lower(), near, count, 0.7)
-    return tuple(choice for one in found for choice in near[one])[:count]
+    return tuple(choice for item in found for choice in near[item])[:count]
 
 
 def did_you_mean(names: Sequence[str], form: str = "`{}`") -> str:

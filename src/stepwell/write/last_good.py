@@ -107,7 +107,7 @@ def warning_about(registry: Registry) -> str:
     if not kept:
         them = "it" if len(errors) == 1 else "them"
         return f"{root} has {count}; invalid definitions are skipped, `stepwell check` lists {them}"
-    views = ", ".join("the core" if one is None else f"workspace {one}" for one in kept)
+    views = ", ".join("the core" if item is None else f"workspace {item}" for item in kept)
     return f"{root} has {count}; the last valid version is served for {views} (run `stepwell check`)"
 
 
@@ -118,7 +118,9 @@ def _save(folder: str, registry: Registry) -> None:
         return
     invalid = {owner for owner, findings in good.own.items() if any(map(_is_error, findings))}
     about_views = {finding for findings in good.own.values() for finding in findings}
-    if None in invalid or any(_is_error(one) for one in good.diagnostics if one not in about_views):
+    if None in invalid or any(
+        _is_error(diagnostic) for diagnostic in good.diagnostics if diagnostic not in about_views
+    ):
         return  # never over a version with a valid core
     files = {path: text for path, text, owner in _texts(good) if owner not in invalid}
     state = {"form": _FORM, "root": good.project.root, "today": good.today.isoformat(), "files": files}
@@ -139,10 +141,10 @@ def _texts(good: LoadResult) -> Iterator[tuple[str, str, str | None]]:
     for path, file in good.checked.items():
         if file.source is not None:
             yield path, file.source.document.text, file.listed.workspace
-    for one, path in good.layout.settings.items():
-        document = good.overlays[one].workspace.document
+    for key, path in good.layout.settings.items():
+        document = good.overlays[key].workspace.document
         if document is not None:
-            yield path, document.text, one
+            yield path, document.text, key
 
 
 def _restored(folder: str, root: str, plugins: FindPlugins) -> LoadResult | None:

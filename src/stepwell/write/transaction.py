@@ -320,8 +320,8 @@ def _make_folders(folder: str) -> list[str]:
     while not os.path.lexists(folder):
         made.append(folder)
         folder = os.path.dirname(folder)
-    for one in reversed(made):
-        os.mkdir(one)
+    for item in reversed(made):
+        os.mkdir(item)
     return made[::-1]
 
 

@@ -224,7 +224,7 @@ class AlignmentScope:
     def key(self, *pointer: str | int) -> Span:
         """Return the location of a key of the interface, or of its nearest declared parent."""
         whole: Pointer = ("interface", *pointer)
-        while len(whole) > 1 and not any(_has(one.document.data, whole) for one in self.step.sources):
+        while len(whole) > 1 and not any(_has(source.document.data, whole) for source in self.step.sources):
             whole = whole[:-1]
         return self._stating(whole).key_span(whole)
 

@@ -89,7 +89,7 @@ def command(
     one_view = view_of(registry, workspace)
     views = [one_view]
     if workspace is None:
-        views += [registry.view(one) for one in registry.workspaces]
+        views += [registry.view(workspace) for workspace in registry.workspaces]
     names = tuple(step_of(registry, one_view, step).name for step in steps) or None
     index = with_progress(common, registry.code.index)
     aligned = align(registry.project, registry.snapshot, index, views, names, chosen)
@@ -105,7 +105,7 @@ def command(
         write_atomically(Path(output), text)
         if not common.quiet:
             click.echo(f"wrote {visible(str(output))}", err=True)
-    return int(any(one.severity is Severity.ERROR for one in found))
+    return int(any(finding.severity is Severity.ERROR for finding in found))
 
 
 def check_alignment(
@@ -119,7 +119,7 @@ def check_alignment(
     index = with_progress(common, registry.code.index)
     views = [registry.view(workspace)]
     if workspace is None:
-        views += [registry.view(one) for one in registry.workspaces]
+        views += [registry.view(workspace) for workspace in registry.workspaces]
     aligned = align(registry.project, registry.snapshot, index, views)
     return every_finding(registry.project, aligned, judge_ignores=workspace is None)
 
@@ -146,8 +146,8 @@ def _written(
         report = Report(
             displayed(found, registry.project.root),
             registry.files,
-            len({one.step for one in aligned}),
-            len({one.workspace for one in aligned if one.workspace is not None}),
+            len({item.step for item in aligned}),
+            len({item.workspace for item in aligned if item.workspace is not None}),
             seconds,
             __version__,
         )

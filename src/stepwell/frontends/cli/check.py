@@ -301,7 +301,7 @@ def _concerns(root: str, diagnostic: Diagnostic, wanted: Collection[str]) -> boo
     spans = [diagnostic.span, *(related.span for related in diagnostic.related)]
     paths = {span.path for span in spans if span is not None}
     ways = {way for path in paths for way in _ways(root, f"{root}/{path}")}
-    return any(not one or way == one or way.startswith(f"{one}/") for way in ways for one in wanted)
+    return any(not item or way == item or way.startswith(f"{item}/") for way in ways for item in wanted)
 
 
 def _ways(root: str, full: str) -> set[str]:
@@ -363,7 +363,7 @@ def _part_by_age(
     )
     if before is None and common.verbose:
         click.echo(f"{title} has no project, so every finding is new", err=True)
-    paths = {one.span.path for one in found if one.span is not None}
+    paths = {item.span.path for item in found if item.span is not None}
     gone = gone_from(repository, commit) if before else ()
     return introduced(before or (), found, renames(gone, revision, registry.project.tree, paths)), title
 

@@ -80,7 +80,7 @@ def command(
     else:
         sys.stdout.writelines(f"{line}\n" for line in _lines(view, names, every, registry.project.root))
         if not common.quiet:
-            sys.stdout.write(f"{_summary([one for _, one in every], len(names))}\n")
+            sys.stdout.write(f"{_summary([item for _, item in every], len(names))}\n")
     return int(missing and bool(every))
 
 
@@ -93,28 +93,35 @@ def component_lines(components: list[Component], root: str) -> Iterator[str]:
         yield f"  {'  '.join([*map(padded, row, widths), row[3]])}".rstrip()
 
 
-def _rows(one: Component, root: str) -> Iterator[tuple[str, str, str, str]]:
+def _rows(component: Component, root: str) -> Iterator[tuple[str, str, str, str]]:
     """Yield the cells of each component: kind, state, location or message, and layer."""
-    state = one.state.value
-    if one.place is not None:
-        yield one.kind, state, visible(displayed_path(root, one.place.shown)), _there(one.place)
-        for place in one.shadows:
+    state = component.state.value
+    if component.place is not None:
+        yield (
+            component.kind,
+            state,
+            visible(displayed_path(root, component.place.shown)),
+            _there(component.place),
+        )
+        for place in component.shadows:
             yield "", "shadows", visible(displayed_path(root, place.shown)), _there(place)
-    elif one.candidates:
-        for place in one.candidates:
+    elif component.candidates:
+        for place in component.candidates:
             yield (
-                one.kind if place is one.candidates[0] else "",
+                component.kind if place is component.candidates[0] else "",
                 state,
                 visible(displayed_path(root, place.shown)),
                 _there(place),
             )
-        yield "", "", visible(one.help), ""
-    elif one.fault:
-        yield one.kind, state, visible(one.fault), ""
-        yield "", "", visible(one.help), ""
+        yield "", "", visible(component.help), ""
+    elif component.fault:
+        yield component.kind, state, visible(component.fault), ""
+        yield "", "", visible(component.help), ""
     else:
-        wanted = f"not declared, and `{one.wanted}` does not exist" if one.wanted else "not referenced"
-        yield one.kind, state, visible(wanted), ""
+        wanted = (
+            f"not declared, and `{component.wanted}` does not exist" if component.wanted else "not referenced"
+        )
+        yield component.kind, state, visible(wanted), ""
 
 
 def _there(place: CodePlace) -> str:
@@ -126,7 +133,7 @@ def _lines(
     view: View, names: tuple[str, ...], every: list[tuple[str, Component]], root: str
 ) -> Iterator[str]:
     for name in names:
-        own = [one for step, one in every if step == name]
+        own = [item for step, item in every if step == name]
         if own:
             yield f"{name} in {view.title}"
             yield from component_lines(own, root)
@@ -134,10 +141,10 @@ def _lines(
 
 
 def _summary(every: list[Component], steps: int) -> str:
-    counted = {state: sum(one.state is state for one in every) for state in ComponentState}
-    told = ", ".join(
+    counted = {state: sum(item.state is state for item in every) for state in ComponentState}
+    text = ", ".join(
         f"{count} {state.value}"
         for state, count in counted.items()
         if state is not ComponentState.NONE and (count or state is ComponentState.MISSING)
     )
-    return f"{steps} step{'s' if steps != 1 else ''}: {told}."
+    return f"{steps} step{'s' if steps != 1 else ''}: {text}."

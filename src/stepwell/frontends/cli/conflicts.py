@@ -49,27 +49,29 @@ def command(exit_code: bool, form: str, common: CommonOptions) -> int:
 
         write_json(conflicts_output(found))
     else:
-        for one in found:
-            sys.stdout.writelines(f"{line}\n" for line in _lines(one, registry.project.root))
+        for item in found:
+            sys.stdout.writelines(f"{line}\n" for line in _lines(item, registry.project.root))
         if found or not common.quiet:
             sys.stdout.write(f"{_summary(found)}\n")
-    return int(exit_code and any(one.ambiguous for one in found))
+    return int(exit_code and any(item.ambiguous for item in found))
 
 
-def _lines(one: Conflict, root: str) -> list[str]:
+def _lines(conflict: Conflict, root: str) -> list[str]:
     rows = [
         (visible(each.workspace or "core"), each.layer.value, visible(displayed_path(root, each.place)), note)
-        for several, note in ((one.candidates, ""), (one.hidden, "(hidden)"))
+        for several, note in ((conflict.candidates, ""), (conflict.hidden, "(hidden)"))
         for each in several
     ]
     color = color_wanted()
-    told = one.agreement.value + (painted(", ambiguous", "1;31", color=color) if one.ambiguous else "")
-    differing = f"  different fields: {', '.join(one.differing)}"
+    text = conflict.agreement.value + (
+        painted(", ambiguous", "1;31", color=color) if conflict.ambiguous else ""
+    )
+    differing = f"  different fields: {', '.join(conflict.differing)}"
     return [
-        f"{painted(one.name, '1', color=color)}: {told}",
+        f"{painted(conflict.name, '1', color=color)}: {text}",
         *(f"  {line}" for line in aligned(rows)),
-        *([differing] if one.differing else []),
-        f"  {visible(one.recommendation)}",
+        *([differing] if conflict.differing else []),
+        f"  {visible(conflict.recommendation)}",
         "",
     ]
 
@@ -78,7 +80,7 @@ def _summary(found: tuple[Conflict, ...]) -> str:
     if not found:
         return "No name has more than one definition."
     names = counted(len(found), "name has", "names have")
-    counts = [(kind.value, sum(one.agreement is kind for one in found)) for kind in reversed(Agreement)]
-    counts.append(("ambiguous", sum(one.ambiguous for one in found)))
-    told = ", ".join(f"{count} {word}" for word, count in counts if count)
-    return f"{names} more than one definition: {told}."
+    counts = [(kind.value, sum(item.agreement is kind for item in found)) for kind in reversed(Agreement)]
+    counts.append(("ambiguous", sum(item.ambiguous for item in found)))
+    message = ", ".join(f"{count} {word}" for word, count in counts if count)
+    return f"{names} more than one definition: {message}."

@@ -45,7 +45,7 @@ def command(form: str, common: CommonOptions) -> int:
     """
     registry = open_registry(common)
     with_progress(common, registry.code.index)
-    told = registry.health(components=True)
+    health = registry.health(components=True)
     stale = (
         *(
             f"Delete {path}: no `[[freeze]]` table writes this generated module any more."
@@ -61,18 +61,18 @@ def command(form: str, common: CommonOptions) -> int:
         for path in _leftovers(registry.project)
     )
     if stale:
-        status = HealthStatus.DEGRADED if told.status is HealthStatus.OK else told.status
-        told = replace(told, status=status, recommendations=(*told.recommendations, *stale))
+        status = HealthStatus.DEGRADED if health.status is HealthStatus.OK else health.status
+        health = replace(health, status=status, recommendations=(*health.recommendations, *stale))
     driver = advice(registry.project)
     if driver:
-        told = replace(told, recommendations=(*told.recommendations, driver))
+        health = replace(health, recommendations=(*health.recommendations, driver))
     if form == "json":
         from stepwell.frontends.render.output.project import doctor_output
 
-        write_json(doctor_output(told))
-    elif not (common.quiet and told.status is HealthStatus.OK):
-        sys.stdout.writelines(f"{line}\n" for line in _lines(told))
-    return int(told.status is not HealthStatus.OK)
+        write_json(doctor_output(health))
+    elif not (common.quiet and health.status is HealthStatus.OK):
+        sys.stdout.writelines(f"{line}\n" for line in _lines(health))
+    return int(health.status is not HealthStatus.OK)
 
 
 def _leftovers(project: Project) -> Iterator[str]:
@@ -121,7 +121,7 @@ def _lines(told: Health) -> list[str]:
     return lines
 
 
-def _row(one: LayerHealth, kinds: Iterable[str]) -> tuple[str, ...]:
-    title = f"{one.layer.value} of {one.workspace}" if one.workspace else one.layer.value
-    numbers = (*(getattr(one, kind) for kind in kinds), one.errors, one.warnings)
+def _row(layer: LayerHealth, kinds: Iterable[str]) -> tuple[str, ...]:
+    title = f"{layer.layer.value} of {layer.workspace}" if layer.workspace else layer.layer.value
+    numbers = (*(getattr(layer, kind) for kind in kinds), layer.errors, layer.warnings)
     return (title, *map(str, numbers))

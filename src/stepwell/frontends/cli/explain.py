@@ -85,11 +85,11 @@ def explained_lines(view: View, explained: tuple[Explanation, ...], root: str) -
     """Return the lines that show the origins of fields."""
     lines = []
     room = terminal_columns()
-    for one in explained:
-        rows = [("wins ", one.winner), *(("loses", origin) for origin in one.losers)]
+    for item in explained:
+        rows = [("wins ", item.winner), *(("loses", origin) for origin in item.losers)]
         shown = [(word, _shown(origin), _from(origin), _where(origin, root)) for word, origin in rows]
         widths = [max(columns(row[column]) for row in shown) for column in (1, 2)]
-        lines.append(f"{one.step}.{one.field} in {view.title}")
+        lines.append(f"{item.step}.{item.field} in {view.title}")
         for word, value, given_by, where in shown:
             line = f"  {word}  {padded(value, widths[0])}  {padded(given_by, widths[1])}"
             if where and room and columns(line) + 2 + columns(where) > room:
@@ -132,11 +132,11 @@ class _Node:
 def _as_yaml(view: View, name: str, explained: tuple[Explanation, ...], root: str) -> Iterator[str]:
     """Yield the effective definition as YAML, with origins as comments."""
     top = _Node()
-    for one in explained:
+    for item in explained:
         node = top
-        for key in pointer_of(one.field, view[name]):
+        for key in pointer_of(item.field, view[name]):
             node = node.below.setdefault(str(key), _Node())
-        node.explained = one
+        node.explained = item
     sources = view[name].sources
     contested = {
         key
@@ -185,7 +185,7 @@ def _leaf_rows(key: str, explained: Explanation, indent: str, root: str) -> Iter
     winner = explained.winner
     where = _where(winner, root).rpartition(":")[0]
     comment = f"{_from(winner)}, {where}" if where else _from(winner)
-    replaced = next((one for one in explained.losers if one.value != winner.value), None)
+    replaced = next((loser for loser in explained.losers if loser.value != winner.value), None)
     if replaced is not None:
         value = _shown(replaced)
         value = f"{value[:_CUT]}..." if len(value) > _CUT + 3 else value

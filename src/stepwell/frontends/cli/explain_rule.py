@@ -19,8 +19,8 @@ Examples:
 def command(rule_id: str | None) -> int:
     """Explain a rule and how to fix its findings, or list all rules."""
     if rule_id is None:
-        for one in sorted((*RULES, *FIXED_PAGES)):
-            click.echo(f"{one:<26} {severity_of(one).value:<8} {str(page_of(one)).partition(chr(10))[0]}")
+        for item in sorted((*RULES, *FIXED_PAGES)):
+            click.echo(f"{item:<26} {severity_of(item).value:<8} {str(page_of(item)).partition(chr(10))[0]}")
         return 0
     page = page_of(rule_id)
     if page is None:

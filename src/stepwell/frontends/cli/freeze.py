@@ -135,7 +135,7 @@ def texts_of(registry: Registry, target: FreezeTarget, *, without: tuple[str, ..
     view = registry.view(None if with_workspaces else target.workspace or None)
     views = MappingProxyType({name: registry.view(name) for name in registry.workspaces})
     words = ["stepwell", "freeze"]
-    if (target.output, target.workspace) not in {(one.output, one.workspace) for one in settings.freeze}:
+    if (target.output, target.workspace) not in {(item.output, item.workspace) for item in settings.freeze}:
         words += ["--workspace", target.workspace] if target.workspace else []
         words += ["--output", target.output]
     output = "step_names.py" if target.output == "-" else target.output

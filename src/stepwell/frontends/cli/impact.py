@@ -116,8 +116,8 @@ def _times(count: int) -> str:
 def _summary(found: Impact) -> str:
     files = len({place.path for place in found.places})
     places = counted(len(found.places), "place")
-    told = f"{places} in {files} file{'s' if files != 1 else ''}"
+    text = f"{places} in {files} file{'s' if files != 1 else ''}"
     if found.generated:
         count = len(found.generated)
-        told += f", and {count} generated file{'s' if count != 1 else ''}"
-    return f"{told}."
+        text += f", and {count} generated file{'s' if count != 1 else ''}"
+    return f"{text}."

@@ -290,10 +290,10 @@ def configuration_of(project: Project) -> str:
 
 def cache_folder() -> str | None:
     """Return the user's cache folder (XDG Base Directory Specification), if any."""
-    said = os.environ.get("XDG_CACHE_HOME", "")
-    if not os.path.isabs(said):  # the specification ignores relative paths
-        said = os.path.join(os.path.expanduser("~"), ".cache")
-    return os.path.join(said, "stepwell") if os.path.isabs(said) else None
+    value = os.environ.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(value):  # the specification ignores relative paths
+        value = os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.join(value, "stepwell") if os.path.isabs(value) else None
 
 
 def shows_unicode() -> bool:
@@ -322,8 +322,8 @@ def displayed(found: Iterable[Diagnostic], root: str, form: str = "text") -> tup
 
 def tell(found: tuple[Diagnostic, ...], project: Project) -> Iterator[str]:
     """Return findings as ``check`` prints them."""
-    for one in displayed(found, project.root):
-        yield block(one, color=color_wanted()).rstrip("\n")
+    for item in displayed(found, project.root):
+        yield block(item, color=color_wanted()).rstrip("\n")
         yield ""
 
 

@@ -59,17 +59,17 @@ def table(view: View, names: tuple[str, ...]) -> list[str]:
     return aligned([_HEADINGS, *(_row(view.providers[name]) for name in names)])
 
 
-def _row(one: ProviderDefinition) -> tuple[str, ...]:
+def _row(definition: ProviderDefinition) -> tuple[str, ...]:
     limits = [
-        f"{one.quota.concurrency} concurrent" if one.quota.concurrency else "",
-        f"{one.quota.requests_per_minute} per minute" if one.quota.requests_per_minute else "",
+        f"{definition.quota.concurrency} concurrent" if definition.quota.concurrency else "",
+        f"{definition.quota.requests_per_minute} per minute" if definition.quota.requests_per_minute else "",
     ]
     return (
-        one.name,
-        visible(one.implementation),
-        str(one.priority),
-        " ".join(one.capabilities) or "-",
-        visible(" ".join(model.name for model in one.known_models)) or "-",
+        definition.name,
+        visible(definition.implementation),
+        str(definition.priority),
+        " ".join(definition.capabilities) or "-",
+        visible(" ".join(model.name for model in definition.known_models)) or "-",
         ", ".join(filter(None, limits)) or "-",
     )
 
@@ -153,7 +153,7 @@ def command(
     if form == "json":
         from stepwell.frontends.render.output.providers import providers_output
 
-        origins = None if name is None else {one: explained(view, one) for one in told}
+        origins = None if name is None else {item: explained(view, item) for item in told}
         write_json(providers_output(view, told, faults, figures, explained=origins))
     else:
         if name is None:
@@ -248,7 +248,7 @@ class _Watching:
     def _tell(self, providers: ProviderRegistry, faults: Faults) -> None:
         view = self._view()
         figures = {name: providers.figures(name, view=view) for name in self._there(view)}
-        states = {name: state_of(one, faults.get(name)) for name, one in figures.items()}
+        states = {name: state_of(figure, faults.get(name)) for name, figure in figures.items()}
         if states == self._known:
             return
         if self._form == "json":

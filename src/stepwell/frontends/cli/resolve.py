@@ -102,8 +102,8 @@ class _NoAnswer(Exception):
 
 def _ask(tied: tuple[Candidate, ...]) -> Candidate:
     click.echo("These definitions are tied:", err=True)
-    for number, one in enumerate(tied, 1):
-        click.echo(f"  {number}  {visible(one.owner)}, {visible(one.place)}", err=True)
+    for number, item in enumerate(tied, 1):
+        click.echo(f"  {number}  {visible(item.owner)}, {visible(item.place)}", err=True)
     try:
         number = click.prompt("Select a definition", type=click.IntRange(1, len(tied)), err=True)
     except click.Abort as abort:
@@ -144,25 +144,25 @@ def _lines(found: Resolution, root: str) -> list[str]:
         (" ", *_HEADINGS),
         *(_row(candidate, root, chosen=candidate is chosen) for candidate in found.candidates),
     ]
-    name_width = max(len(one.strategy) for one in found.tried)
+    name_width = max(len(item.strategy) for item in found.tried)
     return [
         f"{visible(called)}: selected the definition of {visible(chosen.owner)}",
         "",
-        *(f"  {one.strategy:<{name_width}}  {visible(one.reason)}" for one in found.tried),
+        *(f"  {item.strategy:<{name_width}}  {visible(item.reason)}" for item in found.tried),
         "",
         *aligned(rows),
     ]
 
 
-def _row(one: Candidate, root: str, *, chosen: bool) -> tuple[str, ...]:
-    step = one.definition
+def _row(candidate: Candidate, root: str, *, chosen: bool) -> tuple[str, ...]:
+    step = candidate.definition
     cells = (
-        one.workspace or "core",
-        one.layer.value,
+        candidate.workspace or "core",
+        candidate.layer.value,
         step.framework or "-",
         ", ".join(step.environment_tags) or "any",
         str(step.priority),
-        displayed_path(root, one.place),
+        displayed_path(root, candidate.place),
     )
     return ("*" if chosen else " ", *map(visible, cells))
 

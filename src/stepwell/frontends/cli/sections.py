@@ -113,12 +113,12 @@ class _View:
     def _pipelines(self) -> Iterable[Diagnostic]:
         view = self._registry.view(self._workspace)
         manifest = manifest_of(self._registry, None)
-        views = {one: self._registry.view(one) for one in (None, *self._registry.workspaces)}
+        views = {item: self._registry.view(item) for item in (None, *self._registry.workspaces)}
         linked = [
             link(view, definition, self._registry.among) for definition in view.pipelines.above.values()
         ]
         findings = (
-            pipeline_findings(self._registry, one, views, manifest.value, made_up=False) for one in linked
+            pipeline_findings(self._registry, item, views, manifest.value, made_up=False) for item in linked
         )
         own = (each for each in self._own(self._registry.diagnostics) if each.id in RULES)
         return (

@@ -63,10 +63,10 @@ def _call(what: str, called: Any, step: StepDefinition, span: Span, given: Any) 
 def _advice(what: str, given: Any) -> str:
     if what == "builder":
         return "it is called with the configuration built from the example"
-    told = (
+    text = (
         ", ".join(visible(str(key)) for key in given) if isinstance(given, Mapping) and given else "nothing"
     )
-    return f"the class is called with {told}"
+    return f"the class is called with {text}"
 
 
 def _span(step: StepDefinition, place: int) -> Span:
@@ -139,12 +139,12 @@ def subjects_of(registry: Registry, view: View) -> Iterator[Subject]:
     for name in view:
         step = view.steps[name]
         paths = dict.fromkeys(source.document.path for source in step.sources)
-        found = in_order(one for path in paths for one in by_path.get(path, ()))
-        for one in found:
-            left.pop(one, None)
+        found = in_order(item for path in paths for item in by_path.get(path, ()))
+        for item in found:
+            left.pop(item, None)
         yield Subject(registry, view, name, step, found, referring)
-    for path in sorted({_path(one) for one in left}):
-        mine = in_order(one for one in left if _path(one) == path)
+    for path in sorted({_path(item) for item in left}):
+        mine = in_order(item for item in left if _path(item) == path)
         shown = visible(path or "the project").replace("::", ":")
         yield Subject(registry, view, shown, None, mine, referring)
 
@@ -177,8 +177,8 @@ def checks_of(subject: Subject) -> Iterator[Check]:
             yield Check(f"alignment-{level}", partial(_aligned, subject, level))
 
 
-def _path(one: Diagnostic) -> str:
-    return "" if one.span is None else one.span.path
+def _path(finding: Diagnostic) -> str:
+    return "" if finding.span is None else finding.span.path
 
 
 def _found_in(registry: Registry, view: View) -> Iterable[Diagnostic]:
@@ -196,9 +196,9 @@ def _found_in(registry: Registry, view: View) -> Iterable[Diagnostic]:
 def _tell(subject: Subject, found: tuple[Diagnostic, ...]) -> str:
     """Raise if a finding is an error, else return the findings."""
     told = findings(found)
-    for one in found:
-        if one.severity is Severity.ERROR:
-            path, line = (one.span.path, one.span.line) if one.span is not None else subject.place
+    for finding in found:
+        if finding.severity is Severity.ERROR:
+            path, line = (finding.span.path, finding.span.line) if finding.span is not None else subject.place
             raise CheckFailed(told, path, line)
     return told
 
@@ -206,7 +206,7 @@ def _tell(subject: Subject, found: tuple[Diagnostic, ...]) -> str:
 def _components(subject: Subject, step: StepDefinition) -> str:
     found = _references(subject, step)
     told = _tell(subject, found)
-    known = {one.span for one in found}
+    known = {item.span for item in found}
     for kind, component in subject.view.components(subject.name).items():
         span = component.declared_at or step.sources[0].document.value_span(("name",))
         unclear = component.state is ComponentState.AMBIGUOUS
@@ -223,10 +223,10 @@ def _references(subject: Subject, step: StepDefinition) -> tuple[Diagnostic, ...
     core, own = subject.referring()
     tables = (core, own) if subject.view.workspace is None or _is_as_in_core(subject) else (own,)
     paths = dict.fromkeys(source.document.path for source in step.sources)
-    found = in_order(one for table in tables for path in paths for one in table.get(path, ()))
+    found = in_order(item for table in tables for path in paths for item in table.get(path, ()))
     if subject.registry.project.settings.references is not None:
         return found
-    return tuple(one for one in found if one.id in _OF_COMPONENTS)
+    return tuple(item for item in found if item.id in _OF_COMPONENTS)
 
 
 def _referring(registry: Registry, view: View) -> _Referring:
@@ -236,13 +236,13 @@ def _referring(registry: Registry, view: View) -> _Referring:
         return _by_path(core), {}
     told = frozenset(core)
     every = check_references(project, snapshot, index, view.workspace)
-    return _by_path(core), _by_path(one for one in every if one not in told)
+    return _by_path(core), _by_path(item for item in every if item not in told)
 
 
 def _by_path(found: Iterable[Diagnostic]) -> dict[str, tuple[Diagnostic, ...]]:
     by_path: dict[str, list[Diagnostic]] = {}
-    for one in found:
-        by_path.setdefault(_path(one), []).append(one)
+    for item in found:
+        by_path.setdefault(_path(item), []).append(item)
     return {path: tuple(held) for path, held in by_path.items()}
 
 

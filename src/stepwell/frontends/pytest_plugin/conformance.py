@@ -77,7 +77,9 @@ def _of_builder(builder: Any, step: StepDefinition, table: Alignment) -> Iterato
     wanted = (*listed.get("all", ()), *listed.get(step.sagemaker_step_type or "", ()))
     for method in dict.fromkeys(wanted):
         if not callable(inspect.getattr_static(builder, method, None)) and not _is_method(builder, method):
-            hint = suggest(method, (one for one in dir(builder) if not one.startswith("__"))) or "define it"
+            hint = (
+                suggest(method, (item for item in dir(builder) if not item.startswith("__"))) or "define it"
+            )
             yield Problem(f"the builder `{name}` of `{step.name}` has no method `{method}`", span, hint)
     for method in sorted(getattr(builder, "__abstractmethods__", ())):
         message = f"the builder `{name}` of `{step.name}` does not implement the abstract method `{method}`"
@@ -104,13 +106,13 @@ def _of_names(
     if has is None:
         return
     said: Mapping[str, Any] = interface.get(side.field) or {}
-    for name in (one for one in said if one not in has):
+    for name in (item for item in said if item not in has):
         if takes_all or said[name].get("path"):
             near = closest(name, has)
             hint = did_you_mean(near) or f"add it to the {_word(kind)}"
             message = f"the {_word(kind)} of `{step.name}` has no {side.noun} `{name}`"
             yield Problem(message, _key(step, ("interface", side.field, name)), hint)
-    for name in (one for one in has if one not in said):
+    for name in (item for item in has if item not in said):
         near = closest(name, said)
         hint = did_you_mean(near) or "declare it in the interface"
         message = (
@@ -130,11 +132,11 @@ def _of_variables(contract: Any, step: StepDefinition, interface: Mapping[str, A
     has = _names_of(_held(contract, ("required_env_vars",)))
     if has is None:
         return
-    said = (interface.get("env") or {}).get("required", ())
-    for name in (one for one in has if one not in said):
+    value = (interface.get("env") or {}).get("required", ())
+    for name in (item for item in has if item not in value):
         message = f"the contract of `{step.name}` requires the variable `{name}`, but the interface does not"
         yield Problem(message, _key(step, ("interface", "env"), ("interface",)))
-    for name in (one for one in said if one not in has):
+    for name in (item for item in value if item not in has):
         message = f"the interface of `{step.name}` requires the variable `{name}`, but the contract does not"
         yield Problem(message, _key(step, ("interface", "env", "required")))
 
@@ -155,7 +157,7 @@ def _names_of(held: Any) -> tuple[str, ...] | None:
     if isinstance(held, Mapping):
         names: list[Any] = list(held)
     elif isinstance(held, (list, tuple, set, frozenset)):
-        names = [getattr(one, "logical_name", one) for one in held]
+        names = [getattr(item, "logical_name", item) for item in held]
     else:
         return None
     return tuple(sorted(names)) if all(isinstance(name, str) for name in names) else None
@@ -184,8 +186,8 @@ def _key(step: StepDefinition, *pointers: Pointer) -> Span:
 
 
 def _states(data: Any, pointer: Pointer) -> bool:
-    for one in pointer:
-        if not isinstance(data, Mapping) or data.get(one) is None:
+    for item in pointer:
+        if not isinstance(data, Mapping) or data.get(item) is None:
             return False
-        data = data[one]
+        data = data[item]
     return True

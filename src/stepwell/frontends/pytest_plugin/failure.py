@@ -54,16 +54,16 @@ class Problem:
 
 def findings(found: Iterable[Diagnostic]) -> str:
     """Return findings as ``stepwell check`` prints them."""
-    return "\n\n".join(block(one, color=False) for one in found)
+    return "\n\n".join(block(item, color=False) for item in found)
 
 
 def cannot_load(error: ComponentError) -> CheckFailed:
     """Return the failure for a component that cannot be loaded."""
-    told = "\n".join(visible(line) for line in str(error).split("\n"))
+    text = "\n".join(visible(line) for line in str(error).split("\n"))
     cause = error.__cause__
     if isinstance(cause, SyntaxError) and cause.text:  # no frame shows the line
-        told += f"\n  {cause.lineno} | {visible(cause.text.strip())}"
-    return CheckFailed(told, error.path, error.line)
+        text += f"\n  {cause.lineno} | {visible(cause.text.strip())}"
+    return CheckFailed(text, error.path, error.line)
 
 
 def without_our_frames(error: BaseException) -> bool:

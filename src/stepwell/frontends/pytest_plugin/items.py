@@ -65,7 +65,7 @@ class PluginOptions:
     def wants(self, *parts: str) -> bool:
         """Return whether a node or one of its descendants is selected."""
         return not self.ids or any(
-            all(one == other for one, other in zip(parts, wanted, strict=False)) for wanted in self.ids
+            all(part == other for part, other in zip(parts, wanted, strict=False)) for wanted in self.ids
         )
 
 
@@ -95,12 +95,12 @@ def ask(
     except ProjectError as error:
         hint = "" if project is not None else "; set --stepwell-project DIR"
         raise pytest.UsageError(f"{error}{hint}") from None
-    parts = tuple(tuple(one.split("::")[1:]) for one in ids)
+    parts = tuple(tuple(item.split("::")[1:]) for item in ids)
     wanted = tuple(part for part in parts if part and part[0])
     labels = every_label(registry) if workspace == RESERVED_ID else (_label(find_view(registry, workspace)),)
     if len(wanted) < len(parts) or not wanted:
         return PluginOptions(registry, labels, ())
-    named = dict.fromkeys(_label(find_view(registry, one[0])) for one in wanted)
+    named = dict.fromkeys(_label(find_view(registry, item[0])) for item in wanted)
     return PluginOptions(registry, tuple(named), wanted)
 
 
@@ -115,7 +115,7 @@ def suggest_or_list(word: str, choices: Iterable[str]) -> str:
     hint = suggest(word, there, 3)
     if hint:
         return hint
-    shown = ", ".join(f"`{one}`" for one in there[:_MOST])
+    shown = ", ".join(f"`{item}`" for item in there[:_MOST])
     return f"available: {shown}{' and others' if len(there) > _MOST else ''}" if there else "none available"
 
 
@@ -164,13 +164,13 @@ def check_ids(asked: PluginOptions) -> None:
     known: dict[str, dict[str, Subject]] = {}
     for label, *rest in asked.ids:
         if label not in known:
-            known[label] = {one.name: one for one in subjects_of(asked.registry, asked.view(label))}
+            known[label] = {item.name: item for item in subjects_of(asked.registry, asked.view(label))}
         if not rest:
             continue
         name, *checks = rest
         there: list[str] = [*known[label]]
         if name in known[label] and checks:
-            name, there = "::".join(checks), [one.name for one in checks_of(known[label][name])]
+            name, there = "::".join(checks), [item.name for item in checks_of(known[label][name])]
         if name not in there:
             shown = "::".join(("stepwell", label, *rest))
             raise pytest.UsageError(f"not found: {shown} ({suggest_or_list(name, there)})")

@@ -44,10 +44,10 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers",
         "stepwell_workspace(id): workspace of the fixture `stepwell_workspace`; `core` or None for the core",
     )
-    ids = [one for one in config.args if _names_steps(config, one)]
+    ids = [arg for arg in config.args if _names_steps(config, arg)]
     config.stash[_IDS] = ids
     if ids:
-        config.args[:] = [one for one in config.args if one not in ids]
+        config.args[:] = [arg for arg in config.args if arg not in ids]
     if _is_on(config) and not config.option.help and not hasattr(config, "workerinput"):
         asked = _asked(config)  # report invalid options early and once
         if ids:

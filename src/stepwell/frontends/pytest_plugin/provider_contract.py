@@ -111,8 +111,8 @@ async def _streams(provider: Provider, patience: float) -> None:
     _hold(last.text == "", "the last chunk must not have text")
     whole = _whole_of(last)
     _is_response(whole)
-    said = "".join(piece.text for piece in pieces)
-    _hold(said.rstrip("\n") == whole.text.rstrip("\n"), "the chunks must add up to the response")
+    text = "".join(piece.text for piece in pieces)
+    _hold(text.rstrip("\n") == whole.text.rstrip("\n"), "the chunks must add up to the response")
 
 
 async def _gives_data_that_fits(provider: Provider, patience: float) -> None:

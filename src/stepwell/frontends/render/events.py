@@ -22,32 +22,32 @@ def in_words(changes: Changes, old: Snapshot, new: Snapshot, workspace: str | No
 
     Changes that a workspace shares with the core are listed once.
     """
-    told: list[str] = []
+    lines: list[str] = []
     seen: dict[str, list[str]] = {}
     core = "; ".join(_verbs(changes.core))
     if workspace is None and core:
-        told.append(core)
-    for one, view in changes.workspaces.items():
-        if workspace not in (None, one):
+        lines.append(core)
+    for key, view in changes.workspaces.items():
+        if workspace not in (None, key):
             continue
         words = "; ".join(_verbs(view))
-        if one not in old.workspaces:
+        if key not in old.workspaces:
             words = "new workspace"
-        elif one not in new.workspaces:
+        elif key not in new.workspaces:
             words = "workspace removed"
         elif not words:
             words = "settings changed"
         elif workspace is None and words == core:
             continue
-        seen.setdefault(words, []).append(one)
+        seen.setdefault(words, []).append(key)
     for words, ids in seen.items():
         if words in ("new workspace", "workspace removed"):
-            told.append(f"{words}{'s' * (len(ids) > 1 and words[0] == 'n')}: {_listed(ids, 'workspace')}")
+            lines.append(f"{words}{'s' * (len(ids) > 1 and words[0] == 'n')}: {_listed(ids, 'workspace')}")
         elif workspace is None:
-            told.append(f"for {_listed(ids, 'workspace')}: {words}")
+            lines.append(f"for {_listed(ids, 'workspace')}: {words}")
         else:
-            told.append(words)
-    return "; ".join(told)
+            lines.append(words)
+    return "; ".join(lines)
 
 
 def duration(seconds: float) -> str:
@@ -57,7 +57,7 @@ def duration(seconds: float) -> str:
 
 def kept_views(kept: Collection[str | None]) -> str:
     """Return which views are still served in their last valid version."""
-    ids = [one for one in kept if one is not None]
+    ids = [item for item in kept if item is not None]
     where = "" if None in kept else f" for {_listed(ids, 'workspace')}"
     return f"still serving the last valid version{where}"
 

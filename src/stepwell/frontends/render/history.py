@@ -45,8 +45,8 @@ def to_lines(found: Trace, title: str, *, color: bool, verbose: bool) -> Iterato
         yield f"shallow clone: no history before {found.cut_off[:10]} (run `git fetch --unshallow`)"
 
 
-def _head(one: Traced, paint: Paint) -> str:
-    commit = one.commit
+def _head(traced: Traced, paint: Paint) -> str:
+    commit = traced.commit
     text = "uncommitted"
     if commit is not None:
         text = f"{commit.short}  {commit.date[:10]}  {visible(commit.author)}  {visible(commit.subject)}"
@@ -54,10 +54,10 @@ def _head(one: Traced, paint: Paint) -> str:
     return f"{paint(first, '33')}{'  ' if rest else ''}{rest}"
 
 
-def _body(one: Traced, paint: Paint, *, verbose: bool) -> list[str]:
-    state = "in the working tree" if one.commit is None else f"at {one.commit.short}"
-    lines = [f"  could not be read {state}: {_unread(found)}" for found in one.unread]
-    change = one.change
+def _body(traced: Traced, paint: Paint, *, verbose: bool) -> list[str]:
+    state = "in the working tree" if traced.commit is None else f"at {traced.commit.short}"
+    lines = [f"  could not be read {state}: {_unread(found)}" for found in traced.unread]
+    change = traced.change
     if change is None:
         return lines
     where = _of(change)

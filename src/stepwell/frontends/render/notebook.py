@@ -91,14 +91,14 @@ def _explanation(explained: Explanation) -> str:
 
 
 def _candidates(candidates: Iterable[Candidate]) -> str:
-    rows = ((one.owner, one.layer.value, one.place) for one in candidates)
+    rows = ((candidate.owner, candidate.layer.value, candidate.place) for candidate in candidates)
     return _table(("Owner", "Layer", "Location"), rows)
 
 
 def _conflict(conflict: Conflict) -> str:
-    told = conflict.agreement.value + (", ambiguous" if conflict.ambiguous else "")
+    text = conflict.agreement.value + (", ambiguous" if conflict.ambiguous else "")
     table = _candidates((*conflict.candidates, *conflict.hidden))
-    return _titled(conflict.name, f"{told}. {conflict.recommendation}", table)
+    return _titled(conflict.name, f"{text}. {conflict.recommendation}", table)
 
 
 def _resolution(resolution: Resolution) -> str:
@@ -109,8 +109,8 @@ def _resolution(resolution: Resolution) -> str:
 
 def _health(health: Health) -> str:
     rows = [
-        (f"{one.layer.value} {one.workspace or ''}".rstrip(), str(one.errors), str(one.warnings))
-        for one in health.layers
+        (f"{layer.layer.value} {layer.workspace or ''}".rstrip(), str(layer.errors), str(layer.warnings))
+        for layer in health.layers
     ]
     advice = "".join(f"<li>{_text(sentence)}</li>" for sentence in health.recommendations)
     table = _table(("Layer", "Errors", "Warnings"), rows)
@@ -194,15 +194,15 @@ def _diagnostic(found: Diagnostic) -> str:
     where = "" if span is None else f"<br><code>{_text(f'{span.path}:{span.line}:{span.column}')}</code>"
     help_text = "" if found.help is None else f"<br>{_text(found.help)}"
     related = "".join(
-        f"<li>{_text(one.message)} <code>{_text(f'{one.span.path}:{one.span.line}')}</code></li>"
-        for one in found.related
+        f"<li>{_text(finding.message)} <code>{_text(f'{finding.span.path}:{finding.span.line}')}</code></li>"
+        for finding in found.related
     )
     return f"<div>{head}{where}{help_text}{f'<ul>{related}</ul>' if related else ''}</div>"
 
 
 def _table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     head = "".join(f"<th>{_text(heading)}</th>" for heading in headings)
-    body = "".join(f"<tr>{''.join(f'<td>{_text(one)}</td>' for one in row)}</tr>" for row in rows)
+    body = "".join(f"<tr>{''.join(f'<td>{_text(item)}</td>' for item in row)}</tr>" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 

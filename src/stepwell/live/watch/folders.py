@@ -55,7 +55,7 @@ class Watched:
         """Return whether a file of this name is read, or reported as misnamed."""
         suffix = path[path.rfind(".") :].lower()
         if suffix == ".py":
-            return path.startswith(tuple(f"{one}/" for one in self.sources)) or self._is_code(path)
+            return path.startswith(tuple(f"{source}/" for source in self.sources)) or self._is_code(path)
         if suffix not in SUFFIXES or self._is_code(path):
             return False
         return path.startswith((f"{self.core}/", f"{self.workspaces}/"))

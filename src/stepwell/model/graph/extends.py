@@ -135,12 +135,16 @@ def _parted(pipelines: Pipelines, definition: PipelineDefinition) -> tuple[_Part
     if name is None or name != definition.name:
         return whole, None if name is None else pipelines.get(name)
     saying = next(
-        (at for at, one in enumerate(definition.sources) if one.document.data.get("extends") == name), -1
+        (at for at, source in enumerate(definition.sources) if source.document.data.get("extends") == name),
+        -1,
     )
     rest = definition.sources[saying + 1 :]
     if saying >= 0 and rest:
         own = definition.sources[: saying + 1]
-        stated, below = reduce(merge_patch, (one.document.data for one in reversed(own))), apply_layers(rest)
+        stated, below = (
+            reduce(merge_patch, (item.document.data for item in reversed(own))),
+            apply_layers(rest),
+        )
         assert below is not None  # noqa: S101 - the lowest source of a definition is whole
         return _Part(stated, own), PipelineDefinition(below.data, below.sources)
     return whole, next(iter(pipelines.hidden(name)), None)
@@ -158,11 +162,11 @@ def _laid(
     left_out: list[tuple[str, Span | None]] = []
     for part in reversed(parts):
         parameters = {**parameters, **(part.data.get("parameters") or {})}
-        for at, one in enumerate(part.data.get("without") or ()):
+        for at, item in enumerate(part.data.get("without") or ()):
             document = part.document("without")
-            if entries.pop(one, None) is None:
+            if entries.pop(item, None) is None:
                 place = None if document is None else document.value_span(("without", at))
-                left_out.append((one, place))
+                left_out.append((item, place))
         _lay(part, entries, repeated)
     return Flat(parameters, entries, way, missing, cycle, tuple(repeated), tuple(left_out))
 

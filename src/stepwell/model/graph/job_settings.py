@@ -30,7 +30,7 @@ SETTINGS: Final = frozenset(
         *("model_package_group_name", "content_types", "response_types", "approval_status"),
         *("inference_instances", "transform_instances"),
         *_OF_A_KIND,
-        *(f"{kind}_{one}" for kind in ("processing", "training", "transform") for one in _OF_A_KIND),
+        *(f"{kind}_{item}" for kind in ("processing", "training", "transform") for item in _OF_A_KIND),
     }
 )
 """Settings that exporters read, for which a class may declare defaults."""

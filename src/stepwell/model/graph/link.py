@@ -87,14 +87,14 @@ def link(view: Sees, definition: PipelineDefinition, among: Among) -> Linked:
     steps: dict[tuple[str | None, str], StepDefinition | None] = {}
     nodes: dict[str, Node] = {}
     readings: dict[str, StepReference] = {}
-    for one, entry in flat.entries.items():
+    for key, entry in flat.entries.items():
         reading = read_step(entry.data.get("step", ""), among.views, among.job_types)
-        readings[one] = reading
+        readings[key] = reading
         named = (reading.workspace, reading.name)
         if named not in steps:
             seen = view if named[0] is None else among.views.get(named[0])
             steps[named] = None if seen is None else seen.get(named[1])
-        nodes[one] = _node(one, entry.data, reading, steps[named], entry.stated)
+        nodes[key] = _node(key, entry.data, reading, steps[named], entry.stated)
     _name_by_output(nodes)
     parameters = MappingProxyType(flat.parameters)
     return Linked(view, definition, parameters, MappingProxyType(nodes), readings, flat, among)
@@ -134,14 +134,14 @@ def _name_by_output(nodes: dict[str, Node]) -> None:
     """Replace aliases of outputs with their names."""
     from dataclasses import replace
 
-    for one, node in nodes.items():
+    for key, node in nodes.items():
         named = {
             name: OutputOf(fed.node, real)
             for name, fed in node.inputs.items()
             if (real := _output_named(nodes.get(fed.node), fed.output)) != fed.output
         }
         if named:
-            nodes[one] = replace(node, inputs={**node.inputs, **named})
+            nodes[key] = replace(node, inputs={**node.inputs, **named})
 
 
 def _output_named(node: Node | None, word: str) -> str:

@@ -184,7 +184,7 @@ class Node:
     @property
     def needs(self) -> tuple[str, ...]:
         """Distinct upstream nodes in order."""
-        return tuple(dict.fromkeys((*(one.node for one in self.inputs.values()), *self.depends_on)))
+        return tuple(dict.fromkeys((*(item.node for item in self.inputs.values()), *self.depends_on)))
 
     @property
     def place(self) -> Span | None:
@@ -200,9 +200,9 @@ class Node:
         if not self.stated:
             return None
         for depth in range(len(inner), 0, -1):
-            for one in self.stated:
-                if one.has(*inner[:depth]):
-                    return one.span(*inner[:depth], key=key)
+            for item in self.stated:
+                if item.has(*inner[:depth]):
+                    return item.span(*inner[:depth], key=key)
         return self.stated[0].span("id")
 
 

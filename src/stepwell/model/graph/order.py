@@ -23,11 +23,11 @@ def workspace_of(pipeline: Graph, node: Node) -> str | None:
 def crossing(pipeline: Graph) -> tuple[tuple[Edge, ...], int]:
     """Return the edges across workspaces, one per pair of nodes, and the number of all pairs."""
     nodes = pipeline.nodes
-    whose = {one: workspace_of(pipeline, node) for one, node in nodes.items()}
-    pairs = {(one.source, one.target): one for one in pipeline.edges if one.source in nodes}
+    whose = {key: workspace_of(pipeline, node) for key, node in nodes.items()}
+    pairs = {(edge.source, edge.target): edge for edge in pipeline.edges if edge.source in nodes}
     if len(set(whose.values())) < 2:
         return (), len(pairs)
-    crossed = tuple(one for one in pairs.values() if whose[one.source] != whose[one.target])
+    crossed = tuple(pair for pair in pairs.values() if whose[pair.source] != whose[pair.target])
     return crossed, len(pairs)
 
 
@@ -41,7 +41,7 @@ def levels_of(pipeline: Graph) -> tuple[tuple[str, ...], ...]:
     Raises:
         PipelineError: the graph has a cycle.
     """
-    rank = {one: place for place, one in enumerate(pipeline.nodes)}
+    rank = {node: place for place, node in enumerate(pipeline.nodes)}
     sorter = TopologicalSorter(_needed(pipeline))
     try:
         sorter.prepare()
@@ -69,7 +69,7 @@ def cycles_in(pipeline: Graph) -> tuple[tuple[str, ...], ...]:
     if levels or not pipeline.nodes:
         return ()
     needed = _needed(pipeline)
-    rank = {one: place for place, one in enumerate(pipeline.nodes)}
+    rank = {node: place for place, node in enumerate(pipeline.nodes)}
     found: list[tuple[str, ...]] = []
     while len(found) < _MOST:
         sorter = TopologicalSorter(needed)
@@ -79,9 +79,9 @@ def cycles_in(pipeline: Graph) -> tuple[tuple[str, ...], ...]:
             cycle = list(error.args[1][:-1])
             start = cycle.index(min(cycle, key=rank.__getitem__))
             found.append((*cycle[start:], *cycle[:start]))
-            for one in cycle:
-                del needed[one]
-            needed = {one: [each for each in wanted if each in needed] for one, wanted in needed.items()}
+            for item in cycle:
+                del needed[item]
+            needed = {key: [each for each in wanted if each in needed] for key, wanted in needed.items()}
         else:
             break
     return tuple(found)
@@ -91,11 +91,11 @@ def _needed(pipeline: Graph) -> dict[str, list[str]]:
     """Return the existing upstream nodes of each node, with repetitions."""
     nodes = pipeline.nodes
     needed: dict[str, list[str]] = {}
-    for one, node in nodes.items():
+    for key, node in nodes.items():
         wanted = [fed.node for fed in node.inputs.values()] if node.inputs else []
         if node.depends_on:
             wanted += node.depends_on
-        needed[one] = wanted
+        needed[key] = wanted
     if not nodes.keys() >= {each for wanted in needed.values() for each in wanted}:
-        needed = {one: [each for each in wanted if each in nodes] for one, wanted in needed.items()}
+        needed = {key: [each for each in wanted if each in nodes] for key, wanted in needed.items()}
     return needed

@@ -80,9 +80,9 @@ class Pipeline(InNotebook):
         """All edges in the order of their target nodes, including edges from unknown nodes."""
         for node in self.nodes.values():
             fed = set()
-            for name, one in node.inputs.items():
-                fed.add(one.node)
-                yield Edge(one.node, node.id, one.output, name)
+            for name, item in node.inputs.items():
+                fed.add(item.node)
+                yield Edge(item.node, node.id, item.output, name)
             for needed in node.depends_on:
                 if needed not in fed:
                     yield Edge(needed, node.id)
@@ -105,7 +105,7 @@ class Pipeline(InNotebook):
         Raises:
             PipelineError: the graph has a cycle.
         """
-        return tuple(one for level in self.levels for one in level)
+        return tuple(item for level in self.levels for item in level)
 
     def config_of(self, node: str, values: Mapping[str, Any] = _NOTHING) -> Mapping[str, Any]:
         """Return the configuration of a node with parameters filled in.
@@ -194,7 +194,7 @@ class Pipeline(InNotebook):
         node = self._node(later)
         if dot:
             fed = {**node.inputs, name: OutputOf(earlier, output)}
-            given = {key: one for key, one in node.given.items() if key != name}
+            given = {key: item for key, item in node.given.items() if key != name}
             changed = replace(node, inputs=fed, given=given)
         else:
             changed = replace(node, depends_on=tuple(dict.fromkeys((*node.depends_on, earlier))))
@@ -211,7 +211,7 @@ class Pipeline(InNotebook):
         if source not in node.needs:
             raise PipelineError(f"`{target}` is not connected to `{source}`")
         inputs = {name: fed for name, fed in node.inputs.items() if fed.node != source}
-        depends_on = tuple(one for one in node.depends_on if one != source)
+        depends_on = tuple(item for item in node.depends_on if item != source)
         return self._with(replace(node, inputs=inputs, depends_on=depends_on))
 
     def clone(self, name: str, description: str | None = None) -> Pipeline:
@@ -226,7 +226,7 @@ class Pipeline(InNotebook):
         """
         if self.workspace != other.workspace:
             raise PipelineError(f"`{self.name}` and `{other.name}` belong to different views")
-        found = sorted(str(one) for one in clashes(self, other))
+        found = sorted(str(clash) for clash in clashes(self, other))
         if found:
             raise PipelineError(f"cannot merge `{self.name}` and `{other.name}`: {'; '.join(found)}")
         return Pipeline(
@@ -247,23 +247,23 @@ class Pipeline(InNotebook):
         Raises:
             PipelineError: a step is in no part, or depends on a step of another part.
         """
-        everywhere = {one for ids in parts.values() for one in ids}
-        for one in everywhere - self.nodes.keys():
-            raise PipelineError(f"`{self.name}` has no step `{one}`")
+        everywhere = {item for ids in parts.values() for item in ids}
+        for item in everywhere - self.nodes.keys():
+            raise PipelineError(f"`{self.name}` has no step `{item}`")
         for one in self.nodes:
             if one not in everywhere:
                 raise PipelineError(f"step `{one}` is in none of the parts")
         made: list[Pipeline] = []
         for name, ids in parts.items():
-            nodes = {one: node for one, node in self.nodes.items() if one in ids}
+            nodes = {key: node for key, node in self.nodes.items() if key in ids}
             for node in nodes.values():
                 for wanted in node.needs:
                     if wanted not in nodes:
                         raise PipelineError(
                             f"`{node.id}` of `{name}` needs `{wanted}`, which is in another part"
                         )
-            used = {one for node in nodes.values() for one in _parameters(node)}
-            parameters = {key: one for key, one in self.parameters.items() if key in used}
+            used = {parameter for node in nodes.values() for parameter in _parameters(node)}
+            parameters = {key: parameter for key, parameter in self.parameters.items() if key in used}
             made.append(
                 Pipeline(
                     name,
@@ -350,7 +350,7 @@ class Clash(NamedTuple):
         differs = (
             f" with different {', '.join(f'`{field}`' for field in self.differs)}" if self.differs else ""
         )
-        places = [f"{one.path}:{one.line}" for one in (self.first, self.second) if one is not None]
+        places = [f"{item.path}:{item.line}" for item in (self.first, self.second) if item is not None]
         at = f" ({' and '.join(places)})" if places else ""
         return f"both define {self.what} `{self.name}`{differs}{at}"
 
@@ -365,12 +365,12 @@ def clashes(first: Pipeline, second: Pipeline) -> Iterator[Clash]:
     for name in first.parameters.keys() & second.parameters.keys():
         if not _same(first.parameters[name], second.parameters[name]):
             yield Clash("parameter", name)
-    for one, node in first.nodes.items():
-        other = second.nodes.get(one)
+    for key, node in first.nodes.items():
+        other = second.nodes.get(key)
         if other is not None:
             differs = tuple(field for field in _FIELDS if getattr(node, field) != getattr(other, field))
             if differs:
-                yield Clash("step", one, differs, node.place, other.place)
+                yield Clash("step", key, differs, node.place, other.place)
 
 
 def _parameters(node: Node) -> Iterator[str]:

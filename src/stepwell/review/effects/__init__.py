@@ -40,11 +40,11 @@ def _on_views(old: RegistryState, new: RegistryState, views: tuple[ViewCompariso
     seen = touched_views(old, new, views)
     frozen = frozen_views(old, new)
     owners, known, used = Owners(), all_known(old, new), UsedNames(old)
-    for one, touched in seen.items():
-        if one in frozen:
-            yield from effects_on_tables(touched, owners, has_classes=frozen[one])
+    for key, touched in seen.items():
+        if key in frozen:
+            yield from effects_on_tables(touched, owners, has_classes=frozen[key])
             yield from effects_on_file_names(touched, old, new, known, used)
-        yield from effects_on_references(touched, is_frozen=one in frozen)
+        yield from effects_on_references(touched, is_frozen=key in frozen)
         yield from effects_on_overlay(touched, new)
     yield from effects_on_first(old, new, seen)
     yield from effects_on_choices(old, new, seen)

@@ -51,20 +51,20 @@ def touched_views(
     compared = {view.workspace: view for view in views}
     core = compared[None]
     found: dict[str | None, Touched] = {}
-    for one in (None, *(workspace for workspace in after.workspaces if workspace in before.workspaces)):
-        own = compared.get(one, core)
+    for item in (None, *(workspace for workspace in after.workspaces if workspace in before.workspaces)):
+        own = compared.get(item, core)
         changes = core.changes if own is core else (*core.changes, *own.changes)
         reordering = own.reordering or core.reordering
-        old_view, new_view = before.view(one), after.view(one)
+        old_view, new_view = before.view(item), after.view(item)
         moved = reordering is not None and old_view.steps.first != new_view.steps.first
-        found[one] = Touched(
-            one,
+        found[item] = Touched(
+            item,
             old_view,
             new_view,
             MappingProxyType({folder: _names(kind.noun, changes) for folder, kind in KINDS.items()}),
             _renamed(changes),
             reordering.moved if moved and reordering is not None else (),
-            _skipped_names(new, one),
+            _skipped_names(new, item),
         )
     return MappingProxyType(found)
 
@@ -78,7 +78,7 @@ def _skipped_names(state: RegistryState, workspace: str | None) -> Mapping[str, 
 
 def _names(noun: str, changes: tuple[DefinitionChange, ...]) -> tuple[str, ...]:
     own = [change for change in changes if change.noun == noun]
-    return tuple(sorted({change.name for change in own} | {one.old_name for one in own if one.old_name}))
+    return tuple(sorted({change.name for change in own} | {item.old_name for item in own if item.old_name}))
 
 
 def _renamed(changes: tuple[DefinitionChange, ...]) -> Mapping[str, DefinitionChange]:
@@ -95,8 +95,8 @@ def place_of(definition: Definition | None, field: str = "name") -> Span | None:
     """Return the location of a field, or of the name if the field is not set."""
     if definition is None or not definition.sources:
         return None
-    said = field if field in definition.data else "name"
-    return given_by(definition.sources, (said,)).value_span((said,))
+    text = field if field in definition.data else "name"
+    return given_by(definition.sources, (text,)).value_span((text,))
 
 
 def said_at(span: Span | None) -> str:

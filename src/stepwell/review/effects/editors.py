@@ -127,23 +127,23 @@ def _schemas(old: RegistryState, new: RegistryState) -> Iterator[Effect]:
             reason = f"`{path}` changed and is nested too deeply to compare"
             yield _effect(Level.RISKY, "schema-stricter", path, reason, Span(path), Span(path))
             continue
-        documents = list(_documents(old, path)) if any(one.is_stricter for one in found) else []
-        for one in found:
-            yield _of_schema(path, one, documents)
+        documents = list(_documents(old, path)) if any(item.is_stricter for item in found) else []
+        for item in found:
+            yield _of_schema(path, item, documents)
 
 
-def _of_schema(path: str, one: Difference, documents: Iterable[tuple[Document, Pointer]]) -> Effect:
-    subject = path + one.pointer
-    if not one.is_stricter:
-        return _effect(Level.SAFE, "schema-wider", subject, one.reason, Span(path), Span(path))
-    refuses = one.refuses
+def _of_schema(path: str, difference: Difference, documents: Iterable[tuple[Document, Pointer]]) -> Effect:
+    subject = path + difference.pointer
+    if not difference.is_stricter:
+        return _effect(Level.SAFE, "schema-wider", subject, difference.reason, Span(path), Span(path))
+    refuses = difference.refuses
     for document, prefix in documents if refuses is not None else ():
-        for way, value in one.values_in(_inside(document.data, prefix)):
+        for way, value in difference.values_in(_inside(document.data, prefix)):
             if refuses is not None and refuses(value):
                 place = document.value_span((*prefix, *way))
-                reason = f"{one.reason}, but {place.path}:{place.line} violates it"
+                reason = f"{difference.reason}, but {place.path}:{place.line} violates it"
                 return _effect(Level.BREAKING, "schema-stricter", subject, reason, place, Span(path))
-    reason = f"{one.reason}; no known violations"
+    reason = f"{difference.reason}; no known violations"
     return _effect(Level.RISKY, "schema-stricter", subject, reason, Span(path), Span(path))
 
 

@@ -228,7 +228,9 @@ def all_known(old: RegistryState, new: RegistryState) -> KnownNames:
     """Return the names of all steps of two states."""
     states = [state.loaded.snapshot for state in (old, new)]
     views = [
-        view for one in states for view in (one.core, *(one.view(workspace) for workspace in one.workspaces))
+        view
+        for state in states
+        for view in (state.core, *(state.view(workspace) for workspace in state.workspaces))
     ]
     return KnownNames(sorted(set().union(*(view.steps.above for view in views))))
 

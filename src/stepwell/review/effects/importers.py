@@ -171,10 +171,10 @@ def _unmapped(
 ) -> Iterator[Effect]:
     """Yield the classes of remaining steps that map elsewhere or nowhere."""
     classes = {
-        one.config_class: None
+        item.config_class: None
         for _, was, now in rows
-        for one in (was, now)
-        if one is not None and (was is None or now is None or was.config_class != now.config_class)
+        for item in (was, now)
+        if item is not None and (was is None or now is None or was.config_class != now.config_class)
     }
     for config_class in classes:
         if config_class is None:
@@ -265,7 +265,7 @@ def frozen_views(old: RegistryState, new: RegistryState) -> dict[str | None, boo
         for one in seen:
             found[one] = found.get(one, False) or has_classes
     both = {None, *old.loaded.snapshot.workspaces} & {None, *new.loaded.snapshot.workspaces}
-    kept = {one: found[one] for one in sorted(found, key=lambda one: one or "") if one in both}
+    kept = {item: found[item] for item in sorted(found, key=lambda one: one or "") if item in both}
     return kept or {None: True}
 
 

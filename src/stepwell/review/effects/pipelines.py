@@ -40,12 +40,12 @@ def effects_on_choices(
     """
     before, after = old.loaded.snapshot, new.loaded.snapshot
     names = {name for touched in views.values() for name in touched.steps}
-    for one, workspace in after.workspaces.items():
-        was = before.workspaces.get(one)
+    for key, workspace in after.workspaces.items():
+        was = before.workspaces.get(key)
         if was is not None and any(
             getattr(was, field) != getattr(workspace, field) for field in _OF_WORKSPACE
         ):
-            names.update(after.view(one).steps.above)
+            names.update(after.view(key).steps.above)
     for name in sorted(names & (before.owners.keys() | after.owners.keys())):
         found, there = candidates_of(before, name), candidates_of(after, name)
         if len(found) > 1 and _owners(found) == _owners(there):
@@ -105,9 +105,9 @@ def effects_on_graphs(
     """Yield the effects on the pipelines of every view."""
     for workspace, touched in views.items():
         yield from _gone(touched)
-        before = {_same(one) for one in old.loaded.pipelines.diagnostics.get(workspace, ())}
+        before = {_same(item) for item in old.loaded.pipelines.diagnostics.get(workspace, ())}
         if workspace is not None:
-            before |= {_same(one) for one in old.loaded.pipelines.diagnostics.get(None, ())}
+            before |= {_same(item) for item in old.loaded.pipelines.diagnostics.get(None, ())}
         for found in new.loaded.pipelines.diagnostics.get(workspace, ()):
             if _same(found) in before:
                 continue
@@ -168,7 +168,7 @@ def effects_on_runs(
 
 def _linked(state: RegistryState, view: View, definition: PipelineDefinition) -> Linked:
     snapshot = state.loaded.snapshot
-    views = MappingProxyType({one: snapshot.view(one) for one in snapshot.workspaces})
+    views = MappingProxyType({workspace: snapshot.view(workspace) for workspace in snapshot.workspaces})
     return link(view, definition, Among(views, state.loaded.project.settings.naming.job_type_suffixes))
 
 

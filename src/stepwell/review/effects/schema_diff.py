@@ -70,12 +70,14 @@ def _required(pair: Pair) -> Iterator[Difference]:
 
 
 def _words(said: Any) -> frozenset[str]:
-    return frozenset(one for one in said if isinstance(one, str)) if isinstance(said, list) else frozenset()
+    return (
+        frozenset(item for item in said if isinstance(item, str)) if isinstance(said, list) else frozenset()
+    )
 
 
 def _properties(pair: Pair) -> Iterator[Difference | Pair]:
     old, new = _mapping(pair.old, "properties"), _mapping(pair.new, "properties")
-    others_old, others_new = (one.get("additionalProperties", True) for one in (pair.old, pair.new))
+    others_old, others_new = (item.get("additionalProperties", True) for item in (pair.old, pair.new))
     forms = _mapping(pair.new, "patternProperties")
     for key in sorted(old.keys() | new.keys()):
         free = any(_matches(form, key) for form in forms)
@@ -120,8 +122,8 @@ def _matches(form: str, key: str) -> bool:
 
 
 def _mapping(schema: Mapping[str, Any], keyword: str) -> Mapping[str, Any]:
-    said = schema.get(keyword)
-    return said if isinstance(said, Mapping) else {}
+    value = schema.get(keyword)
+    return value if isinstance(value, Mapping) else {}
 
 
 def _items(pair: Pair) -> Iterator[Pair]:
@@ -185,7 +187,7 @@ _OTHERS: Final = (
 
 def _others(pair: Pair) -> Iterator[Difference]:
     for keyword in _OTHERS:
-        said = [as_text(one[keyword]) if keyword in one else None for one in (pair.old, pair.new)]
+        said = [as_text(item[keyword]) if keyword in item else None for item in (pair.old, pair.new)]
         if said[0] == said[1]:
             continue
         if keyword not in pair.new:

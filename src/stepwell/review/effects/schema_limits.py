@@ -59,7 +59,7 @@ class Difference:
         """Yield the affected values of a document (plain data) with their paths."""
         pending: list[tuple[tuple[str | int, ...], Any]] = [((), data)]
         for step in self.way or ():
-            pending = [found for one in pending for found in _below(*one, step)]
+            pending = [found for item in pending for found in _below(*item, step)]
         yield from pending if self.way is not None else ()
 
 
@@ -147,7 +147,7 @@ _TYPES: Final = frozenset({"array", "boolean", "integer", "null", "number", "obj
 def _kinds(said: Any) -> frozenset[str]:
     if isinstance(said, str):
         return frozenset({said})
-    return frozenset(one for one in said if isinstance(one, str)) if isinstance(said, list) else _TYPES
+    return frozenset(item for item in said if isinstance(item, str)) if isinstance(said, list) else _TYPES
 
 
 def _covered(kinds: frozenset[str]) -> frozenset[str]:
@@ -200,8 +200,8 @@ def _some(texts: Iterable[str]) -> str:
 def _choices(schema: Mapping[str, Any], keyword: str) -> frozenset[str] | None:
     if keyword not in schema:
         return None
-    said = schema[keyword]
-    many = said if keyword == "enum" and isinstance(said, list) else [said]
+    value = schema[keyword]
+    many = value if keyword == "enum" and isinstance(value, list) else [value]
     return frozenset(map(as_text, many))
 
 

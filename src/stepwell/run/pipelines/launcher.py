@@ -31,7 +31,7 @@ def _start(job: "dict[str, Any]") -> None:
     _limit(job["disk"])
     prefixes = job["prefixes"]
     _redirect_imports(job["folders"], prefixes)
-    _guard([one for one, _ in prefixes], job["sandbox"])
+    _guard([item for item, _ in prefixes], job["sandbox"])
     sys.argv = [job["script"], *job["arguments"]]
     sys.path[:0] = job["folders"]
     code = job["code"]

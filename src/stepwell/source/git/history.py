@@ -168,7 +168,7 @@ def gone_from(repository: Repository, old: str) -> tuple[Gone, ...]:
     """Yield files of a commit that are deleted or renamed in the index, or deleted on disk."""
     staged = _gone(repository.ask("diff-index", "--cached", *_FINDING_GONE, old))
     deleted = repository.ask("ls-files", "--deleted", "-z") or ""
-    known = {one.path for one in staged}
+    known = {item.path for item in staged}
     return (*staged, *(Gone(path, None) for path in deleted.split("\0") if path and path not in known))
 
 

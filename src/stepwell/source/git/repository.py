@@ -99,7 +99,7 @@ class Repository:
         if not wanted:
             return
         with tempfile.TemporaryFile() as questions:  # a pipe could fill up while both sides write
-            questions.write("".join(f"{one}\n" for one in wanted).encode("ascii"))
+            questions.write("".join(f"{item}\n" for item in wanted).encode("ascii"))
             questions.seek(0)
             command = [*_COMMAND, "-C", self.folder, "cat-file", "--batch", "--buffer"]
             with subprocess.Popen(  # noqa: S603 - a fixed command; what a user wrote is only in stdin
@@ -206,6 +206,6 @@ def _run(folder: str, environment: Mapping[str, str], *words: str) -> subprocess
 
 
 def _reason(answer: subprocess.CompletedProcess[bytes]) -> str:
-    told = answer.stderr.decode("utf-8", "replace").strip().splitlines()
-    words = told[0] if told else f"git exited with code {answer.returncode}"
+    splitlines = answer.stderr.decode("utf-8", "replace").strip().splitlines()
+    words = splitlines[0] if splitlines else f"git exited with code {answer.returncode}"
     return words.removeprefix("fatal: ")

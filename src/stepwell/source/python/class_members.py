@@ -86,7 +86,7 @@ class DictReader:
 
     def arguments(self, call: ast.Call, depth: int = 0) -> Members | None:
         """Return the entries passed to ``dict(...)`` or ``table.update(...)``."""
-        if len(call.args) > 1 or any(isinstance(one, ast.Starred) for one in call.args):
+        if len(call.args) > 1 or any(isinstance(arg, ast.Starred) for arg in call.args):
             return None
         result = self._joined(call.args, depth)
         if result is None:

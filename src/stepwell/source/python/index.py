@@ -199,8 +199,8 @@ class SourceIndex:
         classes: dict[str, list[Defined]] = {}
         ordered = dict(sorted(files.items()))
         for file in ordered.values():
-            for one in file.outline.classes if file.outline is not None else ():
-                classes.setdefault(one.name, []).append(Defined(file, one))
+            for item in file.outline.classes if file.outline is not None else ():
+                classes.setdefault(item.name, []).append(Defined(file, item))
         self.root = root
         self.folders = folders
         self.files = MappingProxyType(ordered)
@@ -216,17 +216,17 @@ class SourceIndex:
         touched = tuple(dict.fromkeys(path.rstrip("/") for path in changed))
 
         def concerned(path: str) -> bool:
-            return any(path == one or path.startswith(f"{one}/") for one in touched)
+            return any(path == item or path.startswith(f"{item}/") for item in touched)
 
         if not any(concerned(path) for path in self.files) and not any(
-            f"{one}/".startswith(f"{folder}/") or f"{folder}/".startswith(f"{one}/")
-            for one in touched
+            f"{item}/".startswith(f"{folder}/") or f"{folder}/".startswith(f"{item}/")
+            for item in touched
             for folder in self.folders
         ):
             return self
         kept = {path: file for path, file in self.files.items() if not concerned(path)}
         known = {path: file for path, file in self.files.items() if concerned(path)}
-        listed = [one for one in list_sources(self.root, self.folders) if concerned(one.path)]
+        listed = [source for source in list_sources(self.root, self.folders) if concerned(source.path)]
         fresh, parsed = _outline_all(self.root, listed, known.get, None)
         return SourceIndex(self.root, self.folders, {**kept, **fresh}, parsed)
 
@@ -268,13 +268,13 @@ def _verified(
     """Yield the files whose cached outline was made of the present content."""
     from stepwell.source.python.cache import seal
 
-    for one in listed:
-        row = stored.get(one.path)
-        if row is None or row.stamp != one.stamp:
+    for item in listed:
+        row = stored.get(item.path)
+        if row is None or row.stamp != item.stamp:
             continue
-        content, stamp = read_source(root, one.path)
+        content, stamp = read_source(root, item.path)
         if stamp == row.stamp and seal(_digest(content), row.said) == row.seal:
-            yield one.path, _file(one.path, one.real, stamp, row.said, _digest(content))
+            yield item.path, _file(item.path, item.real, stamp, row.said, _digest(content))
 
 
 def _outline_all(
@@ -285,23 +285,23 @@ def _outline_all(
 ) -> tuple[dict[str, SourceFile], int]:
     files: dict[str, SourceFile] = {}
     pending: list[ListedSource] = []
-    for one in listed:
-        same = known(one.path)
-        if same is not None and same.stamp == one.stamp:
-            files[one.path] = same._replace(real=one.real)
+    for item in listed:
+        same = known(item.path)
+        if same is not None and same.stamp == item.stamp:
+            files[item.path] = same._replace(real=item.real)
         else:
-            pending.append(one)
+            pending.append(item)
     if not pending:
         return files, 0
     from stepwell.source.python.outliner import outline_of, warnings_kept_in
 
     with warnings_kept_in():
-        for done, one in enumerate(pending):
+        for done, item in enumerate(pending):
             if progress is not None and done % 64 == 0:
                 progress(done, len(pending))
-            content, stamp = read_source(root, one.path)
+            content, stamp = read_source(root, item.path)
             said = content if isinstance(content, ParseFailure) else outline_of(content)
-            files[one.path] = _file(one.path, one.real, stamp, said, _digest(content))
+            files[item.path] = _file(item.path, item.real, stamp, said, _digest(content))
     return files, len(pending)
 
 

@@ -125,9 +125,9 @@ class Lineage:
         seen |= {key}
         first, _, rest = dotted.partition(".")
         bound = False
-        for one in _classes(file, first, but):
+        for item in _classes(file, first, but):
             bound = True
-            yield from self._into([one], rest)
+            yield from self._into([item], rest)
         for binding in file.outline.bindings:
             if binding.name == first and binding.stands_for:
                 bound = True
@@ -186,11 +186,11 @@ class Lineage:
 
     def _into(self, found: Iterable[Defined], rest: str) -> Iterator[Defined | UnresolvedBase]:
         """Return the classes, or the nested classes selected by the rest of a name."""
-        for one in found:
+        for item in found:
             if rest:
-                yield from _classes(one.file, f"{one.outline.qualified}.{rest}", None)
+                yield from _classes(item.file, f"{item.outline.qualified}.{rest}", None)
             else:
-                yield one
+                yield item
 
 
 def matches(dotted: str, patterns: Iterable[str]) -> bool:
@@ -201,7 +201,7 @@ def matches(dotted: str, patterns: Iterable[str]) -> bool:
         patterns: with ``*`` and ``?``, as in file names.
     """
     last = dotted.rpartition(".")[2]
-    return any(fnmatchcase(dotted, one) or fnmatchcase(last, one) for one in patterns)
+    return any(fnmatchcase(dotted, pattern) or fnmatchcase(last, pattern) for pattern in patterns)
 
 
 def module_defines(sees: SourceView, file: SourceFile, name: str) -> bool:
@@ -224,9 +224,9 @@ def module_defines(sees: SourceView, file: SourceFile, name: str) -> bool:
 
 
 def _classes(file: SourceFile, qualified: str, but: ClassOutline | None) -> Iterator[Defined]:
-    for one in file.outline.classes if file.outline is not None else ():
-        if one.qualified == qualified and one is not but:
-            yield Defined(file, one)
+    for item in file.outline.classes if file.outline is not None else ():
+        if item.qualified == qualified and item is not but:
+            yield Defined(file, item)
 
 
 def _binds(file: SourceFile, name: str) -> bool:
@@ -234,9 +234,9 @@ def _binds(file: SourceFile, name: str) -> bool:
     if outline is None:
         return False
     return (
-        any(one.qualified == name for one in outline.classes)
-        or any(one.name == name for one in outline.bindings)
-        or any(one.at_top and _bound_name(one) == name for one in outline.imports)
+        any(item.qualified == name for item in outline.classes)
+        or any(binding.name == name for binding in outline.bindings)
+        or any(item.at_top and _bound_name(item) == name for item in outline.imports)
     )
 
 

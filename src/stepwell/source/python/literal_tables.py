@@ -168,7 +168,7 @@ class _Places:
         text = text_of(node)
         if text is None:
             raise _NotLiteral(node, f"{describe(node)}, not a literal")
-        if not text.isascii() and any("\ud800" <= one <= "\udfff" for one in text):
+        if not text.isascii() and any("\ud800" <= item <= "\udfff" for item in text):
             raise _NotLiteral(node, "a string with a lone surrogate")
         return text
 

@@ -66,7 +66,7 @@ class Module:
             self._bind(target, value)
         elif isinstance(target, ast.Subscript):
             self._set(target, value, line)
-        elif any(isinstance(one, ast.Name) and one.id in _WANTED for one in ast.walk(target)):
+        elif any(isinstance(item, ast.Name) and item.id in _WANTED for item in ast.walk(target)):
             self.found.append(self.reader.refused(target, "unpacking of a table is not supported"))
 
     def _bind(self, target: ast.Name, value: ast.expr) -> None:

@@ -125,10 +125,10 @@ def _value(value: Any, indent: str) -> str:
         return _literal(value)
     inner = f"{indent}    "
     if isinstance(value, dict) and value:
-        lines = [f"{inner}{_literal(key)}: {_value(one, inner)},\n" for key, one in value.items()]
+        lines = [f"{inner}{_literal(key)}: {_value(item, inner)},\n" for key, item in value.items()]
         return f"{{\n{''.join(lines)}{indent}}}"
     if isinstance(value, list) and value:
-        lines = [f"{inner}{_value(one, inner)},\n" for one in value]
+        lines = [f"{inner}{_value(item, inner)},\n" for item in value]
         return f"[\n{''.join(lines)}{indent}]"
     return repr(value).replace("e+", "e")
 
@@ -144,12 +144,12 @@ def _literal(text: str) -> str:
 def _variables(ids: Iterable[str]) -> dict[str, str]:
     """Return a unique Python name for each id."""
     names: dict[str, str] = {}
-    for one in ids:
-        name = re.sub(r"\W", "_", one, flags=re.ASCII)[:_LONGEST]
+    for item in ids:
+        name = re.sub(r"\W", "_", item, flags=re.ASCII)[:_LONGEST]
         if keyword.iskeyword(name) or name in _TAKEN:
             name += "_"
         free, number = name, 2
         while free in names.values():
             free, number = f"{name}_{number}", number + 1
-        names[one] = free
+        names[item] = free
     return names

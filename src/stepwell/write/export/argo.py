@@ -86,11 +86,11 @@ class _Workflow:
             task["dependencies"] = needs
         handed = [
             {
-                "name": self._artifact(job, one.name),
-                "from": f"{{{{tasks.{self._tasks[one.source.node]}.outputs.artifacts.{one.source.output}}}}}",
+                "name": self._artifact(job, item.name),
+                "from": f"{{{{tasks.{self._tasks[source.node]}.outputs.artifacts.{source.output}}}}}",
             }
-            for one in job.inputs.values()
-            if isinstance(one.source, OutputOf) and one.source.node in self._tasks
+            for item in job.inputs.values()
+            if isinstance(source := item.source, OutputOf) and source.node in self._tasks
         ]
         if handed:
             task["arguments"] = {"artifacts": handed}
@@ -132,35 +132,37 @@ class _Workflow:
         return template
 
     def _inputs(self, job: Job) -> Iterator[dict[str, Any]]:
-        for one in job.inputs.values():
-            if one.source is None and not one.required:
+        for item in job.inputs.values():
+            if item.source is None and not item.required:
                 continue
-            if one.path is None:
+            if item.path is None:
                 help_text = "an artifact needs a `path` in the step's interface"
-                self._found.append(cannot(job.node, f"reads `{one.name}`, which is not a file", help_text))
+                self._found.append(cannot(job.node, f"reads `{item.name}`, which is not a file", help_text))
                 continue
-            name = self._artifact(job, one.name)
-            artifact: dict[str, Any] = {"name": name, "path": self._text(job, one.path)}
-            if isinstance(one.source, Parameter):
-                artifact["s3"] = {"key": self._text(job, one.source)}
-            elif one.source is None:
-                self._found.append(cannot(job.node, f"needs the input `{one.name}`, which is not connected"))
+            name = self._artifact(job, item.name)
+            artifact: dict[str, Any] = {"name": name, "path": self._text(job, item.path)}
+            if isinstance(item.source, Parameter):
+                artifact["s3"] = {"key": self._text(job, item.source)}
+            elif item.source is None:
+                self._found.append(cannot(job.node, f"needs the input `{item.name}`, which is not connected"))
             yield artifact
 
     def _outputs(self, job: Job) -> Iterator[dict[str, Any]]:
-        read = {str(one.source) for other in self._jobs for one in other.inputs.values()}
-        for one in job.outputs.values():
-            if one.path is not None:
-                yield {"name": self._artifact(job, one.name), "path": self._text(job, one.path)}
-            elif f"{job.id}.{one.name}" in read:
+        read = {str(item.source) for other in self._jobs for item in other.inputs.values()}
+        for output in job.outputs.values():
+            if output.path is not None:
+                yield {"name": self._artifact(job, output.name), "path": self._text(job, output.path)}
+            elif f"{job.id}.{output.name}" in read:
                 help_text = "an artifact needs a `path` in the step's interface"
-                self._found.append(cannot(job.node, f"produces `{one.name}`, which is not a file", help_text))
+                self._found.append(
+                    cannot(job.node, f"produces `{output.name}`, which is not a file", help_text)
+                )
 
     def _image(self, job: Job) -> str:
-        said = job.setting("image_uri", "image")
-        if said is None:
+        setting = job.setting("image_uri", "image")
+        if setting is None:
             return self._ask("step-image", "Default image for steps without one.")
-        return self._text(job, said if isinstance(said, Parameter) else written(said))
+        return self._text(job, setting if isinstance(setting, Parameter) else written(setting))
 
     def _ask(self, name: str, description: str, value: str | None = None) -> str:
         """Return a workflow parameter; its name contains a ``-``, unlike pipeline parameters."""

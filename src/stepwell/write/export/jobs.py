@@ -290,7 +290,7 @@ def jobs_of(pipeline: Pipeline) -> Checked[tuple[Job, ...]]:
         place = next(iter(pipeline.nodes.values())).place
         found.append(Diagnostic("cannot-export", Severity.ERROR, str(error), place))
         return Checked((), tuple(found))
-    jobs = tuple(job for one in order if (job := _job(pipeline, pipeline.nodes[one], found)) is not None)
+    jobs = tuple(job for item in order if (job := _job(pipeline, pipeline.nodes[item], found)) is not None)
     return Checked(jobs, tuple(found))
 
 
@@ -319,21 +319,21 @@ def _job(pipeline: Pipeline, node: Node, found: list[Diagnostic]) -> Job | None:
         help_text = "add an `interface` with the inputs, the outputs and the arguments of the script"
         found.append(cannot(node, f"uses `{definition.name}`, which has no interface", help_text))
         return None
-    sources = {name: _named(pipeline, node, one, found) for name, one in node.inputs.items()}
+    sources = {name: _named(pipeline, node, item, found) for name, item in node.inputs.items()}
     inputs = {
         name: Input(
             name,
-            one.get("type", ""),
-            one.get("path"),
-            tuple(one.get("channels", ())),
-            one.get("required", True),
+            item.get("type", ""),
+            item.get("path"),
+            tuple(item.get("channels", ())),
+            item.get("required", True),
             Parameter(node.given[name]) if name in node.given else sources.get(name),
         )
-        for name, one in interface.get("inputs", {}).items()
+        for name, item in interface.get("inputs", {}).items()
     }
     outputs = {
-        name: Output(name, one.get("path"), one.get("property_path", ""))
-        for name, one in interface.get("outputs", {}).items()
+        name: Output(name, item.get("path"), item.get("property_path", ""))
+        for name, item in interface.get("outputs", {}).items()
     }
     found += (
         cannot(node, f"connects `{name}`, which is not an input of `{definition.name}`")
@@ -367,9 +367,9 @@ def _named(pipeline: Pipeline, node: Node, source: OutputOf, found: list[Diagnos
     if not interface:
         return source  # already reported
     outputs = interface.get("outputs", {})
-    for name, one in outputs.items():
+    for name, output in outputs.items():
         if source.output == name or (
-            source.output not in outputs and source.output in one.get("aliases", ())
+            source.output not in outputs and source.output in output.get("aliases", ())
         ):
             return OutputOf(source.node, name)
     found.append(cannot(node, f"reads `{source}`, which is not an output of `{source.node}`"))

@@ -54,14 +54,14 @@ def request_of(job: Job, wording: Wording) -> dict[str, Any] | None:
 
 def _processing(job: Job, wording: Wording) -> dict[str, Any]:
     inputs = [
-        _local(one.name, {"S3Uri": uri}, one.path)
-        for one, uri in fed(job, wording)
-        if _has_path(job, one, wording)
+        _local(item.name, {"S3Uri": uri}, item.path)
+        for item, uri in fed(job, wording)
+        if _has_path(job, item, wording)
     ]
     application: dict[str, Any] = {"ImageUri": image(job, wording)}
     if job.arguments:
         flat = (part for pair in job.arguments for part in pair)
-        application["ContainerArguments"] = [wording.text(one) for one in flat]
+        application["ContainerArguments"] = [wording.text(item) for item in flat]
     if job.entry_point is not None:
         script = job.entry_point.rpartition("/")[2]
         application["ContainerEntrypoint"] = ["python3", f"{_CODE}/{script}"]
@@ -134,7 +134,7 @@ def _registration(job: Job, wording: Wording) -> dict[str, Any]:
 def _container(job: Job, wording: Wording) -> dict[str, Any]:
     """Return the container of a model: image and artifacts."""
     given = list(fed(job, wording))
-    data = [uri for one, uri in given if one.type == "model_artifacts"] or [uri for _, uri in given]
+    data = [uri for item, uri in given if item.type == "model_artifacts"] or [uri for _, uri in given]
     if len(data) != 1:
         counted = "none" if not data else "several"
         why = f"must have exactly one input with model artifacts, got {counted}"
@@ -149,8 +149,8 @@ def _container(job: Job, wording: Wording) -> dict[str, Any]:
 def _transform(job: Job, wording: Wording) -> dict[str, Any]:
     names: list[Any] = []
     rows: list[Any] = []
-    for one, uri in fed(job, wording):
-        (names if one.name == "model_name" else rows).append(uri)
+    for item, uri in fed(job, wording):
+        (names if item.name == "model_name" else rows).append(uri)
     if len(names) != 1 or len(rows) != 1:
         why = "must have exactly the inputs `model_name` and one for the data"
         wording.found.append(cannot(job.node, why))
@@ -183,7 +183,7 @@ def _lambda(job: Job, wording: Wording) -> dict[str, Any]:
     arn = job.setting("function_arn")
     given = {flag.lstrip("-"): wording.text(value) for flag, value in job.arguments}
     step: dict[str, Any] = {
-        "Arguments": {**{one.name: uri for one, uri in fed(job, wording)}, **given},
+        "Arguments": {**{item.name: uri for item, uri in fed(job, wording)}, **given},
         "FunctionArn": wording.ask(f"function-of-{job.id}") if arn is None else wording.setting(arn),
         "OutputParameters": [{"OutputName": name, "OutputType": "String"} for name in job.outputs],
     }

@@ -121,10 +121,10 @@ INSTANCE: Final = "ml.m5.xlarge"
 
 def fed(job: Job, wording: Wording) -> Iterator[tuple[Input, Any]]:
     """Return the connected inputs with their sources."""
-    for one in job.inputs.values():
-        uri = wording.fed(job, one)
+    for item in job.inputs.values():
+        uri = wording.fed(job, item)
         if uri is not None:
-            yield one, uri
+            yield item, uri
 
 
 def environment(job: Job, wording: Wording) -> dict[str, Any]:
@@ -180,7 +180,7 @@ def training(job: Job, wording: Wording) -> dict[str, Any]:
         },
         "RoleArn": role(job, wording),
     }
-    channels = [channel for one, uri in fed(job, wording) for channel in _channels(job, one, uri, wording)]
+    channels = [channel for item, uri in fed(job, wording) for channel in _channels(job, item, uri, wording)]
     if channels:
         request["InputDataConfig"] = channels
     hyperparameters = _hyperparameters(job, wording)

@@ -116,14 +116,14 @@ class _Making:
         keys = {way: places.keys.get(old) or places.values.get(old) for way, old in self._origin.items()}
         values = {way: places.values.get(old) for way, old in self._origin.items()}
         own = TextMap(
-            {way: one for way, one in keys.items() if one is not None},
-            {way: one for way, one in values.items() if one is not None},
+            {way: key for way, key in keys.items() if key is not None},
+            {way: value for way, value in values.items() if value is not None},
         )
         return Document(self._document.path, self._document.text, data, lambda _: own)
 
     def graph(self) -> Mapping[str, Any]:
         """Return the steps and edges for verification."""
-        edges = [(one, step["id"]) for step in self._steps for one in step.get("depends_on", ())]
+        edges = [(item, step["id"]) for step in self._steps for item in step.get("depends_on", ())]
         return {"steps": [(step["id"], step["step"]) for step in self._steps], "edges": edges}
 
     def _configured(self, name: str, step: Mapping[str, Any], here: Pointer) -> int:
@@ -152,9 +152,9 @@ class _Making:
         if not isinstance(edge, tuple) or len(edge) != 2:
             self._skip("an edge must name two steps", here)
             return
-        for one in edge:
-            if one not in places:
-                self._skip(f"an edge references the unknown step `{one}`", here)
+        for item in edge:
+            if item not in places:
+                self._skip(f"an edge references the unknown step `{item}`", here)
                 return
         source, target = edge
         needed = self._steps[places[target]].setdefault("depends_on", [])
@@ -197,7 +197,7 @@ class _Making:
         """Return the metadata that the definition does not contain."""
         said = (self._data["name"], self._data["description"])
         return {
-            key: one for key, one in about.items() if key not in ("name", "description") or one not in said
+            key: item for key, item in about.items() if key not in ("name", "description") or item not in said
         }
 
 

@@ -100,7 +100,7 @@ class _Drafting:
             _, layer, workspace, kind = checked.listed
             if checked.source is not None and checked.name is not None:
                 self._existing.setdefault((kind, layer, workspace, checked.name), checked)
-        self._taken = frozenset(one.listed.path for one in self._existing.values())
+        self._taken = frozenset(item.listed.path for item in self._existing.values())
         self._planned: dict[EntryKey, Mapping[str, Any]] = {}
         self.result = Draft()
 
@@ -276,7 +276,7 @@ def _pieces(data: Mapping[str, Any], remarks: Sequence[Remark], verbatim: Mappin
 
 def _comment(text: str) -> str:
     shown = "".join(
-        one if one.isprintable() or one == "\t" else one.encode("unicode_escape").decode("ascii")
-        for one in text
+        item if item.isprintable() or item == "\t" else item.encode("unicode_escape").decode("ascii")
+        for item in text
     )
     return f"# {shown}\n"

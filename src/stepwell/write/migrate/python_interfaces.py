@@ -119,9 +119,9 @@ class PythonInterfaces:
         place = first.source.stretch(first.node)
         places: dict[Pointer, Stretch] = {("name",): place, (INTERFACE,): place}
         own = TextMap(places, places)
-        said = str(contract.get("description") or contract.get("x-description") or "").strip()
+        text = str(contract.get("description") or contract.get("x-description") or "").strip()
         about = (
-            {} if is_known else {"description": said.partition("\n")[0].rstrip(" :") or f"Purpose of {name}."}
+            {} if is_known else {"description": text.partition("\n")[0].rstrip(" :") or f"Purpose of {name}."}
         )
         source, stated = first.source, {"name": name, **about}
         document = Document(source.path, source.text, freeze(stated), lambda _: own)

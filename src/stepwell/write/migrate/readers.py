@@ -79,7 +79,7 @@ def _files_below(folder: str, skipped: list[tuple[str, str]]) -> Iterator[str]:
         skipped.append((str(error.filename).replace(os.sep, "/"), f"it cannot be listed: {reason}"))
 
     for place, folders, files in os.walk(folder, onerror=cannot_list):
-        folders[:] = sorted(one for one in folders if one[0] != "." and one not in _PASSED_OVER)
+        folders[:] = sorted(folder for folder in folders if folder[0] != "." and folder not in _PASSED_OVER)
         for name in sorted(files):
             if name[0] != ".":
                 yield os.path.join(place, name).replace(os.sep, "/")
@@ -154,8 +154,8 @@ class _Gathering:
     def _owner(self, tables: LegacyTables) -> str | None:
         if tables.metadata is None and not _LAYERS.keys() & tables.tables.keys():
             return None
-        said = tables.metadata.data.get("developer_id") if tables.metadata is not None else None
-        owner = self._workspace or said
+        value = tables.metadata.data.get("developer_id") if tables.metadata is not None else None
+        owner = self._workspace or value
         if not isinstance(owner, str) or owner == RESERVED_ID or not re.fullmatch(WORKSPACE_ID, owner):
             shown = f" (`{owner}` is not a valid id)" if owner is not None else ""
             raise NoWorkspace(f"{tables.path} does not specify its workspace{shown}; use --workspace ID")

@@ -138,7 +138,9 @@ def _graph(entry: PlannedDefinition, snapshot: Snapshot, left_out: Collection[En
         definition = view.pipelines.get(entry.name)
         if definition is not None:
             given.update((step["id"], step["step"]) for step in definition.steps)
-            given.update((one, step["id"]) for step in definition.steps for one in step.get("depends_on", ()))
+            given.update(
+                (item, step["id"]) for step in definition.steps for item in step.get("depends_on", ())
+            )
     lost = [
         Diagnostic(
             "not-proved",
@@ -247,10 +249,10 @@ def prepare(root: str, gathered: Gathered, today: date, plugins: FindPlugins = t
     found: list[Diagnostic] = list(gathered.diagnostics)
     left_out = set(_rejected_by_schema(gathered, found))
     described = {
-        one: document for one, document in gathered.metadata.items() if fits("workspace", document.data)
+        key: document for key, document in gathered.metadata.items() if fits("workspace", document.data)
     }
-    for one in gathered.metadata.keys() - described.keys():
-        found += _explained("workspace", "workspace", gathered.metadata[one])
+    for item in gathered.metadata.keys() - described.keys():
+        found += _explained("workspace", "workspace", gathered.metadata[item])
     gathered = replace(gathered, metadata=described)
     while True:
         drafted = draft(tree, loaded, gathered, left_out)
@@ -260,8 +262,12 @@ def prepare(root: str, gathered: Gathered, today: date, plugins: FindPlugins = t
         base = {} if there is not None or configuration else {CONFIG_NAME: new_configuration(()).encode()}
         after = load(_project(root, Staged(tree, {**base, **laid})), today, plugins=plugins)
         told = list(_at_sources(drafted, after))
-        newly = {key for key, one in told if key is not None and one.severity is Severity.ERROR}
-        found += [one for key, one in told if not newly or (key in newly and one.severity is Severity.ERROR)]
+        newly = {key for key, finding in told if key is not None and finding.severity is Severity.ERROR}
+        found += [
+            finding
+            for key, finding in told
+            if not newly or (key in newly and finding.severity is Severity.ERROR)
+        ]
         if not newly:
             break
         left_out |= newly

@@ -77,12 +77,12 @@ def plan(
         if project.settings.references is not None:
             found += check_references(staged, loaded.snapshot, laid, workspace)
             old += check_references(project, loaded.snapshot, index, None)
-    known = {_same(one) for one in old}
-    return ScaffoldPlan(files, loaded.snapshot, in_order(one for one in found if _same(one) not in known))
+    known = {_same(item) for item in old}
+    return ScaffoldPlan(files, loaded.snapshot, in_order(item for item in found if _same(item) not in known))
 
 
-def _same(one: Diagnostic) -> tuple[str, str, str]:
-    return one.id, one.message, one.span.path if one.span is not None else ""
+def _same(finding: Diagnostic) -> tuple[str, str, str]:
+    return finding.id, finding.message, finding.span.path if finding.span is not None else ""
 
 
 def _overlaid(index: SourceIndex, files: Mapping[str, bytes]) -> SourceIndex:
@@ -121,7 +121,7 @@ def values_for(
     """
     taken = _taken(snapshot, workspace)
     words = [word.lower() for word in re.split("[-_]+", workspace[:_LONGEST]) if word]
-    name = next(one for one in _names(project, words) if one not in taken and f"{one}Config" not in taken)
+    name = next(name for name in _names(project, words) if name not in taken and f"{name}Config" not in taken)
     stem = project.settings.naming.stem(name)
     return {
         "workspace": workspace,
@@ -177,7 +177,7 @@ def _taken(snapshot: Snapshot, workspace: str) -> Collection[str]:
     for view in (snapshot.core, *others):
         for step in view.steps.above.values():
             found.update((step.name, step.config_class, *step.aliases))
-    return {one for one in found if one is not None}
+    return {item for item in found if item is not None}
 
 
 def _step_type(project: Project) -> str:

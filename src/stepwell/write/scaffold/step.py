@@ -77,8 +77,8 @@ def plan_step(
             for key, value in like.data.items()
             if key not in _NOT_COPIED and (key != _OF_ITS_FOLDER or same_folder)
         )
-    for one in said:
-        _set(data, one)
+    for item in said:
+        _set(data, item)
     data.setdefault("description", f"Describe {name} in one sentence.")
     path = _path(project, view, name, like)
     target = project.tree.follow(path)

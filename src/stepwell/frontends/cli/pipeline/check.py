@@ -75,15 +75,15 @@ def command(
     exit code is 1 if there is an error.
     """
     registry, view = open_view(common, workspace)
-    linked = [linked_of(registry, view, one) for one in dict.fromkeys(names) or view.pipelines]
+    linked = [linked_of(registry, view, name) for name in dict.fromkeys(names) or view.pipelines]
     if linked:
         with_progress(common, registry.code.index)
     views: dict[str | None, View] = {None: registry.view(None)}
-    views.update((one, registry.view(one)) for one in registry.workspaces)
+    views.update((workspace, registry.view(workspace)) for workspace in registry.workspaces)
     manifest = manifest_of(registry, data)
     found = {
-        one.definition.name: pipeline_findings(registry, one, views, manifest.value, made_up=made_up)
-        for one in linked
+        item.definition.name: pipeline_findings(registry, item, views, manifest.value, made_up=made_up)
+        for item in linked
     }
     left_out = (*(() if names else _in_files(registry, view)), *(manifest.diagnostics if linked else ()))
     every = in_order((*left_out, *(each for found_in in found.values() for each in found_in)))
@@ -92,14 +92,14 @@ def command(
 
         write_json(pipeline_check_output(view, linked, found, left_out))
     else:
-        for one in displayed(every, registry.project.root):
-            if not common.quiet or one.severity is Severity.ERROR:
-                sys.stdout.write(block(one, color=color_wanted()).rstrip("\n") + "\n\n")
+        for finding in displayed(every, registry.project.root):
+            if not common.quiet or finding.severity is Severity.ERROR:
+                sys.stdout.write(block(finding, color=color_wanted()).rstrip("\n") + "\n\n")
         if not common.quiet:
             for each in linked:
                 sys.stdout.write(f"{_about(each)}\n")
             sys.stdout.write(f"{_summary(len(linked), every, time.monotonic() - began())}\n")
-    return int(any(one.severity is Severity.ERROR for one in every))
+    return int(any(finding.severity is Severity.ERROR for finding in every))
 
 
 def pipeline_findings(
@@ -134,7 +134,7 @@ def _contains(node: Node, span: Span | None) -> bool:
 def _in_files(registry: Registry, view: View) -> list[Diagnostic]:
     """Return findings in pipeline files, including files that the view skips."""
     settings = registry.project.settings
-    folder = next(one.folder for one in KINDS.values() if one.noun == "pipeline")
+    folder = next(kind.folder for kind in KINDS.values() if kind.noun == "pipeline")
     homes = [f"{settings.core}/{folder}/"]
     if view.workspace is not None:
         homes += [

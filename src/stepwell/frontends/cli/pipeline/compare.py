@@ -49,9 +49,9 @@ def command(name: str, runs: tuple[str, ...], form: str, common: CommonOptions) 
         if before is None or before == after:
             raise click.UsageError(f"`{name}` has no run other than {after}")
         pair = record.read(before), record.read(after)
-    for one in pair:
-        if one.pipeline != name:
-            raise click.UsageError(f"run {one.id} belongs to `{one.pipeline}`")
+    for item in pair:
+        if item.pipeline != name:
+            raise click.UsageError(f"run {item.id} belongs to `{item.pipeline}`")
     differences = compare_runs(*pair)
     if form == "json":
         from stepwell.frontends.render.output.runs import pipeline_compare_output

@@ -122,7 +122,7 @@ def _write_bundle(folder: str, pipeline: Pipeline, files: Mapping[str, bytes]) -
     }
     manifest = {
         "pipeline": pipeline.name,
-        "steps": {one: each["entry_point"] for one, each in interfaces.items() if "entry_point" in each},
+        "steps": {key: each["entry_point"] for key, each in interfaces.items() if "entry_point" in each},
         "files": {path: hashlib.sha256(content).hexdigest() for path, content in sorted(files.items())},
     }
     text = f"{json.dumps(manifest, indent=2)}\n"

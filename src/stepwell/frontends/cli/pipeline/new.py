@@ -40,7 +40,7 @@ def complete_from(ctx: click.Context, parameter: click.Parameter, incomplete: st
     from stepwell.write.scaffold import open_catalog
 
     here = complete_pipeline(ctx, parameter, incomplete)
-    known = {one.value for one in here}
+    known = {item.value for item in here}
     theirs = (name for name in open_catalog(date.today).view(None).pipelines if name not in known)
     return [*here, *(CompletionItem(name) for name in theirs if name.startswith(incomplete))]
 
@@ -54,7 +54,7 @@ def is_in_catalog(registry: Registry, name: str) -> bool:
     from stepwell.write.scaffold import open_catalog
 
     pipelines = open_catalog(date.today).view(None).pipelines
-    views = [registry.view(one) for one in (None, *registry.workspaces)]
+    views = [registry.view(item) for item in (None, *registry.workspaces)]
     own = tuple(pipeline for view in views for pipeline in view.pipelines)
     near = closest(name, pipelines)
     if name not in (*pipelines, *own) and near and not closest(name, own):
@@ -100,7 +100,7 @@ def write_from_catalog(registry: Registry, view: View, name: str, source: str, *
         reason = (error.strerror or str(error)).lower()
         raise click.ClickException(f"the pipeline cannot be written: {reason}; nothing was written") from None
     if not quiet:
-        sys.stdout.writelines(f"kept: {one} (already in the project)\n" for one in copied.kept)
+        sys.stdout.writelines(f"kept: {item} (already in the project)\n" for item in copied.kept)
     sys.stdout.writelines(
         f"wrote {visible(displayed_path(registry.project.root, path))}\n" for path in copied.files
     )

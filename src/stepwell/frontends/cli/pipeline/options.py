@@ -355,7 +355,7 @@ def exit_code_of(state: StepState) -> int:
 
 def has_errors(found: Iterable[Diagnostic]) -> bool:
     """Return whether a finding is an error."""
-    return any(one.severity is Severity.ERROR for one in found)
+    return any(finding.severity is Severity.ERROR for finding in found)
 
 
 def _known(registry: Registry, manifest: Manifest, run: Pipeline | None) -> dict[str, dict[str, bool]]:

@@ -88,12 +88,14 @@ def _lines(linked: Linked, analysis: Analysis, preview: Preview, root: str) -> I
     yield f"{pipeline.name} in {linked.view.title}  {visible(displayed_path(root, place.path))}"
     yield visible(" ".join(pipeline.description.split()))
     if linked.flat.way:
-        yield f"extends {' → '.join(one.extends for one in linked.flat.way)}"
+        yield f"extends {' → '.join(item.extends for item in linked.flat.way)}"
     yield ""
     rows: list[tuple[str, ...]] = [("LEVEL", "ID", "STEP", "WORKSPACE", "INPUTS")]
-    for one in preview.steps:
-        node = pipeline.nodes[one.id]
-        rows.append((str(one.level), one.id, _step(node), one.workspace or "-", ", ".join(_fed(node)) or "-"))
+    for step in preview.steps:
+        node = pipeline.nodes[step.id]
+        rows.append(
+            (str(step.level), step.id, _step(node), step.workspace or "-", ", ".join(_fed(node)) or "-")
+        )
     yield from _table(rows)
     if preview.parameters:
         yield ""
@@ -117,7 +119,7 @@ def _lines(linked: Linked, analysis: Analysis, preview: Preview, root: str) -> I
         )
         yield f"Edges across workspaces: {len(analysis.crossed)} of {analysis.edges} ({ways})."
     if preview.unset:
-        yield f"A run must set {', '.join(f'`{one}`' for one in preview.unset)}."
+        yield f"A run must set {', '.join(f'`{item}`' for item in preview.unset)}."
     yield from (f"- {visible(recommendation)}" for recommendation in analysis.recommendations)
 
 
@@ -130,8 +132,8 @@ def _fed(node: Node) -> Iterator[str]:
         yield visible(f"{name} = {fed}")
     for name, parameter in node.given.items():
         yield visible(f"{name} = ${{{parameter}}}")
-    for one in node.depends_on:
-        yield f"after {one}"
+    for item in node.depends_on:
+        yield f"after {item}"
 
 
 def _table(rows: list[tuple[str, ...]]) -> Iterator[str]:
@@ -139,4 +141,4 @@ def _table(rows: list[tuple[str, ...]]) -> Iterator[str]:
 
 
 def _shares(counts: Any, nobody: str) -> str:
-    return ", ".join(f"{visible(one or nobody)} {count}" for one, count in counts.items())
+    return ", ".join(f"{visible(key or nobody)} {count}" for key, count in counts.items())

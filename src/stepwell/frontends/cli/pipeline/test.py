@@ -115,9 +115,9 @@ def _with_others(
     form: str,
     common: CommonOptions,
 ) -> int:
-    ids = [one.strip() for one in words.split(",") if one.strip()]
-    for one in ids:
-        view_of(registry, one)
+    ids = [item.strip() for item in words.split(",") if item.strip()]
+    for item in ids:
+        view_of(registry, item)
     tried = list(_tried(registry, pipeline, record, ids, step, run_options, common))
     if form == "json":
         _write(None, registry.project.root, tried=tried)
@@ -125,7 +125,7 @@ def _with_others(
         from stepwell.frontends.render.run import swap_lines
 
         sys.stdout.writelines(f"{line}\n" for line in swap_lines(tried))
-    return int(any(one.state == "does not work" for one in tried))
+    return int(any(item.state == "does not work" for item in tried))
 
 
 def _tried(
@@ -149,11 +149,11 @@ def _tried(
             continue
         plan, found = plan_of(registry, swap.pipeline, run_options, parameters={}, make_up=True)
         if has_errors(found):
-            fault = next(one.message for one in found if one.severity.rank == 0)
+            fault = next(finding.message for finding in found if finding.severity.rank == 0)
             yield Trial(swap.node, swap.workspace, "does not work", fault=fault)
             continue
         run = make_run(plan, record, run_options, common, mode="test")
-        first = next((one for one in run.steps if one.state is StepState.FAILED), None)
+        first = next((step for step in run.steps if step.state is StepState.FAILED), None)
         yield Trial(
             swap.node,
             swap.workspace,
@@ -161,8 +161,8 @@ def _tried(
             run.id,
             None if first is None else first.node,
             None if first is None else first.fault,
-            ran=sum(bool(one.attempts) for one in run.steps),
-            cached=sum(one.state is StepState.CACHED for one in run.steps),
+            ran=sum(bool(step.attempts) for step in run.steps),
+            cached=sum(step.state is StepState.CACHED for step in run.steps),
         )
 
 

@@ -60,8 +60,8 @@ def command(
         for one in proposals:
             if not common.quiet or one.required:
                 sys.stdout.writelines(f"{line}\n" for line in _lines(one, explain=explain))
-        for one in elsewhere:
-            sys.stdout.write(f"not written: `{one.node}` is defined in a pipeline that {name} extends\n")
+        for item in elsewhere:
+            sys.stdout.write(f"not written: `{item.node}` is defined in a pipeline that {name} extends\n")
         if not common.quiet:
             sys.stdout.write(f"{_summary(linked, proposals, registry.project.root, written, write=write)}\n")
     return int(any(proposal.required and proposal.chosen is None for proposal in proposals))
@@ -98,24 +98,26 @@ def write_proposals(
     return sum(map(len, additions.values())), tuple(elsewhere)
 
 
-def _lines(one: Proposal, *, explain: bool) -> Iterator[str]:
-    target = visible(f"{one.node}.{one.input}")
-    word = "" if one.required else " (optional)"
-    if one.chosen is not None:
-        yield f"{target} ← {_shown(one.chosen)}{word}"
+def _lines(proposal: Proposal, *, explain: bool) -> Iterator[str]:
+    target = visible(f"{proposal.node}.{proposal.input}")
+    word = "" if proposal.required else " (optional)"
+    if proposal.chosen is not None:
+        yield f"{target} ← {_shown(proposal.chosen)}{word}"
         if explain:
-            yield f"    {visible('; '.join(one.chosen.reasons))}"
-            for other in one.candidates[1:]:
+            yield f"    {visible('; '.join(proposal.chosen.reasons))}"
+            for other in proposal.candidates[1:]:
                 yield f"    next: {_shown(other)}: {visible('; '.join(other.reasons))}"
-    elif one.candidates:
+    elif proposal.candidates:
         yield f"{target} is ambiguous: no output is clearly the best{word}:"
-        yield from (f"    {_shown(other)}: {visible('; '.join(other.reasons))}" for other in one.candidates)
+        yield from (
+            f"    {_shown(other)}: {visible('; '.join(other.reasons))}" for other in proposal.candidates
+        )
     else:
         yield f"{target}: no matching output in the pipeline{word}"
 
 
-def _shown(one: WiringCandidate) -> str:
-    return f"{visible(str(one.fed))} ({one.score:.2f})"
+def _shown(candidate: WiringCandidate) -> str:
+    return f"{visible(str(candidate.fed))} ({candidate.score:.2f})"
 
 
 def _summary(linked: Linked, proposals: tuple[Proposal, ...], root: str, written: int, *, write: bool) -> str:

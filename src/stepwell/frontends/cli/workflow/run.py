@@ -332,7 +332,7 @@ def _variables(settings: tuple[str, ...], workflow: Workflow) -> dict[str, Any]:
 
 
 def _tell(record: Mapping[str, Any], path: str, root: str, seconds: float, common: CommonOptions) -> None:
-    rows = [(visible(one["name"]), _state(one), _said(one, path)) for one in record["steps"]]
+    rows = [(visible(item["name"]), _state(item), _said(item, path)) for item in record["steps"]]
     for (_, state, _), line in zip(rows, aligned(rows), strict=True):
         if not common.quiet or state.startswith("failed"):
             sys.stdout.write(f"{line}\n")
@@ -364,8 +364,8 @@ def _said(row: Mapping[str, Any], path: str) -> str:
     if not row.get("result"):
         return ""
     with open(os.path.join(path, row["result"]), encoding="utf-8") as file:
-        said = " ".join(text_of(json.load(file)["answer"]).split())
-    return visible(said if len(said) <= _SHOWN else f"{said[: _SHOWN - 3]}...")
+        text = " ".join(text_of(json.load(file)["answer"]).split())
+    return visible(text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}...")
 
 
 @final
@@ -385,5 +385,5 @@ class StepProgress:
             self._done += 1
         place = f"[{min(self._done, self._steps)}/{self._steps}]"
         words = {"start": "running", "end": "finished", "skip": "skipped", "reuse": "reused"}
-        said = f"failed: {more['fault']}" if word == "fail" else words[word]
-        click.echo(visible(f"{place} {path} {said}"), err=True)
+        message = f"failed: {more['fault']}" if word == "fail" else words[word]
+        click.echo(visible(f"{place} {path} {message}"), err=True)

@@ -64,16 +64,16 @@ def ask(
         from stepwell.write.scaffold import find_templates
 
         found = find_templates(registry.project).value
-        for one in found.values():
-            click.echo(f"  {visible(one.name)}: {visible(one.description)}".rstrip(": "), err=True)
+        for item in found.values():
+            click.echo(f"  {visible(item.name)}: {visible(item.description)}".rstrip(": "), err=True)
         template = _until("Template", lambda given: _one_of(given, tuple(found)), _DEFAULT)
     if description is None:
         description = _until("Description (one line, optional)", _one_line, "")
     if framework is None:
         allowed = registry.project.settings.vocabulary.get("frameworks")
-        told = f" ({', '.join(allowed)})" if allowed else ""
+        text = f" ({', '.join(allowed)})" if allowed else ""
         framework = _until(
-            f"Framework{told} (optional)",
+            f"Framework{text} (optional)",
             lambda given: given if not given or allowed is None else _one_of(given, allowed),
             "",
         )

@@ -101,7 +101,7 @@ def findings_of(project: Project, found: tuple[Diagnostic, ...], workspace: str)
     """Return the findings in a workspace's folder."""
     folder = f"{project.settings.workspaces}/{workspace}"
     return tuple(
-        one for one in found if one.span is not None and f"{one.span.path}/".startswith(f"{folder}/")
+        item for item in found if item.span is not None and f"{item.span.path}/".startswith(f"{folder}/")
     )
 
 

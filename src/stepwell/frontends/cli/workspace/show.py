@@ -91,7 +91,7 @@ def _hides(registry: Registry, view: View, name: str) -> bool:
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return ", ".join(value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 

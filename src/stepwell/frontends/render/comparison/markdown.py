@@ -156,7 +156,7 @@ def _item(change: DefinitionChange) -> str:
 
 
 def _at(old: str, new: str) -> str:
-    there = [_code(cut(one, _NAME_ROOM)) for one in dict.fromkeys((old, new)) if one]
+    there = [_code(cut(item, _NAME_ROOM)) for item in dict.fromkeys((old, new)) if item]
     return f" ({' → '.join(there)})" if there else ""
 
 
@@ -173,8 +173,8 @@ def _fitting(opening: str, items: list[str], closing: str, room: int) -> tuple[s
 def _ending(omitted: list[str]) -> str:
     shown = omitted[:3]
     more = f", and some of {counted(len(omitted) - 3, 'more view')}" if len(omitted) > 3 else ""
-    told = f"Truncated: omitted {', '.join(shown)}{more}. Run `stepwell diff` to show all.\n"
-    return told if len(told) <= _FOR_ENDING else "Truncated. Run `stepwell diff` to show all.\n"
+    text = f"Truncated: omitted {', '.join(shown)}{more}. Run `stepwell diff` to show all.\n"
+    return text if len(text) <= _FOR_ENDING else "Truncated. Run `stepwell diff` to show all.\n"
 
 
 def _reason(reason: str) -> str:

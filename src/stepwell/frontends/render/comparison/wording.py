@@ -81,9 +81,9 @@ def _extent(comparison: Comparison) -> str:
     if core:
         nouns = [change.noun for change in core.changes]
         number = [
-            counted(nouns.count(one.noun), one.title, one.titles)
-            for one in KINDS.values()
-            if one.noun in nouns
+            counted(nouns.count(kind.noun), kind.title, kind.titles)
+            for kind in KINDS.values()
+            if kind.noun in nouns
         ]
         parts.append(f"{' and '.join(number) or 'order'} changed in the core")
     others = sum(view.workspace is not None and bool(view) for view in comparison.views)

@@ -50,22 +50,22 @@ def _page(pipeline: Pipeline) -> Iterator[str]:
             f"at most {analysis.width} in parallel. {len(analysis.crossed)} edges cross workspaces.</p>"
         )
         if analysis.recommendations:
-            said = "".join(
+            text = "".join(
                 f"<li>{escape(visible(recommendation))}</li>" for recommendation in analysis.recommendations
             )
-            yield f"<h2>Recommendations</h2><ul>{said}</ul>"
+            yield f"<h2>Recommendations</h2><ul>{text}</ul>"
     yield "</body></html>"
 
 
 def steps_table(pipeline: Pipeline) -> str:
     """Return the steps of a pipeline as an HTML table."""
     rows = []
-    for one, node in pipeline.nodes.items():
+    for key, node in pipeline.nodes.items():
         fed = [f"{name} ← {each}" for name, each in node.inputs.items()]
         fed += [f"{name} ← ${{{each}}}" for name, each in node.given.items()]
         fed += [f"after {each}" for each in node.depends_on]
         cells = (
-            one,
+            key,
             step_word(node.step, node.job_type),
             workspace_of(pipeline, node) or "core",
         )

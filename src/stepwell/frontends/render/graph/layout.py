@@ -77,7 +77,7 @@ def arrange(pipeline: Pipeline) -> GraphLayout:
             first = layer[pair[0]]
             chain = chains[pair]
             steps = (layer[pair[1]] - first) if len(chain) == 2 else 1
-            points = tuple((column[one] - left, float(first + at * steps)) for at, one in enumerate(chain))
+            points = tuple((column[item] - left, float(first + at * steps)) for at, item in enumerate(chain))
         lines.append(Line(*pair, points, pair in back))
     width = max((x for line in lines for x, _ in line.points), default=0.0)
     width = max(width, max((x for x, _ in places.values()), default=0.0))
@@ -121,8 +121,8 @@ def _layers(nodes: Sequence[str], pairs: Sequence[tuple[str, str]]) -> dict[str,
     for source, target in pairs:
         before[target].append(source)
     layer: dict[str, int] = {}
-    for one in TopologicalSorter(before).static_order():
-        layer[one] = max((layer[each] + 1 for each in before[one]), default=0)
+    for item in TopologicalSorter(before).static_order():
+        layer[item] = max((layer[each] + 1 for each in before[item]), default=0)
     return layer
 
 
@@ -146,10 +146,10 @@ def _ordered(rows: list[list[_Place]], links: Sequence[tuple[_Place, _Place]]) -
             break
         down = sweep % 2 == 0
         neighbours = above if down else below
-        at = {one: place for row in now for place, one in enumerate(row)}
+        at = {item: place for row in now for place, item in enumerate(row)}
         for row in now if down else reversed(now):
             row.sort(key=lambda one: (_mean(neighbours.get(one, ()), at, at[one]), at[one]))
-            at.update((one, place) for place, one in enumerate(row))
+            at.update((item, place) for place, item in enumerate(row))
         count = _crossings(now, below)
         if count < fewest:
             best, fewest = [list(row) for row in now], count
@@ -166,10 +166,10 @@ def _crossings(rows: Sequence[Sequence[_Place]], below: Mapping[_Place, Sequence
 
     count = 0
     for upper, lower in pairwise(rows):
-        at = {one: place for place, one in enumerate(lower)}
+        at = {item: place for place, item in enumerate(lower)}
         seen: list[int] = []
-        for one in upper:
-            ends = sorted(at[each] for each in below.get(one, ()) if each in at)
+        for item in upper:
+            ends = sorted(at[each] for each in below.get(item, ()) if each in at)
             count += sum(len(seen) - bisect_right(seen, end) for end in ends)
             for end in ends:
                 insort(seen, end)
@@ -186,17 +186,17 @@ def _columns(rows: Sequence[Sequence[_Place]], links: Sequence[tuple[_Place, _Pl
     column: dict[_Place, float] = {}
     for row in rows:
         start = (widest - len(row)) / 2
-        column.update((one, start + place) for place, one in enumerate(row))
+        column.update((item, start + place) for place, item in enumerate(row))
     for sweep in range(_SWEEPS):
         for row in rows if sweep % 2 == 0 else list(reversed(rows)):
-            wanted = [_mean(around.get(one, ()), column, column[one]) for one in row]
-            column.update(zip(row, _apart(wanted, [_room(one) for one in row]), strict=True))
+            wanted = [_mean(around.get(item, ()), column, column[item]) for item in row]
+            column.update(zip(row, _apart(wanted, [_room(item) for item in row]), strict=True))
     return column
 
 
-def _room(one: _Place) -> float:
+def _room(place: _Place) -> float:
     """Return half the width of a place; dummy nodes are narrower than nodes."""
-    return 0.5 if isinstance(one, str) else 0.2
+    return 0.5 if isinstance(place, str) else 0.2
 
 
 def _apart(wanted: Sequence[float], room: Sequence[float]) -> list[float]:
@@ -204,11 +204,11 @@ def _apart(wanted: Sequence[float], room: Sequence[float]) -> list[float]:
     offset = 0.0
     blocks: list[tuple[float, int]] = []
     offsets: list[float] = []
-    for at, one in enumerate(wanted):
+    for at, item in enumerate(wanted):
         if at:
             offset += room[at - 1] + room[at]
         offsets.append(offset)
-        blocks.append((one - offset, 1))
+        blocks.append((item - offset, 1))
         while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
             (mean, count), (other, more) = blocks[-2], blocks[-1]
             blocks[-2:] = [((mean * count + other * more) / (count + more), count + more)]

@@ -37,8 +37,8 @@ def colours_of(pipeline: Pipeline) -> Mapping[str | None, Colour]:
     """Return the colour of every view in a pipeline, the core first, then ids sorted."""
     ids = {workspace_of(pipeline, node) for node in pipeline.nodes.values()}
     found: dict[str | None, Colour] = {None: CORE} if None in ids else {}
-    for place, one in enumerate(sorted(one for one in ids if one is not None)):
-        found[one] = _WORKSPACES[place % len(_WORKSPACES)]
+    for place, item in enumerate(sorted(item for item in ids if item is not None)):
+        found[item] = _WORKSPACES[place % len(_WORKSPACES)]
     return found
 
 

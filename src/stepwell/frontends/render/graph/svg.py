@@ -103,7 +103,7 @@ def _drawn(pipeline: Pipeline, marks: Mapping[str, Mark]) -> Iterator[str]:
     for course in sorted(layout.lines, key=lambda one: (one.source, one.target) in longest):
         pair = course.source, course.target
         yield _edge(course, edges[pair], shift, box, is_longest=pair in longest)
-    on_way = {one for pair in longest for one in pair}
+    on_way = {item for pair in longest for item in pair}
     for node in pipeline.nodes.values():
         column, layer = layout.places[node.id]
         mark, whose = marks.get(node.id), workspace_of(pipeline, node)
@@ -125,19 +125,19 @@ def _box(
     is_longest: bool,
 ) -> str:
     word = step_word(node.step, node.job_type)
-    said = f"{node.id}: {word} of {'the core' if whose is None else f'workspace {whose}'}"
+    text = f"{node.id}: {word} of {'the core' if whose is None else f'workspace {whose}'}"
     if mark is not None:
-        said, word = f"{node.id}: {mark.text}", mark.text
+        text, word = f"{node.id}: {mark.text}", mark.text
     elif node.definition is None:
-        said += "; unknown step"
+        text += "; unknown step"
     elif node.definition.description:
-        said += f". {' '.join(node.definition.description.split())}"
+        text += f". {' '.join(node.definition.description.split())}"
     stroke = LONGEST if is_longest else colour.dark
     shown = _cut(visible(node.id), int((box - 30) / _OF_ID))
     below = _cut(visible(word), int((box - 30) / _OF_STEP))
     dashes = ' stroke-dasharray="4 3"' if node.definition is None else ""
     return (
-        f'<g transform="translate({x:.1f} {y:.1f})"><title>{escape(visible(said))}</title>'
+        f'<g transform="translate({x:.1f} {y:.1f})"><title>{escape(visible(text))}</title>'
         f'<rect width="{box:.0f}" height="{_HEIGHT}" rx="8" fill="{colour.light}" stroke="{stroke}" '
         f'stroke-width="{2.2 if is_longest else 1.3}"{dashes}/>'
         f'<rect x="0" y="8" width="4" height="{_HEIGHT - 16}" rx="2" fill="{colour.dark}"/>'

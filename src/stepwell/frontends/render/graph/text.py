@@ -32,16 +32,16 @@ def as_text(pipeline: Pipeline) -> str:
 
 def _text(pipeline: Pipeline) -> Iterator[str]:
     places = arrange(pipeline).places
-    on_way = {one for pair in longest_pairs(pipeline) for one in pair}
-    width = max((columns(one) for one in pipeline.nodes), default=0)
+    on_way = {item for pair in longest_pairs(pipeline) for item in pair}
+    width = max((columns(node) for node in pipeline.nodes), default=0)
     for layer in sorted({at for _, at in places.values()}):
-        for one, node in pipeline.nodes.items():
-            if places[one][1] != layer:
+        for key, node in pipeline.nodes.items():
+            if places[key][1] != layer:
                 continue
-            mark = "*" if one in on_way else " "
+            mark = "*" if key in on_way else " "
             whose = f"  ({node.workspace})" if node.workspace is not None else ""
             word = step_word(node.step, node.job_type)
-            yield visible(f"{layer + 1:>3} {mark} {one.ljust(width)}  {word}{whose}")
+            yield visible(f"{layer + 1:>3} {mark} {key.ljust(width)}  {word}{whose}")
             for edge in _into(node):
                 fed = f"{edge.source}.{edge.output}" if edge.output is not None else edge.source
                 yield visible(f"          ← {fed}" + (f" as {edge.input}" if edge.input else ""))
@@ -51,21 +51,21 @@ def _into(node: Node) -> Iterator[Edge]:
     for name, fed in node.inputs.items():
         yield Edge(fed.node, node.id, fed.output, name)
     upstream_of = {fed.node for fed in node.inputs.values()}
-    for one in node.depends_on:
-        if one not in upstream_of:
-            yield Edge(one, node.id)
+    for item in node.depends_on:
+        if item not in upstream_of:
+            yield Edge(item, node.id)
 
 
 def as_mermaid(pipeline: Pipeline) -> str:
     """Return a Mermaid flowchart."""
-    numbers = {one: f"n{place}" for place, one in enumerate(pipeline.nodes)}
+    numbers = {node: f"n{place}" for place, node in enumerate(pipeline.nodes)}
     colours = colours_of(pipeline)
     lines = ["flowchart TD"]
-    for one, node in pipeline.nodes.items():
-        label = f"{_mermaid(one)}<br/><small>{_mermaid(step_word(node.step, node.job_type))}</small>"
-        lines.append(f'    {numbers[one]}["{label}"]')
+    for key, node in pipeline.nodes.items():
+        label = f"{_mermaid(key)}<br/><small>{_mermaid(step_word(node.step, node.job_type))}</small>"
+        lines.append(f'    {numbers[key]}["{label}"]')
     longest, marked = longest_pairs(pipeline), []
-    edges = [one for one in pipeline.edges if one.source in numbers]
+    edges = [edge for edge in pipeline.edges if edge.source in numbers]
     for place, edge in enumerate(edges):
         label = f'|"{_mermaid(edge.input)}"|' if edge.input else ""
         arrow = "-->" if edge.output is not None else "-.->"
@@ -74,7 +74,7 @@ def as_mermaid(pipeline: Pipeline) -> str:
             marked.append(str(place))
     for place, (workspace, colour) in enumerate(colours.items()):
         of_it = [
-            numbers[one] for one, node in pipeline.nodes.items() if workspace_of(pipeline, node) == workspace
+            numbers[key] for key, node in pipeline.nodes.items() if workspace_of(pipeline, node) == workspace
         ]
         lines.append(f"    classDef w{place} fill:{colour.light},stroke:{colour.dark},color:#1c2430")
         lines.append(f"    class {','.join(of_it)} w{place}")
@@ -96,14 +96,14 @@ def as_dot(pipeline: Pipeline) -> str:
         f"digraph {_quoted(pipeline.name)} {{",
         '  rankdir=TB; node [shape=box, style="rounded,filled", fontname="sans-serif"];',
     ]
-    for one, node in pipeline.nodes.items():
+    for key, node in pipeline.nodes.items():
         colour = colours[workspace_of(pipeline, node)]
         said = [
-            f"label={_quoted(one + chr(10) + step_word(node.step, node.job_type))}",
+            f"label={_quoted(key + chr(10) + step_word(node.step, node.job_type))}",
             f"fillcolor={_quoted(colour.light)}",
             f"color={_quoted(colour.dark)}",
         ]
-        lines.append(f"  {_quoted(one)} [{', '.join(said)}];")
+        lines.append(f"  {_quoted(key)} [{', '.join(said)}];")
     for edge in pipeline.edges:
         if edge.source not in pipeline.nodes:
             continue

@@ -119,13 +119,13 @@ def align_output(aligned: Iterable[Aligned], found: Iterable[Diagnostic]) -> Ali
     """The alignment of steps, with every finding once."""
     aligned, found = tuple(aligned), tuple(found)
     by_view: dict[str | None, list[Aligned]] = {}
-    for one in aligned:
-        by_view.setdefault(one.workspace, []).append(one)
+    for item in aligned:
+        by_view.setdefault(item.workspace, []).append(item)
     errors, warnings = _counts(found)
     return AlignOutput(
         summary=AlignmentSummary(
             steps=len(aligned),
-            aligned=sum(one.is_aligned for one in aligned),
+            aligned=sum(item.is_aligned for item in aligned),
             errors=errors,
             warnings=warnings,
         ),
@@ -143,16 +143,16 @@ def align_output(aligned: Iterable[Aligned], found: Iterable[Diagnostic]) -> Ali
     )
 
 
-def _step(one: Aligned) -> AlignedStep:
+def _step(aligned: Aligned) -> AlignedStep:
     return AlignedStep(
-        step=one.step,
-        workspace=one.workspace,
-        has_interface=one.has_interface,
-        script=one.script,
-        builder=one.builder,
-        aligned=one.is_aligned,
-        levels=tuple(_level(level, found) for level, found in one.levels),
-        diagnostics=tuple(map(_finding, one.diagnostics)),
+        step=aligned.step,
+        workspace=aligned.workspace,
+        has_interface=aligned.has_interface,
+        script=aligned.script,
+        builder=aligned.builder,
+        aligned=aligned.is_aligned,
+        levels=tuple(_level(level, found) for level, found in aligned.levels),
+        diagnostics=tuple(map(_finding, aligned.diagnostics)),
     )
 
 
@@ -162,18 +162,18 @@ def _level(level: int, found: Iterable[Diagnostic]) -> AlignmentLevel:
 
 
 def _counts(found: Iterable[Diagnostic]) -> tuple[int, int]:
-    severities = [one.severity for one in found]
+    severities = [finding.severity for finding in found]
     return severities.count(Severity.ERROR), severities.count(Severity.WARNING)
 
 
-def _finding(one: Diagnostic) -> AlignmentFinding:
+def _finding(finding: Diagnostic) -> AlignmentFinding:
     return AlignmentFinding(
-        id=one.id,
-        severity=one.severity,
-        message=one.message,
-        place=file_position(one.span),
-        help=one.help,
+        id=finding.id,
+        severity=finding.severity,
+        message=finding.message,
+        place=file_position(finding.span),
+        help=finding.help,
         related=tuple(
-            AlignmentNote(message=other.message, place=file_position(other.span)) for other in one.related
+            AlignmentNote(message=other.message, place=file_position(other.span)) for other in finding.related
         ),
     )

@@ -236,12 +236,12 @@ def explain_output(
         step=explained[0].step,
         fields=tuple(
             ExplainedField(
-                field=one.field,
-                value=thaw(one.value),
-                winner=value_origin(one.winner),
-                losers=tuple(map(value_origin, one.losers)),
+                field=item.field,
+                value=thaw(item.value),
+                winner=value_origin(item.winner),
+                losers=tuple(map(value_origin, item.losers)),
             )
-            for one in explained
+            for item in explained
         ),
         components=UNSET
         if components is None
@@ -253,21 +253,21 @@ def components_output(view: View, found: Iterable[tuple[str, Component]]) -> Com
     """Components of a view, each with the name of its step."""
     return ComponentsOutput(
         workspace=view.workspace,
-        components=tuple(ListedComponent(step=step, **_component(one)) for step, one in found),
+        components=tuple(ListedComponent(step=step, **_component(item)) for step, item in found),
     )
 
 
-def _component(one: Component) -> dict[str, Any]:
+def _component(component: Component) -> dict[str, Any]:
     return {
-        "kind": one.kind,
-        "state": one.state,
-        "wanted": one.wanted or None,
-        "place": None if one.place is None else _place(one.place),
-        "declared_at": file_position(one.declared_at),
-        "shadows": tuple(map(_place, one.shadows)),
-        "candidates": tuple(map(_place, one.candidates)),
-        "fault": one.fault or None,
-        "help": one.help or None,
+        "kind": component.kind,
+        "state": component.state,
+        "wanted": component.wanted or None,
+        "place": None if component.place is None else _place(component.place),
+        "declared_at": file_position(component.declared_at),
+        "shadows": tuple(map(_place, component.shadows)),
+        "candidates": tuple(map(_place, component.candidates)),
+        "fault": component.fault or None,
+        "help": component.help or None,
     }
 
 

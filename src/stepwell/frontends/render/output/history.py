@@ -322,13 +322,13 @@ def _view(view: ViewComparison) -> ChangedView:
         changes=tuple(map(_change, view.changes)),
         hidden=tuple(
             HiddenFieldChange(
-                noun=one.noun,
-                name=one.name,
-                field=one.field,
-                change=_field(one.change),
-                hidden_by=_origin(one.hidden_by),
+                noun=item.noun,
+                name=item.name,
+                field=item.field,
+                change=_field(item.change),
+                hidden_by=_origin(item.hidden_by),
             )
-            for one in view.hidden
+            for item in view.hidden
         ),
         moved=() if view.reordering is None else tuple(view.reordering.moved),
     )
@@ -379,8 +379,8 @@ def log_output(found: Trace, workspace: str | None) -> LogOutput:
     )
 
 
-def _entry(one: Traced) -> LogEntry:
-    commit, change = one.commit, one.change
+def _entry(traced: Traced) -> LogEntry:
+    commit, change = traced.commit, traced.change
     return LogEntry(
         commit=None
         if commit is None
@@ -400,17 +400,17 @@ def _entry(one: Traced) -> LogEntry:
         fields=() if change is None else tuple(map(_log_field, change.fields)),
         unread=tuple(
             UnreadFile(id=error.id, message=error.message, place=file_position(error.span))
-            for error in one.unread
+            for error in traced.unread
         ),
     )
 
 
-def _log_field(one: FieldChange) -> LogField:
-    old, new = one.old_origin, one.new_origin
+def _log_field(change: FieldChange) -> LogField:
+    old, new = change.old_origin, change.new_origin
     return LogField(
-        field=one.field,
-        old=well_formed_data(one.old),
-        new=well_formed_data(one.new),
+        field=change.field,
+        old=well_formed_data(change.old),
+        new=well_formed_data(change.new),
         old_place=None if old is None else file_position(old.span),
         new_place=None if new is None else file_position(new.span),
     )

@@ -232,7 +232,7 @@ def pipeline_show_output(linked: Linked, analysis: Analysis, preview: Preview) -
         workspace=pipeline.workspace,
         description=pipeline.description,
         file=linked.definition.sources[0].document.path,
-        extends=tuple(one.extends for one in linked.flat.way),
+        extends=tuple(item.extends for item in linked.flat.way),
         parameters=thaw(preview.parameters),
         unset=tuple(preview.unset),
         steps=tuple(
@@ -289,7 +289,7 @@ def _checked(linked: Linked, found: tuple[Diagnostic, ...]) -> CheckedPipeline:
     crossed, edges = crossing(Pipeline.of(linked))
     return CheckedPipeline(
         name=linked.definition.name,
-        passed=all(one.severity is not Severity.ERROR for one in found),
+        passed=all(finding.severity is not Severity.ERROR for finding in found),
         steps=len(linked.nodes),
         edges=edges,
         across_workspaces=tuple(CrossingEdge(from_=edge.source, to=edge.target) for edge in crossed),

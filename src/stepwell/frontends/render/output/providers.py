@@ -146,23 +146,25 @@ def providers_output(
 
 
 def _provider(
-    one: ProviderDefinition, health: ProviderHealth | None, explained: Iterable[Explanation] | None
+    definition: ProviderDefinition, health: ProviderHealth | None, explained: Iterable[Explanation] | None
 ) -> ListedProvider:
-    document = given_by(one.sources, ("name",))
-    source = next(held for held in one.sources if held.document is document)
+    document = given_by(definition.sources, ("name",))
+    source = next(held for held in definition.sources if held.document is document)
     return ListedProvider(
-        name=one.name,
-        description=one.description,
-        implementation=one.implementation,
-        capabilities=tuple(one.capabilities),
-        models=tuple(ProviderModel(name=model.name, cost=_cost(model.cost)) for model in one.known_models),
-        priority=one.priority,
-        cost=_cost(one.price),
-        limits=ProviderLimits(
-            concurrency=one.quota.concurrency, requests_per_minute=one.quota.requests_per_minute
+        name=definition.name,
+        description=definition.description,
+        implementation=definition.implementation,
+        capabilities=tuple(definition.capabilities),
+        models=tuple(
+            ProviderModel(name=model.name, cost=_cost(model.cost)) for model in definition.known_models
         ),
-        settings=thaw(one.settings or {}),
-        secrets=dict(one.secrets or {}),
+        priority=definition.priority,
+        cost=_cost(definition.price),
+        limits=ProviderLimits(
+            concurrency=definition.quota.concurrency, requests_per_minute=definition.quota.requests_per_minute
+        ),
+        settings=thaw(definition.settings or {}),
+        secrets=dict(definition.secrets or {}),
         layer=source.layer.value,
         workspace=source.workspace,
         file=document.path,

@@ -315,16 +315,16 @@ def pipeline_test_output(
         if tried is None
         else tuple(
             TriedComponent(
-                step=one.step,
-                workspace=one.workspace,
-                state=one.state,
-                run=one.run,
-                failed=one.failed,
-                fault=one.fault,
-                ran=one.ran,
-                cached=one.cached,
+                step=item.step,
+                workspace=item.workspace,
+                state=item.state,
+                run=item.run,
+                failed=item.failed,
+                fault=item.fault,
+                ran=item.ran,
+                cached=item.cached,
             )
-            for one in tried
+            for item in tried
         ),
     )
 
@@ -348,51 +348,51 @@ def _run(run: RunRecord | None, root: str, found: Iterable[Diagnostic]) -> dict[
         "steps": tuple(_step(run, step, root) for step in run.steps),
         "developers": tuple(
             DeveloperShare(
-                developer=one.name or None,
-                steps=one.steps,
-                done=one.done,
-                failed=one.failed,
-                attempts=one.attempts,
-                seconds=round(one.seconds, 3),
+                developer=item.name or None,
+                steps=item.steps,
+                done=item.done,
+                failed=item.failed,
+                attempts=item.attempts,
+                seconds=round(item.seconds, 3),
             )
-            for one in developers_of(run)
+            for item in developers_of(run)
         ),
         "diagnostics": findings(found),
     }
 
 
-def _step(run: RunRecord, one: StepRecord, root: str) -> StepRun:
-    log = log_of(run, one)
+def _step(run: RunRecord, step: StepRecord, root: str) -> StepRun:
+    log = log_of(run, step)
     return StepRun(
-        id=one.node,
-        step=one.step,
-        developer=one.developer or None,
-        needs=tuple(one.needs),
-        state=one.state,
-        seconds=round(one.seconds, 3),
-        fault=one.fault or None,
-        kind=one.kind or None,
-        help=one.help or None,
-        inputs=dict(one.inputs),
+        id=step.node,
+        step=step.step,
+        developer=step.developer or None,
+        needs=tuple(step.needs),
+        state=step.state,
+        seconds=round(step.seconds, 3),
+        fault=step.fault or None,
+        kind=step.kind or None,
+        help=step.help or None,
+        inputs=dict(step.inputs),
         outputs=tuple(
             StepOutput(name=held.name, digest=held.digest, bytes=held.bytes, files=held.files)
-            for held in one.outputs
+            for held in step.outputs
         ),
         log=_relative(log, root) if log else None,
-        attempts=tuple(map(_attempt, one.attempts)),
+        attempts=tuple(map(_attempt, step.attempts)),
     )
 
 
-def _attempt(one: AttemptRecord) -> StepAttempt:
+def _attempt(attempt: AttemptRecord) -> StepAttempt:
     return StepAttempt(
-        number=one.number,
-        state=one.state,
-        began=one.began,
-        ended=one.ended,
-        exit_code=one.exit_code,
-        fault=one.fault or None,
-        folder=one.folder or None,
-        worker=one.worker or None,
+        number=attempt.number,
+        state=attempt.state,
+        began=attempt.began,
+        ended=attempt.ended,
+        exit_code=attempt.exit_code,
+        fault=attempt.fault or None,
+        folder=attempt.folder or None,
+        worker=attempt.worker or None,
     )
 
 

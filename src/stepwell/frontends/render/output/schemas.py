@@ -133,7 +133,7 @@ def shown_step_schema() -> dict[str, Any]:
     schema["examples"] = [
         {
             **example,
-            **{key: example["name"] + one.suffix for key, one in conventions("step").items()},
+            **{key: example["name"] + convention.suffix for key, convention in conventions("step").items()},
             **defaults,
         }
         for example in schema["examples"]

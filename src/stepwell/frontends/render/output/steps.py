@@ -260,18 +260,18 @@ def resolve_output(found: Resolution) -> ResolveOutput:
         strategy=found.strategy,
         reason=found.reason,
         ambiguous=found.ambiguous,
-        tried=tuple(TriedStrategy(strategy=one.strategy, reason=one.reason) for one in found.tried),
-        tied=tuple(StepCandidate(**_candidate(one)) for one in found.tied),
+        tried=tuple(TriedStrategy(strategy=item.strategy, reason=item.reason) for item in found.tried),
+        tied=tuple(StepCandidate(**_candidate(item)) for item in found.tied),
         candidates=tuple(StepCandidate(**_candidate(candidate)) for candidate in found.candidates),
     )
 
 
-def _candidate(one: Candidate) -> dict[str, Any]:
-    step, span = one.definition, one.span
+def _candidate(candidate: Candidate) -> dict[str, Any]:
+    step, span = candidate.definition, candidate.span
     return {
         "name": step.name,
-        "workspace": one.workspace,
-        "layer": one.layer,
+        "workspace": candidate.workspace,
+        "layer": candidate.layer,
         "framework": step.framework,
         "environment_tags": tuple(step.environment_tags),
         "priority": step.priority,
@@ -286,16 +286,16 @@ def conflicts_output(found: Iterable[Conflict]) -> ConflictsOutput:
     return ConflictsOutput(conflicts=tuple(map(_conflict, found)))
 
 
-def _conflict(one: Conflict) -> NameConflict:
+def _conflict(conflict: Conflict) -> NameConflict:
     return NameConflict(
-        name=one.name,
-        agreement=one.agreement,
-        ambiguous=one.ambiguous,
-        differing=tuple(one.differing),
-        recommendation=one.recommendation,
+        name=conflict.name,
+        agreement=conflict.agreement,
+        ambiguous=conflict.ambiguous,
+        differing=tuple(conflict.differing),
+        recommendation=conflict.recommendation,
         definitions=tuple(
             ConflictingDefinition(**_candidate(each), hidden=hidden)
-            for several, hidden in ((one.candidates, False), (one.hidden, True))
+            for several, hidden in ((conflict.candidates, False), (conflict.hidden, True))
             for each in several
         ),
     )

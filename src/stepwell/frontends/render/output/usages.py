@@ -193,15 +193,15 @@ def compat_output(found: Compatibility, workspace: str | None) -> CompatOutput:
     )
 
 
-def _fallback(one: Fallback) -> FallbackUse:
-    span = one.declared_at
+def _fallback(fallback: Fallback) -> FallbackUse:
+    span = fallback.declared_at
     return FallbackUse(
-        step=one.step,
-        code=one.code,
+        step=fallback.step,
+        code=fallback.code,
         file=span.path,
         line=span.line,
         column=span.column,
-        served_by=one.served_by or None,
-        fault=one.fault or None,
-        migration=FallbackMigration(file=one.file, text=one.text) if one.file else None,
+        served_by=fallback.served_by or None,
+        fault=fallback.fault or None,
+        migration=FallbackMigration(file=fallback.file, text=fallback.text) if fallback.file else None,
     )

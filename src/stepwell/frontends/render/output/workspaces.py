@@ -303,8 +303,8 @@ def _checked(name: str, sections: tuple[Section, ...]) -> CheckedWorkspace:
 
 
 def _counts(found: Iterable[Diagnostic]) -> dict[str, int]:
-    severities = [one.severity for one in found]
-    return {f"{one.value}s": severities.count(one) for one in Severity}
+    severities = [finding.severity for finding in found]
+    return {f"{item.value}s": severities.count(item) for item in Severity}
 
 
 def workspace_compare_output(one: str, other: str, found: Iterable[Portable]) -> WorkspaceCompareOutput:

@@ -64,15 +64,15 @@ def _drawing(pipeline: Pipeline, steps: list[Mapping[str, Any]]) -> str:
 def _bars(record: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return every attempt as an interval in percent of the run's time."""
     attempts = [
-        (one, each) for one in record["steps"] for each in one["attempts"] if each["ended"] is not None
+        (item, each) for item in record["steps"] for each in item["attempts"] if each["ended"] is not None
     ]
     if not attempts:
         return []
     began = min(each["began"] for _, each in attempts)
     whole = max(max(each["ended"] for _, each in attempts) - began, 1e-9)
     bars: dict[str, dict[str, Any]] = {}
-    for one, each in attempts:
-        row = bars.setdefault(one["id"], {"id": one["id"], "state": one["state"], "stretches": []})
+    for item, each in attempts:
+        row = bars.setdefault(item["id"], {"id": item["id"], "state": item["state"], "stretches": []})
         row["stretches"].append(
             {
                 "left": round(100 * (each["began"] - began) / whole, 3),

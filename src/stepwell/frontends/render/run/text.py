@@ -62,23 +62,23 @@ def comparison_lines(
     """Yield the differences between two runs."""
     every = list(differences)
     rows = []
-    for one in every:
-        states = [side.state.value if side is not None else "-" for side in (one.before, one.after)]
+    for item in every:
+        states = [side.state.value if side is not None else "-" for side in (item.before, item.after)]
         took = [
             seconds(side.seconds) if side is not None and side.attempts else "-"
-            for side in (one.before, one.after)
+            for side in (item.before, item.after)
         ]
-        gave = f"different {', '.join(one.outputs)}" if one.outputs else ""
-        word = "same" if one.is_same else "differs"
-        told = "; ".join(part for part in (gave, one.why if not one.is_same else "") if part)
-        rows.append((visible(one.node), word, " → ".join(states), " → ".join(took), visible(told)))
+        gave = f"different {', '.join(item.outputs)}" if item.outputs else ""
+        word = "same" if item.is_same else "differs"
+        text = "; ".join(part for part in (gave, item.why if not item.is_same else "") if part)
+        rows.append((visible(item.node), word, " → ".join(states), " → ".join(took), visible(text)))
     yield from aligned(rows)
     for name in sorted({*before.parameters, *after.parameters}):
-        values = [_value(one.parameters.get(name)) for one in (before, after)]
+        values = [_value(item.parameters.get(name)) for item in (before, after)]
         if values[0] != values[1]:
             yield visible(f"{name}: {' → '.join(values)}")
     yield ""
-    same = sum(one.is_same for one in every)
+    same = sum(item.is_same for item in every)
     yield f"{same} of {len(every)} steps are the same in {before.id} and {after.id}."
 
 
@@ -91,12 +91,12 @@ def _value(value: object) -> str:
 def swap_lines(tried: Iterable[Trial]) -> Iterator[str]:
     """Yield whether a pipeline works with steps of other workspaces."""
     rows = []
-    for one in tried:
-        told = one.fault or ""
-        if one.failed and one.failed != one.step:
-            told = f"{one.failed}: {told}"
-        counts = f"{one.ran} ran, {one.cached} cached" if one.run is not None else ""
-        rows.append((visible(one.step), visible(one.workspace), one.state, counts, visible(told)))
+    for item in tried:
+        told = item.fault or ""
+        if item.failed and item.failed != item.step:
+            told = f"{item.failed}: {told}"
+        counts = f"{item.ran} ran, {item.cached} cached" if item.run is not None else ""
+        rows.append((visible(item.step), visible(item.workspace), item.state, counts, visible(told)))
     yield from aligned(rows)
 
 
@@ -118,10 +118,10 @@ def seconds(count: float) -> str:
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
 
 
-def _more(run: RunRecord, one: StepRecord, root: str) -> Iterator[str]:
-    if one.help:
-        yield f"  {visible(one.help)}"
-    log = log_of(run, one)
+def _more(run: RunRecord, step: StepRecord, root: str) -> Iterator[str]:
+    if step.help:
+        yield f"  {visible(step.help)}"
+    log = log_of(run, step)
     if log:
         yield f"  log: {visible(os.path.relpath(log, root))}"
 
@@ -182,18 +182,18 @@ class LiveRun:
         from rich.text import Text
 
         table = Table.grid(padding=(0, 2))
-        running = [one for one, state in self._states.items() if state is StepState.RUNNING]
+        running = [key for key, state in self._states.items() if state is StepState.RUNNING]
         shown = running[:_MOST]
         shown += list(reversed(self._ended))[: _MOST - len(shown)]
         now = time.monotonic()
-        for one in shown:
-            state = self._states[one]
-            took = now - self._since[one] if state is StepState.RUNNING else self._took.get(one)
+        for item in shown:
+            state = self._states[item]
+            took = now - self._since[item] if state is StepState.RUNNING else self._took.get(item)
             table.add_row(
-                Text(visible(one)),
+                Text(visible(item)),
                 Text(state.value, style=_LOOKS[state]),
                 Text("" if took is None else seconds(took)),
-                Text(visible(self._faults[one]), overflow="ellipsis", no_wrap=True),
+                Text(visible(self._faults[item]), overflow="ellipsis", no_wrap=True),
             )
         counted = sum(state not in (StepState.WAITING, StepState.RUNNING) for state in self._states.values())
         table.add_row(
