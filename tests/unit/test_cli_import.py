@@ -462,7 +462,8 @@ def test_the_order_of_hyperparameter_classes_decides_and_is_kept(
         done = run_python("-c", code.format(module), cwd=tmp_path, env=dict(os.environ))
         assert done.stdout == "Newer ['Newer', 'Forest']\n", done.stderr
     assert run_stepwell("import", "old.py", cwd=tmp_path).exit_code == 0
-    assert files_in(tmp_path)["stepwell.toml"] == text.replace("generated/step_names.py", "old_registry/")
+    settings = (tmp_path / "stepwell.toml").read_text(encoding="utf-8")  # beside bytecode of the imports
+    assert settings == text.replace("generated/step_names.py", "old_registry/")
 
 
 INTERFACE = """\

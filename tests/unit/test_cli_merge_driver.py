@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -238,7 +239,7 @@ def test_install_configures_this_clone_once(run_stepwell: RunStepwell, tmp_path:
     again = run_stepwell("merge-driver", "--install", cwd=tmp_path)
     assert (again.exit_code, again.stdout) == (0, "git runs the merge driver already\n")
     assert (tmp_path / ".git/config").read_bytes() == config
-    script = Path(sys.executable).parent / "stepwell"
+    script = shlex.quote(str(Path(sys.executable).parent / "stepwell"))
     assert git(tmp_path, "config", "merge.stepwell.driver") == f"{script} merge-driver %O %A %B %P\n"
 
 
