@@ -347,6 +347,7 @@ def test_settings_in_pyproject_are_followed(project: Any, poll: float | None) ->
         until(lambda: live.description() == "elsewhere")
         live.settle()
         assert live.registry.diagnostics == ()
+        until(lambda: live.events)  # subscribers have a thread of their own
         assert [event.accepted for event in live.events] == [True]
 
 
