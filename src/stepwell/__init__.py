@@ -61,12 +61,12 @@ if TYPE_CHECKING:
     from stepwell.model.graph import Pipeline
     from stepwell.model.layer import Layer, Origin
     from stepwell.model.step_type import RunContext
-    from stepwell.resolve.candidates import Candidate
     from stepwell.resolve.choose import Resolution
     from stepwell.resolve.conflicts import Conflict
     from stepwell.resolve.provenance import Explanation
     from stepwell.resolve.runtime_layer import Registration
     from stepwell.resolve.snapshot import Changes, Snapshot, ViewChanges
+    from stepwell.resolve.strategies import Candidate
     from stepwell.resolve.view import View
     from stepwell.run.steps import Context, Executor, StepError, StepResult
     from stepwell.source.diagnostic import Diagnostic, Related, Severity, Span
@@ -140,7 +140,7 @@ _MODULES: Final = {
     "model.graph": ("Pipeline",),
     "model.layer": ("Layer", "Origin"),
     "model.step_type": ("RunContext",),
-    "resolve.candidates": ("Candidate",),
+    "resolve.strategies": ("Candidate",),
     "resolve.choose": ("Resolution",),
     "resolve.conflicts": ("Conflict",),
     "resolve.provenance": ("Explanation",),

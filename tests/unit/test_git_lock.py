@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from stepwell.source.git import index_times
-from stepwell.source.git.index_lock import FRESH, JUST
+from stepwell.source.git.repository import FRESH, JUST
 
 NOW = 1_700_000_000.0
 

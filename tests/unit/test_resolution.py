@@ -12,10 +12,9 @@ import pytest
 
 import stepwell
 from stepwell.model import StepDefinition
-from stepwell.resolve.candidates import Candidate
 from stepwell.resolve.choose import AUTOMATIC, Mode, resolve
 from stepwell.resolve.conflicts import METADATA, Agreement
-from stepwell.resolve.strategies import STRATEGIES, ResolutionContext, Selection, Strategy
+from stepwell.resolve.strategies import STRATEGIES, Candidate, ResolutionContext, Selection, Strategy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

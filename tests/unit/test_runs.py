@@ -16,7 +16,7 @@ import pytest
 from tests.running import MAKE, SUMS, TOTAL, output, plan, run, single, states
 
 from stepwell.run.pipelines import AttemptLimits, RunDatabase, StepSelection, StepState
-from stepwell.run.pipelines.statistics import compare_runs
+from stepwell.run.pipelines.run_record import compare_runs
 from stepwell.run.run_store import RunBusy, RunStore, UnknownRun
 from stepwell.run.workflows.run_folder import Runs, new_record
 from stepwell.source.errors import PipelineError

@@ -22,7 +22,7 @@ from watchdog.observers.api import BaseObserver
 import stepwell
 from stepwell.live.registry import Registry
 from stepwell.live.store import Event
-from stepwell.live.watch import debounce, observer, poll
+from stepwell.live.watch import debounce, observer
 from stepwell.live.watch import watch as watching
 from stepwell.live.watch.debounce import Debounce
 from stepwell.live.watch.observer import eventless
@@ -680,7 +680,7 @@ def test_polling_sees_every_kind_of_change(project: Any, tmp_path: Path) -> None
 def test_polling_waits_for_files_that_are_still_changing(
     project: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(poll, "SETTLING", 0.8)
+    monkeypatch.setattr(watching, "SETTLING", 0.8)
     with followed(project(FILES), poll=0.02) as live:
         with (live.root / ONE).open("w") as file:
             for piece in ("name: Data", "Cleaning\n", "description: sl", "ow\n"):

@@ -8,9 +8,15 @@ from typing import Final, Literal, NamedTuple, final
 
 from stepwell.model import StepDefinition, Workspace
 from stepwell.model.layer import Layer
-from stepwell.resolve.candidates import Candidate, all_names, candidates_of
 from stepwell.resolve.snapshot import Snapshot
-from stepwell.resolve.strategies import STRATEGIES, ResolutionContext, strategy_named
+from stepwell.resolve.strategies import (
+    STRATEGIES,
+    Candidate,
+    ResolutionContext,
+    all_names,
+    candidates_of,
+    strategy_named,
+)
 from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, Related, Severity
 from stepwell.source.errors import AmbiguousStep, UnknownStep

@@ -10,9 +10,9 @@ from typing import Final, final
 
 from stepwell.model import StepDefinition
 from stepwell.model.layer import Layer
-from stepwell.resolve.candidates import Candidate, candidates_of
 from stepwell.resolve.choose import resolve
 from stepwell.resolve.snapshot import Snapshot
+from stepwell.resolve.strategies import Candidate, candidates_of
 from stepwell.source.immutable import immutable
 from stepwell.source.notebook_repr import InNotebook
 

@@ -21,8 +21,8 @@ from stepwell.frontends.cli.options import (
 )
 from stepwell.frontends.render.columns import aligned
 from stepwell.live.registry import Registry
-from stepwell.resolve.candidates import Candidate, all_names
 from stepwell.resolve.choose import MODES, Mode, Resolution
+from stepwell.resolve.strategies import Candidate, all_names
 from stepwell.source.diagnostic import Severity
 from stepwell.source.errors import AmbiguousStep, UnknownStep
 from stepwell.source.escape_control import visible

@@ -9,17 +9,17 @@ from html import escape
 from typing import Any, Final
 
 from stepwell.frontends.render.graph import as_mermaid, as_svg, as_text
-from stepwell.frontends.render.graph.html import steps_table
+from stepwell.frontends.render.graph.svg import steps_table
 from stepwell.frontends.render.run.text import run_lines, seconds
 from stepwell.live.health import Health
 from stepwell.live.registry import Registry
 from stepwell.live.store import Event
 from stepwell.model.graph import Pipeline
 from stepwell.model.record import Record
-from stepwell.resolve.candidates import Candidate
 from stepwell.resolve.choose import Resolution
 from stepwell.resolve.conflicts import Conflict
 from stepwell.resolve.provenance import Explanation
+from stepwell.resolve.strategies import Candidate
 from stepwell.resolve.table import LayeredTable
 from stepwell.resolve.view import View
 from stepwell.run.pipelines import RunRecord

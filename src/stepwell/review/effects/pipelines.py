@@ -10,9 +10,9 @@ from stepwell.model import PipelineDefinition, StepDefinition
 from stepwell.model.graph import Among, Linked, link
 from stepwell.model.layer import Layer, given_by
 from stepwell.model.settings import RESERVED_ID
-from stepwell.resolve.candidates import Candidate, candidates_of
 from stepwell.resolve.choose import resolve
 from stepwell.resolve.snapshot import Snapshot
+from stepwell.resolve.strategies import Candidate, candidates_of
 from stepwell.resolve.view import View
 from stepwell.review.comparison import Consumer, Effect, Level
 from stepwell.review.effects.change_scope import Touched, place_of

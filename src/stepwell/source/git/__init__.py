@@ -17,8 +17,7 @@ from stepwell.source.git.history import (
     parents_of,
     touching,
 )
-from stepwell.source.git.index_lock import IndexTimes, index_times
-from stepwell.source.git.repository import Repository, open_repository
+from stepwell.source.git.repository import IndexTimes, Repository, index_times, open_repository
 from stepwell.source.git.revision import Revision, open_part, open_revision
 
 __all__ = [

@@ -36,7 +36,7 @@ def command(name: str, runs: tuple[str, ...], form: str, common: CommonOptions) 
     """
     from stepwell.frontends.render.run import comparison_lines
     from stepwell.run.pipelines import RunDatabase
-    from stepwell.run.pipelines.statistics import compare_runs
+    from stepwell.run.pipelines.run_record import compare_runs
 
     if len(runs) > 2:
         raise click.UsageError("at most two runs can be compared")

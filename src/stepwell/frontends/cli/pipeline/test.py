@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from stepwell.live.registry import Registry
     from stepwell.model.graph import Pipeline
     from stepwell.run.pipelines import RunDatabase, RunRecord
-    from stepwell.run.pipelines.variants import Trial
+    from stepwell.run.pipelines.selection import Trial
     from stepwell.source.diagnostic import Diagnostic
 
 _EXAMPLE = """\b
@@ -76,7 +76,7 @@ def command(
     """
     from stepwell.frontends.render.run import run_lines
     from stepwell.run.pipelines import RunDatabase
-    from stepwell.run.pipelines.variants import alone
+    from stepwell.run.pipelines.selection import alone
 
     registry, pipeline = open_pipeline(common, workspace, name)
     root = registry.project.root
@@ -139,7 +139,7 @@ def _tried(
 ) -> Iterator[Trial]:
     """Yield the result of replacing each step by the version of each workspace."""
     from stepwell.run.pipelines import StepState
-    from stepwell.run.pipelines.variants import Trial, swaps
+    from stepwell.run.pipelines.selection import Trial, swaps
 
     for swap in swaps(registry, pipeline, ids):
         if step is not None and swap.node != step:

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from stepwell.frontends.render.graph.html import as_html
-from stepwell.frontends.render.graph.svg import Mark, as_svg
+from stepwell.frontends.render.graph.svg import Mark, as_html, as_svg
 from stepwell.frontends.render.graph.text import as_dot, as_mermaid, as_text
 from stepwell.model.graph import Pipeline
 

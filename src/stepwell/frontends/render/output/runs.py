@@ -20,13 +20,13 @@ from stepwell.frontends.render.output.record import (
 )
 from stepwell.frontends.render.run.text import log_of
 from stepwell.run.pipelines import AttemptRecord, RunRecord, StepRecord, StepState
-from stepwell.run.pipelines.statistics import developers_of
+from stepwell.run.pipelines.run_record import developers_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from stepwell.run.pipelines.statistics import StepDifference
-    from stepwell.run.pipelines.variants import Trial
+    from stepwell.run.pipelines.run_record import StepDifference
+    from stepwell.run.pipelines.selection import Trial
     from stepwell.source.diagnostic import Diagnostic
 
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from stepwell.model import StepDefinition
-    from stepwell.resolve.candidates import Candidate
     from stepwell.resolve.choose import Resolution
+    from stepwell.resolve.strategies import Candidate
 
 
 class ListedStep(OutputPart, frozen=True, kw_only=True):

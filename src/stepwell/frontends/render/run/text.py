@@ -10,8 +10,8 @@ from typing import Any, Final, final
 
 from stepwell.frontends.render.columns import aligned
 from stepwell.run.pipelines import RunRecord, StepRecord, StepState
-from stepwell.run.pipelines.statistics import StepDifference, developers_of
-from stepwell.run.pipelines.variants import Trial
+from stepwell.run.pipelines.run_record import StepDifference, developers_of
+from stepwell.run.pipelines.selection import Trial
 from stepwell.run.pipelines.worker import LOG
 from stepwell.source.escape_control import visible
 from stepwell.source.wording import counted
