@@ -500,3 +500,49 @@ def test_a_broken_table_is_told_at_its_value(
     ran = check(project({"stepwell.toml": f"[references]\n{table}\n"}))
     assert (ran.exit_code, ran.stdout.count("\n")) == (1, 1)
     assert ran.stdout.startswith(expected)
+
+
+ALIGNED = {
+    "stepwell.toml": '[references]\n[components]\nsource = ["src"]\n',
+    "registry.d/steps/scoring.yaml": (
+        "name: Scoring\nsagemaker_step_type: Processing\nframework: xgboost\ndescription: Score a batch.\n"
+        "interface:\n  entry_point: scoring.py\n  arguments:\n    seed: {required: true}\n"
+        "  inputs:\n    rows: {path: /opt/ml/processing/input/rows}\n"
+    ),
+    "src/scripts/scoring.py": "def main():\n    print('scored')\n\nif __name__ == '__main__':\n    main()\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("framework: xgboost", "framework: 3"),
+        ("framework: xgboost", "framwork: xgboost"),
+        ("description: Score a batch.", "description: [a]"),
+        ("rows: {path: /opt/ml/processing/input/rows}", "rows: {path: 3}"),
+        ("name: Scoring\n", "name: Scoring\nconfig_class: 7\n"),
+    ],
+)
+def test_a_definition_with_an_error_is_still_compared_with_its_code(
+    project: Project, check: Check, old: str, new: str
+) -> None:
+    text = ALIGNED["registry.d/steps/scoring.yaml"]
+    assert old in text
+    root = project({**ALIGNED, "registry.d/steps/scoring.yaml": text.replace(old, new)})
+    plain = check(root, "--no-references").stdout.splitlines()
+    assert plain
+    ran = check(root, "--alignment", form="json")
+    ids = [finding["id"] for finding in json.loads(ran.stdout)["diagnostics"]]
+    assert {"missing-class", "missing-argument"} <= set(ids), ids
+    assert len(ids) >= len(plain) + 2
+
+
+def test_a_lost_part_of_an_interface_is_reported_once(project: Project, check: Check) -> None:
+    text = ALIGNED["registry.d/steps/scoring.yaml"]
+    wrong = text.replace("path: /opt/ml/processing/input/rows", "path: 3")
+    script = "rows = open('/opt/ml/processing/input/rows/part.csv')\n" + ALIGNED["src/scripts/scoring.py"]
+    root = project({**ALIGNED, "src/scripts/scoring.py": script, "registry.d/steps/scoring.yaml": wrong})
+    found = json.loads(check(root, "--alignment", form="json").stdout)["diagnostics"]
+    assert [finding["id"] for finding in found if "path" in finding["id"] + finding["message"]] == [
+        "wrong-type"
+    ]

@@ -159,6 +159,11 @@ class Registry(InNotebook):
         return self._store.snapshot
 
     @property
+    def written(self) -> Snapshot:
+        """Return all views as written: invalid definitions with their valid fields, for further checks."""
+        return self._store.seen.written.with_code(self.code)
+
+    @property
     def workspaces(self) -> tuple[str, ...]:
         """Return the ids of all workspaces, sorted."""
         return tuple(self._store.snapshot.workspaces)

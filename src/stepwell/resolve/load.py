@@ -105,6 +105,17 @@ class LoadResult(NamedTuple):
     own: Mapping[str | None, tuple[Diagnostic, ...]] = MappingProxyType({})
 
     @property
+    def written(self) -> Snapshot:
+        """All views as written: invalid definitions with their valid fields; only for further checks."""
+        served: dict[str | None, Tables] = {None: self.snapshot.core.tables}
+        served |= {key: self.snapshot.view(key).tables for key in self.snapshot.workspaces}
+        tables = _written_tables(self.project, self.core, self.overlays, served)
+        if tables is served:
+            return self.snapshot
+        views = {key: View(key, tables[key], ()) for key in self.snapshot.workspaces}
+        return Snapshot(View(None, tables[None], ()), self.snapshot.workspaces, views)
+
+    @property
     def files(self) -> int:
         """Number of files read."""
         return len(self.checked) + len(self.layout.settings) + (self.project.config is not None)

@@ -51,7 +51,7 @@ def findings_at(
     if references:
         folders = source_folders(project, loaded.snapshot.workspaces)
         index = SourceIndex(root, folders, dict(_sources(revision, folders)), 0)
-        found = in_order((*found, *check_references(project, loaded.snapshot, index, known)))
+        found = in_order((*found, *check_references(project, loaded.written, index, known)))
     return found
 
 

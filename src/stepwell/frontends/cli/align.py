@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -29,9 +31,10 @@ from stepwell.frontends.render.report import Report
 from stepwell.live.registry import Registry
 from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.source.escape_control import visible
+from stepwell.source.python import SourceIndex
 from stepwell.version import __version__
 
-__all__ = ["check_alignment"]
+__all__ = ["alignment_as_written", "check_alignment"]
 
 _EXAMPLE = """\b
 Examples:
@@ -117,11 +120,34 @@ def check_alignment(
        workspace: checks the core and every workspace when ``None``.
     """
     index = with_progress(common, registry.code.index)
-    views = [registry.view(workspace)]
-    if workspace is None:
-        views += [registry.view(workspace) for workspace in registry.workspaces]
-    aligned = align(registry.project, registry.snapshot, index, views)
-    return every_finding(registry.project, aligned, judge_ignores=workspace is None)
+    views = (workspace,) if workspace is not None else (None, *registry.workspaces)
+    return alignment_as_written(registry, index, views, judge_ignores=workspace is None)
+
+
+_ABSENCE: Final = "undeclared-path"
+"""Rule about paths that an interface lacks; an invalid path of the interface may be the cause."""
+
+
+def alignment_as_written(
+    registry: Registry, index: SourceIndex, workspaces: Iterable[str | None], *, judge_ignores: bool
+) -> tuple[Diagnostic, ...]:
+    """Return the alignment findings of views, invalid steps included, without consequences of errors."""
+    written = registry.written
+    aligned = align(registry.project, written, index, [written.view(name) for name in workspaces])
+    invalid = {
+        finding.span.path
+        for finding in registry.diagnostics
+        if finding.span is not None and finding.severity is Severity.ERROR
+    }
+    consequences = {
+        finding
+        for item in aligned
+        if any(source.document.path in invalid for source in written.view(item.workspace)[item.step].sources)
+        for finding in item.diagnostics
+        if finding.id == _ABSENCE
+    }
+    found = every_finding(registry.project, aligned, judge_ignores=judge_ignores)
+    return tuple(finding for finding in found if finding not in consequences)
 
 
 def _levels(said: str) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from typing import Final, final
 
-from stepwell.code.alignment import align, every_finding
+from stepwell.frontends.cli.align import alignment_as_written
 from stepwell.frontends.cli.options import CommonOptions, with_progress
 from stepwell.frontends.cli.pipeline.check import RULES, pipeline_findings
 from stepwell.frontends.cli.pipeline.options import manifest_of
@@ -95,13 +95,13 @@ class _View:
 
         if self._project.settings.references is None:
             return ()
-        found = check_references(self._project, self._registry.snapshot, self._index, self._workspace or "")
+        found = check_references(self._project, self._registry.written, self._index, self._workspace or "")
         return self._own(found)
 
     def _alignment(self) -> Iterable[Diagnostic]:
-        view = self._registry.view(self._workspace)
-        aligned = align(self._project, self._registry.snapshot, self._index, [view])
-        return self._own(every_finding(self._project, aligned, judge_ignores=False))
+        return self._own(
+            alignment_as_written(self._registry, self._index, (self._workspace,), judge_ignores=False)
+        )
 
     def _builders(self) -> Iterator[Diagnostic]:
         view = self._registry.view(self._workspace)

@@ -59,7 +59,7 @@ def check_sources(registry: Registry, workspace: str | None, common: CommonOptio
             f"indexed {len(index.files)} Python files, {index.parsed} of them parsed, in {took:.2f} s",
             err=True,
         )
-    return check_references(registry.project, registry.snapshot, index, workspace)
+    return check_references(registry.project, registry.written, index, workspace)
 
 
 _RANGE: Final = re.compile(
