@@ -2,6 +2,8 @@
 # Command: stepwell freeze
 """Names of the pipeline steps and their classes."""
 
+from __future__ import annotations as _annotations
+
 __all__ = [
     "BUILDER_STEP_NAMES",
     "CONFIG_STEP_REGISTRY",

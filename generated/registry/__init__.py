@@ -2,6 +2,8 @@
 # Command: stepwell freeze
 """Registry of pipeline steps."""
 
+from __future__ import annotations as _annotations
+
 from . import step_names as _step_names
 from .builder_registry import (
     StepBuilderRegistry,
@@ -73,6 +75,7 @@ __all__ = [
     "get_global_registry",
     "get_hyperparameter_class_by_model_type",
     "get_module_path",
+    "get_registry_info",
     "get_sagemaker_step_type",
     "get_sagemaker_step_type_mapping",
     "get_spec_step_type",
@@ -93,6 +96,8 @@ __all__ = [
     "register_builder",
     "register_global_builder",
     "set_workspace_context",
+    "switch_to_core",
+    "switch_to_workspace",
     "validate_file_name",
     "validate_hyperparameter_class",
     "validate_sagemaker_step_type",
@@ -122,3 +127,29 @@ else:
 
 
 del TYPE_CHECKING
+
+
+def switch_to_workspace(workspace_id: str) -> None:
+    """Set the workspace context of this thread or task."""
+    set_workspace_context(workspace_id)
+
+
+def switch_to_core() -> None:
+    """Leave the workspace context."""
+    clear_workspace_context()
+
+
+def get_registry_info(workspace_id: str | None = None) -> dict[str, object]:
+    """Return the steps and step types of a workspace, or of the one in effect."""
+    workspace = workspace_id or get_workspace_context()
+    info: dict[str, object] = {
+        "workspace_id": workspace,
+        "step_count": len(get_step_names(workspace)),
+        "available_steps": sorted(get_all_step_names(workspace)),
+        "sagemaker_types": get_all_sagemaker_step_types(workspace),
+        "has_conflicts": bool(workspace) and has_workspace_conflicts(),
+    }
+    if workspace:
+        info["workspace_step_count"] = get_workspace_step_count(workspace)
+        info["available_workspaces"] = list_available_workspaces()
+    return info

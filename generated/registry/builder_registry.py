@@ -2,6 +2,8 @@
 # Command: stepwell freeze
 """Registry of step builders, which are found in the packages beside this one."""
 
+from __future__ import annotations as _annotations
+
 from . import step_names as _step_names
 from .exceptions import RegistryError as _RegistryError
 
@@ -39,10 +41,10 @@ if TYPE_CHECKING:
 del TYPE_CHECKING
 
 
-def register_builder(step_type: str | None = None) -> "_Callable[[_B], _B]":
+def register_builder(step_type: str | None = None) -> _Callable[[_B], _B]:
     """Decorate a class to register it, by default for the step that names it."""
 
-    def register(builder_class: "_B") -> "_B":
+    def register(builder_class: _B) -> _B:
         name = step_type or _step_type_of(builder_class.__name__)
         StepBuilderRegistry.register_builder_class(name, builder_class)
         return builder_class
@@ -199,7 +201,7 @@ def list_global_step_types() -> list[str]:
     return get_global_registry().list_supported_step_types()
 
 
-def _logger() -> "_Logger":
+def _logger() -> _Logger:
     from logging import getLogger
 
     return getLogger(__name__)
@@ -226,7 +228,7 @@ def _step_type_of(builder: str) -> str:
     return REVERSE_BUILDER_MAPPING.get(builder, builder.removesuffix("StepBuilder"))
 
 
-def _builder_modules() -> "_Iterator[_ModuleType]":
+def _builder_modules() -> _Iterator[_ModuleType]:
     # Imported on first use, so that importing the package stays fast.
     from importlib import import_module
     from pkgutil import iter_modules

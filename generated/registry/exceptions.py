@@ -2,6 +2,8 @@
 # Command: stepwell freeze
 """Exception of the registry."""
 
+from __future__ import annotations as _annotations
+
 __all__ = ["RegistryError"]
 
 

@@ -2,6 +2,8 @@
 # Command: stepwell freeze
 """Hyperparameter classes and their modules."""
 
+from __future__ import annotations as _annotations
+
 __all__ = [
     "HYPERPARAMETER_REGISTRY",
     "get_all_hyperparameter_classes",

@@ -2,6 +2,8 @@
 # Command: stepwell freeze
 """Names of the pipeline steps and their classes."""
 
+from __future__ import annotations as _annotations
+
 import os as _os
 from contextvars import ContextVar as _ContextVar
 
@@ -230,8 +232,19 @@ _VALID_SAGEMAKER_STEP_TYPES = (
     "Utility",
 )
 
-_Row = dict[str, str]
-_Override = dict[str, str | None]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    _Row = dict[str, str]
+    _Override = dict[str, str | None]
+    _Workspace = tuple[dict[str, _Row], dict[str, _Override], list[str] | None]
+    _Tables = tuple[
+        dict[str, dict[str, str]],
+        dict[str, str],
+        dict[str, str],
+        dict[str, str],
+    ]
+del TYPE_CHECKING
+
 _FIELDS = (
     "config_class",
     "builder_step_name",
@@ -239,15 +252,8 @@ _FIELDS = (
     "sagemaker_step_type",
     "description",
 )
-_Workspace = tuple[dict[str, _Row], dict[str, _Override], list[str] | None]
 _WORKSPACES: dict[str, _Workspace] = {}
 
-_Tables = tuple[
-    dict[str, dict[str, str]],
-    dict[str, str],
-    dict[str, str],
-    dict[str, str],
-]
 _CORE: _Tables = (STEP_NAMES, CONFIG_STEP_REGISTRY, BUILDER_STEP_NAMES, SPEC_STEP_TYPES)
 _PLACES = {
     "STEP_NAMES": 0,

@@ -7,6 +7,7 @@ frozen text).
 
 from __future__ import annotations
 
+import ast
 import importlib
 import json
 import os
@@ -19,6 +20,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+from tests.conftest import interpreter
 
 from stepwell.model import HyperparameterDefinition, StepDefinition
 from stepwell.resolve.table import LayeredTable
@@ -517,6 +519,37 @@ def test_importing_a_frozen_package_imports_nothing_slow(tmp_path: Path) -> None
     script = "import sys; sys.path.insert(0, sys.argv[1]); import registry; print(*sys.modules)"
     slow = {"typing", "logging", "re", "importlib.resources", "dataclasses", "pkgutil"}
     assert slow.isdisjoint(bare("-c", script, str(tmp_path)).split())
+
+
+OLDEST = (3, 8)
+
+
+def test_frozen_modules_have_the_syntax_of_old_interpreters() -> None:
+    views = workspace_views()
+    for path, text in {**freeze("registry/", views, ["old/"]), **freeze("step_names.py", views)}.items():
+        if path.endswith(".py"):
+            ast.parse(text, path, feature_version=OLDEST)
+
+
+@pytest.mark.parametrize("version", ["3.8", "3.9"])
+@pytest.mark.parametrize("views", [None, workspace_views()], ids=["core only", "workspaces"])
+def test_old_interpreters_import_frozen_modules(
+    tmp_path: Path, version: str, views: dict[str, TableView] | None
+) -> None:
+    python = interpreter(version)
+    if python is None:
+        pytest.skip(f"no Python {version} on this machine")
+    write(tmp_path, {**freeze("registry/", views), **freeze("step_names.py", views)})
+    modules = "step_names, registry.builder_registry, registry.step_type_test_variants"
+    script = (
+        f"import sys; sys.path.insert(0, sys.argv[1]); import {modules}, registry\n"
+        "names = registry.get_all_step_names()\n"
+        "found = registry.get_canonical_name_from_file_name('xgboost_training')\n"
+        "print(names == step_names.get_all_step_names(), found)"
+    )
+    command = [python, "-E", "-B", "-c", script, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("True XGBoostTraining\n", "")
 
 
 def test_the_environment_selects_the_tables_of_a_package_as_well(tmp_path: Path) -> None:

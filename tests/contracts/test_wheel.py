@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from packaging.requirements import Requirement
+from tests.conftest import interpreter
 from tests.contracts.test_docs import REPOSITORY, follow
 
 if TYPE_CHECKING:
@@ -143,17 +143,6 @@ def test_newcomers_can_follow_a_page(
     text = (REPOSITORY / page).read_text(encoding="utf-8")
     folder = copy_repository(tmp_path / "clone", tests=False) if page == "README.md" else tmp_path
     assert follow(text, folder, environment, str(stepwell.parent)) == ""
-
-
-def interpreter(version: str) -> str | None:
-    """The interpreter of a version: on the path, or installed by pyenv."""
-    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    candidates = [shutil.which(f"python{version}"), *map(str, pyenv.glob(f"{version}.*/bin/python"))]
-    return next((each for each in candidates if each is not None and runs(each)), None)
-
-
-def runs(python: str) -> bool:
-    return subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode == 0
 
 
 @pytest.fixture(scope="module", params=["3.10", "3.13"])

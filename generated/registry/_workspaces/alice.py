@@ -2,6 +2,8 @@
 # Command: stepwell freeze
 """Changes of a workspace to the tables of the core."""
 
+from __future__ import annotations as _annotations
+
 WORKSPACE: str = "alice"
 
 # Rows that replace those of the core; a row without a SageMaker type removes the step.

@@ -1,5 +1,7 @@
 """Test variants, requirements and examples by SageMaker step type."""
 
+from __future__ import annotations as _annotations
+
 from dataclasses import dataclass as _dataclass
 from typing import Any as _Any
 

@@ -16,6 +16,9 @@ HYPERPARAMETER_NAMES = [
 ]
 
 
+PACKAGE_FUNCTIONS = ["get_registry_info", "switch_to_core", "switch_to_workspace"]
+
+
 def public(module):
     return [name for name in dir(module) if not name.startswith("_")]
 
@@ -26,7 +29,9 @@ def the_package_exports_its_modules(package, expected):
     exceptions = importlib.import_module(f"{package.__name__}.exceptions")
     of_steps = TABLES + FUNCTIONS + (WORKSPACE_FUNCTIONS if expected["has_workspaces"] else [])
     builders = expected.get("builders", [])
-    same(sorted(package.__all__), sorted([*of_steps, *HYPERPARAMETER_NAMES, *builders, "RegistryError"]))
+    own = PACKAGE_FUNCTIONS if expected["has_workspaces"] else []
+    names = [*of_steps, *HYPERPARAMETER_NAMES, *builders, *own, "RegistryError"]
+    same(sorted(package.__all__), sorted(names))
     modules = ["exceptions", "hyperparameter_registry", "step_names"]
     same(public(package), sorted([*package.__all__, *modules, *expected.get("own", [])]))
     for name in of_steps:
@@ -37,6 +42,24 @@ def the_package_exports_its_modules(package, expected):
     same(public(hyperparameters), HYPERPARAMETER_NAMES)
     same(sorted(hyperparameters.__all__), HYPERPARAMETER_NAMES)
     same((public(exceptions), exceptions.__all__), (["RegistryError"], ["RegistryError"]))
+
+
+def the_package_switches_between_workspaces(package, expected):
+    if not expected["has_workspaces"]:
+        return
+    core = package.get_registry_info()
+    same((core["workspace_id"], "available_workspaces" in core), (None, False))
+    same(core["available_steps"], sorted(package.get_all_step_names()))
+    (workspace, *_) = package.list_available_workspaces()
+    same(package.switch_to_workspace(workspace), None)
+    same(package.get_workspace_context(), workspace)
+    info = package.get_registry_info()
+    same(info, package.get_registry_info(workspace))
+    same(info["step_count"], info["workspace_step_count"])
+    same(info["available_workspaces"], package.list_available_workspaces())
+    same(info["has_conflicts"], package.has_workspace_conflicts())
+    same(package.switch_to_core(), None)
+    same(package.get_registry_info(), core)
 
 
 def hyperparameter_classes_are_found(package, expected):
@@ -80,6 +103,7 @@ def the_step_types_have_their_test_variants(package, expected):
 def obligations(expected):
     return [
         the_package_exports_its_modules,
+        the_package_switches_between_workspaces,
         hyperparameter_classes_are_found,
         a_registry_error_tells_what_is_missing,
         the_step_types_have_their_test_variants,

@@ -97,6 +97,9 @@ BUILDER_NAMES = (
 )
 """Registry of builders and its functions."""
 
+PACKAGE_FUNCTIONS = ("get_registry_info", "switch_to_core", "switch_to_workspace")
+"""Functions of the newer form that only the package has."""
+
 
 def in_export_order(names: Iterable[str]) -> list[str]:
     """Sort ``__all__`` as linters expect: constants, classes, functions."""
@@ -187,7 +190,15 @@ def package_files(
         "public": public,
         "public_builders": in_export_order(BUILDER_NAMES),
         "public_hyperparameters": in_export_order(HYPERPARAMETER_NAMES),
-        "exported": in_export_order(["RegistryError", *BUILDER_NAMES, *HYPERPARAMETER_NAMES, *public]),
+        "exported": in_export_order(
+            [
+                "RegistryError",
+                *BUILDER_NAMES,
+                *HYPERPARAMETER_NAMES,
+                *public,
+                *(PACKAGE_FUNCTIONS if workspaces is not None else ()),
+            ]
+        ),
         "functions": [name for name in public if name not in STEP_TABLES],
         "tables": in_export_order(STEP_TABLES),
         "has_workspaces": workspaces is not None,
