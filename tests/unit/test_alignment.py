@@ -106,9 +106,182 @@ def test_the_entry_point_says_which_script_is_meant(project: Project) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["SM_MODEL", "AWS_REGION", "PATH"])
-def test_what_the_platform_sets_needs_no_declaration(project: Project, name: str) -> None:
-    assert ids(project({STEP: INTERFACE, SCRIPT: script(f'os.environ["{name}"]')})) == []
+@pytest.mark.parametrize(
+    "name",
+    ["SM_MODEL", "AWS_REGION", "PATH", "PIP_INDEX_URL", "USE_SECURE_PYPI", "https_proxy", "LOG_LEVEL"],
+)
+def test_common_variables_need_no_declaration(project: Project, name: str) -> None:
+    root = project({STEP: INTERFACE, SCRIPT: script(f'os.environ["{name}"]')})
+    assert ids(root) == []
+    (root / "stepwell.toml").write_text('[alignment]\ncommon_environment = ["TEAM_*"]\n', encoding="utf-8")
+    assert ids(root) == ["undeclared-environment"]
+    (root / "stepwell.toml").write_text(f'[alignment]\ncommon_environment = ["{name[:3]}*"]\n')
+    assert ids(root) == []
+
+
+OPTIONAL = f"{INTERFACE}  env: {{optional: {{LABEL: ''}}}}\n"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        'if "LABEL" in os.environ: print(os.environ["LABEL"])',
+        'print(os.environ["LABEL"] if os.environ.get("LABEL") else "")',
+        '"LABEL" in os.environ and print(os.environ["LABEL"])',
+        'if "LABEL" not in os.environ: return\n    print(os.environ["LABEL"])',
+        'try: os.environ["LABEL"]\n    except KeyError: pass',
+        'try: os.environ["LABEL"]\n    except Exception: print("none")',
+        'os.environ.setdefault("LABEL", "x")\n    os.environ["LABEL"]',
+        'os.environ.get("LABEL", "x")\n    os.environ["LABEL"]',
+        'os.environ.pop("LABEL", None)',
+    ],
+)
+def test_a_guarded_read_and_a_read_with_a_default_are_optional(project: Project, body: str) -> None:
+    assert ids(project({STEP: OPTIONAL, SCRIPT: script(body)})) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        'if "LABEL" not in os.environ: raise ValueError\n    print(os.environ["LABEL"])',
+        'if "OTHER" in "": print(os.environ["LABEL"])',
+        'try: os.environ["LABEL"]\n    except KeyError: raise ValueError("LABEL")',
+        'try: os.environ["LABEL"]\n    except ImportError: pass',
+        'try: os.environ["LABEL"]\n    except Exception: sys.exit(1)',
+        'os.environ.pop("LABEL")',
+    ],
+)
+def test_a_read_that_stops_the_script_is_required(project: Project, body: str) -> None:
+    assert ids(project({STEP: OPTIONAL, SCRIPT: script(body)})) == ["optional-environment"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def main():\n    env = {}\n    print(env['LABEL'])\n",
+        "def take(env):\n    env = {}\n    print(env['LABEL'])\n\n\ndef main(): take(1)\n",
+        "def main(env):\n    print(env['LABEL'])\n\n\nif __name__ == '__main__':\n    main({'LABEL': 1})\n",
+        "def main(env):\n    print(env['LABEL'])\n\n\nenv = {'LABEL': 1}\nmain(env)\n",
+        "import os\n\n\ndef main():\n    os.environ['LABEL'] = '1'\n    print(os.environ['LABEL'])\n",
+    ],
+    ids=["local", "rebound parameter", "argument", "name", "set before"],
+)
+def test_a_mapping_that_the_script_fills_is_not_the_environment(project: Project, text: str) -> None:
+    assert ids(project({STEP: INTERFACE, SCRIPT: text})) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        'print(os.environ["SM_CHANNEL_TEST"])',
+        'logger.info("%s", os.environ["SM_MODEL_DIR"])',
+        'read(os.environ.get("SM_CHANNEL_TEST"))',
+        'read(os.environ.get("SM_MODEL_DIR", "/opt/ml/model"))',
+        'if "SM_CHANNEL_TEST" in os.environ: read(os.environ["SM_CHANNEL_TEST"])',
+    ],
+)
+def test_a_channel_that_is_printed_or_has_a_default_needs_no_input(project: Project, body: str) -> None:
+    assert ids(project({STEP: INTERFACE, SCRIPT: script(body)})) == []
+    needed = script('read(os.environ["SM_CHANNEL_TEST"])')
+    assert ids(project({STEP: INTERFACE, SCRIPT: needed})) == ["undeclared-path"]
+
+
+@pytest.mark.parametrize(
+    ("body", "starts"),
+    [
+        ("def run(): ...\n\n\nrun()\n", True),
+        ("import sys\n\n\ndef run(): ...\n\n\nsys.exit(run())\n", True),
+        ("import fire\n\n\ndef run(): ...\n\n\nfire.Fire(run)\n", True),
+        ("from package.cli import run\n\nrun()\n", True),
+        ("import pandas\n\npandas.read_csv('x').to_csv('y')\n", True),
+        ("try:\n    from fast import run\nexcept ImportError:\n    from slow import run\nrun()\n", True),
+        ("def run(): ...\n", False),
+        ("import logging\n\n\ndef run(): ...\n\n\nlogging.basicConfig()\n", False),
+        ("from warnings import filterwarnings\n\n\ndef run(): ...\n\n\nfilterwarnings('x')\n", False),
+    ],
+)
+def test_a_call_when_the_module_runs_is_an_entry_point(project: Project, body: str, starts: bool) -> None:
+    assert ids(project({STEP: INTERFACE, SCRIPT: body})) == ([] if starts else ["no-main"])
+
+
+PATHS = f"{INTERFACE}  inputs:\n    DATA: {{path: /opt/ml/processing/input/data, required: false}}\n"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        'open("/opt/ml/processing/input/data/part_" + str(1))',
+        'open("/opt/ml/processing/input/%s" % NAME)',
+        'open("/opt/ml/processing/input/{}".format(NAME))',
+        'open("/opt/ml/processing/%s/data" % "input")',
+        'open("/opt/ml/processing/input/data/{:03d}.csv".format(1))',
+        'read("/opt/ml/processing/input")',
+        'BASE = "/opt/ml/processing"\n    read(BASE)',
+        'path = "/opt/ml/processing"\n    path += "/input/data"\n    open(path)',
+        "os.execv(sys.executable, [sys.executable, 'other.py'])",
+        "subprocess.run([sys.executable, 'other.py'])",
+        "subprocess.check_call(command)",
+    ],
+)
+def test_a_path_that_is_put_together_or_used_by_another_program_is_used(project: Project, body: str) -> None:
+    head = "import os, subprocess, sys\nfrom settings import NAME, command\n"
+    assert ids(project({STEP: PATHS, SCRIPT: script(body, head)})) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        'open("/opt/ml/processing/input/other" + "/rows")',
+        "subprocess.check_call([sys.executable, '-m', 'pip', 'install', 'pandas'])",
+        "subprocess.run(['nvidia-smi'])",
+    ],
+)
+def test_a_path_that_nothing_uses_is_unused(project: Project, body: str) -> None:
+    head = "import subprocess, sys\n"
+    assert "unused-path" in ids(project({STEP: PATHS, SCRIPT: script(body, head)}))
+
+
+def test_the_same_problem_of_several_steps_is_one_finding(
+    project: Project, run_stepwell: RunStepwell
+) -> None:
+    names = ("Scoring", "Rating", "Ranking")
+    files = {
+        f"registry.d/steps/{name.lower()}.yaml": INTERFACE.replace("Scoring", name).replace(
+            "scoring", name.lower()
+        )
+        for name in names
+    }
+    files |= {f"src/scripts/{name.lower()}.py": script('os.environ["LABEL"]') for name in names}
+    root = project(files)
+    (message,) = found(root)
+    assert message == (
+        "undeclared-environment",
+        4,
+        (
+            "script of `Ranking` reads the environment variable `LABEL`, but the interface does not declare "
+            "it (and in 2 other steps)"
+        ),
+        (
+            "src/scripts/ranking.py:5:16",
+            "registry.d/steps/rating.yaml:4:1",
+            "src/scripts/rating.py:5:16",
+            "registry.d/steps/scoring.yaml:4:1",
+            "src/scripts/scoring.py:5:16",
+        ),
+    )
+    told = json.loads(run_stepwell("align", "--format", "json", cwd=root).stdout)
+    assert told["summary"] == {"steps": 3, "aligned": 0, "errors": 1, "warnings": 0}
+    assert [len(step["diagnostics"]) for step in told["steps"]] == [1, 1, 1]
+
+
+def test_steps_without_an_interface_are_not_aligned(project: Project, run_stepwell: RunStepwell) -> None:
+    root = project({STEP: HEAD, "registry.d/steps/rating.yaml": HEAD.replace("Scoring", "Rating")})
+    assert run_stepwell("align", cwd=root).stdout == "Nothing to align: 2 steps have no interface.\n"
+    told = json.loads(run_stepwell("align", "--format", "json", cwd=root).stdout)
+    assert told["workspaces"][0]["success_rate"] is None
+    assert "<td>nothing to align</td>" in run_stepwell("align", "--format", "html", cwd=root).stdout
+    (root / STEP).write_text(f"{HEAD}interface: {{node_type: singular}}\n", encoding="utf-8")
+    assert run_stepwell("align", cwd=root).stdout.startswith("Checked ")
 
 
 def test_a_variable_that_is_set_is_not_read(project: Project) -> None:
@@ -336,6 +509,14 @@ class ScoringStepBuilder(Above):
         ),
         ({"reads": "def go(self): return self.config.__dict__, self.config.__class__"}, []),
         ({"held": "def __init__(self, **given): self.__dict__.update(given)"}, []),
+        (
+            {
+                "before": "from pydantic import BaseModel",
+                "base": "(BaseModel)",
+                "held": "class Config:\n        extra = 'allow'",
+            },
+            ["lost"],
+        ),
         ({"held": "def __init__(self, given): setattr(self, given, 1)"}, []),
         ({"decorator": "@made_elsewhere", "before": "from there import made_elsewhere"}, []),
         ({"decorator": "@dataclass(frozen=True)", "before": "from dataclasses import dataclass"}, ["lost"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -415,6 +416,51 @@ def test_doctor_counts_components_that_cannot_be_loaded(project: Project, run_st
         "- Fix 1 component that cannot be loaded, such as the builder of `Scoring` (run `stepwell "
         "components --missing`).\n"
     )
+
+    root = project(FILES)
+    (root / "src/builders/scoring.py").unlink()
+    ran = run_stepwell("doctor", cwd=root)
+    assert ran.exit_code == 0
+    assert ran.stdout.endswith(
+        "- Add or declare 1 component that no source file defines, such as the builder of `Scoring` (run "
+        "`stepwell components --missing`).\n"
+    )
+    shutil.rmtree(root / "src")
+    assert "component" not in run_stepwell("doctor", cwd=root).stdout
+
+
+def test_the_script_is_the_entry_point_of_the_interface(project: Project) -> None:
+    step = f"{STEP}interface: {{entry_point: batch.py}}\n"
+    root = project({**FILES, "registry.d/steps/scoring.yaml": step})
+    assert parts(root)["script"] == ("found", "src/scripts/scoring.py:1", None)
+    (root / "src/scripts/batch.py").write_text("", encoding="utf-8")
+    (root / "src/batch.py").write_text("", encoding="utf-8")
+    assert parts(root)["script"] == ("found", "src/scripts/batch.py:1", None)
+    (root / "workspaces/alice/src/scripts").mkdir(parents=True)
+    (root / "workspaces/alice/src/scripts/batch.py").write_text("", encoding="utf-8")
+    assert parts(root, "alice")["script"] == ("found", "workspaces/alice/src/scripts/batch.py:1", None)
+
+
+def test_a_file_with_a_similar_name_is_suggested(project: Project, run_stepwell: RunStepwell) -> None:
+    files = {
+        "registry.d/steps/tabular_preprocessing.yaml": "name: TabularPreprocessing\ndescription: Split.\n",
+        "src/contracts/tabular_preprocess_contract.py": "TABULAR_PREPROCESS_CONTRACT = {}\n",
+    }
+    shown = run_stepwell("components", "TabularPreprocessing", cwd=project(files)).stdout
+    assert (
+        "  contract         none  not declared, and `contracts/tabular_preprocessing_contract.py` does not "
+        "exist\n"
+        "                         did you mean `components: {contract: src/contracts/tabular_preprocess_"
+        "contract.py}`?\n"
+    ) in shown
+
+
+def test_a_class_that_matches_an_external_pattern_is_not_missing(project: Project) -> None:
+    root = project({"registry.d/steps/scoring.yaml": STEP})
+    assert parts(root)["builder"] == ("missing", None, None)
+    (root / "stepwell.toml").write_text('[references]\nexternal = ["*StepBuilder"]\n', encoding="utf-8")
+    assert parts(root)["builder"] == ("none", None, None)
+    assert parts(root)["config"] == ("missing", None, None)
 
 
 def test_names_that_move_the_cursor_are_shown_as_escapes(project: Project, run_stepwell: RunStepwell) -> None:

@@ -10,8 +10,9 @@ from stepwell.code.files import place_of_name
 from stepwell.model.component import CodePlace
 from stepwell.model.layer import Layer
 from stepwell.source.python import SourceFile, SourceIndex
+from stepwell.source.spelling import closest
 
-__all__ = ["ENDINGS", "ByName", "Files", "Tier", "files_of_entry_point", "unread_files"]
+__all__ = ["ENDINGS", "ByName", "Files", "Tier", "files_of_entry_point", "near_file", "unread_files"]
 
 
 @final
@@ -49,6 +50,22 @@ class Files:
         for file in self.index.files.values():
             by_end.setdefault("/".join(file.path.split("/")[-2:]), []).append(file)
         return by_end
+
+    @cached_property
+    def in_folder(self) -> dict[str, list[SourceFile]]:
+        """Return every file by the name of its folder."""
+        by_folder: dict[str, list[SourceFile]] = {}
+        for end, files in self.by_end.items():
+            by_folder.setdefault(end.partition("/")[0], []).extend(files)
+        return by_folder
+
+    @cached_property
+    def by_file_name(self) -> dict[str, list[SourceFile]]:
+        """Return every file by its name."""
+        by_name: dict[str, list[SourceFile]] = {}
+        for file in self.index.files.values():
+            by_name.setdefault(file.path.rpartition("/")[2], []).append(file)
+        return by_name
 
     @cached_property
     def unread(self) -> tuple[SourceFile, ...]:
@@ -148,6 +165,23 @@ class ByName(NamedTuple):
         return result if result.places else result._replace(fault="; ".join(faults))
 
     @classmethod
+    def of_entry_point(cls, entry: str, tiers: tuple[tuple[Tier, ...], ...]) -> ByName:
+        """Return the files of an entry point: those in `scripts/` if there are any."""
+        name = entry.rpartition("/")[2]
+        by_tier: list[tuple[CodePlace, ...]] = []
+        for equals in tiers:
+            files = {
+                (tier, file.real): tier.place(file, None)
+                for tier in equals
+                for file in tier.files.by_file_name.get(name, ())
+                if tier.sees(file) and f"/{file.path}".endswith(f"/{entry}")
+            }
+            places = tuple(files.values())
+            ending = f"/{ENDINGS['script'].folder}/{entry}"
+            by_tier.append(tuple(place for place in places if f"/{place.path}".endswith(ending)) or places)
+        return cls._first(iter(by_tier))
+
+    @classmethod
     def _first(cls, tiers: Iterator[tuple[CodePlace, ...]]) -> ByName:
         having = [places for places in tiers if places]
         below = tuple(place for places in having[1:] for place in places)
@@ -168,6 +202,20 @@ def files_of_entry_point(entry: str, files: Iterable[SourceFile], folders: Itera
             ending = f"/{ENDINGS['script'].folder}/{entry}"
             return [path for path in paths if f"/{path}".endswith(ending)] or paths
     return []
+
+
+def near_file(kind: str, stem: str, tiers: tuple[tuple[Tier, ...], ...]) -> str:
+    """Return the file whose name is nearest to the name of a component; empty if none is near."""
+    how = ENDINGS[kind]
+    stems = {
+        file.path.rpartition("/")[2].removesuffix(how.ending): tier.place(file, None).path
+        for equals in reversed(tiers)
+        for tier in equals
+        for file in tier.files.in_folder.get(how.folder, ())
+        if tier.sees(file) and file.path.endswith(how.ending)
+    }
+    near = closest(stem, stems)
+    return stems[near[0]] if near else ""
 
 
 def unread_files(tiers: tuple[tuple[Tier, ...], ...]) -> str:

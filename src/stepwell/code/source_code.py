@@ -251,9 +251,19 @@ class SourceCode:
         wanted, by_name = self._by_name(kind, step, tiers)
         declared = declarations(step.sources, kind)
         if not declared:
-            from stepwell.code.lookup import unread_files
+            from stepwell.code.lookup import ENDINGS, near_file, unread_files
+            from stepwell.source.python import matches
 
-            return _of_names(kind, wanted, by_name, unread_files(tiers))
+            references = self._project.settings.references
+            component = _of_names(kind, wanted, by_name, unread_files(tiers))
+            if component.state is ComponentState.NONE and kind in ENDINGS:
+                near = near_file(kind, self._project.settings.naming.stem(step.name), tiers)
+                hint = f"did you mean `components: {{{kind}: {near}}}`?" if near else ""
+                return replace(component, help=hint)
+            is_external = references is not None and matches(wanted, references.external)
+            if is_external and component.state is ComponentState.MISSING:
+                return Component(kind, ComponentState.NONE, None, wanted)
+            return component
         source, value = declared[0]
         span = source.document.value_span(("components", kind))
         place, fault, hint = declaring.follow(source, value)
@@ -270,6 +280,11 @@ class SourceCode:
         """Return the expected name of an undeclared component and its matches."""
         from stepwell.code.lookup import ENDINGS, ByName
 
+        entry = (step.interface or {}).get("entry_point") if kind == "script" else None
+        if entry is not None:
+            of_entry = ByName.of_entry_point(entry, tiers)
+            if of_entry.places:
+                return entry, of_entry
         if kind in ENDINGS:
             stem = self._project.settings.naming.stem(step.name)
             how = ENDINGS[kind]
@@ -294,7 +309,7 @@ def _location_settings(project: Project) -> tuple[object, ...]:
     references = settings.references
     return (
         settings.component_folders,
-        references.source if references is not None else None,
+        (references.source, references.external) if references is not None else None,
         settings.workspaces,
         settings.naming,
         settings.plugins,

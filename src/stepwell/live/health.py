@@ -86,7 +86,7 @@ class Health(InNotebook):
         kept: views that keep their last valid state because of errors; ``None`` is the core.
         watching: ``None`` without a watch.
         recommendations: sentences, most important first.
-        lost_components: number of declared components that are missing or ambiguous; ``None`` if not checked.
+        lost_components: number of components that are missing or ambiguous; ``None`` if not checked.
     """
 
     status: HealthStatus
@@ -116,10 +116,11 @@ def health(store: Store, watching: WatchState | None = None, *, components: bool
     counters = {name: store.counts[name] for name in COUNTERS}
     severities = Counter(diagnostic.severity for diagnostic in seen.diagnostics)
     lost = _lost_components(snapshot) if components else ()
+    grave = any(_is_grave(component) for _, _, component in lost)
     advice = _Advice(seen, snapshot, registered, store.kept, met, watching, counters, lost)
     status = _status(seen, snapshot, not store.kept)
     return Health(
-        status=HealthStatus.DEGRADED if lost and status is HealthStatus.OK else status,
+        status=HealthStatus.DEGRADED if grave and status is HealthStatus.OK else status,
         digest=snapshot.digest,
         current=not store.kept,
         kept=store.kept,
@@ -139,14 +140,25 @@ def health(store: Store, watching: WatchState | None = None, *, components: bool
 
 
 def _lost_components(snapshot: Snapshot) -> tuple[tuple[str | None, str, Component], ...]:
-    """Return workspace, step and component of every missing or ambiguous component."""
-    return tuple(
+    """Return workspace, step and component of every missing or ambiguous component.
+
+    A project without any Python component has only declared ones that are missing.
+    """
+    every = [
         (view.workspace, step.name, component)
         for view in (snapshot.core, *map(snapshot.view, snapshot.workspaces))
         for step, component in own_components(snapshot, view)
-        if component.candidates
-        or (component.state is ComponentState.MISSING and component.declared_at is not None)
+    ]
+    has_code = any(component.is_there for _, _, component in every)
+    return tuple(
+        item for item in every if _is_grave(item[2]) or (has_code and item[2].state is ComponentState.MISSING)
     )
+
+
+def _is_grave(component: Component) -> bool:
+    """Return whether a component is ambiguous, or declared but missing."""
+    is_missing = component.state is ComponentState.MISSING
+    return bool(component.candidates) or (is_missing and component.declared_at is not None)
 
 
 def _status(seen: LoadResult, snapshot: Snapshot, current: bool) -> HealthStatus:
@@ -281,13 +293,17 @@ class _Advice:
             )
 
     def _on_components(self) -> Iterator[str]:
-        if self.lost:
-            workspace, step, component = self.lost[0]
-            shown = f" --workspace {workspace}" if workspace else ""
-            yield (
-                f"Fix {counted(len(self.lost), 'component')} that cannot be loaded, such as the "
-                f"{component.kind} of `{step}` (run `stepwell components --missing{shown}`)."
-            )
+        grave = [item for item in self.lost if _is_grave(item[2])]
+        named = [item for item in self.lost if not _is_grave(item[2])]
+        for verb, lost in (("Fix", grave), ("Add or declare", named)):
+            if lost:
+                workspace, step, component = lost[0]
+                shown = f" --workspace {workspace}" if workspace else ""
+                problem = "cannot be loaded" if lost is grave else "no source file defines"
+                yield (
+                    f"{verb} {counted(len(lost), 'component')} that {problem}, such as the "
+                    f"{component.kind} of `{step}` (run `stepwell components --missing{shown}`)."
+                )
 
     def _on_the_rest(self) -> Iterator[str]:
         failures = self.counters["subscriber_failures"]

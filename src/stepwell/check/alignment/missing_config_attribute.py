@@ -4,8 +4,10 @@ Stepwell searches the builder and its inherited methods for `self.config.NAME`, 
 with a `config` parameter, and for local names of the configuration. The configuration class is a dataclass, a
 pydantic model or a plain class. Its fields, properties, methods and attributes set on `self` count, including
 inherited ones. The rule is skipped if a base is defined outside the sources (except in the standard library
-or pydantic), or if the class sets attributes dynamically. Optional reads are ignored: `getattr(self.config,
-"NAME", ...)`, reads guarded by `hasattr`, and reads in a `try` with `except AttributeError`.
+or pydantic), or if the class sets attributes dynamically. A model that accepts more values than its fields
+(`extra="allow"`) is checked like others, because such a value may be missing. Optional reads are ignored:
+`getattr(self.config, "NAME", ...)`, reads guarded by `hasattr`, and reads in a `try` with `except
+AttributeError`.
 
 Passes:
 

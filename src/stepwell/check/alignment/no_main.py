@@ -1,7 +1,7 @@
 """Script has no entry point.
 
-The container runs the script as a program. The script needs a function `main`, or an `if __name__ ==
-"__main__":` block.
+The container runs the script as a program. The script needs a function `main`, an `if __name__ ==
+"__main__":` block, or a call of one of its functions when the module runs.
 
 Passes:
 
@@ -44,7 +44,7 @@ def check(scope: AlignmentScope) -> Iterator[Finding]:
     if facts is not None and not facts.starts:
         yield Finding(
             f"script of `{scope.step.name}` has neither a function `main` nor an "
-            '`if __name__ == "__main__":` block',
+            '`if __name__ == "__main__":` block, and calls none of its functions',
             scope.value("entry_point") if "entry_point" in scope.interface else scope.key(),
             "add a function `main`",
             related("the script is", facts.place),

@@ -63,12 +63,14 @@ class PathUse(NamedTuple):
 
     Args:
         whole: whether the script uses this path itself, not one below it that is computed at run time.
+        required: whether the script needs it; not for a variable with a default or that is only printed.
     """
 
     path: str
     whole: bool
     written: bool
     span: Span
+    required: bool = True
 
 
 @final
@@ -80,6 +82,7 @@ class ScriptFacts(NamedTuple):
         starts: whether it has a function ``main`` or an ``if __name__ == "__main__":`` block.
         open_environment: whether it reads variables whose names are computed.
         open_arguments: whether it accepts arguments that cannot be determined.
+        open_paths: whether it runs other code, which may use more paths.
     """
 
     path: str
@@ -89,6 +92,7 @@ class ScriptFacts(NamedTuple):
     starts: bool
     open_environment: bool
     open_arguments: bool
+    open_paths: bool = False
 
     @property
     def place(self) -> Span:

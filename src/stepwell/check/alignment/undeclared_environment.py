@@ -2,8 +2,10 @@
 
 Variables are extracted statically from `os.environ[...]`, `os.environ.get`, `os.getenv`, aliases of
 `os.environ`, and mappings passed to a function as `environ_vars`, `environ`, `environment` or `env`. Declare
-variables that are read without a default in `env.required`, and others in `env.optional`. Variables set by
-the platform (`SM_...`, `AWS_...`, `PATH` and similar) need no declaration.
+variables that are read without a default in `env.required`, and others in `env.optional`. A read inside a
+test of the same variable, or with a handler for `KeyError`, has a default. Variables that the script sets
+itself need no declaration, and neither do the common variables of `[alignment] common_environment`
+(`SM_...`, `PIP_...`, `HTTPS_PROXY`, `LOG_LEVEL`, `AWS_...` and similar).
 
 Passes:
 
@@ -41,6 +43,7 @@ Fails:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from typing import Final
 
 from stepwell.check.alignment.scope import AlignmentScope, related
@@ -59,7 +62,7 @@ def check(scope: AlignmentScope) -> Iterator[Finding]:
     declared = {*scope.required_environment, *scope.optional_environment}
     for variable in facts.environment:
         name = variable.name
-        if name in declared:
+        if name in declared or any(fnmatchcase(name, pattern) for pattern in scope.table.common_environment):
             continue
         near = closest(name, declared)
         declared.add(name)

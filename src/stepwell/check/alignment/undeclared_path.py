@@ -3,7 +3,7 @@
 Paths are extracted statically: strings that begin with `/opt/ml`, literal or constant, joined with
 `os.path.join` or `/`, or built in an f-string. A path is declared if it equals the path of an input or output
 or is below one. Paths that the script writes must belong to an output. Parents of a declared path need no
-declaration.
+declaration, and neither do variables such as `SM_CHANNEL_TEST` with a default or that are only printed.
 
 Passes:
 
@@ -56,7 +56,7 @@ def check(scope: AlignmentScope) -> Iterator[Finding]:
     for use in facts.paths:
         declared = outputs if use.written else every
         known = any(lies_in(path, use.path) or lies_in(use.path, path) for path in declared)
-        if known or (use.path, use.written) in reported:
+        if known or not use.required or (use.path, use.written) in reported:
             continue
         reported.add((use.path, use.written))
         verb, kind = ("writes", "output") if use.written else ("uses", "input or output")

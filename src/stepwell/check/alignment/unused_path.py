@@ -1,7 +1,8 @@
 """Path is declared but the script does not use it.
 
 A script uses a path if it contains the path itself, a path below it, or a parent that it extends at run time.
-Training scripts may also use the platform's variable, such as `SM_MODEL_DIR`.
+Training scripts may also use the platform's variable, such as `SM_MODEL_DIR`. The rule is skipped for scripts
+that run other Python code.
 
 Passes:
 
@@ -45,7 +46,7 @@ SEVERITY: Final = Severity.WARNING
 
 def check(scope: AlignmentScope) -> Iterator[Finding]:
     facts = scope.facts
-    if facts is None:
+    if facts is None or facts.open_paths:
         return
     for path, pointer in scope.paths("inputs", "outputs"):
         if not any(

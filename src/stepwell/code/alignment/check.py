@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Final, NamedTuple, final
 
 from stepwell.check import catalog
-from stepwell.check.alignment.scope import AlignmentScope, MissingScript, ScriptFacts, SourceStep
+from stepwell.check.alignment.scope import AlignmentScope, MissingScript, ScriptFacts, SourceStep, related
 from stepwell.check.catalog import ALIGNMENT_LEVELS
 from stepwell.check.file import hide
 from stepwell.check.ignores import Ignore, by_place, ignores_in
@@ -22,6 +23,7 @@ from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, Severity, in_order
 from stepwell.source.python import SourceIndex, SourceView
 from stepwell.source.spelling import closest
+from stepwell.source.wording import counted
 
 __all__ = [
     "LEVELS",
@@ -159,9 +161,9 @@ def align(
 def every_finding(
     project: Project, aligned: Iterable[Aligned], *, judge_ignores: bool
 ) -> tuple[Diagnostic, ...]:
-    """Return the distinct findings of all steps, in order."""
+    """Return the distinct findings in order; the same problem of several steps is one finding."""
     every = tuple(aligned)
-    findings = [item for step in every for item in step.diagnostics]
+    findings = _combined(every)
     if judge_ignores:
         unused = dict.fromkeys(ignore for step in every for ignore in step.ignores)
         for step in every:
@@ -170,6 +172,28 @@ def every_finding(
         judged = catalog.active("unused alignment ignore", project.settings.severities)
         findings += catalog.run(judged, tuple(unused))
     return in_order(findings)
+
+
+def _combined(aligned: Iterable[Aligned]) -> list[Diagnostic]:
+    """Return one finding for the same problem of several steps of a view, with every location."""
+    groups: dict[tuple[object, ...], list[Diagnostic]] = {}
+    seen: set[Diagnostic] = set()
+    for step in aligned:
+        for item in step.diagnostics:
+            if item not in seen:
+                seen.add(item)
+                problem = item.message.replace(f"`{step.step}`", "")
+                key = (step.workspace, item.id, item.severity, problem, item.help)
+                groups.setdefault(key, []).append(item)
+    findings: list[Diagnostic] = []
+    for group in groups.values():
+        first, *others = in_order(group)
+        if others:
+            places = (place for other in others for place in (*related("and in", other.span), *other.related))
+            message = f"{first.message} (and in {counted(len(others), 'other step')})"
+            first = replace(first, message=message, related=(*first.related, *dict.fromkeys(places)))
+        findings.append(first)
+    return findings
 
 
 @final

@@ -84,16 +84,6 @@ def _is_open(node: ast.ClassDef, nodes: Iterable[ast.AST]) -> bool:
                 return True
         elif isinstance(below, ast.Attribute) and below.attr == "__dict__" and _is_self(below.value):
             return True
-        if isinstance(below, ast.keyword) and below.arg == "extra":
-            if isinstance(below.value, ast.Constant) and below.value.value == "allow":
-                return True
-        elif (
-            isinstance(below, ast.Assign)
-            and isinstance(below.value, ast.Constant)
-            and below.value.value == "allow"
-            and any(isinstance(target, ast.Name) and target.id == "extra" for target in below.targets)
-        ):
-            return True
     return False
 
 

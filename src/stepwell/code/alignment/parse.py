@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import posixpath
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, final
 
@@ -273,6 +274,12 @@ def known(
     if isinstance(expression, ast.BinOp) and isinstance(expression.op, (ast.Add, ast.Div)):
         slash = "/" if isinstance(expression.op, ast.Div) else ""
         return _chain([expression.left, expression.right], slash, names, constants, depth)
+    if isinstance(expression, ast.BinOp) and isinstance(expression.op, ast.Mod):
+        values = expression.right.elts if isinstance(expression.right, ast.Tuple) else [expression.right]
+        return _formatted(expression.left, _PERCENT, values, names, constants, depth)
+    method = expression.func if isinstance(expression, ast.Call) else None
+    if isinstance(expression, ast.Call) and isinstance(method, ast.Attribute) and method.attr == "format":
+        return _formatted(method.value, _BRACES, expression.args, names, constants, depth)
     if isinstance(expression, ast.Call) and not expression.keywords:
         function = names.full(expression.func)
         if function in _JOINING or function in _PATHS:
@@ -291,7 +298,7 @@ def _chain(
     for part in parts:
         piece = known(part, names, constants, depth + 1)
         if piece is None:
-            return None if first else Known(text, whole=False)
+            return None if first else Known(posixpath.join(text, between), whole=False)
         if between:
             text = posixpath.join(text, piece.text)
         else:
@@ -300,6 +307,34 @@ def _chain(
             return Known(text, whole=False)
         first = False
     return None if first else Known(text, whole=True)
+
+
+_PERCENT: Final = re.compile(r"%(?:\(\w*\))?[-+ #0-9.]*[a-zA-Z]")
+_BRACES: Final = re.compile(r"\{[^{}]*\}")
+
+
+def _formatted(
+    template: ast.expr,
+    field: re.Pattern[str],
+    values: list[ast.expr],
+    names: Names,
+    constants: Mapping[str, ast.expr],
+    depth: int,
+) -> Known | None:
+    """Return the text of a template, up to the first field whose value is not known."""
+    pattern = known(template, names, constants, depth + 1)
+    if pattern is None:
+        return None
+    text, end = "", 0
+    for place, match in enumerate(field.finditer(pattern.text)):
+        text += pattern.text[end : match.start()]
+        end = match.end()
+        plain = match[0] in ("%s", "{}") and place < len(values)
+        piece = known(values[place], names, constants, depth + 1) if plain else None
+        text += "" if piece is None else piece.text
+        if piece is None or not piece.whole:
+            return Known(text, whole=False) if text else None
+    return Known(text + pattern.text[end:], whole=pattern.whole)
 
 
 def _joined(

@@ -32,6 +32,7 @@ from stepwell.live.registry import Registry
 from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.source.escape_control import visible
 from stepwell.source.python import SourceIndex
+from stepwell.source.wording import counted
 from stepwell.version import __version__
 
 __all__ = ["alignment_as_written", "check_alignment"]
@@ -177,7 +178,13 @@ def _written(
             seconds,
             __version__,
         )
-        return "".join(RENDERERS["text"](report, color=color_wanted() and not to_file, rules={}))
+        text = "".join(RENDERERS["text"](report, color=color_wanted() and not to_file, rules={}))
+        if not aligned or any(item.has_interface for item in aligned):
+            return text
+        without = len({item.step for item in aligned})
+        have = "has" if without == 1 else "have"
+        nothing = f"Nothing to align: {counted(without, 'step')} {have} no interface.\n"
+        return f"{text}{nothing}" if found or any(item.builder for item in aligned) else nothing
     from stepwell.frontends.render.output.alignment import align_output
     from stepwell.frontends.render.output.record import encode, plain
 

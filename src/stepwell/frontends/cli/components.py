@@ -122,6 +122,8 @@ def _rows(component: Component, root: str) -> Iterator[tuple[str, str, str, str]
             f"not declared, and `{component.wanted}` does not exist" if component.wanted else "not referenced"
         )
         yield component.kind, state, visible(wanted), ""
+        if component.help:
+            yield "", "", visible(component.help), ""
 
 
 def _there(place: CodePlace) -> str:

@@ -31,7 +31,12 @@ Examples:
   stepwell impact XGBoostTraining --workspace alice --format json
 """
 
-_TITLES: Final = {"definitions": "Definitions", "configuration": "Configuration", "python": "Python"}
+_TITLES: Final = {
+    "definitions": "Definitions",
+    "configuration": "Configuration",
+    "python": "Python",
+    "data": "Notebooks and JSON",
+}
 _WORDS: Final = {
     "class": "definition of the class",
     "function": "definition of the function",
@@ -52,10 +57,10 @@ _WORDS: Final = {
 def command(step: str, workspace: str | None, form: str, common: CommonOptions) -> int:
     """List all references to a step, its classes and its aliases.
 
-    Searches definitions and overlays of every workspace, `replaced_by`, `first` of `[[freeze]]`, and all
-    Python files of the project for imports, names, attributes, and strings that equal the name, with or
-    without a job type. No Python is run. Generated modules are only counted, because `stepwell freeze`
-    rewrites them.
+    Searches definitions and overlays of every workspace, `replaced_by`, `first` of `[[freeze]]`, all Python
+    files of the project for imports, names, attributes, and strings without blanks that contain the name,
+    with or without a job type, and notebooks and JSON files for the name. No Python is run. Generated modules
+    are only counted, because `stepwell freeze` rewrites them.
     """
     registry, view = open_view(common, workspace)
     definition = step_of(registry, view, step)
@@ -104,7 +109,7 @@ def _where(place: StepUsage, root: str) -> str:
 
 
 def _what(place: StepUsage) -> str:
-    if place.group == "python":
+    if place.group in ("python", "data"):
         return f"{_WORDS[place.what]} `{visible(place.name)}`"
     return visible(place.what)
 

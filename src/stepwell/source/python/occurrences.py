@@ -10,8 +10,9 @@ from typing import Final, NamedTuple, final
 from stepwell.source.python.outline import ParseFailure
 from stepwell.source.python.outliner import parse, warnings_kept_in
 
-__all__ = ["Mention", "Words", "mentions_in"]
+__all__ = ["Mention", "Words", "mentions_in", "places_in"]
 
+_BLANK: Final = re.compile(r"\s")
 _JOB_TYPE: Final = r"(?:_[A-Z][A-Za-z0-9_]*)?"
 
 
@@ -40,7 +41,7 @@ class Words:
         names: the names; each also matches with a job type, e.g. ``Scoring_Training``.
     """
 
-    __slots__ = ("_bytes", "_names", "_with_job_type")
+    __slots__ = ("_bytes", "_in_text", "_names", "_with_job_type")
 
     def __init__(self, names: Iterable[str]) -> None:
         self._names = frozenset(names)
@@ -49,6 +50,7 @@ class Words:
         )
         pattern = rf"(?<![A-Za-z0-9_])(?:{either}){_JOB_TYPE}(?![A-Za-z0-9_])"
         self._bytes = re.compile(pattern.encode("ascii", "backslashreplace"))
+        self._in_text = re.compile(pattern)
         self._with_job_type = re.compile(rf"(?:{either}){_JOB_TYPE}")
 
     def count(self, content: bytes) -> int:
@@ -69,8 +71,20 @@ class Words:
         return name in self._names
 
     def tells(self, text: str) -> bool:
-        """Return whether a complete text is one of them, optionally with a job type."""
-        return self._with_job_type.fullmatch(text) is not None
+        """Return whether a text without blanks refers to one of them, as ``Scoring_Training:scores``."""
+        return not _BLANK.search(text) and self._in_text.search(text) is not None
+
+    def with_job_type(self, name: str) -> bool:
+        """Return whether a name is one of them, optionally with a job type."""
+        return self._with_job_type.fullmatch(name) is not None
+
+
+def places_in(content: bytes, words: Words) -> Iterator[Mention]:
+    """Yield all occurrences of some names in a file of text, in order."""
+    lines = content.splitlines()
+    for number, line in enumerate(lines, start=1):
+        for at, name in words.places(line):
+            yield Mention("text", name, number, len(line[:at].decode("utf-8", "replace")) + 1)
 
 
 def mentions_in(content: bytes, words: Words) -> tuple[Mention, ...]:
@@ -78,7 +92,7 @@ def mentions_in(content: bytes, words: Words) -> tuple[Mention, ...]:
     with warnings_kept_in():
         tree = parse(content)
     if isinstance(tree, ParseFailure):
-        return tuple(_plain(content, words))
+        return tuple(places_in(content, words))
     lines = content.removeprefix(b"\xef\xbb\xbf").splitlines()
     found = {mention for node in ast.walk(tree) for mention in _of_node(node, words, lines)}
     return tuple(sorted(found, key=lambda one: (one.line, one.column, one.what)))
@@ -89,7 +103,7 @@ def _of_node(node: ast.AST, words: Words, lines: list[bytes]) -> Iterator[Mentio
         if words.means(node.id):
             yield _mention("name", node.id, node.lineno, node.col_offset, lines)
     elif isinstance(node, ast.Attribute):
-        if words.means(node.attr):
+        if words.with_job_type(node.attr):
             line, end = node.end_lineno or node.lineno, node.end_col_offset or node.col_offset
             yield _mention("attribute", node.attr, line, end - len(node.attr.encode()), lines)
     elif isinstance(node, ast.Constant):
@@ -112,14 +126,6 @@ def _of_node(node: ast.AST, words: Words, lines: list[bytes]) -> Iterator[Mentio
             yield _mention(what, node.name, node.lineno, max(at, node.col_offset), lines)
     elif isinstance(node, (ast.keyword, ast.arg)) and node.arg is not None and words.means(node.arg):
         yield _mention("argument", node.arg, node.lineno, node.col_offset, lines)
-
-
-def _plain(content: bytes, words: Words) -> Iterator[Mention]:
-    for at, name in words.places(content):
-        before = content[:at]
-        line = len(before.splitlines()) + before.endswith((b"\n", b"\r")) or 1
-        start = max(before.rfind(b"\n"), before.rfind(b"\r")) + 1
-        yield Mention("text", name, line, len(before[start:].decode("utf-8", "replace")) + 1)
 
 
 def _mention(what: str, name: str, line: int, offset: int, lines: list[bytes]) -> Mention:

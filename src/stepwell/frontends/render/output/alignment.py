@@ -31,7 +31,14 @@ class AlignedView(OutputPart, frozen=True, kw_only=True):
     workspace: Annotated[str | None, doc("Workspace of the view; null for the core.", "alice", None)]
     steps: Annotated[Count, doc("Number of checked steps.", 1)]
     aligned: Annotated[Count, doc("Number of steps without errors.", 0)]
-    success_rate: Annotated[Share, doc("Share of steps without errors, from 0 to 1.", 0.5)]
+    success_rate: Annotated[
+        Share | None,
+        doc(
+            "Share of steps without errors, from 0 to 1; null if no step has an interface or builder.",
+            0.5,
+            None,
+        ),
+    ]
 
 
 class AlignmentLevel(OutputPart, frozen=True, kw_only=True):
@@ -134,7 +141,9 @@ def align_output(aligned: Iterable[Aligned], found: Iterable[Diagnostic]) -> Ali
                 workspace=workspace,
                 steps=len(steps),
                 aligned=sum(step.is_aligned for step in steps),
-                success_rate=round(sum(step.is_aligned for step in steps) / len(steps), 4),
+                success_rate=round(sum(step.is_aligned for step in steps) / len(steps), 4)
+                if any(step.has_interface or step.builder for step in steps)
+                else None,
             )
             for workspace, steps in by_view.items()
         ),

@@ -35,13 +35,13 @@ class ImpactName(OutputPart, frozen=True, kw_only=True):
 class ImpactPlace(OutputPart, frozen=True, kw_only=True):
     """Place."""
 
-    group: Annotated[str, one_of("definitions", "configuration", "python"), doc("Kind of file.")]
+    group: Annotated[str, one_of("definitions", "configuration", "python", "data"), doc("Kind of file.")]
     what: Annotated[
         str,
         doc(
             "Kind of reference: text for definitions and configuration; for Python `class`, "
             "`function`, `import`, `name`, `attribute`, `argument`, `string`, or `text` in a file that "
-            "cannot be parsed.",
+            "cannot be parsed; `string` in notebooks and JSON.",
             "import",
             "`replaced_by` of `OldTraining`",
         ),
@@ -88,7 +88,7 @@ class ImpactOutput(OutputRecord, frozen=True, kw_only=True):
         tuple[GeneratedMention, ...],
         doc("Files that Stepwell generated and that hold one of the names, by path."),
     ]
-    unread: Annotated[tuple[UnsearchedFile, ...], doc("Python files that were not searched, by path.")]
+    unread: Annotated[tuple[UnsearchedFile, ...], doc("Files that were not searched, by path.")]
 
 
 class FallbackMigration(OutputPart, frozen=True, kw_only=True):
