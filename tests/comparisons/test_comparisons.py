@@ -100,7 +100,7 @@ def make(case: str, said: Case, root: Path) -> None:
 
 
 @pytest.fixture
-def told(
+def reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], request: Any
 ) -> tuple[str, Case, dict[str, str]]:
     """A case by its name, and what the command writes about it in each form that is stored."""
@@ -125,9 +125,9 @@ def told(
     return case, said, answers
 
 
-@pytest.mark.parametrize("told", CASES, indirect=True, ids=str)
-def test_a_comparison_is_told_as_stored(told: tuple[str, Case, dict[str, str]]) -> None:
-    case, said, answers = told
+@pytest.mark.parametrize("reported", CASES, indirect=True, ids=str)
+def test_a_comparison_is_reported_as_stored(reported: tuple[str, Case, dict[str, str]]) -> None:
+    case, said, answers = reported
     stored = {path.name for path in (HERE / case).glob("expected.*")}
     for form, got in answers.items():
         path = HERE / case / f"expected.{SUFFIXES[form]}"

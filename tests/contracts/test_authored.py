@@ -56,7 +56,7 @@ def test_the_type_checker_rejects_an_authored_definition_where_a_resolved_one_is
     assert sorted({*rejected}) == calls, ran.stdout + ran.stderr
 
 
-def test_a_whole_definition_stands_alone_and_is_always_the_same_object() -> None:
+def test_a_complete_definition_needs_no_base_and_is_always_the_same_object() -> None:
     one = authored("name: One\ndescription: Do.\nsagemaker_step_type: Base\n", Layer.LOCAL)
     step = one.standalone()
     assert isinstance(step, StepDefinition)

@@ -408,7 +408,7 @@ def results(path: Path) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.name)
-def test_a_file_is_as_the_published_schema_of_its_service_says(path: Path, tmp_path: Path) -> None:
+def test_a_file_matches_the_published_schema_of_its_service(path: Path, tmp_path: Path) -> None:
     def ended(file: Path) -> int:
         command = [sys.executable, "-m", "check_jsonschema", *PUBLISHED[path], str(file)]
         return subprocess.run(command, capture_output=True, timeout=120, check=False).returncode
@@ -444,7 +444,7 @@ def test_actions_are_those_of_github_itself_by_major_version() -> None:
     }
 
 
-def test_the_workflow_asks_for_no_more_than_it_needs() -> None:
+def test_the_workflow_requests_no_more_than_it_needs() -> None:
     workflow = loaded(WORKFLOW)
     assert workflow["on"] == "pull_request"
     assert workflow["permissions"] == {}
@@ -482,7 +482,7 @@ UPLOAD = "github/codeql-action/upload-sarif@v3"
 ARTIFACT = "actions/upload-artifact@v4"
 
 
-def test_a_good_change_passes_and_is_told(serve: Serve) -> None:
+def test_a_good_change_passes_and_is_reported(serve: Serve) -> None:
     service = serve(SAFE)
     job = check_job(service)
     assert job.exit_codes == {
@@ -515,7 +515,7 @@ def test_an_error_fails_the_check_and_still_reaches_code_scanning(serve: Serve) 
     assert UPLOAD in job.used
 
 
-def test_a_breaking_change_fails_and_is_told_all_the_same(serve: Serve) -> None:
+def test_a_breaking_change_fails_and_is_reported_all_the_same(serve: Serve) -> None:
     service = serve(BREAKING)
     job = check_job(service)
     assert {name for name, code in job.exit_codes.items() if code} == {"Say what the change means"}
@@ -532,7 +532,7 @@ def test_generated_modules_that_differ_fail_the_job(serve: Serve) -> None:
     }
 
 
-def test_a_fork_gets_the_summary_and_asks_for_nothing_that_it_may_not(serve: Serve) -> None:
+def test_a_fork_gets_the_summary_and_requests_nothing_forbidden(serve: Serve) -> None:
     job = check_job(serve(SAFE), fork=True)
     assert job.succeeded
     assert UPLOAD not in job.used
@@ -549,7 +549,7 @@ def test_without_a_project_nothing_is_uploaded(serve: Serve) -> None:
     assert UPLOAD not in job.used
 
 
-def test_without_a_base_nothing_is_told_of_the_change(serve: Serve) -> None:
+def test_without_a_base_nothing_is_reported_of_the_change(serve: Serve) -> None:
     service = serve(SAFE)
     service.git("update-ref", "-d", "refs/remotes/origin/main")
     job = check_job(service)
@@ -561,7 +561,7 @@ def test_without_a_base_nothing_is_told_of_the_change(serve: Serve) -> None:
     assert (outputs["verdict"], job.summary, service.comments) == ("", "", [])
 
 
-def test_there_is_one_comment_and_each_push_writes_it_anew(serve: Serve) -> None:
+def test_there_is_one_comment_and_each_push_writes_it_again(serve: Serve) -> None:
     service = serve(SAFE)
     stranger = {"id": 5, "user": {"login": "eve"}, "body": f"{MARKER}\nall is well"}
     (service.folder / "comments.json").write_text(json.dumps([stranger]))
@@ -576,7 +576,7 @@ def test_there_is_one_comment_and_each_push_writes_it_anew(serve: Serve) -> None
 
 @pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed, whose language the filter is in")
 @pytest.mark.parametrize("path", [WORKFLOW, ACTION], ids=lambda path: path.name)
-def test_only_a_comment_of_the_bot_with_the_marker_is_written_anew(path: Path) -> None:
+def test_only_a_comment_of_the_bot_with_the_marker_is_written_again(path: Path) -> None:
     (line,) = [line for line in path.read_text(encoding="utf-8").splitlines() if " ours='" in line]
     comments = [
         {"id": 1, "user": {"login": "eve"}, "body": f"{MARKER}\n"},
@@ -591,7 +591,7 @@ def test_only_a_comment_of_the_bot_with_the_marker_is_written_anew(path: Path) -
 # --- the action
 
 
-def test_the_action_tells_its_verdict_and_comments_once(serve: Serve) -> None:
+def test_the_action_reports_its_verdict_and_comments_once(serve: Serve) -> None:
     service = serve(SAFE)
     for _ in range(2):
         job, outputs = action(service)
@@ -610,7 +610,7 @@ def test_the_action_fails_on_an_error_and_still_counts_and_uploads(serve: Serve)
     assert [rule for rule, _ in results(Path(job.used[UPLOAD]["sarif_file"]))] == ["not-in-vocabulary"]
 
 
-def test_the_action_fails_on_a_break_after_it_has_told_it(serve: Serve) -> None:
+def test_the_action_fails_on_a_break_after_it_has_reported_it(serve: Serve) -> None:
     service = serve(BREAKING)
     job, outputs = action(service)
     assert {name: code for name, code in job.exit_codes.items() if code} == {"Say what the change means": 1}
@@ -636,7 +636,7 @@ def test_warnings_fail_the_action_where_they_are_to(serve: Serve) -> None:
     assert (job.exit_codes["Check the definitions"], outputs["findings"]) == (1, "1")
 
 
-def test_the_action_can_leave_out_what_is_older_than_the_change(serve: Serve) -> None:
+def test_the_action_can_omit_what_is_older_than_the_change(serve: Serve) -> None:
     hiding = PROJECT["registry.d/steps/scoring.yaml"]
     paths = [f"workspaces/{name}/local/steps/scoring.yaml" for name in ("alice", "bob")]
     service = serve({paths[1]: hiding}, base={paths[0]: hiding})
@@ -650,7 +650,7 @@ def test_the_action_can_leave_out_what_is_older_than_the_change(serve: Serve) ->
     assert (job.exit_codes["Check the definitions"], outputs["findings"]) == (0, "0")
 
 
-def test_the_action_leaves_out_what_it_is_told_to_and_what_a_fork_may_not(serve: Serve) -> None:
+def test_the_action_omits_what_its_inputs_exclude_and_what_a_fork_may_not(serve: Serve) -> None:
     service = serve(SAFE, frozen=False)
     job, _ = action(service, comment="false", sarif="false", freeze="false")
     assert job.succeeded, job.told
@@ -661,7 +661,7 @@ def test_the_action_leaves_out_what_it_is_told_to_and_what_a_fork_may_not(serve:
     assert outputs["verdict"] == "safe"
 
 
-def test_a_change_of_something_else_gets_no_comment_but_mends_one_that_is_there(serve: Serve) -> None:
+def test_a_change_of_something_else_gets_no_comment_but_fixes_one_that_is_there(serve: Serve) -> None:
     service = serve({"docs.md": "Words.\n"})
     job, outputs = action(service)
     assert (job.succeeded, outputs["verdict"], service.comments) == (True, "safe", [])
@@ -694,7 +694,9 @@ def test_an_input_is_never_a_piece_of_a_script(serve: Serve) -> None:
     assert service.installed.count(hostile) == 1
 
 
-def test_a_copy_of_the_action_says_that_it_must_be_told_what_to_install(serve: Serve, tmp_path: Path) -> None:
+def test_a_copy_of_the_action_requires_the_input_that_names_what_to_install(
+    serve: Serve, tmp_path: Path
+) -> None:
     service = serve(SAFE)
     contents = loaded(ACTION)
     (install,) = [step for step in contents["runs"]["steps"] if step.get("id") == "install"]
@@ -816,7 +818,7 @@ def notes() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     server.server_close()
 
 
-def test_gitlab_has_one_note_and_each_push_writes_it_anew(
+def test_gitlab_has_one_note_and_each_push_writes_it_again(
     serve: Serve, notes: tuple[str, list[dict[str, Any]]]
 ) -> None:
     service = serve({"docs.md": "Words.\n"})

@@ -245,7 +245,7 @@ def test_output_is_compared_line_by_line(shown: str, told: str, same: bool) -> N
         ),
     ],
 )
-def test_a_page_that_lies_is_told_where(
+def test_a_wrong_page_is_reported_with_its_line(
     page: str, difference: str, tmp_path: Path, environment: Mapping[str, str]
 ) -> None:
     assert follow(page, tmp_path, environment) == difference

@@ -58,12 +58,12 @@ def plain(run: RunRecord) -> Any:
     return told
 
 
-def test_it_is_an_engine_and_says_its_name(engine: Engine) -> None:
+def test_it_is_an_engine_with_a_name(engine: Engine) -> None:
     assert isinstance(engine, Engine)
     assert ENGINES[engine.name]("tcp://nowhere:1", 1, {}).name == engine.name
 
 
-def test_it_gives_what_the_local_one_gives_and_records_it_alike(project: Project, engine: Engine) -> None:
+def test_results_and_records_equal_those_of_the_local_engine(project: Project, engine: Engine) -> None:
     files = {
         **SUMS,
         "registry.d/pipelines/sums.yaml": """\
@@ -103,7 +103,7 @@ def test_it_ends_a_step_that_takes_too_long(project: Project, engine: Engine) ->
     assert (step.kind, step.fault) == ("timeout", "the script exceeded the time limit of 0.3 s")
 
 
-def test_it_never_gives_more_of_a_resource_than_there_is(
+def test_no_more_of_a_resource_is_used_than_there_is(
     project: Project, engine: Engine, tmp_path: Path
 ) -> None:
     script = (
@@ -118,7 +118,7 @@ def test_it_never_gives_more_of_a_resource_than_there_is(
     assert [one.fault for one in made.steps] == [""] * 4
 
 
-def test_it_says_when_it_cannot_have_what_a_step_needs(project: Project, engine: Engine) -> None:
+def test_a_resource_that_the_engine_lacks_is_an_error(project: Project, engine: Engine) -> None:
     made = run(project(single("pass\n", GPU.replace("1", "2"))), "Only", engine)
     assert made.step("it").fault == "requires gpu: 2, but the engine has 1"
 
@@ -204,7 +204,7 @@ def graphs(draw: st.DrawFn) -> str:
 
 @settings(max_examples=4, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(graph=graphs())
-def test_engines_give_equal_outputs_for_any_graph(
+def test_engines_return_equal_outputs_for_any_graph(
     engines: Mapping[str, Engine], tmp_path_factory: pytest.TempPathFactory, graph: str
 ) -> None:
     root = tmp_path_factory.mktemp("any")
@@ -249,7 +249,7 @@ def test_a_worker_that_is_lost_costs_only_the_step_that_it_had(project: Project,
     assert all(one.worker.startswith("tcp://") for one in made.step("c").attempts)
 
 
-def test_an_engine_that_cannot_be_used_is_told() -> None:
+def test_an_engine_that_cannot_be_used_is_reported() -> None:
     with pytest.raises(EngineError, match=r"unknown engine `spark` \(available: local, dask"):
         engine_named("spark")
     with pytest.raises(EngineError, match=r"no Dask worker is reachable at tcp://127\.0\.0\.1:9"):

@@ -141,6 +141,6 @@ def test_a_text_is_a_literal_whatever_it_holds(text: str, default: Any) -> None:
     assert text in literals
 
 
-def test_a_pipeline_without_steps_is_refused() -> None:
+def test_a_pipeline_without_steps_is_rejected() -> None:
     found = find_exporter("airflow")(Pipeline("Empty")).diagnostics
     assert [one.message for one in found] == ["`Empty` has no steps"]

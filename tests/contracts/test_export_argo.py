@@ -198,7 +198,7 @@ def test_a_value_stays_a_value(value: str) -> None:
     ]
 
 
-def test_a_value_that_argo_would_read_as_an_expression_is_refused() -> None:
+def test_a_value_that_argo_would_read_as_an_expression_is_rejected() -> None:
     evil = "{{=sprig.env('X')}}"
     found = find_exporter("argo")(small({"label": evil}, parameters={"data": evil, "depth": 6})).diagnostics
     assert [one.message for one in found] == [
@@ -207,7 +207,7 @@ def test_a_value_that_argo_would_read_as_an_expression_is_refused() -> None:
     ]
 
 
-def test_what_argo_cannot_run_is_told() -> None:
+def test_what_argo_cannot_run_is_reported() -> None:
     value = step("Value", entry_point="v.py", outputs={"number": {}})
     reads = step("Reads", entry_point="r.py", inputs={"number": {}, "more/less": {"path": "/x"}})
     model = step("Model", inputs={}, outputs={})
@@ -230,7 +230,7 @@ def test_what_argo_cannot_run_is_told() -> None:
     ]
 
 
-def test_steps_in_a_circle_are_told() -> None:
+def test_steps_in_a_cycle_are_reported() -> None:
     nodes = {
         "a": Node("a", "Train", definition=TRAIN, depends_on=("b", "c")),
         "b": Node("b", "Train", definition=TRAIN, depends_on=("a",)),

@@ -288,7 +288,7 @@ def refusals(*nodes: Node, **parameters: Any) -> list[str]:
     return [one.message for one in found]
 
 
-def test_what_sagemaker_has_no_words_for_is_told() -> None:
+def test_what_sagemaker_cannot_express_is_reported() -> None:
     odd = step("Waiting", "Tuning", "Wait.", inputs={})
     elsewhere = step("Odd", "Training", "Fit.", inputs={"data": {"path": "/opt/ml/code/x", "type": "t"}})
     vague = step("Vague", "Processing", "Give.", outputs={"out": {"path": "/opt/ml/out", "type": "t"}})

@@ -95,7 +95,7 @@ def reads(system: str, text: str) -> Any:
 @pytest.mark.parametrize("system", EXPORTERS)
 @settings(max_examples=40)
 @given(made=pipelines())
-def test_any_graph_gives_a_text_or_says_why_not(system: str, made: Pipeline) -> None:
+def test_any_graph_is_exported_or_the_error_has_a_reason(system: str, made: Pipeline) -> None:
     told = find_exporter(system)(made)
     assert {(one.id, one.severity) for one in told.diagnostics} <= {("cannot-export", Severity.ERROR)}
     assert all(
@@ -107,7 +107,7 @@ def test_any_graph_gives_a_text_or_says_why_not(system: str, made: Pipeline) -> 
 
 
 @pytest.mark.parametrize("system", EXPORTERS)
-def test_a_number_that_json_cannot_carry_is_refused(system: str) -> None:
+def test_a_number_that_json_cannot_carry_is_rejected(system: str) -> None:
     work = StepDefinition({"name": "Work", "description": "Work.", "interface": {"entry_point": "x.py"}})
     node = Node("work", "Work", definition=work, config={"eta": (1, {"x": float("nan")})})
     told = find_exporter(system)(Pipeline("Odd", "", {"rows": float("inf")}, {"work": node}))

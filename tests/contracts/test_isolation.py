@@ -101,7 +101,7 @@ def test_eight_threads_get_one_class_per_workspace_also_after_a_reload(root: Pat
     assert len(runs) == 1
 
 
-def test_threads_that_import_in_a_circle_from_both_ends_come_to_an_end(project: Project) -> None:
+def test_threads_that_import_in_a_cycle_from_both_ends_come_to_an_end(project: Project) -> None:
     ends = {"left": "right", "right": "left"}
     files = {
         f"workspaces/alice/src/{pair}/{one}.py": (
@@ -258,7 +258,7 @@ def test_modules_are_called_the_same_in_every_process(root: Path, runs: list[int
     assert told == {f"{here}\n"}
 
 
-def test_a_second_load_looks_at_no_file(root: Path, runs: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_load_reads_no_file(root: Path, runs: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     del runs
     world = Worlds(str(root)).world_of("alice")
     first = world.load(builder(root, "alice"), "Builder")

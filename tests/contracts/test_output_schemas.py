@@ -175,7 +175,7 @@ def offered() -> Iterator[str]:
                     yield full_name
 
 
-def test_every_command_that_answers_json_is_held_to_a_schema_here() -> None:
+def test_every_command_that_answers_json_is_checked_against_a_schema_here() -> None:
     others = {"catalog list"}  # as `pipeline list` answers, of another registry
     assert sorted({*offered()} - others) == sorted([*ANSWERS, *STREAMS]) == sorted([*OUTPUTS, "show"])
 
@@ -192,7 +192,7 @@ def test_every_schema_of_an_output_belongs_to_a_command() -> None:
 
 
 @pytest.mark.parametrize("command", STREAMS)
-def test_the_lines_of_a_stream_are_held_to_its_schema_elsewhere(command: str) -> None:
+def test_the_lines_of_a_stream_are_checked_against_its_schema_elsewhere(command: str) -> None:
     assert f"output-{command}.schema.json" in (REPOSITORY / STREAMS[command]).read_text(encoding="utf-8")
 
 
@@ -204,7 +204,7 @@ def test_the_lines_of_a_stream_are_held_to_its_schema_elsewhere(command: str) ->
         for arguments, exit_code in tried.items()
     ],
 )
-def test_an_answer_is_as_its_schema_says(
+def test_an_answer_matches_its_schema(
     project: Project, run_stepwell: RunStepwell, command: str, arguments: tuple[str, ...], exit_code: int
 ) -> None:
     files = dict(FILES)
@@ -246,7 +246,7 @@ def diagnostics() -> Any:
 @pytest.mark.parametrize(
     "golden", sorted((REPOSITORY / "tests" / "golden").rglob("*.sarif")), ids=lambda path: path.stem
 )
-def test_a_stored_log_is_as_the_published_schema_says(sarif: Any, golden: Path) -> None:
+def test_a_stored_log_matches_the_published_schema(sarif: Any, golden: Path) -> None:
     log = json.loads(golden.read_text(encoding="utf-8"))
     assert [error.message for error in sarif.iter_errors(log)] == []
     del log["runs"][0]["tool"]
@@ -254,7 +254,7 @@ def test_a_stored_log_is_as_the_published_schema_says(sarif: Any, golden: Path) 
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_is_told_of_a_case_is_as_the_schemas_say(
+def test_the_findings_of_a_case_match_the_schemas(
     sarif: Any, diagnostics: Any, case: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = shutil.copytree(case, tmp_path / "project", symlinks=True)

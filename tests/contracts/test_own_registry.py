@@ -173,7 +173,7 @@ def test_the_hyperparameter_classes_are_those_of_the_old_registry() -> None:
     }
 
 
-def test_the_example_workspaces_say_what_the_tutorial_tells() -> None:
+def test_the_example_workspaces_agree_with_the_tutorial() -> None:
     def said(path: str) -> dict[str, Any]:
         data = plain(REPOSITORY / "workspaces" / path)
         return {key: value for key, value in data.items() if key not in ("description", "interface")}

@@ -208,7 +208,7 @@ def test_a_pipeline_goes_to_a_workspace_and_steps_to_the_core(project: Project) 
     assert training.endswith("components:\n  script: scripts/xgboost_training.py\n")
 
 
-def test_what_is_not_there_or_taken_is_refused(project: Project) -> None:
+def test_what_is_not_there_or_taken_is_rejected(project: Project) -> None:
     root = project({"registry.d/pipelines/mine.yaml": "name: Mine\ndescription: Do it.\n"})
     registry = stepwell.open(root)
     with pytest.raises(NotWritten) as told:
@@ -232,7 +232,7 @@ def test_what_is_not_there_or_taken_is_refused(project: Project) -> None:
         ("XGBoostEndToEnd", "package"),
     ],
 )
-def test_a_script_is_tried_alone_on_made_up_data(
+def test_a_script_is_tried_alone_on_synthetic_data(
     shop: Path, run_stepwell: RunStepwell, name: str, step: str
 ) -> None:
     tried = run_stepwell(

@@ -221,7 +221,7 @@ def test_both_hooks_pass_where_all_is_well(repository: Callable[..., Repository]
     assert [line.rpartition(".")[2] for line in results] == ["Passed", "Passed"]
 
 
-def test_a_commit_with_an_error_is_refused_until_it_is_mended(repository: Callable[..., Repository]) -> None:
+def test_a_commit_with_an_error_is_rejected_until_it_is_fixed(repository: Callable[..., Repository]) -> None:
     made = repository()
     made.write(STEP, BROKEN)
     told = made.run("git", "commit", "--all", "--message", "A slip", exit_code=1)
@@ -255,7 +255,7 @@ def test_a_commit_that_only_removes_a_file_is_checked_too(repository: Callable[.
     assert made.commits() == ["An override", "The project"]
 
 
-def test_a_commit_is_refused_while_a_generated_module_differs(repository: Callable[..., Repository]) -> None:
+def test_a_commit_is_rejected_while_a_generated_module_differs(repository: Callable[..., Repository]) -> None:
     made = repository()
     made.write(STEP, GOOD.replace("Clean the data", "Wash the data"))
     told = made.run("git", "commit", "--all", "--message", "Other words", exit_code=1)

@@ -80,7 +80,7 @@ def test_anthropic_keeps_to_it_by_its_own_structured_outputs_too(
 
 
 @pytest.mark.parametrize("name", IMPLEMENTATIONS)
-def test_an_implementation_is_asked_from_one_event_loop_after_another(
+def test_an_implementation_is_called_from_one_event_loop_after_another(
     name: str, server: ModelServer, tmp_path: Path
 ) -> None:
     provider: Provider = implementation_by_name(name)(setups(name, server, tmp_path))
@@ -151,6 +151,6 @@ class ShowsItsSecret(Broken):
         (ShowsItsSecret, "must not contain the secret"),
     ],
 )
-def test_the_check_says_what_a_provider_does_not_keep_to(broken: Callable[[], Provider], told: str) -> None:
+def test_the_check_reports_what_a_provider_violates(broken: Callable[[], Provider], told: str) -> None:
     with pytest.raises(AssertionError, match=told):
         asyncio.run(check_provider(broken, structured=False, secrets=[KEY]))

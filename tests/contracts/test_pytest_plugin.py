@@ -66,15 +66,13 @@ def outcomes(ran: Ran) -> dict[str, str]:
     return {words[0].removeprefix("stepwell::"): words[1] for words in told if len(words) > 1}
 
 
-def test_the_package_gives_pytest_the_plugin_and_an_extra_that_needs_pytest() -> None:
+def test_the_package_has_the_plugin_and_an_extra_that_needs_pytest() -> None:
     table = tomli.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert table["entry-points"]["pytest11"] == {"stepwell": "stepwell.frontends.pytest_plugin.plugin"}
     assert [one.partition(">")[0] for one in table["optional-dependencies"]["testing"]] == ["pytest"]
 
 
-def test_a_run_that_asks_for_nothing_imports_nothing_but_the_plugin(
-    project: Project, run_pytest: Pytest
-) -> None:
+def test_a_run_without_options_imports_only_the_plugin(project: Project, run_pytest: Pytest) -> None:
     probe = (
         "import sys\n\n\ndef pytest_sessionfinish():\n"
         "    print(sorted(one for one in sys.modules if one.split('.')[0] == 'stepwell'))\n"
@@ -137,7 +135,7 @@ def test_a_folder_called_stepwell_stays_a_folder(project: Project, run_pytest: P
     assert "7 tests collected" in steps.stdout
 
 
-def test_a_file_that_gives_no_step_fails_with_what_check_says(project: Project, run_pytest: Pytest) -> None:
+def test_a_file_without_a_step_fails_with_the_findings_of_check(project: Project, run_pytest: Pytest) -> None:
     root = project({**GOOD, "registry.d/steps/broken.yaml": "name: Broken\ndescripton: B.\n"})
     ran = run_pytest("--stepwell", "-v", cwd=root)
     assert ran.exit_code == 1
@@ -153,7 +151,7 @@ def test_a_file_that_gives_no_step_fails_with_what_check_says(project: Project, 
     assert list(outcomes(ran).values()).count("FAILED") == 1
 
 
-def test_a_warning_does_not_fail_and_is_shown_when_asked_for(project: Project, run_pytest: Pytest) -> None:
+def test_a_warning_does_not_fail_and_is_shown_when_requested(project: Project, run_pytest: Pytest) -> None:
     root = project(
         {
             **GOOD,
@@ -191,7 +189,7 @@ def test_two_classes_that_could_be_meant_fail(project: Project, run_pytest: Pyte
     assert "`ScoringStepBuilder` matches src/other.py:8 and src/scoring.py:8" in ran.stdout
 
 
-def test_a_class_that_is_nowhere_fails_only_where_the_project_asks_for_references(
+def test_a_class_that_is_nowhere_fails_only_where_the_project_requests_references(
     project: Project, run_pytest: Pytest
 ) -> None:
     root = project({"registry.d/steps/scoring.yaml": SCORING})
@@ -303,7 +301,7 @@ def test_a_step_that_cannot_be_built_is_skipped_with_the_reason(
     assert f"SKIPPED [1] {path}: {reason}" in ran.stdout.splitlines()
 
 
-def test_a_builder_lacks_methods_that_the_project_asks_for(project: Project, run_pytest: Pytest) -> None:
+def test_a_builder_lacks_methods_that_the_project_requests(project: Project, run_pytest: Pytest) -> None:
     settings = '[alignment.builder_methods]\nall = ["create_steps"]\nTraining = ["train"]\n'
     abstract = "import abc\n\n\nclass Base(abc.ABC):\n    @abc.abstractmethod\n    def stop(self): ...\n\n\n"
     code = abstract + CODE.replace("class ScoringStepBuilder:", "class ScoringStepBuilder(Base):")
@@ -431,7 +429,7 @@ def test_a_broken_file_of_the_core_fails_once_and_one_of_a_workspace_with_it(
     ]
 
 
-def test_two_processes_give_what_one_gives(project: Project, run_pytest: Pytest) -> None:
+def test_two_processes_have_the_results_of_one(project: Project, run_pytest: Pytest) -> None:
     pytest.importorskip("xdist", reason="pytest-xdist is not installed")
     root = project(TEAMS)
     arguments = ("stepwell", "--stepwell-workspace", "all", "-rA", "-q", "--tb=no")
@@ -446,7 +444,7 @@ def test_two_processes_give_what_one_gives(project: Project, run_pytest: Pytest)
     assert len(told[0]) == 23
 
 
-def test_one_test_is_asked_for_by_its_id_alone(project: Project, run_pytest: Pytest) -> None:
+def test_one_test_is_requested_by_its_id_alone(project: Project, run_pytest: Pytest) -> None:
     root = project({**TEAMS, "pytest.ini": "[pytest]\n", "below/test_one.py": ""})
     there = run_pytest("stepwell::ann::Scoring::load-builder", "-v", cwd=root)
     assert outcomes(there) == {"ann::Scoring::load-builder": "PASSED"}
@@ -517,7 +515,7 @@ def test_the_project_may_lie_elsewhere(project: Project, run_pytest: Pytest, tmp
     assert "7 passed" in ran.stdout
 
 
-def test_the_project_that_one_stands_in_comes_before_that_of_the_root_folder(
+def test_the_project_of_the_working_folder_comes_before_that_of_the_root_folder(
     project: Project, run_pytest: Pytest
 ) -> None:
     inner = {f"inner/{path}": text for path, text in GOOD.items()}
@@ -592,7 +590,7 @@ def test_a_teams_own_tests_get_the_registry_and_a_view(project: Project, run_pyt
         ("stepwell_workspace(7)", 'use the marker as @pytest.mark.stepwell_workspace("alice")'),
     ],
 )
-def test_a_wrong_marker_is_told_without_our_traceback(
+def test_a_wrong_marker_is_reported_without_our_traceback(
     project: Project, run_pytest: Pytest, mark: str, message: str
 ) -> None:
     code = f"import pytest\n\n\n@pytest.mark.{mark}\ndef test_one(stepwell_workspace):\n    pass\n"
@@ -633,7 +631,7 @@ def test_an_override_replaces_the_examples_whole(project: Project, run_pytest: P
     assert "--> workspaces/ann/override/steps/scoring.yaml:2:12" in ran.stdout
 
 
-def test_a_workspace_is_held_against_its_own_classes_and_those_that_it_inherits(
+def test_a_workspace_is_checked_against_its_own_classes_and_those_that_it_inherits(
     project: Project, run_pytest: Pytest
 ) -> None:
     root = project(
@@ -654,7 +652,7 @@ def test_a_workspace_is_held_against_its_own_classes_and_those_that_it_inherits(
     }
 
 
-def test_odd_names_of_files_are_shown_and_can_be_asked_for(project: Project, run_pytest: Pytest) -> None:
+def test_odd_names_of_files_are_shown_and_can_be_requested(project: Project, run_pytest: Pytest) -> None:
     root = project({**GOOD, "registry.d/steps/a::b\x1b[31m.yaml": "name: A\n"})
     ran = run_pytest("stepwell", "-k", "yaml", "--collect-only", "-q", cwd=root)
     test_id = "stepwell::core::registry.d/steps/a:b\\x1b[31m.yaml::definition"
@@ -663,7 +661,9 @@ def test_odd_names_of_files_are_shown_and_can_be_asked_for(project: Project, run
     assert run_pytest(test_id, cwd=root).exit_code == 1
 
 
-def test_a_configuration_that_is_broken_is_told_with_the_core(project: Project, run_pytest: Pytest) -> None:
+def test_a_configuration_that_is_broken_is_reported_with_the_core(
+    project: Project, run_pytest: Pytest
+) -> None:
     root = project({**TEAMS, "stepwell.toml": "[paths]\ncores = 'x'\n"})
     ran = run_pytest("stepwell", "--stepwell-workspace=all", "-k", "definition", "-v", cwd=root)
     failed = [name for name, how in outcomes(ran).items() if how == "FAILED"]
@@ -682,7 +682,7 @@ def test_the_users_code_may_skip_a_test(project: Project, run_pytest: Pytest) ->
     assert "no GPU" in ran.stdout
 
 
-def test_a_fixture_that_is_asked_for_late_cannot_stand_for_all(project: Project, run_pytest: Pytest) -> None:
+def test_a_fixture_that_is_requested_late_cannot_represent_all(project: Project, run_pytest: Pytest) -> None:
     code = "def test_one(request):\n    request.getfixturevalue('stepwell_workspace')\n"
     ran = run_pytest("--stepwell-workspace", "all", cwd=project({**TEAMS, "test_own.py": code}))
     assert ran.exit_code == 1
@@ -705,7 +705,7 @@ def test_the_settings_may_name_a_workspace_that_is_not_there(project: Project, r
         (("stepwell::ann::Scorin",), "not found: stepwell::ann::Scorin (did you mean `Scoring`?)"),
     ],
 )
-def test_a_wrong_word_is_told_once_by_many_processes(
+def test_a_wrong_word_is_reported_once_by_many_processes(
     project: Project, run_pytest: Pytest, arguments: tuple[str, ...], message: str
 ) -> None:
     pytest.importorskip("xdist", reason="pytest-xdist is not installed")

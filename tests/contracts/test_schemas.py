@@ -229,7 +229,7 @@ def test_a_field_has_no_title_and_shows_what_it_may_hold(field: dict[str, Any]) 
 
 
 @pytest.mark.parametrize("schema", EVERY)
-def test_examples_and_defaults_are_what_the_schema_asks_for(schema: dict[str, Any]) -> None:
+def test_examples_and_defaults_are_what_the_schema_requests(schema: dict[str, Any]) -> None:
     shown = [*schema.get("examples", ()), *([schema["default"]] if "default" in schema else ())]
     assert [value for value in shown if accepted(schema, value) != (True, True)] == []
 

@@ -113,7 +113,7 @@ VERDICTS: list[tuple[str, Any, bool]] = [
 @pytest.mark.parametrize(
     ("name", "data", "verdict"), VERDICTS, ids=[str(number) for number in range(len(VERDICTS))]
 )
-def test_a_document_is_accepted_or_refused_by_both(name: str, data: Any, verdict: bool) -> None:
+def test_a_document_is_accepted_or_rejected_by_both(name: str, data: Any, verdict: bool) -> None:
     assert accepted(name, data) == (verdict, verdict, verdict)
 
 
@@ -227,7 +227,7 @@ def test_both_validators_accept_whatever_fits(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CONTRACTS)
-def test_both_validators_give_one_verdict_on_any_document(name: str) -> None:
+def test_both_validators_return_one_verdict_on_any_document(name: str) -> None:
     reference = Draft202012Validator(SCHEMAS[name])
     fast = jsonschema_rs.Draft202012Validator(SCHEMAS[name])
     near = fitting(SCHEMAS[name]).flatmap(broken)

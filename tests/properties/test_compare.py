@@ -108,7 +108,7 @@ def test_every_name_that_left_a_table_breaks_importers_once(
 
 @given(STEPS, STEPS, FIRST, FIRST, NAMINGS, NAMINGS)
 @settings(max_examples=60)
-def test_file_names_mean_what_the_whole_look_up_says(
+def test_file_names_mean_what_the_whole_look_up_returns(
     before: Mapping[str, Any],
     after: Mapping[str, Any],
     first_before: Sequence[str],
@@ -195,7 +195,7 @@ def test_a_schema_is_as_strict_as_itself(schema: Mapping[str, Any]) -> None:
 
 @given(SCHEMAS, SCHEMAS, VALUES)
 @settings(max_examples=400)
-def test_what_is_refused_anew_is_told_as_stricter(
+def test_newly_rejected_values_are_reported_as_stricter(
     old: Mapping[str, Any], new: Mapping[str, Any], value: Any
 ) -> None:
     takes = [jsonschema_rs.Draft202012Validator(one).is_valid(value) for one in (old, new)]

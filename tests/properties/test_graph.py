@@ -83,7 +83,7 @@ def test_the_order_respects_every_edge_and_is_always_the_same(pipeline: Pipeline
 
 @given(pipelines(acyclic=False))
 @settings(max_examples=40)
-def test_circles_are_found_where_there_are_any_and_are_circles(pipeline: Pipeline) -> None:
+def test_cycles_are_found_where_there_are_any_and_are_cycles(pipeline: Pipeline) -> None:
     graph = directed(pipeline)
     found = cycles_in(pipeline)
     assert bool(found) == (not networkx.is_directed_acyclic_graph(graph))

@@ -77,7 +77,7 @@ def snapshot_of(content: Mapping[str, Mapping[str, Mapping[str, object]]]) -> Sn
     return Snapshot(core, {one: Workspace(one) for one in ids}, views)
 
 
-def asked_for(snapshot: Snapshot) -> list[str]:
+def requested(snapshot: Snapshot) -> list[str]:
     views = [snapshot.core, *(snapshot.view(one) for one in snapshot.workspaces)]
     return [word for word in (*NAMES, *ALIASES) if any(word in view for view in views)]
 
@@ -85,7 +85,7 @@ def asked_for(snapshot: Snapshot) -> list[str]:
 @given(contents, contexts)
 def test_the_candidates_are_what_the_views_answer_once_each(content, context) -> None:
     snapshot = snapshot_of(content)
-    for word in asked_for(snapshot):
+    for word in requested(snapshot):
         answers = {
             id(view[word]) for view in map(snapshot.view, (None, *WORKSPACES)) if view.get(word) is not None
         }
@@ -98,7 +98,7 @@ def test_the_candidates_are_what_the_views_answer_once_each(content, context) ->
 @given(contents, st.sampled_from(WORKSPACES))
 def test_a_workspace_that_sees_the_name_gets_what_its_view_serves(content, workspace) -> None:
     snapshot = snapshot_of(content)
-    for word in asked_for(snapshot):
+    for word in requested(snapshot):
         view = snapshot.view(workspace)
         if view.get(word) is not None:
             found = resolve(snapshot, word, workspace=workspace, strategy="workspace_priority")
@@ -109,7 +109,7 @@ def test_a_workspace_that_sees_the_name_gets_what_its_view_serves(content, works
 @given(contents, contexts)
 def test_the_strict_mode_refuses_exactly_what_the_automatic_one_calls_ambiguous(content, context) -> None:
     snapshot = snapshot_of(content)
-    for word in asked_for(snapshot):
+    for word in requested(snapshot):
         found = resolve(snapshot, word, **context)
         if found.ambiguous:
             assert found.tied[0] is found.chosen
@@ -122,9 +122,9 @@ def test_the_strict_mode_refuses_exactly_what_the_automatic_one_calls_ambiguous(
 
 
 @given(contents, contexts)
-def test_an_answer_does_not_depend_on_when_or_in_what_order_it_is_asked_for(content, context) -> None:
+def test_an_answer_does_not_depend_on_when_or_in_what_order_it_is_requested(content, context) -> None:
     forward, backward = snapshot_of(content), snapshot_of(dict(reversed(content.items())))
-    words = asked_for(forward)
+    words = requested(forward)
     first = {word: resolve(forward, word, **context) for word in words}
     again = {word: resolve(backward, word, **context) for word in reversed(words)}
     assert first == again
@@ -150,7 +150,7 @@ def test_a_workspace_changes_no_answer_for_another_that_sees_the_name(content, c
     snapshot = snapshot_of(content)
     without = snapshot_of({one: table for one, table in content.items() if one != stranger})
     for workspace in without.workspaces:
-        for word in asked_for(without):
+        for word in requested(without):
             if word in without.view(workspace):
                 own_choice = "conflict_resolution_strategy" in without.view(workspace)[word].data
                 strategy = "workspace_priority" if own_choice else None

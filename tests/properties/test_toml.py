@@ -177,7 +177,7 @@ def _same(left: Any, right: Any) -> bool:
     return repr(left) == repr(right)
 
 
-def _stands_for(written: str, pointer: Pointer, value: Any) -> bool:
+def _represents(written: str, pointer: Pointer, value: Any) -> bool:
     """Whether a stretch of text is the value, the header of its table, or the rest of its dotted key."""
     if _accepts(f"x = {written}") and _same(tomli.loads(f"x = {written}")["x"], value):
         return True
@@ -203,7 +203,7 @@ def _assert_located(text: str, data: dict[str, Any]) -> None:
         if pointer == ():
             assert (start, end) == (0, len(text))
         elif isinstance(value, (dict, list)):
-            assert _stands_for(text[start:end], pointer, value)
+            assert _represents(text[start:end], pointer, value)
         else:
             assert _same(tomli.loads(f"x = {text[start:end]}")["x"], value)
 
@@ -305,12 +305,12 @@ def _rejected(text: str) -> Unreadable | None:
 
 
 @given(st.lists(PIECES, max_size=25).map("".join))
-def test_odd_text_is_read_or_refused_at_a_place_inside_it(text: str) -> None:
+def test_odd_text_is_read_or_rejected_at_a_place_inside_it(text: str) -> None:
     _assert_robust(text)
 
 
 @given(TEXTS, st.data())
-def test_a_damaged_document_is_read_or_refused_at_a_place_inside_it(text: str, data: st.DataObject) -> None:
+def test_a_damaged_document_is_read_or_rejected_at_a_place_inside_it(text: str, data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(text)))
     _assert_robust(text[:at] + data.draw(PIECES) + text[at + data.draw(st.integers(0, 3)) :])
 
@@ -331,7 +331,7 @@ LEVELS = st.integers(0, 35)
 @example(0, False, 63, [])
 @example(0, False, 64, [])
 @example(35, True, 35, ["["])
-def test_documents_are_refused_from_the_65th_level_on(
+def test_documents_are_rejected_from_the_65th_level_on(
     header: int, is_array: bool, dots: int, brackets: list[str]
 ) -> None:
     name = ".".join(["h"] * (header + 1))

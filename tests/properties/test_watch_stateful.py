@@ -120,7 +120,7 @@ class Editing(RuleBasedStateMachine):
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
 
     @rule()
-    def mend_all(self) -> None:
+    def fix_all(self) -> None:
         for file in self.files():
             name = next((one for one in NAMES if stem(one) == file.stem), None)
             folder = file.parent.relative_to(self.root).as_posix()

@@ -207,7 +207,7 @@ def typed(value: Any) -> Any:
 @example("a: b\x7fc d\n")
 @example("a: é ü\n")
 @example("".join(f"k{number}: v{number}\n" for number in range(5000)))
-def test_the_flat_reader_gives_what_the_event_reader_gives(text: str) -> None:
+def test_the_flat_reader_returns_what_the_event_reader_returns(text: str) -> None:
     plain = yaml_flat.load(text)
     if plain is not None:
         assert typed(read(text)) == typed(plain)
@@ -290,7 +290,7 @@ _Reference.add_constructor(
 @example("a: >\n  one\n  two\n\n  three\n")
 @example("a: |+\n  one\n\n")
 @example("a: 'it''s'\nb: \"\\x41\\u00e9\\\n  c\"\n")
-def test_the_event_reader_gives_what_pyyaml_gives(text: str) -> None:
+def test_the_event_reader_returns_what_pyyaml_returns(text: str) -> None:
     assume(not re.search("[\x85\u2028\u2029]", text))  # PyYAML breaks lines there, as YAML 1.1 does
     got = read(text)
     assume(isinstance(got, dict))

@@ -70,7 +70,7 @@ def test_an_accepted_effect_no_longer_decides_the_verdict(project: Project) -> N
 
 
 @pytest.mark.parametrize("content", ["", "# nothing yet\n", "{}\n", "accepted: []\n"])
-def test_a_file_that_says_nothing_accepts_nothing(content: str, project: Project) -> None:
+def test_a_file_that_states_nothing_accepts_nothing(content: str, project: Project) -> None:
     assert run(project({FILE: content})) == ({}, [])
 
 
@@ -97,7 +97,7 @@ def test_of_two_files_one_is_read(project: Project) -> None:
     )
 
 
-def test_an_entry_that_is_over_accepts_nothing_and_is_told(project: Project) -> None:
+def test_an_entry_that_is_over_accepts_nothing_and_is_reported(project: Project) -> None:
     root = project(
         {
             FILE: "accepted:\n"
@@ -200,7 +200,7 @@ def test_an_end_that_is_neither_a_day_nor_a_revision_does_not_hold(until: str, p
         (b"accepted: \xff\n", "error[not-utf-8] "),
     ],
 )
-def test_a_broken_file_accepts_nothing_and_says_why(
+def test_a_broken_file_accepts_nothing_and_states_why(
     content: str | bytes, expected: str, project: Project
 ) -> None:
     accepted, found = run(project({FILE: content}))
@@ -225,7 +225,7 @@ def test_a_link_out_of_the_project_is_not_read(project: Project, tmp_path: Path)
     )
 
 
-def test_a_folder_of_that_name_is_told(project: Project) -> None:
+def test_a_folder_of_that_name_is_reported(project: Project) -> None:
     accepted, found = run(project({f"{FILE}/a.txt": ""}))
     assert (accepted, found) == (
         {},
@@ -233,7 +233,7 @@ def test_a_folder_of_that_name_is_told(project: Project) -> None:
     )
 
 
-def test_a_day_is_told_from_a_revision() -> None:
+def test_a_day_is_distinguished_from_a_revision() -> None:
     assert [str(day_of(text)) for text in ("2027-01-31", "2027-1-31", "v1", "2027-02-30")] == [
         "2027-01-31",
         "None",

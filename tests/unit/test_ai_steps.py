@@ -44,7 +44,7 @@ def run(call: Any, parameters: Mapping[str, Any], given: Any) -> Any:
     return asyncio.run(call(freeze(parameters), given))
 
 
-def test_claude_is_asked_with_its_options() -> None:
+def test_claude_is_called_with_its_options() -> None:
     provider = Scripted('```json\n{"a": 1}\n```')
     options = {
         "model": "haiku",
@@ -96,7 +96,7 @@ def test_the_environment_chooses_a_preset_where_none_is_named(mode: str, preset:
     assert run(claude.ask_smart, {"prompt": "Hi"}, given)["preset"] == preset
 
 
-def test_a_question_is_asked_again_after_the_failures_that_options_name() -> None:
+def test_a_question_is_asked_once_more_after_the_failures_that_options_name() -> None:
     retry = {"max_retries": 2, "base_delay_ms": 0, "retry_on": ["timeout"]}
     parameters = {"prompt": "Hi", "claude_options": {"retry_config": retry}}
     provider = Scripted(Failure.TIMEOUT, Failure.TIMEOUT, "at last")
@@ -118,7 +118,7 @@ def test_retries_need_no_list_of_failures(failure: Failure) -> None:
     assert answer["failures"] == [{"failure": failure.value, "message": "as the test says"}]
 
 
-def test_a_retry_waits_as_long_as_the_provider_asks_for() -> None:
+def test_a_retry_waits_as_long_as_the_provider_requests() -> None:
     began = time.monotonic()
     failures: list[ProviderError] = []
     answers = iter([ProviderError("p", Failure.RATE_LIMITED, "slow down", 0.2), "ok"])
@@ -141,7 +141,7 @@ def test_an_empty_answer_is_a_failure() -> None:
     assert run(claude.ask_claude, {"prompt": "Hi"}, context("claude", Scripted({"a": 1})))["data"] == {"a": 1}
 
 
-def test_a_session_goes_on_with_all_that_was_said() -> None:
+def test_a_session_continues_with_all_that_was_said() -> None:
     flow, provider = Scope.begin(), Scripted("one", "two", "three")
     for said in ("first", "second", "third"):
         parameters = {"prompt": said, "session_config": {"session_name": "s"}}
@@ -348,7 +348,7 @@ def test_every_fallback_that_a_definition_names_is_there() -> None:
     assert sorted(words) == sorted(robust.FALLBACKS)
 
 
-def test_gemini_is_asked_with_its_budget() -> None:
+def test_gemini_is_called_with_its_budget() -> None:
     provider = Scripted("ok")
     budget = {"max_output_tokens": 7, "temperature": 0, "top_p": 0.9, "top_k": 3}
     parameters = {"prompt": "Hi", "model": "flash", "token_budget": budget}
@@ -468,7 +468,7 @@ def test_data_is_transformed(operations: list[dict[str, Any]], data: Any) -> Non
         ),
     ],
 )
-def test_data_that_cannot_be_transformed_is_told(parameters: Mapping[str, Any], fault: str) -> None:
+def test_data_that_cannot_be_transformed_is_reported(parameters: Mapping[str, Any], fault: str) -> None:
     with pytest.raises(StepwellError) as failed:
         run(transform, parameters, context("data_transform"))
     assert fault in str(failed.value)
@@ -628,7 +628,7 @@ def test_a_loop_runs_its_steps_for_each_item(parallel: bool) -> None:
     assert flow["say"]["text"] == "each[1].say:b"
 
 
-def test_a_loop_stops_at_a_failure_or_goes_on() -> None:
+def test_a_loop_stops_at_a_failure_or_continues() -> None:
     steps = [{"name": "x", "type": "fail", "condition": "loop.n == 1"}, {"name": "y", "type": "echo"}]
     parameters = {"iterator": "n", "data_source": [0, 1, 2], "steps": steps}
     with pytest.raises(StepFailed, match=r"step `each`: item 1 failed: step `each\[1\].x`: it had to fail"):
@@ -645,7 +645,7 @@ def test_a_loop_stops_at_a_failure_or_goes_on() -> None:
         ({"data_source": "nowhere"}, "unknown name `nowhere`"),
     ],
 )
-def test_a_loop_without_a_list_is_refused(parameters: Mapping[str, Any], fault: str) -> None:
+def test_a_loop_without_a_list_is_rejected(parameters: Mapping[str, Any], fault: str) -> None:
     with pytest.raises(StepwellError) as refused:
         loop(loops.for_each, {"iterator": "n", "steps": [], **parameters})
     assert fault in str(refused.value)

@@ -87,7 +87,7 @@ def test_a_variable_of_a_mapping_that_main_is_given_is_seen(project: Project) ->
     assert ids(project({STEP: INTERFACE, SCRIPT: text})) == ["undeclared-environment"]
 
 
-def test_the_entry_point_says_which_script_is_meant(project: Project) -> None:
+def test_the_entry_point_states_which_script_is_selected(project: Project) -> None:
     other = f"{INTERFACE.replace('scoring.py', 'batch/other.py')}"
     root = project(
         {STEP: other, SCRIPT: script('os.environ["A"]'), "src/scripts/batch/other.py": script("1")}
@@ -308,7 +308,7 @@ def test_every_way_to_name_a_path_is_seen(project: Project, before: str, body: s
     assert any("`/opt/ml/processing/input/rows`" in one[2] for one in told)
 
 
-def test_writing_into_an_input_is_told(project: Project) -> None:
+def test_writing_into_an_input_is_reported(project: Project) -> None:
     step = f"{INTERFACE}  inputs:\n    DATA: {{path: /opt/ml/processing/input}}\n"
     told = found(project({STEP: step, SCRIPT: script('open("/opt/ml/processing/input/rows", "w")')}))
     assert [(one[0], one[1]) for one in told] == [("undeclared-path", 4)]
@@ -417,7 +417,7 @@ def test_click_options_are_arguments(project: Project) -> None:
 
 
 @pytest.mark.parametrize("text", ["def main(:\n", "x = " + "(" * 300 + ")" * 300 + "\n", "\0"])
-def test_a_script_that_cannot_be_parsed_is_told_at_the_entry_point(project: Project, text: str) -> None:
+def test_a_script_that_cannot_be_parsed_is_reported_at_the_entry_point(project: Project, text: str) -> None:
     told = found(project({STEP: INTERFACE, SCRIPT: text}))
     assert [(one[0], one[1]) for one in told] == [("missing-entry-point", 5)]
 
@@ -561,7 +561,7 @@ def test_what_an_inherited_method_reads_counts_unless_it_is_overridden(project: 
     assert ids(root) == []
 
 
-def test_a_builder_without_the_declared_base_is_told_once_by_both_checks(
+def test_a_builder_without_the_declared_base_is_reported_once_by_both_checks(
     project: Project, run_stepwell: RunStepwell
 ) -> None:
     code = "class Base: ...\nclass ScoringConfig: ...\nclass ScoringStepBuilder: ...\n"
@@ -584,7 +584,7 @@ def test_a_builder_without_the_declared_base_is_told_once_by_both_checks(
     assert ids(root) == []
 
 
-def test_methods_are_asked_for_by_type(project: Project) -> None:
+def test_methods_are_requested_by_type(project: Project) -> None:
     toml = "[alignment.builder_methods]\nall = ['create_step']\nProcessing = ['make_processor']\nTraining = ['fit']\n"  # noqa: E501
     text = "class ScoringConfig:\n    pass\n\n\nclass ScoringStepBuilder:\n    def create_step(self): ...\n"
     told = found(project({"stepwell.toml": toml, STEP: HEAD, "src/scoring.py": text}))
@@ -593,7 +593,7 @@ def test_methods_are_asked_for_by_type(project: Project) -> None:
     ]
 
 
-def test_a_comment_hides_a_finding_and_one_that_hides_nothing_is_told(project: Project) -> None:
+def test_a_comment_hides_a_finding_and_one_that_hides_nothing_is_reported(project: Project) -> None:
     hidden = INTERFACE.replace("interface:", "interface:  # stepwell: ignore[undeclared-environment] by hand")
     root = project({STEP: hidden, SCRIPT: script('os.environ["LABEL"]')})
     assert ids(root) == []
@@ -672,7 +672,7 @@ class Page(HTMLParser):
             self.cells[-1][-1] += data
 
 
-def test_the_page_says_in_words_how_each_step_stands(project: Project, run_stepwell: RunStepwell) -> None:
+def test_the_page_has_the_status_of_each_step_as_text(project: Project, run_stepwell: RunStepwell) -> None:
     code = "class ScoringConfig: ...\nclass ScoringStepBuilder:\n    def go(self): self.config.lost\n"
     files = {
         STEP: HEAD,

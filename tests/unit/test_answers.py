@@ -123,7 +123,7 @@ def test_what_a_view_shares_with_the_core_is_the_same_object(registry: Registry)
     assert alice["Scoring"].sources[1] is core["Scoring"].sources[0]
 
 
-def test_a_view_says_what_it_is(registry: Registry) -> None:
+def test_a_view_states_what_it_is(registry: Registry) -> None:
     assert repr(registry.view()) == "<View of the core: 3 steps>"
     assert repr(registry.view("alice")) == "<View of workspace alice: 4 steps>"
     assert repr(registry).endswith(": 3 core steps, 1 workspaces>")

@@ -92,7 +92,7 @@ def test_a_config_that_no_step_names_is_found_by_the_node_or_by_its_own_name() -
     assert known.get_builder_for_config(packaging).__name__ == "PackageStepBuilder"
 
 
-def test_an_unknown_step_type_or_config_is_a_registry_error_that_tells_what_there_is() -> None:
+def test_an_unknown_step_type_or_config_is_a_registry_error_that_lists_what_exists() -> None:
     known = StepBuilderRegistry()
     with pytest.raises(legacy.RegistryError) as caught:
         known.get_builder_for_step_type("Nothing")
@@ -119,7 +119,7 @@ def test_lists_are_sorted_and_hold_the_aliases() -> None:
     assert known.get_config_types_for_step_type("Nothing") == []
 
 
-def test_the_map_is_the_callers_own_and_leaves_out_what_cannot_be_loaded(root: Path) -> None:
+def test_the_map_is_the_callers_own_and_omits_what_cannot_be_loaded(root: Path) -> None:
     known = StepBuilderRegistry()
     found = known.get_builder_map()
     assert sorted(found) == ["Package", "Scoring"]
@@ -130,7 +130,7 @@ def test_the_map_is_the_callers_own_and_leaves_out_what_cannot_be_loaded(root: P
     assert known.get_builder_map() == {}
 
 
-def test_validation_tells_valid_invalid_and_missing(root: Path) -> None:
+def test_validation_reports_valid_invalid_and_missing(root: Path) -> None:
     known = StepBuilderRegistry()
     (root / "src/broken.py").write_text(
         "class LostStepBuilder: pass\nimport nowhere_at_all\n", encoding="utf-8"

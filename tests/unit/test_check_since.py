@@ -41,7 +41,7 @@ def note(history: History, count: int, revision: str = "HEAD") -> str:
     return f"{count} older findings not shown (already present at {title}).\n"
 
 
-def test_what_was_there_is_not_told_and_what_came_is(history: History, run_stepwell: RunStepwell) -> None:
+def test_only_new_findings_are_reported(history: History, run_stepwell: RunStepwell) -> None:
     history.write({WRONG: f"# a comment\n{BAD}worse: 2\n"})
     ran = run_stepwell("check", "--since", "HEAD", "--format", "json", cwd=history.project)
     assert (ran.exit_code, found(ran.stdout)) == (1, [("unknown-field", WRONG, 5)])

@@ -63,7 +63,7 @@ def test_the_version_is_one_line(run_stepwell: RunStepwell, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("arguments", [("--version", "--verbose"), ("-v", "--version")])
-def test_the_version_tells_more_when_asked(
+def test_the_version_reports_more_on_request(
     run_stepwell: RunStepwell, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
     ran = run_stepwell(*arguments, cwd=tmp_path)
@@ -76,7 +76,7 @@ def test_the_version_tells_more_when_asked(
     assert (ran.exit_code, ran.stderr) == (0, "")
 
 
-def test_the_version_says_when_libyaml_is_missing(drive: Drive, tmp_path: Path) -> None:
+def test_the_version_states_when_libyaml_is_missing(drive: Drive, tmp_path: Path) -> None:
     code = (
         "import sys; sys.modules['yaml._yaml'] = None\n"
         "from stepwell.frontends.cli import run\n"
@@ -384,7 +384,7 @@ def test_a_path_with_spaces_and_letters_beyond_ascii(
 
 
 @pytest.mark.parametrize("line", READING)
-def test_verbose_says_on_stderr_which_project_is_read(
+def test_verbose_states_on_stderr_which_project_is_read(
     project: Project, run_stepwell: RunStepwell, line: str
 ) -> None:
     root = project(SCORING)
@@ -451,7 +451,7 @@ def test_the_option_wins_over_the_environment_and_that_over_the_settings(
         ),
     ],
 )
-def test_an_unknown_workspace_tells_who_named_it(
+def test_an_unknown_workspace_is_reported_with_its_source(
     project: Project, run_stepwell: RunStepwell, env: Mapping[str, str], settings: str, message: str
 ) -> None:
     root = project({**SCORING, "stepwell.toml": settings})
@@ -538,7 +538,7 @@ def test_an_interrupt_from_the_keyboard_ends_the_process(
     assert (process.returncode, stdout, stderr) == (130, b"", b"\ninterrupted\n")
 
 
-def test_a_bug_is_told_with_its_log(drive: Drive, project: Project, tmp_path: Path) -> None:
+def test_a_bug_is_reported_with_its_log(drive: Drive, project: Project, tmp_path: Path) -> None:
     code = (
         "import sys; import stepwell.resolve.load; from stepwell.frontends.cli import run\n"
         "stepwell.resolve.load.check_definition = lambda *_: {}['é']\n"

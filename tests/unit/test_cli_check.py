@@ -82,7 +82,7 @@ def test_nothing_found(project: Project, run_stepwell: RunStepwell) -> None:
     assert (ran.exit_code, ran.stderr) == (0, "")
 
 
-def test_everything_is_told_at_once_and_ends_with_1(project: Project, run_stepwell: RunStepwell) -> None:
+def test_everything_is_reported_at_once_and_ends_with_1(project: Project, run_stepwell: RunStepwell) -> None:
     ran = run_stepwell("check", cwd=project(BROKEN))
     assert (ran.exit_code, ran.stderr) == (1, "")
     told = re.sub(r"in (\d+\.\d\d|less than 0\.01) s", "in 0 s", ran.stdout)
@@ -204,7 +204,7 @@ def concise(run_stepwell: RunStepwell, cwd: Path, *paths: str) -> list[str]:
     return [line.partition(": ")[0] for line in ran.stdout.splitlines()]
 
 
-def test_without_a_path_all_is_told(project: Project, run_stepwell: RunStepwell) -> None:
+def test_without_a_path_all_is_reported(project: Project, run_stepwell: RunStepwell) -> None:
     ran = run_stepwell("check", "--format", "concise", cwd=project(BROKEN))
     assert (ran.exit_code, ran.stdout, ran.stderr) == (1, CONCISE, "")
 
@@ -226,7 +226,7 @@ BY_PATH: list[tuple[tuple[str, ...], list[str]]] = [
 
 
 @pytest.mark.parametrize(("paths", "found"), BY_PATH)
-def test_paths_tell_what_is_in_them_and_what_is_elsewhere_because_of_them(
+def test_paths_report_what_is_in_them_and_what_is_elsewhere_because_of_them(
     project: Project, run_stepwell: RunStepwell, paths: tuple[str, ...], found: list[str]
 ) -> None:
     assert concise(run_stepwell, project(BROKEN), *paths) == found
@@ -266,7 +266,7 @@ BROKEN_BY_CORE: list[tuple[str, dict[str, str], str]] = [
 @pytest.mark.parametrize(
     ("files", "found"), [pytest.param(files, found, id=name) for name, files, found in BROKEN_BY_CORE]
 )
-def test_a_core_file_tells_of_the_override_that_it_breaks(
+def test_a_core_file_is_reported_with_the_override_that_it_breaks(
     project: Project, run_stepwell: RunStepwell, files: dict[str, str], found: str
 ) -> None:
     ran = run_stepwell("check", "--format", "concise", SCORING, cwd=project({**CLEAN, **files}))
@@ -292,7 +292,7 @@ def test_consequences_are_notes_of_the_finding_that_causes_them(
     assert "Scoring" not in run_stepwell("list", cwd=root).stdout
 
 
-def test_a_core_file_tells_of_the_local_step_that_hides_it(
+def test_a_core_file_is_reported_with_the_local_step_that_hides_it(
     project: Project, run_stepwell: RunStepwell
 ) -> None:
     local = "workspaces/alice/local/steps/cleaning.yaml"
@@ -301,7 +301,7 @@ def test_a_core_file_tells_of_the_local_step_that_hides_it(
     assert ids(ran) == [f"shadows-core {local}"]
 
 
-def test_a_core_file_tells_of_the_step_whose_configuration_class_it_takes(
+def test_a_core_file_is_reported_with_the_step_whose_configuration_class_it_takes(
     project: Project, run_stepwell: RunStepwell
 ) -> None:
     local = "workspaces/alice/local/steps/tuning.yaml"
@@ -311,7 +311,7 @@ def test_a_core_file_tells_of_the_step_whose_configuration_class_it_takes(
     assert ids(ran) == [f"duplicate-config-class {local}"]
 
 
-def test_the_settings_tell_what_is_wrong_in_them(project: Project, run_stepwell: RunStepwell) -> None:
+def test_the_settings_report_what_is_wrong_in_them(project: Project, run_stepwell: RunStepwell) -> None:
     root = project({**BROKEN, "stepwell.toml": '[rules]\nshadow-core = "off"\n'})
     assert concise(run_stepwell, root, "stepwell.toml") == ["stepwell.toml:2:1"]
 
@@ -377,7 +377,7 @@ def test_a_project_behind_a_link_is_the_same_project(project: Project, run_stepw
     assert by_option.exit_code == 1
 
 
-def test_a_broken_link_can_be_asked_for(project: Project, run_stepwell: RunStepwell) -> None:
+def test_a_broken_link_can_be_an_argument(project: Project, run_stepwell: RunStepwell) -> None:
     root = project(CLEAN)
     (root / "registry.d" / "steps" / "link.yaml").symlink_to("nowhere.yaml")
     (root / "registry.d" / "steps" / "out.yaml").symlink_to("/dev/null")
@@ -389,7 +389,7 @@ def test_a_broken_link_can_be_asked_for(project: Project, run_stepwell: RunStepw
 
 
 @pytest.mark.parametrize("files", [pytest.param(CLEAN, id="clean"), pytest.param(BROKEN, id="broken")])
-def test_json_is_as_its_schema_says(
+def test_json_matches_its_schema(
     project: Project, run_stepwell: RunStepwell, files: Mapping[str, str]
 ) -> None:
     ran = run_stepwell("check", "--format", "json", cwd=project(files))
@@ -408,7 +408,7 @@ def test_json_is_as_its_schema_says(
 
 
 @pytest.mark.parametrize("files", [pytest.param(CLEAN, id="clean"), pytest.param(BROKEN, id="broken")])
-def test_sarif_is_as_the_published_schema_says_and_has_the_pages(
+def test_sarif_matches_the_published_schema_and_has_the_pages(
     project: Project, run_stepwell: RunStepwell, files: Mapping[str, str]
 ) -> None:
     ran = run_stepwell("check", "--format", "sarif", cwd=project(files))

@@ -27,7 +27,7 @@ FILES = {
 }
 
 
-def test_what_is_left_to_do_is_told(project: Project, run_stepwell: RunStepwell) -> None:
+def test_what_is_left_to_do_is_reported(project: Project, run_stepwell: RunStepwell) -> None:
     root = project(FILES)
     ran = run_stepwell("compat", cwd=root)
     assert (ran.exit_code, ran.stderr) == (0, "")

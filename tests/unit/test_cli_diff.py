@@ -84,7 +84,7 @@ def test_quiet_prints_the_verdict_alone(repository: Path, run_stepwell: RunStepw
     assert ran.stdout == f"{VERDICT}\n"
 
 
-def test_verbose_says_what_added_and_removed_definitions_state(
+def test_verbose_states_what_added_and_removed_definitions_state(
     repository: Path, run_stepwell: RunStepwell
 ) -> None:
     (repository / "registry.d/steps/cleaning.yaml").unlink()
@@ -98,7 +98,7 @@ def test_verbose_says_what_added_and_removed_definitions_state(
 
 @pytest.mark.parametrize(("arguments", "exit_code"), [((), 0), (("--exit-code",), 1)])
 @pytest.mark.parametrize("form", ["text", "markdown", "json", "github"])
-def test_the_exit_code_tells_of_a_break_only_when_asked(
+def test_the_exit_code_reports_a_break_only_on_request(
     repository: Path, run_stepwell: RunStepwell, form: str, arguments: tuple[str, ...], exit_code: int
 ) -> None:
     (repository / "registry.d/steps/cleaning.yaml").unlink()
@@ -111,7 +111,7 @@ def test_a_risk_is_no_break(repository: Path, run_stepwell: RunStepwell) -> None
     assert (ran.exit_code, ran.stdout) == (0, f"{VERDICT}\n")
 
 
-def test_a_workspace_is_asked_for_alone(repository: Path, run_stepwell: RunStepwell) -> None:
+def test_one_workspace_can_be_selected(repository: Path, run_stepwell: RunStepwell) -> None:
     (repository / "workspaces/bob/override/steps/cleaning.yaml").write_text(
         "name: Cleaning\npriority: 2\n", encoding="utf-8"
     )
@@ -225,7 +225,7 @@ def test_a_state_is_named_in_many_ways(
         (("old",), None),
     ],
 )
-def test_a_word_that_names_nothing_is_refused_in_one_line(
+def test_a_word_that_names_nothing_is_rejected_in_one_line(
     repository: Path, run_stepwell: RunStepwell, arguments: tuple[str, ...], message: str | None
 ) -> None:
     ran = run_stepwell("diff", *arguments, cwd=repository)
@@ -324,7 +324,7 @@ def test_arrows_are_plain_where_the_output_is(repository: Path, run_stepwell: Ru
     assert ran.stdout.isascii()
 
 
-def test_a_link_out_of_the_project_is_told_and_not_followed(
+def test_a_link_out_of_the_project_is_reported_and_not_followed(
     repository: Path, run_stepwell: RunStepwell, tmp_path: Path
 ) -> None:
     (tmp_path / "secret.yaml").write_text(STEP.format(name="Secret"), encoding="utf-8")

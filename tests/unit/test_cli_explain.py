@@ -185,7 +185,7 @@ def test_paths_of_origins_are_relative_to_the_working_directory(
     assert explained(run_stepwell, below, "Scoring.framework").endswith("  steps/scoring.yaml:4:12\n")
 
 
-def test_json_is_as_its_schema_says(project: Project, run_stepwell: RunStepwell) -> None:
+def test_json_matches_its_schema(project: Project, run_stepwell: RunStepwell) -> None:
     root = project(FILES)
     told = explained(run_stepwell, root, "Scoring.priority", "-w", "alice", "--format", "json")
     assert json.loads(told) == {
@@ -311,9 +311,7 @@ def test_an_unknown_field_inside_a_field_is_one_line(
     assert (ran.exit_code, ran.stdout, ran.stderr) == (2, "", f"error: {message}\n")
 
 
-def test_an_override_that_is_left_out_does_not_go_without_a_word(
-    project: Project, run_stepwell: RunStepwell
-) -> None:
+def test_an_override_that_is_skipped_is_reported(project: Project, run_stepwell: RunStepwell) -> None:
     root = project({**FILES, "workspaces/bob/override/steps/scoring.yaml": "name: Scoring\npriority: 2000\n"})
     ran = run_stepwell("explain", "Scoring.priority", "-w", "bob", cwd=root)
     assert ran.exit_code == 0

@@ -160,9 +160,7 @@ def test_an_output_of_the_command_line_is_relative_to_where_one_is(
     assert full.stderr == "wrote full.py\nwrote full.pyi\n"
 
 
-def test_an_output_of_the_settings_gives_the_same_bytes_when_it_is_named(
-    project: Project, run_stepwell: RunStepwell
-) -> None:
+def test_a_named_output_has_the_bytes_of_the_settings(project: Project, run_stepwell: RunStepwell) -> None:
     config = f'{CONFIG}first = ["Tuning", "Scoring"]\n'
     root = project({**FILES, "stepwell.toml": config})
     run_stepwell("freeze", cwd=root)

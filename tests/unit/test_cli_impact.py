@@ -101,19 +101,21 @@ def squeezed(text: str) -> list[str]:
     return [" ".join(line.split()) for line in text.splitlines()]
 
 
-def test_every_place_is_told_with_its_line_and_column(project: Project, run_stepwell: RunStepwell) -> None:
+def test_every_place_is_reported_with_its_line_and_column(
+    project: Project, run_stepwell: RunStepwell
+) -> None:
     ran = run_stepwell("impact", "Scoring", cwd=project(FILES))
     assert (ran.exit_code, ran.stderr) == (0, "")
     assert squeezed(ran.stdout) == squeezed(TOLD)
 
 
-def test_an_alias_asks_for_its_step(project: Project, run_stepwell: RunStepwell) -> None:
+def test_an_alias_selects_its_step(project: Project, run_stepwell: RunStepwell) -> None:
     root = project(FILES)
     by_alias = run_stepwell("impact", "BatchScoring", cwd=root)
     assert by_alias.stdout == run_stepwell("impact", "Scoring", cwd=root).stdout
 
 
-def test_a_workspace_asks_for_its_own_classes(project: Project, run_stepwell: RunStepwell) -> None:
+def test_a_workspace_uses_its_own_classes(project: Project, run_stepwell: RunStepwell) -> None:
     ran = run_stepwell("impact", "Scoring", "-w", "alice", cwd=project(FILES))
     assert ran.stdout.startswith(
         "Scoring in workspace alice\n"
@@ -127,7 +129,7 @@ def test_a_workspace_asks_for_its_own_classes(project: Project, run_stepwell: Ru
     assert "workspaces/bob" not in ran.stdout
 
 
-def test_json_is_as_its_schema_says(project: Project, run_stepwell: RunStepwell) -> None:
+def test_json_matches_its_schema(project: Project, run_stepwell: RunStepwell) -> None:
     ran = run_stepwell("impact", "Scoring", "--format", "json", cwd=project(FILES))
     record = json.loads(ran.stdout)
     schema: dict[str, Any] = json.loads((ROOT / "schemas/output-impact.schema.json").read_text("utf-8"))
@@ -171,7 +173,7 @@ def test_a_step_that_nothing_else_names(project: Project, run_stepwell: RunStepw
     )
 
 
-def test_what_cannot_be_searched_is_told(project: Project, run_stepwell: RunStepwell) -> None:
+def test_what_cannot_be_searched_is_reported(project: Project, run_stepwell: RunStepwell) -> None:
     root = project({**FILES, "src/big.py": b"#" * (4 * 1024 * 1024 + 1), "src/a\x1bb.py": "Scoring\n"})
     out = run_stepwell("impact", "Scoring", cwd=root).stdout
     assert "Not searched\n  src/big.py  larger than 4096 KiB\n" in out

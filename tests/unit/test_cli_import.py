@@ -191,7 +191,7 @@ def test_nothing_is_overwritten_without_force(run_stepwell: RunStepwell, tmp_pat
     assert "registry.d/steps/base.yaml" not in written
 
 
-def test_a_step_that_says_the_same_keeps_its_file_whatever_else_it_says(
+def test_a_step_with_equal_values_keeps_its_file_and_its_other_fields(
     run_stepwell: RunStepwell, tmp_path: Path
 ) -> None:
     mine = BASE.replace("# Special case", "# mine") + "framework: pandas\naliases: [Root]\n"
@@ -244,7 +244,7 @@ def test_a_table_in_pyproject_gains_the_order(run_stepwell: RunStepwell, tmp_pat
     )
 
 
-def test_a_configuration_that_cannot_be_edited_says_what_to_write(
+def test_a_configuration_that_cannot_be_edited_states_what_to_write(
     run_stepwell: RunStepwell, tmp_path: Path
 ) -> None:
     config = 'freeze = [{output = "a.py"}]\n'
@@ -298,7 +298,7 @@ def test_an_import_that_fails_verification_is_written_only_when_forced(
     assert sorted(files_in(tmp_path)) == ["old.py", *PATHS[1:]]
 
 
-def test_a_finding_of_the_check_is_told_where_in_the_source_it_comes_from(
+def test_a_finding_of_the_check_is_reported_where_in_the_source_it_comes_from(
     run_stepwell: RunStepwell, tmp_path: Path
 ) -> None:
     config = '[vocabulary]\nsagemaker_step_types = ["Base", "Training"]\n'
@@ -369,7 +369,7 @@ def test_a_field_that_an_old_override_dropped_is_removed_by_null(
     assert (overrides / "beta.yaml").read_text() == "name: Beta\nframework: null\npriority: null\n"
 
 
-def test_a_workspace_that_nobody_names_is_asked_for(run_stepwell: RunStepwell, tmp_path: Path) -> None:
+def test_a_missing_workspace_option_is_an_error(run_stepwell: RunStepwell, tmp_path: Path) -> None:
     write(tmp_path, {"over.py": "LOCAL_STEPS = {}\n"})
     ran = run_stepwell("import", "over.py", cwd=tmp_path)
     assert (ran.exit_code, ran.stderr) == (
@@ -387,7 +387,7 @@ def test_a_workspace_cannot_be_called_like_all_of_them(run_stepwell: RunStepwell
     assert (ran.exit_code, "(`all` is not a valid id)" in ran.stderr) == (2, True)
 
 
-def test_words_of_a_workspace_that_do_not_fit_are_told_and_not_written(
+def test_words_of_a_workspace_that_do_not_fit_are_reported_and_not_written(
     run_stepwell: RunStepwell, tmp_path: Path
 ) -> None:
     table = {"Mine": row("Mine")}
@@ -593,7 +593,7 @@ def test_a_table_in_json(run_stepwell: RunStepwell, tmp_path: Path, document: An
         ('{"A": {"description": 5, "sagemaker_step_type": "Base"}}', "wrong-type", (1, 23)),
     ],
 )
-def test_json_that_cannot_be_used_is_told_with_its_place(
+def test_json_that_cannot_be_used_is_reported_with_its_place(
     run_stepwell: RunStepwell, tmp_path: Path, text: str, rule: str, place: tuple[int, int]
 ) -> None:
     write(tmp_path, {"old.json": text})
@@ -657,7 +657,7 @@ def test_a_wrong_use(
     assert (ran.exit_code, ran.stderr) == (2, message)
 
 
-def test_a_file_without_a_table_is_told(run_stepwell: RunStepwell, tmp_path: Path) -> None:
+def test_a_file_without_a_table_is_reported(run_stepwell: RunStepwell, tmp_path: Path) -> None:
     write(tmp_path, {"old.py": "import os\n"})
     ran = run_stepwell("import", "old.py", "--dry-run", "--format", "json", cwd=tmp_path)
     assert (ran.exit_code, places(answer(ran))) == (1, [("nothing-to-import", 1, 1)])
@@ -743,7 +743,7 @@ def test_an_import_that_is_interrupted_leaves_the_project_as_it_was(
     assert interrupted > 10
 
 
-def test_what_somebody_changed_after_a_killed_import_is_not_overwritten(
+def test_what_a_user_changed_after_a_killed_import_is_not_overwritten(
     run_stepwell: RunStepwell, environment: Mapping[str, str], tmp_path: Path
 ) -> None:
     write(tmp_path, {"old.py": OLD, "new/stepwell.toml": ""})

@@ -61,7 +61,7 @@ def test_a_workspace_with_the_topmost_layer_of_each_step(
     )
 
 
-def test_json_is_as_its_schema_says(project: Project, run_stepwell: RunStepwell) -> None:
+def test_json_matches_its_schema(project: Project, run_stepwell: RunStepwell) -> None:
     ran = run_stepwell("list", "--workspace", "alice", "--format", "json", cwd=project(FILES))
     listing = json.loads(ran.stdout)
     assert faults(listing) == []
@@ -106,7 +106,7 @@ def test_json_is_as_its_schema_says(project: Project, run_stepwell: RunStepwell)
 
 
 @pytest.mark.parametrize("workspace", ["", "alice"])
-def test_yaml_says_what_json_says(project: Project, run_stepwell: RunStepwell, workspace: str) -> None:
+def test_yaml_and_json_have_equal_data(project: Project, run_stepwell: RunStepwell, workspace: str) -> None:
     root = project(FILES)
     as_json = run_stepwell("list", "-w", workspace, "--format", "json", cwd=root)
     as_yaml = run_stepwell("list", "-w", workspace, "--format", "yaml", cwd=root)
@@ -151,7 +151,7 @@ def test_a_project_without_steps_has_an_empty_table(project: Project, run_stepwe
     assert faults(listing) == []
 
 
-def test_what_is_left_out_is_told_on_stderr(project: Project, run_stepwell: RunStepwell) -> None:
+def test_what_is_skipped_is_reported_on_stderr(project: Project, run_stepwell: RunStepwell) -> None:
     root = project({**FILES, "registry.d/steps/cleaning.yaml": "name: Cleaning\npriority: 1\n"})
     ran = run_stepwell("list", cwd=root)
     assert ran.exit_code == 0

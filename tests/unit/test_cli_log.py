@@ -31,7 +31,7 @@ def history(tmp_path: Path, environment: Mapping[str, str]) -> History:
     return made
 
 
-def told(ran: Any) -> str:
+def reported(ran: Any) -> str:
     assert (ran.exit_code, ran.stderr) == (0, "")
     text: str = ran.stdout
     return text
@@ -39,18 +39,18 @@ def told(ran: Any) -> str:
 
 def subjects(ran: Any) -> list[str]:
     """The heads of the entries without their ids."""
-    blocks = told(ran).rstrip("\n").split("\n\n")[1:]
+    blocks = reported(ran).rstrip("\n").split("\n\n")[1:]
     return [block.split("\n")[0].split("  ")[-1] for block in blocks]
 
 
-def test_every_change_is_told_newest_first_and_what_is_not_committed_before_all(
+def test_every_change_is_reported_newest_first_and_what_is_not_committed_before_all(
     history: History, run_stepwell: RunStepwell
 ) -> None:
     first = history.git("rev-parse", "HEAD")
     second = history.commit("Raise its priority", {SCORING: START + "priority: 50\n"})
     history.commit("Something else", {"registry.d/steps/other.yaml": "name: Other\ndescription: Else.\n"})
     history.write({SCORING: START + "priority: 50\nx-team: fraud\n"})
-    assert told(run_stepwell("log", "Scoring", cwd=history.project)) == (
+    assert reported(run_stepwell("log", "Scoring", cwd=history.project)) == (
         "Scoring in the core\n"
         "\n"
         "uncommitted\n"
@@ -64,9 +64,7 @@ def test_every_change_is_told_newest_first_and_what_is_not_committed_before_all(
     )
 
 
-def test_a_commit_that_says_the_same_in_other_words_or_another_place_is_not_told(
-    history: History, run_stepwell: RunStepwell
-) -> None:
+def test_a_commit_that_changes_no_value_is_not_reported(history: History, run_stepwell: RunStepwell) -> None:
     moved = "registry.d/steps/batch/scoring.yaml"
     history.commit("Comment", {SCORING: f"# why\n{START}"})
     history.commit("Say the default", {SCORING: f"{START}priority: 100\n"})
@@ -107,9 +105,7 @@ def test_a_rename_is_followed(
     )
 
 
-def test_without_anything_that_tells_of_a_rename_the_step_is_new(
-    history: History, run_stepwell: RunStepwell
-) -> None:
+def test_without_a_trace_of_a_rename_the_step_is_new(history: History, run_stepwell: RunStepwell) -> None:
     history.commit(
         "Another one", {SCORING: None, "registry.d/steps/rating.yaml": "name: Rating\ndescription: R.\n"}
     )
@@ -128,7 +124,7 @@ def test_a_rename_that_is_not_committed_is_followed(history: History, run_stepwe
     assert "  renamed from Scoring (alias)  registry.d/steps/rating.yaml:1\n" in ran.stdout
 
 
-def test_an_alias_stands_for_the_step_that_has_it_today(history: History, run_stepwell: RunStepwell) -> None:
+def test_an_alias_represents_the_step_that_has_it_today(history: History, run_stepwell: RunStepwell) -> None:
     history.commit("Alias", {SCORING: START + "aliases: [BatchScoring]\n"})
     ran = run_stepwell("log", "BatchScoring", cwd=history.project)
     assert subjects(ran) == ["Alias", "Begin"]
@@ -144,7 +140,7 @@ def test_a_step_that_is_gone_is_found_by_its_old_name(history: History, run_step
     )
 
 
-def test_history_goes_on_in_the_old_table_and_the_move_is_no_change(
+def test_history_continues_in_the_old_table_and_the_move_is_no_change(
     tmp_path: Path, environment: Mapping[str, str], run_stepwell: RunStepwell
 ) -> None:
     history = History(tmp_path / "project", environment)
@@ -181,7 +177,7 @@ def test_a_step_that_moved_later_than_the_others_was_away_in_between(
     assert "Move the first\n  removed  step_names.py:2\n" in ran.stdout
 
 
-def test_a_workspace_has_a_history_of_its_own(history: History, run_stepwell: RunStepwell) -> None:
+def test_a_workspace_has_its_own_history(history: History, run_stepwell: RunStepwell) -> None:
     history.commit("Alice overrides", {OVERRIDE: "name: Scoring\npriority: 5\n"})
     history.commit("Hidden from Alice", {SCORING: START + "priority: 9\n"})
     history.commit("Seen by Alice", {SCORING: START + "priority: 9\nframework: pandas\n"})
@@ -209,7 +205,9 @@ def test_a_workspace_that_is_gone_keeps_its_history(history: History, run_stepwe
     assert subjects(ran) == ["Alice leaves", "Alice overrides", "Begin"]
 
 
-def test_what_cannot_be_read_is_told_and_history_goes_on(history: History, run_stepwell: RunStepwell) -> None:
+def test_what_cannot_be_read_is_reported_and_history_continues(
+    history: History, run_stepwell: RunStepwell
+) -> None:
     broken = history.commit("Break it", {SCORING: START + "priority: [\n"})
     history.commit("Break it more", {SCORING: b"\xff\x00"})
     mended = history.commit("Mend it", {SCORING: START + "priority: 50\n"})
@@ -219,7 +217,7 @@ def test_what_cannot_be_read_is_told_and_history_goes_on(history: History, run_s
     assert f"\n  could not be read at {broken[:10]}: {SCORING}:4:1: not valid YAML" in ran.stdout
 
 
-def test_of_a_merge_only_what_it_did_itself_is_told(history: History, run_stepwell: RunStepwell) -> None:
+def test_of_a_merge_only_what_it_did_itself_is_reported(history: History, run_stepwell: RunStepwell) -> None:
     base = "name: Scoring\ndescription: Score a batch.\n# a\n# b\n# c\n# d\n# e\n# f\n"
     history.commit("Room", {SCORING: base})
     history.git("checkout", "-q", "-b", "side")
@@ -239,7 +237,7 @@ def test_of_a_merge_only_what_it_did_itself_is_told(history: History, run_stepwe
     assert f"  Ann  Merge with more\n  x-evil: none → 1  {SCORING}:2\n\n" in ran.stdout
 
 
-def test_an_edit_under_the_old_name_on_a_side_branch_is_told(
+def test_an_edit_under_the_old_name_on_a_side_branch_is_reported(
     history: History, run_stepwell: RunStepwell
 ) -> None:
     body = START + "".join(f"x-{letter}: 1\n" for letter in "abcdefgh")
@@ -255,7 +253,7 @@ def test_an_edit_under_the_old_name_on_a_side_branch_is_told(
     assert sorted(subjects(ran)) == ["Begin", "Old name on the side", "Rename", "Room"]
 
 
-def test_a_shallow_clone_says_where_history_ends(
+def test_the_end_of_a_shallow_clone_is_reported(
     history: History, tmp_path: Path, run_stepwell: RunStepwell
 ) -> None:
     cut = history.commit("Second", {SCORING: START + "priority: 2\n"})
@@ -263,13 +261,15 @@ def test_a_shallow_clone_says_where_history_ends(
     clone = tmp_path / "clone"
     history.git("clone", "-q", "--depth", "2", history.root.as_uri(), str(clone))
     ran = run_stepwell("log", "Scoring", cwd=clone)
-    assert told(ran).endswith(
+    assert reported(ran).endswith(
         f"  priority: 2 → 3  {SCORING}:3\n"
         "\n"
         f"shallow clone: no history before {cut[:10]} (run `git fetch --unshallow`)\n"
     )
     assert subjects(ran)[0] == "Third"
-    assert json.loads(told(run_stepwell("log", "Scoring", "--format", "json", cwd=clone)))["cut_off"] == cut
+    assert (
+        json.loads(reported(run_stepwell("log", "Scoring", "--format", "json", cwd=clone)))["cut_off"] == cut
+    )
 
 
 def test_the_number_of_commits_can_be_limited(history: History, run_stepwell: RunStepwell) -> None:
@@ -282,7 +282,7 @@ def test_the_number_of_commits_can_be_limited(history: History, run_stepwell: Ru
     assert refused.exit_code == 2
 
 
-def test_a_revision_says_where_to_begin(history: History, run_stepwell: RunStepwell) -> None:
+def test_a_revision_is_where_history_begins(history: History, run_stepwell: RunStepwell) -> None:
     history.commit("Second", {SCORING: START + "priority: 2\n"})
     history.write({SCORING: START + "priority: 3\n"})
     assert subjects(run_stepwell("log", "Scoring", "HEAD~1", cwd=history.project)) == ["Begin"]
@@ -364,7 +364,7 @@ def test_without_commits_or_without_git(
     assert none.stderr.startswith("error: git is not installed")
 
 
-def test_a_core_in_a_submodule_is_refused(
+def test_a_core_in_a_submodule_is_rejected(
     history: History, tmp_path: Path, environment: Mapping[str, str], run_stepwell: RunStepwell
 ) -> None:
     outer = History(tmp_path / "outer", environment)
@@ -378,7 +378,7 @@ def test_a_core_in_a_submodule_is_refused(
     )
 
 
-def test_links_are_told_and_not_followed(history: History, run_stepwell: RunStepwell) -> None:
+def test_links_are_reported_and_not_followed(history: History, run_stepwell: RunStepwell) -> None:
     history.git("mv", "registry.d", "real")
     (history.project / "registry.d").symlink_to("real")
     linked = history.commit("Link it", {})
@@ -414,14 +414,14 @@ def test_hostile_texts_are_made_visible(history: History, run_stepwell: RunStepw
     assert "  Ann  Sub\\x1b[2Jject \\u202e\n" in ran.stdout
 
 
-def test_json_is_as_its_schema_says(history: History, run_stepwell: RunStepwell) -> None:
+def test_json_matches_its_schema(history: History, run_stepwell: RunStepwell) -> None:
     rename = START.replace("Scoring", "Rating") + "aliases: [Scoring]\nx-a: {b: [1, null]}\n"
     history.commit("Rename", {SCORING: None, "registry.d/steps/rating.yaml": rename})
     history.commit("Break", {"registry.d/steps/rating.yaml": "["})
     history.write({"registry.d/steps/rating.yaml": rename + "deprecated: {note: old}\n"})
     schema = json.loads((ROOT / "schemas" / "output-log.schema.json").read_text(encoding="utf-8"))
     Draft202012Validator.check_schema(schema)
-    answer = json.loads(told(run_stepwell("log", "Rating", "--format", "json", cwd=history.project)))
+    answer = json.loads(reported(run_stepwell("log", "Rating", "--format", "json", cwd=history.project)))
     assert [error.message for error in Draft202012Validator(schema).iter_errors(answer)] == []
     assert [(one["what"], one["old_name"]) for one in answer["entries"]] == [
         ("changed", None),

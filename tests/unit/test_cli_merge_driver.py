@@ -278,6 +278,6 @@ def test_git_runs_the_installed_driver(run_stepwell: RunStepwell, tmp_path: Path
     )
 
 
-def test_doctor_outside_of_git_gives_no_advice(project: Project, run_stepwell: RunStepwell) -> None:
+def test_doctor_outside_of_git_returns_no_advice(project: Project, run_stepwell: RunStepwell) -> None:
     files = {"stepwell.toml": '[[freeze]]\noutput = "names.py"\n', ".gitattributes": "* merge=stepwell\n"}
     assert "merge-driver" not in run_stepwell("doctor", cwd=project(files)).stdout

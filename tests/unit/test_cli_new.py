@@ -102,7 +102,7 @@ def test_a_workspace_gets_it_in_its_local_layer_alone(project: Project, run_step
     assert dict(made.extensions["x-owner"]) == {"team": "fraud"}
 
 
-def test_a_field_of_any_depth_is_stated_and_left_out(project: Project, run_stepwell: RunStepwell) -> None:
+def test_a_field_of_any_depth_is_stated_and_skipped(project: Project, run_stepwell: RunStepwell) -> None:
     root = project({"registry.d/steps/plain.yaml": "name: Plain\ndescription: Plain.\n"})
     said = ["interface.inputs.DATA.compatible_sources=A,B", "interface.env.optional.SIZE=5"]
     said += ["interface.arguments.rows.required=true", "interface.outputs.x.path=/opt/ml/x"]

@@ -88,7 +88,7 @@ def test_the_pipelines_of_a_view_are_listed(project: Project, run: Run) -> None:
     )
 
 
-def test_a_project_without_pipelines_says_so(project: Project, run: Run) -> None:
+def test_a_project_without_pipelines_is_reported(project: Project, run: Run) -> None:
     root = project({"registry.d/steps/loading.yaml": LOAD})
     assert run(root, "list")[:2] == (
         0,
@@ -130,14 +130,14 @@ def test_a_pipeline_is_shown_as_it_would_run(project: Project, run: Run) -> None
         (("new", "A", "--step", "Loadin"), "no step `Loadin` in the core (did you mean `Loading`?)"),
     ],
 )
-def test_a_mistake_on_the_command_line_is_told(
+def test_a_mistake_on_the_command_line_is_reported(
     project: Project, run: Run, arguments: tuple[str, ...], message: str
 ) -> None:
     code, out, err = run(project(FILES), *arguments)
     assert (code, out, err) == (2, "", f"error: {message}\n")
 
 
-def test_a_check_tells_what_is_wrong_and_counts(project: Project, run: Run) -> None:
+def test_a_check_reports_what_is_wrong_and_counts(project: Project, run: Run) -> None:
     files = {**FILES, PATH: NIGHTLY.replace("    depends_on: [fit]\n", "")}
     code, out, _ = run(project(files), "check")
     assert code == 1
@@ -147,7 +147,7 @@ def test_a_check_tells_what_is_wrong_and_counts(project: Project, run: Run) -> N
     assert "Checked 1 pipeline: 3 errors in" in out
 
 
-def test_a_broken_file_of_a_pipeline_is_told(project: Project, run: Run) -> None:
+def test_a_broken_file_of_a_pipeline_is_reported(project: Project, run: Run) -> None:
     root = project({**FILES, PATH: "name: Nightly\ndescription: A.\nsteps: [{id: a, stpe: B}]\n"})
     code, out, _ = run(root, "check")
     assert code == 1
@@ -244,7 +244,7 @@ def hostile() -> Pipeline:
     )
 
 
-def test_a_picture_says_everything_and_nothing_breaks_out_of_it() -> None:
+def test_a_picture_is_complete_and_nothing_breaks_out_of_it() -> None:
     pipeline = hostile()
     picture = ElementTree.fromstring(as_svg(pipeline))  # noqa: S314 - our own
     space = "{http://www.w3.org/2000/svg}"
@@ -282,7 +282,7 @@ def test_no_two_boxes_of_a_picture_meet(seed: int) -> None:
     assert not any(line.is_back for line in layout.lines)
 
 
-def test_a_circle_is_drawn_with_the_edge_that_closes_it() -> None:
+def test_a_cycle_is_drawn_with_the_edge_that_closes_it() -> None:
     made = Pipeline("Ring").add_step("a", "X").add_step("b", "X", depends_on=["a"]).connect("b", "a")
     assert [(one.source, one.target, one.is_back) for one in arrange(made).lines] == [
         ("b", "a", True),

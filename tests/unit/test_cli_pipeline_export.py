@@ -79,7 +79,7 @@ def test_to_a_file_that_is_overwritten_only_by_force(here: Path, capsys: pytest.
     assert ran(capsys, *words[:-1], "out") == (2, "", "error: -o out is a folder; specify a file\n")
 
 
-def test_what_has_no_form_is_told_with_its_line_and_nothing_is_written(
+def test_what_has_no_form_is_reported_with_its_line_and_nothing_is_written(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, out, err = ran(capsys, "export", "Unfed", "--to", "sagemaker", "-o", "unfed.json")
@@ -180,7 +180,7 @@ def test_a_pipeline_of_the_catalog_is_copied_with_what_the_project_lacks(
     assert ran(capsys, "export", "Theirs", "--to", "argo", "-w", "alice", "-o", "theirs.yaml")[0] == 0
 
 
-def test_what_cannot_be_copied_is_refused(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_cannot_be_copied_is_rejected(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert ran(capsys, "new", "Ours", "--from", "PyTorchEndToEn") == (
         2,
         "",

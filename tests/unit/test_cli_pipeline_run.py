@@ -51,7 +51,7 @@ def ask(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str
 Ask = Callable[..., tuple[int, str, str]]
 
 
-def test_a_run_is_told_step_by_step_and_kept(project: Project, ask: Ask) -> None:
+def test_a_run_is_reported_step_by_step_and_kept(project: Project, ask: Ask) -> None:
     root = project(SUMS)
     assert ask(root, "run", "Sums", "--set", "rows=4") == (
         0,
@@ -67,7 +67,7 @@ def test_a_run_is_told_step_by_step_and_kept(project: Project, ask: Ask) -> None
     assert "different total; input `rows` differs" in out
 
 
-def test_a_failed_run_says_where_to_look(project: Project, ask: Ask) -> None:
+def test_a_failed_run_names_its_log(project: Project, ask: Ask) -> None:
     total = SUMS["registry.d/steps/total.yaml"].replace("{a: integer}", "{label: number}")
     files = {**SUMS, "registry.d/steps/total.yaml": total, "src/scripts/make.py": f"print('made')\n{MAKE}"}
     code, out, err = ask(project(files), "run", "Sums")
@@ -92,7 +92,7 @@ def test_a_failed_run_says_where_to_look(project: Project, ask: Ask) -> None:
     )
 
 
-def test_a_run_goes_on(project: Project, ask: Ask) -> None:
+def test_a_run_continues(project: Project, ask: Ask) -> None:
     root = project({**SUMS, "src/scripts/total.py": "exit(1)\n"})
     assert ask(root, "run", "Sums", "--resume")[0::2] == (
         2,
@@ -139,11 +139,11 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("words", REFUSED, ids=" ".join)
-def test_what_cannot_be_asked_for_is_refused(project: Project, ask: Ask, words: tuple[str, ...]) -> None:
+def test_invalid_arguments_are_rejected(project: Project, ask: Ask, words: tuple[str, ...]) -> None:
     assert ask(project(SUMS), *words) == (2, "", REFUSED[words])
 
 
-def test_what_stands_in_the_way_is_told_and_nothing_is_run(
+def test_problems_are_reported_before_anything_runs(
     project: Project, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     manifest = "steps:\n  Totl: {rows: a.csv}\n  Total: {row: a.csv}\n  make: {}\n"
@@ -275,7 +275,7 @@ def test_a_step_is_tried_without_a_pipeline(
         assert step(*words.split()) == (2, "", f"error: {message}\n")
 
 
-def test_it_is_told_with_whose_steps_a_pipeline_works(project: Project, ask: Ask) -> None:
+def test_the_workspaces_whose_steps_work_are_reported(project: Project, ask: Ask) -> None:
     root = project({**SUMS, **ALICE})
     code, out, _ = ask(root, "test", "Sums", "--components-from", "alice,bob")
     assert code == 1
@@ -287,7 +287,7 @@ def test_it_is_told_with_whose_steps_a_pipeline_works(project: Project, ask: Ask
     )
 
 
-def test_developers_are_told_apart(project: Project, ask: Ask) -> None:
+def test_developers_are_distinguished(project: Project, ask: Ask) -> None:
     pipeline = SUMS["registry.d/pipelines/sums.yaml"].replace("step: Total", "step: 'bob:Total'")
     root = project({**SUMS, **ALICE, "registry.d/pipelines/sums.yaml": pipeline})
     code, out, _ = ask(root, "run", "Sums")
@@ -335,7 +335,7 @@ def test_the_page_of_a_run_shows_graph_times_and_logs_and_runs_nothing(project: 
     assert [one for one in page.text if one.startswith("the script exited with code 3")] != []
 
 
-def test_a_run_on_dask_is_asked_for_in_the_same_words(project: Project, ask: Ask) -> None:
+def test_a_run_on_dask_has_the_same_options(project: Project, ask: Ask) -> None:
     code, _, err = ask(project(SUMS), "run", "Sums", "--engine", "spark")
     assert (code, err) == (2, "error: unknown engine `spark` (available: local, dask)\n")
 

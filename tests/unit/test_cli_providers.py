@@ -101,7 +101,7 @@ def test_one_provider_with_where_everything_comes_from(project: Project, run_ste
     assert [loser["value"] for loser in fields["priority"]["losers"]] == [20, 100]
 
 
-def test_health_asks_each_and_says_what_is_wrong_without_the_key(
+def test_health_asks_each_and_states_what_is_wrong_without_the_key(
     project: Project, run_stepwell: RunStepwell
 ) -> None:
     root = project(FILES)
@@ -123,7 +123,7 @@ def test_health_asks_each_and_says_what_is_wrong_without_the_key(
     assert run_stepwell("providers", "Echo", "--health", cwd=root).exit_code == 0
 
 
-def test_what_does_not_exist_is_told(project: Project, run_stepwell: RunStepwell) -> None:
+def test_what_does_not_exist_is_reported(project: Project, run_stepwell: RunStepwell) -> None:
     root = project(FILES)
     ran = run_stepwell("providers", "HouseModel", cwd=root)
     assert (ran.exit_code, ran.stdout) == (2, "")
@@ -189,7 +189,7 @@ def _read(stream: Any, lines: list[str]) -> None:
     lines.extend(iter(stream.readline, ""))
 
 
-def test_a_watch_tells_what_changes_until_it_is_interrupted(
+def test_a_watch_reports_what_changes_until_it_is_interrupted(
     project: Project, environment: Mapping[str, str]
 ) -> None:
     path = "registry.d/providers/local.yaml"

@@ -50,7 +50,7 @@ def faults(schema: str, answer: Any) -> list[str]:
     return [error.message for error in Draft202012Validator(contents).iter_errors(answer)]
 
 
-def test_a_choice_is_told_with_its_reason_and_every_candidate(run_stepwell: RunStepwell) -> None:
+def test_a_choice_is_reported_with_its_reason_and_every_candidate(run_stepwell: RunStepwell) -> None:
     ran = run_stepwell("resolve", "ModelEvaluation", "--workspace", "bob", cwd=ROOT)
     assert ran.stdout == (
         "ModelEvaluation: selected the definition of workspace bob\n\n"
@@ -59,7 +59,7 @@ def test_a_choice_is_told_with_its_reason_and_every_candidate(run_stepwell: RunS
     assert (ran.exit_code, ran.stderr) == (0, "")
 
 
-def test_a_tie_is_broken_and_told_on_stderr(run_stepwell: RunStepwell) -> None:
+def test_a_tie_is_broken_and_reported_on_stderr(run_stepwell: RunStepwell) -> None:
     ran = run_stepwell("resolve", "ModelEvaluation", cwd=ROOT)
     assert ran.stdout == (
         "ModelEvaluation: selected the definition of workspace bob\n\n"
@@ -135,7 +135,7 @@ def test_json_fits_its_schema_and_has_everything(run_stepwell: RunStepwell) -> N
     assert answer["candidates"] == answer["tied"]
 
 
-def test_an_alias_says_what_it_stands_for(run_stepwell: RunStepwell) -> None:
+def test_an_alias_is_reported_with_its_step(run_stepwell: RunStepwell) -> None:
     ran = run_stepwell("resolve", "MIMSPackaging", "-w", "alice", cwd=ROOT)
     assert ran.stdout.splitlines()[:3] == [
         "MIMSPackaging, an alias of Package: selected the definition of the core",
@@ -157,7 +157,7 @@ def test_an_alias_says_what_it_stands_for(run_stepwell: RunStepwell) -> None:
         (("Base", "--mode", "loud"), "Invalid value for '--mode'"),
     ],
 )
-def test_a_mistake_is_told_with_exit_code_2(
+def test_a_mistake_is_reported_with_exit_code_2(
     run_stepwell: RunStepwell, arguments: tuple[str, ...], message: str
 ) -> None:
     ran = run_stepwell("resolve", *arguments, cwd=ROOT)

@@ -89,7 +89,7 @@ def test_json_of_a_workspace(project: Project, run_stepwell: RunStepwell) -> Non
 
 
 @pytest.mark.parametrize(("step", "workspace"), [("Scoring", ""), ("Scoring", "alice"), ("Cleaning", "")])
-def test_a_record_is_as_its_schema_says_and_is_a_definition(
+def test_a_record_matches_its_schema_and_is_a_definition(
     project: Project, run_stepwell: RunStepwell, step: str, workspace: str
 ) -> None:
     root = project(FILES)
@@ -148,9 +148,7 @@ def test_an_unknown_step_is_one_line(
     assert (ran.exit_code, ran.stdout, ran.stderr) == (2, "", f"error: {message}\n")
 
 
-def test_a_step_that_is_left_out_is_not_called_unknown_without_a_word(
-    project: Project, run_stepwell: RunStepwell
-) -> None:
+def test_a_skipped_step_is_not_reported_as_unknown(project: Project, run_stepwell: RunStepwell) -> None:
     root = project({**FILES, "registry.d/steps/packaging.yaml": "name: Packaging\n"})
     ran = run_stepwell("show", "Packaging", cwd=root)
     assert (ran.exit_code, ran.stdout) == (2, "")

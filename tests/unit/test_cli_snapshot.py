@@ -62,9 +62,7 @@ def test_it_holds_the_files_that_the_state_is_made_of_and_no_other(
     assert str(root) not in json.dumps(answer)
 
 
-def test_each_field_of_each_view_says_where_it_comes_from(
-    project: Project, run_stepwell: RunStepwell
-) -> None:
+def test_each_field_of_each_view_has_its_origin(project: Project, run_stepwell: RunStepwell) -> None:
     core, alice, bob = snapshot(project(FILES), run_stepwell)["views"]
     assert [core["workspace"], alice["workspace"], bob["workspace"]] == [None, "alice", "bob"]
     assert [step["name"] for step in core["steps"]] == ["Scoring", "Cleaning"]
@@ -124,7 +122,7 @@ def test_it_is_compared_like_the_state_it_was_made_of(project: Project, run_step
         assert run_stepwell("diff", *words, cwd=root).exit_code == 0
 
 
-def test_a_snapshot_of_a_snapshot_says_the_same(project: Project, run_stepwell: RunStepwell) -> None:
+def test_a_snapshot_of_a_snapshot_is_equal(project: Project, run_stepwell: RunStepwell) -> None:
     root = project(FILES)
     first = snapshot(root, run_stepwell)
     (root / "a.json").write_text(json.dumps(first), encoding="utf-8")
@@ -132,7 +130,7 @@ def test_a_snapshot_of_a_snapshot_says_the_same(project: Project, run_stepwell: 
     assert second == first
 
 
-def test_the_title_of_a_folder_says_nothing_of_the_machine(
+def test_the_title_of_a_folder_states_nothing_of_the_machine(
     project: Project, run_stepwell: RunStepwell
 ) -> None:
     root = project(FILES)
@@ -140,7 +138,7 @@ def test_the_title_of_a_folder_says_nothing_of_the_machine(
         assert snapshot(root, run_stepwell, word)["title"] == "project"
 
 
-def test_the_same_sources_give_the_same_bytes(
+def test_the_same_sources_return_the_same_bytes(
     project: Project, run_stepwell: RunStepwell, tmp_path: Path
 ) -> None:
     root = project(FILES)
@@ -271,7 +269,7 @@ DEEP = "[" * 100_000
         ({**GOOD, "tables": ["a.py"]}, "missing table 'a.py'"),
     ],
 )
-def test_what_is_no_snapshot_is_refused_in_one_line(
+def test_what_is_no_snapshot_is_rejected_in_one_line(
     project: Project, run_stepwell: RunStepwell, content: Any, reason: str
 ) -> None:
     root = project(FILES)
@@ -296,7 +294,7 @@ def test_a_deep_value_among_the_views_is_not_read(project: Project, run_stepwell
     assert "cannot read snapshot" in ran.stderr
 
 
-def test_a_snapshot_without_a_registry_is_an_empty_state_or_refused(
+def test_a_snapshot_without_a_registry_is_an_empty_state_or_rejected(
     project: Project, run_stepwell: RunStepwell
 ) -> None:
     root = project(FILES)

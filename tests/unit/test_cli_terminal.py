@@ -95,7 +95,7 @@ def test_a_terminal_gets_colour_and_the_same_words(
 
 
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
-def test_colour_can_be_refused(project: Project, on_terminal: OnTerminal, env: dict[str, str]) -> None:
+def test_colour_can_be_disabled(project: Project, on_terminal: OnTerminal, env: dict[str, str]) -> None:
     seen = on_terminal("check", cwd=project(BROKEN), **env)
     assert seen.exit_code == 1
     assert "error[unknown-field]: " in seen.terminal
@@ -144,7 +144,7 @@ def test_a_narrow_terminal_gets_no_beginnings_of_descriptions(
     assert "DESCRIPTION" in on_terminal("list", "--color", "never", cwd=project(FILES), columns=63).terminal
 
 
-def test_a_place_that_does_not_fit_stands_on_its_own_line(project: Project, on_terminal: OnTerminal) -> None:
+def test_a_place_that_does_not_fit_is_on_its_own_line(project: Project, on_terminal: OnTerminal) -> None:
     root = project(FILES)
     assert on_terminal("explain", "Scoring.description", cwd=root, columns=110).terminal.splitlines() == [
         "Scoring.description in the core",

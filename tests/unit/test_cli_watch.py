@@ -78,7 +78,7 @@ class Running:
         for line in self.process.stdout:
             self.lines.append(line.rstrip("\n"))
 
-    def told(self, words: str) -> str:
+    def reported(self, words: str) -> str:
         """Wait for a line that holds words."""
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
@@ -86,7 +86,7 @@ class Running:
                 if words in line:
                     return line
             time.sleep(0.01)
-        raise AssertionError(f"never told: {words}\n" + "\n".join(self.lines))
+        raise AssertionError(f"never reported: {words}\n" + "\n".join(self.lines))
 
     def stop(self) -> tuple[int, str, str]:
         self.process.send_signal(signal.SIGINT)
@@ -136,16 +136,16 @@ def plain(text: str) -> str:
 
 def test_a_calm_line_for_each_edit_and_the_whole_finding_for_a_refusal(watching: Any) -> None:
     with watching() as running:
-        assert TIME.match(running.told("press Ctrl-C to stop"))
+        assert TIME.match(running.reported("press Ctrl-C to stop"))
         file = running.root / CORE
         save(file, GOOD.replace("one", "two"))
-        running.told("changed DataCleaning")
+        running.reported("changed DataCleaning")
         save(file, GOOD + "priorty: 1\n")
-        running.told("= overridden in workspace alice")
+        running.reported("= overridden in workspace alice")
         save(file, GOOD)
-        running.told("recovered")
+        running.reported("recovered")
         (running.root / OWN).unlink()
-        running.told("for alice")
+        running.reported("for alice")
         assert running.stop() == (0, "\n".join(running.lines), "")
     assert plain("\n".join(running.lines)) == CALM
 
@@ -157,41 +157,41 @@ def test_the_how_to_guide_shows_the_output_in_a_new_project(watching: Any, tmp_p
     file = tmp_path / CORE
     text = file.read_text().replace("a model cannot use", "no model can use")
     with watching(root=tmp_path) as running:
-        running.told("press Ctrl-C to stop")
+        running.reported("press Ctrl-C to stop")
         save(file, text)
-        running.told("changed DataCleaning (description)")
+        running.reported("changed DataCleaning (description)")
         save(file, f"{text}bulider_step_name: FastCleaningStepBuilder\n")
-        running.told("did you mean")
+        running.reported("did you mean")
         save(file, f"{text}builder_step_name: FastCleaningStepBuilder\n")
-        running.told("recovered")
+        running.reported("recovered")
         running.stop()
     assert plain("\n".join(running.lines)) == plain(shown)
 
 
 def test_one_workspace_alone(watching: Any) -> None:
     with watching("--workspace", "bob") as running:
-        running.told("watching 2 steps of workspace bob: no findings")
+        running.reported("watching 2 steps of workspace bob: no findings")
         save(running.root / OWN, "name: DataCleaning\npriority: 6\n")
         (running.root / "workspaces/bob/local/steps/own_step.yaml").unlink()
-        running.told("removed OwnStep in ")
+        running.reported("removed OwnStep in ")
         _, out, _ = running.stop()
     assert "alice" not in out
 
 
-def test_json_is_one_object_a_line_as_its_schema_says(watching: Any) -> None:
+def test_json_is_one_object_a_line_and_matches_its_schema(watching: Any) -> None:
     form = Draft202012Validator(json.loads((SCHEMAS / "output-watch.schema.json").read_text()))
     with watching("--format", "json", "--freeze", "--poll", "0.05") as running:
-        running.told('"start"')
-        running.told("alice.py")
+        running.reported('"start"')
+        running.reported("alice.py")
         save(running.root / CORE, GOOD.replace("one", "two"))
-        running.told('"reload"')
+        running.reported('"reload"')
         save(running.root / CORE, "name: [\n")
-        running.told('"refusal"')
+        running.reported('"refusal"')
         code, out, err = running.stop()
-    told = [json.loads(line) for line in out.splitlines()]
-    for one in told:
+    reported = [json.loads(line) for line in out.splitlines()]
+    for one in reported:
         form.validate(one)
-    assert [one["event"] for one in told] == [
+    assert [one["event"] for one in reported] == [
         "start",
         *["frozen"] * 2,
         "reload",
@@ -199,7 +199,7 @@ def test_json_is_one_object_a_line_as_its_schema_says(watching: Any) -> None:
         "refusal",
         "end",
     ]
-    reload, refusal = told[3], told[6]
+    reload, refusal = reported[3], reported[6]
     begins = ["version", "event", "time", "message"]
     ends = ["seconds", "old_digest", "new_digest", "diagnostics", "kept"]
     assert [*reload] == [*begins, "core", "workspaces", *ends]
@@ -213,11 +213,11 @@ def test_json_is_one_object_a_line_as_its_schema_says(watching: Any) -> None:
 
 def test_frozen_modules_are_rewritten_when_their_view_changed(watching: Any) -> None:
     with watching("--freeze") as running:
-        running.told("wrote names.py")
-        running.told("wrote alice.py")
+        running.reported("wrote names.py")
+        running.reported("wrote alice.py")
         before = {name: os.stat(running.root / name) for name in ("names.py", "alice.py")}
         save(running.root / OWN, "name: DataCleaning\ndescription: hers\n")
-        running.told("for alice: changed DataCleaning (description, priority)")
+        running.reported("for alice: changed DataCleaning (description, priority)")
         end = time.monotonic() + PATIENCE
         while "hers" not in (running.root / "alice.py").read_text():
             assert time.monotonic() < end
@@ -228,26 +228,26 @@ def test_frozen_modules_are_rewritten_when_their_view_changed(watching: Any) -> 
 
 def test_frozen_modules_follow_the_settings(watching: Any) -> None:
     with watching("--freeze") as running:
-        running.told("wrote names.py")
-        running.told("wrote alice.py")
+        running.reported("wrote names.py")
+        running.reported("wrote alice.py")
         settings = running.root / "stepwell.toml"
         save(settings, settings.read_text().replace('"names.py"', '"renamed.py"'))
-        running.told("settings changed")
-        running.told("wrote renamed.py")
+        running.reported("settings changed")
+        running.reported("wrote renamed.py")
         code, _, err = running.stop()
     assert (code, err) == (0, "")
 
 
 def test_frozen_modules_follow_every_setting_of_their_tables(watching: Any) -> None:
     with watching("--freeze") as running:
-        running.told("wrote alice.py")
+        running.reported("wrote alice.py")
         save(running.root / "registry.d/steps/a_step.yaml", GOOD.replace("DataCleaning", "AStep"))
-        running.told("added AStep")
-        running.told("wrote names.py")
+        running.reported("added AStep")
+        running.reported("wrote names.py")
         settings = running.root / "stepwell.toml"
         text = settings.read_text().replace('"names.py"', '"names.py"\nfirst = ["DataCleaning"]')
         save(settings, text)
-        running.told("settings changed")
+        running.reported("settings changed")
         end = time.monotonic() + PATIENCE
         while True:
             module = (running.root / "names.py").read_text()
@@ -255,33 +255,33 @@ def test_frozen_modules_follow_every_setting_of_their_tables(watching: Any) -> N
                 break
             assert time.monotonic() < end
         save(settings, f'{text}[[freeze]]\noutput = "bob.py"\nworkspace = "bob"\n')
-        running.told("wrote bob.py")
+        running.reported("wrote bob.py")
         code, _, err = running.stop()
     assert (code, err) == (0, "")
 
 
 def test_a_broken_workspace_is_named_while_others_are_served_and_frozen(watching: Any) -> None:
     with watching("--freeze") as running:
-        running.told("wrote alice.py")
+        running.reported("wrote alice.py")
         save(running.root / OWN, "name: [\n")
-        running.told("rejected: 1 error")
-        running.told("error[invalid-yaml]")
+        running.reported("rejected: 1 error")
+        running.reported("error[invalid-yaml]")
         save(running.root / CORE, GOOD.replace("one", "two"))
-        running.told("changed DataCleaning (description)")
-        running.told("still serving the last valid version for alice")
-        running.told("wrote names.py")
+        running.reported("changed DataCleaning (description)")
+        running.reported("still serving the last valid version for alice")
+        running.reported("wrote names.py")
         save(running.root / OWN, FILES[OWN])
-        running.told("recovered: ")
+        running.reported("recovered: ")
         code, *_ = running.stop()
     assert code == 0
 
 
-def test_what_cannot_be_frozen_is_told_and_the_watch_goes_on(watching: Any) -> None:
+def test_what_cannot_be_frozen_is_reported_and_the_watch_continues(watching: Any) -> None:
     with watching("--freeze") as running:
-        running.told("wrote alice.py")
+        running.reported("wrote alice.py")
         save(running.root / "names.py", "# mine\n")
         save(running.root / CORE, GOOD.replace("one", "two"))
-        running.told("changed DataCleaning")
+        running.reported("changed DataCleaning")
         end = time.monotonic() + PATIENCE
         while "two" not in (running.root / "alice.py").read_text():
             assert time.monotonic() < end

@@ -77,7 +77,7 @@ def findings(ran: Ran) -> list[tuple[str, str, int, int, str]]:
 # --- new
 
 
-def test_what_is_made_is_told_file_by_file(project: Project, run_stepwell: RunStepwell) -> None:
+def test_created_files_are_listed(project: Project, run_stepwell: RunStepwell) -> None:
     root = project(FILES)
     before = state(root)
     ran = run_stepwell("workspace", "new", "dana", "--template", "minimal", cwd=root)
@@ -89,9 +89,7 @@ def test_what_is_made_is_told_file_by_file(project: Project, run_stepwell: RunSt
     assert {path: after[path] for path in before} == before
 
 
-def test_what_is_said_stands_in_the_files_however_odd_it_is(
-    project: Project, run_stepwell: RunStepwell
-) -> None:
+def test_odd_values_are_written_to_the_files_unchanged(project: Project, run_stepwell: RunStepwell) -> None:
     root = project(FILES)
     words = 'It\'s: {{ 7*7 }} # "quoted" \\ {% raw %} é 名'
     ran = run_stepwell(
@@ -216,7 +214,7 @@ def test_force_writes_the_files_of_the_template_and_leaves_all_others(
     assert again.stdout.splitlines()[0] == "workspaces/dana is already up to date"
 
 
-def test_what_would_bring_an_error_is_told_and_not_made(project: Project, run_stepwell: RunStepwell) -> None:
+def test_invalid_files_are_reported_and_not_written(project: Project, run_stepwell: RunStepwell) -> None:
     root = project(
         {
             **FILES,
@@ -295,9 +293,7 @@ def test_an_interrupt_leaves_nothing(project: Project, environment: Mapping[str,
     assert state(root) == before
 
 
-def test_a_process_that_is_asked_to_end_leaves_nothing(
-    project: Project, environment: Mapping[str, str]
-) -> None:
+def test_a_terminated_process_leaves_nothing(project: Project, environment: Mapping[str, str]) -> None:
     root = project(FILES)
     before = state(root)
     ended = AT_THE_FOURTH.format("OSError()").replace("raise OSError()", "os.kill(os.getpid(), 15)")
@@ -306,7 +302,7 @@ def test_a_process_that_is_asked_to_end_leaves_nothing(
     assert state(root) == before
 
 
-def test_whoever_takes_the_place_meanwhile_keeps_it(project: Project, environment: Mapping[str, str]) -> None:
+def test_a_folder_created_meanwhile_is_kept(project: Project, environment: Mapping[str, str]) -> None:
     root = project(FILES)
     taken = (
         "rename = os.rename\n"
@@ -394,7 +390,7 @@ def test_a_template_of_the_team_is_used_offered_and_listed(
         ("template.yaml", "description: [\n", "ours/bad/template.yaml:", ""),
     ],
 )
-def test_a_broken_template_is_told_with_its_line_and_makes_nothing(
+def test_a_broken_template_is_reported_with_its_line_and_makes_nothing(
     project: Project, run_stepwell: RunStepwell, name: str, content: str | bytes, place: str, message: str
 ) -> None:
     root = project({**OURS, f"ours/bad/{name}": content})
@@ -406,7 +402,7 @@ def test_a_broken_template_is_told_with_its_line_and_makes_nothing(
     assert state(root) == before
 
 
-def test_a_broken_template_is_in_nobody_elses_way(project: Project, run_stepwell: RunStepwell) -> None:
+def test_a_broken_template_affects_no_other(project: Project, run_stepwell: RunStepwell) -> None:
     root = project({**OURS, "ours/bad/template.yaml": "description: [\n", "ours/bad/a.j2": "{{"})
     assert run_stepwell("workspace", "new", "dana", cwd=root).exit_code == 0
 
@@ -545,7 +541,7 @@ def test_the_list_counts_steps_overrides_and_findings(project: Project, run_step
     }
 
 
-def test_a_project_without_workspaces_says_how_to_make_one(
+def test_a_project_without_workspaces_reports_how_to_create_one(
     project: Project, run_stepwell: RunStepwell
 ) -> None:
     root = project({})
@@ -558,7 +554,9 @@ def test_a_project_without_workspaces_says_how_to_make_one(
     assert told["totals"]["success_rate"] is None
 
 
-def test_show_tells_what_is_added_hidden_and_overridden(project: Project, run_stepwell: RunStepwell) -> None:
+def test_show_reports_what_is_added_hidden_and_overridden(
+    project: Project, run_stepwell: RunStepwell
+) -> None:
     root = project({**FILES, "workspaces/bob/local/steps/scoring.yaml": SCORING})
     assert run_stepwell("workspace", "show", "alice", cwd=root).stdout == (
         "alice in workspaces/alice\n"
@@ -586,7 +584,7 @@ def test_show_tells_what_is_added_hidden_and_overridden(project: Project, run_st
 @pytest.mark.parametrize(
     "command", ["show alcie", "check alcie", "remove alcie --yes", "compare alice alcie"]
 )
-def test_an_unknown_workspace_is_told_with_the_nearest(
+def test_an_unknown_workspace_is_reported_with_the_nearest(
     project: Project, run_stepwell: RunStepwell, command: str
 ) -> None:
     ran = run_stepwell("workspace", *command.split(), cwd=project(FILES))
@@ -694,7 +692,7 @@ def test_an_unknown_workspace_is_told_with_the_nearest(
         ),
     ],
 )
-def test_code_that_leads_into_another_workspace_is_an_error_where_it_stands(
+def test_code_that_leads_into_another_workspace_is_an_error_at_its_position(
     project: Project, run_stepwell: RunStepwell, code: str, line: int, column: int, message: str
 ) -> None:
     root = project({**FILES, "workspaces/alice/src/builders/mine.py": code})
@@ -737,7 +735,7 @@ def test_a_module_that_only_another_workspace_has_is_a_warning(
     assert findings(run_stepwell("workspace", "check", "alice", "--format", "json", cwd=root)) == []
 
 
-def test_a_file_that_cannot_be_looked_into_is_told_and_hides_no_other(
+def test_a_file_that_cannot_be_looked_into_is_reported_and_hides_no_other(
     project: Project, run_stepwell: RunStepwell
 ) -> None:
     files = {
@@ -764,7 +762,7 @@ def test_a_file_that_cannot_be_looked_into_is_told_and_hides_no_other(
     assert ran.exit_code == 1
 
 
-def test_links_and_paths_in_definitions_are_held_to_it_too(
+def test_links_and_paths_in_definitions_are_checked_against_it_too(
     project: Project, run_stepwell: RunStepwell, tmp_path: Path
 ) -> None:
     tuning = (
@@ -799,7 +797,9 @@ def test_links_and_paths_in_definitions_are_held_to_it_too(
     ]
 
 
-def test_parts_that_are_missing_or_misplaced_are_told(project: Project, run_stepwell: RunStepwell) -> None:
+def test_parts_that_are_missing_or_misplaced_are_reported(
+    project: Project, run_stepwell: RunStepwell
+) -> None:
     root = project(
         {
             "workspaces/erin/train.py": "",
@@ -939,7 +939,9 @@ def test_options_that_a_complete_check_lacks(project: Project, run_stepwell: Run
 # --- compare
 
 
-def test_compare_tells_what_is_missing_and_what_differs(project: Project, run_stepwell: RunStepwell) -> None:
+def test_compare_reports_what_is_missing_and_what_differs(
+    project: Project, run_stepwell: RunStepwell
+) -> None:
     root = project(
         {
             **FILES,
@@ -1096,7 +1098,7 @@ def test_an_archive_that_cannot_be_written_removes_nothing(
 # --- help and completion
 
 
-def test_a_mistyped_command_is_told_with_the_nearest(run_stepwell: RunStepwell, tmp_path: Path) -> None:
+def test_a_mistyped_command_is_reported_with_the_nearest(run_stepwell: RunStepwell, tmp_path: Path) -> None:
     for word, hint in (
         ("lst", "did you mean `list`?"),
         ("xyzzy", "run `stepwell workspace --help` for a list"),

@@ -33,7 +33,7 @@ FILES: dict[str, str | bytes] = {
 }
 
 
-def told(component: Component) -> tuple[str, str | None, str | None]:
+def reported(component: Component) -> tuple[str, str | None, str | None]:
     """State, place and name of a component."""
     place = component.place
     return component.state.value, place and place.shown, place and place.name
@@ -41,7 +41,7 @@ def told(component: Component) -> tuple[str, str | None, str | None]:
 
 def parts(root: Path, workspace: str | None = None, step: str = "Scoring") -> dict[str, Any]:
     view = stepwell.open(root).view(workspace)
-    return {kind: told(one) for kind, one in view.components(step).items()}
+    return {kind: reported(one) for kind, one in view.components(step).items()}
 
 
 def found(root: Path) -> list[tuple[str, str, str]]:
@@ -72,15 +72,15 @@ def test_a_step_without_names_and_files_has_none(project: Project) -> None:
     assert set(parts(project(FILES), "alice", "Ranking").values()) == {none}
 
 
-def test_a_workspace_comes_before_the_core_and_tells_what_it_shadows(project: Project) -> None:
+def test_a_workspace_comes_before_the_core_and_reports_what_it_shadows(project: Project) -> None:
     root = project({**FILES, "workspaces/alice/src/deep/own.py": "\nclass ScoringStepBuilder: pass\n"})
     alice = stepwell.open(root).view("alice").components("Scoring")["builder"]
-    assert told(alice) == ("found", "workspaces/alice/src/deep/own.py:2", "ScoringStepBuilder")
+    assert reported(alice) == ("found", "workspaces/alice/src/deep/own.py:2", "ScoringStepBuilder")
     assert alice.place is not None
     assert (alice.place.layer.value, alice.place.workspace) == ("local", "alice")
     assert [one.shown for one in alice.shadows] == ["src/builders/scoring.py:3"]
     core = stepwell.open(root).view(None).components("Scoring")["builder"]
-    assert told(core) == ("found", "src/builders/scoring.py:3", "ScoringStepBuilder")
+    assert reported(core) == ("found", "src/builders/scoring.py:3", "ScoringStepBuilder")
     assert core.shadows == ()
 
 
@@ -123,10 +123,10 @@ def test_a_declaration_is_relative_to_the_project_or_to_the_workspace(project: P
     )
     assert parts(root)["builder"] == ("declared", "tools/b.py:2", "Outer.Inner")
     alice = stepwell.open(root).view("alice").components("Scoring")
-    assert told(alice["builder"]) == ("declared", "tools/b.py:2", "Outer.Inner")
+    assert reported(alice["builder"]) == ("declared", "tools/b.py:2", "Outer.Inner")
     assert [one.shown for one in alice["builder"].shadows] == ["src/builders/scoring.py:3"]
-    assert told(alice["config"]) == ("declared", "workspaces/alice/src/c.py:2", "Mine")
-    assert told(alice["script"]) == ("declared", "workspaces/alice/bin/run.py:1", "start")
+    assert reported(alice["config"]) == ("declared", "workspaces/alice/src/c.py:2", "Mine")
+    assert reported(alice["script"]) == ("declared", "workspaces/alice/bin/run.py:1", "start")
 
 
 def test_an_override_that_removes_a_declaration_leaves_the_part_to_its_name(project: Project) -> None:
@@ -162,7 +162,7 @@ def test_two_scripts_are_a_finding_that_names_both_and_neither_is_taken(project:
     ]
 
 
-def test_two_classes_of_a_workspace_are_told_for_a_step_that_it_inherits(project: Project) -> None:
+def test_two_classes_of_a_workspace_are_reported_for_a_step_that_it_inherits(project: Project) -> None:
     root = project(
         {
             **FILES,
@@ -210,7 +210,7 @@ def test_a_link_to_a_file_does_not_make_two_of_it(project: Project) -> None:
         ),
     ],
 )
-def test_a_declaration_that_leads_nowhere_is_told_at_its_value(
+def test_a_declaration_that_leads_nowhere_is_reported_at_its_value(
     project: Project, tmp_path: Path, declared: str, message: str, help_text: str
 ) -> None:
     root = project(
@@ -235,7 +235,7 @@ def test_a_declaration_that_leads_nowhere_is_told_at_its_value(
 @pytest.mark.parametrize(
     "declared", ["../x.py:B", "/etc/x.py:B", "a/../b.py:B", "x.py", "x.txt:B", "a\\\\x.py:B"]
 )
-def test_a_declaration_that_is_no_plain_path_of_the_project_is_refused(
+def test_a_declaration_that_is_no_plain_path_of_the_project_is_rejected(
     project: Project, declared: str
 ) -> None:
     root = project(
@@ -276,7 +276,7 @@ def test_what_is_missing_may_be_in_a_file_that_cannot_be_read(project: Project) 
         stepwell.open(root).view(None).load("Scoring", "builder")
 
 
-def test_an_unknown_step_is_told_with_what_was_meant(project: Project) -> None:
+def test_an_unknown_step_is_reported_with_what_was_intended(project: Project) -> None:
     with pytest.raises(stepwell.UnknownStep, match="did you mean `Scoring`"):
         stepwell.open(project(FILES)).view(None).components("Scorng")
 
@@ -289,7 +289,7 @@ def test_the_answer_cannot_be_changed_and_is_kept(project: Project) -> None:
     assert view.components("Scoring") is answer
 
 
-def test_components_are_part_of_what_a_step_says_and_of_its_digest(project: Project) -> None:
+def test_components_are_part_of_a_step_and_of_its_digest(project: Project) -> None:
     without = stepwell.open(project(FILES)).view(None)["Scoring"]
     declared = f"{STEP}components: {{script: src/scripts/scoring.py}}\n"
     step = stepwell.open(project({**FILES, "registry.d/steps/scoring.yaml": declared})).view(None)["Scoring"]
@@ -312,8 +312,8 @@ def test_only_what_changed_is_parsed_again(project: Project) -> None:
     assert event is not None
     assert (event.accepted, event.cause, event.changes.core.added) == (True, "code", ())
     assert registry.code.index().parsed == 1
-    assert told(registry.view(None).components("Scoring")["config"])[1] == "src/configs.py:3"
-    assert told(before.components("Scoring")["config"])[1] == "src/configs.py:1"
+    assert reported(registry.view(None).components("Scoring")["config"])[1] == "src/configs.py:3"
+    assert reported(before.components("Scoring")["config"])[1] == "src/configs.py:1"
 
 
 def test_a_new_workspace_brings_its_sources(project: Project) -> None:
@@ -324,7 +324,7 @@ def test_a_new_workspace_brings_its_sources(project: Project) -> None:
     own.parent.mkdir(parents=True)
     own.write_text("class ScoringStepBuilder: pass\n", encoding="utf-8")
     registry.reload()
-    assert told(registry.view("bob").components("Scoring")["builder"])[1] == "workspaces/bob/src/own.py:1"
+    assert reported(registry.view("bob").components("Scoring")["builder"])[1] == "workspaces/bob/src/own.py:1"
 
 
 def test_a_file_that_is_declared_outside_the_sources_is_read_again_too(project: Project) -> None:
@@ -335,10 +335,10 @@ def test_a_file_that_is_declared_outside_the_sources_is_read_again_too(project: 
         }
     )
     registry = stepwell.open(root)
-    assert told(registry.view(None).components("S")["builder"])[1] == "tools/b.py:1"
+    assert reported(registry.view(None).components("S")["builder"])[1] == "tools/b.py:1"
     (root / "tools/b.py").write_text("\nclass B: pass\n", encoding="utf-8")
     registry.reload()
-    assert told(registry.view(None).components("S")["builder"])[1] == "tools/b.py:2"
+    assert reported(registry.view(None).components("S")["builder"])[1] == "tools/b.py:2"
 
 
 def test_checking_without_sources_reads_none(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -351,7 +351,7 @@ def test_checking_without_sources_reads_none(project: Project, monkeypatch: pyte
     assert registry.diagnostics == ()
 
 
-def test_the_command_tells_every_part_of_a_step(project: Project, run_stepwell: RunStepwell) -> None:
+def test_the_command_reports_every_part_of_a_step(project: Project, run_stepwell: RunStepwell) -> None:
     root = project({**FILES, "src/specs/scoring_spec.py": "x = 1\n", "src/parameters.py": ""})
     ran = run_stepwell("components", "Scoring", cwd=root)
     assert (ran.exit_code, ran.stderr) == (0, "")
@@ -369,7 +369,7 @@ def test_the_command_tells_every_part_of_a_step(project: Project, run_stepwell: 
     ]
 
 
-def test_the_command_tells_what_is_missing_and_fails(project: Project, run_stepwell: RunStepwell) -> None:
+def test_the_command_reports_what_is_missing_and_fails(project: Project, run_stepwell: RunStepwell) -> None:
     good = run_stepwell("components", "--missing", cwd=project(FILES))
     assert (good.exit_code, good.stdout) == (0, "1 step: 0 missing.\n")
     bad = run_stepwell("components", "--missing", cwd=project({**FILES, "src/configs.py": ""}))
@@ -377,7 +377,7 @@ def test_the_command_tells_what_is_missing_and_fails(project: Project, run_stepw
     assert "  config  missing  no source file defines `ScoringConfig`\n" in bad.stdout
 
 
-def test_the_command_gives_data_that_fits_its_schema(project: Project, run_stepwell: RunStepwell) -> None:
+def test_the_output_matches_its_schema(project: Project, run_stepwell: RunStepwell) -> None:
     root = project({**FILES, "src/more/scripts/scoring.py": ""})
     for arguments in (("Scoring",), ("--kind", "builder"), ("-w", "alice"), ("--missing",)):
         ran = run_stepwell("components", *arguments, "--format", "json", cwd=root)
@@ -396,7 +396,7 @@ def test_the_command_names_the_step_that_was_meant(project: Project, run_stepwel
     assert ran.stderr == "error: no step `Scorng` in the core (did you mean `Scoring`?)\n"
 
 
-def test_explain_tells_the_parts_after_the_fields(project: Project, run_stepwell: RunStepwell) -> None:
+def test_explain_reports_the_parts_after_the_fields(project: Project, run_stepwell: RunStepwell) -> None:
     root = project({"registry.d/steps/s.yaml": f"{STEP}", "src/c.py": "class ScoringConfig: pass\n"})
     (root / "registry.d/steps/s.yaml").rename(root / "registry.d/steps/scoring.yaml")
     whole = run_stepwell("explain", "Scoring", cwd=root).stdout.splitlines()

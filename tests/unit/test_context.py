@@ -146,7 +146,7 @@ def test_a_block_that_is_left_elsewhere_names_nothing_there() -> None:
 
 
 @pytest.mark.parametrize("name", [stepwell.workspace, stepwell.set_workspace])
-def test_what_is_no_id_is_refused(name: Callable[[object], object]) -> None:
+def test_what_is_no_id_is_rejected(name: Callable[[object], object]) -> None:
     with pytest.raises(ValueError, match=r"^workspace id must not be empty; use `clear_workspace\(\)`$"):
         name("")
     with pytest.raises(TypeError, match=r"^workspace id must be a string, got NoneType$"):

@@ -904,7 +904,7 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
 
 
 @pytest.mark.parametrize("what", CASES)
-def test_a_change_means_what_is_told(what: str, tmp_path: Path) -> None:
+def test_a_change_has_its_effects(what: str, tmp_path: Path) -> None:
     old, new, expected = CASES[what]
     assert effects(tmp_path, old, new) == expected
 
@@ -915,7 +915,7 @@ def test_no_change_means_nothing(what: str, tmp_path: Path) -> None:
         assert effects(tmp_path / str(place), state, state) == []
 
 
-def test_what_a_workspace_inherits_is_told_once(tmp_path: Path) -> None:
+def test_what_a_workspace_inherits_is_reported_once(tmp_path: Path) -> None:
     frozen = settings("[[freeze]]", 'output = "a.py"', 'workspace = "all"')
     overlay = local("Own")
     assert effects(tmp_path, {**frozen, **overlay, **core("Scoring")}, {**frozen, **overlay}) == [
@@ -1023,7 +1023,7 @@ GIVES = "interface: {outputs: {scores: {type: processing_output}}}"
         ),
     ],
 )
-def test_a_change_tells_which_pipeline_it_breaks(
+def test_a_change_reports_which_pipeline_it_breaks(
     what: str, new: Mapping[str, str], expected: str, tmp_path: Path
 ) -> None:
     old = {**core("Scoring", GIVES), **core("Rating"), **PIPELINE}

@@ -23,7 +23,7 @@ FILES = {
 }
 
 
-def test_an_unknown_step_says_what_is_near(project: Project) -> None:
+def test_an_unknown_step_has_a_suggestion(project: Project) -> None:
     view = stepwell.open(project(FILES)).view("alice")
     with pytest.raises(UnknownStep) as raised:
         view["Rankin"]
@@ -32,7 +32,7 @@ def test_an_unknown_step_says_what_is_near(project: Project) -> None:
     assert (raised.value.name, raised.value.place) == ("Rankin", "workspace alice")
 
 
-def test_an_unknown_step_with_nothing_near_says_only_that(project: Project) -> None:
+def test_an_unknown_step_with_nothing_near_has_no_suggestion(project: Project) -> None:
     view = stepwell.open(project(FILES)).view()
     with pytest.raises(UnknownStep) as raised:
         view["Zebra"]
@@ -66,7 +66,7 @@ def test_what_is_no_name_is_not_in_a_view(odd: object, project: Project) -> None
         view[odd]  # type: ignore[index]
 
 
-def test_an_unknown_workspace_says_what_is_near_and_is_never_the_core(project: Project) -> None:
+def test_an_unknown_workspace_has_a_suggestion_and_is_never_the_core(project: Project) -> None:
     registry = stepwell.open(project(FILES))
     for asked in ("alise", "Alice"):
         with pytest.raises(UnknownWorkspace) as raised:
@@ -97,7 +97,7 @@ def test_an_error_travels_to_another_process(error: StepwellError) -> None:
         assert vars(again) == vars(error)
 
 
-def test_no_project_is_told_with_where_it_was_looked_for(tmp_path: Path) -> None:
+def test_a_missing_project_is_reported_with_the_searched_folder(tmp_path: Path) -> None:
     below = tmp_path / "a" / "b"
     below.mkdir(parents=True)
     with pytest.raises(ProjectError) as raised:

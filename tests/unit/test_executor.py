@@ -180,7 +180,7 @@ def until(holds: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def test_a_step_gives_its_value_and_how_it_came_about(registry: Registry, executor: Executor) -> None:
+def test_a_result_has_its_value_and_its_attempts(registry: Registry, executor: Executor) -> None:
     result = executor.run("Total", {"numbers": [1, 2, 3.5]})
     assert (result.ok, result.value, result.error, result.provider) == (True, 6.5, None, None)
     assert result.definition is registry.view(None)["Total"]
@@ -204,7 +204,7 @@ def test_an_unknown_step_is_a_result_with_the_nearest_name(executor: Executor) -
     assert shown(nowhere) == "step Total: unknown step: unknown workspace: alicia (did you mean `alice`?)"
 
 
-def test_parameters_are_held_to_the_schema_and_explained(executor: Executor) -> None:
+def test_parameters_are_checked_against_the_schema_and_explained(executor: Executor) -> None:
     result = executor.run("Total", {"numbrs": [1]})
     assert shown(result) == (
         "step Total: invalid parameters: the step `Total` has no field `numbrs` (did you mean `numbers`?)\n"
@@ -226,7 +226,7 @@ def test_parameters_are_held_to_the_schema_and_explained(executor: Executor) -> 
     assert str(executor.check("Total", {})) == shown(executor.run("Total"))
 
 
-def test_what_validate_says_refuses_too(executor: Executor) -> None:
+def test_errors_of_validate_reject_parameters_too(executor: Executor) -> None:
     assert shown(executor.run("Counting", {"by": 0})) == (
         "step Counting: invalid parameters: `by` must not be 0\n  --> registry.d/steps/counting.yaml:1"
     )
@@ -307,7 +307,7 @@ def test_code_that_cannot_say_what_is_wrong_takes_nothing_down(
     assert (shown(first), second.value) == (f"step odd: {message}\n  --> <registered>:1", 1)
 
 
-def test_parameters_of_no_fit_form_are_refused_in_plain_words(executor: Executor) -> None:
+def test_parameters_of_a_wrong_type_are_rejected_in_plain_text(executor: Executor) -> None:
     told = "step Total: invalid parameters: the step `Total` must be a mapping, got a list"
     place = "\n  --> registry.d/steps/total.yaml:1"
     assert shown(executor.run("Total", [1])) == told + place  # type: ignore[arg-type]
@@ -331,7 +331,7 @@ def test_what_chooses_providers_may_fail_in_any_way(registry: Registry, error: B
     assert (asked.error.fault, asked.error.cause, plain.value) == (Fault.ERROR, error, 1)
 
 
-def test_what_is_not_there_is_told_with_its_place(executor: Executor) -> None:
+def test_what_is_not_there_is_reported_with_its_place(executor: Executor) -> None:
     told = shown(executor.run("Gone"))
     assert told.startswith("step Gone: no implementation: cannot load `Gone.implementation`")
     assert "`src/steps.py` does not define `gon`" in told
@@ -380,7 +380,7 @@ def test_a_timeout_ends_a_coroutine_and_is_tried_again(registry: Registry, execu
     assert module(registry).left == ["sleepy", "sleepy"]
 
 
-def test_a_timeout_leaves_a_thread_behind_and_tells_it(registry: Registry, executor: Executor) -> None:
+def test_a_timeout_leaves_a_thread_behind_and_reports_it(registry: Registry, executor: Executor) -> None:
     assert "timeout at attempt 1: no result after 0.05 s" in shown(executor.run("Busy"))
     until(lambda: module(registry).left == ["busy"])
 
@@ -471,7 +471,7 @@ def test_no_more_run_at_once_than_are_allowed(registry: Registry, executor: Exec
     assert most == 7
 
 
-def test_events_tell_of_every_run_and_attempt(executor: Executor) -> None:
+def test_events_report_every_run_and_attempt(executor: Executor) -> None:
     told: list[Event] = []
     executor.subscribe(told.append)
     executor.run("Late")
@@ -544,7 +544,7 @@ def test_a_cancelled_task_leaves_nothing_running(registry: Registry, executor: E
     assert [error.fault for error in ended if error] == [Fault.CANCELLED] * 10
 
 
-def test_closing_ends_what_runs_and_whoever_waits_has_a_result(registry: Registry) -> None:
+def test_closing_ends_all_runs_and_every_waiting_caller_has_a_result(registry: Registry) -> None:
     executor = Executor(registry, telemetry=False)
     results: list[StepResult] = []
     waiting = threading.Thread(target=lambda: results.append(executor.run("Sleepy")))
@@ -562,7 +562,7 @@ def test_closing_ends_what_runs_and_whoever_waits_has_a_result(registry: Registr
     executor.close()
 
 
-def test_closing_while_others_begin_leaves_nobody_waiting(registry: Registry) -> None:
+def test_closing_while_others_begin_leaves_no_one_waiting(registry: Registry) -> None:
     results: list[StepResult] = []
 
     def run() -> None:
@@ -665,7 +665,9 @@ def test_a_new_try_may_succeed(registry: Registry, executor: Executor) -> None:
     )
 
 
-def test_a_reload_while_a_run_goes_on_changes_nothing_for_it(registry: Registry, executor: Executor) -> None:
+def test_a_reload_while_a_run_continues_changes_nothing_for_it(
+    registry: Registry, executor: Executor
+) -> None:
     go = threading.Event()
 
     @registry.step_type("holding")
@@ -714,7 +716,7 @@ def test_importing_the_executor_needs_no_extra(environment: Mapping[str, str], t
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "[]\nunknown step\n", "")
 
 
-def test_a_step_with_a_provider_says_that_there_are_none(registry: Registry, executor: Executor) -> None:
+def test_a_step_that_needs_a_provider_fails_without_one(registry: Registry, executor: Executor) -> None:
     registry.register("asking", lambda *_: 1, metadata={"requires": ["chat"]})
     assert shown(executor.run("asking")).startswith(
         "step asking: provider: requires a provider with chat, but the executor has no providers"

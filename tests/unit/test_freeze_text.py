@@ -62,7 +62,7 @@ def frozen(core: View, workspaces: dict[str, View] | None = None, output: str = 
 
 
 @given(st.text(st.characters()))
-def test_a_literal_is_one_line_of_ascii_that_gives_the_text_back(text: str) -> None:
+def test_a_literal_is_one_line_of_ascii_that_evaluates_to_the_text(text: str) -> None:
     literal = as_literal(text)
     assert ast.literal_eval(literal) == text
     assert literal.isascii()
@@ -105,7 +105,7 @@ def test_the_first_lines_name_the_generator_and_the_command() -> None:
             assert "\r" not in text, path
 
 
-def test_the_same_views_give_the_same_text() -> None:
+def test_the_same_views_return_the_same_text() -> None:
     core = view([step("A")])
     again = view([step("A", priority=7)])  # no field of the old table
     assert frozen(core, {"w": view([step("B")], core)}) == frozen(again, {"w": view([step("B")], again)})
@@ -200,7 +200,7 @@ def test_a_workspace_gets_its_own_table_in_its_own_order(
     assert served["_WORKSPACE_OVERRIDES"] == {"w": {}}
 
 
-def test_writing_tells_whether_the_file_changed(tmp_path: Path) -> None:
+def test_writing_reports_whether_the_file_changed(tmp_path: Path) -> None:
     path = tmp_path / "new" / "folder" / "names.py"
     assert write_atomically(path, "a = 1\n# \u2028 caf\u00e9\n") is True
     assert path.read_bytes() == "a = 1\n# \u2028 caf\u00e9\n".encode()
@@ -257,7 +257,7 @@ def test_nothing_is_left_when_writing_fails(
     assert (os.listdir(tmp_path), path.read_text()) == (["names.py"], "old\n")
 
 
-def test_a_text_that_is_no_unicode_is_refused_before_the_disk_is_touched(tmp_path: Path) -> None:
+def test_a_text_that_is_no_unicode_is_rejected_before_the_disk_is_touched(tmp_path: Path) -> None:
     with pytest.raises(UnicodeEncodeError):
         write_atomically(tmp_path / "folder" / "names.py", "\ud800")
     assert os.listdir(tmp_path) == []

@@ -155,7 +155,7 @@ def test_the_object_format_decides_the_ids(tmp_path: Path) -> None:
     "revision",
     ["", "--help", "--all", "-h", "HEAD\nmain", "HEAD\0", "a b", "HEAD^2", "HEAD~7", "main:a.yaml", "@{u}"],
 )
-def test_what_is_no_revision_is_refused(root: Path, revision: str) -> None:
+def test_what_is_no_revision_is_rejected(root: Path, revision: str) -> None:
     write(root, {"a.yaml": "a"})
     commit(root)
     repository = open_repository(str(root), ENVIRONMENT)
@@ -214,7 +214,7 @@ def test_the_base_is_where_a_branch_left_the_default_one(root: Path) -> None:
     assert parents_of(repository, repository.commit("HEAD")) == (two, three)
 
 
-def test_histories_without_anything_in_common_are_told(root: Path) -> None:
+def test_histories_without_anything_in_common_are_reported(root: Path) -> None:
     commit(root)
     git(root, "checkout", "-q", "--orphan", "other")
     commit(root, "two")
@@ -247,7 +247,7 @@ def test_a_submodule_is_read_where_its_commit_is(root: Path, tmp_path: Path, pre
             next(revision.scan("registry.d"))
 
 
-def test_an_object_that_a_partial_clone_lacks_is_told(root: Path, tmp_path: Path) -> None:
+def test_an_object_that_a_partial_clone_lacks_is_reported(root: Path, tmp_path: Path) -> None:
     write(root, {"a.yaml": "a", "b.yaml": "b"})
     commit(root)
     git(root, "config", "uploadpack.allowFilter", "true")
@@ -325,7 +325,7 @@ def test_the_variables_of_a_hook_lead_nowhere(root: Path, tmp_path: Path) -> Non
     assert open_repository(str(root), hooked).commit("HEAD") == one
 
 
-def test_no_repository_and_no_git_are_told(tmp_path: Path) -> None:
+def test_no_repository_and_no_git_are_reported(tmp_path: Path) -> None:
     alone = {**ENVIRONMENT, "GIT_CEILING_DIRECTORIES": str(tmp_path.resolve().parent)}
     with pytest.raises(RevisionError) as told:
         open_repository(str(tmp_path.resolve()), alone)
@@ -336,7 +336,7 @@ def test_no_repository_and_no_git_are_told(tmp_path: Path) -> None:
         open_repository(str(tmp_path / "gone"), ENVIRONMENT)
 
 
-def test_a_worktree_is_a_repository_of_its_own_folder(root: Path, tmp_path: Path) -> None:
+def test_a_worktree_is_the_repository_of_its_folder(root: Path, tmp_path: Path) -> None:
     write(root, {"a.yaml": "a"})
     one = commit(root)
     other = tmp_path.resolve() / "other"

@@ -104,7 +104,7 @@ def test_only_the_end_of_a_shallow_clone_is_cut_off(history: History, tmp_path: 
     assert not any(is_cut_off(whole, one) for one in touching(whole, "HEAD", ["**"]))
 
 
-def test_a_part_of_a_commit_shows_what_was_asked_for_and_nothing_else(history: History) -> None:
+def test_a_part_of_a_commit_shows_what_was_requested_and_nothing_else(history: History) -> None:
     others = {f"registry.d/steps/other_{letter}.yaml": START for letter in "abc"}
     commit = history.commit("Others", others)
     part = open_part(
@@ -126,7 +126,7 @@ def test_a_folder_without_anything_that_is_seen_is_there_and_empty(history: Hist
     assert list(part.scan("registry.d")) == []
 
 
-def test_a_submodule_on_the_way_is_told(
+def test_a_submodule_on_the_way_is_reported(
     history: History, tmp_path: Path, environment: Mapping[str, str]
 ) -> None:
     outer = History(tmp_path / "outer", environment)
@@ -142,5 +142,5 @@ def test_a_submodule_on_the_way_is_told(
 @pytest.mark.parametrize(
     ("path", "pattern"), [("a/b.yaml", "a/b.yaml"), ("[a]*?\\", "\\[a]\\*\\?\\\\"), ("{a,b}!", "{a,b}!")]
 )
-def test_a_literal_path_stands_for_itself_only(path: str, pattern: str) -> None:
+def test_a_literal_path_represents_itself_only(path: str, pattern: str) -> None:
     assert literal(path) == pattern

@@ -91,7 +91,7 @@ def test_what_a_checkout_wrote_last_may_not_have_been_heard_of_yet(repository: P
     assert not index_times([str(repository.parent)]).changed_since(0.0)
 
 
-def test_a_linked_worktree_has_a_lock_of_its_own(repository: Path, git: Git, tmp_path: Path) -> None:
+def test_a_linked_worktree_has_its_own_lock(repository: Path, git: Git, tmp_path: Path) -> None:
     linked = tmp_path / "linked"
     git("worktree", "add", "-q", "-b", "other", str(linked), at=repository)
     hold(repository / ".git" / "index.lock")
@@ -104,7 +104,7 @@ def test_a_linked_worktree_has_a_lock_of_its_own(repository: Path, git: Git, tmp
     assert not changing(repository)
 
 
-def test_a_submodule_has_a_lock_of_its_own(repository: Path, git: Git, tmp_path: Path) -> None:
+def test_a_submodule_has_its_own_lock(repository: Path, git: Git, tmp_path: Path) -> None:
     git("init", "-q", "-b", "main", str(tmp_path / "inner"))
     git("commit", "-q", "--allow-empty", "-m", "one", at=tmp_path / "inner")
     git("submodule", "--quiet", "add", str(tmp_path / "inner"), "part", at=repository)

@@ -89,7 +89,7 @@ def test_a_pipeline_of_a_view_is_a_graph(project: Project) -> None:
     assert thaw(pipeline.config_of("fit", {"eta": 0.3})) == {"eta": 0.3}
 
 
-def test_a_pipeline_that_is_not_there_is_asked_for_in_vain(project: Project) -> None:
+def test_a_pipeline_that_is_not_there_is_not_found(project: Project) -> None:
     registry = stepwell.open(project(FILES))
     with pytest.raises(UnknownPipeline) as raised:
         registry.pipeline("Nihgtly")
@@ -164,7 +164,7 @@ def test_a_local_pipeline_that_extends_itself_extends_the_one_that_it_hides(proj
     assert mine.nodes["load"].config["limit"] == 1
 
 
-def test_a_circle_has_no_order(project: Project) -> None:
+def test_a_cycle_has_no_order(project: Project) -> None:
     ring = """\
 name: Ring
 description: Round and round.
@@ -228,9 +228,7 @@ def test_pipelines_are_made_in_code(project: Project) -> None:
         ),
     ],
 )
-def test_what_cannot_be_done_with_a_pipeline_says_why(
-    change: Callable[[Pipeline], object], message: str
-) -> None:
+def test_errors_of_a_pipeline_have_a_reason(change: Callable[[Pipeline], object], message: str) -> None:
     pipeline = Pipeline("P").add_step("a", "X").add_step("b", "X", depends_on=["a"])
     with pytest.raises(PipelineError) as raised:
         change(pipeline)

@@ -98,13 +98,13 @@ def test_it_is_broken_when_nothing_serves_or_the_settings_cannot_be_used(
     assert stepwell.open(project(files)).health().status is HealthStatus.BROKEN
 
 
-def test_an_empty_project_is_ok_and_told_where_to_begin(project: Project) -> None:
+def test_an_empty_project_is_ok_and_has_advice(project: Project) -> None:
     told = stepwell.open(project({})).health()
     assert told.status is HealthStatus.OK
     assert told.recommendations == ("Add a definition to `registry.d/steps/`: the core has no steps.",)
 
 
-def test_a_refused_reload_is_told_until_the_file_is_mended(project: Project) -> None:
+def test_a_rejected_reload_is_reported_until_the_file_is_fixed(project: Project) -> None:
     registry = stepwell.open(project(FILES), today=TODAY)
     file = Path(registry.project.root) / "registry.d/steps/scoring.yaml"
     good = registry.digest
@@ -127,7 +127,7 @@ def test_a_refused_reload_is_told_until_the_file_is_mended(project: Project) -> 
     assert (told.counters["reloads"], told.counters["refusals"]) == (1, 1)
 
 
-def test_what_code_registers_is_a_layer_and_what_it_hides_is_told(project: Project) -> None:
+def test_registrations_are_a_layer_and_hidden_definitions_are_reported(project: Project) -> None:
     registry = stepwell.open(project(FILES), today=TODAY)
     registry.register({"name": "New", "description": "x"}).remove()
     kept = registry.register({"name": "Scoring", "description": "x"}, workspace="alice", replace=True)
@@ -140,7 +140,7 @@ def test_what_code_registers_is_a_layer_and_what_it_hides_is_told(project: Proje
     assert not any("Scoring" in one for one in registry.health().recommendations)
 
 
-def test_a_registration_for_a_workspace_that_is_gone_is_told(project: Project) -> None:
+def test_a_registration_for_a_workspace_that_is_gone_is_reported(project: Project) -> None:
     registry = stepwell.open(project(FILES), today=TODAY)
     registration = registry.register({"name": "New", "description": "x"}, workspace="bob")
     folder = Path(registry.project.root) / "workspaces/bob"
@@ -154,7 +154,7 @@ def test_a_registration_for_a_workspace_that_is_gone_is_told(project: Project) -
     assert registry.view("bob")["New"] is registration.definition
 
 
-def test_a_subscriber_that_fails_is_counted_and_told(
+def test_a_subscriber_that_fails_is_counted_and_reported(
     project: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
     registry = stepwell.open(project(FILES), today=TODAY)
@@ -182,7 +182,7 @@ def test_a_look_up_counts_nothing(project: Project) -> None:
     assert dict(registry._store.counts) == before
 
 
-def test_a_watch_is_told(project: Project) -> None:
+def test_a_watch_is_reported(project: Project) -> None:
     registry = stepwell.open(project(FILES), today=TODAY)
     with registry.watch(poll=5.0):
         told = registry.health()
@@ -194,7 +194,7 @@ def test_a_watch_is_told(project: Project) -> None:
     assert health(registry._store).watching is None
 
 
-def test_doctor_tells_it_as_text(project: Project, run_stepwell: Callable[..., Any]) -> None:
+def test_doctor_reports_it_as_text(project: Project, run_stepwell: Callable[..., Any]) -> None:
     ran = run_stepwell("doctor", cwd=project({**FILES, "registry.d/steps/broken.yaml": "name: Broken\n"}))
     assert ran.stdout.splitlines() == [
         "degraded: 1 error, 0 warnings, 1 conflict, 2 workspaces",
@@ -209,7 +209,7 @@ def test_doctor_tells_it_as_text(project: Project, run_stepwell: Callable[..., A
     assert (ran.exit_code, ran.stderr) == (1, "")
 
 
-def test_doctor_tells_it_as_json_that_fits_its_schema(
+def test_doctor_reports_it_as_json_that_fits_its_schema(
     project: Project, run_stepwell: Callable[..., Any]
 ) -> None:
     root = project(FILES)
@@ -223,14 +223,14 @@ def test_doctor_tells_it_as_json_that_fits_its_schema(
         Draft202012Validator(contents("output-doctor")).validate(example)
 
 
-def test_doctor_says_nothing_when_asked_to_be_quiet_and_all_is_well(
+def test_doctor_is_silent_with_quiet_when_all_is_well(
     project: Project, run_stepwell: Callable[..., Any]
 ) -> None:
     ran = run_stepwell("doctor", "--quiet", cwd=project(FILES))
     assert (ran.exit_code, ran.stdout, ran.stderr) == (0, "", "")
 
 
-def test_logging_is_silent_until_somebody_listens(project: Project, environment: Mapping[str, str]) -> None:
+def test_logging_is_silent_without_a_handler(project: Project, environment: Mapping[str, str]) -> None:
     code = """
 import logging, sys, stepwell
 registry = stepwell.open(".")

@@ -97,7 +97,7 @@ def _seconds(comments: int) -> float:
 
 
 @pytest.mark.parametrize("instead", ["nothing", "a folder"])
-def test_a_file_that_vanishes_after_it_was_listed_is_told(instead: str, project: Project) -> None:
+def test_a_file_that_vanishes_after_it_was_listed_is_reported(instead: str, project: Project) -> None:
     root = project({"registry.d/steps/scoring.yaml": STEP, "registry.d/steps/ranking.yaml": STEP})
     opened = open_project(str(root))
     path = "registry.d/steps/scoring.yaml"

@@ -125,7 +125,7 @@ def test_the_legacy_table_is_fresh_on_every_call(registry: Registry) -> None:
     assert view.legacy_table() is not view.legacy_table()
 
 
-def test_answers_do_not_change_when_they_are_asked_for_again(registry: Registry) -> None:
+def test_answers_do_not_change_when_they_are_requested_again(registry: Registry) -> None:
     view = registry.view("alice")
     first = (view.digest, list(view), dict(view), view.explain_all("Scoring"), registry.digest)
     assert (view.digest, list(view), dict(view), view.explain_all("Scoring"), registry.digest) == first
@@ -152,7 +152,7 @@ def test_the_data_of_a_document_is_read_only(path: str, text: str) -> None:
         document.text = "changed"  # type: ignore[misc]
 
 
-def test_definitions_can_be_told_apart_and_kept_in_sets(registry: Registry) -> None:
+def test_definitions_can_be_distinguished_and_kept_in_sets(registry: Registry) -> None:
     core, alice = registry.view(), registry.view("alice")
     assert core["Scoring"] != alice["Scoring"]
     assert core["Flat"] == alice["Flat"]

@@ -172,7 +172,7 @@ def test_what_alice_lacks_comes_from_the_core_and_is_shared(opened: Open) -> Non
 
 
 @pytest.mark.parametrize("init", [True, False], ids=["with __init__", "without __init__"])
-def test_a_package_of_alice_is_laid_over_the_core_s(opened: Open, init: bool) -> None:
+def test_a_package_of_alice_is_merged_over_the_core_s(opened: Open, init: bool) -> None:
     files = {
         "src/builders/__init__.py": "name = 'core'\nfrom . import shared, both\n",
         "src/builders/shared.py": "x = 'core shared'\n",
@@ -221,7 +221,7 @@ def test_a_folder_without_python_is_no_package(opened: Open) -> None:
     assert here.load("a.py", "x") == "[1]"
 
 
-def test_the_project_is_the_last_resort_and_gives_the_same_module(opened: Open) -> None:
+def test_the_project_comes_last_and_has_one_module(opened: Open) -> None:
     here = opened(
         {
             "src/pipeline/x.py": "class C: pass\n",
@@ -379,7 +379,7 @@ def test_an_edit_of_the_core_renews_the_workspaces_that_use_it(opened: Open) -> 
     assert here.load("b.py", "B", "bob") is bobs
 
 
-def test_a_new_file_that_hides_another_renews_who_asked_for_it(opened: Open) -> None:
+def test_a_new_file_that_hides_another_reloads_its_importers(opened: Open) -> None:
     here = opened(
         {
             "src/helpers.py": "who = 'core'\n",
@@ -406,7 +406,7 @@ def test_a_new_file_that_hides_another_renews_who_asked_for_it(opened: Open) -> 
     assert here.load("a.py", "who") == "core"
 
 
-def test_an_optional_import_that_failed_is_tried_again_when_it_is_mended(opened: Open) -> None:
+def test_an_optional_import_that_failed_is_tried_again_when_it_is_fixed(opened: Open) -> None:
     here = opened(
         alice(
             {
@@ -441,7 +441,7 @@ def test_old_objects_reach_old_modules_through_their_package(opened: Open, init:
     assert (here.load("pkg/b.py", "B") is b) is not init
 
 
-def test_a_failing_import_says_where_and_what_was_looked_for(opened: Open) -> None:
+def test_a_failing_import_is_reported_with_the_module_and_the_searched_paths(opened: Open) -> None:
     here = opened(
         {
             **alice(
@@ -515,7 +515,7 @@ FAILURES: Mapping[str, tuple[str | bytes, str, int]] = {
 
 
 @pytest.mark.parametrize("what", FAILURES)
-def test_whatever_fails_is_told_with_its_line_and_leaves_nothing(opened: Open, what: str) -> None:
+def test_whatever_fails_is_reported_with_its_line_and_leaves_nothing(opened: Open, what: str) -> None:
     content, said, line = FAILURES[what]
     here = opened({**alice({"other.py": ""}), "workspaces/alice/src/bad.py": content})
     here.load("other.py")
@@ -567,7 +567,7 @@ def test_a_failed_import_takes_back_what_it_brought_and_leaves_what_was_there(op
     assert here.load("bad.py", "k") is kept
 
 
-def test_a_module_that_failed_in_a_circle_is_bound_nowhere(opened: Open) -> None:
+def test_a_module_that_failed_in_a_cycle_is_bound_nowhere(opened: Open) -> None:
     here = opened(
         alice(
             {
@@ -632,7 +632,7 @@ def test_every_form_of_import_and_what_builds_on_it_works(opened: Open) -> None:
     assert here.load("a.py", "done") is True
 
 
-def test_a_mended_file_loads_without_a_new_generation(opened: Open) -> None:
+def test_a_fixed_file_loads_without_a_new_generation(opened: Open) -> None:
     here = opened(alice({"a.py": "import later\n"}))
     with pytest.raises(ComponentError):
         here.load("a.py")
@@ -640,7 +640,7 @@ def test_a_mended_file_loads_without_a_new_generation(opened: Open) -> None:
     assert here.load("a.py", "later").x == 1
 
 
-def test_a_missing_name_says_what_is_near(opened: Open) -> None:
+def test_a_missing_name_has_a_suggestion(opened: Open) -> None:
     here = opened(alice({"a.py": "class TrainBuilder:\n    class Options: pass\n"}))
     with pytest.raises(ComponentError) as raised:
         here.load("a.py", "TrainBuidler")
@@ -654,7 +654,7 @@ def test_a_missing_name_says_what_is_near(opened: Open) -> None:
     assert raised.value.suggestions == ("TrainBuilder.Options",)
 
 
-def test_a_path_that_leaves_the_project_is_refused(opened: Open, tmp_path: Path) -> None:
+def test_a_path_that_leaves_the_project_is_rejected(opened: Open, tmp_path: Path) -> None:
     outside = tmp_path / "outside.py"
     outside.write_text("raise RuntimeError('it ran')\n")
     here = opened({**alice({"a.py": "import link\n", "own.py": ""}), "workspaces/bob/src/b.py": "x = 1\n"})

@@ -90,14 +90,14 @@ TOLD = [
 
 
 @pytest.mark.parametrize(("path", "rule", "help_text"), TOLD)
-def test_a_file_that_is_not_read_is_told(path: str, rule: str, help_text: str, project: Project) -> None:
+def test_a_file_that_is_not_read_is_reported(path: str, rule: str, help_text: str, project: Project) -> None:
     (found,) = laid_out(project({path: ""})).diagnostics
     assert found.span is not None
     assert (found.id, found.span.path, found.help) == (rule, path, help_text)
 
 
 @pytest.mark.parametrize("name", ["a..b", "a b", "-a", "_a", "é", "a@b", "a.b", "a:b", "a'b", "~"])
-def test_a_folder_s_name_that_cannot_be_an_id_is_told(name: str, project: Project) -> None:
+def test_a_folder_s_name_that_cannot_be_an_id_is_reported(name: str, project: Project) -> None:
     layout = laid_out(project({f"workspaces/{name}/local/steps/a.yaml": ""}))
     assert dict(layout.workspaces) == {}
     (found,) = layout.diagnostics

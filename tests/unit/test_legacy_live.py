@@ -292,7 +292,7 @@ def test_the_context_is_one_with_stepwell_s(registry: stepwell.Registry) -> None
 
 
 @pytest.mark.usefixtures("registry")
-def test_an_unknown_step_is_told_with_what_is_near() -> None:
+def test_an_unknown_step_is_reported_with_what_is_near() -> None:
     for asked, near in {"Trian": "`Train`", "OldTrain": "`Train`", "Evaluat": "`Evaluate`"}.items():
         with pytest.raises(stepwell.UnknownStep) as caught:
             step_names.get_step_description(asked)
@@ -530,7 +530,7 @@ class TestWhichRegistryIsShown:
         ("variable", "told"),
         [("STEPWELL_LEGACY", "live or frozen"), ("STEPWELL_FALLBACK", "frozen or never")],
     )
-    def test_a_switch_that_says_something_else_is_refused(
+    def test_an_unknown_value_of_a_switch_is_rejected(
         self, root: Path, environment: Mapping[str, str], variable: str, told: str
     ) -> None:
         asked = ask(root, environment, **{variable: "nope"})
@@ -548,7 +548,7 @@ class TestWhichRegistryIsShown:
             "stepwell.UnknownWorkspace: Unknown workspace: alice. Available: []"
         )
 
-    def test_definitions_left_out_at_the_start_are_told_once(
+    def test_definitions_skipped_at_the_start_are_reported_once(
         self, root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         (root / "registry.d/steps/base.yaml").write_text("name: Base\n")

@@ -65,7 +65,7 @@ def program(code: str, **more: Any) -> Command:
 # A program
 
 
-def test_a_program_gets_the_prompt_and_gives_the_answer() -> None:
+def test_a_program_gets_the_prompt_and_returns_the_answer() -> None:
     shout = program("import sys; print(sys.stdin.read().upper())")
     assert ask(shout, "Grüße").text == "GRÜSSE"
     conversation = Request((Message("system", "Be brief."), Message("user", "What?")))
@@ -80,7 +80,7 @@ def test_a_program_may_get_the_whole_request() -> None:
     }
 
 
-def test_a_program_is_told_the_schema_and_its_answer_is_held_to_it() -> None:
+def test_a_program_receives_the_schema_and_its_answer_is_checked_against_it() -> None:
     schema = {"type": "array", "items": {"type": "integer"}}
     fenced = program("import sys; assert 'JSON Schema' in sys.stdin.read(); print('```json\\n[1, 2]\\n```')")
     assert ask(fenced, schema=schema).data == [1, 2]
@@ -127,12 +127,12 @@ def test_a_program_gets_few_variables_and_the_secrets_that_are_declared() -> Non
         ("while True: print('x' * 100)", Failure.MALFORMED, "the program's output exceeds 1000 bytes"),
     ],
 )
-def test_a_program_that_fails_is_told(code: str, failure: Failure, message: str) -> None:
+def test_a_program_that_fails_is_reported(code: str, failure: Failure, message: str) -> None:
     told = fault(program(code, settings={"max_output": 1000}))
     assert (told.failure, told.message) == (failure, message)
 
 
-def test_a_program_that_does_not_exist_is_told() -> None:
+def test_a_program_that_does_not_exist_is_reported() -> None:
     missing = Command(Setup("Local", settings={"argv": ["no-such-program-here"]}))
     assert fault(missing).message == "program `no-such-program-here` not found"
     assert fault(missing).failure is Failure.NOT_FOUND
@@ -189,7 +189,7 @@ def _runs(pid: int) -> bool:
     return state != "Z"
 
 
-def test_a_program_says_its_answer_piece_by_piece() -> None:
+def test_a_program_streams_its_answer() -> None:
     code = "import sys, time\nfor word in 'a', 'ü', 'c': print(word, flush=True); time.sleep(0.05)"
 
     async def work() -> list[str]:
@@ -248,7 +248,7 @@ def test_what_was_recorded_is_answered_again_in_its_order_and_then_the_last_of_i
     assert counting.count == 3
 
 
-def test_what_was_not_recorded_is_told(tmp_path: Path) -> None:
+def test_what_was_not_recorded_is_reported(tmp_path: Path) -> None:
     assert fault(tape(tmp_path)).message == "file tapes/all.jsonl not found; record it with `mode: record`"
     ask(tape(tmp_path, "record"))
     told = fault(tape(tmp_path), "Something else")
@@ -275,7 +275,9 @@ def test_with_auto_only_what_is_missing_is_asked(tmp_path: Path) -> None:
         ('{"version": 1, "digest": "x", "response": {}}', "tapes/all.jsonl:2: not a recorded exchange"),
     ],
 )
-def test_a_tape_that_somebody_broke_is_told_with_its_line(line: str, fault_told: str, tmp_path: Path) -> None:
+def test_a_tape_that_a_user_broke_is_reported_with_its_line(
+    line: str, fault_told: str, tmp_path: Path
+) -> None:
     ask(tape(tmp_path, "record"))
     with (tmp_path / "tapes/all.jsonl").open("a") as file:
         file.write(f"{line}\n")
@@ -316,7 +318,7 @@ def test_no_secret_is_recorded(project: Project) -> None:
     assert "ghp_" not in recorded
 
 
-def test_a_tape_of_a_provider_that_is_not_there_says_so(project: Project) -> None:
+def test_a_tape_of_a_provider_that_is_not_there_reports_it(project: Project) -> None:
     root = project(
         {
             "registry.d/providers/tape.yaml": (
@@ -337,7 +339,7 @@ def test_a_tape_of_a_provider_that_is_not_there_says_so(project: Project) -> Non
 # An echo
 
 
-def test_an_echo_ends_where_it_is_told_to() -> None:
+def test_an_echo_ends_at_its_limit() -> None:
     echo = Echo(Setup("Echo", settings={"prefix": "You said: "}))
     assert ask(echo, "one", "two").text == "You said: two"
     cut = ask(echo, "one two three", max_tokens=3)
@@ -408,7 +410,7 @@ def test_an_echo_finds_data_that_fits(case: str) -> None:
     assert fitting(schema) == fitting(schema)
 
 
-def test_what_an_echo_cannot_find_is_told() -> None:
+def test_what_an_echo_cannot_find_is_reported() -> None:
     told = fault(Echo(Setup("Echo")), schema={"type": "string", "pattern": "^[a-f]{40}$"})
     assert (told.failure, told.message) == (Failure.INVALID_REQUEST, "no sample data matches the schema")
 
@@ -453,5 +455,5 @@ SCHEMAS = st.recursive(
 
 
 @given(SCHEMAS)
-def test_whatever_is_asked_for_in_plain_words_is_found(schema: Any) -> None:
+def test_plain_requests_are_found(schema: Any) -> None:
     assert compiled(schema).is_valid(fitting(schema))

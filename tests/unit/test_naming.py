@@ -81,7 +81,7 @@ def test_every_name_that_the_schema_allows_has_a_file(name: str) -> None:
 
 
 @given(st.from_regex(r"[A-Z][A-Za-z0-9]{0,12}", fullmatch=True))
-def test_a_stem_is_the_stem_of_itself_and_says_every_letter(name: str) -> None:
+def test_a_stem_is_the_stem_of_itself_and_keeps_every_letter(name: str) -> None:
     stem = Naming().stem(name)
     assert stem.replace("_", "") == name.lower()
 
@@ -123,7 +123,7 @@ def test_the_nearest_existing_name(word: str, choices: list[str], near: tuple[st
     assert closest(word, choices) == near
 
 
-def test_several_near_names_come_best_first_and_no_more_than_asked_for() -> None:
+def test_several_near_names_come_best_first_and_within_the_limit() -> None:
     choices = ["Scorings", "Scoring2", "Scorin", "Ranking"]
     assert closest("Scoring", choices, 3)[0] in {"Scorings", "Scorin", "Scoring2"}
     assert len(closest("Scoring", choices, 2)) == 2

@@ -95,7 +95,7 @@ def test_a_notebook_shows_views_steps_pipelines_runs_and_findings(
     assert f"log: .stepwell/runs/{made.id}/steps/total/1/log.txt" in "".join(of_run["text/plain"])
 
 
-def test_a_notebook_may_ask_for_some_forms_only(project: Project) -> None:
+def test_a_notebook_may_request_some_forms_only(project: Project) -> None:
     pipeline = stepwell.open(project(FILES)).pipeline("Nightly")
     only = pipeline._repr_mimebundle_(include={"text/plain", "text/html"}, exclude={"text/html"})
     assert list(only) == ["text/plain"]

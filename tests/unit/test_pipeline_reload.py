@@ -86,7 +86,7 @@ def test_a_change_that_breaks_a_pipeline_is_not_served(project: Project) -> None
     assert list((registry.view()["Loading"].interface or {})["outputs"]) == ["rows"]
 
 
-def test_a_step_and_a_pipeline_of_one_name_are_told_apart(project: Project) -> None:
+def test_a_step_and_a_pipeline_of_one_name_are_distinguished(project: Project) -> None:
     root = project({**FILES, f"{STEPS}/nightly.yaml": LOAD.replace("Loading", "Nightly")})
     step, pipeline = root / STEPS / "nightly.yaml", root / PIPELINES / "nightly.yaml"
     registry = stepwell.open(root, today=date(2026, 11, 1))

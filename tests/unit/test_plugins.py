@@ -149,7 +149,7 @@ def test_an_installed_package_is_served_below_the_core(
     }
 
 
-def test_what_is_wrong_with_a_package_is_told_and_the_rest_serves(
+def test_what_is_wrong_with_a_package_is_reported_and_the_rest_serves(
     site: Path, project: Callable[[Mapping[str, str]], Path], run_stepwell: Callable[..., Any]
 ) -> None:
     root = project({"registry.d/steps/ranking.yaml": "name: Ranking\ndescription: Ours.\n"})
@@ -232,7 +232,7 @@ def test_of_two_packages_that_bring_one_name_neither_is_served(project: Any) -> 
         ({"config_class": "ScoringConfig"}, "duplicate-config-class"),
     ],
 )
-def test_what_collides_with_the_core_is_left_out_and_changes_nothing_of_it(
+def test_what_collides_with_the_core_is_skipped_and_changes_nothing_of_it(
     fields: dict[str, Any], rule: str, project: Any
 ) -> None:
     root = project({"registry.d/steps/scoring.yaml": SCORING + "aliases: [OldScoring]\n"})
@@ -246,7 +246,7 @@ def test_what_collides_with_the_core_is_left_out_and_changes_nothing_of_it(
     assert alone.view()["Scoring"] == beside.view()["Scoring"]
 
 
-def test_a_package_does_not_stand_in_for_a_file_of_the_core_that_is_left_out(project: Any) -> None:
+def test_a_package_does_not_replace_a_file_of_the_core_that_is_skipped(project: Any) -> None:
     registry = opened(
         project({"registry.d/steps/scoring.yaml": "name: Scoring\n"}),
         Plugin("acme", given=(step("Scoring"),)),
@@ -304,7 +304,7 @@ def test_packages_are_looked_for_once_and_survive_reading_everything_again(proje
     assert len(asked) == 1
 
 
-def test_a_local_step_over_one_of_a_package_says_so(project: Any) -> None:
+def test_a_local_step_that_hides_one_of_a_package_is_reported(project: Any) -> None:
     root = project({"workspaces/alice/local/steps/scoring.yaml": SCORING})
     registry = opened(root, Plugin("acme", given=(step("Scoring"),)))
     assert said(registry) == [
@@ -353,7 +353,7 @@ def test_without_any_such_package_the_slow_scan_is_not_made(monkeypatch: pytest.
     assert find_plugins() == ()
 
 
-def test_a_link_out_of_a_packages_folder_is_told_by_the_package_and_not_followed(
+def test_a_link_out_of_a_packages_folder_is_reported_by_the_package_and_not_followed(
     project: Any, tmp_path: Path
 ) -> None:
     folder = tmp_path / "package"

@@ -101,7 +101,7 @@ def run(work: Awaitable[T]) -> T:
 # Choosing
 
 
-def test_who_can_do_all_that_is_required_is_chosen_by_priority_and_the_rest_is_told_why_not(
+def test_suitable_providers_are_chosen_by_priority_and_the_others_have_a_reason(
     project: Project,
 ) -> None:
     root = project(
@@ -132,7 +132,7 @@ def test_who_can_do_all_that_is_required_is_chosen_by_priority_and_the_rest_is_t
     assert providers.select(["text"], exclude={"Ada": "it failed"}).passed_over["Ada"] == "it failed"
 
 
-def test_what_nobody_can_do_is_told_with_a_guess(project: Project) -> None:
+def test_a_missing_capability_is_reported_with_a_suggestion(project: Project) -> None:
     root = project(dict([provider("Ada", capabilities=["text", "structured"])]))
     providers = providers_of(root)
     with pytest.raises(NoProvider) as raised:
@@ -153,7 +153,7 @@ def test_what_nobody_can_do_is_told_with_a_guess(project: Project) -> None:
         providers.select(workspace="nobody")
 
 
-def test_a_project_without_providers_says_where_they_are_written(project: Project) -> None:
+def test_a_project_without_providers_reports_where_they_are_defined(project: Project) -> None:
     with pytest.raises(NoProvider, match="none is defined; add one in `providers/`"):
         providers_of(project({})).select(["text"])
 
@@ -233,7 +233,7 @@ def test_the_quickest_is_chosen_once_all_are_known_and_the_least_faulty(project:
 # Failing over
 
 
-def test_the_next_that_fits_answers_and_it_is_told_who_failed(project: Project) -> None:
+def test_the_next_suitable_provider_answers_and_failures_are_reported(project: Project) -> None:
     root = project(
         dict(
             [
@@ -374,7 +374,7 @@ def test_what_is_wrong_with_a_request_does_not_count_against_a_provider(project:
     run(work())
 
 
-def test_probes_tell_who_is_there_and_bring_back_who_recovered(project: Project) -> None:
+def test_probes_report_healthy_providers_and_restore_recovered_ones(project: Project) -> None:
     root = project(
         dict(
             [
@@ -407,7 +407,7 @@ def test_probes_tell_who_is_there_and_bring_back_who_recovered(project: Project)
     run(work())
 
 
-def test_probes_go_on_at_their_interval_until_they_are_cancelled(project: Project) -> None:
+def test_probes_continue_at_their_interval_until_they_are_cancelled(project: Project) -> None:
     root = project(
         dict([provider("Ada", health={"interval": 0.05}), provider("Bea", health={"probe": False})])
     )
@@ -485,7 +485,7 @@ def test_who_is_full_is_passed_over_while_another_is_free_and_waited_for_otherwi
     run(work())
 
 
-def test_no_more_is_asked_within_a_minute_than_a_provider_takes(project: Project) -> None:
+def test_requests_within_a_minute_stay_within_the_limit_of_a_provider(project: Project) -> None:
     root = project(dict([provider("Ada", priority=1, limits={"requests_per_minute": 5}), provider("Bea")]))
 
     async def work() -> None:
@@ -674,7 +674,7 @@ def test_code_of_a_workspace_is_an_implementation_in_its_own_world(project: Proj
         ({"implementation": "src/mine.py:exits"}, "implementation raised SystemExit: 9"),
     ],
 )
-def test_a_provider_that_cannot_be_made_is_passed_over_and_told_why(
+def test_a_provider_that_cannot_be_created_is_skipped_with_a_reason(
     fields: dict[str, Any], told: str, project: Project
 ) -> None:
     files = _mine("alice", "Hi.")
@@ -724,7 +724,7 @@ def test_a_foreign_implementation_may_raise_anything_and_leaks_nothing(
     ("code", "told"),
     [("raise ValueError('no luck')", "ValueError: no luck"), ("raise SystemExit(3)", "SystemExit: 3")],
 )
-def test_a_module_that_cannot_be_imported_is_passed_over_and_told_why(
+def test_a_module_that_cannot_be_imported_is_skipped_with_a_reason(
     code: str, told: str, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "lucks_breaks.py").write_text(code)

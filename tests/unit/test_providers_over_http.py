@@ -101,7 +101,7 @@ def fault(provider: Provider, **more: Any) -> ProviderError:
     return told
 
 
-def test_a_chat_completion_is_asked_for_as_the_service_knows_it(server: ModelServer) -> None:
+def test_a_chat_completion_is_requested_as_the_service_knows_it(server: ModelServer) -> None:
     response = ask(
         make("openai_compatible", server, headers={"x-team": "fraud"}),
         schema=SCHEMA,
@@ -130,7 +130,7 @@ def test_a_chat_completion_is_asked_for_as_the_service_knows_it(server: ModelSer
     }
 
 
-def test_a_message_is_asked_for_as_the_service_knows_it(server: ModelServer) -> None:
+def test_a_message_is_requested_as_the_service_knows_it(server: ModelServer) -> None:
     response = ask(make("anthropic", server), schema=SCHEMA, max_tokens=9, stop=("END",), stream=True)
     assert response.data == model_servers.ANSWER
     assert response.usage is not None
@@ -200,7 +200,7 @@ def test_the_key_is_sent_in_its_header_and_nowhere_else(service: str, server: Mo
         (529, Failure.UNAVAILABLE),
     ],
 )
-def test_a_status_is_told_with_the_words_of_the_service_but_never_the_key(
+def test_a_status_is_reported_with_the_words_of_the_service_but_never_the_key(
     service: str, status: int, failure: Failure, stream: bool, server: ModelServer
 ) -> None:
     async def behave(_: Asked, writer: Writer) -> bool:
@@ -235,7 +235,7 @@ def test_a_status_is_told_with_the_words_of_the_service_but_never_the_key(
         ({}, {}, None),
     ],
 )
-def test_when_to_ask_again_is_read_wherever_a_service_says_it(
+def test_the_delay_before_a_retry_is_read_from_header_or_body(
     headers: dict[str, str], body: Any, seconds: float | None, server: ModelServer
 ) -> None:
     async def behave(_: Asked, writer: Writer) -> bool:
@@ -282,7 +282,7 @@ BODIES = {
 
 @pytest.mark.parametrize("case", BODIES)
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_malformed_answer_is_told(service: str, case: str, server: ModelServer) -> None:
+def test_a_malformed_answer_is_reported(service: str, case: str, server: ModelServer) -> None:
     content, message = BODIES[case]
 
     async def behave(_: Asked, writer: Writer) -> bool:
@@ -295,7 +295,7 @@ def test_a_malformed_answer_is_told(service: str, case: str, server: ModelServer
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_an_answer_that_breaks_off_is_told(service: str, server: ModelServer) -> None:
+def test_an_answer_that_breaks_off_is_reported(service: str, server: ModelServer) -> None:
     async def behave(asked: Asked, writer: Writer) -> bool:
         whole = json.dumps(events_of(asked)[1]).encode()
         await send(writer, 200, whole[:20], {"content-length": str(len(whole))})
@@ -309,7 +309,7 @@ def test_an_answer_that_breaks_off_is_told(service: str, server: ModelServer) ->
 
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize("politely", [True, False])
-def test_a_stream_that_breaks_off_is_told(service: str, politely: bool, server: ModelServer) -> None:
+def test_a_stream_that_breaks_off_is_reported(service: str, politely: bool, server: ModelServer) -> None:
     async def behave(asked: Asked, writer: Writer) -> bool:
         await begin_stream(writer)
         for one in events_of(asked)[0][:2]:
@@ -325,7 +325,7 @@ def test_a_stream_that_breaks_off_is_told(service: str, politely: bool, server: 
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_connection_that_is_closed_without_an_answer_is_told(service: str, server: ModelServer) -> None:
+def test_a_connection_that_is_closed_without_an_answer_is_reported(service: str, server: ModelServer) -> None:
     async def behave(_: Asked, __: Writer) -> bool:
         return True
 
@@ -351,7 +351,7 @@ def test_a_slow_answer_is_a_timeout_and_its_connection_is_closed(
     assert "0.3 s" in told.message
 
 
-def test_nobody_there_is_told(server: ModelServer) -> None:
+def test_a_server_that_does_not_answer_is_reported(server: ModelServer) -> None:
     told = fault(make("openai_compatible", server, base_url="http://127.0.0.1:9"))
     assert told.failure is Failure.UNAVAILABLE
     assert told.message.startswith("connection failed")
@@ -381,7 +381,7 @@ def test_an_answer_without_end_is_cut(stream: bool, server: ModelServer) -> None
     assert (told.failure, told.message) == (Failure.MALFORMED, "the answer exceeds 20000 bytes")
 
 
-def test_an_answer_that_is_no_stream_is_told(server: ModelServer) -> None:
+def test_an_answer_that_is_no_stream_is_reported(server: ModelServer) -> None:
     async def behave(_: Asked, writer: Writer) -> bool:
         return await send(writer, 200, {}) or True
 
@@ -404,7 +404,7 @@ MIDDLE = {
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_an_error_in_the_middle_of_a_stream_is_told(service: str, server: ModelServer) -> None:
+def test_an_error_in_the_middle_of_a_stream_is_reported(service: str, server: ModelServer) -> None:
     data, failure = MIDDLE[service]
 
     async def behave(asked: Asked, writer: Writer) -> bool:
@@ -428,7 +428,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_what_a_service_refuses_is_not_asked_again(service: str, server: ModelServer) -> None:
+def test_rejected_requests_are_not_repeated(service: str, server: ModelServer) -> None:
     async def behave(_: Asked, writer: Writer) -> bool:
         return await send(writer, 200, REFUSALS[service]) or True
 
@@ -438,7 +438,7 @@ def test_what_a_service_refuses_is_not_asked_again(service: str, server: ModelSe
     assert not told.passes
 
 
-def test_data_that_does_not_fit_is_told_with_where(server: ModelServer) -> None:
+def test_data_that_does_not_fit_is_reported_with_its_position(server: ModelServer) -> None:
     schema = {"type": "object", "properties": {"pages": {"type": "string"}, "title": {"type": "null"}}}
     told = fault(make("gemini", server), schema=schema)
     assert told.failure is Failure.MALFORMED
@@ -446,7 +446,7 @@ def test_data_that_does_not_fit_is_told_with_where(server: ModelServer) -> None:
     assert told.message == f"the answer does not match the schema: {fault_of_pages} (and 1 more)"
 
 
-def test_an_answer_that_is_cut_short_says_so(server: ModelServer) -> None:
+def test_a_truncated_answer_is_marked(server: ModelServer) -> None:
     async def behave(asked: Asked, writer: Writer) -> bool:
         whole = events_of(asked)[1]
         whole["choices"][0]["finish_reason"] = "length"
@@ -492,7 +492,7 @@ def test_a_server_that_answers_no_json_is_unhealthy(service: str, status: int, s
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_sign_of_life_is_the_list_of_models(service: str, server: ModelServer) -> None:
+def test_the_health_check_requests_the_list_of_models(service: str, server: ModelServer) -> None:
     async def behave(_: Asked, writer: Writer) -> bool:
         return not await send(writer, 404, {}, {"connection": "close"})
 
@@ -528,13 +528,13 @@ def test_a_sign_of_life_is_the_list_of_models(service: str, server: ModelServer)
         ({"headers": {"a": 1}}, "setting `headers` must be a mapping of strings"),
     ],
 )
-def test_settings_that_cannot_be_used_are_told(settings: dict[str, Any], message: str) -> None:
+def test_settings_that_cannot_be_used_are_reported(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=r".") as raised:
         implementation_by_name("openai_compatible")(Setup("Remote", (), settings, ("api_key",)))
     assert str(raised.value) == message
 
 
-def test_no_model_is_told() -> None:
+def test_no_model_is_reported() -> None:
     provider = implementation_by_name("openai_compatible")(Setup("Remote"))
     assert fault(provider).message == "no model in the request or in the provider's `models`"
 

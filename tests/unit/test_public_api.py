@@ -186,7 +186,7 @@ REJECTED: dict[str, tuple[Callable[[Any, Any], Any], type[Exception], str]] = {
 
 
 @pytest.mark.parametrize("guess", REJECTED)
-def test_a_wrong_guess_is_told_what_to_do(guess: str, registry: Registry) -> None:
+def test_a_wrong_guess_is_answered_with_the_right_call(guess: str, registry: Registry) -> None:
     ask, error, message = REJECTED[guess]
     with pytest.raises(error, match=message):
         ask(registry, registry.view("alice"))

@@ -28,7 +28,7 @@ def data(text: str | bytes, table: str = "STEP_NAMES") -> dict[str, Any]:
     return {name: thaw(row.document.data) for name, row in rows(text, table).items()}
 
 
-def told(tables: LegacyTables) -> list[tuple[int, int, str, str]]:
+def reported(tables: LegacyTables) -> list[tuple[int, int, str, str]]:
     return [(one.span.line, one.span.column, one.id, one.message) for one in tables.diagnostics if one.span]
 
 
@@ -57,7 +57,7 @@ def told(tables: LegacyTables) -> list[tuple[int, int, str, str]]:
 )
 def test_a_table_is_read_however_its_literals_are_put_together(written: str) -> None:
     assert data(written) == {"A": {"name": "A", "description": "a"}}
-    assert told(read(written)) == []
+    assert reported(read(written)) == []
 
 
 def test_values_are_numbers_booleans_lists_and_mappings_too() -> None:
@@ -65,13 +65,13 @@ def test_values_are_numbers_booleans_lists_and_mappings_too() -> None:
     assert data(written)["A"] == {"name": "A", "a": -1, "b": 2.5, "c": [1, [True, None]], "d": {"x": "y"}}
 
 
-def test_nobody_can_change_what_was_read() -> None:
+def test_results_of_reading_are_immutable() -> None:
     row = rows('STEP_NAMES = {"A": {"d": {"x": [1]}}}')["A"]
     with pytest.raises(TypeError):
         row.document.data["d"]["x"] = 1  # type: ignore[index]
 
 
-def test_places_are_told_in_characters_not_in_bytes() -> None:
+def test_places_are_reported_in_characters_not_in_bytes() -> None:
     document = rows('# é\nSTEP_NAMES = {"é": {"é": "ü", "description": "ä" "ö"}}\n')["é"].document
     span = document.value_span(("description",))
     assert (span.line, span.column, span.end_column) == (2, 46, 53)
@@ -95,11 +95,13 @@ def test_a_declared_encoding_is_used() -> None:
     }
 
 
-def test_the_last_of_two_equal_keys_counts_and_is_told() -> None:
+def test_the_last_of_two_equal_keys_counts_and_is_reported() -> None:
     written = 'STEP_NAMES = {\n  "A": {"description": "a"},\n  "A": {"description": "b"},\n}'
     tables = read(written)
     assert data(written)["A"]["description"] == "b"
-    assert told(tables) == [(3, 3, "repeated-key", "duplicate key `A`; the last value is used, as in Python")]
+    assert reported(tables) == [
+        (3, 3, "repeated-key", "duplicate key `A`; the last value is used, as in Python")
+    ]
     assert tables.diagnostics[0].related[0].span.line == 2
 
 
@@ -121,7 +123,7 @@ def test_the_last_of_two_equal_keys_counts_and_is_told() -> None:
         ('"\\ud800"', "a string with a lone surrogate"),
     ],
 )
-def test_what_is_no_literal_is_left_out_and_told_with_its_place(value: str, what: str) -> None:
+def test_what_is_no_literal_is_skipped_and_reported_with_its_place(value: str, what: str) -> None:
     row = rows(f'STEP_NAMES = {{\n  "A": {{"description": "a",\n    "spec_type": {value}}},\n}}')["A"]
     assert thaw(row.document.data) == {"name": "A", "description": "a"}
     (dropped,) = row.dropped
@@ -170,26 +172,26 @@ def test_what_is_no_literal_is_left_out_and_told_with_its_place(value: str, what
 def test_nothing_that_would_have_to_be_run_is_passed_over(
     written: str, place: tuple[int, int], message: str
 ) -> None:
-    assert told(read(written)) == [(*place, "not-literal", message)]
+    assert reported(read(written)) == [(*place, "not-literal", message)]
 
 
-def test_tables_that_every_old_module_derives_are_not_told_as_lost() -> None:
+def test_tables_that_every_old_module_derives_are_not_reported_as_lost() -> None:
     written = """
 STEP_NAMES = {"A": {"config_class": "AConfig"}}
 CONFIG_STEP_REGISTRY = {info["config_class"]: name for name, info in STEP_NAMES.items()}
 BUILDER_STEP_NAMES = {name: info["builder_step_name"] for name, info in STEP_NAMES.items()}
 SPEC_STEP_TYPES = {"A": "A"}
 """
-    assert told(read(written)) == []
+    assert reported(read(written)) == []
 
 
-def test_a_table_of_another_name_is_told() -> None:
-    assert told(read('STEP_NAMES = {}\nJOB_TYPES = {"a": "b"}')) == [
+def test_a_table_of_another_name_is_reported() -> None:
+    assert reported(read('STEP_NAMES = {}\nJOB_TYPES = {"a": "b"}')) == [
         (2, 1, "unknown-table", "unknown table `JOB_TYPES`, so it is skipped")
     ]
 
 
-def test_what_a_function_does_later_is_told_and_is_no_fault() -> None:
+def test_what_a_function_does_later_is_reported_and_is_no_fault() -> None:
     tables = read("STEP_NAMES = {}\ndef add(name, row):\n    STEP_NAMES[name] = row\n")
     assert [(one.id, one.severity.value) for one in tables.diagnostics] == [("changed-at-run-time", "info")]
 
@@ -219,7 +221,7 @@ def test_the_tables_and_the_words_of_a_workspace() -> None:
     assert tables.metadata.value_span(("developer_id",)).column == 39
 
 
-def test_comments_stay_with_the_entry_or_the_field_that_they_stand_by() -> None:
+def test_comments_stay_with_their_entry_or_field() -> None:
     written = """
 STEP_NAMES = {  # of the table
     # above A
@@ -279,7 +281,7 @@ def test_a_file_that_cannot_be_read_is_a_finding(content: bytes, rule: str, plac
         "A = {'a': 1}\n" + "A = {'a': A, 'b': A}\n" * 60 + "STEP_NAMES = {'X': A}",
     ],
 )
-def test_a_dict_that_grows_without_end_is_left_out(hostile: str) -> None:
+def test_a_dict_that_grows_without_end_is_skipped(hostile: str) -> None:
     assert all(row.dropped for row in read(hostile).tables["STEP_NAMES"].rows)
 
 
@@ -291,4 +293,4 @@ def test_a_doubtful_escape_in_a_text_is_no_warning() -> None:
 def test_the_frozen_modules_of_this_repository_can_be_read(path: str) -> None:
     tables = read((REPOSITORY / path).read_bytes())
     assert len(tables.tables["STEP_NAMES"].rows) == 18
-    assert told(tables) == []
+    assert reported(tables) == []

@@ -54,14 +54,14 @@ def found(root: Path, workspace: str | None = None) -> list[tuple[str, str, str]
     ]
 
 
-def test_what_exists_is_found_and_nothing_is_told(project: Project, check: Check) -> None:
+def test_existing_classes_cause_no_findings(project: Project, check: Check) -> None:
     root = project(FILES)
     ran = check(root)
     assert (ran.exit_code, ran.stdout, ran.stderr) == (0, "", "")
     assert found(root) == []
 
 
-def test_a_missing_class_is_told_at_its_value_with_what_was_meant(project: Project, check: Check) -> None:
+def test_a_missing_class_is_reported_at_its_value_with_a_suggestion(project: Project, check: Check) -> None:
     root = project({**FILES, "registry.d/steps/scoring.yaml": f"{STEP}config_class: ScorngConfig\n"})
     ran = check(root, form="text")
     assert ran.exit_code == 1
@@ -75,7 +75,7 @@ def test_a_missing_class_is_told_at_its_value_with_what_was_meant(project: Proje
     )
 
 
-def test_a_conventional_class_is_told_at_the_name(project: Project) -> None:
+def test_a_conventional_class_is_reported_at_the_name(project: Project) -> None:
     assert found(project({**FILES, "src/configs.py": "", "src/builders.py": ""})) == [
         (
             "registry.d/steps/scoring.yaml:1:7",
@@ -150,7 +150,7 @@ def test_a_related_place_in_python_concerns_a_path_too(project: Project, check: 
     assert check(root, "src/builders.py").stdout == ""
 
 
-def test_a_comment_hides_a_finding_and_a_left_over_one_is_told_only_where_references_are_looked_for(
+def test_a_comment_hides_a_finding_and_an_unused_one_is_reported_only_with_references(
     project: Project, check: Check
 ) -> None:
     hiding = f"{STEP}config_class: Gone  # stepwell: ignore[missing-class] comes next week\n"
@@ -285,7 +285,7 @@ def test_the_module_that_was_meant_is_the_one_that_defines_the_class(project: Pr
         ),
     ],
 )
-def test_a_builder_without_the_base_is_told_where_its_chain_is_lost(
+def test_a_builder_without_the_base_is_reported_where_its_chain_is_lost(
     project: Project, check: Check, builder: str, help_text: str
 ) -> None:
     ran = check(project({**FILES, "src/builders.py": builder}), form="text")
@@ -336,7 +336,9 @@ def test_another_workspace_that_has_the_class_is_named(project: Project, check: 
     )
 
 
-def test_what_a_workspace_inherits_is_told_once_and_what_it_changes_at_its_own_file(project: Project) -> None:
+def test_inherited_names_are_reported_once_and_changed_ones_at_the_file_of_the_workspace(
+    project: Project,
+) -> None:
     root = project(
         {
             **FILES,
@@ -360,7 +362,7 @@ def test_what_a_workspace_inherits_is_told_once_and_what_it_changes_at_its_own_f
     ]
 
 
-def test_an_override_that_brings_a_convention_about_is_told_at_its_name(project: Project) -> None:
+def test_an_override_that_causes_a_convention_is_reported_at_its_name(project: Project) -> None:
     root = project(
         {
             "stepwell.toml": '[references]\nexternal = ["*StepBuilder"]\n',
@@ -371,7 +373,7 @@ def test_an_override_that_brings_a_convention_about_is_told_at_its_name(project:
     assert [place for place, *_ in found(root)] == ["workspaces/alice/override/steps/scoring.yaml:1:7"]
 
 
-def test_an_inherited_hyperparameter_class_is_told_once(project: Project) -> None:
+def test_an_inherited_hyperparameter_class_is_reported_once(project: Project) -> None:
     root = project(
         {
             "stepwell.toml": TABLE,
@@ -385,7 +387,7 @@ def test_an_inherited_hyperparameter_class_is_told_once(project: Project) -> Non
     ]
 
 
-def test_a_file_that_cannot_be_parsed_is_told_where_it_fails(project: Project, check: Check) -> None:
+def test_a_file_that_cannot_be_parsed_is_reported_where_it_fails(project: Project, check: Check) -> None:
     ran = check(project({**FILES, "src/configs.py": "é = 1\nclass ScoringConfig\n"}))
     assert (ran.exit_code, ran.stderr) == (1, "")
     assert ran.stdout.splitlines()[1:] == [
@@ -494,7 +496,7 @@ def test_a_plain_check_imports_nothing_of_it(project: Project, run_stepwell: Run
         ('external = ["a", "a"]', "stepwell.toml:2:18: error[repeated-item]"),
     ],
 )
-def test_a_broken_table_is_told_at_its_value(
+def test_a_broken_table_is_reported_at_its_value(
     project: Project, check: Check, table: str, expected: str
 ) -> None:
     ran = check(project({"stepwell.toml": f"[references]\n{table}\n"}))

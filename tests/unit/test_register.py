@@ -105,7 +105,7 @@ def test_a_registered_step_lies_above_an_override_and_explain_shows_all_below_it
     ]
 
 
-def test_a_later_registration_lies_above_and_gives_back_what_it_hid(registry: Registry) -> None:
+def test_a_later_registration_is_above_and_restores_what_it_hid(registry: Registry) -> None:
     first = registry.register(step(description="First."))
     second = registry.register(step(description="Second."), replace=True)
     assert registry.view(None)["Fancy"].description == "Second."
@@ -135,7 +135,7 @@ def test_it_survives_reloads_and_what_a_reload_brings_lies_below_it(registry: Re
     assert registry.view("alice")["Fancy"].description == "From a file."
 
 
-def test_it_survives_a_refused_reload(registry: Registry) -> None:
+def test_it_survives_a_rejected_reload(registry: Registry) -> None:
     registration = registry.register(step())
     (Path(registry.project.root) / "registry.d/steps/broken.yaml").write_text("name: [\n")
     event = registry.reload()
@@ -171,7 +171,7 @@ def test_what_the_caller_does_with_its_mapping_afterwards_changes_nothing(regist
         served.data["name"] = "Other"  # type: ignore[index]
 
 
-def test_a_step_that_does_not_fit_the_schema_is_refused_as_a_file_would_be(
+def test_a_step_that_does_not_fit_the_schema_is_rejected_as_a_file_would_be(
     registry: Registry, project: Project
 ) -> None:
     refused = refusal(registry, {"name": "Fancy", "descripton": "x", "priority": 2000})
@@ -208,14 +208,14 @@ def test_a_step_that_does_not_fit_the_schema_is_refused_as_a_file_would_be(
         (step(deprecated={"remove_after": "2001-01-01"}), [("past-removal", 4, 17)]),
     ],
 )
-def test_a_step_that_breaks_a_rule_is_refused(
+def test_a_step_that_breaks_a_rule_is_rejected(
     definition: dict[str, Any], found: list[tuple[str, int, int]], project: Project
 ) -> None:
     registry = stepwell.open(project({**FILES, "stepwell.toml": '[rules]\npast-removal = "error"\n'}))
     assert places(refusal(registry, definition)) == found
 
 
-def test_words_of_the_vocabulary_are_asked_for(project: Project) -> None:
+def test_values_are_checked_against_the_vocabulary(project: Project) -> None:
     registry = stepwell.open(project({"stepwell.toml": '[vocabulary]\nframeworks = ["xgboost"]\n'}))
     refused = refusal(registry, step(framework="xgbost"))
     assert str(refused) == (
@@ -251,7 +251,7 @@ def test_a_replacement_may_keep_the_aliases_and_the_class_of_what_it_hides(regis
     assert registry.view("alice")["OldScoring"].description == "A fancy step."
 
 
-def test_what_is_no_error_in_the_project_is_told_and_does_not_refuse(project: Project) -> None:
+def test_warnings_are_reported_and_reject_nothing(project: Project) -> None:
     registry = stepwell.open(project({"stepwell.toml": '[rules]\nnaming-style = "warning"\n'}))
     registration = registry.register(step("fancy"))
     assert [(one.id, one.severity) for one in registration.diagnostics] == [
@@ -284,7 +284,7 @@ def cyclic() -> dict[str, Any]:
         (step(description=None), "wrong-type", "`description` must be text, got nothing"),
     ],
 )
-def test_what_no_file_could_hold_is_refused(
+def test_what_no_file_could_hold_is_rejected(
     definition: Any, rule: str, message: str, registry: Registry
 ) -> None:
     assert [(one.id, one.message) for one in refusal(registry, definition).diagnostics] == [(rule, message)]
@@ -315,7 +315,7 @@ def test_a_validator_is_given_the_step_and_consents_with_nothing(registry: Regis
         (False, ["validator raised TypeError: 'bool' object is not iterable"]),
     ],
 )
-def test_whatever_a_validator_gives_refuses(said: Any, messages: list[str], registry: Registry) -> None:
+def test_every_error_of_a_validator_rejects(said: Any, messages: list[str], registry: Registry) -> None:
     refused = refusal(registry, step(), validator=lambda _: said)
     assert [(one.id, one.severity) for one in refused.diagnostics] == [
         ("refused-by-validator", Severity.ERROR) for _ in messages
@@ -397,7 +397,7 @@ def test_no_registration_is_lost_when_many_threads_add_and_remove(registry: Regi
     assert registry.digest == before
 
 
-def test_subscribers_are_told(registry: Registry) -> None:
+def test_subscribers_are_notified(registry: Registry) -> None:
     events: list[Any] = []
     registry.subscribe(events.append)
     registry.register(step(), workspace="alice").remove()

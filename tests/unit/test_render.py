@@ -215,7 +215,7 @@ CARETS = [
     ("text", "column", "end_column", "source", "carets"),
     [pytest.param(*row[1:], id=row[0]) for row in CARETS],
 )
-def test_carets_stand_under_what_is_shown(
+def test_carets_are_under_what_is_shown(
     text: str, column: int, end_column: int, source: str, carets: str
 ) -> None:
     assert snippet(text, column, end_column) == [source, carets]
@@ -255,7 +255,7 @@ def test_several_lines_are_underlined_to_the_end_of_the_first() -> None:
     ]
 
 
-def test_a_suggestion_that_does_not_fit_beside_the_carets_stands_below() -> None:
+def test_a_suggestion_that_does_not_fit_beside_the_carets_is_below() -> None:
     text = "x" * 90
     span = Span("a.yaml", 5, 1, 5, 91, text)
     found = Diagnostic("x", Severity.ERROR, "m", span, "did you mean `y`?")
@@ -328,11 +328,11 @@ def faults(schema: Draft202012Validator, document: str) -> list[str]:
 
 
 @pytest.mark.parametrize("report", [REPORT, CLEAN], ids=["findings", "clean"])
-def test_json_is_as_its_schema_says(report: Report) -> None:
+def test_json_matches_its_schema(report: Report) -> None:
     assert faults(schema_of_diagnostics(), written("json", report)) == []
 
 
-def test_json_says_all_of_a_finding() -> None:
+def test_json_contains_every_part_of_a_finding() -> None:
     assert json.loads(one(UNKNOWN_FIELD, "json")) == {
         "version": 1,
         "tool": {"name": "stepwell", "version": "1.2.3"},
@@ -452,7 +452,7 @@ def test_github_escapes_as_the_toolkit_does() -> None:
 
 
 @pytest.mark.parametrize("report", [REPORT, CLEAN], ids=["findings", "clean"])
-def test_sarif_is_as_the_published_schema_says(report: Report) -> None:
+def test_sarif_matches_the_published_schema(report: Report) -> None:
     assert faults(schema_of_sarif(), written("sarif", report)) == []
 
 
@@ -539,7 +539,7 @@ def test_a_fingerprint_stays_when_lines_move() -> None:
     assert fingerprints(at_line(5)) == fingerprints(at_line(17, "  priority: 2000"))
 
 
-def test_a_fingerprint_tells_findings_apart() -> None:
+def test_a_fingerprint_distinguishes_findings() -> None:
     other_file = replace(at_line(5), span=Span("b.yaml", 5, 11, 5, 15, "priority: 2000"))
     found = (at_line(5), at_line(6), at_line(7, "priority: 3000"), other_file, replace(at_line(5), id="y"))
     assert len(set(fingerprints(*found))) == 5

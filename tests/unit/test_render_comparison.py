@@ -203,7 +203,7 @@ def test_each_form_is_the_stored_one(
     assert fresh == path.read_bytes()
 
 
-def test_the_json_form_is_as_its_schema_says() -> None:
+def test_the_json_form_matches_its_schema() -> None:
     Draft202012Validator.check_schema(SCHEMA)
     for comparison in (FULL, EMPTY):
         answer = json.loads(written("json", comparison))
@@ -246,7 +246,7 @@ def test_importing_the_package_imports_no_form() -> None:
         ),
     ],
 )
-def test_the_headline_says_how_bad_and_how_much(comparison: Comparison, told: str) -> None:
+def test_the_headline_has_the_verdict_and_the_counts(comparison: Comparison, told: str) -> None:
     assert headline(comparison) == told
 
 
@@ -352,9 +352,7 @@ def test_nothing_in_a_text_moves_the_cursor_or_ends_a_line(one: str, other: str)
 @pytest.mark.parametrize("effects", [0, 10, 2000])
 @pytest.mark.parametrize("views", [1, 300])
 @pytest.mark.parametrize("changes", [1, 3, 3000])
-def test_a_comment_is_never_too_long_and_says_what_it_leaves_out(
-    effects: int, views: int, changes: int
-) -> None:
+def test_a_comment_is_never_too_long_and_counts_what_it_omits(effects: int, views: int, changes: int) -> None:
     if views * changes > 6_000:
         changes = 6_000 // views
     view = ViewComparison("w" * 40, (CHANGED,) * changes)
@@ -371,7 +369,7 @@ def test_a_comment_is_never_too_long_and_says_what_it_leaves_out(
         assert "| **breaking** | pipelines |" in told
 
 
-def test_what_is_left_out_is_counted() -> None:
+def test_what_is_skipped_is_counted() -> None:
     view = ViewComparison(None, (CHANGED,) * 3000)
     told = written("markdown", replace(FULL, views=(view,), effects=()))
     shown = told.count("- changed: `Scoring`")

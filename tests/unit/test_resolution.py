@@ -167,7 +167,7 @@ def test_no_candidate_in_the_environment_is_said(project: Project) -> None:
         ({CORE: step(priority=101), local("b-2"): step(), local("b-10"): step()}, "b-10"),
     ],
 )
-def test_a_tie_is_told_and_broken_by_the_core_first_then_by_workspace(
+def test_a_tie_is_reported_and_broken_by_the_core_first_then_by_workspace(
     project: Project, files: dict[str, str], first: str | None
 ) -> None:
     found = opened(project, files).resolve("Scoring")
@@ -228,7 +228,7 @@ def test_the_interactive_mode_asks_about_a_tie_and_only_then(project: Project) -
     assert len(asked) == 1
 
 
-def test_an_answer_that_is_no_candidate_is_refused(project: Project) -> None:
+def test_an_answer_that_is_no_candidate_is_rejected(project: Project) -> None:
     registry = opened(project, {local("alice"): step(), local("bob"): step()})
     stranger = Candidate(registry.view("alice")["Scoring"], "carol")
     with pytest.raises(ValueError, match="must return one of the 2 candidates"):
@@ -273,7 +273,7 @@ def test_what_does_not_exist_is_an_error_with_what_was_meant(
     assert str(caught.value) == message
 
 
-def test_what_a_workspace_prefers_counts_where_nothing_is_asked_for(project: Project) -> None:
+def test_the_default_of_a_workspace_is_used_without_a_requested_strategy(project: Project) -> None:
     files = {
         local("alice"): step(framework="pytorch"),
         local("bob"): step(framework="xgboost"),
@@ -301,7 +301,7 @@ def test_what_a_workspace_prefers_counts_where_nothing_is_asked_for(project: Pro
         ("priority_based", {"conflict_resolution_strategy": "framework_match"}, None, "priority_based"),
     ],
 )
-def test_who_is_asked_first_then_the_workspace_then_the_definitions_say_the_strategy(
+def test_the_strategy_comes_from_the_call_then_the_workspace_then_the_definitions(
     project: Project, stated: str, fields: dict[str, object], asked: str | None, strategy: str
 ) -> None:
     said = f"default_resolution_strategy: {stated}\n" if stated else ""
@@ -506,7 +506,7 @@ def test_what_to_do_is_a_sentence(project: Project, files: dict[str, str], recom
     assert found.recommendation == recommendation
 
 
-def test_what_nobody_is_served_is_listed_as_hidden(project: Project) -> None:
+def test_definitions_that_no_view_contains_are_listed_as_hidden(project: Project) -> None:
     registry = opened(project, {CORE: step(), local("alice"): step(priority=1)})
     with registry.register({**BASE, "description": "Registered."}, replace=True):
         (found,) = registry.conflicts()
@@ -578,7 +578,7 @@ CONTEXTS = [
 ]
 
 
-def hold_to_contract(
+def follow_contract(
     strategy: Strategy, candidates: tuple[Candidate, ...], context: ResolutionContext
 ) -> None:
     selection = strategy(candidates, context)
@@ -593,8 +593,8 @@ def hold_to_contract(
 @pytest.mark.parametrize("context", CONTEXTS)
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_a_strategy_keeps_the_contract(name: str, context: ResolutionContext) -> None:
-    hold_to_contract(STRATEGIES[name], SEVERAL, context)
-    hold_to_contract(STRATEGIES[name], SEVERAL[1:], context)
+    follow_contract(STRATEGIES[name], SEVERAL, context)
+    follow_contract(STRATEGIES[name], SEVERAL[1:], context)
 
 
 def test_the_last_strategy_always_leaves_a_candidate() -> None:

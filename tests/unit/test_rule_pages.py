@@ -153,7 +153,7 @@ def ids_in_source() -> set[str]:
 
 
 @pytest.mark.slow
-def test_every_id_that_the_source_gives_has_a_page_and_no_page_is_left_over() -> None:
+def test_every_rule_id_in_the_source_has_a_page_and_no_page_is_unused() -> None:
     given = ids_in_source()
     assert given - set(RULES) == set(FIXED_PAGES)
     assert {"duplicate-key", "missing-field", "too-large", "misplaced-file", "unknown-rule"} < given
@@ -177,17 +177,17 @@ def test_a_page_is_a_sentence_then_a_text_then_examples(rule_id: str) -> None:
 
 
 @pytest.mark.parametrize("rule_id", [name for name in PAGES if "Passes" in examples(PAGES[name])])
-def test_nothing_is_found_in_what_a_page_says_passes(rule_id: str, project: Project) -> None:
+def test_passing_examples_of_pages_have_no_findings(rule_id: str, project: Project) -> None:
     assert ids_found(project(examples(PAGES[rule_id])["Passes"])) == set()
 
 
 @pytest.mark.parametrize("rule_id", [name for name in PAGES if "Fails" in examples(PAGES[name])])
-def test_what_a_page_says_fails_is_found(rule_id: str, project: Project) -> None:
+def test_failing_examples_of_pages_have_the_finding(rule_id: str, project: Project) -> None:
     assert ids_found(project(examples(PAGES[rule_id])["Fails"])) == {rule_id}
 
 
 @pytest.mark.parametrize("rule_id", NOT_WRITABLE)
-def test_what_a_page_tells_in_words_is_found(rule_id: str, project: Project) -> None:
+def test_failures_that_pages_describe_have_the_finding(rule_id: str, project: Project) -> None:
     path, content = NOT_WRITABLE[rule_id]
     assert ids_found(project({path: content})) == {rule_id}
 

@@ -33,7 +33,7 @@ DATA = "  inputs:\n    DATA: {path: /opt/ml/processing/input/data}\n"
 GIVE = 'open("/opt/ml/processing/output/it.txt", "w").write("it")\n'
 
 
-def test_a_step_reads_what_the_one_before_gave(project: Project) -> None:
+def test_a_step_reads_what_the_one_before_returned(project: Project) -> None:
     root = project(SUMS)
     made = run(root, "Sums", parameters={"rows": 5})
     assert states(made) == {"make": "done", "total": "done"}
@@ -246,7 +246,7 @@ MISFITS = {
 
 
 @pytest.mark.parametrize("content", MISFITS)
-def test_an_output_is_held_against_its_content(project: Project, content: str) -> None:
+def test_an_output_is_checked_against_its_content(project: Project, content: str) -> None:
     name, text, told = MISFITS[content]
     script = f'open("/opt/ml/processing/output/{name}", "w").write({text!r})\n'
     interface = f"  outputs:\n    out: {{path: /opt/ml/processing/output, content: {content}}}\n"
@@ -416,7 +416,7 @@ def test_some_steps_are_run_and_others_taken_from_before(project: Project) -> No
         run(root, "Sums", choice=StepSelection(start="mak"))
 
 
-def test_a_run_that_failed_goes_on_where_it_failed(project: Project) -> None:
+def test_a_run_that_failed_continues_where_it_failed(project: Project) -> None:
     root = project({**SUMS, "src/scripts/total.py": "raise SystemExit('not written yet')\n"})
     first = run(root, "Sums")
     assert states(first) == {"make": "done", "total": "failed"}
@@ -455,7 +455,7 @@ open("/opt/ml/processing/output/it.txt", "w").write(name)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
-def test_a_run_that_is_ended_at_any_moment_goes_on_with_what_is_not_done(
+def test_a_run_that_is_ended_at_any_moment_continues_with_what_is_not_done(
     project: Project, tmp_path: Path, environment: Mapping[str, str], number: signal.Signals
 ) -> None:
     files = single(SLOW.format(folder=str(tmp_path)), OUT + "  env: {required: [NAME]}\n")
@@ -504,7 +504,7 @@ def test_data_comes_from_the_manifest_the_workspace_first(project: Project) -> N
     assert [json.loads(output(made, f"{one}.total"))["total"] for one in ("total", "other")] == [1, 20]
 
 
-def test_what_stands_in_the_way_of_a_run_is_told_with_its_place(project: Project) -> None:
+def test_problems_of_a_run_are_reported_with_their_position(project: Project) -> None:
     pipeline = """\
 name: Sums
 description: Much is wrong.

@@ -40,7 +40,7 @@ def secrets(references: Mapping[str, str], root: str = "/", **environment: str) 
 # Where a secret is found
 
 
-def test_a_secret_is_found_where_its_reference_says(tmp_path: Path) -> None:
+def test_a_secret_is_read_from_its_reference(tmp_path: Path) -> None:
     (tmp_path / "keys").mkdir()
     (tmp_path / "keys/mine").write_text(f"{KEY}\n")
     held = secrets(
@@ -90,7 +90,7 @@ def _link(folder: Path) -> None:
         (_link, "file key is outside the project; use an absolute path"),
     ],
 )
-def test_a_reference_that_leads_nowhere_is_told_without_what_it_holds(
+def test_a_reference_that_leads_nowhere_is_reported_without_what_it_holds(
     make: Callable[[Path], None] | None, told: str, tmp_path: Path
 ) -> None:
     project = tmp_path / "project"
@@ -103,7 +103,7 @@ def test_a_reference_that_leads_nowhere_is_told_without_what_it_holds(
     assert KEY not in "".join(traceback.format_exception(raised.value))
 
 
-def test_a_variable_that_is_not_set_is_told_with_a_guess() -> None:
+def test_a_variable_that_is_not_set_is_reported_with_a_guess() -> None:
     held = secrets({"api_key": "env:MODELS_API_KEY"}, MODEL_API_KEY=KEY)
     with pytest.raises(ProviderError, match=r"MODELS_API_KEY is not set \(did you mean `MODEL_API_KEY`\?\)"):
         held.get("api_key")
@@ -168,7 +168,7 @@ def test_what_looks_like_a_secret_is_found(data: dict[str, Any], found: list[str
         ("# it was sk-ant-api03-AAAABBBBCCCC", f"# it was {'*' * 25}"),
     ],
 )
-def test_a_line_that_nobody_could_parse_shows_no_secret(line: str, shown: str) -> None:
+def test_a_line_that_no_one_could_parse_shows_no_secret(line: str, shown: str) -> None:
     span = covered_span(Span("registry.d/providers/a.yaml", 1, 1, 1, 2, line))
     assert span.text == shown
 

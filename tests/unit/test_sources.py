@@ -54,7 +54,7 @@ def classes(text: str | bytes) -> list[tuple[str, int, int, tuple[str, ...]]]:
     return [(one.qualified, one.line, one.column, one.bases) for one in outline(text).classes]
 
 
-def test_classes_are_found_wherever_a_statement_can_stand() -> None:
+def test_classes_are_found_wherever_a_statement_can_be() -> None:
     text = (
         "if x:\n    class A: pass\nelif y:\n    class B: pass\nelse:\n    class C: pass\n"
         "try:\n    class D: pass\nexcept E1:\n    class E: pass\nelse:\n    class F: pass\n"
@@ -124,7 +124,7 @@ def test_no_warning_about_somebodys_file_leaks(tmp_path: Path) -> None:
     assert list(found.classes) == ["A"]
 
 
-def test_hidden_folders_environments_and_caches_are_left_out(tmp_path: Path) -> None:
+def test_hidden_folders_environments_and_caches_are_skipped(tmp_path: Path) -> None:
     found = index(
         tmp_path,
         {
@@ -195,7 +195,7 @@ def stored(cache: Path) -> Path:
     return found
 
 
-def test_a_store_spares_the_parse_and_says_the_same(tmp_path: Path) -> None:
+def test_a_store_spares_the_parse_with_equal_results(tmp_path: Path) -> None:
     root, cache = write(tmp_path / "p", FILES), tmp_path / "c"
     cold = index_sources(root, ("src",), str(cache))
     warm = index_sources(root, ("src",), str(cache))
@@ -284,7 +284,7 @@ def with_row(change: Any) -> Any:
         with_row(lambda one: one[1][2].append(["x", None])),
     ],
 )
-def test_a_store_of_another_shape_is_passed_over_and_mended(tmp_path: Path, change: Any) -> None:
+def test_a_store_of_another_version_is_ignored_and_replaced(tmp_path: Path, change: Any) -> None:
     root, cache = write(tmp_path / "p", FILES), tmp_path / "c"
     cold = index_sources(root, ("src",), str(cache))
     spoil(cache, change)
@@ -484,7 +484,7 @@ def test_a_chain_that_reaches_the_base(tmp_path: Path, name: str) -> None:
         ({"src/a.py": "class A(:\n", "src/b.py": "from a import A\nclass B(A): pass\n"}, [("B", "A", "")]),
     ],
 )  # fmt: skip
-def test_a_chain_that_is_lost_says_where(
+def test_an_unresolved_chain_is_reported_at_its_end(
     tmp_path: Path, files: dict[str, str], ends: list[tuple[str, str, str]]
 ) -> None:
     assert lost(view(tmp_path, files)) == ends
@@ -531,7 +531,7 @@ def test_the_place_of_a_class_carries_its_line(tmp_path: Path) -> None:
     assert place_of(found.root, found.classes["A"][0]).line == 3
 
 
-def test_a_store_of_somebody_else_is_neither_believed_nor_touched(
+def test_a_store_of_another_user_is_neither_read_nor_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root, cache = write(tmp_path / "p", FILES), tmp_path / "c"
@@ -543,7 +543,7 @@ def test_a_store_of_somebody_else_is_neither_believed_nor_touched(
     assert (stored(cache).read_bytes(), stored(cache).stat().st_ino) == before
 
 
-def test_a_folder_that_cannot_be_listed_is_told_and_hides_no_other(
+def test_a_folder_that_cannot_be_listed_is_reported_and_hides_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = write(tmp_path, {"src/a/one.py": "class One: ...\n", "src/b/two.py": "class Two: ...\n"})

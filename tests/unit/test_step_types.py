@@ -116,7 +116,7 @@ def test_a_step_is_registered_by_its_name_and_what_runs_it(registry: Registry) -
     assert not registry.view(None).implementations
 
 
-def test_a_decorator_registers_and_gives_back_what_it_decorates(registry: Registry) -> None:
+def test_a_decorator_registers_and_returns_what_it_decorates(registry: Registry) -> None:
     @registry.step_type("twice", workspace="alice", metadata={"parameters": {"type": "object"}})
     async def twice(parameters: Mapping[str, Any], _: Any) -> int:
         return int(parameters["number"]) * 2
@@ -154,7 +154,7 @@ def test_a_whole_definition_may_come_with_what_runs_it(registry: Registry) -> No
         (async_pieces, ["`async_pieces` is a generator, not a function that returns a result"]),
     ],
 )
-def test_what_does_not_fit_is_refused_with_every_reason(
+def test_what_does_not_fit_is_rejected_with_every_reason(
     registry: Registry, given: Any, faults: list[str]
 ) -> None:
     before = registry.snapshot
@@ -162,7 +162,7 @@ def test_what_does_not_fit_is_refused_with_every_reason(
     assert registry.snapshot is before
 
 
-def test_other_faults_are_told_beside(registry: Registry) -> None:
+def test_other_faults_are_reported_beside(registry: Registry) -> None:
     found = refusal(registry, "bad name", Idle, metadata={"priority": 2000, "timeout": 0})
     assert [one.partition(":")[0] for one in found] == [
         "unfit-implementation",
@@ -207,7 +207,7 @@ def test_the_protocols_are_what_implementations_have() -> None:
     assert INTERFACE == "1.0"
 
 
-def test_a_package_brings_step_types_that_nobody_imports_until_they_run(
+def test_step_types_of_a_package_are_not_imported_until_they_run(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site = tmp_path / "site"
@@ -349,7 +349,7 @@ def test_checking_finds_what_runs_a_step_without_running_it(project: Project) ->
         ("{properties: {a: {pattern: '('}}}", "4:40", "not a valid JSON Schema"),
     ],
 )
-def test_parameters_are_a_schema_that_stands_for_itself(
+def test_parameters_are_a_complete_schema(
     project: Project, parameters: str, place: str, message: str
 ) -> None:
     head = "name: Odd\ndescription: A step.\nframework: any\n"
@@ -360,7 +360,7 @@ def test_parameters_are_a_schema_that_stands_for_itself(
     assert message in found.message
 
 
-def test_an_override_is_held_to_what_it_makes_of_the_parameters(project: Project) -> None:
+def test_an_override_is_checked_against_what_it_makes_of_the_parameters(project: Project) -> None:
     root = project(
         {
             "registry.d/steps/odd.yaml": (
@@ -446,7 +446,7 @@ class Says:
 parameters_of_describe: list[Any] = []
 
 
-async def goes_on(parameters: Any, _: Any) -> None:
+async def continues(parameters: Any, _: Any) -> None:
     try:
         await asyncio.sleep(0.01)
     except asyncio.CancelledError:
@@ -473,15 +473,17 @@ async def goes_on(parameters: Any, _: Any) -> None:
         ),
     ],
 )
-def test_what_breaks_the_contract_is_told(broken: Any, parameters: dict[str, Any], faults: list[str]) -> None:
+def test_what_breaks_the_contract_is_reported(
+    broken: Any, parameters: dict[str, Any], faults: list[str]
+) -> None:
     parameters_of_describe[:] = [parameters.get("describe")]
     with pytest.raises(AssertionError) as told:
         check_step_type(broken, {key: value for key, value in parameters.items() if key != "describe"})
     assert str(told.value).splitlines() == ["not a valid step type:", *(f"  {one}" for one in faults)]
 
 
-def test_a_coroutine_that_goes_on_when_it_is_cancelled_breaks_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_coroutine_that_continues_when_it_is_cancelled_breaks_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stepwell.frontends.pytest_plugin.step_type_contract._PATIENCE", 0.5)
     with pytest.raises(AssertionError, match="it ignores cancellation"):
-        check_step_type(goes_on, {"for": 60})
-    check_step_type(goes_on, {"for": 0.01})
+        check_step_type(continues, {"for": 60})
+    check_step_type(continues, {"for": 0.01})

@@ -10,7 +10,7 @@ from stepwell.review.effects.schema_diff import differences
 from stepwell.review.effects.schema_limits import form_of
 
 
-def told(old: Any, new: Any) -> list[str]:
+def reported(old: Any, new: Any) -> list[str]:
     return [
         f"{'stricter' if one.is_stricter else 'wider'} {one.pointer}: {one.reason}"
         for one in differences(old, new)
@@ -89,7 +89,7 @@ STRICTER: dict[str, tuple[Any, Any, str]] = {
 @pytest.mark.parametrize("what", STRICTER)
 def test_less_is_taken_and_the_other_way_round_more(what: str) -> None:
     old, new, expected = STRICTER[what]
-    assert told(old, new) == [f"stricter {expected}"]
+    assert reported(old, new) == [f"stricter {expected}"]
     back = differences(new, old)
     swaps = {"true is not 1", "another form", "another reference"}
     assert [one.is_stricter for one in back] == [what in swaps]
@@ -156,7 +156,7 @@ def test_what_a_document_does_not_keep_to_is_found_at_its_place(
 
 
 @pytest.mark.parametrize("pattern", ["(a+)+$", "[", "a" * 70 + "(?<n>a)", "(a|b)*c"])
-def test_a_form_that_cannot_be_held_against_a_text_is_told_and_not_tried(pattern: str) -> None:
+def test_a_form_that_cannot_be_checked_against_a_text_is_reported_and_not_tried(pattern: str) -> None:
     (found,) = differences({}, {"properties": {"a": {"pattern": pattern}}})
     assert found.is_stricter
     assert found.refuses is None
@@ -211,10 +211,10 @@ def test_depth_is_no_trouble() -> None:
 )
 def test_a_keyword_that_is_not_understood_is_stricter_unless_it_is_removed(keyword: str) -> None:
     pointer = keyword.replace("/", "~1")
-    assert told({}, {keyword: 1}) == [f"stricter #/{pointer}: `{keyword}` changed"]
-    assert told({keyword: 1}, {keyword: 2}) == [f"stricter #/{pointer}: `{keyword}` changed"]
-    assert told({keyword: 1}, {}) == [f"wider #/{pointer}: `{keyword}` was removed"]
-    assert told({keyword: 1}, {keyword: 1}) == []
+    assert reported({}, {keyword: 1}) == [f"stricter #/{pointer}: `{keyword}` changed"]
+    assert reported({keyword: 1}, {keyword: 2}) == [f"stricter #/{pointer}: `{keyword}` changed"]
+    assert reported({keyword: 1}, {}) == [f"wider #/{pointer}: `{keyword}` was removed"]
+    assert reported({keyword: 1}, {keyword: 1}) == []
 
 
 def test_a_schema_that_accepts_nothing() -> None:
@@ -222,8 +222,8 @@ def test_a_schema_that_accepts_nothing() -> None:
     assert (stricter.pointer, stricter.reason) == ("#/not", "no longer accepts any value")
     assert stricter.refuses is not None
     assert stricter.refuses("anything")
-    assert told(False, {}) == ["wider #/not: accepts more values"]
-    assert told({"properties": {"a": True}}, {"properties": {"a": False}}) == [
+    assert reported(False, {}) == ["wider #/not: accepts more values"]
+    assert reported({"properties": {"a": True}}, {"properties": {"a": False}}) == [
         "stricter #/properties/a/not: no longer accepts any value"
     ]
 
@@ -238,7 +238,7 @@ def test_a_schema_that_accepts_nothing() -> None:
     ],
 )
 def test_types(old: object, new: object, reason: str) -> None:
-    assert told({"type": old}, {"type": new}) == [reason]
+    assert reported({"type": old}, {"type": new}) == [reason]
 
 
 def test_a_pattern_is_tried_on_the_first_1024_characters_if_it_repeats_at_most_four_times() -> None:
@@ -250,5 +250,5 @@ def test_a_pattern_is_tried_on_the_first_1024_characters_if_it_repeats_at_most_f
 
 
 def test_a_list_of_values_that_is_removed_is_wider() -> None:
-    assert told({"enum": ["a"]}, {}) == ["wider #/enum: accepts any value of its type"]
-    assert told({"const": "a"}, {}) == ["wider #/const: accepts any value of its type"]
+    assert reported({"enum": ["a"]}, {}) == ["wider #/enum: accepts any value of its type"]
+    assert reported({"const": "a"}, {}) == ["wider #/const: accepts any value of its type"]

@@ -1,4 +1,4 @@
-"""OpenTelemetry is told of runs and attempts, where somebody listens."""
+"""OpenTelemetry is reported of runs and attempts, where somebody listens."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def registry(project: Project) -> Registry:
 
 
 class Told:
-    """What an SDK was told."""
+    """What an SDK was reported."""
 
     def __init__(self) -> None:
         self.exporter = InMemorySpanExporter()
@@ -70,7 +70,7 @@ class Told:
 
 
 @pytest.fixture
-def told() -> Iterator[Told]:
+def reported() -> Iterator[Told]:
     made = Told()
     yield made
     made.tracers.shutdown()
@@ -78,16 +78,16 @@ def told() -> Iterator[Told]:
 
 
 @pytest.fixture
-def executor(registry: Registry, told: Told) -> Iterator[Executor]:
+def executor(registry: Registry, reported: Told) -> Iterator[Executor]:
     with Executor(registry, telemetry=False) as made:
-        made.subscribe(Telemetry(told.tracers, told.meters))
+        made.subscribe(Telemetry(reported.tracers, reported.meters))
         yield made
 
 
-def test_a_run_and_its_attempts_are_spans(executor: Executor, told: Told) -> None:
+def test_a_run_and_its_attempts_are_spans(executor: Executor, reported: Told) -> None:
     result = executor.run("flaky", {}, Context(workspace="alice"))
     assert result.value == "attempt 2 at flaky"
-    spans = told.spans
+    spans = reported.spans
     assert list(spans) == ["attempt 1 at flaky", "attempt 2 at flaky", "step flaky"]
     run, first, second = spans["step flaky"], spans["attempt 1 at flaky"], spans["attempt 2 at flaky"]
     assert run.attributes == {"stepwell.step": "flaky", "stepwell.run": 1, "stepwell.workspace": "alice"}
@@ -102,40 +102,40 @@ def test_a_run_and_its_attempts_are_spans(executor: Executor, told: Told) -> Non
     assert run.parent is None
 
 
-def test_a_nested_run_lies_inside_the_attempt_that_asks_for_it(executor: Executor, told: Told) -> None:
+def test_a_nested_run_lies_inside_the_attempt_that_requests_it(executor: Executor, reported: Told) -> None:
     assert asyncio.run(executor.arun("outer")).value is True
-    spans = told.spans
+    spans = reported.spans
     assert spans["step inner"].parent == spans["attempt 1 at outer"].context
     assert len({one.context.trace_id for one in spans.values() if one.context}) == 1
 
 
-def test_what_the_caller_is_in_is_the_parent(executor: Executor, told: Told) -> None:
-    with told.tracers.get_tracer("test").start_as_current_span("request"):
+def test_what_the_caller_is_in_is_the_parent(executor: Executor, reported: Told) -> None:
+    with reported.tracers.get_tracer("test").start_as_current_span("request"):
         executor.run("inner")
         executor.run("outer")
-    spans = told.spans
+    spans = reported.spans
     assert spans["step outer"].parent == spans["request"].context
     assert trace.get_current_span() is trace.INVALID_SPAN
 
 
-def test_runs_and_attempts_are_counted(executor: Executor, told: Told) -> None:
+def test_runs_and_attempts_are_counted(executor: Executor, reported: Told) -> None:
     executor.run("flaky")
     executor.run("fails")
     executor.run("fails")
     executor.run("nothing")
-    assert told.metric("stepwell.attempts") == [
+    assert reported.metric("stepwell.attempts") == [
         ({"stepwell.step": "flaky", "error.type": "error"}, 1),
         ({"stepwell.step": "flaky"}, 1),
         ({"stepwell.step": "fails", "error.type": "error"}, 2),
     ]
-    assert told.metric("stepwell.run.duration") == [
+    assert reported.metric("stepwell.run.duration") == [
         ({"stepwell.step": "flaky"}, 1),
         ({"stepwell.step": "fails", "error.type": "error"}, 2),
         ({"stepwell.step": "nothing", "error.type": "unknown step"}, 1),
     ]
 
 
-def test_where_nobody_listens_nothing_is_told(registry: Registry) -> None:
+def test_without_an_sdk_nothing_is_reported(registry: Registry) -> None:
     with Executor(registry) as executor:
         executor.run("inner")
         (telemetry,) = executor._events.subscribers

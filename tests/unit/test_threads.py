@@ -115,7 +115,7 @@ def started(work: Callable[..., None], failures: list[BaseException], *arguments
     return thread
 
 
-def test_every_look_belongs_to_one_snapshot_while_files_are_written_broken_and_mended(
+def test_every_look_belongs_to_one_snapshot_while_files_are_written_broken_and_fixed(
     registry: Registry,
 ) -> None:
     stop, failures, served = threading.Event(), [], {registry.digest: 0}

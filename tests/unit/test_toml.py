@@ -118,7 +118,7 @@ def test_keys_and_values_have_their_place(
     assert _places(text, places.values[pointer]) == value
 
 
-def test_a_table_stands_at_its_own_header_even_when_another_passes_through_it_first() -> None:
+def test_a_table_is_at_its_own_header_even_when_another_passes_through_it_first() -> None:
     text = "[deprecated.more]\nnote = 1\n[deprecated]\nsince = 2\n"
     places = toml.locate(text)
     assert _places(text, places.keys["deprecated",]) == "3:2-3:12"
@@ -126,7 +126,7 @@ def test_a_table_stands_at_its_own_header_even_when_another_passes_through_it_fi
     assert _places(text, places.keys["deprecated", "more"]) == "1:13-1:17"
 
 
-def test_a_comment_is_told_from_a_number_sign_in_a_value_or_a_key() -> None:
+def test_a_comment_is_distinguished_from_a_number_sign_in_a_value_or_a_key() -> None:
     text = "\"k#\" = \"a # b\" # c\nl = '''\n# text\n''' # d\nm = ['#', # e\n]\n"
     document = _document(text)
     comments = [at for at, character in enumerate(text) if character == "#" and not document.holds(at)]
@@ -235,7 +235,7 @@ BACKSLASH = "write `\\\\` for a backslash, or use single quotes"
         ),
     ],
 )
-def test_what_is_not_toml_is_refused_where_it_stands(
+def test_what_is_not_toml_is_rejected_at_its_position(
     text: str, place: str, message: str, help_text: str
 ) -> None:
     refused = _refusal(text)
@@ -275,7 +275,7 @@ def test_control_characters_are_named(text: str, place: str, code: str) -> None:
     "written",
     ["9223372036854775808", "-9223372036854775809", "0xffff_ffff_ffff_ffff", "nan", "-inf", "+inf", "1e999"],
 )
-def test_a_number_that_json_cannot_carry_is_refused(written: str) -> None:
+def test_a_number_that_json_cannot_carry_is_rejected(written: str) -> None:
     text = f"a = 1\nb = {{ c = [{written}] }}\n"
     refused = _refusal(text)
     assert (refused.id, refused.message) == (
@@ -315,7 +315,7 @@ def test_an_integer_too_long_to_convert_is_shown_shortened() -> None:
         ("[[" + ".".join(["a"] * 63) + "]]", "1:127-1:128"),
     ],
 )
-def test_deep_nesting_is_refused_before_a_parser_can_fall_into_it(text: str, place: str) -> None:
+def test_deep_nesting_is_rejected_before_a_parser_can_fall_into_it(text: str, place: str) -> None:
     began = time.perf_counter()
     refused = _refusal(text)
     assert time.perf_counter() - began < 2

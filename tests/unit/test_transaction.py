@@ -18,7 +18,7 @@ def contents(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
-def test_what_is_written_is_told_and_what_is_there_already_is_not_touched(tmp_path: Path) -> None:
+def test_written_files_are_reported_and_equal_ones_are_not_touched(tmp_path: Path) -> None:
     assert write_files(str(tmp_path / "made"), FILES) == tuple(FILES)
     assert contents(tmp_path / "made") == FILES
     before = os.stat(tmp_path / "made" / "one.txt").st_mtime_ns

@@ -184,14 +184,14 @@ def test_what_workspaces_share_is_sent_once(registry: Registry) -> None:
         (lambda answers: delattr(answers["diagnostics"][0], "id"), "Diagnostic is immutable: cannot change"),
     ],
 )
-def test_an_answer_says_that_it_cannot_be_changed(
+def test_a_change_of_an_answer_is_an_error(
     registry: Registry, change: Callable[[Any], None], message: str
 ) -> None:
     with pytest.raises((AttributeError, TypeError), match=message):
         change(answers(registry))
 
 
-def test_a_registry_says_what_to_send_instead(registry: Registry) -> None:
+def test_pickling_a_registry_fails_with_advice(registry: Registry) -> None:
     for way in (pickle.dumps, copy.copy, copy.deepcopy):
         with pytest.raises(TypeError, match=r"send `registry\.snapshot`"):
             way(registry)

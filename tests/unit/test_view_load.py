@@ -63,7 +63,7 @@ def test_eight_threads_at_once_get_the_same_classes(project: Project) -> None:
     assert len(set(got)) == 3
 
 
-def test_an_edited_helper_is_loaded_anew_with_the_next_snapshot_and_the_old_view_stays(
+def test_an_edited_helper_is_loaded_again_with_the_next_snapshot_and_the_old_view_stays(
     project: Project,
 ) -> None:
     root = project(FILES)
@@ -123,7 +123,7 @@ def test_an_alias_loads_what_its_step_does(project: Project) -> None:
         ),
     ],
 )
-def test_what_is_not_there_or_could_be_two_is_an_error_that_says_so(
+def test_missing_and_ambiguous_components_are_errors(
     project: Project, kind: str, changed: dict[str, str | bytes], message: str
 ) -> None:
     view = stepwell.open(project({**FILES, **changed})).view("alice")
@@ -141,7 +141,7 @@ def test_what_is_not_there_or_could_be_two_is_an_error_that_says_so(
         ("import wrds\n", "ModuleNotFoundError: No module named 'wrds'"),
     ],
 )
-def test_an_import_that_fails_tells_the_users_file_and_leaves_nothing_behind(
+def test_a_failing_import_is_reported_at_the_users_file_and_leaves_nothing_behind(
     project: Project, helper: str, fault: str
 ) -> None:
     root = project({**FILES, "workspaces/alice/src/tools/words.py": helper})
@@ -160,7 +160,7 @@ def test_an_import_that_fails_tells_the_users_file_and_leaves_nothing_behind(
     assert builder(registry, "alice").word == "mended"
 
 
-def test_an_unknown_kind_is_told_with_what_was_meant(project: Project) -> None:
+def test_an_unknown_kind_has_a_suggestion(project: Project) -> None:
     view = stepwell.open(project(FILES)).view(None)
     with pytest.raises(LookupError, match=r"unknown kind of component `bilder` \(did you mean `builder`\?\)"):
         view.load("Scoring", "bilder")
@@ -168,7 +168,7 @@ def test_an_unknown_kind_is_told_with_what_was_meant(project: Project) -> None:
         view.load("Nothing", "builder")
 
 
-def test_a_view_that_was_read_without_sources_says_so(project: Project) -> None:
+def test_a_view_without_sources_is_an_error(project: Project) -> None:
     from datetime import date
 
     from stepwell.resolve.load import load

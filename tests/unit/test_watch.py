@@ -91,7 +91,7 @@ def live(project: Any) -> Iterator[Followed]:
         yield one
 
 
-def test_an_edit_in_place_is_told_once_with_what_it_changed(live: Followed) -> None:
+def test_an_edit_in_place_is_reported_once_with_what_it_changed(live: Followed) -> None:
     old = live.registry.digest
     live.write(ONE, "name: DataCleaning\ndescription: two\n")
     until(lambda: live.description() == "two")
@@ -195,7 +195,7 @@ def test_a_checkout_of_500_changed_files_is_one_reload(project: Any, environment
         assert len(live.events[0].changes.core.changed) == 500
 
 
-def test_a_bad_edit_keeps_what_was_good_and_heals_when_it_is_mended(live: Followed) -> None:
+def test_a_bad_edit_keeps_what_was_good_and_heals_when_it_is_fixed(live: Followed) -> None:
     good = live.registry.digest
     live.write(ONE, "name: DataCleaning\ndescription: one\npriorty: 1\n")
     until(lambda: live.events)
@@ -209,7 +209,7 @@ def test_a_bad_edit_keeps_what_was_good_and_heals_when_it_is_mended(live: Follow
     assert live.registry.diagnostics == ()
 
 
-def test_an_edit_that_only_moves_lines_tells_nobody_and_moves_the_origin(live: Followed) -> None:
+def test_an_edit_that_only_moves_lines_emits_no_event_and_moves_the_origin(live: Followed) -> None:
     live.write(ONE, "# a comment\nname: DataCleaning\ndescription: one\n")
     until(lambda: live.registry.view().explain("DataCleaning", "description").winner.span.line == 3)
     assert live.events == []
@@ -302,7 +302,7 @@ def test_a_file_that_can_no_longer_be_read(live: Followed) -> None:
     assert live.registry.diagnostics == ()
 
 
-def test_a_change_of_permissions_is_looked_at(live: Followed) -> None:
+def test_a_change_of_permissions_is_read(live: Followed) -> None:
     before = live.registry.watching.bursts
     (live.root / ONE).chmod(0o600)
     until(lambda: live.registry.watching.bursts == before + 1)
@@ -392,7 +392,7 @@ def test_what_changed_before_the_watch_began_is_seen(project: Any) -> None:
         until(lambda: registry.view()["DataCleaning"].description == "early")
 
 
-def test_a_subscriber_that_fails_stops_nobody(live: Followed, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failing_subscriber_stops_no_other(live: Followed, caplog: pytest.LogCaptureFixture) -> None:
     def fail(_: Event) -> None:
         raise ValueError("not today")
 
@@ -624,7 +624,7 @@ OUT_OF = [
 
 
 @pytest.mark.parametrize(("number", "words"), OUT_OF)
-def test_out_of_watches_it_says_so_once_and_polls(
+def test_without_inotify_watches_a_note_is_printed_once_and_files_are_polled(
     project: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, number: int, words: str
 ) -> None:
     schedule = BaseObserver.schedule
@@ -850,7 +850,7 @@ def test_hints_may_be_on_their_way_when_the_process_did_not_run_for_a_while(
     assert played.next() == (1.115, {"a", "b"})
 
 
-def test_a_process_that_hardly_runs_still_gives_its_bursts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_starved_process_still_yields_its_bursts(monkeypatch: pytest.MonkeyPatch) -> None:
     given, paths = Played(monkeypatch, {1.0: hint("a")}, late=0.3).next()
     assert paths == {"a"}
     assert given < 1.0 + debounce.LONGEST + 0.65

@@ -28,7 +28,7 @@ def found(folder: Path, text: str) -> tuple[Diagnostic, ...]:
     return check_workflow(str(folder), "flow.yaml", VIEW, str(folder)).diagnostics
 
 
-def told(folder: Path, steps: str) -> list[str]:
+def reported(folder: Path, steps: str) -> list[str]:
     """What is found in a workflow of some steps, each in one line; its first step is on line 4."""
     head = "workflow:\n  variables: {topic: pumps}\n  steps:\n"
     text = f"{head}{textwrap.indent(steps, '    ')}\n  name: flow\n"
@@ -281,12 +281,12 @@ def told(folder: Path, steps: str) -> list[str]:
         ),
     ],
 )
-def test_a_finding_stands_where_it_belongs(tmp_path: Path, steps: str, findings: list[str]) -> None:
+def test_a_finding_is_at_its_cause(tmp_path: Path, steps: str, findings: list[str]) -> None:
     (tmp_path / "ok.txt").touch()
-    assert told(tmp_path, steps) == findings
+    assert reported(tmp_path, steps) == findings
 
 
-def test_a_whole_file_is_read_and_told_as_any_other(tmp_path: Path) -> None:
+def test_a_whole_file_is_read_and_reported_as_any_other(tmp_path: Path) -> None:
     assert [one.id for one in found(tmp_path, "workflow:\n  name: a\n  name: b\n")] == ["duplicate-key"]
     without = "workflow: {name: a, steps: []}\nworkflw: 1\n"
     assert [(one.id, one.message) for one in found(tmp_path, without)] == [
@@ -303,7 +303,7 @@ def test_a_whole_file_is_read_and_told_as_any_other(tmp_path: Path) -> None:
     ]
 
 
-def test_a_default_is_held_to_the_type_that_it_reaches(tmp_path: Path) -> None:
+def test_a_default_is_checked_against_the_type_that_it_reaches(tmp_path: Path) -> None:
     text = """\
         workflow:
           name: a
@@ -318,13 +318,13 @@ def test_a_default_is_held_to_the_type_that_it_reaches(tmp_path: Path) -> None:
     assert (one.span.line, one.span.column) == (5, 7)
 
 
-def test_a_file_part_that_is_a_link_out_of_the_folder_is_told(tmp_path: Path) -> None:
+def test_a_file_part_that_is_a_link_out_of_the_folder_is_reported(tmp_path: Path) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("s3cret", encoding="utf-8")
     folder = tmp_path / "flows"
     folder.mkdir()
     (folder / "link.txt").symlink_to(secret)
-    assert told(folder, "- {name: a, type: claude, prompt: [{type: file, path: link.txt}]}") == [
+    assert reported(folder, "- {name: a, type: claude, prompt: [{type: file, path: link.txt}]}") == [
         (
             "4:59 error[unusable-path] `link.txt` is outside the folder (through a link) (use a path "
             "inside the workflow's folder or the one given with `--folder`)"
@@ -355,7 +355,7 @@ def test_the_examples_of_the_pack_are_right(capsys: pytest.CaptureFixture[str]) 
         ("text", "  --> flow.yaml:3:35"),
     ],
 )
-def test_every_form_tells_the_place(
+def test_every_format_has_the_position(
     project: Project,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -367,8 +367,8 @@ def test_every_form_tells_the_place(
     file = str(root / "flow.yaml")
     monkeypatch.chdir(root)
     assert cli.run(["workflow", "check", file, "--project", str(root), "--format", form]) == 1
-    told = capsys.readouterr().out.splitlines()
-    assert any(one.startswith(line) for one in told), told
+    reported = capsys.readouterr().out.splitlines()
+    assert any(one.startswith(line) for one in reported), reported
 
 
 @pytest.mark.usefixtures("with_pack")

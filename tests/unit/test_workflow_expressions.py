@@ -87,7 +87,7 @@ def test_an_expression_has_a_value(expression: str, value: Any) -> None:
         ("1 + " * 600 + "1", ""),
     ],
 )
-def test_what_is_no_plain_expression_is_refused(expression: str, fault: str) -> None:
+def test_what_is_no_plain_expression_is_rejected(expression: str, fault: str) -> None:
     with pytest.raises(BadExpression) as refused:
         evaluate(expression, NAMES)
     fault = f"`{expression}` {fault}" if fault else f"`{expression[:40]}...` has more than 2000 characters"
@@ -112,7 +112,7 @@ def test_a_text_is_rendered(text: str, value: Any) -> None:
     assert render(text, NAMES) == value
 
 
-def test_what_would_be_too_long_is_refused() -> None:
+def test_what_would_be_too_long_is_rejected() -> None:
     names = {"long": "a" * MAX_RESULT}
     assert render("{{ long }}", names) == names["long"]
     with pytest.raises(BadExpression, match="results in more than 1048576 characters"):
@@ -136,7 +136,7 @@ def test_a_condition_holds_or_not(condition: str, true: bool) -> None:
     assert holds(condition, NAMES) is true
 
 
-def test_a_condition_that_cannot_be_read_is_refused() -> None:
+def test_a_condition_that_cannot_be_read_is_rejected() -> None:
     with pytest.raises(BadExpression, match="is invalid"):
         holds("a ==", NAMES)
 

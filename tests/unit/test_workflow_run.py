@@ -153,7 +153,7 @@ def test_a_strategy_is_set_in_a_step_a_workflow_the_settings_or_the_command(
 
 
 @pytest.mark.parametrize("where", ["step", "defaults", "command"])
-def test_an_unknown_strategy_is_refused(run: Callable[..., Any], where: str) -> None:
+def test_an_unknown_strategy_is_rejected(run: Callable[..., Any], where: str) -> None:
     of_step = ", provider_strategy: chepest" if where == "step" else ""
     defaults = "defaults: {provider_strategy: chepest}, " if where == "defaults" else ""
     text = f"workflow: {{name: f, {defaults}steps: [{{name: a, type: claude, prompt: x{of_step}}}]}}\n"
@@ -184,7 +184,7 @@ def test_a_replayed_file_is_relative_to_the_working_directory(
     assert cli.run(["workflow", "run", f"{tmp_path.name}/flow.yaml", "--provider", f"replay:{outside}"]) == 2
 
 
-def test_a_run_is_told_in_words(tmp_path: Path, run: Callable[..., Any]) -> None:
+def test_a_run_is_reported_as_text(tmp_path: Path, run: Callable[..., Any]) -> None:
     code, told, _ = run(GREETING, "--provider", "echo", "--set", "who=you", form="text")
     (name,) = os.listdir(tmp_path / ".stepwell" / "runs")
     *lines, last = told.splitlines()
@@ -265,7 +265,7 @@ workflow:
 """
 
 
-def test_a_failed_run_goes_on_where_it_failed(tmp_path: Path, run: Callable[..., Any]) -> None:
+def test_a_failed_run_continues_where_it_failed(tmp_path: Path, run: Callable[..., Any]) -> None:
     code, failed, _ = run(FAILS_ONCE, "--provider", "echo")
     assert (code, failed["state"], failed["fault"]) == (
         1,
@@ -292,7 +292,7 @@ def test_a_changed_step_is_run_again_with_all_after_it(tmp_path: Path, run: Call
     assert answers(record)["third"] == "1 and Bye"
 
 
-def test_a_run_that_is_not_there_is_told_with_the_nearest(run: Callable[..., Any]) -> None:
+def test_a_missing_run_is_reported_with_the_nearest(run: Callable[..., Any]) -> None:
     _, record, _ = run(GREETING.replace("{{ who }}", "x"), "--provider", "echo")
     code, _, error = run("", "--provider", "echo", "--resume", record["run"][:-1] + "_")
     assert code == 2
@@ -304,7 +304,7 @@ def test_a_run_that_is_not_there_is_told_with_the_nearest(run: Callable[..., Any
     assert (code, "`other` has no runs" in error) == (2, True)
 
 
-def test_a_step_that_may_fail_lets_the_others_go_on(run: Callable[..., Any]) -> None:
+def test_the_others_continue_after_a_step_that_may_fail(run: Callable[..., Any]) -> None:
     text = """\
 workflow:
   name: flow
@@ -391,7 +391,7 @@ def test_a_cached_answer_is_that_of_an_earlier_run(run: Callable[..., Any]) -> N
     assert (code, answers(record)["a"]["text"], answers(record)["a"]["cached"]) == (0, "Hi", True)
 
 
-def test_a_conversation_goes_on_in_a_later_run(run: Callable[..., Any]) -> None:
+def test_a_conversation_continues_in_a_later_run(run: Callable[..., Any]) -> None:
     config = "{session_name: s, continue_on_restart: true}"
     step = f"{{name: a, type: claude_session, prompt: Hi, session_config: {config}}}"
     text = f"workflow: {{name: f, steps: [{step}]}}\n"
@@ -440,7 +440,7 @@ workflow:
 @pytest.mark.parametrize(
     ("number", "exit_code", "state"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGKILL, -9, "running")]
 )
-def test_a_run_that_is_stopped_goes_on(
+def test_a_run_that_is_stopped_continues(
     tmp_path: Path, environment: Mapping[str, str], number: signal.Signals, exit_code: int, state: str
 ) -> None:
     (tmp_path / "flow.yaml").write_text(WAITS, encoding="utf-8")

@@ -79,7 +79,7 @@ def hyperparameter_classes_are_found(package, expected):
     same(package.validate_hyperparameter_class("Nope"), False)
 
 
-def a_registry_error_tells_what_is_missing(package, expected):
+def a_registry_error_reports_what_is_missing(package, expected):
     plain = package.RegistryError("no builder")
     same((str(plain), plain.unresolvable_types, plain.available_builders), ("no builder", [], []))
     full = package.RegistryError("no builder", ["A"], available_builders=["B", "C"])
@@ -105,6 +105,6 @@ def obligations(expected):
         the_package_exports_its_modules,
         the_package_switches_between_workspaces,
         hyperparameter_classes_are_found,
-        a_registry_error_tells_what_is_missing,
+        a_registry_error_reports_what_is_missing,
         the_step_types_have_their_test_variants,
     ]

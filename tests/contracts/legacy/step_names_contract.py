@@ -87,7 +87,7 @@ def same_items(actual, wanted):
     same(list(actual.items()), list(wanted.items()))
 
 
-def refused(call, text):
+def rejected(call, text):
     try:
         answer = call()
     except ValueError as error:
@@ -110,7 +110,7 @@ def tables_are_plain_dicts_in_order(names, expected):
     same(json.loads(json.dumps(names.STEP_NAMES)), core)
 
 
-def each_getter_gives_its_field(names, expected):
+def each_getter_returns_its_field(names, expected):
     for name, row in expected["core"].items():
         same(names.get_config_class_name(name), row["config_class"])
         same(names.get_builder_step_name(name), row["builder_step_name"])
@@ -223,12 +223,12 @@ def the_rules_of_the_file_name_look_up_come_in_order(names, expected):
 
 
 def a_file_name_that_means_nothing_is_a_value_error(names, expected):
-    refused(lambda: names.get_canonical_name_from_file_name(""), "File name cannot be empty")
+    rejected(lambda: names.get_canonical_name_from_file_name(""), "File name cannot be empty")
     same(names.validate_file_name(""), False)
     same(names.validate_file_name("zzz_qqq"), False)
     available = sorted(expected["core"])
     for file_name, tried in TRIED_VARIATIONS.items():
-        refused(
+        rejected(
             lambda: names.get_canonical_name_from_file_name(file_name),  # noqa: B023 - called at once
             f"Cannot map file name '{file_name}' to canonical name. Tried variations: {tried}. "
             f"Available canonical names: {available}",
@@ -271,13 +271,13 @@ def a_patched_table_is_what_the_functions_read(names, expected):
         with mock.patch.dict(names.STEP_NAMES, {"Package": row}, clear=True):
             same(names.get_all_step_names(), ["Package"])
             same(names.get_config_class_name("Package"), "Patched")
-            refused(lambda: names.get_config_class_name("Payload"), "Unknown step name: Payload")
+            rejected(lambda: names.get_config_class_name("Payload"), "Unknown step name: Payload")
         same(names.get_all_step_names(), [*core, "Extra"])
     with mock.patch.dict(names.CONFIG_STEP_REGISTRY, Patched="Package"):
         same(names.CONFIG_STEP_REGISTRY["Patched"], "Package")
         same(names.get_all_step_names(), list(core))
     tables_are_plain_dicts_in_order(names, expected)
-    each_getter_gives_its_field(names, expected)
+    each_getter_returns_its_field(names, expected)
 
 
 def names_that_never_existed_do_not_exist(names, expected):
@@ -352,10 +352,10 @@ def the_workspaces_are_listed(names, expected):
     same(names.get_valid_sagemaker_step_types(), valid)
 
 
-def a_field_is_asked_for_by_name(names, expected):
+def a_field_is_requested_by_name(names, expected):
     same(names.get_step_field("Package", "spec_type"), "Package")
-    refused(lambda: names.get_step_field("Nope", "spec_type"), "Unknown step name: Nope")
-    refused(
+    rejected(lambda: names.get_step_field("Nope", "spec_type"), "Unknown step name: Nope")
+    rejected(
         lambda: names.get_step_field("Package", "nope"),
         f"Unknown field name: nope. Available: {FIELDS}",
     )
@@ -374,7 +374,7 @@ def an_unknown_workspace_is_never_the_core(names, expected):
         lambda: names.set_workspace_context("nobody"),
         lambda: names.workspace_context("nobody"),
     ):
-        refused(call, text)
+        rejected(call, text)
     same(names.get_workspace_context(), None)
 
 
@@ -471,7 +471,7 @@ def tasks_do_not_share_a_context(names, expected):
 
 EVERY_FORM = [
     tables_are_plain_dicts_in_order,
-    each_getter_gives_its_field,
+    each_getter_returns_its_field,
     an_unknown_step_is_a_value_error,
     a_spec_type_takes_a_job_type,
     a_spec_type_names_its_step,
@@ -491,7 +491,7 @@ WITH_WORKSPACES = [
     every_function_takes_a_workspace_last,
     a_workspace_does_not_show_in_another_nor_in_the_core,
     the_workspaces_are_listed,
-    a_field_is_asked_for_by_name,
+    a_field_is_requested_by_name,
     an_unknown_workspace_is_never_the_core,
     a_context_is_restored,
     the_environment_is_the_default_context,
