@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, Protocol, final
 
-from stepwell.source.diagnostic import Diagnostic
+from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.document import Document
 from stepwell.source.read import read_bytes, read_text
 
@@ -142,22 +142,30 @@ def _kind_at(path: str) -> EntryKind | None:
 @final
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """Tree with replaced and added files."""
+    """Tree with replaced, added and deleted files; the content of a deleted file is ``None``."""
 
     below: Tree
-    files: Mapping[str, bytes]
+    files: Mapping[str, bytes | None]
 
     def read(self, path: str) -> bytes | Diagnostic:
-        content = self.files.get(path)
-        return self.below.read(path) if content is None else content
+        if path not in self.files:
+            return self.below.read(path)
+        content = self.files[path]
+        if content is None:
+            return Diagnostic("unreadable-file", Severity.ERROR, "the file was deleted", Span(path))
+        return content
 
     def scan(self, folder: str) -> Iterator[TreeEntry]:
         start = f"{folder}/" if folder else ""
         laid: dict[str, EntryKind] = {}
-        for path in self.files:
+        deleted: set[str] = set()
+        for path, content in self.files.items():
             if path.startswith(start):
                 name, _, rest = path[len(start) :].partition("/")
-                laid[name] = EntryKind.FOLDER if rest else EntryKind.FILE
+                if content is not None:
+                    laid[name] = EntryKind.FOLDER if rest else EntryKind.FILE
+                elif not rest:
+                    deleted.add(name)
         try:
             there = list(self.below.scan(folder))
         except OSError:
@@ -165,7 +173,7 @@ class Staged:
                 raise
             there = []
         known = {entry.name for entry in there}
-        yield from there
+        yield from (entry for entry in there if entry.name not in deleted)
         yield from (TreeEntry(name, kind, is_link=False) for name, kind in laid.items() if name not in known)
 
     @property
@@ -174,11 +182,15 @@ class Staged:
 
     def follow(self, path: str) -> Target:
         found = self.below.follow(path)
+        if self.files.get(path, b"") is None:
+            return Target(found.path, None)
         if found.kind is not None or found.path is None:
             return found
         if path in self.files:
             return Target(path, EntryKind.FILE)
-        inside = any(file.startswith(f"{path}/") for file in self.files)
+        inside = any(
+            file.startswith(f"{path}/") for file, content in self.files.items() if content is not None
+        )
         return Target(path, EntryKind.FOLDER) if inside else found
 
     def expect(self, paths: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""Atomic writes of several files.
+"""Atomic writes and deletions of several files.
 
 A single file or a new folder is written next to its target and renamed. Several files are staged in a hidden
 folder of the project; a journal records the moves, which are then done one by one. A failure or an interrupt
@@ -24,7 +24,7 @@ from typing import Any, Final, NamedTuple, final
 from stepwell.model.settings import STAGING
 from stepwell.source.atomic_write import held, remove_leftovers, write_atomically, write_new
 
-__all__ = ["STAGING", "Busy", "is_own", "left_behind", "recover", "write_files"]
+__all__ = ["STAGING", "Busy", "Changed", "is_own", "left_behind", "recover", "write_files"]
 
 _JOURNAL: Final = "journal.json"
 
@@ -35,28 +35,53 @@ class Busy(Exception):
 
 
 @final
+class Changed(Exception):
+    """A file changed since it was read; nothing was written.
+
+    Args:
+       path: relative to the project.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path} changed since it was read; nothing was written, so run the command again")
+        self.path = path
+
+
+@final
 class _Entry(NamedTuple):
-    """Target of a rename: a file, or a new folder with its files.
+    """Target of a rename: a file, or a new folder with its files; or a file to delete.
 
     Args:
        path: relative to the project, links resolved.
+       files: shown path, path in the folder, and content; ``None`` deletes the file.
     """
 
     path: str
-    files: list[tuple[str, str, bytes]]
+    files: list[tuple[str, str, bytes | None]]
+
+    @property
+    def is_deletion(self) -> bool:
+        return self.files[0][2] is None
 
     @property
     def is_folder(self) -> bool:
         return self.files[0][1] != ""
 
 
-def write_files(root: str, files: Mapping[str, bytes], *, overwrite: bool = True) -> tuple[str, ...]:
-    """Write files in order, all or none.
+def write_files(
+    root: str,
+    files: Mapping[str, bytes | None],
+    *,
+    overwrite: bool = True,
+    read: Mapping[str, bytes | None] | None = None,
+) -> tuple[str, ...]:
+    """Write and delete files in order, all or none.
 
     Args:
        root: absolute path of the project folder; created if missing.
-       files: content by path relative to the project.
+       files: content by path relative to the project; ``None`` deletes a file.
        overwrite: whether files may exist.
+       read: earlier content of edited files, ``None`` for missing ones, which must still be current.
 
     Returns:
        The changed files.
@@ -64,6 +89,7 @@ def write_files(root: str, files: Mapping[str, bytes], *, overwrite: bool = True
     Raises:
        OSError: a file (``filename``) cannot be written; the project is unchanged.
        Busy: another command is writing.
+       Changed: a file is not as it was read.
        ValueError: a path leaves the project through a link.
     """
     made: list[str] = []
@@ -72,10 +98,10 @@ def write_files(root: str, files: Mapping[str, bytes], *, overwrite: bool = True
         entries = _entries(root, files, overwrite=overwrite)
         for folder in {os.path.dirname(os.path.join(root, entry.path)) for entry in entries}:
             remove_leftovers(folder)
-        if len(entries) == 1:
+        if len(entries) == 1 and read is None:
             _put(root, entries[0])
         elif entries:
-            _put_all(root, entries)
+            _put_all(root, entries, read or {})
     except BaseException as error:
         _remove_folders(made)
         if isinstance(error, OSError) and error.filename not in files:
@@ -84,7 +110,7 @@ def write_files(root: str, files: Mapping[str, bytes], *, overwrite: bool = True
     return tuple(shown for entry in entries for shown, _, _ in entry.files)
 
 
-def _entries(root: str, files: Mapping[str, bytes], *, overwrite: bool) -> list[_Entry]:
+def _entries(root: str, files: Mapping[str, bytes | None], *, overwrite: bool) -> list[_Entry]:
     """Return the renames for changed files."""
     entries: dict[str, _Entry] = {}
     for shown, content in files.items():
@@ -106,7 +132,10 @@ def _put(root: str, entry: _Entry) -> None:
     if not entry.is_folder:
         shown, _, content = entry.files[0]
         with _about(shown):
-            write_atomically(Path(target), content)
+            if content is None:
+                os.unlink(target)
+            else:
+                write_atomically(Path(target), content)
         return
     parent, name = os.path.split(target)
     staged = os.path.join(parent, f".{name}.{secrets.token_hex(8)}.tmp")
@@ -120,7 +149,7 @@ def _put(root: str, entry: _Entry) -> None:
         raise
 
 
-def _put_all(root: str, entries: Sequence[_Entry]) -> None:
+def _put_all(root: str, entries: Sequence[_Entry], read: Mapping[str, bytes | None]) -> None:
     recover(root)
     staging = os.path.join(root, STAGING)
     try:
@@ -130,8 +159,11 @@ def _put_all(root: str, entries: Sequence[_Entry]) -> None:
     with _locked(staging):
         done: list[tuple[int, _Entry]] = []
         try:
+            for entry in entries:
+                _check_unchanged(root, entry, read)
             _prepare(staging, root, entries)
             for number, entry in enumerate(entries):
+                _check_unchanged(root, entry, read)
                 done.append((number, entry))
                 _move(os.path.join(staging, f"{number}.new"), os.path.join(root, entry.path), entry)
         except BaseException:
@@ -140,6 +172,15 @@ def _put_all(root: str, entries: Sequence[_Entry]) -> None:
             shutil.rmtree(staging)
             raise
         shutil.rmtree(staging, ignore_errors=True)  # leftovers are deleted by the next run
+
+
+def _check_unchanged(root: str, entry: _Entry, read: Mapping[str, bytes | None]) -> None:
+    for shown, inner, _ in entry.files:
+        if shown in read:
+            path = os.path.join(root, entry.path, inner) if inner else os.path.join(root, entry.path)
+            with _about(shown):
+                if _content(path) != read[shown]:
+                    raise Changed(shown)
 
 
 def recover(root: str) -> tuple[str, ...] | None:
@@ -160,7 +201,11 @@ def recover(root: str) -> tuple[str, ...] | None:
         finished: list[str] = []
         for step in _journal(staging, root):
             new, target = os.path.join(staging, step["new"]), os.path.join(root, step["path"])
-            if os.path.exists(new) and _digest(target) == step["before"]:
+            if step.get("delete"):
+                if step["before"] is not None and _digest(target) == step["before"]:
+                    os.unlink(target)
+                    finished.extend(step["files"])
+            elif os.path.exists(new) and _digest(target) == step["before"]:
                 os.makedirs(os.path.dirname(target), exist_ok=True)
                 os.replace(new, target)
                 finished.extend(step["files"])
@@ -215,16 +260,19 @@ def _prepare(staging: str, root: str, entries: Sequence[_Entry]) -> None:
     steps: list[dict[str, Any]] = []
     for number, entry in enumerate(entries):
         target, new = os.path.join(root, entry.path), os.path.join(staging, f"{number}.new")
-        _stage(entry, new)
+        if not entry.is_deletion:
+            _stage(entry, new)
         before = _digest(target)
         if before is not None and not entry.is_folder:
             shutil.copy2(target, os.path.join(staging, f"{number}.old"))
-            os.chmod(new, stat.S_IMODE(os.stat(target).st_mode))
+            if not entry.is_deletion:
+                os.chmod(new, stat.S_IMODE(os.stat(target).st_mode))
         steps.append(
             {
                 "path": entry.path,
                 "new": f"{number}.new",
                 "before": before,
+                "delete": entry.is_deletion,
                 "files": [shown for shown, _, _ in entry.files],
             }
         )
@@ -236,6 +284,8 @@ def _prepare(staging: str, root: str, entries: Sequence[_Entry]) -> None:
 def _stage(entry: _Entry, place: str) -> None:
     for shown, inner, content in entry.files:
         path = os.path.join(place, inner) if inner else place
+        if content is None:
+            continue
         with _about(shown):
             os.makedirs(os.path.dirname(path), exist_ok=True)
             write_new(path, content)
@@ -243,6 +293,10 @@ def _stage(entry: _Entry, place: str) -> None:
 
 def _move(new: str, target: str, entry: _Entry) -> None:
     shown = entry.files[0][0]
+    if entry.is_deletion:
+        with _about(shown):
+            os.unlink(target)
+        return
     if not entry.is_folder:
         with _about(shown):
             os.replace(new, target)
@@ -290,7 +344,9 @@ def _is_step(step: Any, root: str, *, is_own: bool) -> bool:
         return False
     is_plain = re.fullmatch(r"\d+\.new", new) and all(isinstance(file, str) for file in files)
     hidden = any(part.startswith(".") for part in path.split("/"))
-    if not is_plain or not isinstance(step.get("before"), str | None) or (hidden and not is_own):
+    if not is_plain or not isinstance(step.get("before"), str | None):
+        return False
+    if (hidden or step.get("delete")) and not is_own:
         return False
     try:
         return _inside(root, path) == os.path.normpath(path)

@@ -1,0 +1,1 @@
+"""Edits of definition files that keep comments, order and layout."""
